@@ -1,0 +1,308 @@
+"""Lists of any length → a few padded shapes for JAX, and back.
+
+This is the only module that knows about padding, buckets and the order of rows. JAX
+compiles a program for every shape, and padding all lists to the longest wastes most of
+the work, so the lists are sorted by size and cut into at most eight *buckets*; all
+lists of a bucket are padded to its longest. The cuts are optimal: a dynamic program
+minimises the padded rows that an epoch visits, partial mini-batches included.
+
+A padded position holds the row number ``n_samples``; arrays that are gathered with it
+get one extra row (:func:`with_padding_row`), and ``rows < n_samples`` is the mask.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ltr.queries import BoolArray, FloatArray, IntArray, Queries
+
+MAX_LIST_SIZES = 8
+MAX_BATCH_ROWS = 2**18
+_MAX_CUTS = 1024
+
+
+@dataclass(frozen=True)
+class Bucket:
+    """Lists that share one padded size.
+
+    Attributes
+    ----------
+    lists : int array of shape (n_lists,)
+        Their numbers.
+    rows : int array of shape (n_lists, list_size)
+        Row of each item; ``n_samples`` where there is none.
+    batch_size : int
+        Lists in one mini-batch.
+    """
+
+    lists: IntArray
+    rows: NDArray[np.int32]
+    batch_size: int
+
+    @property
+    def list_size(self) -> int:
+        """Padded size."""
+        return int(self.rows.shape[1])
+
+
+@dataclass(frozen=True)
+class PackedLists:
+    """All lists of a data set in buckets.
+
+    Attributes
+    ----------
+    buckets : tuple of Bucket
+        Largest list size first. Together they hold every packed list once.
+    n_samples : int
+        Number of rows of the data; also the row number that means padding.
+    """
+
+    buckets: tuple[Bucket, ...]
+    n_samples: int
+
+    @property
+    def n_lists(self) -> int:
+        """Number of packed lists."""
+        return sum(len(bucket.lists) for bucket in self.buckets)
+
+    @property
+    def padding_waste(self) -> float:
+        """Share of the rows of an epoch that are padding, partial batches included."""
+        real = sum(int((b.rows < self.n_samples).sum()) for b in self.buckets)
+        visited = sum(
+            _padded_lists(len(b.lists), b.batch_size) * b.list_size
+            for b in self.buckets
+        )
+        return 1.0 - real / visited if visited else 0.0
+
+    def epoch(self, rng: np.random.Generator) -> Iterator[NDArray[np.int32]]:
+        """Yield the mini-batches of one epoch in random order.
+
+        Lists are shuffled within their bucket, then the batches of all buckets are
+        shuffled together. Every list comes exactly once.
+
+        Parameters
+        ----------
+        rng : numpy Generator
+            Source of the order.
+
+        Yields
+        ------
+        rows : int array of shape (batch_size, list_size)
+            Rows of the items; the last batch of a bucket is filled with empty lists.
+        """
+        batches = []
+        for bucket in self.buckets:
+            shuffled = rng.permutation(len(bucket.lists))
+            for start in range(0, len(shuffled), bucket.batch_size):
+                batches.append((bucket, shuffled[start : start + bucket.batch_size]))
+        for number in rng.permutation(len(batches)):
+            bucket, chosen = batches[number]
+            yield self._fill(bucket.rows[chosen], bucket.batch_size)
+
+    def in_order(self) -> Iterator[NDArray[np.int32]]:
+        """Yield the same mini-batches without shuffling."""
+        for bucket in self.buckets:
+            for start in range(0, len(bucket.lists), bucket.batch_size):
+                chosen = bucket.rows[start : start + bucket.batch_size]
+                yield self._fill(chosen, bucket.batch_size)
+
+    def scatter(self, blocks: Sequence[NDArray[np.floating]]) -> FloatArray:
+        """Put values that came in the shapes of :meth:`in_order` back in row order.
+
+        Parameters
+        ----------
+        blocks : sequence of arrays of shape (batch_size, list_size)
+            One value per item.
+
+        Returns
+        -------
+        values : array of shape (n_samples,)
+            Rows of lists that were not packed are NaN.
+        """
+        values = np.full(self.n_samples + 1, np.nan)
+        for rows, block in zip(self.in_order(), blocks, strict=True):
+            values[rows] = block
+        return values[:-1]
+
+    def _fill(self, rows: NDArray[np.int32], batch_size: int) -> NDArray[np.int32]:
+        missing = batch_size - len(rows)
+        if not missing:
+            return rows
+        empty = np.full((missing, rows.shape[1]), self.n_samples, dtype=np.int32)
+        return np.concatenate([rows, empty])
+
+
+def pack(
+    queries: Queries,
+    *,
+    keep: BoolArray | None = None,
+    batch_size: int = 32,
+    max_list_sizes: int = MAX_LIST_SIZES,
+    list_size_cost: float = 0.0,
+) -> PackedLists:
+    """Put lists into at most ``max_list_sizes`` buckets of equal padded size.
+
+    Parameters
+    ----------
+    queries : Queries
+        The lists.
+    keep : bool array of shape (n_samples,), optional
+        Rows to pack; the others vanish, and so do lists without any kept row.
+        Default: all rows.
+    batch_size : int, default=32
+        Lists in a mini-batch. A bucket with fewer lists has a smaller batch, and so
+        has one whose batch would exceed 2**18 padded rows.
+    max_list_sizes : int, default=8
+        Upper bound on the number of buckets, that is of compiled shapes.
+    list_size_cost : float, default=0.0
+        Price of one more bucket, in padded rows. A short fit spends more time
+        compiling than it can save.
+
+    Returns
+    -------
+    packed : PackedLists
+        Buckets with the least padding (plus price) for these lists.
+
+    Examples
+    --------
+    >>> from ltr.queries import group_queries
+    >>> packed = pack(group_queries([7, 7, 7, 8, 9], 5), max_list_sizes=2)
+    >>> [bucket.rows.tolist() for bucket in packed.buckets]
+    [[[0, 1, 2]], [[3], [4]]]
+    """
+    order, starts, sizes = queries.order, queries.starts[:-1], queries.sizes
+    if keep is not None:
+        kept = keep[order]
+        order = order[kept]
+        sizes = np.bincount(queries.codes[order], minlength=queries.n_lists)
+        starts = np.concatenate([[0], np.cumsum(sizes)[:-1]])
+    by_size = np.argsort(-sizes, kind="stable")
+    by_size = by_size[: np.count_nonzero(sizes)]
+    cuts = _best_cuts(sizes[by_size], batch_size, max_list_sizes, list_size_cost)
+
+    buckets = []
+    for begin, end in zip(cuts[:-1], cuts[1:], strict=True):
+        lists = by_size[begin:end]
+        width = int(sizes[lists[0]])
+        position = np.arange(width)
+        inside = position < sizes[lists][:, None]
+        where_in_order = np.where(inside, starts[lists][:, None] + position, 0)
+        rows = np.where(inside, order[where_in_order], queries.n_samples)
+        size = min(len(lists), int(_batch_sizes(np.array([width]), batch_size)[0]))
+        buckets.append(Bucket(lists, rows.astype(np.int32), size))
+    return PackedLists(tuple(buckets), queries.n_samples)
+
+
+def equal_size_blocks(
+    queries: Queries, max_rows: int = MAX_BATCH_ROWS
+) -> Iterator[IntArray]:
+    """Yield all lists in blocks of equal size, without any padding.
+
+    Parameters
+    ----------
+    queries : Queries
+        The lists.
+    max_rows : int, default=262144
+        Rows in a block; a longer list is a block of its own.
+
+    Yields
+    ------
+    rows : int array of shape (n_lists_of_the_block, list_size)
+        Rows of the items.
+
+    Examples
+    --------
+    >>> from ltr.queries import group_queries
+    >>> queries = group_queries([7, 7, 8, 9, 9], 5)
+    >>> [rows.tolist() for rows in equal_size_blocks(queries)]
+    [[[2]], [[0, 1], [3, 4]]]
+    """
+    for size in np.unique(queries.sizes):
+        lists = np.flatnonzero(queries.sizes == size)
+        step = max(1, max_rows // int(size))
+        for begin in range(0, len(lists), step):
+            starts = queries.starts[lists[begin : begin + step]]
+            yield queries.order[starts[:, None] + np.arange(size)]
+
+
+def with_padding_row(values: NDArray[np.floating]) -> NDArray[np.floating]:
+    """Append the row of zeros that padded positions gather.
+
+    Parameters
+    ----------
+    values : array of shape (n_samples, …)
+        One entry per row.
+
+    Returns
+    -------
+    padded : array of shape (n_samples + 1, …)
+        The same entries, then zeros.
+
+    Examples
+    --------
+    >>> with_padding_row(np.array([1.0, 2.0])).tolist()
+    [1.0, 2.0, 0.0]
+    """
+    return np.concatenate([values, np.zeros((1, *values.shape[1:]), values.dtype)])
+
+
+def _batch_sizes(widths: IntArray, batch_size: int) -> IntArray:
+    return np.clip(MAX_BATCH_ROWS // np.maximum(widths, 1), 1, batch_size)
+
+
+def _padded_lists(n_lists: int, batch_size: int) -> int:
+    return -(-n_lists // batch_size) * batch_size
+
+
+def _best_cuts(
+    sizes: IntArray, batch_size: int, max_list_sizes: int, list_size_cost: float
+) -> IntArray:
+    """Cut positions in the descending ``sizes`` that visit the fewest padded rows.
+
+    Bucket ``[i, j)`` costs ``sizes[i]`` times its number of lists, rounded up to whole
+    batches. ``best[c, j]`` is the least cost of the first ``j`` lists in ``c`` buckets.
+    """
+    n_lists = len(sizes)
+    if n_lists == 0:
+        return np.zeros(1, dtype=np.intp)
+    cuts = _cut_candidates(n_lists, batch_size)
+    widths = sizes[cuts[:-1]]
+    batches = _batch_sizes(widths, batch_size)
+    counts = cuts[None, 1:] - cuts[:-1, None]  # (begin, end)
+    per_batch = np.minimum(counts, batches[:, None])
+    rounded = -(-counts // np.maximum(per_batch, 1)) * per_batch
+    cost = np.where(counts > 0, widths[:, None] * rounded, np.inf)
+
+    n_cuts = len(cuts)
+    n_buckets = min(max_list_sizes, n_cuts - 1)
+    best = np.full((n_buckets + 1, n_cuts), np.inf)
+    best[0, 0] = 0.0
+    came_from = np.zeros((n_buckets + 1, n_cuts), dtype=np.intp)
+    for c in range(1, n_buckets + 1):
+        total = best[c - 1, :-1, None] + cost
+        came_from[c, 1:] = total.argmin(axis=0)
+        best[c, 1:] = total.min(axis=0)
+
+    price = best[1:, -1] + list_size_cost * np.arange(1, n_buckets + 1)
+    c, j = int(price.argmin()) + 1, n_cuts - 1
+    chosen = [j]
+    while c:
+        j = int(came_from[c, j])
+        chosen.append(j)
+        c -= 1
+    return cuts[chosen[::-1]]
+
+
+def _cut_candidates(n_lists: int, batch_size: int) -> IntArray:
+    """Every position while there are few, else the first ones and whole batches."""
+    if n_lists <= _MAX_CUTS:
+        return np.arange(n_lists + 1)
+    step = batch_size * max(1, -(-n_lists // (batch_size * _MAX_CUTS)))
+    first = np.arange(2 * batch_size)  # to set a few giants apart
+    whole = np.arange(0, n_lists, step)
+    return np.unique(np.concatenate([first, whole, [n_lists]]))

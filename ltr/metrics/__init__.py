@@ -1,0 +1,52 @@
+"""Ranking metrics on flat arrays and a ``qid`` per row. NumPy and SciPy only.
+
+Every metric has the signature ``(y_true, y_score, *, qid=None, …, per_query=False)``
+and the same conventions:
+
+* rows may come in any order, lists interleaved; permuting rows changes nothing;
+* **equal scores are averaged**: the value is the expected one over all orders of the
+  tied rows, so a constant model is worth a random order and never looks perfect;
+* a list for which a metric is not defined (no relevant item; for correlations, fewer
+  than two distinct labels) is left out of the mean, or counts as 0 or 1
+  (``empty="skip"|0|1``): tools differ here, and the numbers with them;
+* ``per_query=True`` gives one value per list, in order of first appearance, NaN for
+  those that are left out.
+
+Names such as ``"ndcg@10"`` are understood by :func:`get_metric`, by
+:func:`evaluate`, by every ranker's ``metric=`` and by the command line.
+"""
+
+from ltr.metrics.binary import (
+    average_precision_score,
+    precision_score,
+    recall_score,
+    reciprocal_rank_score,
+)
+from ltr.metrics.correlation import (
+    kendall_tau_score,
+    pairwise_accuracy_score,
+    spearman_score,
+)
+from ltr.metrics.graded import dcg_score, err_score, ndcg_score, rbp_score
+from ltr.metrics.names import METRICS, Metric, evaluate, get_metric
+from ltr.metrics.significance import bootstrap_interval, paired_randomization_test
+
+__all__ = [
+    "METRICS",
+    "Metric",
+    "average_precision_score",
+    "bootstrap_interval",
+    "dcg_score",
+    "err_score",
+    "evaluate",
+    "get_metric",
+    "kendall_tau_score",
+    "ndcg_score",
+    "paired_randomization_test",
+    "pairwise_accuracy_score",
+    "precision_score",
+    "rbp_score",
+    "recall_score",
+    "reciprocal_rank_score",
+    "spearman_score",
+]

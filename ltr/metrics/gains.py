@@ -1,0 +1,138 @@
+"""What an item is worth (gain) and how much a position counts (discount)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from ltr.queries import FloatArray
+
+Gain = Literal["exp2", "linear"] | ArrayLike | Callable[[FloatArray], ArrayLike]
+Discount = Literal["log2", "letor"] | Callable[[FloatArray], ArrayLike]
+MAX_EXP2_LABEL = 1023
+
+
+def gains_of(labels: FloatArray, gain: Gain = "exp2") -> FloatArray:
+    """Gain of each label.
+
+    Parameters
+    ----------
+    labels : float array of shape (n,)
+        Labels.
+    gain : {"exp2", "linear"}, array-like or callable, default="exp2"
+        2^label − 1; the label itself; a table indexed by whole labels; or a function
+        of the array of labels.
+
+    Returns
+    -------
+    gains : float array of shape (n,)
+
+    Raises
+    ------
+    ValueError
+        If a label is negative or too large for the gain, or a gain is negative or not
+        finite.
+
+    Examples
+    --------
+    >>> gains_of(np.array([0.0, 1.0, 3.0])).tolist()
+    [0.0, 1.0, 7.0]
+    """
+    if callable(gain):
+        gains = np.asarray(gain(labels), dtype=np.float64)
+    elif isinstance(gain, str):
+        _check_labels(labels, gain)
+        gains = np.exp2(labels) - 1.0 if gain == "exp2" else labels.copy()
+    else:
+        gains = _look_up(labels, np.asarray(gain, dtype=np.float64))
+    bad = ~(np.isfinite(gains) & (gains >= 0))
+    if bad.any():
+        first = int(bad.argmax())
+        raise ValueError(
+            f"gain must give finite numbers >= 0; got {gains[first]} for the label "
+            f"{labels[first]:g}. Pass another gain, or use kendall_tau_score or "
+            "spearman_score, which take any label."
+        )
+    return gains
+
+
+def discounts(n_positions: int, discount: Discount, k: int | None) -> FloatArray:
+    """Weight of positions 1, 2, …, ``n_positions``; 0 after ``k``.
+
+    Parameters
+    ----------
+    n_positions : int
+        Number of positions.
+    discount : {"log2", "letor"} or callable
+        1 / log2(rank + 1); LETOR's evaluator: 1, 1, then 1 / log2(rank); or a function
+        of the array of 1-based ranks.
+    k : int or None
+        Last position that counts.
+
+    Returns
+    -------
+    weights : float array of shape (n_positions,)
+
+    Raises
+    ------
+    ValueError
+        If ``discount`` is unknown, or a function returns another shape.
+
+    Examples
+    --------
+    >>> discounts(4, "log2", 3).round(3).tolist()
+    [1.0, 0.631, 0.5, 0.0]
+    """
+    ranks = np.arange(1.0, n_positions + 1.0)
+    if callable(discount):
+        weights = np.array(discount(ranks), dtype=np.float64)
+        if weights.shape != ranks.shape:
+            raise ValueError(
+                f"discount must return one weight per rank; got shape {weights.shape} "
+                f"for {n_positions} ranks."
+            )
+    elif discount == "log2":
+        weights = 1.0 / np.log2(ranks + 1.0)
+    elif discount == "letor":
+        weights = 1.0 / np.log2(np.maximum(ranks, 2.0))
+    else:
+        raise ValueError(
+            f"discount must be 'log2', 'letor' or a function; got {discount!r}."
+        )
+    if k is not None:
+        weights[k:] = 0.0
+    return weights
+
+
+def _check_labels(labels: FloatArray, gain: str) -> None:
+    if gain not in ("exp2", "linear"):
+        raise ValueError(
+            f"gain must be 'exp2', 'linear', a table or a function; got {gain!r}."
+        )
+    if (labels < 0).any():
+        raise ValueError(
+            f"labels must be >= 0 for gain={gain!r}; got {labels.min():g}. "
+            "Shift them, pass gain as a function, or use a metric that takes any label: "
+            "kendall_tau_score, spearman_score or pairwise_accuracy_score."
+        )
+    if gain == "exp2" and (labels > MAX_EXP2_LABEL).any():
+        raise ValueError(
+            f"labels must be <= {MAX_EXP2_LABEL} for gain='exp2' (2^label overflows); "
+            f"got {labels.max():g}. Pass gain='linear'."
+        )
+
+
+def _look_up(labels: FloatArray, table: FloatArray) -> FloatArray:
+    index = labels.astype(np.intp)
+    bad = (index != labels) | (index < 0) | (index >= len(table))
+    if bad.any():
+        first = int(bad.argmax())
+        raise ValueError(
+            f"a gain table of length {len(table)} takes whole labels from 0 to "
+            f"{len(table) - 1}; got {labels[first]:g}. Extend the table or "
+            "pass gain as a function."
+        )
+    return table[index]

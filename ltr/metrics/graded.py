@@ -1,0 +1,364 @@
+"""Metrics on graded labels: DCG, NDCG, ERR and RBP."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from ltr.metrics.gains import Discount, Gain, discounts, gains_of
+from ltr.metrics.ranked import Empty, RankedLists, Ties, check_k, rank_lists, summarize
+from ltr.queries import FloatArray
+
+
+def dcg_score(
+    y_true: ArrayLike,
+    y_score: ArrayLike,
+    *,
+    qid: ArrayLike | None = None,
+    k: int | None = None,
+    gain: Gain = "exp2",
+    discount: Discount = "log2",
+    ties: Ties = "average",
+    empty: Empty = "skip",
+    docids: ArrayLike | None = None,
+    per_query: bool = False,
+) -> FloatArray | float:
+    r"""Discounted cumulative gain.
+
+    .. math:: \mathrm{DCG@}k = \sum_{r \le k} G(y_{\pi_r}) \, D(r)
+
+    Parameters
+    ----------
+    y_true : array-like of shape (n_samples,)
+        Labels; what they may be depends on ``gain``.
+    y_score : array-like of shape (n_samples,)
+        Scores, higher is better.
+    qid : array-like of shape (n_samples,), default=None
+        List of each row, any order. None: one list.
+    k : int, default=None
+        Cut-off. None: the whole list.
+    gain : {"exp2", "linear"}, array-like or callable, default="exp2"
+        2^y − 1, y, a table indexed by label, or a function of the labels.
+    discount : {"log2", "letor"} or callable, default="log2"
+        1 / log2(rank + 1); LETOR's (1, 1, then 1 / log2(rank)); or a function of ranks.
+    ties : {"average", "first", "worst", "trec"}, default="average"
+        Equal scores: expected value over their orders; row order; lowest label first;
+        trec_eval's rule, which needs ``docids``.
+    empty : {"skip", 0, 1}, default="skip"
+        Lists without any gain: leave out, or count as 0 or 1.
+    docids : array-like of shape (n_samples,), default=None
+        Document ids, for ``ties="trec"``.
+    per_query : bool, default=False
+        Return one value per list.
+
+    Returns
+    -------
+    dcg : float, or array of shape (n_lists,) if ``per_query``
+        Mean over lists; per list in order of first appearance, skipped ones NaN.
+
+    Raises
+    ------
+    ValueError
+        If shapes differ, a value is not finite, or a label does not fit ``gain``.
+
+    References
+    ----------
+    .. [1] Järvelin & Kekäläinen, "Cumulated gain-based evaluation of IR techniques",
+       TOIS 2002; gain 2^y − 1 after Burges et al., ICML 2005.
+
+    Examples
+    --------
+    >>> round(dcg_score([3, 2, 0], [0.1, 0.5, 0.3]), 4)
+    6.5
+    """
+    check_k(k)
+    ranked = rank_lists(y_true, y_score, qid, ties, docids)
+    gains = gains_of(ranked.labels, gain)
+    dcg = _dcg(ranked, gains, discount, k)
+    return summarize(dcg, ranked.sum_lists(gains) == 0, empty, per_query)
+
+
+def ndcg_score(
+    y_true: ArrayLike,
+    y_score: ArrayLike,
+    *,
+    qid: ArrayLike | None = None,
+    k: int | None = None,
+    gain: Gain = "exp2",
+    discount: Discount = "log2",
+    ties: Ties = "average",
+    empty: Empty = "skip",
+    docids: ArrayLike | None = None,
+    per_query: bool = False,
+) -> FloatArray | float:
+    r"""Normalised discounted cumulative gain: DCG over the DCG of the ideal order.
+
+    Parameters
+    ----------
+    y_true : array-like of shape (n_samples,)
+        Labels; what they may be depends on ``gain``.
+    y_score : array-like of shape (n_samples,)
+        Scores, higher is better.
+    qid : array-like of shape (n_samples,), default=None
+        List of each row, any order. None: one list.
+    k : int, default=None
+        Cut-off, also of the ideal order. None: the whole list.
+    gain : {"exp2", "linear"}, array-like or callable, default="exp2"
+        2^y − 1, y, a table indexed by label, or a function of the labels.
+    discount : {"log2", "letor"} or callable, default="log2"
+        1 / log2(rank + 1); LETOR's evaluator (1, 1, then 1 / log2(rank), and 0 for a
+        list with fewer than ``k`` rows); or a function of the 1-based ranks.
+    ties : {"average", "first", "worst", "trec"}, default="average"
+        Equal scores: expected value over their orders; row order; lowest label first;
+        trec_eval's rule, which needs ``docids``.
+    empty : {"skip", 0, 1}, default="skip"
+        Lists without any gain: leave out, or count as 0 (LETOR, trec_eval,
+        scikit-learn) or as 1 (LightGBM, XGBoost).
+    docids : array-like of shape (n_samples,), default=None
+        Document ids, for ``ties="trec"``.
+    per_query : bool, default=False
+        Return one value per list.
+
+    Returns
+    -------
+    ndcg : float in [0, 1], or array of shape (n_lists,) if ``per_query``
+        Mean over lists; per list in order of first appearance, skipped ones NaN.
+
+    Raises
+    ------
+    ValueError
+        If shapes differ, a value is not finite, or a label does not fit ``gain``.
+
+    References
+    ----------
+    .. [1] Järvelin & Kekäläinen, "Cumulated gain-based evaluation of IR techniques",
+       TOIS 2002; gain 2^y − 1 after Burges et al., ICML 2005.
+
+    Examples
+    --------
+    >>> round(ndcg_score([3, 2, 0], [0.1, 0.5, 0.3]), 4)
+    0.7305
+
+    A constant score is as good as a random order, whatever the order of the rows:
+
+    >>> round(ndcg_score([3, 2, 0], [0, 0, 0]), 4), round(ndcg_score([0, 2, 3], [0, 0, 0]), 4)
+    (0.798, 0.798)
+    """
+    check_k(k)
+    ranked = rank_lists(y_true, y_score, qid, ties, docids)
+    gains = gains_of(ranked.labels, gain)
+    lists = ranked.list_of_slot
+    ideal_gains = gains[np.lexsort((-gains, lists))]
+    weights = discounts(int(ranked.queries.sizes.max()), discount, k)
+    ideal = ranked.sum_lists(ideal_gains * weights[ranked.position])
+    # ideal is 0 as well where every discount is; such a list ranks nothing
+    blank = ideal == 0
+    ndcg = _dcg(ranked, gains, discount, k) / np.where(blank, 1.0, ideal)
+    ndcg = np.minimum(ndcg, 1.0)  # rounding may leave 1 + 2e-16
+    if discount == "letor" and k is not None:
+        ndcg = np.where(ranked.queries.sizes < k, 0.0, ndcg)
+    return summarize(ndcg, blank, empty, per_query)
+
+
+def err_score(
+    y_true: ArrayLike,
+    y_score: ArrayLike,
+    *,
+    qid: ArrayLike | None = None,
+    k: int | None = None,
+    max_label: float | None = None,
+    ties: Ties = "average",
+    empty: Empty = "skip",
+    docids: ArrayLike | None = None,
+    per_query: bool = False,
+) -> FloatArray | float:
+    r"""Expected reciprocal rank of the item at which a user stops.
+
+    .. math::
+        \mathrm{ERR@}k = \sum_{r \le k} \frac{1}{r} R_{\pi_r}
+        \prod_{q < r} (1 - R_{\pi_q}), \quad R_i = \frac{2^{y_i} - 1}{2^{y_{\max}}}
+
+    Parameters
+    ----------
+    y_true : array-like of shape (n_samples,)
+        Labels in [0, max_label].
+    y_score : array-like of shape (n_samples,)
+        Scores, higher is better.
+    qid : array-like of shape (n_samples,), default=None
+        List of each row, any order. None: one list.
+    k : int, default=None
+        Cut-off. None: the whole list.
+    max_label : float, default=None
+        Highest grade that a label may have. None: the largest in ``y_true``; pass it to
+        compare numbers from different data.
+    ties : {"average", "first", "worst", "trec"}, default="average"
+        Equal scores: expected value over their orders; row order; lowest label first;
+        trec_eval's rule, which needs ``docids``.
+    empty : {"skip", 0, 1}, default="skip"
+        Lists whose labels are all 0: leave out, or count as 0 or 1.
+    docids : array-like of shape (n_samples,), default=None
+        Document ids, for ``ties="trec"``.
+    per_query : bool, default=False
+        Return one value per list.
+
+    Returns
+    -------
+    err : float in [0, 1], or array of shape (n_lists,) if ``per_query``
+        Mean over lists; per list in order of first appearance, skipped ones NaN.
+
+    Raises
+    ------
+    ValueError
+        If shapes differ, a value is not finite, or a label is outside [0, max_label].
+
+    References
+    ----------
+    .. [1] Chapelle et al., "Expected reciprocal rank for graded relevance", CIKM 2009,
+       eq. (4) and (5).
+
+    Examples
+    --------
+    >>> err_score([2, 0, 1], [0.9, 0.5, 0.1])
+    0.7708333333333334
+    """
+    check_k(k)
+    ranked = rank_lists(y_true, y_score, qid, ties, docids)
+    top = float(ranked.labels.max()) if max_label is None else float(max_label)
+    if ranked.labels.max() > top:
+        raise ValueError(
+            f"max_label must be at least the largest label; got max_label={top:g} and "
+            f"a label of {ranked.labels.max():g}."
+        )
+    stop = gains_of(ranked.labels, "exp2") / 2.0**top
+    err = ranked.sum_lists(_expected_stop(ranked, stop, k))
+    return summarize(err, ranked.sum_lists(stop) == 0, empty, per_query)
+
+
+def rbp_score(
+    y_true: ArrayLike,
+    y_score: ArrayLike,
+    *,
+    qid: ArrayLike | None = None,
+    k: int | None = None,
+    persistence: float = 0.8,
+    gain: Gain = "linear",
+    ties: Ties = "average",
+    empty: Empty = "skip",
+    docids: ArrayLike | None = None,
+    per_query: bool = False,
+) -> FloatArray | float:
+    r"""Rank-biased precision.
+
+    .. math:: \mathrm{RBP} = (1 - p) \sum_r G(y_{\pi_r}) \, p^{r-1}
+
+    Parameters
+    ----------
+    y_true : array-like of shape (n_samples,)
+        Labels; gains in [0, 1] keep the value in [0, 1].
+    y_score : array-like of shape (n_samples,)
+        Scores, higher is better.
+    qid : array-like of shape (n_samples,), default=None
+        List of each row, any order. None: one list.
+    k : int, default=None
+        Cut-off. None: the whole list.
+    persistence : float, default=0.8
+        Probability p that the user goes on to the next item, in (0, 1).
+    gain : {"exp2", "linear"}, array-like or callable, default="linear"
+        2^y − 1, y, a table indexed by label, or a function of the labels.
+    ties : {"average", "first", "worst", "trec"}, default="average"
+        Equal scores: expected value over their orders; row order; lowest label first;
+        trec_eval's rule, which needs ``docids``.
+    empty : {"skip", 0, 1}, default="skip"
+        Lists without any gain: leave out, or count as 0 or 1.
+    docids : array-like of shape (n_samples,), default=None
+        Document ids, for ``ties="trec"``.
+    per_query : bool, default=False
+        Return one value per list.
+
+    Returns
+    -------
+    rbp : float, or array of shape (n_lists,) if ``per_query``
+        Mean over lists; per list in order of first appearance, skipped ones NaN.
+
+    Raises
+    ------
+    ValueError
+        If shapes differ, a value is not finite, a label does not fit ``gain``, or
+        ``persistence`` is outside (0, 1).
+
+    References
+    ----------
+    .. [1] Moffat & Zobel, "Rank-biased precision for measurement of retrieval
+       effectiveness", TOIS 2008, eq. (2).
+
+    Examples
+    --------
+    >>> round(rbp_score([1, 0, 1], [0.9, 0.5, 0.1], persistence=0.5), 4)
+    0.625
+    """
+    check_k(k)
+    if not 0.0 < persistence < 1.0:
+        raise ValueError(f"persistence must be between 0 and 1; got {persistence!r}.")
+    ranked = rank_lists(y_true, y_score, qid, ties, docids)
+    gains = gains_of(ranked.labels, gain)
+    rbp = (1.0 - persistence) * _dcg(
+        ranked, gains, lambda ranks: persistence ** (ranks - 1.0), k
+    )
+    return summarize(rbp, ranked.sum_lists(gains) == 0, empty, per_query)
+
+
+def _dcg(
+    ranked: RankedLists, gains: FloatArray, discount: Discount, k: int | None
+) -> FloatArray:
+    weights = discounts(int(ranked.queries.sizes.max()), discount, k)
+    return ranked.sum_lists(gains * ranked.expected_weight(weights))
+
+
+def _expected_stop(ranked: RankedLists, stop: FloatArray, k: int | None) -> FloatArray:
+    """Return each slot's expected share of ERR, given its stop probability.
+
+    ``alive[slot]`` is the probability that the user comes to its tie group. Inside a
+    group of m tied items the user is still there after j of them with the mean product
+    of ``1 − stop`` over all j-subsets.
+    """
+    inverse_rank = 1.0 / np.arange(1.0, ranked.queries.sizes.max() + 1.0)
+    if k is not None:
+        inverse_rank[k:] = 0.0
+    on = 1.0 - stop
+    stop_here = stop.copy()
+    group_size = ranked.tie_end - ranked.tie_begin
+    is_tied = (group_size > 1) & (ranked.position == ranked.tie_begin)
+    for slot in np.flatnonzero(is_tied):
+        group = slice(slot, slot + group_size[slot])
+        stop_here[group] = -np.diff(_mean_subset_products(on[group]), prepend=1.0)
+    group_start = np.arange(len(stop)) - (ranked.position - ranked.tie_begin)
+    alive = _products_before(ranked, on)[group_start]
+    return alive * stop_here * inverse_rank[ranked.position]
+
+
+def _products_before(ranked: RankedLists, factors: FloatArray) -> FloatArray:
+    """Product of the factors of all earlier slots of the same list."""
+    before = np.zeros(len(factors))
+    starts = ranked.queries.starts[:-1]
+    longest_first = np.argsort(-ranked.queries.sizes, kind="stable")
+    sizes, slots = ranked.queries.sizes[longest_first], starts[longest_first]
+    product = np.ones(len(slots))
+    for _ in range(sizes[0]):
+        before[slots] = product
+        n_longer = np.searchsorted(-sizes, -1)  # lists with a further slot
+        product = product[:n_longer] * factors[slots[:n_longer]]
+        slots, sizes = slots[:n_longer] + 1, sizes[:n_longer] - 1
+        if not product.any():
+            break
+    return before
+
+
+def _mean_subset_products(factors: FloatArray) -> FloatArray:
+    """Mean product over all subsets of size 1, 2, …, m of ``factors``."""
+    ones = int((factors == 1.0).sum())
+    mean = np.zeros(len(factors) + 1)
+    mean[: ones + 1] = 1.0
+    for m, factor in enumerate(factors[factors != 1.0], start=ones + 1):
+        j = np.arange(1, m + 1)
+        mean[1 : m + 1] = (1 - j / m) * mean[1 : m + 1] + (j / m) * factor * mean[:m]
+    return mean[1:]

@@ -1,0 +1,245 @@
+"""Which rows belong to which list: ``qid`` of any dtype → integer codes and segments.
+
+Everything else in the library (metrics, packed lists, splitters, rankers) reads the
+ids of the lists through :func:`group_queries`, so "any hashable dtype, any order" is
+true everywhere or nowhere. NumPy only.
+
+Words: a *query* and a *list* are the same thing, the rows that share one ``qid``.
+``order`` means row indices, ``codes`` number the lists by first appearance.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+IntArray = NDArray[np.intp]
+FloatArray = NDArray[np.float64]
+BoolArray = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Queries:
+    """The lists that a ``qid`` describes.
+
+    Attributes
+    ----------
+    codes : int array of shape (n_samples,)
+        List number of each row; lists are numbered by first appearance.
+    ids : array of shape (n_lists,)
+        The ``qid`` of each list.
+
+    Notes
+    -----
+    ``queries.order[queries.starts[i] : queries.starts[i + 1]]`` are the rows of list
+    ``i``, in the order in which they came.
+    """
+
+    codes: IntArray
+    ids: NDArray[Any]
+
+    @property
+    def n_lists(self) -> int:
+        """Number of lists."""
+        return len(self.ids)
+
+    @property
+    def n_samples(self) -> int:
+        """Number of rows."""
+        return len(self.codes)
+
+    @cached_property
+    def sizes(self) -> IntArray:
+        """Rows in each list, shape (n_lists,)."""
+        return np.bincount(self.codes, minlength=self.n_lists).astype(np.intp)
+
+    @cached_property
+    def starts(self) -> IntArray:
+        """Where each list starts in ``order``, shape (n_lists + 1,)."""
+        return np.concatenate([[0], np.cumsum(self.sizes)]).astype(np.intp)
+
+    @cached_property
+    def is_grouped(self) -> bool:
+        """Whether the rows of every list already stand together."""
+        return bool((np.diff(self.codes) >= 0).all())
+
+    @cached_property
+    def order(self) -> IntArray:
+        """Row indices list by list, shape (n_samples,); the sort is stable."""
+        if self.is_grouped:
+            return np.arange(self.n_samples)
+        return np.argsort(self.codes, kind="stable")
+
+    def first_rows(self) -> IntArray:
+        """Return the first row of each list, shape (n_lists,)."""
+        return self.order[self.starts[:-1]]
+
+    def subset(self, lists: IntArray | BoolArray) -> IntArray:
+        """Return the rows of the given lists (numbers or mask), in row order."""
+        keep = np.zeros(self.n_lists, dtype=bool)
+        keep[lists] = True
+        return np.flatnonzero(keep[self.codes])
+
+
+def group_queries(qid: ArrayLike | None, n_samples: int, rows_of: str = "X") -> Queries:
+    """Number the lists of a ``qid``.
+
+    Parameters
+    ----------
+    qid : array-like of shape (n_samples,) or None
+        Id of the list of each row: any hashable dtype, any order, interleaved rows
+        welcome. Tuples go in a list of tuples or an object array. None: one list.
+    n_samples : int
+        Number of rows that ``qid`` must describe.
+    rows_of : str, default="X"
+        Name of the array that has those rows, for the error message.
+
+    Returns
+    -------
+    queries : Queries
+        Codes by first appearance and the segments that follow from them.
+
+    Raises
+    ------
+    ValueError
+        If ``qid`` has another length, more than one dimension, or a missing value.
+    TypeError
+        If an id is not hashable.
+
+    Examples
+    --------
+    >>> queries = group_queries(["b", "a", "b"], 3)
+    >>> queries.codes.tolist(), queries.ids.tolist(), queries.order.tolist()
+    ([0, 1, 0], ['b', 'a'], [0, 2, 1])
+    """
+    if qid is None:
+        return Queries(np.zeros(n_samples, np.intp), np.zeros(1, np.intp))
+    values = _as_ids(qid)
+    if values.ndim != 1:
+        raise ValueError(
+            f"qid must be one-dimensional; got shape {values.shape}. "
+            "For ids of several parts pass a list of tuples."
+        )
+    if len(values) != n_samples:
+        raise ValueError(_length_message(values, n_samples, rows_of))
+    _check_no_missing(values)
+    if n_samples == 0:
+        return Queries(np.zeros(0, np.intp), values)
+
+    # Rows of a list mostly stand together, so only the head of each run is looked up.
+    changes = np.flatnonzero(np.asarray(values[1:] != values[:-1], dtype=bool)) + 1
+    heads = np.concatenate([[0], changes])
+    head_codes, n_lists = _factorize(values[heads])
+    lengths = np.diff(np.concatenate([heads, [n_samples]]))
+    codes = np.repeat(head_codes, lengths).astype(np.intp, copy=False)
+    first = np.zeros(n_lists, dtype=np.intp)
+    first[head_codes[::-1]] = heads[::-1]
+    return Queries(codes, values[first])
+
+
+def group_sizes_to_qid(sizes: ArrayLike) -> IntArray:
+    """Turn list sizes (LightGBM's and XGBoost's ``group``) into one id per row.
+
+    Parameters
+    ----------
+    sizes : array-like of shape (n_lists,)
+        Rows in each list, in the order of the rows; integers ≥ 0.
+
+    Returns
+    -------
+    qid : int array of shape (sum(sizes),)
+        0 for the rows of the first list, 1 for the second, …
+
+    Raises
+    ------
+    ValueError
+        If a size is negative or not a whole number.
+
+    Examples
+    --------
+    >>> group_sizes_to_qid([2, 3]).tolist()
+    [0, 0, 1, 1, 1]
+    """
+    counts = np.asarray(sizes)
+    if counts.ndim != 1 or np.any(counts < 0) or np.any(counts != np.floor(counts)):
+        raise ValueError(
+            f"sizes must be a one-dimensional array of whole numbers >= 0; got {sizes!r}."
+        )
+    return np.repeat(np.arange(len(counts)), counts.astype(np.intp))
+
+
+def _as_ids(qid: ArrayLike) -> NDArray[Any]:
+    """Array of ids; a list of tuples stays a list of ids."""
+    if isinstance(qid, Sequence) and any(isinstance(item, tuple) for item in qid):
+        values = np.empty(len(qid), dtype=object)
+        values[:] = qid
+        return values
+    return np.asarray(qid)
+
+
+def _factorize(values: NDArray[Any]) -> tuple[IntArray, int]:
+    """Codes by first appearance and their number, by equality."""
+    if values.dtype == object:
+        return _factorize_objects(values)
+    _, first, inverse = np.unique(values, return_index=True, return_inverse=True)
+    number = np.empty(len(first), dtype=np.intp)
+    number[np.argsort(first)] = np.arange(len(first))
+    return number[inverse], len(first)
+
+
+def _factorize_objects(values: NDArray[Any]) -> tuple[IntArray, int]:
+    numbers: dict[Any, int] = {}
+    try:
+        codes = [numbers.setdefault(value, len(numbers)) for value in values]
+    except TypeError:
+        bad = next(value for value in values if not _is_hashable(value))
+        raise TypeError(
+            f"qid must hold hashable ids; got {bad!r} of type {type(bad).__name__}. "
+            "Use numbers, strings or tuples."
+        ) from None
+    return np.array(codes, dtype=np.intp), len(numbers)
+
+
+def _is_hashable(value: Any) -> bool:
+    try:
+        hash(value)
+    except TypeError:
+        return False
+    return True
+
+
+def _is_missing(value: Any) -> bool:
+    """Whether it is None, NaN, or one of pandas' two missing values."""
+    if value is None or (isinstance(value, float) and value != value):
+        return True
+    return type(value).__name__ in ("NAType", "NaTType")
+
+
+def _check_no_missing(values: NDArray[Any]) -> None:
+    if values.dtype == object:
+        missing = np.array([_is_missing(value) for value in values], dtype=bool)
+    elif values.dtype.kind in "fcmM":
+        missing = np.asarray(values != values, dtype=bool)
+    else:
+        return
+    if missing.any():
+        row = int(missing.argmax())
+        raise ValueError(
+            f"qid must not have missing values; got {values[row]!r} at row {row}. "
+            "Drop those rows or give them an id."
+        )
+
+
+def _length_message(values: NDArray[Any], n_samples: int, rows_of: str) -> str:
+    message = (
+        f"qid must have one entry per row of {rows_of}; got {len(values)} entries for "
+        f"{n_samples} rows. Pass the list id of every row, not the sizes of the lists."
+    )
+    if values.dtype.kind in "iu" and values.sum() == n_samples:
+        message += " Turn sizes into ids with ltr.group_sizes_to_qid(sizes)."
+    return message

@@ -1,0 +1,137 @@
+"""What all rankers share: rank, score, tags, and the routing of ``qid``."""
+
+from __future__ import annotations
+
+import warnings
+from importlib.metadata import version
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.base import BaseEstimator
+
+from ltr.metrics import get_metric
+from ltr.queries import FloatArray, IntArray, group_queries
+from ltr.rankers.checks import check_qid_given
+
+_FIT_REQUESTS = {
+    "qid": True,
+    "sample_weight": True,
+    "query_weight": True,
+    "teacher_scores": True,
+    "reference_scores": True,
+    "position": True,
+    "X_val": True,
+    "y_val": True,
+    "qid_val": True,
+}
+
+
+class BaseRanker(BaseEstimator):
+    """Base class of the rankers.
+
+    A subclass has ``fit(X, y, qid=None, …)``, ``predict(X, qid=None)`` and a parameter
+    ``metric``, and sets ``_fitted_with_qid`` in ``fit``.
+
+    Notes
+    -----
+    ``qid`` and the other per-row inputs are *requested* by the class, so that with
+    metadata routing enabled they reach ``fit``, ``predict`` and ``score`` inside
+    scikit-learn's searches and pipelines without any ``set_fit_request``.
+    """
+
+    __metadata_request__fit = _FIT_REQUESTS
+    __metadata_request__partial_fit = {"qid": True}
+    __metadata_request__predict = {"qid": True}
+    __metadata_request__score = {"qid": True}
+
+    metric: str
+    _fitted_with_qid: bool
+
+    def predict(self, X: ArrayLike, qid: ArrayLike | None = None) -> FloatArray:
+        """Score items; see the subclass."""
+        raise TypeError(f"{type(self).__name__} must define predict.")
+
+    def rank(self, X: ArrayLike, qid: ArrayLike | None = None) -> IntArray:
+        """Rank the items of every list.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Features.
+        qid : array-like of shape (n_samples,), default=None
+            List of each row, any order. None: one list.
+
+        Returns
+        -------
+        ranks : int array of shape (n_samples,)
+            1 for the best item of its list, in the order of the rows. Items with equal
+            scores share the smallest rank (1, 2, 2, 4), so that the order of the rows
+            decides nothing.
+
+        Raises
+        ------
+        ValueError
+            If ``qid`` is None although ``fit`` was given one.
+        """
+        check_qid_given(self, qid, "rank")
+        scores = self.predict(X, qid)
+        queries = group_queries(qid, len(scores))
+        order = np.lexsort((-scores, queries.codes))
+        ranked = scores[order]
+        starts = np.repeat(queries.starts[:-1], queries.sizes)
+        position = np.arange(len(scores))
+        new = np.ones(len(scores), dtype=bool)
+        new[1:] = ranked[1:] != ranked[:-1]
+        new |= position == starts
+        first = np.maximum.accumulate(np.where(new, position, 0))
+        ranks = np.empty(len(scores), dtype=np.intp)
+        ranks[order] = first - starts + 1
+        return ranks
+
+    def score(self, X: ArrayLike, y: ArrayLike, qid: ArrayLike | None = None) -> float:
+        """Mean of ``metric`` over the lists.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Features.
+        y : array-like of shape (n_samples,)
+            Labels.
+        qid : array-like of shape (n_samples,), default=None
+            List of each row, any order. None: one list.
+
+        Returns
+        -------
+        score : float
+            Higher is better; lists without a relevant item are left out.
+
+        Raises
+        ------
+        ValueError
+            If ``qid`` is None although ``fit`` was given one, or a label does not fit
+            the metric.
+        """
+        scores = self.predict(X, qid)
+        check_qid_given(self, qid, "score")
+        return get_metric(self.metric)(y, scores, qid)
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.estimator_type = "ranker"
+        tags.target_tags.required = True
+        return tags
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**super().__getstate__(), "_ltr_version": version("ltr")}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        saved = state.pop("_ltr_version", None)
+        if saved != version("ltr"):
+            warnings.warn(
+                f"This {type(self).__name__} was pickled by ltr {saved} and is loaded "
+                f"by ltr {version('ltr')}; fit it again if it misbehaves.",
+                UserWarning,
+                stacklevel=2,
+            )
+        super().__setstate__(state)

@@ -1,0 +1,533 @@
+"""NeuralRanker: any scorer trained with any loss, as a scikit-learn estimator."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from typing import Any, Literal
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted
+
+from ltr.lists import pack, with_padding_row
+from ltr.losses import NEEDS_TWO_ITEMS, get_loss
+from ltr.metrics import get_metric
+from ltr.queries import BoolArray, FloatArray, IntArray, group_queries
+from ltr.rankers.base import BaseRanker
+from ltr.rankers.checks import (
+    TrainingSet,
+    check_choice,
+    check_dense_X,
+    check_number,
+    check_training_set,
+    informative_lists,
+)
+from ltr.rankers.preprocess import PREPROCESS, FeatureScaling, fit_scaling
+from ltr.rankers.validation import (
+    check_validation_set,
+    hold_out_lists,
+    score_function,
+    score_rows,
+)
+from ltr.scorers import Scorer, get_scorer
+from ltr.training import (
+    Data,
+    TrainingPlan,
+    TrainingResult,
+    get_optimizer,
+    plan_loss,
+    train,
+)
+from ltr.training.loop import init_optimizer
+from ltr.training.progress import EpochPrinter
+
+_COMPILE_COST_ROWS = 1_000_000  # compiling a step takes as long as training on so many
+
+
+class NeuralRanker(BaseRanker):
+    """A scorer trained by gradient descent on a ranking loss.
+
+    Rows are scored by a linear model, a multilayer perceptron, self-attention over the
+    list, or two towers over embeddings; the loss is any function of
+    :mod:`ltr.losses`. Training is jit-compiled JAX over mini-batches of whole lists of
+    similar size; prediction is NumPy in float64.
+
+    Parameters
+    ----------
+    loss : str or callable, default="listnet"
+        A name of :data:`ltr.losses.LOSSES` or a function with the same contract, for
+        example ``functools.partial(ltr.losses.ranknet_loss, sigma=2.0)``.
+    scorer : str or Scorer, default="mlp"
+        ``"linear"``, ``"mlp"``, ``"attention"``, ``"two_tower"`` (with
+        ``n_query_features``), or an object of :mod:`ltr.scorers`.
+    hidden_layer_sizes : tuple of int, default=(128, 64)
+        Hidden layers of ``"mlp"``; of the encoder of ``"attention"``.
+    n_query_features : int, default=None
+        For ``"two_tower"``: how many of the first columns are the query embedding.
+    similarity : {"cosine", "dot", "bilinear"}, default="cosine"
+        For ``"two_tower"``.
+    optimizer : str or callable, default="adamw"
+        A name of :data:`ltr.training.OPTIMIZERS`, or an importable function of
+        ``learning_rate`` that returns an optax transformation.
+    learning_rate : float, default=0.001
+        Step size, > 0.
+    weight_decay : float, default=0.0001
+        Decoupled weight decay, ≥ 0, for every optimizer.
+    batch_size : int, default=32
+        Lists in a mini-batch.
+    max_epochs : int, default=100
+        Most passes over the lists; with ``warm_start``, further passes.
+    early_stopping : bool or "auto", default="auto"
+        Stop when ``metric`` on validation lists no longer improves, and keep the best
+        weights. True splits off ``validation_fraction`` of the lists unless ``X_val``
+        is given; ``"auto"`` does so with ``X_val`` or with at least 100 lists.
+    validation_fraction : float, default=0.1
+        Share of the lists, in (0, 1).
+    n_iter_no_change : int, default=10
+        Epochs without improvement before training stops.
+    metric : str, default="ndcg@10"
+        Name for :func:`ltr.metrics.get_metric`: for early stopping and ``score``.
+    preprocess : {"auto", "standard", "log1p", None}, default="auto"
+        Feature scaling: z-scores; z-scores of sign(x)·log(1 + abs(x)); ``"auto"``
+        takes the logarithm of heavy-tailed features only, and leaves the embeddings of
+        ``"two_tower"`` alone.
+    normalize : bool, default=True
+        Divide the loss of a list by the weight of its terms.
+    dtype : {"float32", "float64"}, default="float32"
+        Precision of training. Prediction is in float64.
+    warm_start : bool, default=False
+        Go on from the last fit instead of starting anew.
+    random_state : int, RandomState or None, default=None
+        Seed of weights, order of lists and validation split.
+    verbose : int, default=0
+        1: a line of progress every 5 seconds; 2: one per epoch; on standard error.
+
+    Attributes
+    ----------
+    n_features_in_ : int
+        Number of features.
+    feature_names_in_ : array of shape (n_features,)
+        Column names, if ``X`` had string ones.
+    n_iter_ : int
+        Epochs run by the last fit.
+    best_epoch_ : int
+        Epoch whose weights are kept.
+    best_score_ : float
+        Validation metric at that epoch; NaN without validation.
+    history_ : dict of str to list of float
+        ``"loss"`` and, with validation, ``metric`` after each epoch.
+
+    See Also
+    --------
+    LambdaMARTRanker : Boosted trees; the baseline to beat on feature tables.
+
+    Notes
+    -----
+    A fit with one ``random_state`` repeats on one machine. Changing a number
+    (``learning_rate``, ``sigma``, …) does not compile anew.
+
+    Examples
+    --------
+    >>> from ltr import NeuralRanker
+    >>> from ltr.datasets import make_ranking
+    >>> data = make_ranking(n_queries=50, random_state=0)
+    >>> ranker = NeuralRanker("ranknet", "linear", max_epochs=20, random_state=0)
+    >>> _ = ranker.fit(data.X, data.y, data.qid)
+    >>> ranker.score(data.X, data.y, data.qid) > 0.7
+    True
+    """
+
+    def __init__(
+        self,
+        loss: str | Callable[..., jax.Array] = "listnet",
+        scorer: str | Scorer = "mlp",
+        *,
+        hidden_layer_sizes: tuple[int, ...] = (128, 64),
+        n_query_features: int | None = None,
+        similarity: Literal["cosine", "dot", "bilinear"] = "cosine",
+        optimizer: str | Callable[..., Any] = "adamw",
+        learning_rate: float = 0.001,
+        weight_decay: float = 0.0001,
+        batch_size: int = 32,
+        max_epochs: int = 100,
+        early_stopping: bool | Literal["auto"] = "auto",
+        validation_fraction: float = 0.1,
+        n_iter_no_change: int = 10,
+        metric: str = "ndcg@10",
+        preprocess: Literal["auto", "standard", "log1p"] | None = "auto",
+        normalize: bool = True,
+        dtype: Literal["float32", "float64"] = "float32",
+        warm_start: bool = False,
+        random_state: Any = None,
+        verbose: int = 0,
+    ) -> None:
+        self.loss = loss
+        self.scorer = scorer
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.n_query_features = n_query_features
+        self.similarity = similarity
+        self.optimizer = optimizer
+        self.learning_rate = learning_rate
+        self.weight_decay = weight_decay
+        self.batch_size = batch_size
+        self.max_epochs = max_epochs
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.n_iter_no_change = n_iter_no_change
+        self.metric = metric
+        self.preprocess = preprocess
+        self.normalize = normalize
+        self.dtype = dtype
+        self.warm_start = warm_start
+        self.random_state = random_state
+        self.verbose = verbose
+
+    def fit(
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        qid: ArrayLike | None = None,
+        sample_weight: ArrayLike | None = None,
+        *,
+        query_weight: ArrayLike | None = None,
+        teacher_scores: ArrayLike | None = None,
+        reference_scores: ArrayLike | None = None,
+        position: ArrayLike | None = None,
+        X_val: ArrayLike | None = None,
+        y_val: ArrayLike | None = None,
+        qid_val: ArrayLike | None = None,
+    ) -> NeuralRanker:
+        """Train on lists.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Features, finite.
+        y : array-like of shape (n_samples,)
+            Labels, higher is better.
+        qid : array-like of shape (n_samples,), default=None
+            List of each row: any hashable ids, any order. None: one list.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Row weights ≥ 0: weight 2 is the row twice in its list, weight 0 is no row.
+        query_weight : array-like of shape (n_samples,), default=None
+            Weight of the list of each row, constant within a list.
+        teacher_scores : array-like of shape (n_samples,), default=None
+            For distillation losses.
+        reference_scores : array-like of shape (n_samples,), default=None
+            For preference losses.
+        position : array-like of shape (n_samples,), default=None
+            For losses that read logged positions.
+        X_val : array-like of shape (n_val, n_features), default=None
+            Validation features, for early stopping.
+        y_val : array-like of shape (n_val,), default=None
+            Validation labels.
+        qid_val : array-like of shape (n_val,), default=None
+            Validation lists.
+
+        Returns
+        -------
+        self : NeuralRanker
+
+        Raises
+        ------
+        ValueError
+            If a parameter or an input is not what it must be; the message says what
+            came and where.
+
+        Warns
+        -----
+        UserWarning
+            If no list can teach anything: the weights stay as drawn.
+        """
+        self._check_parameters()
+        extras = {
+            "teacher_scores": teacher_scores,
+            "reference_scores": reference_scores,
+            "position": position,
+        }
+        goes_on = self.warm_start and hasattr(self, "_params")
+        data = check_training_set(
+            self,
+            X,
+            y,
+            qid,
+            sample_weight=sample_weight,
+            query_weight=query_weight,
+            extras=extras,
+            check_X=check_dense_X,
+            reset=not goes_on,
+        )
+        self._fitted_with_qid = qid is not None
+        validation = check_validation_set(self, X_val, y_val, qid_val, check_dense_X)
+        result = self._train(data, validation, goes_on, self.max_epochs, extras)
+        self._keep(result, data, goes_on or self.warm_start)
+        return self
+
+    def partial_fit(
+        self, X: ArrayLike, y: ArrayLike, qid: ArrayLike | None = None
+    ) -> NeuralRanker:
+        """Make one pass over more lists.
+
+        The first call draws the weights and fits the feature scaling; later calls go on
+        from there, without validation.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Features, finite.
+        y : array-like of shape (n_samples,)
+            Labels, higher is better.
+        qid : array-like of shape (n_samples,), default=None
+            List of each row: any hashable ids, any order. None: one list.
+
+        Returns
+        -------
+        self : NeuralRanker
+
+        Raises
+        ------
+        ValueError
+            If an input is not what it must be.
+        """
+        self._check_parameters()
+        goes_on = hasattr(self, "_params")
+        data = check_training_set(
+            self, X, y, qid, check_X=check_dense_X, reset=not goes_on
+        )
+        self._fitted_with_qid = qid is not None
+        result = self._train(data, None, goes_on, 1, {})
+        self._keep(result, data, keep_state=True)
+        return self
+
+    def predict(self, X: ArrayLike, qid: ArrayLike | None = None) -> FloatArray:
+        """Score items.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Features.
+        qid : array-like of shape (n_samples,), default=None
+            List of each row, any order. Only ``scorer="attention"`` looks at it.
+
+        Returns
+        -------
+        scores : float array of shape (n_samples,)
+            Higher is better, in the order of the rows. They are comparable within a
+            list, and across lists only if the loss is pointwise.
+
+        Raises
+        ------
+        ValueError
+            If ``X`` has other columns than in ``fit``, or a value is not finite.
+        NotFittedError
+            If the ranker is not fitted.
+
+        Warns
+        -----
+        UserWarning
+            If the scorer looks at lists and was fitted with ``qid``, but gets none.
+        """
+        check_is_fitted(self, "_params")
+        checked = check_dense_X(self, X, reset=False)
+        queries = group_queries(qid, len(checked))
+        scorer = self._scorer()
+        if scorer.uses_list and qid is None and self._fitted_with_qid:
+            warnings.warn(
+                "predict scores all rows as one list because qid is None, but fit was "
+                f"given one and scorer={self.scorer!r} compares the items of a list. "
+                "Pass qid.",
+                UserWarning,
+                stacklevel=2,
+            )
+        return score_rows(scorer, self._params, self._scaling, checked, queries)
+
+    @property
+    def coef_(self) -> FloatArray:
+        """Weights of the scaled features, shape (n_features,), if linear."""
+        if self.scorer != "linear":
+            raise AttributeError(
+                f"coef_ exists only for scorer='linear'; got scorer={self.scorer!r}."
+            )
+        check_is_fitted(self, "_params")
+        return np.asarray(self._params.weight[:, 0], dtype=np.float64)
+
+    def _check_parameters(self) -> None:
+        check_number("learning_rate", self.learning_rate, low=0.0, open_low=True)
+        check_number("weight_decay", self.weight_decay, low=0.0)
+        check_number("batch_size", self.batch_size, low=1, whole=True)
+        check_number("max_epochs", self.max_epochs, low=0, whole=True)
+        check_number("n_iter_no_change", self.n_iter_no_change, low=1, whole=True)
+        check_number(
+            "validation_fraction", self.validation_fraction, low=0.0, high=1.0,
+            open_low=True,
+        )  # fmt: skip
+        check_choice("early_stopping", self.early_stopping, (True, False, "auto"))
+        check_choice("dtype", self.dtype, ("float32", "float64"))
+        check_choice("preprocess", self.preprocess, PREPROCESS)
+        get_metric(self.metric)
+
+    def _scorer(self) -> Scorer:
+        return get_scorer(
+            self.scorer,
+            self.hidden_layer_sizes,
+            self.n_query_features,
+            self.similarity,
+        )
+
+    def _plan(self, extras: dict[str, Any]) -> tuple[TrainingPlan, dict[str, float]]:
+        loss = get_loss(self.loss) if isinstance(self.loss, str) else self.loss
+        plan, numbers = plan_loss(loss, normalize=self.normalize)
+        given = {name for name, values in extras.items() if values is not None}
+        for name in sorted(given - set(plan.extras)):
+            raise ValueError(
+                f"loss={self.loss!r} takes no {name}. Leave it out of fit."
+            )
+        for name in sorted(set(plan.required_extras) - given):
+            raise ValueError(
+                f"{name} is required by loss={self.loss!r}. Pass it to fit(..., "
+                f"{name}=...)."
+            )
+        optimizer = get_optimizer(self.optimizer)
+        numbers |= {
+            "learning_rate": float(self.learning_rate),
+            "weight_decay": float(self.weight_decay),
+        }
+        return TrainingPlan(self._scorer(), plan, optimizer), numbers
+
+    def _train(
+        self,
+        data: TrainingSet,
+        validation: TrainingSet | None,
+        goes_on: bool,
+        max_epochs: int,
+        extras: dict[str, Any],
+    ) -> TrainingResult:
+        plan, numbers = self._plan(extras)
+        seed = check_random_state(self.random_state).randint(2**31 - 1)
+        rng = np.random.default_rng(seed)
+        informative = informative_lists(data, plan.loss.function in NEEDS_TWO_ITEMS)
+        if not informative.any():
+            _warn_nothing_to_learn(plan.loss.function in NEEDS_TWO_ITEMS)
+        held_out = np.zeros(data.queries.n_lists, dtype=bool)
+        if validation is None:
+            held_out = hold_out_lists(
+                self.early_stopping, self.validation_fraction, informative, rng
+            )
+        learns = informative & ~held_out
+        keep = learns[data.queries.codes]
+        if data.weights is not None:
+            keep &= data.weights > 0
+
+        if not goes_on:
+            self._scaling = self._fit_scaling(data, ~held_out, plan.scorer)
+        Z = data.X if self._scaling is None else self._scaling.transform(data.X)
+        validate = None
+        if validation is not None:
+            validate = self._validate(plan.scorer, validation, slice(None))
+        elif held_out.any():
+            rows = data.queries.subset(held_out)
+            validate = self._validate(plan.scorer, data, rows)
+        packed = pack(
+            data.queries,
+            keep=keep,
+            batch_size=int(self.batch_size),
+            list_size_cost=_COMPILE_COST_ROWS / max(max_epochs, 1),
+        )
+        printer = None
+        if self.verbose:
+            printer = EpochPrinter(self.verbose, max_epochs, self.metric)
+        with jax.enable_x64(self.dtype == "float64"):
+            if goes_on:
+                params, state = self._last_params, self._optimizer_state(plan)
+            else:
+                key = jax.random.key(int(rng.integers(2**31)))
+                params = plan.scorer.init(key, data.X.shape[1])
+                state = init_optimizer(plan, params)
+            return train(
+                plan,
+                params,
+                state,
+                self._on_device(Z, data, learns),
+                packed,
+                numbers=numbers,
+                rng=rng,
+                max_epochs=max_epochs if packed.buckets else 0,
+                validate=validate,
+                n_iter_no_change=self.n_iter_no_change,
+                on_epoch=printer,
+            )
+
+    def _fit_scaling(
+        self, data: TrainingSet, lists: BoolArray, scorer: Scorer
+    ) -> FeatureScaling | None:
+        if self.preprocess == "auto" and scorer.wants_raw_features:
+            return None
+        rows = slice(None) if lists.all() else data.queries.subset(lists)
+        weights = None if data.weights is None else data.weights[rows]
+        return fit_scaling(data.X[rows], weights, self.preprocess)
+
+    def _validate(
+        self, scorer: Scorer, data: TrainingSet, rows: IntArray | slice
+    ) -> Callable[[Any], float]:
+        Z = (
+            data.X[rows]
+            if self._scaling is None
+            else self._scaling.transform(data.X[rows])
+        )
+        codes = data.queries.codes[rows]
+        return score_function(scorer, self.metric, Z, data.y[rows], codes)
+
+    def _on_device(self, Z: NDArray[Any], data: TrainingSet, learns: BoolArray) -> Data:
+        put = lambda values: jnp.asarray(with_padding_row(values.astype(self.dtype)))
+        list_weights = np.ones(len(learns))
+        if data.list_weights is not None and learns.any():
+            list_weights = data.list_weights / data.list_weights[learns].mean()
+        return Data(
+            X=put(Z),
+            y=put(data.y),
+            weights=None if data.weights is None else put(data.weights),
+            list_weights=put(list_weights[data.queries.codes]),
+            extras={name: put(values) for name, values in data.extras.items()},
+        )
+
+    def _optimizer_state(self, plan: TrainingPlan) -> Any:
+        """Rebuild the state from its leaves; only those are kept, they pickle."""
+        fresh = init_optimizer(plan, self._last_params)
+        leaves, structure = jax.tree.flatten(fresh)
+        kept = self._optimizer_leaves
+        if [np.shape(leaf) for leaf in kept] != [np.shape(leaf) for leaf in leaves]:
+            return fresh  # another optimizer was set in between
+        return jax.tree.unflatten(structure, kept)
+
+    def _keep(
+        self, result: TrainingResult, data: TrainingSet, keep_state: bool
+    ) -> None:
+        self._params = result.params
+        self.n_iter_ = len(result.losses)
+        self.best_epoch_ = result.best_epoch
+        self.best_score_ = result.best_score
+        self.history_ = {"loss": result.losses}
+        if result.scores:
+            self.history_[self.metric] = result.scores
+        if keep_state:
+            self._last_params = result.last_params
+            self._optimizer_leaves = jax.tree.leaves(result.optimizer_state)
+        if result.interrupted:
+            raise KeyboardInterrupt(
+                f"stopped after {self.n_iter_} epochs; the ranker is fitted with the "
+                "best weights so far"
+            )
+
+
+def _warn_nothing_to_learn(needs_two_items: bool) -> None:
+    need = "two items" if needs_two_items else "two distinct labels"
+    warnings.warn(
+        f"No list has {need}, so nothing can be learned and the weights stay as drawn. "
+        "Check y and qid: qid must be shared by the items that compete.",
+        UserWarning,
+        stacklevel=4,
+    )

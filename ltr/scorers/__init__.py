@@ -1,0 +1,93 @@
+"""Scorers: features → one score per item.
+
+A scorer is a small frozen object with two methods::
+
+    params = scorer.init(key, n_features)      # a pytree of JAX arrays
+    scores = scorer.apply(params, X, where)    # (..., list_size, n_features) → (..., list_size)
+
+``apply`` is written once, in the array namespace of ``X``: it runs under ``jit`` in
+training and in NumPy at prediction time, in float64, so a new list size never compiles.
+``uses_list`` says whether the score of an item depends on the rest of its list.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ltr.scorers.attention import AttentionScorer
+from ltr.scorers.base import Scorer
+from ltr.scorers.linear import LinearScorer
+from ltr.scorers.mlp import MLPScorer
+from ltr.scorers.two_tower import Similarity, TwoTowerScorer
+
+SCORERS: dict[str, type[Scorer]] = {
+    "linear": LinearScorer,
+    "mlp": MLPScorer,
+    "attention": AttentionScorer,
+    "two_tower": TwoTowerScorer,
+}
+
+
+def get_scorer(
+    scorer: str | Scorer,
+    hidden_layer_sizes: Sequence[int] = (128, 64),
+    n_query_features: int | None = None,
+    similarity: Similarity = "cosine",
+) -> Scorer:
+    """Make a scorer from a name and the parameters of a ranker.
+
+    Parameters
+    ----------
+    scorer : str or Scorer
+        A key of :data:`SCORERS`; an object is returned as it is.
+    hidden_layer_sizes : sequence of int, default=(128, 64)
+        For ``"mlp"`` and ``"attention"``.
+    n_query_features : int, default=None
+        For ``"two_tower"``, which requires it.
+    similarity : {"cosine", "dot", "bilinear"}, default="cosine"
+        For ``"two_tower"``.
+
+    Returns
+    -------
+    scorer : Scorer
+
+    Raises
+    ------
+    ValueError
+        If the name is unknown, or ``n_query_features`` is missing.
+
+    Examples
+    --------
+    >>> get_scorer("mlp", (16,))
+    MLPScorer(hidden_layer_sizes=(16,))
+    """
+    if isinstance(scorer, Scorer):
+        return scorer
+    if scorer == "linear":
+        return LinearScorer()
+    if scorer == "mlp":
+        return MLPScorer(tuple(hidden_layer_sizes))
+    if scorer == "attention":
+        return AttentionScorer(tuple(hidden_layer_sizes))
+    if scorer != "two_tower":
+        known = ", ".join(repr(name) for name in SCORERS)
+        raise ValueError(
+            f"scorer must be one of {known}, or a Scorer object; got {scorer!r}."
+        )
+    if n_query_features is None:
+        raise ValueError(
+            "n_query_features is required by scorer='two_tower': how many of the first "
+            "columns of X are the query embedding."
+        )
+    return TwoTowerScorer(n_query_features, similarity)
+
+
+__all__ = [
+    "SCORERS",
+    "AttentionScorer",
+    "LinearScorer",
+    "MLPScorer",
+    "Scorer",
+    "TwoTowerScorer",
+    "get_scorer",
+]

@@ -1,0 +1,155 @@
+"""Self-attention over the list: the score of an item depends on its competitors."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from ltr.scorers.base import Array, Dense, Params, Scorer, init_dense, relu
+from ltr.scorers.mlp import apply_hidden, init_layers
+
+_NEVER = -1e30
+
+
+class Norm(NamedTuple):
+    """Scale and shift after layer normalisation, both of shape (width,)."""
+
+    scale: Array
+    shift: Array
+
+    def __call__(self, h: Array) -> Array:
+        """Normalise the last axis."""
+        centred = h - h.mean(axis=-1, keepdims=True)
+        variance = (centred * centred).mean(axis=-1, keepdims=True)
+        return centred / (variance + 1e-6) ** 0.5 * self.scale + self.shift
+
+
+class Block(NamedTuple):
+    """One transformer block without dropout, normalisation first."""
+
+    attention_norm: Norm
+    query_key_value: Dense
+    output: Dense
+    hidden_norm: Norm
+    hidden: Dense
+    hidden_output: Dense
+
+
+@dataclass(frozen=True)
+class AttentionScorer(Scorer):
+    """MLP per item, then self-attention blocks over the list, then a linear output.
+
+    There are no positional encodings, so permuting the items of a list permutes their
+    scores, and nothing else.
+
+    Parameters
+    ----------
+    hidden_layer_sizes : tuple of int, default=(128, 64)
+        Layers of the encoder; the last one is the width of the attention.
+    n_blocks : int, default=1
+        Number of blocks.
+    n_heads : int, default=4
+        Heads of each block; must divide the width.
+
+    References
+    ----------
+    .. [1] Vaswani et al., "Attention is all you need", NIPS 2017, eq. (1); for ranking
+       Pobrotyn et al., "Context-aware learning to rank with self-attention", 2020.
+
+    Examples
+    --------
+    >>> import jax, numpy as np
+    >>> scorer = AttentionScorer((8,), n_heads=2)
+    >>> params = scorer.init(jax.random.key(0), 3)
+    >>> scorer.apply(params, np.zeros((5, 4, 3))).shape
+    (5, 4)
+    """
+
+    hidden_layer_sizes: tuple[int, ...] = (128, 64)
+    n_blocks: int = 1
+    n_heads: int = 4
+    uses_list: ClassVar[bool] = True
+
+    def init(self, key: jax.Array, n_features: int) -> Params:
+        """Draw encoder, blocks and output layer."""
+        width = self.hidden_layer_sizes[-1] if self.hidden_layer_sizes else 0
+        if width == 0 or width % self.n_heads:
+            raise ValueError(
+                f"the last of hidden_layer_sizes must be a multiple of n_heads; got "
+                f"hidden_layer_sizes={self.hidden_layer_sizes} and "
+                f"n_heads={self.n_heads}."
+            )
+        encoder_key, block_key, output_key = jax.random.split(key, 3)
+        return {
+            "encoder": init_layers(encoder_key, (n_features, *self.hidden_layer_sizes)),
+            "blocks": tuple(
+                _init_block(k, width)
+                for k in jax.random.split(block_key, self.n_blocks)
+            ),
+            "norm": Norm(jnp.ones(width), jnp.zeros(width)),
+            "output": init_dense(output_key, width, 1, scale=1.0),
+        }
+
+    def apply(
+        self,
+        params: Params,
+        X: Array,
+        where: Array | None = None,
+        weights: Array | None = None,
+    ) -> Array:
+        """Score items, see :meth:`Scorer.apply`; ``weights`` enter as log w."""
+        h = apply_hidden(params["encoder"], X.reshape(-1, X.shape[-1]))
+        h = h.reshape(*X.shape[:-1], -1)
+        bias = _key_bias(X, where, weights)
+        for block in params["blocks"]:
+            h = self._apply_block(block, h, bias)
+        return params["output"](params["norm"](h))[..., 0]
+
+    def _apply_block(self, block: Block, h: Array, bias: Array | None) -> Array:
+        xp = h.__array_namespace__()
+        heads = (*h.shape[:-1], 3, self.n_heads, h.shape[-1] // self.n_heads)
+        qkv = block.query_key_value(block.attention_norm(h)).reshape(heads)
+        qkv = xp.moveaxis(qkv, (-3, -2), (0, -3))  # (3, ..., head, item, width)
+        query, key, value = qkv[0], qkv[1], qkv[2]
+        logits = query @ xp.swapaxes(key, -1, -2) * (1.0 / heads[-1] ** 0.5)
+        if bias is not None:
+            logits = logits + bias
+        logits = logits - logits.max(axis=-1, keepdims=True)
+        attention = xp.exp(logits)
+        attention = attention / attention.sum(axis=-1, keepdims=True)
+        mixed = xp.moveaxis(attention @ value, -3, -2).reshape(h.shape)
+        h = h + block.output(mixed)
+        return h + block.hidden_output(relu(block.hidden(block.hidden_norm(h))))
+
+
+def _init_block(key: jax.Array, width: int) -> Block:
+    keys = jax.random.split(key, 4)
+    norm = Norm(jnp.ones(width), jnp.zeros(width))
+    return Block(
+        attention_norm=norm,
+        query_key_value=init_dense(keys[0], width, 3 * width, scale=1.0),
+        output=init_dense(keys[1], width, width, scale=0.1),
+        hidden_norm=norm,
+        hidden=init_dense(keys[2], width, 2 * width),
+        hidden_output=init_dense(keys[3], 2 * width, width, scale=0.1),
+    )
+
+
+def _key_bias(X: Any, where: Array | None, weights: Array | None) -> Array | None:
+    """What is added to the logits of each key, shape (..., 1, 1, list_size).
+
+    log w makes an item of weight w attract as much attention as w copies of it.
+    """
+    if where is None and weights is None:
+        return None
+    xp = X.__array_namespace__()
+    bias = xp.zeros(X.shape[:-1], X.dtype)
+    if weights is not None:
+        bias = bias + xp.log(xp.where(weights > 0, weights, 1.0))
+        bias = xp.where(weights > 0, bias, _NEVER)
+    if where is not None:
+        bias = xp.where(where, bias, _NEVER)
+    return bias[..., None, None, :]

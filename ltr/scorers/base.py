@@ -1,0 +1,102 @@
+"""The interface of a scorer, and the dense layer that all of them share."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Any, ClassVar, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+Params = Any
+Array = Any  # NumPy or JAX
+
+
+class Scorer(ABC):
+    """Features → scores. Subclasses are frozen dataclasses, hence hashable.
+
+    Attributes
+    ----------
+    uses_list : bool
+        Whether the score of an item depends on the other items of its list.
+    wants_raw_features : bool
+        Whether ``preprocess="auto"`` must leave the features as they are.
+    """
+
+    uses_list: ClassVar[bool] = False
+    wants_raw_features: ClassVar[bool] = False
+
+    @abstractmethod
+    def init(self, key: jax.Array, n_features: int) -> Params:
+        """Draw parameters for ``n_features`` input features."""
+
+    @abstractmethod
+    def apply(
+        self,
+        params: Params,
+        X: Array,
+        where: Array | None = None,
+        weights: Array | None = None,
+    ) -> Array:
+        """Score items.
+
+        Parameters
+        ----------
+        params : pytree
+            From :meth:`init`, or its NumPy copy.
+        X : array of shape (..., list_size, n_features)
+            Features, NumPy or JAX.
+        where : bool array of shape (..., list_size), optional
+            True for real items. Only list-context scorers look at it.
+        weights : array of shape (..., list_size), optional
+            Item weights in training: weight 2 is the item twice in the list.
+
+        Returns
+        -------
+        scores : array of shape (..., list_size)
+        """
+
+
+class Dense(NamedTuple):
+    """An affine layer.
+
+    Attributes
+    ----------
+    weight : array of shape (n_in, n_out)
+    bias : array of shape (n_out,)
+    """
+
+    weight: Array
+    bias: Array
+
+    def __call__(self, h: Array) -> Array:
+        """Map (..., n_in) to (..., n_out)."""
+        return h @ self.weight + self.bias
+
+
+def init_dense(key: jax.Array, n_in: int, n_out: int, scale: float = 2.0) -> Dense:
+    """Draw a layer with weight variance ``scale / n_in`` (He et al., 2015) and bias 0.
+
+    Parameters
+    ----------
+    key : PRNG key
+        Source of the weights.
+    n_in, n_out : int
+        Width of input and output.
+    scale : float, default=2.0
+        2 before a rectifier, 1 before a linear output.
+
+    Returns
+    -------
+    layer : Dense
+    """
+    deviation = (scale / n_in) ** 0.5
+    return Dense(
+        weight=deviation * jax.random.normal(key, (n_in, n_out)),
+        bias=jnp.zeros(n_out),
+    )
+
+
+def relu(h: Array) -> Array:
+    """max(h, 0), in the namespace of ``h``."""
+    return h.__array_namespace__().maximum(h, 0.0)

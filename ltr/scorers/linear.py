@@ -1,0 +1,38 @@
+"""Linear scorer: one weight per feature."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import jax
+
+from ltr.scorers.base import Array, Dense, Params, Scorer, init_dense
+
+
+@dataclass(frozen=True)
+class LinearScorer(Scorer):
+    """s = w · x + b; only pointwise losses see the bias b.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> scorer = LinearScorer()
+    >>> params = Dense(np.array([[2.0], [1.0]]), np.array([0.5]))
+    >>> scorer.apply(params, np.array([[1.0, 0.0], [0.0, 1.0]])).tolist()
+    [2.5, 1.5]
+    """
+
+    def init(self, key: jax.Array, n_features: int) -> Params:
+        """Draw small weights, not 0: at a tie λ-weights have no gradient."""
+        layer = init_dense(key, n_features, 1, scale=1.0)
+        return Dense(0.1 * layer.weight, layer.bias)
+
+    def apply(
+        self,
+        params: Params,
+        X: Array,
+        where: Array | None = None,
+        weights: Array | None = None,
+    ) -> Array:
+        """Score items, see :meth:`Scorer.apply`."""
+        return params(X)[..., 0]

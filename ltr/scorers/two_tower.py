@@ -1,0 +1,91 @@
+"""Two towers for embeddings: similarity of a query and an item, learned from cosine."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+import jax
+import jax.numpy as jnp
+
+from ltr.scorers.base import Array, Params, Scorer
+
+SIMILARITIES = ("cosine", "dot", "bilinear")
+Similarity = Literal["cosine", "dot", "bilinear"]
+
+
+@dataclass(frozen=True)
+class TwoTowerScorer(Scorer):
+    r"""Similarity of the query part and the item part of a row.
+
+    A row is [query embedding | item embedding]. The towers are affine maps next to the
+    identity, A = I + ΔA and B = I + ΔB with ΔA = ΔB = 0 at the start, so training sets
+    out from the similarity of the embeddings as they are:
+
+    .. math:: s = \frac{\cos(A q, B d)}{T}, \quad (A q) \cdot (B d),
+        \quad q^\top (I + \Delta) d
+
+    Parameters
+    ----------
+    n_query_features : int
+        Width of the query embedding; the rest of a row is the item embedding, which
+        must be as wide.
+    similarity : {"cosine", "dot", "bilinear"}, default="cosine"
+        How the two are compared.
+    temperature : float, default=0.05
+        T of the cosine: scores in [−20, 20] give a softmax room to be sure.
+
+    Examples
+    --------
+    >>> import jax, numpy as np
+    >>> scorer = TwoTowerScorer(2, "dot")
+    >>> params = scorer.init(jax.random.key(0), 4)
+    >>> scorer.apply(params, np.array([[1.0, 2.0, 3.0, 4.0]])).tolist()
+    [11.0]
+    """
+
+    n_query_features: int
+    similarity: Similarity = "cosine"
+    temperature: float = 0.05
+    wants_raw_features: ClassVar[bool] = True
+
+    def init(self, key: jax.Array, n_features: int) -> Params:
+        """Start at the untrained similarity: every parameter is 0."""
+        width = self.n_query_features
+        if self.similarity not in SIMILARITIES:
+            raise ValueError(
+                f"similarity must be one of {SIMILARITIES}; got {self.similarity!r}."
+            )
+        if n_features != 2 * width:
+            raise ValueError(
+                "two_tower needs rows of a query and an item embedding of the same "
+                f"width; got n_features={n_features} and n_query_features={width}. "
+                "Project them to one width first."
+            )
+        if self.similarity == "bilinear":
+            return {"matrix": jnp.zeros((width, width))}
+        return {"query": jnp.zeros((width, width)), "item": jnp.zeros((width, width))}
+
+    def apply(
+        self,
+        params: Params,
+        X: Array,
+        where: Array | None = None,
+        weights: Array | None = None,
+    ) -> Array:
+        """Score items, see :meth:`Scorer.apply`."""
+        rows = X.reshape(-1, X.shape[-1])
+        query, item = rows[:, : self.n_query_features], rows[:, self.n_query_features :]
+        if self.similarity == "bilinear":
+            scores = ((query + query @ params["matrix"]) * item).sum(axis=-1)
+            return scores.reshape(X.shape[:-1])
+        query = query + query @ params["query"]
+        item = item + item @ params["item"]
+        scores = (query * item).sum(axis=-1)
+        if self.similarity == "cosine":
+            scores = scores / (_length(query) * _length(item) * self.temperature)
+        return scores.reshape(X.shape[:-1])
+
+
+def _length(vectors: Array) -> Array:
+    return ((vectors * vectors).sum(axis=-1) + 1e-12) ** 0.5

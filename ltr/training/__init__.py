@@ -1,0 +1,16 @@
+"""The training loop of every JAX ranker: one jitted step, early stopping, history."""
+
+from ltr.training.loop import Data, TrainingResult, train
+from ltr.training.optimizers import OPTIMIZERS, get_optimizer
+from ltr.training.plan import LossPlan, TrainingPlan, plan_loss
+
+__all__ = [
+    "OPTIMIZERS",
+    "Data",
+    "LossPlan",
+    "TrainingPlan",
+    "TrainingResult",
+    "get_optimizer",
+    "plan_loss",
+    "train",
+]

@@ -1,0 +1,211 @@
+"""The jitted step and the loop over epochs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+
+from ltr.lists import PackedLists
+from ltr.training.optimizers import build_optimizer
+from ltr.training.plan import TrainingPlan, list_losses
+
+Pytree = Any
+
+
+class Data(NamedTuple):
+    """Rows on the device, each array with one padding row at the end.
+
+    Attributes
+    ----------
+    X : array of shape (n_samples + 1, n_features)
+        Features.
+    y : array of shape (n_samples + 1,)
+        Labels.
+    weights : array of shape (n_samples + 1,) or None
+        Row weights.
+    list_weights : array of shape (n_samples + 1,)
+        Weight of the list of each row, mean 1 over the lists; 0 in the padding row.
+    extras : dict of str to array of shape (n_samples + 1,)
+        Per-row inputs of the loss.
+    """
+
+    X: jax.Array
+    y: jax.Array
+    weights: jax.Array | None
+    list_weights: jax.Array
+    extras: dict[str, jax.Array]
+
+
+@dataclass
+class TrainingResult:
+    """What training leaves behind.
+
+    Attributes
+    ----------
+    params : pytree of NumPy arrays
+        The best ones on the validation lists, or the last ones without any.
+    optimizer_state : pytree of NumPy arrays
+        After the last step.
+    last_params : pytree of NumPy arrays
+        After the last step; what further training goes on from.
+    losses : list of float
+        Mean training loss of each epoch.
+    scores : list of float
+        Validation metric after each epoch; empty without validation.
+    best_score : float
+        Highest validation metric; NaN without validation.
+    best_epoch : int
+        Epoch it was reached in, from 1; 0 for the state before training.
+    interrupted : bool
+        Whether the user stopped it with Ctrl-C.
+    """
+
+    params: Pytree
+    optimizer_state: Pytree
+    last_params: Pytree
+    losses: list[float] = field(default_factory=list)
+    scores: list[float] = field(default_factory=list)
+    best_score: float = float("nan")
+    best_epoch: int = 0
+    interrupted: bool = False
+
+
+def init_optimizer(plan: TrainingPlan, params: Pytree) -> Pytree:
+    """Fresh optimizer state for ``params``."""
+    return build_optimizer(plan.optimizer, 0.0, 0.0).init(params)
+
+
+def train(
+    plan: TrainingPlan,
+    params: Pytree,
+    optimizer_state: Pytree,
+    data: Data,
+    packed: PackedLists,
+    *,
+    numbers: Mapping[str, float],
+    rng: np.random.Generator,
+    max_epochs: int,
+    validate: Callable[[Pytree], float] | None = None,
+    n_iter_no_change: int = 10,
+    tol: float = 0.0,
+    on_epoch: Callable[[int, TrainingResult], None] | None = None,
+) -> TrainingResult:
+    """Train for some epochs over mini-batches of whole lists.
+
+    A step moves along the gradient of Σ loss / batch size, so that every list has the
+    same say in an epoch even when a batch is not full.
+
+    Parameters
+    ----------
+    plan : TrainingPlan
+        Scorer, loss and optimizer.
+    params, optimizer_state : pytree
+        Where to start.
+    data : Data
+        Rows on the device.
+    packed : PackedLists
+        The lists to visit.
+    numbers : mapping of str to float
+        ``learning_rate``, ``weight_decay`` and the traced options of the loss.
+    rng : numpy Generator
+        Order of the lists and seed of losses that draw.
+    max_epochs : int
+        Most epochs.
+    validate : callable, optional
+        Parameters → metric to maximise, after each epoch. Default: none, no stopping.
+    n_iter_no_change : int, default=10
+        Stop after so many epochs without a better metric.
+    tol : float, default=0.0
+        What counts as better.
+    on_epoch : callable, optional
+        Called with the epoch and the result so far.
+
+    Returns
+    -------
+    result : TrainingResult
+        On Ctrl-C, what was reached; ``interrupted`` says so.
+    """
+    key = jax.random.key(int(rng.integers(2**31)))
+    batch_size = max((bucket.batch_size for bucket in packed.buckets), default=1)
+    traced = {**numbers, "lists_per_step": float(batch_size)}
+    state = (
+        jax.tree.map(jnp.asarray, params),
+        jax.tree.map(jnp.asarray, optimizer_state),
+    )
+    result = TrainingResult(_copy(state[0]), _copy(state[1]), _copy(state[0]))
+    if validate is not None:
+        result.best_score = validate(result.params)
+    step_number = 0
+    try:
+        for epoch in range(1, max_epochs + 1):
+            totals = []
+            for rows in packed.epoch(rng):
+                state, total = _step(plan, state, traced, data, rows, key, step_number)
+                totals.append(total)
+                step_number += 1
+            result.losses.append(float(np.sum(totals)) / packed.n_lists)
+            if validate is not None:
+                candidate = _copy(state[0])
+                score = validate(candidate)
+                result.scores.append(score)
+                if score > result.best_score + tol or np.isnan(result.best_score):
+                    result.params, result.best_score = candidate, score
+                    result.best_epoch = epoch
+            if on_epoch is not None:
+                on_epoch(epoch, result)
+            if validate is not None and epoch - result.best_epoch >= n_iter_no_change:
+                break
+    except KeyboardInterrupt:
+        result.interrupted = True
+    result.last_params, result.optimizer_state = _copy(state[0]), _copy(state[1])
+    if validate is None:
+        result.params, result.best_epoch = result.last_params, len(result.losses)
+    return result
+
+
+@partial(jax.jit, static_argnames=("plan",))
+def _step(
+    plan: TrainingPlan,
+    state: tuple[Pytree, Pytree],
+    numbers: dict[str, float],
+    data: Data,
+    rows: jax.Array,
+    key: jax.Array,
+    step_number: int,
+) -> tuple[tuple[Pytree, Pytree], jax.Array]:
+    """One update from a batch of rows (n_lists, list_size); also the summed loss."""
+    params, optimizer_state = state
+    numbers = dict(numbers)
+    learning_rate = numbers.pop("learning_rate")
+    weight_decay = numbers.pop("weight_decay")
+    lists_per_step = numbers.pop("lists_per_step")
+    where = rows < len(data.y) - 1
+    X, y = data.X[rows], data.y[rows]
+    weights = None if data.weights is None else data.weights[rows]
+    extras = {name: values[rows] for name, values in data.extras.items()}
+    list_weights = data.list_weights[rows[:, 0]]
+    batch_key = jax.random.fold_in(key, step_number)
+
+    def mean_loss(params: Pytree) -> jax.Array:
+        scores = plan.scorer.apply(params, X, where, weights)
+        losses = list_losses(
+            plan.loss, numbers, scores, y, where, weights, extras, batch_key
+        )
+        return jnp.sum(list_weights * losses) / lists_per_step
+
+    loss, gradient = jax.value_and_grad(mean_loss)(params)
+    optimizer = build_optimizer(plan.optimizer, learning_rate, weight_decay)
+    updates, optimizer_state = optimizer.update(gradient, optimizer_state, params)
+    params = optax.apply_updates(params, updates)
+    return (params, optimizer_state), loss * lists_per_step
+
+
+def _copy(tree: Pytree) -> Pytree:
+    return jax.tree.map(lambda leaf: np.array(leaf), tree)

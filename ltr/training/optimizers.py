@@ -1,0 +1,97 @@
+"""Optax optimizers by name or by factory, with one meaning of weight decay."""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+import optax
+
+OptimizerFactory = Callable[..., optax.GradientTransformation]
+
+OPTIMIZERS: dict[str, OptimizerFactory] = {
+    "adam": optax.adam,
+    "adamw": optax.adam,  # decay is decoupled for all, see build_optimizer
+    "adagrad": optax.adagrad,
+    "lion": optax.lion,
+    "nadam": optax.nadam,
+    "rmsprop": optax.rmsprop,
+    "sgd": optax.sgd,
+}
+
+
+def get_optimizer(optimizer: str | OptimizerFactory) -> OptimizerFactory:
+    """Look up an optimizer.
+
+    Parameters
+    ----------
+    optimizer : str or callable
+        A key of :data:`OPTIMIZERS`, or an importable function of ``learning_rate``
+        (and, if it likes, ``weight_decay``) that returns an optax transformation.
+
+    Returns
+    -------
+    factory : callable
+
+    Raises
+    ------
+    ValueError
+        If the name is unknown.
+    TypeError
+        If it is neither a name nor a function, for example an optax transformation,
+        which cannot be pickled.
+
+    Examples
+    --------
+    >>> get_optimizer("sgd") is optax.sgd
+    True
+    """
+    if isinstance(optimizer, str):
+        if optimizer in OPTIMIZERS:
+            return OPTIMIZERS[optimizer]
+        known = ", ".join(repr(name) for name in OPTIMIZERS)
+        close = difflib.get_close_matches(optimizer, OPTIMIZERS, 1)
+        hint = f" Did you mean {close[0]!r}?" if close else ""
+        raise ValueError(
+            f"optimizer={optimizer!r} is not a known optimizer. Known optimizers: "
+            f"{known}.{hint}"
+        )
+    if not callable(optimizer):
+        raise TypeError(
+            "optimizer must be a name or a function of learning_rate that returns an "
+            f"optax transformation; got {type(optimizer).__name__}. Pass the factory "
+            "itself, for example optax.adam instead of optax.adam(1e-3)."
+        )
+    return optimizer
+
+
+def build_optimizer(
+    factory: OptimizerFactory, learning_rate: Any, weight_decay: Any
+) -> optax.GradientTransformation:
+    """Make the transformation, with weight decay decoupled from the gradient.
+
+    Each step shrinks the parameters by ``learning_rate · weight_decay`` beside the
+    optimizer's own update (Loshchilov & Hutter, ICLR 2019), whatever the optimizer, so
+    that ``weight_decay`` means the same for all. A factory that takes ``weight_decay``
+    gets it and decides itself.
+
+    Parameters
+    ----------
+    factory : callable
+        From :func:`get_optimizer`.
+    learning_rate, weight_decay : float or traced number
+        Step size and decay.
+
+    Returns
+    -------
+    optimizer : optax.GradientTransformation
+    """
+    known = factory in OPTIMIZERS.values()
+    if not known and "weight_decay" in inspect.signature(factory).parameters:
+        return factory(learning_rate=learning_rate, weight_decay=weight_decay)
+    return optax.chain(
+        factory(learning_rate=learning_rate),
+        optax.add_decayed_weights(-learning_rate * weight_decay),
+    )
