@@ -1,6 +1,6 @@
 """Learning to rank."""
 
 from ltr.queries import group_sizes_to_qid
-from ltr.rankers import NeuralRanker
+from ltr.rankers import LambdaMARTRanker, NeuralRanker
 
-__all__ = ["NeuralRanker", "group_sizes_to_qid"]
+__all__ = ["LambdaMARTRanker", "NeuralRanker", "group_sizes_to_qid"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -233,6 +234,17 @@ def informative_lists(data: TrainingSet, needs_two_items: bool) -> BoolArray:
     np.maximum.at(high, codes, labels)
     np.minimum.at(low, codes, labels)
     return np.asarray(high > low)
+
+
+def warn_nothing_to_learn(needs_two_items: bool) -> None:
+    """Warn that no list holds any information."""
+    need = "two items" if needs_two_items else "two distinct labels"
+    warnings.warn(
+        f"No list has {need}, so nothing can be learned. Check y and qid: items that "
+        "compete must share a qid.",
+        UserWarning,
+        stacklevel=4,
+    )
 
 
 def _check_weights(

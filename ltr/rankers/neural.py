@@ -25,6 +25,7 @@ from ltr.rankers.checks import (
     check_number,
     check_training_set,
     informative_lists,
+    warn_nothing_to_learn,
 )
 from ltr.rankers.preprocess import PREPROCESS, FeatureScaling, fit_scaling
 from ltr.rankers.validation import (
@@ -411,7 +412,7 @@ class NeuralRanker(BaseRanker):
         rng = np.random.default_rng(seed)
         informative = informative_lists(data, plan.loss.function in NEEDS_TWO_ITEMS)
         if not informative.any():
-            _warn_nothing_to_learn(plan.loss.function in NEEDS_TWO_ITEMS)
+            warn_nothing_to_learn(plan.loss.function in NEEDS_TWO_ITEMS)
         held_out = np.zeros(data.queries.n_lists, dtype=bool)
         if validation is None:
             held_out = hold_out_lists(
@@ -521,13 +522,3 @@ class NeuralRanker(BaseRanker):
                 f"stopped after {self.n_iter_} epochs; the ranker is fitted with the "
                 "best weights so far"
             )
-
-
-def _warn_nothing_to_learn(needs_two_items: bool) -> None:
-    need = "two items" if needs_two_items else "two distinct labels"
-    warnings.warn(
-        f"No list has {need}, so nothing can be learned and the weights stay as drawn. "
-        "Check y and qid: qid must be shared by the items that compete.",
-        UserWarning,
-        stacklevel=4,
-    )

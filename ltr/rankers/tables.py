@@ -1,0 +1,186 @@
+"""Feature tables for trees: categories, missing values, sparse matrices."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.utils.validation import check_array, validate_data
+
+from ltr.rankers.checks import check_finite_X
+
+CategoricalFeatures = Any  # "from_dtype", a sequence of indices or names, or None
+
+
+@dataclass(frozen=True)
+class Categories:
+    """Which columns are categorical, and the values that each had in ``fit``.
+
+    Attributes
+    ----------
+    columns : tuple of int
+        Categorical columns.
+    values : dict of int to tuple
+        For columns of a DataFrame with category dtype: their categories, whose
+        positions are the codes.
+    """
+
+    columns: tuple[int, ...] = ()
+    values: dict[int, tuple[Any, ...]] | None = None
+
+
+def fit_categories(X: ArrayLike, categorical_features: CategoricalFeatures) -> Categories:
+    """Find the categorical columns of ``X``.
+
+    Parameters
+    ----------
+    X : array-like of shape (n_samples, n_features)
+        A DataFrame, an array or a sparse matrix.
+    categorical_features : "from_dtype", sequence of int or str, or None
+        Columns of category dtype; the named ones; or none.
+
+    Returns
+    -------
+    categories : Categories
+
+    Raises
+    ------
+    ValueError
+        If a name or index is not a column of ``X``.
+    """
+    names = [str(name) for name in X.columns] if _is_frame(X) else None
+    values = {}
+    if _is_frame(X):
+        for i, dtype in enumerate(X.dtypes):
+            if str(dtype) == "category":
+                values[i] = tuple(X.iloc[:, i].cat.categories.tolist())
+    if categorical_features is None:
+        return Categories((), values)
+    if isinstance(categorical_features, str):
+        if categorical_features != "from_dtype":
+            raise ValueError(
+                "categorical_features must be 'from_dtype', a sequence of column names "
+                f"or indices, or None; got {categorical_features!r}."
+            )
+        return Categories(tuple(values), values)
+    n_features = np.shape(X)[1]
+    columns = tuple(_column(c, names, n_features) for c in categorical_features)
+    return Categories(columns, values)
+
+
+def check_table(
+    ranker: Any, X: ArrayLike, *, reset: bool, categories: Categories
+) -> Any:
+    """Features as a float array or CSR matrix that LightGBM can read.
+
+    Parameters
+    ----------
+    ranker : estimator
+        Gets ``n_features_in_`` and ``feature_names_in_`` if ``reset``.
+    X : array-like or sparse matrix of shape (n_samples, n_features)
+        NaN is a missing value.
+    reset : bool
+        Whether this is ``fit``.
+    categories : Categories
+        From :func:`fit_categories`.
+
+    Returns
+    -------
+    table : float array or CSR matrix of shape (n_samples, n_features)
+        Categories as codes; those that ``fit`` did not see are missing values.
+
+    Raises
+    ------
+    ValueError
+        If a value is infinite, a column cannot be read as numbers, or a categorical
+        one holds something else than whole numbers ≥ 0.
+    """
+    if categories.values:
+        validate_data(ranker, X, reset=reset, skip_check_array=True)
+        table = check_array(_with_codes(X, categories.values), **_CHECKS)
+    else:
+        table = validate_data(ranker, X, reset=reset, **_CHECKS)
+    if isinstance(table, np.ndarray):
+        if np.isinf(_extremes(table)).any():
+            check_finite_X(ranker, table, allow_nan=True)
+        _check_codes(table, categories.columns)
+    elif np.isinf(_extremes(table.data)).any():
+        raise ValueError("X must be finite or NaN; got inf in a sparse matrix. Clip it.")
+    return table
+
+
+_CHECKS: dict[str, Any] = {
+    "dtype": [np.float64, np.float32],
+    "accept_sparse": ["csr"],
+    "ensure_all_finite": False,
+}
+
+
+def _is_frame(X: Any) -> bool:
+    return hasattr(X, "columns") and hasattr(X, "dtypes")
+
+
+def _column(which: int | str, names: Sequence[str] | None, n_features: int) -> int:
+    if isinstance(which, str):
+        if names is None or which not in names:
+            raise ValueError(
+                f"categorical_features names {which!r}, which is not a column of X. "
+                f"Columns: {names if names is not None else 'X is not a DataFrame'}."
+            )
+        return names.index(which)
+    if not 0 <= int(which) < n_features:
+        raise ValueError(
+            f"categorical_features must be columns of X, 0 to {n_features - 1}; got "
+            f"{which!r}."
+        )
+    return int(which)
+
+
+def _with_codes(X: Any, values: dict[int, tuple[Any, ...]]) -> Any:
+    """Replace categories of a DataFrame by their codes, unknown ones by NaN."""
+    if not _is_frame(X):
+        raise ValueError(
+            "X must be a DataFrame because fit was given one with columns of category "
+            f"dtype; got {type(X).__name__}. Pass the same columns."
+        )
+    columns = []
+    for i in range(X.shape[1]):
+        column = X.iloc[:, i]
+        if i in values:
+            known = {value: float(code) for code, value in enumerate(values[i])}
+            columns.append(column.astype(object).map(known).to_numpy(np.float64))
+        else:
+            columns.append(_numbers(column))
+    return np.column_stack(columns)
+
+
+def _numbers(column: Any) -> NDArray[np.float64]:
+    try:
+        return np.asarray(column, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise ValueError(
+            f"column {column.name!r} of X has dtype {column.dtype}, which is not a "
+            "number. Convert it with .astype('category') or drop it."
+        ) from None
+
+
+def _extremes(values: NDArray[Any]) -> NDArray[Any]:
+    """Smallest and largest value that is not NaN."""
+    if values.size == 0:
+        return np.zeros(2)
+    return np.array([np.fmin.reduce(values, None), np.fmax.reduce(values, None)])
+
+
+def _check_codes(table: NDArray[Any], columns: tuple[int, ...]) -> None:
+    for column in columns:
+        values = table[:, column]
+        bad = ~np.isnan(values) & ((values < 0) | (values != np.floor(values)))
+        if bad.any():
+            row = int(bad.argmax())
+            raise ValueError(
+                f"categorical column {column} of X must hold whole numbers >= 0, or NaN "
+                f"for a missing value; got {values[row]:g} at row {row}."
+            )
