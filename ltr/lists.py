@@ -7,13 +7,14 @@ lists of a bucket are padded to its longest. The cuts are optimal: a dynamic pro
 minimises the padded rows that an epoch visits, partial mini-batches included.
 
 A padded position holds the row number ``n_samples``; arrays that are gathered with it
-get one extra row (:func:`with_padding_row`), and ``rows < n_samples`` is the mask.
+get an extra row (:func:`with_padding_rows`), and ``rows < n_samples`` is the mask.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -144,6 +145,7 @@ def pack(
     batch_size: int = 32,
     max_list_sizes: int = MAX_LIST_SIZES,
     list_size_cost: float = 0.0,
+    reusable_shapes: bool = False,
 ) -> PackedLists:
     """Put lists into at most ``max_list_sizes`` buckets of equal padded size.
 
@@ -162,6 +164,9 @@ def pack(
     list_size_cost : float, default=0.0
         Price of one more bucket, in padded rows. A short fit spends more time
         compiling than it can save.
+    reusable_shapes : bool, default=False
+        Pad to powers of two instead of the best sizes, so that the next, different
+        lists meet shapes that are compiled already. For streams of small pieces.
 
     Returns
     -------
@@ -183,18 +188,23 @@ def pack(
         starts = np.concatenate([[0], np.cumsum(sizes)[:-1]])
     by_size = np.argsort(-sizes, kind="stable")
     by_size = by_size[: np.count_nonzero(sizes)]
-    cuts = _best_cuts(sizes[by_size], batch_size, max_list_sizes, list_size_cost)
+    if reusable_shapes:
+        cuts = _power_of_two_cuts(sizes[by_size])
+    else:
+        cuts = _best_cuts(sizes[by_size], batch_size, max_list_sizes, list_size_cost)
 
     buckets = []
-    for begin, end in zip(cuts[:-1], cuts[1:], strict=True):
+    for begin, end in pairwise(cuts):
         lists = by_size[begin:end]
-        width = int(sizes[lists[0]])
+        width, count = int(sizes[lists[0]]), len(lists)
+        if reusable_shapes:
+            width, count = _power_of_two(width), _power_of_two(count)
         position = np.arange(width)
         inside = position < sizes[lists][:, None]
         where_in_order = np.where(inside, starts[lists][:, None] + position, 0)
         rows = np.where(inside, order[where_in_order], queries.n_samples)
-        size = min(len(lists), int(_batch_sizes(np.array([width]), batch_size)[0]))
-        buckets.append(Bucket(lists, rows.astype(np.int32), size))
+        largest = int(_batch_sizes(np.array([width]), batch_size)[0])
+        buckets.append(Bucket(lists, rows.astype(np.int32), min(count, largest)))
     return PackedLists(tuple(buckets), queries.n_samples)
 
 
@@ -230,25 +240,34 @@ def equal_size_blocks(
             yield queries.order[starts[:, None] + np.arange(size)]
 
 
-def with_padding_row(values: NDArray[np.floating]) -> NDArray[np.floating]:
+def with_padding_rows(
+    values: NDArray[np.floating], reusable_shape: bool = False
+) -> NDArray[np.floating]:
     """Append the row of zeros that padded positions gather.
 
     Parameters
     ----------
     values : array of shape (n_samples, …)
         One entry per row.
+    reusable_shape : bool, default=False
+        Append as many as make the length a power of two.
 
     Returns
     -------
-    padded : array of shape (n_samples + 1, …)
+    padded : array of shape (n_samples + 1 or more, …)
         The same entries, then zeros.
 
     Examples
     --------
-    >>> with_padding_row(np.array([1.0, 2.0])).tolist()
+    >>> with_padding_rows(np.array([1.0, 2.0])).tolist()
     [1.0, 2.0, 0.0]
     """
-    return np.concatenate([values, np.zeros((1, *values.shape[1:]), values.dtype)])
+    length = len(values) + 1
+    if reusable_shape:
+        length = _power_of_two(length)
+    padded = np.zeros((length, *values.shape[1:]), values.dtype)
+    padded[: len(values)] = values
+    return padded
 
 
 def _batch_sizes(widths: IntArray, batch_size: int) -> IntArray:
@@ -257,6 +276,17 @@ def _batch_sizes(widths: IntArray, batch_size: int) -> IntArray:
 
 def _padded_lists(n_lists: int, batch_size: int) -> int:
     return -(-n_lists // batch_size) * batch_size
+
+
+def _power_of_two(number: int) -> int:
+    """Smallest power of two that is at least ``number`` and at least 8."""
+    return max(8, 1 << (number - 1).bit_length())
+
+
+def _power_of_two_cuts(sizes: IntArray) -> IntArray:
+    """Cut positions where the padded size of the descending ``sizes`` changes."""
+    padded = np.array([_power_of_two(int(size)) for size in sizes], dtype=np.intp)
+    return np.concatenate([[0], np.flatnonzero(np.diff(padded)) + 1, [len(sizes)]])
 
 
 def _best_cuts(

@@ -252,7 +252,8 @@ def _check_weights(
 ) -> FloatArray | None:
     if values is None:
         return None
-    if np.ndim(values) == 0:
+    values = np.asarray(values)
+    if values.ndim == 0:
         values = np.full(n_samples, values)
     weights = check_column(values, name, n_samples, what="weight")
     if (weights < 0).any():

@@ -28,7 +28,11 @@ from ltr.rankers.objectives import LIGHTGBM_MAX_LIST_SIZE, LambdaRankObjective
 from ltr.rankers.tables import check_table, fit_categories
 from ltr.rankers.validation import check_validation_set, hold_out_lists
 
-_OBJECTIVES = {"lambdarank": "lambdarank", "xe_ndcg": "rank_xendcg", "mse": "regression"}
+_OBJECTIVES = {
+    "lambdarank": "lambdarank",
+    "xe_ndcg": "rank_xendcg",
+    "mse": "regression",
+}
 
 
 class LambdaMARTRanker(BaseRanker):
@@ -336,6 +340,13 @@ default="from_dtype"
         check_is_fitted(self, "booster_")
         importance = self.booster_.feature_importance(self.importance_type)
         return np.asarray(importance, dtype=np.float64)
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True
+        tags.input_tags.sparse = True
+        tags.input_tags.categorical = True
+        return tags
 
     def _check_X(self, ranker: Any, X: ArrayLike, *, reset: bool) -> Any:
         return check_table(ranker, X, reset=reset, categories=self._categories)

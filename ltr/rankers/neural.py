@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from ltr.lists import pack, with_padding_row
+from ltr.lists import pack, with_padding_rows
 from ltr.losses import NEEDS_TWO_ITEMS, get_loss
 from ltr.metrics import get_metric
 from ltr.queries import BoolArray, FloatArray, IntArray, group_queries
@@ -120,7 +120,7 @@ class NeuralRanker(BaseRanker):
     best_score_ : float
         Validation metric at that epoch; NaN without validation.
     history_ : dict of str to list of float
-        ``"loss"`` and, with validation, ``metric`` after each epoch.
+        ``"loss"``, ``"seconds"`` and, with validation, ``metric`` of each epoch.
 
     See Also
     --------
@@ -300,7 +300,7 @@ class NeuralRanker(BaseRanker):
             self, X, y, qid, check_X=check_dense_X, reset=not goes_on
         )
         self._fitted_with_qid = qid is not None
-        result = self._train(data, None, goes_on, 1, {})
+        result = self._train(data, None, goes_on, 1, {}, piecewise=True)
         self._keep(result, data, keep_state=True)
         return self
 
@@ -406,6 +406,7 @@ class NeuralRanker(BaseRanker):
         goes_on: bool,
         max_epochs: int,
         extras: dict[str, Any],
+        piecewise: bool = False,
     ) -> TrainingResult:
         plan, numbers = self._plan(extras)
         seed = check_random_state(self.random_state).randint(2**31 - 1)
@@ -437,22 +438,20 @@ class NeuralRanker(BaseRanker):
             keep=keep,
             batch_size=int(self.batch_size),
             list_size_cost=_COMPILE_COST_ROWS / max(max_epochs, 1),
+            reusable_shapes=piecewise,
         )
         printer = None
         if self.verbose:
             printer = EpochPrinter(self.verbose, max_epochs, self.metric)
         with jax.enable_x64(self.dtype == "float64"):
-            if goes_on:
-                params, state = self._last_params, self._optimizer_state(plan)
-            else:
-                key = jax.random.key(int(rng.integers(2**31)))
-                params = plan.scorer.init(key, data.X.shape[1])
-                state = init_optimizer(plan, params)
+            params, state = self._start(
+                plan, goes_on, data.X.shape[1], int(rng.integers(2**31))
+            )
             return train(
                 plan,
                 params,
                 state,
-                self._on_device(Z, data, learns),
+                self._on_device(Z, data, learns, piecewise),
                 packed,
                 numbers=numbers,
                 rng=rng,
@@ -482,12 +481,22 @@ class NeuralRanker(BaseRanker):
         codes = data.queries.codes[rows]
         return score_function(scorer, self.metric, Z, data.y[rows], codes)
 
-    def _on_device(self, Z: NDArray[Any], data: TrainingSet, learns: BoolArray) -> Data:
-        put = lambda values: jnp.asarray(with_padding_row(values.astype(self.dtype)))
+    def _on_device(
+        self,
+        Z: NDArray[Any],
+        data: TrainingSet,
+        learns: BoolArray,
+        piecewise: bool,
+    ) -> Data:
+        def put(values: NDArray[Any]) -> jax.Array:
+            padded = with_padding_rows(values.astype(self.dtype, copy=False), piecewise)
+            return jnp.asarray(padded)
+
         list_weights = np.ones(len(learns))
         if data.list_weights is not None and learns.any():
             list_weights = data.list_weights / data.list_weights[learns].mean()
         return Data(
+            n_samples=len(Z),
             X=put(Z),
             y=put(data.y),
             weights=None if data.weights is None else put(data.weights),
@@ -495,14 +504,21 @@ class NeuralRanker(BaseRanker):
             extras={name: put(values) for name, values in data.extras.items()},
         )
 
-    def _optimizer_state(self, plan: TrainingPlan) -> Any:
-        """Rebuild the state from its leaves; only those are kept, they pickle."""
-        fresh = init_optimizer(plan, self._last_params)
+    def _start(
+        self, plan: TrainingPlan, goes_on: bool, n_features: int, seed: int
+    ) -> tuple[Any, Any]:
+        """Parameters and optimizer state to start from."""
+        if not goes_on:
+            params = plan.scorer.init(jax.random.key(seed), n_features)
+            return params, init_optimizer(plan, params)
+        if self._resume is None:  # the last fit did not know that it would go on
+            return self._params, init_optimizer(plan, self._params)
+        params, kept = self._resume
+        fresh = init_optimizer(plan, params)
         leaves, structure = jax.tree.flatten(fresh)
-        kept = self._optimizer_leaves
         if [np.shape(leaf) for leaf in kept] != [np.shape(leaf) for leaf in leaves]:
-            return fresh  # another optimizer was set in between
-        return jax.tree.unflatten(structure, kept)
+            return params, fresh  # another optimizer was set in between
+        return params, jax.tree.unflatten(structure, kept)
 
     def _keep(
         self, result: TrainingResult, data: TrainingSet, keep_state: bool
@@ -511,12 +527,13 @@ class NeuralRanker(BaseRanker):
         self.n_iter_ = len(result.losses)
         self.best_epoch_ = result.best_epoch
         self.best_score_ = result.best_score
-        self.history_ = {"loss": result.losses}
+        self.history_ = {"loss": result.losses, "seconds": result.seconds}
         if result.scores:
             self.history_[self.metric] = result.scores
+        self._resume = None
         if keep_state:
-            self._last_params = result.last_params
-            self._optimizer_leaves = jax.tree.leaves(result.optimizer_state)
+            leaves = jax.tree.leaves(result.optimizer_state)
+            self._resume = (result.last_params, leaves)
         if result.interrupted:
             raise KeyboardInterrupt(
                 f"stopped after {self.n_iter_} epochs; the ranker is fitted with the "

@@ -32,7 +32,9 @@ class Categories:
     values: dict[int, tuple[Any, ...]] | None = None
 
 
-def fit_categories(X: ArrayLike, categorical_features: CategoricalFeatures) -> Categories:
+def fit_categories(
+    X: ArrayLike, categorical_features: CategoricalFeatures
+) -> Categories:
     """Find the categorical columns of ``X``.
 
     Parameters
@@ -108,7 +110,9 @@ def check_table(
             check_finite_X(ranker, table, allow_nan=True)
         _check_codes(table, categories.columns)
     elif np.isinf(_extremes(table.data)).any():
-        raise ValueError("X must be finite or NaN; got inf in a sparse matrix. Clip it.")
+        raise ValueError(
+            "X must be finite or NaN; got inf in a sparse matrix. Clip it."
+        )
     return table
 
 

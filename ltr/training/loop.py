@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
@@ -20,22 +21,25 @@ Pytree = Any
 
 
 class Data(NamedTuple):
-    """Rows on the device, each array with one padding row at the end.
+    """Rows on the device; every array has at least one padding row at the end.
 
     Attributes
     ----------
-    X : array of shape (n_samples + 1, n_features)
+    n_samples : int
+        Number of real rows.
+    X : array of shape (n_rows, n_features)
         Features.
-    y : array of shape (n_samples + 1,)
+    y : array of shape (n_rows,)
         Labels.
-    weights : array of shape (n_samples + 1,) or None
+    weights : array of shape (n_rows,) or None
         Row weights.
-    list_weights : array of shape (n_samples + 1,)
-        Weight of the list of each row, mean 1 over the lists; 0 in the padding row.
-    extras : dict of str to array of shape (n_samples + 1,)
+    list_weights : array of shape (n_rows,)
+        Weight of the list of each row, mean 1 over the lists; 0 in the padding rows.
+    extras : dict of str to array of shape (n_rows,)
         Per-row inputs of the loss.
     """
 
+    n_samples: int
     X: jax.Array
     y: jax.Array
     weights: jax.Array | None
@@ -57,6 +61,8 @@ class TrainingResult:
         After the last step; what further training goes on from.
     losses : list of float
         Mean training loss of each epoch.
+    seconds : list of float
+        Time of each epoch of training, without validation.
     scores : list of float
         Validation metric after each epoch; empty without validation.
     best_score : float
@@ -71,6 +77,7 @@ class TrainingResult:
     optimizer_state: Pytree
     last_params: Pytree
     losses: list[float] = field(default_factory=list)
+    seconds: list[float] = field(default_factory=list)
     scores: list[float] = field(default_factory=list)
     best_score: float = float("nan")
     best_epoch: int = 0
@@ -146,11 +153,13 @@ def train(
     try:
         for epoch in range(1, max_epochs + 1):
             totals = []
+            started = time.perf_counter()
             for rows in packed.epoch(rng):
                 state, total = _step(plan, state, traced, data, rows, key, step_number)
                 totals.append(total)
                 step_number += 1
             result.losses.append(float(np.sum(totals)) / packed.n_lists)
+            result.seconds.append(time.perf_counter() - started)
             if validate is not None:
                 candidate = _copy(state[0])
                 score = validate(candidate)
@@ -186,7 +195,7 @@ def _step(
     learning_rate = numbers.pop("learning_rate")
     weight_decay = numbers.pop("weight_decay")
     lists_per_step = numbers.pop("lists_per_step")
-    where = rows < len(data.y) - 1
+    where = rows < data.n_samples
     X, y = data.X[rows], data.y[rows]
     weights = None if data.weights is None else data.weights[rows]
     extras = {name: values[rows] for name, values in data.extras.items()}
