@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO, Any
 
 import numpy as np
 import pandas as pd
@@ -31,7 +31,7 @@ def load_letor(
     zero_based: bool = False,
     dtype: type[np.floating] = np.float64,
 ) -> RankingData:
-    """Load ranking data in the LETOR (svmlight with qid) format.
+    r"""Load ranking data in the LETOR (svmlight with qid) format.
 
     Parameters
     ----------
@@ -63,7 +63,7 @@ def load_letor(
     --------
     >>> import pathlib, tempfile
     >>> path = pathlib.Path(tempfile.mkdtemp()) / "train.txt"
-    >>> _ = path.write_text("2 qid:7 1:0.5 3:1 # docid = a\\n0 qid:7 2:4\\n")
+    >>> _ = path.write_text("2 qid:7 1:0.5 3:1 # docid = a\n0 qid:7 2:4\n")
     >>> data = load_letor(path)
     >>> data.X.tolist(), data.y.tolist(), data.qid.tolist(), data.docids.tolist()
     ([[0.5, 0.0, 1.0], [0.0, 4.0, 0.0]], [2.0, 0.0], [7, 7], ['a', ''])
@@ -118,9 +118,9 @@ class _Malformed(ValueError):
 
 
 def _read(path: Path, zero_based: bool) -> Iterator[_Chunk]:
-    opened: BinaryIO = gzip.open(path) if path.suffix == ".gz" else path.open("rb")  # type: ignore[assignment]
     first_line = 1
-    with opened as file:
+    opener = gzip.open if path.suffix == ".gz" else open
+    with opener(path, "rb") as file:
         for text in _whole_lines(file, path):
             lines = text.split(b"\n")
             try:
@@ -133,7 +133,7 @@ def _read(path: Path, zero_based: bool) -> Iterator[_Chunk]:
             first_line += len(lines) - 1
 
 
-def _whole_lines(file: BinaryIO, path: Path) -> Iterator[bytes]:
+def _whole_lines(file: IO[bytes] | gzip.GzipFile, path: Path) -> Iterator[bytes]:
     """Blocks of the file that end at the end of a line."""
     rest = b""
     try:
@@ -196,7 +196,7 @@ def _parse_features(features: list[bytes], zero_based: bool) -> NDArray[np.float
 def _parse_dense(
     text: bytes, n_features: int, zero_based: bool
 ) -> NDArray[np.float64] | None:
-    """All features in order in every line: a table with indices in every second column."""
+    """Read lines that hold all features in order: every second column is an index."""
     numbers = _read_table(text)
     if numbers is None or numbers.shape[1] != 2 * n_features:
         return None
@@ -208,7 +208,9 @@ def _parse_dense(
 
 def _read_table(text: bytes) -> NDArray[np.float64] | None:
     """Numbers separated by single spaces, read by pandas' parser; None if it cannot."""
-    options = {} if _PANDAS_READS_EXACTLY else {"float_precision": "round_trip"}
+    options: dict[str, Any] = (
+        {} if _PANDAS_READS_EXACTLY else {"float_precision": "round_trip"}
+    )
     try:
         table = pd.read_csv(
             BytesIO(text),
@@ -280,8 +282,8 @@ def _what_is_wrong(line: bytes, zero_based: bool) -> str:
     if len(parts) < 2 or not parts[1].startswith(b"qid:") or len(parts[1]) == 4:
         return "a qid after the label"
     return (
-        f"feature indices that are different whole numbers from {int(not zero_based)} to "
-        f"{MAX_FEATURE_INDEX}, and numbers as values"
+        f"feature indices that are different whole numbers from {int(not zero_based)} "
+        f"to {MAX_FEATURE_INDEX}, and numbers as values"
     )
 
 

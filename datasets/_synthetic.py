@@ -28,9 +28,9 @@ def make_ranking(
 
     The score of an item is a linear function of its informative features plus
     ``nonlinearity`` times products of pairs of them; noise is added, and the labels
-    grade the items of a list against one another. All items of a list share an offset in
-    their features, which moves their scores together but not their labels, so a model
-    that compares items across lists (regression on the labels) is misled.
+    grade the items of a list against one another. All items of a list share an offset
+    in their features, which moves their scores together but not their labels, so a
+    model that compares items across lists (regression on the labels) is misled.
 
     Parameters
     ----------
@@ -129,7 +129,7 @@ def _list_sizes(
     rng: np.random.Generator, n_queries: int, list_size: int | tuple[int, int]
 ) -> NDArray[np.intp]:
     """Sizes; log-normal ones have two standard deviations between their bounds."""
-    low, high = (list_size, list_size) if np.isscalar(list_size) else list_size  # type: ignore[misc]
+    low, high = list_size if isinstance(list_size, tuple) else (list_size, list_size)
     if not 1 <= low <= high:
         raise ValueError(
             f"list_size must be a number >= 1 or an ascending pair; got {list_size!r}."

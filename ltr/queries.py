@@ -168,7 +168,8 @@ def group_sizes_to_qid(sizes: ArrayLike) -> IntArray:
     counts = np.asarray(sizes)
     if counts.ndim != 1 or np.any(counts < 0) or np.any(counts != np.floor(counts)):
         raise ValueError(
-            f"sizes must be a one-dimensional array of whole numbers >= 0; got {sizes!r}."
+            "sizes must be a one-dimensional array of whole numbers >= 0; got "
+            f"{sizes!r}."
         )
     return np.repeat(np.arange(len(counts)), counts.astype(np.intp))
 

@@ -58,7 +58,6 @@ def _counts(values: jax.Array) -> tuple[jax.Array, jax.Array]:
 
 
 def _counts_by_sorting(values: jax.Array) -> tuple[jax.Array, jax.Array]:
-    n = values.shape[-1]
     order = jnp.argsort(-values, axis=-1)  # NaN comes last
     ranked = jnp.take_along_axis(values, order, axis=-1)
     begin, end = group_bounds(ranked)

@@ -45,7 +45,7 @@ def lambdarank_loss(
     where : bool array of shape (..., list_size), default=None
         True for real items. None: all.
     weights : array of shape (..., list_size), default=None
-        Item weights ≥ 0, which multiply the pairs; ranks count every item once. None: 1.
+        Item weights ≥ 0 on the pairs; ranks count every item once. None: 1.
     label_weights : array of shape (..., list_size), default=None
         A factor for the pairs in which the item is the better one (rax's ``weights``).
         None: 1.
@@ -73,8 +73,8 @@ def lambdarank_loss(
     References
     ----------
     .. [1] Burges, Ragno & Le, "Learning to rank with nonsmooth cost functions",
-       NIPS 2006, section 6; as a loss Wang et al., "The LambdaLoss framework for ranking
-       metric optimization", CIKM 2018, section 5.
+       NIPS 2006, section 6; as a loss Wang et al., "The LambdaLoss framework for
+       ranking metric optimization", CIKM 2018, section 5.
 
     Examples
     --------

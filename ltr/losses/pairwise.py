@@ -23,7 +23,8 @@ def ranknet_loss(
 ) -> jax.Array:
     r"""RankNet: logistic loss on every pair of items with different labels.
 
-    .. math:: \ell = \sum_{y_i > y_j} w_i w_j \log\bigl(1 + e^{-\sigma (s_i - s_j)}\bigr)
+    .. math:: \ell = \sum_{y_i > y_j} w_i w_j
+        \log\bigl(1 + e^{-\sigma (s_i - s_j)}\bigr)
 
     Parameters
     ----------

@@ -51,9 +51,9 @@ def plackett_luce_loss(
     key : PRNG key, default=None
         For ``ties="random"``.
     ties : {"efron", "breslow", "stable", "random"}, default="efron"
-        Equal labels: Efron's or Breslow's approximation from survival analysis; or break
-        them by position (depends on the order of rows: for comparisons with other
-        tools only) or at random.
+        Equal labels: Efron's or Breslow's approximation from survival analysis; or
+        break them by position (depends on the order of rows: for comparisons with
+        other tools only) or at random.
     normalize : bool, default=False
         Divide by the weight of the items above the last group.
 
@@ -165,7 +165,10 @@ def _stages(
     come later; at the begin of a group that is log W_R, at its end log W_B.
     """
     order = _label_order(lists, ties, key)
-    take = lambda values: jnp.take_along_axis(values, order, axis=-1)
+
+    def take(values: jax.Array) -> jax.Array:
+        return jnp.take_along_axis(values, order, axis=-1)
+
     where, weights = take(lists.where), take(lists.weights)
     top = jax.lax.stop_gradient(masked_max(lists.scores, lists.where))
     scores = jnp.where(where, take(lists.scores - top), 0.0)

@@ -35,7 +35,7 @@ def approx_ndcg_loss(
     where : bool array of shape (..., list_size), default=None
         True for real items. None: all.
     weights : array of shape (..., list_size), default=None
-        Item weights ≥ 0, which multiply the gains; ranks count every item once. None: 1.
+        Item weights ≥ 0 on the gains; ranks count every item once. None: 1.
     key : PRNG key, default=None
         Not used.
     temperature : float, default=0.1

@@ -324,9 +324,9 @@ def _expected_reciprocal_rank(
     """
     before, inside = _group_counts(ranked, relevant)
     slots = np.flatnonzero((before == 0) & (inside > 0))
-    m = (ranked.tie_end - ranked.tie_begin)[slots]
+    m = (ranked.tie_end - ranked.tie_begin)[slots].astype(np.float64)
     r = inside[slots]
-    j = (ranked.position - ranked.tie_begin)[slots] + 1
+    j = (ranked.position - ranked.tie_begin)[slots] + 1.0
     possible = m - j >= r - 1
     slots, m, r, j = slots[possible], m[possible], r[possible], j[possible]
     log_probability = _log_binomial(m - j, r - 1) - _log_binomial(m, r)

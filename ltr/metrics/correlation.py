@@ -254,7 +254,7 @@ def _inversions(ranked: RankedLists, codes: IntArray) -> FloatArray:
     order = np.lexsort((-codes, ranked.tie_begin, lists))
     code, block = codes[order], lists[order]
     list_now = block.copy()
-    wrong = np.zeros(ranked.queries.n_lists)
+    wrong: FloatArray = np.zeros(ranked.queries.n_lists)
     n_bits = int(codes.max()).bit_length()
     for bit in range(n_bits - 1, -1, -1):
         ones = (code >> bit) & 1
@@ -262,7 +262,7 @@ def _inversions(ranked: RankedLists, codes: IntArray) -> FloatArray:
         start = np.flatnonzero(np.diff(block, prepend=-1))
         length = np.diff(np.concatenate([start, [len(block)]]))
         base = np.repeat(zeros_before[start] - (1 - ones[start]), length)
-        wrong += np.bincount(
+        wrong = wrong + np.bincount(
             list_now,
             weights=ones * (zeros_before - base),
             minlength=len(wrong),

@@ -115,8 +115,8 @@ def _check_labels(labels: FloatArray, gain: str) -> None:
     if (labels < 0).any():
         raise ValueError(
             f"labels must be >= 0 for gain={gain!r}; got {labels.min():g}. "
-            "Shift them, pass gain as a function, or use a metric that takes any label: "
-            "kendall_tau_score, spearman_score or pairwise_accuracy_score."
+            "Shift them, pass gain as a function, or use a metric that takes any "
+            "label: kendall_tau_score, spearman_score or pairwise_accuracy_score."
         )
     if gain == "exp2" and (labels > MAX_EXP2_LABEL).any():
         raise ValueError(

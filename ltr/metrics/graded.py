@@ -141,8 +141,8 @@ def ndcg_score(
 
     A constant score is as good as a random order, whatever the order of the rows:
 
-    >>> round(ndcg_score([3, 2, 0], [0, 0, 0]), 4), round(ndcg_score([0, 2, 3], [0, 0, 0]), 4)
-    (0.798, 0.798)
+    >>> [round(ndcg_score(y, [0, 0, 0]), 4) for y in ([3, 2, 0], [0, 2, 3])]
+    [0.798, 0.798]
     """
     check_k(k)
     ranked = rank_lists(y_true, y_score, qid, ties, docids)

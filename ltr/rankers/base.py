@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from importlib.metadata import version
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -40,10 +40,10 @@ class BaseRanker(BaseEstimator):
     scikit-learn's searches and pipelines without any ``set_fit_request``.
     """
 
-    __metadata_request__fit = _FIT_REQUESTS
-    __metadata_request__partial_fit = {"qid": True}
-    __metadata_request__predict = {"qid": True}
-    __metadata_request__score = {"qid": True}
+    __metadata_request__fit: ClassVar[dict[str, bool]] = _FIT_REQUESTS
+    __metadata_request__partial_fit: ClassVar[dict[str, bool]] = {"qid": True}
+    __metadata_request__predict: ClassVar[dict[str, bool]] = {"qid": True}
+    __metadata_request__score: ClassVar[dict[str, bool]] = {"qid": True}
 
     metric: str
     _fitted_with_qid: bool
@@ -89,7 +89,13 @@ class BaseRanker(BaseEstimator):
         ranks[order] = first - starts + 1
         return ranks
 
-    def score(self, X: ArrayLike, y: ArrayLike, qid: ArrayLike | None = None) -> float:
+    def score(
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        qid: ArrayLike | None = None,
+        sample_weight: None = None,
+    ) -> float:
         """Mean of ``metric`` over the lists.
 
         Parameters
@@ -100,6 +106,9 @@ class BaseRanker(BaseEstimator):
             Labels.
         qid : array-like of shape (n_samples,), default=None
             List of each row, any order. None: one list.
+        sample_weight : None
+            Must be None: every list counts once. It is here because scikit-learn's
+            Pipeline passes it.
 
         Returns
         -------
@@ -109,12 +118,16 @@ class BaseRanker(BaseEstimator):
         Raises
         ------
         ValueError
-            If ``qid`` is None although ``fit`` was given one, or a label does not fit
-            the metric.
+            If ``qid`` is None although ``fit`` was given one, ``sample_weight`` is
+            given, or a label does not fit the metric.
         """
-        scores = self.predict(X, qid)
+        if sample_weight is not None:
+            raise ValueError(
+                "score takes no sample_weight, because every list counts once; got an "
+                "array. Leave it out, or weight ltr.metrics per query yourself."
+            )
         check_qid_given(self, qid, "score")
-        return get_metric(self.metric)(y, scores, qid)
+        return get_metric(self.metric)(y, self.predict(X, qid), qid)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

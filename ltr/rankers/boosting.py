@@ -205,7 +205,7 @@ def _progress(every: int) -> Callable[[Any], None]:
 
 
 def _without_table(booster: Any) -> Any:
-    """Drop the table of gains, of which only training has a use, from the model text."""
+    """Drop the table of gains, which only training uses, from the model text."""
     import lightgbm
 
     text = booster.model_to_string(num_iteration=-1)

@@ -9,9 +9,11 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.utils.validation import validate_data
+from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ltr.queries import BoolArray, FloatArray, Queries, group_queries
+
+MANY_ROWS = 1000
 
 
 @dataclass(frozen=True)
@@ -80,11 +82,19 @@ def check_training_set(
     """
     if y is None:
         raise ValueError(
-            f"{type(ranker).__name__} requires y to be passed, but the target y is None."
+            f"{type(ranker).__name__} requires y to be passed, but the target y is "
+            "None."
         )
-    X = check_X(ranker, X, reset=reset)
-    n_samples = X.shape[0]
+    features = check_X(ranker, X, reset=reset)
+    n_samples = features.shape[0]
     labels = check_column(y, "y", n_samples, what="label")
+    if qid is None and n_samples > MANY_ROWS:
+        warnings.warn(
+            f"qid is None, so all {n_samples} rows compete in one list. Pass the "
+            "list of each row as qid; if they really are one list, pass qid=np.zeros(len(X)).",
+            UserWarning,
+            stacklevel=3,
+        )
     queries = group_queries(qid, n_samples)
     weights = _check_weights(sample_weight, "sample_weight", n_samples)
     list_weights = _check_weights(query_weight, "query_weight", n_samples)
@@ -95,7 +105,7 @@ def check_training_set(
         for name, values in (extras or {}).items()
         if values is not None
     }
-    return TrainingSet(X, labels, queries, weights, list_weights, columns)
+    return TrainingSet(features, labels, queries, weights, list_weights, columns)
 
 
 def check_dense_X(ranker: Any, X: ArrayLike, *, reset: bool) -> NDArray[Any]:
@@ -109,7 +119,7 @@ def check_dense_X(ranker: Any, X: ArrayLike, *, reset: bool) -> NDArray[Any]:
 
 
 def check_finite_X(ranker: Any, X: NDArray[Any], *, allow_nan: bool) -> None:
-    """Raise with the place of the first value that is infinite or, unless allowed, NaN."""
+    """Raise with the place of the first value that is inf or, unless allowed, NaN."""
     bad = np.isinf(X) if allow_nan else ~np.isfinite(X)
     if not bad.any():
         return
@@ -171,6 +181,7 @@ def check_column(
 
 def check_qid_given(ranker: Any, qid: ArrayLike | None, method: str) -> None:
     """Raise if the ranker was fitted on several lists and ``method`` gets no qid."""
+    check_is_fitted(ranker)
     if qid is None and ranker._fitted_with_qid:
         raise ValueError(
             f"{method} needs qid because fit was given one; got qid=None. Pass qid; in "
@@ -259,8 +270,8 @@ def _check_weights(
     if (weights < 0).any():
         row = int((weights < 0).argmax())
         raise ValueError(
-            f"{name} must be >= 0; got {weights[row]:g} at row {row}. A weight says how "
-            "often a row counts."
+            f"{name} must be >= 0; got {weights[row]:g} at row {row}. A weight says "
+            "how often a row counts."
         )
     if not weights.any():
         raise ValueError(

@@ -38,10 +38,10 @@ _OBJECTIVES = {
 class LambdaMARTRanker(BaseRanker):
     """Gradient-boosted trees on LambdaRank gradients, by LightGBM.
 
-    Wraps LightGBM and lifts what it refuses in ranking: rows in any order with a ``qid``
-    per row instead of group sizes, real-valued labels, labels above 30, lists over
-    10,000 rows, early stopping on any metric of :mod:`ltr.metrics` with ties and blank
-    lists counted rightly. On grouped rows with whole labels up to 30 the trees are
+    Wraps LightGBM and lifts what it refuses in ranking: rows in any order with a
+    ``qid`` per row instead of group sizes, real-valued labels, labels above 30,
+    lists over 10,000 rows, early stopping on any metric of :mod:`ltr.metrics` with ties and
+    blank lists counted rightly. On grouped rows with whole labels up to 30 the trees are
     exactly LightGBM's.
 
     Parameters
@@ -150,6 +150,8 @@ default="from_dtype"
     >>> ranker.fit(data.X, data.y, data.qid).score(data.X, data.y, data.qid) > 0.7
     True
     """
+
+    booster_: Any
 
     def __init__(
         self,
@@ -397,8 +399,9 @@ default="from_dtype"
         n_before = self.booster_.current_iteration() if goes_on else 0
         if n_before >= self.n_estimators:
             raise ValueError(
-                "n_estimators must be above the number of trees so far to add more with "
-                f"warm_start; got n_estimators={self.n_estimators} and {n_before} trees."
+                "n_estimators must be above the number of trees so far to add more "
+                f"with warm_start; got n_estimators={self.n_estimators} and {n_before} "
+                "trees."
             )
         params = self._lightgbm_params(int(seed), objective)
         if table is not None:
@@ -441,8 +444,8 @@ default="from_dtype"
             return name, gains.labels, gains.table
         if rows.position is not None:
             raise ValueError(
-                "position needs lists of at most 10,000 rows, LightGBM's limit; got one "
-                f"of {longest}. Split it, or leave position out."
+                "position needs lists of at most 10,000 rows, LightGBM's limit; got "
+                f"one of {longest}. Split it, or leave position out."
             )
         ours = LambdaRankObjective(
             gains.gains, rows.queries, rows.weights, self.truncation_level, self.norm
@@ -452,12 +455,13 @@ default="from_dtype"
     def _lightgbm_params(
         self, seed: int, objective: str | LambdaRankObjective
     ) -> dict[str, Any]:
+        bias = "lambdarank_position_bias_regularization"
         return {
             "objective": objective,
             "metric": "None",
             "lambdarank_truncation_level": self.truncation_level,
             "lambdarank_norm": self.norm,
-            "lambdarank_position_bias_regularization": self.position_bias_regularization,
+            bias: self.position_bias_regularization,
             "learning_rate": self.learning_rate,
             "num_leaves": self.num_leaves,
             "max_depth": self.max_depth,

@@ -55,7 +55,7 @@ class LambdaRankObjective:
         ]
 
     def __call__(self, scores: FloatArray, dataset: Any) -> tuple[FloatArray, ...]:
-        """Gradient and Hessian of the loss at ``scores``, each of shape (n_samples,)."""
+        """Gradient and Hessian of the loss, each of shape (n_samples,)."""
         gradient, hessian = np.zeros(len(scores)), np.zeros(len(scores))
         for rows, inverse_ideal in self._blocks:
             g, h = lambda_gradients(

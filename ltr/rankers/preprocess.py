@@ -1,4 +1,4 @@
-"""Feature scaling inside a ranker: signed log1p where tails are heavy, then z-scores."""
+"""Feature scaling inside a ranker: log1p where tails are heavy, then z-scores."""
 
 from __future__ import annotations
 

@@ -32,9 +32,7 @@ class Categories:
     values: dict[int, tuple[Any, ...]] | None = None
 
 
-def fit_categories(
-    X: ArrayLike, categorical_features: CategoricalFeatures
-) -> Categories:
+def fit_categories(X: Any, categorical_features: CategoricalFeatures) -> Categories:
     """Find the categorical columns of ``X``.
 
     Parameters
@@ -185,6 +183,6 @@ def _check_codes(table: NDArray[Any], columns: tuple[int, ...]) -> None:
         if bad.any():
             row = int(bad.argmax())
             raise ValueError(
-                f"categorical column {column} of X must hold whole numbers >= 0, or NaN "
-                f"for a missing value; got {values[row]:g} at row {row}."
+                f"categorical column {column} of X must hold whole numbers >= 0, or "
+                f"NaN for a missing value; got {values[row]:g} at row {row}."
             )

@@ -1,4 +1,4 @@
-"""Validation lists: given or split off by query, and scored as ``score`` scores them."""
+"""Validation lists, given or split off by query, scored as ``score`` does."""
 
 from __future__ import annotations
 
@@ -47,8 +47,8 @@ def check_validation_set(
         )
     if qid_val is None and ranker._fitted_with_qid:
         raise ValueError(
-            "qid_val is required because fit was given a qid. Pass the list of each row "
-            "of X_val."
+            "qid_val is required because fit was given a qid. Pass the list of each "
+            "row of X_val."
         )
     try:
         return check_training_set(

@@ -2,8 +2,8 @@
 
 A scorer is a small frozen object with two methods::
 
-    params = scorer.init(key, n_features)      # a pytree of JAX arrays
-    scores = scorer.apply(params, X, where)    # (..., list_size, n_features) → (..., list_size)
+    params = scorer.init(key, n_features)    # a pytree of JAX arrays
+    scores = scorer.apply(params, X, where)  # X without its last axis
 
 ``apply`` is written once, in the array namespace of ``X``: it runs under ``jit`` in
 training and in NumPy at prediction time, in float64, so a new list size never compiles.

@@ -1,0 +1,42 @@
+"""Query-aware splitters, scorers and scalers for scikit-learn's tools.
+
+**What goes wrong without them.** ``GridSearchCV(ranker, grid, cv=5)`` cuts lists in two
+in silence, and ``scoring="r2"`` or a plain ``make_scorer`` scores a fold as if it were
+one list. The way that works is to enable metadata routing, so that ``qid`` reaches
+splitting, fitting *and* scoring, and to split by query::
+
+    import sklearn
+    from sklearn.model_selection import GridSearchCV
+
+    with sklearn.config_context(enable_metadata_routing=True):
+        search = GridSearchCV(ranker, grid, cv=QueryKFold(5),
+                              scoring=make_ranking_scorer("ndcg@10"))
+        search.fit(X, y, qid=qid)
+
+The classes here and the rankers *request* ``qid``, so no ``set_fit_request`` is needed.
+:func:`cross_validate_ranker` does all of it in one call. ``RFECV`` without ``scoring``
+falls back on r2 inside scikit-learn: always pass a :func:`make_ranking_scorer`.
+"""
+
+from ltr.model_selection.scalers import QueryMinMaxScaler, QueryStandardScaler
+from ltr.model_selection.scoring import (
+    RankingScorer,
+    cross_validate_ranker,
+    make_ranking_scorer,
+)
+from ltr.model_selection.splitters import (
+    QueryKFold,
+    QueryShuffleSplit,
+    QueryTimeSeriesSplit,
+)
+
+__all__ = [
+    "QueryKFold",
+    "QueryMinMaxScaler",
+    "QueryShuffleSplit",
+    "QueryStandardScaler",
+    "QueryTimeSeriesSplit",
+    "RankingScorer",
+    "cross_validate_ranker",
+    "make_ranking_scorer",
+]

@@ -1,0 +1,145 @@
+"""Feature scaling within each list."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from ltr.queries import FloatArray, IntArray, Queries, group_queries
+
+
+class _QueryScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
+    """Scales features within each list; learns nothing but their number."""
+
+    __metadata_request__fit: ClassVar[dict[str, bool]] = {"qid": True}
+    __metadata_request__transform: ClassVar[dict[str, bool]] = {"qid": True}
+
+    def fit(
+        self, X: ArrayLike, y: ArrayLike | None = None, qid: ArrayLike | None = None
+    ) -> Any:
+        """Remember the features.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Features.
+        y : array-like of shape (n_samples,), default=None
+            Not used.
+        qid : array-like of shape (n_samples,), default=None
+            List of each row. None: one list.
+
+        Returns
+        -------
+        self : object
+        """
+        validate_data(self, X, reset=True, dtype=np.float64)
+        self._fitted_with_qid = qid is not None
+        return self
+
+    def transform(self, X: ArrayLike, qid: ArrayLike | None = None) -> FloatArray:
+        """Scale each feature within each list.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Features.
+        qid : array-like of shape (n_samples,), default=None
+            List of each row, any order. None: one list.
+
+        Returns
+        -------
+        scaled : float array of shape (n_samples, n_features)
+            A feature that is constant in a list is 0 there.
+
+        Raises
+        ------
+        ValueError
+            If ``qid`` is None although ``fit`` was given one.
+        """
+        check_is_fitted(self, "n_features_in_")
+        array = np.asarray(validate_data(self, X, reset=False, dtype=np.float64))
+        if qid is None and self._fitted_with_qid:
+            raise ValueError(
+                "transform needs qid because fit was given one; got qid=None. Pass "
+                "qid; in a pipeline, enable metadata routing."
+            )
+        return self._scale(array, group_queries(qid, len(array)))
+
+    def fit_transform(
+        self, X: ArrayLike, y: ArrayLike | None = None, qid: ArrayLike | None = None
+    ) -> FloatArray:
+        """Fit, then transform the same rows.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Features.
+        y : array-like of shape (n_samples,), default=None
+            Not used.
+        qid : array-like of shape (n_samples,), default=None
+            List of each row. None: one list.
+
+        Returns
+        -------
+        scaled : float array of shape (n_samples, n_features)
+        """
+        return np.asarray(self.fit(X, y, qid).transform(X, qid))
+
+    def _scale(self, X: FloatArray, queries: Queries) -> FloatArray:
+        grouped = X[queries.order]
+        starts, lists = queries.starts[:-1], queries.codes[queries.order]
+        shift, scale = self._shift_and_scale(grouped, starts, lists, queries.sizes)
+        scaled = np.empty_like(X)
+        scaled[queries.order] = (grouped - shift[lists]) / scale[lists]
+        return scaled
+
+    @abstractmethod
+    def _shift_and_scale(
+        self, grouped: FloatArray, starts: IntArray, lists: IntArray, sizes: IntArray
+    ) -> tuple[FloatArray, FloatArray]:
+        """Return what to subtract and divide by, shapes (n_lists, n_features)."""
+
+
+class QueryStandardScaler(_QueryScaler):
+    """Mean 0 and standard deviation 1 of every feature within every list.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> X = np.array([[1.0], [3.0], [10.0], [10.0]])
+    >>> QueryStandardScaler().fit_transform(X, qid=[1, 1, 2, 2]).ravel().tolist()
+    [-1.0, 1.0, 0.0, 0.0]
+    """
+
+    def _shift_and_scale(
+        self, grouped: FloatArray, starts: IntArray, lists: IntArray, sizes: IntArray
+    ) -> tuple[FloatArray, FloatArray]:
+        mean = np.add.reduceat(grouped, starts) / sizes[:, None]
+        centred = grouped - mean[lists]
+        deviation = np.sqrt(np.add.reduceat(centred**2, starts) / sizes[:, None])
+        rounding = 1e-12 * np.maximum(np.abs(mean), 1e-300)
+        return mean, np.where(deviation > rounding, deviation, 1.0)
+
+
+class QueryMinMaxScaler(_QueryScaler):
+    """Every feature from 0 to 1 within every list, as in LETOR's normalised files.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> X = np.array([[1.0], [3.0], [10.0], [10.0]])
+    >>> QueryMinMaxScaler().fit_transform(X, qid=[1, 1, 2, 2]).ravel().tolist()
+    [0.0, 1.0, 0.0, 0.0]
+    """
+
+    def _shift_and_scale(
+        self, grouped: FloatArray, starts: IntArray, lists: IntArray, sizes: IntArray
+    ) -> tuple[FloatArray, FloatArray]:
+        low = np.minimum.reduceat(grouped, starts)
+        width = np.maximum.reduceat(grouped, starts) - low
+        return low, np.where(width > 0, width, 1.0)

@@ -1,0 +1,151 @@
+"""Scoring by list inside scikit-learn's searches, and cross-validation by query."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import sklearn
+from numpy.typing import ArrayLike, NDArray
+from sklearn.model_selection import BaseCrossValidator, cross_validate
+from sklearn.utils.metadata_routing import MetadataRequest
+
+from ltr.metrics import get_metric
+from ltr.model_selection.splitters import QueryKFold
+
+
+class RankingScorer:
+    """Scorer for scikit-learn that hands ``qid`` to ``predict`` and to the metric.
+
+    Made by :func:`make_ranking_scorer`.
+    """
+
+    def __init__(self, metric: str, options: Mapping[str, Any]) -> None:
+        self._metric = get_metric(metric, **options)
+
+    def __call__(
+        self,
+        estimator: Any,
+        X: ArrayLike,
+        y: ArrayLike,
+        *,
+        qid: ArrayLike | None = None,
+    ) -> float:
+        """Metric of ``estimator`` on the lists of ``X``."""
+        if qid is None:
+            raise ValueError(
+                f"scoring by {self._metric.name!r} needs the list of each row; got "
+                "qid=None. Enable metadata routing "
+                "(sklearn.set_config(enable_metadata_routing=True)) and pass qid to "
+                "fit of a search or as params={'qid': qid} to cross_validate, or use "
+                "ltr.model_selection.cross_validate_ranker."
+            )
+        takes_qid = estimator.get_metadata_routing().consumes("predict", ["qid"])
+        scores = estimator.predict(X, qid=qid) if takes_qid else estimator.predict(X)
+        return self._metric(y, scores, qid)
+
+    def get_metadata_routing(self) -> MetadataRequest:
+        """Request ``qid`` for scoring."""
+        request = MetadataRequest(owner=self)
+        request.score.add_request(param="qid", alias=True)
+        return request
+
+    def __repr__(self) -> str:
+        return f"make_ranking_scorer({self._metric.name!r})"
+
+
+def make_ranking_scorer(metric: str, **options: Any) -> RankingScorer:
+    """Make a scorer that scores by list.
+
+    Parameters
+    ----------
+    metric : str
+        Name for :func:`ltr.metrics.get_metric`, such as ``"ndcg@10"``.
+    **options : dict
+        Options of the metric: ``gain``, ``empty``, ….
+
+    Returns
+    -------
+    scorer : callable
+        For ``scoring=`` of GridSearchCV, cross_validate, RFECV, …, with metadata
+        routing enabled. Without ``qid`` it raises instead of scoring a fold as one
+        list.
+
+    Raises
+    ------
+    ValueError
+        If the metric is unknown.
+
+    Examples
+    --------
+    >>> make_ranking_scorer("ndcg@10", empty=0)
+    make_ranking_scorer('ndcg@10')
+    """
+    return RankingScorer(metric, options)
+
+
+def cross_validate_ranker(
+    ranker: Any,
+    X: ArrayLike,
+    y: ArrayLike,
+    qid: ArrayLike,
+    *,
+    cv: int | BaseCrossValidator = 5,
+    metrics: str | Sequence[str] = "ndcg@10",
+    fit_params: Mapping[str, ArrayLike] | None = None,
+    n_jobs: int | None = None,
+    return_estimator: bool = False,
+) -> dict[str, NDArray[Any]]:
+    """Cross-validate by query, with ``qid`` in splitting, fitting and scoring.
+
+    Parameters
+    ----------
+    ranker : estimator
+        A ranker, a pipeline that ends in one, or any regressor.
+    X : array-like of shape (n_samples, n_features)
+        Features.
+    y : array-like of shape (n_samples,)
+        Labels.
+    qid : array-like of shape (n_samples,)
+        List of each row, any order.
+    cv : int or splitter, default=5
+        Number of folds for :class:`QueryKFold`, or a splitter of this module.
+    metrics : str or sequence of str, default="ndcg@10"
+        Names for :func:`ltr.metrics.get_metric`.
+    fit_params : mapping of str to array-like, default=None
+        Further per-row inputs, such as ``sample_weight``.
+    n_jobs : int, default=None
+        Folds at a time.
+    return_estimator : bool, default=False
+        Whether to return the fitted rankers.
+
+    Returns
+    -------
+    result : dict of str to array of shape (n_folds,)
+        ``test_<metric>``, ``fit_time``, ``score_time``, and ``estimator`` if asked for.
+
+    Examples
+    --------
+    >>> from ltr import NeuralRanker
+    >>> from ltr.datasets import make_ranking
+    >>> data = make_ranking(n_queries=20, random_state=0)
+    >>> ranker = NeuralRanker("ranknet", "linear", max_epochs=5, random_state=0)
+    >>> result = cross_validate_ranker(ranker, data.X, data.y, data.qid, cv=2)
+    >>> result["test_ndcg@10"].shape
+    (2,)
+    """
+    names = [metrics] if isinstance(metrics, str) else list(metrics)
+    with sklearn.config_context(enable_metadata_routing=True):
+        result = cross_validate(
+            ranker,
+            X,
+            y,
+            cv=QueryKFold(cv) if isinstance(cv, int) else cv,
+            scoring={name: make_ranking_scorer(name) for name in names},
+            params={"qid": np.asarray(qid), **(fit_params or {})},
+            n_jobs=n_jobs,
+            return_estimator=return_estimator,
+            error_score="raise",
+        )
+    return dict(result)

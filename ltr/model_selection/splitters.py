@@ -1,0 +1,260 @@
+"""Splitters whose parts hold whole lists."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Iterator
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.model_selection import BaseCrossValidator
+from sklearn.utils.metadata_routing import UNUSED
+
+from ltr.queries import IntArray, Queries, group_queries
+
+Split = tuple[IntArray, IntArray]
+
+
+class _QuerySplitter(BaseCrossValidator):
+    """Splits whose parts hold whole lists."""
+
+    __metadata_request__split: ClassVar[dict[str, Any]] = {
+        "qid": True,
+        "groups": UNUSED,
+    }
+
+    n_splits: int
+
+    def split(
+        self,
+        X: ArrayLike,
+        y: ArrayLike | None = None,
+        groups: ArrayLike | None = None,
+        *,
+        qid: ArrayLike | None = None,
+    ) -> Iterator[Split]:
+        """Yield row numbers of training and test parts.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Only its length is used.
+        y : array-like of shape (n_samples,), default=None
+            Not used.
+        groups : array-like of shape (n_samples,), default=None
+            Another name of ``qid``, for searches without metadata routing.
+        qid : array-like of shape (n_samples,), default=None
+            List of each row.
+
+        Yields
+        ------
+        train, test : int arrays
+            Rows in ascending order.
+
+        Raises
+        ------
+        ValueError
+            If neither ``qid`` nor ``groups`` is given, or there are too few lists.
+        """
+        if qid is None:
+            qid = groups
+        if qid is None:
+            raise ValueError(
+                f"{type(self).__name__}.split needs the list of each row; got "
+                "qid=None. Pass qid; in a search, enable metadata routing "
+                "(sklearn.set_config(enable_metadata_routing=True)) and call "
+                "fit(X, y, qid=qid), or pass groups=qid."
+            )
+        n_samples = X.shape[0] if hasattr(X, "shape") else len(X)  # type: ignore[arg-type]
+        queries = group_queries(qid, n_samples)
+        for train, test in self._split_lists(queries):
+            yield queries.subset(train), queries.subset(test)
+
+    @abstractmethod
+    def _split_lists(self, queries: Queries) -> Iterator[Split]:
+        """Yield numbers of training and test lists."""
+
+    def get_n_splits(
+        self, X: Any = None, y: Any = None, groups: Any = None, *, qid: Any = None
+    ) -> int:
+        """Return the number of splits.
+
+        Parameters
+        ----------
+        X, y, groups, qid : object, default=None
+            Not used.
+
+        Returns
+        -------
+        n_splits : int
+        """
+        return int(self.n_splits)
+
+
+class QueryKFold(_QuerySplitter):
+    """K folds of whole lists.
+
+    Parameters
+    ----------
+    n_splits : int, default=5
+        Number of folds, ≥ 2.
+    shuffle : bool, default=False
+        Whether to shuffle the lists; otherwise folds are runs of lists by first
+        appearance.
+    random_state : int or None, default=None
+        Seed of the shuffle.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> qid = ["a", "a", "b", "b", "c"]
+    >>> [test.tolist() for _, test in QueryKFold(3).split(np.zeros((5, 1)), qid=qid)]
+    [[0, 1], [2, 3], [4]]
+    """
+
+    def __init__(
+        self,
+        n_splits: int = 5,
+        *,
+        shuffle: bool = False,
+        random_state: int | None = None,
+    ) -> None:
+        self.n_splits = n_splits
+        self.shuffle = shuffle
+        self.random_state = random_state
+
+    def _split_lists(self, queries: Queries) -> Iterator[Split]:
+        _check_enough(self, queries.n_lists, self.n_splits, low=2)
+        lists = np.arange(queries.n_lists)
+        if self.shuffle:
+            lists = np.random.default_rng(self.random_state).permutation(lists)
+        for test in np.array_split(lists, self.n_splits):
+            yield np.setdiff1d(lists, test), test
+
+
+class QueryShuffleSplit(_QuerySplitter):
+    """Random splits into whole lists.
+
+    Parameters
+    ----------
+    n_splits : int, default=10
+        Number of splits, ≥ 1.
+    test_size : float, default=0.1
+        Share of the lists in the test part, in (0, 1).
+    random_state : int or None, default=None
+        Seed.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> qid = ["a", "a", "b", "b", "c"]
+    >>> splitter = QueryShuffleSplit(1, test_size=0.3, random_state=0)
+    >>> train, test = next(splitter.split(np.zeros((5, 1)), qid=qid))
+    >>> len(train) + len(test)
+    5
+    """
+
+    def __init__(
+        self,
+        n_splits: int = 10,
+        *,
+        test_size: float = 0.1,
+        random_state: int | None = None,
+    ) -> None:
+        self.n_splits = n_splits
+        self.test_size = test_size
+        self.random_state = random_state
+
+    def _split_lists(self, queries: Queries) -> Iterator[Split]:
+        _check_enough(self, queries.n_lists, 2, low=2)
+        if not 0.0 < self.test_size < 1.0:
+            raise ValueError(
+                f"test_size must be between 0 and 1; got {self.test_size!r}."
+            )
+        n_lists = queries.n_lists
+        n_test = min(max(1, round(self.test_size * n_lists)), n_lists - 1)
+        rng = np.random.default_rng(self.random_state)
+        for _ in range(self.n_splits):
+            lists = rng.permutation(n_lists)
+            yield lists[n_test:], lists[:n_test]
+
+
+class QueryTimeSeriesSplit(_QuerySplitter):
+    """Walk-forward splits: train on earlier lists, test on later ones.
+
+    Time is the order of the ids themselves, so ``qid`` must be sortable: days, dates,
+    numbers.
+
+    Parameters
+    ----------
+    n_splits : int, default=5
+        Number of test parts, ≥ 1. They cover the end of the data, one after the other.
+    test_lists : int, default=None
+        Lists in each test part. None: n_lists // (n_splits + 1).
+    embargo : int, default=0
+        Lists between training and test part that are left out of both. Make it at
+        least the look-back of the features and the horizon of the labels.
+    max_train_lists : int, default=None
+        Longest training part, counted from its end. None: all earlier lists.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> day = np.arange(6)
+    >>> splitter = QueryTimeSeriesSplit(2, test_lists=1, embargo=1)
+    >>> for train, test in splitter.split(np.zeros((6, 1)), qid=day):
+    ...     print(train.tolist(), test.tolist())
+    [0, 1, 2] [4]
+    [0, 1, 2, 3] [5]
+    """
+
+    def __init__(
+        self,
+        n_splits: int = 5,
+        *,
+        test_lists: int | None = None,
+        embargo: int = 0,
+        max_train_lists: int | None = None,
+    ) -> None:
+        self.n_splits = n_splits
+        self.test_lists = test_lists
+        self.embargo = embargo
+        self.max_train_lists = max_train_lists
+
+    def _split_lists(self, queries: Queries) -> Iterator[Split]:
+        _check_enough(self, queries.n_lists, self.n_splits + 1, low=1)
+        if self.embargo < 0:
+            raise ValueError(f"embargo must be >= 0; got {self.embargo!r}.")
+        try:
+            in_time = np.argsort(queries.ids, kind="stable")
+        except TypeError:
+            raise ValueError(
+                "QueryTimeSeriesSplit sorts lists by qid, but these ids cannot be "
+                "sorted. Use dates or numbers as qid."
+            ) from None
+        size = self.test_lists or queries.n_lists // (self.n_splits + 1)
+        first_test = queries.n_lists - size * self.n_splits
+        if first_test - self.embargo < 1:
+            raise ValueError(
+                "n_splits, test_lists and embargo must leave a list to train on; got "
+                f"{self.n_splits} test parts of {size} lists and an embargo of "
+                f"{self.embargo} for {queries.n_lists} lists."
+            )
+        for start in range(first_test, queries.n_lists, size):
+            end = start - self.embargo
+            begin = 0 if self.max_train_lists is None else end - self.max_train_lists
+            yield in_time[max(0, begin) : end], in_time[start : start + size]
+
+
+def _check_enough(splitter: Any, n_lists: int, needed: int, low: int) -> None:
+    if splitter.n_splits < 1 or needed < low:
+        raise ValueError(
+            f"n_splits must be a whole number >= {low}; got {splitter.n_splits!r}."
+        )
+    if n_lists < needed:
+        raise ValueError(
+            f"{type(splitter).__name__} needs at least {needed} lists for n_splits="
+            f"{splitter.n_splits}; got {n_lists}. Check that qid is shared by the "
+            "items of a list."
+        )
