@@ -1,6 +1,25 @@
-"""Learning to rank."""
+"""Learning to rank with JAX losses, boosted trees and combinatorial solvers."""
+
+from importlib.metadata import version
 
 from ltr.queries import group_sizes_to_qid
-from ltr.rankers import LambdaMARTRanker, NeuralRanker
+from ltr.rankers import (
+    LambdaMARTRanker,
+    NeuralRanker,
+    RandomRanker,
+    SingleFeatureRanker,
+    load_ranker,
+    save_ranker,
+)
 
-__all__ = ["LambdaMARTRanker", "NeuralRanker", "group_sizes_to_qid"]
+__version__ = version("ltr")
+
+__all__ = [
+    "LambdaMARTRanker",
+    "NeuralRanker",
+    "RandomRanker",
+    "SingleFeatureRanker",
+    "group_sizes_to_qid",
+    "load_ranker",
+    "save_ranker",
+]

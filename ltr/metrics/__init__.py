@@ -29,7 +29,11 @@ from ltr.metrics.correlation import (
 )
 from ltr.metrics.graded import dcg_score, err_score, ndcg_score, rbp_score
 from ltr.metrics.names import METRICS, Metric, evaluate, get_metric
-from ltr.metrics.significance import bootstrap_interval, paired_randomization_test
+from ltr.metrics.significance import (
+    bootstrap_interval,
+    holm,
+    paired_randomization_test,
+)
 
 __all__ = [
     "METRICS",
@@ -40,6 +44,7 @@ __all__ = [
     "err_score",
     "evaluate",
     "get_metric",
+    "holm",
     "kendall_tau_score",
     "ndcg_score",
     "paired_randomization_test",

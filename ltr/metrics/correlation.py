@@ -239,7 +239,8 @@ def _tied_pairs(ranked: RankedLists, *keys: IntArray) -> FloatArray:
     begin = np.flatnonzero(new)
     m = np.diff(np.concatenate([begin, [len(order)]])).astype(np.float64)
     n_lists = ranked.queries.n_lists
-    return np.bincount(lists[order[begin]], m * (m - 1) / 2, minlength=n_lists)
+    pairs = np.bincount(lists[order[begin]], m * (m - 1) / 2, minlength=n_lists)
+    return np.asarray(pairs, dtype=np.float64)
 
 
 def _inversions(ranked: RankedLists, codes: IntArray) -> FloatArray:
@@ -254,7 +255,7 @@ def _inversions(ranked: RankedLists, codes: IntArray) -> FloatArray:
     order = np.lexsort((-codes, ranked.tie_begin, lists))
     code, block = codes[order], lists[order]
     list_now = block.copy()
-    wrong: FloatArray = np.zeros(ranked.queries.n_lists)
+    wrong = np.zeros(ranked.queries.n_lists)
     n_bits = int(codes.max()).bit_length()
     for bit in range(n_bits - 1, -1, -1):
         ones = (code >> bit) & 1

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import ArrayLike
 
@@ -127,6 +129,38 @@ def paired_randomization_test(
         swapped = np.abs((2.0 * signs - 1.0) @ difference)
         as_extreme += int((swapped >= observed * (1 - 1e-12)).sum())
     return (as_extreme + 1) / (n_resamples + 1)
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """Adjust p-values of several tests so that any false alarm has probability α.
+
+    Parameters
+    ----------
+    p_values : sequence of float
+        One per test.
+
+    Returns
+    -------
+    adjusted : list of float
+        In the same order, each at least as large as before and at most 1.
+
+    References
+    ----------
+    .. [1] Holm, "A simple sequentially rejective multiple test procedure",
+       Scandinavian Journal of Statistics 1979.
+
+    Examples
+    --------
+    >>> holm([0.01, 0.04, 0.03])
+    [0.03, 0.06, 0.06]
+    """
+    order = np.argsort(p_values)
+    adjusted = [0.0] * len(order)
+    largest = 0.0
+    for rank, test in enumerate(order):
+        largest = max(largest, min(1.0, (len(order) - rank) * p_values[test]))
+        adjusted[test] = largest
+    return adjusted
 
 
 def _without_nan(values: ArrayLike) -> FloatArray:

@@ -91,7 +91,8 @@ def check_training_set(
     if qid is None and n_samples > MANY_ROWS:
         warnings.warn(
             f"qid is None, so all {n_samples} rows compete in one list. Pass the "
-            "list of each row as qid; if they really are one list, pass qid=np.zeros(len(X)).",
+            "list of each row as qid; if they really are one list, pass "
+            "qid=np.zeros(len(X)).",
             UserWarning,
             stacklevel=3,
         )

@@ -40,9 +40,9 @@ class LambdaMARTRanker(BaseRanker):
 
     Wraps LightGBM and lifts what it refuses in ranking: rows in any order with a
     ``qid`` per row instead of group sizes, real-valued labels, labels above 30,
-    lists over 10,000 rows, early stopping on any metric of :mod:`ltr.metrics` with ties and
-    blank lists counted rightly. On grouped rows with whole labels up to 30 the trees are
-    exactly LightGBM's.
+    lists over 10,000 rows, early stopping on any metric of :mod:`ltr.metrics` with ties
+    and blank lists counted rightly. On grouped rows with whole labels up to 30 the
+    trees are exactly LightGBM's.
 
     Parameters
     ----------

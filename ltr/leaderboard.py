@@ -1,0 +1,225 @@
+"""The table of a comparison: means, intervals over lists, significance."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ltr.metrics import bootstrap_interval, holm, paired_randomization_test
+from ltr.queries import FloatArray
+
+ALPHA = 0.05
+
+
+@dataclass
+class Results:
+    """Outcomes of single fits, collected into a leaderboard.
+
+    Attributes
+    ----------
+    metrics : tuple of str
+        Names; the first one orders the table.
+    n_seeds : int
+        Seeds that were asked for.
+    failures : dict of str to str
+        Rankers that could not be fitted, and why.
+    """
+
+    metrics: tuple[str, ...]
+    n_seeds: int
+    failures: dict[str, str] = field(default_factory=dict)
+    _valid: dict[str, dict[tuple[int, int], float]] = field(default_factory=dict)
+    _test: dict[str, dict[tuple[int, int], FloatArray]] = field(default_factory=dict)
+    _seconds: dict[str, list[float]] = field(default_factory=dict)
+
+    def add(
+        self,
+        name: str,
+        fold: int,
+        seed: int,
+        valid: float,
+        test: FloatArray,
+        seconds: float,
+    ) -> None:
+        """Add one fit: validation metric, and test metrics (n_lists, n_metrics)."""
+        self._valid.setdefault(name, {})[fold, seed] = valid
+        self._test.setdefault(name, {})[fold, seed] = test
+        self._seconds.setdefault(name, []).append(seconds)
+
+    def pick(self, name: str, candidates: Sequence[str]) -> None:
+        """Add a row that takes, per fold and seed, the candidate best on validation."""
+        fitted = [c for c in candidates if c in self._valid and c not in self.failures]
+        if not fitted:
+            self.failures[name] = "none of its candidates could be fitted"
+            return
+        for fold, seed in self._valid[fitted[0]]:
+            best = max(fitted, key=lambda c: self._valid[c][fold, seed])
+            valid, test = self._valid[best][fold, seed], self._test[best][fold, seed]
+            self.add(name, fold, seed, valid, test, float("nan"))
+
+    def leaderboard(self) -> Leaderboard:
+        """Average over seeds and join the folds."""
+        per_query, seed_means, seconds = {}, {}, {}
+        for name, fits in self._test.items():
+            if name in self.failures:
+                continue
+            folds = sorted({fold for fold, _ in fits})
+            seeds = sorted({seed for _, seed in fits})
+            by_seed = np.stack(
+                [np.concatenate([fits[fold, seed] for fold in folds]) for seed in seeds]
+            )
+            per_query[name] = by_seed.mean(axis=0)
+            seed_means[name] = np.nanmean(by_seed[:, :, 0], axis=1)
+            seconds[name] = float(np.mean(self._seconds[name]))
+        return Leaderboard(self.metrics, per_query, seed_means, seconds, self.failures)
+
+
+@dataclass(frozen=True)
+class Leaderboard:
+    """A comparison of rankers on the same lists.
+
+    Attributes
+    ----------
+    metrics : tuple of str
+        Names; the first one orders the table.
+    per_query : dict of str to array of shape (n_lists, n_metrics)
+        Mean over seeds for every test list; NaN for skipped lists.
+    seed_means : dict of str to array of shape (n_seeds,)
+        Mean of the first metric for every seed.
+    seconds : dict of str to float
+        Mean time of a fit; NaN for picks.
+    failures : dict of str to str
+        Rankers that could not be fitted, and why.
+    """
+
+    metrics: tuple[str, ...]
+    per_query: dict[str, FloatArray]
+    seed_means: dict[str, FloatArray]
+    seconds: dict[str, float]
+    failures: dict[str, str]
+
+    def table(self) -> pd.DataFrame:
+        """One row per ranker, best first.
+
+        Returns
+        -------
+        table : DataFrame
+            For each metric ``<metric>``, ``<metric> low`` and ``<metric> high`` (95 %
+            bootstrap interval over lists); ``p`` (paired randomisation test against
+            the best by the first metric, Holm-adjusted over the rankers); ``seed sd``
+            of the first metric; ``fit s``.
+        """
+        means = {n: np.nanmean(v[:, 0]) for n, v in self.per_query.items()}
+        order = sorted(means, key=lambda name: -means[name])
+        rows: list[dict[str, Any]] = []
+        for name in order:
+            row: dict[str, Any] = {"ranker": name}
+            for i, metric in enumerate(self.metrics):
+                values = self.per_query[name][:, i]
+                row[metric] = np.nanmean(values)
+                row[f"{metric} low"], row[f"{metric} high"] = bootstrap_interval(values)
+            seeds = self.seed_means[name]
+            row["seed sd"] = seeds.std(ddof=1) if len(seeds) > 1 else np.nan
+            row["fit s"] = self.seconds[name]
+            rows.append(row)
+        table = pd.DataFrame(rows, columns=self._columns()).set_index("ranker")
+        table["p"] = self._p_values(order)
+        return table
+
+    def to_text(self) -> str:
+        """Table for a terminal: intervals for the first metric, means of the others."""
+        if not self.per_query:
+            return "no ranker could be fitted\n" + self._failed("")
+        table, main = self.table(), self.metrics[0]
+        width = max(len(name) for name in table.index)
+        others = [f"{metric:>9}" for metric in self.metrics[1:]]
+        lines = [
+            f"{'':{width}}  {main:>9}  {'95 % interval':^16}  "
+            + "".join(others)
+            + "   p vs best  fit s"
+        ]
+        for name, row in table.iterrows():
+            means = "".join(f"{row[metric]:9.4f}" for metric in self.metrics[1:])
+            p = "     best" if np.isnan(row["p"]) else f"{row['p']:8.4f}"
+            mark = "*" if row["p"] < ALPHA else " "
+            seconds = "" if np.isnan(row["fit s"]) else f"{row['fit s']:6.1f}"
+            lines.append(
+                f"{name:{width}}  {row[main]:9.4f}  "
+                f"[{row[f'{main} low']:.4f}, {row[f'{main} high']:.4f}]  "
+                f"{means}   {p:>8}{mark} {seconds}"
+            )
+        return "\n".join([*lines, *self._notes()]) + "\n" + self._failed("")
+
+    def to_markdown(self) -> str:
+        """Markdown table with all intervals."""
+        table = self.table()
+        head = ["ranker", *self.metrics, "p vs best", "seed sd", "fit s"]
+        lines = ["| " + " | ".join(head) + " |", "|---" * len(head) + "|"]
+        for name, row in table.iterrows():
+            cells = [str(name)]
+            cells += [
+                f"{row[m]:.4f} [{row[f'{m} low']:.4f}, {row[f'{m} high']:.4f}]"
+                for m in self.metrics
+            ]
+            mark = " \\*" if row["p"] < ALPHA else ""
+            cells.append("best" if np.isnan(row["p"]) else f"{row['p']:.4f}{mark}")
+            cells += [_number(row["seed sd"], 4), _number(row["fit s"], 1)]
+            lines.append("| " + " | ".join(cells) + " |")
+        notes = " ".join(note.strip() for note in self._notes())
+        return "\n".join([*lines, "", notes, ""]) + self._failed("- ")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain numbers for JSON: the table, and every seed's mean; NaN is None."""
+        table = self.table()
+        rankers = {}
+        for name, row in table.iterrows():
+            numbers = {str(key): _plain(value) for key, value in row.items()}
+            seeds = [_plain(value) for value in self.seed_means[str(name)]]
+            rankers[str(name)] = {**numbers, "seeds": seeds}
+        return {
+            "metrics": list(self.metrics),
+            "n_lists": self._n_lists(),
+            "rankers": rankers,
+            "failures": dict(self.failures),
+        }
+
+    def _columns(self) -> list[str]:
+        metrics = [f"{m}{end}" for m in self.metrics for end in ("", " low", " high")]
+        return ["ranker", *metrics, "seed sd", "fit s"]
+
+    def _p_values(self, order: Sequence[str]) -> list[float]:
+        best = self.per_query[order[0]][:, 0]
+        raw = [
+            paired_randomization_test(best, self.per_query[name][:, 0])
+            for name in order[1:]
+        ]
+        return [float("nan"), *holm(raw)]
+
+    def _n_lists(self) -> int:
+        values = next(iter(self.per_query.values()))[:, 0]
+        return int((~np.isnan(values)).sum())
+
+    def _notes(self) -> list[str]:
+        n_seeds = max(len(means) for means in self.seed_means.values())
+        return [
+            f"{self._n_lists()} test lists; means of {n_seeds} seed(s); 95 % bootstrap "
+            "intervals over lists;",
+            f"* differs from the best ranker (paired randomisation test, Holm, "
+            f"p < {ALPHA}).",
+        ]
+
+    def _failed(self, bullet: str) -> str:
+        lines = [f"{bullet}{n}: failed: {why}" for n, why in self.failures.items()]
+        return "\n".join(lines) + "\n" if lines else ""
+
+
+def _number(value: float, digits: int) -> str:
+    return "" if np.isnan(value) else f"{value:.{digits}f}"
+
+
+def _plain(value: Any) -> float | None:
+    return None if np.isnan(value) else float(value)

@@ -1,0 +1,169 @@
+"""Rankers that every other one must beat: a random order, and one feature."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.utils.validation import check_is_fitted
+
+from ltr.metrics import get_metric
+from ltr.queries import FloatArray, group_queries
+from ltr.rankers.base import BaseRanker
+from ltr.rankers.checks import check_dense_X, check_training_set
+
+
+class RandomRanker(BaseRanker):
+    """A random order, by expectation: all scores are equal.
+
+    Metrics take the expected value over the orders of equal scores, so the constant
+    score is worth exactly what a random order is worth on average.
+
+    Parameters
+    ----------
+    metric : str, default="ndcg@10"
+        Name for :func:`ltr.metrics.get_metric`: what ``score`` returns.
+
+    Attributes
+    ----------
+    n_features_in_ : int
+        Number of features.
+    feature_names_in_ : array of shape (n_features,)
+        Column names, if ``X`` had string ones.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> ranker = RandomRanker().fit(np.zeros((3, 1)), [2, 1, 0])
+    >>> round(ranker.score(np.zeros((3, 1)), [2, 1, 0]), 4)
+    0.7824
+    """
+
+    def __init__(self, metric: str = "ndcg@10") -> None:
+        self.metric = metric
+
+    def fit(
+        self, X: ArrayLike, y: ArrayLike, qid: ArrayLike | None = None
+    ) -> RandomRanker:
+        """Remember the features.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Features, finite.
+        y : array-like of shape (n_samples,)
+            Labels.
+        qid : array-like of shape (n_samples,), default=None
+            List of each row. None: one list.
+
+        Returns
+        -------
+        self : RandomRanker
+        """
+        check_training_set(self, X, y, qid, check_X=check_dense_X)
+        self._fitted_with_qid = qid is not None
+        return self
+
+    def predict(self, X: ArrayLike, qid: ArrayLike | None = None) -> FloatArray:
+        """Score every item 0.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Features.
+        qid : array-like of shape (n_samples,), default=None
+            List of each row.
+
+        Returns
+        -------
+        scores : float array of shape (n_samples,)
+        """
+        check_is_fitted(self, "n_features_in_")
+        checked = check_dense_X(self, X, reset=False)
+        return np.zeros(group_queries(qid, len(checked)).n_samples)
+
+
+class SingleFeatureRanker(BaseRanker):
+    """The one feature, up or down, that ranks the training lists best.
+
+    Parameters
+    ----------
+    metric : str, default="ndcg@10"
+        Name for :func:`ltr.metrics.get_metric`: what the feature is chosen by, and what
+        ``score`` returns.
+
+    Attributes
+    ----------
+    feature_ : int
+        The chosen column.
+    direction_ : int
+        1 if higher is better, −1 if lower is.
+    n_features_in_ : int
+        Number of features.
+    feature_names_in_ : array of shape (n_features,)
+        Column names, if ``X`` had string ones.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> X = np.array([[0.0, 3.0], [1.0, 2.0], [0.0, 1.0]])
+    >>> ranker = SingleFeatureRanker().fit(X, [0, 1, 2])
+    >>> ranker.feature_, ranker.direction_
+    (1, -1)
+    """
+
+    def __init__(self, metric: str = "ndcg@10") -> None:
+        self.metric = metric
+
+    def fit(
+        self, X: ArrayLike, y: ArrayLike, qid: ArrayLike | None = None
+    ) -> SingleFeatureRanker:
+        """Choose the feature.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Features, finite.
+        y : array-like of shape (n_samples,)
+            Labels.
+        qid : array-like of shape (n_samples,), default=None
+            List of each row. None: one list.
+
+        Returns
+        -------
+        self : SingleFeatureRanker
+            The first of several equally good features, upwards before downwards.
+        """
+        data = check_training_set(self, X, y, qid, check_X=check_dense_X)
+        self._fitted_with_qid = qid is not None
+        metric = get_metric(self.metric, empty=0)
+        values = np.array(
+            [
+                [metric(data.y, sign * column, data.queries) for sign in (1.0, -1.0)]
+                for column in np.asarray(data.X, dtype=np.float64).T
+            ]
+        )
+        feature, downwards = np.unravel_index(int(values.argmax()), values.shape)
+        self.feature_ = int(feature)
+        self.direction_ = -1 if downwards else 1
+        return self
+
+    def predict(self, X: ArrayLike, qid: ArrayLike | None = None) -> FloatArray:
+        """Return the chosen feature, with its sign.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Features.
+        qid : array-like of shape (n_samples,), default=None
+            List of each row.
+
+        Returns
+        -------
+        scores : float array of shape (n_samples,)
+        """
+        check_is_fitted(self, "feature_")
+        checked: NDArray[Any] = check_dense_X(self, X, reset=False)
+        group_queries(qid, len(checked))
+        return np.asarray(self.direction_ * checked[:, self.feature_], np.float64)

@@ -1,0 +1,243 @@
+"""Rankers as folders of JSON and arrays: loading one executes nothing from it."""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+import shutil
+import tempfile
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+from ltr.losses import LOSSES
+from ltr.rankers.base import BaseRanker
+from ltr.rankers.baselines import RandomRanker, SingleFeatureRanker
+from ltr.rankers.lambdamart import LambdaMARTRanker
+from ltr.rankers.neural import NeuralRanker
+from ltr.rankers.preprocess import FeatureScaling
+from ltr.rankers.tables import Categories
+
+_FORMAT = 1
+_CLASSES: dict[str, type[BaseRanker]] = {
+    "LambdaMARTRanker": LambdaMARTRanker,
+    "NeuralRanker": NeuralRanker,
+    "RandomRanker": RandomRanker,
+    "SingleFeatureRanker": SingleFeatureRanker,
+}
+_PLAIN = (
+    "n_features_in_",
+    "_fitted_with_qid",
+    "n_iter_",
+    "best_epoch_",
+    "best_score_",
+    "history_",
+    "feature_",
+    "direction_",
+)
+PathLike = str | os.PathLike[str]
+
+
+def save_ranker(ranker: BaseRanker, folder: PathLike) -> None:
+    """Write a fitted ranker to a folder.
+
+    Parameters
+    ----------
+    ranker : ranker
+        A fitted ranker of this library. Its loss must be a name of
+        :data:`ltr.losses.LOSSES` or a ``functools.partial`` of such a loss.
+    folder : path
+        Must not exist, or be a folder that :func:`save_ranker` wrote, which is
+        replaced. It appears whole or not at all.
+
+    Raises
+    ------
+    ValueError
+        If a parameter cannot be written as JSON.
+    FileExistsError
+        If ``folder`` is something else.
+
+    Examples
+    --------
+    >>> import tempfile, numpy as np
+    >>> ranker = RandomRanker().fit(np.zeros((2, 1)), [0, 1])
+    >>> folder = tempfile.mkdtemp() + "/model"
+    >>> save_ranker(ranker, folder)
+    >>> load_ranker(folder)
+    RandomRanker()
+    """
+    target = Path(folder)
+    if target.exists() and not (target / "ranker.json").is_file():
+        raise FileExistsError(
+            f"folder must be new or hold a saved ranker; got {str(target)!r}, which "
+            "exists and has no ranker.json. Choose another name."
+        )
+    document, arrays = _describe(ranker)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    scratch = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
+    try:
+        text = json.dumps(document, indent=1, allow_nan=True)
+        (scratch / "ranker.json").write_text(text + "\n", encoding="utf-8")
+        np.savez(scratch / "arrays.npz", **arrays)
+        if isinstance(ranker, LambdaMARTRanker):
+            trees = ranker.booster_.model_to_string(num_iteration=-1)
+            (scratch / "trees.txt").write_text(trees, encoding="utf-8")
+        scratch.chmod(0o755)
+        if target.exists():
+            old = Path(
+                tempfile.mkdtemp(prefix=f".{target.name}-old-", dir=target.parent)
+            )
+            target.rename(old / "model")
+            scratch.rename(target)
+            shutil.rmtree(old)
+        else:
+            scratch.rename(target)
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def load_ranker(folder: PathLike) -> Any:
+    """Read a ranker that :func:`save_ranker` wrote.
+
+    Nothing of the folder is executed: it holds JSON, arrays without pickled objects,
+    and LightGBM's text format.
+
+    Parameters
+    ----------
+    folder : path
+        The folder.
+
+    Returns
+    -------
+    ranker : ranker
+        Fitted, with the same predictions.
+
+    Raises
+    ------
+    ValueError
+        If the folder was not written by :func:`save_ranker`, or by a newer version.
+    """
+    source = Path(folder)
+    if not (source / "ranker.json").is_file():
+        raise ValueError(
+            f"folder must hold a saved ranker; got {str(source)!r}, which has no "
+            "ranker.json. Write one with save_ranker or `ltr train`."
+        )
+    document = json.loads((source / "ranker.json").read_text(encoding="utf-8"))
+    if document.get("format") != _FORMAT or document.get("class") not in _CLASSES:
+        raise ValueError(
+            f"{source / 'ranker.json'} must have format {_FORMAT} and a class of "
+            f"{sorted(_CLASSES)}; got format {document.get('format')!r} and class "
+            f"{document.get('class')!r}. Update ltr, or save the ranker again."
+        )
+    with np.load(source / "arrays.npz", allow_pickle=False) as file:
+        arrays = dict(file)
+    parameters = {
+        name: _decode(value) for name, value in document["parameters"].items()
+    }
+    ranker = _CLASSES[document["class"]](**parameters)
+    for name, value in document["attributes"].items():
+        setattr(ranker, name, value)
+    if "feature_names_in_" in arrays:
+        ranker.feature_names_in_ = arrays["feature_names_in_"].astype(object)
+    if isinstance(ranker, NeuralRanker):
+        _restore_neural(ranker, arrays)
+    elif isinstance(ranker, LambdaMARTRanker):
+        _restore_trees(ranker, document, source)
+    return ranker
+
+
+def _describe(ranker: BaseRanker) -> tuple[dict[str, Any], dict[str, Any]]:
+    """JSON document and arrays."""
+    name = type(ranker).__name__
+    if _CLASSES.get(name) is not type(ranker):
+        raise ValueError(
+            f"ranker must be one of {sorted(_CLASSES)}; got {name}. Pickle others."
+        )
+    parameters = ranker.get_params(deep=False)
+    document: dict[str, Any] = {
+        "format": _FORMAT,
+        "ltr_version": version("ltr"),
+        "class": name,
+        "parameters": {key: _encode(key, v) for key, v in parameters.items()},
+        "attributes": {key: vars(ranker)[key] for key in _PLAIN if key in vars(ranker)},
+    }
+    arrays: dict[str, Any] = {}
+    if hasattr(ranker, "feature_names_in_"):
+        arrays["feature_names_in_"] = np.asarray(ranker.feature_names_in_, dtype=str)
+    if isinstance(ranker, NeuralRanker):
+        for i, leaf in enumerate(jax.tree.leaves(ranker._params)):
+            arrays[f"params_{i}"] = leaf
+        if ranker._scaling is not None:
+            arrays["log_features"] = ranker._scaling.log_features
+            arrays["mean"] = ranker._scaling.mean
+            arrays["scale"] = ranker._scaling.scale
+    elif isinstance(ranker, LambdaMARTRanker):
+        values = ranker._categories.values or {}
+        document["categories"] = {
+            "columns": list(ranker._categories.columns),
+            "values": [
+                [key, _encode("categories", list(v))] for key, v in values.items()
+            ],
+        }
+    return document, arrays
+
+
+def _restore_neural(ranker: NeuralRanker, arrays: dict[str, Any]) -> None:
+    scorer = ranker._scorer()
+    with jax.enable_x64(ranker.dtype == "float64"):
+        shapes = jax.eval_shape(
+            lambda key: scorer.init(key, ranker.n_features_in_), jax.random.key(0)
+        )
+    leaves, structure = jax.tree.flatten(shapes)
+    stored = [arrays[f"params_{i}"] for i in range(len(leaves))]
+    ranker._params = jax.tree.unflatten(structure, stored)
+    ranker._resume = None
+    ranker._scaling = None
+    if "mean" in arrays:
+        ranker._scaling = FeatureScaling(
+            arrays["log_features"], arrays["mean"], arrays["scale"]
+        )
+
+
+def _restore_trees(
+    ranker: LambdaMARTRanker, document: dict[str, Any], source: Path
+) -> None:
+    import lightgbm
+
+    trees = (source / "trees.txt").read_text(encoding="utf-8")
+    ranker.booster_ = lightgbm.Booster(model_str=trees)
+    stored = document["categories"]
+    values = {key: tuple(v) for key, v in stored["values"]}
+    ranker._categories = Categories(tuple(stored["columns"]), values)
+
+
+def _encode(name: str, value: Any) -> Any:
+    """A parameter as JSON; losses with options as {"loss": name, option: value}."""
+    if isinstance(value, functools.partial) and not value.args:
+        found = [key for key, function in LOSSES.items() if function is value.func]
+        if found:
+            options = {key: _encode(key, v) for key, v in value.keywords.items()}
+            return {"loss": found[0], "options": options}
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, tuple):
+        value = list(value)
+    try:
+        json.dumps(value)
+    except TypeError:
+        raise ValueError(
+            f"{name} must be a plain value to be saved; got {value!r}. Use a name "
+            "instead of a function, or pickle the ranker."
+        ) from None
+    return value
+
+
+def _decode(value: Any) -> Any:
+    if isinstance(value, dict) and set(value) == {"loss", "options"}:
+        return functools.partial(LOSSES[value["loss"]], **value["options"])
+    return tuple(value) if isinstance(value, list) else value
