@@ -42,6 +42,7 @@ DEFAULT_RANKERS = (
     "pointwise_trees",
     "lambdamart",
     "linear_lambdarank",
+    "linear_listmle",
     "mlp_ranknet",
     "mlp_listnet",
 )

@@ -107,6 +107,7 @@ def _backward(
 pair_sum.defvjp(_forward, _backward)
 
 
+@partial(jax.jit, static_argnums=(0, 1))  # so that a call without jit compiles once
 def _loop(
     pair_loss: PairLoss,
     pair_weight: PairWeight,

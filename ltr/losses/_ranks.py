@@ -1,4 +1,4 @@
-"""Discounts of items by their rank in a list, tied items sharing the mean."""
+"""Ranks of items in a list, tied items treated alike."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-_COUNT_UP_TO = 512  # list size up to which counting beats sorting on a CPU
+COUNT_UP_TO = 512  # list size up to which a loop over items beats sorting on a CPU
 
 
 def tied_discounts(values: jax.Array, where: jax.Array, k: int | None) -> jax.Array:
@@ -29,45 +29,49 @@ def tied_discounts(values: jax.Array, where: jax.Array, k: int | None) -> jax.Ar
     discounts : array of shape (..., list_size)
     """
     n = values.shape[-1]
-    ranks = np.arange(1, n + 1)
-    by_rank = 1.0 / np.log2(1.0 + ranks)
+    by_rank = 1.0 / np.log2(1.0 + np.arange(1, n + 1))
     if k is not None:
         by_rank[k:] = 0.0
-    total = np.concatenate([[0.0], np.cumsum(by_rank)])
-    greater, equal = _counts(jnp.where(where, values, jnp.nan))
-    one = jnp.asarray(by_rank, values.dtype)[jnp.minimum(greater, n - 1)]
-    sums = jnp.asarray(total, values.dtype)
-    shared = (sums[greater + equal] - sums[greater]) / jnp.maximum(equal, 1)
-    return jnp.where(where, jnp.where(equal > 1, shared, one), 0.0)
+    sums = jnp.asarray(np.concatenate([[0.0], np.cumsum(by_rank)]), values.dtype)
+    greater, equal = count_ranks(jnp.where(where, values, jnp.nan))
+    own = jnp.asarray(by_rank, values.dtype)[jnp.minimum(greater, n - 1)]
+    shared = sums[greater + equal] - sums[greater]
+    shared /= jnp.maximum(equal, 1).astype(values.dtype)
+    return jnp.where(where, jnp.where(equal > 1, shared, own), 0.0)
 
 
-def _counts(values: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """How many items are greater than, and equal to, each item; NaN is neither."""
+@jax.jit
+def count_ranks(values: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """How many items are greater than, and equal to, each item; NaN is neither.
+
+    Parameters
+    ----------
+    values : array of shape (..., list_size)
+        NaN where there is no item.
+
+    Returns
+    -------
+    greater, equal : int arrays of shape (..., list_size)
+        ``equal`` counts the item itself. Meaningless where there is no item.
+    """
     n = values.shape[-1]
-    if n > _COUNT_UP_TO:
-        return _counts_by_sorting(values)
+    if n > COUNT_UP_TO:
+        return _count_by_sorting(values)
 
     def compare(
-        i: jax.Array, sums: tuple[jax.Array, jax.Array]
-    ) -> tuple[jax.Array, ...]:
-        other = jax.lax.dynamic_slice_in_dim(values, i, 1, axis=-1)
-        return sums[0] + (other > values), sums[1] + (other == values)
+        j: jax.Array, sums: tuple[jax.Array, jax.Array]
+    ) -> tuple[jax.Array, jax.Array]:
+        other = item(values, j)
+        return (
+            sums[0] + (other > values).astype(jnp.int32),
+            sums[1] + (other == values).astype(jnp.int32),
+        )
 
     zero = jnp.zeros(values.shape, jnp.int32)
     return jax.lax.fori_loop(0, n, compare, (zero, zero))
 
 
-def _counts_by_sorting(values: jax.Array) -> tuple[jax.Array, jax.Array]:
-    order = jnp.argsort(-values, axis=-1)  # NaN comes last
-    ranked = jnp.take_along_axis(values, order, axis=-1)
-    begin, end = group_bounds(ranked)
-    back = jnp.argsort(order, axis=-1)
-    greater = jnp.take_along_axis(begin, back, axis=-1)
-    equal = jnp.take_along_axis(end - begin, back, axis=-1)
-    return greater, equal
-
-
-def group_bounds(ranked: jax.Array) -> tuple[jax.Array, jax.Array]:
+def tie_group(ranked: jax.Array) -> tuple[jax.Array, jax.Array]:
     """First position, and one after the last, of the run of equal values around each.
 
     Parameters
@@ -79,13 +83,26 @@ def group_bounds(ranked: jax.Array) -> tuple[jax.Array, jax.Array]:
     -------
     begin, end : int arrays of shape (..., list_size)
     """
-    n = ranked.shape[-1]
     axis = ranked.ndim - 1
-    position = jnp.broadcast_to(jnp.arange(n, dtype=jnp.int32), ranked.shape)
+    position = jax.lax.broadcasted_iota(jnp.int32, ranked.shape, axis)
     differs = ranked[..., 1:] != ranked[..., :-1]
     edge = jnp.ones((*ranked.shape[:-1], 1), bool)
     is_first = jnp.concatenate([edge, differs], axis=-1)
     is_last = jnp.concatenate([differs, edge], axis=-1)
+    n = ranked.shape[-1]
     begin = jax.lax.cummax(jnp.where(is_first, position, 0), axis=axis)
     last = jax.lax.cummin(jnp.where(is_last, position, n), axis=axis, reverse=True)
     return begin, last + 1
+
+
+def item(values: jax.Array, i: jax.Array) -> jax.Array:
+    """Return the values of item ``i`` of every list, shape (..., 1)."""
+    return jax.lax.dynamic_slice_in_dim(values, i, 1, axis=-1)
+
+
+def _count_by_sorting(values: jax.Array) -> tuple[jax.Array, jax.Array]:
+    order = jnp.argsort(-values, axis=-1)  # NaN comes last
+    begin, end = tie_group(jnp.take_along_axis(values, order, axis=-1))
+    back = jnp.argsort(order, axis=-1)
+    greater = jnp.take_along_axis(begin, back, axis=-1)
+    return greater, jnp.take_along_axis(end - begin, back, axis=-1)

@@ -111,8 +111,8 @@ def normalized_gains(lists: Lists, k: int | None) -> tuple[jax.Array, jax.Array]
     top = masked_max(lists.labels, lists.where)
     gains = jnp.exp2(lists.labels - top) - jnp.exp2(-top)
     gains = jnp.where(lists.where, gains, 0.0)
-    discounts = tied_discounts(lists.labels, lists.where, k)
-    ideal = jnp.sum(lists.weights * gains * discounts, axis=-1)
+    weighted = lists.weights * gains
+    ideal = jnp.sum(weighted * tied_discounts(weighted, lists.where, k), axis=-1)
     return gains, jnp.where(ideal > 0, 1.0 / jnp.where(ideal > 0, ideal, 1.0), 0.0)
 
 

@@ -9,11 +9,10 @@ import jax.numpy as jnp
 from jax.typing import ArrayLike
 
 from ltr.losses._contract import Lists, divide, masked_max, prepare
-from ltr.losses._ranks import group_bounds
+from ltr.losses._draws import DrawGroups, draw_groups, log_left
 
 TieRule = Literal["efron", "breslow", "stable", "random"]
 _TIE_RULES = ("efron", "breslow", "stable", "random")
-_NEVER = -1e30
 
 
 def plackett_luce_loss(
@@ -69,7 +68,8 @@ def plackett_luce_loss(
 
     Notes
     -----
-    O(n log n). With distinct labels all rules agree and give ListMLE.
+    O(n²) adding up to 512 items, which is faster than sorting there; O(n log n) beyond.
+    With distinct labels all rules agree and give ListMLE.
 
     References
     ----------
@@ -84,7 +84,7 @@ def plackett_luce_loss(
     Array(1.7918, dtype=float32)
     """
     lists = prepare(scores, labels, where, weights)
-    return _stages(lists, ties, key, None, normalize)
+    return _draws(lists, ties, key, None, normalize)
 
 
 def listmle_loss(
@@ -149,85 +149,56 @@ def listmle_loss(
     Array(1.0986, dtype=float32)
     """
     lists = prepare(scores, labels, where, weights)
-    return _stages(lists, ties, key, k, normalize)
+    return _draws(lists, ties, key, k, normalize)
 
 
-def _stages(
+def _draws(
     lists: Lists,
     ties: TieRule,
     key: jax.Array | None,
     k: int | None,
     normalize: bool,
 ) -> jax.Array:
-    """Sum over the draws of log(weight of what may still be drawn) − score.
+    """Sum over the draws of log(weight of what is left) − score.
 
-    Works on the items sorted by label. ``log_rest`` is log W over an item and all that
-    come later; at the begin of a group that is log W_R, at its end log W_B.
+    An item of a tie group of m items is drawn when ``gone`` of them are gone. Under
+    Efron's rule each member is then left by the share 1 − gone / m, under Breslow's
+    altogether.
     """
-    order = _label_order(lists, ties, key)
+    labels = jnp.where(lists.where, lists.labels, jnp.nan)
+    groups = draw_groups(labels, lists.weights, _tie_break(labels, ties, key))
+    if ties in ("stable", "random"):  # each item is a group of its own
+        rank = groups.before + groups.gone
+        labels = jnp.where(lists.where, -rank.astype(labels.dtype), jnp.nan)
+        one, none = jnp.ones_like(rank), jnp.zeros_like(rank)
+        groups = DrawGroups(rank, one, none, lists.weights)
+    n_items = jnp.sum(lists.where, axis=-1, keepdims=True, dtype=jnp.int32)
+    counts = lists.where & (groups.before + groups.size < n_items)  # not the last group
 
-    def take(values: jax.Array) -> jax.Array:
-        return jnp.take_along_axis(values, order, axis=-1)
-
-    where, weights = take(lists.where), take(lists.weights)
-    top = jax.lax.stop_gradient(masked_max(lists.scores, lists.where))
-    scores = jnp.where(where, take(lists.scores - top), 0.0)
-    n = scores.shape[-1]
-    position = jnp.arange(n)
-    if ties in ("stable", "random"):
-        begin, end = jnp.broadcast_arrays(position, position + 1)
-    else:
-        begin, end = group_bounds(jnp.where(where, take(lists.labels), -jnp.inf))
-    begin, end = (
-        jnp.broadcast_to(begin, where.shape),
-        jnp.broadcast_to(end, where.shape),
-    )
-
-    log_weights = jnp.log(jnp.where(where, weights, 1.0))
-    log_rest = jax.lax.cumlogsumexp(
-        jnp.where(where, scores + log_weights, _NEVER),
-        axis=scores.ndim - 1,
-        reverse=True,
-    )
-    log_rest = jnp.concatenate([log_rest, jnp.full_like(log_rest[..., :1], _NEVER)], -1)
-    log_all = jnp.take_along_axis(log_rest, begin, axis=-1)
-    log_below = jnp.take_along_axis(log_rest, end, axis=-1)
-    counts = where & (log_below > _NEVER / 2)  # not in the last group
-
-    size = (end - begin).astype(scores.dtype)
-    draw = jnp.where(counts, log_all, 0.0)
-    drawn_weight = weights
+    m = jnp.maximum(groups.size, 1).astype(lists.scores.dtype)
+    draw_weights, item_weights = lists.weights, lists.weights
+    share = jnp.ones_like(m)
     if ties == "efron":
-        below = jnp.where(counts, log_below - log_all, 0.0)
-        share_of_group = -jnp.expm1(jnp.minimum(below, 0.0))
-        gone = (position - begin).astype(scores.dtype) / size
-        draw += jnp.log1p(-jnp.where(counts, gone * share_of_group, 0.0))
-        drawn_weight = _group_mean(weights, begin, end)
-    if k is None:
-        stage, item_stage = jnp.ones_like(scores), jnp.ones_like(scores)
-    else:
-        stage = jnp.broadcast_to(position < k, scores.shape).astype(scores.dtype)
-        item_stage = jnp.clip(k - begin, 0, size) / size
-    item_weights = jnp.where(counts, item_stage * weights, 0.0)
-    draw_weights = jnp.where(counts, stage * drawn_weight, 0.0)
-    total = jnp.sum(draw_weights * draw - item_weights * scores, axis=-1)
-    return divide(total, item_weights.sum(-1), normalize)
+        share -= groups.gone.astype(m.dtype) / m
+        draw_weights = groups.weight / m
+    if k is not None:
+        draw_weights = jnp.where(groups.before + groups.gone < k, draw_weights, 0.0)
+        item_weights *= jnp.clip((k - groups.before).astype(m.dtype), 0.0, m) / m
+    top = jax.lax.stop_gradient(masked_max(lists.scores, lists.where))
+    scores = lists.scores - top
+    left = log_left(scores, labels, lists.weights, share)
+    terms = draw_weights * left - item_weights * scores
+    total = jnp.sum(jnp.where(counts, terms, 0.0), axis=-1)
+    weight = jnp.sum(jnp.where(counts, item_weights, 0.0), axis=-1)
+    return divide(total, weight, normalize)
 
 
-def _label_order(lists: Lists, ties: TieRule, key: jax.Array | None) -> jax.Array:
-    """Items by descending label, masked ones last."""
+def _tie_break(labels: jax.Array, ties: TieRule, key: jax.Array | None) -> jax.Array:
+    """Order of equal labels: by position, or at random."""
     if ties not in _TIE_RULES:
         raise ValueError(f"ties must be one of {_TIE_RULES}; got {ties!r}.")
-    last = jnp.where(lists.where, -lists.labels, jnp.inf)
     if ties != "random":
-        return jnp.argsort(last, axis=-1)
+        return jax.lax.broadcasted_iota(jnp.int32, labels.shape, labels.ndim - 1)
     if key is None:
         raise ValueError("key is required by ties='random'. Pass a JAX PRNG key.")
-    return jnp.lexsort((jax.random.uniform(key, last.shape), last), axis=-1)
-
-
-def _group_mean(weights: jax.Array, begin: jax.Array, end: jax.Array) -> jax.Array:
-    total = jnp.cumsum(weights, axis=-1)
-    total = jnp.concatenate([jnp.zeros_like(total[..., :1]), total], axis=-1)
-    group = jnp.take_along_axis(total, end, -1) - jnp.take_along_axis(total, begin, -1)
-    return group / (end - begin)
+    return jnp.argsort(jax.random.uniform(key, labels.shape), axis=-1)

@@ -66,13 +66,14 @@ def approx_ndcg_loss(
     """
     lists = prepare(scores, labels, where, weights)
     gains, inverse_ideal = normalized_gains(lists, None)
-    inverse_ideal *= has_two_labels(lists)[..., 0]
+    inverse_ideal = jnp.where(has_two_labels(lists)[..., 0], inverse_ideal, 0.0)
     ranks = smooth_ranks(lists.scores / temperature, lists.where)
     ndcg = jnp.sum(lists.weights * gains / jnp.log2(1.0 + ranks), axis=-1)
     return -ndcg * inverse_ideal
 
 
 @jax.custom_vjp
+@jax.jit
 def smooth_ranks(scores: jax.Array, where: jax.Array) -> jax.Array:
     """Return 1 + Σ_j σ(s_j − s_i) over the other real items; 1 at masked positions.
 
@@ -95,6 +96,7 @@ def _forward(
     return smooth_ranks(scores, where), (scores, where)
 
 
+@jax.jit
 def _backward(
     residuals: tuple[jax.Array, jax.Array], cotangent: jax.Array
 ) -> tuple[jax.Array, None]:

@@ -76,8 +76,9 @@ class NeuralRanker(BaseRanker):
         ``learning_rate`` that returns an optax transformation.
     learning_rate : float, default=0.001
         Step size, > 0.
-    weight_decay : float, default=0.0001
-        Decoupled weight decay, ≥ 0, for every optimizer.
+    weight_decay : float, default=1.0
+        Decoupled weight decay, ≥ 0, for every optimizer: each step shrinks the weights
+        by the factor 1 − learning_rate · weight_decay.
     batch_size : int, default=32
         Lists in a mini-batch.
     max_epochs : int, default=100
@@ -152,7 +153,7 @@ class NeuralRanker(BaseRanker):
         similarity: Literal["cosine", "dot", "bilinear"] = "cosine",
         optimizer: str | Callable[..., Any] = "adamw",
         learning_rate: float = 0.001,
-        weight_decay: float = 0.0001,
+        weight_decay: float = 1.0,
         batch_size: int = 32,
         max_epochs: int = 100,
         early_stopping: bool | Literal["auto"] = "auto",

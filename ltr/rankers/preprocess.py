@@ -33,12 +33,12 @@ class FeatureScaling:
     scale: FloatArray
 
     def transform(self, X: NDArray[Any]) -> NDArray[Any]:
-        """Scaled copy of ``X`` in float64, shape (n_samples, n_features)."""
+        """Scaled copy of ``X`` in float64, shape (..., n_features)."""
         Z = np.array(X, dtype=np.float64)
         if self.log_features.all():
             Z = _signed_log1p(Z)
         elif self.log_features.any():
-            Z[:, self.log_features] = _signed_log1p(Z[:, self.log_features])
+            Z[..., self.log_features] = _signed_log1p(Z[..., self.log_features])
         Z -= self.mean
         Z /= self.scale
         return Z

@@ -8,7 +8,15 @@ from typing import Any, ClassVar, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from ltr.scorers.base import Array, Dense, Params, Scorer, init_dense, relu
+from ltr.scorers.base import (
+    OUTPUT_SCALE,
+    Array,
+    Dense,
+    Params,
+    Scorer,
+    init_dense,
+    relu,
+)
 from ltr.scorers.mlp import apply_hidden, init_layers
 
 _NEVER = -1e30
@@ -28,7 +36,7 @@ class Norm(NamedTuple):
 
 
 class Block(NamedTuple):
-    """One transformer block without dropout, normalisation first."""
+    """One transformer block, normalisation first; it starts near the identity."""
 
     attention_norm: Norm
     query_key_value: Dense
@@ -89,8 +97,7 @@ class AttentionScorer(Scorer):
                 _init_block(k, width)
                 for k in jax.random.split(block_key, self.n_blocks)
             ),
-            "norm": Norm(jnp.ones(width), jnp.zeros(width)),
-            "output": init_dense(output_key, width, 1, scale=1.0),
+            "output": init_dense(output_key, width, 1, scale=OUTPUT_SCALE),
         }
 
     def apply(
@@ -101,12 +108,11 @@ class AttentionScorer(Scorer):
         weights: Array | None = None,
     ) -> Array:
         """Score items, see :meth:`Scorer.apply`; ``weights`` enter as log w."""
-        h = apply_hidden(params["encoder"], X.reshape(-1, X.shape[-1]))
-        h = h.reshape(*X.shape[:-1], -1)
+        h = apply_hidden(params["encoder"], X)
         bias = _key_bias(X, where, weights)
         for block in params["blocks"]:
             h = self._apply_block(block, h, bias)
-        return params["output"](params["norm"](h))[..., 0]
+        return params["output"](h)[..., 0]
 
     def _apply_block(self, block: Block, h: Array, bias: Array | None) -> Array:
         xp = h.__array_namespace__()
@@ -131,10 +137,10 @@ def _init_block(key: jax.Array, width: int) -> Block:
     return Block(
         attention_norm=norm,
         query_key_value=init_dense(keys[0], width, 3 * width, scale=1.0),
-        output=init_dense(keys[1], width, width, scale=0.1),
+        output=init_dense(keys[1], width, width, scale=OUTPUT_SCALE),
         hidden_norm=norm,
         hidden=init_dense(keys[2], width, 2 * width),
-        hidden_output=init_dense(keys[3], 2 * width, width, scale=0.1),
+        hidden_output=init_dense(keys[3], 2 * width, width, scale=OUTPUT_SCALE),
     )
 
 

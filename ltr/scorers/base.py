@@ -10,6 +10,7 @@ import jax.numpy as jnp
 
 Params = Any
 Array = Any  # NumPy or JAX
+OUTPUT_SCALE = 0.01  # small scores at the start, but no ties: those stop λ-weights
 
 
 class Scorer(ABC):
@@ -71,7 +72,9 @@ class Dense(NamedTuple):
 
     def __call__(self, h: Array) -> Array:
         """Map (..., n_in) to (..., n_out)."""
-        return h @ self.weight + self.bias
+        # One matrix product over all rows: a batched one is 1.5 times slower on a CPU.
+        rows = h.reshape(-1, h.shape[-1]) @ self.weight + self.bias
+        return rows.reshape(*h.shape[:-1], rows.shape[-1])
 
 
 def init_dense(key: jax.Array, n_in: int, n_out: int, scale: float = 2.0) -> Dense:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import jax
 
-from ltr.scorers.base import Array, Dense, Params, Scorer, init_dense
+from ltr.scorers.base import OUTPUT_SCALE, Array, Params, Scorer, init_dense
 
 
 @dataclass(frozen=True)
@@ -16,6 +16,7 @@ class LinearScorer(Scorer):
     Examples
     --------
     >>> import numpy as np
+    >>> from ltr.scorers.base import Dense
     >>> scorer = LinearScorer()
     >>> params = Dense(np.array([[2.0], [1.0]]), np.array([0.5]))
     >>> scorer.apply(params, np.array([[1.0, 0.0], [0.0, 1.0]])).tolist()
@@ -23,9 +24,8 @@ class LinearScorer(Scorer):
     """
 
     def init(self, key: jax.Array, n_features: int) -> Params:
-        """Draw small weights, not 0: at a tie λ-weights have no gradient."""
-        layer = init_dense(key, n_features, 1, scale=1.0)
-        return Dense(0.1 * layer.weight, layer.bias)
+        """Draw small weights."""
+        return init_dense(key, n_features, 1, scale=OUTPUT_SCALE)
 
     def apply(
         self,

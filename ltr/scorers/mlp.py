@@ -6,7 +6,15 @@ from dataclasses import dataclass
 
 import jax
 
-from ltr.scorers.base import Array, Dense, Params, Scorer, init_dense, relu
+from ltr.scorers.base import (
+    OUTPUT_SCALE,
+    Array,
+    Dense,
+    Params,
+    Scorer,
+    init_dense,
+    relu,
+)
 
 
 @dataclass(frozen=True)
@@ -30,8 +38,11 @@ class MLPScorer(Scorer):
     hidden_layer_sizes: tuple[int, ...] = (128, 64)
 
     def init(self, key: jax.Array, n_features: int) -> Params:
-        """Draw one :class:`Dense` per layer."""
-        return init_layers(key, (n_features, *self.hidden_layer_sizes, 1))
+        """Draw one :class:`Dense` per layer; the scores start near a tie."""
+        hidden_key, output_key = jax.random.split(key)
+        widths = (n_features, *self.hidden_layer_sizes)
+        output = init_dense(output_key, widths[-1], 1, scale=OUTPUT_SCALE)
+        return (*init_layers(hidden_key, widths), output)
 
     def apply(
         self,
@@ -41,20 +52,14 @@ class MLPScorer(Scorer):
         weights: Array | None = None,
     ) -> Array:
         """Score items, see :meth:`Scorer.apply`."""
-        # One matrix product over all rows: a batched one is 1.5 times slower on a CPU.
-        h = X.reshape(-1, X.shape[-1])
-        h = apply_hidden(params[:-1], h)
-        return params[-1](h).reshape(X.shape[:-1])
+        return params[-1](apply_hidden(params[:-1], X))[..., 0]
 
 
 def init_layers(key: jax.Array, widths: tuple[int, ...]) -> tuple[Dense, ...]:
-    """Draw the layers between consecutive widths; the last one is linear."""
+    """Draw the layers between consecutive widths, each before a rectifier."""
     keys = jax.random.split(key, len(widths) - 1)
-    last = len(widths) - 2
-    return tuple(
-        init_dense(keys[i], widths[i], widths[i + 1], 1.0 if i == last else 2.0)
-        for i in range(len(widths) - 1)
-    )
+    pairs = zip(keys, widths[:-1], widths[1:], strict=True)
+    return tuple(init_dense(k, n_in, n_out) for k, n_in, n_out in pairs)
 
 
 def apply_hidden(layers: tuple[Dense, ...], h: Array) -> Array:

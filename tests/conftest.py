@@ -1,0 +1,40 @@
+"""Settings of the test run: strict JAX, hypothesis profiles, an x64 fixture."""
+
+import os
+
+import hypothesis
+import jax
+import pytest
+
+jax.config.update("jax_numpy_rank_promotion", "raise")
+
+# Laws draw into a few padded shapes, so JAX compiles once and examples are cheap.
+# All examples: pytest --hypothesis-profile=thorough
+for name, examples in (("default", 50), ("thorough", 200)):
+    hypothesis.settings.register_profile(
+        name,
+        max_examples=examples,
+        derandomize=True,
+        deadline=None,
+        suppress_health_check=[
+            hypothesis.HealthCheck.too_slow,
+            hypothesis.HealthCheck.function_scoped_fixture,
+        ],
+    )
+hypothesis.settings.load_profile("default")
+
+
+@pytest.fixture
+def x64():
+    """Compute in double precision inside a test."""
+    with jax.enable_x64(True):
+        yield
+
+
+@pytest.fixture
+def ltr_data():
+    """Folder of real data, or a skip."""
+    folder = os.environ.get("LTR_DATA")
+    if folder is None:
+        pytest.skip("real data is not at hand: set LTR_DATA to its folder")
+    return folder

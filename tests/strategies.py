@@ -1,0 +1,106 @@
+"""Hypothesis strategies: ranked lists with ties and masks, and layouts of qid."""
+
+from typing import NamedTuple
+
+import hypothesis.strategies as st
+import numpy as np
+
+SIZE = 6  # every drawn list is padded to this, so that JAX compiles once
+
+
+class RankedList(NamedTuple):
+    """A padded list; rows where ``where`` is False are not there."""
+
+    scores: np.ndarray
+    labels: np.ndarray
+    where: np.ndarray
+    weights: np.ndarray
+
+    def real(self) -> "RankedList":
+        """The list without padding."""
+        return RankedList(*(column[self.where] for column in self))
+
+    def permute(self, order) -> "RankedList":
+        """The list in another order."""
+        return RankedList(*(column[np.asarray(order)] for column in self))
+
+
+def scores(ties: bool = True):
+    """Scores: some from a small grid, so that they tie, some free."""
+    free = st.floats(-4, 4, allow_subnormal=False).map(lambda x: round(x, 6))
+    if not ties:
+        return free
+    return st.one_of(st.sampled_from([-1.0, 0.0, 0.5, 2.0]), free)
+
+
+@st.composite
+def ranked_lists(draw, ties: bool = True, min_size: int = 0, spread: float = 0.0):
+    """A list of 0 to SIZE items in SIZE places, gaps anywhere.
+
+    Parameters
+    ----------
+    ties : bool
+        Whether scores may tie.
+    min_size : int
+        Fewest items.
+    spread : float
+        Least distance of two scores.
+    """
+    where = draw(
+        st.lists(st.booleans(), min_size=SIZE, max_size=SIZE).filter(
+            lambda mask: sum(mask) >= min_size
+        )
+    )
+    values = draw(
+        st.lists(scores(ties), min_size=SIZE, max_size=SIZE).filter(
+            lambda x: not spread or np.diff(np.sort(x)).min() > spread
+        )
+    )
+    labels = draw(st.lists(st.integers(0, 3), min_size=SIZE, max_size=SIZE))
+    weights = draw(st.lists(st.integers(1, 3), min_size=SIZE, max_size=SIZE))
+    return RankedList(
+        np.array(values, np.float64),
+        np.array(labels, np.float64),
+        np.array(where, bool),
+        np.array(weights, np.float64),
+    )
+
+
+def permutations():
+    """Orders of SIZE places."""
+    return st.permutations(range(SIZE))
+
+
+@st.composite
+def query_ids(draw, max_rows: int = 30):
+    """A qid of 1 to ``max_rows`` rows: integers, strings or tuples, interleaved."""
+    codes = draw(st.lists(st.integers(0, 5), min_size=1, max_size=max_rows))
+    name = draw(
+        st.sampled_from(
+            [
+                lambda c: c,
+                lambda c: -7 * c,
+                lambda c: f"query {c}",
+                lambda c: ("day", c),
+                lambda c: c + 0.5,
+            ]
+        )
+    )
+    return [name(code) for code in codes]
+
+
+@st.composite
+def labelled_rows(draw, max_rows: int = 24, max_label: int = 3):
+    """Rows for metrics: labels, scores that tie, and list numbers."""
+    n = draw(st.integers(1, max_rows))
+    rows = st.lists(
+        st.tuples(
+            st.integers(0, max_label),
+            st.sampled_from([-1.0, 0.0, 0.25, 1.0, 3.0]),
+            st.integers(0, 4),
+        ),
+        min_size=n,
+        max_size=n,
+    )
+    y, s, qid = zip(*draw(rows), strict=True)
+    return np.array(y, float), np.array(s), np.array(qid)
