@@ -60,10 +60,13 @@ class PackedLists:
         Largest list size first. Together they hold every packed list once.
     n_samples : int
         Number of rows of the data; also the row number that means padding.
+    batch_size : int
+        Lists in a full mini-batch. Those of a bucket may be smaller.
     """
 
     buckets: tuple[Bucket, ...]
     n_samples: int
+    batch_size: int
 
     @property
     def n_lists(self) -> int:
@@ -205,7 +208,8 @@ def pack(
         rows = np.where(inside, order[where_in_order], queries.n_samples)
         largest = int(_batch_sizes(np.array([width]), batch_size)[0])
         buckets.append(Bucket(lists, rows.astype(np.int32), min(count, largest)))
-    return PackedLists(tuple(buckets), queries.n_samples)
+    full = max(1, min(batch_size, len(by_size)))
+    return PackedLists(tuple(buckets), queries.n_samples, full)
 
 
 def equal_size_blocks(

@@ -30,9 +30,11 @@ class Norm(NamedTuple):
 
     def __call__(self, h: Array) -> Array:
         """Normalise the last axis."""
-        centred = h - h.mean(axis=-1, keepdims=True)
+        rows = h.reshape(-1, h.shape[-1])
+        centred = rows - rows.mean(axis=-1, keepdims=True)
         variance = (centred * centred).mean(axis=-1, keepdims=True)
-        return centred / (variance + 1e-6) ** 0.5 * self.scale + self.shift
+        rows = centred / (variance + 1e-6) ** 0.5
+        return (rows * self.scale[None, :] + self.shift[None, :]).reshape(h.shape)
 
 
 class Block(NamedTuple):

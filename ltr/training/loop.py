@@ -106,8 +106,8 @@ def train(
 ) -> TrainingResult:
     """Train for some epochs over mini-batches of whole lists.
 
-    A step moves along the gradient of Σ loss / batch size, so that every list has the
-    same say in an epoch even when a batch is not full.
+    A step moves along the gradient of Σ loss / full batch size, so that every list has
+    the same say in an epoch even when its batch is not full.
 
     Parameters
     ----------
@@ -140,8 +140,7 @@ def train(
         On Ctrl-C, what was reached; ``interrupted`` says so.
     """
     key = jax.random.key(int(rng.integers(2**31)))
-    batch_size = max((bucket.batch_size for bucket in packed.buckets), default=1)
-    traced = {**numbers, "lists_per_step": float(batch_size)}
+    traced = {**numbers, "lists_per_step": float(packed.batch_size)}
     state = (
         jax.tree.map(jnp.asarray, params),
         jax.tree.map(jnp.asarray, optimizer_state),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import inspect
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import optax
@@ -15,7 +16,7 @@ OPTIMIZERS: dict[str, OptimizerFactory] = {
     "adam": optax.adam,
     "adamw": optax.adam,  # decay is decoupled for all, see build_optimizer
     "adagrad": optax.adagrad,
-    "lion": optax.lion,
+    "lion": partial(optax.lion, weight_decay=0.0),
     "nadam": optax.nadam,
     "rmsprop": optax.rmsprop,
     "sgd": optax.sgd,

@@ -1,0 +1,149 @@
+"""Packing lists into padded blocks and back."""
+
+import hypothesis.strategies as st
+import numpy as np
+import pytest
+from hypothesis import given
+from strategies import query_ids
+
+from ltr.lists import equal_size_blocks, pack, with_padding_rows
+from ltr.queries import group_queries, group_sizes_to_qid
+
+packing = st.fixed_dictionaries(
+    {
+        "batch_size": st.integers(1, 4),
+        "max_list_sizes": st.integers(1, 8),
+        "list_size_cost": st.sampled_from([0.0, 5.0, 1e9]),
+        "reusable_shapes": st.booleans(),
+    }
+)
+
+
+def lognormal_sizes(n_lists, sigma=0.476, seed=0):
+    """Sizes from 5 to 400 with median 100; padding to the longest wastes 72 %."""
+    sizes = np.exp(np.random.default_rng(seed).normal(np.log(100), sigma, n_lists))
+    return np.clip(sizes, 5, 400).astype(int)
+
+
+@given(qid=query_ids(), options=packing)
+def test_round_trip(qid, options):
+    """Values that go out in blocks come back in row order."""
+    queries = group_queries(qid, len(qid))
+    packed = pack(queries, **options)
+    values = with_padding_rows(np.arange(1.0, len(qid) + 1))
+    blocks = [values[rows] for rows in packed.in_order()]
+    np.testing.assert_array_equal(packed.scatter(blocks), values[:-1])
+
+
+@given(qid=query_ids(), options=packing, seed=st.integers(0, 3))
+def test_an_epoch_visits_every_list_once(qid, options, seed):
+    """Each row of a batch is one whole list, in whatever order."""
+    queries = group_queries(qid, len(qid))
+    packed = pack(queries, **options)
+    visited = []
+    for rows in packed.epoch(np.random.default_rng(seed)):
+        assert rows.shape[0] <= max(options["batch_size"], 1)
+        for row in rows:
+            items = row[row < len(qid)]
+            if len(items):
+                visited.append(queries.codes[items[0]])
+                expected = np.flatnonzero(queries.codes == visited[-1])
+                np.testing.assert_array_equal(items, expected)
+    assert sorted(visited) == list(range(queries.n_lists))
+    assert packed.n_lists == queries.n_lists
+
+
+@given(qid=query_ids(), data=st.data())
+def test_rows_that_are_not_kept_vanish(qid, data):
+    """keep drops rows, and lists without any."""
+    n = len(qid)
+    keep = np.array(data.draw(st.lists(st.booleans(), min_size=n, max_size=n)))
+    packed = pack(group_queries(qid, n), keep=keep)
+    rows = np.concatenate([r.ravel() for r in packed.in_order()] or [np.zeros(0, int)])
+    assert sorted(rows[rows < n]) == np.flatnonzero(keep).tolist()
+    ones = [np.ones(r.shape) for r in packed.in_order()]
+    np.testing.assert_array_equal(np.isnan(packed.scatter(ones)), ~keep)
+
+
+@given(qid=query_ids())
+def test_equal_size_blocks_have_no_padding(qid):
+    """Blocks of lists of one size cover every row once."""
+    queries = group_queries(qid, len(qid))
+    rows = []
+    for block in equal_size_blocks(queries, max_rows=6):
+        assert block.size <= 6 or len(block) == 1
+        for row in block:
+            assert queries.sizes[queries.codes[row[0]]] == len(row)
+        rows += block.ravel().tolist()
+    assert sorted(rows) == list(range(len(qid)))
+
+
+@given(sizes=st.lists(st.integers(1, 9), min_size=1, max_size=7), k=st.integers(1, 3))
+def test_cuts_are_the_best_ones(sizes, k):
+    """The dynamic program finds what trying all cuts finds."""
+    from itertools import combinations
+
+    sizes = np.sort(np.array(sizes))[::-1]
+    batch = 2
+
+    def cost(begin, end):
+        count = end - begin
+        batches = count if count <= batch else -(-count // batch) * batch
+        return sizes[begin] * batches
+
+    n = len(sizes)
+    best = min(
+        sum(cost(a, b) for a, b in zip((0, *inner), (*inner, n), strict=True))
+        for c in range(1, min(k, n) + 1)
+        for inner in combinations(range(1, n), c - 1)
+    )
+    qid = group_sizes_to_qid(sizes)
+    packed = pack(group_queries(qid, len(qid)), batch_size=batch, max_list_sizes=k)
+    visited = sum(rows.size for rows in packed.in_order())
+    assert visited == best
+    np.testing.assert_allclose(packed.padding_waste, 1 - sizes.sum() / visited)
+
+
+@pytest.mark.parametrize("n_lists", [100, 1000, 5000])
+def test_padding_waste(n_lists):
+    """At most 20 % of an epoch is padding, partial batches included, in 8 sizes."""
+    sizes = lognormal_sizes(n_lists)
+    assert 0.70 < 1 - sizes.mean() / 400 < 0.74
+    qid = group_sizes_to_qid(sizes)
+    packed = pack(group_queries(qid, len(qid)))
+    assert len(packed.buckets) <= 8
+    assert packed.padding_waste <= 0.2
+
+
+def test_small_fits_get_few_sizes():
+    """When compiling costs more than padding, one size is best."""
+    qid = group_sizes_to_qid(lognormal_sizes(50))
+    packed = pack(group_queries(qid, len(qid)), list_size_cost=1e5)
+    assert len(packed.buckets) == 1
+
+
+def test_a_giant_and_a_list_of_one():
+    """A list of 50,000 gets a bucket of its own and wastes nobody's time."""
+    qid = group_sizes_to_qid([50_000, *[100] * 63, 1])
+    packed = pack(group_queries(qid, len(qid)))
+    assert [b.list_size for b in packed.buckets][0] == 50_000
+    assert len(packed.buckets[0].lists) == 1
+    assert packed.padding_waste < 0.01
+
+
+def test_wide_batches_are_small():
+    """A mini-batch has at most 2**18 padded rows."""
+    qid = group_sizes_to_qid([20_000] * 40)
+    packed = pack(group_queries(qid, len(qid)))
+    assert all(rows.size <= 2**18 for rows in packed.in_order())
+
+
+def test_reusable_shapes_recur():
+    """Pieces of a stream meet the same few shapes."""
+    shapes = set()
+    for seed in range(20):
+        qid = group_sizes_to_qid(lognormal_sizes(40, seed=seed))
+        packed = pack(group_queries(qid, len(qid)), reusable_shapes=True)
+        shapes |= {rows.shape for rows in packed.in_order()}
+    assert len(shapes) <= 20
+    assert len(with_padding_rows(np.zeros(1000), reusable_shape=True)) == 1024

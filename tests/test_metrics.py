@@ -1,0 +1,368 @@
+"""Metrics: values, options, and agreement with other libraries."""
+
+import re
+import warnings
+
+import numpy as np
+import pytest
+from scipy.stats import kendalltau, spearmanr
+from sklearn.metrics import ndcg_score as sklearn_ndcg
+from sklearn.metrics import roc_auc_score
+
+from ltr import metrics as m
+
+
+def ragged(n_lists=60, seed=0, ties=True):
+    """Interleaved lists of 2 to 30 rows with tied scores and blank lists."""
+    rng = np.random.default_rng(seed)
+    qid = np.repeat(np.arange(n_lists), rng.integers(2, 31, n_lists))
+    y = rng.integers(0, 5, len(qid)) * (rng.random(len(qid)) < 0.4)
+    y[qid % 10 == 0] = 0
+    s = rng.normal(size=len(qid))
+    s = s.round(1) if ties else s
+    shuffled = rng.permutation(len(qid))
+    return y[shuffled].astype(float), s[shuffled], qid[shuffled]
+
+
+def each_list(y, s, qid):
+    """Labels and scores of each list, by first appearance."""
+    for q in dict.fromkeys(qid.tolist()):
+        yield y[qid == q], s[qid == q]
+
+
+@pytest.mark.parametrize("k", [None, 1, 5, 10])
+def test_ndcg_equals_sklearn(k):
+    """sklearn averages ties too; its gains are the labels it is given."""
+    y, s, qid = ragged()
+    expected = [sklearn_ndcg([2**a - 1], [b], k=k) for a, b in each_list(y, s, qid)]
+    ours = m.ndcg_score(y, s, qid=qid, k=k, empty=0, per_query=True)
+    np.testing.assert_allclose(ours, expected, rtol=1e-12)
+
+
+def test_kendall_and_spearman_equal_scipy():
+    """τ_b and ρ of every list."""
+    y, s, qid = ragged()
+    tau = m.kendall_tau_score(y, s, qid=qid, per_query=True)
+    rho = m.spearman_score(y, s, qid=qid, per_query=True)
+    for i, (a, b) in enumerate(each_list(y, s, qid)):
+        if len(set(a)) < 2:
+            assert np.isnan(tau[i])
+            assert np.isnan(rho[i])
+        elif len(set(b)) > 1:
+            np.testing.assert_allclose(tau[i], kendalltau(a, b)[0], atol=1e-12)
+            np.testing.assert_allclose(rho[i], spearmanr(a, b)[0], atol=1e-12)
+
+
+def test_pairwise_accuracy_is_auc_for_two_grades():
+    """With labels 0 and 1 it is the area under the ROC curve."""
+    y, s, qid = ragged()
+    y = (y > 0).astype(float)
+    ours = m.pairwise_accuracy_score(y, s, qid=qid, per_query=True)
+    for i, (a, b) in enumerate(each_list(y, s, qid)):
+        if len(set(a)) == 2:
+            np.testing.assert_allclose(ours[i], roc_auc_score(a, b))
+
+
+def test_long_list():
+    """Kendall's τ of 20,000 items needs no table of pairs."""
+    rng = np.random.default_rng(0)
+    y, s = rng.normal(size=20_000), rng.normal(size=20_000).round(2)
+    np.testing.assert_allclose(
+        m.kendall_tau_score(y, s), kendalltau(y, s)[0], atol=1e-12
+    )
+
+
+@pytest.mark.parametrize("name", ["ndcg_at_5", "map", "mrr", "precision", "recall"])
+def test_equals_rax(name):
+    """rax has these; it counts blank lists as 0 and keeps ties in row order."""
+    rax = pytest.importorskip("rax")
+    ours = {
+        "ndcg_at_5": lambda *a, **o: m.ndcg_score(*a, k=5, **o),
+        "map": m.average_precision_score,
+        "mrr": m.reciprocal_rank_score,
+        "precision": lambda *a, **o: m.precision_score(*a, k=3, **o),
+        "recall": lambda *a, **o: m.recall_score(*a, k=3, **o),
+    }[name]
+    theirs = {
+        "ndcg_at_5": lambda s, y: rax.ndcg_metric(s, y, topn=5),
+        "map": rax.ap_metric,
+        "mrr": rax.mrr_metric,
+        "precision": lambda s, y: rax.precision_metric(s, y, topn=3),
+        "recall": lambda s, y: rax.recall_metric(s, y, topn=3),
+    }[name]
+    y, s, qid = ragged(ties=False)
+    if name != "ndcg_at_5":
+        y = (y > 0).astype(float)
+    expected = [float(theirs(b, a)) for a, b in each_list(y, s, qid) if len(a) >= 3]
+    value = ours(y, s, qid=qid, empty=0, per_query=True)
+    kept = [i for i, (a, _) in enumerate(each_list(y, s, qid)) if len(a) >= 3]
+    np.testing.assert_allclose(value[kept], expected, rtol=2e-5, atol=1e-6)
+
+
+def test_a_constant_model_never_looks_perfect():
+    """Equal scores are worth a random order, in whatever order the rows stand."""
+    for y in ([4, 2, 1, 0, 0, 0], [0, 0, 0, 1, 2, 4]):
+        value = m.ndcg_score(y, np.zeros(6), k=5)
+        np.testing.assert_allclose(value, 0.5368194, atol=1e-7)  # sklearn's
+
+
+def test_tie_rules():
+    """Row order, pessimistic, and trec_eval's descending document ids."""
+    y, s = [0, 1, 0], [0.5, 0.5, 0.5]
+    rr = lambda ties, **o: m.reciprocal_rank_score(y, s, ties=ties, **o)
+    assert rr("first") == 1 / 2
+    assert rr("worst") == 1 / 3
+    assert rr("trec", docids=["a", "c", "b"]) == 1.0
+    np.testing.assert_allclose(rr("average"), (1 + 1 / 2 + 1 / 3) / 3)
+
+
+def test_trec_compares_scores_in_single_precision():
+    """Scores that differ beyond float32 are tied for trec_eval."""
+    value = m.reciprocal_rank_score(
+        [0, 1], [1.0 + 1e-12, 1.0], ties="trec", docids=["a", "b"]
+    )
+    assert value == 1.0
+
+
+def test_blank_lists():
+    """Lists without a relevant item are left out, or count as 0 or 1."""
+    y, s, qid = [1, 0, 0, 0], [0.1, 0.9, 0.5, 0.2], [1, 1, 2, 2]
+    rr = lambda empty: m.reciprocal_rank_score(y, s, qid=qid, empty=empty)
+    assert (rr("skip"), rr(0), rr(1)) == (0.5, 0.25, 0.75)
+    values = m.reciprocal_rank_score(y, s, qid=qid, per_query=True)
+    np.testing.assert_array_equal(values, [0.5, np.nan])
+
+
+def test_all_lists_blank():
+    """The mean of nothing is nan, with a warning that says why."""
+    message = "no list has a relevant item. Pass empty=0"
+    with pytest.warns(UserWarning, match=re.escape(message)):
+        assert np.isnan(m.ndcg_score([0, 0], [1, 2]))
+
+
+def test_map_denominators():
+    """All relevant items (trec_eval), or at most k of them (LightGBM)."""
+    y, s = [1, 0, 1, 1], [4, 3, 2, 1]
+    ap = lambda d: m.average_precision_score(y, s, k=2, denominator=d)
+    np.testing.assert_allclose([ap("relevant"), ap("min")], [1 / 3, 1 / 2])
+
+
+def test_letor_discount():
+    """1, 1, 1 / log2(3), … and 0 for a list shorter than k."""
+    y, s = [1, 2, 0], [3, 2, 1]
+    expected = (1 + 3) / (3 + 1)
+    assert m.ndcg_score(y, s, discount="letor") == expected
+    assert m.ndcg_score(y, s, discount="letor", k=4) == 0.0
+    assert m.ndcg_score(y, s, discount="letor", k=3) == expected
+
+
+def test_gains():
+    """2^y − 1, y, a table, a function; each by hand."""
+    y, s = [0, 2, 1], [3, 2, 1]
+    log = np.log2
+    for gain, g in {
+        "exp2": (0, 3, 1),
+        "linear": (0, 2, 1),
+        (5, 7, 9): (5, 9, 7),
+    }.items():
+        dcg = g[0] + g[1] / log(3) + g[2] / 2
+        best = sorted(g, reverse=True)
+        ideal = best[0] + best[1] / log(3) + best[2] / 2
+        gain = list(gain) if isinstance(gain, tuple) else gain
+        np.testing.assert_allclose(m.ndcg_score(y, s, gain=gain), dcg / ideal)
+    np.testing.assert_allclose(
+        m.ndcg_score(y, s, gain=lambda y: y**2), (4 / log(3) + 1 / 2) / (4 + 1 / log(3))
+    )
+
+
+def test_err_by_hand():
+    """A user stops with probability (2^y − 1) / 2^max."""
+    stop = np.array([1 / 4, 3 / 4, 0])  # labels 1, 2, 0 in ranked order
+    expected = stop[0] + (1 - stop[0]) * stop[1] / 2
+    np.testing.assert_allclose(m.err_score([1, 2, 0], [3, 2, 1]), expected)
+    np.testing.assert_allclose(m.err_score([1, 2, 0], [3, 2, 1], k=1), 1 / 4)
+    assert m.err_score([1, 2, 0], [3, 2, 1], max_label=4) < expected
+
+
+@pytest.mark.parametrize(
+    ("name", "function", "options"),
+    [
+        ("ndcg@10", m.ndcg_score, {"k": 10}),
+        ("nDCG", m.ndcg_score, {}),
+        ("AP", m.average_precision_score, {}),
+        ("map@5", m.average_precision_score, {"k": 5}),
+        ("rr@3", m.reciprocal_rank_score, {"k": 3}),
+        ("P@2", m.precision_score, {"k": 2}),
+        ("kendall-tau", m.kendall_tau_score, {}),
+        ("err@20", m.err_score, {"k": 20}),
+    ],
+)
+def test_names(name, function, options):
+    """Names in either case, short ones, with a cut-off."""
+    metric = m.get_metric(name)
+    assert (metric.function, metric.options) == (function, options)
+
+
+def test_options_reach_the_metrics_that_take_them():
+    """One set of options serves several metrics."""
+    assert m.get_metric("ndcg@3", empty=0, gain="linear").options == {
+        "empty": 0,
+        "gain": "linear",
+        "k": 3,
+    }
+    assert m.get_metric("kendall_tau", empty=0, gain="linear").options == {"empty": 0}
+
+
+def test_evaluate():
+    """Means with intervals, or one row per list."""
+    y, s, qid = ragged()
+    table = m.evaluate(y, s, qid, ["ndcg@10", "map", "kendall_tau"])
+    assert list(table.columns) == ["mean", "low", "high", "n_lists"]
+    assert table.loc["ndcg@10", "mean"] == m.ndcg_score(y, s, qid=qid, k=10)
+    assert (table["low"] < table["mean"]).all()
+    assert (table["mean"] < table["high"]).all()
+    rows = m.evaluate(y, s, qid, ["ndcg@10", "map"], per_query=True)
+    assert list(rows.index) == list(dict.fromkeys(qid.tolist()))
+    np.testing.assert_allclose(rows.mean(), table.loc[["ndcg@10", "map"], "mean"])
+
+
+def test_evaluate_accepts_tuples_as_ids():
+    """The index of evaluate holds the ids as they are."""
+    rows = m.evaluate([1, 0], [1, 2], [("a", 1), ("a", 1)], "mrr", per_query=True)
+    assert rows.index.tolist() == [("a", 1)]
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (
+            lambda: m.ndcg_score([1, -1], [0, 0]),
+            "labels must be >= 0 for gain='exp2'; got -1. Shift them, pass gain as a "
+            "function, or use a metric that takes any label: kendall_tau_score, "
+            "spearman_score or pairwise_accuracy_score.",
+        ),
+        (
+            lambda: m.ndcg_score([1, 2000], [0, 0]),
+            "labels must be <= 1023 for gain='exp2' (2^label overflows); got 2000. Pass "
+            "gain='linear'.",
+        ),
+        (
+            lambda: m.ndcg_score([1, 3], [0, 0], gain=[0, 1, 3]),
+            "a gain table of length 3 takes whole labels from 0 to 2; got 3. Extend the "
+            "table or pass gain as a function.",
+        ),
+        (
+            lambda: m.ndcg_score([1, np.nan], [0, 0]),
+            "y_true must be finite; got nan at row 1.",
+        ),
+        (
+            lambda: m.ndcg_score([1, 0], [0, np.nan]),
+            "y_score must be a number, not nan; got nan at row 1.",
+        ),
+        (
+            lambda: m.ndcg_score([[1, 0]], [[0, 1]]),
+            "y_true must be one-dimensional; got shape (1, 2). Flatten it and pass the "
+            "list of each row as qid.",
+        ),
+        (
+            lambda: m.ndcg_score([1, 0], [0, 1, 2]),
+            "y_true and y_score must have the same length; got 2 labels and 3 scores.",
+        ),
+        (
+            lambda: m.ndcg_score([], []),
+            "y_true must have at least one row; got an empty array.",
+        ),
+        (
+            lambda: m.ndcg_score([1, 0], [0, 1], qid=[1]),
+            "qid must have one entry per row of y_true; got 1 entries for 2 rows. Pass "
+            "the list id of every row, not the sizes of the lists.",
+        ),
+        (
+            lambda: m.ndcg_score([1], [0], k=0),
+            "k must be a whole number >= 1, or None; got 0.",
+        ),
+        (
+            lambda: m.ndcg_score([1, 0], [0, 1], ties="trec"),
+            "docids is required by ties='trec'. Pass docids=….",
+        ),
+        (
+            lambda: m.ndcg_score([1], [0], ties="best"),
+            "ties must be one of ('average', 'first', 'worst', 'trec'); got 'best'.",
+        ),
+        (
+            lambda: m.ndcg_score([1], [0], empty=2),
+            "empty must be 'skip', 0 or 1; got 2.",
+        ),
+        (
+            lambda: m.err_score([3], [0], max_label=2),
+            "max_label must be at least the largest label; got max_label=2 and a label "
+            "of 3.",
+        ),
+        (
+            lambda: m.get_metric("kendall_tau@5"),
+            "metric 'kendall_tau' takes no cut-off; got 'kendall_tau@5'.",
+        ),
+        (
+            lambda: m.get_metric("ndgc@10"),
+            "metric='ndgc@10' is not a known metric. Known metrics: 'dcg', 'err', "
+            "'kendall_tau', 'map', 'mrr', 'ndcg', 'pairwise_accuracy', 'precision', "
+            "'rbp', 'recall', 'spearman'. Did you mean 'ndcg'?",
+        ),
+    ],
+)
+def test_errors(call, message):
+    """Every message in full."""
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+        call()
+
+
+def test_bootstrap_interval_covers():
+    """About 95 % of the intervals hold the true mean."""
+    rng = np.random.default_rng(0)
+    hits = 0
+    for seed in range(200):
+        low, high = m.bootstrap_interval(
+            rng.exponential(size=80), n_resamples=500, random_state=seed
+        )
+        hits += low <= 1.0 <= high
+    assert 175 <= hits <= 199
+
+
+def test_randomization_test():
+    """Uniform p-values if nothing differs; small ones if something does."""
+    rng = np.random.default_rng(0)
+    p = [
+        m.paired_randomization_test(
+            rng.normal(size=30), rng.normal(size=30), n_resamples=300
+        )
+        for _ in range(200)
+    ]
+    assert 0.02 <= np.mean(np.array(p) < 0.1) <= 0.18
+    a = rng.normal(size=50)
+    assert m.paired_randomization_test(a + 1, a) < 1e-3
+    assert m.paired_randomization_test(a, a) == 1.0
+
+
+def test_randomization_test_is_exact_enough():
+    """Against all swaps of a small sample."""
+    from itertools import product
+
+    d = np.array([0.3, -0.1, 0.2, 0.5, 0.05])
+    sums = [abs(np.dot(d, signs)) for signs in product([-1, 1], repeat=5)]
+    exact = np.mean(np.array(sums) >= d.sum() - 1e-12)
+    p = m.paired_randomization_test(d, np.zeros(5), n_resamples=20_000)
+    assert abs(p - exact) < 0.01
+
+
+def test_holm():
+    """Adjusted p-values of Holm's paper: multiplied by what is left, never falling."""
+    np.testing.assert_allclose(m.holm([0.01, 0.04, 0.03, 0.5]), [0.04, 0.09, 0.09, 0.5])
+    assert m.holm([]) == []
+
+
+def test_no_warning_from_ordinary_use():
+    """Blank lists, single rows and ties are not worth a warning."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        y, s, qid = [1, 0, 0], [0.5, 0.5, 0.1], [1, 1, 2]
+        m.evaluate(y, s, qid, list(m.METRICS))
