@@ -112,7 +112,12 @@ def check_training_set(
 def check_dense_X(ranker: Any, X: ArrayLike, *, reset: bool) -> NDArray[Any]:
     """Features as a finite float array of shape (n_samples, n_features)."""
     array = validate_data(
-        ranker, X, reset=reset, dtype=[np.float64, np.float32], ensure_all_finite=False
+        ranker,
+        X,
+        reset=reset,
+        dtype=[np.float64, np.float32],
+        order="C",  # sums must not depend on the layout of the input
+        ensure_all_finite=False,
     )
     if not np.isfinite(array.sum(dtype=np.float64)):
         check_finite_X(ranker, array, allow_nan=False)

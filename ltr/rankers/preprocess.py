@@ -34,7 +34,7 @@ class FeatureScaling:
 
     def transform(self, X: NDArray[Any]) -> NDArray[Any]:
         """Scaled copy of ``X`` in float64, shape (..., n_features)."""
-        Z = np.array(X, dtype=np.float64)
+        Z = np.array(X, dtype=np.float64, order="C")
         if self.log_features.all():
             Z = _signed_log1p(Z)
         elif self.log_features.any():

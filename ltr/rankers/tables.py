@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import scipy.sparse
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.validation import check_array, validate_data
 
@@ -99,19 +100,19 @@ def check_table(
         one holds something else than whole numbers ≥ 0.
     """
     if categories.values:
+        codes = _with_codes(X, categories.values)
         validate_data(ranker, X, reset=reset, skip_check_array=True)
-        table = check_array(_with_codes(X, categories.values), **_CHECKS)
+        table = check_array(codes, **_CHECKS)
     else:
         table = validate_data(ranker, X, reset=reset, **_CHECKS)
     if isinstance(table, np.ndarray):
         if np.isinf(_extremes(table)).any():
             check_finite_X(ranker, table, allow_nan=True)
         _check_codes(table, categories.columns)
-    elif np.isinf(_extremes(table.data)).any():
-        raise ValueError(
-            "X must be finite or NaN; got inf in a sparse matrix. Clip it."
-        )
-    return table
+        return table
+    if np.isinf(_extremes(table.data)).any():
+        raise ValueError("X must be finite or NaN; got inf in a sparse matrix. Clip it.")
+    return scipy.sparse.csr_matrix(table)  # LightGBM does not know csr_array
 
 
 _CHECKS: dict[str, Any] = {

@@ -136,7 +136,7 @@ def score_rows(
         starts = range(0, len(X), _CHUNK_ROWS)
         blocks = (slice(start, start + _CHUNK_ROWS) for start in starts)
     for rows in blocks:
-        Z = np.asarray(X[rows], dtype=np.float64)
+        Z = np.asarray(X[rows], dtype=np.float64, order="C")
         if scaling is not None:
             Z = scaling.transform(Z)
         scores[rows] = scorer.apply(params, Z)
