@@ -47,6 +47,7 @@ class BaseRanker(BaseEstimator):
 
     metric: str
     _fitted_with_qid: bool
+    _learned: ClassVar[str] = "n_features_in_"  # what only a finished fit sets
 
     def predict(self, X: ArrayLike, qid: ArrayLike | None = None) -> FloatArray:
         """Score items; see the subclass."""
@@ -134,6 +135,9 @@ class BaseRanker(BaseEstimator):
         tags.estimator_type = "ranker"
         tags.target_tags.required = True
         return tags
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, self._learned)
 
     def __getstate__(self) -> dict[str, Any]:
         return {**super().__getstate__(), "_ltr_version": version("ltr")}

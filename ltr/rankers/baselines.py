@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -79,7 +79,7 @@ class RandomRanker(BaseRanker):
         -------
         scores : float array of shape (n_samples,)
         """
-        check_is_fitted(self, "n_features_in_")
+        check_is_fitted(self)
         checked = check_dense_X(self, X, reset=False)
         return np.zeros(group_queries(qid, len(checked)).n_samples)
 
@@ -112,6 +112,8 @@ class SingleFeatureRanker(BaseRanker):
     >>> ranker.feature_, ranker.direction_
     (1, -1)
     """
+
+    _learned: ClassVar[str] = "feature_"
 
     def __init__(self, metric: str = "ndcg@10") -> None:
         self.metric = metric
@@ -163,7 +165,7 @@ class SingleFeatureRanker(BaseRanker):
         -------
         scores : float array of shape (n_samples,)
         """
-        check_is_fitted(self, "feature_")
+        check_is_fitted(self)
         checked: NDArray[Any] = check_dense_X(self, X, reset=False)
         group_queries(qid, len(checked))
         return np.asarray(self.direction_ * checked[:, self.feature_], np.float64)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -152,6 +152,7 @@ default="from_dtype"
     """
 
     booster_: Any
+    _learned: ClassVar[str] = "booster_"
 
     def __init__(
         self,
@@ -325,7 +326,7 @@ default="from_dtype"
         NotFittedError
             If the ranker is not fitted.
         """
-        check_is_fitted(self, "booster_")
+        check_is_fitted(self)
         table = self._check_X(self, X, reset=False)
         group_queries(qid, table.shape[0])
         threads = self.n_jobs or 0
@@ -339,7 +340,7 @@ default="from_dtype"
     @property
     def feature_importances_(self) -> FloatArray:
         """Splits or gain of each feature, shape (n_features,)."""
-        check_is_fitted(self, "booster_")
+        check_is_fitted(self)
         importance = self.booster_.feature_importance(self.importance_type)
         return np.asarray(importance, dtype=np.float64)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import jax
 import jax.numpy as jnp
@@ -142,6 +142,8 @@ class NeuralRanker(BaseRanker):
     >>> ranker.score(data.X, data.y, data.qid) > 0.7
     True
     """
+
+    _learned: ClassVar[str] = "_params"
 
     def __init__(
         self,
@@ -333,7 +335,7 @@ class NeuralRanker(BaseRanker):
         UserWarning
             If the scorer looks at lists and was fitted with ``qid``, but gets none.
         """
-        check_is_fitted(self, "_params")
+        check_is_fitted(self)
         checked = check_dense_X(self, X, reset=False)
         queries = group_queries(qid, len(checked))
         scorer = self._scorer()
@@ -354,7 +356,7 @@ class NeuralRanker(BaseRanker):
             raise AttributeError(
                 f"coef_ exists only for scorer='linear'; got scorer={self.scorer!r}."
             )
-        check_is_fitted(self, "_params")
+        check_is_fitted(self)
         return np.asarray(self._params.weight[:, 0], dtype=np.float64)
 
     def _check_parameters(self) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 
 import jax
 import numpy as np
+from sklearn.utils.validation import check_is_fitted
 
 from ltr.losses import LOSSES
 from ltr.rankers.base import BaseRanker
@@ -158,6 +159,7 @@ def _describe(ranker: BaseRanker) -> tuple[dict[str, Any], dict[str, Any]]:
         raise ValueError(
             f"ranker must be one of {sorted(_CLASSES)}; got {name}. Pickle others."
         )
+    check_is_fitted(ranker)
     parameters = ranker.get_params(deep=False)
     document: dict[str, Any] = {
         "format": _FORMAT,

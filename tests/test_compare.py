@@ -1,0 +1,253 @@
+"""Comparisons: folds, averages over seeds, picks, resuming, the table."""
+
+import json
+
+import numpy as np
+import pytest
+
+from ltr import NeuralRanker, RandomRanker, SingleFeatureRanker
+from ltr.compare import (
+    DEFAULT_RANKERS,
+    compare_rankers,
+    make_ranker,
+    part_folds,
+    query_folds,
+)
+from ltr.datasets import RankingData, make_ranking
+from ltr.metrics import ndcg_score
+from ltr.rankers.base import BaseRanker
+
+DATA = make_ranking(30, list_size=(3, 8), n_features=4, n_informative=3, random_state=0)
+FOLDS = query_folds(DATA, n_folds=3)
+
+
+class NoisyRanker(BaseRanker):
+    """The first feature plus noise that depends on the seed."""
+
+    def __init__(self, noise=1.0, random_state=0, metric="ndcg@10"):
+        self.noise = noise
+        self.random_state = random_state
+        self.metric = metric
+
+    def fit(self, X, y, qid=None):
+        self.n_features_in_ = X.shape[1]
+        self._fitted_with_qid = qid is not None
+        return self
+
+    def predict(self, X, qid=None):
+        noise = np.random.default_rng(self.random_state).normal(size=len(X))
+        return X[:, 0] + self.noise * noise
+
+
+class FailingRanker(RandomRanker):
+    """Cannot be fitted."""
+
+    def fit(self, X, y, qid=None):
+        raise ValueError("the labels are upside down")
+
+
+def test_query_folds():
+    """Every list is tested once; train, validation and test have none in common."""
+    tested = []
+    for fold in FOLDS:
+        rows = [fold.train.X, fold.valid.X, fold.test.X]
+        assert sum(len(r) for r in rows) == len(DATA.y)
+        assert len(np.unique(np.concatenate(rows), axis=0)) == len(DATA.y)
+        tested.append(fold.test.X)
+    np.testing.assert_array_equal(
+        np.sort(np.concatenate(tested), axis=0), np.sort(DATA.X, axis=0)
+    )
+    with pytest.raises(ValueError, match="n_folds must be >= 3"):
+        query_folds(DATA, n_folds=2)
+
+
+def test_part_folds_rotate_as_letor():
+    """Fold 1 trains on S1–S3, validates on S4, tests on S5, and so on."""
+    parts = [
+        RankingData(np.full((2, 1), i), np.array([0, 1]), np.array([1, 1]))
+        for i in range(1, 6)
+    ]
+    folds = part_folds(parts)
+    used = [
+        ([*dict.fromkeys(f.train.X[:, 0])], f.valid.X[0, 0], f.test.X[0, 0])
+        for f in folds
+    ]
+    assert used == [
+        ([1, 2, 3], 4, 5),
+        ([2, 3, 4], 5, 1),
+        ([3, 4, 5], 1, 2),
+        ([4, 5, 1], 2, 3),
+        ([5, 1, 2], 3, 4),
+    ]
+    assert folds[0].train.n_lists == 3, "one qid in three parts is three lists"
+    with pytest.raises(ValueError, match="parts must be at least 3; got 2"):
+        part_folds(parts[:2])
+
+
+def test_values_are_means_over_seeds_and_lists():
+    """Against the rankers run by hand."""
+    board = compare_rankers(
+        {"noisy": NoisyRanker(), "feature": SingleFeatureRanker()},
+        FOLDS,
+        metrics=("ndcg@3", "mrr"),
+        seeds=(0, 1, 2),
+    )
+    by_seed = []
+    for seed in range(3):
+        values = []
+        for fold in FOLDS:
+            scores = (
+                NoisyRanker(random_state=seed)
+                .fit(fold.train.X, None)
+                .predict(fold.test.X)
+            )
+            values.append(
+                ndcg_score(fold.test.y, scores, qid=fold.test.qid, k=3, per_query=True)
+            )
+        by_seed.append(np.concatenate(values))
+    table = board.table()
+    np.testing.assert_allclose(table.loc["noisy", "ndcg@3"], np.mean(by_seed))
+    means = np.mean(by_seed, axis=1)
+    np.testing.assert_allclose(board.seed_means["noisy"], means)
+    np.testing.assert_allclose(table.loc["noisy", "seed sd"], means.std(ddof=1))
+    assert np.isnan(table.loc["feature", "seed sd"]), "deterministic rankers run once"
+    assert table.loc["noisy", "ndcg@3 low"] < table.loc["noisy", "ndcg@3"]
+
+
+def test_order_and_significance():
+    """Best first; a clearly worse ranker is marked, an equal one is not."""
+    data = make_ranking(300, list_size=8, nonlinearity=0.0, noise=0.1, random_state=0)
+    board = compare_rankers(
+        {"random": RandomRanker(), "a": SingleFeatureRanker(), "b": SingleFeatureRanker()},
+        query_folds(data, 3),
+        metrics=("ndcg@10",),
+    )
+    table = board.table()
+    assert list(table.index[:2]) in (["a", "b"], ["b", "a"])
+    assert np.isnan(table["p"].iloc[0])
+    assert table["p"].iloc[1] == 1.0
+    assert table.loc["random", "p"] < 0.01
+    lines = board.to_text().splitlines()
+    assert lines[3].startswith("random")
+    assert "*" in lines[3]
+    assert "best" in lines[1]
+    assert "*" not in lines[2]
+
+
+def test_pick_takes_the_best_on_validation():
+    """For each fold and seed, by the validation lists alone."""
+    rankers = {"a": NoisyRanker(3.0), "b": NoisyRanker(0.0), "random": RandomRanker()}
+    board = compare_rankers(
+        rankers, FOLDS, metrics=("ndcg@3",), picks={"picked": ["a", "b"]}
+    )
+    expected = []
+    for fold in FOLDS:
+        fitted = {k: rankers[k].fit(fold.train.X, None) for k in ("a", "b")}
+        score = lambda r, part: ndcg_score(
+            part.y, r.predict(part.X), qid=part.qid, k=3, per_query=True
+        )
+        best = max(fitted, key=lambda k: np.nanmean(score(fitted[k], fold.valid)))
+        expected.append(score(fitted[best], fold.test))
+    np.testing.assert_allclose(
+        board.per_query["picked"][:, 0], np.concatenate(expected)
+    )
+    with pytest.raises(ValueError, match="pick 'p' must name compared rankers"):
+        compare_rankers(rankers, FOLDS, picks={"p": ["c"]})
+
+
+def test_failures_are_listed():
+    """One ranker that cannot be fitted does not stop the others."""
+    lines = []
+    board = compare_rankers(
+        {"bad": FailingRanker(), "random": RandomRanker()},
+        FOLDS,
+        picks={"picked": ["bad"]},
+        progress=lines.append,
+    )
+    assert list(board.table().index) == ["random"]
+    assert board.failures["bad"] == "the labels are upside down"
+    assert "bad: failed: the labels are upside down" in board.to_text()
+    assert (
+        "picked: failed: none of its candidates could be fitted" in board.to_markdown()
+    )
+    assert sum("failed" in line for line in lines) == 1
+    nothing = compare_rankers({"bad": FailingRanker()}, FOLDS)
+    assert nothing.to_text().startswith("no ranker could be fitted\nbad: failed")
+
+
+def test_resume(tmp_path):
+    """Finished fits are kept; a changed parameter or fold is fitted anew."""
+    options = {"metrics": ("ndcg@3",), "work_dir": tmp_path}
+    first = compare_rankers({"noisy": NoisyRanker()}, FOLDS, **options)
+    assert len(list(tmp_path.iterdir())) == 3
+    fitted = []
+
+    class Watched(NoisyRanker):
+        def fit(self, X, y, qid=None):
+            fitted.append(1)
+            return super().fit(X, y, qid)
+
+    Watched.__qualname__ = NoisyRanker.__qualname__
+    again = compare_rankers({"noisy": Watched()}, FOLDS, **options)
+    assert not fitted
+    np.testing.assert_array_equal(again.per_query["noisy"], first.per_query["noisy"])
+    compare_rankers({"noisy": Watched(noise=2.0)}, FOLDS, **options)
+    assert len(fitted) == 3
+    compare_rankers(
+        {"noisy": Watched()}, query_folds(DATA, 3, random_state=1), **options
+    )
+    assert len(fitted) == 6
+
+
+def test_rankers_stop_on_the_validation_lists_of_the_fold(monkeypatch):
+    """A ranker with early stopping gets them, and the metric of the table."""
+    seen = {}
+    fit = NeuralRanker.fit
+
+    def spy(self, X, y, qid=None, **validation):
+        seen.update(validation, metric=self.metric)
+        return fit(self, X, y, qid, **validation)
+
+    monkeypatch.setattr(NeuralRanker, "fit", spy)
+    ranker = NeuralRanker("ranknet", "linear", max_epochs=1)
+    compare_rankers({"spied": ranker}, FOLDS[:1], metrics=("mrr",))
+    assert seen["metric"] == "mrr"
+    np.testing.assert_array_equal(seen["X_val"], FOLDS[0].valid.X)
+
+
+def test_reports():
+    """Markdown and JSON hold all intervals; nothing is rounded away in JSON."""
+    board = compare_rankers(
+        {"noisy": NoisyRanker(), "random": RandomRanker()}, FOLDS, seeds=(0, 1)
+    )
+    markdown = board.to_markdown().splitlines()
+    assert markdown[0].startswith(
+        "| ranker | ndcg@10 | ndcg@1 | ndcg@5 | map | p vs best"
+    )
+    assert len(markdown[0].split("|")) == len(markdown[2].split("|"))
+    document = json.loads(json.dumps(board.to_dict(), allow_nan=False))
+    noisy = document["rankers"]["noisy"]
+    assert noisy["ndcg@10"] == board.table().loc["noisy", "ndcg@10"]
+    assert len(noisy["seeds"]) == 2
+    assert document["n_lists"] == 30
+
+
+@pytest.mark.parametrize("name", [*DEFAULT_RANKERS, "attention_softmax"])
+def test_make_ranker(name):
+    """Every name of the command line is a ranker that can be fitted."""
+    ranker = make_ranker(name)
+    for limit in ("max_epochs", "n_estimators"):
+        if limit in ranker.get_params():
+            ranker.set_params(**{limit: 1})
+    fold = FOLDS[0]
+    ranker.fit(fold.train.X, fold.train.y, fold.train.qid)
+    assert np.isfinite(ranker.predict(fold.test.X, fold.test.qid)).all()
+
+
+def test_unknown_ranker():
+    """The message lists what there is."""
+    for name in ("lambdamrat", "mlp_ranknett", "two_tower_listnet"):
+        with pytest.raises(
+            ValueError, match=f"ranker '{name}' is not known. Known rank"
+        ):
+            make_ranker(name)

@@ -1,0 +1,151 @@
+"""Rankers as folders of JSON and arrays."""
+
+import functools
+import json
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from ltr import (
+    LambdaMARTRanker,
+    NeuralRanker,
+    RandomRanker,
+    SingleFeatureRanker,
+    load_ranker,
+    save_ranker,
+)
+from ltr.datasets import make_ranking
+from ltr.losses import ranknet_loss
+from ltr.scorers import MLPScorer
+
+DATA = make_ranking(30, list_size=(3, 9), n_features=6, n_informative=4, random_state=0)
+FRAME = pd.DataFrame(DATA.X, columns=[f"f{i}" for i in range(6)])
+SKEWED = FRAME.assign(f0=np.exp(5 * DATA.X[:, 0]))
+
+RANKERS = [
+    NeuralRanker("ranknet", "linear", max_epochs=2, random_state=0),
+    NeuralRanker(
+        "ranknet", "mlp", max_epochs=2, hidden_layer_sizes=(8, 4), random_state=0
+    ),
+    NeuralRanker(
+        "listnet", "attention", max_epochs=1, hidden_layer_sizes=(8,), random_state=0
+    ),
+    NeuralRanker(
+        "softmax", "two_tower", n_query_features=3, max_epochs=1, random_state=0
+    ),
+    NeuralRanker("listnet", "linear", max_epochs=1, dtype="float64", preprocess=None),
+    NeuralRanker(functools.partial(ranknet_loss, sigma=2.0), "linear", max_epochs=1),
+    LambdaMARTRanker(n_estimators=5, n_jobs=1),
+    RandomRanker(),
+    SingleFeatureRanker("map"),
+]
+
+
+@pytest.mark.parametrize("ranker", RANKERS, ids=repr)
+def test_round_trip(tmp_path, ranker):
+    """A loaded ranker predicts the same and has the same parameters."""
+    ranker.fit(SKEWED, DATA.y, DATA.qid)
+    save_ranker(ranker, tmp_path / "model")
+    loaded = load_ranker(tmp_path / "model")
+    np.testing.assert_array_equal(
+        loaded.predict(SKEWED, DATA.qid), ranker.predict(SKEWED, DATA.qid)
+    )
+    assert type(loaded) is type(ranker)
+    assert repr(loaded) == repr(ranker)
+    assert loaded.feature_names_in_.tolist() == list(FRAME.columns)
+    with pytest.raises(ValueError, match="score needs qid"):
+        loaded.score(SKEWED, DATA.y)
+    assert getattr(loaded, "history_", {}) == getattr(ranker, "history_", {})
+
+
+def test_categories(tmp_path):
+    """Categories of a data frame survive."""
+    frame = FRAME.assign(color=pd.Categorical(np.where(DATA.y > 0, "red", "blue")))
+    ranker = LambdaMARTRanker(n_estimators=5, n_jobs=1, min_child_samples=1)
+    ranker.fit(frame, DATA.y, DATA.qid)
+    save_ranker(ranker, tmp_path / "model")
+    loaded = load_ranker(tmp_path / "model")
+    np.testing.assert_array_equal(loaded.predict(frame), ranker.predict(frame))
+
+
+def test_further_training(tmp_path):
+    """A loaded ranker can be trained on."""
+    ranker = RANKERS[0].fit(DATA.X, DATA.y, DATA.qid)
+    save_ranker(ranker, tmp_path / "model")
+    loaded = load_ranker(tmp_path / "model").partial_fit(DATA.X, DATA.y, DATA.qid)
+    assert np.abs(loaded.coef_ - ranker.coef_).max() > 0
+
+
+def test_replaces_only_saved_rankers(tmp_path):
+    """A folder with anything else is left alone; nothing half-written stays."""
+    folder = tmp_path / "model"
+    save_ranker(RandomRanker().fit(DATA.X, DATA.y), folder)
+    save_ranker(SingleFeatureRanker().fit(DATA.X, DATA.y, DATA.qid), folder)
+    assert isinstance(load_ranker(folder), SingleFeatureRanker)
+    assert [path.name for path in tmp_path.iterdir()] == ["model"]
+    (tmp_path / "notes").mkdir()
+    (tmp_path / "notes" / "mine.txt").write_text("keep")
+    with pytest.raises(FileExistsError, match="exists and has no ranker.json"):
+        save_ranker(RandomRanker().fit(DATA.X, DATA.y), tmp_path / "notes")
+    assert (tmp_path / "notes" / "mine.txt").read_text() == "keep"
+
+
+@pytest.mark.parametrize(
+    ("ranker", "message"),
+    [
+        (
+            NeuralRanker(
+                lambda s, y, *, where: (s * where).sum(-1), "linear", max_epochs=1
+            ),
+            "loss must be a plain value to be saved; got <function",
+        ),
+        (
+            NeuralRanker(scorer=MLPScorer((2,)), max_epochs=1),
+            "scorer must be a plain value to be saved; got MLPScorer",
+        ),
+    ],
+)
+def test_what_cannot_be_saved(tmp_path, ranker, message):
+    """Functions that only exist here would have to be executed to be loaded."""
+    ranker.fit(DATA.X, DATA.y, DATA.qid)
+    with pytest.raises(ValueError, match=re.escape(message)):
+        save_ranker(ranker, tmp_path / "model")
+    assert not list(tmp_path.iterdir())
+
+
+def test_unfitted(tmp_path):
+    """Saving needs a fitted ranker."""
+    from sklearn.exceptions import NotFittedError
+
+    for ranker in (NeuralRanker(), LambdaMARTRanker(), RandomRanker()):
+        with pytest.raises(NotFittedError):
+            save_ranker(ranker, tmp_path / "model")
+
+
+def test_bad_folders(tmp_path):
+    """Not a ranker, or one of another format."""
+    with pytest.raises(ValueError, match="which has no ranker.json. Write one with"):
+        load_ranker(tmp_path)
+    folder = tmp_path / "model"
+    save_ranker(RandomRanker().fit(DATA.X, DATA.y), folder)
+    document = json.loads((folder / "ranker.json").read_text())
+    for change in ({"format": 99}, {"class": "os.system"}):
+        (folder / "ranker.json").write_text(json.dumps(document | change))
+        with pytest.raises(ValueError, match="must have format 1 and a class of"):
+            load_ranker(folder)
+
+
+def test_loading_executes_nothing(tmp_path):
+    """Arrays with pickled objects are refused."""
+    folder = tmp_path / "model"
+    save_ranker(RANKERS[0].fit(DATA.X, DATA.y, DATA.qid), folder)
+
+    class Bomb:
+        def __reduce__(self):
+            return (pytest.fail, ("code from the folder was executed",))
+
+    np.savez(folder / "arrays.npz", params_0=np.array([Bomb()], dtype=object))
+    with pytest.raises(ValueError, match="allow_pickle=False"):
+        load_ranker(folder)
