@@ -36,7 +36,7 @@ class RankingData:
     >>> data = RankingData(np.eye(4), np.array([1, 0, 2, 0]), np.array([7, 7, 8, 8]))
     >>> train, test = data.train_test_split(test_size=0.5, random_state=0)
     >>> train.qid.tolist(), test.qid.tolist()
-    ([7, 7], [8, 8])
+    ([8, 8], [7, 7])
     """
 
     X: NDArray[Any]

@@ -208,8 +208,8 @@ def _parser() -> argparse.ArgumentParser:
     compare = commands.add_parser(
         "compare",
         help="train several rankers and print a leaderboard",
-        description="Train several rankers and print a leaderboard with 95 %% bootstrap "
-        "intervals over lists. Without data: on a generated example.",
+        description="Train several rankers and print a leaderboard with 95 %% "
+        "bootstrap intervals over lists. Without data: on a generated example.",
     )
     compare.add_argument("data", nargs="*", help="LETOR files, split by query")
     compare.add_argument("--folds", type=int, default=5, help="folds of DATA")

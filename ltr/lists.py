@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 from ltr.queries import BoolArray, FloatArray, IntArray, Queries
 
@@ -245,7 +245,9 @@ def equal_size_blocks(
 
 
 def with_padding_rows(
-    values: NDArray[np.floating], reusable_shape: bool = False
+    values: NDArray[np.generic],
+    dtype: DTypeLike = np.float64,
+    reusable_shape: bool = False,
 ) -> NDArray[np.floating]:
     """Append the row of zeros that padded positions gather.
 
@@ -253,6 +255,8 @@ def with_padding_rows(
     ----------
     values : array of shape (n_samples, …)
         One entry per row.
+    dtype : dtype, default=numpy.float64
+        Type of the result.
     reusable_shape : bool, default=False
         Append as many as make the length a power of two.
 
@@ -269,7 +273,7 @@ def with_padding_rows(
     length = len(values) + 1
     if reusable_shape:
         length = _power_of_two(length)
-    padded = np.zeros((length, *values.shape[1:]), values.dtype)
+    padded = np.zeros((length, *values.shape[1:]), dtype)
     padded[: len(values)] = values
     return padded
 

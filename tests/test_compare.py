@@ -118,7 +118,11 @@ def test_order_and_significance():
     """Best first; a clearly worse ranker is marked, an equal one is not."""
     data = make_ranking(300, list_size=8, nonlinearity=0.0, noise=0.1, random_state=0)
     board = compare_rankers(
-        {"random": RandomRanker(), "a": SingleFeatureRanker(), "b": SingleFeatureRanker()},
+        {
+            "random": RandomRanker(),
+            "a": SingleFeatureRanker(),
+            "b": SingleFeatureRanker(),
+        },
         query_folds(data, 3),
         metrics=("ndcg@10",),
     )

@@ -126,7 +126,7 @@ def test_a_giant_and_a_list_of_one():
     """A list of 50,000 gets a bucket of its own and wastes nobody's time."""
     qid = group_sizes_to_qid([50_000, *[100] * 63, 1])
     packed = pack(group_queries(qid, len(qid)))
-    assert [b.list_size for b in packed.buckets][0] == 50_000
+    assert packed.buckets[0].list_size == 50_000
     assert len(packed.buckets[0].lists) == 1
     assert packed.padding_waste < 0.01
 

@@ -312,17 +312,21 @@ def test_heavy_tails(scorer):
     X = TRAIN.X.copy()
     X[:, 0] = np.sign(X[:, 0]) * np.exp(6 * np.abs(X[:, 0]))
     ranker = small(scorer=scorer).fit(X, TRAIN.y, TRAIN.qid)
-    assert ranker._scaling.log_features.tolist() == [True] + [False] * 5
+    assert ranker._learned_state.scaling.log_features.tolist() == [True] + [False] * 5
     assert np.isfinite(ranker.predict(X, TRAIN.qid)).all()
 
 
 def test_preprocess():
     """z-scores by default; log1p of all; or nothing."""
     standard = fitted(preprocess="standard")
-    np.testing.assert_allclose(standard._scaling.mean, TRAIN.X.mean(axis=0))
-    np.testing.assert_allclose(standard._scaling.scale, TRAIN.X.std(axis=0))
-    assert fitted(preprocess="log1p")._scaling.log_features.all()
-    assert fitted(preprocess=None)._scaling is None
+    np.testing.assert_allclose(
+        standard._learned_state.scaling.mean, TRAIN.X.mean(axis=0)
+    )
+    np.testing.assert_allclose(
+        standard._learned_state.scaling.scale, TRAIN.X.std(axis=0)
+    )
+    assert fitted(preprocess="log1p")._learned_state.scaling.log_features.all()
+    assert fitted(preprocess=None)._learned_state.scaling is None
 
 
 def test_scaling_moves_and_stretches_change_nothing():

@@ -25,7 +25,8 @@ Symbols of the papers are these arguments: σ, κ ``sigma``; δ ``margin``; τ, 
 
 Reduction over lists is not a matter of the loss: the training loop takes the mean over
 *informative* lists, those with two distinct labels, or with two items for the losses in
-:data:`NEEDS_TWO_ITEMS`.
+:data:`NEEDS_TWO_ITEMS`. The losses in :data:`NEEDS_LABELS_FROM_0` take no negative
+labels.
 """
 
 from __future__ import annotations
@@ -56,6 +57,7 @@ LOSSES: dict[str, Callable[..., jax.Array]] = {
 }
 
 NEEDS_TWO_ITEMS = frozenset({mse_loss, bce_loss, listnet_loss})
+NEEDS_LABELS_FROM_0 = frozenset({lambdarank_loss, softmax_loss, approx_ndcg_loss})
 
 
 def get_loss(name: str) -> Callable[..., jax.Array]:
@@ -91,6 +93,7 @@ def get_loss(name: str) -> Callable[..., jax.Array]:
 
 __all__ = [
     "LOSSES",
+    "NEEDS_LABELS_FROM_0",
     "NEEDS_TWO_ITEMS",
     "approx_ndcg_loss",
     "bce_loss",

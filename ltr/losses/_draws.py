@@ -95,7 +95,7 @@ def _draw_groups_by_sorting(
 def log_left(
     scores: jax.Array, labels: jax.Array, weights: jax.Array, share: jax.Array
 ) -> jax.Array:
-    """log Σ_j w_j e^{s_j} over the items j that are left when item i is drawn.
+    """Log of Σ_j w_j e^{s_j} over the items j that are left when item i is drawn.
 
     Parameters
     ----------
@@ -197,12 +197,12 @@ _log_left_by_loop.defvjp(_forward, _backward)
 
 
 def _is_left(label: jax.Array, of: jax.Array, share: jax.Array) -> jax.Array:
-    """How much of an item with ``label`` is left when one with label ``of`` is drawn."""
+    """How much of an item with ``label`` is left when one labelled ``of`` is drawn."""
     return jnp.where(label < of, 1.0, jnp.where(label == of, share, 0.0))
 
 
 def _fits(log_worths: jax.Array, top: jax.Array, labels: jax.Array) -> jax.Array:
-    """Whether no worth, relative to the highest of its list, leaves the range of e^x."""
+    """Whether no worth, relative to the top of its list, leaves the range of e^x."""
     limit = 0.7 * jnp.log(jnp.finfo(log_worths.dtype).tiny)
     return jnp.all(jnp.isnan(labels) | (log_worths - top > limit))
 

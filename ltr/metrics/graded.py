@@ -137,12 +137,12 @@ def ndcg_score(
     Examples
     --------
     >>> round(ndcg_score([3, 2, 0], [0.1, 0.5, 0.3]), 4)
-    0.7305
+    0.7309
 
     A constant score is as good as a random order, whatever the order of the rows:
 
     >>> [round(ndcg_score(y, [0, 0, 0]), 4) for y in ([3, 2, 0], [0, 2, 3])]
-    [0.798, 0.798]
+    [0.7987, 0.7987]
     """
     check_k(k)
     ranked = rank_lists(y_true, y_score, qid, ties, docids)

@@ -80,7 +80,22 @@ class Metric:
     def per_query(
         self, y_true: ArrayLike, y_score: ArrayLike, qid: ArrayLike | Queries | None
     ) -> FloatArray:
-        """One value per list, in order of first appearance; NaN where skipped."""
+        """Values of the metric, list by list.
+
+        Parameters
+        ----------
+        y_true : array-like of shape (n_samples,)
+            Labels.
+        y_score : array-like of shape (n_samples,)
+            Scores, higher is better.
+        qid : array-like of shape (n_samples,) or None
+            List of each row. None: one list.
+
+        Returns
+        -------
+        values : float array of shape (n_lists,)
+            In order of first appearance; NaN for lists that are left out.
+        """
         values = self.function(y_true, y_score, qid=qid, per_query=True, **self.options)
         return np.asarray(values)
 

@@ -50,7 +50,20 @@ class BaseRanker(BaseEstimator):
     _learned: ClassVar[str] = "n_features_in_"  # what only a finished fit sets
 
     def predict(self, X: ArrayLike, qid: ArrayLike | None = None) -> FloatArray:
-        """Score items; see the subclass."""
+        """Score items.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Features.
+        qid : array-like of shape (n_samples,), default=None
+            List of each row, any order. None: one list.
+
+        Returns
+        -------
+        scores : float array of shape (n_samples,)
+            Higher is better, in the order of the rows.
+        """
         raise TypeError(f"{type(self).__name__} must define predict.")
 
     def rank(self, X: ArrayLike, qid: ArrayLike | None = None) -> IntArray:

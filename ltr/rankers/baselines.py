@@ -37,7 +37,7 @@ class RandomRanker(BaseRanker):
     >>> import numpy as np
     >>> ranker = RandomRanker().fit(np.zeros((3, 1)), [2, 1, 0])
     >>> round(ranker.score(np.zeros((3, 1)), [2, 1, 0]), 4)
-    0.7824
+    0.7825
     """
 
     def __init__(self, metric: str = "ndcg@10") -> None:

@@ -253,15 +253,27 @@ def informative_lists(data: TrainingSet, needs_two_items: bool) -> BoolArray:
     return np.asarray(high > low)
 
 
-def warn_nothing_to_learn(needs_two_items: bool) -> None:
-    """Warn that no list holds any information."""
-    need = "two items" if needs_two_items else "two distinct labels"
+def warn_if_no_order(data: TrainingSet) -> None:
+    """Warn if no list has two distinct labels."""
+    if informative_lists(data, needs_two_items=False).any():
+        return
     warnings.warn(
-        f"No list has {need}, so nothing can be learned. Check y and qid: items that "
-        "compete must share a qid.",
+        "No list has two distinct labels, so no order can be learned. Check y and qid: "
+        "items that compete must share a qid.",
         UserWarning,
         stacklevel=4,
     )
+
+
+def check_labels_from_0(y: FloatArray, loss: object) -> None:
+    """Raise if a label is negative and the loss has gains or weights made of labels."""
+    if (y < 0).any():
+        row = int((y < 0).argmax())
+        raise ValueError(
+            f"y must be >= 0 for loss={loss!r}; got {y[row]:g} at row {row}. Shift the "
+            "labels, or use a loss that takes any label: 'ranknet', 'listnet', "
+            "'listmle', 'hinge' or 'mse'."
+        )
 
 
 def _check_weights(

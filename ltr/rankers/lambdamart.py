@@ -21,7 +21,7 @@ from ltr.rankers.checks import (
     check_number,
     check_training_set,
     informative_lists,
-    warn_nothing_to_learn,
+    warn_if_no_order,
 )
 from ltr.rankers.labels import label_gains
 from ltr.rankers.objectives import LIGHTGBM_MAX_LIST_SIZE, LambdaRankObjective
@@ -357,7 +357,7 @@ default="from_dtype"
     def _check_parameters(self) -> None:
         check_choice("loss", self.loss, tuple(_OBJECTIVES))
         check_number("truncation_level", self.truncation_level, low=1, whole=True)
-        check_number("n_estimators", self.n_estimators, low=0, whole=True)
+        check_number("n_estimators", self.n_estimators, low=1, whole=True)
         check_number("learning_rate", self.learning_rate, low=0.0, open_low=True)
         check_number("num_leaves", self.num_leaves, low=2, whole=True)
         check_number("max_depth", self.max_depth, low=-1, whole=True)
@@ -375,10 +375,8 @@ default="from_dtype"
     def _boost(
         self, data: TrainingSet, validation: TrainingSet | None, goes_on: bool
     ) -> None:
-        pointwise = self.loss == "mse"
-        informative = informative_lists(data, needs_two_items=pointwise)
-        if not informative.any():
-            warn_nothing_to_learn(needs_two_items=pointwise)
+        informative = informative_lists(data, needs_two_items=self.loss == "mse")
+        warn_if_no_order(data)
         seed = self.random_state
         if not isinstance(seed, (int, np.integer)):
             seed = check_random_state(seed).randint(2**31 - 1)

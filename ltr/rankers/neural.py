@@ -7,46 +7,24 @@ from collections.abc import Callable
 from typing import Any, ClassVar, Literal
 
 import jax
-import jax.numpy as jnp
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
-from sklearn.utils import check_random_state
+from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_is_fitted
 
-from ltr.lists import pack, with_padding_rows
-from ltr.losses import NEEDS_TWO_ITEMS, get_loss
 from ltr.metrics import get_metric
-from ltr.queries import BoolArray, FloatArray, IntArray, group_queries
+from ltr.queries import FloatArray, group_queries
 from ltr.rankers.base import BaseRanker
 from ltr.rankers.checks import (
-    TrainingSet,
     check_choice,
     check_dense_X,
     check_number,
     check_training_set,
-    informative_lists,
-    warn_nothing_to_learn,
 )
-from ltr.rankers.preprocess import PREPROCESS, FeatureScaling, fit_scaling
-from ltr.rankers.validation import (
-    check_validation_set,
-    hold_out_lists,
-    score_function,
-    score_rows,
-)
-from ltr.scorers import Scorer, get_scorer
-from ltr.training import (
-    Data,
-    TrainingPlan,
-    TrainingResult,
-    get_optimizer,
-    plan_loss,
-    train,
-)
-from ltr.training.loop import init_optimizer
-from ltr.training.progress import EpochPrinter
-
-_COMPILE_COST_ROWS = 1_000_000  # compiling a step takes as long as training on so many
+from ltr.rankers.neural_training import Learned, scorer_of, train_neural
+from ltr.rankers.preprocess import PREPROCESS, FeatureScaling
+from ltr.rankers.validation import check_validation_set, score_rows
+from ltr.scorers import Scorer
+from ltr.training import TrainingResult
 
 
 class NeuralRanker(BaseRanker):
@@ -137,13 +115,13 @@ class NeuralRanker(BaseRanker):
     >>> from ltr import NeuralRanker
     >>> from ltr.datasets import make_ranking
     >>> data = make_ranking(n_queries=50, random_state=0)
-    >>> ranker = NeuralRanker("ranknet", "linear", max_epochs=20, random_state=0)
+    >>> ranker = NeuralRanker("ranknet", max_epochs=20, random_state=0)
     >>> _ = ranker.fit(data.X, data.y, data.qid)
     >>> ranker.score(data.X, data.y, data.qid) > 0.7
     True
     """
 
-    _learned: ClassVar[str] = "_params"
+    _learned: ClassVar[str] = "_learned_state"
 
     def __init__(
         self,
@@ -245,7 +223,7 @@ class NeuralRanker(BaseRanker):
         Warns
         -----
         UserWarning
-            If no list can teach anything: the weights stay as drawn.
+            If no list has two distinct labels, so that no order can be learned.
         """
         self._check_parameters()
         extras = {
@@ -253,7 +231,7 @@ class NeuralRanker(BaseRanker):
             "reference_scores": reference_scores,
             "position": position,
         }
-        goes_on = self.warm_start and hasattr(self, "_params")
+        start = getattr(self, "_learned_state", None) if self.warm_start else None
         data = check_training_set(
             self,
             X,
@@ -263,12 +241,14 @@ class NeuralRanker(BaseRanker):
             query_weight=query_weight,
             extras=extras,
             check_X=check_dense_X,
-            reset=not goes_on,
+            reset=start is None,
         )
         self._fitted_with_qid = qid is not None
         validation = check_validation_set(self, X_val, y_val, qid_val, check_dense_X)
-        result = self._train(data, validation, goes_on, self.max_epochs, extras)
-        self._keep(result, data, goes_on or self.warm_start)
+        outcome = train_neural(
+            self, data, validation, start, max_epochs=self.max_epochs
+        )
+        self._keep(*outcome, to_go_on=self.warm_start)
         return self
 
     def partial_fit(
@@ -298,13 +278,13 @@ class NeuralRanker(BaseRanker):
             If an input is not what it must be.
         """
         self._check_parameters()
-        goes_on = hasattr(self, "_params")
+        start = getattr(self, "_learned_state", None)
         data = check_training_set(
-            self, X, y, qid, check_X=check_dense_X, reset=not goes_on
+            self, X, y, qid, check_X=check_dense_X, reset=start is None
         )
         self._fitted_with_qid = qid is not None
-        result = self._train(data, None, goes_on, 1, {}, piecewise=True)
-        self._keep(result, data, keep_state=True)
+        outcome = train_neural(self, data, None, start, max_epochs=1, piecewise=True)
+        self._keep(*outcome, to_go_on=True)
         return self
 
     def predict(self, X: ArrayLike, qid: ArrayLike | None = None) -> FloatArray:
@@ -338,7 +318,7 @@ class NeuralRanker(BaseRanker):
         check_is_fitted(self)
         checked = check_dense_X(self, X, reset=False)
         queries = group_queries(qid, len(checked))
-        scorer = self._scorer()
+        scorer, learned = scorer_of(self), self._learned_state
         if scorer.uses_list and qid is None and self._fitted_with_qid:
             warnings.warn(
                 "predict scores all rows as one list because qid is None, but fit was "
@@ -347,7 +327,7 @@ class NeuralRanker(BaseRanker):
                 UserWarning,
                 stacklevel=2,
             )
-        return score_rows(scorer, self._params, self._scaling, checked, queries)
+        return score_rows(scorer, learned.params, learned.scaling, checked, queries)
 
     @property
     def coef_(self) -> FloatArray:
@@ -357,7 +337,7 @@ class NeuralRanker(BaseRanker):
                 f"coef_ exists only for scorer='linear'; got scorer={self.scorer!r}."
             )
         check_is_fitted(self)
-        return np.asarray(self._params.weight[:, 0], dtype=np.float64)
+        return np.asarray(self._learned_state.params.weight[:, 0], dtype=np.float64)
 
     def _check_parameters(self) -> None:
         check_number("learning_rate", self.learning_rate, low=0.0, open_low=True)
@@ -374,169 +354,26 @@ class NeuralRanker(BaseRanker):
         check_choice("preprocess", self.preprocess, PREPROCESS)
         get_metric(self.metric)
 
-    def _scorer(self) -> Scorer:
-        return get_scorer(
-            self.scorer,
-            self.hidden_layer_sizes,
-            self.n_query_features,
-            self.similarity,
-        )
-
-    def _plan(self, extras: dict[str, Any]) -> tuple[TrainingPlan, dict[str, float]]:
-        loss = get_loss(self.loss) if isinstance(self.loss, str) else self.loss
-        plan, numbers = plan_loss(loss, normalize=self.normalize)
-        given = {name for name, values in extras.items() if values is not None}
-        for name in sorted(given - set(plan.extras)):
-            raise ValueError(
-                f"loss={self.loss!r} takes no {name}. Leave it out of fit."
-            )
-        for name in sorted(set(plan.required_extras) - given):
-            raise ValueError(
-                f"{name} is required by loss={self.loss!r}. Pass it to fit(..., "
-                f"{name}=...)."
-            )
-        optimizer = get_optimizer(self.optimizer)
-        numbers |= {
-            "learning_rate": float(self.learning_rate),
-            "weight_decay": float(self.weight_decay),
-        }
-        return TrainingPlan(self._scorer(), plan, optimizer), numbers
-
-    def _train(
-        self,
-        data: TrainingSet,
-        validation: TrainingSet | None,
-        goes_on: bool,
-        max_epochs: int,
-        extras: dict[str, Any],
-        piecewise: bool = False,
-    ) -> TrainingResult:
-        plan, numbers = self._plan(extras)
-        seed = check_random_state(self.random_state).randint(2**31 - 1)
-        rng = np.random.default_rng(seed)
-        informative = informative_lists(data, plan.loss.function in NEEDS_TWO_ITEMS)
-        if not informative.any():
-            warn_nothing_to_learn(plan.loss.function in NEEDS_TWO_ITEMS)
-        held_out = np.zeros(data.queries.n_lists, dtype=bool)
-        if validation is None:
-            held_out = hold_out_lists(
-                self.early_stopping, self.validation_fraction, informative, rng
-            )
-        learns = informative & ~held_out
-        keep = learns[data.queries.codes]
-        if data.weights is not None:
-            keep &= data.weights > 0
-
-        if not goes_on:
-            self._scaling = self._fit_scaling(data, ~held_out, plan.scorer)
-        Z = data.X if self._scaling is None else self._scaling.transform(data.X)
-        validate = None
-        if validation is not None:
-            validate = self._validate(plan.scorer, validation, slice(None))
-        elif held_out.any():
-            rows = data.queries.subset(held_out)
-            validate = self._validate(plan.scorer, data, rows)
-        packed = pack(
-            data.queries,
-            keep=keep,
-            batch_size=int(self.batch_size),
-            list_size_cost=_COMPILE_COST_ROWS / max(max_epochs, 1),
-            reusable_shapes=piecewise,
-        )
-        printer = None
-        if self.verbose:
-            printer = EpochPrinter(self.verbose, max_epochs, self.metric)
-        with jax.enable_x64(self.dtype == "float64"):
-            params, state = self._start(
-                plan, goes_on, data.X.shape[1], int(rng.integers(2**31))
-            )
-            return train(
-                plan,
-                params,
-                state,
-                self._on_device(Z, data, learns, piecewise),
-                packed,
-                numbers=numbers,
-                rng=rng,
-                max_epochs=max_epochs if packed.buckets else 0,
-                validate=validate,
-                n_iter_no_change=self.n_iter_no_change,
-                on_epoch=printer,
-            )
-
-    def _fit_scaling(
-        self, data: TrainingSet, lists: BoolArray, scorer: Scorer
-    ) -> FeatureScaling | None:
-        if self.preprocess == "auto" and scorer.wants_raw_features:
-            return None
-        rows = slice(None) if lists.all() else data.queries.subset(lists)
-        weights = None if data.weights is None else data.weights[rows]
-        return fit_scaling(data.X[rows], weights, self.preprocess)
-
-    def _validate(
-        self, scorer: Scorer, data: TrainingSet, rows: IntArray | slice
-    ) -> Callable[[Any], float]:
-        Z = (
-            data.X[rows]
-            if self._scaling is None
-            else self._scaling.transform(data.X[rows])
-        )
-        codes = data.queries.codes[rows]
-        return score_function(scorer, self.metric, Z, data.y[rows], codes)
-
-    def _on_device(
-        self,
-        Z: NDArray[Any],
-        data: TrainingSet,
-        learns: BoolArray,
-        piecewise: bool,
-    ) -> Data:
-        def put(values: NDArray[Any]) -> jax.Array:
-            padded = with_padding_rows(values.astype(self.dtype, copy=False), piecewise)
-            return jnp.asarray(padded)
-
-        list_weights = np.ones(len(learns))
-        if data.list_weights is not None and learns.any():
-            list_weights = data.list_weights / data.list_weights[learns].mean()
-        return Data(
-            n_samples=len(Z),
-            X=put(Z),
-            y=put(data.y),
-            weights=None if data.weights is None else put(data.weights),
-            list_weights=put(list_weights[data.queries.codes]),
-            extras={name: put(values) for name, values in data.extras.items()},
-        )
-
-    def _start(
-        self, plan: TrainingPlan, goes_on: bool, n_features: int, seed: int
-    ) -> tuple[Any, Any]:
-        """Parameters and optimizer state to start from."""
-        if not goes_on:
-            params = plan.scorer.init(jax.random.key(seed), n_features)
-            return params, init_optimizer(plan, params)
-        if self._resume is None:  # the last fit did not know that it would go on
-            return self._params, init_optimizer(plan, self._params)
-        params, kept = self._resume
-        fresh = init_optimizer(plan, params)
-        leaves, structure = jax.tree.flatten(fresh)
-        if [np.shape(leaf) for leaf in kept] != [np.shape(leaf) for leaf in leaves]:
-            return params, fresh  # another optimizer was set in between
-        return params, jax.tree.unflatten(structure, kept)
-
     def _keep(
-        self, result: TrainingResult, data: TrainingSet, keep_state: bool
+        self,
+        result: TrainingResult,
+        scaling: FeatureScaling | None,
+        to_go_on: bool,
     ) -> None:
-        self._params = result.params
+        self._learned_state = Learned(
+            params=result.params,
+            scaling=scaling,
+            last_params=result.last_params if to_go_on else None,
+            optimizer_leaves=(
+                jax.tree.leaves(result.optimizer_state) if to_go_on else None
+            ),
+        )
         self.n_iter_ = len(result.losses)
         self.best_epoch_ = result.best_epoch
         self.best_score_ = result.best_score
         self.history_ = {"loss": result.losses, "seconds": result.seconds}
         if result.scores:
             self.history_[self.metric] = result.scores
-        self._resume = None
-        if keep_state:
-            leaves = jax.tree.leaves(result.optimizer_state)
-            self._resume = (result.last_params, leaves)
         if result.interrupted:
             raise KeyboardInterrupt(
                 f"stopped after {self.n_iter_} epochs; the ranker is fitted with the "

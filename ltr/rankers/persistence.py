@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import json
 import os
@@ -20,6 +21,7 @@ from ltr.rankers.base import BaseRanker
 from ltr.rankers.baselines import RandomRanker, SingleFeatureRanker
 from ltr.rankers.lambdamart import LambdaMARTRanker
 from ltr.rankers.neural import NeuralRanker
+from ltr.rankers.neural_training import Learned, scorer_of
 from ltr.rankers.preprocess import FeatureScaling
 from ltr.rankers.tables import Categories
 
@@ -172,12 +174,11 @@ def _describe(ranker: BaseRanker) -> tuple[dict[str, Any], dict[str, Any]]:
     if hasattr(ranker, "feature_names_in_"):
         arrays["feature_names_in_"] = np.asarray(ranker.feature_names_in_, dtype=str)
     if isinstance(ranker, NeuralRanker):
-        for i, leaf in enumerate(jax.tree.leaves(ranker._params)):
+        learned = ranker._learned_state
+        for i, leaf in enumerate(jax.tree.leaves(learned.params)):
             arrays[f"params_{i}"] = leaf
-        if ranker._scaling is not None:
-            arrays["log_features"] = ranker._scaling.log_features
-            arrays["mean"] = ranker._scaling.mean
-            arrays["scale"] = ranker._scaling.scale
+        if learned.scaling is not None:
+            arrays |= vars(learned.scaling)
     elif isinstance(ranker, LambdaMARTRanker):
         values = ranker._categories.values or {}
         document["categories"] = {
@@ -190,20 +191,19 @@ def _describe(ranker: BaseRanker) -> tuple[dict[str, Any], dict[str, Any]]:
 
 
 def _restore_neural(ranker: NeuralRanker, arrays: dict[str, Any]) -> None:
-    scorer = ranker._scorer()
+    scorer = scorer_of(ranker)
     with jax.enable_x64(ranker.dtype == "float64"):
         shapes = jax.eval_shape(
             lambda key: scorer.init(key, ranker.n_features_in_), jax.random.key(0)
         )
     leaves, structure = jax.tree.flatten(shapes)
     stored = [arrays[f"params_{i}"] for i in range(len(leaves))]
-    ranker._params = jax.tree.unflatten(structure, stored)
-    ranker._resume = None
-    ranker._scaling = None
+    scaling = None
     if "mean" in arrays:
-        ranker._scaling = FeatureScaling(
-            arrays["log_features"], arrays["mean"], arrays["scale"]
-        )
+        names = [field.name for field in dataclasses.fields(FeatureScaling)]
+        scaling = FeatureScaling(**{name: arrays[name] for name in names})
+    params = jax.tree.unflatten(structure, stored)
+    ranker._learned_state = Learned(params, scaling)
 
 
 def _restore_trees(

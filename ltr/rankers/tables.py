@@ -111,7 +111,9 @@ def check_table(
         _check_codes(table, categories.columns)
         return table
     if np.isinf(_extremes(table.data)).any():
-        raise ValueError("X must be finite or NaN; got inf in a sparse matrix. Clip it.")
+        raise ValueError(
+            "X must be finite or NaN; got inf in a sparse matrix. Clip it."
+        )
     return scipy.sparse.csr_matrix(table)  # LightGBM does not know csr_array
 
 

@@ -29,7 +29,19 @@ class Scorer(ABC):
 
     @abstractmethod
     def init(self, key: jax.Array, n_features: int) -> Params:
-        """Draw parameters for ``n_features`` input features."""
+        """Draw parameters.
+
+        Parameters
+        ----------
+        key : PRNG key
+            Source of the draw.
+        n_features : int
+            Number of input features.
+
+        Returns
+        -------
+        params : pytree of JAX arrays
+        """
 
     @abstractmethod
     def apply(

@@ -1,0 +1,365 @@
+"""Bad input to the rankers: every message in full."""
+
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+import scipy.sparse
+from sklearn.exceptions import NotFittedError
+
+from ltr import LambdaMARTRanker, NeuralRanker
+from ltr.datasets import make_ranking
+
+DATA = make_ranking(12, list_size=5, n_features=3, n_informative=2, random_state=0)
+X, Y, QID = DATA.X, DATA.y, DATA.qid
+N = len(Y)
+
+
+def neural(**parameters):
+    return NeuralRanker(**{"scorer": "linear", "max_epochs": 1} | parameters)
+
+
+def trees(**parameters):
+    return LambdaMARTRanker(**{"n_estimators": 2, "n_jobs": 1} | parameters)
+
+
+def spoiled(array, value, *place):
+    array = np.array(array, dtype=float)
+    array[place] = value
+    return array
+
+
+IMPUTE = (
+    "Impute it, for example with sklearn.impute.SimpleImputer, or use LambdaMARTRanker, "
+    "which takes NaN."
+)
+KNOWN_LOSSES = (
+    "'approx_ndcg', 'bce', 'hinge', 'lambdarank', 'listmle', 'listnet', 'mse', "
+    "'plackett_luce', 'ranknet', 'softmax'"
+)
+
+INPUTS = {
+    "NaN in X": (
+        lambda: neural().fit(spoiled(X, np.nan, 4, 1), Y, QID),
+        f"X must be finite; got NaN at row 4, column 1. {IMPUTE}",
+    ),
+    "inf in X": (
+        lambda: neural().fit(spoiled(X, -np.inf, 4, 1), Y, QID),
+        "X must be finite; got inf at row 4, column 1. Clip or replace it.",
+    ),
+    "NaN in a frame": (
+        lambda: neural().fit(
+            pd.DataFrame(spoiled(X, np.nan, 2, 0), columns=["bm25", "b", "c"]), Y, QID
+        ),
+        f"X must be finite; got NaN at row 2, column 0 ('bm25'). {IMPUTE}",
+    ),
+    "inf for trees": (
+        lambda: trees().fit(spoiled(X, np.inf, 4, 1), Y, QID),
+        "X must be finite or NaN; got inf at row 4, column 1. Clip or replace it.",
+    ),
+    "inf in predict": (
+        lambda: neural().fit(X, Y, QID).predict(spoiled(X, np.inf, 4, 1)),
+        "X must be finite; got inf at row 4, column 1. Clip or replace it.",
+    ),
+    "NaN in y": (
+        lambda: neural().fit(X, spoiled(Y, np.nan, 7), QID),
+        "y must be finite; got NaN at row 7. Drop such rows or give them a label.",
+    ),
+    "inf in y": (
+        lambda: trees().fit(X, spoiled(Y, np.inf, 7), QID),
+        "y must be finite; got inf at row 7. Drop such rows or give them a label.",
+    ),
+    "text in y": (
+        lambda: trees().fit(X, np.array(["good"] * N), QID),
+        "y must hold numbers; got dtype <U4. Encode labels as numbers, larger meaning "
+        "better.",
+    ),
+    "short y": (
+        lambda: neural().fit(X, Y[:-10], QID),
+        "y must have one label per row of X; got 50 labels for 60 rows.",
+    ),
+    "y with two columns": (
+        lambda: neural().fit(X, np.zeros((N, 2)), QID),
+        "y must be one-dimensional with one label per row of X; got shape (60, 2).",
+    ),
+    "no y": (
+        lambda: neural().fit(X, None, QID),
+        "NeuralRanker requires y to be passed, but the target y is None.",
+    ),
+    "short qid": (
+        lambda: neural().fit(X, Y, QID[:-10]),
+        "qid must have one entry per row of X; got 50 entries for 60 rows. Pass the list "
+        "id of every row, not the sizes of the lists.",
+    ),
+    "sizes as qid": (
+        lambda: trees().fit(X, Y, [5] * 12),
+        "qid must have one entry per row of X; got 12 entries for 60 rows. Pass the list "
+        "id of every row, not the sizes of the lists. Turn sizes into ids with "
+        "ltr.group_sizes_to_qid(sizes).",
+    ),
+    "short qid in predict": (
+        lambda: trees().fit(X, Y, QID).predict(X, QID[:3]),
+        "qid must have one entry per row of X; got 3 entries for 60 rows. Pass the list "
+        "id of every row, not the sizes of the lists.",
+    ),
+    "negative weight": (
+        lambda: neural().fit(X, Y, QID, spoiled(np.ones(N), -2, 3)),
+        "sample_weight must be >= 0; got -2 at row 3. A weight says how often a row "
+        "counts.",
+    ),
+    "zero weights": (
+        lambda: neural().fit(X, Y, QID, np.zeros(N)),
+        "sample_weight must have at least one weight above zero; got only zeros.",
+    ),
+    "short weights": (
+        lambda: trees().fit(X, Y, QID, np.ones(3)),
+        "sample_weight must have one weight per row of X; got 3 weights for 60 rows.",
+    ),
+    "query_weight per row": (
+        lambda: trees().fit(X, Y, QID, query_weight=np.arange(1.0, N + 1)),
+        "query_weight must be constant within a list; got 1 and 2 (row 1) for qid "
+        "np.int64(0). Use sample_weight to weight rows.",
+    ),
+    "short extras": (
+        lambda: trees().fit(X, Y, QID, position=[1, 2]),
+        "position must have one entry per row of X; got 2 entries for 60 rows.",
+    ),
+    "unknown loss": (
+        lambda: neural(loss="ranknett").fit(X, Y, QID),
+        f"loss='ranknett' is not a known loss. Known losses: {KNOWN_LOSSES}. Did you "
+        "mean 'ranknet'?",
+    ),
+    "unknown loss of trees": (
+        lambda: trees(loss="ranknet").fit(X, Y, QID),
+        "loss must be one of 'lambdarank', 'xe_ndcg', 'mse'; got 'ranknet'.",
+    ),
+    "unknown scorer": (
+        lambda: neural(scorer="mpl").fit(X, Y, QID),
+        "scorer must be one of 'linear', 'mlp', 'attention', 'two_tower', or a Scorer "
+        "object; got 'mpl'.",
+    ),
+    "two towers without width": (
+        lambda: neural(scorer="two_tower").fit(X, Y, QID),
+        "n_query_features is required by scorer='two_tower': how many of the first "
+        "columns of X are the query embedding.",
+    ),
+    "labels below 0": (
+        lambda: neural(loss="lambdarank").fit(X, Y - 1.0, QID),
+        f"y must be >= 0 for loss='lambdarank'; got -1 at row {int((Y == 0).argmax())}. "
+        "Shift the labels, or use a loss that takes any label: 'ranknet', 'listnet', "
+        "'listmle', 'hinge' or 'mse'.",
+    ),
+    "X_val alone": (
+        lambda: neural().fit(X, Y, QID, X_val=X),
+        "X_val and y_val must be given together; got only one of them.",
+    ),
+    "no qid_val": (
+        lambda: trees().fit(X, Y, QID, X_val=X, y_val=Y),
+        "qid_val is required because fit was given a qid. Pass the list of each row of "
+        "X_val.",
+    ),
+    "X_val without early stopping": (
+        lambda: neural(early_stopping=False).fit(
+            X, Y, QID, X_val=X, y_val=Y, qid_val=QID
+        ),
+        "X_val is only used to stop early; got early_stopping=False. Leave it out, or "
+        "set early_stopping='auto'.",
+    ),
+    "bad y_val": (
+        lambda: trees().fit(X, Y, QID, X_val=X, y_val=Y[:5], qid_val=QID),
+        "In the validation set: y must have one label per row of X; got 5 labels for 60 "
+        "rows.",
+    ),
+    "one list to split": (
+        lambda: neural(early_stopping=True).fit(X, Y, np.zeros(N)),
+        "early_stopping=True needs at least two lists to split one off; got 1. Pass qid, "
+        "or X_val, y_val and qid_val.",
+    ),
+    "score without qid": (
+        lambda: neural().fit(X, Y, QID).score(X, Y),
+        "score needs qid because fit was given one; got qid=None. Pass qid; in a search "
+        "or pipeline, enable metadata routing "
+        "(sklearn.set_config(enable_metadata_routing=True)) or use "
+        "ltr.model_selection.cross_validate_ranker.",
+    ),
+    "rank without qid": (
+        lambda: trees().fit(X, Y, QID).rank(X),
+        "rank needs qid because fit was given one; got qid=None. Pass qid; in a search "
+        "or pipeline, enable metadata routing "
+        "(sklearn.set_config(enable_metadata_routing=True)) or use "
+        "ltr.model_selection.cross_validate_ranker.",
+    ),
+    "weights in score": (
+        lambda: neural().fit(X, Y, QID).score(X, Y, QID, np.ones(N)),
+        "score takes no sample_weight, because every list counts once; got an array. "
+        "Leave it out, or weight ltr.metrics per query yourself.",
+    ),
+    "other columns": (
+        lambda: neural().fit(X, Y, QID).predict(X[:, :2]),
+        "X has 2 features, but NeuralRanker is expecting 3 features as input.",
+    ),
+    "unknown metric": (
+        lambda: trees(metric="ndgc").fit(X, Y, QID),
+        "metric='ndgc' is not a known metric. Known metrics: 'dcg', 'err', "
+        "'kendall_tau', 'map', 'mrr', 'ndcg', 'pairwise_accuracy', 'precision', 'rbp', "
+        "'recall', 'spearman'. Did you mean 'ndcg'?",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", INPUTS)
+def test_message(name):
+    """What was expected, what came and where, and what to do."""
+    run, message = INPUTS[name]
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+        run()
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"learning_rate": 0}, "learning_rate must be a number > 0; got 0."),
+        ({"learning_rate": "big"}, "learning_rate must be a number > 0; got 'big'."),
+        ({"weight_decay": -1}, "weight_decay must be a number >= 0; got -1."),
+        ({"batch_size": 0}, "batch_size must be a whole number >= 1; got 0."),
+        ({"batch_size": 2.5}, "batch_size must be a whole number >= 1; got 2.5."),
+        ({"max_epochs": -1}, "max_epochs must be a whole number >= 0; got -1."),
+        (
+            {"validation_fraction": 1.5},
+            "validation_fraction must be a number > 0 and <= 1; got 1.5.",
+        ),
+        (
+            {"early_stopping": "yes"},
+            "early_stopping must be one of True, False, 'auto'; got 'yes'.",
+        ),
+        ({"dtype": "half"}, "dtype must be one of 'float32', 'float64'; got 'half'."),
+        (
+            {"preprocess": "minmax"},
+            "preprocess must be one of 'auto', 'standard', 'log1p', None; got 'minmax'.",
+        ),
+    ],
+)
+def test_parameters_of_neural(parameters, message):
+    """Parameters are checked in fit, not in __init__."""
+    ranker = neural(**parameters)
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+        ranker.fit(X, Y, QID)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"n_estimators": 0}, "n_estimators must be a whole number >= 1; got 0."),
+        ({"num_leaves": 1}, "num_leaves must be a whole number >= 2; got 1."),
+        ({"max_depth": -2}, "max_depth must be a whole number >= -1; got -2."),
+        ({"subsample": 0.0}, "subsample must be a number > 0 and <= 1; got 0.0."),
+        ({"reg_lambda": -1.0}, "reg_lambda must be a number >= 0; got -1.0."),
+        (
+            {"importance_type": "cover"},
+            "importance_type must be one of 'split', 'gain'; got 'cover'.",
+        ),
+        (
+            {"categorical_features": "auto"},
+            "categorical_features must be 'from_dtype', a sequence of column names or "
+            "indices, or None; got 'auto'.",
+        ),
+        (
+            {"categorical_features": [7]},
+            "categorical_features must be columns of X, 0 to 2; got 7.",
+        ),
+    ],
+)
+def test_parameters_of_lambdamart(parameters, message):
+    """LightGBM never sees them, so its fatal text is never shown."""
+    ranker = trees(**parameters)
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+        ranker.fit(X, Y, QID)
+
+
+@pytest.mark.parametrize("ranker", [neural(), trees()], ids=repr)
+class TestShapes:
+    """What scikit-learn's own checks say."""
+
+    def test_one_dimensional_X(self, ranker):
+        with pytest.raises(ValueError, match="Expected 2D array, got 1D array instead"):
+            ranker.fit(X[:, 0], Y, QID)
+
+    def test_empty_X(self, ranker):
+        with pytest.raises(ValueError, match=r"Found array with 0 sample\(s\)"):
+            ranker.fit(np.empty((0, 3)), np.empty(0), np.empty(0))
+        with pytest.raises(ValueError, match=r"0 feature\(s\) \(shape=\(60, 0\)\)"):
+            ranker.fit(np.empty((N, 0)), Y, QID)
+
+    def test_unfitted(self, ranker):
+        from sklearn.base import clone
+
+        for method in ("predict", "rank"):
+            message = f"This {type(ranker).__name__} instance is not fitted yet"
+            with pytest.raises(NotFittedError, match=message):
+                getattr(clone(ranker), method)(X)
+        with pytest.raises(NotFittedError, match=message):
+            clone(ranker).score(X, Y)
+
+
+def test_sparse_for_neural():
+    """Dense features are needed, and the message says how to get them."""
+    with pytest.raises(
+        TypeError, match="Sparse data was passed.* dense data is required"
+    ):
+        neural().fit(scipy.sparse.csr_matrix(X), Y, QID)
+
+
+NOTHING = (
+    "No list has two distinct labels, so no order can be learned. Check y and qid: items "
+    "that compete must share a qid."
+)
+
+
+@pytest.mark.parametrize("make", [neural, trees])
+@pytest.mark.parametrize(
+    ("y", "qid"), [(np.ones(N), QID), (Y, np.arange(N))], ids=["y", "qid"]
+)
+def test_nothing_to_learn(make, y, qid):
+    """A warning, and a ranker that can be used all the same."""
+    with pytest.warns(UserWarning, match=f"^{NOTHING}$"):
+        ranker = make().fit(X, y, qid)
+    assert np.isfinite(ranker.predict(X)).all()
+
+
+def test_no_pairs_of_items():
+    """For regression on the labels one item a list is what is too few."""
+    with pytest.warns(UserWarning, match=f"^{NOTHING}$"):
+        neural(loss="mse").fit(X, Y, np.arange(N))
+
+
+def test_context_without_qid_warns():
+    """Self-attention over all rows at once is hardly what was meant."""
+    ranker = neural(scorer="attention", hidden_layer_sizes=(4,)).fit(X, Y, QID)
+    message = (
+        "predict scores all rows as one list because qid is None, but fit was given one "
+        "and scorer='attention' compares the items of a list. Pass qid."
+    )
+    with pytest.warns(UserWarning, match=f"^{re.escape(message)}$"):
+        ranker.predict(X)
+
+
+def test_many_rows_without_qid_warn():
+    """Forgetting qid is the most common mistake."""
+    big = make_ranking(300, list_size=5, n_features=3, n_informative=2, random_state=0)
+    message = (
+        "qid is None, so all 1500 rows compete in one list. Pass the list of each row as "
+        "qid; if they really are one list, pass qid=np.zeros(len(X))."
+    )
+    with pytest.warns(UserWarning, match=f"^{re.escape(message)}$"):
+        trees().fit(big.X, big.y)
+    trees().fit(big.X, big.y, np.zeros(1500))
+
+
+def test_a_failed_fit_leaves_nothing_fitted():
+    """An error in fit is not followed by predictions of nothing."""
+    for ranker in (neural(loss="magic"), trees(label_gain=[0, 1])):
+        with pytest.raises(ValueError, match="loss='magic'|gain table"):
+            ranker.fit(X, Y, QID)
+        with pytest.raises(NotFittedError):
+            ranker.predict(X)
