@@ -105,7 +105,8 @@ def main(data: str | None = None, n_queries: int = 100, max_epochs: int = 40) ->
     low, high = bootstrap_interval(difference)
     p = paired_randomization_test(value["trained"], value["cosine"])
     print(
-        f"trained - cosine  {difference.mean():+.4f} [{low:+.4f}, {high:+.4f}] p {p:.4f}"
+        f"trained - cosine  {difference.mean():+.4f} [{low:+.4f}, {high:+.4f}] "
+        f"p {p:.4f}"
     )
     means = {name: float(values.mean()) for name, values in value.items()}
     return {**means, "low": low, "high": high}

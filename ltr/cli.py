@@ -208,7 +208,7 @@ def _parser() -> argparse.ArgumentParser:
     compare = commands.add_parser(
         "compare",
         help="train several rankers and print a leaderboard",
-        description="Train several rankers and print a leaderboard with 95 %% "
+        description="Train several rankers and print a leaderboard with 95 % "
         "bootstrap intervals over lists. Without data: on a generated example.",
     )
     compare.add_argument("data", nargs="*", help="LETOR files, split by query")

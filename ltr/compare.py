@@ -209,7 +209,7 @@ def compare_rankers(
         the validation lists.
     work_dir : path, default=None
         Folder that keeps every finished fit, so that an interrupted comparison goes on
-        where it stopped.
+        where it stopped. Rankers with a function for a parameter are fitted anew.
     progress : callable, default=None
         Gets a line for every fit.
 
@@ -283,8 +283,8 @@ class _Cache:
             self._folder.mkdir(parents=True, exist_ok=True)
 
     def get(self, ranker: Any, fold: Fold) -> _Outcome:
-        if self._folder is None:
-            return _fit(ranker, fold)
+        if self._folder is None or any(map(callable, ranker.get_params().values())):
+            return _fit(ranker, fold)  # what a function does has no fingerprint
         path = self._folder / f"{self._key(ranker, fold)}.npz"
         if path.exists():
             with np.load(path, allow_pickle=False) as file:
@@ -300,7 +300,9 @@ class _Cache:
         if id(fold) not in self._fingerprints:
             digest = hashlib.sha256()
             for part in (fold.train, fold.valid, fold.test):
-                for array in (part.X, part.y, part.qid):
+                codes = group_queries(part.qid, len(part.y)).codes
+                for array in (part.X, part.y, codes):
+                    digest.update(repr((array.shape, array.dtype)).encode())
                     digest.update(np.ascontiguousarray(array).tobytes())
             self._fingerprints[id(fold)] = digest.hexdigest()
         what = {

@@ -3,6 +3,7 @@
 import importlib.util
 from pathlib import Path
 
+import jax
 import pytest
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
@@ -35,7 +36,7 @@ def test_quickstart(capsys):
 
 def test_rerank_embeddings():
     """Untrained towers are the cosine; trained ones beat it."""
-    result = load("rerank_embeddings").main(n_queries=40, max_epochs=10)
+    result = load("rerank_embeddings").main(n_queries=60)
     assert result["untrained"] == pytest.approx(result["cosine"])
     assert result["low"] > 0
 
@@ -50,6 +51,8 @@ def test_rerank_cranfield(ltr_data):
 def test_benchmark_training():
     """It runs and prints a ratio; how large is for the machine to say."""
     pytest.importorskip("rax")
-    rows = load("benchmark_training").main(n_lists=64, n_epochs=2, n_timed=2, rounds=1)
+    small = {"n_lists": 64, "n_epochs": 2, "n_timed": 2, "rounds": 1}
+    with jax.numpy_rank_promotion("allow"):  # the peer's code, as people write it
+        rows = load("benchmark_training").main(**small)
     assert [row["loss"] for row in rows] == ["softmax", "ranknet"]
     assert all(row["ratio"] > 0 for row in rows)

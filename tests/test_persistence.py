@@ -43,7 +43,7 @@ RANKERS = [
 ]
 
 
-@pytest.mark.parametrize("ranker", RANKERS, ids=repr)
+@pytest.mark.parametrize("ranker", RANKERS, ids=lambda ranker: type(ranker).__name__)
 def test_round_trip(tmp_path, ranker):
     """A loaded ranker predicts the same and has the same parameters."""
     ranker.fit(SKEWED, DATA.y, DATA.qid)
