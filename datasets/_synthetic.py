@@ -97,7 +97,7 @@ def make_ranking(
         X=X,
         y=labels,
         qid=qid,
-        feature_names=tuple(f"feature_{i}" for i in range(n_features)),
+        feature_names=[f"feature_{i}" for i in range(n_features)],
         description=f"make_ranking(n_queries={n_queries}, random_state={random_state})",
         true_scores=scores,
     )

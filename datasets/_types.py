@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class RankingData:
     """Features, labels and lists, row by row.
 
@@ -22,7 +22,7 @@ class RankingData:
         Labels, higher is better.
     qid : array of shape (n_samples,)
         List of each row.
-    feature_names : tuple of str, optional
+    feature_names : list of str, optional
         Names of the columns of ``X``.
     description : str, optional
         Where the data come from.
@@ -42,7 +42,7 @@ class RankingData:
     X: NDArray[Any]
     y: NDArray[Any]
     qid: NDArray[Any]
-    feature_names: tuple[str, ...] | None = None
+    feature_names: list[str] | None = None
     description: str = ""
     docids: NDArray[Any] | None = None
     true_scores: NDArray[Any] | None = None

@@ -46,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     status : int
         0, or 2 after an error in the input, which is printed in one line.
     """
-    options = _parser().parse_args(arguments)
+    options = build_parser().parse_args(arguments)
     try:
         status: int = options.run(options)
     except (ValueError, OSError) as error:
@@ -199,7 +199,8 @@ def _write(path: str, text: str) -> None:
         raise
 
 
-def _parser() -> argparse.ArgumentParser:
+def build_parser() -> argparse.ArgumentParser:
+    """Options of all commands."""
     parser = argparse.ArgumentParser(
         prog="ltr", description="Learning to rank: train and compare rankers."
     )
