@@ -56,3 +56,9 @@ def test_benchmark_training():
         rows = load("benchmark_training").main(**small)
     assert [row["loss"] for row in rows] == ["softmax", "ranknet"]
     assert all(row["ratio"] > 0 for row in rows)
+
+
+def test_benchmark_overhead(capsys):
+    """It runs, and the trees are LightGBM's."""
+    load("benchmark_overhead").main(n_lists=20, n_rows=2000, rounds=1)
+    assert "equal predictions: True" in capsys.readouterr().out

@@ -8,15 +8,14 @@ than sorting, and compiles much faster. Long lists are sorted.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 
-from ltr.losses._ranks import COUNT_UP_TO, item, tie_group
-
-_NEVER = -1e30
+from ltr.losses._items import item, over_items
+from ltr.losses._log_sums import NEVER, Terms, log_pair_sum
+from ltr.losses._ranks import COUNT_UP_TO, tie_group
 
 
 class DrawGroups(NamedTuple):
@@ -74,7 +73,7 @@ def draw_groups(
         )
 
     zero = jnp.zeros(labels.shape, jnp.int32)
-    return _loop(add, DrawGroups(zero, zero, zero, jnp.zeros_like(weights)))
+    return over_items(add, DrawGroups(zero, zero, zero, jnp.zeros_like(weights)))
 
 
 def _draw_groups_by_sorting(
@@ -114,102 +113,18 @@ def log_left(
         0 where there is no item.
     """
     real = ~jnp.isnan(labels)
-    log_worths = jnp.where(
-        real, scores + jnp.log(jnp.where(real, weights, 1.0)), _NEVER
-    )
-    by_loop = scores.shape[-1] <= COUNT_UP_TO
-    function = _log_left_by_loop if by_loop else _log_left_by_sorting
-    return jnp.where(real, function(log_worths, labels, share), 0.0)
+    log_worths = jnp.where(real, scores + jnp.log(jnp.where(real, weights, 1.0)), NEVER)
+    if scores.shape[-1] <= COUNT_UP_TO:
+        left = log_pair_sum(_left_share, log_worths, (labels, share))
+    else:
+        left = _log_left_by_sorting(log_worths, labels, share)
+    return jnp.where(real, left, 0.0)
 
 
-@jax.custom_vjp
-def _log_left_by_loop(
-    log_worths: jax.Array, labels: jax.Array, share: jax.Array
-) -> jax.Array:
-    return _forward(log_worths, labels, share)[0]
-
-
-def _forward(
-    log_worths: jax.Array, labels: jax.Array, share: jax.Array
-) -> tuple[jax.Array, tuple[jax.Array, ...]]:
-    top = jnp.max(log_worths, axis=-1, keepdims=True)
-
-    def in_range() -> jax.Array:
-        worths = jnp.exp(log_worths - top)
-
-        def add(j: jax.Array, left: jax.Array) -> jax.Array:
-            return left + item(worths, j) * _is_left(item(labels, j), labels, share)
-
-        left = _loop(add, jnp.zeros_like(worths))
-        return top + jnp.log(jnp.where(left > 0, left, 1.0))
-
-    def wide() -> jax.Array:
-        def add(
-            j: jax.Array, sums: tuple[jax.Array, jax.Array]
-        ) -> tuple[jax.Array, jax.Array]:
-            highest, left = sums
-            part = _is_left(item(labels, j), labels, share)
-            new = jnp.where(
-                part > 0, jnp.maximum(highest, item(log_worths, j)), highest
-            )
-            grown = part * jnp.exp(jnp.minimum(item(log_worths, j) - new, 0.0))
-            return new, left * jnp.exp(highest - new) + grown
-
-        start = (jnp.full_like(log_worths, _NEVER), jnp.zeros_like(log_worths))
-        highest, left = _loop(add, start)
-        return jnp.where(
-            left > 0, highest + jnp.log(jnp.where(left > 0, left, 1.0)), 0.0
-        )
-
-    result = jax.lax.cond(_fits(log_worths, top, labels), in_range, wide)
-    return result, (log_worths, labels, share, result)
-
-
-def _backward(
-    residuals: tuple[jax.Array, ...], cotangent: jax.Array
-) -> tuple[jax.Array, jax.Array, jax.Array]:
-    """Item k is a share w_k e^{s_k} / left_i of what is left for each item i."""
-    log_worths, labels, share, result = residuals
-    top = jnp.max(log_worths, axis=-1, keepdims=True)
-
-    def in_range() -> jax.Array:
-        per_worth = cotangent * jnp.exp(top - result)
-
-        def add(i: jax.Array, total: jax.Array) -> jax.Array:
-            part = _is_left(labels, item(labels, i), item(share, i))
-            return total + item(per_worth, i) * part
-
-        return jnp.exp(log_worths - top) * _loop(add, jnp.zeros_like(log_worths))
-
-    def wide() -> jax.Array:
-        def add(i: jax.Array, total: jax.Array) -> jax.Array:
-            part = _is_left(labels, item(labels, i), item(share, i))
-            exponent = jnp.where(part > 0, log_worths - item(result, i), 0.0)
-            return total + item(cotangent, i) * part * jnp.exp(exponent)
-
-        return _loop(add, jnp.zeros_like(log_worths))
-
-    gradient = jax.lax.cond(_fits(log_worths, top, labels), in_range, wide)
-    return gradient, jnp.zeros_like(labels), jnp.zeros_like(share)
-
-
-_log_left_by_loop.defvjp(_forward, _backward)
-
-
-def _is_left(label: jax.Array, of: jax.Array, share: jax.Array) -> jax.Array:
-    """How much of an item with ``label`` is left when one labelled ``of`` is drawn."""
+def _left_share(left: Terms, drawn: Terms) -> jax.Array:
+    """How much of an item is left when another one is drawn: (label, share) of both."""
+    label, of, share = left[0], *drawn
     return jnp.where(label < of, 1.0, jnp.where(label == of, share, 0.0))
-
-
-def _fits(log_worths: jax.Array, top: jax.Array, labels: jax.Array) -> jax.Array:
-    """Whether no worth, relative to the top of its list, leaves the range of e^x."""
-    limit = 0.7 * jnp.log(jnp.finfo(log_worths.dtype).tiny)
-    return jnp.all(jnp.isnan(labels) | (log_worths - top > limit))
-
-
-def _loop(add: Callable[..., Any], start: Any) -> Any:
-    n = jax.tree.leaves(start)[0].shape[-1]
-    return jax.lax.fori_loop(0, n, add, start, unroll=4)
 
 
 def _log_left_by_sorting(
@@ -221,7 +136,7 @@ def _log_left_by_sorting(
     begin, end = tie_group(jnp.take_along_axis(labels, order, axis=-1))
     axis = ranked.ndim - 1
     log_rest = jax.lax.cumlogsumexp(ranked, axis=axis, reverse=True)
-    log_rest = jnp.concatenate([log_rest, jnp.full_like(log_rest[..., :1], _NEVER)], -1)
+    log_rest = jnp.concatenate([log_rest, jnp.full_like(log_rest[..., :1], NEVER)], -1)
     log_all = jnp.take_along_axis(log_rest, begin, axis=-1)
     log_below = jnp.take_along_axis(log_rest, end, axis=-1)
     group = -jnp.expm1(jnp.minimum(log_below - log_all, 0.0))  # its part of all

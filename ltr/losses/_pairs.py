@@ -8,18 +8,21 @@ pass. The n × n matrix of pairs never exists.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 import jax
 import jax.numpy as jnp
+from jax.typing import ArrayLike
+
+from ltr.losses._contract import Lists, as_dtype
+from ltr.losses._items import item, over_items
 
 PairLoss = Callable[[jax.Array], tuple[jax.Array, jax.Array]]
 Terms = tuple[jax.Array, ...]
-PairWeight = Callable[[Terms, Terms], jax.Array]
+PairWeights = Callable[[Terms, Terms], tuple[jax.Array, jax.Array]]
 Sums = tuple[jax.Array, jax.Array, jax.Array]
-_UNROLL = 4
 
 
 def logistic(margin: jax.Array) -> tuple[jax.Array, jax.Array]:
@@ -30,41 +33,25 @@ def logistic(margin: jax.Array) -> tuple[jax.Array, jax.Array]:
     return value, derivative
 
 
-def hinge(margin: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """max(0, 1 − margin) and its derivative, 0 at the kink."""
-    return jnp.maximum(1.0 - margin, 0.0), jnp.where(margin < 1.0, -1.0, 0.0)
-
-
-def product_of_weights(items: Terms, other: Terms) -> jax.Array:
-    """w_i · w_j: an item of weight 2 is in every pair twice."""
-    return items[0] * other[0]
-
-
-@partial(jax.custom_vjp, nondiff_argnums=(0, 1))
 def pair_sum(
     pair_loss: PairLoss,
-    pair_weight: PairWeight,
+    pair_weights: PairWeights,
     scores: jax.Array,
-    labels: jax.Array,
     terms: Terms,
-    better_weights: jax.Array | None,
 ) -> tuple[jax.Array, jax.Array]:
-    """Σ over pairs with label_i > label_j of weight(i, j) · pair_loss(s_i − s_j).
+    """Σ over ordered pairs of weight(i, j) · pair_loss(s_i − s_j).
 
     Parameters
     ----------
     pair_loss : function
-        Margin → value and derivative; :func:`logistic` or :func:`hinge`.
-    pair_weight : function
-        Symmetric function of the terms of two items.
+        Margin → value and derivative, such as :func:`logistic`. Hashable.
+    pair_weights : function
+        (terms of i, terms of j) → weight(i, j) and weight(j, i): of the pair in which i
+        should win, and of the one in which j should. Hashable.
     scores : array of shape (..., list_size)
         Finite everywhere.
-    labels : array of shape (..., list_size)
-        NaN means that the item is in no pair.
     terms : tuple of arrays of shape (..., list_size)
-        What ``pair_weight`` reads; no gradient flows into it.
-    better_weights : array of shape (..., list_size) or None
-        A further factor that belongs to the better item of a pair.
+        What ``pair_weights`` reads; no gradient flows into it.
 
     Returns
     -------
@@ -73,58 +60,90 @@ def pair_sum(
     weight : array of shape (...)
         The sum of the weights, to normalise with.
     """
-    total, weight, _ = _loop(
-        pair_loss, pair_weight, scores, labels, terms, better_weights
+    sums: tuple[jax.Array, jax.Array] = _pair_sum(
+        pair_loss, pair_weights, scores, terms
     )
+    return sums
+
+
+@functools.cache
+def by_label(
+    change: Callable[[Terms, Terms], jax.Array] | None = None, one_sided: bool = False
+) -> PairWeights:
+    """Weights of the pairs in which the item with the higher label should win.
+
+    Parameters
+    ----------
+    change : function, optional
+        Symmetric weight of two items by their further terms. Default: 1.
+    one_sided : bool, default=False
+        Whether there is a weight that belongs to the better item of a pair.
+
+    Returns
+    -------
+    pair_weights : function
+        Reads what :func:`label_terms` gives, followed by the terms of ``change``.
+    """
+
+    def weigh(items: Terms, other: Terms) -> tuple[jax.Array, jax.Array]:
+        better, worse = items[0] > other[0], items[0] < other[0]  # NaN is neither
+        weight = items[1] * other[1]
+        if change is not None:
+            n_own = 3 if one_sided else 2
+            weight *= change(items[n_own:], other[n_own:])
+        gain, lose = (
+            (weight * items[2], weight * other[2]) if one_sided else [weight] * 2
+        )
+        return jnp.where(better, gain, 0.0), jnp.where(worse, lose, 0.0)
+
+    return weigh
+
+
+def label_terms(lists: Lists, label_weights: ArrayLike | None = None) -> Terms:
+    """Labels (NaN: in no pair), weights and, if given, those of the better item."""
+    labels = jnp.where(lists.where, lists.labels, jnp.nan)
+    if label_weights is None:
+        return labels, lists.weights
+    one_sided = jnp.where(lists.where, as_dtype(label_weights, lists.scores), 0.0)
+    return labels, lists.weights, one_sided
+
+
+@functools.partial(jax.custom_vjp, nondiff_argnums=(0, 1))
+def _pair_sum(
+    pair_loss: PairLoss, pair_weights: PairWeights, scores: jax.Array, terms: Terms
+) -> tuple[jax.Array, jax.Array]:
+    total, weight, _ = _loop(pair_loss, pair_weights, scores, terms)
     return total, weight
 
 
 def _forward(
-    pair_loss: PairLoss,
-    pair_weight: PairWeight,
-    scores: jax.Array,
-    labels: jax.Array,
-    terms: Terms,
-    better_weights: jax.Array | None,
-) -> tuple[tuple[jax.Array, jax.Array], tuple[jax.Array, Any]]:
-    total, weight, gradient = _loop(
-        pair_loss, pair_weight, scores, labels, terms, better_weights
-    )
-    return (total, weight), (gradient, (labels, terms, better_weights))
+    pair_loss: PairLoss, pair_weights: PairWeights, scores: jax.Array, terms: Terms
+) -> tuple[tuple[jax.Array, jax.Array], tuple[jax.Array, Terms]]:
+    total, weight, gradient = _loop(pair_loss, pair_weights, scores, terms)
+    return (total, weight), (gradient, terms)
 
 
 def _backward(
     pair_loss: PairLoss,
-    pair_weight: PairWeight,
-    residuals: tuple[jax.Array, Any],
+    pair_weights: PairWeights,
+    residuals: tuple[jax.Array, Terms],
     cotangents: tuple[jax.Array, jax.Array],
 ) -> tuple[Any, ...]:
-    gradient, constants = residuals
-    none = jax.tree.map(jnp.zeros_like, constants)
-    return gradient * cotangents[0][..., None], *none
+    gradient, terms = residuals
+    return gradient * cotangents[0][..., None], jax.tree.map(jnp.zeros_like, terms)
 
 
-pair_sum.defvjp(_forward, _backward)
+_pair_sum.defvjp(_forward, _backward)
 
 
-@partial(jax.jit, static_argnums=(0, 1))  # so that a call without jit compiles once
+@functools.partial(jax.jit, static_argnums=(0, 1))  # a call without jit compiles once
 def _loop(
-    pair_loss: PairLoss,
-    pair_weight: PairWeight,
-    scores: jax.Array,
-    labels: jax.Array,
-    terms: Terms,
-    better_weights: jax.Array | None,
+    pair_loss: PairLoss, pair_weights: PairWeights, scores: jax.Array, terms: Terms
 ) -> Sums:
     """Total, weight and gradient; every pair is met from both of its items."""
 
-    def against(i: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
-        label = _item(labels, i)
-        better, worse = labels > label, labels < label
-        weight = pair_weight(terms, tuple(_item(term, i) for term in terms))
-        if better_weights is not None:
-            weight *= jnp.where(better, better_weights, _item(better_weights, i))
-        return better, worse, weight
+    def against(i: jax.Array) -> tuple[jax.Array, jax.Array]:
+        return pair_weights(terms, tuple(item(term, i) for term in terms))
 
     if pair_loss is not logistic:
         return _general_loop(pair_loss, against, scores)
@@ -139,17 +158,16 @@ def _loop(
     )
 
 
-Against = Callable[[jax.Array], tuple[jax.Array, jax.Array, jax.Array]]
+Against = Callable[[jax.Array], tuple[jax.Array, jax.Array]]
 
 
 def _general_loop(pair_loss: PairLoss, against: Against, scores: jax.Array) -> Sums:
     def meet(i: jax.Array, sums: Sums) -> Sums:
         total, weight, gradient = sums
-        better, worse, w = against(i)
-        sign = jnp.where(worse, -1.0, 1.0).astype(scores.dtype)
-        value, slope = pair_loss(sign * (scores - _item(scores, i)))
-        gain = jnp.where(better, w, 0.0)
-        gradient += jnp.where(better | worse, sign * w * slope, 0.0)
+        gain, lose = against(i)
+        margin = scores - item(scores, i)
+        value, slope = pair_loss(margin)
+        gradient += gain * slope - lose * pair_loss(-margin)[1]
         return total + gain * value, weight + gain, gradient
 
     return _sum_over_items(meet, scores)
@@ -158,12 +176,11 @@ def _general_loop(pair_loss: PairLoss, against: Against, scores: jax.Array) -> S
 def _logistic_loop(against: Against, exponentials: jax.Array) -> Sums:
     def meet(i: jax.Array, sums: Sums) -> Sums:
         total, weight, gradient = sums
-        better, worse, w = against(i)
-        other = _item(exponentials, i)
+        gain, lose = against(i)
+        other = item(exponentials, i)
         share = 1.0 / (exponentials + other)
         wins = exponentials * share
-        gain = jnp.where(better, w, 0.0)
-        gradient += jnp.where(worse, w * wins, 0.0) - gain * other * share
+        gradient += lose * wins - gain * other * share
         return total - gain * jnp.log(wins), weight + gain, gradient
 
     return _sum_over_items(meet, exponentials)
@@ -171,11 +188,5 @@ def _logistic_loop(against: Against, exponentials: jax.Array) -> Sums:
 
 def _sum_over_items(meet: Callable[[jax.Array, Sums], Sums], like: jax.Array) -> Sums:
     zero = jnp.zeros_like(like)
-    total, weight, gradient = jax.lax.fori_loop(
-        0, like.shape[-1], meet, (zero, zero, zero), unroll=_UNROLL
-    )
+    total, weight, gradient = over_items(meet, (zero, zero, zero))
     return total.sum(-1), weight.sum(-1), gradient
-
-
-def _item(values: jax.Array, i: jax.Array) -> jax.Array:
-    return jax.lax.dynamic_slice_in_dim(values, i, 1, axis=-1)

@@ -6,6 +6,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from ltr.losses._items import item, over_items
+
 COUNT_UP_TO = 512  # list size up to which a loop over items beats sorting on a CPU
 
 
@@ -68,7 +70,7 @@ def count_ranks(values: jax.Array) -> tuple[jax.Array, jax.Array]:
         )
 
     zero = jnp.zeros(values.shape, jnp.int32)
-    return jax.lax.fori_loop(0, n, compare, (zero, zero))
+    return over_items(compare, (zero, zero))
 
 
 def tie_group(ranked: jax.Array) -> tuple[jax.Array, jax.Array]:
@@ -93,11 +95,6 @@ def tie_group(ranked: jax.Array) -> tuple[jax.Array, jax.Array]:
     begin = jax.lax.cummax(jnp.where(is_first, position, 0), axis=axis)
     last = jax.lax.cummin(jnp.where(is_last, position, n), axis=axis, reverse=True)
     return begin, last + 1
-
-
-def item(values: jax.Array, i: jax.Array) -> jax.Array:
-    """Return the values of item ``i`` of every list, shape (..., 1)."""
-    return jax.lax.dynamic_slice_in_dim(values, i, 1, axis=-1)
 
 
 def _count_by_sorting(values: jax.Array) -> tuple[jax.Array, jax.Array]:

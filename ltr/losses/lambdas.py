@@ -9,9 +9,8 @@ import jax.numpy as jnp
 from jax.typing import ArrayLike
 
 from ltr.losses._contract import Lists, divide, masked_max, prepare
-from ltr.losses._pairs import Terms, logistic, pair_sum
+from ltr.losses._pairs import Terms, by_label, label_terms, logistic, pair_sum
 from ltr.losses._ranks import tied_discounts
-from ltr.losses.pairwise import one_sided, pair_labels
 
 
 def lambdarank_loss(
@@ -94,11 +93,9 @@ def lambdarank_loss(
     discounts = tied_discounts(ranking, lists.where, k)
     total, weight = pair_sum(
         logistic,
-        _metric_change,
+        by_label(_metric_change, one_sided=label_weights is not None),
         sigma * lists.scores,
-        pair_labels(lists),
-        (lists.weights, gains, discounts),
-        None if label_weights is None else one_sided(lists, label_weights),
+        (*label_terms(lists, label_weights), gains, discounts),
     )
     return divide(total * inverse_ideal, weight * inverse_ideal, normalize)
 
@@ -117,8 +114,7 @@ def normalized_gains(lists: Lists, k: int | None) -> tuple[jax.Array, jax.Array]
 
 
 def _metric_change(items: Terms, other: Terms) -> jax.Array:
-    """w_i w_j |G_i − G_j| |D_i − D_j|."""
-    weight, gain, discount = items
-    other_weight, other_gain, other_discount = other
-    change = jnp.abs((gain - other_gain) * (discount - other_discount))
-    return weight * other_weight * change
+    """|G_i − G_j| |D_i − D_j|."""
+    gain, discount = items
+    other_gain, other_discount = other
+    return jnp.abs((gain - other_gain) * (discount - other_discount))

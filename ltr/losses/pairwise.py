@@ -6,8 +6,8 @@ import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 
-from ltr.losses._contract import Lists, as_dtype, divide, prepare
-from ltr.losses._pairs import hinge, logistic, pair_sum, product_of_weights
+from ltr.losses._contract import divide, prepare
+from ltr.losses._pairs import by_label, label_terms, logistic, pair_sum
 
 
 def ranknet_loss(
@@ -69,11 +69,9 @@ def ranknet_loss(
     lists = prepare(scores, labels, where, weights)
     total, weight = pair_sum(
         logistic,
-        product_of_weights,
+        by_label(one_sided=label_weights is not None),
         sigma * lists.scores,
-        pair_labels(lists),
-        (lists.weights,),
-        None if label_weights is None else one_sided(lists, label_weights),
+        label_terms(lists, label_weights),
     )
     return divide(total, weight, normalize)
 
@@ -137,21 +135,14 @@ def hinge_loss(
     """
     lists = prepare(scores, labels, where, weights)
     total, weight = pair_sum(
-        hinge,
-        product_of_weights,
+        _falls_short_of_1,
+        by_label(one_sided=label_weights is not None),
         lists.scores / margin,
-        pair_labels(lists),
-        (lists.weights,),
-        None if label_weights is None else one_sided(lists, label_weights),
+        label_terms(lists, label_weights),
     )
     return divide(margin * total, weight, normalize)
 
 
-def pair_labels(lists: Lists) -> jax.Array:
-    """Labels with NaN at masked positions, which are then in no pair."""
-    return jnp.where(lists.where, lists.labels, jnp.nan)
-
-
-def one_sided(lists: Lists, label_weights: ArrayLike) -> jax.Array:
-    """Weights that belong to the better item of a pair, 0 at masked positions."""
-    return jnp.where(lists.where, as_dtype(label_weights, lists.scores), 0.0)
+def _falls_short_of_1(margin: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """max(0, 1 − margin) and its derivative, 0 at the kink."""
+    return jnp.maximum(1.0 - margin, 0.0), jnp.where(margin < 1.0, -1.0, 0.0)

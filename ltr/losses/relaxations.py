@@ -7,6 +7,7 @@ import jax.numpy as jnp
 from jax.typing import ArrayLike
 
 from ltr.losses._contract import has_two_labels, prepare
+from ltr.losses._items import item, over_items
 from ltr.losses.lambdas import normalized_gains
 
 
@@ -82,11 +83,9 @@ def smooth_ranks(scores: jax.Array, where: jax.Array) -> jax.Array:
     masked = jnp.where(where, scores, -jnp.inf)
 
     def add(i: jax.Array, ranks: jax.Array) -> jax.Array:
-        return ranks + jax.nn.sigmoid(_item(masked, i) - scores)
+        return ranks + jax.nn.sigmoid(item(masked, i) - scores)
 
-    ranks = jax.lax.fori_loop(
-        0, scores.shape[-1], add, jnp.full_like(scores, 0.5), unroll=4
-    )
+    ranks = over_items(add, jnp.full_like(scores, 0.5))
     return jnp.where(where, ranks, 1.0)
 
 
@@ -105,17 +104,11 @@ def _backward(
     given = jnp.where(where, cotangent, 0.0)
 
     def add(i: jax.Array, gradient: jax.Array) -> jax.Array:
-        p = jax.nn.sigmoid(_item(masked, i) - scores)
-        return gradient + p * (1.0 - p) * (_item(given, i) - given)
+        p = jax.nn.sigmoid(item(masked, i) - scores)
+        return gradient + p * (1.0 - p) * (item(given, i) - given)
 
-    gradient = jax.lax.fori_loop(
-        0, scores.shape[-1], add, jnp.zeros_like(scores), unroll=4
-    )
+    gradient = over_items(add, jnp.zeros_like(scores))
     return jnp.where(where, gradient, 0.0), None
 
 
 smooth_ranks.defvjp(_forward, _backward)
-
-
-def _item(values: jax.Array, i: jax.Array) -> jax.Array:
-    return jax.lax.dynamic_slice_in_dim(values, i, 1, axis=-1)
