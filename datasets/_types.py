@@ -47,6 +47,12 @@ class RankingData:
     docids: NDArray[Any] | None = None
     true_scores: NDArray[Any] | None = None
 
+    def __repr__(self) -> str:
+        n_rows, n_features = self.X.shape
+        return (
+            f"RankingData({self.n_lists} lists, {n_rows} rows, {n_features} features)"
+        )
+
     @property
     def n_lists(self) -> int:
         """Number of lists."""

@@ -8,6 +8,7 @@ import os
 import sys
 import tempfile
 from collections.abc import Sequence
+from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
@@ -29,7 +30,8 @@ from ltr.scorers import SCORERS
 _METRICS = "ndcg@10,ndcg@1,ndcg@5,map"
 _RANKER_HELP = (
     "random, best_feature, pointwise_trees, lambdamart, or <scorer>_<loss> such as "
-    "linear_lambdarank, mlp_ranknet, attention_softmax"
+    "linear_lambdarank, mlp_ranknet, attention_softmax; ltr.compare.make_ranker lists "
+    "the parameters of each"
 )
 
 
@@ -137,6 +139,10 @@ def _train(options: argparse.Namespace) -> int:
     ranker.fit(data.X, data.y, data.qid, **validation)
     save_ranker(ranker, options.model)
     print(f"{ranker} fitted on {data.n_lists} lists, saved to {options.model}")
+    best = getattr(ranker, "best_score_", float("nan"))
+    if not np.isnan(best):
+        source = options.valid or "held-out lists"
+        print(f"best {ranker.metric} on {source}: {best:.4f}")
     return 0
 
 
@@ -178,6 +184,13 @@ def _evaluate(options: argparse.Namespace) -> int:
     if options.json:
         _write(options.json, table.to_json(orient="index", indent=1) + "\n")
     print(table.to_string(float_format="%.4f"))
+    for name, n_counted in table["n_lists"].items():
+        left_out = data.n_lists - int(n_counted)
+        if left_out:
+            print(
+                f"{name}: {left_out} of {data.n_lists} lists without a relevant item "
+                "left out (--empty 0 counts them as 0)"
+            )
     return 0
 
 
@@ -204,6 +217,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="ltr", description="Learning to rank: train and compare rankers."
     )
+    parser.add_argument("--version", action="version", version=version("ltr"))
     commands = parser.add_subparsers(dest="command", required=True)
 
     compare = commands.add_parser(
@@ -233,7 +247,10 @@ def build_parser() -> argparse.ArgumentParser:
     train.add_argument("data", nargs="+", help="LETOR files")
     train.add_argument("--model", required=True, help="folder to write")
     train.add_argument("--ranker", default="lambdamart", help=_RANKER_HELP)
-    train.add_argument("--valid", help="LETOR file to stop early on")
+    train.add_argument(
+        "--valid",
+        help="LETOR file to stop early on; else a tenth of the lists, if many",
+    )
     train.add_argument("--seed", type=int, default=0)
     train.set_defaults(run=_train)
 

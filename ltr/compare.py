@@ -47,6 +47,7 @@ DEFAULT_RANKERS = (
     "mlp_listnet",
 )
 PICKED = "neural_picked"
+_ONE_THREAD_BELOW = 2_000_000  # values: starting threads costs more than it saves
 _TREES: dict[str, Any] = {
     "n_estimators": 400,
     "num_leaves": 15,
@@ -323,6 +324,9 @@ def _fit(ranker: Any, fold: Fold) -> _Outcome:
             "y_val": fold.valid.y,
             "qid_val": fold.valid.qid,
         }
+    few = fold.train.X.size < _ONE_THREAD_BELOW
+    if few and "n_jobs" in ranker.get_params() and ranker.n_jobs is None:
+        ranker.set_params(n_jobs=1)
     ranker.fit(fold.train.X, fold.train.y, fold.train.qid, **validation)
     seconds = time.perf_counter() - started
     return _Outcome(

@@ -2,6 +2,8 @@
 
 import os
 
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # tests run side by side, their trees too
+
 import hypothesis
 import jax
 import pytest

@@ -26,7 +26,7 @@ def write_letor(path, data):
 def files(tmp_path):
     """Five parts of generated lists as LETOR files."""
     data = make_ranking(
-        40, list_size=(4, 9), n_features=4, n_informative=3, random_state=0
+        40, list_size=(12, 25), n_features=4, n_informative=3, random_state=0
     )
     return [
         write_letor(tmp_path / f"S{i}.txt", data.take(data.qid % 5 == i))

@@ -30,6 +30,16 @@ def spoiled(array, value, *place):
     return array
 
 
+def unweighted(scores, labels, *, where):
+    return (where * (scores - labels) ** 2).sum(-1)
+
+
+def itemwise(scores, labels, *, where):
+    return where * (scores - labels) ** 2
+
+
+FRAME = pd.DataFrame(X, columns=["a", "b", "c"])
+WORDS = pd.Series(["red"]).dtype
 IMPUTE = (
     "Impute it, for example with sklearn.impute.SimpleImputer, or use LambdaMARTRanker, "
     "which takes NaN."
@@ -199,11 +209,51 @@ INPUTS = {
         lambda: neural().fit(X, Y, QID).predict(X[:, :2]),
         "X has 2 features, but NeuralRanker is expecting 3 features as input.",
     ),
+    "weights for a loss without": (
+        lambda: neural(loss=unweighted).fit(X, Y, QID, np.ones(N)),
+        f"loss={unweighted!r} takes no weights, so sample_weight has no effect. Leave it "
+        "out, or give the loss an argument weights.",
+    ),
+    "negative labels and ndcg": (
+        lambda: neural(loss="ranknet", early_stopping=True).fit(X, Y - 2, QID),
+        "metric='ndcg@10' cannot score these labels: labels must be >= 0 for "
+        "gain='exp2'; got -2. Shift them, pass gain as a function, or use a metric that "
+        "takes any label: kendall_tau_score, spearman_score or pairwise_accuracy_score. "
+        "For the ranker, set metric='spearman', 'kendall_tau' or 'pairwise_accuracy'.",
+    ),
+    "words in a frame": (
+        lambda: neural().fit(FRAME.assign(b="red"), Y, QID),
+        f"column 'b' of X has dtype {WORDS}, which is not a number. One-hot encode or "
+        "drop it, or use LambdaMARTRanker for categories.",
+    ),
+    "words for trees": (
+        lambda: trees().fit(FRAME.assign(b="red"), Y, QID),
+        f"column 'b' of X has dtype {WORDS}, which is not a number. Convert it with "
+        ".astype('category') or drop it.",
+    ),
+    "dates for trees": (
+        lambda: trees().fit(
+            FRAME.assign(b=pd.Timestamp("2026-01-01").as_unit("ns")), Y, QID
+        ),
+        "column 'b' of X has dtype datetime64[ns], which is not a number. Convert it "
+        "with .astype('category') or drop it.",
+    ),
+    "shuffled labels": (
+        lambda: trees().fit(FRAME, pd.Series(Y).sample(frac=1, random_state=0), QID),
+        "y must be in the order of the rows of X; got the same index in another order. "
+        "Pass y.loc[X.index], or y.to_numpy() if the order is meant.",
+    ),
+    "objective in extra_params": (
+        lambda: trees(extra_params={"objective": "regression"}).fit(X, Y, QID),
+        "extra_params sets 'objective', which is the parameter 'loss' of the ranker. Set "
+        "that instead.",
+    ),
     "unknown metric": (
         lambda: trees(metric="ndgc").fit(X, Y, QID),
         "metric='ndgc' is not a known metric. Known metrics: 'dcg', 'err', "
         "'kendall_tau', 'map', 'mrr', 'ndcg', 'pairwise_accuracy', 'precision', 'rbp', "
-        "'recall', 'spearman'. Did you mean 'ndcg'?",
+        "'recall', 'spearman'. Did you mean 'ndcg'? A cut-off is written as in "
+        "'ndcg@10'.",
     ),
 }
 
@@ -363,3 +413,50 @@ def test_a_failed_fit_leaves_nothing_fitted():
             ranker.fit(X, Y, QID)
         with pytest.raises(NotFittedError):
             ranker.predict(X)
+
+
+def test_loss_without_where():
+    """A loss must say what it does with padding."""
+    with pytest.raises(TypeError, match="which has no argument where. Add it"):
+        neural(loss=lambda scores, labels: scores.sum(-1)).fit(X, Y, QID)
+
+
+def test_auto_early_stopping_and_negative_labels():
+    """With many lists nothing is split off, and a warning says why."""
+    data = make_ranking(110, list_size=3, n_features=3, n_informative=2, random_state=0)
+    with pytest.warns(UserWarning, match="trains all epochs here, because metric="):
+        neural(loss="ranknet").fit(data.X, data.y - 2, data.qid)
+    neural(loss="ranknet", metric="spearman").fit(data.X, data.y - 2, data.qid)
+
+
+def test_trees_without_a_split_warn():
+    """Too few rows for min_child_samples."""
+    with pytest.warns(UserWarning, match="No tree has a split.*min_child_samples=40"):
+        trees(min_child_samples=40).fit(X, Y, QID)
+
+
+def test_rank_refuses_nan():
+    """A model of NaN is not ranked by the order of the rows."""
+    ranker = neural().fit(X, Y, QID)
+    ranker._learned_state.params.weight[:] = np.nan
+    with pytest.raises(ValueError, match="predict gave NaN at row 0"):
+        ranker.rank(X, QID)
+
+
+def test_weight_decay_is_for_adamw():
+    """Plain SGD at an ordinary rate learns."""
+    ranker = neural(loss="ranknet", optimizer="sgd", learning_rate=0.1, max_epochs=30)
+    assert ranker.fit(X, Y, QID).score(X, Y, QID) > 0.75
+
+
+def test_divergence_is_an_error():
+    """Weights that are no longer numbers are not kept."""
+    ranker = neural(loss="mse", optimizer="sgd", learning_rate=1e9, max_epochs=50)
+    with pytest.raises(ValueError, match=r"diverged in epoch \d: .* \(now 1e\+09\)"):
+        ranker.fit(X, Y, QID)
+
+
+def test_loss_of_another_shape():
+    """A loss of one's own must give one number per list."""
+    with pytest.raises(ValueError, match=r"shape \(12,\) for .* got shape \(12, 5\)"):
+        neural(loss=itemwise).fit(X, Y, QID)

@@ -376,14 +376,18 @@ def test_same_seed_same_result():
 
 
 def test_verbose(capsys):
-    """A line every so many trees; LightGBM itself says nothing."""
-    small(verbose=5).fit(
+    """A line for each tree; LightGBM itself says nothing, and -1 is silence."""
+    small(verbose=-1).fit(TRAIN.X, TRAIN.y, TRAIN.qid)
+    assert capsys.readouterr().err == ""
+    small(verbose=2).fit(
         TRAIN.X, TRAIN.y, TRAIN.qid, X_val=TEST.X, y_val=TEST.y, qid_val=TEST.qid
     )
     captured = capsys.readouterr()
     assert captured.out == ""
     lines = captured.err.splitlines()
-    assert [line.split("  ")[0] for line in lines] == ["tree 5/10", "tree 10/10"]
+    assert [line.split("  ")[0] for line in lines] == [
+        f"tree {i}/10" for i in range(1, 11)
+    ]
     assert "ndcg@10 0." in lines[0]
 
 

@@ -366,3 +366,13 @@ def test_no_warning_from_ordinary_use():
         warnings.simplefilter("error")
         y, s, qid = [1, 0, 0], [0.5, 0.5, 0.1], [1, 1, 2]
         m.evaluate(y, s, qid, list(m.METRICS))
+
+
+@pytest.mark.parametrize(
+    ("option", "hint"),
+    [("groups", "Pass the list of each row as qid."), ("gian", "Did you mean 'gain'?")],
+)
+def test_unknown_options_are_refused(option, hint):
+    """A typo, or another library's name for qid, is not ignored."""
+    with pytest.raises(TypeError, match=re.escape(hint)):
+        m.evaluate([1, 0], [0.5, 0.2], **{option: [0, 0]})

@@ -12,6 +12,7 @@ from sklearn.linear_model import Ridge
 from sklearn.model_selection import (
     GridSearchCV,
     GroupKFold,
+    KFold,
     RandomizedSearchCV,
     cross_val_score,
     cross_validate,
@@ -176,6 +177,15 @@ def test_rfecv_without_scoring_is_r2():
     """scikit-learn's fallback, which the docs warn of: scores below 0 show it."""
     selector = RFECV(RANKER, cv=QueryKFold(3)).fit(X, Y, qid=QID)
     assert (selector.cv_results_["mean_test_score"] < 0).all()
+
+
+def test_cross_validate_ranker_keeps_lists_whole():
+    """Splitters by row are refused, scikit-learn's group splitters work."""
+    ranker = NeuralRanker("ranknet", "linear", max_epochs=1, random_state=0)
+    with pytest.raises(ValueError, match="cv must keep lists whole; got KFold"):
+        cross_validate_ranker(ranker, DATA.X, DATA.y, DATA.qid, cv=KFold(3))
+    result = cross_validate_ranker(ranker, DATA.X, DATA.y, DATA.qid, cv=GroupKFold(3))
+    assert len(result["test_ndcg@10"]) == 3
 
 
 def test_cross_validate_ranker():

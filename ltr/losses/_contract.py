@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
+
+T = TypeVar("T")
 
 
 class Lists(NamedTuple):
@@ -55,6 +57,25 @@ def prepare(
 def as_dtype(values: ArrayLike, like: jax.Array) -> jax.Array:
     """Array of ``values`` in the dtype of ``like``."""
     return jnp.asarray(values).astype(like.dtype)
+
+
+def check_choice(name: str, value: object, choices: tuple[object, ...]) -> None:
+    """Raise a ValueError that lists the choices if ``value`` is none of them."""
+    if value not in choices:
+        known = ", ".join(repr(choice) for choice in choices)
+        raise ValueError(f"{name} must be one of {known}; got {value!r}.")
+
+
+def check_required(name: str, value: T | None, why: str) -> T:
+    """Return an input, or raise a ValueError that says what needs it."""
+    if value is None:
+        raise ValueError(f"{name} is required by {why}. Pass {name}=....")
+    return value
+
+
+def masked_input(lists: Lists, values: ArrayLike) -> jax.Array:
+    """Further values of the items in the dtype of the scores, 0 at masked positions."""
+    return jnp.where(lists.where, as_dtype(values, lists.scores), 0.0)
 
 
 def divide(total: jax.Array, terms: jax.Array, normalize: bool) -> jax.Array:

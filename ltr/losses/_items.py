@@ -21,3 +21,8 @@ def over_items(add: Callable[[jax.Array, State], State], start: State) -> State:
     n = jax.tree.leaves(start)[0].shape[-1]
     state: State = jax.lax.fori_loop(0, n, add, start, unroll=_UNROLL)
     return state
+
+
+def positions(like: jax.Array) -> jax.Array:
+    """0, 1, … along the list, to tell an item from another; shape and dtype of like."""
+    return jax.lax.broadcasted_iota(like.dtype, like.shape, like.ndim - 1)

@@ -1,18 +1,25 @@
-"""Losses on the softmax of a list: softmax cross-entropy and ListNet."""
+"""Losses on the softmax of a list: softmax cross-entropy, ListNet, unique softmax."""
 
 from __future__ import annotations
+
+from typing import Literal
 
 import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 
 from ltr.losses._contract import (
+    Lists,
     as_dtype,
+    check_choice,
     divide,
     has_two_labels,
     masked_log_softmax,
     prepare,
 )
+from ltr.losses._items import positions
+from ltr.losses._log_sums import NEVER, Terms, log_pair_sum
+from ltr.losses._pairs import label_terms
 
 
 def softmax_loss(
@@ -80,12 +87,18 @@ def listnet_loss(
     weights: ArrayLike | None = None,
     key: jax.Array | None = None,
     temperature: float = 1.0,
+    k: Literal[1, 2] = 1,
     normalize: bool = False,
 ) -> jax.Array:
-    r"""ListNet, top-1 form: cross-entropy between softmax of labels and of scores.
+    r"""ListNet: cross-entropy between the top-k distributions of labels and scores.
+
+    For k = 1 that is the cross-entropy between two softmax distributions,
 
     .. math:: \ell = -\sum_i w_i q_i \log \frac{e^{s_i}}{\sum_j w_j e^{s_j}}, \quad
         q_i = \frac{e^{y_i / \tau}}{\sum_j w_j e^{y_j / \tau}}
+
+    and for k = 2 that over the ordered pairs of a first and a second item, drawn
+    without replacement.
 
     Parameters
     ----------
@@ -101,6 +114,9 @@ def listnet_loss(
         Not used.
     temperature : float, default=1.0
         τ > 0 of the labels.
+    k : {1, 2}, default=1
+        Length of the top. With 2, weights are not repetitions: an item is never drawn
+        twice.
     normalize : bool, default=False
         No effect: the targets already sum to 1.
 
@@ -113,7 +129,7 @@ def listnet_loss(
     References
     ----------
     .. [1] Cao et al., "Learning to rank: from pairwise approach to listwise approach",
-       ICML 2007, eq. (6).
+       ICML 2007, eq. (6), and section 4.2 for k = 2.
 
     Examples
     --------
@@ -121,8 +137,110 @@ def listnet_loss(
     >>> round(float(listnet_loss(jnp.array([1.0, 0.0]), jnp.array([1, 0]))), 4)
     0.5822
     """
+    check_choice("k", k, (1, 2))
     lists = prepare(scores, labels, where, weights)
-    targets = lists.weights * jnp.exp(
-        masked_log_softmax(lists, lists.labels / temperature)
-    )
+    if k == 2:
+        return top_2_cross_entropy(lists, lists.labels / temperature)
+    return cross_entropy(lists, lists.labels / temperature)
+
+
+def unique_softmax_loss(
+    scores: ArrayLike,
+    labels: ArrayLike,
+    *,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
+    key: jax.Array | None = None,
+    normalize: bool = False,
+) -> jax.Array:
+    r"""Unique softmax: each item against those with lower labels, weighted by its gain.
+
+    .. math:: \ell = \sum_i w_i (2^{y_i} - 1) \Bigl[ \log\Bigl(e^{s_i}
+        + \sum_{y_j < y_i} w_j e^{s_j}\Bigr) - s_i \Bigr]
+
+    Parameters
+    ----------
+    scores : array of shape (..., list_size)
+        Model scores, higher is better.
+    labels : array of shape (..., list_size)
+        Labels ≥ 0.
+    where : bool array of shape (..., list_size), default=None
+        True for real items. None: all.
+    weights : array of shape (..., list_size), default=None
+        Item weights ≥ 0, in all sums; weight 2 is the item twice. None: 1.
+    key : PRNG key, default=None
+        Not used.
+    normalize : bool, default=False
+        Divide by the weighted gains of the items that beat another.
+
+    Returns
+    -------
+    loss : array of shape (...)
+        ≥ 0; 0 for a list without two distinct labels.
+
+    Notes
+    -----
+    O(list_size²) time and O(list_size) memory; the gradient is in closed form.
+
+    References
+    ----------
+    .. [1] Zhu & Klabjan, "Listwise learning to rank by exploring unique ratings",
+       WSDM 2020, eq. (6).
+
+    Examples
+    --------
+    >>> import jax.numpy as jnp
+    >>> round(float(unique_softmax_loss(jnp.array([1.0, 0.0]), jnp.array([1, 0]))), 4)
+    0.3133
+    """
+    lists = prepare(scores, labels, where, weights)
+    beaten = log_pair_sum(lower_label, log_worths(lists), label_terms(lists))
+    counts = lists.where & (beaten > NEVER / 2)
+    gains = jnp.where(counts, lists.weights * (jnp.exp2(lists.labels) - 1.0), 0.0)
+    terms = jax.nn.softplus(jnp.where(counts, beaten - lists.scores, NEVER))
+    return divide(jnp.sum(gains * terms, axis=-1), gains.sum(-1), normalize)
+
+
+def cross_entropy(lists: Lists, target_logits: jax.Array) -> jax.Array:
+    """−Σ q log p with q and p the softmax of the targets and of the scores."""
+    targets = lists.weights * jnp.exp(masked_log_softmax(lists, target_logits))
     return -jnp.sum(targets * masked_log_softmax(lists, lists.scores), axis=-1)
+
+
+def top_2_cross_entropy(lists: Lists, target_logits: jax.Array) -> jax.Array:
+    """Cross-entropy over ordered pairs of a first and a second item.
+
+    The log-probability of (a, b) is that of a among all plus that of b among the rest;
+    the target of b being second is Σ_a q_a q_b / (1 − q_a).
+    """
+    index = positions(lists.scores)
+    log_weights = jnp.log(jnp.where(lists.where, lists.weights, 1.0))
+
+    def log_sum_of_others(logits: jax.Array) -> jax.Array:
+        worths = jnp.where(lists.where, logits + log_weights, NEVER)
+        return log_pair_sum(_is_another, worths, (index,))
+
+    log_q = masked_log_softmax(lists, target_logits)
+    log_rest = log_sum_of_others(log_q)  # log(1 − q_a) if all weights are 1
+    pairs = lists.where & (log_rest > NEVER / 2)
+    first = jnp.where(pairs, lists.weights * jnp.exp(log_q), 0.0)
+    odds = jnp.where(pairs, log_q - log_rest, NEVER)
+    log_second = log_q + log_sum_of_others(odds)
+    second = jnp.where(pairs, lists.weights * jnp.exp(log_second), 0.0)
+    rest = jnp.where(pairs, log_sum_of_others(lists.scores), 0.0)
+    log_p = masked_log_softmax(lists, lists.scores)
+    return -jnp.sum(first * log_p + second * lists.scores - first * rest, axis=-1)
+
+
+def log_worths(lists: Lists) -> jax.Array:
+    """Scores, and NEVER at masked positions."""
+    return jnp.where(lists.where, lists.scores, NEVER)
+
+
+def lower_label(worse: Terms, better: Terms) -> jax.Array:
+    """Weight of an item where its label is lower; terms are labels and weights."""
+    return jnp.where(worse[0] < better[0], worse[1], 0.0)
+
+
+def _is_another(items: Terms, other: Terms) -> jax.Array:
+    return jnp.where(items[0] == other[0], 0.0, 1.0)

@@ -1,13 +1,24 @@
-"""Losses on pairs of items with different labels: RankNet and hinge."""
+"""Losses on pairs of items: RankNet, with its weights and soft targets, and hinge."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal
 
 import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 
-from ltr.losses._contract import divide, prepare
-from ltr.losses._pairs import by_label, label_terms, logistic, pair_sum
+from ltr.losses._contract import Lists, as_dtype, check_choice, divide, prepare
+from ltr.losses._items import positions
+from ltr.losses._pairs import Terms, by_label, label_terms, logistic, pair_sum
+from ltr.losses._ranks import mean_ranks
+
+PairWeight = Literal[
+    "uniform", "label_difference", "squared_label_difference", "rank_sum"
+]
+_Change = Callable[[Terms, Terms], jax.Array]
+_PAIR_WEIGHTS = ("uniform", "label_difference", "squared_label_difference", "rank_sum")
 
 
 def ranknet_loss(
@@ -18,13 +29,21 @@ def ranknet_loss(
     weights: ArrayLike | None = None,
     label_weights: ArrayLike | None = None,
     key: jax.Array | None = None,
+    teacher_scores: ArrayLike | None = None,
     sigma: float = 1.0,
+    pair_weight: PairWeight = "uniform",
+    ties: Literal["drop", "half"] = "drop",
     normalize: bool = False,
 ) -> jax.Array:
     r"""RankNet: logistic loss on every pair of items with different labels.
 
-    .. math:: \ell = \sum_{y_i > y_j} w_i w_j
+    .. math:: \ell = \sum_{y_i > y_j} w_i w_j \, v_{ij}
         \log\bigl(1 + e^{-\sigma (s_i - s_j)}\bigr)
+
+    With ``teacher_scores`` t the labels are not read: every pair has the soft target
+    :math:`\bar P_{ij} = 1 / (1 + e^{-(t_i - t_j)})` and costs
+    :math:`\log(1 + e^{\sigma (s_i - s_j)}) - \bar P_{ij} \sigma (s_i - s_j)`, least
+    where σs = t + const.
 
     Parameters
     ----------
@@ -41,15 +60,31 @@ def ranknet_loss(
         None: 1.
     key : PRNG key, default=None
         Not used.
+    teacher_scores : array of shape (..., list_size), default=None
+        Scores to learn the pairs of, instead of labels.
     sigma : float, default=1.0
         Steepness, > 0.
+    pair_weight : str, default="uniform"
+        v: 1; ``"label_difference"`` \|y_i − y_j\|; ``"squared_label_difference"``
+        \|y_i² − y_j²\|; ``"rank_sum"`` 1 / (r_i + r_j) with the ranks by label, where
+        equal labels share their mean rank.
+    ties : {"drop", "half"}, default="drop"
+        Pairs with equal labels do not count, or have the target ½, so that they cost
+        at least log 2.
     normalize : bool, default=False
         Divide by the weight of the pairs.
 
     Returns
     -------
     loss : array of shape (...)
-        ≥ 0; 0 for a list without two distinct labels.
+        ≥ 0; 0 for a list without two distinct labels, or with soft targets and
+        ``ties="half"`` without two items.
+
+    Raises
+    ------
+    ValueError
+        If ``pair_weight`` or ``ties`` is unknown, or combined with each other, with
+        ``teacher_scores`` or, the latter, with ``label_weights``.
 
     Notes
     -----
@@ -58,7 +93,10 @@ def ranknet_loss(
     References
     ----------
     .. [1] Burges et al., "Learning to rank using gradient descent", ICML 2005, eq. (3)
-       with target probability 1.
+       with target probability 1, ½ for ``ties="half"``, or that of the teacher.
+    .. [2] Reddy et al., "FIRST: faster improved listwise reranking with single token
+       decoding", 2024: ``pair_weight="rank_sum"`` (after its code, which divides by
+       the number of pairs).
 
     Examples
     --------
@@ -66,12 +104,22 @@ def ranknet_loss(
     >>> round(float(ranknet_loss(jnp.array([1.0, 0.0]), jnp.array([1, 0]))), 4)
     0.3133
     """
+    check_choice("pair_weight", pair_weight, _PAIR_WEIGHTS)
+    check_choice("ties", ties, ("drop", "half"))
     lists = prepare(scores, labels, where, weights)
+    if teacher_scores is not None or ties == "half":
+        if pair_weight != "uniform" or label_weights is not None:
+            raise ValueError(
+                "teacher_scores and ties='half' need pair_weight='uniform' and no "
+                f"label_weights; got pair_weight={pair_weight!r}. Leave one out."
+            )
+        return _ranknet_all_pairs(lists, teacher_scores, sigma, normalize)
+    change, terms = _pair_weight(lists, pair_weight)
     total, weight = pair_sum(
         logistic,
-        by_label(one_sided=label_weights is not None),
+        by_label(change, one_sided=label_weights is not None),
         sigma * lists.scores,
-        label_terms(lists, label_weights),
+        (*label_terms(lists, label_weights), *terms),
     )
     return divide(total, weight, normalize)
 
@@ -146,3 +194,55 @@ def hinge_loss(
 def _falls_short_of_1(margin: jax.Array) -> tuple[jax.Array, jax.Array]:
     """max(0, 1 − margin) and its derivative, 0 at the kink."""
     return jnp.maximum(1.0 - margin, 0.0), jnp.where(margin < 1.0, -1.0, 0.0)
+
+
+def soft_ranknet(
+    scores: jax.Array, targets: jax.Array, weights: jax.Array
+) -> tuple[jax.Array, jax.Array]:
+    """RankNet on all pairs with targets σ(t_i − t_j): sum, and weight of the pairs."""
+    terms = (targets, weights, positions(scores))
+    return pair_sum(logistic, _soft_preference, scores, terms)
+
+
+def _ranknet_all_pairs(
+    lists: Lists, teacher_scores: ArrayLike | None, sigma: float, normalize: bool
+) -> jax.Array:
+    scores = sigma * lists.scores
+    if teacher_scores is None:
+        terms = (lists.labels, lists.weights, positions(scores))
+        total, weight = pair_sum(logistic, _order_or_half, scores, terms)
+    else:
+        teacher = jnp.where(lists.where, as_dtype(teacher_scores, scores), 0.0)
+        total, weight = soft_ranknet(scores, teacher, lists.weights)
+    return divide(total, weight, normalize)
+
+
+def _soft_preference(items: Terms, other: Terms) -> tuple[jax.Array, jax.Array]:
+    weight = jnp.where(items[2] == other[2], 0.0, items[1] * other[1])
+    preferred = jax.nn.sigmoid(items[0] - other[0])
+    return weight * preferred, weight * (1.0 - preferred)
+
+
+def _order_or_half(items: Terms, other: Terms) -> tuple[jax.Array, jax.Array]:
+    weight = jnp.where(items[2] == other[2], 0.0, items[1] * other[1])
+    preferred = 0.5 + 0.5 * jnp.sign(items[0] - other[0])
+    return weight * preferred, weight * (1.0 - preferred)
+
+
+def _pair_weight(lists: Lists, name: PairWeight) -> tuple[_Change | None, Terms]:
+    """Weight of a pair by further terms, and these terms."""
+    if name == "uniform":
+        return None, ()
+    if name == "label_difference":
+        return _difference, (lists.labels,)
+    if name == "squared_label_difference":
+        return _difference, (lists.labels**2,)
+    return _inverse_sum, (mean_ranks(lists.labels, lists.where),)
+
+
+def _difference(items: Terms, other: Terms) -> jax.Array:
+    return jnp.abs(items[0] - other[0])
+
+
+def _inverse_sum(items: Terms, other: Terms) -> jax.Array:
+    return 1.0 / (items[0] + other[0])

@@ -2,17 +2,31 @@
 
 from __future__ import annotations
 
-from typing import Literal
+import math
+from typing import Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 
-from ltr.losses._contract import Lists, divide, masked_max, prepare
+from ltr.losses._contract import (
+    Lists,
+    check_choice,
+    check_required,
+    divide,
+    masked_max,
+    prepare,
+)
 from ltr.losses._draws import DrawGroups, draw_groups, log_left
+from ltr.losses._items import positions
+from ltr.losses._log_sums import NEVER, log_pair_sum
+from ltr.losses._ranks import log2_discount
+from ltr.losses.listwise import lower_label
 
-TieRule = Literal["efron", "breslow", "stable", "random"]
-_TIE_RULES = ("efron", "breslow", "stable", "random")
+TieRule = Literal["efron", "breslow", "exact", "stable", "random"]
+StageWeights = Literal["uniform", "position", "importance"]
+_TIE_RULES = ("efron", "breslow", "exact", "stable", "random")
+_STAGE_WEIGHTS = ("uniform", "position", "importance")
 
 
 def plackett_luce_loss(
@@ -49,10 +63,11 @@ def plackett_luce_loss(
         twice; the Efron correction uses the mean weight of a group. None: 1.
     key : PRNG key, default=None
         For ``ties="random"``.
-    ties : {"efron", "breslow", "stable", "random"}, default="efron"
-        Equal labels: Efron's or Breslow's approximation from survival analysis; or
-        break them by position (depends on the order of rows: for comparisons with
-        other tools only) or at random.
+    ties : {"efron", "breslow", "exact", "stable", "random"}, default="efron"
+        Equal labels: Efron's or Breslow's approximation from survival analysis;
+        ``"exact"``, the probability of all orders within the groups together, by
+        quadrature, O(n²) memory; or break them by position (depends on the order of
+        rows: for comparisons with other tools only) or at random.
     normalize : bool, default=False
         Divide by the weight of the items above the last group.
 
@@ -84,8 +99,12 @@ def plackett_luce_loss(
     >>> round(float(loss), 4)
     1.7918
     """
+    check_choice("ties", ties, _TIE_RULES)
     lists = prepare(scores, labels, where, weights)
-    return _draws(lists, ties, key, None, normalize)
+    if ties == "exact":
+        return _exact(lists, normalize)
+    stages = draw_stages(lists, lists.labels, ties, key)
+    return stages.loss(None, normalize)
 
 
 def listmle_loss(
@@ -96,15 +115,16 @@ def listmle_loss(
     weights: ArrayLike | None = None,
     key: jax.Array | None = None,
     k: int | None = None,
-    ties: TieRule = "efron",
+    ties: Literal["efron", "breslow", "stable", "random"] = "efron",
+    stage_weights: StageWeights = "uniform",
     normalize: bool = False,
 ) -> jax.Array:
     r"""ListMLE: negative log-likelihood of the first ``k`` draws of the label order.
 
-    .. math:: \ell = \sum_{r \le k} \Bigl[ \log \sum_{q \ge r} e^{s_{\pi_q}}
-        - s_{\pi_r} \Bigr]
+    .. math:: \ell = \sum_{r \le k} \alpha_r \Bigl[ \log \sum_{q \ge r}
+        e^{s_{\pi_q}} - s_{\pi_r} \Bigr]
 
-    with π the items by descending label. Equal labels follow
+    with π the items by descending label and α = 1. Equal labels follow
     :func:`plackett_luce_loss`; without a cut-off the two are the same.
 
     Parameters
@@ -124,6 +144,9 @@ def listmle_loss(
         None: all.
     ties : {"efron", "breslow", "stable", "random"}, default="efron"
         Equal labels, see :func:`plackett_luce_loss`.
+    stage_weights : {"uniform", "position", "importance"}, default="uniform"
+        α_r: 1; :math:`2^{n-r} - 1` of position-aware ListMLE (of n real items: use
+        ``normalize=True`` for long lists); or :math:`1 + 1 / \log_2(1 + r)`.
     normalize : bool, default=False
         Divide by the weight of the draws.
 
@@ -142,6 +165,9 @@ def listmle_loss(
     .. [1] Xia et al., "Listwise approach to learning to rank: theory and algorithm",
        ICML 2008, section 4; top-k in Xia, Liu & Li, "Statistical consistency of top-k
        ranking", NIPS 2009, eq. (6).
+    .. [2] ``"position"``: Lan et al., "Position-aware ListMLE", UAI 2014, eq. (5).
+       ``"importance"``: after the code of Liu et al., "Sliding windows are not the end:
+       exploring full ranking with long-context large language models", 2024.
 
     Examples
     --------
@@ -149,24 +175,80 @@ def listmle_loss(
     >>> round(float(listmle_loss(jnp.zeros(3), jnp.array([2, 1, 0]), k=1)), 4)  # log 3
     1.0986
     """
+    check_choice("ties", ties, tuple(rule for rule in _TIE_RULES if rule != "exact"))
+    check_choice("stage_weights", stage_weights, _STAGE_WEIGHTS)
     lists = prepare(scores, labels, where, weights)
-    return _draws(lists, ties, key, k, normalize)
+    stages = draw_stages(lists, lists.labels, ties, key)
+    if k is None and stage_weights == "uniform":
+        return stages.loss(None, normalize)
+    by_stage = _stage_weights(lists, stage_weights, k)
+    if stage_weights == "position" and not normalize:
+        n_items = jnp.sum(lists.where, axis=-1).astype(lists.scores.dtype)
+        return jnp.exp2(n_items) * stages.loss(by_stage, normalize)
+    return stages.loss(by_stage, normalize)
 
 
-def _draws(
-    lists: Lists,
-    ties: TieRule,
-    key: jax.Array | None,
-    k: int | None,
-    normalize: bool,
-) -> jax.Array:
-    """Sum over the draws of log(weight of what is left) − score.
+class Stages(NamedTuple):
+    """The draws of the items of each list, arrays of shape (..., list_size).
 
-    An item of a tie group of m items is drawn when ``gone`` of them are gone. Under
-    Efron's rule each member is then left by the share 1 − gone / m, under Breslow's
-    altogether.
+    Attributes
+    ----------
+    lists : Lists
+        The lists.
+    groups : DrawGroups
+        Tie group of each item. An item of a group of m is drawn when ``gone`` of them
+        are gone: under Efron's rule each member is then left by the share 1 − gone / m,
+        under Breslow's altogether.
+    log_left : array
+        Log of the weight that is left when the item is drawn.
+    draw_weights : array
+        Weight of the draw.
+    counts : bool array
+        False for the last group, which says nothing.
     """
-    labels = jnp.where(lists.where, lists.labels, jnp.nan)
+
+    lists: Lists
+    groups: DrawGroups
+    log_left: jax.Array
+    draw_weights: jax.Array
+    counts: jax.Array
+
+    def loss(self, by_stage: jax.Array | None, normalize: bool) -> jax.Array:
+        """Σ over the draws of α (log of the weight that is left − score).
+
+        ``by_stage`` is α by the number of the draw, shape (..., list_size); the members
+        of a group share the mean α of their draws. None: 1.
+        """
+        draw_weights, item_weights = self.draw_weights, self.lists.weights
+        if by_stage is not None:
+            before, size, gone, _ = self.groups
+            last = by_stage.shape[-1] - 1
+            at_draw = jnp.clip(before + gone, 0, last)
+            draw_weights = draw_weights * jnp.take_along_axis(by_stage, at_draw, -1)
+            sums = jnp.cumsum(by_stage, axis=-1)
+            sums = jnp.concatenate([jnp.zeros_like(sums[..., :1]), sums], axis=-1)
+            total = jnp.take_along_axis(sums, jnp.clip(before + size, 0, last + 1), -1)
+            total -= jnp.take_along_axis(sums, jnp.clip(before, 0, last + 1), -1)
+            m = jnp.maximum(size, 1).astype(total.dtype)
+            item_weights = item_weights * total / m
+        return self.weighted(draw_weights, item_weights, normalize)
+
+    def weighted(
+        self, draw_weights: jax.Array, item_weights: jax.Array, normalize: bool
+    ) -> jax.Array:
+        """Σ of weighted logs of what is left, less that of the weighted scores."""
+        centred = centre(self.lists)
+        terms = draw_weights * self.log_left - item_weights * centred
+        total = jnp.sum(jnp.where(self.counts, terms, 0.0), axis=-1)
+        weight = jnp.sum(jnp.where(self.counts, item_weights, 0.0), axis=-1)
+        return divide(total, weight, normalize)
+
+
+def draw_stages(
+    lists: Lists, labels: jax.Array, ties: TieRule, key: jax.Array | None
+) -> Stages:
+    """Draw the items by descending ``labels``."""
+    labels = jnp.where(lists.where, labels, jnp.nan)
     groups = draw_groups(labels, lists.weights, _tie_break(labels, ties, key))
     if ties in ("stable", "random"):  # each item is a group of its own
         rank = groups.before + groups.gone
@@ -174,32 +256,77 @@ def _draws(
         one, none = jnp.ones_like(rank), jnp.zeros_like(rank)
         groups = DrawGroups(rank, one, none, lists.weights)
     n_items = jnp.sum(lists.where, axis=-1, keepdims=True, dtype=jnp.int32)
-    counts = lists.where & (groups.before + groups.size < n_items)  # not the last group
-
+    counts = lists.where & (groups.before + groups.size < n_items)
     m = jnp.maximum(groups.size, 1).astype(lists.scores.dtype)
-    draw_weights, item_weights = lists.weights, lists.weights
-    share = jnp.ones_like(m)
+    draw_weights, share = lists.weights, jnp.ones_like(m)
     if ties == "efron":
         share -= groups.gone.astype(m.dtype) / m
         draw_weights = groups.weight / m
-    if k is not None:
-        draw_weights = jnp.where(groups.before + groups.gone < k, draw_weights, 0.0)
-        item_weights *= jnp.clip((k - groups.before).astype(m.dtype), 0.0, m) / m
-    top = jax.lax.stop_gradient(masked_max(lists.scores, lists.where))
-    scores = lists.scores - top
-    left = log_left(scores, labels, lists.weights, share)
-    terms = draw_weights * left - item_weights * scores
-    total = jnp.sum(jnp.where(counts, terms, 0.0), axis=-1)
-    weight = jnp.sum(jnp.where(counts, item_weights, 0.0), axis=-1)
-    return divide(total, weight, normalize)
+    left = log_left(centre(lists), labels, lists.weights, share)
+    return Stages(lists, groups, left, draw_weights, counts)
+
+
+def centre(lists: Lists) -> jax.Array:
+    """Scores relative to the highest of the list."""
+    return lists.scores - jax.lax.stop_gradient(masked_max(lists.scores, lists.where))
 
 
 def _tie_break(labels: jax.Array, ties: TieRule, key: jax.Array | None) -> jax.Array:
     """Order of equal labels: by position, or at random."""
-    if ties not in _TIE_RULES:
-        raise ValueError(f"ties must be one of {_TIE_RULES}; got {ties!r}.")
     if ties != "random":
         return jax.lax.broadcasted_iota(jnp.int32, labels.shape, labels.ndim - 1)
-    if key is None:
-        raise ValueError("key is required by ties='random'. Pass a JAX PRNG key.")
+    key = check_required("key", key, "ties='random'")
     return jnp.argsort(jax.random.uniform(key, labels.shape), axis=-1)
+
+
+def _stage_weights(lists: Lists, name: StageWeights, k: int | None) -> jax.Array:
+    """α by the number of the draw; ``"position"`` is divided by 2^n."""
+    stage = positions(lists.scores) + 1.0
+    alpha = jnp.ones_like(stage)
+    if name == "importance":
+        alpha += log2_discount(stage)
+    elif name == "position":
+        n_items = jnp.sum(lists.where, axis=-1, keepdims=True).astype(stage.dtype)
+        alpha = jnp.maximum(jnp.exp2(-stage) - jnp.exp2(-n_items), 0.0)
+    return alpha if k is None else jnp.where(stage <= k, alpha, 0.0)
+
+
+def _exact(lists: Lists, normalize: bool) -> jax.Array:
+    r"""−Σ over the groups of log P(all of the group are drawn before all below).
+
+    With worths w relative to the worth of all below the group,
+
+    .. math:: P = \int_0^\infty e^{-x} \prod_{a} (1 - e^{-w_a x}) \, dx,
+
+    whose integrand in log x is smooth and falls off at both ends, where the trapezoid
+    rule is exact up to rounding.
+    """
+    labels = jnp.where(lists.where, lists.labels, jnp.nan)
+    position = jax.lax.broadcasted_iota(jnp.int32, labels.shape, labels.ndim - 1)
+    groups = draw_groups(labels, lists.weights, position)
+    n_items = jnp.sum(lists.where, axis=-1, keepdims=True, dtype=jnp.int32)
+    counts = lists.where & (groups.before + groups.size < n_items)
+    scores = jnp.where(lists.where, centre(lists), NEVER)
+    below = log_pair_sum(lower_label, scores, (labels, lists.weights))
+    log_worths = jnp.where(counts, scores - jnp.where(counts, below, 0.0), 0.0)
+    step = 0.25
+    log_x = jnp.arange(-42.0, 6.0, step, dtype=scores.dtype)
+    log_factors = log_1_minus_exp_minus_exp(log_worths[..., None] + log_x)
+    weighted = jnp.where(counts, lists.weights, 0.0)[..., None] * log_factors
+    same = (labels[..., :, None] == labels[..., None, :]).astype(scores.dtype)
+    log_integrand = log_x - jnp.exp(log_x) + same @ weighted
+    log_p = jax.nn.logsumexp(log_integrand, axis=-1) + math.log(step)
+    m = jnp.maximum(groups.size, 1).astype(scores.dtype)
+    total = jnp.sum(jnp.where(counts, -log_p / m, 0.0), axis=-1)
+    weight = jnp.sum(jnp.where(counts, lists.weights, 0.0), axis=-1)
+    return divide(total, weight, normalize)
+
+
+def log_1_minus_exp_minus_exp(x: jax.Array) -> jax.Array:
+    """log(1 − e^(−e^x)), without cancellation; close to x for small x."""
+    inside = jnp.clip(x, -8.0, 5.0)
+    exact = jnp.log(-jnp.expm1(-jnp.exp(inside)))
+    low = jnp.minimum(x, -8.0)
+    z = jnp.exp(low)
+    series = low - z / 2.0 + z * z / 24.0
+    return jnp.where(x < -8.0, series, jnp.where(x > 5.0, 0.0, exact))

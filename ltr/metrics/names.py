@@ -109,8 +109,8 @@ def get_metric(name: str, **options: Any) -> Metric:
         A key of :data:`METRICS` or ``ap``, ``rr``, ``p``, ``r``, ``tau``; upper or
         lower case; with ``@k`` for a cut-off.
     **options : dict
-        Further keyword arguments of the metric (``gain``, ``empty``, …). Those that it
-        does not take are left out, so one set serves several metrics.
+        Further keyword arguments of the metric (``gain``, ``empty``, …). Those that
+        only other metrics take are left out, so one set serves several metrics.
 
     Returns
     -------
@@ -121,12 +121,15 @@ def get_metric(name: str, **options: Any) -> Metric:
     ------
     ValueError
         If the name is unknown, or has a cut-off that the metric does not take.
+    TypeError
+        If no metric takes one of the options.
 
     Examples
     --------
     >>> get_metric("nDCG@2")([1, 0, 2], [3, 2, 1], None).__round__(4)
     0.2754
     """
+    _check_options(options)
     match = _NAME.fullmatch(name.strip().lower().replace("-", "_"))
     key = match["metric"] if match else name
     key = _SHORT.get(key, key)
@@ -182,6 +185,8 @@ def evaluate(
     ------
     ValueError
         If a name is unknown or an input does not fit a metric.
+    TypeError
+        If no metric takes one of the options.
 
     Examples
     --------
@@ -211,8 +216,27 @@ def evaluate(
     return pd.DataFrame(rows, index=index, columns=["mean", "low", "high", "n_lists"])
 
 
+def _check_options(options: dict[str, Any]) -> None:
+    inputs = {"y_true", "y_score", "qid", "per_query"}
+    known = {
+        option
+        for function in METRICS.values()
+        for option in inspect.signature(function).parameters
+    } - inputs
+    for option in sorted(set(options) - known):
+        close = difflib.get_close_matches(option, known, 1)
+        hint = f" Did you mean {close[0]!r}?" if close else ""
+        if option in ("group", "groups", "qids", "query_id"):
+            hint = " Pass the list of each row as qid."
+        raise TypeError(
+            f"{option!r} is not an option of any metric. Known options: "
+            f"{', '.join(repr(name) for name in sorted(known))}.{hint}"
+        )
+
+
 def _unknown_metric(name: str, key: str) -> str:
     message = f"metric={name!r} is not a known metric. Known metrics: "
     message += ", ".join(repr(known) for known in sorted(METRICS)) + "."
     close = difflib.get_close_matches(key.split("@")[0].lower(), METRICS, 1)
-    return message + (f" Did you mean {close[0]!r}?" if close else "")
+    hint = f" Did you mean {close[0]!r}?" if close else ""
+    return message + hint + " A cut-off is written as in 'ndcg@10'."

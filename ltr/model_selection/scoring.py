@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -13,6 +14,7 @@ from sklearn.utils.metadata_routing import MetadataRequest
 
 from ltr.metrics import get_metric
 from ltr.model_selection.splitters import QueryKFold
+from ltr.queries import group_queries
 
 
 class RankingScorer:
@@ -110,7 +112,8 @@ def cross_validate_ranker(
     qid : array-like of shape (n_samples,)
         List of each row, any order.
     cv : int or splitter, default=5
-        Number of folds for :class:`QueryKFold`, or a splitter of this module.
+        Number of folds for :class:`QueryKFold`, or a splitter that keeps lists whole:
+        one of this module, or scikit-learn's GroupKFold and its like.
     metrics : str or sequence of str, default="ndcg@10"
         Names for :func:`ltr.metrics.get_metric`.
     fit_params : mapping of str to array-like, default=None
@@ -125,6 +128,11 @@ def cross_validate_ranker(
     result : dict of str to array of shape (n_folds,)
         ``test_<metric>``, ``fit_time``, ``score_time``, and ``estimator`` if asked for.
 
+    Raises
+    ------
+    ValueError
+        If the splitter cuts a list in two.
+
     Examples
     --------
     >>> from ltr import NeuralRanker
@@ -135,13 +143,16 @@ def cross_validate_ranker(
     >>> result["test_ndcg@10"].shape
     (2,)
     """
+    splits = _whole_list_splits(
+        QueryKFold(cv) if isinstance(cv, int) else cv, X, y, qid
+    )
     names = [metrics] if isinstance(metrics, str) else list(metrics)
     with sklearn.config_context(enable_metadata_routing=True):
         result = cross_validate(
             ranker,
             X,
             y,
-            cv=QueryKFold(cv) if isinstance(cv, int) else cv,
+            cv=splits,
             scoring={name: make_ranking_scorer(name) for name in names},
             params={"qid": np.asarray(qid), **(fit_params or {})},
             n_jobs=n_jobs,
@@ -149,3 +160,22 @@ def cross_validate_ranker(
             error_score="raise",
         )
     return dict(result)
+
+
+def _whole_list_splits(
+    cv: BaseCrossValidator, X: ArrayLike, y: ArrayLike, qid: ArrayLike
+) -> list[tuple[NDArray[Any], NDArray[Any]]]:
+    """Rows of the folds; an error if one has a list on both sides."""
+    queries = group_queries(qid, np.shape(X)[0])
+    takes_qid = "qid" in inspect.signature(cv.split).parameters
+    split = cv.split(X, y, qid=qid) if takes_qid else cv.split(X, y, queries.codes)
+    splits = list(split)
+    for fold, (train, test) in enumerate(splits):
+        both = np.intersect1d(queries.codes[train], queries.codes[test])
+        if len(both):
+            raise ValueError(
+                f"cv must keep lists whole; got {cv!r}, which puts rows of qid "
+                f"{queries.ids[both[0]]!r} and of {len(both) - 1} other lists on both "
+                f"sides of fold {fold}. Use ltr.model_selection.QueryKFold."
+            )
+    return splits

@@ -12,7 +12,11 @@ from sklearn.base import BaseEstimator
 
 from ltr.metrics import get_metric
 from ltr.queries import FloatArray, IntArray, group_queries
-from ltr.rankers.checks import check_qid_given
+from ltr.rankers.checks import (
+    check_column,
+    check_metric_takes_labels,
+    check_qid_given,
+)
 
 _FIT_REQUESTS = {
     "qid": True,
@@ -86,10 +90,15 @@ class BaseRanker(BaseEstimator):
         Raises
         ------
         ValueError
-            If ``qid`` is None although ``fit`` was given one.
+            If ``qid`` is None although ``fit`` was given one, or a score is NaN.
         """
         check_qid_given(self, qid, "rank")
         scores = self.predict(X, qid)
+        if np.isnan(scores).any():
+            raise ValueError(
+                "rank needs scores that are numbers; predict gave NaN at row "
+                f"{int(np.isnan(scores).argmax())}. Fit the ranker anew."
+            )
         queries = group_queries(qid, len(scores))
         order = np.lexsort((-scores, queries.codes))
         ranked = scores[order]
@@ -141,7 +150,9 @@ class BaseRanker(BaseEstimator):
                 "array. Leave it out, or weight ltr.metrics per query yourself."
             )
         check_qid_given(self, qid, "score")
-        return get_metric(self.metric)(y, self.predict(X, qid), qid)
+        scores = self.predict(X, qid)
+        check_metric_takes_labels(self.metric, check_column(y, "y", len(scores)))
+        return get_metric(self.metric)(y, scores, qid)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

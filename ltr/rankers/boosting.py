@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,7 @@ from ltr.queries import FloatArray, IntArray, Queries, group_queries
 from ltr.rankers.checks import TrainingSet
 
 _LONG_TABLE = 1000
+_SECONDS_BETWEEN_LINES = 5.0
 
 
 @dataclass(frozen=True)
@@ -99,12 +101,100 @@ def rows_in_list_order(data: TrainingSet, rows: IntArray | None) -> GroupedRows:
     )
 
 
+def lightgbm_params(ranker: Any, seed: int, objective: Any) -> dict[str, Any]:
+    """LightGBM's names for the parameters of a LambdaMARTRanker.
+
+    Raises
+    ------
+    ValueError
+        If ``extra_params`` sets what a parameter of the ranker sets.
+    """
+    further = ranker.extra_params or {}
+    for name in further:
+        if name in _SET_BY:
+            raise ValueError(
+                f"extra_params sets {name!r}, which is the parameter "
+                f"{_SET_BY[name]!r} of the ranker. Set that instead."
+            )
+    named = {theirs[0]: getattr(ranker, ours) for ours, theirs in _NAMES.items()}
+    return {
+        **named,
+        "objective": objective,
+        "metric": "None",
+        "num_threads": ranker.n_jobs or 0,
+        "seed": seed,
+        "verbosity": -1,
+        **further,
+    }
+
+
+# Parameters of the ranker → LightGBM's name and its most used synonyms.
+_NAMES = {
+    "truncation_level": ("lambdarank_truncation_level",),
+    "norm": ("lambdarank_norm",),
+    "position_bias_regularization": ("lambdarank_position_bias_regularization",),
+    "learning_rate": ("learning_rate", "shrinkage_rate", "eta"),
+    "num_leaves": ("num_leaves", "num_leaf", "max_leaves", "max_leaf_nodes"),
+    "max_depth": ("max_depth",),
+    "min_child_samples": (
+        "min_data_in_leaf",
+        "min_data_per_leaf",
+        "min_data",
+        "min_child_samples",
+        "min_samples_leaf",
+    ),
+    "min_child_weight": (
+        "min_sum_hessian_in_leaf",
+        "min_sum_hessian",
+        "min_child_weight",
+    ),
+    "min_split_gain": ("min_gain_to_split", "min_split_gain"),
+    "subsample": ("bagging_fraction", "sub_row", "subsample", "bagging"),
+    "subsample_freq": ("bagging_freq", "subsample_freq"),
+    "colsample_bytree": ("feature_fraction", "sub_feature", "colsample_bytree"),
+    "reg_alpha": ("lambda_l1", "reg_alpha", "l1_regularization"),
+    "reg_lambda": ("lambda_l2", "reg_lambda", "lambda", "l2_regularization"),
+}
+_SET_BY = {theirs: ours for ours, names in _NAMES.items() for theirs in names} | {
+    "objective": "loss",
+    "application": "loss",
+    "loss": "loss",
+    "metric": "metric",
+    "eval_at": "metric",
+    "label_gain": "label_gain",
+    "num_iterations": "n_estimators",
+    "num_iteration": "n_estimators",
+    "n_iter": "n_estimators",
+    "num_trees": "n_estimators",
+    "num_round": "n_estimators",
+    "num_rounds": "n_estimators",
+    "num_boost_round": "n_estimators",
+    "n_estimators": "n_estimators",
+    "max_iter": "n_estimators",
+    "early_stopping_round": "n_iter_no_change",
+    "early_stopping_rounds": "n_iter_no_change",
+    "early_stopping": "early_stopping",
+    "n_iter_no_change": "n_iter_no_change",
+    "categorical_feature": "categorical_features",
+    "cat_feature": "categorical_features",
+    "num_threads": "n_jobs",
+    "num_thread": "n_jobs",
+    "nthread": "n_jobs",
+    "nthreads": "n_jobs",
+    "n_jobs": "n_jobs",
+    "seed": "random_state",
+    "random_seed": "random_state",
+    "random_state": "random_state",
+}
+
+
 def boost(
     params: dict[str, Any],
     rows: GroupedRows,
     labels: FloatArray,
     *,
     n_trees: int,
+    feature_names: Sequence[str] | None,
     categorical: tuple[int, ...],
     validation: tuple[Any, FloatArray, IntArray] | None,
     metric: Metric,
@@ -124,6 +214,8 @@ def boost(
         Labels as LightGBM wants them.
     n_trees : int
         Trees to add at most.
+    feature_names : sequence of str or None
+        Names of the columns, for the booster; left out if LightGBM cannot hold them.
     categorical : tuple of int
         Categorical columns.
     validation : tuple of (X, y, codes) or None
@@ -135,7 +227,7 @@ def boost(
     start : lightgbm.Booster, optional
         Trees to go on from.
     verbose : int, default=0
-        Write a line every so many trees.
+        1: write a line every 5 seconds; 2 or more: a line per tree.
 
     Returns
     -------
@@ -149,6 +241,7 @@ def boost(
         group=rows.queries.sizes,
         weight=rows.weights,
         position=rows.position,
+        feature_name=_safe_names(feature_names),
         categorical_feature=list(categorical),
         params=params,
         free_raw_data=start is None,
@@ -165,7 +258,7 @@ def boost(
             lightgbm.early_stopping(n_iter_no_change, verbose=False),
             lightgbm.record_evaluation(recorded),
         ]
-    if verbose:
+    if verbose > 0:
         callbacks.append(_progress(verbose))
     booster = lightgbm.train(
         params,
@@ -191,11 +284,23 @@ def _evaluation(
     return lambda scores, _: (metric.name, metric(y_val, scores, queries), True)
 
 
-def _progress(every: int) -> Callable[[Any], None]:
+def _safe_names(names: Sequence[str] | None) -> list[str] | Literal["auto"]:
+    """Names without the characters that LightGBM's model files cannot hold."""
+    if names is None or any(re.search(r'[\s",:\[\]{}]', name) for name in names):
+        return "auto"
+    return list(names)
+
+
+def _progress(verbose: int) -> Callable[[Any], None]:
+    pause = 0.0 if verbose >= 2 else _SECONDS_BETWEEN_LINES
+    written = time.monotonic()
+
     def write(env: Any) -> None:
-        tree = env.iteration + 1
-        if tree % every and tree != env.end_iteration:
+        nonlocal written
+        tree, now = env.iteration + 1, time.monotonic()
+        if now - written < pause and tree != env.end_iteration:
             return
+        written = now
         line = f"tree {tree}/{env.end_iteration}"
         for _, name, value, _ in env.evaluation_result_list or ():
             line += f"  {name} {value:.5f}"

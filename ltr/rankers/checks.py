@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from ltr.metrics import get_metric
 from ltr.queries import BoolArray, FloatArray, Queries, group_queries
 
 MANY_ROWS = 1000
@@ -85,6 +86,10 @@ def check_training_set(
             f"{type(ranker).__name__} requires y to be passed, but the target y is "
             "None."
         )
+    columns = {"y": y, "qid": qid, "sample_weight": sample_weight}
+    columns |= {"query_weight": query_weight, **(extras or {})}
+    for name, values in columns.items():
+        check_same_rows(X, values, name)
     features = check_X(ranker, X, reset=reset)
     n_samples = features.shape[0]
     labels = check_column(y, "y", n_samples, what="label")
@@ -101,16 +106,19 @@ def check_training_set(
     list_weights = _check_weights(query_weight, "query_weight", n_samples)
     if list_weights is not None:
         list_weights = _constant_within_lists(list_weights, queries)
-    columns = {
+    per_row = {
         name: check_column(values, name, n_samples)
         for name, values in (extras or {}).items()
         if values is not None
     }
-    return TrainingSet(features, labels, queries, weights, list_weights, columns)
+    return TrainingSet(features, labels, queries, weights, list_weights, per_row)
 
 
 def check_dense_X(ranker: Any, X: ArrayLike, *, reset: bool) -> NDArray[Any]:
     """Features as a finite float array of shape (n_samples, n_features)."""
+    if is_frame(X):
+        cure = "One-hot encode or drop it, or use LambdaMARTRanker for categories."
+        check_numeric_columns(X, cure)
     array = validate_data(
         ranker,
         X,
@@ -122,6 +130,28 @@ def check_dense_X(ranker: Any, X: ArrayLike, *, reset: bool) -> NDArray[Any]:
     if not np.isfinite(array.sum(dtype=np.float64)):
         check_finite_X(ranker, array, allow_nan=False)
     return np.asarray(array)
+
+
+def is_frame(X: Any) -> bool:
+    """Whether ``X`` has columns with dtypes of their own."""
+    return hasattr(X, "columns") and hasattr(X, "dtypes")
+
+
+def check_numeric_columns(X: Any, cure: str) -> None:
+    """Raise with the first column of a DataFrame that does not hold numbers."""
+    for i, dtype in enumerate(X.dtypes):
+        if getattr(dtype, "kind", "O") in "biufc" and str(dtype) != "category":
+            continue
+        column = X.iloc[:, i]
+        try:
+            if str(dtype) == "category" or getattr(dtype, "kind", "O") in "mM":
+                raise ValueError("not a number")
+            np.asarray(column, dtype=np.float64)
+        except (TypeError, ValueError):
+            raise ValueError(
+                f"column {column.name!r} of X has dtype {dtype}, which is not a "
+                f"number. {cure}"
+            ) from None
 
 
 def check_finite_X(ranker: Any, X: NDArray[Any], *, allow_nan: bool) -> None:
@@ -227,6 +257,18 @@ def check_number(
         raise ValueError(f"{name} must be {kind} {lower}{upper}; got {value!r}.")
 
 
+def check_metric_takes_labels(metric: str, y: FloatArray) -> None:
+    """Raise with the way out if the labels do not fit the ranker's metric."""
+    extremes = [y.min(), y.max()]
+    try:
+        get_metric(metric)(extremes, [0.0, 0.0], None)
+    except ValueError as error:
+        raise ValueError(
+            f"metric={metric!r} cannot score these labels: {error} For the ranker, "
+            "set metric='spearman', 'kendall_tau' or 'pairwise_accuracy'."
+        ) from error
+
+
 def informative_lists(data: TrainingSet, needs_two_items: bool) -> BoolArray:
     """Lists from which a loss can learn, shape (n_lists,).
 
@@ -251,6 +293,22 @@ def informative_lists(data: TrainingSet, needs_two_items: bool) -> BoolArray:
     np.maximum.at(high, codes, labels)
     np.minimum.at(low, codes, labels)
     return np.asarray(high > low)
+
+
+def check_same_rows(X: Any, column: Any, name: str) -> None:
+    """Raise if a pandas column has the index of ``X`` in another order."""
+    if not (hasattr(X, "columns") and hasattr(column, "index")):
+        return
+    ours: Any = X.index
+    theirs: Any = column.index
+    if callable(theirs) or len(ours) != len(theirs) or ours.equals(theirs):
+        return
+    if not ours.is_unique or not theirs.is_unique or len(ours.difference(theirs)):
+        return
+    raise ValueError(
+        f"{name} must be in the order of the rows of X; got the same index in another "
+        f"order. Pass {name}.loc[X.index], or {name}.to_numpy() if the order is meant."
+    )
 
 
 def warn_if_no_order(data: TrainingSet) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from typing import Any, ClassVar, Literal
 
@@ -14,7 +15,12 @@ from ltr.metrics import get_metric
 from ltr.metrics.gains import Gain
 from ltr.queries import FloatArray, group_queries
 from ltr.rankers.base import BaseRanker
-from ltr.rankers.boosting import GroupedRows, boost, rows_in_list_order
+from ltr.rankers.boosting import (
+    GroupedRows,
+    boost,
+    lightgbm_params,
+    rows_in_list_order,
+)
 from ltr.rankers.checks import (
     TrainingSet,
     check_choice,
@@ -104,11 +110,14 @@ default="from_dtype"
         Further LightGBM parameters by their own names, such as
         ``{"bagging_by_query": True}``.
     n_jobs : int, default=None
-        Threads; None: LightGBM's choice.
+        Threads; None: all cores. On a machine that is busy with other work LightGBM
+        slows down out of proportion: pass the number of free cores, or 1 for small
+        data.
     random_state : int, RandomState or None, default=None
         Seed.
     verbose : int, default=0
-        Every so many trees, a line with the metric on standard error.
+        1: a line of progress every 5 seconds; 2: one per tree; on standard error.
+        Negative, as LightGBM has it, is silent too.
 
     Attributes
     ----------
@@ -383,7 +392,7 @@ default="from_dtype"
         held_out = np.zeros(data.queries.n_lists, dtype=bool)
         if validation is None and self.early_stopping is True:
             rng = np.random.default_rng(seed)
-            held_out = hold_out_lists(True, self.validation_fraction, informative, rng)
+            held_out = hold_out_lists(self, data.y, informative, rng)
         validation_rows = None
         if validation is not None:
             validation_rows = (validation.X, validation.y, validation.queries.codes)
@@ -402,7 +411,7 @@ default="from_dtype"
                 f"with warm_start; got n_estimators={self.n_estimators} and {n_before} "
                 "trees."
             )
-        params = self._lightgbm_params(int(seed), objective)
+        params = lightgbm_params(self, int(seed), objective)
         if table is not None:
             params["label_gain"] = table
         boosted = boost(
@@ -410,6 +419,7 @@ default="from_dtype"
             rows,
             labels,
             n_trees=self.n_estimators - n_before,
+            feature_names=getattr(self, "feature_names_in_", None),
             categorical=self._categories.columns,
             validation=validation_rows,
             metric=get_metric(self.metric),
@@ -417,6 +427,15 @@ default="from_dtype"
             start=self.booster_ if goes_on else None,
             verbose=self.verbose,
         )
+        splits = boosted.booster.feature_importance("split")
+        if informative.any() and not splits.any():
+            warnings.warn(
+                "No tree has a split, so all scores are equal. With "
+                f"{len(rows.y)} rows min_child_samples={self.min_child_samples} may be "
+                "too large.",
+                UserWarning,
+                stacklevel=3,
+            )
         self.booster_ = boosted.booster
         self.n_iter_ = boosted.n_trees
         self.best_score_ = boosted.best_score
@@ -450,30 +469,3 @@ default="from_dtype"
             gains.gains, rows.queries, rows.weights, self.truncation_level, self.norm
         )
         return ours, gains.labels, None
-
-    def _lightgbm_params(
-        self, seed: int, objective: str | LambdaRankObjective
-    ) -> dict[str, Any]:
-        bias = "lambdarank_position_bias_regularization"
-        return {
-            "objective": objective,
-            "metric": "None",
-            "lambdarank_truncation_level": self.truncation_level,
-            "lambdarank_norm": self.norm,
-            bias: self.position_bias_regularization,
-            "learning_rate": self.learning_rate,
-            "num_leaves": self.num_leaves,
-            "max_depth": self.max_depth,
-            "min_data_in_leaf": self.min_child_samples,
-            "min_sum_hessian_in_leaf": self.min_child_weight,
-            "min_gain_to_split": self.min_split_gain,
-            "bagging_fraction": self.subsample,
-            "bagging_freq": self.subsample_freq,
-            "feature_fraction": self.colsample_bytree,
-            "lambda_l1": self.reg_alpha,
-            "lambda_l2": self.reg_lambda,
-            "num_threads": self.n_jobs or 0,
-            "seed": seed,
-            "verbosity": -1,
-            **(self.extra_params or {}),
-        }

@@ -54,9 +54,9 @@ class NeuralRanker(BaseRanker):
         ``learning_rate`` that returns an optax transformation.
     learning_rate : float, default=0.001
         Step size, > 0.
-    weight_decay : float, default=1.0
-        Decoupled weight decay, ≥ 0, for every optimizer: each step shrinks the weights
-        by the factor 1 − learning_rate · weight_decay.
+    weight_decay : float or "auto", default="auto"
+        Decoupled weight decay: each step shrinks the weights by ``learning_rate ·
+        weight_decay``. ``"auto"``: 1.0 for ``"adamw"``, 0 for others.
     batch_size : int, default=32
         Lists in a mini-batch.
     max_epochs : int, default=100
@@ -128,12 +128,12 @@ class NeuralRanker(BaseRanker):
         loss: str | Callable[..., jax.Array] = "listnet",
         scorer: str | Scorer = "mlp",
         *,
-        hidden_layer_sizes: tuple[int, ...] = (128, 64),
+        hidden_layer_sizes: int | tuple[int, ...] = (128, 64),
         n_query_features: int | None = None,
         similarity: Literal["cosine", "dot", "bilinear"] = "cosine",
         optimizer: str | Callable[..., Any] = "adamw",
         learning_rate: float = 0.001,
-        weight_decay: float = 1.0,
+        weight_decay: float | Literal["auto"] = "auto",
         batch_size: int = 32,
         max_epochs: int = 100,
         early_stopping: bool | Literal["auto"] = "auto",
@@ -341,7 +341,8 @@ class NeuralRanker(BaseRanker):
 
     def _check_parameters(self) -> None:
         check_number("learning_rate", self.learning_rate, low=0.0, open_low=True)
-        check_number("weight_decay", self.weight_decay, low=0.0)
+        if self.weight_decay != "auto":
+            check_number("weight_decay", self.weight_decay, low=0.0)
         check_number("batch_size", self.batch_size, low=1, whole=True)
         check_number("max_epochs", self.max_epochs, low=0, whole=True)
         check_number("n_iter_no_change", self.n_iter_no_change, low=1, whole=True)

@@ -98,9 +98,7 @@ def train_neural(
     informative = informative_lists(data, plan.loss.function in NEEDS_TWO_ITEMS)
     held_out = np.zeros(data.queries.n_lists, dtype=bool)
     if validation is None and not piecewise:
-        held_out = hold_out_lists(
-            ranker.early_stopping, ranker.validation_fraction, informative, rng
-        )
+        held_out = hold_out_lists(ranker, data.y, informative, rng)
     learns = informative & ~held_out
     keep = learns[data.queries.codes]
     if data.weights is not None:
@@ -124,7 +122,7 @@ def train_neural(
         reusable_shapes=piecewise,
     )
     printer = None
-    if ranker.verbose:
+    if ranker.verbose > 0:
         printer = EpochPrinter(ranker.verbose, max_epochs, ranker.metric)
     with jax.enable_x64(ranker.dtype == "float64"):
         params, state = _start(plan, start, data.X.shape[1], int(rng.integers(2**31)))
@@ -165,14 +163,25 @@ def make_plan(ranker: Any, data: TrainingSet) -> tuple[TrainingPlan, dict[str, f
             f"{name} is required by loss={ranker.loss!r}. Pass it to fit(..., "
             f"{name}=...)."
         )
+    if data.weights is not None and not plan.takes_weights:
+        raise ValueError(
+            f"loss={ranker.loss!r} takes no weights, so sample_weight has no effect. "
+            "Leave it out, or give the loss an argument weights."
+        )
     if plan.function in NEEDS_LABELS_FROM_0:
         check_labels_from_0(data.y, ranker.loss)
     numbers |= {
         "learning_rate": float(ranker.learning_rate),
-        "weight_decay": float(ranker.weight_decay),
+        "weight_decay": _weight_decay(ranker.weight_decay, ranker.optimizer),
     }
     optimizer = get_optimizer(ranker.optimizer)
     return TrainingPlan(scorer_of(ranker), plan, optimizer), numbers
+
+
+def _weight_decay(weight_decay: float | str, optimizer: Any) -> float:
+    if weight_decay == "auto":
+        return 1.0 if optimizer == "adamw" else 0.0
+    return float(weight_decay)
 
 
 def _fit_scaling(

@@ -11,7 +11,7 @@ import scipy.sparse
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.validation import check_array, validate_data
 
-from ltr.rankers.checks import check_finite_X
+from ltr.rankers.checks import check_finite_X, check_numeric_columns, is_frame
 
 CategoricalFeatures = Any  # "from_dtype", a sequence of indices or names, or None
 
@@ -52,9 +52,9 @@ def fit_categories(X: Any, categorical_features: CategoricalFeatures) -> Categor
     ValueError
         If a name or index is not a column of ``X``.
     """
-    names = [str(name) for name in X.columns] if _is_frame(X) else None
+    names = [str(name) for name in X.columns] if is_frame(X) else None
     values = {}
-    if _is_frame(X):
+    if is_frame(X):
         for i, dtype in enumerate(X.dtypes):
             if str(dtype) == "category":
                 values[i] = tuple(X.iloc[:, i].cat.categories.tolist())
@@ -100,10 +100,16 @@ def check_table(
         one holds something else than whole numbers ≥ 0.
     """
     if categories.values:
-        codes = _with_codes(X, categories.values)
+        if not is_frame(X):
+            raise ValueError(
+                "X must be a DataFrame because fit was given one with columns of "
+                f"category dtype; got {type(X).__name__}. Pass the same columns."
+            )
         validate_data(ranker, X, reset=reset, skip_check_array=True)
-        table = check_array(codes, **_CHECKS)
+        table = check_array(_with_codes(X, categories.values), **_CHECKS)
     else:
+        if is_frame(X):
+            check_numeric_columns(X, _CURE)
         table = validate_data(ranker, X, reset=reset, **_CHECKS)
     if isinstance(table, np.ndarray):
         if np.isinf(_extremes(table)).any():
@@ -117,15 +123,12 @@ def check_table(
     return scipy.sparse.csr_matrix(table)  # LightGBM does not know csr_array
 
 
+_CURE = "Convert it with .astype('category') or drop it."
 _CHECKS: dict[str, Any] = {
     "dtype": [np.float64, np.float32],
     "accept_sparse": ["csr"],
     "ensure_all_finite": False,
 }
-
-
-def _is_frame(X: Any) -> bool:
-    return hasattr(X, "columns") and hasattr(X, "dtypes")
 
 
 def _column(which: int | str, names: Sequence[str] | None, n_features: int) -> int:
@@ -146,11 +149,8 @@ def _column(which: int | str, names: Sequence[str] | None, n_features: int) -> i
 
 def _with_codes(X: Any, values: dict[int, tuple[Any, ...]]) -> Any:
     """Replace categories of a DataFrame by their codes, unknown ones by NaN."""
-    if not _is_frame(X):
-        raise ValueError(
-            "X must be a DataFrame because fit was given one with columns of category "
-            f"dtype; got {type(X).__name__}. Pass the same columns."
-        )
+    others = [i for i in range(X.shape[1]) if i not in values]
+    check_numeric_columns(X.iloc[:, others], _CURE)
     columns = []
     for i in range(X.shape[1]):
         column = X.iloc[:, i]
@@ -158,18 +158,8 @@ def _with_codes(X: Any, values: dict[int, tuple[Any, ...]]) -> Any:
             known = {value: float(code) for code, value in enumerate(values[i])}
             columns.append(column.astype(object).map(known).to_numpy(np.float64))
         else:
-            columns.append(_numbers(column))
+            columns.append(np.asarray(column, dtype=np.float64))
     return np.column_stack(columns)
-
-
-def _numbers(column: Any) -> NDArray[np.float64]:
-    try:
-        return np.asarray(column, dtype=np.float64)
-    except (TypeError, ValueError):
-        raise ValueError(
-            f"column {column.name!r} of X has dtype {column.dtype}, which is not a "
-            "number. Convert it with .astype('category') or drop it."
-        ) from None
 
 
 def _extremes(values: NDArray[Any]) -> NDArray[Any]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Any
 
 import jax
 import numpy as np
@@ -12,7 +13,11 @@ from numpy.typing import ArrayLike, NDArray
 from ltr.lists import equal_size_blocks
 from ltr.metrics import get_metric
 from ltr.queries import BoolArray, FloatArray, IntArray, Queries, group_queries
-from ltr.rankers.checks import TrainingSet, check_training_set
+from ltr.rankers.checks import (
+    TrainingSet,
+    check_metric_takes_labels,
+    check_training_set,
+)
 from ltr.rankers.preprocess import FeatureScaling
 from ltr.scorers import Scorer
 
@@ -51,27 +56,28 @@ def check_validation_set(
             "row of X_val."
         )
     try:
-        return check_training_set(
+        data = check_training_set(
             ranker, X_val, y_val, qid_val, check_X=check_X, reset=False
         )
+        check_metric_takes_labels(ranker.metric, data.y)
+        return data
     except ValueError as error:
         raise ValueError(f"In the validation set: {error}") from error
 
 
 def hold_out_lists(
-    early_stopping: bool | Literal["auto"],
-    validation_fraction: float,
-    informative: BoolArray,
-    rng: np.random.Generator,
+    ranker: Any, y: FloatArray, informative: BoolArray, rng: np.random.Generator
 ) -> BoolArray:
     """Choose lists to split off for early stopping.
 
     Parameters
     ----------
-    early_stopping : bool or "auto"
-        ``"auto"``: if there are at least 100 informative lists.
-    validation_fraction : float
-        Share of the lists.
+    ranker : estimator
+        Its ``early_stopping``, ``validation_fraction`` and ``metric`` are read.
+        ``"auto"``: if there are at least 100 informative lists and the labels fit the
+        metric.
+    y : float array of shape (n_samples,)
+        Labels.
     informative : bool array of shape (n_lists,)
         Lists from which something can be learned.
     rng : numpy Generator
@@ -84,19 +90,32 @@ def hold_out_lists(
     Raises
     ------
     ValueError
-        If there is only one list.
+        If there is only one list, or ``early_stopping`` is True and the labels do not
+        fit the metric.
     """
     n_lists = len(informative)
     held_out = np.zeros(n_lists, dtype=bool)
     enough = informative.sum() >= AUTO_EARLY_STOPPING_LISTS
-    if not (early_stopping is True or (early_stopping == "auto" and enough)):
+    if ranker.early_stopping == "auto" and enough:
+        try:
+            check_metric_takes_labels(ranker.metric, y)
+        except ValueError as error:
+            warnings.warn(
+                f"early_stopping='auto' trains all epochs here, because {error}",
+                UserWarning,
+                stacklevel=5,
+            )
+            return held_out
+    elif ranker.early_stopping is True:
+        check_metric_takes_labels(ranker.metric, y)
+    else:
         return held_out
     if n_lists < 2:
         raise ValueError(
             "early_stopping=True needs at least two lists to split one off; got "
             f"{n_lists}. Pass qid, or X_val, y_val and qid_val."
         )
-    n_held_out = min(max(1, round(validation_fraction * n_lists)), n_lists - 1)
+    n_held_out = min(max(1, round(ranker.validation_fraction * n_lists)), n_lists - 1)
     held_out[rng.permutation(n_lists)[:n_held_out]] = True
     return held_out
 

@@ -30,7 +30,7 @@ SCORERS: dict[str, type[Scorer]] = {
 
 def get_scorer(
     scorer: str | Scorer,
-    hidden_layer_sizes: Sequence[int] = (128, 64),
+    hidden_layer_sizes: int | Sequence[int] = (128, 64),
     n_query_features: int | None = None,
     similarity: Similarity = "cosine",
 ) -> Scorer:
@@ -40,8 +40,8 @@ def get_scorer(
     ----------
     scorer : str or Scorer
         A key of :data:`SCORERS`; an object is returned as it is.
-    hidden_layer_sizes : sequence of int, default=(128, 64)
-        For ``"mlp"`` and ``"attention"``.
+    hidden_layer_sizes : int or sequence of int, default=(128, 64)
+        For ``"mlp"`` and ``"attention"``; an int is a single layer.
     n_query_features : int, default=None
         For ``"two_tower"``, which requires it.
     similarity : {"cosine", "dot", "bilinear"}, default="cosine"
@@ -63,6 +63,8 @@ def get_scorer(
     """
     if isinstance(scorer, Scorer):
         return scorer
+    if isinstance(hidden_layer_sizes, int):
+        hidden_layer_sizes = (hidden_layer_sizes,)
     if scorer == "linear":
         return LinearScorer()
     if scorer == "mlp":

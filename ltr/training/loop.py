@@ -138,6 +138,11 @@ def train(
     -------
     result : TrainingResult
         On Ctrl-C, what was reached; ``interrupted`` says so.
+
+    Raises
+    ------
+    ValueError
+        If the loss or a weight is no longer finite.
     """
     key = jax.random.key(int(rng.integers(2**31)))
     traced = {**numbers, "lists_per_step": float(packed.batch_size)}
@@ -159,6 +164,7 @@ def train(
                 step_number += 1
             result.losses.append(float(np.sum(totals)) / packed.n_lists)
             result.seconds.append(time.perf_counter() - started)
+            _check_finite(epoch, result.losses[-1], state[0], numbers)
             if validate is not None:
                 candidate = _copy(state[0])
                 score = validate(candidate)
@@ -213,6 +219,21 @@ def _step(
     updates, optimizer_state = optimizer.update(gradient, optimizer_state, params)
     params = optax.apply_updates(params, updates)
     return (params, optimizer_state), loss * lists_per_step
+
+
+def _check_finite(
+    epoch: int, loss: float, params: Pytree, numbers: Mapping[str, float]
+) -> None:
+    finite = np.isfinite(loss) and all(
+        bool(jnp.isfinite(leaf).all()) for leaf in jax.tree.leaves(params)
+    )
+    if not finite:
+        raise ValueError(
+            f"training diverged in epoch {epoch}: the loss is {loss:g} and the weights "
+            "are no longer all finite. Lower learning_rate (now "
+            f"{numbers['learning_rate']:g}), scale the features (preprocess), or check "
+            "a loss of your own for NaN."
+        )
 
 
 def _copy(tree: Pytree) -> Pytree:

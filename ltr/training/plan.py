@@ -83,6 +83,11 @@ def plan_loss(
     numbers : dict of str to float
         Traced options.
 
+    Raises
+    ------
+    TypeError
+        If the loss has no argument ``where``.
+
     Examples
     --------
     >>> from ltr.losses import ranknet_loss
@@ -92,6 +97,12 @@ def plan_loss(
     """
     function, options = _unwrap(loss)
     parameters = inspect.signature(function).parameters
+    if "where" not in parameters:
+        raise TypeError(
+            "a loss must take (scores, labels, *, where) and return one number per "
+            f"list; got {function!r}, which has no argument where. Add it: True marks "
+            "real items, False padding."
+        )
     if "normalize" in parameters:
         options = {"normalize": normalize, **options}
     numbers = {
@@ -132,7 +143,14 @@ def list_losses(
         options["weights"] = weights
     if plan.takes_key:
         options["key"] = key
-    return plan.function(scores, labels, where=where, **options)
+    losses = plan.function(scores, labels, where=where, **options)
+    if losses.shape != scores.shape[:-1]:
+        raise ValueError(
+            f"a loss must return one number per list, shape {scores.shape[:-1]} for "
+            f"scores of shape {scores.shape}; got shape {losses.shape} from "
+            f"{plan.function!r}. Sum over the last axis only."
+        )
+    return losses
 
 
 def _unwrap(loss: LossFunction) -> tuple[LossFunction, dict[str, Any]]:

@@ -1,0 +1,349 @@
+"""Further functions of the margin of a pair: soft 0–1, exponential, squared, …."""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+from jax.typing import ArrayLike
+
+from ltr.losses._contract import divide, prepare
+from ltr.losses._log_sums import NEVER, log_pair_sum
+from ltr.losses._pairs import PairLoss, by_label, label_terms, pair_sum
+from ltr.losses.listwise import lower_label
+
+
+def soft_zero_one_loss(
+    scores: ArrayLike,
+    labels: ArrayLike,
+    *,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
+    label_weights: ArrayLike | None = None,
+    key: jax.Array | None = None,
+    sigma: float = 1.0,
+    normalize: bool = False,
+) -> jax.Array:
+    r"""Smooth count of the pairs in the wrong order.
+
+    .. math:: \ell = \sum_{y_i > y_j} \frac{w_i w_j}{1 + e^{\sigma (s_i - s_j)}}
+
+    Parameters
+    ----------
+    scores : array of shape (..., list_size)
+        Model scores, higher is better.
+    labels : array of shape (..., list_size)
+        Labels, any real numbers; pairs with equal labels do not count.
+    where : bool array of shape (..., list_size), default=None
+        True for real items. None: all.
+    weights : array of shape (..., list_size), default=None
+        Item weights ≥ 0; weight 2 is the item twice. None: 1.
+    label_weights : array of shape (..., list_size), default=None
+        A factor for the pairs in which the item is the better one (rax's ``weights``).
+        None: 1.
+    key : PRNG key, default=None
+        Not used.
+    sigma : float, default=1.0
+        Steepness, > 0; the larger, the closer to the count.
+    normalize : bool, default=False
+        Divide by the weight of the pairs.
+
+    Returns
+    -------
+    loss : array of shape (...)
+        Between 0 and the weight of the pairs. Not convex.
+
+    References
+    ----------
+    .. [1] As ``pairwise_soft_zero_one_loss`` in Jagerman et al., "Rax: composable
+       learning-to-rank using JAX", KDD 2022.
+
+    Examples
+    --------
+    >>> import jax.numpy as jnp
+    >>> soft_zero_one_loss(jnp.zeros(2), jnp.array([1, 0]))
+    Array(0.5, dtype=float32)
+    """
+    lists = prepare(scores, labels, where, weights)
+    total, weight = pair_sum(
+        _sigmoid_of_minus,
+        by_label(one_sided=label_weights is not None),
+        sigma * lists.scores,
+        label_terms(lists, label_weights),
+    )
+    return divide(total, weight, normalize)
+
+
+def exponential_loss(
+    scores: ArrayLike,
+    labels: ArrayLike,
+    *,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
+    key: jax.Array | None = None,
+    normalize: bool = False,
+) -> jax.Array:
+    r"""Exponential loss of RankBoost on every pair with different labels.
+
+    .. math:: \ell = \sum_{y_i > y_j} w_i w_j e^{-(s_i - s_j)}
+
+    Parameters
+    ----------
+    scores : array of shape (..., list_size)
+        Model scores, higher is better.
+    labels : array of shape (..., list_size)
+        Labels, any real numbers; pairs with equal labels do not count.
+    where : bool array of shape (..., list_size), default=None
+        True for real items. None: all.
+    weights : array of shape (..., list_size), default=None
+        Item weights ≥ 0; weight 2 is the item twice. None: 1.
+    key : PRNG key, default=None
+        Not used.
+    normalize : bool, default=False
+        Divide by the weight of the pairs.
+
+    Returns
+    -------
+    loss : array of shape (...)
+        ≥ 0. Margins below −50 go on linearly, so that nothing overflows.
+
+    References
+    ----------
+    .. [1] Freund et al., "An efficient boosting algorithm for combining preferences",
+       JMLR 2003, section 3.
+
+    Examples
+    --------
+    >>> import jax.numpy as jnp
+    >>> exponential_loss(jnp.zeros(2), jnp.array([1, 0]))
+    Array(1., dtype=float32)
+    """
+    lists = prepare(scores, labels, where, weights)
+    total, weight = pair_sum(_exponential, by_label(), lists.scores, label_terms(lists))
+    return divide(total, weight, normalize)
+
+
+def pair_mse_loss(
+    scores: ArrayLike,
+    labels: ArrayLike,
+    *,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
+    key: jax.Array | None = None,
+    normalize: bool = False,
+) -> jax.Array:
+    r"""Squared error of the score differences of all ordered pairs.
+
+    .. math:: \ell = \sum_{ij} w_i w_j \bigl((s_i - s_j) - (y_i - y_j)\bigr)^2
+
+    Parameters
+    ----------
+    scores : array of shape (..., list_size)
+        Model scores, higher is better.
+    labels : array of shape (..., list_size)
+        Labels, any real numbers: what the scores should be up to a constant.
+    where : bool array of shape (..., list_size), default=None
+        True for real items. None: all.
+    weights : array of shape (..., list_size), default=None
+        Item weights ≥ 0; weight 2 is the item twice. None: 1.
+    key : PRNG key, default=None
+        Not used.
+    normalize : bool, default=False
+        Divide by the weight of all ordered pairs, an item with itself included.
+
+    Returns
+    -------
+    loss : array of shape (...)
+        ≥ 0; 0 where s = y + const.
+
+    Notes
+    -----
+    Equal to 2 W² times the weighted variance of s − y, in O(list_size).
+
+    References
+    ----------
+    .. [1] As ``pairwise_mse_loss`` in Jagerman et al., "Rax: composable
+       learning-to-rank using JAX", KDD 2022.
+
+    Examples
+    --------
+    >>> import jax.numpy as jnp
+    >>> pair_mse_loss(jnp.array([1.0, 0.0]), jnp.array([3, 0]))
+    Array(8., dtype=float32)
+    """
+    lists = prepare(scores, labels, where, weights)
+    weight = lists.weights.sum(axis=-1, keepdims=True)
+    error = lists.scores - lists.labels
+    mean = jnp.sum(lists.weights * error, axis=-1, keepdims=True)
+    mean /= jnp.where(weight > 0, weight, 1.0)
+    squares = jnp.sum(lists.weights * (error - mean) ** 2, axis=-1)
+    return divide(2.0 * weight[..., 0] * squares, weight[..., 0] ** 2, normalize)
+
+
+def quantile_loss(
+    scores: ArrayLike,
+    labels: ArrayLike,
+    *,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
+    label_weights: ArrayLike | None = None,
+    key: jax.Array | None = None,
+    tau: float = 0.5,
+    squared: bool = False,
+    normalize: bool = False,
+) -> jax.Array:
+    r"""Quantile regression of the score difference on the label difference.
+
+    .. math:: \ell = \sum_{y_i > y_j} w_i w_j \bigl[ \tau \max(0, e_{ij})
+        + (1 - \tau) \max(0, -e_{ij}) \bigr], \quad e_{ij} = (y_i - y_j) - (s_i - s_j)
+
+    Parameters
+    ----------
+    scores : array of shape (..., list_size)
+        Model scores, higher is better.
+    labels : array of shape (..., list_size)
+        Labels, any real numbers; pairs with equal labels do not count.
+    where : bool array of shape (..., list_size), default=None
+        True for real items. None: all.
+    weights : array of shape (..., list_size), default=None
+        Item weights ≥ 0; weight 2 is the item twice. None: 1.
+    label_weights : array of shape (..., list_size), default=None
+        A factor for the pairs in which the item is the better one (rax's ``weights``).
+        None: 1.
+    key : PRNG key, default=None
+        Not used.
+    tau : float, default=0.5
+        Quantile, in (0, 1); above ½ margins that fall short cost more.
+    squared : bool, default=False
+        Square the errors.
+    normalize : bool, default=False
+        Divide by the weight of the pairs.
+
+    Returns
+    -------
+    loss : array of shape (...)
+        ≥ 0; 0 where the score differences of all pairs are the label differences.
+
+    References
+    ----------
+    .. [1] As ``pairwise_qr_loss`` in Jagerman et al., "Rax: composable
+       learning-to-rank using JAX", KDD 2022.
+
+    Examples
+    --------
+    >>> import jax.numpy as jnp
+    >>> quantile_loss(jnp.zeros(2), jnp.array([3, 0]))
+    Array(1.5, dtype=float32)
+    """
+    lists = prepare(scores, labels, where, weights)
+    missing, extra = (_below_0_squared, _above_0_squared) if squared else (
+        _below_0, _above_0
+    )  # fmt: skip
+
+    def errors(pair_loss: PairLoss) -> tuple[jax.Array, jax.Array]:
+        return pair_sum(
+            pair_loss,
+            by_label(one_sided=label_weights is not None),
+            lists.scores - lists.labels,
+            label_terms(lists, label_weights),
+        )
+
+    short, weight = errors(missing)
+    long, _ = errors(extra)
+    return divide(tau * short + (1.0 - tau) * long, weight, normalize)
+
+
+def circle_loss(
+    scores: ArrayLike,
+    labels: ArrayLike,
+    *,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
+    key: jax.Array | None = None,
+    gamma: float = 64.0,
+    margin: float = 0.25,
+    normalize: bool = False,
+) -> jax.Array:
+    r"""Circle loss on similarities in [0, 1].
+
+    .. math:: \ell = \log\Bigl(1 + \sum_{y_i > y_j} w_i w_j \,
+        e^{\gamma a_j (s_j - m) - \gamma a_i (s_i - 1 + m)}\Bigr)
+
+    with the constants :math:`a_i = \max(0, 1 + m - s_i)` for the better item and
+    :math:`a_j = \max(0, s_j + m)` for the other.
+
+    Parameters
+    ----------
+    scores : array of shape (..., list_size)
+        Similarities; clipped to [0, 1].
+    labels : array of shape (..., list_size)
+        Labels, any real numbers; pairs with equal labels do not count.
+    where : bool array of shape (..., list_size), default=None
+        True for real items. None: all.
+    weights : array of shape (..., list_size), default=None
+        Item weights ≥ 0; weight 2 is the item twice. None: 1.
+    key : PRNG key, default=None
+        Not used.
+    gamma : float, default=64.0
+        Scale γ > 0.
+    margin : float, default=0.25
+        Margin m.
+    normalize : bool, default=False
+        No effect: there is one term per list.
+
+    Returns
+    -------
+    loss : array of shape (...)
+        ≥ 0; 0 for a list without two distinct labels. Depends on the level of the
+        scores.
+
+    References
+    ----------
+    .. [1] Sun et al., "Circle loss: a unified perspective of pair similarity
+       optimization", CVPR 2020, eq. (4) to (8).
+
+    Examples
+    --------
+    >>> import jax.numpy as jnp
+    >>> circle_loss(jnp.array([0.5, 0.5]), jnp.array([1, 0]), gamma=1.0)
+    Array(0.86907476, dtype=float32)
+    """
+    lists = prepare(scores, labels, where, weights)
+    s = jnp.clip(lists.scores, 0.0, 1.0)
+    fixed = jax.lax.stop_gradient(s)
+    as_better = gamma * jnp.maximum(0.0, 1.0 + margin - fixed) * (s - 1.0 + margin)
+    as_worse = gamma * jnp.maximum(0.0, fixed + margin) * (s - margin)
+    terms = label_terms(lists)
+    beaten = log_pair_sum(lower_label, jnp.where(lists.where, as_worse, NEVER), terms)
+    log_weights = jnp.log(jnp.where(lists.where, lists.weights, 1.0))
+    has_pair = lists.where & (beaten > NEVER / 2)
+    pairs = jnp.where(has_pair, log_weights + beaten - as_better, NEVER)
+    return jax.nn.softplus(jax.nn.logsumexp(pairs, axis=-1))
+
+
+def _sigmoid_of_minus(margin: jax.Array) -> tuple[jax.Array, jax.Array]:
+    value = jax.nn.sigmoid(-margin)
+    return value, -value * (1.0 - value)
+
+
+def _exponential(margin: jax.Array) -> tuple[jax.Array, jax.Array]:
+    inside = jnp.maximum(margin, -50.0)
+    value = jnp.exp(-inside)
+    return value * (1.0 + inside - margin), -value
+
+
+def _below_0(margin: jax.Array) -> tuple[jax.Array, jax.Array]:
+    return jnp.maximum(-margin, 0.0), jnp.where(margin < 0, -1.0, 0.0)
+
+
+def _above_0(margin: jax.Array) -> tuple[jax.Array, jax.Array]:
+    return jnp.maximum(margin, 0.0), jnp.where(margin > 0, 1.0, 0.0)
+
+
+def _below_0_squared(margin: jax.Array) -> tuple[jax.Array, jax.Array]:
+    short = jnp.minimum(margin, 0.0)
+    return short**2, 2.0 * short
+
+
+def _above_0_squared(margin: jax.Array) -> tuple[jax.Array, jax.Array]:
+    over = jnp.maximum(margin, 0.0)
+    return over**2, 2.0 * over
