@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import csv
 import gzip
 import os
 import re
+import warnings
+import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from io import BytesIO
@@ -73,7 +76,8 @@ def load_letor(
     files = [Path(path) for path in paths]
     if not files:
         raise ValueError("paths must name at least one file; got an empty sequence.")
-    chunks = [chunk for file in files for chunk in _read(file, zero_based)]
+    chunks_of = [list(_read(file, zero_based)) for file in files]
+    chunks = [chunk for chunks in chunks_of for chunk in chunks]
     if not chunks:
         names = ", ".join(str(file) for file in files)
         raise ValueError(f"the files must have at least one row; got none in {names}.")
@@ -85,6 +89,7 @@ def load_letor(
             f"n_features must be at least the highest feature index; got {n_features} "
             f"and an index of {highest - zero_based}."
         )
+    _warn_of_shared_lists(files, chunks_of)
     X = np.zeros((sum(len(c.labels) for c in chunks), n_features), dtype=dtype)
     row = 0
     for chunk in chunks:
@@ -101,6 +106,23 @@ def load_letor(
         description="LETOR files: " + ", ".join(str(file) for file in files),
         docids=None if docids is None else np.array(docids),
     )
+
+
+def _warn_of_shared_lists(files: list[Path], chunks_of: list[list[_Chunk]]) -> None:
+    """Warn if a qid stands in two files, whose rows then are one list."""
+    seen: dict[bytes, Path] = {}
+    for file, chunks in zip(files, chunks_of, strict=True):
+        for qid in {qid for chunk in chunks for qid in chunk.qids}:
+            if qid in seen:
+                warnings.warn(
+                    f"qid {qid.decode(errors='replace')} is in {seen[qid]} and in "
+                    f"{file}: its rows become one list. Load the files one by one if "
+                    "they number their lists alike.",
+                    UserWarning,
+                    stacklevel=3,
+                )
+                return
+            seen[qid] = file
 
 
 @dataclass
@@ -144,7 +166,7 @@ def _whole_lines(file: IO[bytes] | gzip.GzipFile, path: Path) -> Iterator[bytes]
                 rest = block[cut:]
             else:
                 rest += block
-    except (EOFError, gzip.BadGzipFile) as error:
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise ValueError(
             f"{path} must be a complete gzip file; reading it failed: {error}. "
             "Download or compress it again."
@@ -170,8 +192,10 @@ def _parse(lines: Iterable[bytes], zero_based: bool) -> _Chunk | None:
         return None
     values = _parse_features(features, zero_based)
     y = np.array(labels).astype(np.float64)
-    if not np.isfinite(y).all():
+    if not np.isfinite(y).all() or np.isinf(values).any():
         raise _Malformed
+    if any(b"_" in word for word in labels):
+        raise _Malformed  # Python reads 1_0 as 10
     return _Chunk(y, qids, values, comments)
 
 
@@ -185,7 +209,11 @@ def _parse_features(features: list[bytes], zero_based: bool) -> NDArray[np.float
             for text, n in zip(features, n_colons, strict=True)
         ):
             raise _Malformed
-    text = b"\n".join(features).translate(_COLON_TO_SPACE)
+    joined = b"\n".join(features)
+    alternating = b"\n".join((b": " * int(n))[:-1] for n in n_colons)
+    if joined.translate(None, _NOT_DELIMITERS) != alternating:
+        raise _Malformed  # 1:2:3 4 has as many of each as 1:2 3:4
+    text = joined.translate(_COLON_TO_SPACE)
     if len(features) > 1 and n_colons[0] > 0 and (n_colons == n_colons[0]).all():
         values = _parse_dense(text, int(n_colons[0]), zero_based)
         if values is not None:
@@ -218,6 +246,7 @@ def _read_table(text: bytes) -> NDArray[np.float64] | None:
             header=None,
             dtype=np.float64,
             keep_default_na=False,
+            quoting=csv.QUOTE_NONE,
             na_values=["nan", "NaN"],
             **options,
         )
@@ -274,7 +303,7 @@ def _find_malformed_line(
 def _what_is_wrong(line: bytes, zero_based: bool) -> str:
     parts = line.partition(b"#")[0].split()
     try:
-        finite = np.isfinite(float(parts[0]))
+        finite = np.isfinite(float(parts[0])) and b"_" not in parts[0]
     except ValueError:
         finite = False
     if not finite:
@@ -283,7 +312,7 @@ def _what_is_wrong(line: bytes, zero_based: bool) -> str:
         return "a qid after the label"
     return (
         f"feature indices that are different whole numbers from {int(not zero_based)} "
-        f"to {MAX_FEATURE_INDEX}, and numbers as values"
+        f"to {MAX_FEATURE_INDEX}, and finite numbers or nan as values"
     )
 
 
@@ -294,11 +323,14 @@ def _docid(comment: bytes) -> str:
 
 def _qids(qids: list[bytes]) -> NDArray[np.int64] | NDArray[np.str_]:
     try:
+        if any(b"_" in qid for qid in qids):
+            raise ValueError("an underscore is not part of a number")
         return np.array([int(qid) for qid in qids], dtype=np.int64)
-    except ValueError:
+    except (ValueError, OverflowError):
         return np.array([qid.decode(errors="replace") for qid in qids])
 
 
+_NOT_DELIMITERS = bytes(set(range(256)) - set(b": \n"))
 _PANDAS_READS_EXACTLY = tuple(int(part) for part in pd.__version__.split(".")[:2]) >= (
     3,
     1,

@@ -61,6 +61,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _compare(options: argparse.Namespace) -> int:
+    for path in (options.markdown, options.json):
+        if path and not Path(path).parent.is_dir():
+            raise ValueError(f"{path} cannot be written: there is no such folder.")
     folds, what = _folds(options)
     names = options.rankers.split(",")
     neural = [name for name in names if name.partition("_")[0] in SCORERS]
@@ -88,12 +91,16 @@ def _compare(options: argparse.Namespace) -> int:
 
 def _folds(options: argparse.Namespace) -> tuple[list[Fold], str]:
     """Folds from what was given, and a description of the data."""
-    given = [bool(options.data), bool(options.parts), bool(options.train)]
-    if sum(given) > 1 or (options.train and not (options.valid and options.test)):
+    files = [options.train, options.valid, options.test]
+    given = [bool(options.data), bool(options.parts), any(files)]
+    if sum(given) > 1 or (any(files) and not all(files)):
         raise ValueError(
             "pass either DATA (split by query), or --parts, or --train, --valid and "
             "--test together."
         )
+    if options.folds is not None and (options.parts or any(files)):
+        raise ValueError("--folds splits DATA; leave it out with --parts or --train.")
+    n_folds = 5 if options.folds is None else options.folds
     if options.parts:
         parts = _load_all(options.parts)
         return part_folds(parts), _describe("parts " + " ".join(options.parts), *parts)
@@ -106,7 +113,7 @@ def _folds(options: argparse.Namespace) -> tuple[list[Fold], str]:
     else:
         data = make_ranking(200, random_state=0)
         name = "generated lists (pass LETOR files to rank your own)"
-    return query_folds(data, options.folds), _describe(name, data)
+    return query_folds(data, n_folds), _describe(name, data)
 
 
 def _load_all(paths: Sequence[str]) -> list[RankingData]:
@@ -133,7 +140,9 @@ def _train(options: argparse.Namespace) -> int:
     if "verbose" in ranker.get_params():
         ranker.set_params(verbose=0 if options.quiet else 1)
     validation = {}
-    if options.valid and "early_stopping" in ranker.get_params():
+    if options.valid and "early_stopping" not in ranker.get_params():
+        raise ValueError(f"--valid has no use: {options.ranker} does not stop early.")
+    if options.valid:
         valid = load_letor(options.valid, n_features=data.X.shape[1])
         validation = {"X_val": valid.X, "y_val": valid.y, "qid_val": valid.qid}
     ranker.fit(data.X, data.y, data.qid, **validation)
@@ -159,6 +168,8 @@ def _predict(options: argparse.Namespace) -> int:
 
 
 def _evaluate(options: argparse.Namespace) -> int:
+    if options.scores and options.model:
+        raise ValueError("pass --model or --scores, not both.")
     if options.scores:
         data = load_letor(options.data)
         scores = np.loadtxt(options.scores, ndmin=1)
@@ -227,7 +238,7 @@ def build_parser() -> argparse.ArgumentParser:
         "bootstrap intervals over lists. Without data: on a generated example.",
     )
     compare.add_argument("data", nargs="*", help="LETOR files, split by query")
-    compare.add_argument("--folds", type=int, default=5, help="folds of DATA")
+    compare.add_argument("--folds", type=int, help="folds of DATA (5)")
     compare.add_argument("--parts", nargs="+", help="files to rotate as LETOR's folds")
     compare.add_argument("--train", help="training file")
     compare.add_argument("--valid", help="validation file")

@@ -13,7 +13,9 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import sys
 import time
+import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -224,6 +226,9 @@ def compare_rankers(
     ValueError
         If a metric is unknown, or a pick names no ranker.
     """
+    metrics = [metrics] if isinstance(metrics, str) else list(metrics)
+    if not metrics or len(set(metrics)) < len(metrics):
+        raise ValueError(f"metrics must be distinct names; got {metrics!r}.")
     measures = [get_metric(name, **(metric_options or {})) for name in metrics]
     for pick, names in (picks or {}).items():
         unknown = sorted(set(names) - set(rankers))
@@ -288,7 +293,7 @@ class _Cache:
             return _fit(ranker, fold)  # what a function does has no fingerprint
         path = self._folder / f"{self._key(ranker, fold)}.npz"
         if path.exists():
-            with np.load(path, allow_pickle=False) as file:
+            with _open_fit(path) as file:
                 return _Outcome(file["valid"], file["test"], float(file["seconds"]))
         outcome = _fit(ranker, fold)
         scratch = path.with_suffix(f".{os.getpid()}.part")
@@ -308,11 +313,26 @@ class _Cache:
             self._fingerprints[id(fold)] = digest.hexdigest()
         what = {
             "ranker": type(ranker).__qualname__,
-            "parameters": {k: repr(v) for k, v in ranker.get_params().items()},
+            "parameters": {k: _exactly(v) for k, v in ranker.get_params().items()},
             "fold": self._fingerprints[id(fold)],
             "version": version("ltr"),
         }
         return hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()
+
+
+def _exactly(value: Any) -> str:
+    """Text that differs for parameters that differ."""
+    with np.printoptions(threshold=sys.maxsize, floatmode="unique"):
+        return repr(value)
+
+
+def _open_fit(path: Path) -> Any:
+    try:
+        return np.load(path, allow_pickle=False)
+    except (OSError, ValueError, zipfile.BadZipFile) as error:
+        raise ValueError(
+            f"{path} is not a whole fit of an earlier run ({error}). Delete it."
+        ) from error
 
 
 def _fit(ranker: Any, fold: Fold) -> _Outcome:

@@ -56,9 +56,18 @@ class Results:
         if not fitted:
             self.failures[name] = "none of its candidates could be fitted"
             return
-        for fold, seed in self._valid[fitted[0]]:
-            best = max(fitted, key=lambda c: self._valid[c][fold, seed])
-            valid, test = self._valid[best][fold, seed], self._test[best][fold, seed]
+        seeded = max(fitted, key=lambda c: len(self._valid[c]))
+        first_seed = next(iter(self._valid[seeded]))[1]
+
+        def of(fits: dict[tuple[int, int], Any], fold: int, seed: int) -> Any:
+            return fits.get(
+                (fold, seed), fits.get((fold, first_seed))
+            )  # no seed: one fit
+
+        for fold, seed in self._valid[seeded]:
+            best = max(fitted, key=lambda c: of(self._valid[c], fold, seed))
+            valid = of(self._valid[best], fold, seed)
+            test = of(self._test[best], fold, seed)
             self.add(name, fold, seed, valid, test, float("nan"))
 
     def leaderboard(self) -> Leaderboard:

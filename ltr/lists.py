@@ -293,6 +293,8 @@ def _power_of_two(number: int) -> int:
 
 def _power_of_two_cuts(sizes: IntArray) -> IntArray:
     """Cut positions where the padded size of the descending ``sizes`` changes."""
+    if len(sizes) == 0:
+        return np.zeros(1, dtype=np.intp)
     padded = np.array([_power_of_two(int(size)) for size in sizes], dtype=np.intp)
     return np.concatenate([[0], np.flatnonzero(np.diff(padded)) + 1, [len(sizes)]])
 

@@ -10,6 +10,7 @@ Words: a *query* and a *list* are the same thing, the rows that share one ``qid`
 
 from __future__ import annotations
 
+import numbers
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -175,11 +176,21 @@ def group_sizes_to_qid(sizes: ArrayLike) -> IntArray:
 
 
 def _as_ids(qid: ArrayLike) -> NDArray[Any]:
-    """Array of ids; a list of tuples stays a list of ids."""
-    if isinstance(qid, Sequence) and any(isinstance(item, tuple) for item in qid):
-        values = np.empty(len(qid), dtype=object)
-        values[:] = qid
-        return values
+    """Array of ids; ids of several types, and tuples, stay the objects they are."""
+    if isinstance(qid, np.ma.MaskedArray) and np.ma.is_masked(qid):
+        raise ValueError(
+            "qid must not be masked; got a masked array. Drop those rows or give them "
+            "an id."
+        )
+    if isinstance(qid, Sequence) and not isinstance(qid, (str, bytes)):
+        types = {type(item) for item in qid}
+        if len(types) > 1 or types & {tuple, bytes}:
+            values = np.empty(len(qid), dtype=object)
+            for row, item in enumerate(qid):
+                values[row] = item
+            return values
+        if types == {int} and np.asarray(qid).dtype.kind == "f":  # beyond 64 bits
+            return np.array(qid, dtype=object)
     return np.asarray(qid)
 
 
@@ -194,16 +205,16 @@ def _factorize(values: NDArray[Any]) -> tuple[IntArray, int]:
 
 
 def _factorize_objects(values: NDArray[Any]) -> tuple[IntArray, int]:
-    numbers: dict[Any, int] = {}
+    known: dict[Any, int] = {}
     try:
-        codes = [numbers.setdefault(value, len(numbers)) for value in values]
+        codes = [known.setdefault(value, len(known)) for value in values]
     except TypeError:
         bad = next(value for value in values if not _is_hashable(value))
         raise TypeError(
             f"qid must hold hashable ids; got {bad!r} of type {type(bad).__name__}. "
             "Use numbers, strings or tuples."
         ) from None
-    return np.array(codes, dtype=np.intp), len(numbers)
+    return np.array(codes, dtype=np.intp), len(known)
 
 
 def _is_hashable(value: Any) -> bool:
@@ -215,10 +226,13 @@ def _is_hashable(value: Any) -> bool:
 
 
 def _is_missing(value: Any) -> bool:
-    """Whether it is None, NaN, or one of pandas' two missing values."""
-    if value is None or (isinstance(value, float) and value != value):
+    """Whether it is None, NaN, NaT or pandas' NA, or a tuple that holds one."""
+    if value is None or type(value).__name__ in ("NAType", "NaTType"):
         return True
-    return type(value).__name__ in ("NAType", "NaTType")
+    if isinstance(value, tuple):
+        return any(map(_is_missing, value))
+    is_scalar = isinstance(value, (numbers.Number, np.generic))
+    return bool(is_scalar and value != value)
 
 
 def _check_no_missing(values: NDArray[Any]) -> None:

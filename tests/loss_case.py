@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ltr.losses import LOSSES
+import ltr.losses
 
 
 @dataclass(frozen=True)
@@ -17,7 +17,7 @@ class LossCase:
     Attributes
     ----------
     name : str
-        Key of LOSSES.
+        Name of the function without ``_loss``.
     reference : callable
         (scores, labels, weights, **extras) of one list without padding → value, by
         loops.
@@ -33,6 +33,8 @@ class LossCase:
         Weight k is the item k times.
     zero_on_equal_labels : bool
         A list without two distinct labels has loss 0.
+    zero_on_one_item : bool
+        A list of a single item has loss 0.
     pair : callable or None
         Value for two items with labels (1, 0) as a function of the margin.
     extras : tuple of str
@@ -52,6 +54,7 @@ class LossCase:
     bounds: tuple[float, float] = (0.0, math.inf)
     repeats: bool = True
     zero_on_equal_labels: bool = True
+    zero_on_one_item: bool = True
     pair: Callable[[float], float] | None = None
     extras: tuple[str, ...] = ()
     draws: bool = False
@@ -64,7 +67,8 @@ class LossCase:
 
     def loss(self, *args: Any, **kwargs: Any) -> Any:
         """The loss with its options."""
-        return LOSSES[self.name](*args, **dict(self.options), **kwargs)
+        function = getattr(ltr.losses, f"{self.name}_loss")
+        return function(*args, **dict(self.options), **kwargs)
 
 
 def softplus(x: float) -> float:

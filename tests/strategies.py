@@ -15,6 +15,14 @@ class RankedList(NamedTuple):
     labels: np.ndarray
     where: np.ndarray
     weights: np.ndarray
+    other: np.ndarray  # scores of a teacher or a reference model
+    position: np.ndarray
+
+    def extras(self, names) -> dict[str, np.ndarray]:
+        """Further inputs of a loss by name."""
+        return {
+            name: self.position if name == "position" else self.other for name in names
+        }
 
     def real(self) -> "RankedList":
         """The list without padding."""
@@ -58,11 +66,15 @@ def ranked_lists(draw, ties: bool = True, min_size: int = 0, spread: float = 0.0
     )
     labels = draw(st.lists(st.integers(0, 3), min_size=SIZE, max_size=SIZE))
     weights = draw(st.lists(st.integers(1, 3), min_size=SIZE, max_size=SIZE))
+    other = draw(st.lists(scores(), min_size=SIZE, max_size=SIZE))
+    position = draw(st.lists(st.integers(1, 9), min_size=SIZE, max_size=SIZE))
     return RankedList(
         np.array(values, np.float64),
         np.array(labels, np.float64),
         np.array(where, bool),
         np.array(weights, np.float64),
+        np.array(other, np.float64),
+        np.array(position, np.float64),
     )
 
 

@@ -65,6 +65,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:No list has two"),
     pytest.mark.filterwarnings("ignore:X does not have valid feature names"),
     pytest.mark.filterwarnings("ignore:A column-vector y was passed"),
+    pytest.mark.filterwarnings("ignore:No tree has a split"),
     pytest.mark.filterwarnings("ignore:The mean is not defined"),
 ]
 

@@ -16,47 +16,61 @@ every_loss = pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
 losses_with = lambda law: pytest.mark.parametrize(
     "case", [case for case in CASES if getattr(case, law)], ids=lambda case: case.id
 )
+every_sure_loss = pytest.mark.parametrize(  # whose value depends on no draw
+    "case", [case for case in CASES if not case.draws], ids=lambda case: case.id
+)
+KEY = jax.random.key(0)
 
 TIED = RankedList(
     np.array([1.0, 1.0, 0.0, 0.0, 2.0, 1.0]),
     np.array([2.0, 0.0, 1.0, 1.0, 0.0, 2.0]),
     np.array([True, True, True, True, True, False]),
     np.array([1.0, 2.0, 1.0, 3.0, 1.0, 1.0]),
+    np.array([0.5, 0.5, -1.0, 2.0, 2.0, 0.0]),
+    np.array([2.0, 1.0, 3.0, 5.0, 4.0, 6.0]),
 )
 
 
 @functools.cache
 def value_and_gradient(case):
-    """Compiled once per loss: (scores, labels, where, weights) → value, gradient."""
+    """Compiled once per loss: (scores, labels, where, weights, …) → value, gradient."""
 
-    def loss(scores, labels, where, weights):
-        return case.loss(scores, labels, where=where, weights=weights)
+    def loss(scores, labels, where, weights, extras):
+        return case.loss(
+            scores, labels, where=where, weights=weights, key=key_of(case), **extras
+        )
 
     return jax.jit(jax.value_and_grad(loss))
+
+
+def key_of(case):
+    """A key for losses that draw."""
+    return KEY if case.draws else None
 
 
 def evaluate(case, items, weighted=False):
     """Value and gradient of a padded list."""
     weights = items.weights if weighted else np.ones(SIZE)
     value, gradient = value_and_gradient(case)(
-        items.scores, items.labels, items.where, weights
+        items.scores, items.labels, items.where, weights, items.extras(case.extras)
     )
     return float(value), np.asarray(gradient)
 
 
-@every_loss
+@every_sure_loss
 @given(items=ranked_lists(), weighted=st.booleans())
 @example(items=TIED, weighted=True)
 def test_equals_the_slow_reference(case, items, weighted):
     """The value is that of loops over the real items, wherever the padding is."""
     real = items.real()
     weights = real.weights if weighted else np.ones(len(real.scores))
-    expected = case.reference(real.scores, real.labels, weights)
+    extras = real.extras(case.extras)
+    expected = case.reference(real.scores, real.labels, weights, **extras)
     value, _ = evaluate(case, items, weighted)
-    np.testing.assert_allclose(value, expected, rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(value, expected, rtol=1e-9, atol=1e-11)
 
 
-@every_loss
+@every_sure_loss
 @given(items=ranked_lists(), order=permutations(), weighted=st.booleans())
 @example(items=TIED, order=[5, 4, 3, 2, 1, 0], weighted=True)
 def test_permuting_items_permutes_the_gradient(case, items, order, weighted):
@@ -73,7 +87,7 @@ def test_permuting_items_permutes_the_gradient(case, items, order, weighted):
 @given(
     items=ranked_lists(),
     garbage=st.lists(
-        st.sampled_from([np.nan, np.inf, -np.inf, 1e30, 7.0]), min_size=4, max_size=4
+        st.sampled_from([np.nan, np.inf, -np.inf, 1e30, 7.0]), min_size=5, max_size=5
     ),
 )
 def test_padding_changes_nothing(case, items, garbage):
@@ -83,6 +97,7 @@ def test_padding_changes_nothing(case, items, garbage):
     for column, bad in zip((dirty.scores, dirty.labels), garbage, strict=False):
         column[~items.where] = bad
     dirty.weights[~items.where] = abs(garbage[2]) if garbage[2] == 7.0 else 1.0
+    dirty.other[~items.where], dirty.position[~items.where] = garbage[3:]
     dirty_value, dirty_gradient = evaluate(case, dirty, weighted=True)
     assert dirty_value == value
     np.testing.assert_array_equal(dirty_gradient, gradient)
@@ -109,9 +124,11 @@ def test_weight_k_repeats_an_item(case, items):
     value, gradient = evaluate(case, items, weighted=True)
     counts = (items.weights * items.where).astype(int)
     repeated = [np.repeat(column, counts) for column in items]
-    scores, labels, _, ones = repeated[0], repeated[1], repeated[2], None
-    del ones
-    expected = case.reference(scores, labels, np.ones(len(scores)))
+    copies = RankedList(*repeated)
+    extras = copies.extras(case.extras)
+    expected = case.reference(
+        copies.scores, copies.labels, np.ones(len(copies.scores)), **extras
+    )
     np.testing.assert_allclose(value, expected, rtol=1e-9, atol=1e-12)
     assert np.isfinite(gradient).all()
 
@@ -129,15 +146,15 @@ def test_adding_a_constant_changes_nothing(case, items, constant):
     np.testing.assert_allclose(gradient.sum(), 0.0, atol=1e-10)
 
 
-@every_loss
+@losses_with("smooth")
 @given(items=ranked_lists(ties=False, spread=1e-3))
 def test_gradient_equals_central_differences(case, items):
     """The closed-form gradients are the derivatives; λ-weights are constant between
     two swaps of ranks.
     """
     margins = np.abs(items.scores[:, None] - items.scores)
-    assume(np.abs(margins - 1.0).min() > 1e-4)  # the kinks of the hinge
-    assume(np.abs(margins - 0.5).min() > 1e-4)
+    for kink in (0.5, 1.0, 2.0, 3.0):  # of hinge and quantile losses
+        assume(np.abs(margins - kink).min() > 1e-4)
     _, gradient = evaluate(case, items, weighted=True)
     h = 1e-5
     for i in np.flatnonzero(items.where):
@@ -186,7 +203,7 @@ def test_empty_list_and_one_item(case):
     value, gradient = evaluate(case, nothing)
     assert value == 0.0
     np.testing.assert_array_equal(gradient, 0.0)
-    if case.name not in ("mse", "bce"):
+    if case.zero_on_one_item:
         value, gradient = evaluate(case, TIED._replace(where=np.arange(SIZE) == 1))
         assert abs(value) < 1e-15
         np.testing.assert_allclose(gradient, 0.0, atol=1e-15)
@@ -198,15 +215,21 @@ def test_batch_is_a_loop_and_jit_changes_nothing(case):
     rng = np.random.default_rng(0)
     s, y = rng.normal(size=(2, 3, 5)), rng.integers(0, 4, (2, 3, 5)).astype(float)
     where = rng.random((2, 3, 5)) < 0.8
-    batch = case.loss(s, y, where=where)
+    extras = {name: rng.integers(1, 9, (2, 3, 5)) / 2 for name in case.extras}
+    function = lambda s, y, w, e: case.loss(s, y, where=w, key=key_of(case), **e)
+    batch = function(s, y, where, extras)
     assert batch.shape == (2, 3)
+    np.testing.assert_allclose(
+        jax.jit(function)(s, y, where, extras), batch, rtol=1e-11, atol=1e-15
+    )
+    if case.draws:  # one list alone sees other draws
+        return
     for i in np.ndindex(2, 3):
-        one = case.loss(s[i], y[i], where=where[i])
-        np.testing.assert_allclose(batch[i], one, rtol=1e-12, atol=1e-15)
-    function = lambda s, y, w: case.loss(s, y, where=w)
-    np.testing.assert_allclose(jax.jit(function)(s, y, where), batch, rtol=1e-12)
-    mapped = jax.vmap(jax.vmap(function))(jnp.array(s), jnp.array(y), jnp.array(where))
-    np.testing.assert_allclose(mapped, batch, rtol=1e-12)
+        one = function(s[i], y[i], where[i], {k: v[i] for k, v in extras.items()})
+        np.testing.assert_allclose(batch[i], one, rtol=1e-11, atol=1e-15)
+    arrays = jax.tree.map(jnp.asarray, (s, y, where, extras))
+    mapped = jax.vmap(jax.vmap(function))(*arrays)
+    np.testing.assert_allclose(mapped, batch, rtol=1e-11, atol=1e-15)
 
 
 @every_loss
@@ -219,7 +242,9 @@ def test_extreme_scores_stay_finite(case):
         [1e4] * 6,
     ):
         scores = jnp.array(s, jnp.float32)
-        value, gradient = jax.value_and_grad(case.loss)(scores, y)
+        extras = {name: jnp.arange(1.0, 7.0, dtype=jnp.float32) for name in case.extras}
+        loss = functools.partial(case.loss, key=key_of(case), **extras)
+        value, gradient = jax.value_and_grad(loss)(scores, y)
         assert np.isfinite(value)
         assert np.isfinite(gradient).all()
 
@@ -229,7 +254,8 @@ def test_single_precision_is_close_to_double(case):
     """Gradients agree to 1e-5 of the largest component."""
     rng = np.random.default_rng(0)
     s, y = 3 * rng.normal(size=(8, 40)), rng.integers(0, 4, (8, 40)).astype(float)
-    gradient = jax.grad(lambda s, y: case.loss(s, y).sum())
+    extras = {name: rng.integers(1, 9, (8, 40)) / 2 for name in case.extras}
+    gradient = jax.grad(lambda s, y: case.loss(s, y, key=key_of(case), **extras).sum())
     exact = gradient(s, y)
     single = gradient(s.astype(np.float32), y.astype(np.float32))
     assert single.dtype == np.float32
@@ -241,7 +267,9 @@ def test_single_precision_is_close_to_double(case):
 def test_strict_dtype_promotion(case):
     """No loss relies on JAX to mix dtypes; integer labels and weights are fine."""
     with jax.numpy_dtype_promotion("strict"):
-        value, gradient = jax.value_and_grad(case.loss)(
+        extras = {name: jnp.array([1, 2, 3]) for name in case.extras}
+        loss = functools.partial(case.loss, key=key_of(case), **extras)
+        value, gradient = jax.value_and_grad(loss)(
             jnp.array([0.5, 1.0, 2.0], jnp.float32),
             jnp.array([1, 0, 2]),
             where=jnp.array([True, True, False]),

@@ -243,7 +243,7 @@ def test_evaluate_accepts_tuples_as_ids():
         ),
         (
             lambda: m.ndcg_score([1, 2000], [0, 0]),
-            "labels must be <= 1023 for gain='exp2' (2^label overflows); got 2000. Pass "
+            "labels must be <= 1000 for gain='exp2' (2^label overflows); got 2000. Pass "
             "gain='linear'.",
         ),
         (
@@ -306,7 +306,8 @@ def test_evaluate_accepts_tuples_as_ids():
             lambda: m.get_metric("ndgc@10"),
             "metric='ndgc@10' is not a known metric. Known metrics: 'dcg', 'err', "
             "'kendall_tau', 'map', 'mrr', 'ndcg', 'pairwise_accuracy', 'precision', "
-            "'rbp', 'recall', 'spearman'. Did you mean 'ndcg'?",
+            "'rbp', 'recall', 'spearman'. Did you mean 'ndcg'? A cut-off is written as "
+            "in 'ndcg@10'.",
         ),
     ],
 )

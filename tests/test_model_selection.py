@@ -96,8 +96,9 @@ def test_time_series_split():
 
 
 def test_groups_is_another_name():
-    """Without routing, groups= reaches the splitter."""
-    (train, _), _ = QueryKFold(2).split(X, Y, QID)
+    """Without routing groups= reaches the splitter, but nothing else: a warning."""
+    with pytest.warns(UserWarning, match="without it each fold counts as one list"):
+        (train, _), _ = QueryKFold(2).split(X, Y, QID)
     assert set(QID[train]).isdisjoint(QID[np.setdiff1d(np.arange(len(X)), train)])
 
 
@@ -270,6 +271,7 @@ NEEDS_QID = re.escape("needs qid because fit was given one; got qid=None.")
         ),
     ],
 )  # fmt: skip
+@pytest.mark.filterwarnings("ignore:groups keeps lists whole")
 def test_without_routing_there_is_an_error(run, message):
     """A fold is never scored as one list in silence: an error says how."""
     error = (ValueError, TypeError)

@@ -1,8 +1,10 @@
 """Rankers as folders of JSON and arrays."""
 
 import functools
+import hashlib
 import json
 import re
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -87,9 +89,55 @@ def test_replaces_only_saved_rankers(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["model"]
     (tmp_path / "notes").mkdir()
     (tmp_path / "notes" / "mine.txt").write_text("keep")
-    with pytest.raises(FileExistsError, match="exists and has no ranker.json"):
+    with pytest.raises(FileExistsError, match="which has 'mine.txt'"):
         save_ranker(RandomRanker().fit(DATA.X, DATA.y), tmp_path / "notes")
     assert (tmp_path / "notes" / "mine.txt").read_text() == "keep"
+    (folder / "mine.txt").write_text("keep")
+    with pytest.raises(FileExistsError, match="which has 'mine.txt'"):
+        save_ranker(RandomRanker().fit(DATA.X, DATA.y), folder)
+
+
+def test_an_interrupted_save_keeps_the_old_model(tmp_path, monkeypatch):
+    """Whatever happens while the new folder is put in place."""
+    folder, rename = tmp_path / "model", Path.rename
+    save_ranker(RandomRanker().fit(DATA.X, DATA.y), folder)
+
+    def interrupted(self, target):
+        if self.name.startswith(".model-") and Path(target) == folder:
+            raise KeyboardInterrupt
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "rename", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        save_ranker(SingleFeatureRanker().fit(DATA.X, DATA.y, DATA.qid), folder)
+    assert isinstance(load_ranker(folder), RandomRanker)
+    assert [path.name for path in tmp_path.iterdir()] == ["model"]
+
+
+@pytest.mark.parametrize("name", ["arrays.npz", "trees.txt"])
+def test_damaged_files_are_refused(tmp_path, name):
+    """Before another library reads them."""
+    folder = tmp_path / "model"
+    save_ranker(LambdaMARTRanker(n_estimators=3).fit(DATA.X, DATA.y, DATA.qid), folder)
+    whole = (folder / name).read_bytes()
+    (folder / name).write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(ValueError, match=f"{name} is not the file that was saved"):
+        load_ranker(folder)
+    (folder / name).unlink()
+    with pytest.raises(ValueError, match="is not a whole saved ranker"):
+        load_ranker(folder)
+
+
+def test_parameters_changed_after_fit(tmp_path):
+    """The model goes on with what it was fitted with, or says why not."""
+    ranker = NeuralRanker("ranknet", "mlp", max_epochs=1, warm_start=True)
+    before = ranker.fit(DATA.X, DATA.y, DATA.qid).predict(DATA.X)
+    ranker.set_params(hidden_layer_sizes=(3,))
+    np.testing.assert_array_equal(ranker.predict(DATA.X), before)
+    with pytest.raises(ValueError, match="fitted with another scorer"):
+        save_ranker(ranker, tmp_path / "model")
+    with pytest.raises(ValueError, match="go on only with the scorer"):
+        ranker.fit(DATA.X, DATA.y, DATA.qid)
 
 
 @pytest.mark.parametrize(
@@ -147,5 +195,9 @@ def test_loading_executes_nothing(tmp_path):
             return (pytest.fail, ("code from the folder was executed",))
 
     np.savez(folder / "arrays.npz", params_0=np.array([Bomb()], dtype=object))
+    document = json.loads((folder / "ranker.json").read_text())
+    digest = hashlib.sha256((folder / "arrays.npz").read_bytes()).hexdigest()
+    document["sha256"]["arrays.npz"] = digest
+    (folder / "ranker.json").write_text(json.dumps(document))
     with pytest.raises(ValueError, match="allow_pickle=False"):
         load_ranker(folder)

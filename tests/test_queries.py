@@ -133,3 +133,22 @@ def test_unhashable_id():
     message = "qid must hold hashable ids; got ['a'] of type list. Use numbers, strings"
     with pytest.raises(TypeError, match=re.escape(message)):
         group_queries(qid, 2)
+
+
+@pytest.mark.parametrize(
+    "qid",
+    [[1, "1"], [b"a", "a"], [2**60, 2**60 + 1, 0.5], [2**63, 2**63 + 1, -1]],
+)
+def test_different_ids_stay_different(qid):
+    """No id is turned into another by an array type that holds them all."""
+    assert group_queries(qid, len(qid)).codes.tolist() == list(range(len(qid)))
+
+
+@pytest.mark.parametrize(
+    "missing",
+    [float("nan"), np.float32("nan"), np.datetime64("NaT"), None, pd.NA, ("a", None)],
+)
+def test_missing_ids_among_others(missing):
+    """Also inside lists of several types, and inside tuples."""
+    with pytest.raises(ValueError, match="qid must not have missing values"):
+        group_queries(["a", missing], 2)

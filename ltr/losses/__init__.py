@@ -36,28 +36,186 @@ from collections.abc import Callable
 
 import jax
 
-from ltr.losses.lambdas import lambdarank_loss
-from ltr.losses.listwise import listnet_loss, softmax_loss
+from ltr.losses.calibrated import (
+    calibrated_softmax_loss,
+    clid_loss,
+    rcr_loss,
+)
+from ltr.losses.clicks import (
+    affine_labels,
+    examination_probabilities,
+    ips_pairwise_loss,
+    ips_softmax_loss,
+    ips_weights,
+)
+from ltr.losses.combination import (
+    Combination,
+    combination,
+)
+from ltr.losses.distillation import (
+    dear_loss,
+    js_distillation_loss,
+    kl_distillation_loss,
+    margin_mse_loss,
+    pld_loss,
+    rankdistil_loss,
+)
+from ltr.losses.grpo import (
+    causal_dcg_rewards,
+    group_advantages,
+    leave_one_out_advantages,
+    rank_grpo_loss,
+)
+from ltr.losses.lambdas import (
+    arp_loss,
+    lambdarank_loss,
+    ndcg_loss1_loss,
+    ndcg_loss2_loss,
+    ndcg_loss2pp_loss,
+)
+from ltr.losses.listwise import (
+    listnet_loss,
+    softmax_loss,
+    unique_softmax_loss,
+)
+from ltr.losses.margins import (
+    circle_loss,
+    exponential_loss,
+    pair_mse_loss,
+    quantile_loss,
+    soft_zero_one_loss,
+)
+from ltr.losses.ordinal import (
+    gaussian_nll_loss,
+    ordinal_loss,
+    ordinal_scores,
+)
 from ltr.losses.pairwise import hinge_loss, ranknet_loss
 from ltr.losses.plackett_luce import listmle_loss, plackett_luce_loss
 from ltr.losses.pointwise import bce_loss, mse_loss
-from ltr.losses.relaxations import approx_ndcg_loss
+from ltr.losses.policy import (
+    order_log_probs,
+    pl_rank_gradient,
+    pl_rank_loss,
+    sample_orders,
+)
+from ltr.losses.preference import (
+    dpo_loss,
+    irpo_loss,
+    lipo_lambda_loss,
+    rrhf_loss,
+    slic_loss,
+)
+from ltr.losses.ranklist import ranklist_loss
+from ltr.losses.relaxations import (
+    approx_mrr_loss,
+    approx_ndcg_loss,
+    gumbel_ndcg_loss,
+    smooth_ap_loss,
+)
+from ltr.losses.softmax_variants import (
+    infonce_loss,
+    poly1_loss,
+    xe_ndcg_loss,
+)
+from ltr.losses.sorting import (
+    neural_ndcg_loss,
+    neural_sort,
+    neural_sort_cross_entropy_loss,
+    soft_rank,
+    soft_sort,
+    soft_spearman_loss,
+)
+from ltr.losses.wasserstein import wasserstein_batch_loss, wasserstein_loss
 
 LOSSES: dict[str, Callable[..., jax.Array]] = {
     "mse": mse_loss,
     "bce": bce_loss,
     "ranknet": ranknet_loss,
     "hinge": hinge_loss,
+    "ranklist": ranklist_loss,
+    "soft_zero_one": soft_zero_one_loss,
+    "exponential": exponential_loss,
+    "pair_mse": pair_mse_loss,
+    "quantile": quantile_loss,
+    "circle": circle_loss,
     "lambdarank": lambdarank_loss,
+    "ndcg_loss1": ndcg_loss1_loss,
+    "ndcg_loss2": ndcg_loss2_loss,
+    "ndcg_loss2pp": ndcg_loss2pp_loss,
+    "arp": arp_loss,
     "softmax": softmax_loss,
     "listnet": listnet_loss,
+    "unique_softmax": unique_softmax_loss,
     "listmle": listmle_loss,
     "plackett_luce": plackett_luce_loss,
+    "xe_ndcg": xe_ndcg_loss,
+    "poly1": poly1_loss,
+    "infonce": infonce_loss,
+    "calibrated_softmax": calibrated_softmax_loss,
+    "clid": clid_loss,
+    "rcr": rcr_loss,
+    "pld": pld_loss,
+    "kl_distillation": kl_distillation_loss,
+    "js_distillation": js_distillation_loss,
+    "margin_mse": margin_mse_loss,
+    "rankdistil": rankdistil_loss,
+    "dear": dear_loss,
+    "lipo_lambda": lipo_lambda_loss,
+    "dpo": dpo_loss,
+    "slic": slic_loss,
+    "rrhf": rrhf_loss,
+    "irpo": irpo_loss,
     "approx_ndcg": approx_ndcg_loss,
+    "approx_mrr": approx_mrr_loss,
+    "gumbel_ndcg": gumbel_ndcg_loss,
+    "smooth_ap": smooth_ap_loss,
+    "neural_ndcg": neural_ndcg_loss,
+    "neural_sort_cross_entropy": neural_sort_cross_entropy_loss,
+    "soft_spearman": soft_spearman_loss,
+    "wasserstein": wasserstein_loss,
+    "pl_rank": pl_rank_loss,
 }
 
-NEEDS_TWO_ITEMS = frozenset({mse_loss, bce_loss, listnet_loss})
-NEEDS_LABELS_FROM_0 = frozenset({lambdarank_loss, softmax_loss, approx_ndcg_loss})
+NEEDS_TWO_ITEMS = frozenset(
+    {
+        mse_loss,
+        bce_loss,
+        listnet_loss,
+        pair_mse_loss,
+        calibrated_softmax_loss,
+        kl_distillation_loss,
+        js_distillation_loss,
+        clid_loss,
+        rankdistil_loss,
+        pld_loss,
+        dear_loss,
+        rcr_loss,
+    }
+)
+NEEDS_LABELS_FROM_0 = frozenset(
+    {
+        lambdarank_loss,
+        ndcg_loss1_loss,
+        ndcg_loss2_loss,
+        ndcg_loss2pp_loss,
+        arp_loss,
+        softmax_loss,
+        unique_softmax_loss,
+        xe_ndcg_loss,
+        poly1_loss,
+        calibrated_softmax_loss,
+        rcr_loss,
+        dear_loss,
+        lipo_lambda_loss,
+        irpo_loss,
+        approx_ndcg_loss,
+        approx_mrr_loss,
+        gumbel_ndcg_loss,
+        neural_ndcg_loss,
+        pl_rank_loss,
+    }
+)
 
 
 def get_loss(name: str) -> Callable[..., jax.Array]:
@@ -91,19 +249,114 @@ def get_loss(name: str) -> Callable[..., jax.Array]:
     raise ValueError(message + (f" Did you mean {close[0]!r}?" if close else ""))
 
 
+def combine(*terms: tuple[float, str | Callable[..., jax.Array]]) -> Combination:
+    """Add losses up, each with a weight.
+
+    Parameters
+    ----------
+    *terms : tuple of (float, str or callable)
+        Weight and loss: a key of :data:`LOSSES`, a loss, or a ``functools.partial`` of
+        one that sets options.
+
+    Returns
+    -------
+    loss : callable
+        A loss with the further inputs of its parts (``teacher_scores``, …). Hashable,
+        equal to another one of the same parts, and it can be pickled. Changing a weight
+        does not compile anew in a ranker.
+
+    Raises
+    ------
+    ValueError
+        If there is no term, or a name is unknown.
+
+    Examples
+    --------
+    >>> import jax.numpy as jnp
+    >>> mixed = combine((0.5, "ranknet"), (1.0, "listnet"))
+    >>> round(float(mixed(jnp.array([1.0, 0.0]), jnp.array([1, 0]))), 4)
+    0.7388
+    """
+    if not terms:
+        raise ValueError("combine needs at least one (weight, loss); got none.")
+    return combination(
+        *(
+            (weight, get_loss(loss) if isinstance(loss, str) else loss)
+            for weight, loss in terms
+        )
+    )
+
+
 __all__ = [
     "LOSSES",
     "NEEDS_LABELS_FROM_0",
     "NEEDS_TWO_ITEMS",
+    "Combination",
+    "affine_labels",
+    "approx_mrr_loss",
     "approx_ndcg_loss",
+    "arp_loss",
     "bce_loss",
+    "calibrated_softmax_loss",
+    "causal_dcg_rewards",
+    "circle_loss",
+    "clid_loss",
+    "combine",
+    "dear_loss",
+    "dpo_loss",
+    "examination_probabilities",
+    "exponential_loss",
+    "gaussian_nll_loss",
     "get_loss",
+    "group_advantages",
+    "gumbel_ndcg_loss",
     "hinge_loss",
+    "infonce_loss",
+    "ips_pairwise_loss",
+    "ips_softmax_loss",
+    "ips_weights",
+    "irpo_loss",
+    "js_distillation_loss",
+    "kl_distillation_loss",
     "lambdarank_loss",
+    "leave_one_out_advantages",
+    "lipo_lambda_loss",
     "listmle_loss",
     "listnet_loss",
+    "margin_mse_loss",
     "mse_loss",
+    "ndcg_loss1_loss",
+    "ndcg_loss2_loss",
+    "ndcg_loss2pp_loss",
+    "neural_ndcg_loss",
+    "neural_sort",
+    "neural_sort_cross_entropy_loss",
+    "order_log_probs",
+    "ordinal_loss",
+    "ordinal_scores",
+    "pair_mse_loss",
+    "pl_rank_gradient",
+    "pl_rank_loss",
     "plackett_luce_loss",
+    "pld_loss",
+    "poly1_loss",
+    "quantile_loss",
+    "rank_grpo_loss",
+    "rankdistil_loss",
+    "ranklist_loss",
     "ranknet_loss",
+    "rcr_loss",
+    "rrhf_loss",
+    "sample_orders",
+    "slic_loss",
+    "smooth_ap_loss",
+    "soft_rank",
+    "soft_sort",
+    "soft_spearman_loss",
+    "soft_zero_one_loss",
     "softmax_loss",
+    "unique_softmax_loss",
+    "wasserstein_batch_loss",
+    "wasserstein_loss",
+    "xe_ndcg_loss",
 ]

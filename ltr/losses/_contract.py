@@ -34,24 +34,51 @@ def prepare(
     where: ArrayLike | None,
     weights: ArrayLike | None,
 ) -> Lists:
-    """Broadcast the inputs of a loss and put 0 where there is no item.
+    """Check the shapes of the inputs of a loss and put 0 where there is no item.
+
+    Gradients flow into the scores only. Scores of 16 bits are computed with in 32.
 
     Whatever a masked position holds, NaN included, is replaced *before* any arithmetic:
     otherwise its gradient would be NaN instead of 0.
     """
     s = jnp.asarray(scores)
-    if not jnp.issubdtype(s.dtype, jnp.floating):
+    if not jnp.issubdtype(s.dtype, jnp.floating) or s.dtype.itemsize < 4:
         s = s.astype(jnp.float32)
-    shape = jnp.broadcast_shapes(s.shape, jnp.shape(labels))
+    for name, values in (("labels", labels), ("where", where), ("weights", weights)):
+        check_shape(name, values, s)
+    shape = s.shape
     real = jnp.ones(shape, bool) if where is None else jnp.asarray(where, bool)
     w = jnp.ones(shape, s.dtype) if weights is None else as_dtype(weights, s)
+    w = jax.lax.stop_gradient(w)
     real = jnp.broadcast_to(real, shape) & (w > 0)
     return Lists(
         scores=jnp.where(real, s, 0.0),
-        labels=jnp.where(real, as_dtype(labels, s), 0.0),
+        labels=jnp.where(real, jax.lax.stop_gradient(as_dtype(labels, s)), 0.0),
         weights=jnp.where(real, w, 0.0),
         where=real,
     )
+
+
+def check_shape(name: str, values: ArrayLike | None, scores: jax.Array) -> None:
+    """Raise unless values of the items have the shape of the scores or of a list."""
+    shape = jnp.shape(values) if values is not None else ()
+    if shape and shape != scores.shape[-len(shape) :]:
+        raise ValueError(
+            f"{name} must have the shape of scores, {scores.shape}, or of one list; "
+            f"got {shape}."
+        )
+
+
+def check_positive(name: str, value: object) -> None:
+    """Raise unless a number is above 0; numbers that JAX traces pass."""
+    if isinstance(value, (int, float)) and not value > 0:
+        raise ValueError(f"{name} must be > 0; got {value!r}.")
+
+
+def check_cutoff(k: object) -> None:
+    """Raise unless ``k`` is None or a whole number ≥ 1."""
+    if k is not None and not (isinstance(k, int) and k >= 1):
+        raise ValueError(f"k must be a whole number >= 1 or None; got {k!r}.")
 
 
 def as_dtype(values: ArrayLike, like: jax.Array) -> jax.Array:
@@ -75,7 +102,8 @@ def check_required(name: str, value: T | None, why: str) -> T:
 
 def masked_input(lists: Lists, values: ArrayLike) -> jax.Array:
     """Further values of the items in the dtype of the scores, 0 at masked positions."""
-    return jnp.where(lists.where, as_dtype(values, lists.scores), 0.0)
+    fixed = jax.lax.stop_gradient(as_dtype(values, lists.scores))
+    return jnp.where(lists.where, fixed, 0.0)
 
 
 def divide(total: jax.Array, terms: jax.Array, normalize: bool) -> jax.Array:

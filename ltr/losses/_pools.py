@@ -46,8 +46,8 @@ def pool_begins(levels: jax.Array) -> jax.Array:
     zero, sizes = jnp.int32(0), jnp.ones(n, jnp.int32)
     start = (zero + 1, zero, levels, sizes)  # beyond the last pool nothing is read
     _, last, _, sizes = jax.lax.fori_loop(0, 2 * n - 2, step, start)
-    sizes = jnp.where(jnp.arange(n) <= last, sizes, 0)
-    begins = jnp.cumsum(sizes) - sizes
+    sizes = jnp.where(jnp.arange(n, dtype=jnp.int32) <= last, sizes, 0)
+    begins = jnp.cumsum(sizes, dtype=jnp.int32) - sizes
     return jnp.repeat(begins, sizes, total_repeat_length=n)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -16,7 +17,7 @@ COUNT_UP_TO = 512  # list size up to which a loop over items beats sorting on a 
 
 def log2_discount(ranks: Any) -> Any:
     """1 / log2(1 + rank), of NumPy or JAX arrays."""
-    return np.log(2.0) / (np if isinstance(ranks, np.ndarray) else jnp).log1p(ranks)
+    return math.log(2.0) / (np if isinstance(ranks, np.ndarray) else jnp).log1p(ranks)
 
 
 def tied_discounts(

@@ -11,11 +11,13 @@ from jax.typing import ArrayLike
 from ltr.losses._contract import (
     Lists,
     check_choice,
+    check_cutoff,
+    check_positive,
     divide,
     has_two_labels,
-    masked_max,
     prepare,
 )
+from ltr.losses._gains import normalized_gains
 from ltr.losses._pairs import Terms, by_label, label_terms, logistic, pair_sum
 from ltr.losses._ranks import log2_discount, mean_ranks, tied_discounts
 
@@ -90,6 +92,8 @@ def lambdarank_loss(
     0.1156
     """
     check_choice("metric", metric, ("ndcg", "dcg", "mrr"))
+    check_positive("sigma", sigma)
+    check_cutoff(k)
     lists = prepare(scores, labels, where, weights)
     ranking = jax.lax.stop_gradient(lists.scores)
     if metric == "mrr":
@@ -167,6 +171,7 @@ def ndcg_loss1_loss(
     1.0064
     """
     check_choice("metric", metric, ("ndcg", "dcg"))
+    check_positive("sigma", sigma)
     lists = prepare(scores, labels, where, weights)
     gains, inverse_ideal = _gains(lists, None, metric)
     ranking = jax.lax.stop_gradient(lists.scores)
@@ -243,6 +248,8 @@ def ndcg_loss2_loss(
     0.1156
     """
     check_choice("metric", metric, ("ndcg", "dcg"))
+    check_positive("sigma", sigma)
+    check_cutoff(k)
     lists = prepare(scores, labels, where, weights)
     return _lambda_loss2(lists, label_weights, sigma, k, metric, None, normalize)
 
@@ -312,6 +319,7 @@ def ndcg_loss2pp_loss(
     0.2312
     """
     check_choice("metric", metric, ("ndcg", "dcg"))
+    check_positive("sigma", sigma)
     lists = prepare(scores, labels, where, weights)
     return _lambda_loss2(lists, label_weights, sigma, None, metric, mu, normalize)
 
@@ -377,6 +385,7 @@ def arp_loss(
     0.6265
     """
     check_choice("variant", variant, (1, 2))
+    check_positive("sigma", sigma)
     lists = prepare(scores, labels, where, weights)
     if variant == 1:
         one = jnp.ones(lists.scores.shape[:-1], lists.scores.dtype)
@@ -388,19 +397,6 @@ def arp_loss(
         (*label_terms(lists), lists.labels),
     )
     return divide(total, weight, normalize)
-
-
-def normalized_gains(lists: Lists, k: int | None) -> tuple[jax.Array, jax.Array]:
-    """Gains up to a factor per list that keeps them in range, and 1 / IDCG with it.
-
-    2^(y − y_max) − 2^(−y_max) never overflows, and the factor cancels.
-    """
-    top = masked_max(lists.labels, lists.where)
-    gains = jnp.exp2(lists.labels - top) - jnp.exp2(-top)
-    gains = jnp.where(lists.where, gains, 0.0)
-    weighted = lists.weights * gains
-    ideal = jnp.sum(weighted * tied_discounts(weighted, lists.where, k), axis=-1)
-    return gains, jnp.where(ideal > 0, 1.0 / jnp.where(ideal > 0, ideal, 1.0), 0.0)
 
 
 def _gains(lists: Lists, k: int | None, metric: str) -> tuple[jax.Array, jax.Array]:

@@ -12,6 +12,7 @@ from ltr.losses._contract import (
     Lists,
     as_dtype,
     check_choice,
+    check_positive,
     divide,
     has_two_labels,
     masked_log_softmax,
@@ -138,6 +139,7 @@ def listnet_loss(
     0.5822
     """
     check_choice("k", k, (1, 2))
+    check_positive("temperature", temperature)
     lists = prepare(scores, labels, where, weights)
     if k == 2:
         return top_2_cross_entropy(lists, lists.labels / temperature)

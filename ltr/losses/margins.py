@@ -6,7 +6,11 @@ import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 
-from ltr.losses._contract import divide, prepare
+from ltr.losses._contract import (
+    check_positive,
+    divide,
+    prepare,
+)
 from ltr.losses._log_sums import NEVER, log_pair_sum
 from ltr.losses._pairs import PairLoss, by_label, label_terms, pair_sum
 from ltr.losses.listwise import lower_label
@@ -63,6 +67,7 @@ def soft_zero_one_loss(
     >>> soft_zero_one_loss(jnp.zeros(2), jnp.array([1, 0]))
     Array(0.5, dtype=float32)
     """
+    check_positive("sigma", sigma)
     lists = prepare(scores, labels, where, weights)
     total, weight = pair_sum(
         _sigmoid_of_minus,
@@ -305,7 +310,7 @@ def circle_loss(
     --------
     >>> import jax.numpy as jnp
     >>> circle_loss(jnp.array([0.5, 0.5]), jnp.array([1, 0]), gamma=1.0)
-    Array(0.86907476, dtype=float32)
+    Array(0.89812326, dtype=float32)
     """
     lists = prepare(scores, labels, where, weights)
     s = jnp.clip(lists.scores, 0.0, 1.0)

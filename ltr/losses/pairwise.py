@@ -9,7 +9,14 @@ import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 
-from ltr.losses._contract import Lists, as_dtype, check_choice, divide, prepare
+from ltr.losses._contract import (
+    Lists,
+    as_dtype,
+    check_choice,
+    check_positive,
+    divide,
+    prepare,
+)
 from ltr.losses._items import positions
 from ltr.losses._pairs import Terms, by_label, label_terms, logistic, pair_sum
 from ltr.losses._ranks import mean_ranks
@@ -106,6 +113,7 @@ def ranknet_loss(
     """
     check_choice("pair_weight", pair_weight, _PAIR_WEIGHTS)
     check_choice("ties", ties, ("drop", "half"))
+    check_positive("sigma", sigma)
     lists = prepare(scores, labels, where, weights)
     if teacher_scores is not None or ties == "half":
         if pair_weight != "uniform" or label_weights is not None:
@@ -181,6 +189,7 @@ def hinge_loss(
     >>> hinge_loss(jnp.array([0.25, 0.0]), jnp.array([1, 0]))
     Array(0.75, dtype=float32)
     """
+    check_positive("margin", margin)
     lists = prepare(scores, labels, where, weights)
     total, weight = pair_sum(
         _falls_short_of_1,

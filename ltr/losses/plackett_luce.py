@@ -12,6 +12,7 @@ from jax.typing import ArrayLike
 from ltr.losses._contract import (
     Lists,
     check_choice,
+    check_cutoff,
     check_required,
     divide,
     masked_max,
@@ -177,6 +178,7 @@ def listmle_loss(
     """
     check_choice("ties", ties, tuple(rule for rule in _TIE_RULES if rule != "exact"))
     check_choice("stage_weights", stage_weights, _STAGE_WEIGHTS)
+    check_cutoff(k)
     lists = prepare(scores, labels, where, weights)
     stages = draw_stages(lists, lists.labels, ties, key)
     if k is None and stage_weights == "uniform":

@@ -10,9 +10,14 @@ import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 
-from ltr.losses._contract import as_dtype, has_two_labels, prepare
+from ltr.losses._contract import (
+    as_dtype,
+    check_positive,
+    has_two_labels,
+    prepare,
+)
+from ltr.losses._gains import normalized_gains
 from ltr.losses._items import item, over_items
-from ltr.losses.lambdas import normalized_gains
 
 
 def approx_ndcg_loss(
@@ -69,6 +74,7 @@ def approx_ndcg_loss(
     >>> round(float(approx_ndcg_loss(jnp.array([1.0, 0.0]), jnp.array([1, 0]))), 4)
     -1.0
     """
+    check_positive("temperature", temperature)
     lists = prepare(scores, labels, where, weights)
     gains, inverse_ideal = normalized_gains(lists, None)
     inverse_ideal = jnp.where(has_two_labels(lists)[..., 0], inverse_ideal, 0.0)

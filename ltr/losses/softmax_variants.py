@@ -1,4 +1,4 @@
-"""Variants of the softmax loss: XE-NDCG, Poly-1, InfoNCE, calibrated softmax."""
+"""Variants of the softmax loss: XE-NDCG, Poly-1, InfoNCE."""
 
 from __future__ import annotations
 
@@ -11,10 +11,9 @@ from jax.typing import ArrayLike
 from ltr.losses._contract import (
     as_dtype,
     check_choice,
-    divide,
+    check_positive,
     has_two_labels,
     masked_log_softmax,
-    masked_max,
     prepare,
 )
 from ltr.losses._log_sums import NEVER
@@ -195,6 +194,7 @@ def infonce_loss(
     1.3863
     """
     check_choice("other_positives", other_positives, ("removed", "kept"))
+    check_positive("temperature", temperature)
     lists = prepare(scores, labels, where, weights)
     positive = lists.where & (lists.labels > 0)
     negative = lists.where & ~positive
@@ -211,65 +211,3 @@ def infonce_loss(
     )
     terms = jax.nn.softplus(jnp.where(share > 0, against - scaled, NEVER))
     return jnp.sum(share * terms, axis=-1)
-
-
-def calibrated_softmax_loss(
-    scores: ArrayLike,
-    labels: ArrayLike,
-    *,
-    where: ArrayLike | None = None,
-    weights: ArrayLike | None = None,
-    key: jax.Array | None = None,
-    virtual_label: float = 1.0,
-    normalize: bool = False,
-) -> jax.Array:
-    r"""Softmax loss with a virtual item of score 0, so that scores have a level.
-
-    .. math:: \ell = -\sum_i w_i y_i \log p_i - y_0 \log p_0, \quad
-        p_i = \frac{e^{s_i}}{1 + \sum_j w_j e^{s_j}}, \quad
-        p_0 = \frac{1}{1 + \sum_j w_j e^{s_j}}
-
-    Parameters
-    ----------
-    scores : array of shape (..., list_size)
-        Model scores, higher is better.
-    labels : array of shape (..., list_size)
-        Labels ≥ 0, not normalised.
-    where : bool array of shape (..., list_size), default=None
-        True for real items. None: all.
-    weights : array of shape (..., list_size), default=None
-        Item weights ≥ 0, in all sums; weight 2 is the item twice. None: 1.
-    key : PRNG key, default=None
-        Not used.
-    virtual_label : float, default=1.0
-        Label y₀ > 0 of the virtual item: scores of about log(y / y₀) are best.
-    normalize : bool, default=False
-        Divide by the sum of the weighted labels, y₀ included.
-
-    Returns
-    -------
-    loss : array of shape (...)
-        ≥ 0; 0 for an empty list. Adding a constant to the scores changes it.
-
-    References
-    ----------
-    .. [1] Yan et al., "Scale calibration of deep ranking models", KDD 2022, eq. (9).
-
-    Examples
-    --------
-    >>> import jax.numpy as jnp
-    >>> loss = calibrated_softmax_loss(jnp.zeros(1), jnp.array([1]))  # 2 log 2
-    >>> round(float(loss), 4)
-    1.3863
-    """
-    lists = prepare(scores, labels, where, weights)
-    targets = lists.weights * lists.labels
-    top = jnp.maximum(masked_max(lists.scores, lists.where), 0.0)
-    top = jax.lax.stop_gradient(top)
-    shifted = jnp.where(lists.where, lists.scores - top, 0.0)
-    worths = jnp.sum(lists.weights * jnp.exp(shifted), axis=-1)
-    log_total = top[..., 0] + jnp.log(worths + jnp.exp(-top[..., 0]))
-    weight = targets.sum(-1) + virtual_label
-    total = weight * log_total - jnp.sum(targets * lists.scores, axis=-1)
-    total = jnp.where(lists.where.any(-1), total, 0.0)
-    return divide(total, weight, normalize)

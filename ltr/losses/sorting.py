@@ -13,6 +13,7 @@ import jax.numpy as jnp
 from jax.typing import ArrayLike
 
 from ltr.losses._contract import check_choice, divide, has_two_labels, prepare
+from ltr.losses._gains import normalized_gains
 from ltr.losses._items import positions
 from ltr.losses._permutations import (
     descending,
@@ -26,7 +27,6 @@ from ltr.losses._permutations import (
 )
 from ltr.losses._pools import pool_begins, pool_means
 from ltr.losses._ranks import mean_ranks
-from ltr.losses.lambdas import normalized_gains
 
 Relaxation = Literal["neural_sort", "soft_sort"]
 

@@ -161,7 +161,7 @@ def wasserstein_batch_loss(
     >>> abs(round(float(wasserstein_batch_loss(s, y)), 4))
     0.0
     >>> round(float(wasserstein_batch_loss(jnp.zeros((2, 2)), y)), 4)
-    0.1068
+    0.2136
     """
     lists = prepare(scores, labels, where, None)
     if lists.scores.ndim < 2:

@@ -12,7 +12,7 @@ from ltr.queries import FloatArray
 
 Gain = Literal["exp2", "linear"] | ArrayLike | Callable[[FloatArray], ArrayLike]
 Discount = Literal["log2", "letor"] | Callable[[FloatArray], ArrayLike]
-MAX_EXP2_LABEL = 1023
+MAX_EXP2_LABEL = 1000
 
 
 def gains_of(labels: FloatArray, gain: Gain = "exp2") -> FloatArray:
@@ -45,7 +45,10 @@ def gains_of(labels: FloatArray, gain: Gain = "exp2") -> FloatArray:
         gains = np.asarray(gain(labels), dtype=np.float64)
     elif isinstance(gain, str):
         _check_labels(labels, gain)
-        gains = np.exp2(labels) - 1.0 if gain == "exp2" else labels.copy()
+        gains = labels.copy()
+        if gain == "exp2":  # 2^y − 1 loses the digits of a small y
+            small = np.expm1(np.minimum(labels, 0.5) * np.log(2.0))
+            gains = np.where(labels < 0.5, small, np.exp2(labels) - 1.0)
     else:
         gains = _look_up(labels, np.asarray(gain, dtype=np.float64))
     bad = ~(np.isfinite(gains) & (gains >= 0))

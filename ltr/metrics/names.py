@@ -141,6 +141,10 @@ def get_metric(name: str, **options: Any) -> Metric:
     if match["k"] is not None:
         if "k" not in taken:
             raise ValueError(f"metric {key!r} takes no cut-off; got {name!r}.")
+        if options.get("k", int(match["k"])) != int(match["k"]):
+            raise ValueError(
+                f"metric {name!r} and k={options['k']!r} differ. Leave one out."
+            )
         chosen["k"] = int(match["k"])
         if chosen["k"] < 1:
             raise ValueError(f"the cut-off of a metric must be >= 1; got {name!r}.")

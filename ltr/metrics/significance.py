@@ -154,6 +154,8 @@ def holm(p_values: Sequence[float]) -> list[float]:
     >>> holm([0.01, 0.04, 0.03])
     [0.03, 0.06, 0.06]
     """
+    if np.isnan(p_values).any():
+        raise ValueError("p_values must be numbers; got NaN. Leave that test out.")
     order = np.argsort(p_values)
     adjusted = [0.0] * len(order)
     largest = 0.0

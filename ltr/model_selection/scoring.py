@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import inspect
+import numbers
+import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -143,9 +145,9 @@ def cross_validate_ranker(
     >>> result["test_ndcg@10"].shape
     (2,)
     """
-    splits = _whole_list_splits(
-        QueryKFold(cv) if isinstance(cv, int) else cv, X, y, qid
-    )
+    splitter = QueryKFold(int(cv)) if isinstance(cv, numbers.Integral) else cv
+    splits = _whole_list_splits(splitter, X, y, qid)
+    codes = group_queries(qid, np.shape(X)[0]).codes
     names = [metrics] if isinstance(metrics, str) else list(metrics)
     with sklearn.config_context(enable_metadata_routing=True):
         result = cross_validate(
@@ -154,7 +156,7 @@ def cross_validate_ranker(
             y,
             cv=splits,
             scoring={name: make_ranking_scorer(name) for name in names},
-            params={"qid": np.asarray(qid), **(fit_params or {})},
+            params={"qid": codes, **(fit_params or {})},
             n_jobs=n_jobs,
             return_estimator=return_estimator,
             error_score="raise",
@@ -168,8 +170,10 @@ def _whole_list_splits(
     """Rows of the folds; an error if one has a list on both sides."""
     queries = group_queries(qid, np.shape(X)[0])
     takes_qid = "qid" in inspect.signature(cv.split).parameters
-    split = cv.split(X, y, qid=qid) if takes_qid else cv.split(X, y, queries.codes)
-    splits = list(split)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "The groups parameter is ignored")
+        split = cv.split(X, y, qid=qid) if takes_qid else cv.split(X, y, queries.codes)
+        splits = list(split)
     for fold, (train, test) in enumerate(splits):
         both = np.intersect1d(queries.codes[train], queries.codes[test])
         if len(both):

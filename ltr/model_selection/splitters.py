@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import warnings
 from abc import abstractmethod
 from collections.abc import Iterator
 from typing import Any, ClassVar
 
 import numpy as np
+import sklearn
 from numpy.typing import ArrayLike
 from sklearn.model_selection import BaseCrossValidator
 from sklearn.utils.metadata_routing import UNUSED
@@ -43,7 +45,8 @@ class _QuerySplitter(BaseCrossValidator):
         y : array-like of shape (n_samples,), default=None
             Not used.
         groups : array-like of shape (n_samples,), default=None
-            Another name of ``qid``, for searches without metadata routing.
+            Another name of ``qid``. A search without metadata routing passes it on to
+            the splitter only, hence the warning.
         qid : array-like of shape (n_samples,), default=None
             List of each row.
 
@@ -57,14 +60,23 @@ class _QuerySplitter(BaseCrossValidator):
         ValueError
             If neither ``qid`` nor ``groups`` is given, or there are too few lists.
         """
-        if qid is None:
+        if qid is None and groups is not None:
             qid = groups
+            if not sklearn.get_config()["enable_metadata_routing"]:
+                warnings.warn(
+                    "groups keeps lists whole, but a search or cross_validate gives "
+                    "qid to fit and score only with metadata routing "
+                    "(sklearn.set_config(enable_metadata_routing=True)); without it "
+                    "each fold counts as one list. Pass qid=... instead of groups.",
+                    UserWarning,
+                    stacklevel=2,
+                )
         if qid is None:
             raise ValueError(
                 f"{type(self).__name__}.split needs the list of each row; got "
                 "qid=None. Pass qid; in a search, enable metadata routing "
                 "(sklearn.set_config(enable_metadata_routing=True)) and call "
-                "fit(X, y, qid=qid), or pass groups=qid."
+                "fit(X, y, qid=qid)."
             )
         n_samples = X.shape[0] if hasattr(X, "shape") else len(X)  # type: ignore[arg-type]
         queries = group_queries(qid, n_samples)

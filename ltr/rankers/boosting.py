@@ -96,9 +96,19 @@ def rows_in_list_order(data: TrainingSet, rows: IntArray | None) -> GroupedRows:
         X=data.X if isinstance(order, slice) else data.X[order],
         y=data.y[order],
         weights=None if weights is None else weights[order],
-        position=None if position is None else position[order].astype(np.intp),
+        position=None if position is None else _whole(position[order]),
         queries=group_queries(queries.codes[order], len(data.y[order])),
     )
+
+
+def _whole(position: FloatArray) -> IntArray:
+    """Positions as integers."""
+    bad = (position != np.floor(position)) | (position < 0) | (position >= 2**31)
+    if bad.any():
+        raise ValueError(
+            f"position must hold whole numbers >= 0; got {position[bad.argmax()]:g}."
+        )
+    return position.astype(np.intp)
 
 
 def lightgbm_params(ranker: Any, seed: int, objective: Any) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -132,6 +132,18 @@ def check_dense_X(ranker: Any, X: ArrayLike, *, reset: bool) -> NDArray[Any]:
     return np.asarray(array)
 
 
+def check_single_precision(values: FloatArray, name: str, cure: str) -> None:
+    """Raise if distinct values are equal, or infinite, in single precision."""
+    single = values.astype(np.float32)
+    lost = np.unique(single).size < np.unique(values).size
+    if lost or not np.isfinite(single).all():
+        raise ValueError(
+            f"{name} must keep its distinctions in single precision; got values from "
+            f"{values.min():g} to {values.max():g} of which some become equal or "
+            f"infinite. {cure}"
+        )
+
+
 def is_frame(X: Any) -> bool:
     """Whether ``X`` has columns with dtypes of their own."""
     return hasattr(X, "columns") and hasattr(X, "dtypes")
@@ -139,6 +151,11 @@ def is_frame(X: Any) -> bool:
 
 def check_numeric_columns(X: Any, cure: str) -> None:
     """Raise with the first column of a DataFrame that does not hold numbers."""
+    if not X.columns.is_unique:
+        twice = X.columns[X.columns.duplicated()][0]
+        raise ValueError(
+            f"X must have distinct column names; got {twice!r} twice. Rename one."
+        )
     for i, dtype in enumerate(X.dtypes):
         if getattr(dtype, "kind", "O") in "biufc" and str(dtype) != "category":
             continue
@@ -181,7 +198,14 @@ def check_column(
     values: ArrayLike, name: str, n_samples: int, what: str = "entry"
 ) -> FloatArray:
     """One finite number per row of X."""
+    if isinstance(values, np.ma.MaskedArray) and np.ma.is_masked(values):
+        raise ValueError(
+            f"{name} must not be masked; got a masked array. Drop those rows or fill "
+            "them in."
+        )
     column = np.asarray(values)
+    if column.dtype.kind in "mM":
+        raise ValueError(f"{name} must hold numbers; got dtype {column.dtype}.")
     if column.ndim == 2 and column.shape[1] == 1:
         column = column[:, 0]
     if column.ndim != 1:
@@ -234,6 +258,12 @@ def check_choice(name: str, value: object, choices: tuple[Any, ...]) -> None:
         raise ValueError(f"{name} must be one of {listed}; got {value!r}.")
 
 
+def stops_early(ranker: Any) -> bool | Literal["auto"]:
+    """``early_stopping`` of a ranker; NumPy's booleans and 0 and 1 count as bool."""
+    value = ranker.early_stopping
+    return "auto" if isinstance(value, str) else bool(value)
+
+
 def check_number(
     name: str,
     value: Any,
@@ -244,11 +274,10 @@ def check_number(
     open_low: bool = False,
 ) -> None:
     """Raise unless ``value`` is a number in range, and whole if it must be."""
-    number = isinstance(value, (int, float, np.integer, np.floating))
-    good = number and not isinstance(value, bool) and low <= value <= high
+    types = (int, np.integer) if whole else (int, float, np.integer, np.floating)
+    good = isinstance(value, types) and not isinstance(value, bool)
+    good = good and low <= value <= high and abs(value) < np.inf
     if good and open_low and value == low:
-        good = False
-    if good and whole and value != int(value):
         good = False
     if not good:
         kind = "a whole number" if whole else "a number"
@@ -352,6 +381,12 @@ def _check_weights(
     if not weights.any():
         raise ValueError(
             f"{name} must have at least one weight above zero; got only zeros."
+        )
+    low, high = weights[weights > 0].min(), weights.max()
+    if low < 1e-15 or high > 1e15:
+        raise ValueError(
+            f"{name} must be 0 or between 1e-15 and 1e15, so that products of weights "
+            f"are numbers in single precision; got {low:g} to {high:g}. Scale them."
         )
     return weights
 

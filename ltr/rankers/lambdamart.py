@@ -25,8 +25,10 @@ from ltr.rankers.checks import (
     TrainingSet,
     check_choice,
     check_number,
+    check_single_precision,
     check_training_set,
     informative_lists,
+    stops_early,
     warn_if_no_order,
 )
 from ltr.rankers.labels import label_gains
@@ -390,7 +392,7 @@ default="from_dtype"
         if not isinstance(seed, (int, np.integer)):
             seed = check_random_state(seed).randint(2**31 - 1)
         held_out = np.zeros(data.queries.n_lists, dtype=bool)
-        if validation is None and self.early_stopping is True:
+        if validation is None and stops_early(self) is True:
             rng = np.random.default_rng(seed)
             held_out = hold_out_lists(self, data.y, informative, rng)
         validation_rows = None
@@ -446,7 +448,14 @@ default="from_dtype"
     ) -> tuple[str | LambdaRankObjective, FloatArray, list[float] | None]:
         """LightGBM's objective, or ours for long lists; labels; table of gains."""
         name = _OBJECTIVES[self.loss]
+        if rows.position is not None and self.loss != "lambdarank":
+            raise ValueError(
+                f"loss={self.loss!r} takes no position. Leave it out of fit, or use "
+                "loss='lambdarank'."
+            )
         if self.loss == "mse":
+            cure = "Shift or scale the labels."
+            check_single_precision(rows.y, "y", cure)
             return name, rows.y, None
         gains = label_gains(rows.y, self.label_gain)
         if self.loss == "xe_ndcg":

@@ -318,7 +318,8 @@ class NeuralRanker(BaseRanker):
         check_is_fitted(self)
         checked = check_dense_X(self, X, reset=False)
         queries = group_queries(qid, len(checked))
-        scorer, learned = scorer_of(self), self._learned_state
+        learned = self._learned_state
+        scorer = learned.scorer
         if scorer.uses_list and qid is None and self._fitted_with_qid:
             warnings.warn(
                 "predict scores all rows as one list because qid is None, but fit was "
@@ -364,6 +365,7 @@ class NeuralRanker(BaseRanker):
         self._learned_state = Learned(
             params=result.params,
             scaling=scaling,
+            scorer=scorer_of(self),
             last_params=result.last_params if to_go_on else None,
             optimizer_leaves=(
                 jax.tree.leaves(result.optimizer_state) if to_go_on else None

@@ -14,10 +14,12 @@ from sklearn.utils import check_random_state
 
 from ltr.lists import pack, with_padding_rows
 from ltr.losses import NEEDS_LABELS_FROM_0, NEEDS_TWO_ITEMS, get_loss
+from ltr.losses.combination import parts
 from ltr.queries import BoolArray, IntArray
 from ltr.rankers.checks import (
     TrainingSet,
     check_labels_from_0,
+    check_single_precision,
     informative_lists,
     warn_if_no_order,
 )
@@ -48,6 +50,8 @@ class Learned:
         Parameters of the scorer to predict with.
     scaling : FeatureScaling or None
         What the features go through first.
+    scorer : Scorer
+        What the parameters belong to.
     last_params : pytree of arrays or None
         Parameters to train on from; None: ``params``.
     optimizer_leaves : list of arrays or None
@@ -56,6 +60,7 @@ class Learned:
 
     params: Any
     scaling: FeatureScaling | None
+    scorer: Scorer
     last_params: Any = None
     optimizer_leaves: list[Any] | None = None
 
@@ -93,9 +98,15 @@ def train_neural(
     """
     plan, numbers = make_plan(ranker, data)
     warn_if_no_order(data)
+    if start is not None and start.scorer != plan.scorer:
+        raise ValueError(
+            "training can go on only with the scorer that it began with, "
+            f"{start.scorer!r}; got {plan.scorer!r}. Set the parameters back, or fit "
+            "with warm_start=False."
+        )
     seed = check_random_state(ranker.random_state).randint(2**31 - 1)
     rng = np.random.default_rng(seed)
-    informative = informative_lists(data, plan.loss.function in NEEDS_TWO_ITEMS)
+    informative = informative_lists(data, _two_items_suffice(plan, data))
     held_out = np.zeros(data.queries.n_lists, dtype=bool)
     if validation is None and not piecewise:
         held_out = hold_out_lists(ranker, data.y, informative, rng)
@@ -113,6 +124,8 @@ def train_neural(
         validate = _validate(ranker, plan.scorer, scaling, validation, slice(None))
     elif held_out.any():
         rows = data.queries.subset(held_out)
+        if data.weights is not None:
+            rows = rows[data.weights[rows] > 0]
         validate = _validate(ranker, plan.scorer, scaling, data, rows)
     packed = pack(
         data.queries,
@@ -168,14 +181,24 @@ def make_plan(ranker: Any, data: TrainingSet) -> tuple[TrainingPlan, dict[str, f
             f"loss={ranker.loss!r} takes no weights, so sample_weight has no effect. "
             "Leave it out, or give the loss an argument weights."
         )
-    if plan.function in NEEDS_LABELS_FROM_0:
+    if not NEEDS_LABELS_FROM_0.isdisjoint(parts(plan.function)):
         check_labels_from_0(data.y, ranker.loss)
+    if ranker.dtype == "float32":
+        cure = "Shift or scale them, or set dtype='float64'."
+        check_single_precision(data.y, "y", cure)
     numbers |= {
         "learning_rate": float(ranker.learning_rate),
         "weight_decay": _weight_decay(ranker.weight_decay, ranker.optimizer),
     }
     optimizer = get_optimizer(ranker.optimizer)
     return TrainingPlan(scorer_of(ranker), plan, optimizer), numbers
+
+
+def _two_items_suffice(plan: TrainingPlan, data: TrainingSet) -> bool:
+    """Whether a list teaches something even if all its labels are equal."""
+    by_nature = not NEEDS_TWO_ITEMS.isdisjoint(parts(plan.loss.function))
+    optional = set(plan.loss.extras) - set(plan.loss.required_extras)
+    return by_nature or "teacher_scores" in optional & set(data.extras)
 
 
 def _weight_decay(weight_decay: float | str, optimizer: Any) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import hashlib
 import json
 import os
 import shutil
@@ -16,7 +17,7 @@ import jax
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from ltr.losses import LOSSES
+from ltr.losses import LOSSES, Combination, combine
 from ltr.rankers.base import BaseRanker
 from ltr.rankers.baselines import RandomRanker, SingleFeatureRanker
 from ltr.rankers.lambdamart import LambdaMARTRanker
@@ -26,6 +27,7 @@ from ltr.rankers.preprocess import FeatureScaling
 from ltr.rankers.tables import Categories
 
 _FORMAT = 1
+_FILES = {"ranker.json", "arrays.npz", "trees.txt"}
 _CLASSES: dict[str, type[BaseRanker]] = {
     "LambdaMARTRanker": LambdaMARTRanker,
     "NeuralRanker": NeuralRanker,
@@ -73,32 +75,23 @@ def save_ranker(ranker: BaseRanker, folder: PathLike) -> None:
     >>> load_ranker(folder)
     RandomRanker()
     """
-    target = Path(folder)
-    if target.exists() and not (target / "ranker.json").is_file():
-        raise FileExistsError(
-            f"folder must be new or hold a saved ranker; got {str(target)!r}, which "
-            "exists and has no ranker.json. Choose another name."
-        )
+    target = Path(folder).resolve()
+    _check_replaceable(target)
     document, arrays = _describe(ranker)
     target.parent.mkdir(parents=True, exist_ok=True)
     scratch = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
     try:
-        text = json.dumps(document, indent=1, allow_nan=True)
-        (scratch / "ranker.json").write_text(text + "\n", encoding="utf-8")
         np.savez(scratch / "arrays.npz", **arrays)
         if isinstance(ranker, LambdaMARTRanker):
             trees = ranker.booster_.model_to_string(num_iteration=-1)
             (scratch / "trees.txt").write_text(trees, encoding="utf-8")
+        document["sha256"] = {
+            file.name: _sha256(file) for file in sorted(scratch.iterdir())
+        }
+        text = json.dumps(document, indent=1, allow_nan=True)
+        (scratch / "ranker.json").write_text(text + "\n", encoding="utf-8")
         scratch.chmod(0o755)
-        if target.exists():
-            old = Path(
-                tempfile.mkdtemp(prefix=f".{target.name}-old-", dir=target.parent)
-            )
-            target.rename(old / "model")
-            scratch.rename(target)
-            shutil.rmtree(old)
-        else:
-            scratch.rename(target)
+        _put_in_place(scratch, target)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
 
@@ -122,7 +115,8 @@ def load_ranker(folder: PathLike) -> Any:
     Raises
     ------
     ValueError
-        If the folder was not written by :func:`save_ranker`, or by a newer version.
+        If the folder was not written by :func:`save_ranker`, was written by a newer
+        version, or is damaged.
     """
     source = Path(folder)
     if not (source / "ranker.json").is_file():
@@ -130,6 +124,16 @@ def load_ranker(folder: PathLike) -> Any:
             f"folder must hold a saved ranker; got {str(source)!r}, which has no "
             "ranker.json. Write one with save_ranker or `ltr train`."
         )
+    try:
+        return _load(source)
+    except (KeyError, TypeError, AttributeError, IndexError, OSError) as error:
+        raise ValueError(
+            f"{source} is not a whole saved ranker: {type(error).__name__}: {error}. "
+            "Save it again."
+        ) from error
+
+
+def _load(source: Path) -> Any:
     document = json.loads((source / "ranker.json").read_text(encoding="utf-8"))
     if document.get("format") != _FORMAT or document.get("class") not in _CLASSES:
         raise ValueError(
@@ -137,14 +141,21 @@ def load_ranker(folder: PathLike) -> Any:
             f"{sorted(_CLASSES)}; got format {document.get('format')!r} and class "
             f"{document.get('class')!r}. Update ltr, or save the ranker again."
         )
+    for name, digest in document["sha256"].items():
+        if name not in _FILES or _sha256(source / name) != digest:
+            raise ValueError(
+                f"{source / name} is not the file that was saved with ranker.json: its "
+                "checksum differs. Save the ranker again."
+            )
     with np.load(source / "arrays.npz", allow_pickle=False) as file:
         arrays = dict(file)
     parameters = {
         name: _decode(value) for name, value in document["parameters"].items()
     }
     ranker = _CLASSES[document["class"]](**parameters)
-    for name, value in document["attributes"].items():
-        setattr(ranker, name, value)
+    for name in _PLAIN:
+        if name in document["attributes"]:
+            setattr(ranker, name, document["attributes"][name])
     if "feature_names_in_" in arrays:
         ranker.feature_names_in_ = arrays["feature_names_in_"].astype(object)
     if isinstance(ranker, NeuralRanker):
@@ -152,6 +163,40 @@ def load_ranker(folder: PathLike) -> Any:
     elif isinstance(ranker, LambdaMARTRanker):
         _restore_trees(ranker, document, source)
     return ranker
+
+
+def _check_replaceable(target: Path) -> None:
+    """Raise unless ``target`` is new, or holds a saved ranker and nothing else."""
+    if not target.exists():
+        return
+    names = {path.name for path in target.iterdir()} if target.is_dir() else {"."}
+    if not ("ranker.json" in names and names <= _FILES):
+        others = sorted(names - _FILES) or ["no ranker.json"]
+        raise FileExistsError(
+            f"folder must be new or hold a saved ranker only; got {str(target)!r}, "
+            f"which has {others[0]!r}. Choose another name."
+        )
+
+
+def _put_in_place(scratch: Path, target: Path) -> None:
+    """Rename ``scratch`` to ``target``; what was there comes back if that fails."""
+    if not target.exists():
+        scratch.rename(target)
+        return
+    old = Path(tempfile.mkdtemp(prefix=f".{target.name}-old-", dir=target.parent))
+    try:
+        target.rename(old / "model")
+        try:
+            scratch.rename(target)
+        except BaseException:
+            (old / "model").rename(target)
+            raise
+    finally:
+        shutil.rmtree(old, ignore_errors=True)
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def _describe(ranker: BaseRanker) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -175,6 +220,12 @@ def _describe(ranker: BaseRanker) -> tuple[dict[str, Any], dict[str, Any]]:
         arrays["feature_names_in_"] = np.asarray(ranker.feature_names_in_, dtype=str)
     if isinstance(ranker, NeuralRanker):
         learned = ranker._learned_state
+        if scorer_of(ranker) != learned.scorer:
+            raise ValueError(
+                "the ranker was fitted with another scorer than its parameters say now "
+                f"({learned.scorer!r} and {scorer_of(ranker)!r}). Fit it again, or set "
+                "the parameters back."
+            )
         for i, leaf in enumerate(jax.tree.leaves(learned.params)):
             arrays[f"params_{i}"] = leaf
         if learned.scaling is not None:
@@ -198,12 +249,16 @@ def _restore_neural(ranker: NeuralRanker, arrays: dict[str, Any]) -> None:
         )
     leaves, structure = jax.tree.flatten(shapes)
     stored = [arrays[f"params_{i}"] for i in range(len(leaves))]
+    found = [leaf.shape for leaf in stored]
+    expected = [leaf.shape for leaf in leaves]
+    if found != expected:
+        raise ValueError(f"the arrays must have shapes {expected}; got {found}.")
     scaling = None
     if "mean" in arrays:
         names = [field.name for field in dataclasses.fields(FeatureScaling)]
         scaling = FeatureScaling(**{name: arrays[name] for name in names})
     params = jax.tree.unflatten(structure, stored)
-    ranker._learned_state = Learned(params, scaling)
+    ranker._learned_state = Learned(params, scaling, scorer)
 
 
 def _restore_trees(
@@ -214,12 +269,15 @@ def _restore_trees(
     trees = (source / "trees.txt").read_text(encoding="utf-8")
     ranker.booster_ = lightgbm.Booster(model_str=trees)
     stored = document["categories"]
-    values = {key: tuple(v) for key, v in stored["values"]}
+    values = {key: tuple(map(_decode, v)) for key, v in stored["values"]}
     ranker._categories = Categories(tuple(stored["columns"]), values)
 
 
 def _encode(name: str, value: Any) -> Any:
     """A parameter as JSON; losses with options as {"loss": name, option: value}."""
+    if isinstance(value, Combination):
+        numbers = dict(zip(value.names, value.numbers, strict=True))
+        return {"combine": _encode_terms(name, value, numbers)}
     if isinstance(value, functools.partial) and not value.args:
         found = [key for key, function in LOSSES.items() if function is value.func]
         if found:
@@ -239,7 +297,25 @@ def _encode(name: str, value: Any) -> Any:
     return value
 
 
+def _encode_terms(
+    name: str, loss: Combination, numbers: dict[str, float]
+) -> list[list[Any]]:
+    terms = []
+    for i, (function, fixed) in enumerate(loss.losses):
+        options = dict(fixed) | {
+            key.rpartition("_")[0]: number
+            for key, number in numbers.items()
+            if key.rpartition("_")[2] == str(i) and key != f"weight_{i}"
+        }
+        part = functools.partial(function, **options)
+        terms.append([numbers[f"weight_{i}"], _encode(name, part)])
+    return terms
+
+
 def _decode(value: Any) -> Any:
+    if isinstance(value, dict) and set(value) == {"combine"}:
+        return combine(*((weight, _decode(part)) for weight, part in value["combine"]))
     if isinstance(value, dict) and set(value) == {"loss", "options"}:
-        return functools.partial(LOSSES[value["loss"]], **value["options"])
+        options = {key: _decode(option) for key, option in value["options"].items()}
+        return functools.partial(LOSSES[value["loss"]], **options)
     return tuple(value) if isinstance(value, list) else value

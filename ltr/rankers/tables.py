@@ -68,6 +68,13 @@ def fit_categories(X: Any, categorical_features: CategoricalFeatures) -> Categor
             )
         return Categories(tuple(values), values)
     n_features = np.shape(X)[1]
+    if any(not isinstance(c, (str, int, np.integer)) for c in categorical_features):
+        raise ValueError(
+            "categorical_features must be column names or indices; got "
+            f"{categorical_features!r}."
+        )
+    if any(isinstance(c, bool) for c in categorical_features):
+        categorical_features = np.flatnonzero(_mask(categorical_features, n_features))
     columns = tuple(_column(c, names, n_features) for c in categorical_features)
     return Categories(columns, values)
 
@@ -120,6 +127,9 @@ def check_table(
         raise ValueError(
             "X must be finite or NaN; got inf in a sparse matrix. Clip it."
         )
+    if not table.has_canonical_format:
+        table = table.copy()
+        table.sum_duplicates()  # LightGBM would take one of two entries of a cell
     return scipy.sparse.csr_matrix(table)  # LightGBM does not know csr_array
 
 
@@ -129,6 +139,15 @@ _CHECKS: dict[str, Any] = {
     "accept_sparse": ["csr"],
     "ensure_all_finite": False,
 }
+
+
+def _mask(flags: Sequence[Any], n_features: int) -> NDArray[np.bool_]:
+    if len(flags) != n_features or any(not isinstance(flag, bool) for flag in flags):
+        raise ValueError(
+            "categorical_features as a mask must have True or False for each of the "
+            f"{n_features} columns; got {flags!r}."
+        )
+    return np.array(flags, dtype=bool)
 
 
 def _column(which: int | str, names: Sequence[str] | None, n_features: int) -> int:
@@ -172,10 +191,12 @@ def _extremes(values: NDArray[Any]) -> NDArray[Any]:
 def _check_codes(table: NDArray[Any], columns: tuple[int, ...]) -> None:
     for column in columns:
         values = table[:, column]
-        bad = ~np.isnan(values) & ((values < 0) | (values != np.floor(values)))
+        whole = (values >= 0) & (values == np.floor(values)) & (values < 2**31)
+        bad = ~np.isnan(values) & ~whole
         if bad.any():
             row = int(bad.argmax())
             raise ValueError(
-                f"categorical column {column} of X must hold whole numbers >= 0, or "
-                f"NaN for a missing value; got {values[row]:g} at row {row}."
+                f"categorical column {column} of X must hold whole numbers from 0 to "
+                f"2^31 - 1, or NaN for a missing value; got {values[row]:g} at row "
+                f"{row}."
             )

@@ -17,6 +17,7 @@ from ltr.rankers.checks import (
     TrainingSet,
     check_metric_takes_labels,
     check_training_set,
+    stops_early,
 )
 from ltr.rankers.preprocess import FeatureScaling
 from ltr.scorers import Scorer
@@ -45,7 +46,7 @@ def check_validation_set(
         raise ValueError(
             "X_val and y_val must be given together; got only one of them."
         )
-    if ranker.early_stopping is False:
+    if not stops_early(ranker):
         raise ValueError(
             "X_val is only used to stop early; got early_stopping=False. Leave it out, "
             "or set early_stopping='auto'."
@@ -60,6 +61,7 @@ def check_validation_set(
             ranker, X_val, y_val, qid_val, check_X=check_X, reset=False
         )
         check_metric_takes_labels(ranker.metric, data.y)
+        check_counts(ranker.metric, data.y, data.queries)
         return data
     except ValueError as error:
         raise ValueError(f"In the validation set: {error}") from error
@@ -96,7 +98,7 @@ def hold_out_lists(
     n_lists = len(informative)
     held_out = np.zeros(n_lists, dtype=bool)
     enough = informative.sum() >= AUTO_EARLY_STOPPING_LISTS
-    if ranker.early_stopping == "auto" and enough:
+    if stops_early(ranker) == "auto" and enough:
         try:
             check_metric_takes_labels(ranker.metric, y)
         except ValueError as error:
@@ -106,7 +108,7 @@ def hold_out_lists(
                 stacklevel=5,
             )
             return held_out
-    elif ranker.early_stopping is True:
+    elif stops_early(ranker) is True:
         check_metric_takes_labels(ranker.metric, y)
     else:
         return held_out
@@ -118,6 +120,17 @@ def hold_out_lists(
     n_held_out = min(max(1, round(ranker.validation_fraction * n_lists)), n_lists - 1)
     held_out[rng.permutation(n_lists)[:n_held_out]] = True
     return held_out
+
+
+def check_counts(metric: str, y: FloatArray, queries: Queries) -> None:
+    """Raise if the metric is defined on no list."""
+    values = get_metric(metric).per_query(y, np.zeros(len(y)), queries)
+    if np.isnan(values).all():
+        raise ValueError(
+            f"metric={metric!r} must be defined on some validation list; got "
+            f"{len(values)} lists and no relevant item, or no two distinct labels, in "
+            "any. Choose other lists."
+        )
 
 
 def score_rows(

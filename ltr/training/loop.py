@@ -159,6 +159,7 @@ def train(
             totals = []
             started = time.perf_counter()
             for rows in packed.epoch(rng):
+                traced["epoch"] = epoch - 1.0
                 state, total = _step(plan, state, traced, data, rows, key, step_number)
                 totals.append(total)
                 step_number += 1
@@ -200,6 +201,7 @@ def _step(
     learning_rate = numbers.pop("learning_rate")
     weight_decay = numbers.pop("weight_decay")
     lists_per_step = numbers.pop("lists_per_step")
+    epoch = numbers.pop("epoch")
     where = rows < data.n_samples
     X, y = data.X[rows], data.y[rows]
     weights = None if data.weights is None else data.weights[rows]
@@ -210,7 +212,7 @@ def _step(
     def mean_loss(params: Pytree) -> jax.Array:
         scores = plan.scorer.apply(params, X, where, weights)
         losses = list_losses(
-            plan.loss, numbers, scores, y, where, weights, extras, batch_key
+            plan.loss, numbers, scores, y, where, weights, extras, batch_key, epoch
         )
         return jnp.sum(list_weights * losses) / lists_per_step
 

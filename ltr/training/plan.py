@@ -31,7 +31,7 @@ class LossPlan:
         Per-row inputs that the loss takes, among :data:`EXTRAS`.
     required_extras : tuple of str
         Those without a default.
-    takes_weights, takes_key : bool
+    takes_weights, takes_key, takes_epoch : bool
         Whether the loss has those arguments.
     """
 
@@ -41,6 +41,7 @@ class LossPlan:
     required_extras: tuple[str, ...]
     takes_weights: bool
     takes_key: bool
+    takes_epoch: bool
 
 
 @dataclass(frozen=True)
@@ -123,6 +124,7 @@ def plan_loss(
         ),
         takes_weights="weights" in parameters,
         takes_key="key" in parameters,
+        takes_epoch="epoch" in parameters,
     )
     return plan, numbers
 
@@ -136,6 +138,7 @@ def list_losses(
     weights: jax.Array | None,
     extras: Mapping[str, jax.Array],
     key: jax.Array,
+    epoch: jax.Array | float,
 ) -> jax.Array:
     """Evaluate the loss of a plan on a batch, shape (n_lists,)."""
     options: dict[str, Any] = {**dict(plan.options), **numbers, **extras}
@@ -143,6 +146,8 @@ def list_losses(
         options["weights"] = weights
     if plan.takes_key:
         options["key"] = key
+    if plan.takes_epoch:
+        options["epoch"] = epoch
     losses = plan.function(scores, labels, where=where, **options)
     if losses.shape != scores.shape[:-1]:
         raise ValueError(
@@ -154,7 +159,9 @@ def list_losses(
 
 
 def _unwrap(loss: LossFunction) -> tuple[LossFunction, dict[str, Any]]:
-    """Look through partials that set nothing but keywords."""
+    """Look through partials that set nothing but keywords, and combinations."""
+    if hasattr(loss, "as_partial"):
+        loss = loss.as_partial()
     options: dict[str, Any] = {}
     while isinstance(loss, functools.partial) and not loss.args:
         options = {**loss.keywords, **options}

@@ -1,0 +1,136 @@
+"""Weighted sums of losses that are losses themselves."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+from jax.typing import ArrayLike
+
+LossFunction = Callable[..., jax.Array]
+_SHARED = ("where", "weights", "key", "normalize")
+
+
+@dataclass(frozen=True)
+class Combination:
+    """A weighted sum of losses. Made by :func:`ltr.losses.combine`.
+
+    Attributes
+    ----------
+    losses : tuple of (function, options)
+        The losses, each with those of its options that are not numbers.
+    names : tuple of str
+        The numbers that it takes as keywords: ``weight_0`` and, for an option of the
+        first loss, ``sigma_0``.
+    numbers : tuple of float
+        Their values.
+
+    Examples
+    --------
+    >>> from ltr.losses import combine
+    >>> combine((0.5, "ranknet"), (2.0, "mse")).numbers
+    (0.5, 2.0)
+    """
+
+    losses: tuple[tuple[LossFunction, tuple[tuple[str, Any], ...]], ...]
+    names: tuple[str, ...]
+    numbers: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "__signature__", self._signature())
+
+    def __call__(
+        self,
+        scores: ArrayLike,
+        labels: ArrayLike,
+        *,
+        where: ArrayLike | None = None,
+        weights: ArrayLike | None = None,
+        key: jax.Array | None = None,
+        normalize: bool = False,
+        **given: Any,
+    ) -> jax.Array:
+        """Value of the sum, shape (...)."""
+        numbers = dict(zip(self.names, self.numbers, strict=True))
+        numbers |= {name: given.pop(name) for name in self.names if name in given}
+        total: Any = 0.0
+        for i, (function, options) in enumerate(self.losses):
+            taken = inspect.signature(function).parameters
+            shared = {
+                "where": where,
+                "weights": weights,
+                "key": None if key is None else jax.random.fold_in(key, i),
+                "normalize": normalize,
+                **given,
+            }
+            own = {name: value for name, value in shared.items() if name in taken}
+            own |= dict(options)
+            for name in self.names:
+                option, _, number = name.rpartition("_")
+                if number == str(i) and option != "weight":
+                    own[option] = numbers[name]
+            total += numbers[f"weight_{i}"] * function(scores, labels, **own)
+        return total
+
+    def as_partial(self) -> functools.partial[jax.Array]:
+        """Split into what a compiled program depends on, and its numbers."""
+        structure = Combination(self.losses, self.names, (0.0,) * len(self.names))
+        numbers = dict(zip(self.names, self.numbers, strict=True))
+        return functools.partial(structure, **numbers)  # type: ignore[arg-type]
+
+    def _signature(self) -> inspect.Signature:
+        kind = inspect.Parameter.KEYWORD_ONLY
+        own = list(inspect.signature(Combination.__call__).parameters.values())[1:-1]
+        extras: dict[str, inspect.Parameter] = {}
+        for function, options in self.losses:
+            for name, parameter in inspect.signature(function).parameters.items():
+                is_array = name.endswith("_scores") or name in ("position", "epoch")
+                if is_array and name not in dict(options):
+                    required = parameter.default is inspect.Parameter.empty
+                    if required or name not in extras:
+                        extras[name] = parameter
+        numbers = [
+            inspect.Parameter(name, kind, default=value)
+            for name, value in zip(self.names, self.numbers, strict=True)
+        ]
+        return inspect.Signature([*own, *extras.values(), *numbers])
+
+
+def combination(*terms: tuple[float, LossFunction]) -> Combination:
+    """Combine functions; see :func:`ltr.losses.combine`, which also takes names."""
+    losses, names, numbers = [], [], []
+    for i, (weight, loss) in enumerate(terms):
+        names.append(f"weight_{i}")
+        numbers.append(float(weight))
+        function, options = split_partial(loss)
+        taken = inspect.signature(function).parameters
+        fixed = {}
+        for name, value in options.items():
+            default = taken[name].default if name in taken else None
+            if isinstance(default, float) and isinstance(value, (int, float)):
+                names.append(f"{name}_{i}")
+                numbers.append(float(value))
+            else:
+                fixed[name] = value
+        losses.append((function, tuple(sorted(fixed.items()))))
+    return Combination(tuple(losses), tuple(names), tuple(numbers))
+
+
+def split_partial(loss: LossFunction) -> tuple[LossFunction, dict[str, Any]]:
+    """Function and keywords of a ``functools.partial`` without positional arguments."""
+    options: dict[str, Any] = {}
+    while isinstance(loss, functools.partial) and not loss.args:
+        options = {**loss.keywords, **options}
+        loss = loss.func
+    return loss, options
+
+
+def parts(loss: object) -> tuple[object, ...]:
+    """Return the functions that a combination adds up; of another loss, itself."""
+    if isinstance(loss, Combination):
+        return tuple(part for function, _ in loss.losses for part in parts(function))
+    return (loss,)
