@@ -62,3 +62,29 @@ def test_benchmark_overhead(capsys):
     """It runs, and the trees are LightGBM's."""
     load("benchmark_overhead").main(n_lists=20, n_rows=2000, rounds=1)
     assert "equal predictions: True" in capsys.readouterr().out
+
+
+def test_benchmark_losses():
+    """The gradients are those of the peer."""
+    pytest.importorskip("rax")
+    table = load("benchmark_losses").main(4, 16, rounds=1, names="ranknet,listmle")
+    assert all(row["gradient"] < 1e-5 for row in table.values())
+
+
+def test_distillation():
+    """A student of the teacher beats a random order by far."""
+    means = load("distillation").main(n_queries=60, n_seeds=2)
+    assert min(means["PLD"], means["KL"]) > means["random"] + 0.1
+
+
+def test_preference():
+    """Every loss improves on the frozen reference."""
+    means = load("preference").main(n_queries=60, n_seeds=2, max_epochs=30)
+    assert min(means["LiPO-λ"], means["DPO"]) > means["reference: cosine"] + 0.01
+
+
+def test_train_every_loss():
+    """At least .9 of the noise-free NDCG, by losses of each family."""
+    names = ("ranknet", "ranklist", "listnet", "pld", "lipo_lambda", "lambdarank")
+    result = load("train_every_loss").main(names=names)
+    assert all(result[name] > 0.9 > result["random"] for name in names)

@@ -313,6 +313,7 @@ def _exact(lists: Lists, normalize: bool) -> jax.Array:
     log_worths = jnp.where(counts, scores - jnp.where(counts, below, 0.0), 0.0)
     step = 0.25
     log_x = jnp.arange(-42.0, 6.0, step, dtype=scores.dtype)
+    log_x = log_x.reshape((1,) * scores.ndim + (-1,))
     log_factors = log_1_minus_exp_minus_exp(log_worths[..., None] + log_x)
     weighted = jnp.where(counts, lists.weights, 0.0)[..., None] * log_factors
     same = (labels[..., :, None] == labels[..., None, :]).astype(scores.dtype)

@@ -133,10 +133,16 @@ def check_dense_X(ranker: Any, X: ArrayLike, *, reset: bool) -> NDArray[Any]:
 
 
 def check_single_precision(values: FloatArray, name: str, cure: str) -> None:
-    """Raise if distinct values are equal, or infinite, in single precision."""
-    single = values.astype(np.float32)
-    lost = np.unique(single).size < np.unique(values).size
-    if lost or not np.isfinite(single).all():
+    """Raise if most distinctions are lost, or values infinite, in single precision."""
+    with np.errstate(over="ignore"):
+        single = values.astype(np.float32)
+    low, span = values.min(), max(np.ptp(values), np.finfo(np.float64).tiny)
+    n_levels = [
+        np.unique(np.round((x - low) / span, 6)).size
+        for x in (values, single.astype(np.float64))
+        if np.isfinite(x).all()
+    ]
+    if len(n_levels) < 2 or n_levels[1] <= n_levels[0] / 2:
         raise ValueError(
             f"{name} must keep its distinctions in single precision; got values from "
             f"{values.min():g} to {values.max():g} of which some become equal or "

@@ -12,7 +12,7 @@ from pathlib import Path
 import jax
 import numpy as np
 
-from ltr.losses import LOSSES
+import ltr.losses
 
 GOLDEN = Path(__file__).with_name("losses.json")
 
@@ -25,8 +25,12 @@ def load() -> list[dict]:
 def compute(case: dict) -> np.ndarray:
     """Value or gradient of one case, in double precision."""
     scores, labels = np.array(case["scores"], float), np.array(case["labels"], float)
+    function = getattr(ltr.losses, f"{case['loss']}_loss")
+    options = case["options"] | {k: np.array(v) for k, v in case["extras"].items()}
+    if "skips" in options:
+        options["skips"] = tuple(options["skips"])
     with jax.enable_x64(True):
-        loss = lambda s: LOSSES[case["loss"]](s, labels, **case["options"])
+        loss = lambda s: function(s, labels, **options)
         return np.asarray((jax.grad(loss) if case["what"] == "grad" else loss)(scores))
 
 
