@@ -351,7 +351,7 @@ def rankdistil_loss(
     noise = jax.random.gumbel(key, (n_samples, *teacher.shape), teacher.dtype)
     losses = listmle_loss(
         jnp.broadcast_to(lists.scores, noise.shape),
-        teacher + noise,
+        teacher[None] + noise,
         where=jnp.broadcast_to(lists.where, noise.shape),
         weights=jnp.broadcast_to(lists.weights, noise.shape),
         k=k,
