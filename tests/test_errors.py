@@ -10,6 +10,7 @@ from sklearn.exceptions import NotFittedError
 
 from ltr import LambdaMARTRanker, NeuralRanker
 from ltr.datasets import make_ranking
+from ltr.losses import LOSSES
 
 DATA = make_ranking(12, list_size=5, n_features=3, n_informative=2, random_state=0)
 X, Y, QID = DATA.X, DATA.y, DATA.qid
@@ -44,10 +45,7 @@ IMPUTE = (
     "Impute it, for example with sklearn.impute.SimpleImputer, or use LambdaMARTRanker, "
     "which takes NaN."
 )
-KNOWN_LOSSES = (
-    "'approx_ndcg', 'bce', 'hinge', 'lambdarank', 'listmle', 'listnet', 'mse', "
-    "'plackett_luce', 'ranknet', 'softmax'"
-)
+KNOWN_LOSSES = ", ".join(repr(name) for name in sorted(LOSSES))
 
 INPUTS = {
     "NaN in X": (

@@ -4,6 +4,7 @@ import copy
 import pickle
 import re
 
+import jax
 import lightgbm
 import numpy as np
 import pandas as pd
@@ -13,6 +14,7 @@ from numpy.testing import assert_array_equal
 
 from ltr import LambdaMARTRanker
 from ltr.datasets import make_ranking
+from ltr.losses import lambdarank_loss as lambda_loss
 from ltr.metrics import ndcg_score
 from ltr.queries import group_queries
 from ltr.rankers.labels import label_gains
@@ -415,3 +417,43 @@ def test_pointwise_is_regression():
     ranker = fitted(loss="mse")
     value = ndcg_score(TEST.y, ranker.predict(TEST.X), qid=TEST.qid, k=10)
     assert value > 0.6
+
+
+@pytest.mark.parametrize(
+    ("truncation", "norm", "gradient", "hessian"),
+    [
+        (
+            30,
+            True,
+            [-0.314345447065, 0.044760288484, 0.026485511709, 0.094881699348, 0.148217947524],
+            [0.155241457043, 0.046944700073, 0.022600121235, 0.087475924988, 0.092243997381],
+        ),
+        (
+            30,
+            False,
+            [-0.212675044453, 0.049659753878, 0.044399276021, 0.037897720192, 0.080718294361],
+            [0.107108684537, 0.044852701989, 0.038483880503, 0.091591323144, 0.053587265170],
+        ),
+        (
+            2,
+            False,
+            [-0.224632768752, 0.058832059545, 0.045367831180, 0.040028531970, 0.080404346056],
+            [0.113130905540, 0.044488447272, 0.039593500300, 0.096741075402, 0.054768263176],
+        ),
+    ],
+)  # fmt: skip
+def test_lambda_gradients_golden(truncation, norm, gradient, hessian):
+    """LightGBM's own, from an independent program; with norm off, those of the loss."""
+    s, y = np.array([1.2, 0.3, -0.5, 2.0, 0.8]), np.array([3.0, 1, 0, 2, 0])
+    gains = 2.0**y - 1
+    best = np.sort(gains)[::-1][:truncation]
+    ideal = best @ (1 / np.log2(2.0 + np.arange(len(best))))
+    found = lambda_gradients(
+        s[None], gains[None], np.array([1 / ideal]), truncation, norm
+    )
+    np.testing.assert_allclose(found[0][0], gradient, atol=1e-11)
+    np.testing.assert_allclose(found[1][0], hessian, atol=1e-11)
+    if not norm and truncation == 30:
+        with jax.enable_x64(True):
+            of_loss = jax.grad(lambda_loss)(s, y)
+        np.testing.assert_allclose(of_loss, gradient, atol=1e-11)

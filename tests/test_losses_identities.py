@@ -281,3 +281,58 @@ def test_poly1_equals_rax():
     rax = pytest.importorskip("rax")
     y = TIED / TIED.sum()
     same(L.poly1_loss(S, y), rax.poly1_softmax_loss(S, y, reduce_fn=jnp.sum))
+
+
+def naive_ranknet(s, y):
+    margin, better = s[:, None] - s[None, :], y[:, None] > y[None, :]
+    return jnp.sum(jnp.where(better, jax.nn.softplus(-margin), 0.0))
+
+
+def naive_lambdarank(s, y):
+    gain, ranks = 2.0**y - 1, 1 + jnp.argsort(jnp.argsort(-s))
+    discount = 1 / jnp.log2(1.0 + jax.lax.stop_gradient(ranks))
+    ideal = jnp.sort(gain)[::-1] @ (1 / jnp.log2(2.0 + jnp.arange(len(s))))
+    change = jnp.abs((gain[:, None] - gain) * (discount[:, None] - discount)) / ideal
+    margin, better = s[:, None] - s[None, :], y[:, None] > y[None, :]
+    return jnp.sum(jnp.where(better, change * jax.nn.softplus(-margin), 0.0))
+
+
+def naive_listmle(s, y):
+    ranked = s[jnp.argsort(-y)]
+    return sum(jax.nn.logsumexp(ranked[k:]) - ranked[k] for k in range(len(s)))
+
+
+def naive_approx_ndcg(s, y):
+    ranks = 0.5 + jax.nn.sigmoid((s[None, :] - s[:, None]) / 0.1).sum(1)
+    gain = 2.0**y - 1
+    ideal = jnp.sort(gain)[::-1] @ (1 / jnp.log2(2.0 + jnp.arange(len(s))))
+    return -jnp.sum(gain / jnp.log2(1 + ranks)) / ideal
+
+
+def naive_unique_softmax(s, y):
+    below = jnp.where(y[None, :] < y[:, None], s[None, :], -jnp.inf)
+    both = jnp.concatenate([s[:, None], below], axis=1)
+    return jnp.sum((2.0**y - 1) * (jax.nn.logsumexp(both, axis=1) - s))
+
+
+@pytest.mark.parametrize(
+    "naive",
+    [
+        naive_ranknet,
+        naive_lambdarank,
+        naive_listmle,
+        naive_approx_ndcg,
+        naive_unique_softmax,
+    ],
+)
+@pytest.mark.parametrize("scale", [0.5, 300.0])
+def test_closed_form_gradients_equal_autodiff(naive, scale):
+    """Of the formula with an n × n array; also where scores spread too far for e^s."""
+    rng = np.random.default_rng(0)
+    s = jnp.asarray(scale * rng.normal(size=12))
+    y = jnp.asarray(rng.permutation(12) / 3.0)
+    loss = L.LOSSES[naive.__name__.removeprefix("naive_")]
+    ours = jax.value_and_grad(loss)(s, y)
+    theirs = jax.value_and_grad(naive)(s, y)
+    np.testing.assert_allclose(ours[0], theirs[0], rtol=1e-11)
+    np.testing.assert_allclose(ours[1], theirs[1], rtol=1e-9, atol=1e-11)

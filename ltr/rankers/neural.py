@@ -38,20 +38,24 @@ class NeuralRanker(BaseRanker):
     Parameters
     ----------
     loss : str or callable, default="listnet"
-        A name of :data:`ltr.losses.LOSSES` or a function with the same contract, for
-        example ``functools.partial(ltr.losses.ranknet_loss, sigma=2.0)``.
+        A name of :data:`ltr.losses.LOSSES`, such as ``"ranknet"``, ``"listnet"``,
+        ``"lambdarank"``, ``"softmax"``, ``"listmle"``, ``"ranklist"``, ``"mse"``,
+        ``"approx_ndcg"``, ``"pld"``, ``"lipo_lambda"``; a function with the same
+        contract, for example ``functools.partial(ltr.losses.ranknet_loss, sigma=2.0)``;
+        or a sum of losses by :func:`ltr.losses.combine`.
     scorer : str or Scorer, default="mlp"
         ``"linear"``, ``"mlp"``, ``"attention"``, ``"two_tower"`` (with
         ``n_query_features``), or an object of :mod:`ltr.scorers`.
-    hidden_layer_sizes : tuple of int, default=(128, 64)
+    hidden_layer_sizes : int or tuple of int, default=(128, 64)
         Hidden layers of ``"mlp"``; of the encoder of ``"attention"``.
     n_query_features : int, default=None
         For ``"two_tower"``: how many of the first columns are the query embedding.
     similarity : {"cosine", "dot", "bilinear"}, default="cosine"
         For ``"two_tower"``.
     optimizer : str or callable, default="adamw"
-        A name of :data:`ltr.training.OPTIMIZERS`, or an importable function of
-        ``learning_rate`` that returns an optax transformation.
+        ``"adam"``, ``"adamw"``, ``"adagrad"``, ``"lion"``, ``"nadam"``, ``"rmsprop"``,
+        ``"sgd"``, or an importable function of ``learning_rate`` that returns an optax
+        transformation.
     learning_rate : float, default=0.001
         Step size, > 0.
     weight_decay : float or "auto", default="auto"
@@ -198,11 +202,13 @@ class NeuralRanker(BaseRanker):
         query_weight : array-like of shape (n_samples,), default=None
             Weight of the list of each row, constant within a list.
         teacher_scores : array-like of shape (n_samples,), default=None
-            For distillation losses.
+            For distillation losses (``"pld"``, ``"kl_distillation"``, …), which require
+            it, and for ``"ranknet"``, which then learns its pairs instead of labels.
         reference_scores : array-like of shape (n_samples,), default=None
-            For preference losses.
+            For preference losses (``"lipo_lambda"``, ``"dpo"``, ``"irpo"``, …): scores
+            of the frozen reference model.
         position : array-like of shape (n_samples,), default=None
-            For losses that read logged positions.
+            For ``"irpo"``, which requires it: 1-based position in the presented list.
         X_val : array-like of shape (n_val, n_features), default=None
             Validation features, for early stopping.
         y_val : array-like of shape (n_val,), default=None
