@@ -54,28 +54,28 @@ def ranked_lists(draw, ties: bool = True, min_size: int = 0, spread: float = 0.0
     spread : float
         Least distance of two scores.
     """
-    where = draw(
-        st.lists(st.booleans(), min_size=SIZE, max_size=SIZE).filter(
-            lambda mask: sum(mask) >= min_size
-        )
-    )
+    masks = st.integers(0, 2**SIZE - 1)
+    mask = draw(masks.filter(lambda mask: mask.bit_count() >= min_size))
     values = draw(
         st.lists(scores(ties), min_size=SIZE, max_size=SIZE).filter(
             lambda x: not spread or np.diff(np.sort(x)).min() > spread
         )
     )
-    labels = draw(st.lists(st.integers(0, 3), min_size=SIZE, max_size=SIZE))
-    weights = draw(st.lists(st.integers(1, 3), min_size=SIZE, max_size=SIZE))
-    other = draw(st.lists(scores(), min_size=SIZE, max_size=SIZE))
-    position = draw(st.lists(st.integers(1, 9), min_size=SIZE, max_size=SIZE))
     return RankedList(
         np.array(values, np.float64),
-        np.array(labels, np.float64),
-        np.array(where, bool),
-        np.array(weights, np.float64),
-        np.array(other, np.float64),
-        np.array(position, np.float64),
+        digits(draw(st.integers(0, 4**SIZE - 1)), 4),
+        digits(mask, 2).astype(bool),
+        digits(draw(st.integers(0, 3**SIZE - 1)), 3) + 1.0,
+        np.array([-1.0, 0.0, 0.5, 2.0])[
+            digits(draw(st.integers(0, 4**SIZE - 1)), 4).astype(int)
+        ],
+        digits(draw(st.integers(0, 9**SIZE - 1)), 9) + 1.0,
     )
+
+
+def digits(number: int, base: int) -> np.ndarray:
+    """SIZE digits of one drawn integer, which is faster than drawing each."""
+    return np.array([number // base**i % base for i in range(SIZE)], np.float64)
 
 
 def permutations():

@@ -109,8 +109,8 @@ def test_blocks_of_a_long_file(tmp_path, monkeypatch):
 
 
 INDICES = (
-    "feature indices that are different whole numbers from 1 to 10000000, and numbers "
-    "as values"
+    "feature indices that are different whole numbers from 1 to 10000000, and finite "
+    "numbers or nan as values"
 )
 
 

@@ -60,7 +60,7 @@ def test_benchmark_training():
 
 def test_benchmark_overhead(capsys):
     """It runs, and the trees are LightGBM's."""
-    load("benchmark_overhead").main(n_lists=20, n_rows=2000, rounds=1)
+    load("benchmark_overhead").main(n_lists=10, n_rows=1000, rounds=1)
     assert "equal predictions: True" in capsys.readouterr().out
 
 
@@ -73,13 +73,13 @@ def test_benchmark_losses():
 
 def test_distillation():
     """A student of the teacher beats a random order by far."""
-    means = load("distillation").main(n_queries=60, n_seeds=2)
+    means = load("distillation").main(n_queries=60, n_seeds=1)
     assert min(means["PLD"], means["KL"]) > means["random"] + 0.1
 
 
 def test_preference():
     """Every loss improves on the frozen reference."""
-    means = load("preference").main(n_queries=60, n_seeds=2, max_epochs=30)
+    means = load("preference").main(n_queries=60, n_seeds=1)
     assert min(means["LiPO-λ"], means["DPO"]) > means["reference: cosine"] + 0.01
 
 

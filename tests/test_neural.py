@@ -2,6 +2,7 @@
 
 import copy
 import functools
+import inspect
 import io
 import pickle
 from concurrent.futures import ProcessPoolExecutor
@@ -50,7 +51,13 @@ def test_every_loss_learns(loss):
         random_state=1,
     )  # fmt: skip
     train, test = easy.train_test_split(0.4, random_state=0)
-    ranker = fitted(loss, data=train, max_epochs=60, weight_decay=0.1)
+    extras = {}
+    if "teacher_scores" in inspect.signature(LOSSES[loss]).parameters:
+        extras["teacher_scores"] = train.true_scores
+    if loss == "irpo":
+        extras["position"] = np.tile(np.arange(1, 9), train.n_lists)
+    ranker = small(loss, max_epochs=60, weight_decay=0.1)
+    ranker.fit(train.X, train.y, train.qid, **extras)
     chance = RandomRanker().fit(train.X, train.y, train.qid)
     at_best = ndcg_score(test.y, test.true_scores, qid=test.qid, k=10)
     at_worst = chance.score(test.X, test.y, test.qid)
