@@ -317,7 +317,8 @@ def test_categories_by_index_and_name():
     assert trees(by_index.booster_) == trees(theirs)
     X[3, 1] = -1
     message = (
-        "categorical column 1 of X must hold whole numbers from 0 to 2^31 - 1, or NaN for a missing "
+        "categorical column 1 of X must hold whole numbers from 0 to 2\\^31 - 1, or NaN for a "
+        "missing "
         "value; got -1 at row 3."
     )
     with pytest.raises(ValueError, match=f"^{message}$"):
