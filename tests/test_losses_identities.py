@@ -292,7 +292,8 @@ def naive_lambdarank(s, y):
     gain, ranks = 2.0**y - 1, 1 + jnp.argsort(jnp.argsort(-s))
     discount = 1 / jnp.log2(1.0 + jax.lax.stop_gradient(ranks))
     ideal = jnp.sort(gain)[::-1] @ (1 / jnp.log2(2.0 + jnp.arange(len(s))))
-    change = jnp.abs((gain[:, None] - gain) * (discount[:, None] - discount)) / ideal
+    gains = gain[:, None] - gain[None, :]
+    change = jnp.abs(gains * (discount[:, None] - discount[None, :])) / ideal
     margin, better = s[:, None] - s[None, :], y[:, None] > y[None, :]
     return jnp.sum(jnp.where(better, change * jax.nn.softplus(-margin), 0.0))
 
