@@ -31,7 +31,7 @@ PEERS: dict[str, tuple[Callable, Callable, Callable]] = {
     "mse": (losses.mse_loss, rax.pointwise_mse_loss, lambda n: 1),
     "bce": (losses.bce_loss, rax.pointwise_sigmoid_loss, lambda n: 1),
     "ranknet": (losses.ranknet_loss, rax_pairs, lambda n: 1),
-    "ranknet, label difference": (
+    "ranknet label_difference": (
         labeldiff,
         weighted(rax.labeldiff_lambdaweight),
         lambda n: 1,
@@ -44,8 +44,8 @@ PEERS: dict[str, tuple[Callable, Callable, Callable]] = {
     ),
     "pair_mse": (losses.pair_mse_loss, rax.pairwise_mse_loss, lambda n: 1),
     "quantile": (losses.quantile_loss, rax.pairwise_qr_loss, lambda n: 1),
-    "lambdarank, dcg": (dcg, weighted(rax.dcg_lambdaweight), lambda n: n),
-    "ndcg_loss2, dcg": (dcg2, weighted(rax.dcg2_lambdaweight), lambda n: n),
+    "lambdarank dcg": (dcg, weighted(rax.dcg_lambdaweight), lambda n: n),
+    "ndcg_loss2 dcg": (dcg2, weighted(rax.dcg2_lambdaweight), lambda n: n),
     "softmax": (losses.softmax_loss, rax.softmax_loss, lambda n: 1),
     "unique_softmax": (
         losses.unique_softmax_loss,
