@@ -22,6 +22,11 @@ PairShare = Callable[[Terms, Terms], jax.Array]
 NEVER = -1e30  # log of nothing: finite, so that no NaN comes of it
 
 
+def is_another(items: Terms, other: Terms) -> jax.Array:
+    """1 for every item but itself; the term is its position."""
+    return jnp.where(items[0] == other[0], 0.0, 1.0)
+
+
 def log_pair_sum(
     pair_share: PairShare, log_worths: jax.Array, terms: Terms
 ) -> jax.Array:

@@ -33,6 +33,16 @@ def logistic(margin: jax.Array) -> tuple[jax.Array, jax.Array]:
     return value, derivative
 
 
+def below_0(margin: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """max(0, −margin) and its derivative, 0 at the kink."""
+    return jnp.maximum(-margin, 0.0), jnp.where(margin < 0, -1.0, 0.0)
+
+
+def difference(items: Terms, other: Terms) -> jax.Array:
+    """Weight of a pair by the difference of a single term."""
+    return jnp.abs(items[0] - other[0])
+
+
 def pair_sum(
     pair_loss: PairLoss,
     pair_weights: PairWeights,

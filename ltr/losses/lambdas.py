@@ -18,7 +18,14 @@ from ltr.losses._contract import (
     prepare,
 )
 from ltr.losses._gains import normalized_gains
-from ltr.losses._pairs import Terms, by_label, label_terms, logistic, pair_sum
+from ltr.losses._pairs import (
+    Terms,
+    by_label,
+    difference,
+    label_terms,
+    logistic,
+    pair_sum,
+)
 from ltr.losses._ranks import log2_discount, mean_ranks, tied_discounts
 
 
@@ -392,7 +399,7 @@ def arp_loss(
         return _against_all(lists, lists.labels, sigma, one, normalize)
     total, weight = pair_sum(
         logistic,
-        by_label(_difference),
+        by_label(difference),
         sigma * lists.scores,
         (*label_terms(lists), lists.labels),
     )
@@ -411,10 +418,6 @@ def _metric_change(items: Terms, other: Terms) -> jax.Array:
     """|D_i − D_j|, times |G_i − G_j| where there are gains."""
     change = items[0] - other[0]
     return jnp.abs(change if len(items) == 1 else change * (items[1] - other[1]))
-
-
-def _difference(items: Terms, other: Terms) -> jax.Array:
-    return jnp.abs(items[0] - other[0])
 
 
 def _against_all(

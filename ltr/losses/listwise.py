@@ -19,7 +19,7 @@ from ltr.losses._contract import (
     prepare,
 )
 from ltr.losses._items import positions
-from ltr.losses._log_sums import NEVER, Terms, log_pair_sum
+from ltr.losses._log_sums import NEVER, Terms, is_another, log_pair_sum
 from ltr.losses._pairs import label_terms
 
 
@@ -220,7 +220,7 @@ def top_2_cross_entropy(lists: Lists, target_logits: jax.Array) -> jax.Array:
 
     def log_sum_of_others(logits: jax.Array) -> jax.Array:
         worths = jnp.where(lists.where, logits + log_weights, NEVER)
-        return log_pair_sum(_is_another, worths, (index,))
+        return log_pair_sum(is_another, worths, (index,))
 
     log_q = masked_log_softmax(lists, target_logits)
     log_rest = log_sum_of_others(log_q)  # log(1 − q_a) if all weights are 1
@@ -242,7 +242,3 @@ def log_worths(lists: Lists) -> jax.Array:
 def lower_label(worse: Terms, better: Terms) -> jax.Array:
     """Weight of an item where its label is lower; terms are labels and weights."""
     return jnp.where(worse[0] < better[0], worse[1], 0.0)
-
-
-def _is_another(items: Terms, other: Terms) -> jax.Array:
-    return jnp.where(items[0] == other[0], 0.0, 1.0)

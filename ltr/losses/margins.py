@@ -12,7 +12,7 @@ from ltr.losses._contract import (
     prepare,
 )
 from ltr.losses._log_sums import NEVER, log_pair_sum
-from ltr.losses._pairs import PairLoss, by_label, label_terms, pair_sum
+from ltr.losses._pairs import PairLoss, below_0, by_label, label_terms, pair_sum
 from ltr.losses.listwise import lower_label
 
 
@@ -241,7 +241,7 @@ def quantile_loss(
     """
     lists = prepare(scores, labels, where, weights)
     missing, extra = (_below_0_squared, _above_0_squared) if squared else (
-        _below_0, _above_0
+        below_0, _above_0
     )  # fmt: skip
 
     def errors(pair_loss: PairLoss) -> tuple[jax.Array, jax.Array]:
@@ -334,10 +334,6 @@ def _exponential(margin: jax.Array) -> tuple[jax.Array, jax.Array]:
     inside = jnp.maximum(margin, -50.0)
     value = jnp.exp(-inside)
     return value * (1.0 + inside - margin), -value
-
-
-def _below_0(margin: jax.Array) -> tuple[jax.Array, jax.Array]:
-    return jnp.maximum(-margin, 0.0), jnp.where(margin < 0, -1.0, 0.0)
 
 
 def _above_0(margin: jax.Array) -> tuple[jax.Array, jax.Array]:

@@ -18,7 +18,14 @@ from ltr.losses._contract import (
     prepare,
 )
 from ltr.losses._items import positions
-from ltr.losses._pairs import Terms, by_label, label_terms, logistic, pair_sum
+from ltr.losses._pairs import (
+    Terms,
+    by_label,
+    difference,
+    label_terms,
+    logistic,
+    pair_sum,
+)
 from ltr.losses._ranks import mean_ranks
 
 PairWeight = Literal[
@@ -243,14 +250,10 @@ def _pair_weight(lists: Lists, name: PairWeight) -> tuple[_Change | None, Terms]
     if name == "uniform":
         return None, ()
     if name == "label_difference":
-        return _difference, (lists.labels,)
+        return difference, (lists.labels,)
     if name == "squared_label_difference":
-        return _difference, (lists.labels**2,)
+        return difference, (lists.labels**2,)
     return _inverse_sum, (mean_ranks(lists.labels, lists.where),)
-
-
-def _difference(items: Terms, other: Terms) -> jax.Array:
-    return jnp.abs(items[0] - other[0])
 
 
 def _inverse_sum(items: Terms, other: Terms) -> jax.Array:

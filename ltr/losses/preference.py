@@ -17,8 +17,8 @@ from ltr.losses._contract import (
     prepare,
 )
 from ltr.losses._items import positions
-from ltr.losses._log_sums import NEVER, Terms, log_pair_sum
-from ltr.losses._pairs import by_label, label_terms, logistic, pair_sum
+from ltr.losses._log_sums import NEVER, is_another, log_pair_sum
+from ltr.losses._pairs import Terms, below_0, by_label, label_terms, logistic, pair_sum
 from ltr.losses._ranks import log2_discount, tied_discounts
 from ltr.losses.pairwise import hinge_loss, ranknet_loss
 
@@ -290,7 +290,7 @@ def rrhf_loss(
     """
     check_positive("beta", beta)
     lists = prepare(_rewards(scores, reference_scores, beta), labels, where, weights)
-    total, weight = pair_sum(_below_0, by_label(), lists.scores, label_terms(lists))
+    total, weight = pair_sum(below_0, by_label(), lists.scores, label_terms(lists))
     return divide(total, weight, normalize)
 
 
@@ -368,7 +368,7 @@ def irpo_loss(
     gains = jnp.where(has_two_labels(lists), jnp.exp2(lists.labels) - 1.0, 0.0)
     anchors = lists.weights * gains * log2_discount(rank)
     worths = jnp.where(lists.where, lists.scores, NEVER)
-    others = log_pair_sum(_is_another, worths, (positions(worths),))
+    others = log_pair_sum(is_another, worths, (positions(worths),))
     n_items = jnp.sum(lists.where, axis=-1, keepdims=True).astype(worths.dtype)
     if aggregate == "mean":
         others -= jnp.log(jnp.maximum(n_items - 1.0, 1.0))
@@ -395,11 +395,3 @@ def _rewards(
 def _change_in_dcg(items: Terms, other: Terms) -> jax.Array:
     """|G_i − G_j| |D_i − D_j|."""
     return jnp.abs((items[0] - other[0]) * (items[1] - other[1]))
-
-
-def _is_another(items: Terms, other: Terms) -> jax.Array:
-    return jnp.where(items[0] == other[0], 0.0, 1.0)
-
-
-def _below_0(margin: jax.Array) -> tuple[jax.Array, jax.Array]:
-    return jnp.maximum(-margin, 0.0), jnp.where(margin < 0, -1.0, 0.0)

@@ -121,14 +121,13 @@ class AttentionScorer(Scorer):
         heads = (*h.shape[:-1], 3, self.n_heads, h.shape[-1] // self.n_heads)
         qkv = block.query_key_value(block.attention_norm(h)).reshape(heads)
         qkv = xp.moveaxis(qkv, (-3, -2), (0, -3))  # (3, ..., head, item, width)
-        query, key, value = qkv[0], qkv[1], qkv[2]
-        logits = query @ xp.swapaxes(key, -1, -2) * (1.0 / heads[-1] ** 0.5)
+        query, key, value = qkv[0] * (1.0 / heads[-1] ** 0.5), qkv[1], qkv[2]
+        logits = query @ xp.swapaxes(key, -1, -2)
         if bias is not None:
             logits = logits + bias
-        logits = logits - logits.max(axis=-1, keepdims=True)
-        attention = xp.exp(logits)
-        attention = attention / attention.sum(axis=-1, keepdims=True)
-        mixed = xp.moveaxis(attention @ value, -3, -2).reshape(h.shape)
+        attention = xp.exp(logits - logits.max(axis=-1, keepdims=True))
+        mixed = attention @ value / attention.sum(axis=-1, keepdims=True)
+        mixed = xp.moveaxis(mixed, -3, -2).reshape(h.shape)
         h = h + block.output(mixed)
         return h + block.hidden_output(relu(block.hidden(block.hidden_norm(h))))
 
