@@ -199,8 +199,8 @@ def _evaluate(options: argparse.Namespace) -> int:
         left_out = data.n_lists - int(n_counted)
         if left_out:
             print(
-                f"{name}: {left_out} of {data.n_lists} lists without a relevant item "
-                "left out (--empty 0 counts them as 0)"
+                f"{name}: left out {left_out} of {data.n_lists} lists, on which it is "
+                "not defined (--empty 0 counts lists without a relevant item as 0)"
             )
     return 0
 

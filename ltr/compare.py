@@ -140,6 +140,10 @@ def part_folds(parts: Sequence[RankingData]) -> list[Fold]:
 def make_ranker(name: str) -> Any:
     """Make an untuned ranker by the name that the command line uses.
 
+    Trees have 400 rounds at most, learning rate .05, 15 leaves of at least 50 rows, .7
+    of the features and .8 of the rows each, and stop early; linear scorers have
+    learning rate .01; all else is the default of the ranker.
+
     Parameters
     ----------
     name : str

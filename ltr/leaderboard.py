@@ -59,15 +59,15 @@ class Results:
         seeded = max(fitted, key=lambda c: len(self._valid[c]))
         first_seed = next(iter(self._valid[seeded]))[1]
 
-        def of(fits: dict[tuple[int, int], Any], fold: int, seed: int) -> Any:
-            return fits.get(
-                (fold, seed), fits.get((fold, first_seed))
-            )  # no seed: one fit
+        def fit_of(candidate: str, fold: int, seed: int) -> tuple[int, int]:
+            """Which of its fits stands for this seed; a ranker without one has one."""
+            found = (fold, seed) in self._valid[candidate]
+            return (fold, seed if found else first_seed)
 
         for fold, seed in self._valid[seeded]:
-            best = max(fitted, key=lambda c: of(self._valid[c], fold, seed))
-            valid = of(self._valid[best], fold, seed)
-            test = of(self._test[best], fold, seed)
+            best = max(fitted, key=lambda c: self._valid[c][fit_of(c, fold, seed)])
+            chosen = fit_of(best, fold, seed)
+            valid, test = self._valid[best][chosen], self._test[best][chosen]
             self.add(name, fold, seed, valid, test, float("nan"))
 
     def leaderboard(self) -> Leaderboard:

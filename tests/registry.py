@@ -28,11 +28,15 @@ LAWS = ("shift", "convex", "repeats", "zero_on_equal_labels", "smooth", "draws")
 def main() -> None:
     """Print which laws each row claims, and how many law tests read it."""
     source = Path(__file__).with_name("test_losses_properties.py").read_text()
-    n_for_all = len(re.findall(r"@every_loss\n", source))
+    marks = re.findall(r"^@(every_loss|every_sure_loss|one_row_a_loss)$", source, re.M)
+    laws = re.findall(r'^@losses_with\("(\w+)"\)$', source, re.M)
     print(f"{'loss':58}{'tests':>6}" + "".join(f"{law:>22}" for law in LAWS))
+    seen = set()
     for case in CASES:
-        chosen = re.findall(r'@losses_with\("(\w+)"\)', source)
-        n_tests = n_for_all + sum(bool(getattr(case, law)) for law in chosen)
+        n_tests = marks.count("every_loss") + sum(getattr(case, law) for law in laws)
+        n_tests += 0 if case.draws else marks.count("every_sure_loss")
+        n_tests += 0 if case.name in seen else marks.count("one_row_a_loss")
+        seen.add(case.name)
         held = "".join(f"{'yes' if getattr(case, law) else '-':>22}" for law in LAWS)
         print(f"{case.id:58}{n_tests:>6}{held}")
     print(f"{len(CASES)} rows, {len({case.name for case in CASES})} losses")

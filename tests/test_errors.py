@@ -458,3 +458,36 @@ def test_loss_of_another_shape():
     """A loss of one's own must give one number per list."""
     with pytest.raises(ValueError, match=r"shape \(12,\) for .* got shape \(12, 5\)"):
         neural(loss=itemwise).fit(X, Y, QID)
+
+
+@pytest.mark.parametrize("ranker", [neural(), trees()], ids=lambda r: type(r).__name__)
+def test_validation_without_a_list_that_counts(ranker):
+    """Stopping on a metric that is nowhere defined would keep anything."""
+    with pytest.raises(ValueError, match="must be defined on some validation list"):
+        ranker.fit(X, Y, QID, X_val=X, y_val=np.zeros(N), qid_val=QID)
+
+
+@pytest.mark.parametrize("ranker", [neural(), trees()], ids=lambda r: type(r).__name__)
+def test_frames_of_other_libraries(ranker):
+    """They are read as arrays, also with labels in a list."""
+
+    class Frame:
+        columns, dtypes = ["a", "b", "c"], ["Float64"] * 3
+        shape = X.shape
+
+        def __array__(self, dtype=None, copy=None):
+            return np.array(X, dtype=dtype)
+
+        def __len__(self):
+            return N
+
+    ranker.fit(Frame(), list(Y), list(QID))
+    np.testing.assert_array_equal(ranker.predict(Frame(), QID), ranker.predict(X, QID))
+
+
+def test_equal_labels_that_single_precision_cannot_hold():
+    """No distinction is lost where there is none."""
+    with pytest.warns(UserWarning, match="No list has two distinct labels"):
+        neural(loss="mse").fit(X, np.full(N, 0.1), QID)
+    with pytest.raises(ValueError, match="must keep its distinctions"):
+        neural(loss="ranknet").fit(X, Y + 2.0**26, QID)

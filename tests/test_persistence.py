@@ -201,3 +201,19 @@ def test_loading_executes_nothing(tmp_path):
     (folder / "ranker.json").write_text(json.dumps(document))
     with pytest.raises(ValueError, match="allow_pickle=False"):
         load_ranker(folder)
+
+
+def test_a_document_without_checksums_is_refused(tmp_path):
+    """Leaving a file out of the document does not leave out its check."""
+    folder = tmp_path / "model"
+    save_ranker(LambdaMARTRanker(n_estimators=3).fit(DATA.X, DATA.y, DATA.qid), folder)
+    document = json.loads((folder / "ranker.json").read_text())
+    del document["sha256"]["trees.txt"]
+    (folder / "ranker.json").write_text(json.dumps(document))
+    with pytest.raises(ValueError, match="not a whole saved ranker: KeyError"):
+        load_ranker(folder)
+    (folder / "ranker.json").write_text("{")
+    with pytest.raises(
+        ValueError, match="ranker.json is not JSON.*Save the ranker again"
+    ):
+        load_ranker(folder)

@@ -55,11 +55,13 @@ class Combination:
         **given: Any,
     ) -> jax.Array:
         """Value of the sum, shape (...)."""
-        numbers = dict(zip(self.names, self.numbers, strict=True))
-        numbers |= {name: given.pop(name) for name in self.names if name in given}
+        numbers = tuple(
+            given.pop(name, number)
+            for name, number in zip(self.names, self.numbers, strict=True)
+        )
         total: Any = 0.0
-        for i, (function, options) in enumerate(self.losses):
-            taken = inspect.signature(function).parameters
+        for i, (weight, part) in enumerate(self.terms(numbers)):
+            taken = inspect.signature(part.func).parameters
             shared = {
                 "where": where,
                 "weights": weights,
@@ -68,13 +70,36 @@ class Combination:
                 **given,
             }
             own = {name: value for name, value in shared.items() if name in taken}
-            own |= dict(options)
-            for name in self.names:
-                option, _, number = name.rpartition("_")
-                if number == str(i) and option != "weight":
-                    own[option] = numbers[name]
-            total += numbers[f"weight_{i}"] * function(scores, labels, **own)
+            total += weight * part(scores, labels, **(own | part.keywords))
         return total
+
+    def terms(
+        self, numbers: tuple[Any, ...] | None = None
+    ) -> list[tuple[Any, functools.partial[jax.Array]]]:
+        """Weight of each loss, and the loss with its options.
+
+        Parameters
+        ----------
+        numbers : tuple, default=None
+            Values for ``names``. None: ``self.numbers``.
+
+        Returns
+        -------
+        terms : list of (weight, functools.partial)
+        """
+        by_name = dict(zip(self.names, numbers or self.numbers, strict=True))
+        terms = []
+        for i, (function, fixed) in enumerate(self.losses):
+            options = {
+                name.removesuffix(f"_{i}"): number
+                for name, number in by_name.items()
+                if name.endswith(f"_{i}")
+            }
+            weight = options.pop("weight")
+            terms.append(
+                (weight, functools.partial(function, **dict(fixed), **options))
+            )
+        return terms
 
     def as_partial(self) -> functools.partial[jax.Array]:
         """Split into what a compiled program depends on, and its numbers."""
@@ -106,7 +131,9 @@ def combination(*terms: tuple[float, LossFunction]) -> Combination:
     for i, (weight, loss) in enumerate(terms):
         names.append(f"weight_{i}")
         numbers.append(float(weight))
-        function, options = split_partial(loss)
+        function, options = loss, dict[str, Any]()
+        if isinstance(loss, functools.partial) and not loss.args:
+            function, options = loss.func, loss.keywords
         taken = inspect.signature(function).parameters
         fixed = {}
         for name, value in options.items():
@@ -118,15 +145,6 @@ def combination(*terms: tuple[float, LossFunction]) -> Combination:
                 fixed[name] = value
         losses.append((function, tuple(sorted(fixed.items()))))
     return Combination(tuple(losses), tuple(names), tuple(numbers))
-
-
-def split_partial(loss: LossFunction) -> tuple[LossFunction, dict[str, Any]]:
-    """Function and keywords of a ``functools.partial`` without positional arguments."""
-    options: dict[str, Any] = {}
-    while isinstance(loss, functools.partial) and not loss.args:
-        options = {**loss.keywords, **options}
-        loss = loss.func
-    return loss, options
 
 
 def parts(loss: object) -> tuple[object, ...]:

@@ -136,7 +136,10 @@ def check_single_precision(values: FloatArray, name: str, cure: str) -> None:
     """Raise if most distinctions are lost, or values infinite, in single precision."""
     with np.errstate(over="ignore"):
         single = values.astype(np.float32)
-    low, span = values.min(), max(np.ptp(values), np.finfo(np.float64).tiny)
+    low, span = values.min(), np.ptp(values)
+    finest = np.spacing(np.abs(single).max())
+    if np.isfinite(single).all() and (span == 0 or finest <= 1e-6 * span):
+        return
     n_levels = [
         np.unique(np.round((x - low) / span, 6)).size
         for x in (values, single.astype(np.float64))
@@ -151,8 +154,8 @@ def check_single_precision(values: FloatArray, name: str, cure: str) -> None:
 
 
 def is_frame(X: Any) -> bool:
-    """Whether ``X`` has columns with dtypes of their own."""
-    return hasattr(X, "columns") and hasattr(X, "dtypes")
+    """Whether ``X`` is a pandas DataFrame; other frames are read as arrays."""
+    return hasattr(X, "iloc") and hasattr(X, "columns")
 
 
 def check_numeric_columns(X: Any, cure: str) -> None:
@@ -162,19 +165,25 @@ def check_numeric_columns(X: Any, cure: str) -> None:
         raise ValueError(
             f"X must have distinct column names; got {twice!r} twice. Rename one."
         )
-    for i, dtype in enumerate(X.dtypes):
-        if getattr(dtype, "kind", "O") in "biufc" and str(dtype) != "category":
-            continue
+    for i in range(X.shape[1]):
         column = X.iloc[:, i]
-        try:
-            if str(dtype) == "category" or getattr(dtype, "kind", "O") in "mM":
-                raise ValueError("not a number")
-            np.asarray(column, dtype=np.float64)
-        except (TypeError, ValueError):
+        if not _holds_numbers(column):
             raise ValueError(
-                f"column {column.name!r} of X has dtype {dtype}, which is not a "
+                f"column {column.name!r} of X has dtype {column.dtype}, which is not a "
                 f"number. {cure}"
-            ) from None
+            )
+
+
+def _holds_numbers(column: Any) -> bool:
+    if column.dtype.kind in "biufc":
+        return True
+    if column.dtype.kind in "mM" or str(column.dtype) == "category":
+        return False
+    try:
+        np.asarray(column, dtype=np.float64)
+    except (TypeError, ValueError):
+        return False
+    return True
 
 
 def check_finite_X(ranker: Any, X: NDArray[Any], *, allow_nan: bool) -> None:
@@ -296,7 +305,7 @@ def check_metric_takes_labels(metric: str, y: FloatArray) -> None:
     """Raise with the way out if the labels do not fit the ranker's metric."""
     extremes = [y.min(), y.max()]
     try:
-        get_metric(metric)(extremes, [0.0, 0.0], None)
+        get_metric(metric).per_query(extremes, [0.0, 0.0], None)
     except ValueError as error:
         raise ValueError(
             f"metric={metric!r} cannot score these labels: {error} For the ranker, "
@@ -332,11 +341,10 @@ def informative_lists(data: TrainingSet, needs_two_items: bool) -> BoolArray:
 
 def check_same_rows(X: Any, column: Any, name: str) -> None:
     """Raise if a pandas column has the index of ``X`` in another order."""
-    if not (hasattr(X, "columns") and hasattr(column, "index")):
+    if not (is_frame(X) and hasattr(column, "iloc")):
         return
-    ours: Any = X.index
-    theirs: Any = column.index
-    if callable(theirs) or len(ours) != len(theirs) or ours.equals(theirs):
+    ours, theirs = X.index, column.index
+    if len(ours) != len(theirs) or ours.equals(theirs):
         return
     if not ours.is_unique or not theirs.is_unique or len(ours.difference(theirs)):
         return

@@ -34,7 +34,11 @@ from ltr.rankers.checks import (
 from ltr.rankers.labels import label_gains
 from ltr.rankers.objectives import LIGHTGBM_MAX_LIST_SIZE, LambdaRankObjective
 from ltr.rankers.tables import check_table, fit_categories
-from ltr.rankers.validation import check_validation_set, hold_out_lists
+from ltr.rankers.validation import (
+    check_counts,
+    check_validation_set,
+    hold_out_lists,
+)
 
 _OBJECTIVES = {
     "lambdarank": "lambdarank",
@@ -400,8 +404,12 @@ default="from_dtype"
             validation_rows = (validation.X, validation.y, validation.queries.codes)
         elif held_out.any():
             chosen = data.queries.subset(held_out)
+            if data.weights is not None:
+                chosen = chosen[data.weights[chosen] > 0]
             codes = data.queries.codes[chosen]
             validation_rows = (data.X[chosen], data.y[chosen], codes)
+        if validation_rows is not None:
+            check_counts(self.metric, *validation_rows[1:])
 
         kept = data.queries.subset(~held_out) if held_out.any() else None
         rows = rows_in_list_order(data, kept)

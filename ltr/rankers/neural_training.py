@@ -24,7 +24,7 @@ from ltr.rankers.checks import (
     warn_if_no_order,
 )
 from ltr.rankers.preprocess import FeatureScaling, fit_scaling
-from ltr.rankers.validation import hold_out_lists, score_function
+from ltr.rankers.validation import check_counts, hold_out_lists, score_function
 from ltr.scorers import Scorer, get_scorer
 from ltr.training import (
     Data,
@@ -226,6 +226,7 @@ def _validate(
 ) -> Callable[[Any], float]:
     Z = data.X[rows] if scaling is None else scaling.transform(data.X[rows])
     codes = data.queries.codes[rows]
+    check_counts(ranker.metric, data.y[rows], codes)
     return score_function(scorer, ranker.metric, Z, data.y[rows], codes)
 
 

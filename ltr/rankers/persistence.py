@@ -134,15 +134,21 @@ def load_ranker(folder: PathLike) -> Any:
 
 
 def _load(source: Path) -> Any:
-    document = json.loads((source / "ranker.json").read_text(encoding="utf-8"))
+    try:
+        document = json.loads((source / "ranker.json").read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(
+            f"{source / 'ranker.json'} is not JSON: {error}. Save the ranker again."
+        ) from error
     if document.get("format") != _FORMAT or document.get("class") not in _CLASSES:
         raise ValueError(
             f"{source / 'ranker.json'} must have format {_FORMAT} and a class of "
             f"{sorted(_CLASSES)}; got format {document.get('format')!r} and class "
             f"{document.get('class')!r}. Update ltr, or save the ranker again."
         )
-    for name, digest in document["sha256"].items():
-        if name not in _FILES or _sha256(source / name) != digest:
+    trees = ["trees.txt"] if document["class"] == "LambdaMARTRanker" else []
+    for name in ["arrays.npz", *trees]:
+        if _sha256(source / name) != document["sha256"][name]:
             raise ValueError(
                 f"{source / name} is not the file that was saved with ranker.json: its "
                 "checksum differs. Save the ranker again."
@@ -252,7 +258,10 @@ def _restore_neural(ranker: NeuralRanker, arrays: dict[str, Any]) -> None:
     found = [leaf.shape for leaf in stored]
     expected = [leaf.shape for leaf in leaves]
     if found != expected:
-        raise ValueError(f"the arrays must have shapes {expected}; got {found}.")
+        raise ValueError(
+            f"the saved weights must have shapes {expected} for {scorer!r}; got "
+            f"{found}. Save the ranker again."
+        )
     scaling = None
     if "mean" in arrays:
         names = [field.name for field in dataclasses.fields(FeatureScaling)]
@@ -276,8 +285,7 @@ def _restore_trees(
 def _encode(name: str, value: Any) -> Any:
     """A parameter as JSON; losses with options as {"loss": name, option: value}."""
     if isinstance(value, Combination):
-        numbers = dict(zip(value.names, value.numbers, strict=True))
-        return {"combine": _encode_terms(name, value, numbers)}
+        return {"combine": [[w, _encode(name, part)] for w, part in value.terms()]}
     if isinstance(value, functools.partial) and not value.args:
         found = [key for key, function in LOSSES.items() if function is value.func]
         if found:
@@ -295,21 +303,6 @@ def _encode(name: str, value: Any) -> Any:
             "instead of a function, or pickle the ranker."
         ) from None
     return value
-
-
-def _encode_terms(
-    name: str, loss: Combination, numbers: dict[str, float]
-) -> list[list[Any]]:
-    terms = []
-    for i, (function, fixed) in enumerate(loss.losses):
-        options = dict(fixed) | {
-            key.rpartition("_")[0]: number
-            for key, number in numbers.items()
-            if key.rpartition("_")[2] == str(i) and key != f"weight_{i}"
-        }
-        part = functools.partial(function, **options)
-        terms.append([numbers[f"weight_{i}"], _encode(name, part)])
-    return terms
 
 
 def _decode(value: Any) -> Any:

@@ -52,7 +52,7 @@ def fit_categories(X: Any, categorical_features: CategoricalFeatures) -> Categor
     ValueError
         If a name or index is not a column of ``X``.
     """
-    names = [str(name) for name in X.columns] if is_frame(X) else None
+    names = [str(name) for name in X.columns] if hasattr(X, "columns") else None
     values = {}
     if is_frame(X):
         for i, dtype in enumerate(X.dtypes):

@@ -61,7 +61,6 @@ def check_validation_set(
             ranker, X_val, y_val, qid_val, check_X=check_X, reset=False
         )
         check_metric_takes_labels(ranker.metric, data.y)
-        check_counts(ranker.metric, data.y, data.queries)
         return data
     except ValueError as error:
         raise ValueError(f"In the validation set: {error}") from error
@@ -122,9 +121,9 @@ def hold_out_lists(
     return held_out
 
 
-def check_counts(metric: str, y: FloatArray, queries: Queries) -> None:
-    """Raise if the metric is defined on no list."""
-    values = get_metric(metric).per_query(y, np.zeros(len(y)), queries)
+def check_counts(metric: str, y: FloatArray, codes: IntArray) -> None:
+    """Raise if the metric is defined on no validation list."""
+    values = get_metric(metric).per_query(y, np.zeros(len(y)), codes)
     if np.isnan(values).all():
         raise ValueError(
             f"metric={metric!r} must be defined on some validation list; got "

@@ -162,11 +162,9 @@ def _unwrap(loss: LossFunction) -> tuple[LossFunction, dict[str, Any]]:
     """Look through partials that set nothing but keywords, and combinations."""
     if hasattr(loss, "as_partial"):
         loss = loss.as_partial()
-    options: dict[str, Any] = {}
-    while isinstance(loss, functools.partial) and not loss.args:
-        options = {**loss.keywords, **options}
-        loss = loss.func
-    return loss, options
+    if isinstance(loss, functools.partial) and not loss.args:
+        return loss.func, dict(loss.keywords)  # a partial of a partial is one
+    return loss, {}
 
 
 def _is_number(default: Any, value: Any) -> bool:
