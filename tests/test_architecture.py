@@ -8,7 +8,11 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-FILES = sorted([*ROOT.glob("ltr/**/*.py"), *ROOT.glob("datasets/*.py")])
+FILES = sorted(
+    path
+    for room in ("ltr", "solvers", "datasets")
+    for path in ROOT.glob(f"{room}/**/*.py")
+)
 
 # Which rooms and libraries each room may import, besides itself and the standard library.
 # Arrows go down only: cli → compare → rankers → training, losses, model_selection →
@@ -19,6 +23,7 @@ MAY_IMPORT = {
     "lists": {"numpy", "queries"},
     "metrics": ARRAYS | {"queries"},
     "datasets": {"numpy", "pandas", "sklearn"},
+    "solvers": ARRAYS,
     "scorers": {"jax"},
     "losses": {"jax", "numpy"},
     "training": {"jax", "optax", "numpy", "scorers", "lists"},
@@ -42,15 +47,19 @@ MAY_IMPORT = {
     "__main__": {"cli"},
 }
 # Imports inside a function: what is only needed by some, or not always installed.
-MAY_IMPORT_LATE = {"metrics": {"pandas"}, "rankers": {"lightgbm"}}
+MAY_IMPORT_LATE = {
+    "metrics": {"pandas"},
+    "rankers": {"lightgbm"},
+    "solvers": {"jax", "optax", "ortools"},
+}
 MAX_FILE, MAX_FUNCTION, MAX_PUBLIC_NAMES = 500, 100, 30
 
 
 def room(path: Path) -> str:
     """The room that a file belongs to."""
     relative = path.relative_to(ROOT)
-    if relative.parts[0] == "datasets":
-        return "datasets"
+    if relative.parts[0] in ("solvers", "datasets"):
+        return relative.parts[0]
     inside = relative.parts[1:]
     return inside[0].removesuffix(".py") if len(inside) == 1 else inside[0]
 
@@ -155,7 +164,7 @@ def python(code: str) -> str:
 
 def test_import_is_light():
     """`import ltr` loads neither LightGBM, OR-Tools nor matplotlib."""
-    heavy = "('lightgbm', 'ortools', 'matplotlib', 'ltr.datasets')"
+    heavy = "('lightgbm', 'ortools', 'matplotlib', 'ltr.datasets', 'ltr.solvers')"
     code = f"import sys, ltr; print([m for m in {heavy} if m in sys.modules])"
     assert python(code) == "[]"
 

@@ -12,12 +12,13 @@ import pytest
 
 import ltr
 import ltr.datasets
+import ltr.solvers
 from ltr.scorers import Scorer
 
 MODULES = sorted(
     {
         name
-        for package in (ltr, ltr.datasets)
+        for package in (ltr, ltr.solvers, ltr.datasets)
         for _, name, _ in pkgutil.walk_packages(
             package.__path__, f"{package.__name__}."
         )
@@ -30,6 +31,7 @@ PUBLIC = [
     "ltr.metrics",
     "ltr.model_selection",
     "ltr.datasets",
+    "ltr.solvers",
     "ltr.rankers",
     "ltr.scorers",
     "ltr.training",

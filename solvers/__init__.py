@@ -1,0 +1,26 @@
+"""Orders with a proof: paths, linear orderings, assignments and committees.
+
+All solvers maximise. Each returns a :class:`Solution`: an order (0-based item indices,
+best first), its objective, an upper bound on every order's objective, and a status that
+follows from the two. This package imports nothing else of ``ltr``.
+"""
+
+if __name__ != "ltr.solvers":
+    raise ImportError(
+        f"this folder is the package 'ltr.solvers'; it was imported as {__name__!r} "
+        "because the repository root is on sys.path. Use 'import ltr.solvers'."
+    )
+
+from ltr.solvers._pool import Interrupted
+from ltr.solvers._solution import Lottery, Solution, Status
+from ltr.solvers.constraints import FixedPosition, Precedence, Together
+
+__all__ = [
+    "FixedPosition",
+    "Interrupted",
+    "Lottery",
+    "Precedence",
+    "Solution",
+    "Status",
+    "Together",
+]

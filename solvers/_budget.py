@@ -1,0 +1,68 @@
+"""How much a solve may still spend, in seconds and in work that repeats."""
+
+import threading
+import time
+
+# Without a limit of the user's, a solve ends after about this many seconds of work.
+DEFAULT_WORK = 20.0
+
+
+class Budget:
+    """Wall clock and deterministic work of one solve.
+
+    Work is counted in units of about a second on one core of a 2020s machine, from
+    what is done (nodes, rounds, a solver's deterministic time) and not from a clock, so
+    that a solve which its work limit ends gives the same order again.
+
+    Parameters
+    ----------
+    time_limit_s : float, default=None
+        Seconds by the clock from now. None: no limit.
+    work_limit : float, default=None
+        Units of work. None: ``DEFAULT_WORK``, or no limit if there is a time limit.
+    cancelled : threading.Event, default=None
+        Set from outside to end the solve.
+
+    Examples
+    --------
+    >>> budget = Budget(work_limit=1.0)
+    >>> budget.spend(2.0)
+    >>> budget.is_spent
+    True
+    """
+
+    def __init__(
+        self,
+        time_limit_s: float | None = None,
+        work_limit: float | None = None,
+        cancelled: threading.Event | None = None,
+    ) -> None:
+        if work_limit is None:
+            work_limit = DEFAULT_WORK if time_limit_s is None else float("inf")
+        self.started = time.perf_counter()
+        self._end = (
+            float("inf") if time_limit_s is None else self.started + time_limit_s
+        )
+        self._work = work_limit
+        self._cancelled = cancelled
+
+    def spend(self, work: float) -> None:
+        """Count work."""
+        self._work -= work
+
+    @property
+    def seconds_left(self) -> float:
+        """Seconds until the time limit, at least 0; inf without one."""
+        return max(0.0, self._end - time.perf_counter())
+
+    @property
+    def work_left(self) -> float:
+        """Units of work until the limit, at least 0; inf without one."""
+        return max(0.0, self._work)
+
+    @property
+    def is_spent(self) -> bool:
+        """Whether to stop now."""
+        if self._work <= 0 or time.perf_counter() >= self._end:
+            return True
+        return self._cancelled is not None and self._cancelled.is_set()

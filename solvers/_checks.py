@@ -1,0 +1,207 @@
+"""Checks of what users pass to the solvers."""
+
+import operator
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from ltr.solvers._solution import FloatArray
+from ltr.solvers.constraints import FixedPosition, Precedence, Together
+
+
+def check_matrix(matrix: ArrayLike, name: str = "matrix") -> FloatArray:
+    """Return a square matrix of float64, a copy, with zeros on its diagonal.
+
+    Parameters
+    ----------
+    matrix : array-like of shape (n, n)
+        -inf forbids an entry; the diagonal is not read.
+    name : str
+        What messages call it.
+
+    Raises
+    ------
+    ValueError
+        If it is not square, not numeric, or has NaN or +inf off the diagonal.
+
+    Examples
+    --------
+    >>> check_matrix([[9, 1], [2, 9]]).tolist()
+    [[0.0, 1.0], [2.0, 0.0]]
+    """
+    try:
+        array = np.array(matrix, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f"{name} must be a square array of numbers; {error}."
+        ) from error
+    if array.ndim == 1 and array.size == 0:
+        array = array.reshape(0, 0)
+    if array.ndim != 2 or array.shape[0] != array.shape[1]:
+        raise ValueError(
+            f"{name} must be square, one row and one column per item; got shape "
+            f"{array.shape}."
+        )
+    np.fill_diagonal(array, 0.0)
+    return check_entries(array, name)
+
+
+def check_scores(scores: ArrayLike | None, n_items: int, name: str) -> FloatArray:
+    """Return one float64 per item, zeros for None; -inf forbids.
+
+    Examples
+    --------
+    >>> check_scores(None, 2, "start").tolist()
+    [0.0, 0.0]
+    """
+    if scores is None:
+        return np.zeros(n_items)
+    try:
+        array = np.array(scores, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{name} must be one number per item; {error}.") from error
+    if array.shape != (n_items,):
+        raise ValueError(
+            f"{name} must have shape ({n_items},), one number per item; got shape "
+            f"{array.shape}."
+        )
+    return check_entries(array, name)
+
+
+def check_entries(array: FloatArray, name: str) -> FloatArray:
+    """Raise at the first NaN or +inf, and name it.
+
+    Examples
+    --------
+    >>> check_entries(np.array([0.0, -np.inf]), "start")
+    array([  0., -inf])
+    """
+    wrong = np.isnan(array) | (array == np.inf)
+    if wrong.any():
+        where = tuple(int(i) for i in np.argwhere(wrong)[0])
+        place = ", ".join(str(i) for i in where)
+        raise ValueError(
+            f"{name} must be finite (-inf forbids); got {array[where]} at [{place}]. "
+            "Replace it by a number, or by -inf to forbid it."
+        )
+    return array
+
+
+def value_range(*arrays: FloatArray) -> float:
+    """Greatest minus least finite entry; the diagonal of a matrix is left out.
+
+    Examples
+    --------
+    >>> value_range(np.array([[9.0, 1.0], [-np.inf, 9.0]]), np.array([4.0]))
+    3.0
+    """
+    found = [
+        array[~np.eye(len(array), dtype=bool)] if array.ndim == 2 else array
+        for array in arrays
+    ]
+    entries = np.concatenate([array.ravel() for array in found])
+    entries = entries[np.isfinite(entries)]
+    return float(np.ptp(entries)) if entries.size else 0.0
+
+
+def check_limit(value: float | None, name: str) -> float | None:
+    """Return a limit >= 0, or None.
+
+    Examples
+    --------
+    >>> check_limit(2, "time_limit_s")
+    2.0
+    """
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, (int, float, np.number)):
+        raise TypeError(f"{name} must be a number >= 0, or None; got {value!r}.")
+    if not value >= 0:
+        raise ValueError(f"{name} must be a number >= 0, or None; got {value!r}.")
+    return float(value)
+
+
+def check_method(method: str, methods: Sequence[str]) -> str:
+    """Return the name if it is one of ``methods``.
+
+    Examples
+    --------
+    >>> check_method("auto", ("auto", "dp"))
+    'auto'
+    """
+    if method not in methods:
+        names = ", ".join(repr(name) for name in methods)
+        raise ValueError(f"method must be one of {names}; got {method!r}.")
+    return method
+
+
+def check_order_constraints(
+    constraints: Any, n_items: int, kinds: tuple[type, ...]
+) -> tuple[Any, ...]:
+    """Return the constraints as a tuple, without repeats, their items checked.
+
+    Parameters
+    ----------
+    constraints : iterable of constraints
+        Each an instance of one of ``kinds``.
+    n_items : int
+        Items and positions must be below this.
+    kinds : tuple of type
+        What this solver takes.
+
+    Examples
+    --------
+    >>> check_order_constraints([Precedence(0, 1)], 2, (Precedence,))
+    (Precedence(before=0, after=1),)
+    """
+    names = ", ".join(kind.__name__ for kind in kinds)
+    if isinstance(constraints, kinds) or not hasattr(constraints, "__iter__"):
+        raise TypeError(
+            f"constraints must be a list of {names}; got {constraints!r}. Put it in a "
+            "list."
+        )
+    checked = []
+    for constraint in constraints:
+        if not isinstance(constraint, kinds):
+            raise TypeError(f"constraints must be of {names}; got {constraint!r}.")
+        if isinstance(constraint, Precedence):
+            pair = [
+                _index(i, n_items, "items", constraint)
+                for i in (constraint.before, constraint.after)
+            ]
+            if pair[0] == pair[1]:
+                raise ValueError(
+                    f"{constraint} must name two different items; no item comes before "
+                    "itself."
+                )
+            constraint = Precedence(*pair)
+        elif isinstance(constraint, FixedPosition):
+            constraint = FixedPosition(
+                _index(constraint.item, n_items, "items", constraint),
+                _index(constraint.position, n_items, "positions", constraint),
+            )
+        elif isinstance(constraint, Together):
+            items = [_index(i, n_items, "items", constraint) for i in constraint.items]
+            if len(items) < 2 or len(set(items)) < len(items):
+                raise ValueError(
+                    f"{constraint} must name at least two items, each once."
+                )
+            constraint = Together(tuple(items))
+        checked.append(constraint)
+    return tuple(dict.fromkeys(checked))
+
+
+def _index(value: Any, n_items: int, what: str, constraint: Any) -> int:
+    try:
+        index = operator.index(value)
+    except TypeError as error:
+        raise TypeError(
+            f"{what} must be integers; got {value!r} in {constraint}."
+        ) from error
+    if not 0 <= index < n_items:
+        raise ValueError(
+            f"{what} must be in 0, …, {n_items - 1}; got {index} in {constraint}."
+        )
+    return index

@@ -1,0 +1,205 @@
+"""What a solver returns, and the one place where a proof is accepted."""
+
+import time
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
+BoolArray = NDArray[np.bool_]
+
+# An order is proven optimal if no other can gain more than this share of the range of
+# the matrix, per item.
+TOLERANCE = 1e-6
+
+
+class Status(StrEnum):
+    """How much is known about an order.
+
+    ``OPTIMAL``: no order is better by more than ``1e-6 · n · range``. ``FEASIBLE``: it
+    keeps the constraints; the bound says how much better another may be. ``UNKNOWN``: no
+    order was found within the limit. ``INFEASIBLE``: there is none.
+    """
+
+    OPTIMAL = "OPTIMAL"
+    FEASIBLE = "FEASIBLE"
+    UNKNOWN = "UNKNOWN"
+    INFEASIBLE = "INFEASIBLE"
+
+
+@dataclass(frozen=True, eq=False)
+class Solution:
+    """An order, its value, and a bound on the value of every other order.
+
+    Attributes
+    ----------
+    order : int array of shape (n,) or None
+        Item indices, best first. None if the status is UNKNOWN or INFEASIBLE.
+    objective : float
+        Value of the order, computed from it in double precision; NaN without an order.
+    bound : float
+        No order has a greater value; inf if nothing is known, -inf if INFEASIBLE.
+    status : Status
+        OPTIMAL, FEASIBLE, UNKNOWN or INFEASIBLE.
+    method : str
+        What found the order, or proved that it is best.
+    wall_time_s : float
+        Seconds that the solve took.
+    conflict : tuple of constraints
+        A smallest set of constraints that no order keeps; empty unless INFEASIBLE.
+
+    Examples
+    --------
+    >>> from ltr.solvers import solve_path
+    >>> solution = solve_path([[0, 3, 1], [1, 0, 2], [4, 1, 0]])
+    >>> solution.order, solution.objective, solution.is_optimal
+    (array([2, 0, 1]), 7.0, True)
+    """
+
+    order: IntArray | None
+    objective: float
+    bound: float
+    status: Status
+    method: str
+    wall_time_s: float
+    conflict: tuple[Any, ...] = ()
+
+    @property
+    def is_optimal(self) -> bool:
+        """Whether the order is proven to be best."""
+        return self.status is Status.OPTIMAL
+
+    @property
+    def gap(self) -> float:
+        """How much better another order may be, as a share of the objective."""
+        if self.order is None:
+            return float("inf")
+        missing = self.bound - self.objective
+        if missing <= 0:
+            return 0.0
+        return missing / abs(self.objective) if self.objective else float("inf")
+
+
+@dataclass(frozen=True, eq=False)
+class Lottery:
+    """Orders to draw from, so that a constraint holds on average.
+
+    Attributes
+    ----------
+    orders : int array of shape (n_orders, k)
+        Each row an order, best first.
+    probabilities : float array of shape (n_orders,)
+        They sum to 1.
+
+    Examples
+    --------
+    >>> lottery = Lottery(np.array([[0, 1], [1, 0]]), np.array([0.5, 0.5]))
+    >>> sorted(lottery.draw(np.random.default_rng(0)).tolist())
+    [0, 1]
+    """
+
+    orders: IntArray
+    probabilities: FloatArray
+
+    def draw(self, random_state: int | np.random.Generator | None = None) -> IntArray:
+        """Draw one order.
+
+        Parameters
+        ----------
+        random_state : int, Generator or None, default=None
+            Seed. None: another draw at each call.
+
+        Returns
+        -------
+        order : int array of shape (k,)
+            One row of ``orders``.
+        """
+        rng = np.random.default_rng(random_state)
+        return np.asarray(
+            self.orders[rng.choice(len(self.orders), p=self.probabilities)]
+        )
+
+
+def solved(
+    order: ArrayLike,
+    objective: float,
+    bound: float,
+    *,
+    tolerance: float,
+    method: str,
+    started: float,
+) -> Solution:
+    """Return a solution whose status follows from objective and bound.
+
+    Parameters
+    ----------
+    order : array-like of int, shape (n,)
+        Item indices, best first, already known to keep the constraints.
+    objective : float
+        Its value, recomputed from the order.
+    bound : float
+        Upper bound, rounding of the solver's numbers already added.
+    tolerance : float
+        Greatest gap that counts as a proof: ``TOLERANCE * n * range``.
+    method : str
+        What found it.
+    started : float
+        ``time.perf_counter()`` at the beginning.
+
+    Raises
+    ------
+    RuntimeError
+        If the bound is below the objective by more than the tolerance: the bound is
+        wrong, and nothing may be certified by it.
+
+    Examples
+    --------
+    >>> solution = solved([1, 0], 2.0, 2.5, tolerance=1e-6, method="x", started=0.0)
+    >>> solution.status.value, solution.gap
+    ('FEASIBLE', 0.25)
+    """
+    if not bound >= objective - tolerance:
+        raise RuntimeError(
+            f"{method} gave the bound {bound!r} for an order of value {objective!r}: "
+            "one of them is wrong. Please report this with the matrix."
+        )
+    bound = max(bound, objective)
+    proven = bound - objective <= tolerance
+    return Solution(
+        np.asarray(order, dtype=np.int64),
+        float(objective),
+        float(bound),
+        Status.OPTIMAL if proven else Status.FEASIBLE,
+        method,
+        time.perf_counter() - started,
+    )
+
+
+def unsolved(
+    status: Status,
+    *,
+    method: str,
+    started: float,
+    bound: float = float("inf"),
+    conflict: tuple[Any, ...] = (),
+) -> Solution:
+    """Return a solution without an order, UNKNOWN or INFEASIBLE.
+
+    Examples
+    --------
+    >>> unsolved(Status.UNKNOWN, method="x", started=0.0).gap
+    inf
+    """
+    return Solution(
+        None,
+        float("nan"),
+        float("-inf") if status is Status.INFEASIBLE else bound,
+        status,
+        method,
+        time.perf_counter() - started,
+        conflict,
+    )
