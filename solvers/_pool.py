@@ -1,4 +1,4 @@
-"""Many lists at once: threads, limits for a list and for the batch, progress, Ctrl-C."""
+"""Many lists at once: threads, limits per list and batch, progress, Ctrl-C."""
 
 import os
 import sys

@@ -21,8 +21,8 @@ class Status(StrEnum):
     """How much is known about an order.
 
     ``OPTIMAL``: no order is better by more than ``1e-6 · n · range``. ``FEASIBLE``: it
-    keeps the constraints; the bound says how much better another may be. ``UNKNOWN``: no
-    order was found within the limit. ``INFEASIBLE``: there is none.
+    keeps the constraints; the bound says how much better another may be. ``UNKNOWN``:
+    no order was found within the limit. ``INFEASIBLE``: there is none.
     """
 
     OPTIMAL = "OPTIMAL"

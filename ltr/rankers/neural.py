@@ -4,30 +4,22 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
-from typing import Any, ClassVar, Literal
+from typing import Any, Literal
 
 import jax
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_is_fitted
 
-from ltr.metrics import get_metric
+from ltr.losses import get_loss
 from ltr.queries import FloatArray, group_queries
-from ltr.rankers.base import BaseRanker
-from ltr.rankers.checks import (
-    check_choice,
-    check_dense_X,
-    check_number,
-    check_training_set,
-)
-from ltr.rankers.neural_training import Learned, scorer_of, train_neural
-from ltr.rankers.preprocess import PREPROCESS, FeatureScaling
-from ltr.rankers.validation import check_validation_set, score_rows
-from ltr.scorers import Scorer
-from ltr.training import TrainingResult
+from ltr.rankers.checks import check_dense_X
+from ltr.rankers.gradient import GradientRanker
+from ltr.rankers.validation import score_rows
+from ltr.scorers import Scorer, get_scorer
 
 
-class NeuralRanker(BaseRanker):
+class NeuralRanker(GradientRanker):
     """A scorer trained by gradient descent on a ranking loss.
 
     Rows are scored by a linear model, a multilayer perceptron, self-attention over the
@@ -124,8 +116,6 @@ class NeuralRanker(BaseRanker):
     >>> ranker.score(data.X, data.y, data.qid) > 0.7
     True
     """
-
-    _learned: ClassVar[str] = "_learned_state"
 
     def __init__(
         self,
@@ -231,67 +221,20 @@ class NeuralRanker(BaseRanker):
         UserWarning
             If no list has two distinct labels, so that no order can be learned.
         """
-        self._check_parameters()
         extras = {
             "teacher_scores": teacher_scores,
             "reference_scores": reference_scores,
             "position": position,
         }
-        start = getattr(self, "_learned_state", None) if self.warm_start else None
-        data = check_training_set(
-            self,
+        return self._fit(
             X,
             y,
             qid,
+            (X_val, y_val, qid_val),
             sample_weight=sample_weight,
             query_weight=query_weight,
             extras=extras,
-            check_X=check_dense_X,
-            reset=start is None,
         )
-        self._fitted_with_qid = qid is not None
-        validation = check_validation_set(self, X_val, y_val, qid_val, check_dense_X)
-        outcome = train_neural(
-            self, data, validation, start, max_epochs=self.max_epochs
-        )
-        self._keep(*outcome, to_go_on=self.warm_start)
-        return self
-
-    def partial_fit(
-        self, X: ArrayLike, y: ArrayLike, qid: ArrayLike | None = None
-    ) -> NeuralRanker:
-        """Make one pass over more lists.
-
-        The first call draws the weights and fits the feature scaling; later calls go on
-        from there, without validation.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Features, finite.
-        y : array-like of shape (n_samples,)
-            Labels, higher is better.
-        qid : array-like of shape (n_samples,), default=None
-            List of each row: any hashable ids, any order. None: one list.
-
-        Returns
-        -------
-        self : NeuralRanker
-
-        Raises
-        ------
-        ValueError
-            If an input is not what it must be.
-        """
-        self._check_parameters()
-        start = getattr(self, "_learned_state", None)
-        data = check_training_set(
-            self, X, y, qid, check_X=check_dense_X, reset=start is None
-        )
-        self._fitted_with_qid = qid is not None
-        outcome = train_neural(self, data, None, start, max_epochs=1, piecewise=True)
-        self._keep(*outcome, to_go_on=True)
-        return self
 
     def predict(self, X: ArrayLike, qid: ArrayLike | None = None) -> FloatArray:
         """Score items.
@@ -346,45 +289,12 @@ class NeuralRanker(BaseRanker):
         check_is_fitted(self)
         return np.asarray(self._learned_state.params.weight[:, 0], dtype=np.float64)
 
-    def _check_parameters(self) -> None:
-        check_number("learning_rate", self.learning_rate, low=0.0, open_low=True)
-        if self.weight_decay != "auto":
-            check_number("weight_decay", self.weight_decay, low=0.0)
-        check_number("batch_size", self.batch_size, low=1, whole=True)
-        check_number("max_epochs", self.max_epochs, low=0, whole=True)
-        check_number("n_iter_no_change", self.n_iter_no_change, low=1, whole=True)
-        check_number(
-            "validation_fraction", self.validation_fraction, low=0.0, high=1.0,
-            open_low=True,
-        )  # fmt: skip
-        check_choice("early_stopping", self.early_stopping, (True, False, "auto"))
-        check_choice("dtype", self.dtype, ("float32", "float64"))
-        check_choice("preprocess", self.preprocess, PREPROCESS)
-        get_metric(self.metric)
-
-    def _keep(
-        self,
-        result: TrainingResult,
-        scaling: FeatureScaling | None,
-        to_go_on: bool,
-    ) -> None:
-        self._learned_state = Learned(
-            params=result.params,
-            scaling=scaling,
-            scorer=scorer_of(self),
-            last_params=result.last_params if to_go_on else None,
-            optimizer_leaves=(
-                jax.tree.leaves(result.optimizer_state) if to_go_on else None
-            ),
+    def make_scorer(self) -> Scorer:
+        """Make the scorer that the parameters name."""
+        return get_scorer(
+            self.scorer, self.hidden_layer_sizes, self.n_query_features, self.similarity
         )
-        self.n_iter_ = len(result.losses)
-        self.best_epoch_ = result.best_epoch
-        self.best_score_ = result.best_score
-        self.history_ = {"loss": result.losses, "seconds": result.seconds}
-        if result.scores:
-            self.history_[self.metric] = result.scores
-        if result.interrupted:
-            raise KeyboardInterrupt(
-                f"stopped after {self.n_iter_} epochs; the ranker is fitted with the "
-                "best weights so far"
-            )
+
+    def make_loss(self) -> Callable[..., jax.Array]:
+        """Look up the loss that the parameters name."""
+        return get_loss(self.loss) if isinstance(self.loss, str) else self.loss

@@ -1,9 +1,10 @@
-"""From checked data to trained parameters: what NeuralRanker does inside fit."""
+"""From checked data to trained parameters: what happens inside fit."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import jax
@@ -13,9 +14,9 @@ from numpy.typing import NDArray
 from sklearn.utils import check_random_state
 
 from ltr.lists import pack, with_padding_rows
-from ltr.losses import NEEDS_LABELS_FROM_0, NEEDS_TWO_ITEMS, get_loss
+from ltr.losses import NEEDS_LABELS_FROM_0, NEEDS_TWO_ITEMS
 from ltr.losses.combination import parts
-from ltr.queries import BoolArray, IntArray
+from ltr.queries import BoolArray, FloatArray, IntArray
 from ltr.rankers.checks import (
     TrainingSet,
     check_labels_from_0,
@@ -24,8 +25,14 @@ from ltr.rankers.checks import (
     warn_if_no_order,
 )
 from ltr.rankers.preprocess import FeatureScaling, fit_scaling
-from ltr.rankers.validation import check_counts, hold_out_lists, score_function
-from ltr.scorers import Scorer, get_scorer
+from ltr.rankers.validation import (
+    ScoreRows,
+    check_counts,
+    hold_out_lists,
+    score_function,
+    score_rows,
+)
+from ltr.scorers import Scorer
 from ltr.training import (
     Data,
     TrainingPlan,
@@ -67,19 +74,26 @@ class Learned:
 
 def train_neural(
     ranker: Any,
+    scorer: Scorer,
+    loss: Callable[..., jax.Array],
     data: TrainingSet,
     validation: TrainingSet | None,
     start: Learned | None,
     *,
     max_epochs: int,
+    score: ScoreRows = score_rows,
     piecewise: bool = False,
 ) -> tuple[TrainingResult, FeatureScaling | None]:
     """Train the scorer of a ranker.
 
     Parameters
     ----------
-    ranker : NeuralRanker
+    ranker : NeuralRanker or TSPRanker
         Its parameters are read, nothing is written.
+    scorer : Scorer
+        What to train.
+    loss : callable
+        What to minimise.
     data : TrainingSet
         Training rows.
     validation : TrainingSet or None
@@ -88,6 +102,8 @@ def train_neural(
         Where to go on from. None: start anew.
     max_epochs : int
         Most epochs.
+    score : callable, default=score_rows
+        How the trained scorer will rank validation lists.
     piecewise : bool, default=False
         Whether the data is a piece of a stream, whose shapes should recur.
 
@@ -96,12 +112,12 @@ def train_neural(
     result : TrainingResult
     scaling : FeatureScaling or None
     """
-    plan, numbers = make_plan(ranker, data)
+    plan, numbers = make_plan(ranker, scorer, loss, data)
     warn_if_no_order(data)
-    if start is not None and start.scorer != plan.scorer:
+    if start is not None and start.scorer != scorer:
         raise ValueError(
             "training can go on only with the scorer that it began with, "
-            f"{start.scorer!r}; got {plan.scorer!r}. Set the parameters back, or fit "
+            f"{start.scorer!r}; got {scorer!r}. Set the parameters back, or fit "
             "with warm_start=False."
         )
     seed = check_random_state(ranker.random_state).randint(2**31 - 1)
@@ -116,17 +132,19 @@ def train_neural(
         keep &= data.weights > 0
 
     if start is None:
-        scaling = _fit_scaling(ranker.preprocess, data, ~held_out, plan.scorer)
+        scaling = _fit_scaling(ranker.preprocess, data, ~held_out, scorer)
     else:
         scaling = start.scaling
     validate = None
     if validation is not None:
-        validate = _validate(ranker, plan.scorer, scaling, validation, slice(None))
+        validate = _validate(
+            ranker, partial(score, scorer), scaling, validation, slice(None)
+        )
     elif held_out.any():
         rows = data.queries.subset(held_out)
         if data.weights is not None:
             rows = rows[data.weights[rows] > 0]
-        validate = _validate(ranker, plan.scorer, scaling, data, rows)
+        validate = _validate(ranker, partial(score, scorer), scaling, data, rows)
     packed = pack(
         data.queries,
         keep=keep,
@@ -155,19 +173,10 @@ def train_neural(
     return result, scaling
 
 
-def scorer_of(ranker: Any) -> Scorer:
-    """Make the scorer that the parameters of a ranker name."""
-    return get_scorer(
-        ranker.scorer,
-        ranker.hidden_layer_sizes,
-        ranker.n_query_features,
-        ranker.similarity,
-    )
-
-
-def make_plan(ranker: Any, data: TrainingSet) -> tuple[TrainingPlan, dict[str, float]]:
-    """Resolve scorer, loss and optimizer, and check that they fit the data."""
-    loss = get_loss(ranker.loss) if isinstance(ranker.loss, str) else ranker.loss
+def make_plan(
+    ranker: Any, scorer: Scorer, loss: Callable[..., jax.Array], data: TrainingSet
+) -> tuple[TrainingPlan, dict[str, float]]:
+    """Put scorer, loss and optimizer together, and check that they fit the data."""
     plan, numbers = plan_loss(loss, normalize=ranker.normalize)
     for name in sorted(set(data.extras) - set(plan.extras)):
         raise ValueError(f"loss={ranker.loss!r} takes no {name}. Leave it out of fit.")
@@ -191,7 +200,7 @@ def make_plan(ranker: Any, data: TrainingSet) -> tuple[TrainingPlan, dict[str, f
         "weight_decay": _weight_decay(ranker.weight_decay, ranker.optimizer),
     }
     optimizer = get_optimizer(ranker.optimizer)
-    return TrainingPlan(scorer_of(ranker), plan, optimizer), numbers
+    return TrainingPlan(scorer, plan, optimizer), numbers
 
 
 def _two_items_suffice(plan: TrainingPlan, data: TrainingSet) -> bool:
@@ -219,7 +228,7 @@ def _fit_scaling(
 
 def _validate(
     ranker: Any,
-    scorer: Scorer,
+    rank: Callable[..., FloatArray],
     scaling: FeatureScaling | None,
     data: TrainingSet,
     rows: IntArray | slice,
@@ -227,7 +236,7 @@ def _validate(
     Z = data.X[rows] if scaling is None else scaling.transform(data.X[rows])
     codes = data.queries.codes[rows]
     check_counts(ranker.metric, data.y[rows], codes)
-    return score_function(scorer, ranker.metric, Z, data.y[rows], codes)
+    return score_function(rank, ranker.metric, Z, data.y[rows], codes)
 
 
 def _on_device(

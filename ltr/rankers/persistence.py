@@ -22,7 +22,7 @@ from ltr.rankers.base import BaseRanker
 from ltr.rankers.baselines import RandomRanker, SingleFeatureRanker
 from ltr.rankers.lambdamart import LambdaMARTRanker
 from ltr.rankers.neural import NeuralRanker
-from ltr.rankers.neural_training import Learned, scorer_of
+from ltr.rankers.neural_training import Learned
 from ltr.rankers.preprocess import FeatureScaling
 from ltr.rankers.tables import Categories
 
@@ -226,11 +226,11 @@ def _describe(ranker: BaseRanker) -> tuple[dict[str, Any], dict[str, Any]]:
         arrays["feature_names_in_"] = np.asarray(ranker.feature_names_in_, dtype=str)
     if isinstance(ranker, NeuralRanker):
         learned = ranker._learned_state
-        if scorer_of(ranker) != learned.scorer:
+        if ranker.make_scorer() != learned.scorer:
             raise ValueError(
                 "the ranker was fitted with another scorer than its parameters say now "
-                f"({learned.scorer!r} and {scorer_of(ranker)!r}). Fit it again, or set "
-                "the parameters back."
+                f"({learned.scorer!r} and {ranker.make_scorer()!r}). Fit it again, or "
+                "set the parameters back."
             )
         for i, leaf in enumerate(jax.tree.leaves(learned.params)):
             arrays[f"params_{i}"] = leaf
@@ -248,7 +248,7 @@ def _describe(ranker: BaseRanker) -> tuple[dict[str, Any], dict[str, Any]]:
 
 
 def _restore_neural(ranker: NeuralRanker, arrays: dict[str, Any]) -> None:
-    scorer = scorer_of(ranker)
+    scorer = ranker.make_scorer()
     with jax.enable_x64(ranker.dtype == "float64"):
         shapes = jax.eval_shape(
             lambda key: scorer.init(key, ranker.n_features_in_), jax.random.key(0)

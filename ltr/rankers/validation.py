@@ -24,6 +24,7 @@ from ltr.scorers import Scorer
 
 AUTO_EARLY_STOPPING_LISTS = 100
 _CHUNK_ROWS = 4096
+ScoreRows = Callable[..., FloatArray]  # as score_rows below
 
 
 def check_validation_set(
@@ -175,14 +176,18 @@ def score_rows(
 
 
 def score_function(
-    scorer: Scorer, metric: str, Z: NDArray[Any], y: FloatArray, codes: IntArray
+    rank: Callable[..., FloatArray],
+    metric: str,
+    Z: NDArray[Any],
+    y: FloatArray,
+    codes: IntArray,
 ) -> Callable[[Any], float]:
     """Parameters → metric on fixed lists, by the code that ``score`` uses.
 
     Parameters
     ----------
-    scorer : Scorer
-        Features to scores.
+    rank : callable
+        :func:`score_rows` or the like, without its scorer.
     metric : str
         Name for :func:`ltr.metrics.get_metric`.
     Z : array of shape (n_samples, n_features)
@@ -198,6 +203,4 @@ def score_function(
     """
     queries = group_queries(codes, len(y))
     measure = get_metric(metric)
-    return lambda params: measure(
-        y, score_rows(scorer, params, None, Z, queries), queries
-    )
+    return lambda params: measure(y, rank(params, None, Z, queries), queries)

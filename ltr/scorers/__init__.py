@@ -8,6 +8,7 @@ A scorer is a small frozen object with two methods::
 ``apply`` is written once, in the array namespace of ``X``: it runs under ``jit`` in
 training and in NumPy at prediction time, in float64, so a new list size never compiles.
 ``uses_list`` says whether the score of an item depends on the rest of its list.
+:class:`PairScorer` scores pairs instead of items; it serves :class:`ltr.TSPRanker`.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from ltr.scorers.attention import AttentionScorer
 from ltr.scorers.base import Scorer
 from ltr.scorers.linear import LinearScorer
 from ltr.scorers.mlp import MLPScorer
+from ltr.scorers.pairs import PairScorer, PairScores
 from ltr.scorers.two_tower import Similarity, TwoTowerScorer
 
 SCORERS: dict[str, type[Scorer]] = {
@@ -89,6 +91,8 @@ __all__ = [
     "AttentionScorer",
     "LinearScorer",
     "MLPScorer",
+    "PairScorer",
+    "PairScores",
     "Scorer",
     "TwoTowerScorer",
     "get_scorer",

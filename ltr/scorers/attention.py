@@ -110,11 +110,37 @@ class AttentionScorer(Scorer):
         weights: Array | None = None,
     ) -> Array:
         """Score items, see :meth:`Scorer.apply`; ``weights`` enter as log w."""
+        return params["output"](self.embed(params, X, where, weights))[..., 0]
+
+    def embed(
+        self,
+        params: Params,
+        X: Array,
+        where: Array | None = None,
+        weights: Array | None = None,
+    ) -> Array:
+        """Do all of :meth:`apply` but the output layer.
+
+        Parameters
+        ----------
+        params : pytree
+            From :meth:`init`; ``"output"`` is not read.
+        X : array of shape (..., list_size, n_features)
+            Features, NumPy or JAX.
+        where : bool array of shape (..., list_size), default=None
+            True for real items.
+        weights : array of shape (..., list_size), default=None
+            Item weights in training.
+
+        Returns
+        -------
+        embeddings : array of shape (..., list_size, width)
+        """
         h = apply_hidden(params["encoder"], X)
         bias = _key_bias(X, where, weights)
         for block in params["blocks"]:
             h = self._apply_block(block, h, bias)
-        return params["output"](h)[..., 0]
+        return h
 
     def _apply_block(self, block: Block, h: Array, bias: Array | None) -> Array:
         xp = h.__array_namespace__()
