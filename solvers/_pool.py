@@ -4,11 +4,13 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from typing import Any, TypeVar
 
 from ltr.solvers._budget import Budget
-from ltr.solvers._solution import Solution
+
+Result = TypeVar("Result")
 
 
 class Interrupted(KeyboardInterrupt):
@@ -25,22 +27,23 @@ class Interrupted(KeyboardInterrupt):
     [None, None]
     """
 
-    def __init__(self, partial: list[Solution | None]) -> None:
+    def __init__(self, partial: Sequence[Any]) -> None:
         n_solved = sum(solution is not None for solution in partial)
         super().__init__(f"{n_solved} of {len(partial)} lists are solved: see .partial")
-        self.partial = partial
+        self.partial = list(partial)
 
 
 def solve_each(
-    solve: Callable[[int, Budget], Solution],
+    solve: Callable[[int, Budget], Result],
     n_lists: int,
     *,
+    counts: Sequence[int] | None = None,
     time_limit_s: float | None = None,
     batch_time_limit_s: float | None = None,
     work_limit: float | None = None,
     n_jobs: int | None = None,
     progress: bool = False,
-) -> list[Solution]:
+) -> list[Result]:
     """Solve lists 0, …, n_lists - 1 in threads; the result is the same for any number.
 
     Parameters
@@ -50,6 +53,8 @@ def solve_each(
         returns what it finds at once.
     n_lists : int
         How many there are.
+    counts : sequence of int, default=None
+        For the progress, if each of them stands for several lists. None: for one.
     time_limit_s : float, default=None
         Seconds for one list.
     batch_time_limit_s : float, default=None
@@ -80,8 +85,9 @@ def solve_each(
     if batch_time_limit_s is not None:
         end = time.perf_counter() + batch_time_limit_s
     cancelled = threading.Event()
-    partial: list[Solution | None] = [None] * n_lists
-    report = _Progress(n_lists, progress)
+    partial: list[Result | None] = [None] * n_lists
+    counts = counts or [1] * n_lists
+    report = _Progress(sum(counts), progress)
 
     def run(i: int) -> None:
         limits = [] if time_limit_s is None else [time_limit_s]
@@ -89,15 +95,15 @@ def solve_each(
             limits.append(max(0.0, end - time.perf_counter()))
         budget = Budget(min(limits, default=None), work_limit, cancelled)
         partial[i] = solve(i, budget)
+        report(counts[i])
 
     n_threads = min(n_jobs or len(os.sched_getaffinity(0)), n_lists)
     try:
         if n_threads <= 1:
             for i in range(n_lists):
                 run(i)
-                report(i + 1)
         else:
-            _run_in_threads(run, n_lists, n_threads, cancelled, report)
+            _run_in_threads(run, n_lists, n_threads, cancelled)
     except KeyboardInterrupt:
         raise Interrupted(partial) from None
     finally:
@@ -110,9 +116,7 @@ def _run_in_threads(
     n_lists: int,
     n_threads: int,
     cancelled: threading.Event,
-    report: "_Progress",
 ) -> None:
-    n_done = 0
     waiting = iter(range(n_lists))
     with ThreadPoolExecutor(n_threads) as pool:
         try:
@@ -121,14 +125,10 @@ def _run_in_threads(
                 running.add(pool.submit(run, i))
                 if len(running) >= 2 * n_threads:
                     done, running = wait(running, return_when=FIRST_COMPLETED)
-                    n_done += len(done)
-                    report(n_done)
                     for future in done:
                         future.result()
             for future in running:
                 future.result()
-                n_done += 1
-                report(n_done)
         except BaseException:
             cancelled.set()
             pool.shutdown(wait=True, cancel_futures=True)
@@ -140,13 +140,18 @@ class _Progress:
 
     def __init__(self, n_lists: int, wanted: bool) -> None:
         self._n_lists, self._wanted, self._last = n_lists, wanted, 0.0
+        self._n_done, self._lock = 0, threading.Lock()
 
-    def __call__(self, n_done: int) -> None:
-        now = time.perf_counter()
-        if self._wanted and (now - self._last > 0.1 or n_done == self._n_lists):
-            self._last = now
-            sys.stderr.write(f"\rsolved {n_done} of {self._n_lists} lists")
-            sys.stderr.flush()
+    def __call__(self, n_new: int) -> None:
+        if not self._wanted:
+            return
+        with self._lock:
+            self._n_done += n_new
+            now = time.perf_counter()
+            if now - self._last > 0.1 or self._n_done == self._n_lists:
+                self._last = now
+                sys.stderr.write(f"\rsolved {self._n_done} of {self._n_lists} lists")
+                sys.stderr.flush()
 
     def close(self) -> None:
         if self._wanted:
