@@ -13,14 +13,36 @@ if __name__ != "ltr.solvers":
 
 from ltr.solvers._pool import Interrupted
 from ltr.solvers._solution import Lottery, Solution, Status
-from ltr.solvers.constraints import FixedPosition, Precedence, Together
+from ltr.solvers.assignment import solve_assignment
+from ltr.solvers.constraints import (
+    AtMost,
+    ExposureShare,
+    FixedPosition,
+    Precedence,
+    Quota,
+    Together,
+    explain_conflict,
+)
+from ltr.solvers.fair_prefixes import det_const_sort, fair_minimums
+from ltr.solvers.paths import solve_path, solve_paths
 
 __all__ = [
+    "AtMost",
+    "ExposureShare",
     "FixedPosition",
     "Interrupted",
     "Lottery",
     "Precedence",
+    "Quota",
     "Solution",
     "Status",
     "Together",
+    "solve_ordering",
+    "solve_orderings",
+    "det_const_sort",
+    "explain_conflict",
+    "fair_minimums",
+    "solve_assignment",
+    "solve_path",
+    "solve_paths",
 ]

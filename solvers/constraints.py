@@ -1,9 +1,19 @@
 """Constraints on an order, as small values that say what must hold.
 
-Items are row numbers of the matrix, positions are 0-based: position 0 is the best.
+Items are row numbers of the matrix, positions are 0-based: position 0 is the best. A
+group is the items whose attribute has one value; an item whose value is None or NaN
+belongs to none.
 """
 
-from dataclasses import dataclass
+import numbers
+from collections.abc import Mapping
+from dataclasses import KW_ONLY, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from ltr.solvers._solution import Solution
 
 
 @dataclass(frozen=True)
@@ -23,6 +33,10 @@ class Precedence:
 
     before: int
     after: int
+
+    def in_words(self) -> str:
+        """Say what must hold."""
+        return f"item {self.before} comes before item {self.after}"
 
 
 @dataclass(frozen=True)
@@ -45,6 +59,10 @@ class FixedPosition:
     item: int
     position: int
 
+    def in_words(self) -> str:
+        """Say what must hold."""
+        return f"item {self.item} is at position {self.position}"
+
 
 @dataclass(frozen=True)
 class Together:
@@ -62,3 +80,260 @@ class Together:
     """
 
     items: tuple[int, ...]
+
+    def in_words(self) -> str:
+        """Say what must hold."""
+        return f"items {', '.join(map(str, self.items))} stand next to each other"
+
+
+@dataclass(frozen=True)
+class Quota:
+    """So many items of one group, at least and at most, are among the first ones.
+
+    Attributes
+    ----------
+    attribute : str
+        Which attribute.
+    value : object
+        Which of its values: the group.
+    lower, upper : int or tuple of int, default=0 and None
+        Least and greatest number among the first ``top``. A tuple or array (c₁, c₂, …)
+        is one number for each prefix: c₁ for the first position, c₂ for the first two,
+        …; prefixes after its end are free. :func:`fair_minimums` makes such numbers.
+    min_share, max_share : float, default=0 and 1
+        Among the first t, at least ⌊min_share · t⌋ and at most ⌈max_share · t⌉ items,
+        for each t up to ``top`` (Geyik, Ambler, Kenthapadi 2019, equations 1 and 2).
+    top : int, default=None
+        Which prefix. None, or more than there are positions: all positions.
+
+    Examples
+    --------
+    >>> Quota("group", "b", lower=2, top=5).in_words()
+    "at least 2 items with group 'b' are among the first 5"
+    >>> Quota("group", "b", min_share=0.3).in_words()
+    "at least 30 % of every prefix, rounded down, are items with group 'b'"
+    """
+
+    attribute: str
+    value: Any
+    _: KW_ONLY
+    lower: int | tuple[int, ...] = 0
+    upper: int | tuple[int, ...] | None = None
+    min_share: float = 0.0
+    max_share: float = 1.0
+    top: int | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("lower", "upper"):
+            count = getattr(self, name)
+            if hasattr(count, "__len__"):
+                count = tuple(_count(entry, f"{name} of Quota") for entry in count)
+            elif not (name == "upper" and count is None):
+                count = _count(count, f"{name} of Quota")
+            object.__setattr__(self, name, count)
+        _check_shares("Quota", "min_share", self.min_share, "max_share", self.max_share)
+        if self.top is not None:
+            _count(self.top, "top of Quota", least=1)
+        if _is_free(self):
+            raise ValueError(
+                "Quota must have a lower, upper, min_share or max_share; got "
+                f"{self}, which every order keeps."
+            )
+
+    def in_words(self) -> str:
+        """Say what must hold."""
+        items = f"items with {self.attribute} {self.value!r}"
+        upto = "every prefix" if self.top is None else f"every prefix up to {self.top}"
+        parts = []
+        for bound, count in (("least", self.lower), ("most", self.upper)):
+            if isinstance(count, tuple):
+                counts = ", ".join(map(str, count))
+                parts.append(f"at {bound} {counts} {items} are among the first 1, 2, …")
+            elif count is not None and not (bound == "least" and count == 0):
+                where = "listed" if self.top is None else f"among the first {self.top}"
+                parts.append(f"at {bound} {count} {items} are {where}")
+        if self.min_share > 0:
+            share = f"{100 * self.min_share:g} % of {upto}, rounded down,"
+            parts.append(f"at least {share} are {items}")
+        if self.max_share < 1:
+            share = f"{100 * self.max_share:g} % of {upto}, rounded up,"
+            parts.append(f"at most {share} are {items}")
+        return " and ".join(parts)
+
+
+@dataclass(frozen=True)
+class AtMost:
+    """At most so many items of each value: of one seller, one artist, one topic.
+
+    Attributes
+    ----------
+    attribute : str
+        Which attribute.
+    count : int
+        Greatest number of items that share one value of it.
+    top : int, default=None
+        Among the first ``top`` positions. None: among all.
+    window : int, default=None
+        Instead of among all of these, among any ``window`` consecutive ones.
+
+    Examples
+    --------
+    >>> AtMost("seller", 2, top=10).in_words()
+    'at most 2 items of one seller are among the first 10'
+    >>> AtMost("artist", 1, window=3).in_words()
+    'at most 1 items of one artist are in any 3 consecutive positions'
+    """
+
+    attribute: str
+    count: int
+    _: KW_ONLY
+    top: int | None = None
+    window: int | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "count", _count(self.count, "count of AtMost"))
+        for name in ("top", "window"):
+            if getattr(self, name) is not None:
+                _count(getattr(self, name), f"{name} of AtMost", least=1)
+
+    def in_words(self) -> str:
+        """Say what must hold."""
+        words = f"at most {self.count} items of one {self.attribute} are "
+        first = "listed" if self.top is None else f"among the first {self.top}"
+        if self.window is None:
+            return words + first
+        words += f"in any {self.window} consecutive positions"
+        return words if self.top is None else f"{words} among the first {self.top}"
+
+
+@dataclass(frozen=True)
+class ExposureShare:
+    """A group's share of the exposure: the sum of its discounts over that of all.
+
+    Attributes
+    ----------
+    attribute : str
+        Which attribute.
+    value : object
+        Which of its values: the group.
+    lower, upper : float, default=0 and 1
+        Least and greatest share. It is kept to within 1e-6.
+
+    Examples
+    --------
+    >>> ExposureShare("group", "b", lower=0.4).in_words()
+    "items with group 'b' get at least 40 % of the exposure"
+    """
+
+    attribute: str
+    value: Any
+    _: KW_ONLY
+    lower: float = 0.0
+    upper: float = 1.0
+
+    def __post_init__(self) -> None:
+        _check_shares("ExposureShare", "lower", self.lower, "upper", self.upper)
+
+    def in_words(self) -> str:
+        """Say what must hold."""
+        parts = []
+        if self.lower > 0 or self.upper == 1:
+            parts.append(f"at least {100 * self.lower:g} %")
+        if self.upper < 1:
+            parts.append(f"at most {100 * self.upper:g} %")
+        get = f"items with {self.attribute} {self.value!r} get"
+        return f"{get} {' and '.join(parts)} of the exposure"
+
+
+def explain_conflict(
+    solution: Solution, attributes: Mapping[str, ArrayLike] | None = None
+) -> str:
+    """Say in words why there is no order.
+
+    Parameters
+    ----------
+    solution : Solution
+        What a solver returned.
+    attributes : mapping of str to array-like of shape (n_items,), default=None
+        If given, groups that are named are counted.
+
+    Returns
+    -------
+    words : str
+        One line for each constraint of ``solution.conflict``.
+
+    Raises
+    ------
+    ValueError
+        If the solution is not INFEASIBLE.
+
+    Examples
+    --------
+    >>> from ltr.solvers import solve_assignment
+    >>> solution = solve_assignment(
+    ...     [3, 2, 1],
+    ...     constraints=[Quota("group", "b", lower=1, top=1), FixedPosition(0, 0)],
+    ...     attributes={"group": ["a", "b", "b"]},
+    ... )
+    >>> print(explain_conflict(solution))
+    No order keeps these 2 constraints together, but one can keep any 1 of them:
+    - at least 1 items with group 'b' are among the first 1
+    - item 0 is at position 0
+    """
+    if solution.status != "INFEASIBLE":
+        raise ValueError(
+            "solution must be INFEASIBLE to have a conflict; got status "
+            f"{solution.status.value}."
+        )
+    conflict = solution.conflict
+    if not conflict:
+        return "No order is possible: too many entries of the gain are -inf."
+    if len(conflict) == 1:
+        first = "No order keeps this constraint:"
+    else:
+        first = (
+            f"No order keeps these {len(conflict)} constraints together, but one can "
+            f"keep any {len(conflict) - 1} of them:"
+        )
+    lines = [f"- {constraint.in_words()}" for constraint in conflict]
+    if attributes is not None:
+        named = {
+            (constraint.attribute, constraint.value): None
+            for constraint in conflict
+            if isinstance(constraint, (Quota, ExposureShare))
+        }
+        for attribute, value in named:
+            entries = list(attributes[attribute])  # type: ignore[arg-type]
+            n_members = sum(bool(entry == value) for entry in entries)
+            lines.append(
+                f"({n_members} of the {len(entries)} items have {attribute} {value!r}.)"
+            )
+    return "\n".join([first, *lines])
+
+
+def _count(value: Any, name: str, least: int = 0) -> int:
+    if not isinstance(value, numbers.Integral) or isinstance(value, bool):
+        raise TypeError(f"{name} must be a whole number >= {least}; got {value!r}.")
+    if value < least:
+        raise ValueError(f"{name} must be a whole number >= {least}; got {value!r}.")
+    return int(value)
+
+
+def _check_shares(
+    kind: str, low_name: str, low: Any, high_name: str, high: Any
+) -> None:
+    for name, share in ((low_name, low), (high_name, high)):
+        if not isinstance(share, (int, float, np.number)) or isinstance(share, bool):
+            raise TypeError(f"{name} of {kind} must be in [0, 1]; got {share!r}.")
+        if not 0 <= share <= 1:
+            raise ValueError(f"{name} of {kind} must be in [0, 1]; got {share!r}.")
+    if low > high:
+        raise ValueError(
+            f"{low_name} of {kind} must be at most {high_name}; got {low!r} and "
+            f"{high!r}."
+        )
+
+
+def _is_free(quota: Quota) -> bool:
+    counts = quota.lower == 0 and quota.upper is None
+    return counts and quota.min_share == 0 and quota.max_share == 1

@@ -1,0 +1,250 @@
+"""Items to positions under constraints: quotas, caps, fixed slots, precedences."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from ltr.solvers._assignment_exact import (
+    MAX_STEPS,
+    can_match,
+    count_steps,
+    solve_by_counting,
+    solve_by_matching,
+)
+from ltr.solvers._assignment_model import (
+    build_program,
+    solve_with_cpsat,
+    solve_with_highs,
+)
+from ltr.solvers._assignment_problem import (
+    SHARE_TOLERANCE,
+    Attributes,
+    Gains,
+    Rules,
+    check_constraints,
+    check_gains,
+    compile_rules,
+)
+from ltr.solvers._budget import Budget
+from ltr.solvers._checks import check_limit, check_method
+from ltr.solvers._conflicts import smallest_conflict
+from ltr.solvers._solution import IntArray, Solution, Status, solved, unsolved
+
+METHODS = ("auto", "sort", "matching", "counting", "highs", "cpsat")
+
+
+def solve_assignment(
+    gain: ArrayLike,
+    *,
+    constraints: Iterable[Any] = (),
+    attributes: Mapping[str, ArrayLike] | None = None,
+    k: int | None = None,
+    discount: ArrayLike | None = None,
+    method: str = "auto",
+    time_limit_s: float | None = None,
+    work_limit: float | None = None,
+) -> Solution:
+    """Put items at positions so that the sum of gains is greatest.
+
+    Parameters
+    ----------
+    gain : array-like of shape (n_items,) or (n_items, n_positions)
+        One score per item, which gains score · discount at a position: with relevance
+        gains for scores the sum is the DCG. Or a matrix of what each item gains at each
+        position; -inf forbids an entry.
+    constraints : iterable of constraints, default=()
+        ``Quota``, ``AtMost``, ``ExposureShare``, ``FixedPosition``, ``Precedence``. An
+        item that is not placed counts as coming after all that are.
+    attributes : mapping of str to array-like of shape (n_items,), default=None
+        What constraints speak of, by name; a DataFrame is one.
+    k : int, default=None
+        Positions to fill. None: all n_items for scores, n_positions for a matrix.
+    discount : array-like of shape (≥ k,), default=None
+        Exposure of each position, ≥ 0 and not rising. None: 1 / log2(1 + rank), the
+        rank from 1. For a matrix, only ``ExposureShare`` reads it.
+    method : str, default="auto"
+        ``"sort"`` (no constraint), ``"matching"`` (scores with fixed slots, and
+        prefix quotas of groups that share no item; any matrix with fixed slots),
+        ``"counting"`` (scores, fixed slots, any prefix quotas; a dynamic program over
+        the number of items of each class), ``"highs"`` and ``"cpsat"`` (everything,
+        by an integer program). ``"auto"``: the first of these that is exact and quick.
+    time_limit_s : float, default=None
+        Seconds by the clock, for ``"highs"`` and ``"cpsat"``.
+    work_limit : float, default=None
+        Units of work that repeat, about a second each. None: 20, or no limit if there
+        is a time limit.
+
+    Returns
+    -------
+    solution : Solution
+        ``order`` has the items of positions 0, …, k - 1. If the constraints cannot all
+        be kept, the status is INFEASIBLE and ``conflict`` is a smallest set of them
+        that clash; :func:`explain_conflict` says it in words.
+
+    Raises
+    ------
+    ValueError
+        If an array has another shape, or is not finite; an item, position or
+        attribute that a constraint names does not exist; or ``method`` is not exact for
+        these constraints.
+    TypeError
+        If a constraint is of another kind.
+
+    Notes
+    -----
+    Prefix quotas as in Zehlike et al. (2017, FA*IR) and Geyik et al. (2019). If the
+    groups share no item, the members of each may come best first, a quota becomes an
+    interval of positions for each of them, and the problem a linear assignment.
+
+    Examples
+    --------
+    >>> from ltr.solvers import Quota, solve_assignment
+    >>> solution = solve_assignment(
+    ...     [4, 3, 2, 1],
+    ...     constraints=[Quota("group", "b", lower=1, top=2)],
+    ...     attributes={"group": ["a", "a", "a", "b"]},
+    ... )
+    >>> solution.order, solution.is_optimal
+    (array([0, 3, 1, 2]), True)
+    """
+    check_method(method, METHODS)
+    budget = Budget(
+        check_limit(time_limit_s, "time_limit_s"), check_limit(work_limit, "work_limit")
+    )
+    gains = check_gains(gain, k, discount)
+    known = Attributes(attributes, gains.n_items)
+    checked = check_constraints(constraints, gains)
+    return assign(gains, checked, known, method, budget)
+
+
+def assign(
+    gains: Gains,
+    constraints: tuple[Any, ...],
+    attributes: Attributes,
+    method: str,
+    budget: Budget,
+) -> Solution:
+    """Solve what is checked already.
+
+    Examples
+    --------
+    >>> gains = check_gains([1.0, 2.0], None, None)
+    >>> assign(gains, (), Attributes(None, 2), "auto", Budget()).order
+    array([1, 0])
+    """
+    rules = compile_rules(constraints, attributes, gains)
+    method = _choose(method, gains, rules)
+    started = budget.started
+    order, bound, is_infeasible = _run(method, gains, rules, budget)
+    if is_infeasible:
+        conflict = smallest_conflict(
+            constraints, lambda some: _may_hold(some, attributes, gains)
+        )
+        return unsolved(
+            Status.INFEASIBLE, method=method, started=started, conflict=conflict
+        )
+    if order is None:
+        return unsolved(Status.UNKNOWN, method=method, started=started, bound=bound)
+    broken = broken_rule(order, rules, gains)
+    if broken:
+        raise RuntimeError(f"{method} gave an order with {broken}. Please report this.")
+    objective = gains.value(order)
+    return solved(
+        order,
+        objective,
+        objective if bound is None else bound,
+        tolerance=gains.tolerance,
+        method=method,
+        started=started,
+    )
+
+
+def _choose(method: str, gains: Gains, rules: Rules) -> str:
+    """Return the method to use; raise if the one asked for is not exact here."""
+    is_free = not (rules.fixed or rules.groups or rules.precedences or rules.clash)
+    exact = {
+        "sort": is_free and gains.scores is not None,
+        "matching": can_match(gains, rules),
+        "counting": count_steps(gains, rules) <= MAX_STEPS,
+        "highs": True,
+    }
+    if method == "auto":
+        return next(name for name, is_exact in exact.items() if is_exact)
+    if not exact.get(method, True):
+        raise ValueError(
+            f"method={method!r} is not exact, or too much work, for these constraints. "
+            "Use method='auto'."
+        )
+    return method
+
+
+def _run(
+    method: str, gains: Gains, rules: Rules, budget: Budget
+) -> tuple[IntArray | None, Any, bool]:
+    """Order, bound (None: the order's own value), and whether there is no order."""
+    if rules.clash or gains.k == 0:
+        return np.zeros(0, dtype=np.int64), None, rules.clash
+    if method == "sort":
+        assert gains.scores is not None
+        return np.argsort(-gains.scores, kind="stable")[: gains.k], None, False
+    if method in ("matching", "counting"):
+        solve = solve_by_matching if method == "matching" else solve_by_counting
+        order = solve(gains, rules)
+        return order, None, order is None
+    program = build_program(gains, rules)
+    run = solve_with_highs if method == "highs" else solve_with_cpsat
+    answer = run(program, gains.k, budget)
+    low, high = gains.extremes()
+    bound = gains.k * low + (high - low) * answer.bound
+    return answer.order, bound, answer.is_infeasible
+
+
+def _may_hold(
+    constraints: tuple[Any, ...], attributes: Attributes, gains: Gains
+) -> bool:
+    """Whether some order keeps the constraints, or none was proven impossible."""
+    rules = compile_rules(constraints, attributes, gains)
+    if rules.clash:
+        return False
+    if can_match(gains, rules):
+        return solve_by_matching(gains, rules) is not None
+    program = build_program(gains, rules)
+    answer = solve_with_cpsat(program, gains.k, Budget(), find_best=False)
+    return not answer.is_infeasible
+
+
+def broken_rule(order: IntArray, rules: Rules, gains: Gains) -> str:
+    """Say which rule an order breaks; nothing if it keeps all of them.
+
+    Examples
+    --------
+    >>> gains = check_gains([1.0, 2.0], None, None)
+    >>> broken_rule(np.array([0, 1]), Rules({0: 1}, (), (), False), gains)
+    'item 0 at position 0, not 1'
+    """
+    k = gains.k
+    if len(np.unique(order)) < k or len(order) != k:
+        return "an item twice"
+    for position, item in rules.fixed.items():
+        if order[position] != item:
+            return f"item {order[position]} at position {position}, not {item}"
+    place = np.full(gains.n_items, k)
+    place[order] = np.arange(k)
+    for pair in rules.precedences:
+        if place[pair.before] >= place[pair.after] < k:
+            return f"item {pair.before} after item {pair.after}"
+    for group in rules.groups:
+        inside = group.members[order]
+        counts = np.concatenate([[0], np.cumsum(inside)])
+        if ((counts < group.lower) | (counts > group.upper)).any():
+            return "too few or too many of a group in a prefix"
+        for count, length, top in group.windows:
+            if (counts[length : top + 1] - counts[: top + 1 - length] > count).any():
+                return "too many of a group in a window"
+        share = gains.discount @ inside / gains.exposure
+        for low, high in group.shares:
+            if not low - SHARE_TOLERANCE <= share <= high + SHARE_TOLERANCE:
+                return "too little or too much exposure of a group"
+    return ""
