@@ -1,0 +1,143 @@
+"""Batches of paths: what users pass, list by list."""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from ltr.solvers._checks import check_matrix, check_order_constraints, check_scores
+from ltr.solvers._solution import FloatArray, IntArray, Solution
+from ltr.solvers.constraints import FixedPosition, Precedence, Together
+
+KINDS = (Precedence, FixedPosition, Together)
+
+
+@dataclass(frozen=True, eq=False)
+class PathList:
+    """One list of a batch, its padded items left out.
+
+    Attributes
+    ----------
+    matrix : float array of shape (n, n)
+        Scores of neighbours.
+    start, end : float arrays of shape (n,)
+        Scores of the first and of the last item.
+    items : int array of shape (n,)
+        The user's numbers of the items.
+    given : dict
+        From each constraint on items 0, …, n - 1 to what the user passed.
+    """
+
+    matrix: FloatArray
+    start: FloatArray
+    end: FloatArray
+    items: IntArray
+    given: dict[Any, Any]
+
+    @property
+    def constraints(self) -> tuple[Any, ...]:
+        """Constraints on items 0, …, n - 1."""
+        return tuple(self.given)
+
+    def in_user_numbers(self, solution: Solution) -> Solution:
+        """Return the solution with the items' and constraints' names of the user."""
+        if solution.order is not None:
+            return replace(solution, order=self.items[solution.order])
+        conflict = tuple(self.given[constraint] for constraint in solution.conflict)
+        return replace(solution, conflict=conflict)
+
+
+def path_lists(
+    matrices: Any, where: Any, start: Any, end: Any, constraints: tuple[Any, ...]
+) -> list[PathList]:
+    """Check a batch and split it into its lists."""
+    if not hasattr(matrices, "__len__"):
+        raise TypeError(
+            "matrices must be an array of shape (b, n, n) or a sequence of square "
+            f"matrices; got {type(matrices).__name__}."
+        )
+    n_lists = len(matrices)
+    if isinstance(matrices, np.ndarray) and matrices.ndim != 3 and matrices.size:
+        raise ValueError(
+            "matrices must have shape (b, n, n), one square matrix per list; got shape "
+            f"{matrices.shape}. Use solve_path for a single list."
+        )
+    for name, given in (("where", where), ("start", start), ("end", end)):
+        if given is not None and len(given) != n_lists:
+            raise ValueError(
+                f"{name} must have one row per list, {n_lists}; got {len(given)}."
+            )
+    return [
+        _path_list(
+            i,
+            matrices[i],
+            None if where is None else where[i],
+            None if start is None else start[i],
+            None if end is None else end[i],
+            constraints,
+        )
+        for i in range(n_lists)
+    ]
+
+
+def _path_list(
+    i: int,
+    matrix: ArrayLike,
+    where: ArrayLike | None,
+    start: ArrayLike | None,
+    end: ArrayLike | None,
+    constraints: tuple[Any, ...],
+) -> PathList:
+    if where is None:
+        checked = check_matrix(matrix, f"matrices[{i}]")
+        items = np.arange(len(checked))
+    else:
+        array, mask = np.asarray(matrix), np.asarray(where)
+        if array.ndim != 2 or mask.dtype != np.bool_ or mask.shape != array.shape[:1]:
+            raise ValueError(
+                f"where[{i}] must be a mask with one bool per item of matrices[{i}], "
+                f"which has shape {array.shape}; got {mask.dtype} of shape "
+                f"{mask.shape}."
+            )
+        items = np.flatnonzero(mask)
+        checked = check_matrix(array[np.ix_(items, items)], f"matrices[{i}]")
+        start = None if start is None else np.asarray(start)[items]
+        end = None if end is None else np.asarray(end)[items]
+    return PathList(
+        checked,
+        check_scores(start, len(items), f"start[{i}]"),
+        check_scores(end, len(items), f"end[{i}]"),
+        items,
+        _renumbered(i, constraints, items) if constraints else {},
+    )
+
+
+def _renumbered(
+    i: int, constraints: tuple[Any, ...], items: IntArray
+) -> dict[Any, Any]:
+    """Constraints on the places of the real items, with what the user passed."""
+    n = int(items[-1]) + 1 if items.size else 0
+    number = {int(item): place for place, item in enumerate(items)}
+    found = {}
+    for given in check_order_constraints(constraints, n, KINDS):
+        named: tuple[int, ...]
+        if isinstance(given, Precedence):
+            named = (given.before, given.after)
+        else:
+            named = (given.item,) if isinstance(given, FixedPosition) else given.items
+        padded = [item for item in named if item not in number]
+        if padded:
+            raise ValueError(
+                f"constraints must name real items; list {i} has no item {padded[0]} "
+                f"({given})."
+            )
+        if isinstance(given, Precedence):
+            mine: Any = Precedence(number[given.before], number[given.after])
+        elif isinstance(given, FixedPosition):
+            mine = FixedPosition(number[given.item], given.position)
+        else:
+            mine = Together(tuple(number[item] for item in given.items))
+        found[mine] = given
+    check_order_constraints(tuple(found), len(items), KINDS)
+    return found

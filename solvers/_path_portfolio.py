@@ -1,0 +1,106 @@
+"""Which solver of paths is tried when."""
+
+from typing import Any
+
+import numpy as np
+
+from ltr.solvers._budget import Budget
+from ltr.solvers._conflicts import smallest_conflict
+from ltr.solvers._path_assignment import branch_and_bound, greedy, relax
+from ltr.solvers._path_cp_sat import cp_sat
+from ltr.solvers._path_dp import solve_batch
+from ltr.solvers._path_lists import PathList
+from ltr.solvers._path_moves import local_search
+from ltr.solvers._path_problem import Incumbent, path_problem
+from ltr.solvers._path_routing import routing
+from ltr.solvers._solution import Solution, Status, solved, unsolved
+
+# Up to this size a list is solved by dynamic programming, alone if it has constraints.
+MAX_BATCHED = 12
+
+
+def solve_one(
+    one: PathList, method: str, budget: Budget, random_state: int | None
+) -> Solution:
+    """Solve one list, all arguments checked."""
+    if not len(one.items):
+        return solved(
+            [], 0.0, 0.0, tolerance=0.0, method="trivial", started=budget.started
+        )
+    best = Incumbent(path_problem(one.matrix, one.start, one.end, one.constraints))
+    _search(best, method, budget, np.random.default_rng(random_state or 0))
+    return finish(best, budget)
+
+
+def solve_together(job: list[PathList], budget: Budget) -> list[Solution]:
+    """Solve lists of one size with the same constraints by dynamic programming."""
+    found = [
+        Incumbent(path_problem(one.matrix, one.start, one.end, one.constraints))
+        for one in job
+    ]
+    solve_batch(found)
+    return [finish(best, budget) for best in found]
+
+
+def _search(
+    best: Incumbent, method: str, budget: Budget, rng: np.random.Generator
+) -> None:
+    """Improve order and bound until they meet or the budget is spent."""
+    problem = best.problem
+    relax(best)
+    if best.is_closed:
+        return
+    if problem.constraints and best.order is None:
+        greedy(best)
+    if method == "branch_and_bound":
+        branch_and_bound(best, budget)
+    elif method == "cp_sat":
+        cp_sat(best, budget)
+    elif method == "routing":
+        routing(best, budget)
+    elif method == "local_search":
+        local_search(best, budget, 10 * problem.n_items, rng)
+    elif method == "dp":
+        if not budget.is_spent:
+            solve_batch([best])
+    else:
+        _portfolio(best, budget, rng)
+
+
+def _portfolio(best: Incumbent, budget: Budget, rng: np.random.Generator) -> None:
+    """Try what is cheap first."""
+    problem = best.problem
+    branch_and_bound(best, budget, max_nodes=60)
+    if best.is_closed or budget.is_spent:
+        return
+    if problem.constraints and problem.n_items <= MAX_BATCHED:
+        solve_batch([best])
+        return
+    local_search(best, budget, 10, rng)
+    if not (best.is_closed or budget.is_spent):
+        cp_sat(best, budget)
+
+
+def finish(best: Incumbent, budget: Budget) -> Solution:
+    """Make the solution; if there is none, find out which constraints clash."""
+    solution = best.solution(budget.started)
+    if solution.status is not Status.INFEASIBLE:
+        return solution
+    problem = best.problem
+
+    def is_feasible(constraints: tuple[Any, ...]) -> bool:
+        some = Incumbent(
+            path_problem(problem.matrix, problem.start, problem.end, constraints)
+        )
+        greedy(some)
+        if some.order is None and not budget.is_spent:
+            small = problem.n_items <= MAX_BATCHED
+            _search(some, "dp" if small else "cp_sat", budget, np.random.default_rng(0))
+        return not some.is_infeasible
+
+    return unsolved(
+        Status.INFEASIBLE,
+        method=solution.method,
+        started=budget.started,
+        conflict=smallest_conflict(problem.constraints, is_feasible),
+    )
