@@ -1,0 +1,265 @@
+"""Batches of orderings: what users pass, list by list, and who is solved with whom."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from ltr.solvers._budget import Budget
+from ltr.solvers._checks import check_matrix, check_order_constraints, value_range
+from ltr.solvers._conflicts import smallest_conflict
+from ltr.solvers._ordering_cp_sat import find_order
+from ltr.solvers._ordering_dp import DP_ITEMS, LANES, MAX_DP_ITEMS, order_by_sets
+from ltr.solvers._ordering_portfolio import solve_part
+from ltr.solvers._ordering_problem import OrderingProblem, ordering_problem
+from ltr.solvers._solution import (
+    TOLERANCE,
+    FloatArray,
+    IntArray,
+    Solution,
+    Status,
+    solved,
+    unsolved,
+)
+from ltr.solvers.constraints import FixedPosition, Precedence, Together
+
+_KINDS = (Precedence, FixedPosition, Together)
+# Work of a table of sets, for one set and item.
+_WORK_PER_STEP = 2e-9
+
+
+@dataclass(frozen=True, eq=False)
+class OrderingList:
+    """One list of a batch, its padded items left out.
+
+    Attributes
+    ----------
+    matrix : float array of shape (n, n)
+        Of the real items.
+    items : int array of shape (n,)
+        The user's numbers of the real items.
+    given : tuple of constraints
+        In the user's numbers.
+    constraints : tuple of constraints
+        The same ones, in the numbers of the rows of ``matrix``.
+    """
+
+    matrix: FloatArray
+    items: IntArray
+    given: tuple[Any, ...]
+    constraints: tuple[Any, ...]
+
+    @property
+    def can_share(self) -> bool:
+        """Whether it can be solved in one table with others of its size."""
+        n = len(self.matrix)
+        return 2 <= n <= DP_ITEMS and not self.constraints
+
+    def solve(self, method: str, budget: Budget, random_state: int | None) -> Solution:
+        """Solve it alone."""
+        problem = ordering_problem(self.matrix, self.constraints)
+        rng = np.random.default_rng(random_state or 0)
+        part = solve_part(problem, method, rng, budget)
+        if part is True:
+            wins = np.maximum(self.matrix, self.matrix.T)[
+                np.triu_indices(len(problem), 1)
+            ]
+            return unsolved(
+                Status.UNKNOWN,
+                method=method,
+                started=budget.started,
+                bound=float(wins.sum()),
+            )
+        if part is False:
+            return unsolved(
+                Status.INFEASIBLE,
+                method=method if method != "auto" else "constraints",
+                started=budget.started,
+                conflict=self._conflict(budget),
+            )
+        return self._solution(part.order, part.gap, part.method, problem, budget)
+
+    def _solution(
+        self,
+        order: IntArray,
+        gap: float,
+        method: str,
+        problem: OrderingProblem,
+        budget: Budget,
+    ) -> Solution:
+        objective = ordering_value(self.matrix, order)
+        spread = min(
+            value_range(self.matrix), 2 * float(np.abs(problem.gains).max(initial=0.0))
+        )
+        return solved(
+            self.items[order],
+            objective,
+            objective + gap,
+            tolerance=TOLERANCE * len(order) * spread,
+            method=method,
+            started=budget.started,
+        )
+
+    def _conflict(self, budget: Budget) -> tuple[Any, ...]:
+        """A smallest set of constraints that clash; all, if the budget is spent."""
+        new = dict(zip(self.given, self.constraints, strict=True))
+
+        def is_feasible(chosen: tuple[Any, ...]) -> bool:
+            problem = ordering_problem(self.matrix, [new[c] for c in chosen])
+            return find_order(problem, budget) is not False
+
+        return smallest_conflict(self.given, is_feasible)
+
+
+def ordering_value(matrix: FloatArray, order: IntArray) -> float:
+    """Sum of ``matrix[i, j]`` over all i that stand before j in the order.
+
+    Examples
+    --------
+    >>> ordering_value(np.array([[0.0, 1.0], [2.0, 0.0]]), np.array([1, 0]))
+    2.0
+    """
+    return float(matrix[np.ix_(order, order)][np.triu_indices(len(order), 1)].sum())
+
+
+def solve_in_one_table(lists: Sequence[OrderingList], budget: Budget) -> list[Solution]:
+    """Solve lists of equal length without constraints by one table of sets."""
+    problems = [ordering_problem(each.matrix) for each in lists]
+    worth = np.stack([problem.gains for problem in problems])
+    settled = np.stack([problem.settled for problem in problems])
+    worth[settled.transpose(0, 2, 1)] = -np.inf
+    n = worth.shape[1]
+    budget.spend(_WORK_PER_STEP * len(lists) * n * 2**n)
+    orders, values = order_by_sets(worth)
+    solutions = []
+    for each, problem, order, value in zip(
+        lists, problems, orders, values, strict=True
+    ):
+        if value > -np.inf:
+            solutions.append(each._solution(order, 0.0, "dp", problem, budget))
+        else:
+            solutions.append(
+                unsolved(
+                    Status.INFEASIBLE, method="constraints", started=budget.started
+                )
+            )
+    return solutions
+
+
+def ordering_lists(
+    matrices: ArrayLike | Sequence[ArrayLike],
+    where: ArrayLike | Sequence[ArrayLike] | None,
+    constraints: Any,
+    method: str,
+) -> list[OrderingList]:
+    """Check what users pass; messages name the list."""
+    arrays = [
+        check_matrix(matrix, f"matrices[{i}]")
+        for i, matrix in enumerate(_rows(matrices, "matrices"))
+    ]
+    masks = None if where is None else _rows(where, "where")
+    if masks is not None and len(masks) != len(arrays):
+        raise ValueError(
+            f"where must have one row per list, {len(arrays)}; got {len(masks)}."
+        )
+    lists = []
+    for i, array in enumerate(arrays):
+        n = len(array)
+        given = check_order_constraints(constraints, n, _KINDS)
+        items = np.arange(n)
+        if masks is not None:
+            items = np.flatnonzero(_mask(masks[i], n, i))
+            array = array[np.ix_(items, items)]
+        lists.append(OrderingList(array, items, given, _renumbered(given, items, n, i)))
+        check_size(len(array), method)
+    return lists
+
+
+def check_size(n_items: int, method: str) -> None:
+    """Raise if a table of sets would not fit."""
+    if method == "dp" and n_items > MAX_DP_ITEMS:
+        raise ValueError(
+            f"method='dp' takes at most {MAX_DP_ITEMS} items; got {n_items}. "
+            "Use 'auto'."
+        )
+
+
+def one_list(matrix: FloatArray, constraints: Any) -> OrderingList:
+    """A list on its own, all of its items real."""
+    given = check_order_constraints(constraints, len(matrix), _KINDS)
+    return OrderingList(matrix, np.arange(len(matrix)), given, given)
+
+
+def turns(lists: Sequence[OrderingList], method: str) -> list[list[int]]:
+    """Which lists are solved together; each other one has a turn of its own."""
+    shared: dict[int, list[int]] = {}
+    found = []
+    for i, each in enumerate(lists):
+        if method in ("auto", "dp") and each.can_share:
+            shared.setdefault(len(each.matrix), []).append(i)
+        else:
+            found.append([i])
+    for n, together in shared.items():
+        size = LANES << (DP_ITEMS - n)
+        found += [together[i : i + size] for i in range(0, len(together), size)]
+    return found
+
+
+def _rows(values: Any, name: str) -> list[Any]:
+    if isinstance(values, np.ndarray) or not hasattr(values, "__len__"):
+        array = np.asarray(values)
+        wanted = 3 if name == "matrices" else 2
+        if array.ndim != wanted:
+            shape = "(b, n, n)" if wanted == 3 else "(b, n)"
+            raise ValueError(
+                f"{name} must have shape {shape}, or be a sequence with one array per "
+                f"list; got shape {array.shape}."
+            )
+        return list(array)
+    return list(values)
+
+
+def _mask(mask: Any, n_items: int, i: int) -> Any:
+    mask = np.asarray(mask, dtype=bool)
+    if mask.shape != (n_items,):
+        raise ValueError(
+            f"where[{i}] must have shape ({n_items},), one bool per item; got shape "
+            f"{mask.shape}."
+        )
+    return mask
+
+
+def _renumbered(
+    constraints: tuple[Any, ...], items: IntArray, n_items: int, i: int
+) -> tuple[Any, ...]:
+    """The constraints in the numbers of the items that are left."""
+    new = np.full(n_items, -1)
+    new[items] = np.arange(len(items))
+    found: list[Any] = []
+    for constraint in constraints:
+        if isinstance(constraint, Precedence):
+            named = [constraint.before, constraint.after]
+        elif isinstance(constraint, FixedPosition):
+            named = [constraint.item]
+        else:
+            named = list(constraint.items)
+        numbers = new[named].tolist()
+        if min(numbers) < 0:
+            raise ValueError(
+                f"constraints must name real items; {constraint} names item "
+                f"{named[numbers.index(-1)]}, which is padding in list {i}."
+            )
+        if isinstance(constraint, Precedence):
+            found.append(Precedence(*numbers))
+        elif isinstance(constraint, FixedPosition):
+            if constraint.position >= len(items):
+                raise ValueError(
+                    f"positions must be in 0, …, {len(items) - 1} in list {i}; got "
+                    f"{constraint}."
+                )
+            found.append(FixedPosition(numbers[0], constraint.position))
+        else:
+            found.append(Together(tuple(numbers)))
+    return tuple(found)
