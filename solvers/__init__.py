@@ -24,6 +24,7 @@ from ltr.solvers.constraints import (
     explain_conflict,
 )
 from ltr.solvers.fair_prefixes import det_const_sort, fair_minimums
+from ltr.solvers.orderings import solve_ordering, solve_orderings
 from ltr.solvers.paths import solve_path, solve_paths
 
 __all__ = [
@@ -37,12 +38,12 @@ __all__ = [
     "Solution",
     "Status",
     "Together",
-    "solve_ordering",
-    "solve_orderings",
     "det_const_sort",
     "explain_conflict",
     "fair_minimums",
     "solve_assignment",
+    "solve_ordering",
+    "solve_orderings",
     "solve_path",
     "solve_paths",
 ]
