@@ -84,11 +84,12 @@ def solve_by_matching(gains: Gains, rules: Rules) -> IntArray | None:
         for group in rules.groups:
             lower, upper = free_bounds(group, rules, k)
             members = best_first[group.members[best_first]]
-            if lower[-1] > len(members) or upper[0] < 0:
-                return None
             count = 1 + np.arange(len(members))
             first[members] = np.searchsorted(upper, count) - 1
             last[members] = np.searchsorted(lower, count) - 1
+            too_few = lower[-1] > len(members) or upper[0] < 0
+            if too_few or (first[members] > last[members]).any():
+                return None
             rest[members] = False
             wanted[members] = first[members] < k
         wanted[best_first[rest[best_first]][k:]] = False

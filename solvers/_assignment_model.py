@@ -161,14 +161,8 @@ def build_program(gains: Gains, rules: Rules) -> Program:
             np.full(k - 1, -np.inf),
             np.zeros(k - 1),
         )
-    row, column, value = (
-        np.concatenate(part) for part in zip(*rows.parts, strict=True)
-    )
-    matrix = scipy.sparse.csr_array(
-        (value, (row, column)), shape=(rows.n_rows, len(least))
-    )
-    low, high = np.concatenate(rows.low), np.concatenate(rows.high)
-    return Program(items, positions, gain, matrix, low, high, least, most)
+    matrix, lowest, highest = rows.assemble(len(least))
+    return Program(items, positions, gain, matrix, lowest, highest, least, most)
 
 
 def _placements(gains: Gains, rules: Rules) -> tuple[IntArray, IntArray, FloatArray]:

@@ -359,9 +359,8 @@ def compile_rules(
             item, position = constraint.item, constraint.position
             clash |= fixed.get(position, item) != item
             clash |= any(i == item and p != position for p, i in fixed.items())
-            clash |= gains.scores is None and not np.isfinite(
-                gains.matrix[item, position]
-            )
+            if gains.matrix is not None:
+                clash |= not np.isfinite(gains.matrix[item, position])
             fixed[position] = item
         elif isinstance(constraint, Quota):
             members = attributes.members(constraint.attribute, constraint.value)
