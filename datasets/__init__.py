@@ -1,7 +1,8 @@
 """Ranking data: loaders and generators.
 
-``load_*`` read files, ``make_*`` draw synthetic data with a seed. All return a
-:class:`RankingData`. This package imports nothing else of ``ltr``.
+``load_*`` read files, ``make_*`` draw synthetic data with a seed. They return a
+:class:`RankingData`, for stocks a :class:`StockData`; events come as a DataFrame. This
+package imports nothing else of ``ltr``.
 """
 
 if __name__ != "ltr.datasets":
@@ -10,8 +11,16 @@ if __name__ != "ltr.datasets":
         "because the repository root is on sys.path. Use 'import ltr.datasets'."
     )
 
+from ltr.datasets._events import drop_near_duplicates, load_events, read_events
 from ltr.datasets._letor import load_letor
 from ltr.datasets._synthetic import make_ranking
 from ltr.datasets._types import RankingData
 
-__all__ = ["RankingData", "load_letor", "make_ranking"]
+__all__ = [
+    "RankingData",
+    "drop_near_duplicates",
+    "load_events",
+    "load_letor",
+    "make_ranking",
+    "read_events",
+]
