@@ -12,7 +12,7 @@ if __name__ != "ltr.datasets":
     )
 
 from ltr.datasets._events import drop_near_duplicates, load_events, read_events
-from ltr.datasets._letor import load_letor
+from ltr.datasets._letor import load_letor, save_letor
 from ltr.datasets._synthetic import make_ranking
 from ltr.datasets._types import RankingData
 
@@ -23,4 +23,5 @@ __all__ = [
     "load_letor",
     "make_ranking",
     "read_events",
+    "save_letor",
 ]

@@ -2,29 +2,24 @@
 
 from __future__ import annotations
 
-import csv
 import gzip
 import os
 import re
 import warnings
-import zlib
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from io import BytesIO
 from pathlib import Path
-from typing import IO, Any
+from typing import Any, Protocol
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
+from ltr.datasets._files import PathLike, whole_file
+from ltr.datasets._letor_lines import Chunk, read_file
 from ltr.datasets._types import RankingData
 
-MAX_FEATURE_INDEX = 10_000_000
-_CHUNK_BYTES = 8 * 2**20
-_COLON_TO_SPACE = bytes.maketrans(b":", b" ")
 _DOCID = re.compile(rb"docid\s*=\s*(\S+)")
-PathLike = str | os.PathLike[str]
+_NOT_A_WORD = re.compile(r"[\s#]|^$")
+_ROWS_AT_ONCE = 10_000
 
 
 def load_letor(
@@ -62,6 +57,10 @@ def load_letor(
     FileNotFoundError
         If a file is missing.
 
+    See Also
+    --------
+    convert_letor : for files that do not fit into memory.
+
     Examples
     --------
     >>> import pathlib, tempfile
@@ -71,249 +70,218 @@ def load_letor(
     >>> data.X.tolist(), data.y.tolist(), data.qid.tolist(), data.docids.tolist()
     ([[0.5, 0.0, 1.0], [0.0, 4.0, 0.0]], [2.0, 0.0], [7, 7], ['a', ''])
     """
+    files = list_files(paths)
+    table = GrowingTable(n_features or 0, dtype)
+    y, qid, docids = read_rows(chunks_of(files, zero_based), table, n_features)
+    if not len(y):
+        raise no_rows(files)
+    return RankingData(
+        X=table.X, y=y, qid=qid, description=describe_files(files), docids=docids
+    )
+
+
+def save_letor(
+    data: RankingData,
+    path: PathLike,
+    *,
+    sparse: bool = False,
+    zero_based: bool = False,
+) -> None:
+    """Write ranking data in the LETOR (svmlight with qid) format.
+
+    Every number is written with the digits that bring back the same float. The file is
+    written under another name and renamed at the end, so it is never there in part.
+
+    Parameters
+    ----------
+    data : RankingData
+        What to write. ``docids`` become comments ``# docid = …``.
+    path : path
+        File to write, gzipped if it ends in ``.gz``.
+    sparse : bool, default=False
+        Whether to leave out features that are 0.
+    zero_based : bool, default=False
+        Whether feature indices start at 0.
+
+    Raises
+    ------
+    ValueError
+        If a label or a feature is not finite (a feature may be NaN), a ``qid`` is not
+        a word, or a document id would not come back.
+    OSError
+        If the disk is full.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> path = pathlib.Path(tempfile.mkdtemp()) / "train.txt"
+    >>> X = np.array([[0.5, 0.0], [0.0, 4.0]])
+    >>> data = RankingData(X, np.array([2, 0]), np.array([7, 7]))
+    >>> save_letor(data, path, sparse=True)
+    >>> print(path.read_text(), end="")
+    2 qid:7 1:0.5
+    0 qid:7 2:4.0
+    """
+    _check_numbers(data)
+    opener = gzip.open if Path(path).suffix == ".gz" else open
+    with whole_file(path) as scratch, opener(scratch, "wt", encoding="utf-8") as file:
+        for start in range(0, len(data.y), _ROWS_AT_ONCE):
+            rows = slice(start, start + _ROWS_AT_ONCE)
+            file.write("".join(_lines(data, rows, sparse, int(not zero_based))))
+
+
+def _lines(
+    data: RankingData, rows: slice, sparse: bool, first_index: int
+) -> Iterator[str]:
+    labels, qids = data.y[rows].tolist(), data.qid[rows].tolist()
+    docids = [""] * len(labels) if data.docids is None else data.docids[rows].tolist()
+    names = [f"{i}:" for i in range(first_index, first_index + data.X.shape[1])]
+    everything = np.arange(len(names))
+    for x, y, qid, docid in zip(data.X[rows], labels, qids, docids, strict=True):
+        kept = np.flatnonzero(x) if sparse else everything
+        words = [names[i] + v for i, v in zip(kept, _digits(x[kept]), strict=True)]
+        words += _comment(str(docid)) if docid else []
+        yield " ".join([str(y), f"qid:{_word(str(qid))}", *words]) + "\n"
+
+
+def _digits(values: NDArray[Any]) -> list[str]:
+    """Shortest text of each number; that of its own type for single precision."""
+    if values.dtype in (np.float32, np.float16):
+        return [str(value) for value in values]
+    return [repr(value) for value in values.tolist()]
+
+
+def _word(qid: str) -> str:
+    if _NOT_A_WORD.search(qid):
+        raise ValueError(
+            f"qid must be a word without space or '#' in a LETOR file; got {qid!r}."
+        )
+    return qid
+
+
+def _comment(docid: str) -> list[str]:
+    comment = docid if any(map(str.isspace, docid)) else f"docid = {docid}"
+    if "\n" in docid or _docid(comment.strip().encode()) != docid:
+        raise ValueError(
+            "docids must come back from the comment of a line in a LETOR file; got "
+            f"{docid!r}, which does not. Take out the line break or the outer spaces."
+        )
+    return ["#", comment]
+
+
+def _check_numbers(data: RankingData) -> None:
+    bad_labels = np.flatnonzero(~np.isfinite(data.y))
+    if len(bad_labels):
+        what = f"the label {data.y[bad_labels[0]]} in row {bad_labels[0]}"
+    elif np.isinf(data.X).any():
+        row, column = np.argwhere(np.isinf(data.X))[0]
+        what = f"{data.X[row, column]} in row {row}, column {column}"
+    else:
+        return
+    raise ValueError(
+        "labels must be finite, and features finite or NaN, in a LETOR file; got "
+        f"{what}. Replace it or drop the row."
+    )
+
+
+class Table(Protocol):
+    """Where the features of a chunk go."""
+
+    def add(self, values: NDArray[np.float64]) -> None:
+        """Append rows, whose last columns may be missing: they are 0."""
+
+
+class GrowingTable:
+    """Rows in memory. Growing moves pages and copies nothing where the system can."""
+
+    def __init__(self, width: int, dtype: type[np.floating]) -> None:
+        self.X: NDArray[Any] = np.zeros((0, width), dtype=dtype)
+
+    def add(self, values: NDArray[np.float64]) -> None:
+        """Append rows, whose last columns may be missing: they are 0."""
+        (before, width), (new, used) = self.X.shape, values.shape
+        if used > width:
+            wider = np.zeros((before, used), dtype=self.X.dtype)
+            wider[:, :width] = self.X
+            self.X, width = wider, used
+        self.X.resize((before + new, width), refcheck=False)
+        self.X[before:, :used] = values
+
+
+def read_rows(
+    chunks: Iterable[Chunk], table: Table, n_features: int | None
+) -> tuple[NDArray[np.float64], NDArray[Any], NDArray[np.str_] | None]:
+    """Put the features into the table; return labels, qids and document ids."""
+    labels: list[NDArray[np.float64]] = []
+    qids: list[NDArray[np.bytes_]] = []
+    comments: list[bytes] = []
+    n_rows = 0
+    for chunk in chunks:
+        used = chunk.values.shape[1]
+        if n_features is not None and used > n_features:
+            raise ValueError(
+                "n_features must be at least the highest feature index; got "
+                f"{n_features} and an index of {used - chunk.zero_based}."
+            )
+        table.add(chunk.values)
+        labels.append(chunk.labels)
+        qids.append(chunk.qids)
+        if chunk.comments is not None:
+            comments += [b""] * (n_rows - len(comments))
+            comments += chunk.comments
+        n_rows += len(chunk.labels)
+    if not labels:
+        return np.zeros(0), np.zeros(0, dtype=np.int64), None
+    y = np.concatenate(labels)
+    comments += [b""] * (len(y) - len(comments)) if comments else []
+    docids = np.array([_docid(comment) for comment in comments]) if comments else None
+    return y, _qids(np.concatenate(qids)), docids
+
+
+def chunks_of(files: Sequence[Path], zero_based: bool) -> Iterator[Chunk]:
+    """Chunks of all files; warns if a qid stands in two of them."""
+    seen: dict[bytes, Path] = {}
+    warned = len(files) == 1
+    for file in files:
+        for chunk in read_file(file, zero_based):
+            yield chunk
+            if not warned:
+                warned = _warn_of_shared_list(seen, set(chunk.qids.tolist()), file)
+
+
+def _warn_of_shared_list(seen: dict[bytes, Path], qids: set[bytes], file: Path) -> bool:
+    for qid in sorted(qids):
+        if seen.setdefault(qid, file) != file:
+            warnings.warn(
+                f"qid {qid.decode(errors='replace')} is in {seen[qid]} and in {file}: "
+                "its rows become one list. Load the files one by one if they number "
+                "their lists alike.",
+                UserWarning,
+                stacklevel=5,
+            )
+            return True
+    return False
+
+
+def list_files(paths: PathLike | Sequence[PathLike]) -> list[Path]:
+    """Paths as a list, at least one."""
     if isinstance(paths, (str, os.PathLike)):
         paths = [paths]
     files = [Path(path) for path in paths]
     if not files:
         raise ValueError("paths must name at least one file; got an empty sequence.")
-    chunks_of = [list(_read(file, zero_based)) for file in files]
-    chunks = [chunk for chunks in chunks_of for chunk in chunks]
-    if not chunks:
-        names = ", ".join(str(file) for file in files)
-        raise ValueError(f"the files must have at least one row; got none in {names}.")
-    highest = max(chunk.values.shape[1] for chunk in chunks)
-    if n_features is None:
-        n_features = highest
-    elif highest > n_features:
-        raise ValueError(
-            f"n_features must be at least the highest feature index; got {n_features} "
-            f"and an index of {highest - zero_based}."
-        )
-    _warn_of_shared_lists(files, chunks_of)
-    X = np.zeros((sum(len(c.labels) for c in chunks), n_features), dtype=dtype)
-    row = 0
-    for chunk in chunks:
-        n_rows, width = chunk.values.shape
-        X[row : row + n_rows, :width] = chunk.values
-        row += n_rows
-    comments = [comment for chunk in chunks for comment in chunk.comments]
-    docids = [_docid(comment) for comment in comments] if any(comments) else None
-    return RankingData(
-        X=X,
-        y=np.concatenate([chunk.labels for chunk in chunks]),
-        qid=_qids([qid for chunk in chunks for qid in chunk.qids]),
-        feature_names=None,
-        description="LETOR files: " + ", ".join(str(file) for file in files),
-        docids=None if docids is None else np.array(docids),
-    )
+    return files
 
 
-def _warn_of_shared_lists(files: list[Path], chunks_of: list[list[_Chunk]]) -> None:
-    """Warn if a qid stands in two files, whose rows then are one list."""
-    seen: dict[bytes, Path] = {}
-    for file, chunks in zip(files, chunks_of, strict=True):
-        for qid in {qid for chunk in chunks for qid in chunk.qids}:
-            if qid in seen:
-                warnings.warn(
-                    f"qid {qid.decode(errors='replace')} is in {seen[qid]} and in "
-                    f"{file}: its rows become one list. Load the files one by one if "
-                    "they number their lists alike.",
-                    UserWarning,
-                    stacklevel=3,
-                )
-                return
-            seen[qid] = file
+def no_rows(files: Sequence[Path]) -> ValueError:
+    """Error of files without a row."""
+    names = ", ".join(str(file) for file in files)
+    return ValueError(f"the files must have at least one row; got none in {names}.")
 
 
-@dataclass
-class _Chunk:
-    """Some parsed lines."""
-
-    labels: NDArray[np.float64]
-    qids: list[bytes]
-    values: NDArray[np.float64]
-    comments: list[bytes]
-
-
-class _Malformed(ValueError):
-    """A chunk that the fast parser cannot read."""
-
-
-def _read(path: Path, zero_based: bool) -> Iterator[_Chunk]:
-    first_line = 1
-    opener = gzip.open if path.suffix == ".gz" else open
-    with opener(path, "rb") as file:
-        for text in _whole_lines(file, path):
-            lines = text.split(b"\n")
-            try:
-                chunk = _parse(lines, zero_based)
-            except ValueError:
-                _find_malformed_line(lines, path, first_line, zero_based)
-                raise
-            if chunk is not None:
-                yield chunk
-            first_line += len(lines) - 1
-
-
-def _whole_lines(file: IO[bytes] | gzip.GzipFile, path: Path) -> Iterator[bytes]:
-    """Blocks of the file that end at the end of a line."""
-    rest = b""
-    try:
-        while block := file.read(_CHUNK_BYTES):
-            cut = block.rfind(b"\n") + 1
-            if cut:
-                yield rest + block[:cut]
-                rest = block[cut:]
-            else:
-                rest += block
-    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-        raise ValueError(
-            f"{path} must be a complete gzip file; reading it failed: {error}. "
-            "Download or compress it again."
-        ) from error
-    if rest:
-        yield rest
-
-
-def _parse(lines: Iterable[bytes], zero_based: bool) -> _Chunk | None:
-    labels, qids, features, comments = [], [], [], []
-    for line in lines:
-        body, _, comment = line.partition(b"#")
-        parts = body.split(None, 2)
-        if not parts:
-            continue
-        if len(parts) < 2 or parts[1][:4] != b"qid:" or len(parts[1]) == 4:
-            raise _Malformed
-        labels.append(parts[0])
-        qids.append(parts[1][4:])
-        features.append(parts[2].rstrip() if len(parts) == 3 else b"")
-        comments.append(comment.strip())
-    if not labels:
-        return None
-    values = _parse_features(features, zero_based)
-    y = np.array(labels).astype(np.float64)
-    if not np.isfinite(y).all() or np.isinf(values).any():
-        raise _Malformed
-    if any(b"_" in word for word in labels):
-        raise _Malformed  # Python reads 1_0 as 10
-    return _Chunk(y, qids, values, comments)
-
-
-def _parse_features(features: list[bytes], zero_based: bool) -> NDArray[np.float64]:
-    n_colons = np.array([text.count(b":") for text in features])
-    n_spaces = np.array([text.count(b" ") for text in features])
-    if not (n_spaces == np.maximum(n_colons - 1, 0)).all():  # tabs, runs of spaces, …
-        features = [b" ".join(text.split()) for text in features]
-        if any(
-            text.count(b" ") != max(n - 1, 0)
-            for text, n in zip(features, n_colons, strict=True)
-        ):
-            raise _Malformed
-    joined = b"\n".join(features)
-    alternating = b"\n".join((b": " * int(n))[:-1] for n in n_colons)
-    if joined.translate(None, _NOT_DELIMITERS) != alternating:
-        raise _Malformed  # 1:2:3 4 has as many of each as 1:2 3:4
-    text = joined.translate(_COLON_TO_SPACE)
-    if len(features) > 1 and n_colons[0] > 0 and (n_colons == n_colons[0]).all():
-        values = _parse_dense(text, int(n_colons[0]), zero_based)
-        if values is not None:
-            return values
-    return _parse_sparse(text, n_colons, zero_based)
-
-
-def _parse_dense(
-    text: bytes, n_features: int, zero_based: bool
-) -> NDArray[np.float64] | None:
-    """Read lines that hold all features in order: every second column is an index."""
-    numbers = _read_table(text)
-    if numbers is None or numbers.shape[1] != 2 * n_features:
-        return None
-    indices = np.arange(n_features) + (not zero_based)
-    if not (numbers[:, ::2] == indices).all() or np.isnan(numbers[:, ::2]).any():
-        return None
-    return np.ascontiguousarray(numbers[:, 1::2])
-
-
-def _read_table(text: bytes) -> NDArray[np.float64] | None:
-    """Numbers separated by single spaces, read by pandas' parser; None if it cannot."""
-    options: dict[str, Any] = (
-        {} if _PANDAS_READS_EXACTLY else {"float_precision": "round_trip"}
-    )
-    try:
-        table = pd.read_csv(
-            BytesIO(text),
-            sep=" ",
-            header=None,
-            dtype=np.float64,
-            keep_default_na=False,
-            quoting=csv.QUOTE_NONE,
-            na_values=["nan", "NaN"],
-            **options,
-        )
-    except ValueError:
-        return None
-    return table.to_numpy()
-
-
-def _parse_sparse(
-    text: bytes, n_colons: NDArray[np.intp], zero_based: bool
-) -> NDArray[np.float64]:
-    """Index and value in turn, any number of them in a line."""
-    if not text.strip():
-        return np.zeros((len(n_colons), 0))
-    table = _read_table(text.replace(b" ", b"\n"))
-    if table is None or table.shape != (2 * n_colons.sum(), 1):
-        raise _Malformed
-    indices, values = table[::2, 0], table[1::2, 0]
-    if (
-        np.isnan(indices).any()
-        or (indices != np.floor(indices)).any()
-        or (indices < (not zero_based)).any()
-    ):
-        raise _Malformed
-    if (indices > MAX_FEATURE_INDEX).any():
-        raise _Malformed
-    columns = indices.astype(np.intp) - (not zero_based)
-    rows = np.repeat(np.arange(len(n_colons)), n_colons)
-    cells = rows * (MAX_FEATURE_INDEX + 1) + columns
-    if (np.diff(cells) <= 0).any() and len(np.unique(cells)) < len(cells):
-        raise _Malformed  # an index comes twice
-    features = np.zeros((len(n_colons), int(columns.max()) + 1))
-    features[rows, columns] = values
-    return features
-
-
-def _find_malformed_line(
-    lines: list[bytes], path: Path, first_line: int, zero_based: bool
-) -> None:
-    """Raise with the first line that does not parse by itself, and what is wrong."""
-    for number, line in enumerate(lines, start=first_line):
-        try:
-            _parse([line], zero_based)
-        except ValueError:
-            shown = line.decode(errors="replace").strip()
-            shown = shown if len(shown) <= 60 else shown[:57] + "..."
-            raise ValueError(
-                f"{path}, line {number}: a line must be 'label qid:id index:value "
-                f"index:value ... # comment' with {_what_is_wrong(line, zero_based)}; "
-                f"got {shown!r}."
-            ) from None
-
-
-def _what_is_wrong(line: bytes, zero_based: bool) -> str:
-    parts = line.partition(b"#")[0].split()
-    try:
-        finite = np.isfinite(float(parts[0])) and b"_" not in parts[0]
-    except ValueError:
-        finite = False
-    if not finite:
-        return "a finite number as label"
-    if len(parts) < 2 or not parts[1].startswith(b"qid:") or len(parts[1]) == 4:
-        return "a qid after the label"
-    return (
-        f"feature indices that are different whole numbers from {int(not zero_based)} "
-        f"to {MAX_FEATURE_INDEX}, and finite numbers or nan as values"
-    )
+def describe_files(files: Sequence[Path]) -> str:
+    """Description of data that were read from these files."""
+    return "LETOR files: " + ", ".join(str(file) for file in files)
 
 
 def _docid(comment: bytes) -> str:
@@ -321,17 +289,16 @@ def _docid(comment: bytes) -> str:
     return (found[1] if found else comment).decode(errors="replace")
 
 
-def _qids(qids: list[bytes]) -> NDArray[np.int64] | NDArray[np.str_]:
+def _qids(qids: NDArray[np.bytes_]) -> NDArray[np.int64] | NDArray[np.str_]:
+    """Whole numbers if all are; rows of a list mostly stand together."""
+    changes = np.flatnonzero(qids[1:] != qids[:-1]) + 1
+    heads = np.concatenate([[0], changes])
+    lengths = np.diff(np.concatenate([heads, [len(qids)]]))
+    words = qids[heads].tolist()
     try:
-        if any(b"_" in qid for qid in qids):
+        if any(b"_" in qid for qid in words):
             raise ValueError("an underscore is not part of a number")
-        return np.array([int(qid) for qid in qids], dtype=np.int64)
+        values = np.array([int(qid) for qid in words], dtype=np.int64)
     except (ValueError, OverflowError):
-        return np.array([qid.decode(errors="replace") for qid in qids])
-
-
-_NOT_DELIMITERS = bytes(set(range(256)) - set(b": \n"))
-_PANDAS_READS_EXACTLY = tuple(int(part) for part in pd.__version__.split(".")[:2]) >= (
-    3,
-    1,
-)
+        return np.repeat([qid.decode(errors="replace") for qid in words], lengths)
+    return np.repeat(values, lengths)

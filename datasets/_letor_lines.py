@@ -1,0 +1,218 @@
+"""Lines of LETOR files: ``label qid:id 1:value 2:value … # comment``, to arrays."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import zlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+MAX_FEATURE_INDEX = 10_000_000
+_BLOCK_BYTES = 4 * 2**20
+_NOT_DELIMITERS = bytes(set(range(256)) - set(b": \n"))
+_ONE_PER_LINE = bytes.maketrans(b": ", b"\n\n")
+_PANDAS_READS_EXACTLY = tuple(int(part) for part in pd.__version__.split(".")[:2]) >= (
+    3,
+    1,
+)
+
+
+@dataclass
+class Chunk:
+    """Some parsed lines; ``comments`` is None if none of them has one."""
+
+    labels: NDArray[np.float64]
+    qids: NDArray[np.bytes_]
+    values: NDArray[np.float64]
+    comments: list[bytes] | None
+    zero_based: bool
+
+
+class _Malformed(ValueError):
+    """Lines that the parser cannot read."""
+
+
+def read_file(path: Path, zero_based: bool) -> Iterator[Chunk]:
+    """Read a text file, gzipped if it ends in .gz."""
+    opener = gzip.open if path.suffix == ".gz" else open
+    with opener(path, "rb") as file:
+        yield from read_chunks(file, str(path), zero_based)
+
+
+def read_chunks(file: Any, name: str, zero_based: bool) -> Iterator[Chunk]:
+    """Parse the lines of an open file; ``name`` is for the messages."""
+    first_line = 1
+    for text in _whole_lines(file, name):
+        lines = text.split(b"\n")
+        try:
+            chunk = _parse(lines, zero_based)
+        except ValueError:
+            _find_malformed_line(lines, name, first_line, zero_based)
+            raise
+        if chunk is not None:
+            yield chunk
+        first_line += len(lines) - 1
+
+
+def _whole_lines(file: Any, name: str) -> Iterator[bytes]:
+    """Blocks of the file that end at the end of a line."""
+    rest = b""
+    try:
+        while block := file.read(_BLOCK_BYTES):
+            cut = block.rfind(b"\n") + 1
+            if cut:
+                yield rest + block[:cut]
+                rest = block[cut:]
+            else:
+                rest += block
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        raise ValueError(
+            f"{name} must be a complete gzip file; reading it failed: {error}. "
+            "Download or compress it again."
+        ) from error
+    if rest:
+        yield rest
+
+
+def _parse(lines: Iterable[bytes], zero_based: bool) -> Chunk | None:
+    labels, qids, features, comments = [], [], [], []
+    for line in lines:
+        body, _, comment = line.partition(b"#")
+        parts = body.split(None, 2)
+        if not parts:
+            continue
+        if len(parts) < 2 or parts[1][:4] != b"qid:" or len(parts[1]) == 4:
+            raise _Malformed
+        labels.append(parts[0])
+        qids.append(parts[1][4:])
+        features.append(parts[2].rstrip() if len(parts) == 3 else b"")
+        comments.append(comment.strip())
+    if not labels:
+        return None
+    values = _parse_features(features, zero_based)
+    y = np.array(labels).astype(np.float64)
+    if not np.isfinite(y).all() or np.isinf(values).any():
+        raise _Malformed
+    if b"_" in b"".join(labels):
+        raise _Malformed  # Python reads 1_0 as 10
+    said = comments if any(comments) else None
+    return Chunk(y, np.array(qids), values, said, zero_based)
+
+
+def _parse_features(features: list[bytes], zero_based: bool) -> NDArray[np.float64]:
+    text = b"\n".join(features)
+    n_features = _count_features(text)
+    if n_features is None:  # tabs, runs of spaces, …
+        text = b"\n".join(b" ".join(words.split()) for words in features)
+        n_features = _count_features(text)
+        if n_features is None:
+            raise _Malformed
+    n_rows, n_numbers = len(features), 2 * int(n_features.sum())
+    if n_numbers == 0:
+        return np.zeros((n_rows, 0))
+    numbers = _read_numbers(text.translate(_ONE_PER_LINE))
+    if len(numbers) != n_numbers:
+        raise _Malformed
+    indices, values = numbers[::2], numbers[1::2]
+    width = int(n_features[0])
+    if (n_features == width).all():
+        in_order = np.arange(width) + (not zero_based)
+        if (indices.reshape(n_rows, width) == in_order).all():
+            return np.ascontiguousarray(values).reshape(n_rows, width)
+    return _scatter(indices, values, n_features, zero_based)
+
+
+def _count_features(text: bytes) -> NDArray[np.intp] | None:
+    """Features of each line; None unless each is ``1:2 3:4 …`` with single spaces."""
+    delimiters = text.translate(None, _NOT_DELIMITERS)
+    counts = [(len(line) + 1) // 2 for line in delimiters.split(b"\n")]
+    if delimiters != b"\n".join([(b": " * n)[:-1] for n in counts]):
+        return None
+    return np.array(counts)
+
+
+def _read_numbers(text: bytes) -> NDArray[np.float64]:
+    """Numbers, one a line, read by pandas' parser."""
+    options: dict[str, Any] = (
+        {} if _PANDAS_READS_EXACTLY else {"float_precision": "round_trip"}
+    )
+    try:
+        table = pd.read_csv(
+            BytesIO(text),
+            sep=" ",
+            header=None,
+            dtype=np.float64,
+            keep_default_na=False,
+            quoting=csv.QUOTE_NONE,
+            na_values=["nan", "NaN"],
+            **options,
+        )
+    except ValueError as error:
+        raise _Malformed from error
+    if table.shape[1] != 1:
+        raise _Malformed
+    return table.to_numpy()[:, 0]
+
+
+def _scatter(
+    indices: NDArray[np.float64],
+    values: NDArray[np.float64],
+    n_features: NDArray[np.intp],
+    zero_based: bool,
+) -> NDArray[np.float64]:
+    """Put the values of lines that leave features out into a table of zeros."""
+    with np.errstate(invalid="ignore"):  # a NaN becomes another number
+        columns = indices.astype(np.intp)
+    if (columns != indices).any():
+        raise _Malformed
+    columns -= not zero_based
+    if columns.min() < 0 or columns.max() + (not zero_based) > MAX_FEATURE_INDEX:
+        raise _Malformed
+    width = int(columns.max()) + 1
+    cells = columns + np.repeat(np.arange(len(n_features)) * width, n_features)
+    if (np.diff(cells) <= 0).any() and len(np.unique(cells)) < len(cells):
+        raise _Malformed  # an index comes twice
+    table = np.zeros(len(n_features) * width)
+    table[cells] = values
+    return table.reshape(len(n_features), width)
+
+
+def _find_malformed_line(
+    lines: list[bytes], name: str, first_line: int, zero_based: bool
+) -> None:
+    """Raise with the first line that does not parse by itself, and what is wrong."""
+    for number, line in enumerate(lines, start=first_line):
+        try:
+            _parse([line], zero_based)
+        except ValueError:
+            shown = line.decode(errors="replace").strip()
+            shown = shown if len(shown) <= 60 else shown[:57] + "..."
+            raise ValueError(
+                f"{name}, line {number}: a line must be 'label qid:id index:value "
+                f"index:value ... # comment' with {_what_is_wrong(line, zero_based)}; "
+                f"got {shown!r}."
+            ) from None
+
+
+def _what_is_wrong(line: bytes, zero_based: bool) -> str:
+    parts = line.partition(b"#")[0].split()
+    try:
+        finite = np.isfinite(float(parts[0])) and b"_" not in parts[0]
+    except ValueError:
+        finite = False
+    if not finite:
+        return "a finite number as label"
+    if len(parts) < 2 or not parts[1].startswith(b"qid:") or len(parts[1]) == 4:
+        return "a qid after the label"
+    return (
+        f"feature indices that are different whole numbers from {int(not zero_based)} "
+        f"to {MAX_FEATURE_INDEX}, and finite numbers or nan as values"
+    )
