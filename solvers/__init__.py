@@ -11,9 +11,20 @@ if __name__ != "ltr.solvers":
         "because the repository root is on sys.path. Use 'import ltr.solvers'."
     )
 
+from ltr.solvers._bradley_terry import bradley_terry
 from ltr.solvers._pool import Interrupted
 from ltr.solvers._solution import Lottery, Solution, Status
 from ltr.solvers.assignment import solve_assignment
+from ltr.solvers.consensus import (
+    borda,
+    comparisons_to_matrix,
+    copeland,
+    footrule,
+    kemeny,
+    kemeny_distance,
+    orders_from_ranks,
+    pairwise_counts,
+)
 from ltr.solvers.constraints import (
     AtMost,
     ExposureShare,
@@ -38,9 +49,18 @@ __all__ = [
     "Solution",
     "Status",
     "Together",
+    "borda",
+    "bradley_terry",
+    "comparisons_to_matrix",
+    "copeland",
     "det_const_sort",
     "explain_conflict",
     "fair_minimums",
+    "footrule",
+    "kemeny",
+    "kemeny_distance",
+    "orders_from_ranks",
+    "pairwise_counts",
     "solve_assignment",
     "solve_ordering",
     "solve_orderings",
