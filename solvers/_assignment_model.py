@@ -50,6 +50,11 @@ class Program:
     least: FloatArray
     most: FloatArray
 
+    @property
+    def is_void(self) -> bool:
+        """Whether nothing may be placed, or a bound leaves no value."""
+        return not len(self.items) or bool((self.least > self.most).any())
+
     def order(self, values: FloatArray) -> IntArray:
         """Item at each position."""
         placed = np.flatnonzero(values[: len(self.items)] > 0.5)
@@ -224,13 +229,13 @@ def place_in_class(
 
 def solve_with_highs(program: Program, k: int, budget: Budget) -> Answer:
     """Branch and cut by HiGHS, its tolerances added to the bound."""
-    if (program.least > program.most).any():
+    if program.is_void:
         return Answer(None, -np.inf, is_infeasible=True)
     cost = np.zeros(len(program.least))
     cost[: len(program.gain)] = -program.gain
     options: Any = {"mip_rel_gap": 0.0}
     if np.isfinite(budget.work_left):
-        options["node_limit"] = int(NODES * budget.work_left)
+        options["node_limit"] = max(1, int(NODES * budget.work_left))
     if np.isfinite(budget.seconds_left):
         options["time_limit"] = budget.seconds_left
     result = scipy.optimize.milp(
@@ -242,6 +247,7 @@ def solve_with_highs(program: Program, k: int, budget: Budget) -> Answer:
         ),
         options=options,
     )
+    budget.spend((result.mip_node_count or 1) / NODES)
     if result.status == 2:
         return Answer(None, -np.inf, is_infeasible=True)
     bound = float(k)
@@ -257,7 +263,7 @@ def solve_with_cpsat(
     """Search by CP-SAT in whole numbers, their rounding added to the bound."""
     from ortools.sat.python import cp_model
 
-    if (program.least > program.most).any():
+    if program.is_void:
         return Answer(None, -np.inf, is_infeasible=True)
     model = cp_model.CpModel()
     n_placements = len(program.gain)
@@ -283,6 +289,7 @@ def solve_with_cpsat(
     if np.isfinite(budget.seconds_left):
         solver.parameters.max_time_in_seconds = budget.seconds_left
     status = solver.solve(model)
+    budget.spend(solver.response_proto.deterministic_time)
     if status == cp_model.INFEASIBLE:
         return Answer(None, -np.inf, is_infeasible=True)
     bound = float(k)

@@ -118,6 +118,21 @@ class Group:
         """Whether only counts in prefixes are bounded."""
         return not self.windows and not self.shares
 
+    def keeps(self, order: IntArray, discount: FloatArray) -> bool:
+        """Whether an order has as many members as it must, wherever it must."""
+        inside = self.members[order]
+        counts = np.concatenate([[0], np.cumsum(inside)])
+        if ((counts < self.lower) | (counts > self.upper)).any():
+            return False
+        for count, length, top in self.windows:
+            if (counts[length : top + 1] - counts[: top + 1 - length] > count).any():
+                return False
+        share = discount @ inside / (discount.sum() or 1.0)
+        return all(
+            low - SHARE_TOLERANCE <= share <= high + SHARE_TOLERANCE
+            for low, high in self.shares
+        )
+
 
 @dataclass(frozen=True, eq=False)
 class Rules:

@@ -1,6 +1,7 @@
 """Items to positions under constraints: quotas, caps, fixed slots, precedences."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -19,9 +20,9 @@ from ltr.solvers._assignment_model import (
     solve_with_highs,
 )
 from ltr.solvers._assignment_problem import (
-    SHARE_TOLERANCE,
     Attributes,
     Gains,
+    Group,
     Rules,
     check_constraints,
     check_gains,
@@ -33,6 +34,14 @@ from ltr.solvers._conflicts import smallest_conflict
 from ltr.solvers._solution import IntArray, Solution, Status, solved, unsolved
 
 METHODS = ("auto", "sort", "matching", "counting", "highs", "cpsat")
+
+
+@dataclass(frozen=True, eq=False)
+class _Found:
+    order: IntArray | None
+    bound: float | None  # None: the order is best
+    method: str
+    is_infeasible: bool = False
 
 
 def solve_assignment(
@@ -69,7 +78,8 @@ def solve_assignment(
         prefix quotas of groups that share no item; any matrix with fixed slots),
         ``"counting"`` (scores, fixed slots, any prefix quotas; a dynamic program over
         the number of items of each class), ``"highs"`` and ``"cpsat"`` (everything,
-        by an integer program). ``"auto"``: the first of these that is exact and quick.
+        by an integer program, to which groups are added as they are found broken).
+        ``"auto"``: the first of these that is exact and quick.
     time_limit_s : float, default=None
         Seconds by the clock, for ``"highs"`` and ``"cpsat"``.
     work_limit : float, default=None
@@ -135,10 +145,10 @@ def assign(
     array([1, 0])
     """
     rules = compile_rules(constraints, attributes, gains)
-    method = _choose(method, gains, rules)
+    found = _run(_choose(method, gains, rules), gains, rules, budget)
+    order, bound, method = found.order, found.bound, found.method
     started = budget.started
-    order, bound, is_infeasible = _run(method, gains, rules, budget)
-    if is_infeasible:
+    if found.is_infeasible:
         conflict = smallest_conflict(
             constraints, lambda some: _may_hold(some, attributes, gains)
         )
@@ -146,6 +156,7 @@ def assign(
             Status.INFEASIBLE, method=method, started=started, conflict=conflict
         )
     if order is None:
+        bound = np.inf if bound is None else bound
         return unsolved(Status.UNKNOWN, method=method, started=started, bound=bound)
     broken = broken_rule(order, rules, gains)
     if broken:
@@ -168,10 +179,9 @@ def _choose(method: str, gains: Gains, rules: Rules) -> str:
         "sort": is_free and gains.scores is not None,
         "matching": can_match(gains, rules),
         "counting": count_steps(gains, rules) <= MAX_STEPS,
-        "highs": True,
     }
     if method == "auto":
-        return next(name for name, is_exact in exact.items() if is_exact)
+        return next((name for name, is_exact in exact.items() if is_exact), "auto")
     if not exact.get(method, True):
         raise ValueError(
             f"method={method!r} is not exact, or too much work, for these constraints. "
@@ -180,25 +190,50 @@ def _choose(method: str, gains: Gains, rules: Rules) -> str:
     return method
 
 
-def _run(
-    method: str, gains: Gains, rules: Rules, budget: Budget
-) -> tuple[IntArray | None, Any, bool]:
-    """Order, bound (None: the order's own value), and whether there is no order."""
+def _run(method: str, gains: Gains, rules: Rules, budget: Budget) -> _Found:
     if rules.clash or gains.k == 0:
-        return np.zeros(0, dtype=np.int64), None, rules.clash
+        none = np.zeros(0, dtype=np.int64)
+        return _Found(none, None, "fixed slots", is_infeasible=rules.clash)
     if method == "sort":
         assert gains.scores is not None
-        return np.argsort(-gains.scores, kind="stable")[: gains.k], None, False
+        order = np.argsort(-gains.scores, kind="stable")[: gains.k]
+        return _Found(order, None, method)
     if method in ("matching", "counting"):
         solve = solve_by_matching if method == "matching" else solve_by_counting
-        order = solve(gains, rules)
-        return order, None, order is None
-    program = build_program(gains, rules)
-    run = solve_with_highs if method == "highs" else solve_with_cpsat
-    answer = run(program, gains.k, budget)
+        found = solve(gains, rules)
+        return _Found(found, None, method, is_infeasible=found is None)
+    return _solve_lazily(method, gains, rules, budget)
+
+
+def _solve_lazily(method: str, gains: Gains, rules: Rules, budget: Budget) -> _Found:
+    """Solve without the groups, then with those that the order breaks, until none is.
+
+    Without them the problem is a relaxation: its bound holds, and its order is best if
+    it breaks nothing. Of a hundred sellers, few come near their caps.
+    """
+    run = solve_with_cpsat if method == "cpsat" else solve_with_highs
     low, high = gains.extremes()
-    bound = gains.k * low + (high - low) * answer.bound
-    return answer.order, bound, answer.is_infeasible
+    active: tuple[Group, ...] = ()
+    while True:
+        some = replace(rules, groups=active)
+        if method == "auto" and can_match(gains, some):
+            used, bound = "matching", None
+            order = solve_by_matching(gains, some)
+            is_infeasible = order is None
+        else:
+            used = "highs" if method == "auto" else method
+            answer = run(build_program(gains, some), gains.k, budget)
+            order, is_infeasible = answer.order, answer.is_infeasible
+            bound = gains.k * low + (high - low) * answer.bound
+        if order is None:
+            return _Found(None, bound, used, is_infeasible)
+        broken = [g for g in rules.groups if not g.keeps(order, gains.discount)]
+        if not broken:
+            return _Found(order, bound, used)
+        if budget.is_spent:
+            bound = gains.value(order) if bound is None else bound
+            return _Found(None, bound, used)
+        active += tuple(broken)
 
 
 def _may_hold(
@@ -235,16 +270,6 @@ def broken_rule(order: IntArray, rules: Rules, gains: Gains) -> str:
     for pair in rules.precedences:
         if place[pair.before] >= place[pair.after] < k:
             return f"item {pair.before} after item {pair.after}"
-    for group in rules.groups:
-        inside = group.members[order]
-        counts = np.concatenate([[0], np.cumsum(inside)])
-        if ((counts < group.lower) | (counts > group.upper)).any():
-            return "too few or too many of a group in a prefix"
-        for count, length, top in group.windows:
-            if (counts[length : top + 1] - counts[: top + 1 - length] > count).any():
-                return "too many of a group in a window"
-        share = gains.discount @ inside / gains.exposure
-        for low, high in group.shares:
-            if not low - SHARE_TOLERANCE <= share <= high + SHARE_TOLERANCE:
-                return "too little or too much exposure of a group"
+    if not all(group.keeps(order, gains.discount) for group in rules.groups):
+        return "too few or too many of a group"
     return ""
