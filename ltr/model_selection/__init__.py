@@ -29,6 +29,7 @@ from ltr.model_selection.splitters import (
     QueryShuffleSplit,
     QueryTimeSeriesSplit,
 )
+from ltr.model_selection.walk_forward import WalkForwardSplit
 
 __all__ = [
     "QueryKFold",
@@ -37,6 +38,7 @@ __all__ = [
     "QueryStandardScaler",
     "QueryTimeSeriesSplit",
     "RankingScorer",
+    "WalkForwardSplit",
     "cross_validate_ranker",
     "make_ranking_scorer",
 ]

@@ -1,0 +1,220 @@
+"""Splits of daily data in which no window of days is shared by two parts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.model_selection import BaseCrossValidator
+from sklearn.utils.metadata_routing import UNUSED
+
+from ltr.queries import IntArray
+
+
+class WalkForwardSplit(BaseCrossValidator):
+    """Walk-forward splits by day: fit on earlier days, test on later ones.
+
+    A row of day t is made of the days t − look_back, …, t and its label of day t + 1.
+    With ``embargo=look_back + 1`` no such window reaches from one part into another;
+    with less, what a model learned from is part of what it is tested on.
+
+    A day may have several lists (one for each industry, say); whole days go to a part.
+    Where each list is a day, :class:`QueryTimeSeriesSplit` needs no dates.
+
+    Parameters
+    ----------
+    n_splits : int, default=5
+        Number of test parts, ≥ 1. They cover the end of the data, one after the other.
+    test_days : int, default=None
+        Days in each test part, ≥ 1. None: n_days // (n_splits + 1).
+    validation_days : int, default=0
+        Days in the validation part between training and test part, ≥ 0.
+    embargo : int, default=0
+        Days left out between two parts, ≥ 0.
+    max_train_days : int, default=None
+        Longest training part, ≥ 1, counted from its end. None: all earlier days.
+
+    References
+    ----------
+    .. [1] López de Prado, "Advances in Financial Machine Learning", 2018, section 7.4.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> day = np.arange(9)
+    >>> splitter = WalkForwardSplit(2, test_days=2, validation_days=1, embargo=1)
+    >>> for parts in splitter.split_three(day, dates=day):
+    ...     print(*(part.tolist() for part in parts))
+    [0, 1] [3] [5, 6]
+    [0, 1, 2, 3] [5] [7, 8]
+
+    In a search, enable metadata routing and give ``dates`` to its ``fit``:
+
+    >>> from sklearn.model_selection import GridSearchCV
+    >>> search = lambda ranker, grid: GridSearchCV(ranker, grid, cv=splitter)
+    """
+
+    __metadata_request__split: ClassVar[dict[str, Any]] = {
+        "dates": True,
+        "groups": UNUSED,
+    }
+
+    def __init__(
+        self,
+        n_splits: int = 5,
+        *,
+        test_days: int | None = None,
+        validation_days: int = 0,
+        embargo: int = 0,
+        max_train_days: int | None = None,
+    ) -> None:
+        self.n_splits = n_splits
+        self.test_days = test_days
+        self.validation_days = validation_days
+        self.embargo = embargo
+        self.max_train_days = max_train_days
+
+    def split_three(
+        self, X: ArrayLike, *, dates: ArrayLike
+    ) -> Iterator[tuple[IntArray, IntArray, IntArray]]:
+        """Yield row numbers of training, validation and test parts.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Only its length is used.
+        dates : array-like of shape (n_samples,)
+            Day of each row, in any order: numbers, dates, or strings that sort by time
+            (``"2017-12-08"``). The days that occur count, without gaps.
+
+        Yields
+        ------
+        train, validation, test : int arrays
+            Rows in ascending order; validation is empty with ``validation_days=0``.
+
+        Raises
+        ------
+        ValueError
+            If dates are missing or too few, or a parameter is outside its range.
+        """
+        n_samples = X.shape[0] if hasattr(X, "shape") else len(X)  # type: ignore[arg-type]
+        day_of_row, n_days = _number_days(dates, n_samples)
+        size = self._test_size(n_days)
+
+        def rows(begin: int, end: int) -> IntArray:
+            return np.flatnonzero((day_of_row >= begin) & (day_of_row < end))
+
+        for test in range(n_days - size * self.n_splits, n_days, size):
+            validation_end = test - self.embargo
+            validation = validation_end - self.validation_days
+            train_end = validation - (self.embargo if self.validation_days else 0)
+            train = max(0, train_end - (self.max_train_days or n_days))
+            yield (
+                rows(train, train_end),
+                rows(validation, validation_end),
+                rows(test, test + size),
+            )
+
+    def split(
+        self,
+        X: ArrayLike,
+        y: ArrayLike | None = None,
+        groups: ArrayLike | None = None,
+        *,
+        dates: ArrayLike | None = None,
+    ) -> Iterator[tuple[IntArray, IntArray]]:
+        """Yield row numbers of training and test parts; validation days are in neither.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Only its length is used.
+        y : array-like of shape (n_samples,), default=None
+            Not used.
+        groups : array-like of shape (n_samples,), default=None
+            Not used.
+        dates : array-like of shape (n_samples,), default=None
+            Day of each row, as in :meth:`split_three`; must be given.
+
+        Yields
+        ------
+        train, test : int arrays
+            Rows in ascending order.
+
+        Raises
+        ------
+        ValueError
+            As :meth:`split_three`.
+        """
+        if dates is None:
+            raise ValueError(
+                "WalkForwardSplit.split needs the day of each row; got dates=None. "
+                "Pass dates; in a search, enable metadata routing "
+                "(sklearn.set_config(enable_metadata_routing=True)) and call "
+                "fit(X, y, qid=qid, dates=dates)."
+            )
+        for train, _, test in self.split_three(X, dates=dates):
+            yield train, test
+
+    def get_n_splits(
+        self, X: Any = None, y: Any = None, groups: Any = None, *, dates: Any = None
+    ) -> int:
+        """Return the number of splits.
+
+        Parameters
+        ----------
+        X, y, groups, dates : object, default=None
+            Not used.
+
+        Returns
+        -------
+        n_splits : int
+        """
+        return int(self.n_splits)
+
+    def _test_size(self, n_days: int) -> int:
+        """Days in a test part, after a look at all the numbers."""
+        lowest = {"n_splits": 1, "validation_days": 0, "embargo": 0}
+        lowest |= {
+            name: 1
+            for name in ("test_days", "max_train_days")
+            if getattr(self, name) is not None
+        }
+        for name, low in lowest.items():
+            if getattr(self, name) < low:
+                raise ValueError(
+                    f"{name} must be >= {low}; got {getattr(self, name)!r}."
+                )
+        size = self.test_days or max(1, n_days // (self.n_splits + 1))
+        gaps = 2 if self.validation_days else 1
+        needed = size * self.n_splits + self.validation_days + gaps * self.embargo + 1
+        if n_days < needed:
+            raise ValueError(
+                f"{self.n_splits} test parts of {size} days, {self.validation_days} "
+                f"days of validation, {gaps} embargoes of {self.embargo} and a day of "
+                f"training take {needed} days; got {n_days}. Lower n_splits, test_days "
+                "or validation_days."
+            )
+        return size
+
+
+def _number_days(dates: ArrayLike, n_samples: int) -> tuple[NDArray[np.intp], int]:
+    """Number the days in time."""
+    values = np.asarray(dates)
+    if values.shape != (n_samples,):
+        raise ValueError(
+            f"dates must have one value for each of the {n_samples} rows of X; got "
+            f"shape {values.shape}."
+        )
+    try:
+        days, day_of_row = np.unique(values, return_inverse=True)
+    except TypeError:
+        raise ValueError(
+            "dates must sort by time; got values that do not compare. Use numbers, "
+            "dates or ISO strings, all of one kind, none missing."
+        ) from None
+    if (days != days).any():
+        raise ValueError("dates must not be missing; got NaN or NaT. Drop those rows.")
+    return day_of_row, len(days)
