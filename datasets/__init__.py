@@ -13,15 +13,22 @@ if __name__ != "ltr.datasets":
 
 from ltr.datasets._events import drop_near_duplicates, load_events, read_events
 from ltr.datasets._letor import load_letor, save_letor
+from ltr.datasets._mapped import convert_letor, open_ranking
+from ltr.datasets._preflib import PrefLibData, load_preflib, save_preflib
 from ltr.datasets._synthetic import make_ranking
 from ltr.datasets._types import RankingData
 
 __all__ = [
+    "PrefLibData",
     "RankingData",
+    "convert_letor",
     "drop_near_duplicates",
     "load_events",
     "load_letor",
+    "load_preflib",
     "make_ranking",
+    "open_ranking",
     "read_events",
     "save_letor",
+    "save_preflib",
 ]

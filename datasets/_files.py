@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import tempfile
@@ -54,12 +55,12 @@ def _named_in_errors(target: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.filename is not None or error.errno is None:
+        if error.filename is not None:
             raise
+        reason = os.strerror(error.errno) if error.errno else str(error)
         raise OSError(
-            error.errno,
-            f"{target} could not be written, and nothing of it was kept: "
-            f"{os.strerror(error.errno)}",
+            error.errno or errno.EIO,
+            f"{target} could not be written, and nothing of it was kept: {reason}",
         ) from error
 
 

@@ -238,15 +238,17 @@ def read_rows(
     return y, _qids(np.concatenate(qids)), docids
 
 
-def chunks_of(files: Sequence[Path], zero_based: bool) -> Iterator[Chunk]:
-    """Chunks of all files; warns if a qid stands in two of them."""
+def chunks_of(
+    files: Sequence[Path], zero_based: bool, warn: bool = True
+) -> Iterator[Chunk]:
+    """Chunks of all files; warns once if a qid stands in two of them."""
     seen: dict[bytes, Path] = {}
-    warned = len(files) == 1
+    warn &= len(files) > 1
     for file in files:
         for chunk in read_file(file, zero_based):
             yield chunk
-            if not warned:
-                warned = _warn_of_shared_list(seen, set(chunk.qids.tolist()), file)
+            if warn:
+                warn = not _warn_of_shared_list(seen, set(chunk.qids.tolist()), file)
 
 
 def _warn_of_shared_list(seen: dict[bytes, Path], qids: set[bytes], file: Path) -> bool:

@@ -1,0 +1,137 @@
+"""Data sets larger than memory: converted to arrays on disk and mapped."""
+
+import errno
+import re
+import tracemalloc
+
+import numpy as np
+import pytest
+
+from ltr import SingleFeatureRanker
+from ltr.datasets import (
+    RankingData,
+    convert_letor,
+    load_letor,
+    make_ranking,
+    open_ranking,
+    save_letor,
+)
+
+
+@pytest.fixture
+def blocks(monkeypatch):
+    """Small blocks, so that a small file has many of them."""
+    monkeypatch.setattr("ltr.datasets._letor_lines._BLOCK_BYTES", 20_000)
+
+
+def saved(path, n_queries=30, docids=False, **options):
+    data = make_ranking(n_queries, random_state=0)
+    if docids:
+        ids = np.array([f"d{i}" for i in range(len(data.y))])
+        data = RankingData(data.X, data.y, data.qid, docids=ids)
+    save_letor(data, path, **options)
+    return path
+
+
+@pytest.mark.parametrize("docids", [False, True])
+@pytest.mark.parametrize("options", [{}, {"dtype": np.float32, "n_features": 25}])
+def test_same_as_in_memory(tmp_path, blocks, docids, options):
+    """The arrays of load_letor, mapped and read-only."""
+    path = saved(tmp_path / "data.txt.gz", docids=docids)
+    mapped = convert_letor(path, tmp_path / "data", **options)
+    again = open_ranking(tmp_path / "data")
+    data = load_letor(path, **options)
+    for a, b in ((mapped, data), (again, data)):
+        np.testing.assert_array_equal(a.X, b.X)
+        np.testing.assert_array_equal(a.y, b.y)
+        np.testing.assert_array_equal(a.qid, b.qid)
+        assert a.X.dtype == b.X.dtype
+        assert a.description == b.description
+        assert (a.docids is None) == (b.docids is None) == (not docids)
+    assert isinstance(again.X, np.memmap)
+    assert not again.X.flags.writeable
+    half = again.take(again.y > 0)
+    np.testing.assert_array_equal(half.X, data.X[data.y > 0])
+    scores = SingleFeatureRanker().fit(again.X, again.y, again.qid).predict(again.X)
+    assert np.isfinite(scores).all()
+
+
+def test_wider_towards_the_end(tmp_path, blocks):
+    """Without n_features the width is that of the whole file."""
+    X = np.where(np.arange(40) <= np.arange(400)[:, None] // 10, 1.0, 0.0)
+    data = RankingData(X, np.zeros(400), np.repeat(np.arange(4), 100))
+    save_letor(data, tmp_path / "data.txt", sparse=True)
+    np.testing.assert_array_equal(
+        convert_letor(tmp_path / "data.txt", tmp_path / "data").X, X
+    )
+
+
+def test_memory(tmp_path, blocks):
+    """A fraction of the features is in memory at a time."""
+    path = saved(tmp_path / "data.txt", n_queries=200)
+    convert_letor(path, tmp_path / "warm", n_features=20)
+    tracemalloc.start()
+    data = convert_letor(path, tmp_path / "data", n_features=20)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert data.X.nbytes > 600_000
+    assert peak < data.X.nbytes / 2
+
+
+def test_nothing_is_left_after_an_error(tmp_path, blocks):
+    """A malformed line at the end, an index too high, no rows, a missing file."""
+    path = saved(tmp_path / "data.txt")
+    with path.open("a") as file:
+        file.write("1 qid:1 2:x\n")
+    n_lines = len(path.read_text().splitlines())
+    with pytest.raises(ValueError, match=f"data.txt, line {n_lines}: a line must be"):
+        convert_letor(path, tmp_path / "data")
+    with pytest.raises(ValueError, match="n_features must be at least the highest"):
+        convert_letor(path, tmp_path / "data", n_features=3)
+    (tmp_path / "empty.txt").write_text("\n")
+    with pytest.raises(ValueError, match="must have at least one row; got none in"):
+        convert_letor(tmp_path / "empty.txt", tmp_path / "data")
+    with pytest.raises(FileNotFoundError):
+        convert_letor(tmp_path / "missing.txt", tmp_path / "data")
+    assert {p.name for p in tmp_path.iterdir()} == {"data.txt", "empty.txt"}
+
+
+@pytest.mark.parametrize("part", ["X", "y"])
+def test_full_disk(tmp_path, monkeypatch, part):
+    """The features do not fit, or the labels after them."""
+    path = saved(tmp_path / "data.txt")
+    if part == "X":
+
+        def add(self, values):
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+        monkeypatch.setattr("ltr.datasets._mapped._TableFile.add", add)
+        reason = "No space left on device"
+    else:
+
+        def save(name, array):
+            raise OSError("1300 requested and 512 written")  # as NumPy says it
+
+        monkeypatch.setattr(np, "save", save)
+        reason = "1300 requested and 512 written"
+    message = (
+        f"{tmp_path / 'data'} could not be written, and nothing of it was kept: "
+        f"{reason}"
+    )
+    with pytest.raises(OSError, match=re.escape(message)):
+        convert_letor(path, tmp_path / "data")
+    assert [p.name for p in tmp_path.iterdir()] == ["data.txt"]
+
+
+def test_folders(tmp_path):
+    """One that exists is not touched; one of another kind is not opened."""
+    path = saved(tmp_path / "data.txt")
+    message = f"{tmp_path} must not exist yet; delete it or choose another folder."
+    with pytest.raises(FileExistsError, match=re.escape(message)):
+        convert_letor(path, tmp_path)
+    message = (
+        f"{tmp_path} must be a folder that ltr.datasets.convert_letor wrote; it has no "
+        "ranking.json."
+    )
+    with pytest.raises(ValueError, match=re.escape(message)):
+        open_ranking(tmp_path)
