@@ -74,7 +74,14 @@ class Queries:
         """Row indices list by list, shape (n_samples,); the sort is stable."""
         if self.is_grouped:
             return np.arange(self.n_samples)
-        return np.argsort(self.codes, kind="stable")
+        # NumPy's stable sort of 16-bit numbers is a radix sort, five times as fast
+        order = np.argsort((self.codes & 0xFFFF).astype(np.uint16), kind="stable")
+        rest = self.codes >> 16
+        while rest.any():
+            high = (rest & 0xFFFF).astype(np.uint16)
+            order = order[np.argsort(high[order], kind="stable")]
+            rest = rest >> 16
+        return order
 
     def first_rows(self) -> IntArray:
         """Return the first row of each list, shape (n_lists,)."""
@@ -198,10 +205,25 @@ def _factorize(values: NDArray[Any]) -> tuple[IntArray, int]:
     """Codes by first appearance and their number, by equality."""
     if values.dtype == object:
         return _factorize_objects(values)
+    if values.dtype.kind in "iu":
+        low, high = int(values.min()), int(values.max())
+        if high - low < 4 * len(values):
+            shifted = values.astype(np.uint64) - np.uint64(low % 2**64)  # modulo 2^64
+            return _factorize_dense(shifted.astype(np.intp))
     _, first, inverse = np.unique(values, return_index=True, return_inverse=True)
     number = np.empty(len(first), dtype=np.intp)
     number[np.argsort(first)] = np.arange(len(first))
     return number[inverse], len(first)
+
+
+def _factorize_dense(values: IntArray) -> tuple[IntArray, int]:
+    """Codes of small numbers >= 0, by a table instead of a sort."""
+    first = np.full(int(values.max()) + 1, -1, dtype=np.intp)
+    first[values[::-1]] = np.arange(len(values) - 1, -1, -1)  # the first one stays
+    used = np.flatnonzero(first >= 0)
+    number = np.empty(len(first), dtype=np.intp)
+    number[used[np.argsort(first[used])]] = np.arange(len(used))
+    return number[values], len(used)
 
 
 def _factorize_objects(values: NDArray[Any]) -> tuple[IntArray, int]:

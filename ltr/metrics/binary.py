@@ -1,4 +1,4 @@
-"""Metrics that only ask whether an item is relevant: AP, RR, precision, recall."""
+"""Metrics of relevant items: average precision, reciprocal rank, precision, recall."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.special import gammaln
 
-from ltr.metrics.ranked import Empty, RankedLists, Ties, check_k, rank_lists, summarize
-from ltr.queries import BoolArray, FloatArray
+from ltr.metrics.ranked import Empty, Ties, check_k, rank_lists, summarize
+from ltr.metrics.relevant import RelevantSlots, expected_at_first
+from ltr.queries import FloatArray
 
 
 def average_precision_score(
@@ -81,15 +81,12 @@ def average_precision_score(
             f"denominator must be 'relevant' or 'min'; got {denominator!r}."
         )
     ranked = rank_lists(y_true, y_score, qid, ties, docids)
-    relevant = ranked.labels > threshold
-    n_relevant = ranked.sum_lists(relevant)
-    total = ranked.sum_lists(_expected_precisions(ranked, relevant, k))
-    z = (
-        n_relevant
-        if denominator == "relevant" or k is None
-        else np.minimum(n_relevant, k)
-    )
-    return summarize(total / np.maximum(z, 1), n_relevant == 0, empty, per_query)
+    relevant = ranked.relevant(threshold)
+    z = relevant.total
+    if denominator == "min" and k is not None:
+        z = np.minimum(z, k)
+    value = _expected_precisions(relevant, k) / np.maximum(z, 1)
+    return summarize(value, relevant.total == 0, empty, per_query)
 
 
 def reciprocal_rank_score(
@@ -150,9 +147,13 @@ def reciprocal_rank_score(
     """
     check_k(k)
     ranked = rank_lists(y_true, y_score, qid, ties, docids)
-    relevant = ranked.labels > threshold
-    value = _expected_reciprocal_rank(ranked, relevant, k)
-    return summarize(value, ranked.sum_lists(relevant) == 0, empty, per_query)
+    relevant = ranked.relevant(threshold)
+    n_positions = int(ranked.queries.sizes.max())
+    weights = 1.0 / np.arange(1.0, n_positions + 1.0)
+    if k is not None:
+        weights[k:] = 0.0
+    value = expected_at_first(relevant, weights)
+    return summarize(value, relevant.total == 0, empty, per_query)
 
 
 def precision_score(
@@ -209,10 +210,10 @@ def precision_score(
     """
     check_k(k)
     ranked = rank_lists(y_true, y_score, qid, ties, docids)
-    relevant = ranked.labels > threshold
-    depth = ranked.queries.sizes if k is None else k
-    value = _relevant_in_top(ranked, relevant, k) / depth
-    return summarize(value, ranked.sum_lists(relevant) == 0, empty, per_query)
+    relevant = ranked.relevant(threshold)
+    depth = np.maximum(ranked.n_returned, 1) if k is None else k
+    value = relevant.in_top(depth) / depth
+    return summarize(value, relevant.total == 0, empty, per_query)
 
 
 def recall_score(
@@ -268,74 +269,32 @@ def recall_score(
     """
     check_k(k)
     ranked = rank_lists(y_true, y_score, qid, ties, docids)
-    relevant = ranked.labels > threshold
-    n_relevant = ranked.sum_lists(relevant)
-    value = _relevant_in_top(ranked, relevant, k) / np.maximum(n_relevant, 1)
-    return summarize(value, n_relevant == 0, empty, per_query)
+    relevant = ranked.relevant(threshold)
+    depth = ranked.queries.sizes if k is None else k
+    value = relevant.in_top(depth) / np.maximum(relevant.total, 1)
+    return summarize(value, relevant.total == 0, empty, per_query)
 
 
-def _relevant_in_top(
-    ranked: RankedLists, relevant: BoolArray, k: int | None
-) -> FloatArray:
-    inside = np.ones(int(ranked.queries.sizes.max()))
-    if k is not None:
-        inside[k:] = 0.0
-    return ranked.sum_lists(relevant * ranked.expected_weight(inside))
-
-
-def _group_counts(
-    ranked: RankedLists, relevant: BoolArray
-) -> tuple[FloatArray, FloatArray]:
-    """Return, per slot, the relevant items before its tie group and inside it."""
-    total = np.concatenate([[0.0], np.cumsum(relevant)])
-    list_start = np.arange(len(relevant)) - ranked.position
-    before = total[list_start + ranked.tie_begin] - total[list_start]
-    inside = total[list_start + ranked.tie_end] - total[list_start + ranked.tie_begin]
-    return before, inside
-
-
-def _expected_precisions(
-    ranked: RankedLists, relevant: BoolArray, k: int | None
-) -> FloatArray:
-    """Return each slot's expected share of the sum of precisions.
+def _expected_precisions(relevant: RelevantSlots, k: int | None) -> FloatArray:
+    """Sum of the precisions at the relevant items of each list, up to ``k``.
 
     In a tie group of m items, r of them relevant, after b relevant ones, the item at
     0-based position p is relevant with probability r/m, and then finds
-    b + 1 + (p − tie_begin)(r − 1)/(m − 1) relevant ones up to and with itself.
+    b + 1 + c (p − begin) relevant ones up to and with itself, c = (r − 1)/(m − 1). The
+    sum over p of that over p + 1 is a difference of harmonic numbers. Each of the r
+    relevant items stands for an equal part of it.
     """
-    before, inside = _group_counts(ranked, relevant)
-    size = ranked.tie_end - ranked.tie_begin
-    share = inside / size
-    others = (inside - 1.0) / np.maximum(size - 1, 1)
-    found = before + 1.0 + (ranked.position - ranked.tie_begin) * others
-    value = share * found / (ranked.position + 1.0)
+    begin, found = relevant.begin, relevant.before + 1.0
+    value = found / (begin + 1.0)
     if k is not None:
-        value[ranked.position >= k] = 0.0
-    return np.asarray(value)
-
-
-def _expected_reciprocal_rank(
-    ranked: RankedLists, relevant: BoolArray, k: int | None
-) -> FloatArray:
-    """Expected 1 / rank of the first relevant item.
-
-    It lies in the first tie group with a relevant item. With m items, r of them
-    relevant, it is the j-th of the group with probability C(m − j, r − 1) / C(m, r).
-    """
-    before, inside = _group_counts(ranked, relevant)
-    slots = np.flatnonzero((before == 0) & (inside > 0))
-    m = (ranked.tie_end - ranked.tie_begin)[slots].astype(np.float64)
-    r = inside[slots]
-    j = (ranked.position - ranked.tie_begin)[slots] + 1.0
-    possible = m - j >= r - 1
-    slots, m, r, j = slots[possible], m[possible], r[possible], j[possible]
-    log_probability = _log_binomial(m - j, r - 1) - _log_binomial(m, r)
-    value = np.zeros(len(relevant))
-    value[slots] = np.exp(log_probability) / (ranked.position[slots] + 1.0)
-    if k is not None:
-        value[ranked.position >= k] = 0.0
-    return ranked.sum_lists(value)
-
-
-def _log_binomial(n: FloatArray, k: FloatArray) -> FloatArray:
-    return np.asarray(gammaln(n + 1.0) - gammaln(k + 1.0) - gammaln(n - k + 1.0))
+        value[begin >= k] = 0.0
+    tied = np.flatnonzero(relevant.size > 1)
+    if len(tied):
+        begin, found, end = begin[tied], found[tied], relevant.end[tied]
+        last = end if k is None else np.maximum(np.minimum(end, k), begin)
+        harmonic = np.append(0.0, np.cumsum(1.0 / np.arange(1.0, end.max() + 1.0)))
+        size = end - begin
+        c = (relevant.inside[tied] - 1.0) / (size - 1.0)
+        rest = (found - c * (begin + 1.0)) * (harmonic[last] - harmonic[begin])
+        value[tied] = (c * (last - begin) + rest) / size
+    return relevant.sum_lists(value)

@@ -45,8 +45,12 @@ def gains_of(labels: FloatArray, gain: Gain = "exp2") -> FloatArray:
         gains = np.asarray(gain(labels), dtype=np.float64)
     elif isinstance(gain, str):
         _check_labels(labels, gain)
-        gains = labels.copy()
-        if gain == "exp2":  # 2^y − 1 loses the digits of a small y
+        grades = labels.astype(np.intp)
+        if gain == "linear":
+            gains = labels.copy()
+        elif (grades == labels).all():
+            gains = (np.exp2(np.arange(grades.max() + 1.0)) - 1.0)[grades]
+        else:  # 2^y − 1 loses the digits of a small y
             small = np.expm1(np.minimum(labels, 0.5) * np.log(2.0))
             gains = np.where(labels < 0.5, small, np.exp2(labels) - 1.0)
     else:

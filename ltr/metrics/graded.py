@@ -147,16 +147,14 @@ def ndcg_score(
     check_k(k)
     ranked = rank_lists(y_true, y_score, qid, ties, docids)
     gains = gains_of(ranked.labels, gain)
-    lists = ranked.list_of_slot
-    ideal_gains = gains[np.lexsort((-gains, lists))]
     weights = discounts(int(ranked.queries.sizes.max()), discount, k)
-    ideal = ranked.sum_lists(ideal_gains * weights[ranked.position])
+    ideal = ranked.ideal_sum(gains, weights)
     # ideal is 0 as well where every discount is; such a list ranks nothing
     blank = ideal == 0
     ndcg = _dcg(ranked, gains, discount, k) / np.where(blank, 1.0, ideal)
     ndcg = np.minimum(ndcg, 1.0)  # rounding may leave 1 + 2e-16
     if discount == "letor" and k is not None:
-        ndcg = np.where(ranked.queries.sizes < k, 0.0, ndcg)
+        ndcg = np.where(ranked.n_returned < k, 0.0, ndcg)
     return summarize(ndcg, blank, empty, per_query)
 
 
@@ -333,7 +331,7 @@ def _expected_stop(ranked: RankedLists, stop: FloatArray, k: int | None) -> Floa
         stop_here[group] = -np.diff(_mean_subset_products(on[group]), prepend=1.0)
     group_start = np.arange(len(stop)) - (ranked.position - ranked.tie_begin)
     alive = _products_before(ranked, on)[group_start]
-    return alive * stop_here * inverse_rank[ranked.position]
+    return alive * stop_here * ranked.only_returned(inverse_rank[ranked.position])
 
 
 def _products_before(ranked: RankedLists, factors: FloatArray) -> FloatArray:

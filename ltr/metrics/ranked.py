@@ -6,17 +6,24 @@ stand together, best score first. With ``ties="average"`` a slot knows the posit
 value over the orders inside the group (McSherry & Najork, "Computing information
 retrieval performance measures efficiently in the presence of tied scores", ECIR 2008).
 With any other rule each slot has a tie group of its own.
+
+A run may leave judged documents out. They have slots too, at the end of their list and
+not ``returned``: they count among the relevant items and in the ideal order, and earn
+nothing.
 """
 
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from ltr.metrics.blocks import argsort_lists, list_blocks
+from ltr.metrics.relevant import RelevantSlots
 from ltr.queries import BoolArray, FloatArray, IntArray, Queries, group_queries
 
 Ties = Literal["average", "first", "worst", "trec"]
@@ -38,29 +45,79 @@ class RankedLists:
         Score of each slot.
     rows : int array of shape (n_samples,)
         Row of each slot.
-    position : int array of shape (n_samples,)
-        0-based position in its list.
-    tie_begin, tie_end : int arrays of shape (n_samples,)
-        Positions ``[tie_begin, tie_end)`` that its tie group occupies.
+    average_ties : bool
+        Whether equal scores of a list form one tie group.
+    returned : bool array of shape (n_samples,), optional
+        Whether a run returned the document. None: all of them.
+    judged : bool array of shape (n_samples,), optional
+        Whether somebody judged the document. None: all of them.
     """
 
     queries: Queries
     labels: FloatArray
     scores: FloatArray
     rows: IntArray
-    position: IntArray
-    tie_begin: IntArray
-    tie_end: IntArray
+    average_ties: bool
+    returned: BoolArray | None = None
+    judged: BoolArray | None = None
+    _relevant: dict[float, RelevantSlots] = field(default_factory=dict, repr=False)
 
-    @property
+    @cached_property
     def list_of_slot(self) -> IntArray:
         """Number of the list of each slot."""
         return np.repeat(np.arange(self.queries.n_lists), self.queries.sizes)
 
+    @cached_property
+    def position(self) -> IntArray:
+        """0-based position of each slot in its list."""
+        starts, sizes = self.queries.starts[:-1], self.queries.sizes
+        return np.arange(len(self.labels)) - np.repeat(starts, sizes)
+
+    @property
+    def tie_begin(self) -> IntArray:
+        """First position of the tie group of each slot."""
+        return self._tie_groups[0]
+
+    @property
+    def tie_end(self) -> IntArray:
+        """Position after the last one of the tie group of each slot."""
+        return self._tie_groups[1]
+
+    @cached_property
+    def tied(self) -> IntArray:
+        """Slots whose tie group has another slot."""
+        if not self.average_ties:
+            return np.zeros(0, dtype=np.intp)
+        equal = self._equals_previous
+        return np.flatnonzero(equal | np.append(equal[1:], False))
+
+    @cached_property
+    def n_returned(self) -> IntArray:
+        """Documents returned in each list, shape (n_lists,)."""
+        if self.returned is None:
+            return self.queries.sizes
+        return self.sum_lists(self.returned).astype(np.intp)
+
+    @cached_property
+    def _equals_previous(self) -> BoolArray:
+        equal = np.zeros(len(self.scores), dtype=bool)
+        np.equal(self.scores[1:], self.scores[:-1], out=equal[1:])
+        equal[self.queries.starts[:-1]] = False
+        return equal
+
+    @cached_property
+    def _tie_groups(self) -> tuple[IntArray, IntArray]:
+        if len(self.tied) == 0:
+            return self.position, self.position + 1
+        begin = np.flatnonzero(~self._equals_previous)
+        length = np.diff(begin, append=len(self.scores))
+        tie_begin = np.repeat(self.position[begin], length)
+        return tie_begin, tie_begin + np.repeat(length, length)
+
     def sum_lists(self, values: FloatArray | BoolArray) -> FloatArray:
         """Sum a value per slot over each list, shape (n_lists,)."""
         starts = self.queries.starts[:-1]
-        return np.add.reduceat(values.astype(np.float64), starts)
+        return np.add.reduceat(values, starts, dtype=np.float64)
 
     def expected_weight(self, weights: FloatArray) -> FloatArray:
         """Mean of a weight per position over the tie group of each slot.
@@ -73,20 +130,68 @@ class RankedLists:
         Returns
         -------
         expected : float array of shape (n_samples,)
+            0 for documents that were not returned.
         """
         expected = weights[self.position]
-        tied = np.flatnonzero(self.tie_end - self.tie_begin > 1)
+        tied = self.tied
         if len(tied):
             total = np.concatenate([[0.0], np.cumsum(weights)])
             begin, end = self.tie_begin[tied], self.tie_end[tied]
             expected[tied] = (total[end] - total[begin]) / (end - begin)
-        return expected
+        return self.only_returned(expected)
+
+    def only_returned(self, values: FloatArray) -> FloatArray:
+        """Put 0 at the slots of documents that were not returned, shape (n_samples,)."""
+        if self.returned is not None:
+            values[~self.returned] = 0.0
+        return values
+
+    def ideal_sum(self, gains: FloatArray, weights: FloatArray) -> FloatArray:
+        """Sum of gain times weight in the best order of each list.
+
+        Parameters
+        ----------
+        gains : float array of shape (n_samples,)
+            Gain of each slot.
+        weights : float array of shape (max_list_size,)
+            Weight of positions 0, 1, ….
+
+        Returns
+        -------
+        best : float array of shape (n_lists,)
+        """
+        best = np.zeros(self.queries.n_lists)
+        for lists, slots, real in list_blocks(self.queries):
+            block = -gains[slots]
+            if real is not None:
+                block[~real] = 0.0
+            block.sort(axis=1)
+            best[lists] = -(block @ weights[: block.shape[1]])
+        return best
+
+    def relevant(self, threshold: float) -> RelevantSlots:
+        """Where the relevant items stand, those with a label above ``threshold``."""
+        if threshold not in self._relevant:
+            self._relevant[threshold] = self._find_relevant(threshold)
+        return self._relevant[threshold]
+
+    def _find_relevant(self, threshold: float) -> RelevantSlots:
+        is_relevant = self.labels > threshold
+        total = self.sum_lists(is_relevant)
+        n_held = total
+        if self.returned is not None:
+            is_relevant &= self.returned
+            n_held = self.sum_lists(is_relevant)
+        slot = np.flatnonzero(is_relevant)
+        begin = self.position[slot] if len(self.tied) == 0 else self.tie_begin[slot]
+        end = begin + 1 if len(self.tied) == 0 else self.tie_end[slot]
+        return RelevantSlots.count(slot, n_held.astype(np.intp), total, begin, end)
 
 
 def rank_lists(
     y_true: ArrayLike,
     y_score: ArrayLike,
-    qid: ArrayLike | Queries | None,
+    qid: ArrayLike | Queries | RankedLists | None,
     ties: Ties = "average",
     docids: ArrayLike | None = None,
 ) -> RankedLists:
@@ -98,14 +203,15 @@ def rank_lists(
         Labels, finite.
     y_score : array-like of shape (n_samples,)
         Scores, higher is better; infinite is allowed, NaN is not.
-    qid : array-like of shape (n_samples,), Queries or None
-        List of each row. None: one list.
+    qid : array-like of shape (n_samples,), Queries, RankedLists or None
+        List of each row. None: one list. Lists that are ranked already are returned
+        as they are, so that several metrics share one sort.
     ties : {"average", "first", "worst", "trec"}, default="average"
         Order of equal scores: expected value over all orders; order of the rows;
         lowest label first; or trec_eval's rule, descending ``docids`` after rounding
         the scores to float32.
     docids : array-like of shape (n_samples,), optional
-        Document ids, for ``ties="trec"``.
+        Document ids, for ``ties="trec"``; compared as text, as trec_eval does.
 
     Returns
     -------
@@ -125,6 +231,8 @@ def rank_lists(
     """
     if ties not in TIES:
         raise ValueError(f"ties must be one of {TIES}; got {ties!r}.")
+    if isinstance(qid, RankedLists):
+        return qid
     labels = _column(y_true, "y_true")
     scores = _column(y_score, "y_score", finite=False)
     if len(labels) != len(scores):
@@ -142,24 +250,64 @@ def rank_lists(
             f"qid must have one entry per row of y_true; got {queries.n_samples} "
             f"entries for {len(labels)} rows."
         )
+    if ties != "trec":
+        docids = None
+    elif docids is None:
+        raise ValueError("docids is required by ties='trec'. Pass docids=….")
+    return sort_lists(queries, labels, scores, ties, docids)
 
-    rows = _sorted_rows(labels, scores, queries, ties, docids)
-    sizes, starts = queries.sizes, queries.starts[:-1]
-    list_start = np.repeat(starts, sizes)
-    position = np.arange(len(rows)) - list_start
-    ranked_scores = scores[rows]
-    if ties == "average":
-        new = np.ones(len(rows), dtype=bool)
-        new[1:] = ranked_scores[1:] != ranked_scores[:-1]
-        new[starts] = True
-        begin = np.flatnonzero(new)
-        length = np.diff(np.concatenate([begin, [len(rows)]]))
-        tie_begin = np.repeat(begin, length) - list_start
-        tie_end = tie_begin + np.repeat(length, length)
-    else:
-        tie_begin, tie_end = position, position + 1
+
+def sort_lists(
+    queries: Queries,
+    labels: FloatArray,
+    scores: FloatArray,
+    ties: Ties = "average",
+    docids: ArrayLike | None = None,
+    returned: BoolArray | None = None,
+    judged: BoolArray | None = None,
+) -> RankedLists:
+    """Sort checked rows; documents that were not returned come last.
+
+    Parameters
+    ----------
+    queries : Queries
+        List of each row.
+    labels, scores : float arrays of shape (n_samples,)
+        Label and score of each row; the score of a document that was not returned is
+        −inf.
+    ties : {"average", "first", "worst", "trec"}, default="average"
+        Order of equal scores.
+    docids : array-like of shape (n_samples,), optional
+        Document ids, for ``ties="trec"``.
+    returned, judged : bool arrays of shape (n_samples,), optional
+        Whether a row is a document that a run returned, that somebody judged.
+
+    Returns
+    -------
+    ranked : RankedLists
+
+    Examples
+    --------
+    >>> queries = group_queries(None, 2)
+    >>> sort_lists(queries, np.array([1.0, 0.0]), np.array([0.3, 0.4])).rows.tolist()
+    [1, 0]
+    """
+    rows = queries.order
+    if ties == "trec":
+        scores = scores.astype(np.float32).astype(np.float64)
+    elif ties == "worst":
+        rows = rows[argsort_lists(labels[rows], queries)]
+    rows = rows[argsort_lists(-scores[rows], queries)]
+    if ties == "trec":
+        rows = _break_ties_by_docid(queries, scores, rows, docids)
     return RankedLists(
-        queries, labels[rows], ranked_scores, rows, position, tie_begin, tie_end
+        queries,
+        labels[rows],
+        scores[rows],
+        rows,
+        average_ties=ties == "average",
+        returned=None if returned is None else returned[rows],
+        judged=None if judged is None else judged[rows],
     )
 
 
@@ -236,24 +384,22 @@ def _column(values: ArrayLike, name: str, finite: bool = True) -> FloatArray:
     return column
 
 
-def _sorted_rows(
-    labels: FloatArray,
-    scores: FloatArray,
-    queries: Queries,
-    ties: Ties,
-    docids: ArrayLike | None,
+def _break_ties_by_docid(
+    queries: Queries, scores: FloatArray, rows: IntArray, docids: ArrayLike | None
 ) -> IntArray:
-    if ties == "trec":
-        if docids is None:
-            raise ValueError("docids is required by ties='trec'. Pass docids=….")
-        _, doc_code = np.unique(np.asarray(docids), return_inverse=True)
-        if len(doc_code) != len(labels):
-            raise ValueError(
-                f"docids must have one entry per row of y_true; got {len(doc_code)} "
-                f"entries for {len(labels)} rows."
-            )
-        single = scores.astype(np.float32)
-        return np.lexsort((-doc_code, -single, queries.codes))
-    if ties == "worst":
-        return np.lexsort((labels, -scores, queries.codes))
-    return np.lexsort((-scores, queries.codes))
+    """Rows with equal scores ordered by descending id, compared as text."""
+    names = np.asarray(docids)
+    if len(names) != len(rows):
+        raise ValueError(
+            f"docids must have one entry per row of y_true; got {len(names)} "
+            f"entries for {len(rows)} rows."
+        )
+    ranked = RankedLists(queries, scores[rows], scores[rows], rows, average_ties=True)
+    tied = ranked.tied[ranked.scores[ranked.tied] > -np.inf]
+    if len(tied) == 0:
+        return rows
+    group = tied - ranked.position[tied] + ranked.tie_begin[tied]
+    _, code = np.unique(names[rows[tied]].astype(str), return_inverse=True)
+    rows = rows.copy()
+    rows[tied] = rows[tied[np.lexsort((-code, group))]]
+    return rows

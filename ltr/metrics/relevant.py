@@ -1,0 +1,149 @@
+"""Where the relevant items of every list stand, and what their tie groups hold."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import gammaln
+
+from ltr.queries import FloatArray, IntArray
+
+
+@dataclass(frozen=True)
+class RelevantSlots:
+    """The relevant items of every list, best first, with their tie groups.
+
+    Attributes
+    ----------
+    slot : int array of shape (n,)
+        Slot of each relevant item that the ranking holds.
+    lists : int array of shape (n,)
+        Number of its list.
+    total : float array of shape (n_lists,)
+        Relevant items of each list, returned or not.
+    before : float array of shape (n,)
+        Relevant items of the list that stand in earlier tie groups.
+    inside : float array of shape (n,)
+        Relevant items in the same tie group, itself included.
+    begin, end : int arrays of shape (n,)
+        Positions of the tie group.
+    """
+
+    slot: IntArray
+    lists: IntArray
+    total: FloatArray
+    before: FloatArray
+    inside: FloatArray
+    begin: IntArray
+    end: IntArray
+
+    @property
+    def size(self) -> IntArray:
+        """Items in the tie group of each relevant item, shape (n,)."""
+        return self.end - self.begin
+
+    def sum_lists(self, values: FloatArray) -> FloatArray:
+        """Sum a value per relevant item over each list, shape (n_lists,)."""
+        return np.bincount(self.lists, values, minlength=len(self.total))
+
+    def in_top(self, k: int | IntArray) -> FloatArray:
+        """Expected number of relevant items at positions below ``k``.
+
+        Parameters
+        ----------
+        k : int or int array of shape (n_lists,)
+            Cut-off, one for all lists or one for each.
+
+        Returns
+        -------
+        expected : float array of shape (n_lists,)
+        """
+        depth = np.broadcast_to(k, self.total.shape)[self.lists]
+        inside = np.clip(depth - self.begin, 0, self.size)
+        return self.sum_lists(inside / self.size)
+
+    @classmethod
+    def count(
+        cls,
+        slot: IntArray,
+        n_held: IntArray,
+        total: FloatArray,
+        begin: IntArray,
+        end: IntArray,
+    ) -> RelevantSlots:
+        """Count what stands before and inside the tie groups.
+
+        Parameters
+        ----------
+        slot : int array of shape (n,)
+            Slots, ascending.
+        n_held : int array of shape (n_lists,)
+            How many of them each list has.
+        total : float array of shape (n_lists,)
+            Relevant items of each list, returned or not.
+        begin, end : int arrays of shape (n,)
+            Positions of their tie groups.
+
+        Returns
+        -------
+        slots : RelevantSlots
+        """
+        lists = np.repeat(np.arange(len(total)), n_held)
+        rank = np.arange(len(slot)) - np.repeat(np.cumsum(n_held) - n_held, n_held)
+        new = np.ones(len(slot), dtype=bool)
+        new[1:] = (begin[1:] != begin[:-1]) | (lists[1:] != lists[:-1])
+        first = np.flatnonzero(new)
+        length = np.diff(first, append=len(slot))
+        before = np.repeat(rank[first], length).astype(np.float64)
+        inside = np.repeat(length, length).astype(np.float64)
+        return cls(slot, lists, total, before, inside, begin, end)
+
+
+def expected_at_first(relevant: RelevantSlots, weights: FloatArray) -> FloatArray:
+    """Expected weight of the position of the first relevant item of each list.
+
+    It lies in the first tie group with a relevant item. With m items, r of them
+    relevant, it is the j-th of the group with probability C(m − j, r − 1) / C(m, r).
+
+    Parameters
+    ----------
+    relevant : RelevantSlots
+        The relevant items.
+    weights : float array of shape (max_list_size,)
+        Weight of positions 0, 1, ….
+
+    Returns
+    -------
+    expected : float array of shape (n_lists,)
+        0 for a list without a relevant item.
+
+    Examples
+    --------
+    >>> one = np.array([0])
+    >>> relevant = RelevantSlots.count(one, np.array([1]), np.ones(1), one, one + 2)
+    >>> expected_at_first(relevant, np.array([1.0, 0.5])).tolist()
+    [0.75]
+    """
+    expected = np.zeros(len(relevant.total))
+    first = np.flatnonzero(np.diff(relevant.lists, prepend=-1))
+    lists, begin = relevant.lists[first], relevant.begin[first]
+    expected[lists] = weights[begin]
+    tied = np.flatnonzero(relevant.size[first] > 1)
+    if len(tied) == 0:
+        return expected
+    lists, begin = lists[tied], begin[tied]
+    m, r = relevant.size[first][tied], relevant.inside[first][tied].astype(np.intp)
+    n_places = m - r + 1
+    group = np.repeat(np.arange(len(tied)), n_places)
+    j = np.arange(len(group)) - np.repeat(np.cumsum(n_places) - n_places, n_places)
+    log_all = _log_binomial(m, r)
+    log_later = _log_binomial(m[group] - j - 1, r[group] - 1)
+    probability = np.exp(log_later - log_all[group])
+    value = probability * weights[begin[group] + j]
+    expected[lists] = np.bincount(group, value, minlength=len(tied))
+    return expected
+
+
+def _log_binomial(n: IntArray, k: IntArray) -> FloatArray:
+    return np.asarray(gammaln(n + 1.0) - gammaln(k + 1.0) - gammaln(n - k + 1.0))
