@@ -15,20 +15,26 @@ from ltr.datasets._events import drop_near_duplicates, load_events, read_events
 from ltr.datasets._letor import load_letor, save_letor
 from ltr.datasets._mapped import convert_letor, open_ranking
 from ltr.datasets._preflib import PrefLibData, load_preflib, save_preflib
+from ltr.datasets._simulated_stocks import make_stocks
+from ltr.datasets._stocks import StockData, load_stocks, stock_lists
 from ltr.datasets._synthetic import make_ranking
+from ltr.datasets._tables import load_table, save_table
 from ltr.datasets._types import RankingData
 
 __all__ = [
     "PrefLibData",
     "RankingData",
+    "StockData",
     "convert_letor",
     "drop_near_duplicates",
     "load_events",
     "load_letor",
+    "load_table",
     "load_preflib",
     "make_ranking",
     "open_ranking",
     "read_events",
     "save_letor",
+    "save_table",
     "save_preflib",
 ]

@@ -19,10 +19,9 @@ MAX_FEATURE_INDEX = 10_000_000
 _BLOCK_BYTES = 4 * 2**20
 _NOT_DELIMITERS = bytes(set(range(256)) - set(b": \n"))
 _ONE_PER_LINE = bytes.maketrans(b": ", b"\n\n")
-_PANDAS_READS_EXACTLY = tuple(int(part) for part in pd.__version__.split(".")[:2]) >= (
-    3,
-    1,
-)
+_PANDAS = tuple(int(part) for part in pd.__version__.split(".")[:2])
+# Options of pandas.read_csv that make it read every float to the bit.
+EXACT: dict[str, Any] = {} if _PANDAS >= (3, 1) else {"float_precision": "round_trip"}
 
 
 @dataclass
@@ -141,9 +140,6 @@ def _count_features(text: bytes) -> NDArray[np.intp] | None:
 
 def _read_numbers(text: bytes) -> NDArray[np.float64]:
     """Numbers, one a line, read by pandas' parser."""
-    options: dict[str, Any] = (
-        {} if _PANDAS_READS_EXACTLY else {"float_precision": "round_trip"}
-    )
     try:
         table = pd.read_csv(
             BytesIO(text),
@@ -153,7 +149,7 @@ def _read_numbers(text: bytes) -> NDArray[np.float64]:
             keep_default_na=False,
             quoting=csv.QUOTE_NONE,
             na_values=["nan", "NaN"],
-            **options,
+            **EXACT,
         )
     except ValueError as error:
         raise _Malformed from error

@@ -1,0 +1,205 @@
+"""Tables with a row per item: CSV, TSV and Parquet files, DataFrames."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from ltr.datasets._files import PathLike, whole_file
+from ltr.datasets._letor_lines import EXACT
+from ltr.datasets._types import RankingData
+
+_SEPARATORS = {".csv": ",", ".tsv": "\t"}
+
+
+def load_table(
+    table: PathLike | pd.DataFrame,
+    *,
+    label: str = "label",
+    qid: str = "qid",
+    docid: str | None = None,
+    features: Sequence[str] | None = None,
+    dtype: type[np.floating] = np.float64,
+) -> RankingData:
+    """Load ranking data from a table with a row per item.
+
+    Parameters
+    ----------
+    table : path or DataFrame
+        A ``.csv`` or ``.tsv`` file (also ``.csv.gz``) with a header, a ``.parquet``
+        file (needs pyarrow), or a DataFrame.
+    label : str, default="label"
+        Column of the labels.
+    qid : str, default="qid"
+        Column of the ids of the lists; rows of a list need not stand together.
+    docid : str, default=None
+        Column of the document ids, if there is one.
+    features : sequence of str, default=None
+        Columns of the features. None: all other columns.
+    dtype : float type, default=numpy.float64
+        Type of ``X``; an empty cell becomes NaN.
+
+    Returns
+    -------
+    data : RankingData
+
+    Raises
+    ------
+    ValueError
+        If a column is missing, a feature is not a number, a label is missing or not a
+        number, an id is missing, or the kind of file is unknown.
+    ImportError
+        If a Parquet file is to be read and pyarrow is not installed.
+
+    Examples
+    --------
+    >>> frame = pd.DataFrame({"query": ["a", "a"], "clicks": [3, 0], "bm25": [1.5, 2]})
+    >>> data = load_table(frame, label="clicks", qid="query")
+    >>> data.X.tolist(), data.y.tolist(), data.qid.tolist(), data.feature_names
+    ([[1.5], [2.0]], [3, 0], ['a', 'a'], ['bm25'])
+    """
+    source = "the table" if isinstance(table, pd.DataFrame) else str(table)
+    frame = table if isinstance(table, pd.DataFrame) else _read(Path(table))
+    special = [label, qid] + ([] if docid is None else [docid])
+    if features is None:
+        features = [name for name in frame.columns if name not in special]
+    for name in [*special, *features]:
+        if name not in frame.columns:
+            raise ValueError(_missing_column(name, list(frame.columns), source))
+    bad = [name for name in [label, *features] if not _is_numeric(frame[name])]
+    if bad:
+        names = ", ".join(map(repr, bad))
+        raise ValueError(
+            f"labels and features must be numbers in {source}; got text or dates in "
+            f"{names}. List the feature columns in features=, or encode them."
+        )
+    for name in special:
+        missing = frame[name].isna().to_numpy()
+        if missing.any():
+            raise ValueError(
+                f"column {name!r} must have no empty cells in {source}; row "
+                f"{int(missing.argmax())} (from 0) is empty. Drop such rows."
+            )
+    return RankingData(
+        X=frame[list(features)].to_numpy(dtype=dtype, na_value=np.nan),
+        y=_plain(frame[label]),
+        qid=_plain(frame[qid]),
+        feature_names=[str(name) for name in features],
+        description=f"table: {source}",
+        docids=None if docid is None else _plain(frame[docid]),
+    )
+
+
+def save_table(data: RankingData, path: PathLike) -> None:
+    """Write ranking data as a table with the columns label, qid, docid and features.
+
+    The file is written under another name and renamed at the end, so it is never there
+    in part.
+
+    Parameters
+    ----------
+    data : RankingData
+        What to write. Features without names become ``feature_1``, ``feature_2``, …;
+        ``docid`` is left out where there are no document ids.
+    path : path
+        A ``.csv``, ``.tsv``, ``.csv.gz``, ``.tsv.gz`` or ``.parquet`` file.
+
+    Raises
+    ------
+    ValueError
+        If the kind of file is unknown, or a feature is called like another column.
+    ImportError
+        If a Parquet file is to be written and pyarrow is not installed.
+    OSError
+        If the disk is full.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp()) / "train.csv"
+    >>> X = np.array([[0.5, 0.0], [0.0, 4.0]])
+    >>> save_table(RankingData(X, np.array([2, 0]), np.array([7, 7])), path)
+    >>> print(path.read_text(), end="")
+    label,qid,feature_1,feature_2
+    2,7,0.5,0.0
+    0,7,0.0,4.0
+    """
+    kind, compression = _kind(Path(path))
+    columns: dict[str, NDArray[Any]] = {"label": data.y, "qid": data.qid}
+    if data.docids is not None:
+        columns["docid"] = data.docids
+    names = data.feature_names or [f"feature_{i + 1}" for i in range(data.X.shape[1])]
+    repeated = [name for name in names if name in columns or names.count(name) > 1]
+    if repeated:
+        raise ValueError(
+            "feature_names must be distinct, and none of label, qid, docid, in a "
+            f"table; got {repeated[0]!r}."
+        )
+    left = pd.DataFrame(columns)
+    right = pd.DataFrame(np.asarray(data.X), columns=names)
+    frame = pd.concat([left, right], axis=1)
+    with whole_file(path) as scratch:
+        if kind == ".parquet":
+            _need_pyarrow()
+            frame.to_parquet(scratch, index=False)
+        else:
+            separator = _SEPARATORS[kind]
+            frame.to_csv(scratch, sep=separator, index=False, compression=compression)
+
+
+def _read(path: Path) -> pd.DataFrame:
+    kind, compression = _kind(path)
+    if kind == ".parquet":
+        _need_pyarrow()
+        return pd.read_parquet(path)
+    return pd.read_csv(path, sep=_SEPARATORS[kind], compression=compression, **EXACT)
+
+
+def _kind(path: Path) -> tuple[str, Any]:
+    """Kind of file, and its compression, by its name."""
+    suffixes = path.suffixes
+    compression = "gzip" if suffixes[-1:] == [".gz"] else None
+    kind = (suffixes[-2:-1] if compression else suffixes[-1:]) or [""]
+    if kind[0] not in _SEPARATORS and (kind[0] != ".parquet" or compression):
+        raise ValueError(
+            "a table must be a .csv, .tsv, .csv.gz, .tsv.gz or .parquet file; got "
+            f"{path}. LETOR files are read by load_letor."
+        )
+    return kind[0], compression
+
+
+def _need_pyarrow() -> None:
+    try:
+        importlib.import_module("pyarrow")
+    except ImportError as error:
+        raise ImportError(
+            "Parquet files need pyarrow: pip install pyarrow, or use a .csv.gz file."
+        ) from error
+
+
+def _is_numeric(column: pd.Series[Any]) -> bool:
+    kinds = pd.api.types
+    return kinds.is_numeric_dtype(column) and not kinds.is_complex_dtype(column)
+
+
+def _plain(column: pd.Series[Any]) -> NDArray[Any]:
+    """Column as a NumPy array; text as NumPy's own strings."""
+    values = column.to_numpy()
+    if values.dtype == object and all(isinstance(value, str) for value in values):
+        return values.astype(str)
+    return values
+
+
+def _missing_column(name: str, columns: list[Any], source: str) -> str:
+    near = difflib.get_close_matches(name, [str(column) for column in columns], n=1)
+    hint = f" Did you mean {near[0]!r}?" if near else ""
+    shown = ", ".join(repr(column) for column in columns[:10])
+    more = f", and {len(columns) - 10} more" if len(columns) > 10 else ""
+    return f"column {name!r} is not in {source}, which has {shown}{more}.{hint}"
