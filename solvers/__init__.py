@@ -15,6 +15,7 @@ from ltr.solvers._bradley_terry import bradley_terry
 from ltr.solvers._pool import Interrupted
 from ltr.solvers._solution import Lottery, Solution, Status
 from ltr.solvers.assignment import solve_assignment
+from ltr.solvers.committees import select_committee
 from ltr.solvers.consensus import (
     borda,
     comparisons_to_matrix,
@@ -61,6 +62,7 @@ __all__ = [
     "kemeny_distance",
     "orders_from_ranks",
     "pairwise_counts",
+    "select_committee",
     "solve_assignment",
     "solve_ordering",
     "solve_orderings",

@@ -113,13 +113,11 @@ class Quotas:
         if not self.are_disjoint:
             return self._best_by_program(values)
         items = self._best_by_sort(values)
-        n_included = 0 if included is None else int(included.sum())
-        if (
-            len(items) != self.k
-            or int((values[items] == np.inf).sum()) < n_included
-            or (values[items] == -np.inf).any()
-            or not self.keeps(items)
-        ):
+        if len(items) != self.k or (len(self.members) and not self.keeps(items)):
+            return None, 0.0
+        if included is not None and included[items].sum() < included.sum():
+            return None, 0.0
+        if excluded is not None and excluded[items].any():
             return None, 0.0
         return items, 0.0
 
