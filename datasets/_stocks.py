@@ -1,0 +1,324 @@
+"""Daily lists of stocks from prices: rank them by the return of the next day."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ltr.datasets._stock_features import FEATURE_NAMES, LOOK_BACK, trailing_features
+
+PathLike = str | os.PathLike[str]
+FloatArray = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class StockData:
+    """Stocks of a day as lists, row by row, in the order of time.
+
+    It has no random split: neighbouring days share their windows, so a random test day
+    would lie among the days of training. Use
+    :class:`ltr.model_selection.WalkForwardSplit` with ``embargo=data.look_back + 1``.
+
+    Attributes
+    ----------
+    X : array of shape (n_samples, n_features)
+        Features of the stock from its prices up to the day.
+    y : array of shape (n_samples,)
+        Return of the next day, close of day t + 1 / close of day t − 1.
+    qid : int array of shape (n_samples,)
+        List of each row: an industry on a day, or a day.
+    dates : datetime64[D] array of shape (n_samples,)
+        Day of each row.
+    tickers, industries : str arrays of shape (n_samples,)
+        Stock of each row, and its industry.
+    feature_names : list of str
+        Names of the columns of ``X``.
+    look_back : int
+        Days before its own that the features of a row read.
+    description : str, optional
+        Where the data come from.
+    true_scores : array of shape (n_samples,), optional
+        The best possible scores, of simulated data.
+
+    Examples
+    --------
+    >>> from ltr.datasets import make_stocks
+    >>> data = make_stocks(n_stocks=10, n_days=4, n_industries=2, random_state=0)
+    >>> data
+    StockData(8 lists on 4 days, 40 rows, 14 features)
+    >>> data.take(data.industries == "industry 1")
+    StockData(4 lists on 4 days, 20 rows, 14 features)
+    """
+
+    X: FloatArray
+    y: FloatArray
+    qid: NDArray[np.intp]
+    dates: NDArray[np.datetime64]
+    tickers: NDArray[np.str_]
+    industries: NDArray[np.str_]
+    feature_names: list[str]
+    look_back: int
+    description: str = ""
+    true_scores: FloatArray | None = None
+
+    def __repr__(self) -> str:
+        n_rows, n_features = self.X.shape
+        return (
+            f"StockData({self.n_lists} lists on {len(np.unique(self.dates))} days, "
+            f"{n_rows} rows, {n_features} features)"
+        )
+
+    @property
+    def n_lists(self) -> int:
+        """Number of lists."""
+        return len(np.unique(self.qid))
+
+    def take(self, rows: NDArray[Any]) -> StockData:
+        """Return the given rows (numbers or mask).
+
+        Parameters
+        ----------
+        rows : int or bool array
+            Which rows, in which order.
+
+        Returns
+        -------
+        data : StockData
+        """
+        columns = {field.name: getattr(self, field.name) for field in fields(self)}
+        chosen: dict[str, Any] = {
+            name: column[rows]
+            for name, column in columns.items()
+            if isinstance(column, np.ndarray)
+        }
+        return replace(self, **chosen)
+
+
+def load_stocks(
+    prices: PathLike,
+    industries: PathLike,
+    *,
+    by: Literal["industry", "market"] = "industry",
+    list_size: tuple[int, int | None] = (5, 30),
+    max_missing: float = 0.2,
+) -> StockData:
+    """Load daily lists of stocks from files of prices and industries.
+
+    Parameters
+    ----------
+    prices : path
+        NumPy ``.npz`` file with ``ohlcv`` of shape (n_stocks, n_days, 5), ``tickers``
+        of shape (n_stocks,) and ``dates`` (ISO strings) of shape (n_days,), as for
+        :func:`stock_lists`.
+    industries : path
+        JSON file: an object from the name of an industry to its list of tickers.
+        Stocks in none are left out; tickers without prices do not matter.
+    by : {"industry", "market"}, default="industry"
+        Lists of the stocks of an industry, or of all stocks, on a day.
+    list_size : (int, int or None), default=(5, 30)
+        Fewest and most stocks of an industry; see :func:`stock_lists`.
+    max_missing : float, default=0.2
+        Largest share of missing closes on a day, in [0, 1].
+
+    Returns
+    -------
+    data : StockData
+
+    Raises
+    ------
+    ValueError
+        If the files do not hold what they should, or nothing is left.
+    FileNotFoundError
+        If a file is missing.
+
+    Examples
+    --------
+    >>> import json, pathlib, tempfile
+    >>> folder, rng = pathlib.Path(tempfile.mkdtemp()), np.random.default_rng(0)
+    >>> close = np.exp(0.01 * rng.normal(size=(2, 40, 1)).cumsum(axis=1))
+    >>> np.savez(folder / "market.npz", tickers=["A", "B"], ohlcv=close.repeat(5, 2),
+    ...          dates=np.arange("2013-01-01", "2013-02-10", dtype="M8[D]").astype(str))
+    >>> _ = (folder / "industries.json").write_text(json.dumps({"Banks": ["A", "B"]}))
+    >>> load_stocks(folder / "market.npz", folder / "industries.json", list_size=(2, 9))
+    StockData(10 lists on 10 days, 20 rows, 14 features)
+    """
+    with np.load(prices, allow_pickle=False) as file:
+        missing = sorted({"ohlcv", "tickers", "dates"} - set(file.files))
+        if missing:
+            raise ValueError(
+                f"{prices} must hold the arrays 'ohlcv', 'tickers' and 'dates'; it has "
+                f"no {', '.join(map(repr, missing))}."
+            )
+        ohlcv, tickers, dates = file["ohlcv"], file["tickers"], file["dates"]
+    members = json.loads(Path(industries).read_text(encoding="utf-8"))
+    industry_of = {
+        ticker: name for name, stocks in members.items() for ticker in stocks
+    }
+    if sum(map(len, members.values())) > len(industry_of):
+        raise ValueError(f"{industries} must name each ticker once; some come twice.")
+    known = np.isin(tickers, list(industry_of))
+    data = stock_lists(
+        ohlcv[known],
+        tickers=tickers[known],
+        dates=dates,
+        industries=[industry_of[ticker] for ticker in tickers[known]],
+        by=by,
+        list_size=list_size,
+        max_missing=max_missing,
+    )
+    return replace(data, description=f"daily lists of stocks from {prices}")
+
+
+def stock_lists(
+    ohlcv: ArrayLike,
+    *,
+    tickers: ArrayLike,
+    dates: ArrayLike,
+    industries: ArrayLike,
+    by: Literal["industry", "market"] = "industry",
+    list_size: tuple[int, int | None] = (5, 30),
+    max_missing: float = 0.2,
+) -> StockData:
+    """Turn prices into daily lists of stocks, labelled by their next return.
+
+    Features of day t read the 30 days t − 29, …, t and nothing later: returns over 1,
+    5, 10 and 20 days; the close over its mean of 5, 10, 20 and 30 days; the standard
+    deviation of 20 log returns; the gap from the last close to the open, and the return
+    from there; the range of the day over its close, and where in it the close lies; the
+    logarithm of volume, minus its mean of the 20 days before. They are not compared
+    across stocks; :class:`ltr.model_selection.QueryStandardScaler` does that.
+
+    A stock is in the list of day t if it has prices on all 30 days and a close on day
+    t + 1. (That a close will be there is not known on day t, but without it there is no
+    label.)
+
+    Parameters
+    ----------
+    ohlcv : array-like of shape (n_stocks, n_days, 5)
+        Open, high, low, close (currency, > 0) and volume (shares, ≥ 0), NaN where
+        missing.
+    tickers : array-like of shape (n_stocks,)
+        Names of the stocks.
+    dates : array-like of shape (n_days,)
+        Trading days, ascending: datetime64 or ISO strings.
+    industries : array-like of shape (n_stocks,)
+        Industry of each stock.
+    by : {"industry", "market"}, default="industry"
+        Whether the stocks of an industry on a day are a list, or all stocks.
+    list_size : (int, int or None), default=(5, 30)
+        Fewest and most stocks of an industry; its stocks are left out otherwise. A list
+        that is shorter on some day than the fewest is left out too. None: no limit.
+    max_missing : float, default=0.2
+        Days with a larger share of missing closes are no trading days: they are dropped
+        before windows and returns are taken. In [0, 1].
+
+    Returns
+    -------
+    data : StockData
+        Rows day by day, industry by industry.
+
+    Raises
+    ------
+    ValueError
+        If shapes do not fit, days do not ascend, a price is not positive, or no list is
+        left.
+
+    References
+    ----------
+    .. [1] Feng et al., "Temporal relational ranking for stock prediction", TOIS 2019,
+       section 4.1, whose features divide by a maximum that includes later prices.
+
+    Examples
+    --------
+    >>> close = np.exp(np.array([[0.01], [0.02], [-0.01]]) * np.arange(40))
+    >>> data = stock_lists(
+    ...     np.stack([close] * 5, axis=-1), tickers=["A", "B", "C"],
+    ...     dates=np.datetime64("2013-01-01") + np.arange(40), industries=["Banks"] * 3,
+    ...     list_size=(2, None))
+    >>> data
+    StockData(10 lists on 10 days, 30 rows, 14 features)
+    >>> data.tickers[:3].tolist(), data.y[:3].round(3).tolist()
+    (['A', 'B', 'C'], [0.01, 0.02, -0.01])
+    """
+    if by not in ("industry", "market"):
+        raise ValueError(f"by must be 'industry' or 'market'; got {by!r}.")
+    prices, names, days, groups = _check(ohlcv, tickers, dates, industries)
+
+    few_missing = np.isnan(prices[..., 3]).mean(axis=0) <= max_missing
+    prices, days = prices[:, few_missing], days[few_missing]
+    codes, sizes = np.unique(groups, return_inverse=True, return_counts=True)[1:]
+    fewest, most = list_size[0], np.inf if list_size[1] is None else list_size[1]
+    fits = (sizes >= fewest) & (sizes <= most)
+    stocks = np.argsort(codes, kind="stable")
+    stocks = stocks[fits[codes[stocks]]]
+    prices, codes = prices[stocks], codes[stocks]
+
+    X, y = trailing_features(prices), _next_return(prices[..., 3])
+    complete = np.isfinite(X).all(axis=-1) & np.isfinite(y)
+    day, stock = np.nonzero(complete.T)  # day by day, industry by industry
+    key = day * len(sizes) + (codes[stock] if by == "industry" else 0)
+    _, qid, counts = np.unique(key, return_inverse=True, return_counts=True)
+    long_enough = counts[qid] >= fewest
+    if not long_enough.any():
+        raise ValueError(
+            f"no list is left: of {len(names)} stocks on {len(few_missing)} days, "
+            f"{len(stocks)} are in an industry of {fewest} to {most} stocks, and "
+            f"{few_missing.sum()} days miss at most {max_missing:.0%} of the closes; a "
+            f"row takes {LOOK_BACK + 2} days. Widen list_size or max_missing."
+        )
+    day, stock = day[long_enough], stock[long_enough]
+    return StockData(
+        X=X[stock, day],
+        y=y[stock, day],
+        qid=np.unique(qid[long_enough], return_inverse=True)[1],
+        dates=days[day],
+        tickers=names[stocks][stock],
+        industries=groups[stocks][stock],
+        feature_names=list(FEATURE_NAMES),
+        look_back=LOOK_BACK,
+    )
+
+
+def _check(
+    ohlcv: ArrayLike, tickers: ArrayLike, dates: ArrayLike, industries: ArrayLike
+) -> tuple[FloatArray, NDArray[Any], NDArray[np.datetime64], NDArray[Any]]:
+    prices = np.asarray(ohlcv, dtype=np.float64)
+    names, groups = np.asarray(tickers), np.asarray(industries)
+    days = np.asarray(dates, dtype="datetime64[D]")
+    if prices.ndim != 3 or prices.shape[2] != 5:
+        raise ValueError(
+            "ohlcv must have shape (n_stocks, n_days, 5): open, high, low, close, "
+            f"volume; got {prices.shape}."
+        )
+    expected = {"tickers": names, "industries": groups, "dates": days}
+    for name, values in expected.items():
+        length = prices.shape[1 if name == "dates" else 0]
+        if values.shape != (length,):
+            raise ValueError(
+                f"{name} must have shape ({length},), as ohlcv of shape {prices.shape} "
+                f"has it; got {values.shape}."
+            )
+    if not (np.diff(days) > np.timedelta64(0, "D")).all():
+        raise ValueError("dates must ascend, each day once; got others. Sort them.")
+    if (prices[..., :4] <= 0).any() or (prices[..., 4] < 0).any():
+        stock, day = np.argwhere(
+            (prices[..., :4] <= 0).any(axis=-1) | (prices[..., 4] < 0)
+        )[0]
+        raise ValueError(
+            "prices must be > 0 and volume >= 0, with NaN where they are missing; got "
+            f"{prices[stock, day].tolist()} for {names[stock]} on {days[day]}."
+        )
+    return prices, names, days, groups
+
+
+def _next_return(close: FloatArray) -> FloatArray:
+    """Close of the next day / close − 1; NaN on the last day."""
+    following = np.full_like(close, np.nan)
+    following[:, :-1] = close[:, 1:] / close[:, :-1] - 1.0
+    return following
