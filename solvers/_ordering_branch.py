@@ -2,10 +2,12 @@
 
 import math
 
+import numpy as np
+
 from ltr.solvers._budget import Budget
 from ltr.solvers._ordering_problem import OrderingProblem
 from ltr.solvers._ordering_relaxation import Relaxation
-from ltr.solvers._ordering_search import borda_order, climb
+from ltr.solvers._ordering_search import borda_order, climb, search
 from ltr.solvers._solution import FloatArray, IntArray
 
 # A node is done if its bound is this near to the best order, per item, as a share of
@@ -13,14 +15,22 @@ from ltr.solvers._solution import FloatArray, IntArray
 _CLOSE = 5e-7
 # What linear programs and sums get wrong, as a share of the scale.
 _ROUNDING = 1e-9
+# Kicks of the search before branching.
+_KICKS = 100
 
 Node = tuple[FloatArray, FloatArray, float]
 
 
 def branch_and_cut(
-    problem: OrderingProblem, start: IntArray, budget: Budget
+    problem: OrderingProblem,
+    start: IntArray,
+    rng: np.random.Generator,
+    budget: Budget,
 ) -> tuple[IntArray, float]:
     """Find a best order and a bound on the value of every order.
+
+    The first program mostly suffices, and then no search is needed. If not, a search
+    comes before the branching.
 
     Parameters
     ----------
@@ -28,6 +38,8 @@ def branch_and_cut(
         What to order.
     start : int array of shape (n,)
         An order that keeps the constraints.
+    rng : Generator
+        Draws of the search.
     budget : Budget
         When it is spent, the bound is that of the open nodes.
 
@@ -38,14 +50,18 @@ def branch_and_cut(
     bound : float
         No order has a greater value.
     """
-    return _Tree(problem, start, budget).solve()
+    return _Tree(problem, climb(problem, start, budget), rng, budget).solve()
 
 
 class _Tree:
     def __init__(
-        self, problem: OrderingProblem, start: IntArray, budget: Budget
+        self,
+        problem: OrderingProblem,
+        start: IntArray,
+        rng: np.random.Generator,
+        budget: Budget,
     ) -> None:
-        self.problem, self.budget = problem, budget
+        self.problem, self.rng, self.budget = problem, rng, budget
         self.order, self.value = start, problem.value(start)
         self.relaxation = Relaxation(problem)
 
@@ -59,6 +75,8 @@ class _Tree:
             if not self._is_closed(bound):
                 relaxation.enter(lower, upper, bound)
                 is_cut = self._cut(at_root)
+                if at_root and is_cut and not self._is_closed(relaxation.bound):
+                    self._search()
                 at_root, bound = False, relaxation.bound
                 if not is_cut:
                     nodes.append((lower, upper, bound))
@@ -85,7 +103,7 @@ class _Tree:
 
     def _cut(self, at_root: bool) -> bool:
         """Add rows until none is violated or the node closed; False: out of budget."""
-        relaxation, problem = self.relaxation, self.problem
+        relaxation = self.relaxation
         is_first = True
         while relaxation.add_cuts() or is_first:
             is_first = False
@@ -99,11 +117,20 @@ class _Tree:
             if self._is_closed(relaxation.bound):
                 return True
             if at_root:
-                least = self.value - _ROUNDING * problem.scale
-                relaxation.fix(least + problem.unit)
+                self._fix()
             if self.budget.is_spent:
                 return False
         return True
+
+    def _search(self) -> None:
+        """Look for a better order, and fix pairs by what it is worth."""
+        if not self.relaxation.is_whole:
+            self._offer(search(self.problem, self.order, self.rng, self.budget, _KICKS))
+            self._fix()
+
+    def _fix(self) -> None:
+        least = self.value - _ROUNDING * self.problem.scale
+        self.relaxation.fix(least + self.problem.unit)
 
     def _children(self) -> list[Node]:
         """Both ways round of one pair; the way that is nearer is last, to be first."""
@@ -121,6 +148,9 @@ class _Tree:
         problem = self.problem
         order = borda_order(z)
         if problem.is_free or problem.keeps(order):
-            order = climb(problem, order, self.budget)
-        if problem.keeps(order) and problem.value(order) > self.value:
-            self.order, self.value = order, problem.value(order)
+            self._offer(climb(problem, order, self.budget))
+
+    def _offer(self, order: IntArray) -> None:
+        value = self.problem.value(order)
+        if value > self.value and self.problem.keeps(order):
+            self.order, self.value = order, value

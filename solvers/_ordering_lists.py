@@ -8,10 +8,16 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ltr.solvers._budget import Budget
-from ltr.solvers._checks import check_matrix, check_order_constraints, value_range
+from ltr.solvers._checks import check_matrix, check_order_constraints
 from ltr.solvers._conflicts import smallest_conflict
 from ltr.solvers._ordering_cp_sat import find_order
-from ltr.solvers._ordering_dp import DP_ITEMS, LANES, MAX_DP_ITEMS, order_by_sets
+from ltr.solvers._ordering_dp import (
+    DP_ITEMS,
+    LANES,
+    MAX_DP_ITEMS,
+    forbidden_as_inf,
+    order_by_sets,
+)
 from ltr.solvers._ordering_portfolio import solve_part
 from ltr.solvers._ordering_problem import OrderingProblem, ordering_problem
 from ltr.solvers._solution import (
@@ -90,9 +96,7 @@ class OrderingList:
         budget: Budget,
     ) -> Solution:
         objective = ordering_value(self.matrix, order)
-        spread = min(
-            value_range(self.matrix), 2 * float(np.abs(problem.gains).max(initial=0.0))
-        )
+        spread = 2 * float(np.abs(problem.gains).max(initial=0.0))
         return solved(
             self.items[order],
             objective,
@@ -126,25 +130,40 @@ def ordering_value(matrix: FloatArray, order: IntArray) -> float:
 
 def solve_in_one_table(lists: Sequence[OrderingList], budget: Budget) -> list[Solution]:
     """Solve lists of equal length without constraints by one table of sets."""
-    problems = [ordering_problem(each.matrix) for each in lists]
-    worth = np.stack([problem.gains for problem in problems])
-    settled = np.stack([problem.settled for problem in problems])
-    worth[settled.transpose(0, 2, 1)] = -np.inf
-    n = worth.shape[1]
-    budget.spend(_WORK_PER_STEP * len(lists) * n * 2**n)
+    matrices = np.stack([each.matrix for each in lists])
+    n_lists, n = matrices.shape[:2]
+    if np.isneginf(matrices).any():
+        problems = [ordering_problem(matrix) for matrix in matrices]
+        gains = np.stack([problem.gains for problem in problems])
+        worth = np.stack([forbidden_as_inf(problem) for problem in problems])
+    else:
+        half = matrices / 2
+        gains = worth = half - half.transpose(0, 2, 1)
+    budget.spend(_WORK_PER_STEP * n_lists * n * 2**n)
     orders, values = order_by_sets(worth)
+    permuted = np.take_along_axis(matrices, orders[:, :, None], axis=1)
+    permuted = np.take_along_axis(permuted, orders[:, None, :], axis=2)
+    first, second = np.triu_indices(n, 1)
+    objectives = permuted[:, first, second].sum(axis=1)
+    tolerances = TOLERANCE * n * 2 * np.abs(gains).max(axis=(1, 2))
     solutions = []
-    for each, problem, order, value in zip(
-        lists, problems, orders, values, strict=True
+    for each, order, value, objective, tolerance in zip(
+        lists, orders, values, objectives.tolist(), tolerances.tolist(), strict=True
     ):
         if value > -np.inf:
-            solutions.append(each._solution(order, 0.0, "dp", problem, budget))
-        else:
-            solutions.append(
-                unsolved(
-                    Status.INFEASIBLE, method="constraints", started=budget.started
-                )
+            solution = solved(
+                each.items[order],
+                objective,
+                objective,
+                tolerance=tolerance,
+                method="dp",
+                started=budget.started,
             )
+        else:
+            solution = unsolved(
+                Status.INFEASIBLE, method="constraints", started=budget.started
+            )
+        solutions.append(solution)
     return solutions
 
 
@@ -155,10 +174,7 @@ def ordering_lists(
     method: str,
 ) -> list[OrderingList]:
     """Check what users pass; messages name the list."""
-    arrays = [
-        check_matrix(matrix, f"matrices[{i}]")
-        for i, matrix in enumerate(_rows(matrices, "matrices"))
-    ]
+    arrays = _check_matrices(matrices)
     masks = None if where is None else _rows(where, "where")
     if masks is not None and len(masks) != len(arrays):
         raise ValueError(
@@ -175,6 +191,17 @@ def ordering_lists(
         lists.append(OrderingList(array, items, given, _renumbered(given, items, n, i)))
         check_size(len(array), method)
     return lists
+
+
+def _check_matrices(matrices: Any) -> list[FloatArray]:
+    rows = _rows(matrices, "matrices")
+    if isinstance(matrices, np.ndarray) and matrices.dtype.kind in "fiub":
+        whole = matrices.astype(np.float64)
+        n = min(whole.shape[1:])
+        whole[:, range(n), range(n)] = 0.0
+        if whole.shape[1] == whole.shape[2] and (whole < np.inf).all():
+            return list(whole)
+    return [check_matrix(matrix, f"matrices[{i}]") for i, matrix in enumerate(rows)]
 
 
 def check_size(n_items: int, method: str) -> None:
@@ -235,6 +262,8 @@ def _renumbered(
     constraints: tuple[Any, ...], items: IntArray, n_items: int, i: int
 ) -> tuple[Any, ...]:
     """The constraints in the numbers of the items that are left."""
+    if not constraints:
+        return ()
     new = np.full(n_items, -1)
     new[items] = np.arange(len(items))
     found: list[Any] = []

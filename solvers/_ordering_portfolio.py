@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
+from scipy.sparse import csr_array
 from scipy.sparse.csgraph import connected_components
 
 from ltr.solvers._budget import Budget
@@ -19,7 +20,7 @@ from ltr.solvers._ordering_problem import OrderingProblem, sorted_by
 from ltr.solvers._ordering_search import borda_order, bound_by_cycles, search
 from ltr.solvers._solution import IntArray
 
-# Kicks of the iterated search before a linear program, and when it is all there is.
+# Kicks of the iterated search before CP-SAT, and when it is all there is.
 _FEW_KICKS, _MANY_KICKS = 30, 300
 # A linear program over more items than this is not begun.
 _MAX_LP_ITEMS = 150
@@ -98,10 +99,11 @@ def _by_search(
     if method == "local_search":
         bound = bound_by_cycles(problem, budget)
         order = search(problem, start, rng, budget, _MANY_KICKS)
+    elif method == "cutting_planes":
+        order, bound = branch_and_cut(problem, start, rng, budget)
     else:
-        exact = branch_and_cut if method == "cutting_planes" else optimise_pairs
         order = search(problem, start, rng, budget, _FEW_KICKS)
-        order, bound = exact(problem, order, budget)
+        order, bound = optimise_pairs(problem, order, budget)
     return Part(order, max(0.0, bound - problem.value(order)), method)
 
 
@@ -113,7 +115,10 @@ def _by_components(
     Between two components all pairs can have their better way round at once.
     """
     before = (problem.steep > 0) & ~np.eye(len(problem), dtype=bool)
-    n_parts, label = connected_components(before, connection="strong")
+    n = len(problem)
+    i, j = np.nonzero(before)
+    graph = csr_array((np.ones(len(i)), (i, j)), shape=(n, n))
+    n_parts, label = connected_components(graph, connection="strong")
     members = [np.flatnonzero(label == part) for part in range(n_parts)]
     belongs = np.zeros((n_parts, len(problem)))
     belongs[label, np.arange(len(problem))] = 1.0

@@ -140,9 +140,7 @@ def sorted_by(before: BoolArray) -> list[int] | None:
     >>> sorted_by(np.array([[False, False], [True, False]]))
     [1, 0]
     """
-    graph: dict[int, list[int]] = {j: [] for j in range(len(before))}
-    for i, j in np.argwhere(before).tolist():
-        graph[j].append(i)
+    graph = {j: np.flatnonzero(before[:, j]).tolist() for j in range(len(before))}
     try:
         return list(TopologicalSorter(graph).static_order())
     except CycleError:

@@ -5,6 +5,7 @@ problem". With ``z[i, j] = 1`` if i is before j and -1 if not, an order has
 ``z[i, j] + z[j, k] + z[k, i] <= 1`` for all i, j, k. Rows are added when violated.
 """
 
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from scipy.sparse import csr_array
 
 from ltr.solvers._budget import Budget
 from ltr.solvers._ordering_problem import OrderingProblem
-from ltr.solvers._solution import BoolArray, FloatArray, IntArray
+from ltr.solvers._solution import FloatArray, IntArray
 
 # What counts as violated, as whole, and as much too long a row of the table of cuts.
 _VIOLATED, _WHOLE = 1e-6, 1e-5
@@ -206,21 +207,20 @@ class Relaxation:
 def _violated(z: FloatArray) -> IntArray:
     """3-cycles (i, j, k) with z[i, j] + z[j, k] + z[k, i] > 1, the worst first."""
     n = len(z)
-    found, excess = [], []
-    for i in range(n - 2):
-        total = z[i, i + 1 :, None] + z[i + 1 :, i + 1 :] - z[i, None, i + 1 :]
-        wrong: BoolArray = np.triu(np.abs(total) > 1 + _VIOLATED, 1)
-        j, k = np.nonzero(wrong)
-        if not len(j):
-            continue
-        total = total[j, k]
-        forward = total > 0
-        pair = np.where(forward, j, k), np.where(forward, k, j)
-        found.append(
-            np.column_stack([np.full(len(j), i), pair[0] + i + 1, pair[1] + i + 1])
-        )
-        excess.append(np.abs(total))
-    if not found:
-        return np.zeros((0, 3), dtype=np.int64)
-    worst = np.argsort(-np.concatenate(excess), kind="stable")
-    return np.concatenate(found)[worst]
+    entries = z.ravel()
+    i, j, k = _triples(n)
+    total = entries[i * n + j] + entries[j * n + k] - entries[i * n + k]
+    wrong = np.flatnonzero(np.abs(total) > 1 + _VIOLATED)
+    wrong = wrong[np.argsort(-np.abs(total[wrong]), kind="stable")]
+    forward = total[wrong] > 0
+    i, j, k = i[wrong], j[wrong], k[wrong]
+    return np.column_stack([i, np.where(forward, j, k), np.where(forward, k, j)])
+
+
+@lru_cache(maxsize=4)
+def _triples(n: int) -> tuple[IntArray, IntArray, IntArray]:
+    """All i < j < k."""
+    each = np.arange(n)
+    sorted_ = (each[:, None, None] < each[:, None]) & (each[:, None] < each)
+    i, j, k = np.nonzero(sorted_)
+    return i, j, k

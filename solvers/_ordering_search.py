@@ -38,7 +38,7 @@ def move_gains(gains: FloatArray, order: IntArray) -> FloatArray:
     n = len(order)
     places = np.arange(n)
     total = np.zeros((n, n + 1))
-    np.cumsum(gains[np.ix_(order, order)], axis=1, out=total[:, 1:])
+    np.cumsum(gains[order].take(order, axis=1), axis=1, out=total[:, 1:])
     here = total[places, places][:, None]
     return 2 * np.where(
         places > places[:, None], here - total[:, 1:], here - total[:, :-1]
@@ -53,12 +53,13 @@ def moved(order: IntArray, a: int, b: int) -> IntArray:
     >>> moved(np.array([0, 1, 2, 3]), 0, 2)
     array([1, 2, 0, 3])
     """
-    order = order.copy()
+    new = order.copy()
     if a < b:
-        order[a : b + 1] = np.roll(order[a : b + 1], -1)
+        new[a:b] = order[a + 1 : b + 1]
     else:
-        order[b : a + 1] = np.roll(order[b : a + 1], 1)
-    return order
+        new[b + 1 : a + 1] = order[b:a]
+    new[b] = order[a]
+    return new
 
 
 def climb(problem: OrderingProblem, order: IntArray, budget: Budget) -> IntArray:
@@ -73,10 +74,10 @@ def climb(problem: OrderingProblem, order: IntArray, budget: Budget) -> IntArray
         targets = table.argmax(axis=1)
         won = table[np.arange(n), targets]
         touched = np.zeros(n, dtype=bool)
-        for a in np.argsort(-won, kind="stable"):
+        for a in np.argsort(-won, kind="stable").tolist():
             if won[a] <= least:
                 break
-            b = targets[a]
+            b = int(targets[a])
             between = slice(min(a, b), max(a, b) + 1)
             if not touched[between].any():
                 touched[between] = True

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ltr.solvers._solution import BoolArray, FloatArray
+from ltr.solvers._solution import FloatArray
 
 
 def read_levels(rankings: Any, n_items: int | None) -> FloatArray:
@@ -159,10 +159,3 @@ def check_weights(weights: ArrayLike | None, n_rows: int, what: str) -> FloatArr
             f"weights must be finite and >= 0; got {array[first]} at [{first}]."
         )
     return array
-
-
-def tied_pairs(levels: FloatArray) -> BoolArray:
-    """Entry [v, i, j]: vote v ranks i and j alike, i ≠ j."""
-    tied: BoolArray = levels[:, :, None] == levels[:, None, :]
-    tied[:, np.arange(levels.shape[1]), np.arange(levels.shape[1])] = False
-    return tied

@@ -17,13 +17,11 @@ from scipy.optimize import linear_sum_assignment
 from scipy.stats import rankdata
 
 from ltr.solvers._checks import check_matrix
-from ltr.solvers._rankings import check_weights, read_levels, tied_pairs
+from ltr.solvers._rankings import check_weights, read_levels
 from ltr.solvers._solution import FloatArray, Solution, solved
 from ltr.solvers.orderings import solve_ordering
 
 TIES, ABSENT = ("half", "ignore"), ("ignore", "last")
-# Numbers of pairs that are compared at once.
-_CHUNK = 2**20
 
 
 def orders_from_ranks(ranks: ArrayLike) -> list[list[int | tuple[int, ...]]]:
@@ -115,13 +113,25 @@ def pairwise_counts(
     n_votes, n = levels.shape
     weight = check_weights(weights, n_votes, "ranking")
     counts = np.zeros((n, n))
-    size = max(1, _CHUNK // max(1, n * n))
-    for first in range(0, n_votes, size):
-        some, share = levels[first : first + size], weight[first : first + size]
-        before = some[:, :, None] < some[:, None, :]
-        counts += np.tensordot(share, before, axes=1)
-        if ties == "half":
-            counts += np.tensordot(share / 2, tied_pairs(some), axes=1)
+    by_item = np.ascontiguousarray(levels.T)
+    for i in range(n):
+        counts[i] = (by_item[i] < by_item) @ weight
+    if ties == "half":
+        counts += _tied_counts(levels, weight) / 2
+    return counts
+
+
+def _tied_counts(levels: FloatArray, weight: FloatArray) -> FloatArray:
+    """Weight of the votes that rank i and j alike, i ≠ j."""
+    n = levels.shape[1]
+    n_levels = 1 + np.where(np.isfinite(levels), levels, -1.0).max(axis=1, initial=-1)
+    with_ties = np.flatnonzero(n_levels < (~np.isnan(levels)).sum(axis=1))
+    by_item = np.ascontiguousarray(levels[with_ties].T)
+    counts = np.zeros((n, n))
+    if len(with_ties):
+        for i in range(n):
+            counts[i] = (by_item[i] == by_item) @ weight[with_ties]
+        np.fill_diagonal(counts, 0.0)
     return counts
 
 
