@@ -11,11 +11,20 @@ if __name__ != "ltr.datasets":
         "because the repository root is on sys.path. Use 'import ltr.datasets'."
     )
 
+from ltr.datasets._biased import make_biased_rankings
 from ltr.datasets._events import drop_near_duplicates, load_events, read_events
+from ltr.datasets._fetch import (
+    fetch_istella,
+    fetch_letor_mq2007,
+    fetch_letor_mq2008,
+    fetch_mslr,
+    fetch_yahoo,
+)
 from ltr.datasets._letor import load_letor, save_letor
 from ltr.datasets._mapped import convert_letor, open_ranking
 from ltr.datasets._preflib import PrefLibData, load_preflib, save_preflib
 from ltr.datasets._simulated_stocks import make_stocks
+from ltr.datasets._sources import RankingSplits
 from ltr.datasets._stocks import StockData, load_stocks, stock_lists
 from ltr.datasets._synthetic import make_ranking
 from ltr.datasets._tables import load_table, save_table
@@ -24,14 +33,21 @@ from ltr.datasets._types import RankingData
 __all__ = [
     "PrefLibData",
     "RankingData",
+    "RankingSplits",
     "StockData",
     "convert_letor",
     "drop_near_duplicates",
+    "fetch_istella",
+    "fetch_letor_mq2007",
+    "fetch_letor_mq2008",
+    "fetch_mslr",
+    "fetch_yahoo",
     "load_events",
     "load_letor",
     "load_preflib",
     "load_stocks",
     "load_table",
+    "make_biased_rankings",
     "make_ranking",
     "make_stocks",
     "open_ranking",

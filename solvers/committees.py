@@ -205,7 +205,7 @@ def _search(score: Score, quotas: Quotas, method: str, budget: Budget) -> Soluti
         chosen = greedy(score, quotas)
         value, bound = score.value(chosen), greedy_bound(score, quotas, chosen)
     else:
-        found = Search(score, quotas, tolerance, budget).run()
+        found = Search(score, quotas, tolerance / 2, budget).run()
         chosen, value, bound = found.chosen, found.value, found.bound
     return solved(
         in_order(score, chosen),
