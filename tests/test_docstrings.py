@@ -32,6 +32,7 @@ PUBLIC = [
     "ltr.model_selection",
     "ltr.datasets",
     "ltr.solvers",
+    "ltr.solvers.dynamic",
     "ltr.rankers",
     "ltr.scorers",
     "ltr.training",
