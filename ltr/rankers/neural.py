@@ -277,7 +277,7 @@ class NeuralRanker(GradientRanker):
                 UserWarning,
                 stacklevel=2,
             )
-        return score_rows(scorer, learned.params, learned.scaling, checked, queries)
+        return score_rows(*learned[:3], checked, queries)
 
     @property
     def coef_(self) -> FloatArray:

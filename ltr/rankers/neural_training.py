@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -47,27 +46,26 @@ from ltr.training.progress import EpochPrinter
 _COMPILE_COST_ROWS = 1_000_000  # compiling a step takes as long as training on so many
 
 
-@dataclass(frozen=True)
-class Learned:
+class Learned(NamedTuple):
     """What a fit leaves behind, as NumPy arrays.
 
     Attributes
     ----------
+    scorer : Scorer
+        What the parameters belong to.
     params : pytree of arrays
         Parameters of the scorer to predict with.
     scaling : FeatureScaling or None
         What the features go through first.
-    scorer : Scorer
-        What the parameters belong to.
     last_params : pytree of arrays or None
         Parameters to train on from; None: ``params``.
     optimizer_leaves : list of arrays or None
         Leaves of the optimizer state to train on with; None: a fresh one.
     """
 
+    scorer: Scorer
     params: Any
     scaling: FeatureScaling | None
-    scorer: Scorer
     last_params: Any = None
     optimizer_leaves: list[Any] | None = None
 

@@ -267,7 +267,7 @@ def _restore_neural(ranker: NeuralRanker, arrays: dict[str, Any]) -> None:
         names = [field.name for field in dataclasses.fields(FeatureScaling)]
         scaling = FeatureScaling(**{name: arrays[name] for name in names})
     params = jax.tree.unflatten(structure, stored)
-    ranker._learned_state = Learned(params, scaling, scorer)
+    ranker._learned_state = Learned(scorer, params, scaling)
 
 
 def _restore_trees(

@@ -212,7 +212,16 @@ def _step(
     def mean_loss(params: Pytree) -> jax.Array:
         scores = plan.scorer.apply(params, X, where, weights)
         losses = list_losses(
-            plan.loss, numbers, scores, y, where, weights, extras, batch_key, epoch
+            plan.loss,
+            numbers,
+            scores,
+            y,
+            where,
+            weights,
+            extras,
+            batch_key,
+            epoch,
+            step_number,
         )
         return jnp.sum(list_weights * losses) / lists_per_step
 

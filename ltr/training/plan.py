@@ -10,7 +10,7 @@ from typing import Any
 
 import jax
 
-from ltr.scorers import Scorer
+from ltr.scorers import PairScores, Scorer
 from ltr.training.optimizers import OptimizerFactory
 
 EXTRAS = ("teacher_scores", "reference_scores", "position")
@@ -31,7 +31,7 @@ class LossPlan:
         Per-row inputs that the loss takes, among :data:`EXTRAS`.
     required_extras : tuple of str
         Those without a default.
-    takes_weights, takes_key, takes_epoch : bool
+    takes_weights, takes_key, takes_epoch, takes_step : bool
         Whether the loss has those arguments.
     """
 
@@ -42,6 +42,7 @@ class LossPlan:
     takes_weights: bool
     takes_key: bool
     takes_epoch: bool
+    takes_step: bool
 
 
 @dataclass(frozen=True)
@@ -125,6 +126,7 @@ def plan_loss(
         takes_weights="weights" in parameters,
         takes_key="key" in parameters,
         takes_epoch="epoch" in parameters,
+        takes_step="step" in parameters,
     )
     return plan, numbers
 
@@ -132,26 +134,32 @@ def plan_loss(
 def list_losses(
     plan: LossPlan,
     numbers: Mapping[str, Any],
-    scores: jax.Array,
+    scores: jax.Array | PairScores,
     labels: jax.Array,
     where: jax.Array,
     weights: jax.Array | None,
     extras: Mapping[str, jax.Array],
     key: jax.Array,
     epoch: jax.Array | float,
+    step: jax.Array | int,
 ) -> jax.Array:
     """Evaluate the loss of a plan on a batch, shape (n_lists,)."""
     options: dict[str, Any] = {**dict(plan.options), **numbers, **extras}
+    if isinstance(scores, PairScores):
+        options |= {"start": scores.start, "end": scores.end}
+        scores = scores.matrix
     if plan.takes_weights:
         options["weights"] = weights
     if plan.takes_key:
         options["key"] = key
     if plan.takes_epoch:
         options["epoch"] = epoch
+    if plan.takes_step:
+        options["step"] = step
     losses = plan.function(scores, labels, where=where, **options)
-    if losses.shape != scores.shape[:-1]:
+    if losses.shape != labels.shape[:-1]:
         raise ValueError(
-            f"a loss must return one number per list, shape {scores.shape[:-1]} for "
+            f"a loss must return one number per list, shape {labels.shape[:-1]} for "
             f"scores of shape {scores.shape}; got shape {losses.shape} from "
             f"{plan.function!r}. Sum over the last axis only."
         )

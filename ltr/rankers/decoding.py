@@ -1,0 +1,206 @@
+"""From scores of pairs to orders: what TSPRanker does at prediction time."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import jax
+import numpy as np
+from numpy.typing import NDArray
+
+from ltr.lists import equal_size_blocks
+from ltr.queries import FloatArray, IntArray, Queries
+from ltr.rankers.preprocess import FeatureScaling
+from ltr.scorers import PairScores, Scorer
+
+if TYPE_CHECKING:
+    from ltr.solvers import Solution
+
+_MAX_ENTRIES = 2**22  # of the matrices in memory at a time
+
+
+def score_pairs(
+    scorer: Scorer,
+    params: Any,
+    scaling: FeatureScaling | None,
+    X: NDArray[Any],
+    queries: Queries,
+) -> Iterator[tuple[IntArray, PairScores]]:
+    """Score the pairs of lists in NumPy and float64, lists of equal size together.
+
+    Parameters
+    ----------
+    scorer : Scorer
+        A pair scorer.
+    params : pytree of arrays
+        Its parameters.
+    scaling : FeatureScaling or None
+        What the features go through first.
+    X : array of shape (n_samples, n_features)
+        Features.
+    queries : Queries
+        The lists.
+
+    Yields
+    ------
+    rows : int array of shape (n_lists, list_size)
+        Row of each item.
+    pairs : PairScores
+        ``matrix`` of shape (n_lists, list_size, list_size), its diagonal 0.
+    """
+    params = jax.tree.map(lambda leaf: np.asarray(leaf, dtype=np.float64), params)
+    for block in equal_size_blocks(queries):
+        size = block.shape[1]
+        step = max(1, _MAX_ENTRIES // size**2)
+        for begin in range(0, len(block), step):
+            rows = block[begin : begin + step]
+            Z = np.asarray(X[rows], dtype=np.float64, order="C")
+            if scaling is not None:
+                Z = scaling.transform(Z)
+            pairs = scorer.apply(params, Z)
+            pairs.matrix[:, np.arange(size), np.arange(size)] = 0.0
+            yield rows, pairs
+
+
+@dataclass(frozen=True)
+class Decoder:
+    """How pairs become an order.
+
+    Attributes
+    ----------
+    name : {"path", "ordering", "borda", "bayes"}
+        What is maximised.
+    time_limit_s, work_limit : float or None
+        For each list, see :func:`ltr.solvers.solve_path`.
+    n_jobs : int or None
+        Threads of the solver.
+    """
+
+    name: str
+    time_limit_s: float | None = None
+    work_limit: float | None = None
+    n_jobs: int | None = None
+
+    def solve(self, pairs: PairScores) -> list[Solution]:
+        """Orders of lists of equal size.
+
+        The items are put in Borda order first, so that what a solver does among orders
+        of equal value does not depend on the order of the rows.
+        """
+        from ltr.solvers import solve_orderings, solve_paths
+
+        limits = {
+            "time_limit_s": self.time_limit_s,
+            "work_limit": self.work_limit,
+            "n_jobs": self.n_jobs,
+        }
+        if self.name == "bayes":
+            pairs = pairs._replace(matrix=path_precedence(pairs))
+        first = np.argsort(-borda_scores(pairs.matrix), axis=-1, kind="stable")
+        matrix = np.take_along_axis(pairs.matrix, first[:, :, None], axis=1)
+        matrix = np.take_along_axis(matrix, first[:, None, :], axis=2)
+        if self.name == "path":
+            start = np.take_along_axis(pairs.start, first, axis=1)
+            end = np.take_along_axis(pairs.end, first, axis=1)
+            solutions = solve_paths(matrix, start=start, end=end, **limits)
+        elif self.name == "borda":
+            solutions = [_in_borda_order(entries) for entries in matrix]
+        else:
+            solutions = solve_orderings(matrix, **limits)
+        return [
+            replace(solution, order=items[solution.order])
+            for solution, items in zip(solutions, first, strict=True)
+        ]
+
+    def scores(self, pairs: PairScores) -> tuple[FloatArray, list[float]]:
+        """How many items come after each, or Borda sums; gaps of unproven orders."""
+        if self.name == "borda":
+            return borda_scores(pairs.matrix), []
+        solutions = self.solve(pairs)
+        size = pairs.matrix.shape[-1]
+        scores = np.empty(pairs.start.shape)
+        for row, solution in zip(scores, solutions, strict=True):
+            row[solution.order] = np.arange(size - 1, -1, -1)
+        return scores, [s.gap for s in solutions if not s.is_optimal]
+
+
+def decode_rows(
+    decoder: Decoder,
+    verbose: int,
+    scorer: Scorer,
+    params: Any,
+    scaling: FeatureScaling | None,
+    X: NDArray[Any],
+    queries: Queries,
+) -> FloatArray:
+    """Scores of rows by the place of each item in the decoded order of its list.
+
+    Parameters
+    ----------
+    decoder : Decoder
+        What makes the orders.
+    verbose : int
+        1 or more: say on standard error how many orders are not proven.
+    scorer, params, scaling, X, queries
+        As for :func:`score_pairs`.
+
+    Returns
+    -------
+    scores : float array of shape (n_samples,)
+    """
+    scores = np.empty(queries.n_samples)
+    gaps: list[float] = []
+    for rows, pairs in score_pairs(scorer, params, scaling, X, queries):
+        scores[rows], found = decoder.scores(pairs)
+        gaps += found
+    if verbose and gaps:
+        sys.stderr.write(
+            f"{len(gaps)} of {queries.n_lists} lists are decoded without a proof; "
+            f"largest gap {max(gaps):.2g}\n"
+        )
+    return scores
+
+
+def borda_scores(matrix: FloatArray) -> FloatArray:
+    """Row sums of ``matrix - matrix.T``, shape (..., n)."""
+    return np.asarray(matrix.sum(axis=-1) - matrix.sum(axis=-2))
+
+
+def path_marginals(pairs: PairScores) -> PairScores:
+    """Probability of each arc, first and last item, if orders are drawn as exp(sum)."""
+    from ltr.solvers import dynamic
+
+    with jax.enable_x64(True):
+        found = dynamic.path_marginals(pairs.matrix, start=pairs.start, end=pairs.end)
+        return PairScores(*(np.asarray(part) for part in found))
+
+
+def path_precedence(pairs: PairScores) -> FloatArray:
+    """Probability that i comes before j, if orders are drawn as exp(path score)."""
+    from ltr.solvers import dynamic
+
+    with jax.enable_x64(True):
+        return np.asarray(
+            dynamic.path_precedence(pairs.matrix, start=pairs.start, end=pairs.end)
+        )
+
+
+def ordering_precedence(pairs: PairScores) -> FloatArray:
+    """Probability that i comes before j, if orders are drawn as exp(pair scores)."""
+    from ltr.solvers import dynamic
+
+    with jax.enable_x64(True):
+        return np.asarray(dynamic.ordering_marginals(pairs.matrix))
+
+
+def _in_borda_order(matrix: FloatArray) -> Solution:
+    """The order 0, 1, …, its linear ordering value and the bound of each pair."""
+    from ltr.solvers import Solution, Status
+
+    upper = np.triu(matrix, 1).sum()
+    bound = np.triu(np.maximum(matrix, matrix.T), 1).sum()
+    status = Status.OPTIMAL if bound <= upper else Status.FEASIBLE
+    return Solution(np.arange(len(matrix)), upper, bound, status, "borda", 0.0)
