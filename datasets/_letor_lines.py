@@ -43,13 +43,19 @@ def read_file(path: Path, zero_based: bool) -> Iterator[Chunk]:
     """Read a text file, gzipped if it ends in .gz."""
     opener = gzip.open if path.suffix == ".gz" else open
     with opener(path, "rb") as file:
-        yield from read_chunks(file, str(path), zero_based)
+        try:
+            yield from read_chunks(file, str(path), zero_based)
+        except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+            raise ValueError(
+                f"{path} must be a complete gzip file; reading it failed: {error}. "
+                "Download or compress it again."
+            ) from error
 
 
 def read_chunks(file: Any, name: str, zero_based: bool) -> Iterator[Chunk]:
     """Parse the lines of an open file; ``name`` is for the messages."""
     first_line = 1
-    for text in _whole_lines(file, name):
+    for text in _whole_lines(file):
         lines = text.split(b"\n")
         try:
             chunk = _parse(lines, zero_based)
@@ -61,22 +67,16 @@ def read_chunks(file: Any, name: str, zero_based: bool) -> Iterator[Chunk]:
         first_line += len(lines) - 1
 
 
-def _whole_lines(file: Any, name: str) -> Iterator[bytes]:
+def _whole_lines(file: Any) -> Iterator[bytes]:
     """Blocks of the file that end at the end of a line."""
     rest = b""
-    try:
-        while block := file.read(_BLOCK_BYTES):
-            cut = block.rfind(b"\n") + 1
-            if cut:
-                yield rest + block[:cut]
-                rest = block[cut:]
-            else:
-                rest += block
-    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-        raise ValueError(
-            f"{name} must be a complete gzip file; reading it failed: {error}. "
-            "Download or compress it again."
-        ) from error
+    while block := file.read(_BLOCK_BYTES):
+        cut = block.rfind(b"\n") + 1
+        if cut:
+            yield rest + block[:cut]
+            rest = block[cut:]
+        else:
+            rest += block
     if rest:
         yield rest
 

@@ -1,0 +1,205 @@
+"""Where benchmark data sets come from: download once, convert once, then map."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from ltr.datasets._archives import BrokenArchiveError, read_member
+from ltr.datasets._download import download, home_folder, report_to_stderr
+from ltr.datasets._files import PathLike, whole_folder
+from ltr.datasets._letor import GrowingTable, read_rows
+from ltr.datasets._mapped import open_ranking, write_arrays
+from ltr.datasets._types import RankingData
+
+
+class RankingSplits(NamedTuple):
+    """The parts that the publishers of a data set made.
+
+    Attributes
+    ----------
+    train : RankingData
+        Lists to train on.
+    valid : RankingData or None
+        Lists to stop and choose on; None where the publishers made none.
+    test : RankingData
+        Lists to report on.
+    """
+
+    train: RankingData
+    valid: RankingData | None
+    test: RankingData
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a data set comes from; ``url`` and ``sha256`` are None if not known."""
+
+    name: str
+    homepage: str
+    terms: str
+    n_features: int
+    url: str | None = None
+    sha256: str | None = None
+
+
+_LETOR_PAGE = (
+    "https://www.microsoft.com/en-us/research/project/"
+    "letor-learning-rank-information-retrieval/letor-4-0/"
+)
+_MSLR_PAGE = "https://www.microsoft.com/en-us/research/project/mslr/"
+_ISTELLA_PAGE = "http://quickrank.isti.cnr.it/istella-dataset/"
+_LETOR_TERMS = "Microsoft's LETOR agreement (see the page); do not redistribute"
+_MSLR_TERMS = "Microsoft's research licence (see the page); do not redistribute"
+_ISTELLA_TERMS = "the Istella licence agreement (see the page)"
+# Addresses and checksums as pytorchltr 0.2.1 has them (pytorchltr/datasets/svmrank);
+# whether the servers still answer was not tried.
+SOURCES = {
+    "mq2007": Source("LETOR 4.0 MQ2007", _LETOR_PAGE, _LETOR_TERMS, 46),
+    "mq2008": Source("LETOR 4.0 MQ2008", _LETOR_PAGE, _LETOR_TERMS, 46),
+    "mslr-web10k": Source(
+        "MSLR-WEB10K",
+        _MSLR_PAGE,
+        _MSLR_TERMS,
+        136,
+        "https://api.onedrive.com/v1.0/shares/s!AtsMfWUz5l8nbOIoJ6Ks0bEMp78/root/content",
+        "2902142ea33f18c59414f654212de5063033b707d5c3939556124b1120d3a0ba",
+    ),
+    "mslr-web30k": Source(
+        "MSLR-WEB30K",
+        _MSLR_PAGE,
+        _MSLR_TERMS,
+        136,
+        "https://api.onedrive.com/v1.0/shares/s!AtsMfWUz5l8nbXGPBlwD1rnFdBY/root/content",
+        "08cb7977e1d5cbdeb57a9a2537a0923dbca6d46a76db9a6afc69e043c85341ae",
+    ),
+    "istella-s": Source(
+        "Istella-S LETOR",
+        _ISTELLA_PAGE,
+        _ISTELLA_TERMS,
+        220,
+        "http://library.istella.it/dataset/istella-s-letor.tar.gz",
+        "41b21116a3650cc043dbe16f02ee39f4467f9405b37fdbcc9a6a05e230a38981",
+    ),
+    "istella": Source(
+        "Istella LETOR",
+        _ISTELLA_PAGE,
+        _ISTELLA_TERMS,
+        220,
+        "http://library.istella.it/dataset/istella-letor.tar.gz",
+        "d45899d9a6a0e48afb250aac7ee3dc50e73e263687f15761d754515cd8284e0b",
+    ),
+    "istella-x": Source(
+        "Istella-X LETOR",
+        _ISTELLA_PAGE,
+        _ISTELLA_TERMS,
+        220,
+        "http://quickrank.isti.cnr.it/istella-datasets-mirror/istella-X.tar.gz",
+        "e67be60d1c6a68983a669e4de9df2c395914717b2017cb3b68a97eb89f2ea763",
+    ),
+    "yahoo": Source(
+        "Yahoo! Learning to Rank Challenge",
+        "https://webscope.sandbox.yahoo.com/catalog.php?datatype=c",
+        "a licence that Yahoo! gives on request",
+        700,
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Place:
+    """What the caller says about where to get a data set and how to keep it."""
+
+    path: PathLike | None = None
+    url: str | None = None
+    sha256: str | None = None
+    data_home: PathLike | None = None
+    dtype: type[np.floating] = np.float64
+    verbose: bool = True
+
+
+def fetch_splits(key: str, members: Mapping[str, str], place: Place) -> RankingSplits:
+    """Read the parts from a path, or from the cache, which is filled if need be."""
+    if place.path is not None:
+        source = Path(place.path)
+        return _in_order({k: _load(source, key, m, place) for k, m in members.items()})
+    home = home_folder(place.data_home) / key
+    kind = np.dtype(place.dtype).name
+    folders = {k: home / f"{m.replace('/', '-')}-{kind}" for k, m in members.items()}
+    if not all(folder.exists() for folder in folders.values()):
+        archive = _archive(key, home, place)
+        for split, member in members.items():
+            if not folders[split].exists():
+                _convert(archive, key, member, folders[split], place)
+    return _in_order({split: open_ranking(f) for split, f in folders.items()})
+
+
+def _in_order(parts: Mapping[str, RankingData]) -> RankingSplits:
+    return RankingSplits(parts["train"], parts.get("valid"), parts["test"])
+
+
+def _load(source: Path, key: str, member: str, place: Place) -> RankingData:
+    width = SOURCES[key].n_features
+    table = GrowingTable(width, place.dtype)
+    y, qid, docids = read_rows(read_member(source, member), table, width)
+    about = f"{SOURCES[key].name}, {member}"
+    return RankingData(table.X, y, qid, description=about, docids=docids)
+
+
+def _convert(archive: Path, key: str, member: str, folder: Path, place: Place) -> None:
+    about = SOURCES[key]
+    if place.verbose:
+        sys.stderr.write(f"{about.name}: reading {member} (once)\n")
+    try:
+        with whole_folder(folder) as scratch:
+            chunks = read_member(archive, member)
+            description = f"{about.name}, {member}"
+            write_arrays(scratch, chunks, about.n_features, place.dtype, description)
+    except BrokenArchiveError as error:
+        archive.unlink()
+        raise ValueError(
+            f"{error} It was deleted from the cache; call again to download it."
+        ) from error
+
+
+def _archive(key: str, home: Path, place: Place) -> Path:
+    """The archive in the cache, downloaded if it is not there."""
+    about, archive = SOURCES[key], home / "archive"
+    if archive.exists():
+        return archive
+    by_hand = (
+        f"Download {about.name} by hand from {about.homepage} and pass path= with the "
+        "archive or its folder."
+    )
+    url = place.url or about.url
+    if url is None:
+        raise ValueError(
+            f"no address of {about.name} is known to ltr. {by_hand} Or pass url= with "
+            "the address of a zip or tar archive, and sha256= with its checksum."
+        )
+    sha256 = place.sha256 or (about.sha256 if place.url is None else None)
+    sys.stderr.write(
+        f"Downloading {about.name} from {url}\nto {home}.\n"
+        f"Its page: {about.homepage}\nTerms: {about.terms}.\n"
+    )
+    home.mkdir(parents=True, exist_ok=True)
+    progress = report_to_stderr(about.name) if place.verbose else lambda *_: None
+    found = download(url, archive, sha256=sha256, by_hand=by_hand, progress=progress)
+    if sha256 is None:
+        sys.stderr.write(
+            f"No checksum of {about.name} at this address is known to ltr. What came "
+            f"has the SHA-256 {found}; pass it as sha256= to have it checked.\n"
+        )
+    return archive
+
+
+def check_choice(name: str, value: object, known: tuple[object, ...]) -> None:
+    """Raise unless the value is one of those known."""
+    if value not in known:
+        choices = ", ".join(map(repr, known))
+        raise ValueError(f"{name} must be one of {choices}; got {value!r}.")
