@@ -131,7 +131,7 @@ def log_softmax(rows: jax.Array) -> jax.Array:
     return jnp.where(rows > NEVER, jax.nn.log_softmax(rows, axis=-1), 0.0)
 
 
-def consistent(lists: Paths) -> dict[str, jax.Array]:
+def true_scores(lists: Paths) -> dict[str, jax.Array]:
     """Scores with −inf on what is in no true path, for the solvers."""
     true = true_arcs(lists)
     return {
@@ -145,7 +145,7 @@ def best_gain(lists: Paths, consistent: bool = False) -> jax.Array:
     """Gain of the best path (of the best true path), differentiable in the scores."""
     scores = {"matrix": lists.matrix, "start": lists.start, "end": lists.end}
     if consistent:
-        scores = consistent(lists)
+        scores = true_scores(lists)
     if lists.where.shape[-1] <= MAX_EXACT:
         from ltr.solvers.dynamic import best_path
 

@@ -33,13 +33,13 @@ from ltr.losses._path_lists import (
     NEVER,
     ArcWeight,
     best_gain,
-    consistent,
     expected_arcs,
     finish,
     log_softmax,
     n_arcs,
     prepare_paths,
     true_arcs,
+    true_scores,
 )
 
 
@@ -264,7 +264,7 @@ def path_crf_loss(
         )
     ends = {"start": lists.start, "end": lists.end, "where": lists.where}
     log_z = path_log_partition(lists.matrix, **ends)
-    total = log_z - path_log_partition(**consistent(lists), where=lists.where)
+    total = log_z - path_log_partition(**true_scores(lists), where=lists.where)
     return finish(total, lists, n_arcs(lists, start, end) if normalize else None)
 
 
