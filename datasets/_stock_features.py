@@ -44,7 +44,9 @@ def trailing_features(ohlcv: FloatArray) -> FloatArray:
         open_ / _earlier(close, 1) - 1.0,
         close / open_ - 1.0,
         (high - low) / close,
-        np.where(high > low, (close - low) / span, 0.5 + 0.0 * close),
+        np.where(
+            high > low, np.clip((close - low) / span, 0.0, 1.0), 0.5 + 0.0 * close
+        ),
         traded - _earlier(_mean(traded, _SPREAD), 1),
     ]
     return np.stack(features, axis=-1)

@@ -194,15 +194,15 @@ def stock_lists(
     logarithm of volume, minus its mean of the 20 days before. They are not compared
     across stocks; :class:`ltr.model_selection.QueryStandardScaler` does that.
 
-    A stock is in the list of day t if it has prices on all 30 days and a close on day
-    t + 1. (That a close will be there is not known on day t, but without it there is no
-    label.)
+    A stock is in the list of day t if it has all prices that its features read, and a
+    close on day t + 1. (That this will be there is not known on day t, but without it
+    there is no label.)
 
     Parameters
     ----------
     ohlcv : array-like of shape (n_stocks, n_days, 5)
-        Open, high, low, close (currency, > 0) and volume (shares, ≥ 0), NaN where
-        missing.
+        Open, high, low, close (currency) and volume (shares), none negative. Missing
+        values are NaN; a price of 0 is missing too, as files write days without trade.
     tickers : array-like of shape (n_stocks,)
         Names of the stocks.
     dates : array-like of shape (n_days,)
@@ -226,7 +226,7 @@ def stock_lists(
     Raises
     ------
     ValueError
-        If shapes do not fit, days do not ascend, a price is not positive, or no list is
+        If shapes do not fit, days do not ascend, a value is negative, or no list is
         left.
 
     References
@@ -288,7 +288,7 @@ def stock_lists(
 def _check(
     ohlcv: ArrayLike, tickers: ArrayLike, dates: ArrayLike, industries: ArrayLike
 ) -> tuple[FloatArray, NDArray[Any], NDArray[np.datetime64], NDArray[Any]]:
-    prices = np.asarray(ohlcv, dtype=np.float64)
+    prices = np.array(ohlcv, dtype=np.float64)
     names, groups = np.asarray(tickers), np.asarray(industries)
     days = np.asarray(dates, dtype="datetime64[D]")
     if prices.ndim != 3 or prices.shape[2] != 5:
@@ -306,14 +306,13 @@ def _check(
             )
     if not (np.diff(days) > np.timedelta64(0, "D")).all():
         raise ValueError("dates must ascend, each day once; got others. Sort them.")
-    if (prices[..., :4] <= 0).any() or (prices[..., 4] < 0).any():
-        stock, day = np.argwhere(
-            (prices[..., :4] <= 0).any(axis=-1) | (prices[..., 4] < 0)
-        )[0]
+    if (prices < 0).any():
+        stock, day, _ = np.argwhere(prices < 0)[0]
         raise ValueError(
-            "prices must be > 0 and volume >= 0, with NaN where they are missing; got "
-            f"{prices[stock, day].tolist()} for {names[stock]} on {days[day]}."
+            "prices and volume must not be negative, and NaN where they are missing; "
+            f"got {prices[stock, day].tolist()} for {names[stock]} on {days[day]}."
         )
+    prices[..., :4][prices[..., :4] == 0] = np.nan
     return prices, names, days, groups
 
 
