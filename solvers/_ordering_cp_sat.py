@@ -43,10 +43,14 @@ def optimise_pairs(
 
     n = len(problem)
     model = cp_model.CpModel()
-    before = _pairs(model, problem)
+    order, value = start, problem.value(start)
+    first, second = np.triu_indices(n, 1)
+    trivial = float(np.abs(problem.gains[first, second]).sum())
+    before = _pairs(model, problem, budget)
+    if before is None:
+        return order, trivial
     unit = problem.unit or problem.scale / _LARGEST
     rounded = np.rint(2 * problem.gains / unit).astype(np.int64)
-    first, second = np.triu_indices(n, 1)
     terms = [before[i][j] for i, j in zip(first.tolist(), second.tolist(), strict=True)]
     model.maximize(
         cp_model.LinearExpr.weighted_sum(terms, rounded[first, second].tolist())
@@ -60,8 +64,6 @@ def optimise_pairs(
     solver.parameters.linearization_level = 2
     status = solver.solve(model)
     budget.spend(solver.response_proto.deterministic_time)
-    order, value = start, problem.value(start)
-    trivial = float(np.abs(problem.gains[first, second]).sum())
     if status not in (cp_model.OPTIMAL, cp_model.FEASIBLE):
         return order, trivial
     wins = [
@@ -77,8 +79,10 @@ def optimise_pairs(
     return order, max(value, min(trivial, float(bound)))
 
 
-def _pairs(model: Any, problem: OrderingProblem) -> list[list[Any]]:
-    """Booleans, entry [i][j]: i is before j; with all constraints."""
+def _pairs(
+    model: Any, problem: OrderingProblem, budget: Budget
+) -> list[list[Any]] | None:
+    """Booleans, entry [i][j]: i is before j; with all constraints; None: no time."""
     n = len(problem)
     before: list[list[Any]] = [[None] * n for _ in range(n)]
     for i in range(n):
@@ -86,6 +90,8 @@ def _pairs(model: Any, problem: OrderingProblem) -> list[list[Any]]:
             before[i][j] = model.new_bool_var("")
             before[j][i] = before[i][j].negated()
     for i in range(n):
+        if budget.is_spent:
+            return None
         for j in range(i + 1, n):
             for k in range(j + 1, n):
                 model.add_bool_or(before[i][k], before[k][j], before[j][i])

@@ -46,7 +46,8 @@ def order_by_sets(
     """
     n_lists, n = matrices.shape[:2]
     added = _gains_of_next(matrices, allowed)
-    best = np.zeros((1 << n, n_lists))
+    best = np.empty((1 << n, n_lists))
+    best[0] = 0.0
     for sets, rest, row in _layers(n):
         top = best[rest[0]] + added[row[0]]
         for before, gain in zip(rest[1:], row[1:], strict=True):
@@ -61,7 +62,8 @@ def _gains_of_next(matrices: FloatArray, allowed: BoolArray | None) -> FloatArra
     """Row j * 2**n + S: what item j gains if exactly the items of S are before it."""
     n_lists, n = matrices.shape[:2]
     worth = np.ascontiguousarray(np.moveaxis(matrices, 0, -1))
-    added = np.zeros((n, 1 << n, n_lists))
+    added = np.empty((n, 1 << n, n_lists))
+    added[:, 0] = 0.0
     for item in range(n):
         half = 1 << item
         np.add(added[:, :half], worth[item][:, None], out=added[:, half : 2 * half])

@@ -174,34 +174,51 @@ def ordering_lists(
     method: str,
 ) -> list[OrderingList]:
     """Check what users pass; messages name the list."""
-    arrays = _check_matrices(matrices)
+    if hasattr(constraints, "__iter__"):
+        constraints = tuple(constraints)
     masks = None if where is None else _rows(where, "where")
-    if masks is not None and len(masks) != len(arrays):
-        raise ValueError(
-            f"where must have one row per list, {len(arrays)}; got {len(masks)}."
-        )
+    arrays = _check_matrices(matrices, masks)
     lists = []
     for i, array in enumerate(arrays):
         n = len(array)
         given = check_order_constraints(constraints, n, _KINDS)
-        items = np.arange(n)
-        if masks is not None:
-            items = np.flatnonzero(_mask(masks[i], n, i))
+        items = np.arange(n) if masks is None else np.flatnonzero(masks[i])
+        if len(items) < n:
             array = array[np.ix_(items, items)]
-        lists.append(OrderingList(array, items, given, _renumbered(given, items, n, i)))
-        check_size(len(array), method)
+        check_size(len(items), method)
+        new = _renumbered(given, items, n, i)
+        lists.append(OrderingList(array, items, given, new))
     return lists
 
 
-def _check_matrices(matrices: Any) -> list[FloatArray]:
+def _check_matrices(matrices: Any, masks: list[Any] | None) -> list[FloatArray]:
+    """One matrix per list; padding may hold anything."""
     rows = _rows(matrices, "matrices")
-    if isinstance(matrices, np.ndarray) and matrices.dtype.kind in "fiub":
+    if masks is not None:
+        if len(masks) != len(rows):
+            raise ValueError(
+                f"where must have one row per list, {len(rows)}; got {len(masks)}."
+            )
+        rows = [_without_padding(rows[i], masks[i], i) for i in range(len(rows))]
+    elif isinstance(matrices, np.ndarray) and matrices.dtype.kind in "fiub":
         whole = matrices.astype(np.float64)
         n = min(whole.shape[1:])
         whole[:, range(n), range(n)] = 0.0
         if whole.shape[1] == whole.shape[2] and (whole < np.inf).all():
             return list(whole)
     return [check_matrix(matrix, f"matrices[{i}]") for i, matrix in enumerate(rows)]
+
+
+def _without_padding(matrix: Any, mask: Any, i: int) -> Any:
+    real, array = np.asarray(mask, dtype=bool), np.asarray(matrix)
+    if array.ndim != 2 or array.shape[0] != array.shape[1]:
+        return matrix
+    if real.shape != array.shape[:1]:
+        raise ValueError(
+            f"where[{i}] must have shape ({len(array)},), one bool per item; got shape "
+            f"{real.shape}."
+        )
+    return np.where(real[:, None] & real, array, 0.0)
 
 
 def check_size(n_items: int, method: str) -> None:
@@ -246,16 +263,6 @@ def _rows(values: Any, name: str) -> list[Any]:
             )
         return list(array)
     return list(values)
-
-
-def _mask(mask: Any, n_items: int, i: int) -> Any:
-    mask = np.asarray(mask, dtype=bool)
-    if mask.shape != (n_items,):
-        raise ValueError(
-            f"where[{i}] must have shape ({n_items},), one bool per item; got shape "
-            f"{mask.shape}."
-        )
-    return mask
 
 
 def _renumbered(
