@@ -12,6 +12,9 @@ and the same conventions:
 * ``per_query=True`` gives one value per list, in order of first appearance, NaN for
   those that are left out.
 
+:func:`evaluate_run` and :func:`compare_runs` take runs and judgments by id (TREC files,
+BEIR folders, tables, dicts) with trec_eval's conventions.
+
 Names such as ``"ndcg@10"`` are understood by :func:`get_metric`, by
 :func:`evaluate`, by every ranker's ``metric=`` and by the command line.
 """
@@ -22,36 +25,65 @@ from ltr.metrics.binary import (
     recall_score,
     reciprocal_rank_score,
 )
+from ltr.metrics.comparison import RunComparison, compare_runs
 from ltr.metrics.correlation import (
+    information_coefficient_score,
     kendall_tau_score,
     pairwise_accuracy_score,
     spearman_score,
+    tau_ap_score,
+)
+from ltr.metrics.counts import (
+    hits_score,
+    normalized_recall_score,
+    r_precision_score,
+    success_score,
 )
 from ltr.metrics.graded import dcg_score, err_score, ndcg_score, rbp_score
 from ltr.metrics.names import METRICS, Metric, evaluate, get_metric
+from ltr.metrics.overlap import average_overlap_score, rbo_score
+from ltr.metrics.preferences import auc_score, bpref_score
+from ltr.metrics.runs import evaluate_run
 from ltr.metrics.significance import (
     bootstrap_interval,
+    effect_size,
     holm,
     paired_randomization_test,
+    paired_t_test,
 )
 
 __all__ = [
     "METRICS",
     "Metric",
+    "RunComparison",
+    "auc_score",
+    "average_overlap_score",
     "average_precision_score",
     "bootstrap_interval",
+    "bpref_score",
+    "compare_runs",
     "dcg_score",
+    "effect_size",
     "err_score",
     "evaluate",
+    "evaluate_run",
     "get_metric",
+    "hits_score",
     "holm",
+    "information_coefficient_score",
     "kendall_tau_score",
     "ndcg_score",
+    "normalized_recall_score",
     "paired_randomization_test",
+    "paired_t_test",
     "pairwise_accuracy_score",
     "precision_score",
+    "r_precision_score",
+    "rbo_score",
     "rbp_score",
     "recall_score",
     "reciprocal_rank_score",
     "spearman_score",
+    "success_score",
+    "tau_ap_score",
 ]

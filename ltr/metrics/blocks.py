@@ -41,7 +41,7 @@ def list_blocks(
     width = sizes
     if sizes.min() != sizes.max():
         step = 1 << np.maximum(np.frexp(sizes.astype(np.float64))[1] - 4, 0)
-        width = -(-sizes // step) * step
+        width = np.minimum(-(-sizes // step) * step, sizes.max())
     for w in np.unique(width):
         lists = np.flatnonzero(width == w)
         column = np.arange(w)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ltr.metrics.ranked import Empty, RankedLists, rank_lists, summarize
-from ltr.queries import FloatArray, IntArray
+from ltr.queries import BoolArray, FloatArray, IntArray
 
 _NO_PAIR = "no list has two distinct labels"
 
@@ -187,6 +187,130 @@ def pairwise_accuracy_score(
     return summarize(accuracy, blank, empty, per_query, _NO_PAIR)
 
 
+def tau_ap_score(
+    y_true: ArrayLike,
+    y_score: ArrayLike,
+    *,
+    qid: ArrayLike | None = None,
+    empty: Empty = "skip",
+    per_query: bool = False,
+) -> FloatArray | float:
+    r"""Kendall's correlation with the weight at the top (AP correlation).
+
+    .. math:: \tau_{ap} = \frac{1}{n - 1} \sum_{r=2}^{n} \frac{1}{r - 1}
+        \sum_{q < r} \mathrm{sign}(y_{\pi_q} - y_{\pi_r})
+
+    A pair with equal labels counts 0; equal scores are averaged over their orders.
+
+    Parameters
+    ----------
+    y_true : array-like of shape (n_samples,)
+        Labels, any real numbers.
+    y_score : array-like of shape (n_samples,)
+        Scores, higher is better.
+    qid : array-like of shape (n_samples,), default=None
+        List of each row, any order. None: one list.
+    empty : {"skip", 0, 1}, default="skip"
+        Lists without two distinct labels: leave out, or count as 0 or 1.
+    per_query : bool, default=False
+        Return one value per list.
+
+    Returns
+    -------
+    tau : float in [−1, 1], or array of shape (n_lists,) if ``per_query``
+        Mean over lists; per list in order of first appearance, skipped ones NaN. A
+        constant score has τ = 0; with equal labels no score has τ = 1.
+
+    Raises
+    ------
+    ValueError
+        If shapes differ or a value is not finite.
+
+    References
+    ----------
+    .. [1] Yilmaz, Aslam & Robertson, "A new rank correlation coefficient for
+       information retrieval", SIGIR 2008, eq. (3).
+
+    Examples
+    --------
+    >>> tau_ap_score([3, 2, 1], [0.5, 0.9, 0.1])
+    0.0
+    >>> tau_ap_score([3, 2, 1], [0.9, 0.1, 0.5])
+    0.5
+    """
+    ranked = rank_lists(y_true, y_score, qid)
+    codes = _label_codes(ranked)
+    smaller = _smaller_before(ranked, codes)
+    equal = _equal_before(ranked, codes)
+    larger = ranked.tie_begin - smaller - equal
+    inverse = np.zeros(int(ranked.queries.sizes.max()))
+    inverse[1:] = 1.0 / np.arange(1.0, len(inverse))
+    total = ranked.sum_lists((larger - smaller) * ranked.expected_weight(inverse))
+    tau = np.clip(total / np.maximum(ranked.queries.sizes - 1, 1), -1.0, 1.0)
+    blank = ranked.sum_lists(codes.astype(np.float64)) == 0
+    return summarize(tau, blank, empty, per_query, _NO_PAIR)
+
+
+def information_coefficient_score(
+    y_true: ArrayLike,
+    y_score: ArrayLike,
+    *,
+    qid: ArrayLike | None = None,
+    empty: Empty = "skip",
+    per_query: bool = False,
+) -> FloatArray | float:
+    """Pearson's correlation of scores and labels in each list.
+
+    The information coefficient of quants when a list is a day and a label a return;
+    that of ranks is :func:`spearman_score`. Unlike the other metrics it reads the
+    values of the scores, not their order alone.
+
+    Parameters
+    ----------
+    y_true : array-like of shape (n_samples,)
+        Labels, any real numbers.
+    y_score : array-like of shape (n_samples,)
+        Scores, finite, higher is better.
+    qid : array-like of shape (n_samples,), default=None
+        List of each row, any order. None: one list.
+    empty : {"skip", 0, 1}, default="skip"
+        Lists without two distinct labels: leave out, or count as 0 or 1.
+    per_query : bool, default=False
+        Return one value per list; mean over standard deviation is the information
+        ratio.
+
+    Returns
+    -------
+    ic : float in [−1, 1], or array of shape (n_lists,) if ``per_query``
+        Mean over lists; per list in order of first appearance, skipped ones NaN. A
+        constant score has correlation 0.
+
+    Raises
+    ------
+    ValueError
+        If shapes differ or a value is not finite.
+
+    References
+    ----------
+    .. [1] Grinold & Kahn, "Active portfolio management", 2nd edition, 1999, chapter 6.
+
+    Examples
+    --------
+    >>> round(information_coefficient_score([-0.1, 0.2, 0.0], [0.3, 0.9, 0.1]), 4)
+    0.8386
+    """
+    ranked = rank_lists(y_true, y_score, qid)
+    if not np.isfinite(ranked.scores).all():
+        raise ValueError(
+            "y_score must be finite for the information coefficient; got an infinite "
+            "score. Use spearman_score, which reads their order only."
+        )
+    s, s_constant = _standardized(ranked, ranked.scores)
+    y, y_constant = _standardized(ranked, ranked.labels)
+    value = np.where(s_constant, 0.0, np.clip(ranked.sum_lists(s * y), -1.0, 1.0))
+    return summarize(value, y_constant, empty, per_query, _NO_PAIR)
+
+
 @dataclass(frozen=True)
 class _Pairs:
     """Number of pairs in each list, by how labels and scores order them."""
@@ -205,7 +329,7 @@ def _count_pairs(ranked: RankedLists) -> _Pairs:
     tied_labels = _tied_pairs(ranked, codes)
     tied_scores = _tied_pairs(ranked, ranked.tie_begin)
     tied_both = _tied_pairs(ranked, ranked.tie_begin, codes)
-    discordant = _inversions(ranked, codes)
+    discordant = ranked.sum_lists(_smaller_before(ranked, codes))
     ordered = total - tied_labels - tied_scores + tied_both
     return _Pairs(
         total=total,
@@ -243,45 +367,59 @@ def _tied_pairs(ranked: RankedLists, *keys: IntArray) -> FloatArray:
     return np.asarray(pairs, dtype=np.float64)
 
 
-def _inversions(ranked: RankedLists, codes: IntArray) -> FloatArray:
-    """Pairs of each list that the scores order strictly wrong.
+def _smaller_before(ranked: RankedLists, codes: IntArray) -> FloatArray:
+    """Slots with a smaller label in the earlier tie groups of the list of each slot.
 
     Radix counting over all lists at once. Slots start in score order (equal scores best
     label first, so that they count nothing) and are split stably by the bits of the
     label code, high to low. Two slots part at the highest bit in which they differ;
-    there, each 1 that follows a 0 of its block is a pair in the wrong order.
+    there, each 1 that follows a 0 of its block has a smaller label before it.
     """
-    lists = ranked.list_of_slot
-    order = np.lexsort((-codes, ranked.tie_begin, lists))
-    code, block = codes[order], lists[order]
-    list_now = block.copy()
-    wrong = np.zeros(ranked.queries.n_lists)
-    n_bits = int(codes.max()).bit_length()
-    for bit in range(n_bits - 1, -1, -1):
+    block = ranked.list_of_slot
+    slot = np.lexsort((-codes, ranked.tie_begin, block))
+    code = codes[slot]
+    count = np.zeros(len(slot))
+    for bit in range(int(codes.max()).bit_length() - 1, -1, -1):
         ones = (code >> bit) & 1
         zeros_before = np.cumsum(1 - ones)
         start = np.flatnonzero(np.diff(block, prepend=-1))
-        length = np.diff(np.concatenate([start, [len(block)]]))
+        length = np.diff(start, append=len(block))
         base = np.repeat(zeros_before[start] - (1 - ones[start]), length)
-        wrong = wrong + np.bincount(
-            list_now,
-            weights=ones * (zeros_before - base),
-            minlength=len(wrong),
-        )
-        block, code, list_now = _split_blocks(block, ones, code, list_now)
-    return wrong
+        count[slot] += ones * (zeros_before - base)
+        finer = 2 * block + ones  # the zeros of every block before its ones, stably
+        order = np.argsort(finer, kind="stable")
+        block = np.cumsum(np.diff(finer[order], prepend=finer[order[0]]) != 0)
+        code, slot = code[order], slot[order]
+    return count
 
 
-def _split_blocks(
-    block: IntArray, ones: IntArray, code: IntArray, list_now: IntArray
-) -> tuple[IntArray, IntArray, IntArray]:
-    """Move the zeros of every block before its ones, stably, and renumber blocks."""
-    finer = 2 * block + ones
-    order = np.argsort(finer, kind="stable")
-    finer = finer[order]
-    new = np.zeros(len(finer), dtype=np.intp)
-    new[1:] = finer[1:] != finer[:-1]
-    return np.cumsum(new), code[order], list_now[order]
+def _equal_before(ranked: RankedLists, codes: IntArray) -> FloatArray:
+    """Slots with the same label in the earlier tie groups of the list of each slot."""
+    lists = ranked.list_of_slot
+    order = np.lexsort((ranked.tie_begin, codes, lists))
+    step = np.arange(len(order))
+    same_label = (np.diff(codes[order], prepend=-1) == 0) & (
+        np.diff(lists[order], prepend=-1) == 0
+    )
+    same_tie = same_label & (np.diff(ranked.tie_begin[order], prepend=-1) == 0)
+    first_of_label = np.maximum.accumulate(np.where(same_label, 0, step))
+    first_of_tie = np.maximum.accumulate(np.where(same_tie, 0, step))
+    count = np.empty(len(order))
+    count[order] = first_of_tie - first_of_label
+    return count
+
+
+def _standardized(
+    ranked: RankedLists, values: FloatArray
+) -> tuple[FloatArray, BoolArray]:
+    """Values of each list centred and of length 1, and which lists are constant."""
+    starts, sizes = ranked.queries.starts[:-1], ranked.queries.sizes
+    constant = np.maximum.reduceat(values, starts) == np.minimum.reduceat(
+        values, starts
+    )
+    centred = values - np.repeat(ranked.sum_lists(values) / sizes, sizes)
+    norm = np.sqrt(ranked.sum_lists(centred * centred))
+    return centred / np.repeat(np.where(norm == 0, 1.0, norm), sizes), constant
 
 
 def _centred_ranks(ranked: RankedLists) -> FloatArray:

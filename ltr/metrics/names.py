@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 import inspect
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -19,12 +18,24 @@ from ltr.metrics.binary import (
     reciprocal_rank_score,
 )
 from ltr.metrics.correlation import (
+    information_coefficient_score,
     kendall_tau_score,
     pairwise_accuracy_score,
     spearman_score,
+    tau_ap_score,
+)
+from ltr.metrics.counts import (
+    hits_score,
+    normalized_recall_score,
+    r_precision_score,
+    success_score,
 )
 from ltr.metrics.graded import dcg_score, err_score, ndcg_score, rbp_score
+from ltr.metrics.overlap import average_overlap_score, rbo_score
+from ltr.metrics.preferences import auc_score, bpref_score
+from ltr.metrics.ranked import RankedLists, rank_lists
 from ltr.metrics.significance import bootstrap_interval
+from ltr.metrics.syntax import SHORT, parse_metric
 from ltr.queries import FloatArray, Queries, group_queries
 
 if TYPE_CHECKING:
@@ -39,18 +50,21 @@ METRICS: dict[str, Callable[..., Any]] = {
     "recall": recall_score,
     "err": err_score,
     "rbp": rbp_score,
+    "hits": hits_score,
+    "success": success_score,
+    "r_precision": r_precision_score,
+    "normalized_recall": normalized_recall_score,
+    "bpref": bpref_score,
+    "auc": auc_score,
     "kendall_tau": kendall_tau_score,
+    "tau_ap": tau_ap_score,
     "spearman": spearman_score,
+    "information_coefficient": information_coefficient_score,
     "pairwise_accuracy": pairwise_accuracy_score,
+    "rbo": rbo_score,
+    "average_overlap": average_overlap_score,
 }
-_SHORT = {
-    "ap": "map",
-    "rr": "mrr",
-    "p": "precision",
-    "r": "recall",
-    "tau": "kendall_tau",
-}
-_NAME = re.compile(r"(?P<metric>[a-z_]+)(@(?P<k>[0-9]+))?")
+_INPUTS = ("y_true", "y_score", "qid", "per_query")
 
 
 @dataclass(frozen=True)
@@ -71,14 +85,26 @@ class Metric:
     function: Callable[..., Any]
     options: dict[str, Any] = field(default_factory=dict)
 
+    @property
+    def ties(self) -> str | None:
+        """Rule for equal scores; None if the metric knows one only, the average."""
+        taken = inspect.signature(self.function).parameters
+        return self.options.get("ties", "average") if "ties" in taken else None
+
     def __call__(
-        self, y_true: ArrayLike, y_score: ArrayLike, qid: ArrayLike | Queries | None
+        self,
+        y_true: ArrayLike,
+        y_score: ArrayLike,
+        qid: ArrayLike | Queries | RankedLists | None,
     ) -> float:
         """Mean over lists."""
         return float(self.function(y_true, y_score, qid=qid, **self.options))
 
     def per_query(
-        self, y_true: ArrayLike, y_score: ArrayLike, qid: ArrayLike | Queries | None
+        self,
+        y_true: ArrayLike,
+        y_score: ArrayLike,
+        qid: ArrayLike | Queries | RankedLists | None,
     ) -> FloatArray:
         """Values of the metric, list by list.
 
@@ -106,8 +132,10 @@ def get_metric(name: str, **options: Any) -> Metric:
     Parameters
     ----------
     name : str
-        A key of :data:`METRICS` or ``ap``, ``rr``, ``p``, ``r``, ``tau``; upper or
-        lower case; with ``@k`` for a cut-off.
+        A key of :data:`METRICS` or a short name such as ``ap``, ``rr``, ``p``, ``r``,
+        ``tau``, ``ic``; upper or lower case; with ``@k`` for a cut-off and options in
+        brackets: ``"ndcg(gain=linear)@10"``. ir_measures' ``"nDCG(dcg='log2')@10"``,
+        ``"AP(rel=2)"`` and trec_eval's ``"ndcg_cut_10"`` are read too.
     **options : dict
         Further keyword arguments of the metric (``gain``, ``empty``, …). Those that
         only other metrics take are left out, so one set serves several metrics.
@@ -130,24 +158,28 @@ def get_metric(name: str, **options: Any) -> Metric:
     0.2754
     """
     _check_options(options)
-    match = _NAME.fullmatch(name.strip().lower().replace("-", "_"))
-    key = match["metric"] if match else name
-    key = _SHORT.get(key, key)
-    if match is None or key not in METRICS:
-        raise ValueError(_unknown_metric(name, key))
+    parsed = parse_metric(name)
+    if parsed is None or parsed[0] not in METRICS:
+        raise ValueError(_unknown_metric(name, name if parsed is None else parsed[0]))
+    key, k, written = parsed
     function = METRICS[key]
-    taken = inspect.signature(function).parameters
-    chosen = {option: v for option, v in options.items() if option in taken}
-    if match["k"] is not None:
+    taken = set(inspect.signature(function).parameters) - set(_INPUTS)
+    for option in sorted(set(written) - taken):
+        raise ValueError(
+            f"metric {key!r} takes no option {option!r}; got {name!r}. Its options: "
+            f"{', '.join(sorted(taken))}."
+        )
+    chosen = {option: v for option, v in options.items() if option in taken} | written
+    if k is not None:
         if "k" not in taken:
             raise ValueError(f"metric {key!r} takes no cut-off; got {name!r}.")
-        if options.get("k", int(match["k"])) != int(match["k"]):
+        if chosen.get("k", k) != k:
             raise ValueError(
-                f"metric {name!r} and k={options['k']!r} differ. Leave one out."
+                f"metric {name!r} and k={chosen['k']!r} differ. Leave one out."
             )
-        chosen["k"] = int(match["k"])
-        if chosen["k"] < 1:
+        if k < 1:
             raise ValueError(f"the cut-off of a metric must be >= 1; got {name!r}.")
+        chosen["k"] = k
     return Metric(name, function, chosen)
 
 
@@ -204,13 +236,70 @@ def evaluate(
         metrics = [metrics]
     labels = np.asarray(y_true)
     queries = group_queries(qid, len(labels), rows_of="y_true")
-    values = {
-        name: get_metric(name, **options).per_query(labels, y_score, queries)
-        for name in metrics
-    }
+    docids = options.get("docids")
+    values = measure(
+        [get_metric(name, **options) for name in metrics],
+        lambda ties: rank_lists(labels, y_score, queries, ties or "average", docids),  # type: ignore[arg-type]
+    )
     if per_query:
         index = pd.Index(list(queries.ids), name="qid", tupleize_cols=False)
         return pd.DataFrame(values, index=index)
+    return summary(values)
+
+
+def measure(
+    metrics: Sequence[Metric], ranked_by: Callable[[str | None], RankedLists]
+) -> dict[str, FloatArray]:
+    """Values of several metrics from one sort for each rule of ties.
+
+    Parameters
+    ----------
+    metrics : sequence of Metric
+        What to measure.
+    ranked_by : callable
+        Ranked lists for a rule of ties; for None, those of metrics of whole orders.
+
+    Returns
+    -------
+    values : dict of str to float array of shape (n_lists,)
+        By name.
+
+    Examples
+    --------
+    >>> rank = lambda ties: rank_lists([0, 1], [2, 1], None)
+    >>> measure([get_metric("mrr"), get_metric("p@1")], rank)["mrr"].tolist()
+    [0.5]
+    """
+    ranked: dict[str | None, RankedLists] = {}
+    values = {}
+    for metric in metrics:
+        ties = metric.ties
+        if ties not in ranked:
+            ranked[ties] = ranked_by(ties)
+        values[metric.name] = metric.per_query([], [], ranked[ties])
+    return values
+
+
+def summary(values: dict[str, FloatArray]) -> pd.DataFrame:
+    """Mean, bootstrap interval and number of lists of several metrics.
+
+    Parameters
+    ----------
+    values : dict of str to float array of shape (n_lists,)
+        Values by metric; NaN for a list that is left out.
+
+    Returns
+    -------
+    table : DataFrame
+        A row per metric with columns ``mean``, ``low``, ``high``, ``n_lists``.
+
+    Examples
+    --------
+    >>> summary({"mrr": np.array([1.0, 0.5, np.nan])})["mean"].item()
+    0.75
+    """
+    import pandas as pd
+
     rows = []
     for value in values.values():
         counted = value[~np.isnan(value)]
@@ -221,12 +310,11 @@ def evaluate(
 
 
 def _check_options(options: dict[str, Any]) -> None:
-    inputs = {"y_true", "y_score", "qid", "per_query"}
     known = {
         option
         for function in METRICS.values()
         for option in inspect.signature(function).parameters
-    } - inputs
+    } - set(_INPUTS)
     for option in sorted(set(options) - known):
         close = difflib.get_close_matches(option, known, 1)
         hint = f" Did you mean {close[0]!r}?" if close else ""
@@ -241,6 +329,6 @@ def _check_options(options: dict[str, Any]) -> None:
 def _unknown_metric(name: str, key: str) -> str:
     message = f"metric={name!r} is not a known metric. Known metrics: "
     message += ", ".join(repr(known) for known in sorted(METRICS)) + "."
-    close = difflib.get_close_matches(key.split("@")[0].lower(), METRICS, 1)
+    close = difflib.get_close_matches(key.split("@")[0].lower(), [*METRICS, *SHORT], 1)
     hint = f" Did you mean {close[0]!r}?" if close else ""
     return message + hint + " A cut-off is written as in 'ndcg@10'."

@@ -141,7 +141,7 @@ class RankedLists:
         return self.only_returned(expected)
 
     def only_returned(self, values: FloatArray) -> FloatArray:
-        """Put 0 at the slots of documents that were not returned, shape (n_samples,)."""
+        """Put 0 at the slots of documents that were not returned; returns `values`."""
         if self.returned is not None:
             values[~self.returned] = 0.0
         return values

@@ -1,4 +1,4 @@
-"""How sure a mean over lists is: bootstrap intervals and paired tests."""
+"""How sure a mean over lists is: bootstrap intervals, paired tests, effect sizes."""
 
 from __future__ import annotations
 
@@ -6,20 +6,22 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike
+from scipy.special import stdtr
 
 from ltr.queries import FloatArray
 
 _CHUNK = 4_000_000  # numbers drawn at once
+_GRID = 2**14  # points of a bootstrap distribution
 
 
 def bootstrap_interval(
-    values: ArrayLike,
-    *,
-    confidence: float = 0.95,
-    n_resamples: int = 10_000,
-    random_state: int = 0,
+    values: ArrayLike, *, confidence: float = 0.95
 ) -> tuple[float, float]:
-    """Percentile bootstrap interval of a mean over lists.
+    """Percentile bootstrap interval of a mean over lists, without resampling.
+
+    The mean of n values drawn with replacement has a distribution that needs no random
+    numbers: it is the n-fold convolution of the values with themselves, the n-th power
+    of their Fourier transform.
 
     Parameters
     ----------
@@ -27,15 +29,12 @@ def bootstrap_interval(
         One value per list; NaN (a skipped list) is left out.
     confidence : float, default=0.95
         Coverage, in (0, 1).
-    n_resamples : int, default=10000
-        Resampled means.
-    random_state : int, default=0
-        Seed.
 
     Returns
     -------
     low, high : float
-        NaN if there is no value.
+        Quantiles of the mean of a resample, to 1/500 of its standard deviation; NaN if
+        there is no value.
 
     Raises
     ------
@@ -49,22 +48,34 @@ def bootstrap_interval(
     Examples
     --------
     >>> low, high = bootstrap_interval([0.0, 1.0] * 50)
-    >>> bool(0.38 < low < 0.5 < high < 0.62)
-    True
+    >>> round(low, 2), round(high, 2)
+    (0.4, 0.6)
     """
     if not 0.0 < confidence < 1.0:
         raise ValueError(f"confidence must be between 0 and 1; got {confidence!r}.")
     sample = _without_nan(values)
     if len(sample) == 0:
         return float("nan"), float("nan")
-    rng = np.random.default_rng(random_state)
-    step = max(1, _CHUNK // len(sample))
-    means = [
-        sample[rng.integers(len(sample), size=(min(step, left), len(sample)))].mean(1)
-        for left in range(n_resamples, 0, -step)
-    ]
+    n, mean, deviation = len(sample), float(sample.mean()), float(sample.std())
+    if deviation == 0:
+        return mean, mean
+    # Values on a grid that is a circle, wide enough for any resampled sum that matters.
+    spread = np.ptp(sample)
+    width = min(2.0 * n * spread, 24.0 * deviation * np.sqrt(n) + 2.0 * spread)
+    step = width / _GRID
+    place = (sample - mean) / step
+    below = np.floor(place)
+    part = place - below
+    weights = np.bincount((below % _GRID).astype(np.intp), 1.0 - part, minlength=_GRID)
+    weights += np.bincount(((below + 1) % _GRID).astype(np.intp), part, minlength=_GRID)
+    chance = np.fft.irfft(np.fft.rfft(weights / n) ** n, _GRID)
+    steps = np.arange(_GRID) - _GRID // 2
+    share = np.cumsum(np.fft.fftshift(chance))
+    # Sharing a value between two points of the grid widens the sum a little.
+    widened = np.sqrt(1.0 + (part * (1.0 - part)).mean() * (step / deviation) ** 2)
     tail = (1.0 - confidence) / 2.0
-    low, high = np.quantile(np.concatenate(means), [tail, 1.0 - tail])
+    at = np.searchsorted(share, [tail, 1.0 - tail])
+    low, high = mean + steps[np.minimum(at, _GRID - 1)] * step / widened / n
     return float(low), float(high)
 
 
@@ -110,13 +121,7 @@ def paired_randomization_test(
     >>> paired_randomization_test([0.5, 0.6, 0.7], [0.5, 0.6, 0.7])
     1.0
     """
-    first, second = np.asarray(a, np.float64), np.asarray(b, np.float64)
-    if first.shape != second.shape:
-        raise ValueError(
-            "a and b must have one value for each of the same lists; got shapes "
-            f"{first.shape} and {second.shape}."
-        )
-    difference = _without_nan(first - second)
+    difference = _differences(a, b)
     difference = difference[difference != 0]  # swapping equal values changes nothing
     if len(difference) == 0:
         return 1.0
@@ -129,6 +134,86 @@ def paired_randomization_test(
         swapped = np.abs((2.0 * signs - 1.0) @ difference)
         as_extreme += int((swapped >= observed * (1 - 1e-12)).sum())
     return (as_extreme + 1) / (n_resamples + 1)
+
+
+def paired_t_test(a: ArrayLike, b: ArrayLike) -> float:
+    """Two-sided p-value of Student's paired t-test.
+
+    Parameters
+    ----------
+    a, b : array-like of shape (n_lists,)
+        Values of the two rankers, list by list; lists that are NaN in either are left
+        out.
+
+    Returns
+    -------
+    p_value : float in [0, 1]
+        1 if the rankers never differ, NaN with fewer than two lists.
+
+    Raises
+    ------
+    ValueError
+        If the lengths differ.
+
+    References
+    ----------
+    .. [1] Student, "The probable error of a mean", Biometrika 1908; for retrieval
+       Smucker, Allan & Carterette, CIKM 2007, section 3.4.
+
+    Examples
+    --------
+    >>> round(paired_t_test([0.5, 0.6, 0.9, 0.4], [0.4, 0.4, 0.6, 0.3]), 4)
+    0.0354
+    """
+    difference = _differences(a, b)
+    n = len(difference)
+    if n < 2:
+        return float("nan")
+    if not difference.any():
+        return 1.0
+    error = difference.std(ddof=1) / np.sqrt(n)
+    if error == 0:
+        return 0.0
+    return float(2.0 * stdtr(n - 1, -abs(difference.mean() / error)))
+
+
+def effect_size(a: ArrayLike, b: ArrayLike) -> float:
+    """Mean difference of paired values over its standard deviation (Cohen's d_z).
+
+    Parameters
+    ----------
+    a, b : array-like of shape (n_lists,)
+        Values of the two rankers, list by list; lists that are NaN in either are left
+        out.
+
+    Returns
+    -------
+    effect : float
+        Positive if ``a`` is better; 0 if they never differ, ±inf if they always differ
+        by the same, NaN with fewer than two lists.
+
+    Raises
+    ------
+    ValueError
+        If the lengths differ.
+
+    References
+    ----------
+    .. [1] Cohen, "Statistical power analysis for the behavioral sciences", 2nd edition,
+       1988, section 2.3.5.
+
+    Examples
+    --------
+    >>> round(effect_size([0.5, 0.6, 0.9, 0.4], [0.4, 0.4, 0.6, 0.3]), 4)
+    1.8278
+    """
+    difference = _differences(a, b)
+    if len(difference) < 2:
+        return float("nan")
+    mean, spread = float(difference.mean()), float(difference.std(ddof=1))
+    if spread == 0:
+        return float(np.sign(mean) * np.inf) if mean else 0.0
+    return mean / spread
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
@@ -163,6 +248,16 @@ def holm(p_values: Sequence[float]) -> list[float]:
         largest = max(largest, min(1.0, (len(order) - rank) * p_values[test]))
         adjusted[test] = largest
     return adjusted
+
+
+def _differences(a: ArrayLike, b: ArrayLike) -> FloatArray:
+    first, second = np.asarray(a, np.float64), np.asarray(b, np.float64)
+    if first.shape != second.shape:
+        raise ValueError(
+            "a and b must have one value for each of the same lists; got shapes "
+            f"{first.shape} and {second.shape}."
+        )
+    return _without_nan(first - second)
 
 
 def _without_nan(values: ArrayLike) -> FloatArray:

@@ -1,0 +1,322 @@
+"""Runs and judgments by id: TREC files, BEIR folders, JSONL, tables, dicts."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import json
+import os
+import zlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ltr.datasets._letor_lines import EXACT
+
+PathLike = str | os.PathLike[str]
+Source = PathLike | pd.DataFrame | Mapping[Any, Mapping[Any, float]]
+_NAMES = {
+    "qid": ("qid", "query-id", "query_id", "q_id", "topic"),
+    "docid": ("docid", "corpus-id", "corpus_id", "doc_id", "docno"),
+    "score": ("score",),
+    "label": ("label", "relevance", "rel", "score"),
+}
+_TREC_RUN = "qid Q0 docid rank score tag"
+_TREC_QRELS = "qid 0 docid label"
+
+
+def read_run(source: Source) -> pd.DataFrame:
+    r"""Read what a system returned for each query.
+
+    Parameters
+    ----------
+    source : path, DataFrame or mapping
+        A TREC run file (``qid Q0 docid rank score tag``; words after the score are
+        optional, the rank is not read, as in trec_eval); a ``.jsonl`` file with an
+        object ``{"qid": …, "docid": …, "score": …}`` or ``{"qid": …, "results":
+        {docid: score}}`` per line; a ``.tsv`` file with a header; each gzipped if it
+        ends in ``.gz``; a table with columns ``qid``, ``docid`` and ``score`` (or
+        BEIR's, Terrier's names of them); or ``{qid: {docid: score}}``.
+
+    Returns
+    -------
+    run : DataFrame
+        Columns ``qid`` and ``docid``, categories of text, and ``score``, float; rows as
+        they came.
+
+    Raises
+    ------
+    ValueError
+        If something is malformed, a score is NaN, a document comes twice for a query,
+        or there are no rows.
+    FileNotFoundError
+        If a file is missing.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> path = pathlib.Path(tempfile.mkdtemp()) / "run.txt"
+    >>> _ = path.write_text("7 Q0 a 1 2.5 mine\n7 Q0 b 2 1.5 mine\n")
+    >>> read_run(path).to_dict("list")
+    {'qid': ['7', '7'], 'docid': ['a', 'b'], 'score': [2.5, 1.5]}
+    """
+    if isinstance(source, (str, os.PathLike)):
+        path = Path(source)
+        table = _read_file(path, "score", _TREC_RUN, (0, 2, 4))
+        return _checked(table, "score", str(path))
+    return _checked(_as_table(source, "score"), "score", "run")
+
+
+def read_qrels(source: Source, *, split: str = "test") -> pd.DataFrame:
+    r"""Read relevance judgments.
+
+    Parameters
+    ----------
+    source : path, DataFrame or mapping
+        A TREC qrels file (``qid 0 docid label``); a BEIR folder, whose
+        ``qrels/<split>.tsv`` is read; a ``.tsv`` file with a header or a ``.jsonl``
+        file, as for :func:`read_run`, with a ``label``, ``relevance`` or ``score``; a
+        table with such columns; or ``{qid: {docid: label}}``.
+    split : str, default="test"
+        Which judgments of a BEIR folder.
+
+    Returns
+    -------
+    qrels : DataFrame
+        Columns ``qid`` and ``docid``, categories of text, and ``label``, float; rows as
+        they came.
+
+    Raises
+    ------
+    ValueError
+        If something is malformed, a label is NaN, a document is judged twice for a
+        query, or there are no rows.
+    FileNotFoundError
+        If a file is missing.
+
+    Examples
+    --------
+    >>> read_qrels({"7": {"a": 1, "b": 0}}).to_dict("list")
+    {'qid': ['7', '7'], 'docid': ['a', 'b'], 'label': [1.0, 0.0]}
+    """
+    if isinstance(source, (str, os.PathLike)):
+        path = Path(source)
+        if path.is_dir():
+            path = path / "qrels" / f"{split}.tsv"
+        table = _read_file(path, "label", _TREC_QRELS, (0, 2, 3))
+        return _checked(table, "label", str(path))
+    return _checked(_as_table(source, "label"), "label", "qrels")
+
+
+def write_run(run: Source, path: PathLike, *, tag: str = "ltr") -> None:
+    """Write a run as a TREC file, best score first, or as JSONL.
+
+    Parameters
+    ----------
+    run : path, DataFrame or mapping
+        What :func:`read_run` reads.
+    path : path
+        File to write; gzipped if it ends in ``.gz``, one object per line if the rest
+        ends in ``.jsonl``. A file that is there is replaced once the new one is whole.
+    tag : str, default="ltr"
+        Name of the system, the last word of each line.
+
+    Raises
+    ------
+    ValueError
+        If an id or the tag has a blank in it, which the TREC format cannot hold.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> path = pathlib.Path(tempfile.mkdtemp()) / "run.txt"
+    >>> write_run({"7": {"b": 0.5, "a": 2}}, path)
+    >>> path.read_text().splitlines()
+    ['7 Q0 a 1 2.0 ltr', '7 Q0 b 2 0.5 ltr']
+    """
+    path = Path(path)
+    table = read_run(run)
+    codes = table["qid"].cat.codes.to_numpy()
+    order = np.lexsort((-table["score"].to_numpy(), codes))
+    table, codes = table.iloc[order], codes[order]
+    if path.name.removesuffix(".gz").endswith(".jsonl"):
+        text = table.to_json(orient="records", lines=True, double_precision=15)
+    else:
+        ids = {name: table[name].cat.categories for name in ("qid", "docid")}
+        for name, words in {**ids, "tag": [tag]}.items():
+            for word in words:
+                if len(word.split()) != 1 or word.strip() != word:
+                    raise ValueError(
+                        f"the TREC format needs a {name} without blanks; got {word!r}. "
+                        "Write a .jsonl file."
+                    )
+        first = np.flatnonzero(np.diff(codes, prepend=-1))
+        rank = np.arange(len(codes)) - np.repeat(
+            first, np.diff(first, append=len(codes))
+        )
+        rows = zip(table["qid"], table["docid"], rank + 1, table["score"], strict=True)
+        text = "".join(f"{q} Q0 {d} {r} {float(s)!r} {tag}\n" for q, d, r, s in rows)
+    data = text.encode()
+    scratch = path.with_name(f".{path.name}-{os.getpid()}")
+    try:
+        scratch.write_bytes(gzip.compress(data) if path.suffix == ".gz" else data)
+        scratch.replace(path)
+    finally:
+        scratch.unlink(missing_ok=True)
+
+
+def _read_file(
+    path: Path, value: str, line: str, columns: tuple[int, int, int]
+) -> pd.DataFrame:
+    if not path.exists():
+        raise FileNotFoundError(f"{path} must be a file; there is none of that name.")
+    kind = path.name.removesuffix(".gz")
+    try:
+        if kind.endswith(".jsonl"):
+            return _read_jsonl(path, value)
+        if kind.endswith(".tsv"):
+            table = _read_csv(path, sep="\t", dtype=str)
+            if len(set(_NAMES["qid"]) & set(table.columns)):
+                return _as_table(table, value)
+        names = ["qid", "docid", value]
+        table = _read_csv(
+            path,
+            sep=r"\s+",
+            header=None,
+            usecols=list(columns),
+            dtype={columns[0]: object, columns[1]: object, columns[2]: np.float64},
+        )
+        return table.set_axis(names, axis=1)
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        raise ValueError(
+            f"{path} must be a complete gzip file; reading it failed: {error}. "
+            "Download or compress it again."
+        ) from error
+    except (pd.errors.EmptyDataError, pd.errors.ParserError, ValueError) as error:
+        if str(error).startswith(str(path)):
+            raise
+        raise ValueError(
+            f"{path} must have lines of the form '{line}'; {_first_bad(path, columns)}."
+        ) from error
+
+
+def _read_csv(path: Path, **options: Any) -> pd.DataFrame:
+    return pd.read_csv(
+        path,
+        keep_default_na=False,
+        quoting=csv.QUOTE_NONE,
+        **EXACT,
+        **options,
+    )
+
+
+def _first_bad(path: Path, columns: tuple[int, int, int]) -> str:
+    """Which line does not parse, and what it is."""
+    opener = gzip.open if path.suffix == ".gz" else open
+    with opener(path, "rt", encoding="utf-8", errors="replace") as file:
+        for number, line in enumerate(file, start=1):
+            words = line.split()
+            try:
+                float(words[columns[2]])
+            except (IndexError, ValueError):
+                shown = line.strip()
+                shown = shown if len(shown) <= 60 else shown[:57] + "..."
+                if words:
+                    return f"line {number} is {shown!r}"
+    return "it has none"
+
+
+def _read_jsonl(path: Path, value: str) -> pd.DataFrame:
+    opener = gzip.open if path.suffix == ".gz" else open
+    rows: list[dict[str, Any]] = []
+    with opener(path, "rt", encoding="utf-8") as file:
+        for number, line in enumerate(file, start=1):
+            if not line.strip():
+                continue
+            try:
+                record = json.loads(line)
+                many = record.pop("results", None)
+            except (ValueError, AttributeError) as error:
+                raise ValueError(
+                    f"{path}, line {number}: a line must be a JSON object; {error}."
+                ) from error
+            if many is None:
+                rows.append(record)
+            else:
+                rows.extend({**record, "docid": d, value: v} for d, v in many.items())
+    return _as_table(pd.DataFrame(rows), value)
+
+
+def _as_table(source: Any, value: str) -> pd.DataFrame:
+    if isinstance(source, Mapping):
+        n_docs = [len(docs) for docs in source.values()]
+        return pd.DataFrame(
+            {
+                "qid": np.repeat(np.array([*source, None], object)[:-1], n_docs),
+                "docid": [doc for docs in source.values() for doc in docs],
+                value: [v for docs in source.values() for v in docs.values()],
+            }
+        )
+    if not isinstance(source, pd.DataFrame):
+        raise TypeError(
+            "expected a path, a DataFrame or {qid: {docid: value}}; got "
+            f"{type(source).__name__}."
+        )
+    found = {}
+    for name in ("qid", "docid", value):
+        present = [column for column in _NAMES[name] if column in source.columns]
+        if not present:
+            raise ValueError(
+                f"the table must have a column {name!r} (or {_NAMES[name][1:]}); got "
+                f"{list(source.columns)}."
+            )
+        found[name] = source[present[0]]
+    return pd.DataFrame(found)
+
+
+def _checked(table: pd.DataFrame, value: str, name: str) -> pd.DataFrame:
+    if len(table) == 0:
+        raise ValueError(f"{name} must have at least one row; got none.")
+    try:
+        numbers = table[value].to_numpy(dtype=np.float64)
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"{name}: a {value} must be a number; {error}.") from error
+    bad = np.isnan(numbers)
+    if bad.any():
+        row = int(bad.argmax())
+        raise ValueError(
+            f"{name}: a {value} must be a number; got {numbers[row]} for query "
+            f"{table['qid'].iloc[row]!r}, document {table['docid'].iloc[row]!r}."
+        )
+    columns = {column: _coded(table[column]) for column in ("qid", "docid")}
+    docs = columns["docid"]
+    pairs = columns["qid"].codes.astype(np.int64) * len(docs.categories) + docs.codes
+    twice = pd.Series(pairs).duplicated()
+    if twice.any():
+        row = int(twice.to_numpy().argmax())
+        raise ValueError(
+            f"{name}: document {table['docid'].iloc[row]!r} comes twice for query "
+            f"{table['qid'].iloc[row]!r}. Keep one of the rows."
+        )
+    return pd.DataFrame({**columns, value: numbers})
+
+
+def _coded(ids: pd.Series[Any]) -> pd.Categorical:
+    """Ids as categories of text, in order of first appearance."""
+    if isinstance(ids.dtype, pd.CategoricalDtype):
+        codes, categories = ids.cat.codes.to_numpy(), ids.cat.categories
+    else:
+        codes, categories = pd.factorize(ids)
+    if (codes < 0).any():
+        row = int((codes < 0).argmax())
+        raise ValueError(
+            f"{ids.name} must not have missing values; got one at row {row}."
+        )
+    text = pd.Index([str(word) for word in categories], dtype=object)
+    if not text.is_unique:  # 1 and "1"
+        inner, text = pd.factorize(text)
+        codes = inner[codes]
+    return pd.Categorical.from_codes(codes, text)

@@ -1,0 +1,315 @@
+"""Several runs on the same queries: differences, p-values and a table to publish."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from ltr.metrics.runs import evaluate_run
+from ltr.metrics.significance import (
+    bootstrap_interval,
+    effect_size,
+    holm,
+    paired_randomization_test,
+    paired_t_test,
+)
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from ltr.metrics.runs import Source
+
+Test = Literal["randomization", "t"]
+_TESTS = {
+    "randomization": (paired_randomization_test, "paired randomisation test"),
+    "t": (paired_t_test, "paired t-test"),
+}
+_LATEX = str.maketrans({c: f"\\{c}" for c in "&%$#_{}"} | {"\\": r"\textbackslash{}"})
+
+
+def compare_runs(
+    runs: Mapping[str, Source],
+    qrels: Source,
+    metrics: Sequence[str] = ("ndcg@10", "map", "mrr"),
+    *,
+    baseline: str | None = None,
+    test: Test = "randomization",
+    alpha: float = 0.05,
+    **options: Any,
+) -> RunComparison:
+    r"""Measure several runs and test each against a baseline, query by query.
+
+    Parameters
+    ----------
+    runs : mapping of str to run
+        Runs by name, each as :func:`evaluate_run` takes it.
+    qrels : path, DataFrame or {qid: {docid: label}}
+        Judgments.
+    metrics : sequence of str, default=("ndcg@10", "map", "mrr")
+        Names for :func:`get_metric`.
+    baseline : str, default=None
+        Name of the run to test against. None: the first one.
+    test : {"randomization", "t"}, default="randomization"
+        Paired randomisation test (10,000 random swaps) or Student's paired t-test.
+    alpha : float, default=0.05
+        Level of significance after Holm's correction over the runs, for each metric.
+    **options : dict
+        Options of :func:`evaluate_run`: ``missing``, ``unjudged``, ``depth``, ``gain``,
+        ….
+
+    Returns
+    -------
+    comparison : RunComparison
+        ``table`` has the numbers; ``to_markdown()``, ``to_latex()`` and ``to_html()``
+        print them.
+
+    Raises
+    ------
+    ValueError
+        If there are fewer than two runs, or a name or an input is unknown or malformed.
+
+    Examples
+    --------
+    >>> qrels = {f"q{i}": {"a": 1, "b": 0} for i in range(8)}
+    >>> good = {q: {"a": 2.0, "b": 1.0} for q in qrels}
+    >>> bad = {q: {"a": 1.0, "b": 2.0} for q in qrels}
+    >>> text = compare_runs({"bad": bad, "good": good}, qrels, ["mrr"]).to_markdown()
+    >>> print(text.split("\n\n")[0])
+    | run | mrr |
+    |---|---|
+    | bad | 0.5000 |
+    | good | **1.0000**† |
+    """
+    import pandas as pd
+
+    if len(runs) < 2:
+        raise ValueError(f"compare_runs needs at least two runs; got {list(runs)}.")
+    if isinstance(metrics, str):
+        metrics = [metrics]
+    if "per_query" in options:
+        raise ValueError("per_query is always on; read it from the result's per_query.")
+    values = {
+        name: evaluate_run(run, qrels, metrics, per_query=True, **options)
+        for name, run in runs.items()
+    }
+    index = next(iter(values.values())).index
+    for table in values.values():
+        index = index.intersection(table.index, sort=False)
+    per_query = {name: table.loc[index] for name, table in values.items()}
+    first = next(iter(runs)) if baseline is None else baseline
+    return RunComparison(per_query, pd.Index(metrics).tolist(), first, test, alpha)
+
+
+@dataclass(frozen=True, eq=False)
+class RunComparison:
+    """Values of several runs on the same queries.
+
+    Parameters
+    ----------
+    per_query : dict of str to DataFrame
+        For each run a row per query and a column per metric, with equal indices.
+    metrics : list of str
+        Columns to compare.
+    baseline : str
+        Run that the others are tested against.
+    test : {"randomization", "t"}, default="randomization"
+        Paired test.
+    alpha : float, default=0.05
+        Level of significance.
+
+    Raises
+    ------
+    ValueError
+        If the baseline or the test is unknown, or ``alpha`` is outside (0, 1).
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> a = pd.DataFrame({"map": [0.1, 0.2, 0.3]})
+    >>> table = RunComparison({"a": a, "b": a + 0.1}, ["map"], "a").table
+    >>> table["difference"].round(2).tolist()
+    [nan, 0.1]
+    """
+
+    per_query: dict[str, pd.DataFrame]
+    metrics: list[str]
+    baseline: str
+    test: Test = "randomization"
+    alpha: float = 0.05
+
+    def __post_init__(self) -> None:
+        if self.baseline not in self.per_query:
+            raise ValueError(
+                f"baseline must be one of the runs {list(self.per_query)}; got "
+                f"{self.baseline!r}."
+            )
+        if self.test not in _TESTS:
+            raise ValueError(f"test must be one of {list(_TESTS)}; got {self.test!r}.")
+        if not 0.0 < self.alpha < 1.0:
+            raise ValueError(f"alpha must be between 0 and 1; got {self.alpha!r}.")
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """A row per run and metric.
+
+        Columns: ``mean`` with its 95 % bootstrap interval ``low``, ``high``;
+        ``difference`` from the baseline with its interval ``difference_low``,
+        ``difference_high``; ``p_value`` of the paired test, after Holm's correction
+        over the runs; ``effect_size`` (Cohen's d_z); ``n_queries``. NaN in the row of
+        the baseline where nothing is compared.
+        """
+        import pandas as pd
+
+        others = [name for name in self.per_query if name != self.baseline]
+        rows = {}
+        for metric in self.metrics:
+            column = {n: t[metric].to_numpy() for n, t in self.per_query.items()}
+            base = column[self.baseline]
+            test = _TESTS[self.test][0]
+            raw = [test(column[name], base) for name in others]
+            p_values = dict(zip(others, _holm(raw), strict=True))
+            for name, values in column.items():
+                row = {
+                    "mean": _mean(values),
+                    **_interval("", values),
+                    "difference": np.nan,
+                    "difference_low": np.nan,
+                    "difference_high": np.nan,
+                    "p_value": np.nan,
+                    "effect_size": np.nan,
+                    "n_queries": int((~np.isnan(values)).sum()),
+                }
+                if name != self.baseline:
+                    row |= {
+                        "difference": _mean(values - base),
+                        **_interval("difference_", values - base),
+                        "p_value": p_values[name],
+                        "effect_size": effect_size(values, base),
+                    }
+                rows[name, metric] = row
+        index = pd.MultiIndex.from_tuples(rows, names=["run", "metric"])
+        return pd.DataFrame(list(rows.values()), index=index)
+
+    def to_markdown(self, digits: int = 4) -> str:
+        """Means in a Markdown table, best ones bold, significant ones marked †.
+
+        Parameters
+        ----------
+        digits : int, default=4
+            Decimal places.
+
+        Returns
+        -------
+        text : str
+        """
+        lines = [["run", *self.metrics], ["---"] * (len(self.metrics) + 1)]
+        for name, cells in self._cells(digits):
+            lines.append([name, *(_mark(cell, "**{}**", "†") for cell in cells)])
+        table = "\n".join(
+            f"| {' | '.join(c.replace('|', '/') for c in line)} |" for line in lines
+        ).replace("| --- |", "|---|")
+        return f"{table.replace(' --- |', '---|')}\n\n† {self._note()}\n"
+
+    def to_latex(self, digits: int = 4) -> str:
+        """Means in a LaTeX table (package booktabs).
+
+        Parameters
+        ----------
+        digits : int, default=4
+            Decimal places.
+
+        Returns
+        -------
+        text : str
+        """
+        head = " & ".join(name.translate(_LATEX) for name in ("run", *self.metrics))
+        lines = [
+            rf"\begin{{tabular}}{{l{'r' * len(self.metrics)}}}",
+            r"\toprule",
+            rf"{head} \\",
+            r"\midrule",
+        ]
+        for name, cells in self._cells(digits):
+            row = [_mark(cell, r"\textbf{{{}}}", r"$^{\dagger}$") for cell in cells]
+            lines.append(rf"{name.translate(_LATEX)} & {' & '.join(row)} \\")
+        lines += [r"\bottomrule", r"\end{tabular}"]
+        note = self._note().translate(_LATEX).replace("<", "$<$")
+        return "\n".join(lines) + f"\n\n$^{{\\dagger}}$ {note}\n"
+
+    def to_html(self, digits: int = 4) -> str:
+        """Means in an HTML table.
+
+        Parameters
+        ----------
+        digits : int, default=4
+            Decimal places.
+
+        Returns
+        -------
+        text : str
+        """
+        head = "".join(f"<th>{html.escape(n)}</th>" for n in ("run", *self.metrics))
+        lines = [f"<table>\n<thead><tr>{head}</tr></thead>\n<tbody>"]
+        for name, cells in self._cells(digits):
+            row = (_mark(cell, "<b>{}</b>", "<sup>†</sup>") for cell in cells)
+            data = "".join(f"<td>{cell}</td>" for cell in row)
+            lines.append(f"<tr><th>{html.escape(name)}</th>{data}</tr>")
+        note = html.escape(self._note())
+        return "\n".join(lines) + f"\n</tbody>\n</table>\n<p>† {note}</p>\n"
+
+    def _cells(self, digits: int) -> list[tuple[str, list[tuple[str, bool, bool]]]]:
+        """For each run its means, whether they are the best and significant."""
+        table = self.table
+        best = table["mean"].groupby("metric").max()
+        rows = []
+        for name in self.per_query:
+            row = table.loc[name]
+            cells = [
+                (
+                    f"{row.loc[metric, 'mean']:.{digits}f}",
+                    bool(row.loc[metric, "mean"] == best[metric]),
+                    bool(row.loc[metric, "p_value"] < self.alpha),
+                )
+                for metric in self.metrics
+            ]
+            rows.append((name, cells))
+        return rows
+
+    def _note(self) -> str:
+        n_others = len(self.per_query) - 1
+        n_queries = len(next(iter(self.per_query.values())))
+        return (
+            f"differs from {self.baseline}, p < {self.alpha:g} ({_TESTS[self.test][1]} "
+            f"over {n_queries} queries, Holm's correction over {n_others} "
+            f"run{'s' * (n_others > 1)})."
+        )
+
+
+def _holm(p_values: list[float]) -> list[float]:
+    """Holm's correction; a test that could not be done stays NaN and does not count."""
+    done = [i for i, p in enumerate(p_values) if not np.isnan(p)]
+    adjusted = list(p_values)
+    for i, p in zip(done, holm([p_values[i] for i in done]), strict=True):
+        adjusted[i] = p
+    return adjusted
+
+
+def _mean(values: np.ndarray[Any, np.dtype[np.float64]]) -> float:
+    counted = values[~np.isnan(values)]
+    return float(counted.mean()) if len(counted) else float("nan")
+
+
+def _interval(
+    prefix: str, values: np.ndarray[Any, np.dtype[np.float64]]
+) -> dict[str, float]:
+    low, high = bootstrap_interval(values)
+    return {f"{prefix}low": low, f"{prefix}high": high}
+
+
+def _mark(cell: tuple[str, bool, bool], bold: str, sign: str) -> str:
+    text, best, significant = cell
+    return (bold.format(text) if best else text) + sign * significant

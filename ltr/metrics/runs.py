@@ -1,0 +1,223 @@
+"""Runs against judgments, by document id, with trec_eval's conventions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from ltr.metrics.names import get_metric, measure, summary
+from ltr.metrics.ranked import RankedLists, Ties, sort_lists
+from ltr.queries import BoolArray, FloatArray, IntArray, Queries
+
+if TYPE_CHECKING:
+    import os
+
+    import pandas as pd
+
+    Source = str | os.PathLike[str] | pd.DataFrame | Mapping[Any, Mapping[Any, float]]
+
+_TREC = {"ties": "trec", "gain": "linear", "empty": 0}
+_LOWEST = float(np.finfo(np.float32).min)
+
+
+def evaluate_run(
+    run: Source,
+    qrels: Source,
+    metrics: Sequence[str] = ("ndcg@10", "map", "mrr"),
+    *,
+    missing: Literal[0, "skip"] = 0,
+    unjudged: Literal["irrelevant", "drop"] = "irrelevant",
+    depth: int | None = None,
+    per_query: bool = False,
+    **options: Any,
+) -> pd.DataFrame:
+    """Measure a run against relevance judgments, as trec_eval does.
+
+    Parameters
+    ----------
+    run : path, DataFrame or {qid: {docid: score}}
+        What a system returned; see :func:`ltr.datasets.read_run`.
+    qrels : path, DataFrame or {qid: {docid: label}}
+        Judgments; see :func:`ltr.datasets.read_qrels`.
+    metrics : sequence of str, default=("ndcg@10", "map", "mrr")
+        Names for :func:`get_metric`, also as ir_measures and trec_eval write them.
+    missing : {0, "skip"}, default=0
+        Judged queries for which the run has nothing: count them as lists without a
+        document, so 0 (``trec_eval -c``, ir_measures), or leave them out (trec_eval
+        without ``-c``, pytrec_eval).
+    unjudged : {"irrelevant", "drop"}, default="irrelevant"
+        Returned documents that nobody judged: label 0, or out of the ranking
+        (``trec_eval -J``).
+    depth : int, default=None
+        Read only so many documents of each query (``trec_eval -M``). None: all.
+    per_query : bool, default=False
+        Return one row per query instead of means.
+    **options : dict
+        Options of the metrics. Unless given, ``ties="trec"`` (scores as float32, equal
+        ones by descending document id), ``gain="linear"`` and ``empty=0`` (a query
+        without a relevant document counts as 0).
+
+    Returns
+    -------
+    table : DataFrame
+        As that of :func:`evaluate`: a row per metric with columns ``mean``, ``low``,
+        ``high``, ``n_lists``; or a row per query, in the order of the judgments.
+
+    Raises
+    ------
+    ValueError
+        If an input is malformed, or the run has none of the judged queries.
+    TypeError
+        If no metric takes one of the options.
+
+    Notes
+    -----
+    Further rules, all trec_eval's: queries without judgments are left out; relevant
+    documents that were not returned count in the denominator of recall, AP, R-precision
+    and bpref and in the ideal order of NDCG; a label below 0 means not judged, which
+    matters to bpref alone and is 0 otherwise; the ranks in a run file are not read. A
+    document is relevant if its label is above ``threshold`` (0), trec_eval's ``-l 1``.
+
+    Metrics of whole orders (``kendall_tau``, ``auc``, ``rbo``, …) look at the judged
+    documents only, those that were not returned tied behind all others.
+
+    References
+    ----------
+    .. [1] trec_eval 9, https://github.com/usnistgov/trec_eval.
+
+    Examples
+    --------
+    >>> run = {"q1": {"a": 3.0, "b": 2.0, "c": 1.0}, "q2": {"a": 1.0}}
+    >>> qrels = {"q1": {"b": 1, "d": 1}, "q2": {"a": 2}, "q3": {"a": 1}}
+    >>> evaluate_run(run, qrels, ["map", "recip_rank"])["mean"].round(4).to_dict()
+    {'map': 0.4167, 'recip_rank': 0.5}
+    """
+    import pandas as pd
+
+    from ltr.datasets import read_qrels, read_run
+
+    if missing not in (0, "skip"):
+        raise ValueError(f"missing must be 0 or 'skip'; got {missing!r}.")
+    if unjudged not in ("irrelevant", "drop"):
+        raise ValueError(f"unjudged must be 'irrelevant' or 'drop'; got {unjudged!r}.")
+    if depth is not None and depth < 1:
+        raise ValueError(f"depth must be >= 1, or None; got {depth!r}.")
+    if isinstance(metrics, str):
+        metrics = [metrics]
+    measures = [get_metric(name, **{**_TREC, **options}) for name in metrics]
+    rows = _join(read_run(run), read_qrels(qrels), missing == "skip")
+    if unjudged == "drop":
+        rows = rows.take(rows.in_qrels)
+    if depth is not None:
+        rows = rows.cut(depth)
+
+    def ranked_by(ties: Ties | None) -> RankedLists:
+        return rows.whole_orders() if ties is None else rows.ranked(ties)
+
+    values = measure(measures, ranked_by)  # type: ignore[arg-type]
+    if per_query:
+        return pd.DataFrame(values, index=pd.Index(rows.queries.ids, name="qid"))
+    return summary(values)
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """Returned documents, then judged ones that were not returned."""
+
+    queries: Queries
+    labels: FloatArray
+    scores: FloatArray
+    docids: Any
+    in_qrels: BoolArray
+    returned: BoolArray
+
+    def take(self, keep: BoolArray) -> _Rows:
+        return _Rows(
+            Queries(self.queries.codes[keep], self.queries.ids),
+            self.labels[keep],
+            self.scores[keep],
+            self.docids[keep],
+            self.in_qrels[keep],
+            self.returned[keep],
+        )
+
+    def cut(self, depth: int) -> _Rows:
+        """Only the first documents of each query count as returned."""
+        ranked = self.ranked("trec")
+        late = ranked.rows[ranked.position >= depth]
+        returned, scores = self.returned.copy(), self.scores.copy()
+        returned[late], scores[late] = False, -np.inf
+        rows = _Rows(
+            self.queries, self.labels, scores, self.docids, self.in_qrels, returned
+        )
+        return rows.take(returned | self.in_qrels)
+
+    def ranked(self, ties: Ties) -> RankedLists:
+        judged = self.in_qrels & (self.labels >= 0)
+        return sort_lists(
+            self.queries,
+            np.maximum(self.labels, 0.0),
+            self.scores,
+            ties,
+            self.docids,
+            None if self.returned.all() else self.returned,
+            None if judged.all() else judged,
+        )
+
+    def whole_orders(self) -> RankedLists:
+        judged = self.take(self.in_qrels)
+        return sort_lists(judged.queries, judged.labels, judged.scores)
+
+
+def _join(run: pd.DataFrame, qrels: pd.DataFrame, skip_missing: bool) -> _Rows:
+    import pandas as pd
+
+    run_q, run_d = run["qid"].cat, run["docid"].cat
+    queries, documents = qrels["qid"].cat, qrels["docid"].cat
+    query_of = queries.categories.get_indexer(run_q.categories)
+    document_of = documents.categories.get_indexer(run_d.categories)
+    code = query_of[run_q.codes]
+    judged = np.flatnonzero(np.isin(code, np.unique(queries.codes)))
+    if len(judged) == 0:
+        raise ValueError(
+            "the run must have some of the judged queries; it has "
+            f"{list(run_q.categories[:3])}, the judgments "
+            f"{list(queries.categories[:3])}."
+        )
+    code = code[judged]
+    document = document_of[run_d.codes.to_numpy()[judged]]
+    n_documents = len(documents.categories)
+    pair = _pairs(queries.codes.to_numpy(), documents.codes.to_numpy(), n_documents)
+    wanted = np.where(document < 0, -1, _pairs(code, document, n_documents))
+    found = pd.Index(pair).get_indexer(wanted)
+    left_out = np.ones(len(pair), dtype=bool)
+    left_out[found[found >= 0]] = False
+    if skip_missing:
+        left_out &= np.isin(queries.codes, code)
+    label, rest = qrels["label"].to_numpy(), np.flatnonzero(left_out)
+    codes = np.concatenate([code, queries.codes.to_numpy()[rest]]).astype(np.intp)
+    used = np.unique(codes)
+    number = np.zeros(len(queries.categories), dtype=np.intp)
+    number[used] = np.arange(len(used))
+    score = np.maximum(run["score"].to_numpy()[judged], _LOWEST)
+    docids = np.concatenate(
+        [
+            run_d.categories.to_numpy()[run_d.codes.to_numpy()[judged]],
+            documents.categories.to_numpy()[documents.codes.to_numpy()[rest]],
+        ]
+    )
+    return _Rows(
+        Queries(number[codes], queries.categories.to_numpy()[used]),
+        np.concatenate([np.where(found < 0, 0.0, label[found]), label[rest]]),
+        np.concatenate([score, np.full(len(rest), -np.inf)]),
+        docids,
+        np.concatenate([found >= 0, np.ones(len(rest), dtype=bool)]),
+        np.concatenate([np.ones(len(code), dtype=bool), np.zeros(len(rest), bool)]),
+    )
+
+
+def _pairs(queries: IntArray, documents: IntArray, n_documents: int) -> IntArray:
+    return queries.astype(np.int64) * n_documents + documents

@@ -1,0 +1,121 @@
+"""How a metric is written: ours, ir_measures' and trec_eval's spelling."""
+
+from __future__ import annotations
+
+import ast
+import re
+from typing import Any
+
+import numpy as np
+
+_NAME = re.compile(r"(?P<metric>[a-z_]+)(\((?P<options>.*)\))?(@(?P<k>[0-9]+))?", re.I)
+_TREC_CUT = re.compile(
+    r"(?P<metric>ndcg_cut|map_cut|p|recall|success)_(?P<k>[0-9]+)", re.I
+)
+SHORT = {
+    "ap": "map",
+    "rr": "mrr",
+    "recip_rank": "mrr",
+    "p": "precision",
+    "setp": "precision",
+    "set_p": "precision",
+    "r": "recall",
+    "setr": "recall",
+    "set_recall": "recall",
+    "rprec": "r_precision",
+    "hit_rate": "success",
+    "ndcg_cut": "ndcg",
+    "map_cut": "map",
+    "tau": "kendall_tau",
+    "ic": "information_coefficient",
+    "rank_ic": "spearman",
+    "ao": "average_overlap",
+}
+
+
+def parse_metric(text: str) -> tuple[str, int | None, dict[str, Any]] | None:
+    """Take the name of a metric apart.
+
+    Parameters
+    ----------
+    text : str
+        ``name``, ``name@k`` or ``name(option=value, …)@k``, in either case. Options are
+        ours or ir_measures' ``rel=`` (lowest relevant label), ``dcg=`` (``'log2'`` or
+        ``'exp-log2'``), ``p=``, ``gains=`` and ``cutoff=``. Or trec_eval's
+        ``ndcg_cut_10``, ``P_5``, ``recip_rank``, ….
+
+    Returns
+    -------
+    name : str
+        In lower case, short names written out.
+    k : int or None
+        Cut-off.
+    options : dict of str to object
+        Under our names. The whole result is None if the text is malformed.
+
+    Examples
+    --------
+    >>> parse_metric("nDCG(dcg='exp-log2')@10"), parse_metric("P_5")
+    (('ndcg', 10, {'gain': 'exp2'}), ('precision', 5, {}))
+    """
+    text = text.strip().replace("-", "_") if "(" not in text else text.strip()
+    match = _TREC_CUT.fullmatch(text)
+    if match is not None:
+        name, options, cut = match["metric"], None, match["k"]
+    else:
+        match = _NAME.fullmatch(text)
+        if match is None:
+            return None
+        name, options, cut = match["metric"], match["options"], match["k"]
+    key = name.lower()
+    parsed = _parse_options(options)
+    if parsed is None:
+        return None
+    k = parsed.pop("cutoff", None) if cut is None else int(cut)
+    return SHORT.get(key, key), k, _to_ours(parsed)
+
+
+def _parse_options(text: str | None) -> dict[str, Any] | None:
+    """Keyword arguments in brackets; a bare word is a string. None if malformed."""
+    if not text:
+        return {}
+    try:
+        call = ast.parse(f"f({text})", mode="eval").body
+    except SyntaxError:
+        return None
+    if not isinstance(call, ast.Call) or call.args:
+        return None
+    options = {}
+    for keyword in call.keywords:
+        if keyword.arg is None:
+            return None
+        if isinstance(keyword.value, ast.Name):
+            options[keyword.arg] = keyword.value.id
+            continue
+        try:
+            options[keyword.arg] = ast.literal_eval(keyword.value)
+        except ValueError:
+            return None
+    return options
+
+
+def _to_ours(options: dict[str, Any]) -> dict[str, Any]:
+    """Options of ir_measures under our names."""
+    ours = {}
+    for name, value in options.items():
+        if name == "rel":
+            ours["threshold"] = float(np.nextafter(value, -np.inf))
+        elif name == "dcg":
+            ours["gain"] = {"log2": "linear", "exp-log2": "exp2"}.get(value, value)
+        elif name == "gains":
+            ours["gain"] = _gain_table(value)
+        elif name == "p":
+            ours["persistence"] = value
+        else:
+            ours[name] = value
+    return ours
+
+
+def _gain_table(gains: dict[int, float]) -> list[float]:
+    """A table by label; labels without a gain keep their own value, as in trec_eval."""
+    return [gains.get(label, label) for label in range(max(gains) + 1)]
