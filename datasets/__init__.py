@@ -12,6 +12,7 @@ if __name__ != "ltr.datasets":
     )
 
 from ltr.datasets._biased import make_biased_rankings
+from ltr.datasets._clicks import ClickLog, simulate_clicks
 from ltr.datasets._events import drop_near_duplicates, load_events, read_events
 from ltr.datasets._fetch import (
     fetch_istella,
@@ -22,7 +23,9 @@ from ltr.datasets._fetch import (
 )
 from ltr.datasets._letor import load_letor, save_letor
 from ltr.datasets._mapped import convert_letor, open_ranking
+from ltr.datasets._plackett_luce import make_plackett_luce
 from ltr.datasets._preflib import PrefLibData, load_preflib, save_preflib
+from ltr.datasets._runs import read_qrels, read_run, write_run
 from ltr.datasets._simulated_stocks import make_stocks
 from ltr.datasets._sources import RankingSplits
 from ltr.datasets._stocks import StockData, load_stocks, stock_lists
@@ -31,6 +34,7 @@ from ltr.datasets._tables import load_table, save_table
 from ltr.datasets._types import RankingData
 
 __all__ = [
+    "ClickLog",
     "PrefLibData",
     "RankingData",
     "RankingSplits",
@@ -48,12 +52,17 @@ __all__ = [
     "load_stocks",
     "load_table",
     "make_biased_rankings",
+    "make_plackett_luce",
     "make_ranking",
     "make_stocks",
     "open_ranking",
     "read_events",
+    "read_qrels",
+    "read_run",
     "save_letor",
     "save_preflib",
     "save_table",
+    "simulate_clicks",
     "stock_lists",
+    "write_run",
 ]

@@ -48,7 +48,7 @@ MAY_IMPORT = {
 }
 # Imports inside a function: what is only needed by some, or not always installed.
 MAY_IMPORT_LATE = {
-    "metrics": {"pandas"},
+    "metrics": {"pandas", "datasets"},
     "rankers": {"lightgbm"},
     "solvers": {"jax", "optax", "ortools"},
 }
