@@ -88,3 +88,18 @@ def test_train_every_loss():
     names = ("ranknet", "ranklist", "listnet", "pld", "lipo_lambda", "lambdarank")
     result = load("train_every_loss").main(names=names)
     assert all(result[name] > 0.9 > result["random"] for name in names)
+
+
+def test_fair_committee(capsys):
+    """Without bias the ranked committee is the best; a random one is not."""
+    result = load("fair_committee").main(n_seeds=2, n_voters=15, n_items=12, k=4)
+    for rule in ("sntv", "borda", "cc"):
+        assert result[rule, "as ranked", 0.0] == [1.0, 1.0]
+        assert max(result[rule, "random", 0.0]) < 1.0
+    assert capsys.readouterr().out.count("with a quota") == 15
+
+
+def test_benchmark_committees():
+    """Greedy is below exact, exact is below the bound."""
+    rows = load("benchmark_committees").main(sizes=((12, 3),), n_seeds=2, peer=False)
+    assert all(row["greedy"] <= row["exact"] <= row["bound"] for row in rows)
