@@ -52,8 +52,8 @@ def make_ranking(
         Labels 0, …, n_grades − 1, the higher the rarer, at least 2. None: the noisy
         score itself.
     duplicates : float, default=0.0
-        Share of the items that repeat an earlier item of their list, in [0, 1): tied
-        features, hence tied scores of every model.
+        Share of the items after the first that repeat an earlier item of their list, in
+        [0, 1): tied features, hence tied scores of every model.
     random_state : int or None, default=None
         Seed.
 
@@ -146,7 +146,10 @@ def _repeat_items(
     starts = np.repeat(np.cumsum(sizes) - sizes, sizes)
     rows = np.arange(len(starts))
     earlier = starts + np.floor(rng.random(len(rows)) * (rows - starts)).astype(np.intp)
-    return np.where(rng.random(len(rows)) < duplicates, earlier, rows)
+    source = np.where(rng.random(len(rows)) < duplicates, earlier, rows)
+    while (source[source] != source).any():  # what it copies may be a copy itself
+        source = source[source]
+    return source
 
 
 def _grades(

@@ -231,11 +231,26 @@ def test_make_ranking_offset_misleads_pointwise_models():
     assert kendall_tau_score(data.y, data.true_scores, qid=data.qid) > 0.8
 
 
-def test_make_ranking_duplicates():
-    """Repeated items have equal features, hence tied scores."""
-    data = make_ranking(30, duplicates=0.5, random_state=0)
-    distinct = len(np.unique(np.column_stack([data.qid, data.X]), axis=0))
-    assert 0.4 < distinct / len(data.y) < 0.7
+@pytest.mark.parametrize("share", [0.0, 0.3, 0.8])
+def test_make_ranking_duplicates(share):
+    """Repeated items have equal features, as many as promised; scores tie."""
+    data = make_ranking(200, list_size=20, duplicates=share, random_state=0)
+    _, inverse = np.unique(
+        np.column_stack([data.qid, data.X]), axis=0, return_inverse=True
+    )
+    repeated = 1 - len(np.unique(inverse)) / len(data.y)
+    assert abs(repeated - share * 19 / 20) < 0.02
+    for item in np.unique(inverse):
+        assert np.ptp(data.true_scores[inverse == item]) < 1e-12
+
+
+def test_make_ranking_scale():
+    """Within lists scores have deviation 1, and the noise is that of the noise."""
+    data = make_ranking(300, noise=0.7, n_grades=None, random_state=0)
+    assert (data.y - data.true_scores).std() == pytest.approx(0.7, rel=0.03)
+    means = np.bincount(data.qid, data.true_scores) / np.bincount(data.qid)
+    np.testing.assert_allclose(means, 0.0, atol=1e-12)
+    assert data.true_scores.std() == pytest.approx(1.0)
 
 
 @pytest.mark.parametrize(
