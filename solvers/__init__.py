@@ -35,6 +35,7 @@ from ltr.solvers.constraints import (
     Together,
     explain_conflict,
 )
+from ltr.solvers.exposure import FairLottery, birkhoff, fair_exposure
 from ltr.solvers.fair_prefixes import det_const_sort, fair_minimums
 from ltr.solvers.orderings import solve_ordering, solve_orderings
 from ltr.solvers.paths import solve_path, solve_paths
@@ -42,6 +43,7 @@ from ltr.solvers.paths import solve_path, solve_paths
 __all__ = [
     "AtMost",
     "ExposureShare",
+    "FairLottery",
     "FixedPosition",
     "Interrupted",
     "Lottery",
@@ -54,8 +56,10 @@ __all__ = [
     "bradley_terry",
     "comparisons_to_matrix",
     "copeland",
+    "birkhoff",
     "det_const_sort",
     "explain_conflict",
+    "fair_exposure",
     "fair_minimums",
     "footrule",
     "kemeny",
