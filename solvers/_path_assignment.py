@@ -129,7 +129,7 @@ def branch_and_bound(
     n_made, n_done = 0, 0
     while queue:
         lower, _, kept, dropped, successor = heapq.heappop(queue)
-        if lower >= min(best.cost - problem.slack, problem.forbidden):
+        if lower >= best.target:
             queue = []
             break
         if n_done >= max_nodes or budget.is_spent:
@@ -153,7 +153,7 @@ def branch_and_bound(
             child, child_lower = assign(restricted)
             restricted[arc] = value
             budget.spend(spend)
-            if child_lower < min(best.cost - problem.slack, problem.forbidden):
+            if child_lower < best.target:
                 n_made += 1
                 heapq.heappush(
                     queue,
@@ -168,9 +168,7 @@ def branch_and_bound(
             if budget.is_spent:
                 best.raise_bound(lower, "branch_and_bound")
                 return
-    best.raise_bound(
-        min(best.cost - problem.slack, problem.forbidden), "branch_and_bound"
-    )
+    best.raise_bound(best.target, "branch_and_bound")
 
 
 def restrict(

@@ -71,7 +71,7 @@ class PathProblem:
     @property
     def slack(self) -> float:
         """Costs that differ by less are taken for the same."""
-        return 1e-3 * self.tolerance
+        return 0.1 * self.tolerance
 
     def objective(self, order: Sequence[int] | IntArray) -> float:
         """Score of an order in the user's numbers."""
@@ -145,11 +145,15 @@ class Incumbent:
             self.lower, self.proof = lower, method
 
     @property
+    def target(self) -> float:
+        """Bound that proves the best order, or that there is none."""
+        problem = self.problem
+        return min(self.cost - problem.slack, problem.forbidden * (1 - 1e-12))
+
+    @property
     def is_closed(self) -> bool:
         """Whether the best order is proven, or that there is none."""
-        return self.lower >= min(
-            self.cost - self.problem.slack, self.problem.forbidden * (1 - 1e-12)
-        )
+        return self.lower >= self.target
 
     @property
     def is_infeasible(self) -> bool:
