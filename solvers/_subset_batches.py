@@ -81,7 +81,7 @@ def best_path(
     lists = [jax.lax.stop_gradient(x) for x in flat_paths(paths)]
     noise = jnp.zeros((len(lists[0]), 1, *matrix.shape[-2:]), matrix.dtype)
     order = _subset_paths.best_orders(*lists, noise).reshape(where.shape)
-    along = lambda x, index: jnp.take_along_axis(x, index, axis=-1)
+    along = partial(jnp.take_along_axis, axis=-1)
     rows = jnp.take_along_axis(paths.matrix, order[..., :-1, None], axis=-2)
     arcs = along(rows, order[..., 1:, None])[..., 0].sum(axis=-1)
     ends = along(paths.start, order[..., :1]) + along(paths.end, order[..., -1:])

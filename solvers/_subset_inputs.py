@@ -23,24 +23,9 @@ class Paths(NamedTuple):
 def prepare_orderings(
     matrix: ArrayLike, where: ArrayLike | None
 ) -> tuple[jax.Array, jax.Array]:
-    """Check the shapes; at least 32 bits."""
-    a = jnp.asarray(matrix)
-    if not jnp.issubdtype(a.dtype, jnp.floating) or a.dtype.itemsize < 4:
-        a = a.astype(jnp.float32)
-    if a.ndim < 2 or a.shape[-1] != a.shape[-2]:
-        raise ValueError(
-            "matrix must have shape (..., n, n), one row and one column per item; got "
-            f"shape {a.shape}."
-        )
-    if a.shape[-1] > MAX_ITEMS:
-        raise ValueError(
-            f"matrix has lists of {a.shape[-1]} items; the dynamic programme over "
-            f"subsets takes at most {MAX_ITEMS}, for its work doubles with each item. "
-            "For best orders use ltr.solvers.solve_paths or solve_orderings, inside "
-            "jit through ltr.solvers.differentiable; to train, a loss without log Z, "
-            "such as successor_loss or perturbed_fy_loss."
-        )
-    return a, jnp.asarray(_per_item("where", where, a, True), bool)
+    """Check the shapes and the size."""
+    lists = prepare_paths(matrix, None, None, where)
+    return lists.matrix, lists.where
 
 
 def prepare_paths(
@@ -49,8 +34,36 @@ def prepare_paths(
     end: ArrayLike | None,
     where: ArrayLike | None,
 ) -> Paths:
-    """Check the shapes; no scores are zeros."""
-    a, real = prepare_orderings(matrix, where)
+    """Check the shapes and the size; no scores are zeros."""
+    lists = prepare_lists(matrix, start, end, where)
+    n = lists.where.shape[-1]
+    if n > MAX_ITEMS:
+        raise ValueError(
+            f"matrix has lists of {n} items; the dynamic programme over subsets takes "
+            f"at most {MAX_ITEMS}, for its work doubles with each item. For best "
+            "orders use ltr.solvers.solve_paths or solve_orderings, inside jit through "
+            "ltr.solvers.differentiable; to train, a loss without log Z, such as "
+            "successor_loss or perturbed_fy_loss."
+        )
+    return lists
+
+
+def prepare_lists(
+    matrix: ArrayLike,
+    start: ArrayLike | None,
+    end: ArrayLike | None,
+    where: ArrayLike | None,
+) -> Paths:
+    """Check the shapes; no scores are zeros; at least 32 bits."""
+    a = jnp.asarray(matrix)
+    if not jnp.issubdtype(a.dtype, jnp.floating) or a.dtype.itemsize < 4:
+        a = a.astype(jnp.float32)
+    if a.ndim < 2 or a.shape[-1] != a.shape[-2]:
+        raise ValueError(
+            "matrix must have shape (..., n, n), one row and one column per item; got "
+            f"shape {a.shape}."
+        )
+    real = jnp.asarray(_per_item("where", where, a, True), bool)
     first = _per_item("start", start, a, 0.0).astype(a.dtype)
     last = _per_item("end", end, a, 0.0).astype(a.dtype)
     return Paths(a, first, last, real)
