@@ -1,0 +1,50 @@
+"""Fusion of runs, keyed by query and document ids. NumPy and pandas.
+
+Every function takes runs (paths, tables or ``{qid: {docid: score}}``) and returns one, a
+DataFrame with columns ``qid``, ``docid`` and ``score``, best first, which
+:func:`ltr.metrics.evaluate_run` measures and :func:`ltr.datasets.write_run` writes.
+Documents are matched by id, never by position.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from ltr.fusion.by_rank import borda, condorcet, kemeny, log_isr, round_robin, rrf
+from ltr.fusion.by_score import (
+    comb_anz,
+    comb_max,
+    comb_mnz,
+    comb_sum,
+    interpolate,
+    tune_alpha,
+)
+
+FUSIONS: dict[str, Callable[..., Any]] = {
+    "rrf": rrf,
+    "comb_sum": comb_sum,
+    "comb_mnz": comb_mnz,
+    "comb_anz": comb_anz,
+    "comb_max": comb_max,
+    "interpolate": interpolate,
+    "borda": borda,
+    "condorcet": condorcet,
+    "log_isr": log_isr,
+    "round_robin": round_robin,
+    "kemeny": kemeny,
+}
+
+__all__ = [
+    "FUSIONS",
+    "borda",
+    "comb_anz",
+    "comb_max",
+    "comb_mnz",
+    "comb_sum",
+    "condorcet",
+    "interpolate",
+    "kemeny",
+    "log_isr",
+    "round_robin",
+    "rrf",
+    "tune_alpha",
+]

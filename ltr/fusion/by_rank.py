@@ -1,0 +1,320 @@
+"""Fusion of ranks: reciprocal ranks, points, majorities, turns."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from ltr.fusion.pool import FloatArray, Pool, Runs, pool_runs
+
+_BLOCK = 2**24  # comparisons held at once
+
+
+def rrf(
+    runs: Runs,
+    *,
+    k: float = 60.0,
+    weights: Sequence[float] | None = None,
+    depth: int | None = None,
+) -> pd.DataFrame:
+    r"""Reciprocal rank fusion.
+
+    .. math:: s(d) = \sum_{\text{runs } j \text{ with } d} \frac{w_j}{k + r_j(d)}
+
+    Parameters
+    ----------
+    runs : sequence or mapping of runs
+        Runs as :func:`ltr.datasets.read_run` takes them.
+    k : float, default=60.0
+        Added to the ranks 1, 2, …; the larger, the less the first ones stand out.
+    weights : sequence of float, default=None
+        Weight of each run. None: 1 for all.
+    depth : int, default=None
+        Read only so many documents of each query of a run. None: all.
+
+    Returns
+    -------
+    run : DataFrame
+        Columns ``qid``, ``docid`` and ``score``, best first within each query.
+
+    Raises
+    ------
+    ValueError
+        If an input is malformed, or ``k`` is negative.
+
+    References
+    ----------
+    .. [1] Cormack, Clarke & Büttcher, "Reciprocal rank fusion outperforms Condorcet and
+       individual rank learning methods", SIGIR 2009.
+
+    Examples
+    --------
+    >>> fused = rrf([{"q": {"a": 3, "b": 2}}, {"q": {"b": 9}}], k=1)
+    >>> fused["docid"].tolist(), fused["score"].round(4).tolist()
+    (['b', 'a'], [0.8333, 0.5])
+    """
+    if k < 0:
+        raise ValueError(f"k must be >= 0; got {k!r}.")
+    pool = pool_runs(runs, depth)
+    share = np.where(pool.returned, 1.0 / (k + pool.ranks), 0.0)
+    return pool.run_of(share @ pool.weights(weights))
+
+
+def log_isr(runs: Runs, *, depth: int | None = None) -> pd.DataFrame:
+    r"""Logarithmic inverse square rank fusion.
+
+    .. math:: s(d) = \log(1 + N(d)) \sum_j \frac{1}{r_j(d)^2}
+
+    with N(d) runs that returned d. The paper has log N(d), by which all documents of
+    one run alone are worth 0; the 1 keeps them apart.
+
+    Parameters
+    ----------
+    runs : sequence or mapping of runs
+        Runs as :func:`ltr.datasets.read_run` takes them.
+    depth : int, default=None
+        Read only so many documents of each query of a run. None: all.
+
+    Returns
+    -------
+    run : DataFrame
+        Columns ``qid``, ``docid`` and ``score``, best first within each query.
+
+    Raises
+    ------
+    ValueError
+        If an input is malformed.
+
+    References
+    ----------
+    .. [1] Mourão, Martins & Magalhães, "Inverse square rank fusion for multimodal
+       search", CBMI 2014.
+
+    Examples
+    --------
+    >>> fused = log_isr([{"q": {"a": 3, "b": 2}}, {"q": {"b": 9}}])
+    >>> fused["docid"].tolist(), fused["score"].round(4).tolist()
+    (['b', 'a'], [1.3733, 0.6931])
+    """
+    pool = pool_runs(runs, depth)
+    share = np.where(pool.returned, 1.0 / pool.ranks**2, 0.0).sum(axis=1)
+    return pool.run_of(np.log1p(pool.returned.sum(axis=1)) * share)
+
+
+def borda(
+    runs: Runs, *, weights: Sequence[float] | None = None, depth: int | None = None
+) -> pd.DataFrame:
+    """Borda count: c points for the first of c candidates, c − 1 for the next, ….
+
+    The candidates of a query are all documents that a run returned; those that a run
+    left out share the points that it did not give.
+
+    Parameters
+    ----------
+    runs : sequence or mapping of runs
+        Runs as :func:`ltr.datasets.read_run` takes them.
+    weights : sequence of float, default=None
+        Weight of each run. None: 1 for all.
+    depth : int, default=None
+        Read only so many documents of each query of a run. None: all.
+
+    Returns
+    -------
+    run : DataFrame
+        Columns ``qid``, ``docid`` and ``score``, best first within each query.
+
+    Raises
+    ------
+    ValueError
+        If an input is malformed.
+
+    References
+    ----------
+    .. [1] Aslam & Montague, "Models for metasearch", SIGIR 2001, section 3.1.
+
+    Examples
+    --------
+    >>> fused = borda([{"q": {"a": 3, "b": 2}}, {"q": {"b": 9, "c": 1}}])
+    >>> fused["docid"].tolist(), fused["score"].tolist()
+    (['b', 'a', 'c'], [5.0, 4.0, 3.0])
+    """
+    pool = pool_runs(runs, depth)
+    n = np.bincount(pool.query, minlength=pool.n_queries)[pool.query][:, None]
+    rest = (n - pool.n_returned() + 1.0) / 2.0
+    points = np.where(pool.returned, n - pool.ranks + 1.0, rest)
+    return pool.run_of(points @ pool.weights(weights))
+
+
+def condorcet(runs: Runs, *, depth: int | None = None) -> pd.DataFrame:
+    """Majority contests won minus lost (Copeland); a Condorcet winner comes first.
+
+    A document beats another if more runs rank it higher than lower; one that a run
+    returned is higher than one that it did not.
+
+    Parameters
+    ----------
+    runs : sequence or mapping of runs
+        Runs as :func:`ltr.datasets.read_run` takes them.
+    depth : int, default=None
+        Read only so many documents of each query of a run. None: all. The work grows
+        with the square of the number of candidates.
+
+    Returns
+    -------
+    run : DataFrame
+        Columns ``qid``, ``docid`` and ``score``, best first within each query.
+
+    Raises
+    ------
+    ValueError
+        If an input is malformed.
+
+    References
+    ----------
+    .. [1] Montague & Aslam, "Condorcet fusion for improved retrieval", CIKM 2002;
+       Copeland, "A reasonable social welfare function", 1951.
+
+    Examples
+    --------
+    >>> runs = [{"q": {"a": 3, "b": 2, "c": 1}}] * 2 + [{"q": {"b": 3, "c": 2, "a": 1}}]
+    >>> condorcet(runs)["score"].tolist()
+    [2.0, 0.0, -2.0]
+    """
+    pool = pool_runs(runs, depth)
+    ranks = _ranks_with_missing_last(pool).astype(np.float32)
+    value = np.empty(len(ranks))
+    for rows in pool.rows_of_queries():
+        column = ranks[rows]
+        step = max(1, _BLOCK // len(column))
+        for low in range(0, len(column), step):
+            lead = np.zeros((min(step, len(column) - low), len(column)), dtype=np.int16)
+            for rank in column.T:
+                part = rank[low : low + step, None]
+                lead += part < rank
+                lead -= part > rank
+            contests = np.sign(lead).sum(axis=1, dtype=np.int64)
+            value[rows.start + low : rows.start + low + len(lead)] = contests
+    return pool.run_of(value)
+
+
+def round_robin(runs: Runs, *, depth: int | None = None) -> pd.DataFrame:
+    """Take turns: the first of each run in the order of the runs, then the second, ….
+
+    A document that is there already is passed over. The score is minus the turn.
+
+    Parameters
+    ----------
+    runs : sequence or mapping of runs
+        Runs as :func:`ltr.datasets.read_run` takes them.
+    depth : int, default=None
+        Read only so many documents of each query of a run. None: all.
+
+    Returns
+    -------
+    run : DataFrame
+        Columns ``qid``, ``docid`` and ``score``, best first within each query.
+
+    Raises
+    ------
+    ValueError
+        If an input is malformed.
+
+    Examples
+    --------
+    >>> runs = [{"q": {"a": 3, "b": 2}}, {"q": {"a": 9, "c": 1}}]
+    >>> round_robin(runs)["docid"].tolist()
+    ['a', 'b', 'c']
+    """
+    pool = pool_runs(runs, depth)
+    turns = (pool.ranks - 1.0) * pool.n_runs + np.arange(pool.n_runs)
+    return pool.run_of(-np.where(pool.returned, turns, np.inf).min(axis=1))
+
+
+def kemeny(
+    runs: Runs,
+    *,
+    depth: int | None = None,
+    max_candidates: int = 200,
+    time_limit_s: float | None = None,
+    random_state: int = 0,
+) -> pd.DataFrame:
+    """The order that disagrees with the runs on the fewest pairs, exactly if it can be.
+
+    A pair that a run ranks counts once, also one of which it returned a single
+    document; a pair of which it returned none counts nothing.
+
+    Parameters
+    ----------
+    runs : sequence or mapping of runs
+        Runs as :func:`ltr.datasets.read_run` takes them.
+    depth : int, default=None
+        Read only so many documents of each query of a run. None: all.
+    max_candidates : int, default=200
+        Largest pool of a query to solve; a larger one is an error.
+    time_limit_s : float, default=None
+        Seconds for each query. None: the solver's own limit on its work.
+    random_state : int, default=0
+        Seed of the solver.
+
+    Returns
+    -------
+    run : DataFrame
+        Columns ``qid``, ``docid`` and ``score`` (minus the rank), best first within
+        each query. ``run.attrs["is_optimal"]`` says for each query whether its order is
+        proven best.
+
+    Raises
+    ------
+    ValueError
+        If an input is malformed, or a query has more than ``max_candidates`` documents.
+
+    References
+    ----------
+    .. [1] Kemeny, "Mathematics without numbers", Daedalus 1959; Dwork et al., "Rank
+       aggregation methods for the web", WWW 2001, section 2.
+
+    Examples
+    --------
+    >>> runs = [{"q": {"a": 3, "b": 2, "c": 1}}] * 2 + [{"q": {"b": 3, "c": 2, "a": 1}}]
+    >>> fused = kemeny(runs)
+    >>> fused["docid"].tolist(), fused.attrs["is_optimal"]
+    (['a', 'b', 'c'], {'q': True})
+    """
+    from ltr.solvers import solve_orderings
+
+    pool = pool_runs(runs, depth)
+    ranks = _ranks_with_missing_last(pool)
+    matrices = []
+    for rows in pool.rows_of_queries():
+        n = rows.stop - rows.start
+        if n > max_candidates:
+            raise ValueError(
+                f"a query must have at most max_candidates={max_candidates} documents; "
+                f"got {n} for {pool.qids[pool.query[rows.start]]!r}. Pass depth=…, or "
+                "raise max_candidates."
+            )
+        column = ranks[rows]
+        above = (column[:, None, :] < column[None, :, :]).sum(axis=2)
+        matrices.append(above.astype(np.float64))
+    solutions = solve_orderings(
+        matrices, time_limit_s=time_limit_s, random_state=random_state
+    )
+    value = np.empty(len(ranks))
+    optimal = {}
+    for rows, solution in zip(pool.rows_of_queries(), solutions, strict=True):
+        qid = pool.qids[pool.query[rows.start]]
+        if solution.order is None:
+            raise ValueError(
+                f"no order was found for query {qid!r} in time. Raise time_limit_s."
+            )
+        value[rows.start + solution.order] = -np.arange(1.0, len(solution.order) + 1.0)
+        optimal[qid] = bool(solution.is_optimal)
+    fused = pool.run_of(value)
+    fused.attrs["is_optimal"] = optimal
+    return fused
+
+
+def _ranks_with_missing_last(pool: Pool) -> FloatArray:
+    return np.where(pool.returned, pool.ranks, np.inf)

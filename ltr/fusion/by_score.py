@@ -1,0 +1,304 @@
+"""Fusion of scores: sums, means and maxima of what several runs say of a document."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from ltr.fusion.pool import FloatArray, Norm, Pool, Runs, pool_runs
+from ltr.metrics import evaluate_run
+
+if TYPE_CHECKING:
+    from ltr.metrics.runs import Source
+
+
+def comb_sum(
+    runs: Runs,
+    *,
+    norm: Norm = "minmax",
+    weights: Sequence[float] | None = None,
+    depth: int | None = None,
+) -> pd.DataFrame:
+    """Add the scores that the runs give to a document (CombSUM).
+
+    Parameters
+    ----------
+    runs : sequence or mapping of runs
+        Runs as :func:`ltr.datasets.read_run` takes them: paths, tables or
+        ``{qid: {docid: score}}``.
+    norm : {"minmax", "zscore", "rank", "none"} or callable, default="minmax"
+        What makes the scores of a run comparable, query by query: (s − min) / (max −
+        min), 1/2 if all are equal; (s − mean) / standard deviation, 0 if all are equal;
+        (n − rank + 1) / n; the scores as they are; or a function of an array of scores.
+        A document that a run did not return counts as its worst one (0 for "rank" and
+        "none").
+    weights : sequence of float, default=None
+        Weight of each run. None: 1 for all.
+    depth : int, default=None
+        Read only so many documents of each query of a run. None: all.
+
+    Returns
+    -------
+    run : DataFrame
+        Columns ``qid``, ``docid`` and ``score``, best first within each query, for
+        every document that a run returned.
+
+    Raises
+    ------
+    ValueError
+        If an input is malformed or an option unknown.
+
+    References
+    ----------
+    .. [1] Fox & Shaw, "Combination of multiple searches", TREC-2 1993.
+
+    Examples
+    --------
+    >>> runs = [{"q": {"a": 3, "b": 2, "c": 1}}, {"q": {"b": 9, "d": 1}}]
+    >>> fused = comb_sum(runs)
+    >>> fused["docid"].tolist(), fused["score"].tolist()
+    (['b', 'a', 'd', 'c'], [1.5, 1.0, 0.0, 0.0])
+    """
+    pool = pool_runs(runs, depth)
+    return pool.run_of(_weighted_sum(pool, norm, weights))
+
+
+def comb_mnz(
+    runs: Runs, *, norm: Norm = "minmax", depth: int | None = None
+) -> pd.DataFrame:
+    """Sum of the scores times the number of runs that returned the document (CombMNZ).
+
+    Parameters
+    ----------
+    runs : sequence or mapping of runs
+        Runs as :func:`ltr.datasets.read_run` takes them.
+    norm : {"minmax", "zscore", "rank", "none"} or callable, default="minmax"
+        See :func:`comb_sum`.
+    depth : int, default=None
+        Read only so many documents of each query of a run. None: all.
+
+    Returns
+    -------
+    run : DataFrame
+        Columns ``qid``, ``docid`` and ``score``, best first within each query.
+
+    Raises
+    ------
+    ValueError
+        If an input is malformed or an option unknown.
+
+    References
+    ----------
+    .. [1] Fox & Shaw, "Combination of multiple searches", TREC-2 1993; Lee, "Analyses
+       of multiple evidence combination", SIGIR 1997.
+
+    Examples
+    --------
+    >>> comb_mnz([{"q": {"a": 3, "b": 2, "c": 1}}, {"q": {"b": 9, "d": 1}}])["score"][0]
+    np.float64(3.0)
+    """
+    pool = pool_runs(runs, depth)
+    return pool.run_of(_weighted_sum(pool, norm, None) * pool.returned.sum(axis=1))
+
+
+def comb_anz(
+    runs: Runs, *, norm: Norm = "minmax", depth: int | None = None
+) -> pd.DataFrame:
+    """Mean score over the runs that returned the document (CombANZ).
+
+    Parameters
+    ----------
+    runs : sequence or mapping of runs
+        Runs as :func:`ltr.datasets.read_run` takes them.
+    norm : {"minmax", "zscore", "rank", "none"} or callable, default="minmax"
+        See :func:`comb_sum`.
+    depth : int, default=None
+        Read only so many documents of each query of a run. None: all.
+
+    Returns
+    -------
+    run : DataFrame
+        Columns ``qid``, ``docid`` and ``score``, best first within each query.
+
+    Raises
+    ------
+    ValueError
+        If an input is malformed or an option unknown.
+
+    References
+    ----------
+    .. [1] Fox & Shaw, "Combination of multiple searches", TREC-2 1993.
+
+    Examples
+    --------
+    >>> comb_anz([{"q": {"a": 3, "b": 2, "c": 1}}, {"q": {"b": 9, "d": 1}}])["score"][1]
+    np.float64(0.75)
+    """
+    pool = pool_runs(runs, depth)
+    scores, _ = pool.normalized(norm)
+    total = np.where(pool.returned, scores, 0.0).sum(axis=1)
+    return pool.run_of(total / pool.returned.sum(axis=1))
+
+
+def comb_max(
+    runs: Runs, *, norm: Norm = "minmax", depth: int | None = None
+) -> pd.DataFrame:
+    """Best score that a run gives to the document (CombMAX).
+
+    Parameters
+    ----------
+    runs : sequence or mapping of runs
+        Runs as :func:`ltr.datasets.read_run` takes them.
+    norm : {"minmax", "zscore", "rank", "none"} or callable, default="minmax"
+        See :func:`comb_sum`.
+    depth : int, default=None
+        Read only so many documents of each query of a run. None: all.
+
+    Returns
+    -------
+    run : DataFrame
+        Columns ``qid``, ``docid`` and ``score``, best first within each query.
+
+    Raises
+    ------
+    ValueError
+        If an input is malformed or an option unknown.
+
+    References
+    ----------
+    .. [1] Fox & Shaw, "Combination of multiple searches", TREC-2 1993.
+
+    Examples
+    --------
+    >>> comb_max([{"q": {"a": 3, "b": 2, "c": 1}}, {"q": {"b": 9}}])["score"].tolist()
+    [1.0, 0.5, 0.0]
+    """
+    pool = pool_runs(runs, depth)
+    scores, _ = pool.normalized(norm)
+    return pool.run_of(np.where(pool.returned, scores, -np.inf).max(axis=1))
+
+
+def interpolate(
+    runs: Runs,
+    *,
+    alpha: float = 0.5,
+    norm: Norm = "minmax",
+    depth: int | None = None,
+) -> pd.DataFrame:
+    """Mix two runs: α times the scores of the first, 1 − α times those of the second.
+
+    Parameters
+    ----------
+    runs : sequence or mapping of two runs
+        Runs as :func:`ltr.datasets.read_run` takes them.
+    alpha : float, default=0.5
+        Weight of the first run, in [0, 1]; see :func:`tune_alpha`.
+    norm : {"minmax", "zscore", "rank", "none"} or callable, default="minmax"
+        See :func:`comb_sum`.
+    depth : int, default=None
+        Read only so many documents of each query of a run. None: all.
+
+    Returns
+    -------
+    run : DataFrame
+        Columns ``qid``, ``docid`` and ``score``, best first within each query.
+
+    Raises
+    ------
+    ValueError
+        If there are not two runs, or ``alpha`` is outside [0, 1].
+
+    References
+    ----------
+    .. [1] Bruch, Gai & Ingber, "An analysis of fusion functions for hybrid retrieval",
+       TOIS 2023, eq. (2).
+
+    Examples
+    --------
+    >>> runs = [{"q": {"a": 2, "b": 1}}, {"q": {"b": 5, "a": 1}}]
+    >>> interpolate(runs, alpha=0.75)["score"].tolist()
+    [0.75, 0.25]
+    """
+    pool = pool_runs(runs, depth)
+    return pool.run_of(_mix(pool, alpha, *_filled(pool, norm).T))
+
+
+def tune_alpha(
+    runs: Runs,
+    qrels: Source,
+    metric: str = "ndcg@10",
+    *,
+    grid: Sequence[float] = tuple(i / 20 for i in range(21)),
+    norm: Norm = "minmax",
+    depth: int | None = None,
+) -> tuple[float, pd.Series]:
+    """Choose the α of :func:`interpolate` that is best on judged queries.
+
+    Parameters
+    ----------
+    runs : sequence or mapping of two runs
+        Runs on the queries to tune on, which should not be those to report on.
+    qrels : path, DataFrame or {qid: {docid: label}}
+        Judgments.
+    metric : str, default="ndcg@10"
+        Name for :func:`ltr.metrics.get_metric`.
+    grid : sequence of float, default=tuple(i / 20 for i in range(21))
+        Values to try.
+    norm : {"minmax", "zscore", "rank", "none"} or callable, default="minmax"
+        See :func:`comb_sum`.
+    depth : int, default=None
+        Read only so many documents of each query of a run. None: all.
+
+    Returns
+    -------
+    alpha : float
+        Best value; the middle one of several that are equally good.
+    means : Series
+        Mean of the metric for each value.
+
+    Raises
+    ------
+    ValueError
+        If there are not two runs, or a value is outside [0, 1].
+
+    Examples
+    --------
+    >>> runs = [{"q": {"a": 2, "b": 1}}, {"q": {"b": 5, "a": 1}}]
+    >>> alpha, means = tune_alpha(runs, {"q": {"a": 1}}, "mrr", grid=[0.2, 0.8])
+    >>> alpha, means.tolist()
+    (0.8, [0.5, 1.0])
+    """
+    pool = pool_runs(runs, depth)
+    filled = _filled(pool, norm)
+    means = {}
+    for alpha in grid:
+        run = pool.run_of(_mix(pool, alpha, *filled.T))
+        means[alpha] = evaluate_run(run, qrels, [metric], per_query=True)[metric].mean()
+    if not means:
+        raise ValueError("grid must have at least one value; got none.")
+    series = pd.Series(means, name=metric)
+    best = np.flatnonzero(series.to_numpy() == series.max())
+    return float(series.index[best[(len(best) - 1) // 2]]), series
+
+
+def _filled(pool: Pool, norm: Norm) -> FloatArray:
+    """Normalised scores, those of documents that were not returned included."""
+    scores, worst = pool.normalized(norm)
+    return np.where(pool.returned, scores, worst)
+
+
+def _weighted_sum(
+    pool: Pool, norm: Norm, weights: Sequence[float] | None
+) -> FloatArray:
+    return np.asarray(_filled(pool, norm) @ pool.weights(weights))
+
+
+def _mix(pool: Pool, alpha: float, *columns: FloatArray) -> FloatArray:
+    if pool.n_runs != 2:
+        raise ValueError(f"interpolation takes two runs; got {pool.n_runs}.")
+    if not 0.0 <= alpha <= 1.0:
+        raise ValueError(f"alpha must be from 0 to 1; got {alpha!r}.")
+    return alpha * columns[0] + (1.0 - alpha) * columns[1]
