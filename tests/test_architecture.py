@@ -23,6 +23,7 @@ MAY_IMPORT = {
     "lists": {"numpy", "queries"},
     "metrics": ARRAYS | {"queries"},
     "datasets": {"numpy", "pandas", "sklearn"},
+    "fusion": {"numpy", "pandas", "datasets", "metrics", "queries"},
     "solvers": ARRAYS | {"jax"},  # but `import ltr.solvers` does not load it
     "scorers": {"jax"},
     "losses": {"jax", "numpy"},
@@ -42,14 +43,15 @@ MAY_IMPORT = {
     "leaderboard": {"numpy", "pandas", "metrics", "queries"},
     "compare": {"numpy", "sklearn", "datasets", "leaderboard", "losses", "metrics"}
     | {"queries", "rankers", "scorers"},
-    "cli": {"numpy", "compare", "datasets", "metrics", "rankers", "scorers"},
+    "cli": {"numpy", "compare", "datasets", "fusion", "metrics", "rankers", "scorers"},
     "__init__": {"queries", "rankers"},
     "__main__": {"cli"},
 }
 # Imports inside a function: what is only needed by some, or not always installed.
 MAY_IMPORT_LATE = {
     "metrics": {"pandas", "datasets"},
-    "rankers": {"lightgbm"},
+    "fusion": {"solvers"},
+    "rankers": {"lightgbm", "solvers"},
     "solvers": {"jax", "optax", "ortools"},
 }
 MAX_FILE, MAX_FUNCTION, MAX_PUBLIC_NAMES = 500, 100, 30

@@ -30,6 +30,7 @@ PUBLIC = [
     "ltr.losses",
     "ltr.metrics",
     "ltr.model_selection",
+    "ltr.fusion",
     "ltr.datasets",
     "ltr.solvers",
     "ltr.solvers.dynamic",
