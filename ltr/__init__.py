@@ -4,10 +4,12 @@ from importlib.metadata import version
 
 from ltr.queries import group_sizes_to_qid
 from ltr.rankers import (
+    ConstrainedRanker,
     LambdaMARTRanker,
     NeuralRanker,
     RandomRanker,
     SingleFeatureRanker,
+    TSPRanker,
     load_ranker,
     save_ranker,
 )
@@ -15,10 +17,12 @@ from ltr.rankers import (
 __version__ = version("ltr")
 
 __all__ = [
+    "ConstrainedRanker",
     "LambdaMARTRanker",
     "NeuralRanker",
     "RandomRanker",
     "SingleFeatureRanker",
+    "TSPRanker",
     "group_sizes_to_qid",
     "load_ranker",
     "save_ranker",

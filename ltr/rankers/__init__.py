@@ -2,16 +2,20 @@
 
 from ltr.rankers.base import BaseRanker
 from ltr.rankers.baselines import RandomRanker, SingleFeatureRanker
+from ltr.rankers.constrained import ConstrainedRanker
 from ltr.rankers.lambdamart import LambdaMARTRanker
 from ltr.rankers.neural import NeuralRanker
 from ltr.rankers.persistence import load_ranker, save_ranker
+from ltr.rankers.tsprank import TSPRanker
 
 __all__ = [
     "BaseRanker",
+    "ConstrainedRanker",
     "LambdaMARTRanker",
     "NeuralRanker",
     "RandomRanker",
     "SingleFeatureRanker",
+    "TSPRanker",
     "load_ranker",
     "save_ranker",
 ]

@@ -144,13 +144,20 @@ class BaseRanker(BaseEstimator):
             If ``qid`` is None although ``fit`` was given one, ``sample_weight`` is
             given, or a label does not fit the metric.
         """
+        self._check_score(qid, sample_weight)
+        return self._mean_metric(y, self.predict(X, qid), qid)
+
+    def _check_score(self, qid: ArrayLike | None, sample_weight: None) -> None:
         if sample_weight is not None:
             raise ValueError(
                 "score takes no sample_weight, because every list counts once; got an "
                 "array. Leave it out, or weight ltr.metrics per query yourself."
             )
         check_qid_given(self, qid, "score")
-        scores = self.predict(X, qid)
+
+    def _mean_metric(
+        self, y: ArrayLike, scores: FloatArray, qid: ArrayLike | None
+    ) -> float:
         check_metric_takes_labels(self.metric, check_column(y, "y", len(scores)))
         return get_metric(self.metric)(y, scores, qid)
 

@@ -1,0 +1,426 @@
+"""ConstrainedRanker: any ranker, its orders brought under constraints."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
+from sklearn.utils import get_tags
+from sklearn.utils.validation import check_is_fitted
+
+from ltr.queries import FloatArray, IntArray, Queries, group_queries
+from ltr.rankers.base import BaseRanker
+from ltr.rankers.checks import check_choice, check_number, check_qid_given, is_frame
+
+if TYPE_CHECKING:
+    from ltr.solvers import Solution
+
+
+class ConstrainedRanker(BaseRanker):
+    """A ranker whose lists keep quotas, caps, fixed slots and precedences.
+
+    In each list, the order with the greatest Σ score · 1 / log2(1 + rank) among those
+    that keep the constraints, the scores from the wrapped ranker: see
+    :func:`ltr.solvers.solve_assignment`.
+
+    Parameters
+    ----------
+    ranker : estimator
+        A ranker of this library, or another estimator whose ``predict`` gives a score
+        for each row. One that is fitted needs no further ``fit``; ``fit`` fits a clone.
+    constraints : sequence of constraints, default=()
+        ``Quota``, ``AtMost``, ``ExposureShare``, ``FixedPosition``, ``Precedence`` of
+        :mod:`ltr.solvers`. Attributes that they name are columns of ``X``, if it is a
+        DataFrame, or given to ``predict(…, attributes=…)``. Items that they number are
+        rows of each list, counted from 0 in the order in which they come.
+    k : int, default=None
+        Constrain the first k positions; the other items follow by their scores. None:
+        the whole list.
+    infeasible : {"raise", "drop"}, default="raise"
+        What ``predict`` does with a list that cannot keep the constraints: raise, with
+        its ``qid`` and the conflict in words; or leave out all constraints of a
+        smallest conflict, until the others can be kept, and warn.
+    work_limit : float, default=None
+        Units of work for one list, about a second each, that repeat. None: 20.
+    metric : str, default="ndcg@10"
+        Name for :func:`ltr.metrics.get_metric`: what ``score`` returns.
+
+    Attributes
+    ----------
+    ranker_ : estimator
+        The fitted ranker, after ``fit``.
+    n_features_in_ : int
+        Number of features of it.
+    feature_names_in_ : array of shape (n_features,)
+        Column names, if ``X`` had string ones.
+
+    Notes
+    -----
+    A column that a constraint names is no feature: it is taken out of a DataFrame in
+    ``fit``, and in ``predict`` unless the ranker was fitted with it. Equal scores are
+    ordered as the rows are.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from ltr import ConstrainedRanker, SingleFeatureRanker
+    >>> from ltr.solvers import Quota
+    >>> X, y = np.array([[4.0], [3.0], [2.0], [1.0]]), [3, 2, 1, 0]
+    >>> fair = ConstrainedRanker(
+    ...     SingleFeatureRanker(), [Quota("group", "b", lower=1, top=2)]
+    ... ).fit(X, y)
+    >>> fair.rank(X, attributes={"group": ["a", "a", "b", "b"]})
+    array([1, 3, 2, 4])
+    """
+
+    __metadata_request__predict: ClassVar[dict[str, bool]] = {
+        "qid": True,
+        "attributes": True,
+    }
+    __metadata_request__score: ClassVar[dict[str, bool]] = {
+        "qid": True,
+        "attributes": True,
+    }
+
+    def __init__(
+        self,
+        ranker: Any,
+        constraints: Iterable[Any] = (),
+        *,
+        k: int | None = None,
+        infeasible: Literal["raise", "drop"] = "raise",
+        work_limit: float | None = None,
+        metric: str = "ndcg@10",
+    ) -> None:
+        self.ranker = ranker
+        self.constraints = constraints
+        self.k = k
+        self.infeasible = infeasible
+        self.work_limit = work_limit
+        self.metric = metric
+
+    def fit(
+        self, X: ArrayLike, y: ArrayLike, qid: ArrayLike | None = None
+    ) -> ConstrainedRanker:
+        """Fit a clone of the ranker.
+
+        For weights or validation lists, fit the ranker itself, and wrap it then.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Features, and in a DataFrame columns that constraints name.
+        y : array-like of shape (n_samples,)
+            Labels.
+        qid : array-like of shape (n_samples,), default=None
+            List of each row. None: one list.
+
+        Returns
+        -------
+        self : ConstrainedRanker
+        """
+        self._check_parameters()
+        features = _without(X, self._attribute_names())
+        listed = {} if qid is None else {"qid": qid}
+        self.ranker_ = clone(self.ranker).fit(features, y, **listed)
+        for name in ("n_features_in_", "feature_names_in_"):
+            if hasattr(self.ranker_, name):
+                setattr(self, name, getattr(self.ranker_, name))
+            elif hasattr(self, name):
+                delattr(self, name)
+        return self
+
+    def predict(
+        self,
+        X: ArrayLike,
+        qid: ArrayLike | None = None,
+        *,
+        attributes: Mapping[str, ArrayLike] | None = None,
+    ) -> FloatArray:
+        """Score items by their constrained positions.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Features, and in a DataFrame columns that constraints name.
+        qid : array-like of shape (n_samples,), default=None
+            List of each row, any order. None: one list.
+        attributes : mapping of str to array-like of shape (n_samples,), default=None
+            What constraints speak of, by name; goes before a column of ``X``.
+
+        Returns
+        -------
+        scores : float array of shape (n_samples,)
+            0 for the best item of its list, -1 for the second, …
+
+        Raises
+        ------
+        ValueError
+            If an attribute is missing, or, with ``infeasible="raise"``, a list cannot
+            keep the constraints.
+        RuntimeError
+            If no order was found within ``work_limit``.
+        """
+        from ltr.solvers import Status
+
+        scores, queries, solutions = self._solve(X, qid, attributes)
+        positions = np.empty(len(scores))
+        for i, solution in enumerate(solutions):
+            if solution.status is Status.INFEASIBLE:
+                raise ValueError(self._complaint(queries, i, solution, qid))
+            if solution.order is None:
+                raise RuntimeError(
+                    f"no order was found within work_limit for {_list(queries, i, qid)}"
+                    ". Raise work_limit, or use fewer constraints."
+                )
+            rows = queries.order[queries.starts[i] : queries.starts[i + 1]]
+            by_score = np.argsort(-scores[rows], kind="stable")
+            rest = by_score[~np.isin(by_score, solution.order)]
+            order = np.concatenate([solution.order, rest])
+            positions[rows[order]] = np.arange(len(rows))
+        return 0.0 - positions
+
+    def decode(
+        self,
+        X: ArrayLike,
+        qid: ArrayLike | None = None,
+        *,
+        attributes: Mapping[str, ArrayLike] | None = None,
+    ) -> list[Solution]:
+        """Solve every list, and return the solutions with their bounds.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Features, and in a DataFrame columns that constraints name.
+        qid : array-like of shape (n_samples,), default=None
+            List of each row, any order. None: one list.
+        attributes : mapping of str to array-like of shape (n_samples,), default=None
+            What constraints speak of, by name.
+
+        Returns
+        -------
+        solutions : list of Solution
+            One per list, by first appearance. ``order`` counts the rows of the list
+            from 0. A list that cannot keep the constraints has the status INFEASIBLE
+            and its conflict, unless ``infeasible="drop"``.
+        """
+        return self._solve(X, qid, attributes)[2]
+
+    def rank(
+        self,
+        X: ArrayLike,
+        qid: ArrayLike | None = None,
+        *,
+        attributes: Mapping[str, ArrayLike] | None = None,
+    ) -> IntArray:
+        """Rank the items of every list.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Features, and in a DataFrame columns that constraints name.
+        qid : array-like of shape (n_samples,), default=None
+            List of each row, any order. None: one list.
+        attributes : mapping of str to array-like of shape (n_samples,), default=None
+            What constraints speak of, by name.
+
+        Returns
+        -------
+        ranks : int array of shape (n_samples,)
+            1 for the best item of its list; no two are equal.
+
+        Raises
+        ------
+        ValueError
+            If ``qid`` is None although ``fit`` was given one, or as ``predict``.
+        """
+        check_qid_given(self, qid, "rank")
+        scores = self.predict(X, qid, attributes=attributes)
+        return (1 - scores).astype(np.intp)
+
+    def score(
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        qid: ArrayLike | None = None,
+        sample_weight: None = None,
+        *,
+        attributes: Mapping[str, ArrayLike] | None = None,
+    ) -> float:
+        """Mean of ``metric`` over the lists.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Features, and in a DataFrame columns that constraints name.
+        y : array-like of shape (n_samples,)
+            Labels.
+        qid : array-like of shape (n_samples,), default=None
+            List of each row, any order. None: one list.
+        sample_weight : None
+            Must be None: every list counts once.
+        attributes : mapping of str to array-like of shape (n_samples,), default=None
+            What constraints speak of, by name.
+
+        Returns
+        -------
+        score : float
+            Higher is better; lists without a relevant item are left out.
+
+        Raises
+        ------
+        ValueError
+            As ``predict`` and the ``score`` of other rankers.
+        """
+        self._check_score(qid, sample_weight)
+        scores = self.predict(X, qid, attributes=attributes)
+        return self._mean_metric(y, scores, qid)
+
+    def _solve(
+        self,
+        X: ArrayLike,
+        qid: ArrayLike | None,
+        attributes: Mapping[str, ArrayLike] | None,
+    ) -> tuple[FloatArray, Queries, list[Solution]]:
+        self._check_parameters()
+        check_is_fitted(self)
+        ranker = self._fitted()
+        names = self._attribute_names()
+        known = set(getattr(ranker, "feature_names_in_", ()))
+        listed = {} if qid is None else {"qid": qid}
+        features = _without(X, [name for name in names if name not in known])
+        scores = np.asarray(ranker.predict(features, **listed), dtype=np.float64)
+        if scores.ndim != 1 or not np.isfinite(scores).all():
+            raise ValueError(
+                "the ranker must give one finite score per row; got scores of shape "
+                f"{scores.shape}, {int((~np.isfinite(scores)).sum())} of them not "
+                "finite. Fit it anew, or wrap another one."
+            )
+        if qid is None and self._fitted_with_qid:
+            warnings.warn(
+                "predict orders all rows as one list because qid is None, but fit was "
+                "given a qid. Pass the list of each row as qid.",
+                UserWarning,
+                stacklevel=3,
+            )
+        columns = {name: _column(name, X, attributes, len(scores)) for name in names}
+        queries = group_queries(qid, len(scores))
+        solutions = [
+            self._solve_list(scores, columns, queries, i, qid)
+            for i in range(queries.n_lists)
+        ]
+        return scores, queries, solutions
+
+    def _solve_list(
+        self,
+        scores: FloatArray,
+        columns: dict[str, NDArray[Any]],
+        queries: Queries,
+        i: int,
+        qid: ArrayLike | None,
+    ) -> Solution:
+        from ltr.solvers import Status, solve_assignment
+
+        rows = queries.order[queries.starts[i] : queries.starts[i + 1]]
+        constraints = list(self.constraints)
+        while True:
+            try:
+                solution = solve_assignment(
+                    scores[rows],
+                    constraints=constraints,
+                    attributes={name: column[rows] for name, column in columns.items()},
+                    k=len(rows) if self.k is None else min(self.k, len(rows)),
+                    work_limit=self.work_limit,
+                )
+            except ValueError as error:
+                raise ValueError(f"In {_list(queries, i, qid)}: {error}") from error
+            conflict = solution.conflict
+            if self.infeasible == "raise" or solution.status is not Status.INFEASIBLE:
+                return solution
+            warnings.warn(
+                self._complaint(queries, i, solution, qid) + "\nThey are left out.",
+                UserWarning,
+                stacklevel=5,
+            )
+            constraints = [c for c in constraints if c not in conflict]
+
+    def _complaint(
+        self, queries: Queries, i: int, solution: Solution, qid: ArrayLike | None
+    ) -> str:
+        from ltr.solvers import explain_conflict
+
+        n_items, where = int(queries.sizes[i]), _list(queries, i, qid)
+        return f"In {where} of {n_items} items: {explain_conflict(solution)}"
+
+    def _check_parameters(self) -> None:
+        check_choice("infeasible", self.infeasible, ("raise", "drop"))
+        if self.k is not None:
+            check_number("k", self.k, low=1, whole=True)
+
+    def _attribute_names(self) -> list[str]:
+        """Attributes that the constraints name, each once."""
+        names = [
+            getattr(constraint, "attribute", None) for constraint in self.constraints
+        ]
+        return [name for name in dict.fromkeys(names) if name is not None]
+
+    def _fitted(self) -> Any:
+        return getattr(self, "ranker_", self.ranker)
+
+    @property
+    def _fitted_with_qid(self) -> bool:  # type: ignore[override]
+        return bool(getattr(self._fitted(), "_fitted_with_qid", False))
+
+    def __sklearn_is_fitted__(self) -> bool:
+        try:
+            check_is_fitted(self._fitted())
+        except NotFittedError:
+            return False
+        return True
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags = get_tags(self.ranker).input_tags
+        return tags
+
+
+def _without(X: Any, names: list[str]) -> Any:
+    """Return ``X`` without these columns, if it is a DataFrame."""
+    if not is_frame(X):
+        return X
+    dropped = [name for name in names if name in X.columns]
+    return X.drop(columns=dropped) if dropped else X
+
+
+def _column(
+    name: str, X: Any, attributes: Mapping[str, ArrayLike] | None, n_samples: int
+) -> NDArray[Any]:
+    if attributes is not None and name in attributes:
+        values = attributes[name]
+    elif is_frame(X) and name in X.columns:
+        values = X[name]
+    else:
+        where = "X has no such column" if is_frame(X) else "X is not a DataFrame"
+        raise ValueError(
+            f"a constraint speaks of the attribute {name!r}, but {where} and "
+            f"attributes does not have it. Pass attributes={{{name!r}: one value per row}}."
+        )
+    column = np.asarray(values)
+    if column.shape != (n_samples,):
+        raise ValueError(
+            f"attributes[{name!r}] must have one value per row of X, shape "
+            f"({n_samples},); got shape {column.shape}."
+        )
+    return column
+
+
+def _list(queries: Queries, i: int, qid: ArrayLike | None) -> str:
+    if qid is None:
+        return "the list"
+    return f"list {queries.ids[i : i + 1].tolist()[0]!r}"
