@@ -13,6 +13,7 @@ if __name__ != "ltr.datasets":
 
 from ltr.datasets._biased import make_biased_rankings
 from ltr.datasets._clicks import ClickLog, simulate_clicks
+from ltr.datasets._describe import Description, describe
 from ltr.datasets._events import drop_near_duplicates, load_events, read_events
 from ltr.datasets._fetch import (
     fetch_istella,
@@ -35,11 +36,13 @@ from ltr.datasets._types import RankingData
 
 __all__ = [
     "ClickLog",
+    "Description",
     "PrefLibData",
     "RankingData",
     "RankingSplits",
     "StockData",
     "convert_letor",
+    "describe",
     "drop_near_duplicates",
     "fetch_istella",
     "fetch_letor_mq2007",

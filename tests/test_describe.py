@@ -1,0 +1,179 @@
+"""describe: counts against a slow reference, and every problem said in full."""
+
+import itertools
+import re
+
+import hypothesis.strategies as st
+import numpy as np
+import pytest
+from hypothesis import given
+
+from ltr.datasets import (
+    RankingData,
+    convert_letor,
+    describe,
+    make_ranking,
+    save_letor,
+)
+
+
+def reference(X, y, qid):
+    """The same counts, list by list and pair by pair."""
+    lists = [[i for i, q in enumerate(qid) if q == name] for name in sorted(set(qid))]
+    pairs = [[(i, j) for i, j in itertools.combinations(rows, 2)] for rows in lists]
+    usable = [[(i, j) for i, j in of if y[i] != y[j]] for of in pairs]
+    columns = range(len(X[0]))
+    constant = [c for c in columns if len({row[c] for row in X}) == 1]
+    in_list = [
+        c for c in columns if all(len({X[i][c] for i in rows}) == 1 for rows in lists)
+    ]
+    return {
+        "n_lists": len(lists),
+        "one_item_lists": sum(len(rows) == 1 for rows in lists),
+        "blank_lists": sum(all(y[i] <= 0 for i in rows) for rows in lists),
+        "usable_lists": sum(map(bool, usable)),
+        "usable_pairs": sum(map(len, usable)),
+        "all_pairs": sum(map(len, pairs)),
+        "labels": {label: y.count(label) for label in set(y)},
+        "constant_features": constant,
+        "query_features": [c for c in in_list if c not in constant],
+    }
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from("abc"),
+            st.integers(-1, 2),
+            st.integers(0, 1),
+            st.integers(0, 2),
+        ),
+        min_size=1,
+        max_size=9,
+    )
+)
+def test_counts(rows):
+    """Interleaved lists, ids that are words."""
+    qid, y, *columns = map(list, zip(*rows, strict=True))
+    X = [list(row) for row in zip(*columns, strict=True)]
+    found = describe(X, y, qid)
+    for name, value in reference(X, y, qid).items():
+        assert getattr(found, name) == value
+
+
+@pytest.mark.parametrize("values_at_once", [10, 4_000_000])
+def test_missing_and_infinite(monkeypatch, values_at_once):
+    """NaN in all rows is one value too; blocks change nothing."""
+    monkeypatch.setattr("ltr.datasets._describe._VALUES_AT_ONCE", values_at_once)
+    X = np.random.default_rng(0).normal(size=(40, 5))
+    X[:, 1], X[:, 3] = np.nan, np.repeat([1.0, 2.0], 20)
+    X[[3, 30], 0] = [np.inf, np.nan]
+    found = describe(X, np.arange(40) % 3, np.repeat([0, 1], 20))
+    assert found.missing_features == [0, 1]
+    assert (found.missing_values, found.infinite_values) == (41, 1)
+    assert found.constant_features == [1]
+    assert found.query_features == [3]
+
+
+def test_repetitions():
+    """Rows and whole lists that are in another part; -0.0 is 0.0."""
+    data = make_ranking(20, list_size=5, random_state=0)
+    data.X[::7, 2] = 0.0
+    train, test = data.take(data.qid < 12), data.take(data.qid >= 10)
+    test.X[test.X == 0] = -0.0
+    found = describe(train.X, train.y, train.qid, other=test)
+    assert (found.repeated_rows, found.repeated_lists) == (10, 2)
+    assert found.problems == [
+        "2 of 12 lists are in the other data set row by row: what is measured there is "
+        "not new to the ranker."
+    ]
+    part = test.take(np.arange(len(test.y)) % 5 > 0)
+    found = describe(train.X, train.y, train.qid, other=part)
+    assert (found.repeated_rows, found.repeated_lists) == (8, 0)
+    assert found.problems == [
+        "8 of 60 rows have the features of a row of the other data set."
+    ]
+    other = RankingData(np.zeros((2, 3)), np.zeros(2), np.zeros(2))
+    message = "other must have as many features as X; got 3 and 20."
+    with pytest.raises(ValueError, match=re.escape(message)):
+        describe(train.X, train.y, train.qid, other=other)
+
+
+def test_nothing_is_off(tmp_path):
+    """Generated data have no problems; the text says what is there; maps as arrays."""
+    data = make_ranking(30, n_features=4, n_informative=2, random_state=0)
+    text = str(describe(data.X, data.y, data.qid))
+    assert text.splitlines() == [
+        f"30 lists, {len(data.y):,} rows, 4 features",
+        *text.splitlines()[1:4],
+        "features       0 constant, 0 the same within each list, 0 with NaN",
+    ]
+    save_letor(data, tmp_path / "data.txt")
+    mapped = convert_letor(tmp_path / "data.txt", tmp_path / "data")
+    assert str(describe(mapped.X, mapped.y, mapped.qid)) == text
+    real = make_ranking(30, n_grades=None, random_state=0)
+    assert f"{len(real.y):,} values from -" in str(describe(real.X, real.y, real.qid))
+
+
+X = np.arange(8.0).reshape(4, 2)
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        ({"y": [0, np.nan, 1, 0]}, "some labels are NaN or infinite: drop those rows."),
+        (
+            {"y": [1, 1, 0, 0]},
+            "no list has two different labels: nothing can be learned.",
+        ),
+        (
+            {"y": [-1, 0, 1, 2]},
+            "the lowest label is -1: NDCG needs labels >= 0. Shift them, or use a "
+            "metric that takes any label, such as kendall_tau.",
+        ),
+        (
+            {"y": [0, 20, 1, 2]},
+            "the highest label is 20: with gain='exp2' it outweighs the label half as "
+            "high 1,024 times. Use gain='linear' in the metric, and "
+            "label_gain='linear' in LambdaMARTRanker.",
+        ),
+        (
+            {"y": [0, 1, 0, 0]},
+            "1 of 2 lists has no label above 0: pairwise and listwise losses learn "
+            "nothing from it, and NDCG leaves it out or counts it as 0 (empty=).",
+        ),
+        (
+            {"y": [1, 0, 1, 1], "qid": [0, 0, 1, 2]},
+            "2 of 3 lists have one item: any ranker is right on them.",
+        ),
+        (
+            {"X": np.column_stack([X, np.ones(4), np.ones(4)])},
+            "2 of 4 features have the same value in all rows: columns 2, 3.",
+        ),
+        (
+            {"X": np.where(X == 3, np.nan, X)},
+            "1 NaN in column 1: trees take them, other rankers do not.",
+        ),
+        (
+            {"X": np.where(X == 3, np.inf, X)},
+            "1 infinite in X: no ranker takes them.",
+        ),
+    ],
+)
+def test_problems(change, problem):
+    """One thing off, one sentence, printed behind an exclamation mark."""
+    found = describe(**({"X": X, "y": [0, 1, 2, 0], "qid": [0, 0, 1, 1]} | change))
+    assert found.problems == [problem]
+    assert str(found).splitlines()[-1] == f"! {problem}"
+
+
+def test_shapes():
+    """The message in full."""
+    message = (
+        "X must be a table with rows and columns, and y and qid as long as it; got "
+        "shapes (4, 2), (3,) and (4,)."
+    )
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+        describe(X, [1, 2, 3])
+    with pytest.raises(ValueError, match=r"got shapes \(0, 2\), \(0,\) and \(0,\)"):
+        describe(np.zeros((0, 2)), [])
