@@ -1,4 +1,4 @@
-"""The command line: ``ltr compare``, ``train``, ``predict``, ``evaluate``."""
+"""The command line: ``ltr compare``, ``describe``, ``train``, ``predict``, …."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from ltr.compare import (
     part_folds,
     query_folds,
 )
-from ltr.datasets import RankingData, load_letor, make_ranking
+from ltr.datasets import RankingData, describe, load_letor, make_ranking
 from ltr.metrics import evaluate
 from ltr.rankers import load_ranker, save_ranker
 from ltr.scorers import SCORERS
@@ -70,6 +70,10 @@ def _compare(options: argparse.Namespace) -> int:
     seeds = range(options.seeds)
     if not options.quiet:
         print(f"{what}; {len(folds)} fold(s), {len(seeds)} seed(s)", file=sys.stderr)
+        train = folds[0].train
+        found = describe(train.X, train.y, train.qid, other=folds[0].test)
+        for problem in found.problems:
+            print(f"! training lists of fold 1: {problem}", file=sys.stderr)
     board = compare_rankers(
         {name: make_ranker(name) for name in names},
         folds,
@@ -116,7 +120,7 @@ def _folds(options: argparse.Namespace) -> tuple[list[Fold], str]:
     return query_folds(data, n_folds), _describe(name, data)
 
 
-def _load_all(paths: Sequence[str]) -> list[RankingData]:
+def _load_all(paths: Sequence[str | list[str]]) -> list[RankingData]:
     """Files with the columns of the widest."""
     loaded = [load_letor(path) for path in paths]
     width = max(data.X.shape[1] for data in loaded)
@@ -130,6 +134,12 @@ def _describe(name: str, *data: RankingData) -> str:
     n_lists = sum(part.n_lists for part in data)
     n_rows = sum(len(part.y) for part in data)
     return f"{name}: {n_lists} lists, {n_rows} rows, {data[0].X.shape[1]} features"
+
+
+def _describe_data(options: argparse.Namespace) -> int:
+    data, *others = _load_all([options.data] + [options.other] * bool(options.other))
+    print(describe(data.X, data.y, data.qid, other=others[0] if others else None))
+    return 0
 
 
 def _train(options: argparse.Namespace) -> int:
@@ -253,6 +263,11 @@ def build_parser() -> argparse.ArgumentParser:
     compare.add_argument("--json", help="write all numbers to this file")
     compare.add_argument("--work-dir", help="keep finished fits here and resume")
     compare.set_defaults(run=_compare)
+
+    about = commands.add_parser("describe", help="what is in LETOR files, what is off")
+    about.add_argument("data", nargs="+", help="LETOR files")
+    about.add_argument("--other", nargs="+", help="files to look for the same lists in")
+    about.set_defaults(run=_describe_data)
 
     train = commands.add_parser("train", help="train a ranker and save it")
     train.add_argument("data", nargs="+", help="LETOR files")

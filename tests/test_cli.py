@@ -68,6 +68,27 @@ def test_compare_resumes(files, capsys, tmp_path):
     assert capsys.readouterr().out == first.out
 
 
+def test_describe(files, capsys):
+    """Counts, and the lists that stand in both data sets."""
+    assert main(["describe", *files[:2], "--other", *files[1:]]) == 0
+    out = capsys.readouterr().out.splitlines()
+    assert out[0].startswith("16 lists, ")
+    assert out[5].endswith(" rows, 8 whole lists")
+    assert out[6].startswith("! 8 of 16 lists are in the other data set row by row")
+    assert main(["describe", files[0]]) == 0
+    assert len(capsys.readouterr().out.splitlines()) == 5
+
+
+def test_compare_says_what_is_off(files, capsys):
+    """A test file that is one of the training lists."""
+    where = ["--train", files[0], "--valid", files[1], "--test", files[0]]
+    assert main(["compare", *where, "--rankers", "random"]) == 0
+    assert (
+        "! training lists of fold 1: 8 of 8 lists are in the other data set row by row"
+        in capsys.readouterr().err
+    )
+
+
 def test_train_predict_evaluate(files, capsys, tmp_path):
     """A model folder goes from one command to the next."""
     model, scores = str(tmp_path / "model"), str(tmp_path / "scores.txt")
@@ -133,5 +154,5 @@ def test_help_and_version_of_python():
         text=True,
         check=True,
     )
-    for command in ("compare", "train", "predict", "evaluate"):
+    for command in ("compare", "describe", "train", "predict", "evaluate"):
         assert command in run.stdout
