@@ -188,6 +188,8 @@ def _sort(totals: FloatArray, quotas: Quotas, unit: float, budget: Budget) -> So
     items, excess = quotas.best(totals)
     assert items is not None
     worth = float(totals[items].sum())
+    if excess >= unit:  # too coarse to tell multiples of the unit apart
+        unit = 0.0
     return solved(
         items[np.lexsort((items, -totals[items]))],
         worth,

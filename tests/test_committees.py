@@ -10,6 +10,7 @@ from hypothesis import given, settings
 
 from ltr.datasets import make_biased_rankings
 from ltr.solvers import Quota, Status, explain_conflict, select_committee
+from ltr.solvers._committee_scores import ChamberlinCourant, Monroe, Proportional
 
 RULES = ("sntv", "bloc", "borda", "cc", "pav", "monroe")
 THREE = [[0, 1, 2, 3, 4], [1, 0, 3, 2, 4], [4, 2, 0, 1, 3]]
@@ -217,6 +218,21 @@ def test_golden_quota():
     assert (set(solution.order.tolist()), solution.objective) == ({0, 4}, 13.0)
 
 
+def test_overlapping_groups_with_huge_weights():
+    """The integer program's own tolerance is above a vote: still a proof."""
+    groups = {"a": [0, 1, 2], "b": [2, 3, 4]}
+    weights = [10_000_001, 10_000_000, 10_000_002]
+    solution = select_committee(
+        THREE, 2, rule="borda", groups=groups, lower={"a": 2, "b": 1}, weights=weights
+    )
+    assert solution.is_optimal
+    assert set(solution.order.tolist()) == {0, 2}
+    assert (
+        solution.objective
+        == (4 + 2) * 10_000_001 + (3 + 1) * 10_000_000 + (2 + 3) * 10_000_002
+    )
+
+
 def test_ties():
     """Points of tied items are shared; approvals need the tie broken."""
     solution = select_committee([[(0, 1), 2], [2]], 1, rule="borda")
@@ -258,6 +274,21 @@ def best_by_program(rankings, k, rule):
             found.append(seats[rows, columns].sum())
     assert len(found) == comb(m, k)
     return max(found)
+
+
+@settings(max_examples=40)
+@given(seed=st.integers(0, 2**32 - 1), n=st.integers(1, 6), k=st.integers(1, 3))
+@pytest.mark.parametrize("kind", [ChamberlinCourant, Proportional, Monroe])
+def test_bound_at_any_prices(kind, seed, n, k):
+    """Whatever the prices, no committee is worth more than the bound."""
+    rng = np.random.default_rng(seed)
+    values = rng.integers(0, 2 if kind is Proportional else 5, size=(n, 5)) * 1.0
+    score = kind(values, rng.integers(1, 3, size=n) * 1.0, k)
+    prices = rng.uniform(0, 1 if kind is Proportional else 5, size=n)
+    constant, worth, _ = score.dual(prices)
+    bound = constant + np.sort(worth)[-k:].sum()
+    for committee in combinations(range(5), k):
+        assert score.value(committee) <= bound + 1e-9
 
 
 def test_limits():
