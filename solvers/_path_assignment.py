@@ -54,42 +54,37 @@ def patch(cost: FloatArray, successor: IntArray, cycles: list[list[int]]) -> lis
 
     Swapping the successors of nodes i and j of two cycles makes them one (Karp, 1979).
     """
+    size = len(successor)
     successor = successor.copy()
-    label = np.empty(len(successor), dtype=np.int64)
+    label = np.empty(size, dtype=np.int64)
     for number, cycle in enumerate(cycles):
         label[cycle] = number
-    nodes = np.arange(len(successor))
-    moved = cost[:, successor]
-    moved -= moved[nodes, nodes][:, None]
-    extra = moved + moved.T
+    extra = cost[:, successor]
+    extra -= extra.diagonal()[:, None].copy()
+    extra = extra + extra.T
     extra[label[:, None] == label] = np.inf
-    for _ in range(len(cycles) - 1):
-        i, j = divmod(int(extra.argmin()), len(successor))
-        successor[[i, j]] = successor[[j, i]]
-        inside = label == label[j]
-        label[inside] = label[i]
-        inside = label == label[i]
+    for n_left in range(len(cycles), 1, -1):
+        i, j = divmod(int(extra.argmin()), size)
+        successor[i], successor[j] = successor[j], successor[i]
+        if n_left == 2:
+            break
+        label[label == label[j]] = label[i]
+        own = cost[np.arange(size), successor]
         for k in (i, j):
-            # cost[k, s[l]] + cost[l, s[k]] - cost[k, s[k]] - cost[l, s[l]] for all l
-            row = (
-                cost[k, successor]
-                + cost[:, successor[k]]
-                - cost[nodes, successor]
-                - cost[k, successor[k]]
-            )
-            extra[k], extra[:, k] = row, row
-        extra[np.ix_(inside, inside)] = np.inf
+            extra[k] = cost[k, successor] + cost[:, successor[k]] - own - own[k]
+            extra[:, k] = extra[k]
+        extra[label[:, None] == label] = np.inf
     return cycles_of(successor.tolist())[0]
 
 
-def relax(best: Incumbent) -> tuple[IntArray, list[list[int]]]:
-    """Solve the assignment relaxation, patch it, and keep bound and order."""
+def relax(best: Incumbent) -> int:
+    """Solve the assignment relaxation, patch it, and return how many cycles it had."""
     problem = best.problem
     successor, lower = assign(problem.cost)
     best.raise_bound(lower, "assignment")
     cycles = cycles_of(successor.tolist())
     offer_patched(best, successor, cycles, "assignment")
-    return successor, cycles
+    return len(cycles)
 
 
 def offer_patched(

@@ -16,7 +16,7 @@ from ltr.solvers.constraints import FixedPosition, Together
 
 MAX_ITEMS = 16
 # Lanes are chosen so that the table of values has about this many entries.
-_TABLE = 2**21
+_TABLE = 2**23
 # Units of work of one transition of one list.
 _WORK_PER_STEP = 2e-9
 
@@ -127,9 +127,7 @@ def held_karp(
     none = np.int64(np.iinfo(np.int32).max)
     best = np.full(n_lists, none)
     for place in range(n - 1, -1, -1):
-        total = value[sets, :, lanes] + costs[:n, following, lanes].T.astype(
-            np.int64
-        )
+        total = value[sets, :, lanes] + costs[:n, following, lanes].T.astype(np.int64)
         total = np.where(reached[sets], total, none)
         last = total.argmin(axis=1)
         if place == n - 1:

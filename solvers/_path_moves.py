@@ -135,7 +135,7 @@ def kick(tour: IntArray, rng: np.random.Generator) -> IntArray:
 
 
 def local_search(
-    best: Incumbent, budget: Budget, n_kicks: int, rng: np.random.Generator
+    best: Incumbent, budget: Budget, n_kicks: int = 0, random_state: int | None = None
 ) -> None:
     """Descend from the best order, then from kicked copies of it.
 
@@ -147,16 +147,17 @@ def local_search(
         When it is spent, the search ends.
     n_kicks : int
         How many kicks.
-    rng : Generator
-        For the kicks.
+    random_state : int
+        Seed of the kicks. None: 0.
     """
     problem = best.problem
     if best.order is None:
         return
     order = descend(problem, best.order, budget)
     best.offer(order.tolist(), problem.tour_cost(order), "local_search")
-    if problem.n_items < 8:
+    if problem.n_items < 8 or not n_kicks:
         return
+    rng = np.random.default_rng(random_state or 0)
     for _ in range(n_kicks):
         if best.is_closed or budget.is_spent:
             return

@@ -2,11 +2,10 @@
 
 from typing import Any
 
-import numpy as np
-
 from ltr.solvers._budget import Budget
 from ltr.solvers._conflicts import smallest_conflict
 from ltr.solvers._path_assignment import branch_and_bound, greedy, relax
+from ltr.solvers._path_branch_and_cut import branch_and_cut
 from ltr.solvers._path_cp_sat import cp_sat
 from ltr.solvers._path_dp import solve_batch
 from ltr.solvers._path_lists import PathList
@@ -17,6 +16,8 @@ from ltr.solvers._solution import Solution, Status, solved, unsolved
 
 # Up to this size a list is solved by dynamic programming, alone if it has constraints.
 MAX_BATCHED = 12
+# Nodes of the branch and bound before something else is tried.
+_MAX_NODES = 100
 
 
 def solve_one(
@@ -28,7 +29,7 @@ def solve_one(
             [], 0.0, 0.0, tolerance=0.0, method="trivial", started=budget.started
         )
     best = Incumbent(path_problem(one.matrix, one.start, one.end, one.constraints))
-    _search(best, method, budget, np.random.default_rng(random_state or 0))
+    _search(best, method, budget, random_state)
     return finish(best, budget)
 
 
@@ -43,40 +44,49 @@ def solve_together(job: list[PathList], budget: Budget) -> list[Solution]:
 
 
 def _search(
-    best: Incumbent, method: str, budget: Budget, rng: np.random.Generator
+    best: Incumbent, method: str, budget: Budget, random_state: int | None
 ) -> None:
     """Improve order and bound until they meet or the budget is spent."""
     problem = best.problem
-    relax(best)
+    n_cycles = relax(best)
     if best.is_closed:
         return
     if problem.constraints and best.order is None:
         greedy(best)
     if method == "branch_and_bound":
         branch_and_bound(best, budget)
+    elif method == "branch_and_cut":
+        branch_and_cut(best, budget)
     elif method == "cp_sat":
         cp_sat(best, budget)
     elif method == "routing":
         routing(best, budget)
     elif method == "local_search":
-        local_search(best, budget, 10 * problem.n_items, rng)
+        local_search(best, budget, 10 * problem.n_items, random_state)
     elif method == "dp":
         if not budget.is_spent:
             solve_batch([best])
     else:
-        _portfolio(best, budget, rng)
+        _portfolio(best, n_cycles, budget)
 
 
-def _portfolio(best: Incumbent, budget: Budget, rng: np.random.Generator) -> None:
-    """Try what is cheap first."""
+def _portfolio(best: Incumbent, n_cycles: int, budget: Budget) -> None:
+    """Try what is likely to be fast first.
+
+    An assignment of many cycles, most of them pairs, is the sign of costs that are
+    nearly symmetric, where its bound is weak.
+    """
     problem = best.problem
-    branch_and_bound(best, budget, max_nodes=60)
+    if problem.constraints or n_cycles < 4 + problem.n_items / 8:
+        branch_and_bound(best, budget, max_nodes=_MAX_NODES)
     if best.is_closed or budget.is_spent:
         return
-    if problem.constraints and problem.n_items <= MAX_BATCHED:
-        solve_batch([best])
-        return
-    local_search(best, budget, 10, rng)
+    if problem.constraints:
+        if problem.n_items <= MAX_BATCHED:
+            solve_batch([best])
+            return
+    else:
+        branch_and_cut(best, budget)
     if not (best.is_closed or budget.is_spent):
         cp_sat(best, budget)
 
@@ -95,7 +105,7 @@ def finish(best: Incumbent, budget: Budget) -> Solution:
         greedy(some)
         if some.order is None and not budget.is_spent:
             small = problem.n_items <= MAX_BATCHED
-            _search(some, "dp" if small else "cp_sat", budget, np.random.default_rng(0))
+            _search(some, "dp" if small else "cp_sat", budget, None)
         return not some.is_infeasible
 
     return unsolved(

@@ -81,8 +81,10 @@ class PathProblem:
 
     def tour_cost(self, order: Sequence[int] | IntArray) -> float:
         """Cost of the tour depot → order → depot."""
-        tour = np.append(np.asarray(order, dtype=np.int64), self.n_items)
-        return float(self.cost[tour, np.roll(tour, -1)].sum())
+        tour = np.empty(self.n_items + 2, dtype=np.int64)
+        tour[0] = tour[-1] = self.n_items
+        tour[1:-1] = order
+        return float(self.cost[tour[:-1], tour[1:]].sum())
 
     def keeps(self, order: Sequence[int]) -> bool:
         """Whether an order keeps all constraints; arcs are not looked at."""

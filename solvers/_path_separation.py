@@ -52,23 +52,19 @@ def set_cut(nodes: BoolArray) -> Cut:
 
 
 def components(near: BoolArray) -> IntArray:
-    """Number of each node's component of an undirected graph."""
-    size = len(near)
-    neighbours: list[list[int]] = [[] for _ in range(size)]
-    for i, j in zip(*(ends.tolist() for ends in np.nonzero(near)), strict=True):
-        neighbours[i].append(j)
-    number = 0
-    seen = [-1] * size
-    for first in range(size):
-        if seen[first] < 0:
-            seen[first], stack = number, [first]
-            while stack:
-                for node in neighbours[stack.pop()]:
-                    if seen[node] < 0:
-                        seen[node] = number
-                        stack.append(node)
-            number += 1
-    return np.array(seen)
+    """Number of each node's component; edges are read above the diagonal."""
+    parent = list(range(len(near)))
+
+    def root(node: int) -> int:
+        while parent[node] != node:
+            parent[node] = node = parent[parent[node]]
+        return node
+
+    for i, j in np.argwhere(np.triu(near, 1)).tolist():
+        parent[root(i)] = root(j)
+    roots = [root(node) for node in range(len(near))]
+    number = {node: k for k, node in enumerate(dict.fromkeys(roots))}
+    return np.array([number[node] for node in roots])
 
 
 def cuts_below_two(weight: FloatArray, groups: BoolArray) -> list[BoolArray]:

@@ -21,7 +21,15 @@ from ltr.solvers._path_portfolio import MAX_BATCHED, solve_one, solve_together
 from ltr.solvers._pool import Interrupted, solve_each
 from ltr.solvers._solution import Solution
 
-METHODS = ("auto", "dp", "branch_and_bound", "cp_sat", "routing", "local_search")
+METHODS = (
+    "auto",
+    "dp",
+    "branch_and_bound",
+    "branch_and_cut",
+    "cp_sat",
+    "routing",
+    "local_search",
+)
 # Fewer lists of one size are solved one by one.
 _MIN_BATCH = 8
 
@@ -54,8 +62,9 @@ def solve_path(
         What the order must keep.
     method : str, default="auto"
         ``"dp"``, the dynamic program of Held and Karp, up to 16 items;
-        ``"branch_and_bound"`` on the assignment relaxation; ``"cp_sat"``, OR-Tools
-        CP-SAT with a circuit; ``"routing"``, OR-Tools routing, without constraints;
+        ``"branch_and_bound"`` on the assignment relaxation; ``"branch_and_cut"`` on the
+        subtour relaxation, without constraints; ``"cp_sat"``, OR-Tools CP-SAT with a
+        circuit; ``"routing"``, OR-Tools routing, without constraints;
         ``"local_search"``, 3-opt and 2-opt with kicks, which proves nothing beyond the
         assignment bound. ``"auto"`` takes what is fastest for the size.
     time_limit_s : float, default=None
@@ -213,6 +222,7 @@ def solve_paths(
             work_limit=work_limit,
             n_jobs=1 if method == "routing" else n_jobs,
             progress=progress,
+            counts=[len(job) for job in jobs],
         )
     except Interrupted as stop:
         raise Interrupted(in_order(stop.partial)) from None
@@ -240,8 +250,8 @@ def _check_method(method: str, n: int, constraints: tuple[Any, ...]) -> None:
         raise ValueError(
             f"method='dp' takes at most {MAX_ITEMS} items; got {n}. Use 'auto'."
         )
-    if method == "routing" and constraints:
+    if method in ("routing", "branch_and_cut") and constraints:
         raise ValueError(
-            f"method='routing' takes no constraints; got {constraints[0]}. Use "
+            f"method={method!r} takes no constraints; got {constraints[0]}. Use "
             "'cp_sat' or 'auto'."
         )
