@@ -1,6 +1,6 @@
 """Fusion of runs, keyed by query and document ids. NumPy and pandas.
 
-Every function takes runs (paths, tables or ``{qid: {docid: score}}``) and returns one, a
+Every function takes runs (paths, tables, ``{qid: {docid: score}}``) and returns one, a
 DataFrame with columns ``qid``, ``docid`` and ``score``, best first, which
 :func:`ltr.metrics.evaluate_run` measures and :func:`ltr.datasets.write_run` writes.
 Documents are matched by id, never by position.

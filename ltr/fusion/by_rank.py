@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
 import numpy as np
 import pandas as pd
 
-from ltr.fusion.pool import FloatArray, Pool, Runs, pool_runs
+from ltr.fusion.pool import FloatArray, Pool, RankTies, Runs, pool_runs
 
 _BLOCK = 2**24  # comparisons held at once
 
@@ -17,6 +18,7 @@ def rrf(
     *,
     k: float = 60.0,
     weights: Sequence[float] | None = None,
+    ties: RankTies = "trec",
     depth: int | None = None,
 ) -> pd.DataFrame:
     r"""Reciprocal rank fusion.
@@ -31,6 +33,9 @@ def rrf(
         Added to the ranks 1, 2, …; the larger, the less the first ones stand out.
     weights : sequence of float, default=None
         Weight of each run. None: 1 for all.
+    ties : {"trec", "average", "first"}, default="trec"
+        Ranks of equal scores of a run: by descending document id after rounding to
+        float32, as trec_eval; all the mean of their ranks; or in the order of the file.
     depth : int, default=None
         Read only so many documents of each query of a run. None: all.
 
@@ -57,12 +62,14 @@ def rrf(
     """
     if k < 0:
         raise ValueError(f"k must be >= 0; got {k!r}.")
-    pool = pool_runs(runs, depth)
+    pool = pool_runs(runs, depth, ties)
     share = np.where(pool.returned, 1.0 / (k + pool.ranks), 0.0)
     return pool.run_of(share @ pool.weights(weights))
 
 
-def log_isr(runs: Runs, *, depth: int | None = None) -> pd.DataFrame:
+def log_isr(
+    runs: Runs, *, ties: RankTies = "trec", depth: int | None = None
+) -> pd.DataFrame:
     r"""Logarithmic inverse square rank fusion.
 
     .. math:: s(d) = \log(1 + N(d)) \sum_j \frac{1}{r_j(d)^2}
@@ -74,6 +81,8 @@ def log_isr(runs: Runs, *, depth: int | None = None) -> pd.DataFrame:
     ----------
     runs : sequence or mapping of runs
         Runs as :func:`ltr.datasets.read_run` takes them.
+    ties : {"trec", "average", "first"}, default="trec"
+        Ranks of equal scores of a run; see :func:`rrf`.
     depth : int, default=None
         Read only so many documents of each query of a run. None: all.
 
@@ -98,25 +107,33 @@ def log_isr(runs: Runs, *, depth: int | None = None) -> pd.DataFrame:
     >>> fused["docid"].tolist(), fused["score"].round(4).tolist()
     (['b', 'a'], [1.3733, 0.6931])
     """
-    pool = pool_runs(runs, depth)
+    pool = pool_runs(runs, depth, ties)
     share = np.where(pool.returned, 1.0 / pool.ranks**2, 0.0).sum(axis=1)
     return pool.run_of(np.log1p(pool.returned.sum(axis=1)) * share)
 
 
 def borda(
-    runs: Runs, *, weights: Sequence[float] | None = None, depth: int | None = None
+    runs: Runs,
+    *,
+    missing: Literal["none", "share"] = "none",
+    weights: Sequence[float] | None = None,
+    ties: RankTies = "trec",
+    depth: int | None = None,
 ) -> pd.DataFrame:
-    """Borda count: c points for the first of c candidates, c − 1 for the next, ….
-
-    The candidates of a query are all documents that a run returned; those that a run
-    left out share the points that it did not give.
+    """Borda count: n points for the first document of a run, n − 1 for the next, ….
 
     Parameters
     ----------
     runs : sequence or mapping of runs
         Runs as :func:`ltr.datasets.read_run` takes them.
+    missing : {"none", "share"}, default="none"
+        Documents that a run left out. ``"none"``: they get no points, and n is what the
+        longest run returned for the query. ``"share"``: n counts all documents that any
+        run returned, and those left out share the points that were not given.
     weights : sequence of float, default=None
         Weight of each run. None: 1 for all.
+    ties : {"trec", "average", "first"}, default="trec"
+        Ranks of equal scores of a run; see :func:`rrf`.
     depth : int, default=None
         Read only so many documents of each query of a run. None: all.
 
@@ -128,26 +145,37 @@ def borda(
     Raises
     ------
     ValueError
-        If an input is malformed.
+        If an input is malformed or an option unknown.
 
     References
     ----------
-    .. [1] Aslam & Montague, "Models for metasearch", SIGIR 2001, section 3.1.
+    .. [1] Aslam & Montague, "Models for metasearch", SIGIR 2001, section 3.1, which
+       has ``missing="share"``.
 
     Examples
     --------
-    >>> fused = borda([{"q": {"a": 3, "b": 2}}, {"q": {"b": 9, "c": 1}}])
-    >>> fused["docid"].tolist(), fused["score"].tolist()
-    (['b', 'a', 'c'], [5.0, 4.0, 3.0])
+    >>> runs = [{"q": {"a": 3, "b": 2}}, {"q": {"b": 9, "c": 1}}]
+    >>> borda(runs)["docid"].tolist(), borda(runs)["score"].tolist()
+    (['b', 'a', 'c'], [3.0, 2.0, 1.0])
+    >>> borda(runs, missing="share")["score"].tolist()
+    [5.0, 4.0, 3.0]
     """
-    pool = pool_runs(runs, depth)
-    n = np.bincount(pool.query, minlength=pool.n_queries)[pool.query][:, None]
-    rest = (n - pool.n_returned() + 1.0) / 2.0
+    if missing not in ("none", "share"):
+        raise ValueError(f"missing must be 'none' or 'share'; got {missing!r}.")
+    pool = pool_runs(runs, depth, ties)
+    n_returned = pool.n_returned()
+    if missing == "none":
+        n, rest = n_returned.max(axis=1, keepdims=True), np.zeros(1)
+    else:
+        n = np.bincount(pool.query, minlength=pool.n_queries)[pool.query][:, None]
+        rest = (n - n_returned + 1.0) / 2.0
     points = np.where(pool.returned, n - pool.ranks + 1.0, rest)
     return pool.run_of(points @ pool.weights(weights))
 
 
-def condorcet(runs: Runs, *, depth: int | None = None) -> pd.DataFrame:
+def condorcet(
+    runs: Runs, *, ties: RankTies = "trec", depth: int | None = None
+) -> pd.DataFrame:
     """Majority contests won minus lost (Copeland); a Condorcet winner comes first.
 
     A document beats another if more runs rank it higher than lower; one that a run
@@ -157,6 +185,8 @@ def condorcet(runs: Runs, *, depth: int | None = None) -> pd.DataFrame:
     ----------
     runs : sequence or mapping of runs
         Runs as :func:`ltr.datasets.read_run` takes them.
+    ties : {"trec", "average", "first"}, default="trec"
+        Ranks of equal scores of a run; see :func:`rrf`.
     depth : int, default=None
         Read only so many documents of each query of a run. None: all. The work grows
         with the square of the number of candidates.
@@ -182,7 +212,7 @@ def condorcet(runs: Runs, *, depth: int | None = None) -> pd.DataFrame:
     >>> condorcet(runs)["score"].tolist()
     [2.0, 0.0, -2.0]
     """
-    pool = pool_runs(runs, depth)
+    pool = pool_runs(runs, depth, ties)
     ranks = _ranks_with_missing_last(pool).astype(np.float32)
     value = np.empty(len(ranks))
     for rows in pool.rows_of_queries():
@@ -199,7 +229,9 @@ def condorcet(runs: Runs, *, depth: int | None = None) -> pd.DataFrame:
     return pool.run_of(value)
 
 
-def round_robin(runs: Runs, *, depth: int | None = None) -> pd.DataFrame:
+def round_robin(
+    runs: Runs, *, ties: RankTies = "trec", depth: int | None = None
+) -> pd.DataFrame:
     """Take turns: the first of each run in the order of the runs, then the second, ….
 
     A document that is there already is passed over. The score is minus the turn.
@@ -208,6 +240,8 @@ def round_robin(runs: Runs, *, depth: int | None = None) -> pd.DataFrame:
     ----------
     runs : sequence or mapping of runs
         Runs as :func:`ltr.datasets.read_run` takes them.
+    ties : {"trec", "average", "first"}, default="trec"
+        Ranks of equal scores of a run; see :func:`rrf`.
     depth : int, default=None
         Read only so many documents of each query of a run. None: all.
 
@@ -227,7 +261,7 @@ def round_robin(runs: Runs, *, depth: int | None = None) -> pd.DataFrame:
     >>> round_robin(runs)["docid"].tolist()
     ['a', 'b', 'c']
     """
-    pool = pool_runs(runs, depth)
+    pool = pool_runs(runs, depth, ties)
     turns = (pool.ranks - 1.0) * pool.n_runs + np.arange(pool.n_runs)
     return pool.run_of(-np.where(pool.returned, turns, np.inf).min(axis=1))
 
@@ -235,6 +269,7 @@ def round_robin(runs: Runs, *, depth: int | None = None) -> pd.DataFrame:
 def kemeny(
     runs: Runs,
     *,
+    ties: RankTies = "trec",
     depth: int | None = None,
     max_candidates: int = 200,
     time_limit_s: float | None = None,
@@ -249,6 +284,8 @@ def kemeny(
     ----------
     runs : sequence or mapping of runs
         Runs as :func:`ltr.datasets.read_run` takes them.
+    ties : {"trec", "average", "first"}, default="trec"
+        Ranks of equal scores of a run; see :func:`rrf`.
     depth : int, default=None
         Read only so many documents of each query of a run. None: all.
     max_candidates : int, default=200
@@ -284,7 +321,7 @@ def kemeny(
     """
     from ltr.solvers import solve_orderings
 
-    pool = pool_runs(runs, depth)
+    pool = pool_runs(runs, depth, ties)
     ranks = _ranks_with_missing_last(pool)
     matrices = []
     for rows in pool.rows_of_queries():

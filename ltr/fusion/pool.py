@@ -18,6 +18,8 @@ FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.intp]
 Runs = Sequence[Any] | Mapping[str, Any]
 Norm = Literal["minmax", "zscore", "rank", "none"] | Callable[[FloatArray], FloatArray]
+RankTies = Literal["trec", "average", "first"]
+RANK_TIES = ("trec", "average", "first")
 NORMS = ("minmax", "zscore", "rank", "none")
 
 
@@ -34,8 +36,7 @@ class Pool:
     scores : float array of shape (n_rows, n_runs)
         NaN where a run did not return the document.
     ranks : float array of shape (n_rows, n_runs)
-        1 for the first document of a run; equal scores (as float32) by descending
-        document id, as trec_eval ranks them. NaN where it was not returned.
+        1 for the first document of a run; NaN where it was not returned.
     """
 
     qids: NDArray[Any]
@@ -185,7 +186,7 @@ class Pool:
         return np.asarray(combine.reduceat(values, first, axis=0)[self.query])
 
 
-def pool_runs(runs: Runs, depth: int | None = None) -> Pool:
+def pool_runs(runs: Runs, depth: int | None = None, ties: RankTies = "trec") -> Pool:
     """Line up runs by query and document id.
 
     Parameters
@@ -194,6 +195,9 @@ def pool_runs(runs: Runs, depth: int | None = None) -> Pool:
         At least one run, each as :func:`ltr.datasets.read_run` takes it.
     depth : int, default=None
         Read only so many documents of each query of a run. None: all.
+    ties : {"trec", "average", "first"}, default="trec"
+        Ranks of equal scores of a run: by descending document id after rounding to
+        float32; all the mean of their ranks; or in the order of the rows.
 
     Returns
     -------
@@ -217,6 +221,8 @@ def pool_runs(runs: Runs, depth: int | None = None) -> Pool:
             f"runs must be a sequence or mapping of runs; got a {type(runs).__name__}. "
             "Put it in a list."
         )
+    if ties not in RANK_TIES:
+        raise ValueError(f"ties must be one of {RANK_TIES}; got {ties!r}.")
     if depth is not None and depth < 1:
         raise ValueError(f"depth must be >= 1, or None; got {depth!r}.")
     sources = list(runs.values() if isinstance(runs, Mapping) else runs)
@@ -232,9 +238,13 @@ def pool_runs(runs: Runs, depth: int | None = None) -> Pool:
     end = 0
     for j, table in enumerate(tables):
         place, end = inverse[end : end + len(table)], end + len(table)
-        rank = _ranks(query[j], table["score"].to_numpy(), docids[document[j]])
-        kept = np.ones(len(rank), bool) if depth is None else rank <= depth
-        scores[place[kept], j] = table["score"].to_numpy()[kept]
+        given = query[j], table["score"].to_numpy(), docids[document[j]]
+        rank = _ranks(*given, ties)
+        kept = np.ones(len(rank), dtype=bool)
+        if depth is not None:
+            cut: RankTies = "trec" if ties == "average" else ties
+            kept = _ranks(*given, cut) <= depth
+        scores[place[kept], j] = given[1][kept]
         ranks[place[kept], j] = rank[kept]
     held = ~np.isnan(ranks).all(axis=1)
     rows = rows[held]
@@ -254,11 +264,11 @@ def _number(columns: list[Any]) -> tuple[list[IntArray], NDArray[Any]]:
     return numbers, np.asarray(ids)
 
 
-def _ranks(query: IntArray, scores: FloatArray, docids: NDArray[Any]) -> FloatArray:
+def _ranks(
+    query: IntArray, scores: FloatArray, docids: NDArray[Any], ties: RankTies
+) -> FloatArray:
     used, codes = np.unique(query, return_inverse=True)
-    ranked = sort_lists(
-        Queries(codes, used), np.zeros(len(scores)), scores, "trec", docids
-    )
+    ranked = sort_lists(Queries(codes, used), scores, scores, ties, docids)
     ranks = np.empty(len(scores))
-    ranks[ranked.rows] = ranked.position + 1.0
+    ranks[ranked.rows] = (ranked.tie_begin + ranked.tie_end + 1) / 2.0
     return ranks
