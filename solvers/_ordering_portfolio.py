@@ -22,8 +22,9 @@ from ltr.solvers._solution import IntArray
 
 # Kicks of the iterated search before CP-SAT, and when it is all there is.
 _FEW_KICKS, _MANY_KICKS = 30, 300
-# A linear program over more items than this is not begun.
-_MAX_LP_ITEMS = 150
+# With more items a linear program takes long, so that a search and a quick bound come
+# first; with still more it does not fit.
+_MANY_ITEMS, _MAX_LP_ITEMS = 100, 300
 # From the least to the most that a method may have left open.
 _METHODS = ("components", "dp", "cutting_planes", "cp_sat", "local_search")
 
@@ -96,14 +97,21 @@ def _by_search(
     """Search, then prove what was found, if the method is to prove anything."""
     if method == "auto":
         method = "cutting_planes" if len(problem) <= _MAX_LP_ITEMS else "local_search"
+    quick = float("inf")
+    if method == "local_search" or len(problem) > _MANY_ITEMS:
+        quick = bound_by_cycles(problem, budget)
     if method == "local_search":
-        bound = bound_by_cycles(problem, budget)
-        order = search(problem, start, rng, budget, _MANY_KICKS)
+        order, bound = search(problem, start, rng, budget, _MANY_KICKS), quick
     elif method == "cutting_planes":
+        if len(problem) > _MANY_ITEMS:
+            start = search(problem, start, rng, budget, _FEW_KICKS)
         order, bound = branch_and_cut(problem, start, rng, budget)
+        if budget.is_spent and len(problem) <= _MANY_ITEMS:
+            quick = bound_by_cycles(problem, Budget(work_limit=1.0))
     else:
         order = search(problem, start, rng, budget, _FEW_KICKS)
         order, bound = optimise_pairs(problem, order, budget)
+    bound = min(bound, quick)
     return Part(order, max(0.0, bound - problem.value(order)), method)
 
 

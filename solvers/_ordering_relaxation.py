@@ -15,10 +15,10 @@ from ltr.solvers._budget import Budget
 from ltr.solvers._ordering_problem import OrderingProblem
 from ltr.solvers._solution import FloatArray, IntArray
 
-# What counts as violated, as whole, and as much too long a row of the table of cuts.
+# What counts as violated, and as whole.
 _VIOLATED, _WHOLE = 1e-6, 1e-5
-# In one round no pair gets more new rows than this.
-_CUTS_OF_PAIR = 4
+# In one round no pair gets more new rows than this, and not more are added in all.
+_CUTS_OF_PAIR, _MAX_CUTS = 4, 3000
 # The basis of the last round is kept: no presolve, and the dual simplex method.
 _GLOP = "use_dual_simplex: true use_preprocessing: false"
 
@@ -48,9 +48,9 @@ class Relaxation:
         self.problem = problem
         n = len(problem)
         self.first, self.second = np.triu_indices(n, 1)
-        self._pair = np.zeros((n, n), dtype=np.int64)
-        self._pair[self.first, self.second] = np.arange(len(self.first))
-        self._pair += self._pair.T
+        number = np.zeros((n, n), dtype=np.int64)
+        number[self.first, self.second] = np.arange(len(self.first))
+        self._pair = (number + number.T).tolist()
         self._scaled = problem.gains[self.first, self.second] / problem.scale
         settled = problem.settled
         self.upper = np.where(settled.T[self.first, self.second], -1.0, 1.0)
@@ -86,7 +86,7 @@ class Relaxation:
         self, pairs: list[tuple[int, int]], signs: list[int], side: float, equal: bool
     ) -> None:
         """Add the sum of ±z over pairs <= side, or = side."""
-        columns = [int(self._pair[i, j]) for i, j in pairs]
+        columns = [self._pair[i][j] for i, j in pairs]
         signs = [
             sign if i < j else -sign for sign, (i, j) in zip(signs, pairs, strict=True)
         ]
@@ -117,14 +117,18 @@ class Relaxation:
 
     def add_cuts(self) -> int:
         """Add the 3-cycles that ``z`` violates most, some per pair; say how many."""
-        cycles = _violated(self.z)
-        n_new = np.zeros(len(self.first), dtype=np.int64)
+        n_new = [0] * len(self.first)
+        pair = self._pair
         n_before = len(self._rows)
-        for i, j, k in cycles.tolist():
-            sides = [self._pair[i, j], self._pair[j, k], self._pair[k, i]]
-            if n_new[sides].max() < _CUTS_OF_PAIR:
-                n_new[sides] += 1
+        for i, j, k in _violated(self.z).tolist():
+            a, b, c = pair[i][j], pair[j][k], pair[k][i]
+            if max(n_new[a], n_new[b], n_new[c]) < _CUTS_OF_PAIR:
+                n_new[a] += 1
+                n_new[b] += 1
+                n_new[c] += 1
                 self._add_row([(i, j), (j, k), (k, i)], [1, 1, 1], 1.0, equal=False)
+                if len(self._rows) - n_before >= _MAX_CUTS:
+                    break
         return len(self._rows) - n_before
 
     def solve(self, budget: Budget) -> str:
@@ -208,19 +212,20 @@ def _violated(z: FloatArray) -> IntArray:
     """3-cycles (i, j, k) with z[i, j] + z[j, k] + z[k, i] > 1, the worst first."""
     n = len(z)
     entries = z.ravel()
-    i, j, k = _triples(n)
-    total = entries[i * n + j] + entries[j * n + k] - entries[i * n + k]
+    first, second, third = _triples(n)
+    total = entries[first] + entries[second] - entries[third]
     wrong = np.flatnonzero(np.abs(total) > 1 + _VIOLATED)
     wrong = wrong[np.argsort(-np.abs(total[wrong]), kind="stable")]
     forward = total[wrong] > 0
-    i, j, k = i[wrong], j[wrong], k[wrong]
+    i, j = np.divmod(first[wrong], n)
+    k = third[wrong] % n
     return np.column_stack([i, np.where(forward, j, k), np.where(forward, k, j)])
 
 
 @lru_cache(maxsize=4)
 def _triples(n: int) -> tuple[IntArray, IntArray, IntArray]:
-    """All i < j < k."""
+    """For all i < j < k, the places of (i, j), (j, k) and (i, k) in a flat matrix."""
     each = np.arange(n)
     sorted_ = (each[:, None, None] < each[:, None]) & (each[:, None] < each)
     i, j, k = np.nonzero(sorted_)
-    return i, j, k
+    return i * n + j, j * n + k, i * n + k

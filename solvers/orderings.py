@@ -52,7 +52,7 @@ def solve_ordering(
     method : str, default="auto"
         "auto": splits the items where all pairs agree (strong components), then solves
         parts of up to 12 items by "dp", and greater ones by a short search and
-        "cutting_planes"; above 150 items by "local_search".
+        "cutting_planes"; above 300 items by "local_search".
         "dp": a table over all sets of items, exact, up to 18 items.
         "cutting_planes": the linear relaxation with 3-cycle cuts, then branching.
         "cp_sat": OR-Tools' CP-SAT on one boolean per pair, for up to some 40 items.
