@@ -224,8 +224,8 @@ def check_bounds(
     Examples
     --------
     >>> bounds = check_bounds({"a": 1}, None, {"a": np.array([True])})
-    >>> bounds[0].in_words()
-    "at least 1 items with group 'a' are listed"
+    >>> bounds[0].value, bounds[0].lower, bounds[0].upper
+    ('a', 1, None)
     """
     bounds = []
     for name, counts in (("lower", lower), ("upper", upper)):

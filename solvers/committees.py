@@ -149,9 +149,8 @@ def select_committee(
     array([0, 4])
     >>> quota["lower"] = {"a": 2, "b": 1}
     >>> clash = select_committee(rankings, 2, **quota)
-    >>> [bound.in_words() for bound in clash.conflict]
-    ["at least 2 items with group 'a' are listed", \
-"at least 1 items with group 'b' are listed"]
+    >>> [(bound.value, bound.lower) for bound in clash.conflict]
+    [('a', 2), ('b', 1)]
     """
     if rule not in RULES:
         names = ", ".join(repr(name) for name in RULES)
