@@ -74,6 +74,8 @@ class Gains:
 
     def extremes(self) -> tuple[float, float]:
         """Least and greatest finite gain."""
+        if not self.n_items or not self.k:
+            return 0.0, 0.0
         if self.scores is not None:
             ends = [self.scores.min(), self.scores.max()]
             corners = np.outer(ends, self.discount[[0, -1]])

@@ -109,7 +109,7 @@ class Quota:
     Examples
     --------
     >>> Quota("group", "b", lower=2, top=5).in_words()
-    "at least 2 items with group 'b' are among the first 5"
+    "at least 2 items with group 'b' among the first 5"
     >>> Quota("group", "b", min_share=0.3).in_words()
     "at least 30 % of every prefix, rounded down, are items with group 'b'"
     """
@@ -142,22 +142,26 @@ class Quota:
 
     def in_words(self) -> str:
         """Say what must hold."""
-        items = f"items with {self.attribute} {self.value!r}"
+        group = f"with {self.attribute} {self.value!r}"
         upto = "every prefix" if self.top is None else f"every prefix up to {self.top}"
         parts = []
         for bound, count in (("least", self.lower), ("most", self.upper)):
             if isinstance(count, tuple):
                 counts = ", ".join(map(str, count))
-                parts.append(f"at {bound} {counts} {items} are among the first 1, 2, …")
+                parts.append(
+                    f"at {bound} {counts} items {group} among the first 1, 2, … (so "
+                    "many for each prefix)"
+                )
             elif count is not None and not (bound == "least" and count == 0):
-                where = "listed" if self.top is None else f"among the first {self.top}"
-                parts.append(f"at {bound} {count} {items} are {where}")
+                items = "item" if count == 1 else "items"
+                where = "in the list" if self.top is None else _first(self.top)
+                parts.append(f"at {bound} {count} {items} {group} {where}")
         if self.min_share > 0:
             share = f"{100 * self.min_share:g} % of {upto}, rounded down,"
-            parts.append(f"at least {share} are {items}")
+            parts.append(f"at least {share} are items {group}")
         if self.max_share < 1:
             share = f"{100 * self.max_share:g} % of {upto}, rounded up,"
-            parts.append(f"at most {share} are {items}")
+            parts.append(f"at most {share} are items {group}")
         return " and ".join(parts)
 
 
@@ -179,9 +183,9 @@ class AtMost:
     Examples
     --------
     >>> AtMost("seller", 2, top=10).in_words()
-    'at most 2 items of one seller are among the first 10'
+    'at most 2 items of one seller among the first 10'
     >>> AtMost("artist", 1, window=3).in_words()
-    'at most 1 items of one artist are in any 3 consecutive positions'
+    'at most 1 item of one artist in any 3 consecutive positions'
     """
 
     attribute: str
@@ -198,12 +202,13 @@ class AtMost:
 
     def in_words(self) -> str:
         """Say what must hold."""
-        words = f"at most {self.count} items of one {self.attribute} are "
-        first = "listed" if self.top is None else f"among the first {self.top}"
-        if self.window is None:
-            return words + first
-        words += f"in any {self.window} consecutive positions"
-        return words if self.top is None else f"{words} among the first {self.top}"
+        items = "item" if self.count == 1 else "items"
+        words = f"at most {self.count} {items} of one {self.attribute}"
+        if self.window is not None:
+            words += f" in any {self.window} consecutive positions"
+        if self.top is not None:
+            return f"{words} {_first(self.top)}"
+        return words if self.window is not None else f"{words} in the list"
 
 
 @dataclass(frozen=True)
@@ -277,7 +282,7 @@ def explain_conflict(
     ... )
     >>> print(explain_conflict(solution))
     No order keeps these 2 constraints together, but one can keep any 1 of them:
-    - at least 1 items with group 'b' are among the first 1
+    - at least 1 item with group 'b' among the first 1
     - item 0 is at position 0
     """
     if solution.status != "INFEASIBLE":
@@ -296,19 +301,27 @@ def explain_conflict(
             f"keep any {len(conflict) - 1} of them:"
         )
     lines = [f"- {constraint.in_words()}" for constraint in conflict]
-    if attributes is not None:
-        named = {
-            (constraint.attribute, constraint.value): None
-            for constraint in conflict
-            if isinstance(constraint, (Quota, ExposureShare))
-        }
-        for attribute, value in named:
-            entries = list(attributes[attribute])  # type: ignore[arg-type]
-            n_members = sum(bool(entry == value) for entry in entries)
-            lines.append(
-                f"({n_members} of the {len(entries)} items have {attribute} {value!r}.)"
+    for constraint in conflict if attributes is not None else ():
+        if not hasattr(constraint, "attribute"):
+            continue
+        name = constraint.attribute
+        values = list(attributes[name])  # type: ignore[index, arg-type]
+        if isinstance(constraint, AtMost):
+            n_values = len({value for value in values if value is not None})
+            fact = (
+                f"(The {len(values)} items have {n_values} different values of {name}.)"
             )
+        else:
+            n_members = sum(bool(value == constraint.value) for value in values)
+            group = f"{name} {constraint.value!r}"
+            fact = f"({n_members} of the {len(values)} items have {group}.)"
+        if fact not in lines:
+            lines.append(fact)
     return "\n".join([first, *lines])
+
+
+def _first(top: int) -> str:
+    return f"among the first {top}"
 
 
 def _count(value: Any, name: str, least: int = 0) -> int:

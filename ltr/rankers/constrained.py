@@ -166,19 +166,24 @@ class ConstrainedRanker(BaseRanker):
         RuntimeError
             If no order was found within ``work_limit``.
         """
-        from ltr.solvers import Status
+        from ltr.solvers import Status, explain_conflict
 
-        scores, queries, solutions = self._solve(X, qid, attributes)
+        scores, queries, columns, solutions = self._solve(X, qid, attributes)
         positions = np.empty(len(scores))
         for i, solution in enumerate(solutions):
+            rows = queries.order[queries.starts[i] : queries.starts[i + 1]]
             if solution.status is Status.INFEASIBLE:
-                raise ValueError(self._complaint(queries, i, solution, qid))
+                here = {name: column[rows] for name, column in columns.items()}
+                why = explain_conflict(solution, here)
+                raise ValueError(
+                    f"In {_list(queries, i, qid)}: {why}\nLoosen a constraint, or pass "
+                    "infeasible='drop'."
+                )
             if solution.order is None:
                 raise RuntimeError(
                     f"no order was found within work_limit for {_list(queries, i, qid)}"
                     ". Raise work_limit, or use fewer constraints."
                 )
-            rows = queries.order[queries.starts[i] : queries.starts[i + 1]]
             by_score = np.argsort(-scores[rows], kind="stable")
             rest = by_score[~np.isin(by_score, solution.order)]
             order = np.concatenate([solution.order, rest])
@@ -210,7 +215,7 @@ class ConstrainedRanker(BaseRanker):
             from 0. A list that cannot keep the constraints has the status INFEASIBLE
             and its conflict, unless ``infeasible="drop"``.
         """
-        return self._solve(X, qid, attributes)[2]
+        return self._solve(X, qid, attributes)[3]
 
     def rank(
         self,
@@ -287,7 +292,7 @@ class ConstrainedRanker(BaseRanker):
         X: ArrayLike,
         qid: ArrayLike | None,
         attributes: Mapping[str, ArrayLike] | None,
-    ) -> tuple[FloatArray, Queries, list[Solution]]:
+    ) -> tuple[FloatArray, Queries, dict[str, NDArray[Any]], list[Solution]]:
         self._check_parameters()
         check_is_fitted(self)
         ranker = self._fitted()
@@ -311,52 +316,39 @@ class ConstrainedRanker(BaseRanker):
             )
         columns = {name: _column(name, X, attributes, len(scores)) for name in names}
         queries = group_queries(qid, len(scores))
-        solutions = [
-            self._solve_list(scores, columns, queries, i, qid)
-            for i in range(queries.n_lists)
-        ]
-        return scores, queries, solutions
+        solutions = []
+        for i in range(queries.n_lists):
+            rows = queries.order[queries.starts[i] : queries.starts[i + 1]]
+            here = {name: column[rows] for name, column in columns.items()}
+            place = _list(queries, i, qid)
+            solutions.append(self._solve_list(scores[rows], here, place))
+        return scores, queries, columns, solutions
 
     def _solve_list(
-        self,
-        scores: FloatArray,
-        columns: dict[str, NDArray[Any]],
-        queries: Queries,
-        i: int,
-        qid: ArrayLike | None,
+        self, scores: FloatArray, attributes: dict[str, NDArray[Any]], place: str
     ) -> Solution:
-        from ltr.solvers import Status, solve_assignment
+        from ltr.solvers import Status, explain_conflict, solve_assignment
 
-        rows = queries.order[queries.starts[i] : queries.starts[i + 1]]
+        n_items = len(scores)
         constraints = list(self.constraints)
         while True:
             try:
                 solution = solve_assignment(
-                    scores[rows],
+                    scores,
                     constraints=constraints,
-                    attributes={name: column[rows] for name, column in columns.items()},
-                    k=len(rows) if self.k is None else min(self.k, len(rows)),
+                    attributes=attributes,
+                    k=n_items if self.k is None else min(self.k, n_items),
                     work_limit=self.work_limit,
                 )
             except ValueError as error:
-                raise ValueError(f"In {_list(queries, i, qid)}: {error}") from error
-            conflict = solution.conflict
+                raise ValueError(f"In {place}: {error}") from error
             if self.infeasible == "raise" or solution.status is not Status.INFEASIBLE:
                 return solution
+            why = explain_conflict(solution, attributes)
             warnings.warn(
-                self._complaint(queries, i, solution, qid) + "\nThey are left out.",
-                UserWarning,
-                stacklevel=5,
+                f"In {place}: {why}\nThis is left out.", UserWarning, stacklevel=4
             )
-            constraints = [c for c in constraints if c not in conflict]
-
-    def _complaint(
-        self, queries: Queries, i: int, solution: Solution, qid: ArrayLike | None
-    ) -> str:
-        from ltr.solvers import explain_conflict
-
-        n_items, where = int(queries.sizes[i]), _list(queries, i, qid)
-        return f"In {where} of {n_items} items: {explain_conflict(solution)}"
+            constraints = [c for c in constraints if c not in solution.conflict]
 
     def _check_parameters(self) -> None:
         check_choice("infeasible", self.infeasible, ("raise", "drop"))
@@ -409,7 +401,8 @@ def _column(
         where = "X has no such column" if is_frame(X) else "X is not a DataFrame"
         raise ValueError(
             f"a constraint speaks of the attribute {name!r}, but {where} and "
-            f"attributes does not have it. Pass attributes={{{name!r}: one value per row}}."
+            "attributes does not have it. Pass "
+            f"attributes={{{name!r}: one value per row}}."
         )
     column = np.asarray(values)
     if column.shape != (n_samples,):
