@@ -51,6 +51,7 @@ MAY_IMPORT = {
 MAY_IMPORT_LATE = {
     "metrics": {"pandas", "datasets"},
     "fusion": {"solvers"},
+    "losses": {"solvers"},
     "rankers": {"lightgbm", "solvers"},
     "solvers": {"jax", "optax", "ortools"},
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Literal, NamedTuple
 
 import jax
@@ -11,7 +12,6 @@ from jax.typing import ArrayLike
 from ltr.losses._contract import as_dtype
 
 NEVER = -1e30
-MAX_EXACT = 12
 ArcWeight = Literal["uniform", "top"]
 
 
@@ -62,7 +62,8 @@ def prepare_paths(
             )
     real = jnp.ones(shape, bool) if where is None else jnp.asarray(where, bool)
     real = jnp.broadcast_to(real, shape)
-    arcs = real[..., :, None] & real[..., None, :] & ~jnp.eye(shape[-1], dtype=bool)
+    different = jnp.broadcast_to(~jnp.eye(shape[-1], dtype=bool), A.shape)
+    arcs = real[..., :, None] & real[..., None, :] & different
     y = jnp.broadcast_to(jax.lax.stop_gradient(as_dtype(labels, A)), shape)
     y = jnp.where(real, y, 0.0)
     above = (y[..., None, :] > y[..., :, None]) & arcs
@@ -131,42 +132,34 @@ def log_softmax(rows: jax.Array) -> jax.Array:
     return jnp.where(rows > NEVER, jax.nn.log_softmax(rows, axis=-1), 0.0)
 
 
-def true_scores(lists: Paths) -> dict[str, jax.Array]:
-    """Scores with −inf on what is in no true path, for the solvers."""
+def best_gain(lists: Paths) -> jax.Array:
+    """Gain of the best path; its gradient is the parts of that path."""
+    from ltr.solvers.differentiable import Parts, PathOracle, inner
+
+    scores = Parts(lists.matrix, lists.start, lists.end)
+    return inner(scores, PathOracle()(scores, lists.where))
+
+
+def of_true_paths(lists: Paths, solve: Callable[[Paths], jax.Array]) -> jax.Array:
+    """Solve with −inf on what is in no true path; without ties, just add up."""
     true = true_arcs(lists)
-    return {
-        "matrix": jnp.where(true.matrix, lists.matrix, -jnp.inf),
-        "start": jnp.where(true.start, lists.start, -jnp.inf),
-        "end": jnp.where(true.end, lists.end, -jnp.inf),
-    }
 
+    def among_ties() -> jax.Array:
+        never = -jnp.inf
+        return solve(
+            lists._replace(
+                matrix=jnp.where(true.matrix, lists.matrix, never),
+                start=jnp.where(true.start, lists.start, never),
+                end=jnp.where(true.end, lists.end, never),
+            )
+        )
 
-def best_gain(lists: Paths, consistent: bool = False) -> jax.Array:
-    """Gain of the best path (of the best true path), differentiable in the scores."""
-    scores = {"matrix": lists.matrix, "start": lists.start, "end": lists.end}
-    if consistent:
-        scores = true_scores(lists)
-    if lists.where.shape[-1] <= MAX_EXACT:
-        from ltr.solvers.dynamic import best_path
+    def of_the_only_one() -> jax.Array:
+        ends = jnp.where(true.start, lists.start, 0.0).sum(axis=-1)
+        ends += jnp.where(true.end, lists.end, 0.0).sum(axis=-1)
+        return jnp.where(true.matrix, lists.matrix, 0.0).sum(axis=(-1, -2)) + ends
 
-        return best_path(**scores, where=lists.where)[0]
-    from ltr.solvers.differentiable import best_path_by_solver
-
-    order = best_path_by_solver(**scores, where=lists.where)
-    return _gain(order, lists)
-
-
-def _gain(order: jax.Array, lists: Paths) -> jax.Array:
-    """Gain of the path through ``order``, real items first."""
-    n = jnp.sum(lists.where, axis=-1, keepdims=True)
-    here, there = order[..., :-1], order[..., 1:]
-    rows = jnp.take_along_axis(lists.matrix, here[..., None], axis=-2)
-    arcs = jnp.take_along_axis(rows, there[..., None], axis=-1)[..., 0]
-    used = jnp.arange(1, order.shape[-1]) < n
-    first = jnp.take_along_axis(lists.start, order[..., :1], axis=-1)[..., 0]
-    final = jnp.take_along_axis(order, jnp.maximum(n - 1, 0), axis=-1)
-    last = jnp.take_along_axis(lists.end, final, axis=-1)[..., 0]
-    return jnp.sum(jnp.where(used, arcs, 0.0), axis=-1) + first + last
+    return jax.lax.cond(jnp.any(lists.block_size > 1), among_ties, of_the_only_one)
 
 
 def n_arcs(lists: Paths, start: ArrayLike | None, end: ArrayLike | None) -> jax.Array:

@@ -32,14 +32,15 @@ from ltr.losses._contract import check_choice, check_positive
 from ltr.losses._path_lists import (
     NEVER,
     ArcWeight,
+    Paths,
     best_gain,
     expected_arcs,
     finish,
     log_softmax,
     n_arcs,
+    of_true_paths,
     prepare_paths,
     true_arcs,
-    true_scores,
 )
 
 
@@ -262,9 +263,12 @@ def path_crf_loss(
             f"the path CRF sums over all orders, of at most {MAX_ITEMS} items; got "
             f"{lists.where.shape[-1]}. Use the successor or the perturbed_fy loss."
         )
-    ends = {"start": lists.start, "end": lists.end, "where": lists.where}
-    log_z = path_log_partition(lists.matrix, **ends)
-    total = log_z - path_log_partition(**true_scores(lists), where=lists.where)
+
+    def log_z(paths: Paths) -> jax.Array:
+        ends = {"start": paths.start, "end": paths.end}
+        return path_log_partition(paths.matrix, **ends, where=paths.where)
+
+    total = log_z(lists) - of_true_paths(lists, log_z)
     return finish(total, lists, n_arcs(lists, start, end) if normalize else None)
 
 
@@ -322,7 +326,7 @@ def max_margin_loss(
         start=lists.start + (0.0 if start is None else margin * ~true.start),
         end=lists.end + (0.0 if end is None else margin * ~true.end),
     )
-    total = best_gain(augmented) - best_gain(lists, consistent=True)
+    total = best_gain(augmented) - of_true_paths(lists, best_gain)
     return finish(total, lists, n_arcs(lists, start, end) if normalize else None)
 
 
@@ -387,15 +391,16 @@ def perturbed_fy_loss(
     noise = sigma * jax.random.normal(key, (n_samples, n + 2, n), lists.matrix.dtype)
 
     def best(noise: jax.Array) -> jax.Array:
+        z = jnp.broadcast_to(noise, (*lists.where.shape[:-1], n + 2, n))
         return best_gain(
             lists._replace(
-                matrix=lists.matrix + jnp.where(lists.arcs, noise[:n], 0.0),
-                start=lists.start + (0.0 if start is None else noise[n]),
-                end=lists.end + (0.0 if end is None else noise[n + 1]),
+                matrix=lists.matrix + jnp.where(lists.arcs, z[..., :n, :], 0.0),
+                start=lists.start + (0.0 if start is None else z[..., n, :]),
+                end=lists.end + (0.0 if end is None else z[..., n + 1, :]),
             )
         )
 
-    total = jax.vmap(best)(noise).mean(axis=0) - best_gain(lists, consistent=True)
+    total = jax.vmap(best)(noise).mean(axis=0) - of_true_paths(lists, best_gain)
     return finish(total, lists, n_arcs(lists, start, end) if normalize else None)
 
 
