@@ -1,0 +1,148 @@
+"""Rank stocks by the return of the next day, walking forward through time.
+
+An embargo keeps the days of training, validation and test apart. Prints Kendall's τ,
+the information coefficient (Spearman) and the reciprocal rank of the best stock; what
+the five top stocks of each list earn over all stocks, and its Sharpe ratio after costs:
+means over seeds, 95 % intervals by a bootstrap of blocks of days. The market is
+simulated, or read from FOLDER (NASDAQ.ohlcv.npz, NASDAQ_industry_ticker.json).
+
+    python examples/stock_ranking.py [--data FOLDER --market NYSE] [--plot FILE]
+"""
+
+import argparse
+import importlib.util
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+from sklearn.base import clone
+from sklearn.linear_model import Ridge
+
+from ltr import LambdaMARTRanker, NeuralRanker
+from ltr.datasets import StockData, load_stocks, make_stocks
+from ltr.metrics import kendall_tau_score, reciprocal_rank_score, spearman_score
+from ltr.model_selection import QueryStandardScaler, WalkForwardSplit
+
+TOP, COST, BLOCK, YEAR = 5, 5.0, 10, 252  # stocks, bp of traded money, days, days
+NEURAL = {"metric": "kendall_tau", "n_iter_no_change": 4, "max_epochs": 20}
+TREES = {"metric": "kendall_tau", "num_leaves": 8, "colsample_bytree": 0.7, "n_jobs": 1}
+RANKERS = {  # each is fitted to the ranks of the returns, with its own random_state
+    "RankNet, linear": NeuralRanker("ranknet", "linear", **NEURAL),
+    "RankNet, MLP": NeuralRanker("ranknet", **NEURAL),
+    "LambdaMART": LambdaMARTRanker(**TREES),
+}
+RULES = {"momentum": ("return_20", 1), "reversal": ("return_1", -1)}
+METRICS = {"tau": 4, "IC": 4, "MRR": 3, "top 5, bp": 1, "Sharpe": 2, "tau - ridge": 4}
+
+
+def score(name: str, data: StockData, y: np.ndarray, parts: tuple, seed: int):
+    """Scores of the test part by a ranker that saw training and validation part."""
+    train, valid, test = parts
+    X, qid = data.X, data.qid
+    if name == "random":
+        return np.random.default_rng(seed).random(len(test))
+    if name in RULES:
+        feature, sign = RULES[name]
+        return sign * X[test, data.feature_names.index(feature)]
+    if name == "ridge":
+        fits = [Ridge(alpha).fit(X[train], y[train]) for alpha in (1e1, 1e3, 1e5)]
+        tau = lambda scores: kendall_tau_score(y[valid], scores, qid=qid[valid])
+        return max(fits, key=lambda fit: tau(fit.predict(X[valid]))).predict(X[test])
+    ranker = clone(RANKERS[name]).set_params(random_state=seed)
+    seen = {"X_val": X[valid], "y_val": y[valid], "qid_val": qid[valid]}
+    return ranker.fit(X[train], y[train], qid[train], **seen).predict(
+        X[test], qid[test]
+    )
+
+
+def evaluate_days(data: StockData, scores: np.ndarray) -> np.ndarray:
+    """Value of the first five METRICS on each day, shape (5, n_days)."""
+    day = pd.factorize(data.dates)[0]
+    lists = pd.DataFrame({"day": day, "y": data.y, "score": scores}).groupby(data.qid)
+    day_of_list = lists["day"].first().to_numpy()
+    of_lists = {"y_score": scores, "qid": data.qid, "per_query": True}
+    ranking = (
+        kendall_tau_score(data.y, **of_lists),
+        spearman_score(data.y, **of_lists),
+        reciprocal_rank_score(data.y == lists["y"].transform("max"), **of_lists),
+    )
+    taken = (lists["score"].rank(ascending=False, method="first") <= TOP).to_numpy()
+    size = lists["y"].transform("size").to_numpy()
+    share = 1.0 / np.bincount(day_of_list)[day]  # of a list among those of its day
+    weight, all_weights = share * taken / np.minimum(size, TOP), share / size
+    held = np.zeros((day.max() + 1, len(set(data.tickers))))
+    held[day, pd.factorize(data.tickers)[0]] = weight
+    traded = np.abs(np.diff(held, axis=0, prepend=0.0)).sum(axis=1)
+    top = 1e4 * np.bincount(day, (weight - all_weights) * data.y)
+    daily = [pd.Series(values).groupby(day_of_list).mean() for values in ranking]
+    return np.stack([*daily, top, top - COST * traded])
+
+
+def summarize(runs: dict[str, np.ndarray]) -> dict[str, dict[str, tuple]]:
+    """Mean over seeds and its interval; blocks wrap around (Politis & Romano 1992)."""
+    n_days = runs["ridge"].shape[-1]
+    starts = np.random.default_rng(0).integers(n_days, size=(1000, -(-n_days // BLOCK)))
+    drawn = ((starts[:, :, None] + np.arange(BLOCK)) % n_days).reshape(1000, -1)
+    average = lambda v: v.mean(axis=-1).mean(axis=0)
+    sharpe = lambda v: (np.sqrt(YEAR) * v.mean(axis=-1) / v.std(axis=-1)).mean(axis=0)
+    table = {name: {} for name in runs}
+    for name, values in runs.items():
+        change = values[:, 0] - runs["ridge"][:, 0]
+        for metric, v in zip(METRICS, [*values.swapaxes(0, 1), change], strict=True):
+            statistic = sharpe if metric == "Sharpe" else average
+            ends = np.quantile(statistic(v[:, drawn[:, :n_days]]), [0.025, 0.975])
+            table[name][metric] = (float(statistic(v)), *ends.tolist())
+    return table
+
+
+def plot(runs: dict[str, np.ndarray], days: np.ndarray, path: str) -> None:
+    """Sums of daily returns over all stocks, after costs; bands are ranges of seeds."""
+    import matplotlib.pyplot as plt
+
+    figure, panel = plt.subplots(figsize=(8, 4.5), layout="tight")
+    for name, values in runs.items():
+        total = values[:, -1].cumsum(axis=1) / 100
+        panel.plot(days, total.mean(axis=0), label=name)
+        panel.fill_between(days, total.min(axis=0), total.max(axis=0), alpha=0.2)
+    panel.set_ylabel(f"top {TOP} over all stocks, after costs: sum of daily %")
+    panel.legend(loc="upper left", ncols=2)
+    figure.savefig(path, dpi=150)
+
+
+def main(data: StockData | None = None, n_seeds: int = 5, picture: str | None = None):
+    """Print the table; return ranker → metric → (value, low, high)."""
+    data = data or make_stocks(n_days=600, signal=0.1, random_state=0)
+    y = pd.Series(data.y).groupby(data.qid).rank(pct=True).to_numpy()
+    data = replace(data, X=QueryStandardScaler().fit_transform(data.X, qid=data.qid))
+    tenth, embargo = len(np.unique(data.dates)) // 10, data.look_back + 1
+    days = {"test_days": 2 * tenth, "validation_days": tenth, "embargo": embargo}
+    splits = [*WalkForwardSplit(2, **days).split_three(data.X, dates=data.dates)]
+    tested, runs = data.take(np.concatenate([test for *_, test in splits])), {}
+    for name in ("random", *RULES, "ridge", *RANKERS):
+        seeds = range(n_seeds if name in ("random", *RANKERS) else 1)
+        scores = [[score(name, data, y, parts, s) for parts in splits] for s in seeds]
+        runs[name] = np.stack([evaluate_days(tested, np.hstack(s)) for s in scores])
+    table = summarize(runs)
+    print(f"test: {tested}\n{'':16}", *(f"{metric:>25}" for metric in METRICS))
+    show = "{:.{d}f} [{:.{d}f}, {:.{d}f}]".format
+    for name, row in table.items():
+        cells = (show(*value, d=METRICS[metric]) for metric, value in row.items())
+        print(f"{name:16}", *(f"{cell:>25}" for cell in cells))
+    if data.true_scores is not None:
+        tau = kendall_tau_score(tested.y, tested.true_scores, qid=tested.qid)
+        print(f"best possible    {tau:6.4f}")
+    if picture:
+        plot(runs, np.unique(tested.dates), picture)
+    return table
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", help="folder of prices and industries")
+    parser.add_argument("--market", default="NASDAQ", help="NASDAQ or NYSE")
+    drawn = "stock_ranking.png" if importlib.util.find_spec("matplotlib") else ""
+    parser.add_argument("--plot", default=drawn, help="picture; needs matplotlib")
+    given = parser.parse_args()
+    files = [f"{given.market}{e}" for e in (".ohlcv.npz", "_industry_ticker.json")]
+    stocks = load_stocks(*(f"{given.data}/{f}" for f in files)) if given.data else None
+    main(stocks, picture=given.plot)
