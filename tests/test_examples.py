@@ -64,6 +64,13 @@ def test_benchmark_overhead(capsys):
     assert "equal predictions: True" in capsys.readouterr().out
 
 
+def test_benchmark_loading():
+    """Both loaders give equal arrays, which it checks; times are for the machine."""
+    table = load("benchmark_loading").main(megabytes=0.5, rounds=1)
+    assert set(table) == {"dense", "half-empty"}
+    assert all(row["ratio"] > 0 for row in table.values())
+
+
 def test_benchmark_losses():
     """The gradients are those of the peer."""
     pytest.importorskip("rax")
@@ -103,3 +110,24 @@ def test_benchmark_committees():
     """Greedy is below exact, exact is below the bound."""
     rows = load("benchmark_committees").main(sizes=((12, 3),), n_seeds=2, peer=False)
     assert all(row["greedy"] <= row["exact"] <= row["bound"] for row in rows)
+
+
+def test_stock_ranking(capsys):
+    """A strong planted signal is found, by trees what no linear score has; rules fail."""
+    example = load("stock_ranking")
+    market = example.make_stocks(60, 250, 4, signal=0.5, random_state=1)
+    table = example.main(market, n_seeds=1)
+    assert table["ridge"]["tau"][1] > 0.15
+    assert table["LambdaMART"]["tau - ridge"][1] > 0.0
+    for name in ("random", "momentum", "reversal"):
+        assert table[name]["tau"][1] < 0.03
+        assert table[name]["tau - ridge"][2] < -0.1
+    assert capsys.readouterr().out.count("[") == 6 * len(table)
+
+
+def test_stock_ranking_in_a_market_of_noise():
+    """Where nothing can be found, nothing is: every interval of tau holds 0."""
+    example = load("stock_ranking")
+    market = example.make_stocks(60, 250, 4, signal=0.0, random_state=1)
+    table = example.main(market, n_seeds=1)
+    assert all(row["tau"][1] < 0.0 < row["tau"][2] for row in table.values())
