@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ltr.cli_fuse import add_fuse_options
 from ltr.compare import (
     DEFAULT_RANKERS,
     PICKED,
@@ -292,6 +293,8 @@ def build_parser() -> argparse.ArgumentParser:
     score.add_argument("--scores", help="file with one score per row")
     score.add_argument("--json", help="write the numbers to this file")
     score.set_defaults(run=_evaluate)
+
+    add_fuse_options(commands.add_parser("fuse", help="merge several runs into one"))
 
     for command in (compare, score):
         command.add_argument("--metrics", default=_METRICS, help="comma-separated")

@@ -43,7 +43,8 @@ MAY_IMPORT = {
     "leaderboard": {"numpy", "pandas", "metrics", "queries"},
     "compare": {"numpy", "sklearn", "datasets", "leaderboard", "losses", "metrics"}
     | {"queries", "rankers", "scorers"},
-    "cli": {"numpy", "compare", "datasets", "fusion", "metrics", "rankers", "scorers"},
+    "cli_fuse": {"datasets", "fusion", "metrics"},
+    "cli": {"numpy", "cli_fuse", "compare", "datasets", "metrics", "rankers", "scorers"},
     "__init__": {"queries", "rankers"},
     "__main__": {"cli"},
 }
