@@ -20,6 +20,7 @@ _MIN_LANES, _MAX_LANES = 32, 2**16
 
 def take(rows: jax.Array, index: Any) -> jax.Array:
     """Rows of an array by a table of indices that are all in range."""
+    index = jnp.asarray(index, jnp.int32)  # whether or not 64 bits are enabled
     return rows.at[index].get(mode="promise_in_bounds")
 
 
@@ -29,7 +30,8 @@ def sum_rows(term: Callable[..., jax.Array], *tables: IntArray) -> jax.Array:
     together = min(n_terms, 16)
     steps = tuple(
         jnp.asarray(
-            table.T.reshape(n_terms // together, together, -1 if table.size else 0)
+            table.T.reshape(n_terms // together, together, -1 if table.size else 0),
+            jnp.int32,
         )
         for table in tables
     )
