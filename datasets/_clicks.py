@@ -37,6 +37,11 @@ class ClickLog:
         such as below a fully relevant item of the cascade model.
     offsets : float array of shape (n_shown,)
         Chance of a click without relevance; 0 but for trust bias.
+
+    Examples
+    --------
+    >>> simulate_clicks([1, 0], [0.2, 0.1], n_sessions=5, eta=0.0, noise=0.0)
+    ClickLog(5 sessions, 10 items shown, 5 clicks)
     """
 
     rows: Ints

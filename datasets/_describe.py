@@ -53,6 +53,12 @@ class Description:
         more, not all alike, that are there as a whole; None without one.
     problems : list of str
         What is off, in sentences.
+
+    Examples
+    --------
+    >>> found = describe([[1.0], [2.0]], [1, 1])
+    >>> found.usable_pairs, found.problems
+    (0, ['no list has two different labels: nothing can be learned.'])
     """
 
     n_lists: int
