@@ -260,7 +260,7 @@ def explain_conflict(
     solution : Solution
         What a solver returned.
     attributes : mapping of str to array-like of shape (n_items,), default=None
-        If given, groups that are named are counted.
+        If given, groups that are named are counted, and the values of named items said.
 
     Returns
     -------
@@ -301,23 +301,35 @@ def explain_conflict(
             f"keep any {len(conflict) - 1} of them:"
         )
     lines = [f"- {constraint.in_words()}" for constraint in conflict]
-    for constraint in conflict if attributes is not None else ():
-        if not hasattr(constraint, "attribute"):
+    facts = [] if attributes is None else _facts(conflict, attributes)
+    return "\n".join([first, *lines, *facts])
+
+
+def _facts(conflict: tuple[Any, ...], attributes: Mapping[str, ArrayLike]) -> list[str]:
+    """Sizes of the groups that are named, and the values that named items have."""
+    items: list[int] = []
+    for constraint in conflict:
+        if isinstance(constraint, FixedPosition):
+            items.append(constraint.item)
+        elif isinstance(constraint, Precedence):
+            items += [constraint.before, constraint.after]
+    facts = []
+    for constraint in conflict:
+        if not isinstance(constraint, (Quota, AtMost, ExposureShare)):
             continue
         name = constraint.attribute
-        values = list(attributes[name])  # type: ignore[index, arg-type]
+        values = np.asarray(attributes[name]).tolist()
         if isinstance(constraint, AtMost):
             n_values = len({value for value in values if value is not None})
-            fact = (
-                f"(The {len(values)} items have {n_values} different values of {name}.)"
-            )
+            facts.append(f"({len(values)} items have {n_values} values of {name}.)")
         else:
             n_members = sum(bool(value == constraint.value) for value in values)
             group = f"{name} {constraint.value!r}"
-            fact = f"({n_members} of the {len(values)} items have {group}.)"
-        if fact not in lines:
-            lines.append(fact)
-    return "\n".join([first, *lines])
+            facts.append(f"({n_members} of the {len(values)} items have {group}.)")
+        if items:
+            named = [f"item {i} has {values[i]!r}" for i in dict.fromkeys(items)]
+            facts.append(f"({name}: {', '.join(named)}.)")
+    return list(dict.fromkeys(facts))
 
 
 def _first(top: int) -> str:

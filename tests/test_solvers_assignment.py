@@ -493,7 +493,7 @@ def test_a_conflict_in_words():
     assert explain_conflict(solution, attributes) == (
         "No order keeps this constraint:\n"
         "- at most 2 items of one seller among the first 3\n"
-        "(The 4 items have 1 different values of seller.)"
+        "(4 items have 1 values of seller.)"
     )
     forbidden = solve_assignment([[-np.inf], [-np.inf]])
     assert explain_conflict(forbidden) == (
