@@ -23,6 +23,7 @@ are called from it beyond.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -448,7 +449,8 @@ def hybrid_loss(
     >>> hybrid_loss(matrix, labels, step=1) == max_margin_loss(matrix, labels)
     Array(True, dtype=bool)
     """
-    options = {"start": start, "end": end, "where": where, "normalize": normalize}
+    options: dict[str, Any] = {"start": start, "end": end, "where": where}
+    options |= {"normalize": normalize}
     return jax.lax.cond(
         jnp.asarray(step) % 2 == 0,
         lambda: successor_loss(matrix, labels, **options),

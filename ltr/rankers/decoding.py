@@ -92,7 +92,7 @@ class Decoder:
         """
         from ltr.solvers import solve_orderings, solve_paths
 
-        limits = {
+        limits: dict[str, Any] = {
             "time_limit_s": self.time_limit_s,
             "work_limit": self.work_limit,
             "n_jobs": self.n_jobs,
