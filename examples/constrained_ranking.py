@@ -63,6 +63,7 @@ def draw(figure: str, rows: dict[str, np.ndarray], group: np.ndarray) -> None:
         axes.bar(range(1, k + 1), 0.8, 0.9, bottom=y - 0.4, color=colors)
     axes.set_yticks(range(len(rows)), list(rows))
     axes.invert_yaxis()
+    axes.set_xticks([1, *range(5, k + 1, 5)])
     axes.set_xlabel("position")
     axes.set_xlim(0.4, k + 0.6)
     axes.spines[["top", "right", "left"]].set_visible(False)

@@ -131,3 +131,55 @@ def test_stock_ranking_in_a_market_of_noise():
     market = example.make_stocks(60, 250, 4, signal=0.0, random_state=1)
     table = example.main(market, n_seeds=1)
     assert all(row["tau"][1] < 0.0 < row["tau"][2] for row in table.values())
+
+
+def test_rank_aggregation(capsys):
+    """Kemeny's order is proven, and none has a smaller distance; a voter's is far off."""
+    rows = load("rank_aggregation").main(n_items=9)["drawn votes"]
+    distance = {row["rule"]: row["distance"] for row in rows}
+    assert rows[0]["status"] == "OPTIMAL"
+    assert distance["Kemeny"] == rows[0]["bound"] == min(distance.values())
+    assert distance["one voter"] > 1.1 * distance["Kemeny"]
+    assert all(row["tau"] > 0.6 for row in rows[:-1])
+    assert capsys.readouterr().out.count("OPTIMAL") == 1
+
+
+def test_rank_aggregation_of_real_votes(ltr_data):
+    """Known distances of PrefLib's votes; NASCAR's likelihood and log-worths."""
+    example = load("rank_aggregation")
+    tables = example.main(ltr_data, n_items=5)
+    for name, distance in (("sushi", 76948), ("skating", 226.5), ("web search", 33497)):
+        assert tables[name][0]["distance"] == tables[name][0]["bound"] == distance
+    value, worth = example.nascar(ltr_data)
+    assert value == pytest.approx(-4191.0973, abs=1e-3)
+    drivers = [57, 67, 50, 14, 39]  # Jones, Pruett, Martin, Marcis, Varde
+    assert worth[drivers] == pytest.approx([4.15, 3.62, 2.08, 0.03, -0.15], abs=0.01)
+
+
+def test_benchmark_orderings(capsys):
+    """It runs: equal values, and what is asserted inside of it."""
+    small = {"n_lists": 4, "n_instances": 1, "rounds": 1, "sizes": (8,)}
+    result = load("benchmark_orderings").main(**small)
+    assert all(ratio > 0 for ratio in result["batches"].values())
+    assert "3 of 3 proven" in capsys.readouterr().out
+
+
+def test_constrained_ranking():
+    """Each rule gives group b more exposure than none; the conflict is in words."""
+    result = load("constrained_ranking").main()
+    free = result["no constraint"]["share"]
+    assert result["FA*IR minimums"]["share"] > free + 0.05
+    assert result["both"]["share"] > free + 0.05
+    assert result["equal exposure"]["share"] == pytest.approx(0.45, abs=1e-6)
+    assert result["2 of a seller in 10"]["ndcg"] > 0.7
+    assert "at most 2 items of one seller among the first 10" in result["conflict"]
+
+
+def test_benchmark_assignment():
+    """Matching, the dynamic program and the integer program agree; no peer is better."""
+    result = load("benchmark_assignment").main(60, 10, 30, n_exposure=8, rounds=1)
+    quotas, exposure = result["quotas"], result["exposure"]
+    assert abs(quotas["lost_to_mip"]) < 1e-6
+    assert abs(quotas["lost_to_counting"]) < 1e-9
+    assert quotas["gain_over_greedy"] > -1e-9
+    assert abs(exposure["lost"]) < 1e-6
