@@ -12,7 +12,7 @@ import numpy as np
 
 from ltr.datasets._archives import BrokenArchiveError, read_member
 from ltr.datasets._download import download, home_folder, report_to_stderr
-from ltr.datasets._files import PathLike, whole_folder
+from ltr.datasets._files import PathLike, one_at_a_time, whole_folder
 from ltr.datasets._letor import GrowingTable, read_rows
 from ltr.datasets._mapped import open_ranking, write_arrays
 from ltr.datasets._types import RankingData
@@ -109,6 +109,7 @@ SOURCES = {
         700,
     ),
 }
+_ARCHIVE = "archive"
 
 
 @dataclass(frozen=True)
@@ -132,11 +133,30 @@ def fetch_splits(key: str, members: Mapping[str, str], place: Place) -> RankingS
     kind = np.dtype(place.dtype).name
     folders = {k: home / f"{m.replace('/', '-')}-{kind}" for k, m in members.items()}
     if not all(folder.exists() for folder in folders.values()):
-        archive = _archive(key, home, place)
-        for split, member in members.items():
-            if not folders[split].exists():
-                _convert(archive, key, member, folders[split], place)
+        _fill(key, home, {folders[k]: m for k, m in members.items()}, place)
     return _in_order({split: open_ranking(f) for split, f in folders.items()})
+
+
+def _fill(key: str, home: Path, members: Mapping[Path, str], place: Place) -> None:
+    """Make those folders of arrays that are not there."""
+    url = place.url or SOURCES[key].url
+    by_hand = (
+        f"Download {SOURCES[key].name} by hand from {SOURCES[key].homepage} and pass "
+        "path= with the archive or its folder."
+    )
+    if url is None and not (home / _ARCHIVE).exists():
+        raise ValueError(
+            f"no address of {SOURCES[key].name} is known to ltr. {by_hand} Or pass "
+            "url= with the address of a zip or tar archive, and sha256= with its "
+            "checksum."
+        )
+    home.mkdir(parents=True, exist_ok=True)
+    with one_at_a_time(home):
+        if url is not None and not (home / _ARCHIVE).exists():
+            _download(key, home, url, by_hand, place)
+        for folder, member in members.items():
+            if not folder.exists():
+                _convert(home / _ARCHIVE, key, member, folder, place)
 
 
 def _in_order(parts: Mapping[str, RankingData]) -> RankingSplits:
@@ -167,35 +187,22 @@ def _convert(archive: Path, key: str, member: str, folder: Path, place: Place) -
         ) from error
 
 
-def _archive(key: str, home: Path, place: Place) -> Path:
-    """The archive in the cache, downloaded if it is not there."""
-    about, archive = SOURCES[key], home / "archive"
-    if archive.exists():
-        return archive
-    by_hand = (
-        f"Download {about.name} by hand from {about.homepage} and pass path= with the "
-        "archive or its folder."
-    )
-    url = place.url or about.url
-    if url is None:
-        raise ValueError(
-            f"no address of {about.name} is known to ltr. {by_hand} Or pass url= with "
-            "the address of a zip or tar archive, and sha256= with its checksum."
-        )
+def _download(key: str, home: Path, url: str, by_hand: str, place: Place) -> None:
+    about = SOURCES[key]
     sha256 = place.sha256 or (about.sha256 if place.url is None else None)
     sys.stderr.write(
         f"Downloading {about.name} from {url}\nto {home}.\n"
         f"Its page: {about.homepage}\nTerms: {about.terms}.\n"
     )
-    home.mkdir(parents=True, exist_ok=True)
     progress = report_to_stderr(about.name) if place.verbose else lambda *_: None
-    found = download(url, archive, sha256=sha256, by_hand=by_hand, progress=progress)
+    found = download(
+        url, home / _ARCHIVE, sha256=sha256, by_hand=by_hand, progress=progress
+    )
     if sha256 is None:
         sys.stderr.write(
             f"No checksum of {about.name} at this address is known to ltr. What came "
             f"has the SHA-256 {found}; pass it as sha256= to have it checked.\n"
         )
-    return archive
 
 
 def check_choice(name: str, value: object, known: tuple[object, ...]) -> None:

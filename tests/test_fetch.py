@@ -8,6 +8,7 @@ import re
 import tarfile
 import threading
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -126,7 +127,7 @@ def check(splits, folder):
 def left_in(home):
     """Files in the cache, with one name for each folder of arrays."""
     files = [path.relative_to(home) for path in Path(home).rglob("*") if path.is_file()]
-    return sorted({path.parts[1] for path in files})
+    return sorted({path.parts[1] for path in files} - {"lock"})
 
 
 DONE = ["Fold2-test.txt-float64", "Fold2-train.txt-float64", "Fold2-vali.txt-float64"]
@@ -153,6 +154,16 @@ def test_first_and_second_time(server, fold, tmp_path, capsys):
     assert splits.train.description == "MSLR-WEB10K, Fold2/train.txt"
     assert server.asked == [None]
     assert capsys.readouterr().err == ""
+
+
+def test_several_at_once(server, fold, tmp_path):
+    """One downloads, the others wait and find what it made."""
+    folder, server.body = fold
+    server.cuts = [1000]
+    with ThreadPoolExecutor(4) as pool:
+        for splits in pool.map(lambda _: fetch(server, tmp_path), range(4)):
+            check(splits, folder)
+    assert server.asked == [None, "bytes=1000-"]
 
 
 def test_other_type_uses_the_same_archive(server, fold, tmp_path):
