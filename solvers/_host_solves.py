@@ -106,22 +106,27 @@ def solve_in_graph(
         return GraphSolutions(
             jnp.zeros(shape, jnp.int32), zero, zero, zero.astype(jnp.int32)
         )
+    bits = ((2,), jnp.uint32) if one == jnp.float64 else ((), one)
+    value = jax.ShapeDtypeStruct((*shape[:-1], *bits[0]), bits[1])
     results = (
         jax.ShapeDtypeStruct(shape, jnp.int32),
-        jax.ShapeDtypeStruct(shape[:-1], one),
-        jax.ShapeDtypeStruct(shape[:-1], one),
+        value,
+        value,
         jax.ShapeDtypeStruct(shape[:-1], jnp.int32),
     )
-    fixed = jax.lax.stop_gradient(lists)
-    found = jax.pure_callback(host, results, *fixed, vmap_method="broadcast_all")
-    return GraphSolutions(*found)
+    fixed = (_pack(x) for x in jax.lax.stop_gradient(lists))
+    order, *values, status = jax.pure_callback(
+        host, results, *fixed, vmap_method="broadcast_all"
+    )
+    objective, bound = (jax.lax.bitcast_convert_type(x, one) for x in values)
+    return GraphSolutions(order, objective, bound, status)
 
 
 def _solve(
     solver: Solver, takes_ends: bool, *lists: jax.Array
 ) -> tuple[NDArray[Any], ...]:
     """Run the solver on arrays with any leading axes."""
-    matrix, start, end, where = (np.asarray(x) for x in lists)
+    matrix, start, end, where = (_unpack(np.asarray(x)) for x in lists)
     n, dtype = matrix.shape[-1], matrix.dtype
     real = where.reshape(-1, n)
     scores = matrix.reshape(-1, n, n).astype(np.float64)
@@ -146,10 +151,33 @@ def _solve(
     rounded = np.where(rounded < bound, above, rounded)
     return (
         order.reshape(where.shape),
-        objective.reshape(lead).astype(dtype),
-        rounded.reshape(lead),
+        _bits(objective.reshape(lead).astype(dtype)),
+        _bits(rounded.reshape(lead)),
         status.reshape(lead),
     )
+
+
+def _pack(x: jax.Array) -> jax.Array:
+    """Bits of a double: JAX rounds doubles on their way to a callback and back.
+
+    It does so in threads that did not enter ``jax.enable_x64``, and a callback may run
+    in any.
+    """
+    if x.dtype != jnp.float64:
+        return x
+    return jax.lax.bitcast_convert_type(x, jnp.uint32)
+
+
+def _unpack(x: NDArray[Any]) -> NDArray[Any]:
+    if x.dtype != np.uint32:
+        return x
+    return np.ascontiguousarray(x).view(np.float64)[..., 0]
+
+
+def _bits(x: NDArray[Any]) -> NDArray[Any]:
+    if x.dtype != np.float64:
+        return x
+    return np.ascontiguousarray(x[..., None]).view(np.uint32)
 
 
 def _are_numbers(

@@ -35,7 +35,14 @@ class Parts(NamedTuple):
 
 
 class Oracle(Protocol):
-    """What finds y*: scores and real items → 0/1 indicator of the best order."""
+    """What finds y*: scores and real items → 0/1 indicator of the best order.
+
+    Any hashable callable of this form will do, for instance a function in JAX.
+
+    Examples
+    --------
+    >>> oracle: Oracle = PathOracle()
+    """
 
     def __call__(self, scores: Parts, where: jax.Array) -> Parts:
         """Shapes as those of the scores."""
@@ -185,6 +192,7 @@ def inner(scores: Parts, used: Parts) -> jax.Array:
 
     def gained(score: jax.Array, share: jax.Array) -> jax.Array:
         fixed = jax.lax.stop_gradient(share).astype(score.dtype)
+        fixed = jnp.broadcast_to(fixed, score.shape)
         return jnp.where(fixed != 0, score, 0.0) * fixed
 
     parts = Parts(*(gained(s, u) for s, u in zip(scores, used, strict=True)))

@@ -101,7 +101,9 @@ def structured_hinge(
     scores, real = checked_scores(matrix, start, end, where)
     has = given(start, end)
     raised = jax.tree.map(
-        lambda score, used, free: score + margin * (1.0 - used) * free,
+        lambda score, used, free: (
+            score + margin * free * (1.0 - jnp.broadcast_to(used, score.shape))
+        ),
         scores,
         target,
         has,
@@ -366,7 +368,7 @@ def _project(scores: Parts, used: Parts) -> Parts:
     norm = along(jnp.sqrt(jnp.where(square > 0, square, 1.0)))
     return Parts(
         *(
-            jnp.where(u, c / m, s)
+            jnp.where(u, c / m, jax.lax.stop_gradient(s))
             for u, c, m, s in zip(used, centred, norm, scores, strict=True)
         )
     )

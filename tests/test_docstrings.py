@@ -33,6 +33,7 @@ PUBLIC = [
     "ltr.fusion",
     "ltr.datasets",
     "ltr.solvers",
+    "ltr.solvers.differentiable",
     "ltr.solvers.dynamic",
     "ltr.rankers",
     "ltr.scorers",
