@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -152,6 +153,8 @@ def _fill(key: str, home: Path, members: Mapping[Path, str], place: Place) -> No
         )
     home.mkdir(parents=True, exist_ok=True)
     with one_at_a_time(home):
+        for leftover in home.glob(".*.txt-*"):  # of a process that was killed
+            shutil.rmtree(leftover)
         if url is not None and not (home / _ARCHIVE).exists():
             _download(key, home, url, by_hand, place)
         for folder, member in members.items():

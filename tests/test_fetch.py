@@ -166,6 +166,16 @@ def test_several_at_once(server, fold, tmp_path):
     assert server.asked == [None, "bytes=1000-"]
 
 
+def test_leftovers_of_a_killed_process(server, fold, tmp_path):
+    """Folders that it had begun are not taken for arrays, and go away."""
+    folder, server.body = fold
+    begun = tmp_path / "mslr-web10k" / ".Fold2-train.txt-float64-x1y2"
+    begun.mkdir(parents=True)
+    (begun / "X.npy").write_bytes(b"half")
+    check(fetch(server, tmp_path), folder)
+    assert left_in(tmp_path) == [*DONE, "archive"]
+
+
 def test_other_type_uses_the_same_archive(server, fold, tmp_path):
     """One download, arrays of each type."""
     _, server.body = fold
