@@ -22,7 +22,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ltr.metrics.blocks import argsort_lists, list_blocks
+from ltr.metrics.blocks import FEW_ROWS, argsort_lists, list_blocks
 from ltr.metrics.relevant import RelevantSlots
 from ltr.queries import BoolArray, FloatArray, IntArray, Queries, group_queries
 
@@ -160,6 +160,9 @@ class RankedLists:
         -------
         best : float array of shape (n_lists,)
         """
+        if len(gains) < FEW_ROWS:
+            best_first = gains[argsort_lists(-gains, self.queries)]
+            return self.sum_lists(best_first * weights[self.position])
         best = np.zeros(self.queries.n_lists)
         for lists, slots, real in list_blocks(self.queries):
             block = -gains[slots]

@@ -45,7 +45,8 @@ class RelevantSlots:
 
     def sum_lists(self, values: FloatArray) -> FloatArray:
         """Sum a value per relevant item over each list, shape (n_lists,)."""
-        return np.bincount(self.lists, values, minlength=len(self.total))
+        sums = np.bincount(self.lists, values, minlength=len(self.total))
+        return sums.astype(np.float64, copy=False)  # whole numbers if there are none
 
     def in_top(self, k: int | IntArray) -> FloatArray:
         """Expected number of relevant items at positions below ``k``.
