@@ -16,8 +16,8 @@ from ltr.solvers._solution import BoolArray, FloatArray, IntArray
 
 # Up to here a table is the fastest exact method; up to there it fits into memory.
 DP_ITEMS, MAX_DP_ITEMS = 12, 18
-# So many lists of 12 items at once keep the table in the cache.
-LANES = 32
+# So many lists of 12 items, and of fewer items at most so many, share one table.
+LANES, MAX_LANES = 128, 512
 
 
 def order_by_sets(
@@ -45,6 +45,8 @@ def order_by_sets(
     (array([[1, 0]]), array([3.]))
     """
     n_lists, n = matrices.shape[:2]
+    if not n:
+        return np.zeros((n_lists, 0), dtype=np.int64), np.zeros(n_lists)
     added = _gains_of_next(matrices, allowed)
     best = np.empty((1 << n, n_lists))
     best[0] = 0.0
@@ -59,17 +61,27 @@ def order_by_sets(
 
 
 def _gains_of_next(matrices: FloatArray, allowed: BoolArray | None) -> FloatArray:
-    """Row j * 2**n + S: what item j gains if exactly the items of S are before it."""
+    """What item j gains if exactly the items of S are before it: row _row(j, S, n)."""
     n_lists, n = matrices.shape[:2]
     worth = np.ascontiguousarray(np.moveaxis(matrices, 0, -1))
-    added = np.empty((n, 1 << n, n_lists))
+    added = np.empty((n, 1 << n - 1, n_lists))
     added[:, 0] = 0.0
     for item in range(n):
-        half = 1 << item
-        np.add(added[:, :half], worth[item][:, None], out=added[:, half : 2 * half])
+        mine = added[item]
+        for bit, other in enumerate(i for i in range(n) if i != item):
+            half = 1 << bit
+            np.add(mine[:half], worth[other, item], out=mine[half : 2 * half])
     if allowed is not None:
-        added[~allowed] = -np.inf
-    return added.reshape(n << n, n_lists)
+        for item in range(n):
+            has_not = np.arange(1 << n) >> item & 1 == 0
+            added[item, ~allowed[item, has_not]] = -np.inf
+    return added.reshape(n << n - 1, n_lists)
+
+
+def _row(item: IntArray, rest: IntArray, n: int) -> IntArray:
+    """Row of the gains of an item after a set, which has it not: its bit is cut out."""
+    low = rest & ((1 << item) - 1)
+    return (item << n - 1) + (rest - low >> 1) + low
 
 
 def _read_back(best: FloatArray, added: FloatArray, n: int) -> IntArray:
@@ -81,7 +93,7 @@ def _read_back(best: FloatArray, added: FloatArray, n: int) -> IntArray:
     items = np.arange(n)[:, None]
     for place in range(n - 1, -1, -1):
         rest = left & ~(1 << items)
-        value = best[rest, lists] + added[(items << n) + rest, lists]
+        value = best[rest, lists] + added[_row(items, rest, n), lists]
         value[rest == left] = np.nan
         last = _last_maximum(value)
         orders[:, place] = last
@@ -107,7 +119,7 @@ def _make_layers(n: int) -> list[tuple[IntArray, IntArray, IntArray]]:
         sets = np.flatnonzero(size == k)
         items = np.nonzero(has[sets])[1].reshape(-1, k).T
         rest = sets ^ (1 << items)
-        layers.append((sets, rest, (items << n) + rest))
+        layers.append((sets, rest, _row(items, rest, n)))
     return layers
 
 

@@ -15,6 +15,7 @@ from ltr.solvers._ordering_dp import (
     DP_ITEMS,
     LANES,
     MAX_DP_ITEMS,
+    MAX_LANES,
     forbidden_as_inf,
     order_by_sets,
 )
@@ -246,7 +247,7 @@ def turns(lists: Sequence[OrderingList], method: str) -> list[list[int]]:
         else:
             found.append([i])
     for n, together in shared.items():
-        size = LANES << (DP_ITEMS - n)
+        size = min(MAX_LANES, LANES << (DP_ITEMS - n))
         found += [together[i : i + size] for i in range(0, len(together), size)]
     return found
 
