@@ -62,8 +62,9 @@ def solve_part(
     if problem.has_cycle:
         return False
     n = len(problem)
-    small = method == "auto" and n <= DP_ITEMS
-    if (method == "dp" or small) and not budget.is_spent:
+    if method == "dp" and budget.is_spent:
+        method = "local_search"
+    if method == "dp" or (method == "auto" and n <= DP_ITEMS):
         return _by_sets(problem)
     if method == "auto":
         if problem.is_free:

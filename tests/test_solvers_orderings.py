@@ -361,8 +361,25 @@ def test_work_limits_repeat():
     assert first.status is Status.FEASIBLE
     assert first.order.tolist() == second.order.tolist()
     assert first.bound == second.bound
-    nothing = solve_ordering(matrix, work_limit=0.0)
-    check(nothing, matrix)
+    for method in ("auto", "cp_sat", "local_search"):
+        check(solve_ordering(matrix, method=method, work_limit=0.0), matrix)
+    small = matrix[:16, :16]
+    check(solve_ordering(small, method="dp", work_limit=0.0), small)
+
+
+def test_unknown():
+    """Places and overlapping groups, and no work to find an order: a bound is left."""
+    matrix = np.random.default_rng(10).random((40, 40))
+    limits = [FixedPosition(i, 39 - i) for i in range(9)]
+    limits += [Together((i, i + 1)) for i in range(10, 39)]
+    limits += [Precedence(i, i - 2) for i in range(12, 39)]
+    solution = solve_ordering(matrix, constraints=limits, work_limit=0.0)
+    assert solution.status is Status.UNKNOWN
+    assert solution.order is None
+    assert np.isnan(solution.objective)
+    plain = without_diagonal(matrix)
+    wins = np.maximum(plain, plain.T)[np.triu_indices(40, 1)].sum()
+    assert solution.bound == pytest.approx(wins)
 
 
 def test_search_of_many_items():
