@@ -214,8 +214,7 @@ def read_rows(
     """Put the features into the table; return labels, qids and document ids."""
     labels: list[NDArray[np.float64]] = []
     qids: list[NDArray[np.bytes_]] = []
-    comments: list[bytes] = []
-    n_rows = 0
+    docids: list[NDArray[np.str_]] = []
     for chunk in chunks:
         used = chunk.values.shape[1]
         if n_features is not None and used > n_features:
@@ -226,16 +225,12 @@ def read_rows(
         table.add(chunk.values)
         labels.append(chunk.labels)
         qids.append(chunk.qids)
-        if chunk.comments is not None:
-            comments += [b""] * (n_rows - len(comments))
-            comments += chunk.comments
-        n_rows += len(chunk.labels)
+        docids.append(_docids(chunk))
     if not labels:
         return np.zeros(0), np.zeros(0, dtype=np.int64), None
-    y = np.concatenate(labels)
-    comments += [b""] * (len(y) - len(comments)) if comments else []
-    docids = np.array([_docid(comment) for comment in comments]) if comments else None
-    return y, _qids(np.concatenate(qids)), docids
+    ids = np.concatenate(docids)
+    found = ids if (ids != "").any() else None
+    return np.concatenate(labels), _qids(np.concatenate(qids)), found
 
 
 def chunks_of(
@@ -284,6 +279,12 @@ def no_rows(files: Sequence[Path]) -> ValueError:
 def describe_files(files: Sequence[Path]) -> str:
     """Description of data that were read from these files."""
     return "LETOR files: " + ", ".join(str(file) for file in files)
+
+
+def _docids(chunk: Chunk) -> NDArray[np.str_]:
+    if chunk.comments is None:
+        return np.zeros(len(chunk.labels), dtype="U1")
+    return np.array([_docid(comment) for comment in chunk.comments])
 
 
 def _docid(comment: bytes) -> str:
