@@ -145,9 +145,10 @@ def list_losses(
 ) -> jax.Array:
     """Evaluate the loss of a plan on a batch, shape (n_lists,)."""
     options: dict[str, Any] = {**dict(plan.options), **numbers, **extras}
+    given = scores
     if isinstance(scores, PairScores):
         options |= {"start": scores.start, "end": scores.end}
-        scores = scores.matrix
+        given = scores.matrix
     if plan.takes_weights:
         options["weights"] = weights
     if plan.takes_key:
@@ -156,11 +157,11 @@ def list_losses(
         options["epoch"] = epoch
     if plan.takes_step:
         options["step"] = step
-    losses = plan.function(scores, labels, where=where, **options)
+    losses = plan.function(given, labels, where=where, **options)
     if losses.shape != labels.shape[:-1]:
         raise ValueError(
             f"a loss must return one number per list, shape {labels.shape[:-1]} for "
-            f"scores of shape {scores.shape}; got shape {losses.shape} from "
+            f"scores of shape {given.shape}; got shape {losses.shape} from "
             f"{plan.function!r}. Sum over the last axis only."
         )
     return losses

@@ -1,0 +1,185 @@
+"""Put groups of historical events in order, from their texts.
+
+All rankers get the same features: a kernel ridge regression of the year on the text
+(out of fold on the training events) and embeddings (64 components of TF-IDF unless
+given). Prints Kendall's τ of groups of test events, means over seeds, 95 % intervals by
+resampling events, and paired differences to the baseline that is best in validation.
+
+    python examples/benchmark_events.py
+    python examples/benchmark_events.py --data FOLDER --sizes 10 30 50 --every-loss
+"""
+
+import argparse
+import functools
+import re
+
+import numpy as np
+import pandas as pd
+from scipy.stats import rankdata
+from sklearn.decomposition import TruncatedSVD
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.kernel_ridge import KernelRidge
+
+from ltr import LambdaMARTRanker, NeuralRanker, RandomRanker, TSPRanker
+from ltr.datasets import drop_near_duplicates, load_events, read_events
+from ltr.losses.paths import PATH_LOSSES
+
+OPTIONS = {"metric": "kendall_tau", "preprocess": None, "learning_rate": 3e-4}
+OPTIONS |= {"hidden_layer_sizes": (256, 64), "max_epochs": 15, "n_iter_no_change": 4}
+BASELINES = {
+    "random": lambda random_state: RandomRanker(),
+    "MLP": functools.partial(NeuralRanker, "mse", **OPTIONS),
+    "RankNet": functools.partial(NeuralRanker, "ranknet", **OPTIONS),
+    "ListNet": functools.partial(NeuralRanker, "listnet", **OPTIONS),
+    "LambdaMART": functools.partial(LambdaMARTRanker, metric="kendall_tau"),
+}
+W_ONLY = {"encoder": "identity", "low_rank": 32}
+TSP = {
+    "TSP successor": {"loss": "successor"},
+    "TSP successor, W only": {"loss": "successor"} | W_ONLY,
+    "TSP pairwise": {"loss": "pairwise"},
+    "TSP pairwise, W only": {"loss": "pairwise"} | W_ONLY,
+    "TSP pairwise, W only, Borda": {"loss": "pairwise", "decoder": "borda"} | W_ONLY,
+}
+EVERY_LOSS = {f"TSP {loss}": {"loss": loss} for loss in PATH_LOSSES}
+
+
+def load(folder: str | None) -> tuple[list[pd.DataFrame], list[np.ndarray] | None]:
+    """Training, validation and test events; embeddings of the files."""
+    if folder is None:
+        events = load_events().sample(frac=1, random_state=0)
+        return [events[:500], events[500:620], events[620:]], None
+    names = ("wiki-otd/events", "wotd/wotd.validation", "wotd/wotd.test")
+    train, *others = (read_events(f"{folder}/events-{n}.jsonl.gz") for n in names)
+    train = drop_near_duplicates(train[train["year"] > 0], pd.concat(others))
+    files = ("wiki-otd.events", "wotd.validation", "wotd.test")
+    vectors = [np.load(f"{folder}/embeddings-minilm/{f}.npz") for f in files]
+    first, *rest = (v["embeddings"].astype(np.float32) for v in vectors)
+    return [train, *others], [first[train.index], *rest]
+
+
+def features(parts: list[pd.DataFrame], vectors: list[np.ndarray] | None):
+    """Columns for the rankers, and what regressions say of validation and test."""
+    texts = [[re.sub(r"\d", "0", text) for text in part["text"]] for part in parts]
+    words = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True, min_df=2)
+    S = [words.fit_transform(texts[0]), *map(words.transform, texts[1:])]
+    if vectors is None:
+        svd = TruncatedSVD(64, random_state=0).fit(S[0])
+        vectors = [svd.transform(s) + 1e-9 for s in S]
+    E = [v / np.linalg.norm(v, axis=1)[:, None] for v in vectors]
+    target = 0.5 - rankdata(parts[0]["year"]) / len(parts[0])  # earlier is higher
+    on_words = lambda e, s, f, t: (s @ t.T).toarray()
+    on_vectors = lambda e, s, f, t: e @ f.T
+    on_both = lambda e, s, f, t: np.exp(4 * (e @ f.T - 1)) + 0.3 * on_words(e, s, f, t)
+
+    def regress(kernel, alpha: float, seen: np.ndarray, others) -> list[np.ndarray]:
+        e, s = E[0][seen], S[0][seen]
+        ridge = KernelRidge(alpha=alpha, kernel="precomputed")
+        ridge.fit(kernel(e, s, e, s).astype(np.float32), target[seen])
+        return [ridge.predict(kernel(*other, e, s)) for other in others]
+
+    every, held_out = np.arange(len(target)), list(zip(E[1:], S[1:], strict=True))
+    said = {
+        "ridge on TF-IDF": regress(on_words, 1.0, every, held_out),
+        "ridge on embeddings": regress(on_vectors, 1.0, every, held_out),
+        "kernel ridge on both": regress(on_both, 0.3, every, held_out),
+    }
+    pair = zip(said["ridge on TF-IDF"], said["ridge on embeddings"], strict=True)
+    said["sum of both ridges"] = [a / a.std() + b / b.std() for a, b in pair]
+    stacked = [np.empty(len(target)), *said["kernel ridge on both"]]
+    for held in np.array_split(np.random.default_rng(0).permutation(every), 5):
+        seen = np.setdiff1d(every, held)
+        stacked[0][held] = regress(on_both, 0.3, seen, [(E[0][held], S[0][held])])[0]
+    width = E[0].shape[1] ** 0.5
+    return [np.c_[5 * r, width * e] for r, e in zip(stacked, E, strict=True)], said
+
+
+def groups(n_events: int, size: int, n_times: int) -> np.ndarray:
+    """Random groups, redrawn so many times, shape (n_groups, size)."""
+    rng, n = np.random.default_rng(n_times), n_events // size * size
+    draws = [rng.permutation(n_events)[:n] for _ in range(n_times)]
+    return np.concatenate(draws).reshape(-1, size)
+
+
+def taus(year: np.ndarray, rows: np.ndarray, scores: np.ndarray) -> np.ndarray:
+    """Right minus wrong pairs over pairs: of all events, then of 300 resamples."""
+    i, j = np.triu_indices(rows.shape[1], 1)
+    a, b = rows[:, i].ravel(), rows[:, j].ravel()
+    right = np.sign(year[b] - year[a]) * np.sign(scores[:, i] - scores[:, j]).ravel()
+    uniform = np.full(len(year), 1 / len(year))
+    counts = np.random.default_rng(0).multinomial(len(year), uniform, size=300)
+    weights = (w[a] * w[b] * (year[a] != year[b]) for w in [0 * counts[0] + 1, *counts])
+    return np.array([right @ w / w.sum() for w in weights])
+
+
+def main(
+    data: str | None = None,
+    sizes: tuple[int, ...] = (10,),
+    n_seeds: int = 5,
+    every_loss: bool = False,
+) -> dict[str, float]:
+    """Print a table for each size of group; return τ by ranker for the first one."""
+    parts, vectors = load(data)
+    X, said = features(parts, vectors)
+    years = [part["year"].to_numpy() for part in parts]
+    means = []
+    for size in sizes:
+        rows = [groups(len(y), size, n) for y, n in zip(years, (3, 5, 20), strict=True)]
+        heads = EVERY_LOSS | TSP if every_loss and size == 10 else TSP
+        found = {
+            name: [[taus(years[k], rows[k], s[k - 1][rows[k]]) for k in (1, 2)]]
+            for name, s in said.items()
+        }
+        for name in (*BASELINES, *heads):
+            make = BASELINES.get(name)
+            if make is None:
+                make = functools.partial(TSPRanker, **OPTIONS | heads[name])
+            found[name] = []
+            for seed in range(n_seeds):
+                ranker = make(random_state=seed).fit(*in_groups(X, years, rows, 0))
+                pair = []
+                for k in (1, 2):
+                    x, _, qid = in_groups(X, years, rows, k)
+                    scores = ranker.predict(x, qid).reshape(-1, size)
+                    pair.append(taus(years[k], rows[k], scores))
+                found[name].append(pair)
+            print(f"{name}: {np.mean([t[0] for _, t in found[name]]):.3f}", flush=True)
+        means.append(_print_table(size, said, found))
+    return means[0]
+
+
+def in_groups(X: list, years: list, rows: list, part: int) -> tuple:
+    """X, y and qid of the groups of a part; earlier events have higher labels."""
+    chosen = rows[part].ravel()
+    qid = np.repeat(np.arange(len(rows[part])), rows[part].shape[1])
+    return X[part][chosen], -years[part][chosen], qid
+
+
+def _print_table(size: int, said: dict, found: dict) -> dict[str, float]:
+    """Rows by test τ; the baseline to compare with is the best in validation."""
+    valid = {name: np.mean([v[0] for v, _ in runs]) for name, runs in found.items()}
+    test = {name: np.mean([t for _, t in runs], axis=0) for name, runs in found.items()}
+    baseline = max([*said, *BASELINES], key=valid.__getitem__)
+    picked = max((n for n in found if n.startswith("TSP")), key=valid.__getitem__)
+    print(f"\ngroups of {size:27} valid    test   95 % interval   minus {baseline}")
+    for name in sorted(test, key=lambda name: -test[name][0]):
+        low, high = np.quantile(test[name][1:], [0.025, 0.975])
+        apart = test[name] - test[baseline]
+        least, most = np.quantile(apart[1:], [0.025, 0.975])
+        mark = " picked" if name == picked else ""
+        print(
+            f"{name:36} {valid[name]:6.3f}  {test[name][0]:6.3f}  "
+            f"[{low:.3f}, {high:.3f}]  "
+            f"{apart[0]:+.3f} [{least:+.3f}, {most:+.3f}]{mark}"
+        )
+    return {name: float(t[0]) for name, t in test.items()}
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--data", help="folder with the real events and embeddings")
+    parser.add_argument("--sizes", type=int, nargs="+", default=[10])
+    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--every-loss", action="store_true")
+    given = parser.parse_args()
+    main(given.data, given.sizes, given.seeds, given.every_loss)
