@@ -70,7 +70,7 @@ def climb(problem: OrderingProblem, order: IntArray, budget: Budget) -> IntArray
     n = len(order)
     while n > 1:
         table = move_gains(gains, order)
-        budget.spend(3e-8 * n * n)
+        budget.spend(3e-5 + 1e-8 * n * n)
         targets = table.argmax(axis=1)
         won = table[np.arange(n), targets]
         touched = np.zeros(n, dtype=bool)
@@ -95,7 +95,7 @@ def _climb_within(
     n = len(order)
     while n > 1 and not budget.is_spent:
         insertions, swaps = move_gains(gains, order), _swap_gains(gains, order)
-        budget.spend(1e-7 * n * n)
+        budget.spend(1e-4 + 4e-8 * n * n)
         won = np.concatenate([insertions.ravel(), swaps.ravel()])
         found = None
         for move in np.argsort(-won, kind="stable")[: (won > least).sum()].tolist():
@@ -200,7 +200,7 @@ def bound_by_cycles(problem: OrderingProblem, budget: Budget) -> float:
     for i in range(n):
         if budget.is_spent:
             break
-        budget.spend(2e-8 * n * n)
+        budget.spend(5e-7 * n + 2e-9 * n * n)
         for j in np.flatnonzero(wins[i] > least).tolist():
             while wins[i, j] > least:
                 lost = np.minimum(wins[j], wins[:, i])
