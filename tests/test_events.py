@@ -3,6 +3,7 @@
 import gzip
 import json
 import re
+import tomllib
 from pathlib import Path
 
 import numpy as np
@@ -66,6 +67,13 @@ def test_length_does_not_tell_the_year():
     lengths = EVENTS["text"].str.len()
     assert abs(kendalltau(lengths, EVENTS["year"]).statistic) < 0.1
     assert abs(kendalltau(WORDS, EVENTS["year"]).statistic) < 0.1
+
+
+def test_events_are_in_the_wheel():
+    """The file is named among the package's data."""
+    settings = (Path(__file__).parent.parent / "pyproject.toml").read_text()
+    data = tomllib.loads(settings)["tool"]["setuptools"]["package-data"]
+    assert "events.csv" in data["ltr.datasets"]
 
 
 LINES = [
