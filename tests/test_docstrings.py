@@ -28,6 +28,7 @@ MODULES = sorted(
 PUBLIC = [
     "ltr",
     "ltr.losses",
+    "ltr.losses.published_paths",
     "ltr.metrics",
     "ltr.model_selection",
     "ltr.fusion",

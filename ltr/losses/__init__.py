@@ -23,6 +23,9 @@ Every loss has the same contract::
 Symbols of the papers are these arguments: σ, κ ``sigma``; δ ``margin``; τ, T
 ``temperature``; a cut-off ``k``.
 
+The losses in :data:`PATH_LOSSES` take a matrix with a score for each pair of items in
+place of ``scores``: :mod:`ltr.losses.paths`.
+
 Reduction over lists is not a matter of the loss: the training loop takes the mean over
 *informative* lists, those with two distinct labels, or with two items for the losses in
 :data:`NEEDS_TWO_ITEMS`. The losses in :data:`NEEDS_LABELS_FROM_0` take no negative
@@ -91,6 +94,16 @@ from ltr.losses.ordinal import (
     ordinal_scores,
 )
 from ltr.losses.pairwise import hinge_loss, ranknet_loss
+from ltr.losses.paths import (
+    PATH_LOSSES,
+    gap_weighted_bce_loss,
+    hybrid_loss,
+    max_margin_loss,
+    pairwise_logistic_loss,
+    path_crf_loss,
+    perturbed_fy_loss,
+    successor_loss,
+)
 from ltr.losses.plackett_luce import listmle_loss, plackett_luce_loss
 from ltr.losses.pointwise import bce_loss, mse_loss
 from ltr.losses.policy import (
@@ -291,6 +304,7 @@ __all__ = [
     "LOSSES",
     "NEEDS_LABELS_FROM_0",
     "NEEDS_TWO_ITEMS",
+    "PATH_LOSSES",
     "Combination",
     "affine_labels",
     "approx_mrr_loss",
@@ -306,11 +320,13 @@ __all__ = [
     "dpo_loss",
     "examination_probabilities",
     "exponential_loss",
+    "gap_weighted_bce_loss",
     "gaussian_nll_loss",
     "get_loss",
     "group_advantages",
     "gumbel_ndcg_loss",
     "hinge_loss",
+    "hybrid_loss",
     "infonce_loss",
     "ips_pairwise_loss",
     "ips_softmax_loss",
@@ -324,6 +340,7 @@ __all__ = [
     "listmle_loss",
     "listnet_loss",
     "margin_mse_loss",
+    "max_margin_loss",
     "mse_loss",
     "ndcg_loss1_loss",
     "ndcg_loss2_loss",
@@ -335,6 +352,9 @@ __all__ = [
     "ordinal_loss",
     "ordinal_scores",
     "pair_mse_loss",
+    "pairwise_logistic_loss",
+    "path_crf_loss",
+    "perturbed_fy_loss",
     "pl_rank_gradient",
     "pl_rank_loss",
     "plackett_luce_loss",
@@ -355,6 +375,7 @@ __all__ = [
     "soft_spearman_loss",
     "soft_zero_one_loss",
     "softmax_loss",
+    "successor_loss",
     "unique_softmax_loss",
     "wasserstein_batch_loss",
     "wasserstein_loss",

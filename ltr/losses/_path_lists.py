@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -132,12 +132,12 @@ def log_softmax(rows: jax.Array) -> jax.Array:
     return jnp.where(rows > NEVER, jax.nn.log_softmax(rows, axis=-1), 0.0)
 
 
-def best_gain(lists: Paths) -> jax.Array:
+def best_gain(solver: Callable[..., Any] | None, lists: Paths) -> jax.Array:
     """Gain of the best path; its gradient is the parts of that path."""
     from ltr.solvers.differentiable import Parts, PathOracle, inner
 
     scores = Parts(lists.matrix, lists.start, lists.end)
-    return inner(scores, PathOracle()(scores, lists.where))
+    return inner(scores, PathOracle(solver)(scores, lists.where))
 
 
 def of_true_paths(lists: Paths, solve: Callable[[Paths], jax.Array]) -> jax.Array:

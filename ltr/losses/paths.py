@@ -23,6 +23,7 @@ are called from it beyond.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import jax
@@ -43,6 +44,8 @@ from ltr.losses._path_lists import (
     prepare_paths,
     true_arcs,
 )
+
+Solver = Callable[..., Any]
 
 
 def successor_loss(
@@ -281,6 +284,7 @@ def max_margin_loss(
     end: ArrayLike | None = None,
     where: ArrayLike | None = None,
     margin: float = 1.0,
+    solver: Solver | None = None,
     normalize: bool = True,
 ) -> jax.Array:
     r"""Structured hinge: the true path must win by a margin for every wrong arc.
@@ -303,6 +307,9 @@ def max_margin_loss(
         True for real items. None: all.
     margin : float, default=1.0
         m ≥ 0.
+    solver : callable, default=None
+        What finds best paths, see :class:`ltr.solvers.differentiable.PathOracle`. None:
+        exact, in the compiled program up to 12 items, by ``solve_paths`` beyond.
     normalize : bool, default=True
         Divide by the number of arcs, start and end included.
 
@@ -327,7 +334,8 @@ def max_margin_loss(
         start=lists.start + (0.0 if start is None else margin * ~true.start),
         end=lists.end + (0.0 if end is None else margin * ~true.end),
     )
-    total = best_gain(augmented) - of_true_paths(lists, best_gain)
+    gain = partial(best_gain, solver)
+    total = gain(augmented) - of_true_paths(lists, gain)
     return finish(total, lists, n_arcs(lists, start, end) if normalize else None)
 
 
@@ -341,6 +349,7 @@ def perturbed_fy_loss(
     key: jax.Array | None = None,
     sigma: float = 1.0,
     n_samples: int = 8,
+    solver: Solver | None = None,
     normalize: bool = False,
 ) -> jax.Array:
     r"""Perturbed Fenchel-Young: the best path of noisy scores against the true one.
@@ -367,6 +376,9 @@ def perturbed_fy_loss(
         Size of the noise, > 0.
     n_samples : int, default=8
         Draws of Z.
+    solver : callable, default=None
+        What finds best paths, see :class:`ltr.solvers.differentiable.PathOracle`. None:
+        exact, in the compiled program up to 12 items, by ``solve_paths`` beyond.
     normalize : bool, default=False
         Divide by the number of arcs, start and end included.
 
@@ -391,9 +403,11 @@ def perturbed_fy_loss(
     n = lists.where.shape[-1]
     noise = sigma * jax.random.normal(key, (n_samples, n + 2, n), lists.matrix.dtype)
 
+    gain = partial(best_gain, solver)
+
     def best(noise: jax.Array) -> jax.Array:
         z = jnp.broadcast_to(noise, (*lists.where.shape[:-1], n + 2, n))
-        return best_gain(
+        return gain(
             lists._replace(
                 matrix=lists.matrix + jnp.where(lists.arcs, z[..., :n, :], 0.0),
                 start=lists.start + (0.0 if start is None else z[..., n, :]),
@@ -401,7 +415,7 @@ def perturbed_fy_loss(
             )
         )
 
-    total = jax.vmap(best)(noise).mean(axis=0) - of_true_paths(lists, best_gain)
+    total = jax.vmap(best)(noise).mean(axis=0) - of_true_paths(lists, gain)
     return finish(total, lists, n_arcs(lists, start, end) if normalize else None)
 
 
@@ -414,6 +428,7 @@ def hybrid_loss(
     where: ArrayLike | None = None,
     step: jax.Array | int = 0,
     margin: float = 1.0,
+    solver: Solver | None = None,
     normalize: bool = True,
 ) -> jax.Array:
     """Successor loss at even steps of training, max-margin loss at odd ones.
@@ -431,6 +446,8 @@ def hybrid_loss(
     step : int, default=0
         Number of the mini-batch; the rankers pass it.
     margin : float, default=1.0
+        For :func:`max_margin_loss`.
+    solver : callable, default=None
         For :func:`max_margin_loss`.
     normalize : bool, default=True
         Divide by the number of arcs.
@@ -454,7 +471,9 @@ def hybrid_loss(
     return jax.lax.cond(
         jnp.asarray(step) % 2 == 0,
         lambda: successor_loss(matrix, labels, **options),
-        lambda: max_margin_loss(matrix, labels, **options, margin=margin),
+        lambda: max_margin_loss(
+            matrix, labels, **options, margin=margin, solver=solver
+        ),
     )
 
 
