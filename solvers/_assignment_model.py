@@ -257,9 +257,7 @@ def solve_with_highs(program: Program, k: int, budget: Budget) -> Answer:
     return Answer(order, bound)
 
 
-def solve_with_cpsat(
-    program: Program, k: int, budget: Budget, *, find_best: bool = True
-) -> Answer:
+def solve_with_cpsat(program: Program, k: int, budget: Budget) -> Answer:
     """Search by CP-SAT in whole numbers, their rounding added to the bound."""
     from ortools.sat.python import cp_model
 
@@ -276,11 +274,8 @@ def solve_with_cpsat(
         )
     ]
     add_rows(model, cp_model.LinearExpr.weighted_sum, variables, program)
-    if find_best:
-        weights = np.rint(program.gain * UNITS).astype(np.int64).tolist()
-        model.maximize(
-            cp_model.LinearExpr.weighted_sum(variables[:n_placements], weights)
-        )
+    weights = np.rint(program.gain * UNITS).astype(np.int64).tolist()
+    model.maximize(cp_model.LinearExpr.weighted_sum(variables[:n_placements], weights))
     solver = cp_model.CpSolver()
     solver.parameters.num_workers = 1
     solver.parameters.linearization_level = 2
@@ -292,7 +287,6 @@ def solve_with_cpsat(
     budget.spend(solver.response_proto.deterministic_time)
     if status == cp_model.INFEASIBLE:
         return Answer(None, -np.inf, is_infeasible=True)
-    bound = float(k)
     if status in (cp_model.OPTIMAL, cp_model.FEASIBLE):
         placed = [solver.boolean_value(v) for v in variables[:n_placements]]
         order = program.order(np.array(placed, dtype=np.float64))
@@ -302,8 +296,7 @@ def solve_with_cpsat(
         raise RuntimeError(
             f"CP-SAT calls the program {solver.status_name(status)}. Please report it."
         )
-    if find_best:
-        bound = min(bound, (solver.best_objective_bound + k / 2) / UNITS)
+    bound = min(float(k), (solver.best_objective_bound + k / 2) / UNITS)
     return Answer(order, bound)
 
 

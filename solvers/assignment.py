@@ -150,9 +150,7 @@ def assign(
     order, bound, method = found.order, found.bound, found.method
     started = budget.started
     if found.is_infeasible:
-        conflict = smallest_conflict(
-            constraints, lambda some: _may_hold(some, attributes, gains)
-        )
+        conflict = smallest_conflict(constraints, _Feasibility(gains, attributes))
         return unsolved(
             Status.INFEASIBLE, method=method, started=started, conflict=conflict
         )
@@ -242,18 +240,29 @@ def _solve_lazily(method: str, gains: Gains, rules: Rules, budget: Budget) -> _F
         active += tuple(broken)
 
 
-def _may_hold(
-    constraints: tuple[Any, ...], attributes: Attributes, gains: Gains
-) -> bool:
-    """Whether some order keeps the constraints, or none was proven impossible."""
-    rules = compile_rules(constraints, attributes, gains)
-    if rules.clash:
-        return False
-    if can_match(gains, rules):
-        return solve_by_matching(gains, rules) is not None
-    program = build_program(gains, rules)
-    answer = solve_with_cpsat(program, gains.k, Budget(), find_best=False)
-    return not answer.is_infeasible
+class _Feasibility:
+    """Whether constraints may hold together: False only if that is proven impossible.
+
+    Fewer constraints than some that hold, hold; more than some that clash, clash.
+    """
+
+    def __init__(self, gains: Gains, attributes: Attributes) -> None:
+        self.gains, self.attributes = gains, attributes
+        self.holding: list[frozenset[Any]] = []
+        self.clashing: list[frozenset[Any]] = []
+
+    def __call__(self, constraints: tuple[Any, ...]) -> bool:
+        """Answer from what is known, or solve."""
+        chosen = frozenset(constraints)
+        if any(chosen <= known for known in self.holding):
+            return True
+        if any(chosen >= known for known in self.clashing):
+            return False
+        rules = compile_rules(constraints, self.attributes, self.gains)
+        method = _choose("auto", self.gains, rules)
+        is_infeasible = _run(method, self.gains, rules, Budget()).is_infeasible
+        (self.clashing if is_infeasible else self.holding).append(chosen)
+        return not is_infeasible
 
 
 def broken_rule(order: IntArray, rules: Rules, gains: Gains) -> str:
