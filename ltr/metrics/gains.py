@@ -44,12 +44,12 @@ def gains_of(labels: FloatArray, gain: Gain = "exp2") -> FloatArray:
     if callable(gain):
         gains = np.asarray(gain(labels), dtype=np.float64)
     elif isinstance(gain, str):
-        _check_labels(labels, gain)
+        check_labels(labels, gain)
         grades = labels.astype(np.intp)
         if gain == "linear":
             gains = labels.copy()
         elif (grades == labels).all():
-            gains = (np.exp2(np.arange(grades.max() + 1.0)) - 1.0)[grades]
+            gains = (np.exp2(np.arange(grades.max(initial=0) + 1.0)) - 1.0)[grades]
         else:  # 2^y − 1 loses the digits of a small y
             small = np.expm1(np.minimum(labels, 0.5) * np.log(2.0))
             gains = np.where(labels < 0.5, small, np.exp2(labels) - 1.0)
@@ -114,18 +114,19 @@ def discounts(n_positions: int, discount: Discount, k: int | None) -> FloatArray
     return weights
 
 
-def _check_labels(labels: FloatArray, gain: str) -> None:
+def check_labels(labels: FloatArray, gain: str) -> None:
+    """Raise unless a named gain is defined for all labels."""
     if gain not in ("exp2", "linear"):
         raise ValueError(
             f"gain must be 'exp2', 'linear', a table or a function; got {gain!r}."
         )
-    if (labels < 0).any():
+    if labels.min(initial=0) < 0:
         raise ValueError(
             f"labels must be >= 0 for gain={gain!r}; got {labels.min():g}. "
             "Shift them, pass gain as a function, or use a metric that takes any "
             "label: kendall_tau_score, spearman_score or pairwise_accuracy_score."
         )
-    if gain == "exp2" and (labels > MAX_EXP2_LABEL).any():
+    if gain == "exp2" and labels.max(initial=0) > MAX_EXP2_LABEL:
         raise ValueError(
             f"labels must be <= {MAX_EXP2_LABEL} for gain='exp2' (2^label overflows); "
             f"got {labels.max():g}. Pass gain='linear'."

@@ -5,9 +5,11 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ltr.metrics.gains import Discount, Gain, discounts, gains_of
+from ltr.metrics.gains import Discount, Gain, check_labels, discounts, gains_of
 from ltr.metrics.ranked import Empty, RankedLists, Ties, check_k, rank_lists, summarize
-from ltr.queries import FloatArray
+from ltr.queries import FloatArray, IntArray
+
+_MANY_GRADES = 32
 
 
 def dcg_score(
@@ -73,9 +75,9 @@ def dcg_score(
     """
     check_k(k)
     ranked = rank_lists(y_true, y_score, qid, ties, docids)
-    gains = gains_of(ranked.labels, gain)
-    dcg = _dcg(ranked, gains, discount, k)
-    return summarize(dcg, ranked.sum_lists(gains) == 0, empty, per_query)
+    weights = discounts(int(ranked.queries.sizes.max()), discount, k)
+    dcg, total = _dcg(ranked, gain, weights)
+    return summarize(dcg, total == 0, empty, per_query)
 
 
 def ndcg_score(
@@ -146,12 +148,12 @@ def ndcg_score(
     """
     check_k(k)
     ranked = rank_lists(y_true, y_score, qid, ties, docids)
-    gains = gains_of(ranked.labels, gain)
     weights = discounts(int(ranked.queries.sizes.max()), discount, k)
-    ideal = ranked.ideal_sum(gains, weights)
+    dcg, _ = _dcg(ranked, gain, weights)
+    ideal = _ideal_dcg(ranked, gain, weights)
     # ideal is 0 as well where every discount is; such a list ranks nothing
     blank = ideal == 0
-    ndcg = _dcg(ranked, gains, discount, k) / np.where(blank, 1.0, ideal)
+    ndcg = dcg / np.where(blank, 1.0, ideal)
     ndcg = np.minimum(ndcg, 1.0)  # rounding may leave 1 + 2e-16
     if discount == "letor" and k is not None:
         ndcg = np.where(ranked.n_returned < k, 0.0, ndcg)
@@ -298,18 +300,58 @@ def rbp_score(
     if not 0.0 < persistence < 1.0:
         raise ValueError(f"persistence must be between 0 and 1; got {persistence!r}.")
     ranked = rank_lists(y_true, y_score, qid, ties, docids)
-    gains = gains_of(ranked.labels, gain)
-    rbp = (1.0 - persistence) * _dcg(
-        ranked, gains, lambda ranks: persistence ** (ranks - 1.0), k
-    )
-    return summarize(rbp, ranked.sum_lists(gains) == 0, empty, per_query)
+    weights = persistence ** np.arange(float(ranked.queries.sizes.max()))
+    if k is not None:
+        weights[k:] = 0.0
+    rbp, total = _dcg(ranked, gain, (1.0 - persistence) * weights)
+    return summarize(rbp, total == 0, empty, per_query)
 
 
 def _dcg(
-    ranked: RankedLists, gains: FloatArray, discount: Discount, k: int | None
+    ranked: RankedLists, gain: Gain, weights: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    """Expected sum of gain times weight of each list, and its sum of gains."""
+    if isinstance(gain, str):
+        check_labels(ranked.labels, gain)
+        found = ranked.relevant(0.0)
+        gains = gains_of(ranked.labels[found.slot], gain)
+        return found.sum_lists(gains * found.expected_weight(weights)), found.total
+    gains = gains_of(ranked.labels, gain)
+    value = ranked.sum_lists(gains * ranked.expected_weight(weights))
+    return value, ranked.sum_lists(gains)
+
+
+def _ideal_dcg(ranked: RankedLists, gain: Gain, weights: FloatArray) -> FloatArray:
+    """Sum of gain times weight in the best order of each list."""
+    if isinstance(gain, str):
+        slots = np.flatnonzero(ranked.labels > 0)
+        n_slots = ranked.relevant(0.0).total.astype(np.intp)
+    else:
+        slots, n_slots = np.arange(len(ranked.labels)), ranked.queries.sizes
+    lists = np.repeat(np.arange(len(n_slots)), n_slots)
+    labels = ranked.labels[slots]
+    gains = _best_first(labels, gains_of(labels, gain), lists, len(n_slots))
+    position = np.arange(len(lists)) - (np.cumsum(n_slots) - n_slots)[lists]
+    total = np.bincount(lists, gains * weights[position], minlength=len(n_slots))
+    return total.astype(np.float64, copy=False)
+
+
+def _best_first(
+    labels: FloatArray, gains: FloatArray, lists: IntArray, n_lists: int
 ) -> FloatArray:
-    weights = discounts(int(ranked.queries.sizes.max()), discount, k)
-    return ranked.sum_lists(gains * ranked.expected_weight(weights))
+    """Gains in descending order within each list, by counting where labels are few."""
+    grades = labels.astype(np.intp)
+    n_grades = int(grades.max(initial=0)) + 1
+    if n_grades > _MANY_GRADES or (grades != labels).any() or (grades < 0).any():
+        return gains[np.lexsort((-gains, lists))]
+    gain_of_grade = np.zeros(n_grades)
+    gain_of_grade[grades] = gains
+    best = np.argsort(-gain_of_grade)
+    place = np.empty(n_grades, dtype=np.intp)
+    place[best] = np.arange(n_grades)
+    cells = lists * n_grades + place[grades]
+    count = np.bincount(cells, minlength=n_lists * n_grades)
+    return np.repeat(np.tile(gain_of_grade[best], n_lists), count)
 
 
 def _expected_stop(ranked: RankedLists, stop: FloatArray, k: int | None) -> FloatArray:

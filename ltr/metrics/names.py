@@ -6,6 +6,7 @@ import difflib
 import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -88,7 +89,7 @@ class Metric:
     @property
     def ties(self) -> str | None:
         """Rule for equal scores; None if the metric knows one only, the average."""
-        taken = inspect.signature(self.function).parameters
+        taken = _parameters(self.function)
         return self.options.get("ties", "average") if "ties" in taken else None
 
     def __call__(
@@ -163,7 +164,7 @@ def get_metric(name: str, **options: Any) -> Metric:
         raise ValueError(_unknown_metric(name, name if parsed is None else parsed[0]))
     key, k, written = parsed
     function = METRICS[key]
-    taken = set(inspect.signature(function).parameters) - set(_INPUTS)
+    taken = set(_parameters(function)) - set(_INPUTS)
     for option in sorted(set(written) - taken):
         raise ValueError(
             f"metric {key!r} takes no option {option!r}; got {name!r}. Its options: "
@@ -309,11 +310,14 @@ def summary(values: dict[str, FloatArray]) -> pd.DataFrame:
     return pd.DataFrame(rows, index=index, columns=["mean", "low", "high", "n_lists"])
 
 
+@cache
+def _parameters(function: Callable[..., Any]) -> tuple[str, ...]:
+    return tuple(inspect.signature(function).parameters)
+
+
 def _check_options(options: dict[str, Any]) -> None:
     known = {
-        option
-        for function in METRICS.values()
-        for option in inspect.signature(function).parameters
+        option for function in METRICS.values() for option in _parameters(function)
     } - set(_INPUTS)
     for option in sorted(set(options) - known):
         close = difflib.get_close_matches(option, known, 1)

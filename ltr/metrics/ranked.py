@@ -22,7 +22,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ltr.metrics.blocks import FEW_ROWS, argsort_lists, list_blocks
+from ltr.metrics.blocks import argsort_lists
 from ltr.metrics.relevant import RelevantSlots
 from ltr.queries import BoolArray, FloatArray, IntArray, Queries, group_queries
 
@@ -146,32 +146,6 @@ class RankedLists:
             values[~self.returned] = 0.0
         return values
 
-    def ideal_sum(self, gains: FloatArray, weights: FloatArray) -> FloatArray:
-        """Sum of gain times weight in the best order of each list.
-
-        Parameters
-        ----------
-        gains : float array of shape (n_samples,)
-            Gain of each slot.
-        weights : float array of shape (max_list_size,)
-            Weight of positions 0, 1, ….
-
-        Returns
-        -------
-        best : float array of shape (n_lists,)
-        """
-        if len(gains) < FEW_ROWS:
-            best_first = gains[argsort_lists(-gains, self.queries)]
-            return self.sum_lists(best_first * weights[self.position])
-        best = np.zeros(self.queries.n_lists)
-        for lists, slots, real in list_blocks(self.queries):
-            block = -gains[slots]
-            if real is not None:
-                block[~real] = 0.0
-            block.sort(axis=1)
-            best[lists] = -(block @ weights[: block.shape[1]])
-        return best
-
     def relevant(self, threshold: float) -> RelevantSlots:
         """Where the relevant items stand, those with a label above ``threshold``."""
         if threshold not in self._relevant:
@@ -180,15 +154,21 @@ class RankedLists:
 
     def _find_relevant(self, threshold: float) -> RelevantSlots:
         is_relevant = self.labels > threshold
-        total = self.sum_lists(is_relevant)
-        n_held = total
+        n_held = total = self.sum_lists(is_relevant)
         if self.returned is not None:
             is_relevant &= self.returned
             n_held = self.sum_lists(is_relevant)
         slot = np.flatnonzero(is_relevant)
-        begin = self.position[slot] if len(self.tied) == 0 else self.tie_begin[slot]
-        end = begin + 1 if len(self.tied) == 0 else self.tie_end[slot]
-        return RelevantSlots.count(slot, n_held.astype(np.intp), total, begin, end)
+        lists = np.repeat(np.arange(len(total)), n_held.astype(np.intp))
+        start = self.queries.starts[lists]
+        if len(self.tied) == 0:
+            begin, end = slot - start, slot + 1 - start
+        else:
+            first = np.flatnonzero(~self._equals_previous)
+            group = np.cumsum(~self._equals_previous)[slot] - 1
+            begin = first[group] - start
+            end = np.append(first, len(self.labels))[group + 1] - start
+        return RelevantSlots.count(slot, lists, total, begin, end)
 
 
 def rank_lists(
@@ -300,7 +280,11 @@ def sort_lists(
         scores = scores.astype(np.float32).astype(np.float64)
     elif ties == "worst":
         rows = rows[argsort_lists(labels[rows], queries)]
-    rows = rows[argsort_lists(-scores[rows], queries)]
+    # with averaged ties the order inside a tie group is of no consequence
+    stable = ties != "average"
+    keys = -scores if queries.is_grouped and ties != "worst" else -scores[rows]
+    order = argsort_lists(keys, queries, stable=stable)
+    rows = order if queries.is_grouped and ties != "worst" else rows[order]
     if ties == "trec":
         rows = _break_ties_by_docid(queries, scores, rows, docids)
     return RankedLists(

@@ -48,6 +48,26 @@ class RelevantSlots:
         sums = np.bincount(self.lists, values, minlength=len(self.total))
         return sums.astype(np.float64, copy=False)  # whole numbers if there are none
 
+    def expected_weight(self, weights: FloatArray) -> FloatArray:
+        """Mean of a weight per position over the tie group of each item.
+
+        Parameters
+        ----------
+        weights : float array of shape (max_list_size,)
+            Weight of positions 0, 1, ….
+
+        Returns
+        -------
+        expected : float array of shape (n,)
+        """
+        expected = weights[self.begin]
+        tied = np.flatnonzero(self.size > 1)
+        if len(tied):
+            total = np.append(0.0, np.cumsum(weights))
+            begin, end = self.begin[tied], self.end[tied]
+            expected[tied] = (total[end] - total[begin]) / (end - begin)
+        return expected
+
     def in_top(self, k: int | IntArray) -> FloatArray:
         """Expected number of relevant items at positions below ``k``.
 
@@ -68,7 +88,7 @@ class RelevantSlots:
     def count(
         cls,
         slot: IntArray,
-        n_held: IntArray,
+        lists: IntArray,
         total: FloatArray,
         begin: IntArray,
         end: IntArray,
@@ -79,8 +99,8 @@ class RelevantSlots:
         ----------
         slot : int array of shape (n,)
             Slots, ascending.
-        n_held : int array of shape (n_lists,)
-            How many of them each list has.
+        lists : int array of shape (n,)
+            Number of the list of each.
         total : float array of shape (n_lists,)
             Relevant items of each list, returned or not.
         begin, end : int arrays of shape (n,)
@@ -90,15 +110,17 @@ class RelevantSlots:
         -------
         slots : RelevantSlots
         """
-        lists = np.repeat(np.arange(len(total)), n_held)
-        rank = np.arange(len(slot)) - np.repeat(np.cumsum(n_held) - n_held, n_held)
+        n_held = np.bincount(lists, minlength=len(total))
+        before = np.arange(len(slot)) - (np.cumsum(n_held) - n_held)[lists]
+        inside = np.ones(len(slot))
         new = np.ones(len(slot), dtype=bool)
         new[1:] = (begin[1:] != begin[:-1]) | (lists[1:] != lists[:-1])
         first = np.flatnonzero(new)
-        length = np.diff(first, append=len(slot))
-        before = np.repeat(rank[first], length).astype(np.float64)
-        inside = np.repeat(length, length).astype(np.float64)
-        return cls(slot, lists, total, before, inside, begin, end)
+        if len(first) < len(slot):
+            length = np.diff(first, append=len(slot))
+            before = np.repeat(before[first], length)
+            inside = np.repeat(length, length).astype(np.float64)
+        return cls(slot, lists, total, before.astype(np.float64), inside, begin, end)
 
 
 def expected_at_first(relevant: RelevantSlots, weights: FloatArray) -> FloatArray:
@@ -122,7 +144,7 @@ def expected_at_first(relevant: RelevantSlots, weights: FloatArray) -> FloatArra
     Examples
     --------
     >>> one = np.array([0])
-    >>> relevant = RelevantSlots.count(one, np.array([1]), np.ones(1), one, one + 2)
+    >>> relevant = RelevantSlots.count(one, one, np.ones(1), one, one + 2)
     >>> expected_at_first(relevant, np.array([1.0, 0.5])).tolist()
     [0.75]
     """

@@ -66,9 +66,10 @@ def bootstrap_interval(
     place = (sample - mean) / step
     below = np.floor(place)
     part = place - below
-    weights = np.bincount((below % _GRID).astype(np.intp), 1.0 - part, minlength=_GRID)
-    weights += np.bincount(((below + 1) % _GRID).astype(np.intp), part, minlength=_GRID)
-    chance = np.fft.irfft(np.fft.rfft(weights / n) ** n, _GRID)
+    cell = below.astype(np.intp) % _GRID
+    upper = np.bincount(cell, part, minlength=_GRID)
+    lower = np.bincount(cell, minlength=_GRID) - upper
+    chance = np.fft.irfft(np.fft.rfft((lower + np.roll(upper, 1)) / n) ** n, _GRID)
     steps = np.arange(_GRID) - _GRID // 2
     share = np.cumsum(np.fft.fftshift(chance))
     # Sharing a value between two points of the grid widens the sum a little.
