@@ -4,6 +4,7 @@ Padberg and Rinaldi (1991), for costs that need not be symmetric.
 """
 
 import heapq
+import math
 
 import numpy as np
 
@@ -13,7 +14,7 @@ from ltr.solvers._path_cuts import SubtourRelaxation, Unsolved
 from ltr.solvers._path_moves import descend
 from ltr.solvers._path_problem import Incumbent
 from ltr.solvers._path_separation import violated_cuts
-from ltr.solvers._solution import BoolArray
+from ltr.solvers._solution import BoolArray, FloatArray
 
 _EPSILON = 1e-6
 # Cheapest arcs out of and into each node that the relaxation begins with.
@@ -24,7 +25,9 @@ _ROUND_EVERY = 8
 _MAX_ARCS_PER_NODE = 100
 
 
-def branch_and_cut(best: Incumbent, budget: Budget) -> None:
+def branch_and_cut(
+    best: Incumbent, budget: Budget, max_nodes: float = math.inf
+) -> BoolArray | None:
     """Close the gap of a problem without constraints, or raise the bound.
 
     Parameters
@@ -33,13 +36,22 @@ def branch_and_cut(best: Incumbent, budget: Budget) -> None:
         Gets better orders and a better bound.
     budget : Budget
         When it is spent, what is known is kept.
+    max_nodes : float
+        How many nodes to branch on.
+
+    Returns
+    -------
+    arcs : bool array of shape (n + 1, n + 1), or None
+        Those that a better tour may have; None if that is not known.
     """
+    relaxation = None
     try:
         relaxation = _root(best, budget)
         if relaxation is not None:
-            _search(best, relaxation, budget)
+            _search(best, relaxation, budget, max_nodes)
     except Unsolved:
-        return
+        pass
+    return None if relaxation is None else relaxation.present
 
 
 def _root(best: Incumbent, budget: Budget) -> SubtourRelaxation | None:
@@ -120,14 +132,16 @@ def _round_off(best: Incumbent, relaxation: SubtourRelaxation, budget: Budget) -
     best.offer(order, problem.tour_cost(order), "branch_and_cut")
 
 
-def _search(best: Incumbent, relaxation: SubtourRelaxation, budget: Budget) -> None:
+def _search(
+    best: Incumbent, relaxation: SubtourRelaxation, budget: Budget, max_nodes: float
+) -> None:
     """Branch on the arc that is nearest to one half.
 
     A node that keeps the arc is looked at next, while the solution is warm; when such a
     run ends, the node with the least bound is.
     """
     tails, heads = relaxation.tails, relaxation.heads
-    root: tuple[float, np.ndarray] | None = None
+    root: tuple[float, FloatArray] | None = None
     low = np.zeros(len(tails), dtype=bool)
     queue = [(best.lower, 0, low, ~low)]
     n_made = n_done = 0
@@ -136,7 +150,7 @@ def _search(best: Incumbent, relaxation: SubtourRelaxation, budget: Budget) -> N
         if following is None:
             following = heapq.heappop(queue)
             best.raise_bound(min(following[0], best.target), "branch_and_cut")
-            if best.is_closed:
+            if best.is_closed or n_done >= max_nodes:
                 return
         lower, _, low, high = following
         following = None

@@ -1,11 +1,12 @@
 """OR-Tools CP-SAT: a circuit over the arcs that a better tour may have."""
 
+import math
 from typing import Any
 
 import numpy as np
 
 from ltr.solvers._budget import Budget
-from ltr.solvers._path_problem import Incumbent
+from ltr.solvers._path_problem import Incumbent, precedence_closure
 from ltr.solvers._solution import BoolArray
 from ltr.solvers.constraints import FixedPosition, Precedence, Together
 
@@ -13,9 +14,16 @@ from ltr.solvers.constraints import FixedPosition, Precedence, Together
 _STEPS = 2.0**27
 # CP-SAT's deterministic second is about a second.
 _WORK_PER_ARC = 2e-6
+# Making the model takes about so long; with less than twice this left it is not begun.
+_SECONDS_PER_ARC = 1.5e-5
 
 
-def cp_sat(best: Incumbent, budget: Budget, arcs: BoolArray | None = None) -> None:
+def cp_sat(
+    best: Incumbent,
+    budget: Budget,
+    arcs: BoolArray | None = None,
+    work_limit: float = math.inf,
+) -> None:
     """Close the gap with ``add_circuit``, one worker, linear relaxation at level 2.
 
     Parameters
@@ -26,6 +34,8 @@ def cp_sat(best: Incumbent, budget: Budget, arcs: BoolArray | None = None) -> No
         Its seconds and work that are left are CP-SAT's limits.
     arcs : bool array of shape (n + 1, n + 1)
         The arcs that tours cheaper than the best one may have. None: all allowed ones.
+    work_limit : float
+        Units of work, if the budget has more.
     """
     from ortools.sat.python import cp_model
 
@@ -36,9 +46,9 @@ def cp_sat(best: Incumbent, budget: Budget, arcs: BoolArray | None = None) -> No
         usable &= arcs
     tails, heads = np.nonzero(usable)
     budget.spend(_WORK_PER_ARC * len(tails))
-    if budget.is_spent:
+    if budget.is_spent or budget.seconds_left < 2 * _SECONDS_PER_ARC * len(tails):
         return
-    unit = (problem.top or 1.0) / _STEPS
+    unit = 1.0 if problem.is_whole else problem.top / _STEPS
     integers = np.floor(problem.cost[tails, heads] / unit).astype(np.int64)
     model = cp_model.CpModel()
     literal = {
@@ -55,10 +65,11 @@ def cp_sat(best: Incumbent, budget: Budget, arcs: BoolArray | None = None) -> No
     solver.parameters.linearization_level = 2
     solver.parameters.cp_model_presolve = False
     solver.parameters.random_seed = 0
-    if budget.seconds_left < float("inf"):
+    if budget.seconds_left < math.inf:
         solver.parameters.max_time_in_seconds = budget.seconds_left
-    if budget.work_left < float("inf"):
-        solver.parameters.max_deterministic_time = budget.work_left
+    work_limit = min(work_limit, budget.work_left)
+    if work_limit < math.inf:
+        solver.parameters.max_deterministic_time = work_limit
     status = solver.solve(model)
     budget.spend(solver.response_proto.deterministic_time)
 
@@ -97,7 +108,15 @@ def add_constraints(
             model.add(cp_model.LinearExpr.sum(inside) == len(items) - 1)
     if not any(isinstance(c, (Precedence, FixedPosition)) for c in constraints):
         return
-    position = [model.new_int_var(0, n - 1, "") for _ in range(n)]
+    before = precedence_closure(n, constraints)
+    earliest, latest = before.sum(axis=0), n - 1 - before.sum(axis=1)
+    if (earliest > latest).any():
+        model.add_bool_or([])
+        return
+    position = [
+        model.new_int_var(int(a), int(b), "")
+        for a, b in zip(earliest, latest, strict=True)
+    ]
     for (i, j), x in literal.items():
         if i == n:
             model.add(position[j] == 0).only_enforce_if(x)

@@ -92,7 +92,7 @@ class SubtourRelaxation:
         self.cuts: list[Cut] = []
         self._seen: set[bytes] = set()
         self._cut_rows: list[Any] = []
-        self._counts = np.empty((0, 0))
+        self._counts: NDArray[np.int8] = np.empty((0, 0), dtype=np.int8)
         self._low = self._high = np.empty(0, dtype=bool)
         self.add_arcs(arcs)
 
@@ -124,6 +124,13 @@ class SubtourRelaxation:
         self._counts = np.array(counts).reshape(len(self.cuts), len(self.tails))
         self._low = np.append(self._low, np.zeros(len(new), dtype=bool))
         self._high = np.append(self._high, np.ones(len(new), dtype=bool))
+
+    @property
+    def present(self) -> BoolArray:
+        """Which arcs are columns."""
+        arcs = np.zeros(self._cost.shape, dtype=bool)
+        arcs[self.tails, self.heads] = True
+        return arcs
 
     def add_cut(self, cut: Cut) -> bool:
         """Add a row; False if it is there."""

@@ -18,6 +18,8 @@ from ltr.solvers._solution import Solution, Status, solved, unsolved
 MAX_BATCHED = 12
 # Nodes of the branch and bound before something else is tried.
 _MAX_NODES = 100
+# Nodes of the branch and cut before CP-SAT has a turn, its work, and its greatest size.
+_MAX_CUT_NODES, _CP_SAT_WORK, _MAX_CP_SAT = 150, 3.0, 150
 
 
 def solve_one(
@@ -84,11 +86,16 @@ def _portfolio(best: Incumbent, n_cycles: int, budget: Budget) -> None:
     if problem.constraints:
         if problem.n_items <= MAX_BATCHED:
             solve_batch([best])
-            return
-    else:
-        branch_and_cut(best, budget)
+        else:
+            cp_sat(best, budget)
+        return
+    arcs = branch_and_cut(best, budget, _MAX_CUT_NODES)
+    if best.is_closed or budget.is_spent:
+        return
+    if problem.n_items <= _MAX_CP_SAT:
+        cp_sat(best, budget, arcs, _CP_SAT_WORK)
     if not (best.is_closed or budget.is_spent):
-        cp_sat(best, budget)
+        branch_and_cut(best, budget)
 
 
 def finish(best: Incumbent, budget: Budget) -> Solution:

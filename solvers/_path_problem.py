@@ -5,6 +5,7 @@ shifted so that their least cost is 0; since a tour leaves and enters each node 
 this shifts all tours alike (Carpaneto, Dell'Amico and Toth, 1995, §2).
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -24,6 +25,11 @@ from ltr.solvers._solution import (
     unsolved,
 )
 from ltr.solvers.constraints import FixedPosition, Precedence
+
+# Bounds on integer costs are rounded up beyond this error.
+_ROUNDING = 1e-3
+# Scores beyond this could not be added.
+_GREATEST = 1e290
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,6 +73,11 @@ class PathProblem:
         """Greatest cost of an allowed arc."""
         allowed = self.cost[self.cost < self.forbidden]
         return float(allowed.max()) if allowed.size else 0.0
+
+    @cached_property
+    def is_whole(self) -> bool:
+        """Whether all costs are integers, so that bounds can be rounded up."""
+        return self.top < 2**40 and bool((self.cost == np.rint(self.cost)).all())
 
     @property
     def slack(self) -> float:
@@ -143,6 +154,8 @@ class Incumbent:
 
     def raise_bound(self, lower: float, method: str) -> None:
         """Keep a bound if it is better; nothing costs less than the best order."""
+        if self.problem.is_whole:
+            lower = math.ceil(lower - _ROUNDING)
         if lower > self.lower:
             self.lower, self.proof = lower, method
 
@@ -150,7 +163,8 @@ class Incumbent:
     def target(self) -> float:
         """Bound that proves the best order, or that there is none."""
         problem = self.problem
-        return min(self.cost - problem.slack, problem.forbidden * (1 - 1e-12))
+        step = 1 - 2 * _ROUNDING if problem.is_whole else problem.slack
+        return min(self.cost - step, problem.forbidden * (1 - 1e-12))
 
     @property
     def is_closed(self) -> bool:
@@ -198,16 +212,21 @@ def path_problem(
     score = np.empty((n + 1, n + 1))
     score[:n, :n], score[n, :n], score[:n, n] = matrix, start, end
     np.fill_diagonal(score, -np.inf)
+    if constraints:
+        score[~allowed_arcs(n, constraints)] = -np.inf
     offset, spread = 0.0, 0.0
     for part, n_arcs in ((score[:n, :n], n - 1), (score[n, :n], 1), (score[:n, n], 1)):
         finite = part[part > -np.inf]
         if finite.size:
-            top = float(finite.max())
+            top, least = float(finite.max()), float(finite.min())
+            if max(top, -least) > _GREATEST:
+                raise ValueError(
+                    f"scores must be at most {_GREATEST:g} in size, so that they can "
+                    f"be added; got {max(top, least, key=abs):g}. Scale them down."
+                )
             part -= top
             offset += n_arcs * top
-            spread = max(spread, top - float(finite.min()))
-    if constraints:
-        score[~allowed_arcs(n, constraints)] = -np.inf
+            spread = max(spread, top - least)
 
     row = score.max(axis=1)
     row[row == -np.inf] = 0.0
@@ -218,10 +237,6 @@ def path_problem(
     allowed = cost < np.inf
     top = float(cost[allowed].max()) if allowed.any() else 0.0
     forbidden = (n + 1) * top + (top or 1.0)
-    if not forbidden < np.inf:
-        raise ValueError(
-            "the scores are too large to be added in double precision: scale them down."
-        )
     cost[~allowed] = forbidden
     return PathProblem(
         matrix,
@@ -242,6 +257,7 @@ def allowed_arcs(n: int, constraints: tuple[Any, ...]) -> BoolArray:
     """
     allowed = np.ones((n + 1, n + 1), dtype=bool)
     before = precedence_closure(n, constraints)
+    allowed &= not before.diagonal().any()
     allowed[:n, :n] &= ~before.T
     allowed[:n, :n] &= ~((before.astype(np.int64) @ before) > 0)
     allowed[n, :n] &= ~before.any(axis=0)

@@ -28,7 +28,7 @@ def routing(best: Incumbent, budget: Budget) -> None:
     budget.spend(_WORK_PER_ARC * problem.cost.size)
     if budget.is_spent:
         return
-    unit = (problem.top or 1.0) / _STEPS
+    unit = 1.0 if problem.is_whole else problem.top / _STEPS
     integers = np.floor(problem.cost / unit).astype(np.int64)
     manager = pywrapcp.RoutingIndexManager(n + 1, 1, n)
     model = pywrapcp.RoutingModel(manager)

@@ -1,0 +1,553 @@
+"""Paths: every method is the enumeration, and no proof is given without a bound."""
+
+import re
+import sys
+import threading
+import time
+from itertools import pairwise, permutations
+
+import hypothesis.strategies as st
+import numpy as np
+import pytest
+from brute_force import best, keeps, path_value
+from hypothesis import given, settings
+from strategies_solvers import matrices
+
+from ltr.solvers import (
+    FixedPosition,
+    Interrupted,
+    Precedence,
+    Status,
+    Together,
+    solve_path,
+    solve_paths,
+)
+from ltr.solvers._budget import Budget
+from ltr.solvers._path_branch_and_cut import branch_and_cut
+from ltr.solvers._path_cuts import SubtourRelaxation
+from ltr.solvers._path_problem import Incumbent, path_problem
+from ltr.solvers._path_separation import blossoms, violated_cuts
+
+EXACT = ("auto", "dp", "branch_and_bound", "branch_and_cut", "cp_sat", "routing")
+WITHOUT_CONSTRAINTS = ("branch_and_cut", "routing")
+GOLDEN = {
+    "matrix": [
+        [0, 0.5, -0.2, 0.1],
+        [0.3, 0, 0.8, -0.4],
+        [-0.6, 0.2, 0, 0.9],
+        [0.7, -0.1, 0.4, 0],
+    ],
+    "start": [0.2, -0.1, 0.3, 0],
+    "end": [-0.2, 0.1, 0, 0.4],
+}
+few = settings(max_examples=25)
+
+
+def nearly_symmetric(n, seed):
+    """Cosines with a little skew: the assignment bound is weak."""
+    rng = np.random.default_rng(seed)
+    points = rng.normal(size=(n, 8))
+    points /= np.linalg.norm(points, axis=1, keepdims=True)
+    noise = rng.normal(size=(n, n))
+    return points @ points.T + 0.03 * (noise - noise.T)
+
+
+@st.composite
+def problems(draw, max_size=5):
+    """Matrix, start, end, with some entries forbidden, and constraints."""
+    matrix = draw(matrices(max_size=max_size))
+    n = len(matrix)
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    np.fill_diagonal(matrix, 0.0)
+    size = np.abs(matrix).max(initial=1e-12)
+    start = size * rng.normal(size=n) if draw(st.booleans()) else None
+    end = size * rng.normal(size=n) if draw(st.booleans()) else None
+    share = draw(st.sampled_from([0.0, 0.0, 0.2, 0.5]))
+    matrix[rng.random((n, n)) < share] = -np.inf
+    if start is not None:
+        start[rng.random(n) < share] = -np.inf
+    constraints = []
+    for _ in range(draw(st.integers(0, 3)) if n > 1 else 0):
+        items = rng.permutation(n).tolist()
+        kind = draw(st.sampled_from([Precedence, FixedPosition, Together]))
+        if kind is Together:
+            constraints.append(Together(tuple(items[: rng.integers(2, n + 1)])))
+        else:
+            constraints.append(kind(items[0], items[1]))
+    return matrix, start, end, constraints
+
+
+def check(solution, problem, value):
+    """What holds of every solution, whatever the method."""
+    matrix, start, end, constraints = problem
+    scores = [x for x in (matrix, start, end) if x is not None]
+    size = max((np.abs(x[np.isfinite(x)]).max(initial=0) for x in scores), default=0)
+    near = 2e-6 * (len(matrix) + 1) * size
+    if value is None:
+        assert solution.status in (Status.INFEASIBLE, Status.UNKNOWN)
+        return
+    assert solution.bound >= value - near
+    if solution.order is None:
+        assert solution.status is Status.UNKNOWN
+        return
+    order = solution.order.tolist()
+    assert sorted(order) == list(range(len(matrix)))
+    assert all(keeps(order, constraint) for constraint in constraints)
+    assert solution.objective == pytest.approx(path_value(order, matrix, start, end))
+    assert solution.bound >= solution.objective
+    if solution.is_optimal:
+        assert solution.objective >= value - near
+
+
+@few
+@given(problems())
+def test_every_method_is_the_enumeration(problem):
+    matrix, start, end, constraints = problem
+    value, _ = best(
+        lambda order: path_value(order, matrix, start, end), len(matrix), constraints
+    )
+    for method in (*EXACT, "local_search"):
+        if constraints and method in WITHOUT_CONSTRAINTS:
+            continue
+        solution = solve_path(
+            matrix, start=start, end=end, constraints=constraints, method=method
+        )
+        check(solution, problem, value)
+        if method != "local_search":
+            expected = Status.INFEASIBLE if value is None else Status.OPTIMAL
+            assert solution.status is expected
+
+
+@settings(max_examples=4)
+@given(matrices(min_size=7, max_size=7))
+def test_seven_items(matrix):
+    np.fill_diagonal(matrix, 0.0)
+    value, _ = best(lambda order: path_value(order, matrix), 7)
+    for method in EXACT:
+        solution = solve_path(matrix, method=method)
+        check(solution, (matrix, None, None, ()), value)
+        assert solution.is_optimal
+
+
+@few
+@given(problems(), st.sampled_from([1e-6, 3.0, 1e7]), st.sampled_from([0.0, -5.0, 7e3]))
+def test_scale_and_shift_change_nothing(problem, scale, shift):
+    matrix, start, end, constraints = problem
+    changed = matrix * scale + shift * scale * np.abs(matrix[np.isfinite(matrix)]).max(
+        initial=0
+    )
+    solution, other = (
+        solve_path(
+            a,
+            start=None if start is None else start * s,
+            end=None if end is None else end * s,
+            constraints=constraints,
+        )
+        for a, s in ((matrix, 1.0), (changed, scale))
+    )
+    assert solution.status is other.status
+    if solution.order is not None:
+        for order in (solution.order, other.order):
+            assert path_value(order, matrix, start, end) == pytest.approx(
+                solution.objective,
+                rel=1e-4,
+                abs=1e-5 * np.abs(matrix[np.isfinite(matrix)]).max(initial=0),
+            )
+
+
+@few
+@given(problems(), st.integers(0, 99))
+def test_items_may_be_renumbered(problem, seed):
+    matrix, start, end, _ = problem
+    p = np.random.default_rng(seed).permutation(len(matrix))
+    solution = solve_path(matrix, start=start, end=end)
+    other = solve_path(
+        matrix[np.ix_(p, p)],
+        start=None if start is None else start[p],
+        end=None if end is None else end[p],
+    )
+    assert other.status is solution.status
+    assert other.objective == pytest.approx(solution.objective, nan_ok=True)
+
+
+@few
+@given(problems())
+def test_transposing_reverses(problem):
+    matrix, start, end, _ = problem
+    solution = solve_path(matrix, start=start, end=end)
+    other = solve_path(matrix.T, start=end, end=start)
+    assert other.status is solution.status
+    assert other.objective == pytest.approx(solution.objective, nan_ok=True)
+    if solution.order is not None:
+        assert path_value(other.order[::-1], matrix, start, end) == pytest.approx(
+            solution.objective
+        )
+
+
+@few
+@given(matrices(min_size=2, kinds=("normal", "symmetric", "tied")), st.integers(0, 99))
+def test_row_and_column_shifts_with_ends(matrix, seed):
+    """What leaving i and entering j are worth is the same in all orders."""
+    n = len(matrix)
+    rng = np.random.default_rng(seed)
+    leave, enter = 1e3 * rng.normal(size=(2, n))
+    np.fill_diagonal(matrix, 0.0)
+    plain = solve_path(matrix)
+    shifted = solve_path(matrix + leave[:, None] + enter, start=enter, end=leave)
+    assert shifted.is_optimal
+    assert shifted.objective == pytest.approx(
+        plain.objective + leave.sum() + enter.sum(), abs=2e-3 * n
+    )
+
+
+@pytest.mark.parametrize("method", ["auto", "cp_sat", "branch_and_cut"])
+def test_telescoping_scores(method):
+    """A = f_i - f_j: only the ends of the order count."""
+    f = np.random.default_rng(0).normal(size=14)
+    solution = solve_path(f[:, None] - f, method=method)
+    assert solution.is_optimal
+    assert solution.objective == pytest.approx(f.max() - f.min())
+
+
+@pytest.mark.parametrize("n", [0, 1, 2, 3, 40, 200])
+def test_equal_scores_close_at_once(n):
+    solution = solve_path(np.full((n, n), 0.1), end=np.full(n, -0.3))
+    assert solution.is_optimal
+    assert solution.gap == 0
+    assert solution.objective == pytest.approx(max(n - 1, 0) * 0.1 - 0.3 * (n > 0))
+    assert sorted(solution.order.tolist()) == list(range(n))
+
+
+def test_integer_scores_close_at_whole_bounds():
+    matrix = np.random.default_rng(3).integers(0, 3, size=(40, 40))
+    solution = solve_path(matrix)
+    assert solution.is_optimal
+    assert solution.bound == solution.objective == 78
+
+
+@pytest.mark.parametrize("n", [2, 3, 30])
+def test_all_forbidden(n):
+    solution = solve_path(np.full((n, n), -np.inf))
+    assert solution.status is Status.INFEASIBLE
+    assert solution.order is None
+    assert solution.bound == -np.inf
+    assert solution.conflict == ()
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_larger_lists_agree(seed):
+    """Methods that share nothing but the problem give the same value."""
+    matrix = nearly_symmetric(18, seed)
+    found = [
+        solve_path(matrix, method=method)
+        for method in ("branch_and_cut", "cp_sat", "routing", "auto")
+    ]
+    assert all(solution.is_optimal for solution in found)
+    values = [solution.objective for solution in found]
+    assert values == pytest.approx([values[0]] * len(values), abs=1e-5)
+
+
+def test_cuts_never_cut_off_a_tour():
+    """Every cut of many small relaxations holds for all 5,040 tours of 8 nodes."""
+    tours = np.array([[7, *order] for order in permutations(range(7))])
+    kinds = set()
+    for seed in range(60):
+        rng = np.random.default_rng(seed)
+        matrix = rng.integers(0, 5, size=(7, 7)).astype(float)
+        if seed % 2:
+            matrix += matrix.T
+        problem = path_problem(matrix, np.zeros(7), rng.normal(size=7))
+        relaxation = SubtourRelaxation(problem, ~np.eye(8, dtype=bool))
+        for _ in range(30):
+            relaxation.solve(Budget())
+            cuts = violated_cuts(relaxation.tails, relaxation.heads, relaxation.x, 8)
+            point = np.zeros((8, 8))
+            point[relaxation.tails, relaxation.heads] = relaxation.x
+            assert all((cut.counts * point).sum() > cut.at_most for cut in cuts)
+            if not sum([relaxation.add_cut(cut) for cut in cuts]):
+                break
+        best_cost = min(
+            problem.tour_cost(tour[1:]) for tour in tours[:: 7 if seed else 1]
+        )
+        assert relaxation.bound <= best_cost + 1e-9
+        for cut in relaxation.cuts:
+            assert (
+                cut.counts[tours, np.roll(tours, -1, axis=1)].sum(axis=1).max()
+                <= cut.at_most
+            )
+            kinds.add(int(cut.counts.max()))
+    assert kinds == {1, 2}
+
+
+def test_a_set_with_three_teeth():
+    """Two triangles of halves, joined by three whole edges: no set is violated."""
+    weight = np.zeros((6, 6))
+    for a, b in [(0, 1), (1, 2), (0, 2), (3, 4), (4, 5), (3, 5)]:
+        weight[a, b] = weight[b, a] = 0.5
+    for a in range(3):
+        weight[a, a + 3] = weight[a + 3, a] = 1.0
+    found = blossoms(weight)
+    tours = np.array([[5, *order] for order in permutations(range(5))])
+    assert len(found) == 2
+    for cut in found:
+        assert (cut.counts * weight).sum() / 2 == 4.5
+        assert (
+            cut.counts[tours, np.roll(tours, -1, axis=1)].sum(axis=1).max()
+            == cut.at_most
+            == 4
+        )
+
+
+def test_a_bound_that_is_wrong_is_an_error():
+    matrix = np.random.default_rng(0).normal(size=(5, 5))
+    problem = path_problem(matrix, np.zeros(5), np.zeros(5))
+    found = Incumbent(problem)
+    order = [0, 1, 2, 3, 4]
+    found.offer(order, problem.tour_cost(order), "branch_and_cut")
+    found.raise_bound(2 * found.cost + 1, "branch_and_cut")
+    with pytest.raises(RuntimeError, match="one of them is wrong"):
+        found.solution(0.0)
+
+
+def test_golden_values():
+    """The golden values of the path objective."""
+    matrix = np.array(GOLDEN["matrix"])
+    solution = solve_path(matrix)
+    assert solution.order.tolist() == [1, 2, 3, 0]
+    assert solution.objective == pytest.approx(2.4)
+    solution = solve_path(matrix, start=GOLDEN["start"], end=GOLDEN["end"])
+    assert solution.order.tolist() == [0, 1, 2, 3]
+    assert solution.objective == pytest.approx(2.8)
+
+
+CONFLICT = [
+    Precedence(0, 1),
+    FixedPosition(3, 2),
+    Precedence(1, 2),
+    Together((4, 5)),
+    Precedence(2, 0),
+]
+
+
+@pytest.mark.parametrize("method", ["auto", "dp", "cp_sat", "branch_and_bound"])
+@pytest.mark.parametrize("n", [6, 14])
+def test_a_conflict_is_the_smallest(n, method):
+    solution = solve_path(np.zeros((n, n)), constraints=CONFLICT, method=method)
+    assert solution.status is Status.INFEASIBLE
+    assert solution.conflict == (CONFLICT[0], CONFLICT[2], CONFLICT[4])
+
+
+def test_constraints_at_larger_sizes():
+    matrix = np.random.default_rng(1).normal(size=(13, 13))
+    constraints = [
+        Precedence(3, 2),
+        Precedence(2, 9),
+        FixedPosition(5, 4),
+        Together((0, 1, 7)),
+    ]
+    found = [
+        solve_path(matrix, constraints=constraints, method=method)
+        for method in ("auto", "dp", "cp_sat")
+    ]
+    for solution in found:
+        assert solution.is_optimal
+        assert all(keeps(solution.order.tolist(), c) for c in constraints)
+        assert solution.objective == pytest.approx(found[0].objective, abs=1e-5)
+    free = solve_path(matrix)
+    assert free.objective > found[0].objective
+
+
+@pytest.mark.parametrize(
+    "method", ["auto", "cp_sat", "branch_and_bound", "local_search"]
+)
+def test_time_limits_are_kept(method):
+    """At n = 400, building a model takes longer than the limit."""
+    matrix = nearly_symmetric(400, 0)
+    solve_path(matrix[:9, :9], method=method)  # imports
+    started = time.process_time()
+    solution = solve_path(matrix, method=method, time_limit_s=0.3)
+    assert time.process_time() - started < 3  # not a measurement: it ends
+    assert solution.status is Status.FEASIBLE
+    assert solution.objective < solution.bound < solution.objective * 1.1
+    assert sorted(solution.order.tolist()) == list(range(400))
+
+
+@pytest.mark.parametrize(
+    "method", ["auto", "cp_sat", "branch_and_bound", "local_search"]
+)
+def test_work_limits_repeat(method):
+    matrix = nearly_symmetric(60, 5)
+    first, second = (
+        solve_path(matrix, method=method, work_limit=0.03, random_state=1)
+        for _ in range(2)
+    )
+    assert first.order.tolist() == second.order.tolist()
+    assert first.bound == second.bound
+    assert first.status is second.status
+
+
+def test_a_spent_budget_still_gives_order_and_bound():
+    matrix = nearly_symmetric(30, 0)
+    for limits in ({"time_limit_s": 0}, {"work_limit": 0}):
+        solution = solve_path(matrix, **limits)
+        assert solution.status is Status.FEASIBLE
+        assert solution.bound < solution.objective * 1.2
+    late = solve_paths([matrix] * 3, batch_time_limit_s=0)
+    assert all(solution.status is Status.FEASIBLE for solution in late)
+    together = [Together((0, 2, 4)), Precedence(4, 1), FixedPosition(2, 9)]
+    solution = solve_path(matrix, constraints=together, time_limit_s=0)
+    assert solution.status in (Status.FEASIBLE, Status.UNKNOWN)
+
+
+@pytest.mark.parametrize("n_jobs", [1, 3])
+def test_a_batch_is_the_loop(n_jobs):
+    rng = np.random.default_rng(0)
+    sizes = [5] * 12 + [0, 1, 2, 9, 20, 5]
+    lists = [rng.normal(size=(n, n)) for n in sizes]
+    start = [rng.normal(size=n) for n in sizes]
+    found = solve_paths(lists, start=start, n_jobs=n_jobs)
+    for one, first, solution in zip(lists, start, found, strict=True):
+        alone = solve_path(one, start=first)
+        assert solution.is_optimal
+        assert solution.objective == pytest.approx(alone.objective)
+        assert solution.order.tolist() == alone.order.tolist()
+
+
+def test_padded_items_are_left_out():
+    rng = np.random.default_rng(0)
+    matrices = rng.normal(size=(20, 6, 6))
+    where = rng.random((20, 6)) < 0.7
+    end = rng.normal(size=(20, 6))
+    matrices[~where] = np.nan
+    end[~where] = np.inf
+    found = solve_paths(matrices, where=where, end=end)
+    for k, solution in enumerate(found):
+        items = np.flatnonzero(where[k])
+        assert sorted(solution.order.tolist()) == items.tolist()
+        alone = solve_path(matrices[k][np.ix_(items, items)], end=end[k][items])
+        assert solution.order.tolist() == items[alone.order].tolist()
+
+
+def test_constraints_of_a_batch_name_the_users_items():
+    where = np.array([[True, False, True, True]] * 9)
+    constraints = [Precedence(3, 0), FixedPosition(2, 0)]
+    found = solve_paths(np.zeros((9, 4, 4)), where=where, constraints=constraints)
+    assert [solution.order.tolist() for solution in found] == [[2, 3, 0]] * 9
+    clash = [Precedence(3, 0), Precedence(0, 3)]
+    found = solve_paths(np.zeros((9, 4, 4)), where=where, constraints=clash)
+    assert [solution.conflict for solution in found] == [tuple(clash)] * 9
+
+
+def test_progress(capsys):
+    solve_paths(np.zeros((20, 3, 3)), progress=True)
+    assert "20 of 20" in capsys.readouterr().err
+
+
+def test_ctrl_c_keeps_what_is_solved(monkeypatch):
+    paths = sys.modules["ltr.solvers.paths"]
+    solve_one, n_solved = paths.solve_one, []
+
+    def interrupted(*args):
+        n_solved.append(1)
+        if len(n_solved) == 3:
+            raise KeyboardInterrupt
+        return solve_one(*args)
+
+    monkeypatch.setattr(paths, "solve_one", interrupted)
+    lists = [nearly_symmetric(15, seed) for seed in range(4)]
+    with pytest.raises(Interrupted, match="2 of 4") as stopped:
+        solve_paths(lists, n_jobs=1)
+    partial = stopped.value.partial
+    assert [solution is not None for solution in partial] == [True, True, False, False]
+
+
+def test_cancelled_searches_end():
+    cancelled = threading.Event()
+    cancelled.set()
+    problem = path_problem(nearly_symmetric(40, 0), np.zeros(40), np.zeros(40))
+    found = Incumbent(problem)
+    branch_and_cut(found, Budget(cancelled=cancelled))
+    assert found.lower == 0
+
+
+MESSAGES = [
+    (
+        lambda: solve_path(np.zeros((2, 3))),
+        "matrix must be square, one row and one column per item; got shape (2, 3).",
+    ),
+    (
+        lambda: solve_path([[0, np.nan], [0, 0]]),
+        "matrix must be finite (-inf forbids); got nan at [0, 1]. Replace it by a "
+        "number, or by -inf to forbid it.",
+    ),
+    (
+        lambda: solve_path(np.zeros((2, 2)), start=[1]),
+        "start must have shape (2,), one number per item; got shape (1,).",
+    ),
+    (
+        lambda: solve_path(np.zeros((2, 2)), method="lkh"),
+        "method must be one of 'auto', 'dp', 'branch_and_bound', 'branch_and_cut', "
+        "'cp_sat', 'routing', 'local_search'; got 'lkh'.",
+    ),
+    (
+        lambda: solve_path(np.zeros((17, 17)), method="dp"),
+        "method='dp' takes at most 16 items; got 17. Use 'auto'.",
+    ),
+    (
+        lambda: solve_path(
+            np.zeros((3, 3)), method="routing", constraints=[Precedence(0, 1)]
+        ),
+        "method='routing' takes no constraints; got Precedence(before=0, after=1). Use "
+        "'cp_sat' or 'auto'.",
+    ),
+    (
+        lambda: solve_path(np.zeros((2, 2)), time_limit_s=-1),
+        "time_limit_s must be a number >= 0, or None; got -1.",
+    ),
+    (
+        lambda: solve_path([[0, 1e308], [-1e308, 0]]),
+        "scores must be at most 1e+290 in size, so that they can be added; got 1e+308. "
+        "Scale them down.",
+    ),
+    (
+        lambda: solve_paths(np.zeros((2, 2))),
+        "matrices must have shape (b, n, n), one square matrix per list; got shape "
+        "(2, 2). Use solve_path for a single list.",
+    ),
+    (
+        lambda: solve_paths(np.zeros((2, 2, 2)), where=np.ones((1, 2), dtype=bool)),
+        "where must have one row per list, 2; got 1.",
+    ),
+    (
+        lambda: solve_paths(np.zeros((1, 2, 2)), where=np.ones((1, 2))),
+        "where[0] must be a mask with one bool per item of matrices[0], which has shape "
+        "(2, 2); got float64 of shape (2,).",
+    ),
+    (
+        lambda: solve_paths(
+            np.zeros((1, 3, 3)),
+            where=np.array([[True, False, True]]),
+            constraints=[Precedence(1, 2)],
+        ),
+        "constraints must name real items; list 0 has no item 1 "
+        "(Precedence(before=1, after=2)).",
+    ),
+]
+
+
+@pytest.mark.parametrize(("call", "message"), MESSAGES)
+def test_messages(call, message):
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+        call()
+
+
+def test_a_closed_tour_is_a_path_without_a_city():
+    """The transformation in the notes of solve_path."""
+    cost = np.random.default_rng(0).random((9, 9))
+    solution = solve_path(-cost[1:, 1:], start=-cost[0, 1:], end=-cost[1:, 0])
+    tour = [0, *(solution.order + 1), 0]
+    assert sum(cost[i, j] for i, j in pairwise(tour)) == pytest.approx(
+        -solution.objective
+    )
+    value, _ = best(lambda order: -path_value([0, *(np.array(order) + 1), 0], cost), 8)
+    assert -solution.objective == pytest.approx(-value)
