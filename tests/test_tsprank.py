@@ -10,7 +10,7 @@ import pytest
 from brute_force import best, ordering_value, path_value
 from sklearn.base import clone
 
-from ltr import TSPRanker
+from ltr import TSPRanker, load_ranker, save_ranker
 from ltr.datasets import make_ranking
 from ltr.losses.paths import PATH_LOSSES, pairwise_logistic_loss
 from ltr.metrics import kendall_tau_score
@@ -311,3 +311,25 @@ def test_pair_scorer(scorer, x64):
     np.testing.assert_allclose(moved.start, pairs.start[:, order], atol=1e-12)
     is_skew = np.allclose(pairs.matrix, -np.swapaxes(pairs.matrix, 1, 2))
     assert is_skew == scorer.skew
+
+
+def test_as_published():
+    """It warns, learns, and depends on the order of the rows."""
+    ranker = small("hybrid", compat="paper", max_epochs=40)
+    with pytest.warns(UserWarning, match="compat='paper' is for comparison"):
+        ranker.fit(TRAIN.X, TRAIN.y, TRAIN.qid)
+    assert ranker.score(TEST.X, TEST.y, TEST.qid) > 0.3
+    rows = np.random.default_rng(0).permutation(len(TEST.y))
+    a = ranker.predict(TEST.X[rows], TEST.qid[rows])
+    assert (a != ranker.predict(TEST.X, TEST.qid)[rows]).any()
+    with pytest.raises(ValueError, match="loss must be one of 'successor', "):
+        small("crf", compat="paper").fit(TRAIN.X, TRAIN.y, TRAIN.qid)
+
+
+def test_saved_and_loaded(tmp_path):
+    """As JSON and arrays, nothing to execute; with the same predictions."""
+    save_ranker(fitted(), tmp_path / "model")
+    loaded = load_ranker(tmp_path / "model")
+    np.testing.assert_array_equal(
+        loaded.predict(TEST.X, TEST.qid), fitted().predict(TEST.X, TEST.qid)
+    )

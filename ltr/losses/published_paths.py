@@ -13,6 +13,9 @@ References
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
@@ -59,10 +62,10 @@ def published_successor_loss(
     )
     diagonal = jnp.diagonal(jnp.asarray(matrix), axis1=-2, axis2=-1)
     real = lists.where
-    itself = jnp.eye(real.shape[-1], dtype=bool) & real[..., None]
+    itself = ~lists.arcs & real[..., None] & real[..., None, :]
     own = jnp.broadcast_to(jnp.where(real, diagonal, 0.0)[..., None], itself.shape)
     rows = jnp.where(itself, own, lists.matrix)
-    rows = jnp.where(real[..., None] & real[..., None, :], rows, NEVER)
+    rows = jnp.where(lists.arcs | itself, rows, NEVER)
     follows = lists.place[..., :, None] + 1 == lists.place[..., None, :]
     weight = lists.place[..., None, :] + 1 if rank_weighted else 1
     log_p = jnp.where(lists.arcs & follows, jax.nn.log_softmax(rows, axis=-1), 0.0)
@@ -164,3 +167,50 @@ __all__ = [
     "published_max_margin_loss",
     "published_successor_loss",
 ]
+
+
+def published_hybrid_loss(
+    matrix: ArrayLike,
+    labels: ArrayLike,
+    *,
+    where: ArrayLike | None = None,
+    step: jax.Array | int = 0,
+) -> jax.Array:
+    """The "global" mode: successor loss at even steps, max-margin loss at odd ones.
+
+    Parameters
+    ----------
+    matrix : array of shape (..., n, n)
+        A, diagonal included.
+    labels : array of shape (..., n)
+        Higher is better; of equal ones, the later row is.
+    where : bool array of shape (..., n), default=None
+        True for real items. None: all.
+    step : int, default=0
+        Number of the mini-batch; the rankers pass it.
+
+    Returns
+    -------
+    loss : array of shape (...)
+
+    Examples
+    --------
+    >>> matrix, labels = jnp.eye(3, k=1), jnp.array([2.0, 1.0, 0.0])
+    >>> hybrid = published_hybrid_loss(matrix, labels, step=1)
+    >>> hybrid == published_max_margin_loss(matrix, labels)
+    Array(True, dtype=bool)
+    """
+    return jax.lax.cond(
+        jnp.asarray(step) % 2 == 0,
+        lambda: published_successor_loss(matrix, labels, where=where),
+        lambda: published_max_margin_loss(matrix, labels, where=where),
+    )
+
+
+# By the names of ltr.losses.paths; "successor" is the mode for retrieval and events.
+PUBLISHED_LOSSES: dict[str, Callable[..., jax.Array]] = {
+    "successor": partial(published_successor_loss, rank_weighted=True),
+    "max_margin": published_max_margin_loss,
+    "hybrid": published_hybrid_loss,
+    "gap_weighted": published_gap_weighted_loss,
+}

@@ -103,9 +103,11 @@ class Decoder:
         matrix = np.take_along_axis(pairs.matrix, first[:, :, None], axis=1)
         matrix = np.take_along_axis(matrix, first[:, None, :], axis=2)
         if self.name == "path":
-            start = np.take_along_axis(pairs.start, first, axis=1)
-            end = np.take_along_axis(pairs.end, first, axis=1)
-            solutions = solve_paths(matrix, start=start, end=end, **limits)
+            ends: dict[str, Any] = {}
+            if pairs.start is not None:
+                ends["start"] = np.take_along_axis(pairs.start, first, axis=1)
+                ends["end"] = np.take_along_axis(pairs.end, first, axis=1)
+            solutions = solve_paths(matrix, **ends, **limits)
         elif self.name == "borda":
             solutions = [_in_borda_order(entries) for entries in matrix]
         else:
@@ -121,7 +123,7 @@ class Decoder:
             return borda_scores(pairs.matrix), []
         solutions = self.solve(pairs)
         size = pairs.matrix.shape[-1]
-        scores = np.empty(pairs.start.shape)
+        scores = np.empty(pairs.matrix.shape[:-1])
         for row, solution in zip(scores, solutions, strict=True):
             row[solution.order] = np.arange(size - 1, -1, -1)
         return scores, [s.gap for s in solutions if not s.is_optimal]

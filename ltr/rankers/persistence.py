@@ -20,11 +20,13 @@ from sklearn.utils.validation import check_is_fitted
 from ltr.losses import LOSSES, Combination, combine
 from ltr.rankers.base import BaseRanker
 from ltr.rankers.baselines import RandomRanker, SingleFeatureRanker
+from ltr.rankers.gradient import GradientRanker
 from ltr.rankers.lambdamart import LambdaMARTRanker
 from ltr.rankers.neural import NeuralRanker
 from ltr.rankers.neural_training import Learned
 from ltr.rankers.preprocess import FeatureScaling
 from ltr.rankers.tables import Categories
+from ltr.rankers.tsprank import TSPRanker
 
 _FORMAT = 1
 _FILES = {"ranker.json", "arrays.npz", "trees.txt"}
@@ -33,6 +35,7 @@ _CLASSES: dict[str, type[BaseRanker]] = {
     "NeuralRanker": NeuralRanker,
     "RandomRanker": RandomRanker,
     "SingleFeatureRanker": SingleFeatureRanker,
+    "TSPRanker": TSPRanker,
 }
 _PLAIN = (
     "n_features_in_",
@@ -164,7 +167,7 @@ def _load(source: Path) -> Any:
             setattr(ranker, name, document["attributes"][name])
     if "feature_names_in_" in arrays:
         ranker.feature_names_in_ = arrays["feature_names_in_"].astype(object)
-    if isinstance(ranker, NeuralRanker):
+    if isinstance(ranker, GradientRanker):
         _restore_neural(ranker, arrays)
     elif isinstance(ranker, LambdaMARTRanker):
         _restore_trees(ranker, document, source)
@@ -224,7 +227,7 @@ def _describe(ranker: BaseRanker) -> tuple[dict[str, Any], dict[str, Any]]:
     arrays: dict[str, Any] = {}
     if hasattr(ranker, "feature_names_in_"):
         arrays["feature_names_in_"] = np.asarray(ranker.feature_names_in_, dtype=str)
-    if isinstance(ranker, NeuralRanker):
+    if isinstance(ranker, GradientRanker):
         learned = ranker._learned_state
         if ranker.make_scorer() != learned.scorer:
             raise ValueError(
@@ -247,7 +250,7 @@ def _describe(ranker: BaseRanker) -> tuple[dict[str, Any], dict[str, Any]]:
     return document, arrays
 
 
-def _restore_neural(ranker: NeuralRanker, arrays: dict[str, Any]) -> None:
+def _restore_neural(ranker: GradientRanker, arrays: dict[str, Any]) -> None:
     scorer = ranker.make_scorer()
     with jax.enable_x64(ranker.dtype == "float64"):
         shapes = jax.eval_shape(

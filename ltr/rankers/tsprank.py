@@ -8,23 +8,18 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import jax
-import numpy as np
-from numpy.typing import ArrayLike, NDArray
-from sklearn.utils.validation import check_is_fitted
+from numpy.typing import ArrayLike
 
 from ltr.losses.paths import PATH_LOSSES, gap_weighted_bce_loss, pairwise_logistic_loss
-from ltr.queries import FloatArray, Queries, group_queries
-from ltr.rankers.checks import check_choice, check_dense_X, check_number
+from ltr.losses.published_paths import PUBLISHED_LOSSES
+from ltr.queries import FloatArray
+from ltr.rankers.checks import check_choice, check_number
 from ltr.rankers.decoding import (
     Decoder,
     decode_rows,
-    ordering_precedence,
-    path_marginals,
-    path_precedence,
-    score_pairs,
 )
-from ltr.rankers.gradient import GradientRanker
-from ltr.scorers import PairScorer, PairScores, Scorer
+from ltr.rankers.pair_outputs import PairOutputs
+from ltr.scorers import PairScorer, PublishedPairScorer, Scorer
 
 if TYPE_CHECKING:
     from ltr.solvers import Solution
@@ -34,7 +29,7 @@ _PRECEDENCE_LOSSES = (pairwise_logistic_loss, gap_weighted_bce_loss)
 _DECODERS = ("auto", "path", "ordering", "borda", "bayes")
 
 
-class TSPRanker(GradientRanker):
+class TSPRanker(PairOutputs):
     """Bilinear scores of pairs, decoded into the best order of the whole list.
 
     For each pair of a list, a bilinear form of their embeddings says how well item j
@@ -68,6 +63,11 @@ class TSPRanker(GradientRanker):
         of greatest expected Kendall τ under the path distribution, for lists of at most
         15. ``"auto"``: what the loss trains for, a linear ordering for ``"pairwise"``
         and ``"gap_weighted"``, else a path; see Notes.
+    compat : {"paper", None}, default=None
+        ``"paper"``: what the authors' code does, for comparison only. Two bilinear
+        forms chosen by row number, no start and end, their losses (``"successor"``,
+        ``"max_margin"``, ``"hybrid"``, ``"gap_weighted"``), ties broken by row, decoded
+        as a path. The result depends on the order of the rows.
     time_limit_s : float, default=None
         Seconds for the solver on one list. With it, orders may differ between runs.
     work_limit : float, default=None
@@ -170,6 +170,7 @@ class TSPRanker(GradientRanker):
         low_rank: int | None = None,
         skew: bool = False,
         decoder: Literal["auto", "path", "ordering", "borda", "bayes"] = "auto",
+        compat: Literal["paper"] | None = None,
         time_limit_s: float | None = None,
         work_limit: float | None = None,
         n_jobs: int | None = None,
@@ -195,6 +196,7 @@ class TSPRanker(GradientRanker):
         self.low_rank = low_rank
         self.skew = skew
         self.decoder = decoder
+        self.compat = compat
         self.time_limit_s = time_limit_s
         self.work_limit = work_limit
         self.n_jobs = n_jobs
@@ -320,125 +322,20 @@ class TSPRanker(GradientRanker):
         """
         return self._each_list(X, qid, self._make_decoder().solve)
 
-    def pairwise_matrix(
-        self, X: ArrayLike, qid: ArrayLike | None = None
-    ) -> list[PairScores]:
-        """Score the pairs of each list.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Features.
-        qid : array-like of shape (n_samples,), default=None
-            List of each row, any order. None: one list.
-
-        Returns
-        -------
-        pairs : list of PairScores
-            One per list, by first appearance, items in the order of the rows.
-            ``matrix[i, j]``: gain of item j directly after item i (of item i before
-            item j for the pairwise losses); the diagonal is 0.
-        """
-        return self._each_list(X, qid, _lists_of)
-
-    def successor_proba(
-        self, X: ArrayLike, qid: ArrayLike | None = None
-    ) -> list[PairScores]:
-        """Probability of each neighbourhood, if orders are drawn as exp(path score).
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Features.
-        qid : array-like of shape (n_samples,), default=None
-            List of each row, any order. None: one list.
-
-        Returns
-        -------
-        probabilities : list of PairScores
-            One per list, by first appearance: ``matrix[i, j]`` that j comes directly
-            after i, ``start[j]`` that j is first, ``end[i]`` that i is last.
-
-        Raises
-        ------
-        ValueError
-            If a list has more than 15 items, or the loss is about pairs in general and
-            not about neighbours.
-        """
-        if self._learns_precedence:
-            raise ValueError(
-                f"loss={self.loss!r} says which item comes earlier, not which comes "
-                "next. Use precedence_proba, or train with loss='crf'."
-            )
-        return self._each_list(X, qid, lambda pairs: _lists_of(path_marginals(pairs)))
-
-    def precedence_proba(
-        self, X: ArrayLike, qid: ArrayLike | None = None
-    ) -> list[FloatArray]:
-        """Probability that item i comes anywhere before item j.
-
-        Orders are drawn as exp(path score); with the pairwise losses, as exp(sum over
-        all pairs).
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Features.
-        qid : array-like of shape (n_samples,), default=None
-            List of each row, any order. None: one list.
-
-        Returns
-        -------
-        probabilities : list of float arrays of shape (list_size, list_size)
-            One per list, by first appearance.
-
-        Raises
-        ------
-        ValueError
-            If a list has more than 15 items.
-        """
-        by_loss = ordering_precedence if self._learns_precedence else path_precedence
-        return self._each_list(X, qid, lambda pairs: list(by_loss(pairs)))
-
-    def expected_ranks(self, X: ArrayLike, qid: ArrayLike | None = None) -> FloatArray:
-        """Mean rank of each item over the distribution of :meth:`precedence_proba`.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Features.
-        qid : array-like of shape (n_samples,), default=None
-            List of each row, any order. None: one list.
-
-        Returns
-        -------
-        ranks : float array of shape (n_samples,)
-            From 1 (certainly best) to the size of the list, in the order of the rows.
-
-        Raises
-        ------
-        ValueError
-            If a list has more than 15 items.
-        """
-        precedence = self.precedence_proba(X, qid)
-        queries = group_queries(qid, sum(len(matrix) for matrix in precedence))
-        ranks = np.empty(queries.n_samples)
-        by_list = [1.0 + matrix.sum(axis=0) for matrix in precedence]
-        ranks[queries.order] = np.concatenate(by_list)
-        return ranks
-
     def make_scorer(self) -> Scorer:
         """Make the pair scorer that the parameters name."""
         sizes = self.hidden_layer_sizes
         widths = (sizes,) if isinstance(sizes, int) else tuple(sizes)
-        return PairScorer(self.encoder, widths, self.low_rank, self.skew)
+        scorer = PublishedPairScorer if self.compat == "paper" else PairScorer
+        return scorer(self.encoder, widths, self.low_rank, self.skew)
 
     def make_loss(self) -> Callable[..., jax.Array]:
         """Look up the loss that the parameters name."""
         if not isinstance(self.loss, str):
             return self.loss
-        check_choice("loss", self.loss, tuple(PATH_LOSSES))
-        return PATH_LOSSES[self.loss]
+        losses = PUBLISHED_LOSSES if self.compat == "paper" else PATH_LOSSES
+        check_choice("loss", self.loss, tuple(losses))
+        return losses[self.loss]
 
     @property
     def _learns_precedence(self) -> bool:
@@ -456,6 +353,14 @@ class TSPRanker(GradientRanker):
     def _check_parameters(self) -> None:
         super()._check_parameters()
         check_choice("decoder", self.decoder, _DECODERS)
+        check_choice("compat", self.compat, ("paper", None))
+        if self.compat == "paper":
+            warnings.warn(
+                "compat='paper' is for comparison: its scores depend on the order of "
+                "the rows. Leave it out to rank.",
+                UserWarning,
+                stacklevel=4,
+            )
         if self.low_rank is not None:
             check_number("low_rank", self.low_rank, low=1, whole=True)
         fitting = (
@@ -470,30 +375,5 @@ class TSPRanker(GradientRanker):
                 stacklevel=4,
             )
 
-    def _check_lists(
-        self, X: ArrayLike, qid: ArrayLike | None
-    ) -> tuple[NDArray[Any], Queries]:
-        check_is_fitted(self)
-        checked = check_dense_X(self, X, reset=False)
-        return checked, group_queries(qid, len(checked))
-
     def _score_rows(self) -> Callable[..., FloatArray]:
         return functools.partial(decode_rows, self._make_decoder(), self.verbose)
-
-    def _each_list(
-        self,
-        X: ArrayLike,
-        qid: ArrayLike | None,
-        compute: Callable[[PairScores], list[Any]],
-    ) -> list[Any]:
-        """What ``compute`` gives for each list of a block, by first appearance."""
-        checked, queries = self._check_lists(X, qid)
-        found: list[Any] = [None] * queries.n_lists
-        for rows, pairs in score_pairs(*self._learned_state[:3], checked, queries):
-            for row, value in zip(rows[:, 0], compute(pairs), strict=True):
-                found[queries.codes[row]] = value
-        return found
-
-
-def _lists_of(pairs: PairScores) -> list[PairScores]:
-    return [PairScores(*parts) for parts in zip(*pairs, strict=True)]

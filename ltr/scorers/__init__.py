@@ -19,7 +19,7 @@ from ltr.scorers.attention import AttentionScorer
 from ltr.scorers.base import Scorer
 from ltr.scorers.linear import LinearScorer
 from ltr.scorers.mlp import MLPScorer
-from ltr.scorers.pairs import PairScorer, PairScores
+from ltr.scorers.pairs import PairScorer, PairScores, PublishedPairScorer
 from ltr.scorers.two_tower import Similarity, TwoTowerScorer
 
 SCORERS: dict[str, type[Scorer]] = {
@@ -93,6 +93,7 @@ __all__ = [
     "MLPScorer",
     "PairScorer",
     "PairScores",
+    "PublishedPairScorer",
     "Scorer",
     "TwoTowerScorer",
     "get_scorer",

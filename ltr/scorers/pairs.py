@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, NamedTuple, get_args
+from typing import ClassVar, Literal, NamedTuple, get_args
 
 import jax
+import jax.numpy as jnp
 
 from ltr.scorers.attention import AttentionScorer
 from ltr.scorers.base import OUTPUT_SCALE, Array, Params, Scorer
@@ -22,9 +23,9 @@ class PairScores(NamedTuple):
     ----------
     matrix : array of shape (..., list_size, list_size)
         Gain of placing item j directly after item i. The diagonal has no meaning.
-    start : array of shape (..., list_size)
-        Gain of placing an item first.
-    end : array of shape (..., list_size)
+    start : array of shape (..., list_size) or None
+        Gain of placing an item first. None: there are no such scores.
+    end : array of shape (..., list_size) or None
         Gain of placing an item last.
     """
 
@@ -79,27 +80,15 @@ class PairScorer(Scorer):
 
     def init(self, key: jax.Array, n_features: int) -> Params:
         """Draw encoder, bilinear form, and the scores of single items."""
-        if self.encoder not in get_args(Encoder):
-            known = ", ".join(repr(name) for name in get_args(Encoder))
-            raise ValueError(f"encoder must be one of {known}; got {self.encoder!r}.")
         encoder_key, left_key, right_key, single_key = jax.random.split(key, 4)
-        width = n_features
-        encoder: Any = ()
-        if self.encoder == "mlp":
-            widths = (n_features, *self.hidden_layer_sizes)
-            encoder, width = init_layers(encoder_key, widths), widths[-1]
-        elif self.encoder == "attention":
-            encoder = self._attention.init(encoder_key, n_features)
-            encoder.pop("output")
-            width = self.hidden_layer_sizes[-1]
+        encoder, width = self._init_encoder(encoder_key, n_features)
         rank = width if self.low_rank is None else self.low_rank
         deviation = _PAIR_SCALE / rank**0.5
         pair = {"left": deviation * jax.random.normal(left_key, (width, rank))}
         if self.low_rank is not None:
             pair["right"] = jax.random.normal(right_key, (width, rank)) / width**0.5
-        single = (OUTPUT_SCALE / width) ** 0.5 * jax.random.normal(
-            single_key, (width, 3)
-        )
+        single = jax.random.normal(single_key, (width, 3))
+        single *= (OUTPUT_SCALE / width) ** 0.5
         return {"encoder": encoder, **pair, "single": single}
 
     def apply(
@@ -110,25 +99,92 @@ class PairScorer(Scorer):
         weights: Array | None = None,
     ) -> PairScores:
         """Score the pairs of lists; ``weights`` enter the attention only."""
-        h = X
-        if self.encoder == "mlp":
-            h = apply_hidden(params["encoder"], X)
-        elif self.encoder == "attention":
-            h = self._attention.embed(params["encoder"], X, where, weights)
+        h = self._embed(params["encoder"], X, where, weights)
         xp = h.__array_namespace__()
-        rows = h.reshape(-1, h.shape[-1])
-        left = (rows @ params["left"]).reshape(*h.shape[:-1], -1)
-        right = h
-        if self.low_rank is not None:
-            right = (rows @ params["right"]).reshape(*h.shape[:-1], -1)
-        matrix = left @ xp.swapaxes(right, -1, -2) / h.shape[-1] ** 0.5
+        right = h if self.low_rank is None else _times(h, params["right"])
+        matrix = _times(h, params["left"]) @ xp.swapaxes(right, -1, -2)
+        matrix = matrix / h.shape[-1] ** 0.5
         if self.skew:
             matrix = matrix - xp.swapaxes(matrix, -1, -2)
-        single = (rows @ params["single"]).reshape(*h.shape[:-1], 3)
+        single = _times(h, params["single"])
         above = single[..., 0]
         matrix = matrix + above[..., :, None] - above[..., None, :]
         return PairScores(matrix, single[..., 1], single[..., 2])
 
+    def _init_encoder(self, key: jax.Array, n_features: int) -> tuple[Params, int]:
+        """Parameters of the encoder, and the width of its embeddings."""
+        if self.encoder == "identity":
+            return (), n_features
+        widths = (n_features, *self.hidden_layer_sizes)
+        if self.encoder == "mlp":
+            return init_layers(key, widths), widths[-1]
+        if self.encoder == "attention":
+            params = self._attention.init(key, n_features)
+            return {name: params[name] for name in ("encoder", "blocks")}, widths[-1]
+        known = ", ".join(repr(name) for name in get_args(Encoder))
+        raise ValueError(f"encoder must be one of {known}; got {self.encoder!r}.")
+
+    def _embed(
+        self, params: Params, X: Array, where: Array | None, weights: Array | None
+    ) -> Array:
+        if self.encoder == "mlp":
+            return apply_hidden(params, X)
+        if self.encoder == "attention":
+            return self._attention.embed(params, X, where, weights)
+        return X
+
     @property
     def _attention(self) -> AttentionScorer:
         return AttentionScorer(self.hidden_layer_sizes)
+
+
+@dataclass(frozen=True)
+class PublishedPairScorer(PairScorer):
+    """The pair scores of TSPRank as its authors published it, for comparison.
+
+    Two bilinear forms with a bias each: one where i ≤ j by *row number*, the other
+    below the diagonal. So the scores depend on the order in which the rows came. There
+    are no start and end scores. ``low_rank`` and ``skew`` are not read.
+
+    References
+    ----------
+    .. [1] Yin et al., "TSPRank", KDD 2025, after its code.
+
+    Examples
+    --------
+    >>> import jax, numpy as np
+    >>> scorer = PublishedPairScorer(hidden_layer_sizes=(8,))
+    >>> params = scorer.init(jax.random.key(0), 3)
+    >>> scorer.apply(params, np.zeros((5, 4, 3))).matrix.shape
+    (5, 4, 4)
+    """
+
+    def init(self, key: jax.Array, n_features: int) -> Params:
+        """Draw encoder and both forms, uniformly as Glorot & Bengio (2010) do."""
+        encoder_key, form_key = jax.random.split(key)
+        encoder, width = self._init_encoder(encoder_key, n_features)
+        bound = (6.0 / (width**2 + width)) ** 0.5
+        forms = jax.random.uniform(form_key, (2, width, width), minval=-1.0)
+        return {"encoder": encoder, "forms": bound * forms, "bias": jnp.zeros(2)}
+
+    def apply(
+        self,
+        params: Params,
+        X: Array,
+        where: Array | None = None,
+        weights: Array | None = None,
+    ) -> PairScores:
+        """Score the pairs of lists; their diagonal counts in the published losses."""
+        h = self._embed(params["encoder"], X, where, weights)
+        xp = h.__array_namespace__()
+        upper, lower = (
+            _times(h, params["forms"][k]) @ xp.swapaxes(h, -1, -2) + params["bias"][k]
+            for k in (0, 1)
+        )
+        matrix = xp.triu(upper) + xp.tril(lower, -1)
+        return PairScores(matrix, None, None)
+
+
+def _times(h: Array, matrix: Array) -> Array:
+    """(..., n_in) times (n_in, n_out), as one product of all rows."""
+    return (h.reshape(-1, h.shape[-1]) @ matrix).reshape(*h.shape[:-1], -1)

@@ -147,8 +147,9 @@ def list_losses(
     options: dict[str, Any] = {**dict(plan.options), **numbers, **extras}
     given = scores
     if isinstance(scores, PairScores):
-        options |= {"start": scores.start, "end": scores.end}
         given = scores.matrix
+        if scores.start is not None:
+            options |= {"start": scores.start, "end": scores.end}
     if plan.takes_weights:
         options["weights"] = weights
     if plan.takes_key:
