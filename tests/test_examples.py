@@ -183,3 +183,13 @@ def test_benchmark_assignment():
     assert abs(quotas["lost_to_counting"]) < 1e-9
     assert quotas["gain_over_greedy"] > -1e-9
     assert abs(exposure["lost"]) < 1e-6
+
+
+def test_benchmark_dynamic(capsys):
+    """It runs, and both sides find the same maxima."""
+    rows = load("benchmark_dynamic").main((3,), n_lists=4, rounds=1, numpy_lists=4)
+    assert [row["program"] for row in rows if "ratio" in row] == [
+        "best path",
+        "best ordering",
+    ]
+    assert capsys.readouterr().out.count("ms/list") == len(rows)
