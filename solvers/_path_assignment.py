@@ -207,30 +207,28 @@ def greedy(best: Incumbent) -> None:
     problem = best.problem
     n = problem.n_items
     before = precedence_closure(n, problem.constraints)
-    place: dict[int, int] = {}
+    n_before = before.sum(axis=0)
+    item_at = np.full(n, -1)
     groups = []
     for constraint in problem.constraints:
         if isinstance(constraint, FixedPosition):
-            place[constraint.item] = constraint.position
+            item_at[constraint.position] = constraint.item
         elif isinstance(constraint, Together):
-            groups.append(set(constraint.items))
-    item_at = {position: item for item, position in place.items()}
+            groups.append(np.isin(np.arange(n), constraint.items))
+    is_left, node = np.ones(n, dtype=bool), n
+    is_free = ~np.isin(np.arange(n), item_at)
     order: list[int] = []
-    left, node = set(range(n)), n
     for position in range(n):
-        open_ = [g & left for g in groups if g & left and len(g & left) < len(g)]
-        free = [
-            i
-            for i in left
-            if place.get(i, position) == position
-            and item_at.get(position, i) == i
-            and all(i in group for group in open_)
-            and not any(before[j, i] for j in left)
-        ]
-        if not free:
+        may = is_left & (n_before == 0)
+        fixed = item_at[position]
+        may &= is_free if fixed < 0 else np.arange(n) == fixed
+        for group in groups:
+            if (group & is_left).any() and (group & ~is_left).any():
+                may &= group
+        if not may.any():
             return
-        row = problem.cost[node]
-        node = min(free, key=lambda i: (row[i], i))
+        node = int(np.where(may, problem.cost[node, :n], np.inf).argmin())
         order.append(node)
-        left.remove(node)
+        is_left[node] = False
+        n_before -= before[node]
     best.offer(order, problem.tour_cost(order), "greedy")

@@ -151,7 +151,7 @@ def local_search(
         Seed of the kicks. None: 0.
     """
     problem = best.problem
-    if best.order is None:
+    if best.order is None or best.is_closed:
         return
     order = descend(problem, best.order, budget)
     best.offer(order.tolist(), problem.tour_cost(order), "local_search")

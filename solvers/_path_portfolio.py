@@ -69,10 +69,12 @@ def _search(
         if not budget.is_spent:
             solve_batch([best])
     else:
-        _portfolio(best, n_cycles, budget)
+        _portfolio(best, n_cycles, budget, random_state)
 
 
-def _portfolio(best: Incumbent, n_cycles: int, budget: Budget) -> None:
+def _portfolio(
+    best: Incumbent, n_cycles: int, budget: Budget, random_state: int | None
+) -> None:
     """Try what is likely to be fast first.
 
     An assignment of many cycles, most of them pairs, is the sign of costs that are
@@ -96,6 +98,7 @@ def _portfolio(best: Incumbent, n_cycles: int, budget: Budget) -> None:
         cp_sat(best, budget, arcs, _CP_SAT_WORK)
     if not (best.is_closed or budget.is_spent):
         branch_and_cut(best, budget)
+    local_search(best, budget, 10 * problem.n_items, random_state)
 
 
 def finish(best: Incumbent, budget: Budget) -> Solution:

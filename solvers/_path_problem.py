@@ -259,7 +259,7 @@ def allowed_arcs(n: int, constraints: tuple[Any, ...]) -> BoolArray:
     before = precedence_closure(n, constraints)
     allowed &= not before.diagonal().any()
     allowed[:n, :n] &= ~before.T
-    allowed[:n, :n] &= ~((before.astype(np.int64) @ before) > 0)
+    allowed[:n, :n] &= before.astype(np.float32) @ before.astype(np.float32) == 0
     allowed[n, :n] &= ~before.any(axis=0)
     allowed[:n, n] &= ~before.any(axis=1)
     position = np.full(n, -1)
@@ -288,6 +288,6 @@ def precedence_closure(n: int, constraints: tuple[Any, ...]) -> BoolArray:
     for constraint in constraints:
         if isinstance(constraint, Precedence):
             before[constraint.before, constraint.after] = True
-    for k in range(n):
+    for k in np.flatnonzero(before.any(axis=0) & before.any(axis=1)).tolist():
         before |= before[:, k, None] & before[k]
     return before
