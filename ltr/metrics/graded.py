@@ -323,13 +323,11 @@ def _dcg(
 
 def _ideal_dcg(ranked: RankedLists, gain: Gain, weights: FloatArray) -> FloatArray:
     """Sum of gain times weight in the best order of each list."""
-    if isinstance(gain, str):
-        slots = np.flatnonzero(ranked.labels > 0)
+    labels, n_slots = ranked.labels, ranked.queries.sizes
+    if isinstance(gain, str):  # the others have no gain
+        labels = labels[labels > 0]
         n_slots = ranked.relevant(0.0).total.astype(np.intp)
-    else:
-        slots, n_slots = np.arange(len(ranked.labels)), ranked.queries.sizes
     lists = np.repeat(np.arange(len(n_slots)), n_slots)
-    labels = ranked.labels[slots]
     gains = _best_first(labels, gains_of(labels, gain), lists, len(n_slots))
     position = np.arange(len(lists)) - (np.cumsum(n_slots) - n_slots)[lists]
     total = np.bincount(lists, gains * weights[position], minlength=len(n_slots))

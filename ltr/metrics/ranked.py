@@ -17,10 +17,10 @@ from __future__ import annotations
 import warnings
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from ltr.metrics.blocks import argsort_lists
 from ltr.metrics.relevant import RelevantSlots
@@ -164,10 +164,10 @@ class RankedLists:
         if len(self.tied) == 0:
             begin, end = slot - start, slot + 1 - start
         else:
-            first = np.flatnonzero(~self._equals_previous)
-            group = np.cumsum(~self._equals_previous)[slot] - 1
-            begin = first[group] - start
-            end = np.append(first, len(self.labels))[group + 1] - start
+            new = ~self._equals_previous
+            group = np.cumsum(new, dtype=np.int32)[slot]
+            bounds = np.append(np.flatnonzero(new), len(self.labels))
+            begin, end = bounds[group - 1] - start, bounds[group] - start
         return RelevantSlots.count(slot, lists, total, begin, end)
 
 
@@ -275,22 +275,30 @@ def sort_lists(
     >>> sort_lists(queries, np.array([1.0, 0.0]), np.array([0.3, 0.4])).rows.tolist()
     [1, 0]
     """
-    rows = queries.order
     if ties == "trec":
         scores = scores.astype(np.float32).astype(np.float64)
-    elif ties == "worst":
-        rows = rows[argsort_lists(labels[rows], queries)]
+    if not queries.is_grouped:
+        labels, scores = labels[queries.order], scores[queries.order]
     # with averaged ties the order inside a tie group is of no consequence
-    stable = ties != "average"
-    keys = -scores if queries.is_grouped and ties != "worst" else -scores[rows]
-    order = argsort_lists(keys, queries, stable=stable)
-    rows = order if queries.is_grouped and ties != "worst" else rows[order]
+    if ties == "worst":
+        by_label = argsort_lists(labels, queries)
+        order = by_label[argsort_lists(-scores[by_label], queries)]
+    else:
+        order = argsort_lists(-scores, queries, stable=ties != "average")
     if ties == "trec":
-        rows = _break_ties_by_docid(queries, scores, rows, docids)
+        names = np.asarray(docids)
+        if len(names) != len(order):
+            raise ValueError(
+                f"docids must have one entry per row of y_true; got {len(names)} "
+                f"entries for {len(order)} rows."
+            )
+        names = names if queries.is_grouped else names[queries.order]
+        order = _break_ties(queries, scores[order], order, names)
+    rows = order if queries.is_grouped else queries.order[order]
     return RankedLists(
         queries,
-        labels[rows],
-        scores[rows],
+        labels[order],
+        scores[order],
         rows,
         average_ties=ties == "average",
         returned=None if returned is None else returned[rows],
@@ -371,22 +379,16 @@ def _column(values: ArrayLike, name: str, finite: bool = True) -> FloatArray:
     return column
 
 
-def _break_ties_by_docid(
-    queries: Queries, scores: FloatArray, rows: IntArray, docids: ArrayLike | None
+def _break_ties(
+    queries: Queries, scores: FloatArray, order: IntArray, docids: NDArray[Any]
 ) -> IntArray:
-    """Rows with equal scores ordered by descending id, compared as text."""
-    names = np.asarray(docids)
-    if len(names) != len(rows):
-        raise ValueError(
-            f"docids must have one entry per row of y_true; got {len(names)} "
-            f"entries for {len(rows)} rows."
-        )
-    ranked = RankedLists(queries, scores[rows], scores[rows], rows, average_ties=True)
-    tied = ranked.tied[ranked.scores[ranked.tied] > -np.inf]
+    """Order with equal scores by descending id, compared as text."""
+    ranked = RankedLists(queries, scores, scores, order, average_ties=True)
+    tied = ranked.tied[scores[ranked.tied] > -np.inf]
     if len(tied) == 0:
-        return rows
+        return order
     group = tied - ranked.position[tied] + ranked.tie_begin[tied]
-    _, code = np.unique(names[rows[tied]].astype(str), return_inverse=True)
-    rows = rows.copy()
-    rows[tied] = rows[tied[np.lexsort((-code, group))]]
-    return rows
+    _, code = np.unique(docids[order[tied]].astype(str), return_inverse=True)
+    order = order.copy()
+    order[tied] = order[tied[np.lexsort((-code, group))]]
+    return order

@@ -11,7 +11,7 @@ from scipy.special import stdtr
 from ltr.queries import FloatArray
 
 _CHUNK = 4_000_000  # numbers drawn at once
-_GRID = 2**14  # points of a bootstrap distribution
+_GRID = 2**12  # points of a bootstrap distribution
 
 
 def bootstrap_interval(
@@ -33,7 +33,7 @@ def bootstrap_interval(
     Returns
     -------
     low, high : float
-        Quantiles of the mean of a resample, to 1/500 of its standard deviation; NaN if
+        Quantiles of the mean of a resample, to 1/150 of its standard deviation; NaN if
         there is no value.
 
     Raises
