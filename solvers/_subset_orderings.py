@@ -92,23 +92,21 @@ def _orders(matrix: jax.Array, noise: jax.Array, combine: Combine) -> jax.Array:
     tables = subsets(n)
     last = gains(matrix)
     table = prefixes(last, combine)
-    lane = jnp.broadcast_to(jnp.arange(lanes)[None], (len(noise), lanes))
-    left = jnp.full(lane.shape, (1 << n) - 1)
+    draws = jnp.moveaxis(noise, 2, -1)  # the choices last
+    lane = jnp.broadcast_to(jnp.arange(lanes)[None, :, None], (len(noise), lanes, 1))
+    left = jnp.full((len(noise), lanes), (1 << n) - 1)
     order = []
     for k in range(n, 0, -1):
         level = tables.levels[k - 1]
         number = take(jnp.asarray(tables.number), left)
-        found = []
-        for p in range(k):
-            smaller = take(jnp.asarray(level.smaller[:, p]), number)
-            value = table[k - 1][smaller, lane] + last[k - 1][number, p, lane]
-            item = take(jnp.asarray(level.members[:, p]), number)
-            found.append((value + noise[:, k - 1, p], item))
-        choice = jnp.argmax(jnp.stack([value for value, _ in found]), axis=0)
-        items = jnp.stack([item for _, item in found])
-        chosen = jnp.take_along_axis(items, choice[None], axis=0)[0]
-        left = left ^ (1 << chosen)
-        order.append(chosen)
+        smaller = take(jnp.asarray(level.smaller), number)
+        gain = table[k - 1][smaller, lane]
+        gain += last[k - 1][number[..., None], jnp.arange(k)[None, None], lane]
+        choice = jnp.argmax(gain + draws[:, k - 1, :, :k], axis=-1, keepdims=True)
+        items = take(jnp.asarray(level.members), number)
+        item = jnp.take_along_axis(items, choice, axis=-1)[..., 0]
+        left = left ^ (1 << item)
+        order.append(item)
     return jnp.stack(order[::-1], axis=1).astype(jnp.int32)
 
 

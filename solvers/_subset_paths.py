@@ -118,22 +118,19 @@ def _orders(
     n, lanes = start.shape
     tables = subsets(n)
     table = prefixes(matrix, start, combine)
-    lane = jnp.broadcast_to(jnp.arange(lanes)[None], (len(noise), lanes))
-    values = (table[-1][0] + end)[None] + noise[:, n - 1]
-    item = jnp.argmax(values, axis=1)
+    draws = jnp.moveaxis(noise, 2, -1)  # the choices last
+    lane = jnp.broadcast_to(jnp.arange(lanes)[None, :, None], (len(noise), lanes, 1))
+    item = jnp.argmax((table[-1][0] + end).T[None] + draws[:, n - 1], axis=-1)
     left = jnp.full_like(item, (1 << n) - 1)
     order = [item]
     for k in range(n - 1, 0, -1):
         left = left ^ (1 << item)
         number = take(jnp.asarray(tables.number), left)
-        found = []
-        for p in range(k):
-            previous = take(jnp.asarray(tables.levels[k - 1].members[:, p]), number)
-            value = table[k - 1][number, p, lane] + matrix[previous, item, lane]
-            found.append((value + noise[:, k - 1, p], previous))
-        choice = jnp.argmax(jnp.stack([value for value, _ in found]), axis=0)
-        items = jnp.stack([previous for _, previous in found])
-        item = jnp.take_along_axis(items, choice[None], axis=0)[0]
+        previous = take(jnp.asarray(tables.levels[k - 1].members), number)
+        gain = table[k - 1][number[..., None], jnp.arange(k)[None, None], lane]
+        gain += matrix[previous, item[..., None], lane]
+        choice = jnp.argmax(gain + draws[:, k - 1, :, :k], axis=-1, keepdims=True)
+        item = jnp.take_along_axis(previous, choice, axis=-1)[..., 0]
         order.append(item)
     return jnp.stack(order[::-1], axis=1).astype(jnp.int32)
 
