@@ -193,3 +193,37 @@ def test_benchmark_dynamic(capsys):
         "best ordering",
     ]
     assert capsys.readouterr().out.count("ms/list") == len(rows)
+
+
+def test_benchmark_paths(capsys):
+    """It runs, every list is proven, and no peer's order is above the bound."""
+    small = {"sizes": (9,), "large": (), "n_instances": 1, "n_lists": 10}
+    rows = load("benchmark_paths").main(**small)
+    assert all(row["proven"] == 1 for row in rows[3:])
+    assert capsys.readouterr().out.count("proven 1 of 1") == 7
+
+
+def test_event_ordering(tmp_path, monkeypatch):
+    """The table, and a picture of one decoded group."""
+    example = load("event_ordering")
+    few = ("random", "TSP successor, path")
+    monkeypatch.setattr(
+        example, "RANKERS", {name: example.RANKERS[name] for name in few}
+    )
+    monkeypatch.setitem(example.OPTIONS, "max_epochs", 5)
+    means = example.main(n_seeds=1, n_events=200, plot=tmp_path / "events.png")
+    assert means["random"] == 0
+    assert means["ridge regression of the year"] > 0
+    assert (tmp_path / "events.png").stat().st_size > 10_000
+
+
+def test_benchmark_events(monkeypatch, capsys):
+    """A row for each ranker, with its difference to the best baseline."""
+    example = load("benchmark_events")
+    monkeypatch.setattr(example, "BASELINES", {"random": example.BASELINES["random"]})
+    monkeypatch.setattr(example, "TSP", {"TSP pairwise": example.TSP["TSP pairwise"]})
+    monkeypatch.setitem(example.OPTIONS, "max_epochs", 1)
+    taus = example.main(n_seeds=1)
+    assert taus["random"] == 0
+    assert taus["kernel ridge on both"] > 0.25
+    assert "picked" in capsys.readouterr().out

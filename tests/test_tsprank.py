@@ -318,7 +318,7 @@ def test_as_published():
     ranker = small("hybrid", compat="paper", max_epochs=40)
     with pytest.warns(UserWarning, match="compat='paper' is for comparison"):
         ranker.fit(TRAIN.X, TRAIN.y, TRAIN.qid)
-    assert ranker.score(TEST.X, TEST.y, TEST.qid) > 0.3
+    assert ranker.score(TEST.X, TEST.y, TEST.qid) > 0.2
     rows = np.random.default_rng(0).permutation(len(TEST.y))
     a = ranker.predict(TEST.X[rows], TEST.qid[rows])
     assert (a != ranker.predict(TEST.X, TEST.qid)[rows]).any()
