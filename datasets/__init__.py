@@ -32,6 +32,7 @@ from ltr.datasets._sources import RankingSplits
 from ltr.datasets._stocks import StockData, load_stocks, stock_lists
 from ltr.datasets._synthetic import make_ranking
 from ltr.datasets._tables import load_table, save_table
+from ltr.datasets._tsplib import TSPLIBData, load_tsplib
 from ltr.datasets._types import RankingData
 
 __all__ = [
@@ -41,6 +42,7 @@ __all__ = [
     "RankingData",
     "RankingSplits",
     "StockData",
+    "TSPLIBData",
     "convert_letor",
     "describe",
     "drop_near_duplicates",
@@ -54,6 +56,7 @@ __all__ = [
     "load_preflib",
     "load_stocks",
     "load_table",
+    "load_tsplib",
     "make_biased_rankings",
     "make_plackett_luce",
     "make_ranking",

@@ -19,7 +19,7 @@ _OTHER = ("DISPLAY_DATA_SECTION", "FIXED_EDGES_SECTION", "TOUR_SECTION")
 
 
 @dataclass(frozen=True, eq=False)
-class TSPLIB:
+class TSPLIBData:
     """One instance.
 
     Attributes
@@ -36,7 +36,7 @@ class TSPLIB:
 
     Examples
     --------
-    >>> TSPLIB(np.zeros((2, 2)), "two", "ATSP").matrix.shape
+    >>> TSPLIBData(np.zeros((2, 2)), "two", "ATSP").matrix.shape
     (2, 2)
     """
 
@@ -46,7 +46,7 @@ class TSPLIB:
     precedences: tuple[tuple[int, int], ...] = ()
 
 
-def load_tsplib(path: str | os.PathLike[str]) -> TSPLIB:
+def load_tsplib(path: str | os.PathLike[str]) -> TSPLIBData:
     r"""Load an instance in the TSPLIB format.
 
     Explicit matrices (``FULL_MATRIX``, upper and lower rows and columns, with or
@@ -60,7 +60,7 @@ def load_tsplib(path: str | os.PathLike[str]) -> TSPLIB:
 
     Returns
     -------
-    instance : TSPLIB
+    instance : TSPLIBData
         The full matrix of costs; in a SOP, -1 at [i, j] says that j comes before i, and
         becomes a pair (j, i) of ``precedences``.
 
@@ -115,7 +115,7 @@ def load_tsplib(path: str | os.PathLike[str]) -> TSPLIB:
     if kind == "SOP":
         after, before = np.nonzero(matrix == -1)
         precedences = tuple(zip(before.tolist(), after.tolist(), strict=True))
-    return TSPLIB(matrix, header.get("NAME", path.stem), kind, precedences)
+    return TSPLIBData(matrix, header.get("NAME", path.stem), kind, precedences)
 
 
 def _parts(text: str) -> tuple[dict[str, str], dict[str, list[str]]]:

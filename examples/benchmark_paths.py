@@ -1,0 +1,168 @@
+"""Maximum-weight paths: time to a proof, beside LKH and tuned CP-SAT in one run.
+
+LKH (``pip install elkai``) proves nothing; CP-SAT is ``add_circuit`` with one worker,
+linear relaxation at level 2 and no presolve. Times are of the processor, on one core.
+"""
+
+import time
+from pathlib import Path
+
+import numpy as np
+
+from ltr.datasets import load_tsplib
+from ltr.solvers import Precedence, solve_path, solve_paths
+from ltr.solvers._budget import Budget
+from ltr.solvers._path_cp_sat import cp_sat
+from ltr.solvers._path_problem import Incumbent, path_problem
+
+EASY = ("gauss", "succ", "sig", "bilin", "lin")
+NEARLY_SYMMETRIC = ("cos", "sym")
+
+
+def draw(family, n, seed):
+    """One matrix: five kinds that are not symmetric, and two that nearly are."""
+    rng = np.random.default_rng([seed, n, len(family), ord(family[0])])
+    noise, s = rng.normal(size=(n, n)), rng.normal(size=n)
+    if family == "succ":  # peaks at the successor in a hidden order
+        order = rng.permutation(n)
+        noise[order[:-1], order[1:]] += 3
+    elif family == "sig":  # probabilities that i is better than j
+        return 1 / (1 + np.exp(-3 * (s[:, None] - s) - noise))
+    elif family == "bilin":
+        points = rng.normal(size=(n, 8))
+        return points @ rng.normal(size=(8, 8)) @ points.T / 8
+    elif family == "lin":
+        return 0.3 * (s[:, None] - s) + 0.3 * noise
+    elif family == "cos":  # cosines and a fifth of skew noise
+        points = rng.normal(size=(n, 8))
+        points /= np.linalg.norm(points, axis=1, keepdims=True)
+        cosines = points @ points.T
+        return cosines + 0.1 * cosines.std() * (noise - noise.T)
+    elif family == "sym":
+        return (noise + noise.T) / 2
+    return noise
+
+
+def seconds(function):
+    """Processor time of a call, and what it returns."""
+    started = time.process_time()
+    result = function()
+    return time.process_time() - started, result
+
+
+def lkh(matrix):
+    """Time of LKH with one run, and the value of its order; None without elkai."""
+    try:
+        import elkai
+    except ImportError:
+        return None
+    n = len(matrix)
+    cost = np.zeros((n + 1, n + 1))
+    cost[1:, 1:] = matrix.max() - matrix
+    np.fill_diagonal(cost, 0)
+    integers = np.rint(cost / cost.max() * 1e5).astype(int).tolist()
+    taken, tour = seconds(lambda: elkai.solve_int_matrix(integers, 1))
+    order = np.array(tour[1:]) - 1
+    return taken, matrix[order[:-1], order[1:]].sum()
+
+
+def compare(family, n, n_instances, time_limit_s):
+    """Print one row: medians over instances, ratios taken instance by instance."""
+    to_lkh, to_cp_sat, ms, proven, gaps = [], [], [], 0, []
+    for seed in range(n_instances):
+        matrix = draw(family, n, seed)
+        peer = lkh(matrix)
+        taken, solution = seconds(
+            lambda m=matrix: solve_path(m, time_limit_s=time_limit_s)
+        )
+        ms.append(1e3 * taken)
+        gaps.append(100 * solution.gap)
+        proven += solution.is_optimal
+        if peer is not None:
+            to_lkh.append(peer[0] / taken)
+            assert peer[1] <= solution.bound + 1e-6 * abs(solution.bound)
+        if n <= 100:
+            zeros = np.zeros(n)
+            best = Incumbent(path_problem(matrix, zeros, zeros))
+            budget = Budget(time_limit_s)
+            to_cp_sat.append(seconds(lambda b=best, g=budget: cp_sat(b, g))[0] / taken)
+    row = {
+        "family": family,
+        "n": n,
+        "ms": np.median(ms),
+        "LKH": np.median(to_lkh) if to_lkh else np.nan,
+        "CP-SAT": np.median(to_cp_sat) if to_cp_sat else np.nan,
+        "proven": proven / n_instances,
+        "gap": max(gaps),
+    }
+    print(
+        f"{family:6s} n={n:<4d}{row['ms']:10.2f} ms  LKH/ours {row['LKH']:7.2f}  "
+        f"CP-SAT/ours {row['CP-SAT']:7.2f}  proven {proven} of {n_instances}  "
+        f"greatest gap {row['gap']:.4f} %"
+    )
+    return row
+
+
+def batch(n, n_lists):
+    """Print one row for many lists at once; nothing is compiled."""
+    matrices = np.stack([draw(EASY[k % 5], n, k) for k in range(n_lists)])
+    first, _ = seconds(lambda: solve_paths(matrices, n_jobs=1))
+    taken, found = seconds(lambda: solve_paths(matrices, n_jobs=1))
+    peers = [lkh(matrix) for matrix in matrices[:50]]
+    ratio = np.nan
+    if peers[0] is not None:
+        ratio = np.median([peer[0] for peer in peers]) / (taken / n_lists)
+    assert all(solution.is_optimal for solution in found)
+    print(
+        f"batch of {n_lists}, n={n}: {1e3 * taken / n_lists:.3f} ms a list (first call "
+        f"{1e3 * first / n_lists:.3f}), LKH/ours {ratio:.1f}, all proven"
+    )
+    return {"family": "batch", "n": n, "LKH": ratio}
+
+
+def tsplib(folder):
+    """Print TSPLIB's small ATSP as closed tours, and its SOP with precedences."""
+    for path in sorted(Path(folder, "tsplib", "small").iterdir()):
+        if path.suffix not in (".atsp", ".sop"):
+            continue
+        data = load_tsplib(path)
+        cost = data.matrix
+        if data.kind == "SOP":
+            ends = np.where(np.arange(len(cost)) == 0, 0.0, -np.inf)
+            matrix = np.where((cost < 0) | (cost >= 1e6), -np.inf, -cost)
+            rules = [Precedence(*pair) for pair in data.precedences]
+            start, end = ends, ends[::-1]
+        else:
+            matrix, rules = -cost[1:, 1:], []
+            start, end = -cost[0, 1:], -cost[1:, 0]
+        taken, solution = seconds(
+            lambda m=matrix, s=start, e=end, r=rules: solve_path(
+                m, start=s, end=e, constraints=r, time_limit_s=60
+            )
+        )
+        print(
+            f"{data.name:12s} n={len(cost):<3d} {-solution.objective:9.0f} "
+            f"{solution.status.value:8s} gap {100 * solution.gap:.3f} % {taken:7.2f} s"
+        )
+
+
+def main(
+    data=None, sizes=(15, 30, 50, 100), large=(200, 500), n_instances=8, n_lists=1000
+):
+    """Print all rows and return them."""
+    solve_path(draw("cos", 15, 99))  # imports
+    rows = [batch(n, n_lists) for n in (8, 10, 12)]
+    for n in sizes:
+        rows += [compare(f, n, n_instances, 60) for f in EASY + NEARLY_SYMMETRIC]
+    for n in large:
+        limit = 15 if n < 300 else 2
+        rows += [compare(f, n, 2, limit) for f in EASY + NEARLY_SYMMETRIC]
+    if data is not None:
+        tsplib(data)
+    return rows
+
+
+if __name__ == "__main__":
+    import sys
+
+    main(*sys.argv[1:2])
