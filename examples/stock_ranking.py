@@ -99,13 +99,13 @@ def plot(runs: dict[str, np.ndarray], days: np.ndarray, path: str) -> None:
     """Sums of daily returns over all stocks, after costs; bands are ranges of seeds."""
     import matplotlib.pyplot as plt
 
-    figure, panel = plt.subplots(figsize=(8, 4.5), layout="tight")
+    figure, panel = plt.subplots(figsize=(8, 4.5), layout="constrained")
     for name, values in runs.items():
         total = values[:, -1].cumsum(axis=1) / 100
         panel.plot(days, total.mean(axis=0), label=name)
         panel.fill_between(days, total.min(axis=0), total.max(axis=0), alpha=0.2)
     panel.set_ylabel(f"top {TOP} over all stocks, after costs: sum of daily %")
-    panel.legend(loc="upper left", ncols=2)
+    figure.legend(loc="outside upper center", ncols=4)
     figure.savefig(path, dpi=150)
 
 
