@@ -354,6 +354,11 @@ class TSPRanker(PairOutputs):
         super()._check_parameters()
         check_choice("decoder", self.decoder, _DECODERS)
         check_choice("compat", self.compat, ("paper", None))
+        if self.low_rank is not None:
+            check_number("low_rank", self.low_rank, low=1, whole=True)
+        fitting = (
+            ("ordering", "borda") if self._learns_precedence else ("path", "bayes")
+        )
         if self.compat == "paper":
             warnings.warn(
                 "compat='paper' is for comparison: its scores depend on the order of "
@@ -361,11 +366,6 @@ class TSPRanker(PairOutputs):
                 UserWarning,
                 stacklevel=4,
             )
-        if self.low_rank is not None:
-            check_number("low_rank", self.low_rank, low=1, whole=True)
-        fitting = (
-            ("ordering", "borda") if self._learns_precedence else ("path", "bayes")
-        )
         if self.decoder not in ("auto", *fitting):
             warnings.warn(
                 f"decoder={self.decoder!r} does not fit loss={self.loss!r}, which "
