@@ -143,7 +143,10 @@ def write_run(run: Source, path: PathLike, *, tag: str = "ltr") -> None:
     order = np.lexsort((-table["score"].to_numpy(), codes))
     table, codes = table.iloc[order], codes[order]
     if path.name.removesuffix(".gz").endswith(".jsonl"):
-        text = table.to_json(orient="records", lines=True, double_precision=15)
+        text = "".join(
+            json.dumps({"qid": q, "docid": d, "score": s}, ensure_ascii=False) + "\n"
+            for q, d, s in table.itertuples(index=False)
+        )
     else:
         ids = {name: table[name].cat.categories for name in ("qid", "docid")}
         for name, words in {**ids, "tag": [tag]}.items():
@@ -220,12 +223,13 @@ def _first_bad(path: Path, columns: tuple[int, int, int]) -> str:
         for number, line in enumerate(file, start=1):
             words = line.split()
             try:
-                float(words[columns[2]])
+                bad = bool(np.isnan(float(words[columns[2]])))
             except (IndexError, ValueError):
+                bad = bool(words)
+            if bad:
                 shown = line.strip()
                 shown = shown if len(shown) <= 60 else shown[:57] + "..."
-                if words:
-                    return f"line {number} is {shown!r}"
+                return f"line {number} is {shown!r}"
     return "it has none"
 
 

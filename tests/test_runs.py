@@ -1,0 +1,338 @@
+"""Runs and judgments by id: reading, trec_eval's rules, comparisons, real files."""
+
+import gzip
+import json
+import re
+from pathlib import Path
+
+import hypothesis.strategies as st
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+
+from ltr import metrics as m
+from ltr.datasets import load_letor, read_qrels, read_run, write_run
+
+RUN = {"q1": {"a": 3.0, "b": 2.0, "c": 1.0}, "q2": {"a": 1.0, "x": 0.5}}
+QRELS = {"q1": {"b": 1, "d": 2, "a": 0}, "q2": {"a": 2}, "q3": {"a": 1}}
+
+
+def as_dict(table):
+    """{qid: {docid: value}} of a table."""
+    found = {}
+    for q, d, value in table.itertuples(index=False):
+        found.setdefault(q, {})[d] = value
+    return found
+
+
+@pytest.mark.parametrize("name", ["run.txt", "run.txt.gz", "run.jsonl", "run.jsonl.gz"])
+def test_a_written_run_reads_back(tmp_path, name):
+    """Every digit of a score, in each format."""
+    run = {q: {d: s / 3 for d, s in docs.items()} for q, docs in RUN.items()}
+    write_run(run, tmp_path / name, tag="mine")
+    assert as_dict(read_run(tmp_path / name)) == run
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+def test_forms_of_a_run(tmp_path):
+    """TREC files with junk at the end, tables, dicts, nested JSON: one table."""
+    text = "q1 Q0 a 1 3 t more words\nq1\tQ0\tb\t2\t2.0 t\nq1 Q0 c 3 1e0\n"
+    (tmp_path / "run").write_text(text + "q2 Q0 a 1 1 t\n\nq2 Q0 x 2 .5 t\n")
+    nested = [json.dumps({"qid": q, "results": docs}) for q, docs in RUN.items()]
+    (tmp_path / "run.jsonl").write_text("\n".join(nested))
+    table = read_run(RUN)
+    beir = table.rename(columns={"qid": "query-id", "docid": "corpus-id"})
+    for source in (tmp_path / "run", tmp_path / "run.jsonl", RUN, table, beir):
+        assert as_dict(read_run(source)) == RUN
+
+
+def test_ids_are_text():
+    """NA, numbers and # are ids as others."""
+    run = read_run(
+        pd.DataFrame({"qid": [1, 1], "docid": ["NA", "#2"], "score": [1, 2]})
+    )
+    assert as_dict(run) == {"1": {"NA": 1.0, "#2": 2.0}}
+
+
+def test_forms_of_judgments(tmp_path):
+    """TREC, BEIR's folder, dicts."""
+    folder = tmp_path / "qrels"
+    folder.mkdir()
+    lines = ["query-id\tcorpus-id\tscore"]
+    lines += [f"{q}\t{d}\t{y}" for q, docs in QRELS.items() for d, y in docs.items()]
+    (folder / "test.tsv").write_text("\n".join(lines))
+    trec = "".join(f"{q} 0 {d} {y}\n" for q, z in QRELS.items() for d, y in z.items())
+    (tmp_path / "qrels.gz").write_bytes(gzip.compress(trec.encode()))
+    for source in (tmp_path, tmp_path / "qrels.gz", folder / "test.tsv", QRELS):
+        assert as_dict(read_qrels(source)) == QRELS
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            "q1 Q0 a 1 3 t\nq1 Q0 b two\n",
+            "{path} must have lines of the form 'qid Q0 docid rank score tag'; line 2 is "
+            "'q1 Q0 b two'.",
+        ),
+        (
+            "q1 Q0 a 1 high t\n",
+            "{path} must have lines of the form 'qid Q0 docid rank score tag'; line 1 is "
+            "'q1 Q0 a 1 high t'.",
+        ),
+        (
+            "",
+            "{path} must have lines of the form 'qid Q0 docid rank score tag'; it has "
+            "none.",
+        ),
+        (
+            "q1 Q0 a 1 3 t\nq2 Q0 a 1 3 t\nq1 Q0 a 2 1 t\n",
+            "{path}: document 'a' comes twice for query 'q1'. Keep one of the rows.",
+        ),
+        (
+            "q1 Q0 a 1 nan t\n",
+            "{path} must have lines of the form 'qid Q0 docid rank score tag'; line 1 is "
+            "'q1 Q0 a 1 nan t'.",
+        ),
+    ],
+)
+def test_malformed_runs(tmp_path, text, message):
+    """The whole message."""
+    path = tmp_path / "run"
+    path.write_text(text)
+    with pytest.raises(ValueError, match=f"^{re.escape(message.format(path=path))}$"):
+        read_run(path)
+
+
+def test_other_errors(tmp_path):
+    """What is no run, and what cannot be written as one."""
+    with pytest.raises(TypeError, match="expected a path, a DataFrame or"):
+        read_run([1, 2])
+    with pytest.raises(ValueError, match=re.escape("must have a column 'docid'")):
+        read_run(pd.DataFrame({"qid": [1], "score": [2]}))
+    with pytest.raises(ValueError, match="got nan for query 'q', document 'a'"):
+        read_run({"q": {"a": float("nan")}})
+    with pytest.raises(FileNotFoundError, match="there is none of that name"):
+        read_run(tmp_path / "none")
+    (tmp_path / "cut.gz").write_bytes(gzip.compress(b"q1 Q0 a 1 3 t\n" * 99)[:-9])
+    with pytest.raises(ValueError, match="must be a complete gzip file"):
+        read_run(tmp_path / "cut.gz")
+    with pytest.raises(ValueError, match="needs a docid without blanks; got 'a b'"):
+        write_run({"q": {"a b": 1}}, tmp_path / "run")
+    with pytest.raises(ValueError, match="some of the judged queries"):
+        m.evaluate_run({"other": {"a": 1}}, QRELS)
+
+
+def test_rules_by_hand():
+    """Documents that were not returned, not judged, queries that were not answered."""
+    value = lambda name, **o: m.evaluate_run(RUN, QRELS, [name], **o)["mean"].item()
+    assert value("recall") == pytest.approx((1 / 2 + 1 + 0) / 3)
+    assert value("recall", missing="skip") == pytest.approx((1 / 2 + 1) / 2)
+    assert value("map", missing="skip") == pytest.approx((1 / 2 / 2 + 1) / 2)
+    assert value("setP", missing="skip") == pytest.approx((1 / 3 + 1 / 2) / 2)
+    assert value("normalized_recall@1", empty="skip") == pytest.approx((0 + 1) / 2)
+    ideal, found = 2 + 1 / np.log2(3), 1 / np.log2(3)
+    assert value("ndcg", missing="skip") == pytest.approx((found / ideal + 1) / 2)
+    assert value("bpref", missing="skip") == pytest.approx((0 + 1) / 2)
+    assert value("P@2", missing="skip", unjudged="drop") == pytest.approx(1 / 2)
+    assert value("mrr", missing="skip", depth=1) == pytest.approx((0 + 1) / 2)
+    # judged documents of q1: a, b, then d, which was not returned, with the best label
+    assert value("auc", missing="skip", empty="skip") == pytest.approx(0.0)
+
+
+def test_scores_are_compared_as_trec_eval_does():
+    """In single precision, equal ones by descending id as text."""
+    run = {"q": {"d9": 1.0, "d10": 1.0 + 1e-12, "z": 0.5}}
+    value = lambda **o: m.evaluate_run(run, {"q": {"d10": 1}}, "mrr", **o)[
+        "mean"
+    ].item()
+    assert value() == 1 / 2  # "d9" > "d10"
+    assert value(ties="average") == 1.0
+    assert value(ties="first") == 1.0
+
+
+@st.composite
+def runs_and_qrels(draw):
+    """Small runs with ties over judged, unjudged and missing documents."""
+    docs = "abcdefg"
+    scores = st.sampled_from([0.0, 1.0, 2.5])
+    part = st.dictionaries(st.sampled_from(docs), scores, min_size=1)
+    run = draw(st.dictionaries(st.sampled_from("123"), part, min_size=1))
+    labels = st.dictionaries(st.sampled_from(docs), st.integers(-1, 2), min_size=1)
+    return run, {q: draw(labels) for q in "123"}
+
+
+def slow_trec_eval(run, qrels, k):
+    """AP, P@k, NDCG@k and bpref as trec_eval's manual says, one document at a time."""
+    rows = {}
+    for q, judged in qrels.items():
+        ranked = sorted(
+            run.get(q, {}).items(), key=lambda x: (x[1], x[0]), reverse=True
+        )
+        relevant = sum(y > 0 for y in judged.values())
+        others = sum(y == 0 for y in judged.values())
+        ap = bpref = dcg = above = found = top = 0.0
+        for i, (d, _) in enumerate(ranked, start=1):
+            y = judged.get(d, -1)
+            if y > 0:
+                found += 1
+                ap += found / i
+                bound = min(relevant, others)
+                bpref += 1 - (min(above, relevant) / bound if above else 0)
+            above += y == 0
+            if i <= k:
+                top += y > 0
+                dcg += max(y, 0) / np.log2(i + 1)
+        best = sorted((max(y, 0) for y in judged.values()), reverse=True)[:k]
+        ideal = sum(y / np.log2(i + 1) for i, y in enumerate(best, start=1))
+        r = max(relevant, 1)
+        rows[q] = [ap / r, top / k, dcg / ideal if ideal else 0.0, bpref / r]
+    return rows
+
+
+@given(case=runs_and_qrels(), k=st.integers(1, 4))
+def test_equals_trec_eval_as_written(case, k):
+    """Against a slow reading of trec_eval's rules."""
+    run, qrels = case
+    names = ["map", f"P_{k}", f"ndcg_cut_{k}", "bpref"]
+    ours = m.evaluate_run(run, qrels, names, per_query=True)
+    expected = slow_trec_eval(run, qrels, k)
+    np.testing.assert_allclose(ours, [expected[q] for q in ours.index], atol=1e-12)
+
+
+@given(case=runs_and_qrels(), ties=st.sampled_from(["trec", "average", "first"]))
+def test_arrays_and_runs_agree(case, ties):
+    """A run that returns exactly the judged documents is rows of arrays."""
+    run, qrels = case
+    qrels = {
+        q: {d: max(qrels[q].get(d, 0), 0) for d in docs} for q, docs in run.items()
+    }
+    rows = [(q, d, s) for q, docs in run.items() for d, s in docs.items()]
+    qid, docids, s = zip(*rows, strict=True)
+    y = [qrels[q][d] for q, d, _ in rows]
+    names = [name for name in m.METRICS if name != "err"]  # it takes the largest label
+    by_run = m.evaluate_run(run, qrels, names, per_query=True, ties=ties)
+    options = {"gain": "linear", "empty": 0, "ties": ties, "docids": docids}
+    by_rows = m.evaluate(y, s, list(qid), names, per_query=True, **options)
+    np.testing.assert_allclose(by_run.loc[by_rows.index], by_rows, atol=1e-12)
+
+
+def several(seed=0, n_queries=40):
+    """Three runs on the same judged queries: good, the same with noise, random."""
+    rng = np.random.default_rng(seed)
+    y = rng.integers(0, 3, (n_queries, 8))
+    noise = rng.normal(size=(n_queries, 8))
+    table = lambda s: {
+        f"q{i}": {f"d{j}": float(s[i, j]) for j in range(8)} for i in range(n_queries)
+    }
+    runs = {"good": table(y + noise / 2), "copy": table(y + noise / 2)}
+    return runs | {"random": table(noise)}, {
+        q: {d: int(x) for d, x in docs.items()} for q, docs in table(y).items()
+    }
+
+
+@pytest.mark.parametrize("test", ["randomization", "t"])
+def test_compare_runs(test):
+    """A copy differs by nothing, a random run by a lot; Holm's factor is 2."""
+    runs, qrels = several()
+    comparison = m.compare_runs(runs, qrels, ["ndcg@5", "map"], test=test)
+    table = comparison.table
+    assert table.index.tolist()[0] == ("good", "ndcg@5")
+    copy, random = table.loc[("copy", "map")], table.loc[("random", "map")]
+    assert (copy["difference"], copy["p_value"], copy["effect_size"]) == (0, 1, 0)
+    values = {n: t["map"].to_numpy() for n, t in comparison.per_query.items()}
+    raw = {"randomization": m.paired_randomization_test, "t": m.paired_t_test}[test]
+    assert random["p_value"] == 2 * raw(values["random"], values["good"]) < 0.01
+    assert random["difference_high"] < 0
+    assert random["effect_size"] == m.effect_size(values["random"], values["good"])
+
+
+def test_tables_of_a_comparison():
+    """Best ones bold, † where the difference is significant, names escaped."""
+    runs, qrels = several()
+    runs = {"good": runs["good"], "a_b & <c>": runs["random"]}
+    comparison = m.compare_runs(runs, qrels, "map")
+    good, bad = (f"{comparison.table['mean'].iloc[i]:.3f}" for i in (0, 1))
+    note = (
+        "differs from good, p < 0.05 (paired randomisation test over 40 queries, Holm's "
+        "correction over 1 run)."
+    )
+    assert comparison.to_markdown(3) == (
+        f"| run | map |\n|---|---|\n| good | **{good}** |\n| a_b & <c> | {bad}† |\n\n"
+        f"† {note}\n"
+    )
+    assert rf"a\_b \& <c> & {bad}$^{{\dagger}}$ \\" in comparison.to_latex(3)
+    assert r"\textbf{" + good + "}" in comparison.to_latex(3)
+    assert f"<th>a_b &amp; &lt;c&gt;</th><td>{bad}<sup>†</sup></td>" in (
+        comparison.to_html(3)
+    )
+
+
+def test_errors_of_a_comparison():
+    """One run, an unknown baseline."""
+    runs, qrels = several(n_queries=3)
+    with pytest.raises(ValueError, match="needs at least two runs"):
+        m.compare_runs({"good": runs["good"]}, qrels)
+    with pytest.raises(ValueError, match="baseline must be one of the runs"):
+        m.compare_runs(runs, qrels, baseline="best")
+
+
+TREC = ["map", "Rprec", "bpref", "recip_rank", "ndcg", "set_P", "set_recall"]
+TREC += [
+    f"{name}_{k}"
+    for name in ("P", "recall", "ndcg_cut", "map_cut")
+    for k in (5, 10, 15, 20, 30, 100, 200, 500, 1000)
+]
+TREC += [f"success_{k}" for k in (1, 5, 10)]
+PARAMETERS = "P_5 P_3 P_7 recall_20 recall_2000 ndcg_cut_10 ndcg_cut_20 ndcg_cut_23"
+PARAMETERS += " success_2 success_5 success_20"
+
+
+@pytest.mark.parametrize(
+    ("expected", "run", "qrels", "names", "options"),
+    [
+        ("out.test", "results.test", "qrels.test", TREC, {}),
+        ("out.test.a", "results.test", "qrels.test", TREC, {}),
+        ("out.test.aq", "results.test", "qrels.test", TREC, {}),
+        ("out.test.aqc", "results.trunc", "qrels.test", TREC, {}),
+        ("out.test.aqcM", "results.trunc", "qrels.test", TREC, {"depth": 100}),
+        ("out.test.aql", "results.test", "qrels.rel_level", TREC, {"threshold": 1.0}),
+        ("out.test.meas_params", "results.test", "qrels.test", PARAMETERS.split(), {}),
+    ],
+)
+def test_trec_evals_own_tests(ltr_data, expected, run, qrels, names, options):
+    """Every measure that we have, per query and overall, to the 4 digits printed."""
+    folder = Path(ltr_data) / "trec-eval-tests"
+    lines = (folder / expected).read_text().splitlines()
+    wanted = {tuple(line.split()[:2]): line.split()[2] for line in lines}
+    table = m.evaluate_run(
+        folder / run, folder / qrels, names, per_query=True, **options
+    )
+    values = {(name, q): v for name in names for q, v in table[name].items()}
+    values |= {(name, "all"): v for name, v in table.mean().items()}
+    shared = values.keys() & wanted.keys()
+    assert len(shared) >= {"out.test": 13, "out.test.a": 46}.get(expected, 44)
+    for key in shared:
+        assert abs(values[key] - float(wanted[key])) < 5.0001e-5, key
+
+
+def test_trec_evals_rbp_and_gains(ltr_data):
+    """Rank-biased precision with its p of 0.9; gains by level."""
+    folder = Path(ltr_data) / "trec-eval-tests"
+    files = folder / "results.test", folder / "qrels.test"
+    table = m.evaluate_run(*files, ["rbp(p=0.9)", "nDCG(gains={1:3})"], per_query=True)
+    expected = [[0.1861, 0.1584], [0.7628, 0.6617], [0.0212, 0.3862]]
+    np.testing.assert_allclose(table, expected, atol=5.0001e-5)
+
+
+def test_letors_numbers(ltr_data):
+    """The best single feature of MQ2008 under LETOR's rules, mean of the five folds."""
+    folder = Path(ltr_data) / "mq2008"
+    names, means = ["ndcg@1", "ndcg@5", "ndcg@10", "map"], []
+    for part in range(1, 6):
+        data = load_letor(folder / f"S{part}.txt.gz")
+        options = {"discount": "letor", "ties": "first", "empty": 0}
+        table = m.evaluate(data.y, data.X[:, 38], data.qid, names, **options)
+        means.append(table["mean"])
+    np.testing.assert_allclose(np.mean(means, axis=0), [0.3524, 0.4683, 0.2233, 0.4712], atol=1e-4)  # fmt: skip
