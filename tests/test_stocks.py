@@ -262,7 +262,7 @@ def interval(data, scores):
     by_list = kendall_tau_score(data.y, scores, qid=data.qid, per_query=True)
     first_rows = np.unique(data.qid, return_index=True)[1]
     by_day = pd.Series(by_list).groupby(data.dates[first_rows]).mean()
-    return bootstrap_interval(by_day, confidence=0.99, n_resamples=2000)
+    return bootstrap_interval(by_day, confidence=0.99)
 
 
 def walk_forward_ridge(data):
