@@ -6,7 +6,7 @@ import warnings
 import jax
 import numpy as np
 import pytest
-from scipy.stats import kendalltau, spearmanr
+from scipy.stats import kendalltau, spearmanr, ttest_rel
 from sklearn.metrics import ndcg_score as sklearn_ndcg
 from sklearn.metrics import roc_auc_score
 
@@ -106,6 +106,149 @@ def test_equals_rax(name):
     )
 
 
+@pytest.mark.parametrize("k", [1, 3, 10])
+def test_equals_lightgbm(k):
+    """NDCG and MAP of its own evaluation: stable ties, blank lists 1, min(R, k)."""
+    lightgbm = pytest.importorskip("lightgbm")
+    y, s, qid = ragged()
+    order = np.argsort(qid, kind="stable")
+    y, s, qid = y[order], s[order], qid[order]
+    data = lightgbm.Dataset(
+        np.arange(len(y), dtype=float)[:, None],
+        y,
+        group=np.bincount(qid),
+        init_score=s,
+        free_raw_data=False,
+    )
+    parameters = {"objective": "lambdarank", "metric": ["ndcg", "map"], "verbose": -1}
+    booster = lightgbm.Booster(parameters | {"eval_at": [k]}, data)
+    theirs = {name: value for _, name, value, _ in booster.eval_train()}
+    options = {"qid": qid, "k": k, "ties": "first", "empty": 1}
+    ndcg = m.ndcg_score(y, s, **options)
+    ap = m.average_precision_score(y, s, denominator="min", **options)
+    np.testing.assert_allclose(
+        [ndcg, ap], [theirs[f"ndcg@{k}"], theirs[f"map@{k}"]], atol=1e-6
+    )
+
+
+@pytest.mark.parametrize("k", [None, 1, 3, 10])
+def test_equals_pytrec_eval(k):
+    """Everything that it has, with ties by document id and blank lists 0."""
+    trec = pytest.importorskip("pytrec_eval")
+    y, s, qid = ragged()
+    docids = np.array([f"d{i}" for i in np.random.default_rng(1).permutation(len(y))])
+    run, qrels = {}, {}
+    for q, d, a, b in zip(qid, docids, y, s, strict=True):
+        run.setdefault(str(q), {})[d] = float(b)
+        qrels.setdefault(str(q), {})[d] = int(a)
+    cut = ("ndcg_cut", "map_cut", "P", "recall", "success")
+    whole = ("ndcg", "map", "recip_rank", "Rprec", "bpref")
+    names = [f"{name}_{k}" for name in cut] if k else list(whole)
+    asked = {f"{name}.{k}" for name in cut} if k else set(whole)
+    theirs = trec.RelevanceEvaluator(qrels, asked).evaluate(run)
+    options = {"gain": "linear", "ties": "trec", "docids": docids, "empty": 0}
+    ours = m.evaluate(y, s, qid, names, per_query=True, **options)
+    expected = [[theirs[str(q)][name] for name in names] for q in ours.index]
+    np.testing.assert_allclose(ours, expected, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "name", ["ndcg@5", "map@5", "mrr", "precision@3", "r_precision"]
+)
+def test_equals_ranx(name):
+    """Scores without ties; blank lists 0. Its NDCG has linear gains."""
+    ranx = pytest.importorskip("ranx")
+    y, s, qid = ragged(ties=False)
+    run, qrels = {}, {}
+    for i, (q, a, b) in enumerate(zip(qid, y, s, strict=True)):
+        run.setdefault(str(q), {})[f"d{i}"] = float(b)
+        qrels.setdefault(str(q), {})[f"d{i}"] = int(a)
+    theirs = ranx.evaluate(
+        ranx.Qrels(qrels), ranx.Run(run), name.replace("r_precision", "r-precision")
+    )
+    ours = m.evaluate(y, s, qid, name, empty=0, gain="linear")["mean"].item()
+    assert ours == pytest.approx(theirs, abs=1e-6)
+
+
+def golden_lists():
+    """Two orders of four items, and the first one reversed."""
+    return [4, 3, 2, 1], [3, 4, 2, 1], [1, 2, 3, 4]
+
+
+def test_overlap_by_hand():
+    """The values of other programs: AO .75 and .4166667, RBO as Webber's program."""
+    gold, near, reverse = golden_lists()
+    assert m.average_overlap_score(gold, near) == 0.75
+    np.testing.assert_allclose(m.average_overlap_score(gold, reverse), 0.4166667)
+    agreement = np.array([0.0, 1.0, 1.0, 1.0])
+    p = 0.9
+    finite = (1 - p) * (agreement * p ** np.arange(4)).sum()
+    value = lambda **o: m.rbo_score(gold, near, persistence=p, **o)
+    np.testing.assert_allclose(value(extrapolate=False), finite)
+    np.testing.assert_allclose(value(), finite + p**4)
+    np.testing.assert_allclose(value(k=2), (1 - p) * p + p**2)
+    assert m.rbo_score(gold, gold) == 1.0
+
+
+def test_tau_ap_by_hand():
+    """Yilmaz's definition: the share of items above each rank that belong there."""
+    rng = np.random.default_rng(0)
+    for _ in range(20):
+        y, s = rng.permutation(7), rng.permutation(7)
+        ranked = y[np.argsort(-s)]
+        share = [(ranked[:i] > ranked[i]).mean() for i in range(1, 7)]
+        np.testing.assert_allclose(m.tau_ap_score(y, s), 2 * np.mean(share) - 1)
+
+
+def test_information_coefficient_is_pearsons():
+    """Of each list; a constant score has none."""
+    y, s, qid = ragged()
+    ours = m.information_coefficient_score(y, s, qid=qid, per_query=True)
+    for value, (a, b) in zip(ours, each_list(y, s, qid), strict=True):
+        if len(set(a)) > 1 and len(set(b)) > 1:
+            np.testing.assert_allclose(value, np.corrcoef(a, b)[0, 1], atol=1e-12)
+    assert m.information_coefficient_score([1, 2], [0.1, 0.1]) == 0.0
+    with pytest.raises(ValueError, match="Use spearman_score"):
+        m.information_coefficient_score([1, 2], [0, np.inf])
+
+
+def test_counts_by_hand():
+    """Hits, success, R-precision, capped recall and bpref."""
+    y, s = [0, 1, 0, 1, 1, -1], [6, 5, 4, 3, 2, 1]
+    assert m.hits_score(y, s, k=4) == 2.0
+    assert [m.success_score(y, s, k=k) for k in (1, 2)] == [0.0, 1.0]
+    assert m.r_precision_score(y, s) == 1 / 3
+    recall = lambda **o: m.normalized_recall_score(y, s, k=2, **o)
+    assert (recall(), recall(cap=True)) == (1 / 3, 1 / 2)
+    np.testing.assert_allclose(m.bpref_score(y, s), (1 - 1 / 2 + 0 + 0) / 3)
+    assert m.auc_score(y, s) == 4 / 9
+
+
+def test_long_lists_of_ties():
+    """Closed forms stay exact for thousands of tied items."""
+    rng = np.random.default_rng(0)
+    y = rng.integers(0, 3, 4000).astype(float)
+    s = rng.integers(0, 3, 4000).astype(float)
+    names = [
+        "ndcg@10",
+        "map",
+        "mrr",
+        "p@100",
+        "r_precision",
+        "bpref",
+        "average_overlap",
+    ]
+    exact = m.evaluate(y, s, None, names)["mean"]
+    draws = [
+        m.evaluate(y, s + rng.random(4000) / 2, None, names, per_query=True).iloc[0]
+        for _ in range(40)
+    ]
+    mean, spread = np.mean(draws, axis=0), np.std(draws, axis=0) / np.sqrt(40)
+    labels_tie = exact.index == "average_overlap"
+    assert (np.abs(exact - mean) < 5 * spread + 1e-9)[~labels_tie].all()
+    assert abs(exact["average_overlap"] - mean[-1]) < 5e-3
+
+
 def test_a_constant_model_never_looks_perfect():
     """Equal scores are worth a random order, in whatever order the rows stand."""
     for y in ([4, 2, 1, 0, 0, 0], [0, 0, 0, 1, 2, 4]):
@@ -202,12 +345,31 @@ def test_err_by_hand():
         ("P@2", m.precision_score, {"k": 2}),
         ("kendall-tau", m.kendall_tau_score, {}),
         ("err@20", m.err_score, {"k": 20}),
+        ("nDCG(dcg='log2')@10", m.ndcg_score, {"gain": "linear", "k": 10}),
+        ("nDCG(dcg='exp-log2')@3", m.ndcg_score, {"gain": "exp2", "k": 3}),
+        ("nDCG(gains={0: 1, 2: 5})", m.ndcg_score, {"gain": [1, 1, 5]}),
+        ("ndcg(gain=linear, empty=0)", m.ndcg_score, {"gain": "linear", "empty": 0}),
+        ("RBP(p=0.5)", m.rbp_score, {"persistence": 0.5}),
+        ("P(cutoff=5)", m.precision_score, {"k": 5}),
+        ("ndcg_cut_10", m.ndcg_score, {"k": 10}),
+        ("P_5", m.precision_score, {"k": 5}),
+        ("recip_rank", m.reciprocal_rank_score, {}),
+        ("Rprec", m.r_precision_score, {}),
+        ("Bpref", m.bpref_score, {}),
+        ("Success@5", m.success_score, {"k": 5}),
+        ("IC", m.information_coefficient_score, {}),
     ],
 )
 def test_names(name, function, options):
     """Names in either case, short ones, with a cut-off."""
     metric = m.get_metric(name)
     assert (metric.function, metric.options) == (function, options)
+
+
+def test_the_lowest_relevant_label():
+    """ir_measures' rel=2 counts labels of 2 and more, also between whole numbers."""
+    value = m.get_metric("AP(rel=2)")([2, 1.9, 2.5], [3, 2, 1], None)
+    assert value == m.average_precision_score([1, 0, 1], [3, 2, 1])
 
 
 def test_options_reach_the_metrics_that_take_them():
@@ -306,6 +468,20 @@ def test_evaluate_accepts_tuples_as_ids():
             "of 3.",
         ),
         (
+            lambda: m.get_metric("mrr(gain=linear)"),
+            "metric 'mrr' takes no option 'gain'; got 'mrr(gain=linear)'. Its options: "
+            "docids, empty, k, threshold, ties.",
+        ),
+        (
+            lambda: m.rbo_score([1, 0], [1, 0], persistence=1.0),
+            "persistence must be between 0 and 1; got 1.0. For p = 1 use "
+            "average_overlap_score.",
+        ),
+        (
+            lambda: m.ndcg_score([1, 0], [0, 0], ties="trec", docids=["a"]),
+            "docids must have one entry per row of y_true; got 1 entries for 2 rows.",
+        ),
+        (
             lambda: m.get_metric("kendall_tau@5"),
             "metric 'kendall_tau' takes no cut-off; got 'kendall_tau@5'.",
         ),
@@ -335,6 +511,38 @@ def test_bootstrap_interval_covers():
         low, high = m.bootstrap_interval(rng.exponential(size=80))
         hits += low <= 1.0 <= high
     assert 175 <= hits <= 199
+
+
+@pytest.mark.parametrize("values", [[0, 1], [0.2, 0.2, 0.9], "exponential", "rare"])
+def test_bootstrap_interval_is_that_of_resampling(values):
+    """The quantiles of many resampled means, without drawing any."""
+    rng = np.random.default_rng(0)
+    if values == "exponential":
+        values = rng.exponential(size=60)
+    elif values == "rare":
+        values = rng.random(400) < 0.02
+    sample = np.asarray(values, float)
+    n = len(sample)
+    means = sample[rng.integers(n, size=(40_000, n))].mean(axis=1)
+    low, high = np.quantile(means, [0.025, 0.975], method="inverted_cdf")
+    np.testing.assert_allclose(
+        m.bootstrap_interval(sample), (low, high), atol=0.06 * means.std()
+    )
+    assert m.bootstrap_interval([0.3, 0.3, np.nan]) == (0.3, 0.3)
+
+
+def test_paired_t_test_and_effect_size():
+    """scipy's t-test; the effect is t / √n."""
+    rng = np.random.default_rng(0)
+    a, b = rng.normal(size=(2, 25))
+    b[3] = np.nan
+    keep = ~np.isnan(b)
+    theirs = ttest_rel(a[keep], b[keep])
+    np.testing.assert_allclose(m.paired_t_test(a, b), theirs.pvalue)
+    np.testing.assert_allclose(m.effect_size(a, b), theirs.statistic / np.sqrt(24))
+    assert (m.paired_t_test(a, a), m.effect_size(a, a)) == (1.0, 0.0)
+    assert np.isnan(m.paired_t_test([1.0], [2.0]))
+    assert m.effect_size([1.0, 2.0], [0.0, 1.0]) == np.inf
 
 
 def test_randomization_test():
