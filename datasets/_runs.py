@@ -148,7 +148,7 @@ def write_run(run: Source, path: PathLike, *, tag: str = "ltr") -> None:
             for q, d, s in table.itertuples(index=False)
         )
     else:
-        ids = {name: table[name].cat.categories for name in ("qid", "docid")}
+        ids = {name: list(table[name].cat.categories) for name in ("qid", "docid")}
         for name, words in {**ids, "tag": [tag]}.items():
             for word in words:
                 if len(word.split()) != 1 or word.strip() != word:

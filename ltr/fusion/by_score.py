@@ -231,7 +231,7 @@ def tune_alpha(
     qrels: Source,
     metric: str = "ndcg@10",
     *,
-    grid: Sequence[float] = tuple(i / 20 for i in range(21)),
+    grid: Sequence[float] | None = None,
     norm: Norm = "minmax",
     depth: int | None = None,
 ) -> tuple[float, pd.Series]:
@@ -245,8 +245,8 @@ def tune_alpha(
         Judgments.
     metric : str, default="ndcg@10"
         Name for :func:`ltr.metrics.get_metric`.
-    grid : sequence of float, default=tuple(i / 20 for i in range(21))
-        Values to try.
+    grid : sequence of float, default=None
+        Values to try. None: 0, 0.05, …, 1.
     norm : {"minmax", "zscore", "rank", "none"} or callable, default="minmax"
         See :func:`comb_sum`.
     depth : int, default=None
@@ -274,7 +274,7 @@ def tune_alpha(
     pool = pool_runs(runs, depth)
     filled = _filled(pool, norm)
     means = {}
-    for alpha in grid:
+    for alpha in np.arange(21) / 20 if grid is None else grid:
         run = pool.run_of(_mix(pool, alpha, *filled.T))
         means[alpha] = evaluate_run(run, qrels, [metric], per_query=True)[metric].mean()
     if not means:

@@ -80,8 +80,12 @@ class Pool:
         order = by_id[np.lexsort((-values[by_id], self.query[by_id]))]
         return pd.DataFrame(
             {
-                "qid": pd.Categorical.from_codes(self.query[order], self.qids),
-                "docid": pd.Categorical.from_codes(self.document[order], self.docids),
+                "qid": pd.Categorical.from_codes(
+                    self.query[order], pd.Index(self.qids)
+                ),
+                "docid": pd.Categorical.from_codes(
+                    self.document[order], pd.Index(self.docids)
+                ),
                 "score": values[order],
             }
         )

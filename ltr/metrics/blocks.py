@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
@@ -40,7 +42,7 @@ def argsort_lists(
     first = np.flatnonzero(np.diff(sizes[by_size], prepend=-1))
     if len(first) * _ROWS_PER_SORT > len(keys):
         return np.lexsort((keys, np.repeat(np.arange(queries.n_lists), sizes)))
-    kind = "stable" if stable else None
+    kind: Literal["stable"] | None = "stable" if stable else None
     if len(first) == 1:
         within = np.argsort(keys.reshape(queries.n_lists, -1), axis=1, kind=kind)
         within += starts[:, None]

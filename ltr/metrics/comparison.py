@@ -264,20 +264,22 @@ class RunComparison:
     def _cells(self, digits: int) -> list[tuple[str, list[tuple[str, bool, bool]]]]:
         """For each run its means, whether they are the best and significant."""
         table = self.table
-        best = table["mean"].groupby("metric").max()
-        rows = []
-        for name in self.per_query:
-            row = table.loc[name]
-            cells = [
-                (
-                    f"{row.loc[metric, 'mean']:.{digits}f}",
-                    bool(row.loc[metric, "mean"] == best[metric]),
-                    bool(row.loc[metric, "p_value"] < self.alpha),
-                )
-                for metric in self.metrics
-            ]
-            rows.append((name, cells))
-        return rows
+        shape = (len(self.per_query), len(self.metrics))
+        means = table["mean"].to_numpy().reshape(shape)
+        best = means == np.nanmax(means, axis=0, initial=-np.inf)
+        significant = table["p_value"].to_numpy().reshape(shape) < self.alpha
+        return [
+            (
+                name,
+                [
+                    (f"{mean:.{digits}f}", bool(is_best), bool(is_significant))
+                    for mean, is_best, is_significant in zip(*columns, strict=True)
+                ],
+            )
+            for name, *columns in zip(
+                self.per_query, means, best, significant, strict=True
+            )
+        ]
 
     def _note(self) -> str:
         n_others = len(self.per_query) - 1

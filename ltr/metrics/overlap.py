@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ltr.metrics.ranked import Empty, RankedLists, check_k, rank_lists, summarize
-from ltr.queries import FloatArray, IntArray, Queries
+from ltr.queries import BoolArray, FloatArray, IntArray, Queries
 
 _NO_ORDER = "no list has two distinct labels"
 
@@ -150,7 +150,7 @@ def average_overlap_score(
 
 def _agreement(
     y_true: ArrayLike, y_score: ArrayLike, qid: ArrayLike | None
-) -> tuple[RankedLists, FloatArray, FloatArray]:
+) -> tuple[RankedLists, FloatArray, BoolArray]:
     """Expected A_d at the slot of depth d, and which lists have one label only."""
     ranked = rank_lists(y_true, y_score, qid)
     queries = Queries(ranked.list_of_slot, ranked.queries.ids)

@@ -10,7 +10,7 @@ import numpy as np
 
 from ltr.metrics.names import get_metric, measure, summary
 from ltr.metrics.ranked import RankedLists, Ties, sort_lists
-from ltr.queries import BoolArray, FloatArray, IntArray, Queries
+from ltr.queries import BoolArray, FloatArray, Queries
 
 if TYPE_CHECKING:
     import os
@@ -219,5 +219,5 @@ def _join(run: pd.DataFrame, qrels: pd.DataFrame, skip_missing: bool) -> _Rows:
     )
 
 
-def _pairs(queries: IntArray, documents: IntArray, n_documents: int) -> IntArray:
+def _pairs(queries: Any, documents: Any, n_documents: int) -> Any:
     return queries.astype(np.int64) * n_documents + documents

@@ -101,7 +101,7 @@ def _parse_options(text: str | None) -> dict[str, Any] | None:
 
 def _to_ours(options: dict[str, Any]) -> dict[str, Any]:
     """Options of ir_measures under our names."""
-    ours = {}
+    ours: dict[str, Any] = {}
     for name, value in options.items():
         if name == "rel":
             ours["threshold"] = float(np.nextafter(value, -np.inf))
