@@ -18,7 +18,8 @@ SIZE = 4
 rng = np.random.default_rng(5)
 MATRIX, START, END = rng.normal(size=(SIZE, SIZE)), *rng.normal(size=(2, SIZE))
 ENDS = {"start": START, "end": END}
-TARGET = through.path_parts([2, 0, 3, 1])
+path_parts = jax.jit(through.path_parts)
+TARGET = path_parts(np.array([2, 0, 3, 1]))
 close = lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-9)
 
 
@@ -117,7 +118,7 @@ def test_structured_hinge():
     raised = [x + 1.0 - t for x, t in zip((MATRIX, START, END), TARGET, strict=True)]
     value, found = best(lambda o: path_value(o, *raised), SIZE)
     close(loss(MATRIX), value - path_value(order, MATRIX, START, END))
-    used = through.path_parts(np.array(found))
+    used = path_parts(np.array(found))
     close(jax.grad(loss)(MATRIX), used.matrix - TARGET.matrix)
     assert loss(MATRIX) > 0
     assert abs(loss(MATRIX + 99 * TARGET.matrix)) < 1e-9
@@ -162,7 +163,7 @@ def test_blackbox():
         return sum((u * c).sum() for u, c in zip(used, cost, strict=True))
 
     found = jax.jit(jax.grad(loss, argnums=(0, 1, 2)))(MATRIX, START, END)
-    solve = lambda *scores: through.path_parts(
+    solve = lambda *scores: path_parts(
         np.array(best(lambda o: path_value(o, *scores), SIZE)[1])
     )
     here = solve(MATRIX, START, END)
@@ -191,7 +192,7 @@ def test_identity():
     close(gradient.sum(), 0)
     used = jax.jit(lambda a: through.identity(LOOP, a).matrix)(scores)
     order = np.array(best(lambda o: path_value(o, scores), SIZE)[1])
-    close(used, through.path_parts(order).matrix)
+    close(used, path_parts(order).matrix)
 
 
 def test_sinkhorn():
@@ -218,7 +219,7 @@ def test_sinkhorn():
 def test_empty_lists():
     """No real item: gain 0, gradient 0, whatever stands there."""
     nothing = jnp.zeros(SIZE, bool)
-    target = through.path_parts([0, 1, 2, 3], where=nothing)
+    target = path_parts(np.arange(SIZE), where=nothing)
     matrix = jnp.full((SIZE, SIZE), jnp.nan)
     options = {"where": nothing, "start": START, "end": END}
     key = jax.random.key(0)
@@ -241,9 +242,9 @@ def test_empty_lists():
 
 def test_path_parts():
     """Arcs, first and last item of an order with masked items behind."""
-    parts = through.path_parts([2, 0, 1], where=[True, False, True])
+    parts = path_parts(np.array([2, 0, 1, 3]), where=np.array([1, 0, 1, 0], bool))
     assert np.argwhere(parts.matrix).tolist() == [[2, 0]]
-    assert parts.start.tolist() == [0, 0, 1]
-    assert parts.end.tolist() == [1, 0, 0]
+    assert parts.start.tolist() == [0, 0, 1, 0]
+    assert parts.end.tolist() == [1, 0, 0, 0]
     for i, j in itertools.pairwise([2, 0, 3, 1]):
         assert TARGET.matrix[i, j] == 1
