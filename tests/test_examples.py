@@ -227,3 +227,10 @@ def test_benchmark_events(monkeypatch, capsys):
     assert taus["random"] == 0
     assert taus["kernel ridge on both"] > 0.25
     assert "picked" in capsys.readouterr().out
+
+
+def test_benchmark_metrics():
+    """It runs; where a peer is installed, the values are the peer's."""
+    table = load("benchmark_metrics").main(((30, 6),), rounds=1)
+    assert len(table) == 4
+    assert all(row["seconds"] > 0 for row in table.values())
