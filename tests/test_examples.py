@@ -234,3 +234,10 @@ def test_benchmark_metrics():
     table = load("benchmark_metrics").main(((30, 6),), rounds=1)
     assert len(table) == 4
     assert all(row["seconds"] > 0 for row in table.values())
+
+
+def test_benchmark_tsprank(capsys):
+    """Every row is there, with its share of proofs."""
+    found = load("benchmark_tsprank").main(n_train=64, n_epochs=2, share=0.01)
+    assert len(found) == 4 + 9
+    assert capsys.readouterr().out.count("%") >= 9
