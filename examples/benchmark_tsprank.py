@@ -1,9 +1,9 @@
 """How fast TSPRanker trains and decodes, on matrices of trained rankers.
 
-Training: items per second of the steady epochs (the first one compiles). Decoding: lists
-of 10, 30 and 100 items by each decoder; seconds, share proven best, largest gap, and
-how many times as fast as the solver of the paper (its chart: .015, .063, .541 s a list
-with Gurobi, on another machine).
+Training: items per second of the steady epochs (the first one compiles). Decoding:
+lists of 10, 30 and 100 items by each decoder; seconds, share proven best, largest gap,
+and how many times as fast as the solver of the paper (its chart: .015, .063, .541 s a
+list with Gurobi, on another machine).
 
     python examples/benchmark_tsprank.py
 """
@@ -50,7 +50,6 @@ def main(
         X, y, qid = lists(max(20, n_lists), size, 20, 2)
         for loss, decoder in (
             ("successor", "path"),
-            ("max_margin" if size == 10 else "successor", "path"),
             ("pairwise", "ordering"),
             ("pairwise", "borda"),
         ):
