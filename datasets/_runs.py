@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 from ltr.datasets._letor_lines import EXACT
+from ltr.datasets._trec_lines import Irregular, read_columns
 
 PathLike = str | os.PathLike[str]
 Source = PathLike | pd.DataFrame | Mapping[Any, Mapping[Any, float]]
@@ -185,6 +186,13 @@ def _read_file(
             if len(set(_NAMES["qid"]) & set(table.columns)):
                 return _as_table(table, value)
         names = ["qid", "docid", value]
+        opener = gzip.open if path.suffix == ".gz" else open
+        with opener(path, "rb") as file:
+            try:
+                found = read_columns(file, columns)
+                return pd.DataFrame(dict(zip(names, found, strict=True)))
+            except Irregular:
+                pass  # malformed, or lines of different lengths, which pandas reads
         table = _read_csv(
             path,
             sep=r"\s+",
@@ -319,6 +327,8 @@ def _coded(ids: pd.Series[Any]) -> pd.Categorical:
         raise ValueError(
             f"{ids.name} must not have missing values; got one at row {row}."
         )
+    if isinstance(categories, pd.Index) and categories.inferred_type == "string":
+        return pd.Categorical.from_codes(codes, categories)
     text = pd.Index([str(word) for word in categories], dtype=object)
     if not text.is_unique:  # 1 and "1"
         inner, text = pd.factorize(text)

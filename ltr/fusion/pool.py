@@ -272,7 +272,9 @@ def _ranks(
     query: IntArray, scores: FloatArray, docids: NDArray[Any], ties: RankTies
 ) -> FloatArray:
     used, codes = np.unique(query, return_inverse=True)
-    ranked = sort_lists(Queries(codes, used), scores, scores, ties, docids)
+    ranked = sort_lists(
+        Queries(codes, used), scores, scores, ties, lambda rows: docids[rows]
+    )
     ranks = np.empty(len(scores))
     ranks[ranked.rows] = (ranked.tie_begin + ranked.tie_end + 1) / 2.0
     return ranks

@@ -15,6 +15,7 @@ nothing.
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal
@@ -28,6 +29,7 @@ from ltr.queries import BoolArray, FloatArray, IntArray, Queries, group_queries
 
 Ties = Literal["average", "first", "worst", "trec"]
 Empty = Literal["skip", 0, 1]
+Docids = Callable[[IntArray], NDArray[Any]]
 TIES = ("average", "first", "worst", "trec")
 
 
@@ -234,10 +236,16 @@ def rank_lists(
             f"entries for {len(labels)} rows."
         )
     if ties != "trec":
-        docids = None
-    elif docids is None:
+        return sort_lists(queries, labels, scores, ties)
+    if docids is None:
         raise ValueError("docids is required by ties='trec'. Pass docids=….")
-    return sort_lists(queries, labels, scores, ties, docids)
+    names = np.asarray(docids)
+    if len(names) != len(labels):
+        raise ValueError(
+            f"docids must have one entry per row of y_true; got {len(names)} "
+            f"entries for {len(labels)} rows."
+        )
+    return sort_lists(queries, labels, scores, ties, lambda rows: names[rows])
 
 
 def sort_lists(
@@ -245,7 +253,7 @@ def sort_lists(
     labels: FloatArray,
     scores: FloatArray,
     ties: Ties = "average",
-    docids: ArrayLike | None = None,
+    docids: Docids | None = None,
     returned: BoolArray | None = None,
     judged: BoolArray | None = None,
 ) -> RankedLists:
@@ -260,8 +268,8 @@ def sort_lists(
         −inf.
     ties : {"average", "first", "worst", "trec"}, default="average"
         Order of equal scores.
-    docids : array-like of shape (n_samples,), optional
-        Document ids, for ``ties="trec"``.
+    docids : callable, optional
+        Document ids of given rows, for ``ties="trec"``.
     returned, judged : bool arrays of shape (n_samples,), optional
         Whether a row is a document that a run returned, that somebody judged.
 
@@ -285,15 +293,8 @@ def sort_lists(
         order = by_label[argsort_lists(-scores[by_label], queries)]
     else:
         order = argsort_lists(-scores, queries, stable=ties != "average")
-    if ties == "trec":
-        names = np.asarray(docids)
-        if len(names) != len(order):
-            raise ValueError(
-                f"docids must have one entry per row of y_true; got {len(names)} "
-                f"entries for {len(order)} rows."
-            )
-        names = names if queries.is_grouped else names[queries.order]
-        order = _break_ties(queries, scores[order], order, names)
+    if ties == "trec" and docids is not None:
+        _break_ties(queries, scores[order], order, docids)
     rows = order if queries.is_grouped else queries.order[order]
     return RankedLists(
         queries,
@@ -380,15 +381,14 @@ def _column(values: ArrayLike, name: str, finite: bool = True) -> FloatArray:
 
 
 def _break_ties(
-    queries: Queries, scores: FloatArray, order: IntArray, docids: NDArray[Any]
-) -> IntArray:
-    """Order with equal scores by descending id, compared as text."""
+    queries: Queries, scores: FloatArray, order: IntArray, docids: Docids
+) -> None:
+    """Put equal scores in the order of descending ids, compared as text."""
     ranked = RankedLists(queries, scores, scores, order, average_ties=True)
     tied = ranked.tied[scores[ranked.tied] > -np.inf]
     if len(tied) == 0:
-        return order
+        return
     group = tied - ranked.position[tied] + ranked.tie_begin[tied]
-    _, code = np.unique(docids[order[tied]].astype(str), return_inverse=True)
-    order = order.copy()
+    names = docids(queries.order[order[tied]]).astype(str)
+    _, code = np.unique(names, return_inverse=True)
     order[tied] = order[tied[np.lexsort((-code, group))]]
-    return order

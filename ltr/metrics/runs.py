@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ltr.metrics.names import get_metric, measure, summary
 from ltr.metrics.ranked import RankedLists, Ties, sort_lists
-from ltr.queries import BoolArray, FloatArray, Queries
+from ltr.queries import BoolArray, FloatArray, IntArray, Queries
 
 if TYPE_CHECKING:
     import os
@@ -130,7 +131,8 @@ class _Rows:
     queries: Queries
     labels: FloatArray
     scores: FloatArray
-    docids: Any
+    document: IntArray
+    names: NDArray[Any]
     in_qrels: BoolArray
     returned: BoolArray
 
@@ -139,7 +141,8 @@ class _Rows:
             Queries(self.queries.codes[keep], self.queries.ids),
             self.labels[keep],
             self.scores[keep],
-            self.docids[keep],
+            self.document[keep],
+            self.names,
             self.in_qrels[keep],
             self.returned[keep],
         )
@@ -150,9 +153,7 @@ class _Rows:
         late = ranked.rows[ranked.position >= depth]
         returned, scores = self.returned.copy(), self.scores.copy()
         returned[late], scores[late] = False, -np.inf
-        rows = _Rows(
-            self.queries, self.labels, scores, self.docids, self.in_qrels, returned
-        )
+        rows = replace(self, scores=scores, returned=returned)
         return rows.take(returned | self.in_qrels)
 
     def ranked(self, ties: Ties) -> RankedLists:
@@ -162,7 +163,7 @@ class _Rows:
             np.maximum(self.labels, 0.0),
             self.scores,
             ties,
-            self.docids,
+            lambda rows: self.names[self.document[rows]],
             None if self.returned.all() else self.returned,
             None if judged.all() else judged,
         )
@@ -180,7 +181,9 @@ def _join(run: pd.DataFrame, qrels: pd.DataFrame, skip_missing: bool) -> _Rows:
     query_of = queries.categories.get_indexer(run_q.categories)
     document_of = documents.categories.get_indexer(run_d.categories)
     code = query_of[run_q.codes]
-    judged = np.flatnonzero(np.isin(code, np.unique(queries.codes)))
+    has_judgments = np.zeros(len(queries.categories) + 1, dtype=bool)
+    has_judgments[queries.codes] = True  # the last one, for -1, stays False
+    judged = np.flatnonzero(has_judgments[code])
     if len(judged) == 0:
         raise ValueError(
             "the run must have some of the judged queries; it has "
@@ -196,24 +199,23 @@ def _join(run: pd.DataFrame, qrels: pd.DataFrame, skip_missing: bool) -> _Rows:
     left_out = np.ones(len(pair), dtype=bool)
     left_out[found[found >= 0]] = False
     if skip_missing:
-        left_out &= np.isin(queries.codes, code)
+        answered = np.zeros(len(queries.categories), dtype=bool)
+        answered[code] = True
+        left_out &= answered[queries.codes]
     label, rest = qrels["label"].to_numpy(), np.flatnonzero(left_out)
     codes = np.concatenate([code, queries.codes.to_numpy()[rest]]).astype(np.intp)
-    used = np.unique(codes)
+    used = np.flatnonzero(np.bincount(codes))
     number = np.zeros(len(queries.categories), dtype=np.intp)
     number[used] = np.arange(len(used))
     score = np.maximum(run["score"].to_numpy()[judged], _LOWEST)
-    docids = np.concatenate(
-        [
-            run_d.categories.to_numpy()[run_d.codes.to_numpy()[judged]],
-            documents.categories.to_numpy()[documents.codes.to_numpy()[rest]],
-        ]
-    )
+    n_run_documents = len(run_d.categories)
+    in_names = documents.codes.to_numpy()[rest].astype(np.intp) + n_run_documents
     return _Rows(
         Queries(number[codes], queries.categories.to_numpy()[used]),
         np.concatenate([np.where(found < 0, 0.0, label[found]), label[rest]]),
         np.concatenate([score, np.full(len(rest), -np.inf)]),
-        docids,
+        np.concatenate([run_d.codes.to_numpy()[judged], in_names]),
+        np.concatenate([run_d.categories.to_numpy(), documents.categories.to_numpy()]),
         np.concatenate([found >= 0, np.ones(len(rest), dtype=bool)]),
         np.concatenate([np.ones(len(code), dtype=bool), np.zeros(len(rest), bool)]),
     )
