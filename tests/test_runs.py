@@ -47,6 +47,43 @@ def test_forms_of_a_run(tmp_path):
         assert as_dict(read_run(source)) == RUN
 
 
+ID = st.text(
+    st.characters(min_codepoint=33, blacklist_categories=("Z", "C")), min_size=1
+)
+
+
+@given(
+    rows=st.lists(
+        st.tuples(ID | st.sampled_from(["a", "a" * 8, "a" * 70]), ID, st.floats(-9, 9)),
+        min_size=1,
+        max_size=8,
+        unique_by=lambda row: row[:2],
+    ),
+    gap=st.sampled_from([" ", "\t", "  "]),
+    end=st.sampled_from(["\n", "\r\n", "\n\n", " more words\n"]),
+)
+def test_ids_and_numbers_of_any_form(tmp_path, rows, gap, end):
+    """Long ids, other alphabets, tabs, blank lines: as a split of each line reads it."""
+    lines = [gap.join([q, "Q0", d, "1", repr(s), "tag"]) + end for q, d, s in rows]
+    (tmp_path / "run").write_bytes("".join(lines).encode())
+    expected = {}
+    for q, d, s in rows:
+        expected.setdefault(q, {})[d] = s
+    assert as_dict(read_run(tmp_path / "run")) == expected
+
+
+def test_files_of_several_blocks(tmp_path, monkeypatch):
+    """A block boundary inside a line, ids that grow from block to block."""
+    monkeypatch.setattr("ltr.datasets._trec_lines._BLOCK", 64)
+    rows = [(f"q{i % 7}", f"d{10**i}", i / 3) for i in range(30)]
+    lines = [f"{q} Q0 {d} 1 {s} tag" for q, d, s in rows]
+    for last in ("", "\n"):
+        (tmp_path / "run").write_text("\n".join(lines) + last)
+        assert (
+            list(read_run(tmp_path / "run").itertuples(index=False, name=None)) == rows
+        )
+
+
 def test_ids_are_text():
     """NA, numbers and # are ids as others."""
     run = read_run(
