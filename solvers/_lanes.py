@@ -14,7 +14,7 @@ Lists = tuple[jax.Array, ...]
 
 # Numbers that the tables of one chunk of lists may hold: on a CPU they stay in its
 # caches, on an accelerator there must be work for all of it.
-_CPU_NUMBERS, _ACCELERATOR_NUMBERS = 2**18, 2**27
+_CPU_NUMBERS, _ACCELERATOR_NUMBERS = 2**18, 2**26
 _MIN_LANES, _MAX_LANES = 32, 2**16
 
 
