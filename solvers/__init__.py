@@ -3,6 +3,10 @@
 All solvers maximise. Each returns a :class:`Solution`: an order (0-based item indices,
 best first), its objective, an upper bound on every order's objective, and a status that
 follows from the two. This package imports nothing else of ``ltr``.
+
+:mod:`ltr.solvers.dynamic` sums over all orders of short lists in JAX (log Z, marginals,
+samples), :mod:`ltr.solvers.differentiable` puts any solver inside ``jit`` and ``grad``;
+both load JAX and are imported by name.
 """
 
 if __name__ != "ltr.solvers":

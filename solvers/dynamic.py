@@ -12,8 +12,8 @@ memory of the first, and not by a tape.
 
 Everywhere in this module:
 
-* the last two axes of ``matrix`` are the list, all leading axes are the batch; a batch
-  of leading axes is as fast as the same batch under ``vmap``;
+* the last two axes of ``matrix`` are the list, all leading axes are the batch; under
+  ``vmap`` the same batch can be several times slower, gradients above all;
 * ``where`` is True for real items. What stands elsewhere, NaN included, changes neither
   value nor gradient; the others come last in every order;
 * −inf forbids an arc, an end or a pair; the diagonal is not read. If no order is left,
