@@ -100,9 +100,10 @@ def from_file(n_lists: int, list_size: int, rounds: int) -> dict[str, Any]:
     y, s, qid = draw("ragged with ties", n_lists, list_size)
     folder = Path(tempfile.mkdtemp())
     run, qrels = folder / "run.txt", folder / "qrels.txt"
-    rows = list(enumerate(zip(qid.tolist(), s.tolist(), y.tolist(), strict=True)))
-    run.write_text("".join(f"q{q} Q0 doc{d} 1 {v} tag\n" for d, (q, v, _) in rows))
-    qrels.write_text("".join(f"q{q} 0 doc{d} {int(v)}\n" for d, (q, _, v) in rows))
+    docs = np.arange(len(qid)) % (len(qid) // 3 + 2 * list_size)  # a shared collection
+    rows = list(zip(docs.tolist(), qid.tolist(), s.tolist(), y.tolist(), strict=True))
+    run.write_text("".join(f"q{q} Q0 doc{d} 1 {v} tag\n" for d, q, v, _ in rows))
+    qrels.write_text("".join(f"q{q} 0 doc{d} {int(v)}\n" for d, q, _, v in rows))
     peers: dict[str, Any] = {}
     if importlib.util.find_spec("ir_measures"):
         ir = importlib.import_module("ir_measures")

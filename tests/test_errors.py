@@ -11,6 +11,7 @@ from sklearn.exceptions import NotFittedError
 from ltr import LambdaMARTRanker, NeuralRanker
 from ltr.datasets import make_ranking
 from ltr.losses import LOSSES
+from ltr.metrics import METRICS
 
 DATA = make_ranking(12, list_size=5, n_features=3, n_informative=2, random_state=0)
 X, Y, QID = DATA.X, DATA.y, DATA.qid
@@ -248,10 +249,9 @@ INPUTS = {
     ),
     "unknown metric": (
         lambda: trees(metric="ndgc").fit(X, Y, QID),
-        "metric='ndgc' is not a known metric. Known metrics: 'dcg', 'err', "
-        "'kendall_tau', 'map', 'mrr', 'ndcg', 'pairwise_accuracy', 'precision', 'rbp', "
-        "'recall', 'spearman'. Did you mean 'ndcg'? A cut-off is written as in "
-        "'ndcg@10'.",
+        "metric='ndgc' is not a known metric. Known metrics: "
+        + ", ".join(map(repr, sorted(METRICS)))
+        + ". Did you mean 'ndcg'? A cut-off is written as in 'ndcg@10'.",
     ),
 }
 

@@ -389,6 +389,16 @@ def _break_ties(
     if len(tied) == 0:
         return
     group = tied - ranked.position[tied] + ranked.tie_begin[tied]
-    names = docids(queries.order[order[tied]]).astype(str)
-    _, code = np.unique(names, return_inverse=True)
-    order[tied] = order[tied[np.lexsort((-code, group))]]
+    pieces = _text_as_integers(docids(queries.order[order[tied]]))
+    order[tied] = order[tied[np.lexsort((*~pieces.T[::-1], group))]]
+
+
+def _text_as_integers(names: NDArray[Any]) -> NDArray[np.uint64]:
+    """Integers that sort as the UTF-8 of the names does, 8 bytes each, shape (n, m)."""
+    try:
+        text = names.astype(np.bytes_)
+    except UnicodeEncodeError:
+        text = np.char.encode(names.astype(str), "utf-8")
+    width = -(-text.itemsize // 8) * 8
+    pieces = text.astype(f"S{width}").view(">u8").reshape(len(names), -1)
+    return pieces.astype(np.uint64)
