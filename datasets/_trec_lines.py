@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-_BLOCK = 2**22  # bytes of text at once: their edges stay in the cache
+_BLOCK = 2**19  # bytes of text at once: their edges stay in the cache
 _MAX_PIECES = 8  # ids of up to 64 bytes
 _PIECE = 8
 _HIGH_BITS = np.uint64(0x8080808080808080)  # set in a byte that is not ASCII
