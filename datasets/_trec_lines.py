@@ -136,9 +136,11 @@ def _categories(words: Words) -> pd.Categorical:
     key = words[0]
     for piece in words[1:]:
         key = (key ^ (key >> np.uint64(29))) * _MULTIPLIERS[0] ^ piece * _MULTIPLIERS[1]
-    codes, keys = pd.factorize(key)
+    heads = np.append(0, np.flatnonzero(key[1:] != key[:-1]) + 1)  # of runs of one id
+    head_codes, keys = pd.factorize(key[heads])
+    codes = np.repeat(head_codes, np.diff(heads, append=len(key)))
     first = np.empty(len(keys), dtype=np.intp)
-    first[codes[::-1]] = np.arange(len(codes) - 1, -1, -1)  # the first one stays
+    first[head_codes[::-1]] = heads[::-1]  # the first one stays
     if not all((piece[first][codes] == piece).all() for piece in words):
         raise Irregular("two ids with one key")
     names = _as_bytes([piece[first] for piece in words])
