@@ -1,7 +1,8 @@
 """Maximum-weight paths: time to a proof, beside LKH and tuned CP-SAT in one run.
 
 LKH (``pip install elkai``) proves nothing; CP-SAT is ``add_circuit`` with one worker,
-linear relaxation at level 2 and no presolve. Times are of the processor, on one core.
+linear relaxation at level 2 and no presolve. Times are of the processor, on one core;
+up to 50 items each solver has three tries, and the quickest counts.
 """
 
 import time
@@ -43,14 +44,17 @@ def draw(family, n, seed):
     return noise
 
 
-def seconds(function):
-    """Processor time of a call, and what it returns."""
-    started = time.process_time()
-    result = function()
-    return time.process_time() - started, result
+def seconds(function, tries=1):
+    """Least processor time of some calls, and what the last returns."""
+    least = np.inf
+    for _ in range(tries):
+        started = time.process_time()
+        result = function()
+        least = min(least, time.process_time() - started)
+    return least, result
 
 
-def lkh(matrix):
+def lkh(matrix, tries=1):
     """Time of LKH with one run, and the value of its order; None without elkai."""
     try:
         import elkai
@@ -61,9 +65,15 @@ def lkh(matrix):
     cost[1:, 1:] = matrix.max() - matrix
     np.fill_diagonal(cost, 0)
     integers = np.rint(cost / cost.max() * 1e5).astype(int).tolist()
-    taken, tour = seconds(lambda: elkai.solve_int_matrix(integers, 1))
+    taken, tour = seconds(lambda: elkai.solve_int_matrix(integers, 1), tries)
     order = np.array(tour[1:]) - 1
     return taken, matrix[order[:-1], order[1:]].sum()
+
+
+def tuned_cp_sat(matrix, time_limit_s):
+    """CP-SAT alone: all arcs, no first order, no bound."""
+    zeros = np.zeros(len(matrix))
+    cp_sat(Incumbent(path_problem(matrix, zeros, zeros)), Budget(time_limit_s))
 
 
 def compare(family, n, n_instances, time_limit_s):
@@ -71,9 +81,10 @@ def compare(family, n, n_instances, time_limit_s):
     to_lkh, to_cp_sat, ms, proven, gaps = [], [], [], 0, []
     for seed in range(n_instances):
         matrix = draw(family, n, seed)
-        peer = lkh(matrix)
+        tries = 3 if n <= 50 else 1
+        peer = lkh(matrix, tries)
         taken, solution = seconds(
-            lambda m=matrix: solve_path(m, time_limit_s=time_limit_s)
+            lambda m=matrix: solve_path(m, time_limit_s=time_limit_s), tries
         )
         ms.append(1e3 * taken)
         gaps.append(100 * solution.gap)
@@ -82,10 +93,8 @@ def compare(family, n, n_instances, time_limit_s):
             to_lkh.append(peer[0] / taken)
             assert peer[1] <= solution.bound + 1e-6 * abs(solution.bound)
         if n <= 100:
-            zeros = np.zeros(n)
-            best = Incumbent(path_problem(matrix, zeros, zeros))
-            budget = Budget(time_limit_s)
-            to_cp_sat.append(seconds(lambda b=best, g=budget: cp_sat(b, g))[0] / taken)
+            tuned = seconds(lambda m=matrix: tuned_cp_sat(m, time_limit_s), tries)
+            to_cp_sat.append(tuned[0] / taken)
     row = {
         "family": family,
         "n": n,

@@ -198,13 +198,12 @@ def free_arcs(
     return min(found, key=len, default=[])
 
 
-def greedy(best: Incumbent) -> None:
+def greedy(problem: PathProblem, cost: FloatArray) -> list[int] | None:
     """Put the cheapest item next among those that the constraints allow now.
 
     With precedences alone this always ends in an order that keeps them; otherwise it
-    may not.
+    may not, and the result may be None.
     """
-    problem = best.problem
     n = problem.n_items
     before = precedence_closure(n, problem.constraints)
     n_before = before.sum(axis=0)
@@ -226,9 +225,9 @@ def greedy(best: Incumbent) -> None:
             if (group & is_left).any() and (group & ~is_left).any():
                 may &= group
         if not may.any():
-            return
-        node = int(np.where(may, problem.cost[node, :n], np.inf).argmin())
+            return None
+        node = int(np.where(may, cost[node, :n], np.inf).argmin())
         order.append(node)
         is_left[node] = False
         n_before -= before[node]
-    best.offer(order, problem.tour_cost(order), "greedy")
+    return order

@@ -9,10 +9,15 @@ import math
 import numpy as np
 
 from ltr.solvers._budget import Budget
-from ltr.solvers._path_assignment import assign, cycles_of, order_of, patch
-from ltr.solvers._path_cuts import SubtourRelaxation, Unsolved
-from ltr.solvers._path_moves import descend
-from ltr.solvers._path_problem import Incumbent
+from ltr.solvers._path_assignment import assign, cycles_of, greedy, order_of, patch
+from ltr.solvers._path_constraint_cuts import (
+    PrecedenceCuts,
+    chain_cut,
+    together_cuts,
+)
+from ltr.solvers._path_cuts import Cut, SubtourRelaxation, Unsolved
+from ltr.solvers._path_moves import descend, local_search
+from ltr.solvers._path_problem import Incumbent, PathProblem
 from ltr.solvers._path_separation import violated_cuts
 from ltr.solvers._solution import BoolArray, FloatArray
 
@@ -21,6 +26,8 @@ _EPSILON = 1e-6
 _N_NEAREST = 6
 # Nodes of the search from one rounded solution to the next.
 _ROUND_EVERY = 8
+# With constraints, orders are hard to round off: a local search is worth its time.
+_KICKS_PER_ITEM = 50
 # The search begins if there are at most so many arcs per node.
 _MAX_ARCS_PER_NODE = 100
 
@@ -28,7 +35,7 @@ _MAX_ARCS_PER_NODE = 100
 def branch_and_cut(
     best: Incumbent, budget: Budget, max_nodes: float = math.inf
 ) -> BoolArray | None:
-    """Close the gap of a problem without constraints, or raise the bound.
+    """Close the gap, or raise the bound.
 
     Parameters
     ----------
@@ -45,16 +52,19 @@ def branch_and_cut(
         Those that a better tour may have; None if that is not known.
     """
     relaxation = None
+    separate = PrecedenceCuts(best.problem)
     try:
-        relaxation = _root(best, budget)
+        relaxation = _root(best, separate, budget)
         if relaxation is not None:
-            _search(best, relaxation, budget, max_nodes)
+            _search(best, relaxation, separate, budget, max_nodes)
     except Unsolved:
         pass
     return None if relaxation is None else relaxation.present
 
 
-def _root(best: Incumbent, budget: Budget) -> SubtourRelaxation | None:
+def _root(
+    best: Incumbent, separate: PrecedenceCuts, budget: Budget
+) -> SubtourRelaxation | None:
     """Cut and price until nothing is missing; keep arcs that a better tour may have.
 
     Returns
@@ -67,8 +77,10 @@ def _root(best: Incumbent, budget: Budget) -> SubtourRelaxation | None:
     allowed = problem.cost < problem.forbidden
     present = _nearest_arcs(best)
     relaxation = SubtourRelaxation(problem, present)
+    for cut in together_cuts(problem):
+        relaxation.add_cut(cut)
     while True:
-        _cut(best, relaxation, budget)
+        _cut(best, relaxation, separate, budget)
         reduced = relaxation.reduced()
         # Each node is left once: so much the missing columns can gain at most.
         absent = np.where(allowed & ~present, reduced, 0.0)
@@ -82,6 +94,8 @@ def _root(best: Incumbent, budget: Budget) -> SubtourRelaxation | None:
             break
         relaxation.add_arcs(missing)
         present |= missing
+    if problem.constraints:
+        local_search(best, budget, _KICKS_PER_ITEM * problem.n_items)
     if best.is_closed:
         return None
     alive = allowed & (reduced < best.target - lower)
@@ -107,7 +121,12 @@ def _nearest_arcs(best: Incumbent) -> BoolArray:
     return arcs & (cost < problem.forbidden)
 
 
-def _cut(best: Incumbent, relaxation: SubtourRelaxation, budget: Budget) -> None:
+def _cut(
+    best: Incumbent,
+    relaxation: SubtourRelaxation,
+    separate: PrecedenceCuts,
+    budget: Budget,
+) -> None:
     """Solve and add violated cuts until there are none, or no better tour is left."""
     while True:
         relaxation.solve(budget)
@@ -116,8 +135,27 @@ def _cut(best: Incumbent, relaxation: SubtourRelaxation, budget: Budget) -> None
         cuts = violated_cuts(
             relaxation.tails, relaxation.heads, relaxation.x, len(best.problem.cost)
         )
+        if best.problem.constraints and not cuts:
+            cuts = _constraint_cuts(best.problem, relaxation, separate, budget)
         if not sum([relaxation.add_cut(cut) for cut in cuts]):
             return
+
+
+def _constraint_cuts(
+    problem: PathProblem,
+    relaxation: SubtourRelaxation,
+    separate: PrecedenceCuts,
+    budget: Budget,
+) -> list[Cut]:
+    """Cuts of the precedences; of a tour, the chain that breaks a constraint."""
+    flow = np.zeros(problem.cost.shape)
+    flow[relaxation.tails, relaxation.heads] = relaxation.x
+    cuts = separate(flow, budget)
+    if not cuts and np.minimum(relaxation.x, 1 - relaxation.x).max() < _EPSILON:
+        cycles = cycles_of(flow.argmax(axis=1).tolist())
+        chain = chain_cut(problem, order_of(cycles[0])) if len(cycles) == 1 else None
+        cuts = [] if chain is None else [chain]
+    return cuts
 
 
 def _round_off(best: Incumbent, relaxation: SubtourRelaxation, budget: Budget) -> None:
@@ -125,15 +163,27 @@ def _round_off(best: Incumbent, relaxation: SubtourRelaxation, budget: Budget) -
     problem = best.problem
     cost = problem.cost.copy()
     cost[relaxation.tails, relaxation.heads] -= relaxation.x * problem.top
-    successor, _ = assign(cost)
-    cycles = cycles_of(successor.tolist())
-    tour = cycles[0] if len(cycles) == 1 else patch(problem.cost, successor, cycles)
-    order = descend(problem, order_of(tour), budget).tolist()
+    if problem.constraints:
+        order = greedy(problem, cost)
+        if order is None:
+            return
+    else:
+        successor, _ = assign(cost)
+        cycles = cycles_of(successor.tolist())
+        single = len(cycles) == 1
+        order = order_of(
+            cycles[0] if single else patch(problem.cost, successor, cycles)
+        )
+    order = descend(problem, order, budget).tolist()
     best.offer(order, problem.tour_cost(order), "branch_and_cut")
 
 
 def _search(
-    best: Incumbent, relaxation: SubtourRelaxation, budget: Budget, max_nodes: float
+    best: Incumbent,
+    relaxation: SubtourRelaxation,
+    separate: PrecedenceCuts,
+    budget: Budget,
+    max_nodes: float,
 ) -> None:
     """Branch on the arc that is nearest to one half.
 
@@ -158,7 +208,7 @@ def _search(
         if root is not None:
             high = high & (root[1] < best.target - root[0])
         relaxation.branch(low, high)
-        _cut(best, relaxation, budget)
+        _cut(best, relaxation, separate, budget)
         if root is None:
             root = relaxation.bound, relaxation.reduced()[tails, heads]
         x = relaxation.x

@@ -56,15 +56,18 @@ def cp_sat(
         for arc in zip(tails.tolist(), heads.tolist(), strict=True)
     }
     model.add_circuit([(i, j, x) for (i, j), x in literal.items()])
-    model.minimize(
-        cp_model.LinearExpr.weighted_sum(list(literal.values()), integers.tolist())
-    )
-    add_constraints(model, literal, n, problem.constraints)
+    cost = cp_model.LinearExpr.weighted_sum(list(literal.values()), integers.tolist())
+    model.minimize(cost)
+    if problem.constraints:
+        add_constraints(model, literal, n, problem.constraints)
+        rounding = 0 if problem.is_whole else n + 1
+        model.add(cost >= math.floor(best.lower / unit) - rounding)
     solver = cp_model.CpSolver()
     solver.parameters.num_workers = 1
     solver.parameters.linearization_level = 2
     solver.parameters.cp_model_presolve = False
     solver.parameters.random_seed = 0
+    solver.parameters.optimize_with_lb_tree_search = bool(problem.constraints)
     if budget.seconds_left < math.inf:
         solver.parameters.max_time_in_seconds = budget.seconds_left
     work_limit = min(work_limit, budget.work_left)

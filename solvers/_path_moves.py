@@ -17,6 +17,8 @@ from ltr.solvers._solution import FloatArray, IntArray
 _WORK_PER_MOVE = 4e-9
 # How many of the best moves are tried for the constraints, before giving up.
 _MAX_TRIED = 50
+# Greatest share of the gap by which a kicked order may be worse and still be kicked on.
+_ACCEPTED = 0.8
 
 
 def exchanges(cost: FloatArray, tour: IntArray) -> tuple[IntArray, FloatArray]:
@@ -137,7 +139,7 @@ def kick(tour: IntArray, rng: np.random.Generator) -> IntArray:
 def local_search(
     best: Incumbent, budget: Budget, n_kicks: int = 0, random_state: int | None = None
 ) -> None:
-    """Descend from the best order, then from kicked copies of it.
+    """Descend from the best order, then from kicked copies (iterated local search).
 
     Parameters
     ----------
@@ -161,8 +163,12 @@ def local_search(
     for _ in range(n_kicks):
         if best.is_closed or budget.is_spent:
             return
-        kicked = kick(np.array([problem.n_items, *best.order]), rng)[1:]
+        kicked = kick(np.array([problem.n_items, *order]), rng)[1:]
         if not problem.keeps(kicked.tolist()):
             continue
-        order = descend(problem, kicked.tolist(), budget)
-        best.offer(order.tolist(), problem.tour_cost(order), "local_search")
+        changed = descend(problem, kicked.tolist(), budget)
+        cost = problem.tour_cost(changed)
+        best.offer(changed.tolist(), cost, "local_search")
+        # A little worse is accepted, so that the search does not stay where it is.
+        if cost <= best.cost + _ACCEPTED * rng.random() * (best.cost - best.lower):
+            order = changed

@@ -54,7 +54,7 @@ def _search(
     if best.is_closed:
         return
     if problem.constraints and best.order is None:
-        greedy(best)
+        _offer_greedy(best)
     if method == "branch_and_bound":
         branch_and_bound(best, budget)
     elif method == "branch_and_cut":
@@ -85,20 +85,25 @@ def _portfolio(
         branch_and_bound(best, budget, max_nodes=_MAX_NODES)
     if best.is_closed or budget.is_spent:
         return
-    if problem.constraints:
-        if problem.n_items <= MAX_BATCHED:
-            solve_batch([best])
-        else:
-            cp_sat(best, budget)
+    if problem.constraints and problem.n_items <= MAX_BATCHED:
+        solve_batch([best])
         return
-    arcs = branch_and_cut(best, budget, _MAX_CUT_NODES)
+    arcs = branch_and_cut(best, budget, 0 if problem.constraints else _MAX_CUT_NODES)
     if best.is_closed or budget.is_spent:
         return
-    if problem.n_items <= _MAX_CP_SAT:
+    if problem.constraints:
+        cp_sat(best, budget, arcs)
+    elif problem.n_items <= _MAX_CP_SAT:
         cp_sat(best, budget, arcs, _CP_SAT_WORK)
     if not (best.is_closed or budget.is_spent):
         branch_and_cut(best, budget)
     local_search(best, budget, 10 * problem.n_items, random_state)
+
+
+def _offer_greedy(best: Incumbent) -> None:
+    order = greedy(best.problem, best.problem.cost)
+    if order is not None:
+        best.offer(order, best.problem.tour_cost(order), "greedy")
 
 
 def finish(best: Incumbent, budget: Budget) -> Solution:
@@ -112,7 +117,7 @@ def finish(best: Incumbent, budget: Budget) -> Solution:
         some = Incumbent(
             path_problem(problem.matrix, problem.start, problem.end, constraints)
         )
-        greedy(some)
+        _offer_greedy(some)
         if some.order is None and not budget.is_spent:
             small = problem.n_items <= MAX_BATCHED
             _search(some, "dp" if small else "cp_sat", budget, None)

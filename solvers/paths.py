@@ -63,8 +63,8 @@ def solve_path(
     method : str, default="auto"
         ``"dp"``, the dynamic program of Held and Karp, up to 16 items;
         ``"branch_and_bound"`` on the assignment relaxation; ``"branch_and_cut"`` on the
-        subtour relaxation, without constraints; ``"cp_sat"``, OR-Tools CP-SAT with a
-        circuit; ``"routing"``, OR-Tools routing, without constraints;
+        subtour relaxation; ``"cp_sat"``, OR-Tools CP-SAT with a circuit; ``"routing"``,
+        OR-Tools routing, without constraints;
         ``"local_search"``, 3-opt and 2-opt with kicks, which proves nothing beyond the
         assignment bound. ``"auto"`` takes what is fastest for the size.
     time_limit_s : float, default=None
@@ -250,8 +250,8 @@ def _check_method(method: str, n: int, constraints: tuple[Any, ...]) -> None:
         raise ValueError(
             f"method='dp' takes at most {MAX_ITEMS} items; got {n}. Use 'auto'."
         )
-    if method in ("routing", "branch_and_cut") and constraints:
+    if method == "routing" and constraints:
         raise ValueError(
-            f"method={method!r} takes no constraints; got {constraints[0]}. Use "
+            f"method='routing' takes no constraints; got {constraints[0]}. Use "
             "'cp_sat' or 'auto'."
         )

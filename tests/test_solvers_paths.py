@@ -24,12 +24,16 @@ from ltr.solvers import (
 )
 from ltr.solvers._budget import Budget
 from ltr.solvers._path_branch_and_cut import branch_and_cut
+from ltr.solvers._path_constraint_cuts import (
+    PrecedenceCuts,
+    chain_cut,
+    together_cuts,
+)
 from ltr.solvers._path_cuts import SubtourRelaxation
 from ltr.solvers._path_problem import Incumbent, path_problem
 from ltr.solvers._path_separation import blossoms, violated_cuts
 
 EXACT = ("auto", "dp", "branch_and_bound", "branch_and_cut", "cp_sat", "routing")
-WITHOUT_CONSTRAINTS = ("branch_and_cut", "routing")
 GOLDEN = {
     "matrix": [
         [0, 0.5, -0.2, 0.1],
@@ -107,7 +111,7 @@ def test_every_method_is_the_enumeration(problem):
         lambda order: path_value(order, matrix, start, end), len(matrix), constraints
     )
     for method in (*EXACT, "local_search"):
-        if constraints and method in WITHOUT_CONSTRAINTS:
+        if constraints and method == "routing":
             continue
         solution = solve_path(
             matrix, start=start, end=end, constraints=constraints, method=method
@@ -298,6 +302,39 @@ def test_a_set_with_three_teeth():
         )
 
 
+def test_cuts_of_constraints_never_cut_off_an_order_that_keeps_them():
+    """Flows, groups and chains, for random points and all orders of 6 items."""
+    rng = np.random.default_rng(0)
+    orders = np.array(list(permutations(range(6))))
+    n_cuts = 0
+    for _ in range(30):
+        items = rng.permutation(6).tolist()
+        constraints = (
+            Precedence(items[0], items[1]),
+            Precedence(items[1], items[2]),
+            Together((items[3], items[5])),
+            FixedPosition(items[4], int(rng.integers(6))),
+        )
+        problem = path_problem(np.zeros((6, 6)), np.zeros(6), np.zeros(6), constraints)
+        tours = [[6, *order] for order in orders if problem.keeps(order.tolist())]
+        cuts = together_cuts(problem)
+        for order in orders[rng.choice(len(orders), 5)]:
+            point = np.zeros((7, 7))
+            for tour in ([6, *order], [6, *rng.permutation(6)]):
+                np.add.at(point, (tour, np.roll(tour, -1)), 0.5)
+            found = PrecedenceCuts(problem)(point, Budget())
+            assert all((cut.counts * point).sum() > cut.at_most for cut in found)
+            chain = chain_cut(problem, order.tolist())
+            assert (chain is None) == problem.keeps(order.tolist())
+            cuts += found + ([] if chain is None else [chain])
+        n_cuts += len(cuts)
+        if tours:
+            following = np.roll(tours, -1, axis=1)
+            for cut in cuts:
+                assert cut.counts[tours, following].sum(axis=1).max() <= cut.at_most
+    assert n_cuts > 300
+
+
 def test_a_bound_that_is_wrong_is_an_error():
     matrix = np.random.default_rng(0).normal(size=(5, 5))
     problem = path_problem(matrix, np.zeros(5), np.zeros(5))
@@ -347,7 +384,7 @@ def test_constraints_at_larger_sizes():
     ]
     found = [
         solve_path(matrix, constraints=constraints, method=method)
-        for method in ("auto", "dp", "cp_sat")
+        for method in ("auto", "dp", "cp_sat", "branch_and_cut")
     ]
     for solution in found:
         assert solution.is_optimal
