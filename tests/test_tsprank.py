@@ -246,6 +246,8 @@ def test_decoder_must_fit_the_loss():
     ({"decoder": "sort"}, "decoder must be one of 'auto', 'path', "),
     ({"encoder": "cnn"}, "encoder must be one of 'identity', 'mlp', 'attention'; got 'cnn'"),
     ({"low_rank": 0}, "low_rank must be a whole number >= 1; got 0"),
+    ({"hidden_layer_sizes": (0,)}, "hidden_layer_sizes must be a whole number >= 1; got 0"),
+    ({"time_limit_s": -1}, "time_limit_s must be a number >= 0; got -1"),
 ])  # fmt: skip
 def test_bad_parameters(parameters, message):
     """The message names the parameter, what it may be, and what came."""
@@ -322,6 +324,7 @@ def test_as_published():
     rows = np.random.default_rng(0).permutation(len(TEST.y))
     a = ranker.predict(TEST.X[rows], TEST.qid[rows])
     assert (a != ranker.predict(TEST.X, TEST.qid)[rows]).any()
+    assert ranker.pairwise_matrix(TEST.X, TEST.qid)[0].start is None
     with pytest.raises(ValueError, match="loss must be one of 'successor', "):
         small("crf", compat="paper").fit(TRAIN.X, TRAIN.y, TRAIN.qid)
 

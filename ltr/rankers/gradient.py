@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any, ClassVar, Self
 
 import jax
+import numpy as np
 from numpy.typing import ArrayLike
 
 from ltr.metrics import get_metric
@@ -155,6 +156,8 @@ class GradientRanker(BaseRanker):
         check_number("learning_rate", values["learning_rate"], low=0.0, open_low=True)
         if values["weight_decay"] != "auto":
             check_number("weight_decay", values["weight_decay"], low=0.0)
+        for width in np.atleast_1d(np.asarray(values["hidden_layer_sizes"])).tolist():
+            check_number("hidden_layer_sizes", width, low=1, whole=True)
         check_number("batch_size", values["batch_size"], low=1, whole=True)
         check_number("max_epochs", values["max_epochs"], low=0, whole=True)
         check_number("n_iter_no_change", values["n_iter_no_change"], low=1, whole=True)

@@ -159,4 +159,9 @@ class PairOutputs(GradientRanker):
 
 
 def _lists_of(pairs: PairScores) -> list[PairScores]:
-    return [PairScores(*parts) for parts in zip(*pairs, strict=True)]
+    """The lists of a block one by one; ends that have no scores stay None."""
+    ends = [
+        [None] * len(pairs.matrix) if part is None else part
+        for part in (pairs.start, pairs.end)
+    ]
+    return [PairScores(*parts) for parts in zip(pairs.matrix, *ends, strict=True)]

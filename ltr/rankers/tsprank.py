@@ -354,8 +354,12 @@ class TSPRanker(PairOutputs):
         super()._check_parameters()
         check_choice("decoder", self.decoder, _DECODERS)
         check_choice("compat", self.compat, ("paper", None))
-        if self.low_rank is not None:
-            check_number("low_rank", self.low_rank, low=1, whole=True)
+        for name in ("low_rank", "n_jobs"):
+            if getattr(self, name) is not None:
+                check_number(name, getattr(self, name), low=1, whole=True)
+        for name in ("time_limit_s", "work_limit"):
+            if getattr(self, name) not in (None, float("inf")):
+                check_number(name, getattr(self, name), low=0.0)
         fitting = (
             ("ordering", "borda") if self._learns_precedence else ("path", "bayes")
         )
