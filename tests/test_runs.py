@@ -373,3 +373,26 @@ def test_letors_numbers(ltr_data):
         table = m.evaluate(data.y, data.X[:, 38], data.qid, names, **options)
         means.append(table["mean"])
     np.testing.assert_allclose(np.mean(means, axis=0), [0.3524, 0.4683, 0.2233, 0.4712], atol=1e-4)  # fmt: skip
+
+
+def test_cells_of_several_runs_and_metrics():
+    """Each number of each output stands in the row of its run and column of its metric."""
+    qrels = {q: {"a": 1, "b": 0, "c": 0} for q in ("q1", "q2", "q3")}
+    runs = {
+        "first": {q: {"a": 3.0, "b": 2.0, "c": 1.0} for q in qrels},
+        "last": {q: {"a": 1.0, "b": 2.0, "c": 3.0} for q in qrels},
+    }
+    comparison = compare_runs(runs, qrels, ["mrr", "precision@1", "ndcg@3"])
+    rows = comparison.to_markdown(2).splitlines()
+    cells = {
+        row.split("|")[1].strip(): row.replace("*", "").replace("†", "") for row in rows
+    }
+    assert [c.strip() for c in cells["first"].split("|")[2:5]] == ["1.00"] * 3
+    assert [c.strip() for c in cells["last"].split("|")[2:5]] == [
+        "0.33",
+        "0.00",
+        "0.50",
+    ]
+    for text in (comparison.to_latex(2), comparison.to_html(2)):
+        row = next(line for line in text.splitlines() if "last" in line)
+        assert row.index("0.33") < row.index("0.00") < row.index("0.50")

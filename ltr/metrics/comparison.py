@@ -264,10 +264,10 @@ class RunComparison:
     def _cells(self, digits: int) -> list[tuple[str, list[tuple[str, bool, bool]]]]:
         """For each run its means, whether they are the best and significant."""
         table = self.table
-        shape = (len(self.per_query), len(self.metrics))
-        means = table["mean"].to_numpy().reshape(shape)
+        shape = (len(self.metrics), len(self.per_query))  # the order of the rows
+        means = table["mean"].to_numpy().reshape(shape).T
         best = means == np.nanmax(means, axis=0, initial=-np.inf)
-        significant = table["p_value"].to_numpy().reshape(shape) < self.alpha
+        significant = table["p_value"].to_numpy().reshape(shape).T < self.alpha
         return [
             (
                 name,

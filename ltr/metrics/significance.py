@@ -76,7 +76,8 @@ def bootstrap_interval(
     widened = np.sqrt(1.0 + (part * (1.0 - part)).mean() * (step / deviation) ** 2)
     tail = (1.0 - confidence) / 2.0
     at = np.searchsorted(share, [tail, 1.0 - tail])
-    low, high = mean + steps[np.minimum(at, _GRID - 1)] * step / widened / n
+    ends = mean + steps[np.minimum(at, _GRID - 1)] * step / widened / n
+    low, high = np.clip(ends, sample.min(), sample.max())  # as every resampled mean is
     return float(low), float(high)
 
 
