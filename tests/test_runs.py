@@ -382,7 +382,7 @@ def test_cells_of_several_runs_and_metrics():
         "first": {q: {"a": 3.0, "b": 2.0, "c": 1.0} for q in qrels},
         "last": {q: {"a": 1.0, "b": 2.0, "c": 3.0} for q in qrels},
     }
-    comparison = compare_runs(runs, qrels, ["mrr", "precision@1", "ndcg@3"])
+    comparison = m.compare_runs(runs, qrels, ["mrr", "precision@1", "ndcg@3"])
     rows = comparison.to_markdown(2).splitlines()
     cells = {
         row.split("|")[1].strip(): row.replace("*", "").replace("†", "") for row in rows

@@ -267,7 +267,7 @@ class RunComparison:
         shape = (len(self.metrics), len(self.per_query))  # the order of the rows
         means = table["mean"].to_numpy().reshape(shape).T
         best = means == np.nanmax(means, axis=0, initial=-np.inf)
-        significant = table["p_value"].to_numpy().reshape(shape).T < self.alpha
+        significant = self.alpha > table["p_value"].to_numpy().reshape(shape).T
         return [
             (
                 name,
