@@ -23,8 +23,8 @@ class PathList:
         Scores of neighbours.
     start, end : float arrays of shape (n,)
         Scores of the first and of the last item.
-    items : int array of shape (n,)
-        The user's numbers of the items.
+    items : int array of shape (n,), or None
+        The user's numbers of the items, if some are left out.
     given : dict
         From each constraint on items 0, …, n - 1 to what the user passed.
     """
@@ -32,8 +32,13 @@ class PathList:
     matrix: FloatArray
     start: FloatArray
     end: FloatArray
-    items: IntArray
+    items: IntArray | None
     given: dict[Any, Any]
+
+    @property
+    def n_items(self) -> int:
+        """Number of items that are not left out."""
+        return len(self.matrix)
 
     @property
     def constraints(self) -> tuple[Any, ...]:
@@ -43,6 +48,8 @@ class PathList:
     def in_user_numbers(self, solution: Solution) -> Solution:
         """Return the solution with the items' and constraints' names of the user."""
         if solution.order is not None:
+            if self.items is None:
+                return solution
             return replace(solution, order=self.items[solution.order])
         conflict = tuple(self.given[constraint] for constraint in solution.conflict)
         return replace(solution, conflict=conflict)
@@ -91,7 +98,7 @@ def _path_list(
 ) -> PathList:
     if where is None:
         checked = check_matrix(matrix, f"matrices[{i}]")
-        items = np.arange(len(checked))
+        items = None
     else:
         array, mask = np.asarray(matrix), np.asarray(where)
         if array.ndim != 2 or mask.dtype != np.bool_ or mask.shape != array.shape[:1]:
@@ -104,12 +111,15 @@ def _path_list(
         checked = check_matrix(array[np.ix_(items, items)], f"matrices[{i}]")
         start = None if start is None else np.asarray(start)[items]
         end = None if end is None else np.asarray(end)[items]
+    n = len(checked)
     return PathList(
         checked,
-        check_scores(start, len(items), f"start[{i}]"),
-        check_scores(end, len(items), f"end[{i}]"),
+        check_scores(start, n, f"start[{i}]"),
+        check_scores(end, n, f"end[{i}]"),
         items,
-        _renumbered(i, constraints, items) if constraints else {},
+        _renumbered(i, constraints, np.arange(n) if items is None else items)
+        if constraints
+        else {},
     )
 
 

@@ -26,7 +26,7 @@ def solve_one(
     one: PathList, method: str, budget: Budget, random_state: int | None
 ) -> Solution:
     """Solve one list, all arguments checked."""
-    if not len(one.items):
+    if not one.n_items:
         return solved(
             [], 0.0, 0.0, tolerance=0.0, method="trivial", started=budget.started
         )

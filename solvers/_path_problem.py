@@ -77,6 +77,8 @@ class PathProblem:
     @cached_property
     def is_whole(self) -> bool:
         """Whether all costs are integers, so that bounds can be rounded up."""
+        if not all(cost.is_integer() for cost in self.cost[0].tolist()):
+            return False
         return self.top < 2**40 and bool((self.cost == np.rint(self.cost)).all())
 
     @property
@@ -189,7 +191,7 @@ class Incumbent:
                 bound=problem.offset - self.lower,
             )
         objective = problem.objective(self.order)
-        gap = self.problem.tour_cost(self.order) - self.lower
+        gap = self.cost - self.lower
         proven = gap <= problem.tolerance
         return solved(
             self.order,
@@ -216,6 +218,8 @@ def path_problem(
         score[~allowed_arcs(n, constraints)] = -np.inf
     offset, spread = 0.0, 0.0
     for part, n_arcs in ((score[:n, :n], n - 1), (score[n, :n], 1), (score[:n, n], 1)):
+        if n_arcs == 1 and not part.any():
+            continue
         finite = part[part > -np.inf]
         if finite.size:
             top, least = float(finite.max()), float(finite.min())

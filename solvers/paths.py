@@ -4,7 +4,6 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-import numpy as np
 from numpy.typing import ArrayLike
 
 from ltr.solvers._budget import Budget
@@ -115,7 +114,7 @@ def solve_path(
             checked,
             check_scores(start, n, "start"),
             check_scores(end, n, "end"),
-            np.arange(n),
+            None,
             {constraint: constraint for constraint in kept},
         ),
         method,
@@ -190,13 +189,13 @@ def solve_paths(
     """
     lists = path_lists(matrices, where, start, end, tuple(constraints))
     for one in lists:
-        _check_method(method, len(one.items), one.constraints)
+        _check_method(method, one.n_items, one.constraints)
     check_limit(work_limit, "work_limit")
     jobs = _jobs(lists, method)
 
     def solve(k: int, budget: Budget) -> list[Solution]:
         job = [lists[i] for i in jobs[k]]
-        n = len(job[0].items)
+        n = job[0].n_items
         if len(job) > 1 and not budget.is_spent and work(n) <= budget.work_left:
             found = solve_together(job, budget)
         else:
@@ -233,8 +232,8 @@ def _jobs(lists: list[PathList], method: str) -> list[list[int]]:
     """Numbers of the lists that are solved together."""
     alone, together = [], defaultdict(list)
     for i, one in enumerate(lists):
-        if method == "auto" and 2 < len(one.items) <= MAX_BATCHED:
-            together[len(one.items), one.constraints].append(i)
+        if method == "auto" and 2 < one.n_items <= MAX_BATCHED:
+            together[one.n_items, one.constraints].append(i)
         else:
             alone.append([i])
     jobs = []
