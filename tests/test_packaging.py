@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parent.parent
 
 
@@ -15,19 +17,19 @@ def test_one_top_level_name():
     assert {name for name in ours if not name.startswith("__editable__")} == {"ltr"}
 
 
-def test_datasets_under_a_wrong_name():
+@pytest.mark.parametrize("room", ["solvers", "datasets"])
+def test_rooms_under_a_wrong_name(room):
     """From the repository root `import datasets` finds our folder; it says what to do."""
     run = subprocess.run(
-        [sys.executable, "-c", "import datasets"],
+        [sys.executable, "-c", f"import {room}"],
         capture_output=True,
         text=True,
         cwd=ROOT,
     )
     assert run.returncode == 1
     assert run.stderr.splitlines()[-1] == (
-        "ImportError: this folder is the package 'ltr.datasets'; it was imported as "
-        "'datasets' because the repository root is on sys.path. Use 'import "
-        "ltr.datasets'."
+        f"ImportError: this folder is the package 'ltr.{room}'; it was imported as "
+        f"'{room}' because the repository root is on sys.path. Use 'import ltr.{room}'."
     )
 
 
@@ -42,10 +44,12 @@ def test_every_package_is_listed():
         ".".join(path.parent.relative_to(ROOT).parts)
         for path in [*ROOT.glob("ltr/**/__init__.py")]
     }
-    assert folders | {"ltr.datasets"} == set(settings["packages"])
-    assert settings["package-dir"]["ltr.datasets"] == "datasets"
-    link = ROOT / "ltr" / "datasets"
-    assert not link.is_symlink() or str(link.readlink()) == "../datasets"
+    rooms = ("solvers", "datasets")
+    assert folders | {f"ltr.{room}" for room in rooms} == set(settings["packages"])
+    for room in rooms:
+        assert settings["package-dir"][f"ltr.{room}"] == room
+        link = ROOT / "ltr" / room
+        assert not link.is_symlink() or str(link.readlink()) == f"../{room}"
 
 
 def test_typed():

@@ -57,10 +57,10 @@ def bootstrap_interval(
     if len(sample) == 0:
         return float("nan"), float("nan")
     n, mean, deviation = len(sample), float(sample.mean()), float(sample.std())
-    if deviation == 0:
+    spread = np.ptp(sample)
+    if spread == 0:
         return mean, mean
     # Values on a grid that is a circle, wide enough for any resampled sum that matters.
-    spread = np.ptp(sample)
     width = min(2.0 * n * spread, 24.0 * deviation * np.sqrt(n) + 2.0 * spread)
     step = width / _GRID
     place = (sample - mean) / step
