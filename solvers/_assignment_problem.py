@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ltr.solvers._checks import check_entries, check_order_constraints
+from ltr.solvers._checks import GREATEST, check_entries, check_order_constraints
+from ltr.solvers._columns import is_missing, read_column
 from ltr.solvers._solution import TOLERANCE, BoolArray, FloatArray, IntArray
 from ltr.solvers.constraints import (
     AtMost,
@@ -174,7 +175,7 @@ def check_gains(gain: ArrayLike, k: int | None, discount: ArrayLike | None) -> G
     """
     try:
         array = np.array(gain, dtype=np.float64)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise ValueError(f"gain must be an array of numbers; {error}.") from error
     if array.ndim not in (1, 2):
         raise ValueError(
@@ -194,7 +195,9 @@ def check_gains(gain: ArrayLike, k: int | None, discount: ArrayLike | None) -> G
         )
     weights = check_discount(discount, int(k))
     if array.ndim == 2:
-        return Gains(None, weights, check_entries(array, "gain")[:, :k])
+        gains = Gains(None, weights, check_entries(array, "gain")[:, :k])
+        _check_size(gains.matrix, "gain")
+        return gains
     if not np.isfinite(array).all():
         row = int((~np.isfinite(array)).argmax())
         raise ValueError(
@@ -202,7 +205,20 @@ def check_gains(gain: ArrayLike, k: int | None, discount: ArrayLike | None) -> G
             f"[{row}]. Leave that item out, or pass a matrix with -inf where it must "
             "not stand."
         )
+    _check_size(array, "gain", float(weights.max(initial=1.0)))
     return Gains(array, weights, None)
+
+
+def _check_size(values: Any, name: str, times: float = 1.0) -> None:
+    """Raise if numbers, times the greatest discount, could not be added."""
+    finite = np.abs(values[np.isfinite(values)])
+    limit = GREATEST / times
+    if finite.max(initial=0.0) > limit:
+        raise ValueError(
+            f"{name} must be at most {limit:g} in size"
+            + (f", with a discount of {times:g}" if times > 1 else "")
+            + f", so that gains can be added; got {finite.max():g}. Scale it down."
+        )
 
 
 def check_discount(discount: ArrayLike | None, k: int) -> FloatArray:
@@ -230,6 +246,7 @@ def check_discount(discount: ArrayLike | None, k: int) -> FloatArray:
             "discount must be finite, >= 0 and not rise from one position to the next; "
             f"got {weights[place]} at position {place}."
         )
+    _check_size(weights, "discount")
     return weights
 
 
@@ -285,7 +302,7 @@ class Attributes:
                     f"attributes must have {name!r}, of which a constraint speaks; got "
                     f"{known}. Pass attributes={{{name!r}: one value per item}}."
                 )
-            column = np.asarray(self._given[name])
+            column = read_column(self._given[name])
             if column.shape != (self._n_items,):
                 raise ValueError(
                     f"attributes[{name!r}] must have one value per item, shape "
@@ -295,8 +312,11 @@ class Attributes:
         return self._columns[name]
 
     def members(self, name: str, value: Any) -> BoolArray:
-        """Which items have a value."""
-        same = self._column(name) == value
+        """Which items have a value; None and NaN are none."""
+        column = self._column(name)
+        if is_missing(value):
+            return np.zeros(self._n_items, dtype=bool)
+        same = column == value
         if isinstance(same, np.ndarray):
             return same.astype(bool)
         return np.full(self._n_items, bool(same))
@@ -306,7 +326,7 @@ class Attributes:
         numbers: dict[Any, int] = {}
         codes = np.full(self._n_items, -1)
         for item, value in enumerate(self._column(name).tolist()):
-            if value is not None and value == value:
+            if not is_missing(value):
                 codes[item] = numbers.setdefault(value, len(numbers))
         sizes = np.bincount(codes[codes >= 0], minlength=len(numbers))
         return [codes == code for code in np.flatnonzero(sizes > count)]

@@ -2,22 +2,25 @@
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.linalg import solve
+from scipy.linalg import cho_factor, cho_solve
 from scipy.sparse.csgraph import connected_components
 from scipy.special import expit
 
 from ltr.solvers._checks import check_matrix
 from ltr.solvers._solution import FloatArray
 
-_MAX_STEPS = 200
+_MAX_STEPS = 2000
+# The last step moves no pair apart by more than this; the error is its square.
+_CONVERGED = 1e-9
 
 
 def bradley_terry(counts: ArrayLike, *, ridge: float = 0.0) -> FloatArray:
     """Fit log-worths to comparisons: i beats j with the chance sigmoid(s_i - s_j).
 
     Maximises the sum of ``counts[i, j] * log sigmoid(s_i - s_j)`` less
-    ``ridge / 2 * sum(s**2)`` by Newton's method with halved steps (Bradley and Terry,
-    1952; Hunter, 2004, "MM algorithms for generalized Bradley-Terry models", eq. 3).
+    ``ridge / 2 * sum(s**2)`` by Newton's method with shortened steps (Bradley and
+    Terry, 1952; Hunter, 2004, "MM algorithms for generalized Bradley-Terry models",
+    eq. 3).
 
     Parameters
     ----------
@@ -35,7 +38,8 @@ def bradley_terry(counts: ArrayLike, *, ridge: float = 0.0) -> FloatArray:
     ------
     ValueError
         If a count is negative; if without ridge some items never lost to the others
-        (then no finite scores are best).
+        (then no finite scores are best); if counts are so many orders of magnitude
+        apart that rounding hides the best scores.
 
     Examples
     --------
@@ -50,9 +54,11 @@ def bradley_terry(counts: ArrayLike, *, ridge: float = 0.0) -> FloatArray:
         )
     if not (np.isfinite(ridge) and ridge >= 0):
         raise ValueError(f"ridge must be a number >= 0; got {ridge!r}.")
+    unit = max(wins.max(initial=0.0), ridge) or 1.0
+    wins /= unit
     if ridge == 0 and len(wins):
         _check_connected(wins)
-    return _newton(wins, ridge)
+    return _newton(wins, ridge / unit)
 
 
 def _check_connected(wins: FloatArray) -> None:
@@ -74,33 +80,46 @@ def _check_connected(wins: FloatArray) -> None:
 
 
 def _newton(wins: FloatArray, ridge: float) -> FloatArray:
+    """Newton's method, each step shortened so that it never goes too far.
+
+    If no pair that played moves apart by more than d, its curvature grows by e^d at
+    most, and log(1 + d) / d of the step still climbs (Bach, 2010, "Self-concordant
+    analysis for logistic regression", §2).
+    """
     n = len(wins)
     scores = np.zeros(n)
+    if n < 2:
+        return scores
     played = wins + wins.T
-    value = _log_likelihood(wins, scores, ridge)
     for _ in range(_MAX_STEPS):
         chance = expit(scores[:, None] - scores)
-        gradient = wins.sum(axis=1) - (played * chance).sum(axis=1) - ridge * scores
-        if np.abs(gradient).max(initial=0.0) <= 1e-12 * max(1.0, played.sum()):
-            break
+        surplus = wins * chance.T  # pair by pair, for rare pairs beside frequent ones
+        gradient = (surplus - surplus.T).sum(axis=1) - ridge * scores
         weight = played * chance * chance.T
-        # The scores are known up to a constant: ones on the matrix choose mean 0.
-        top = max(1e-300, weight.max())
-        hessian = np.diag(weight.sum(axis=1) + ridge) - weight + top * np.ones((n, n))
-        step = solve(hessian, gradient, assume_a="pos")
-        size = 1.0
-        while size > 1e-10:
-            new = _log_likelihood(wins, scores + size * step, ridge)
-            if new >= value:
-                break
-            size /= 2
-        else:
+        step = _solve(weight, ridge, gradient)
+        if step is None:
             break
-        scores, value = scores + size * step, new
-    return scores - scores.mean() if n else scores
+        farthest = float(np.abs((step[:, None] - step)[played > 0]).max(initial=0.0))
+        scores += step * (np.log1p(farthest) / farthest if farthest else 1.0)
+        scores -= scores.mean()
+        if farthest <= _CONVERGED:
+            return scores
+    raise ValueError(
+        f"no scores were found in {_MAX_STEPS} steps: counts and ridge are too many "
+        "orders of magnitude apart. Pass a greater ridge, or merge rare comparisons."
+    )
 
 
-def _log_likelihood(wins: FloatArray, scores: FloatArray, ridge: float) -> float:
-    difference = scores[:, None] - scores
-    logs = np.minimum(difference, 0) - np.log1p(np.exp(-np.abs(difference)))
-    return float((wins * logs).sum() - ridge / 2 * (scores**2).sum())
+def _solve(weight: FloatArray, ridge: float, gradient: FloatArray) -> FloatArray | None:
+    """Newton's step, each item in the unit of its own curvature; None: none found."""
+    curvature = weight.sum(axis=1) + ridge
+    if not curvature.min() > 0:
+        return None
+    unit = np.sqrt(curvature)
+    # The scores are known up to a constant: this settles it.
+    pin = unit.min() / unit if ridge else unit / np.linalg.norm(unit)
+    hessian = np.eye(len(unit)) + np.outer(pin, pin) - weight / unit[:, None] / unit
+    try:
+        return cho_solve(cho_factor(hessian), gradient / unit) / unit
+    except np.linalg.LinAlgError:
+        return None

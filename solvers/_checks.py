@@ -10,6 +10,9 @@ from numpy.typing import ArrayLike
 from ltr.solvers._solution import FloatArray
 from ltr.solvers.constraints import FixedPosition, Precedence, Together
 
+# Numbers beyond this could not be added.
+GREATEST = 1e290
+
 
 def check_matrix(matrix: ArrayLike, name: str = "matrix") -> FloatArray:
     """Return a square matrix of float64, a copy, with zeros on its diagonal.
@@ -33,7 +36,7 @@ def check_matrix(matrix: ArrayLike, name: str = "matrix") -> FloatArray:
     """
     try:
         array = np.array(matrix, dtype=np.float64)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise ValueError(
             f"{name} must be a square array of numbers; {error}."
         ) from error
@@ -60,7 +63,7 @@ def check_scores(scores: ArrayLike | None, n_items: int, name: str) -> FloatArra
         return np.zeros(n_items)
     try:
         array = np.array(scores, dtype=np.float64)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise ValueError(f"{name} must be one number per item; {error}.") from error
     if array.shape != (n_items,):
         raise ValueError(
@@ -123,6 +126,37 @@ def check_limit(value: float | None, name: str) -> float | None:
     return float(value)
 
 
+def check_n_jobs(n_jobs: int | None) -> int | None:
+    """Return a number of threads >= 1, or None.
+
+    Examples
+    --------
+    >>> check_n_jobs(2)
+    2
+    """
+    return None if n_jobs is None else _at_least(n_jobs, 1, "n_jobs")
+
+
+def check_random_state(random_state: int | None) -> int:
+    """Return a seed >= 0; None: 0.
+
+    Examples
+    --------
+    >>> check_random_state(None)
+    0
+    """
+    return 0 if random_state is None else _at_least(random_state, 0, "random_state")
+
+
+def _at_least(value: Any, least: int, name: str) -> int:
+    message = f"{name} must be None or a whole number >= {least}; got {value!r}."
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
+        raise TypeError(message)
+    if value < least:
+        raise ValueError(message)
+    return int(value)
+
+
 def check_method(method: str, methods: Sequence[str]) -> str:
     """Return the name if it is one of ``methods``.
 
@@ -183,6 +217,10 @@ def check_order_constraints(
                 _index(constraint.position, n_items, "positions", constraint),
             )
         elif isinstance(constraint, Together):
+            if not hasattr(constraint.items, "__iter__"):
+                raise TypeError(
+                    f"items of Together must be a tuple of items; got {constraint}."
+                )
             items = [_index(i, n_items, "items", constraint) for i in constraint.items]
             if len(items) < 2 or len(set(items)) < len(items):
                 raise ValueError(

@@ -1,7 +1,7 @@
 """Batches of orderings: what users pass, list by list, and who is solved with whom."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -20,7 +20,7 @@ from ltr.solvers._ordering_dp import (
     order_by_sets,
 )
 from ltr.solvers._ordering_portfolio import solve_part
-from ltr.solvers._ordering_problem import OrderingProblem, ordering_problem
+from ltr.solvers._ordering_problem import ordering_problem
 from ltr.solvers._solution import (
     TOLERANCE,
     FloatArray,
@@ -35,6 +35,8 @@ from ltr.solvers.constraints import FixedPosition, Precedence, Together
 _KINDS = (Precedence, FixedPosition, Together)
 # Work of a table of sets, for one set and item.
 _WORK_PER_STEP = 2e-9
+# Gains whose units would vanish are multiplied by this first, a power of 2.
+_LIFT = 2.0**960
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,10 +66,12 @@ class OrderingList:
         n = len(self.matrix)
         return 2 <= n <= DP_ITEMS and not self.constraints
 
-    def solve(self, method: str, budget: Budget, random_state: int | None) -> Solution:
+    def solve(self, method: str, budget: Budget, seed: int) -> Solution:
         """Solve it alone."""
         problem = ordering_problem(self.matrix, self.constraints)
-        rng = np.random.default_rng(random_state or 0)
+        lift = _LIFT if problem.scale < 1 / _LIFT else 1.0
+        problem = replace(problem, gains=problem.gains * lift)
+        rng = np.random.default_rng(seed)
         part = solve_part(problem, method, rng, budget)
         if part is True:
             wins = np.maximum(self.matrix, self.matrix.T)[
@@ -86,18 +90,18 @@ class OrderingList:
                 started=budget.started,
                 conflict=self._conflict(budget),
             )
-        return self._solution(part.order, part.gap, part.method, problem, budget)
+        spread = 2 * float(np.abs(problem.gains).max(initial=0.0)) / lift
+        return self._solution(part.order, part.gap / lift, part.method, spread, budget)
 
     def _solution(
         self,
         order: IntArray,
         gap: float,
         method: str,
-        problem: OrderingProblem,
+        spread: float,
         budget: Budget,
     ) -> Solution:
         objective = ordering_value(self.matrix, order)
-        spread = 2 * float(np.abs(problem.gains).max(initial=0.0))
         return solved(
             self.items[order],
             objective,
@@ -211,13 +215,15 @@ def _check_matrices(matrices: Any, masks: list[Any] | None) -> list[FloatArray]:
 
 
 def _without_padding(matrix: Any, mask: Any, i: int) -> Any:
-    real, array = np.asarray(mask, dtype=bool), np.asarray(matrix)
+    real, array = np.asarray(mask), np.asarray(matrix)
     if array.ndim != 2 or array.shape[0] != array.shape[1]:
         return matrix
-    if real.shape != array.shape[:1]:
+    if real.shape == array.shape[:1] == (0,):
+        return matrix
+    if real.dtype != np.bool_ or real.shape != array.shape[:1]:
         raise ValueError(
-            f"where[{i}] must have shape ({len(array)},), one bool per item; got shape "
-            f"{real.shape}."
+            f"where[{i}] must be a mask with one bool per item of matrices[{i}], which "
+            f"has shape {array.shape}; got {real.dtype} of shape {real.shape}."
         )
     return np.where(real[:, None] & real, array, 0.0)
 

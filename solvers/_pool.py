@@ -9,6 +9,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from typing import Any, TypeVar
 
 from ltr.solvers._budget import Budget
+from ltr.solvers._checks import check_n_jobs
 
 Result = TypeVar("Result")
 
@@ -73,6 +74,8 @@ def solve_each(
 
     Raises
     ------
+    TypeError, ValueError
+        If ``n_jobs`` is neither None nor a whole number >= 1.
     Interrupted
         On Ctrl-C, with what is solved so far.
 
@@ -81,6 +84,7 @@ def solve_each(
     >>> solve_each(lambda i, budget: i, 3)
     [0, 1, 2]
     """
+    n_jobs = check_n_jobs(n_jobs)
     end = None
     if batch_time_limit_s is not None:
         end = time.perf_counter() + batch_time_limit_s

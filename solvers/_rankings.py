@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from ltr.solvers._checks import GREATEST
 from ltr.solvers._solution import FloatArray
 
 
@@ -34,6 +35,8 @@ def read_levels(rankings: Any, n_items: int | None) -> FloatArray:
     >>> read_levels([[2, (0, 1)], [1]], None).tolist()
     [[1.0, 1.0, 0.0], [nan, 0.0, nan]]
     """
+    if not hasattr(rankings, "__len__") and hasattr(rankings, "__iter__"):
+        rankings = list(rankings)
     table = _as_table(rankings)
     if table is not None:
         return _levels_of_table(table, n_items)
@@ -157,5 +160,10 @@ def check_weights(weights: ArrayLike | None, n_rows: int, what: str) -> FloatArr
         first = int(np.argmax(wrong))
         raise ValueError(
             f"weights must be finite and >= 0; got {array[first]} at [{first}]."
+        )
+    if array.max(initial=0.0) > GREATEST:
+        raise ValueError(
+            f"weights must be at most {GREATEST:g}, so that they can be added; got "
+            f"{array.max():g}. Scale them down."
         )
     return array

@@ -6,7 +6,10 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.typing import ArrayLike
+
+from ltr.solvers._checks import check_entries
 
 MAX_ITEMS = 15
 
@@ -45,7 +48,22 @@ def prepare_paths(
             "ltr.solvers.differentiable; to train, a loss without log Z, such as "
             "successor_loss or perturbed_fy_loss."
         )
+    _check_numbers(lists)
     return lists
+
+
+def _check_numbers(lists: Paths) -> None:
+    """Raise at NaN and +inf of real items, unless they are traced."""
+    if any(isinstance(array, jax.core.Tracer) for array in lists):
+        return
+    real = np.asarray(lists.where)
+    pairs = (
+        real[..., :, None] & real[..., None, :] & ~np.eye(real.shape[-1], dtype=bool)
+    )
+    read = {"matrix": pairs, "start": real, "end": real}
+    for name, where in read.items():
+        array = np.asarray(getattr(lists, name))
+        check_entries(np.where(where, array, 0.0), name)
 
 
 def prepare_lists(

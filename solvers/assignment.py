@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from heapq import heapify, heappop, heappush
 from typing import Any
 
 import numpy as np
@@ -81,7 +82,8 @@ def solve_assignment(
         by an integer program, to which groups are added as they are found broken).
         ``"auto"``: the first of these that is exact and quick.
     time_limit_s : float, default=None
-        Seconds by the clock, for ``"highs"`` and ``"cpsat"``.
+        Seconds by the clock, for ``"highs"`` and ``"cpsat"``. HiGHS is not begun if
+        the program is too great to be read and simplified in that time.
     work_limit : float, default=None
         Units of work that repeat: about a second each for ``"cpsat"``, 500 nodes for
         ``"highs"``, whose first node may take long. None: 20, or no limit if there is
@@ -192,7 +194,8 @@ def _choose(method: str, gains: Gains, rules: Rules) -> str:
 def _run(method: str, gains: Gains, rules: Rules, budget: Budget) -> _Found:
     if rules.clash or gains.k == 0:
         none = np.zeros(0, dtype=np.int64)
-        return _Found(none, None, "fixed slots", is_infeasible=rules.clash)
+        kept = all(group.keeps(none, gains.discount) for group in rules.groups)
+        return _Found(none, None, "fixed slots", is_infeasible=rules.clash or not kept)
     if method == "sort":
         assert gains.scores is not None
         order = np.argsort(-gains.scores, kind="stable")[: gains.k]
@@ -229,6 +232,8 @@ def _solve_lazily(method: str, gains: Gains, rules: Rules, budget: Budget) -> _F
             order, is_infeasible = answer.order, answer.is_infeasible
             bound = gains.k * low + (high - low) * answer.bound
             least = bound = min(least, bound)
+            if order is None and not is_infeasible:
+                order, used = _greedy(gains, rules), "greedy"
         if order is None:
             return _Found(None, bound, used, is_infeasible)
         broken = [g for g in rules.groups if not g.keeps(order, gains.discount)]
@@ -238,6 +243,31 @@ def _solve_lazily(method: str, gains: Gains, rules: Rules, budget: Budget) -> _F
             bound = min(least, gains.value(order)) if bound is None else bound
             return _Found(None, bound, used)
         active += tuple(broken)
+
+
+def _greedy(gains: Gains, rules: Rules) -> IntArray | None:
+    """Take the best item whose predecessors are placed, again and again.
+
+    None if the problem is not one of scores and precedences only, or they clash.
+    """
+    if gains.scores is None or rules.groups or rules.fixed:
+        return None
+    n_before = np.zeros(gains.n_items, dtype=np.int64)
+    after: dict[int, list[int]] = {}
+    for pair in rules.precedences:
+        n_before[pair.after] += 1
+        after.setdefault(pair.before, []).append(pair.after)
+    free = [(-gains.scores[i], i) for i in np.flatnonzero(n_before == 0).tolist()]
+    heapify(free)
+    order: list[int] = []
+    while free and len(order) < gains.k:
+        item = heappop(free)[1]
+        order.append(item)
+        for later in after.get(item, []):
+            n_before[later] -= 1
+            if n_before[later] == 0:
+                heappush(free, (-gains.scores[later], later))
+    return np.array(order) if len(order) == gains.k else None
 
 
 class _Feasibility:

@@ -6,13 +6,14 @@ belongs to none.
 """
 
 import numbers
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import KW_ONLY, dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from ltr.solvers._columns import read_column
 from ltr.solvers._solution import Solution
 
 
@@ -131,6 +132,7 @@ class Quota:
             elif not (name == "upper" and count is None):
                 count = _count(count, f"{name} of Quota")
             object.__setattr__(self, name, count)
+        _check_value("Quota", self.value)
         _check_shares("Quota", "min_share", self.min_share, "max_share", self.max_share)
         if self.top is not None:
             _count(self.top, "top of Quota", least=1)
@@ -237,6 +239,7 @@ class ExposureShare:
     upper: float = 1.0
 
     def __post_init__(self) -> None:
+        _check_value("ExposureShare", self.value)
         _check_shares("ExposureShare", "lower", self.lower, "upper", self.upper)
 
     def in_words(self) -> str:
@@ -270,7 +273,8 @@ def explain_conflict(
     Raises
     ------
     ValueError
-        If the solution is not INFEASIBLE.
+        If the solution is not INFEASIBLE, or ``attributes`` lack one that a constraint
+        of the conflict names.
 
     Examples
     --------
@@ -292,7 +296,7 @@ def explain_conflict(
         )
     conflict = solution.conflict
     if not conflict:
-        return "No order is possible: too many entries of the gain are -inf."
+        return "No order is possible: too many entries are -inf, which forbids them."
     if len(conflict) == 1:
         first = "No order keeps this constraint:"
     else:
@@ -318,7 +322,12 @@ def _facts(conflict: tuple[Any, ...], attributes: Mapping[str, ArrayLike]) -> li
         if not isinstance(constraint, (Quota, AtMost, ExposureShare)):
             continue
         name = constraint.attribute
-        values = np.asarray(attributes[name]).tolist()
+        if name not in attributes:
+            raise ValueError(
+                f"attributes must have {name!r}, of which the conflict speaks. Pass "
+                f"attributes={{{name!r}: one value per item}}, or none at all."
+            )
+        values = read_column(attributes[name]).tolist()
         if isinstance(constraint, AtMost):
             n_values = len({value for value in values if value is not None})
             facts.append(f"({len(values)} items have {n_values} values of {name}.)")
@@ -342,6 +351,14 @@ def _count(value: Any, name: str, least: int = 0) -> int:
     if value < least:
         raise ValueError(f"{name} must be a whole number >= {least}; got {value!r}.")
     return int(value)
+
+
+def _check_value(kind: str, value: Any) -> None:
+    if not isinstance(value, Hashable):
+        raise TypeError(
+            f"value of {kind} must be one value of the attribute; got {value!r}. Write "
+            f"one {kind} for each value."
+        )
 
 
 def _check_shares(

@@ -17,7 +17,10 @@ Everywhere in this module:
 * ``where`` is True for real items. What stands elsewhere, NaN included, changes neither
   value nor gradient; the others come last in every order;
 * −inf forbids an arc, an end or a pair; the diagonal is not read. If no order is left,
-  the value is −inf, all marginals and gradients are 0, and orders are arbitrary;
+  the value is −inf, all marginals and gradients are 0, and orders and samples are
+  arbitrary;
+* NaN and +inf raise a ValueError, but inside ``jit``, ``vmap`` or ``grad``, where
+  numbers cannot be looked at, they go through;
 * the work doubles with each item: it grows with 2^n n² for paths and 2^n n for
   orderings. Use :func:`ltr.solvers.solve_paths` and :func:`ltr.solvers.solve_orderings`
   for longer lists;

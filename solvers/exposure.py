@@ -77,7 +77,8 @@ def fair_exposure(
         Relevance u; ≥ 0 and not all 0 within a group if ``treatment`` is
         ``"disparate_treatment"`` or ``"disparate_impact"``.
     groups : array-like of shape (n_items,)
-        Group of each item, any hashable values.
+        Group of each item, any hashable values. None and NaN are groups like others:
+        here every item has one.
     treatment : str or None, default="demographic_parity"
         ``"demographic_parity"``: the mean exposure of an item is the same in every
         group (their equation 4). ``"disparate_treatment"``: exposure is proportional to
@@ -164,7 +165,7 @@ def birkhoff(matrix: ArrayLike) -> Lottery:
     ----------
     matrix : array-like of shape (n, n)
         Entry [i, j] is the probability that item i is at position j; rows and columns
-        sum to 1.
+        sum to 1, up to 1e-9 for each entry. Entries down to -1e-9 are taken as 0.
 
     Returns
     -------
@@ -212,17 +213,19 @@ def _check_doubly_stochastic(matrix: ArrayLike) -> FloatArray:
             "matrix must be square, one row per item and one column per position; got "
             f"shape {array.shape}."
         )
-    if not (array >= 0).all():
-        row, column = np.argwhere(~(array >= 0))[0]
+    if not (array >= -_REMAINDER).all():
+        row, column = np.argwhere(~(array >= -_REMAINDER))[0]
         raise ValueError(
             f"matrix must be >= 0; got {array[row, column]} at [{row}, {column}]."
         )
+    array = np.maximum(array, 0.0)
     for axis, name in ((1, "row"), (0, "column")):
         sums = array.sum(axis=axis)
         if (wrong := np.abs(sums - 1) > 1e-9 * max(len(array), 1)).any():
             place = int(wrong.argmax())
             raise ValueError(
-                f"matrix must have rows and columns that sum to 1; got {sums[place]:g} "
+                f"matrix must have rows and columns that sum to 1; got "
+                f"{sums[place]:.12g} "
                 f"for {name} {place}."
             )
     return array

@@ -139,9 +139,12 @@ def det_const_sort(
     """
     names = list(groups)  # type: ignore[arg-type]
     array = check_scores(scores, len(names), "scores")
+    if k is not None and (not isinstance(k, numbers.Integral) or k < 0):
+        raise ValueError(f"k must be None or a whole number >= 0; got {k!r}.")
     missing = sorted({str(name) for name in names if name not in shares})
     total = sum(shares.values())
-    if missing or min(shares.values()) < 0 or abs(total - 1) > ROUNDING:
+    is_fair = all(share >= 0 for share in shares.values())
+    if missing or not is_fair or not abs(total - 1) <= ROUNDING:
         raise ValueError(
             f"shares must be >= 0, sum to 1, and have every group; got {dict(shares)!r}"
             + (f" without {missing[0]!r}." if missing else f", which sum to {total:g}.")

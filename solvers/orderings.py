@@ -13,7 +13,12 @@ from typing import Any
 from numpy.typing import ArrayLike
 
 from ltr.solvers._budget import Budget
-from ltr.solvers._checks import check_limit, check_matrix, check_method
+from ltr.solvers._checks import (
+    check_limit,
+    check_matrix,
+    check_method,
+    check_random_state,
+)
 from ltr.solvers._ordering_lists import (
     check_size,
     one_list,
@@ -94,7 +99,7 @@ def solve_ordering(
     budget = Budget(
         check_limit(time_limit_s, "time_limit_s"), check_limit(work_limit, "work_limit")
     )
-    return task.solve(method, budget, random_state)
+    return task.solve(method, budget, check_random_state(random_state))
 
 
 def solve_orderings(
@@ -156,11 +161,12 @@ def solve_orderings(
     >>> import numpy as np
     >>> matrices = np.zeros((2, 3, 3))
     >>> matrices[0, 2, 0], matrices[1, 1, 0] = 1.0, 1.0
-    >>> where = [[1, 1, 1], [1, 1, 0]]
+    >>> where = [[True, True, True], [True, True, False]]
     >>> [s.order.tolist() for s in solve_orderings(matrices, where=where)]
     [[2, 0, 1], [1, 0]]
     """
     check_method(method, METHODS)
+    seed = check_random_state(random_state)
     lists = ordering_lists(matrices, where, constraints, method)
     jobs = turns(lists, method)
 
@@ -168,7 +174,7 @@ def solve_orderings(
         chosen = [lists[i] for i in jobs[turn]]
         if len(chosen) > 1 and not budget.is_spent:
             return solve_in_one_table(chosen, budget)
-        return [each.solve(method, budget, random_state) for each in chosen]
+        return [each.solve(method, budget, seed) for each in chosen]
 
     def in_order(found: Sequence[list[Solution] | None]) -> list[Solution | None]:
         by_list: list[Solution | None] = [None] * len(lists)

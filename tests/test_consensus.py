@@ -215,6 +215,26 @@ def test_bradley_terry_recovers_its_model():
 
 
 @pytest.mark.parametrize(
+    ("counts", "pair", "difference"),
+    [
+        ([[0, 3e-13], [1e-13, 0]], (0, 1), np.log(3)),
+        ([[0, 1e13, 0], [1e13, 0, 3], [0, 1, 0]], (1, 2), np.log(3)),
+        ([[0, 1e13], [1, 0]], (0, 1), np.log(1e13)),
+        ([[0, 1e300], [1, 0]], (0, 1), np.log(1e300)),
+    ],
+)
+def test_bradley_terry_fits_counts_of_any_size(counts, pair, difference):
+    """Two items, or a chain: the log of the ratio of wins."""
+    scores = bradley_terry(counts)
+    assert scores[pair[0]] - scores[pair[1]] == pytest.approx(difference, rel=1e-9)
+
+
+def test_rankings_may_come_from_a_generator():
+    """They are read once."""
+    assert kemeny(iter([[1, 0], [1, 0]])).order.tolist() == [1, 0]
+
+
+@pytest.mark.parametrize(
     ("call", "error", "message"),
     [
         (
@@ -293,6 +313,20 @@ def test_bradley_terry_recovers_its_model():
             ValueError,
             "items 2 never lost to any of the others, so that no finite scores are best. "
             "Pass ridge > 0, say 0.1, or leave them out.",
+        ),
+        (
+            lambda: bradley_terry(
+                np.diag([3.0, 0, 2], 1) + np.diag([1.0, 0, 1], -1), ridge=1e-17
+            ),
+            ValueError,
+            "no scores were found in 2000 steps: counts and ridge are too many orders of "
+            "magnitude apart. Pass a greater ridge, or merge rare comparisons.",
+        ),
+        (
+            lambda: kemeny([[0, 1, 2], [2, 1, 0]], weights=[1e308, 1e308]),
+            ValueError,
+            "weights must be at most 1e+290, so that they can be added; got 1e+308. Scale "
+            "them down.",
         ),
         (
             lambda: bradley_terry([[0, -1], [2, 0]]),

@@ -10,6 +10,7 @@ from sklearn.base import clone
 from sklearn.ensemble import HistGradientBoostingRegressor
 from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
+from sklearn.linear_model import Ridge
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from ltr import ConstrainedRanker, LambdaMARTRanker, SingleFeatureRanker
@@ -215,3 +216,14 @@ def test_messages():
     high = ConstrainedRanker(ranker.ranker_, [FixedPosition(0, 99)])
     with pytest.raises(ValueError, match=r"In list 0: positions must be in 0, …"):
         high.predict(DATA.X, DATA.qid)
+
+
+def test_what_is_no_list_and_takes_no_qid():
+    """Both are said."""
+    X, y, qid = np.ones((2, 1)), [1, 0], [0, 0]
+    with pytest.raises(TypeError, match="Put it in a list.$"):
+        ConstrainedRanker(SingleFeatureRanker(), AtMost("s", 1)).fit(X, y)
+    with pytest.raises(
+        TypeError, match=r"^fit of the ranker must take qid; that of Ri"
+    ):
+        ConstrainedRanker(Ridge()).fit(X, y, qid)

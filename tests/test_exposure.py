@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from scipy.optimize import linprog
 
-from ltr.solvers import birkhoff, fair_exposure
+from ltr.solvers import birkhoff, det_const_sort, fair_exposure
 
 TREATMENTS = ("demographic_parity", "disparate_treatment", "disparate_impact", None)
 
@@ -204,3 +204,16 @@ def test_messages():
         birkhoff,
         [[1, 0]],
     )
+
+
+def test_sums_and_shares_that_are_almost_right():
+    """Rounding below 0 is 0; messages show what is wrong."""
+    lottery = birkhoff([[1.0, -1e-12], [0.0, 1.0]])
+    assert lottery.orders.tolist() == [[0, 1]]
+    with pytest.raises(ValueError, match="got 1.00000001 for row 0"):
+        birkhoff([[1.00000001, 0.0], [0.0, 1.0]])
+    for groups, shares in (([], {}), (["a"], {"a": np.nan})):
+        with pytest.raises(ValueError, match="^shares must be >= 0, sum to 1"):
+            det_const_sort(np.ones(len(groups)), groups, shares)
+    with pytest.raises(ValueError, match="^k must be None or a whole number >= 0; got"):
+        det_const_sort([1.0], ["a"], {"a": 1.0}, k=-1)

@@ -4,6 +4,7 @@ from itertools import permutations
 
 import hypothesis.strategies as st
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import example, given, settings
 from scipy.optimize import linear_sum_assignment
@@ -497,7 +498,7 @@ def test_a_conflict_in_words():
     )
     forbidden = solve_assignment([[-np.inf], [-np.inf]])
     assert explain_conflict(forbidden) == (
-        "No order is possible: too many entries of the gain are -inf."
+        "No order is possible: too many entries are -inf, which forbids them."
     )
 
 
@@ -512,3 +513,52 @@ def test_a_wrong_order_is_not_certified(monkeypatch):
     monkeypatch.setattr(module, "solve_by_matching", wrong)
     with pytest.raises(RuntimeError, match="item 1 at position 0, not 0"):
         solve_assignment([1.0, 2.0], constraints=[FixedPosition(0, 0)])
+
+
+@pytest.mark.parametrize("nothing", [None, float("nan"), pd.NA])
+def test_items_without_a_value_are_in_no_group(nothing):
+    """Nor do lists of mixed values become strings."""
+    attributes = {"g": ["b", nothing, nothing, 1]}
+    rules = [AtMost("g", 1, top=3), Quota("g", 1, lower=1, top=1)]
+    solution = solve_assignment(
+        [3.0, 2, 1, 0], constraints=rules, attributes=attributes
+    )
+    assert solution.order.tolist() == [3, 0, 1, 2]
+    frame = pd.DataFrame({"g": pd.array(["b", pd.NA, pd.NA], dtype="string")})
+    solution = solve_assignment([3.0, 2, 1], constraints=rules[:1], attributes=frame)
+    assert solution.order.tolist() == [0, 1, 2]
+
+
+@pytest.mark.parametrize("group", [[], ["a", "a"]])
+def test_no_position_for_a_quota(group):
+    """INFEASIBLE with its conflict, in words."""
+    rule = Quota("g", "a", lower=1)
+    solution = solve_assignment(
+        np.zeros(len(group)), k=0, constraints=[rule], attributes={"g": group}
+    )
+    assert (solution.status.value, solution.conflict) == ("INFEASIBLE", (rule,))
+    assert "(0 of the 0 items" in explain_conflict(solution, {"g": []})
+    with pytest.raises(ValueError, match="^attributes must have 'g', of which"):
+        explain_conflict(solution, {})
+
+
+def test_precedences_have_an_order_in_no_time():
+    """Greedy, with a bound, where the program is not begun."""
+    rules = [Precedence(2, 0), Precedence(3, 2)]
+    scores = [4.0, 3.0, 2.0, 1.0]
+    solution = solve_assignment(scores, constraints=rules, time_limit_s=0.0)
+    assert solution.order.tolist() == [1, 3, 2, 0]
+    assert solution.method == "greedy"
+    best = solve_assignment(scores, constraints=rules)
+    assert solution.objective <= best.objective <= solution.bound
+
+
+def test_sizes_and_values():
+    """What could not be added, or is no value."""
+    message = "^discount must be at most 1e\\+290 in size, so that gains can be added; "
+    with pytest.raises(ValueError, match=message):
+        solve_assignment([3.0, 1e300], discount=[1e300, 1.0])
+    with pytest.raises(ValueError, match="^gain must be at most 1e"):
+        solve_assignment([[1e300]])
+    with pytest.raises(TypeError, match="^value of Quota must be one value of the"):
+        Quota("g", ["a"], lower=1)

@@ -26,6 +26,7 @@ from ltr.solvers._ordering_branch import branch_and_cut
 from ltr.solvers._ordering_problem import ordering_problem
 from ltr.solvers._ordering_relaxation import Relaxation
 from ltr.solvers._ordering_search import bound_by_cycles, move_gains, moved
+from ltr.solvers.dynamic import ordering_marginals
 from ltr.solvers.orderings import METHODS
 
 EXACT = ("auto", "dp", "cutting_planes", "cp_sat")
@@ -443,16 +444,19 @@ def test_progress(capsys):
             "got shape (2, 2).",
         ),
         (
-            lambda: solve_orderings(np.zeros((2, 3, 3)), where=[[1, 1, 1]]),
+            lambda: solve_orderings(np.zeros((2, 3, 3)), where=[[True] * 3]),
             "where must have one row per list, 2; got 1.",
         ),
         (
-            lambda: solve_orderings(np.zeros((1, 3, 3)), where=[[1, 1]]),
-            "where[0] must have shape (3,), one bool per item; got shape (2,).",
+            lambda: solve_orderings(np.zeros((1, 3, 3)), where=[[True, True]]),
+            "where[0] must be a mask with one bool per item of matrices[0], which has "
+            "shape (3, 3); got bool of shape (2,).",
         ),
         (
             lambda: solve_orderings(
-                np.zeros((1, 3, 3)), where=[[1, 1, 0]], constraints=[Precedence(0, 2)]
+                np.zeros((1, 3, 3)),
+                where=[[True, True, False]],
+                constraints=[Precedence(0, 2)],
             ),
             "constraints must name real items; Precedence(before=0, after=2) names item "
             "2, which is padding in list 0.",
@@ -471,4 +475,55 @@ def test_progress(capsys):
 def test_messages(call, message):
     """Expected, got, where, what to do."""
     with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+        call()
+
+
+@pytest.mark.parametrize("method", ["auto", "dp", "cutting_planes", "cp_sat"])
+def test_gains_that_almost_vanish(method):
+    """Their units would be 0."""
+    matrix = [[0, 5e-323, 0], [0, 0, 1e-323], [1e-322, 0, 0]]
+    assert solve_ordering(matrix, method=method).order.tolist() == [2, 0, 1]
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (
+            lambda: solve_orderings([np.eye(2)], where=[[1.0, np.nan]]),
+            ValueError,
+            "where[0] must be a mask with one bool per item of matrices[0], which has "
+            "shape (2, 2); got float64 of shape (2,).",
+        ),
+        (
+            lambda: solve_orderings([np.eye(2)], n_jobs=0),
+            ValueError,
+            "n_jobs must be None or a whole number >= 1; got 0.",
+        ),
+        (
+            lambda: solve_ordering(np.eye(2), random_state="a"),
+            TypeError,
+            "random_state must be None or a whole number >= 0; got 'a'.",
+        ),
+        (
+            lambda: solve_ordering([[0, 10**400], [0, 0]]),
+            ValueError,
+            "matrix must be a square array of numbers; int too large to convert to "
+            "float.",
+        ),
+        (
+            lambda: solve_ordering(np.eye(4), constraints=[Together(3)]),
+            TypeError,
+            "items of Together must be a tuple of items; got Together(items=3).",
+        ),
+        (
+            lambda: ordering_marginals([[0.0, np.nan], [1.0, 0.0]]),
+            ValueError,
+            "matrix must be finite (-inf forbids); got nan at [0, 1]. Replace it by a "
+            "number, or by -inf to forbid it.",
+        ),
+    ],
+)
+def test_more_messages(call, error, message):
+    """Masks, threads, seeds, huge integers, NaN in the dynamic programme."""
+    with pytest.raises(error, match=f"^{re.escape(message)}$"):
         call()

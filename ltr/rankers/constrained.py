@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable, Mapping
+from inspect import signature
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
@@ -127,6 +128,11 @@ class ConstrainedRanker(BaseRanker):
         self._check_parameters()
         features = _without(X, self._attribute_names())
         listed = {} if qid is None else {"qid": qid}
+        if listed and not _takes_qid(self.ranker):
+            raise TypeError(
+                f"fit of the ranker must take qid; that of {self.ranker!r} does not. "
+                "Fit it without qid, and use ConstrainedRanker without fit."
+            )
         self.ranker_ = clone(self.ranker).fit(features, y, **listed)
         for name in ("n_features_in_", "feature_names_in_"):
             if hasattr(self.ranker_, name):
@@ -351,6 +357,11 @@ class ConstrainedRanker(BaseRanker):
             constraints = [c for c in constraints if c not in solution.conflict]
 
     def _check_parameters(self) -> None:
+        if not isinstance(self.constraints, Iterable):
+            raise TypeError(
+                f"constraints must be a list of them; got {self.constraints!r}. Put it "
+                "in a list."
+            )
         check_choice("infeasible", self.infeasible, ("raise", "drop"))
         if self.k is not None:
             check_number("k", self.k, low=1, whole=True)
@@ -382,6 +393,12 @@ class ConstrainedRanker(BaseRanker):
         return tags
 
 
+def _takes_qid(ranker: Any) -> bool:
+    """Whether ``fit`` has a parameter ``qid``, or takes any."""
+    parameters = signature(ranker.fit).parameters.values()
+    return any(p.name == "qid" or p.kind is p.VAR_KEYWORD for p in parameters)
+
+
 def _without(X: Any, names: list[str]) -> Any:
     """Return ``X`` without these columns, if it is a DataFrame."""
     if not is_frame(X):
@@ -404,7 +421,7 @@ def _column(
             "attributes does not have it. Pass "
             f"attributes={{{name!r}: one value per row}}."
         )
-    column = np.asarray(values)
+    column = np.asarray(values, dtype=None if hasattr(values, "dtype") else object)
     if column.shape != (n_samples,):
         raise ValueError(
             f"attributes[{name!r}] must have one value per row of X, shape "
