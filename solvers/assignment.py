@@ -233,7 +233,8 @@ def _solve_lazily(method: str, gains: Gains, rules: Rules, budget: Budget) -> _F
             bound = gains.k * low + (high - low) * answer.bound
             least = bound = min(least, bound)
             if order is None and not is_infeasible:
-                order, used = _greedy(gains, rules), "greedy"
+                order = _greedy(gains, rules)
+                used = used if order is None else "greedy"
         if order is None:
             return _Found(None, bound, used, is_infeasible)
         broken = [g for g in rules.groups if not g.keeps(order, gains.discount)]
