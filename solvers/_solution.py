@@ -23,6 +23,11 @@ class Status(StrEnum):
     ``OPTIMAL``: no order is better by more than ``1e-6 · n · range``. ``FEASIBLE``: it
     keeps the constraints; the bound says how much better another may be. ``UNKNOWN``:
     no order was found within the limit. ``INFEASIBLE``: there is none.
+
+    Examples
+    --------
+    >>> Status("OPTIMAL") is Status.OPTIMAL
+    True
     """
 
     OPTIMAL = "OPTIMAL"

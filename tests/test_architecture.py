@@ -44,7 +44,15 @@ MAY_IMPORT = {
     "compare": {"numpy", "sklearn", "datasets", "leaderboard", "losses", "metrics"}
     | {"queries", "rankers", "scorers"},
     "cli_fuse": {"datasets", "fusion", "metrics"},
-    "cli": {"numpy", "cli_fuse", "compare", "datasets", "metrics", "rankers", "scorers"},
+    "cli": {
+        "numpy",
+        "cli_fuse",
+        "compare",
+        "datasets",
+        "metrics",
+        "rankers",
+        "scorers",
+    },
     "__init__": {"queries", "rankers"},
     "__main__": {"cli"},
 }

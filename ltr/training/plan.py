@@ -145,11 +145,9 @@ def list_losses(
 ) -> jax.Array:
     """Evaluate the loss of a plan on a batch, shape (n_lists,)."""
     options: dict[str, Any] = {**dict(plan.options), **numbers, **extras}
-    given = scores
-    if isinstance(scores, PairScores):
-        given = scores.matrix
-        if scores.start is not None:
-            options |= {"start": scores.start, "end": scores.end}
+    given: jax.Array = scores.matrix if isinstance(scores, PairScores) else scores
+    if isinstance(scores, PairScores) and scores.start is not None:
+        options |= {"start": scores.start, "end": scores.end}
     if plan.takes_weights:
         options["weights"] = weights
     if plan.takes_key:
