@@ -16,6 +16,7 @@ import numpy as np
 from ltr import TSPRanker
 
 PAPER_S = {10: 0.015, 30: 0.063, 100: 0.541}
+N_LISTS = {10: 1000, 30: 100, 100: 10}
 
 
 def lists(n_lists: int, size: int, n_features: int, seed: int):
@@ -29,7 +30,7 @@ def lists(n_lists: int, size: int, n_features: int, seed: int):
 
 
 def main(
-    n_train: int = 1600, n_epochs: int = 6, share: float = 1.0
+    n_train: int = 1600, n_epochs: int = 6, sizes: tuple[int, ...] = (10, 30, 100)
 ) -> dict[str, float]:
     """Print both tables; return items per second and seconds by row."""
     found = {}
@@ -45,8 +46,8 @@ def main(
             found[f"{encoder} {loss}"] = float(speed)
             print(f"{encoder:9} {loss:10} {speed:10,.0f}")
     print("\ndecoding        lists      s   proven  worst gap  × paper's solver")
-    for size, n_lists in ((10, 1000), (30, 100), (100, 10)):
-        n_lists = max(2, int(share * n_lists))
+    for size in sizes:
+        n_lists = N_LISTS[size]
         X, y, qid = lists(max(20, n_lists), size, 20, 2)
         for loss, decoder in (
             ("successor", "path"),

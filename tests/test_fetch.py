@@ -69,8 +69,9 @@ class Server:
             request.send_header("ETag", self.etag)
         request.end_headers()
         length = self.cuts.pop(0) if self.cuts else len(self.body)
-        request.wfile.write(self.body[start : start + length])
-        self.sent += len(self.body[start : start + length])
+        piece = self.body[start : start + length]
+        self.sent += len(piece)  # before the client can have it
+        request.wfile.write(piece)
 
 
 @pytest.fixture
