@@ -24,8 +24,8 @@ _WORK, _WORK_PER_ARC = 2e-5, 1.2e-8
 
 def assign(cost: FloatArray) -> tuple[IntArray, float]:
     """Successor of each node in a cheapest assignment, and what it costs."""
-    successor = linear_sum_assignment(cost)[1]
-    return successor, float(cost[np.arange(len(cost)), successor].sum())
+    nodes, successor = linear_sum_assignment(cost)
+    return successor, float(np.add.reduce(cost[nodes, successor]))
 
 
 def cycles_of(successor: Sequence[int]) -> list[list[int]]:
@@ -136,6 +136,7 @@ def branch_and_bound(
         if n_done > 1:
             offer_patched(best, successor, cycles, "branch_and_bound")
         free = free_arcs(problem, cycles, set(kept))
+        target = best.target
         for k, arc in enumerate(free):
             if k:
                 i, j = free[k - 1]
@@ -148,7 +149,7 @@ def branch_and_bound(
             child, child_lower = assign(restricted)
             restricted[arc] = value
             budget.spend(spend)
-            if child_lower < best.target:
+            if child_lower < target:
                 n_made += 1
                 heapq.heappush(
                     queue,
