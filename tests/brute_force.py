@@ -1,10 +1,12 @@
-"""Every order, one by one: what the solvers are compared with."""
+"""Every order, one by one, and what it must keep: the solvers are compared with it."""
 
 from itertools import pairwise, permutations
 
 import numpy as np
 
-from ltr.solvers import FixedPosition, Precedence, Together
+from ltr.solvers import AtMost, ExposureShare, FixedPosition, Precedence, Together
+
+DISCOUNT = 1 / np.log2(2 + np.arange(2000))
 
 
 def keeps(order, constraint):
@@ -47,3 +49,44 @@ def best(value, n_items, constraints=()):
     ]
     found = [pair for pair in found if pair[0] > -np.inf]
     return max(found, default=(None, None))
+
+
+def keeps_positions(order, constraint, attributes, k):
+    """Whether an order keeps a constraint, as its docstring reads."""
+    place = {item: position for position, item in enumerate(order)}
+    if isinstance(constraint, Precedence):
+        return place.get(constraint.before, k) < place.get(constraint.after, k + 1)
+    if isinstance(constraint, FixedPosition):
+        return place.get(constraint.item) == constraint.position
+    values = [attributes[constraint.attribute][item] for item in order]
+    if isinstance(constraint, ExposureShare):
+        exposure = sum(
+            d
+            for d, value in zip(DISCOUNT, values, strict=False)
+            if value == constraint.value
+        )
+        share = exposure / DISCOUNT[:k].sum()
+        return constraint.lower - 1e-6 <= share <= constraint.upper + 1e-6
+    top = min(constraint.top or k, k)
+    if isinstance(constraint, AtMost):
+        w = min(constraint.window or top, top)
+        windows = [values[s : s + w] for s in range(top - w + 1)]
+        return all(
+            window.count(value) <= constraint.count
+            for window in windows
+            for value in window
+            if value is not None
+        )
+    for t in range(1, top + 1):
+        found = values[:t].count(constraint.value)
+        low, high = [], []
+        for bound, numbers in ((low, constraint.lower), (high, constraint.upper)):
+            if isinstance(numbers, tuple):
+                bound += list(numbers[t - 1 : t])
+            elif t == top and numbers is not None:
+                bound.append(numbers)
+        low.append(np.floor(constraint.min_share * t + 1e-9))
+        high.append(np.ceil(constraint.max_share * t - 1e-9))
+        if found < max(low) or found > min(high):
+            return False
+    return True

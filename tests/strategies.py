@@ -116,3 +116,21 @@ def labelled_rows(draw, max_rows: int = 24, max_label: int = 3):
     )
     y, s, qid = zip(*draw(rows), strict=True)
     return np.array(y, float), np.array(s), np.array(qid)
+
+
+def ragged(n_lists=60, seed=0, ties=True):
+    """Interleaved lists of 2 to 30 rows with tied scores and blank lists."""
+    rng = np.random.default_rng(seed)
+    qid = np.repeat(np.arange(n_lists), rng.integers(2, 31, n_lists))
+    y = rng.integers(0, 5, len(qid)) * (rng.random(len(qid)) < 0.4)
+    y[qid % 10 == 0] = 0
+    s = rng.normal(size=len(qid))
+    s = s.round(1) if ties else s
+    shuffled = rng.permutation(len(qid))
+    return y[shuffled].astype(float), s[shuffled], qid[shuffled]
+
+
+def each_list(y, s, qid):
+    """Labels and scores of each list, by first appearance."""
+    for q in dict.fromkeys(qid.tolist()):
+        yield y[qid == q], s[qid == q]

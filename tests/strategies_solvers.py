@@ -39,3 +39,12 @@ def matrices(draw, min_size: int = 0, max_size: int = 6, kinds=KINDS):
         matrix = matrix * 1e-12 - 3e-12
     np.fill_diagonal(matrix, rng.choice([0.0, 77.0, np.nan]))
     return matrix
+
+
+def nearly_symmetric(n, seed):
+    """Cosines with a little skew: the assignment bound is weak."""
+    rng = np.random.default_rng(seed)
+    points = rng.normal(size=(n, 8))
+    points /= np.linalg.norm(points, axis=1, keepdims=True)
+    noise = rng.normal(size=(n, n))
+    return points @ points.T + 0.03 * (noise - noise.T)
