@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ltr.solvers._solution import FloatArray
+from ltr.solvers._solution import FloatArray, IntArray
 from ltr.solvers.constraints import FixedPosition, Precedence, Together
 
 # Numbers beyond this could not be added.
@@ -229,6 +229,59 @@ def check_order_constraints(
             constraint = Together(tuple(items))
         checked.append(constraint)
     return tuple(dict.fromkeys(checked))
+
+
+def renumber(
+    constraints: tuple[Any, ...], items: IntArray, n_items: int, i: int
+) -> tuple[Any, ...]:
+    """Return checked constraints in the numbers of the items that are left.
+
+    Parameters
+    ----------
+    constraints : tuple of Precedence, FixedPosition and Together
+        On items 0, …, n_items - 1.
+    items : int array of shape (n_left,)
+        Which of them are left, ascending.
+    n_items : int
+        How many there were.
+    i : int
+        Number of the list, for messages.
+
+    Examples
+    --------
+    >>> renumber((Precedence(3, 1),), np.array([1, 3]), 4, 0)
+    (Precedence(before=1, after=0),)
+    """
+    if not constraints:
+        return ()
+    new = np.full(n_items, -1)
+    new[items] = np.arange(len(items))
+    found: list[Any] = []
+    for constraint in constraints:
+        if isinstance(constraint, Precedence):
+            named = [constraint.before, constraint.after]
+        elif isinstance(constraint, FixedPosition):
+            named = [constraint.item]
+        else:
+            named = list(constraint.items)
+        numbers = new[named].tolist()
+        if min(numbers) < 0:
+            raise ValueError(
+                f"constraints must name real items; {constraint} names item "
+                f"{named[numbers.index(-1)]}, which is padding in list {i}."
+            )
+        if isinstance(constraint, Precedence):
+            found.append(Precedence(*numbers))
+        elif isinstance(constraint, FixedPosition):
+            if constraint.position >= len(items):
+                raise ValueError(
+                    f"positions must be in 0, …, {len(items) - 1} in list {i}; got "
+                    f"{constraint}."
+                )
+            found.append(FixedPosition(numbers[0], constraint.position))
+        else:
+            found.append(Together(tuple(numbers)))
+    return tuple(found)
 
 
 def _index(value: Any, n_items: int, what: str, constraint: Any) -> int:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ltr.solvers._budget import Budget
-from ltr.solvers._checks import check_matrix, check_order_constraints
+from ltr.solvers._checks import check_matrix, check_order_constraints, renumber
 from ltr.solvers._conflicts import smallest_conflict
 from ltr.solvers._ordering_cp_sat import find_order
 from ltr.solvers._ordering_dp import (
@@ -191,7 +191,7 @@ def ordering_lists(
         if len(items) < n:
             array = array[np.ix_(items, items)]
         check_size(len(items), method)
-        new = _renumbered(given, items, n, i)
+        new = renumber(given, items, n, i)
         lists.append(OrderingList(array, items, given, new))
     return lists
 
@@ -270,39 +270,3 @@ def _rows(values: Any, name: str) -> list[Any]:
             )
         return list(array)
     return list(values)
-
-
-def _renumbered(
-    constraints: tuple[Any, ...], items: IntArray, n_items: int, i: int
-) -> tuple[Any, ...]:
-    """The constraints in the numbers of the items that are left."""
-    if not constraints:
-        return ()
-    new = np.full(n_items, -1)
-    new[items] = np.arange(len(items))
-    found: list[Any] = []
-    for constraint in constraints:
-        if isinstance(constraint, Precedence):
-            named = [constraint.before, constraint.after]
-        elif isinstance(constraint, FixedPosition):
-            named = [constraint.item]
-        else:
-            named = list(constraint.items)
-        numbers = new[named].tolist()
-        if min(numbers) < 0:
-            raise ValueError(
-                f"constraints must name real items; {constraint} names item "
-                f"{named[numbers.index(-1)]}, which is padding in list {i}."
-            )
-        if isinstance(constraint, Precedence):
-            found.append(Precedence(*numbers))
-        elif isinstance(constraint, FixedPosition):
-            if constraint.position >= len(items):
-                raise ValueError(
-                    f"positions must be in 0, …, {len(items) - 1} in list {i}; got "
-                    f"{constraint}."
-                )
-            found.append(FixedPosition(numbers[0], constraint.position))
-        else:
-            found.append(Together(tuple(numbers)))
-    return tuple(found)

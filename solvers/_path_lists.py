@@ -6,7 +6,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ltr.solvers._checks import check_matrix, check_order_constraints, check_scores
+from ltr.solvers._checks import (
+    check_matrix,
+    check_order_constraints,
+    check_scores,
+    renumber,
+)
 from ltr.solvers._solution import FloatArray, IntArray, Solution
 from ltr.solvers.constraints import FixedPosition, Precedence, Together
 
@@ -112,42 +117,15 @@ def _path_list(
         start = None if start is None else np.asarray(start)[items]
         end = None if end is None else np.asarray(end)[items]
     n = len(checked)
+    kept = mine = ()
+    if constraints:  # checking none of them costs as much as a short list
+        n_given = len(np.asarray(matrix))
+        kept = check_order_constraints(constraints, n_given, KINDS)
+        mine = kept if items is None else renumber(kept, items, n_given, i)
     return PathList(
         checked,
         check_scores(start, n, f"start[{i}]"),
         check_scores(end, n, f"end[{i}]"),
         items,
-        _renumbered(i, constraints, np.arange(n) if items is None else items)
-        if constraints
-        else {},
+        dict(zip(mine, kept, strict=True)),
     )
-
-
-def _renumbered(
-    i: int, constraints: tuple[Any, ...], items: IntArray
-) -> dict[Any, Any]:
-    """Constraints on the places of the real items, with what the user passed."""
-    n = int(items[-1]) + 1 if items.size else 0
-    number = {int(item): place for place, item in enumerate(items)}
-    found = {}
-    for given in check_order_constraints(constraints, n, KINDS):
-        named: tuple[int, ...]
-        if isinstance(given, Precedence):
-            named = (given.before, given.after)
-        else:
-            named = (given.item,) if isinstance(given, FixedPosition) else given.items
-        padded = [item for item in named if item not in number]
-        if padded:
-            raise ValueError(
-                f"constraints must name real items; list {i} has no item {padded[0]} "
-                f"({given})."
-            )
-        if isinstance(given, Precedence):
-            mine: Any = Precedence(number[given.before], number[given.after])
-        elif isinstance(given, FixedPosition):
-            mine = FixedPosition(number[given.item], given.position)
-        else:
-            mine = Together(tuple(number[item] for item in given.items))
-        found[mine] = given
-    check_order_constraints(tuple(found), len(items), KINDS)
-    return found

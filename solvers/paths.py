@@ -12,6 +12,7 @@ from ltr.solvers._checks import (
     check_matrix,
     check_method,
     check_order_constraints,
+    check_random_state,
     check_scores,
 )
 from ltr.solvers._path_dp import MAX_ITEMS, lanes, work
@@ -119,7 +120,7 @@ def solve_path(
         ),
         method,
         budget,
-        random_state,
+        check_random_state(random_state),
     )
 
 
@@ -191,6 +192,7 @@ def solve_paths(
     for one in lists:
         _check_method(method, one.n_items, one.constraints)
     check_limit(work_limit, "work_limit")
+    seed = check_random_state(random_state)
     jobs = _jobs(lists, method)
 
     def solve(k: int, budget: Budget) -> list[Solution]:
@@ -199,7 +201,7 @@ def solve_paths(
         if len(job) > 1 and not budget.is_spent and work(n) <= budget.work_left:
             found = solve_together(job, budget)
         else:
-            found = [solve_one(one, method, budget, random_state) for one in job]
+            found = [solve_one(one, method, budget, seed) for one in job]
         return [
             one.in_user_numbers(solution)
             for one, solution in zip(job, found, strict=True)

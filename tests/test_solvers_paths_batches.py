@@ -195,8 +195,12 @@ MESSAGES = [
             where=np.array([[True, False, True]]),
             constraints=[Precedence(1, 2)],
         ),
-        "constraints must name real items; list 0 has no item 1 "
-        "(Precedence(before=1, after=2)).",
+        "constraints must name real items; Precedence(before=1, after=2) names item 1, "
+        "which is padding in list 0.",
+    ),
+    (
+        lambda: solve_path(np.zeros((2, 2)), random_state=-1),
+        "random_state must be None or a whole number >= 0; got -1.",
     ),
 ]
 
