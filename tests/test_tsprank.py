@@ -218,16 +218,27 @@ def test_lists_of_one_two_and_many():
 
 def test_open_lists_are_counted(capsys):
     """With verbose, predict says how many orders are not proven."""
-    matrix = np.random.default_rng(0).normal(size=(1, 60, 60))
+    rng = np.random.default_rng(1)
     ranker = clone(small(work_limit=0.0, verbose=1, max_epochs=1))
     ranker.fit(TRAIN.X, TRAIN.y, TRAIN.qid)
-    X = np.random.default_rng(1).normal(size=(60, 6)) * 30
-    is_open = not ranker.decode(X)[0].is_optimal
-    with pytest.warns(UserWarning, match="orders all rows as one list"):
-        ranker.predict(X)
-    said = capsys.readouterr().err
-    assert ("1 of 1 lists are decoded without a proof" in said) == is_open
-    assert matrix.shape == (1, 60, 60)
+    params = dict(ranker._learned_state.params)
+    params |= {"left": rng.normal(size=(8, 8)), "single": np.zeros((8, 3))}  # not easy
+    ranker._learned_state = ranker._learned_state._replace(params=params)
+    X = rng.normal(size=(120, 6)) * 30
+    qid = np.arange(120) % 2
+    gaps = [solution.gap for solution in ranker.decode(X, qid)]
+    assert min(gaps) > 1e-6
+    capsys.readouterr()
+    ranker.predict(X, qid)
+    assert capsys.readouterr().err == (
+        f"2 of 2 lists are decoded without a proof; largest gap {max(gaps):.2g}\n"
+    )
+
+
+def test_forgotten_qid_warns():
+    """All rows are one list then, and fit had many."""
+    with pytest.warns(UserWarning, match="orders all rows as one list because qid"):
+        fitted().predict(TEST.X[:5])
 
 
 def test_decoder_must_fit_the_loss():
