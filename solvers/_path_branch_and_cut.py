@@ -151,29 +151,40 @@ def _constraint_cuts(
     flow = np.zeros(problem.cost.shape)
     flow[relaxation.tails, relaxation.heads] = relaxation.x
     cuts = separate(flow, budget)
-    if not cuts and np.minimum(relaxation.x, 1 - relaxation.x).max() < _EPSILON:
-        cycles = cycles_of(flow.argmax(axis=1).tolist())
-        chain = chain_cut(problem, order_of(cycles[0])) if len(cycles) == 1 else None
-        cuts = [] if chain is None else [chain]
-    return cuts
+    order = None if cuts else _tour(relaxation)
+    chain = None if order is None else chain_cut(problem, order)
+    return cuts if chain is None else [chain]
+
+
+def _tour(relaxation: SubtourRelaxation) -> list[int] | None:
+    """The order that a solution in whole numbers is; None if it is no single tour."""
+    if np.minimum(relaxation.x, 1 - relaxation.x).max() >= _EPSILON:
+        return None
+    size = len(relaxation.present)
+    flow = np.zeros((size, size))
+    flow[relaxation.tails, relaxation.heads] = relaxation.x
+    cycles = cycles_of(flow.argmax(axis=1).tolist())
+    return order_of(cycles[0]) if len(cycles) == 1 else None
 
 
 def _round_off(best: Incumbent, relaxation: SubtourRelaxation, budget: Budget) -> None:
     """Offer the tour that has most of the solution's arcs, improved by local search."""
     problem = best.problem
-    cost = problem.cost.copy()
-    cost[relaxation.tails, relaxation.heads] -= relaxation.x * problem.top
-    if problem.constraints:
-        order = greedy(problem, cost)
-        if order is None:
-            return
-    else:
-        successor, _ = assign(cost)
-        cycles = cycles_of(successor.tolist())
-        single = len(cycles) == 1
-        order = order_of(
-            cycles[0] if single else patch(problem.cost, successor, cycles)
-        )
+    order = _tour(relaxation)
+    if order is None or not problem.keeps(order):
+        cost = problem.cost.copy()
+        cost[relaxation.tails, relaxation.heads] -= relaxation.x * problem.top
+        if problem.constraints:
+            order = greedy(problem, cost)
+        else:
+            successor, _ = assign(cost)
+            cycles = cycles_of(successor.tolist())
+            single = len(cycles) == 1
+            order = order_of(
+                cycles[0] if single else patch(problem.cost, successor, cycles)
+            )
+    if order is None:
+        return
     order = descend(problem, order, budget).tolist()
     best.offer(order, problem.tour_cost(order), "branch_and_cut")
 

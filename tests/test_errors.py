@@ -419,12 +419,28 @@ def test_loss_without_where():
         neural(loss=lambda scores, labels: scores.sum(-1)).fit(X, Y, QID)
 
 
-def test_auto_early_stopping_and_negative_labels():
-    """With many lists nothing is split off, and a warning says why."""
+@pytest.mark.parametrize(
+    ("ranker", "trains_on"),
+    [
+        (neural(loss="ranknet"), "the labels themselves"),
+        (trees(), "their gains, y - min(y) if label_gain is 'auto',"),
+        (trees(loss="mse"), "the labels themselves"),
+    ],
+)
+def test_labels_that_the_metric_cannot_score(ranker, trains_on):
+    """fit says so at the user's line, and splits nothing off for early stopping."""
     data = make_ranking(110, list_size=3, n_features=3, n_informative=2, random_state=0)
-    with pytest.warns(UserWarning, match="trains all epochs here, because metric="):
-        neural(loss="ranknet").fit(data.X, data.y - 2, data.qid)
-    neural(loss="ranknet", metric="spearman").fit(data.X, data.y - 2, data.qid)
+    with pytest.warns(UserWarning, match="cannot score these") as caught:
+        ranker.fit(data.X, data.y - 2, data.qid)
+    assert [(str(w.message), w.filename) for w in caught] == [
+        (
+            f"{INPUTS['negative labels and ndcg'][1]} Training goes on with {trains_on}"
+            " and without early stopping, but score will raise.",
+            __file__,
+        )
+    ]
+    assert np.isnan(ranker.best_score_)
+    ranker.set_params(metric="spearman").fit(data.X, data.y - 2, data.qid)
 
 
 def test_trees_without_a_split_warn():

@@ -1,6 +1,6 @@
 """Paths: every method is the enumeration, and no proof is given without a bound."""
 
-from itertools import pairwise, permutations
+from itertools import combinations, pairwise, permutations
 
 import hypothesis.strategies as st
 import numpy as np
@@ -204,6 +204,19 @@ def test_equal_scores_close_at_once(n):
     assert solution.gap == 0
     assert solution.objective == pytest.approx(max(n - 1, 0) * 0.1 - 0.3 * (n > 0))
     assert sorted(solution.order.tolist()) == list(range(n))
+
+
+@pytest.mark.parametrize("method", ["branch_and_bound", "branch_and_cut", "cp_sat"])
+def test_equal_scores_with_constraints(method):
+    """Every pair of constraints on three items; any order that keeps them is best."""
+    rules = [Precedence(a, b) for a, b in permutations(range(3), 2)]
+    rules += [Together(pair) for pair in combinations(range(3), 2)]
+    rules += [FixedPosition(i, j) for i in range(3) for j in range(3)]
+    for pair in combinations(rules, 2):
+        solution = solve_path(np.zeros((3, 3)), constraints=pair, method=method)
+        value, _ = best(lambda order: 0.0, 3, pair)
+        expected = Status.INFEASIBLE if value is None else Status.OPTIMAL
+        assert solution.status is expected, pair
 
 
 def test_integer_scores_close_at_whole_bounds():

@@ -11,7 +11,11 @@ from sklearn.utils.validation import check_is_fitted
 from ltr.metrics import get_metric
 from ltr.queries import FloatArray, group_queries
 from ltr.rankers.base import BaseRanker
-from ltr.rankers.checks import check_dense_X, check_training_set
+from ltr.rankers.checks import (
+    check_dense_X,
+    check_metric_takes_labels,
+    check_training_set,
+)
 
 
 class RandomRanker(BaseRanker):
@@ -136,8 +140,14 @@ class SingleFeatureRanker(BaseRanker):
         -------
         self : SingleFeatureRanker
             The first of several equally good features, upwards before downwards.
+
+        Raises
+        ------
+        ValueError
+            If an input is not what it must be, or a label does not fit the metric.
         """
         data = check_training_set(self, X, y, qid, check_X=check_dense_X)
+        check_metric_takes_labels(self.metric, data.y)
         self._fitted_with_qid = qid is not None
         metric = get_metric(self.metric, empty=0)
         values = np.array(

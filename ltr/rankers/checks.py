@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -43,6 +44,14 @@ class TrainingSet:
     weights: FloatArray | None
     list_weights: FloatArray | None
     extras: dict[str, FloatArray]
+
+
+def warn(message: str) -> None:
+    """Warn at the line outside of this library that led here."""
+    level, frame = 2, sys._getframe(1)
+    while frame.f_back and frame.f_globals.get("__name__", "").startswith("ltr."):
+        level, frame = level + 1, frame.f_back
+    warnings.warn(message, UserWarning, stacklevel=level)
 
 
 def check_training_set(
@@ -94,12 +103,10 @@ def check_training_set(
     n_samples = features.shape[0]
     labels = check_column(y, "y", n_samples, what="label")
     if qid is None and n_samples > MANY_ROWS:
-        warnings.warn(
+        warn(
             f"qid is None, so all {n_samples} rows compete in one list. Pass the "
             "list of each row as qid; if they really are one list, pass "
-            "qid=np.zeros(len(X)).",
-            UserWarning,
-            stacklevel=3,
+            "qid=np.zeros(len(X))."
         )
     queries = group_queries(qid, n_samples)
     weights = _check_weights(sample_weight, "sample_weight", n_samples)
@@ -358,11 +365,9 @@ def warn_if_no_order(data: TrainingSet) -> None:
     """Warn if no list has two distinct labels."""
     if informative_lists(data, needs_two_items=False).any():
         return
-    warnings.warn(
+    warn(
         "No list has two distinct labels, so no order can be learned. Check y and qid: "
-        "items that compete must share a qid.",
-        UserWarning,
-        stacklevel=4,
+        "items that compete must share a qid."
     )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterable, Mapping
 from inspect import signature
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
@@ -16,7 +15,13 @@ from sklearn.utils.validation import check_is_fitted
 
 from ltr.queries import FloatArray, IntArray, Queries, group_queries
 from ltr.rankers.base import BaseRanker
-from ltr.rankers.checks import check_choice, check_number, check_qid_given, is_frame
+from ltr.rankers.checks import (
+    check_choice,
+    check_number,
+    check_qid_given,
+    is_frame,
+    warn,
+)
 
 if TYPE_CHECKING:
     from ltr.solvers import Solution
@@ -314,11 +319,9 @@ class ConstrainedRanker(BaseRanker):
                 "finite. Fit it anew, or wrap another one."
             )
         if qid is None and self._fitted_with_qid:
-            warnings.warn(
+            warn(
                 "predict orders all rows as one list because qid is None, but fit was "
-                "given a qid. Pass the list of each row as qid.",
-                UserWarning,
-                stacklevel=3,
+                "given a qid. Pass the list of each row as qid."
             )
         columns = {name: _column(name, X, attributes, len(scores)) for name in names}
         queries = group_queries(qid, len(scores))
@@ -351,9 +354,7 @@ class ConstrainedRanker(BaseRanker):
             if self.infeasible == "raise" or solution.status is not Status.INFEASIBLE:
                 return solution
             why = explain_conflict(solution, attributes)
-            warnings.warn(
-                f"In {place}: {why}\nThis is left out.", UserWarning, stacklevel=4
-            )
+            warn(f"In {place}: {why}\nThis is left out.")
             constraints = [c for c in constraints if c not in solution.conflict]
 
     def _check_parameters(self) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +9,7 @@ import numpy as np
 
 from ltr.metrics.gains import Gain, gains_of
 from ltr.queries import FloatArray
+from ltr.rankers.checks import warn
 
 _MAX_CODES = 2**24  # LightGBM keeps labels in single precision
 _EXP2_LABELS = 30  # LightGBM's own table ends there
@@ -68,12 +68,10 @@ def label_gains(y: FloatArray, label_gain: Gain | Any) -> GainLabels:
     if isinstance(label_gain, str) and label_gain == "auto":
         label_gain = "exp2" if is_whole and y.max() <= _EXP2_LABELS else _above_minimum
         if is_whole and label_gain is _above_minimum:
-            warnings.warn(
+            warn(
                 f"Labels go up to {y.max():g}, where 2^label - 1 would leave only the "
                 "best one to count, so gains are the labels minus their minimum. Set "
-                "label_gain='linear' to say so, or 'exp2', a table or a function.",
-                UserWarning,
-                stacklevel=4,
+                "label_gain='linear' to say so, or 'exp2', a table or a function."
             )
     gains = gains_of(y, label_gain)
     is_default = isinstance(label_gain, str) and label_gain == "exp2"

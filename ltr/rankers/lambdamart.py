@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from typing import Any, ClassVar, Literal
 
@@ -28,7 +27,7 @@ from ltr.rankers.checks import (
     check_single_precision,
     check_training_set,
     informative_lists,
-    stops_early,
+    warn,
     warn_if_no_order,
 )
 from ltr.rankers.labels import label_gains
@@ -287,8 +286,8 @@ default="from_dtype"
         Warns
         -----
         UserWarning
-            If no list can teach anything, or labels above 30 make ``label_gain="auto"``
-            choose the linear gain.
+            If no list can teach anything, the labels do not fit ``metric``, or labels
+            above 30 make ``label_gain="auto"`` choose the linear gain.
         """
         self._check_parameters()
         for name, values in (
@@ -396,9 +395,17 @@ default="from_dtype"
         if not isinstance(seed, (int, np.integer)):
             seed = check_random_state(seed).randint(2**31 - 1)
         held_out = np.zeros(data.queries.n_lists, dtype=bool)
-        if validation is None and stops_early(self) is True:
-            rng = np.random.default_rng(seed)
-            held_out = hold_out_lists(self, data.y, informative, rng)
+        if validation is None:
+            held_out = hold_out_lists(
+                self,
+                data.y,
+                informative,
+                np.random.default_rng(seed),
+                trains_on="the labels themselves"
+                if self.loss == "mse"
+                else "their gains, y - min(y) if label_gain is 'auto',",
+                auto_lists=np.inf,
+            )
         validation_rows = None
         if validation is not None:
             validation_rows = (validation.X, validation.y, validation.queries.codes)
@@ -439,12 +446,10 @@ default="from_dtype"
         )
         splits = boosted.booster.feature_importance("split")
         if informative.any() and not splits.any():
-            warnings.warn(
+            warn(
                 "No tree has a split, so all scores are equal. With "
                 f"{len(rows.y)} rows min_child_samples={self.min_child_samples} may be "
-                "too large.",
-                UserWarning,
-                stacklevel=3,
+                "too large. Lower it."
             )
         self.booster_ = boosted.booster
         self.n_iter_ = boosted.n_trees

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from typing import Any, Literal
 
@@ -13,7 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from ltr.losses import get_loss
 from ltr.queries import FloatArray, group_queries
-from ltr.rankers.checks import check_dense_X
+from ltr.rankers.checks import check_dense_X, warn
 from ltr.rankers.gradient import GradientRanker
 from ltr.rankers.validation import score_rows
 from ltr.scorers import Scorer, get_scorer
@@ -219,7 +218,8 @@ class NeuralRanker(GradientRanker):
         Warns
         -----
         UserWarning
-            If no list has two distinct labels, so that no order can be learned.
+            If no list has two distinct labels, so that no order can be learned, or the
+            labels do not fit ``metric``.
         """
         extras = {
             "teacher_scores": teacher_scores,
@@ -270,12 +270,10 @@ class NeuralRanker(GradientRanker):
         learned = self._learned_state
         scorer = learned.scorer
         if scorer.uses_list and qid is None and self._fitted_with_qid:
-            warnings.warn(
+            warn(
                 "predict scores all rows as one list because qid is None, but fit was "
                 f"given one and scorer={self.scorer!r} compares the items of a list. "
-                "Pass qid.",
-                UserWarning,
-                stacklevel=2,
+                "Pass qid."
             )
         return score_rows(*learned[:3], checked, queries)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import warnings
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -13,7 +12,7 @@ from numpy.typing import ArrayLike
 from ltr.losses.paths import PATH_LOSSES, gap_weighted_bce_loss, pairwise_logistic_loss
 from ltr.losses.published_paths import PUBLISHED_LOSSES
 from ltr.queries import FloatArray
-from ltr.rankers.checks import check_choice, check_number
+from ltr.rankers.checks import check_choice, check_number, warn
 from ltr.rankers.decoding import (
     Decoder,
     decode_rows,
@@ -259,7 +258,8 @@ class TSPRanker(PairOutputs):
         Warns
         -----
         UserWarning
-            If no list has two distinct labels, or the decoder does not fit the loss.
+            If no list has two distinct labels, the labels do not fit ``metric``, or
+            the decoder does not fit the loss.
         """
         validation = (X_val, y_val, qid_val)
         return self._fit(X, y, qid, validation, query_weight=query_weight)
@@ -293,11 +293,9 @@ class TSPRanker(PairOutputs):
             If the ranker was fitted with ``qid``, but gets none.
         """
         if qid is None and getattr(self, "_fitted_with_qid", False):
-            warnings.warn(
+            warn(
                 "predict orders all rows as one list because qid is None, but fit was "
-                "given one. Pass qid.",
-                UserWarning,
-                stacklevel=2,
+                "given one. Pass qid."
             )
         checked, queries = self._check_lists(X, qid)
         return self._score_rows()(*self._learned_state[:3], checked, queries)
@@ -364,19 +362,15 @@ class TSPRanker(PairOutputs):
             ("ordering", "borda") if self._learns_precedence else ("path", "bayes")
         )
         if self.compat == "paper":
-            warnings.warn(
+            warn(
                 "compat='paper' is for comparison: its scores depend on the order of "
-                "the rows. Leave it out to rank.",
-                UserWarning,
-                stacklevel=4,
+                "the rows. Leave it out to rank."
             )
         if self.decoder not in ("auto", *fitting):
-            warnings.warn(
+            warn(
                 f"decoder={self.decoder!r} does not fit loss={self.loss!r}, which "
                 f"trains for decoder={fitting[0]!r}: a path sees only neighbours, a "
-                "linear ordering all pairs. Set decoder='auto'.",
-                UserWarning,
-                stacklevel=4,
+                "linear ordering all pairs. Set decoder='auto'."
             )
 
     def _score_rows(self) -> Callable[..., FloatArray]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -18,6 +17,7 @@ from ltr.rankers.checks import (
     check_metric_takes_labels,
     check_training_set,
     stops_early,
+    warn,
 )
 from ltr.rankers.preprocess import FeatureScaling
 from ltr.scorers import Scorer
@@ -68,7 +68,13 @@ def check_validation_set(
 
 
 def hold_out_lists(
-    ranker: Any, y: FloatArray, informative: BoolArray, rng: np.random.Generator
+    ranker: Any,
+    y: FloatArray,
+    informative: BoolArray,
+    rng: np.random.Generator,
+    *,
+    trains_on: str = "the labels themselves",
+    auto_lists: float = AUTO_EARLY_STOPPING_LISTS,
 ) -> BoolArray:
     """Choose lists to split off for early stopping.
 
@@ -76,41 +82,47 @@ def hold_out_lists(
     ----------
     ranker : estimator
         Its ``early_stopping``, ``validation_fraction`` and ``metric`` are read.
-        ``"auto"``: if there are at least 100 informative lists and the labels fit the
-        metric.
     y : float array of shape (n_samples,)
         Labels.
     informative : bool array of shape (n_lists,)
         Lists from which something can be learned.
     rng : numpy Generator
         Source of the choice.
+    trains_on : str, default="the labels themselves"
+        What the loss makes of the labels, in words.
+    auto_lists : float, default=100
+        ``early_stopping="auto"`` stops early from so many informative lists on.
 
     Returns
     -------
     held_out : bool array of shape (n_lists,)
+        None if the labels do not fit the metric.
 
     Raises
     ------
     ValueError
         If there is only one list, or ``early_stopping`` is True and the labels do not
         fit the metric.
+
+    Warns
+    -----
+    UserWarning
+        If the labels do not fit the metric: ``score`` will raise.
     """
     n_lists = len(informative)
     held_out = np.zeros(n_lists, dtype=bool)
-    enough = informative.sum() >= AUTO_EARLY_STOPPING_LISTS
-    if stops_early(ranker) == "auto" and enough:
-        try:
-            check_metric_takes_labels(ranker.metric, y)
-        except ValueError as error:
-            warnings.warn(
-                f"early_stopping='auto' trains all epochs here, because {error}",
-                UserWarning,
-                stacklevel=5,
-            )
-            return held_out
-    elif stops_early(ranker) is True:
+    wanted = stops_early(ranker)
+    try:
         check_metric_takes_labels(ranker.metric, y)
-    else:
+    except ValueError as error:
+        if wanted is True:
+            raise
+        warn(
+            f"{error} Training goes on with {trains_on} and without early stopping, "
+            "but score will raise."
+        )
+        return held_out
+    if not wanted or (wanted == "auto" and informative.sum() < auto_lists):
         return held_out
     if n_lists < 2:
         raise ValueError(
