@@ -8,12 +8,15 @@ import json
 import os
 import zlib
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
+from ltr.datasets._ids import Ids
 from ltr.datasets._letor_lines import EXACT
 from ltr.datasets._trec_lines import Irregular, read_columns
 
@@ -64,11 +67,7 @@ def read_run(source: Source) -> pd.DataFrame:
     >>> read_run(path).to_dict("list")
     {'qid': ['7', '7'], 'docid': ['a', 'b'], 'score': [2.5, 1.5]}
     """
-    if isinstance(source, (str, os.PathLike)):
-        path = Path(source)
-        table = _read_file(path, "score", _TREC_RUN, (0, 2, 4))
-        return _checked(table, "score", str(path))
-    return _checked(_as_table(source, "score"), "score", "run")
+    return run_rows(source).as_table("score")
 
 
 def read_qrels(source: Source, *, split: str = "test") -> pd.DataFrame:
@@ -103,13 +102,7 @@ def read_qrels(source: Source, *, split: str = "test") -> pd.DataFrame:
     >>> read_qrels({"7": {"a": 1, "b": 0}}).to_dict("list")
     {'qid': ['7', '7'], 'docid': ['a', 'b'], 'label': [1.0, 0.0]}
     """
-    if isinstance(source, (str, os.PathLike)):
-        path = Path(source)
-        if path.is_dir():
-            path = path / "qrels" / f"{split}.tsv"
-        table = _read_file(path, "label", _TREC_QRELS, (0, 2, 3))
-        return _checked(table, "label", str(path))
-    return _checked(_as_table(source, "label"), "label", "qrels")
+    return qrels_rows(source, split=split).as_table("label")
 
 
 def write_run(run: Source, path: PathLike, *, tag: str = "ltr") -> None:
@@ -172,9 +165,78 @@ def write_run(run: Source, path: PathLike, *, tag: str = "ltr") -> None:
         scratch.unlink(missing_ok=True)
 
 
+@dataclass(frozen=True)
+class Rows:
+    """Checked rows of a run or of judgments.
+
+    Attributes
+    ----------
+    qid, docid : Ids
+        Query and document of each row.
+    values : float array of shape (n_rows,)
+        Score or label.
+    """
+
+    qid: Ids
+    docid: Ids
+    values: NDArray[np.float64]
+
+    def as_table(self, value: str) -> pd.DataFrame:
+        """Return a table with columns ``qid``, ``docid`` and ``value``."""
+        columns: dict[str, Any] = {
+            name: pd.Categorical.from_codes(ids.codes, pd.Index(ids.text))
+            for name, ids in (("qid", self.qid), ("docid", self.docid))
+        }
+        return pd.DataFrame({**columns, value: self.values})
+
+
+def run_rows(source: Source) -> Rows:
+    """Read a run as :func:`read_run` does; ids stay bytes.
+
+    Parameters
+    ----------
+    source : path, DataFrame or mapping
+        What :func:`read_run` takes.
+
+    Returns
+    -------
+    rows : Rows
+    """
+    if isinstance(source, (str, os.PathLike)):
+        path = Path(source)
+        return _checked(
+            _read_file(path, "score", _TREC_RUN, (0, 2, 4)), "score", str(path)
+        )
+    return _checked(_as_table(source, "score"), "score", "run")
+
+
+def qrels_rows(source: Source, *, split: str = "test") -> Rows:
+    """Read judgments as :func:`read_qrels` does; ids stay bytes.
+
+    Parameters
+    ----------
+    source : path, DataFrame or mapping
+        What :func:`read_qrels` takes.
+    split : str, default="test"
+        Which judgments of a BEIR folder.
+
+    Returns
+    -------
+    rows : Rows
+    """
+    if isinstance(source, (str, os.PathLike)):
+        path = Path(source)
+        if path.is_dir():
+            path = path / "qrels" / f"{split}.tsv"
+        return _checked(
+            _read_file(path, "label", _TREC_QRELS, (0, 2, 3)), "label", str(path)
+        )
+    return _checked(_as_table(source, "label"), "label", "qrels")
+
+
 def _read_file(
     path: Path, value: str, line: str, columns: tuple[int, int, int]
-) -> pd.DataFrame:
+) -> pd.DataFrame | Rows:
     if not path.exists():
         raise FileNotFoundError(f"{path} must be a file; there is none of that name.")
     kind = path.name.removesuffix(".gz")
@@ -189,8 +251,7 @@ def _read_file(
         opener = gzip.open if path.suffix == ".gz" else open
         with opener(path, "rb") as file:
             try:
-                found = read_columns(file, columns)
-                return pd.DataFrame(dict(zip(names, found, strict=True)))
+                return Rows(*read_columns(file, columns))
             except Irregular:
                 pass  # malformed, or lines of different lengths, which pandas reads
         table = _read_csv(
@@ -289,7 +350,20 @@ def _as_table(source: Any, value: str) -> pd.DataFrame:
     return pd.DataFrame(found)
 
 
-def _checked(table: pd.DataFrame, value: str, name: str) -> pd.DataFrame:
+def _checked(table: pd.DataFrame | Rows, value: str, name: str) -> Rows:
+    rows = table if isinstance(table, Rows) else _as_rows(table, value, name)
+    pairs = rows.qid.codes.astype(np.int64) * len(rows.docid.names) + rows.docid.codes
+    twice = pd.Series(pairs).duplicated()
+    if twice.any():
+        row = int(twice.to_numpy().argmax())
+        raise ValueError(
+            f"{name}: document {rows.docid.of(row)!r} comes twice for query "
+            f"{rows.qid.of(row)!r}. Keep one of the rows."
+        )
+    return rows
+
+
+def _as_rows(table: pd.DataFrame, value: str, name: str) -> Rows:
     if len(table) == 0:
         raise ValueError(f"{name} must have at least one row; got none.")
     try:
@@ -303,21 +377,11 @@ def _checked(table: pd.DataFrame, value: str, name: str) -> pd.DataFrame:
             f"{name}: a {value} must be a number; got {numbers[row]} for query "
             f"{table['qid'].iloc[row]!r}, document {table['docid'].iloc[row]!r}."
         )
-    columns = {column: _coded(table[column]) for column in ("qid", "docid")}
-    docs = columns["docid"]
-    pairs = columns["qid"].codes.astype(np.int64) * len(docs.categories) + docs.codes
-    twice = pd.Series(pairs).duplicated()
-    if twice.any():
-        row = int(twice.to_numpy().argmax())
-        raise ValueError(
-            f"{name}: document {table['docid'].iloc[row]!r} comes twice for query "
-            f"{table['qid'].iloc[row]!r}. Keep one of the rows."
-        )
-    return pd.DataFrame({**columns, value: numbers})
+    return Rows(_coded(table["qid"]), _coded(table["docid"]), numbers)
 
 
-def _coded(ids: pd.Series[Any]) -> pd.Categorical:
-    """Ids as categories of text, in order of first appearance."""
+def _coded(ids: pd.Series[Any]) -> Ids:
+    """Ids as text, numbered in order of first appearance."""
     if isinstance(ids.dtype, pd.CategoricalDtype):
         codes, categories = ids.cat.codes.to_numpy(), ids.cat.categories
     else:
@@ -327,10 +391,8 @@ def _coded(ids: pd.Series[Any]) -> pd.Categorical:
         raise ValueError(
             f"{ids.name} must not have missing values; got one at row {row}."
         )
-    if isinstance(categories, pd.Index) and categories.inferred_type == "string":
-        return pd.Categorical.from_codes(codes, categories)
-    text = pd.Index([str(word) for word in categories], dtype=object)
-    if not text.is_unique:  # 1 and "1"
-        inner, text = pd.factorize(text)
-        codes = inner[codes]
-    return pd.Categorical.from_codes(codes, text)
+    text = [str(word) for word in categories]
+    if len(set(text)) < len(text):  # 1 and "1"
+        inner, unique = pd.factorize(pd.Index(text, dtype=object))
+        codes, text = inner[codes], list(unique)
+    return Ids.from_text(codes.astype(np.intp), text)

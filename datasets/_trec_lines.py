@@ -6,17 +6,20 @@ numbered as integers, and turned into text once each.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import IO, Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from ltr.datasets._ids import Ids, hash_of
+from ltr.datasets._trec_numbers import parse_numbers
+
 _BLOCK = 2**19  # bytes of text at once: their edges stay in the cache
 _MAX_PIECES = 8  # ids of up to 64 bytes
 _PIECE = 8
 _HIGH_BITS = np.uint64(0x8080808080808080)  # set in a byte that is not ASCII
-_MULTIPLIERS = np.array([0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9], dtype=np.uint64)
 
 Words = list[NDArray[np.uint64]]
 
@@ -27,7 +30,7 @@ class Irregular(ValueError):
 
 def read_columns(
     file: IO[bytes] | Any, columns: tuple[int, int, int]
-) -> tuple[pd.Categorical, pd.Categorical, NDArray[np.float64]]:
+) -> tuple[Ids, Ids, NDArray[np.float64]]:
     r"""Read two columns of ids and one of numbers.
 
     Parameters
@@ -39,8 +42,8 @@ def read_columns(
 
     Returns
     -------
-    first, second : Categorical
-        Ids; categories in order of first appearance.
+    first, second : Ids
+        Ids, numbered in order of first appearance.
     numbers : float array of shape (n_lines,)
 
     Raises
@@ -54,28 +57,38 @@ def read_columns(
     >>> import io
     >>> file = io.BytesIO(b"q1 Q0 a 1 2.5 x\nq1 Q0 b 2 1.5 x\n")
     >>> _, docids, scores = read_columns(file, (0, 2, 4))
-    >>> list(docids), scores.tolist()
+    >>> docids.text.tolist(), scores.tolist()
     (['a', 'b'], [2.5, 1.5])
     """
-    blocks: list[list[Words]] = []
+    firsts: list[Words] = []
+    seconds: list[Words] = []
+    numbers: list[NDArray[np.float64]] = []
+    for lines in _blocks(file):
+        first, second, number = _words(lines, columns)
+        firsts.append(first)
+        seconds.append(second)
+        try:
+            numbers.append(parse_numbers(number))
+        except ValueError as error:
+            raise Irregular(str(error)) from error
+    if not numbers:
+        raise Irregular("no line")
+    values = np.concatenate(numbers)
+    if np.isnan(values).any():
+        raise Irregular("not a number")
+    return _number(_join(firsts)), _number(_join(seconds)), values
+
+
+def _blocks(file: IO[bytes] | Any) -> Iterator[bytes]:
+    """Whole lines, some at a time."""
     rest = b""
     while text := file.read(_BLOCK):
         cut = text.rfind(b"\n") + 1
         if cut:
-            blocks.append(_words(rest + text[:cut], columns))
+            yield rest + text[:cut]
         rest = text[cut:] if cut else rest + text
     if rest.strip():
-        blocks.append(_words(rest + b"\n", columns))
-    if not blocks:
-        raise Irregular("no line")
-    first, second, number = (_join([block[i] for block in blocks]) for i in range(3))
-    try:
-        numbers = _as_bytes(number).astype(np.float64)
-    except ValueError as error:
-        raise Irregular(str(error)) from error
-    if np.isnan(numbers).any():
-        raise Irregular("not a number")
-    return _categories(first), _categories(second), numbers
+        yield rest + b"\n"
 
 
 def _words(text: bytes, columns: tuple[int, int, int]) -> list[Words]:
@@ -131,11 +144,9 @@ def _as_bytes(words: Words) -> NDArray[np.bytes_]:
     return table.view(f"S{_PIECE * len(words)}")[:, 0]
 
 
-def _categories(words: Words) -> pd.Categorical:
+def _number(words: Words) -> Ids:
     """Number the ids by a hash of their pieces, and check that no two ids share one."""
-    key = words[0]
-    for piece in words[1:]:
-        key = (key ^ (key >> np.uint64(29))) * _MULTIPLIERS[0] ^ piece * _MULTIPLIERS[1]
+    key = hash_of(words)
     heads = np.append(0, np.flatnonzero(key[1:] != key[:-1]) + 1)  # of runs of one id
     head_codes, keys = pd.factorize(key[heads])
     codes = np.repeat(head_codes, np.diff(heads, append=len(key)))
@@ -144,9 +155,9 @@ def _categories(words: Words) -> pd.Categorical:
     if not all((piece[first][codes] == piece).all() for piece in words):
         raise Irregular("two ids with one key")
     names = _as_bytes([piece[first] for piece in words])
-    try:
-        is_ascii = not any((piece & _HIGH_BITS).any() for piece in words)
-        text = names.astype(str) if is_ascii else np.char.decode(names, "utf-8")
-    except UnicodeDecodeError as error:
-        raise Irregular("not UTF-8") from error
-    return pd.Categorical.from_codes(codes, pd.Index(text.astype(object)))
+    if any((piece & _HIGH_BITS).any() for piece in words):
+        try:
+            np.char.decode(names, "utf-8")
+        except UnicodeDecodeError as error:
+            raise Irregular("not UTF-8") from error
+    return Ids(codes, names)

@@ -6,6 +6,7 @@ from typing import Literal
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
+from numpy.typing import NDArray
 
 from ltr.queries import FloatArray, IntArray, Queries
 
@@ -13,13 +14,13 @@ _ROWS_PER_SORT = 300  # with fewer, one sort of all rows takes less time than ma
 
 
 def argsort_lists(
-    keys: FloatArray, queries: Queries, *, stable: bool = True
+    keys: FloatArray | NDArray[np.uint64], queries: Queries, *, stable: bool = True
 ) -> IntArray:
     """Ascending order of the slots of each list.
 
     Parameters
     ----------
-    keys : float array of shape (n_samples,)
+    keys : float or uint64 array of shape (n_samples,)
         Sort key of each slot, list by list; not NaN.
     queries : Queries
         The lists.

@@ -388,9 +388,21 @@ def _break_ties(
     tied = ranked.tied[scores[ranked.tied] > -np.inf]
     if len(tied) == 0:
         return
-    group = tied - ranked.position[tied] + ranked.tie_begin[tied]
     pieces = _text_as_integers(docids(queries.order[order[tied]]))
-    order[tied] = order[tied[np.lexsort((*~pieces.T[::-1], group))]]
+    first = ranked.position[tied] == ranked.tie_begin[tied]
+    groups = Queries(np.cumsum(first) - 1, np.flatnonzero(first))
+    order[tied] = order[tied[argsort_lists(~_as_one(pieces), groups, stable=False)]]
+
+
+def _as_one(pieces: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """One integer for several, in the same order."""
+    if pieces.shape[1] == 1:
+        return pieces[:, 0]
+    order = np.lexsort(pieces.T[::-1])
+    new = (pieces[order[1:]] != pieces[order[:-1]]).any(axis=1)
+    number = np.zeros(len(pieces), dtype=np.uint64)
+    number[order[1:]] = np.cumsum(new)
+    return number
 
 
 def _text_as_integers(names: NDArray[Any]) -> NDArray[np.uint64]:

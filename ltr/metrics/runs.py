@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from ltr.datasets._runs import Rows as RunRows
+
     Source = str | os.PathLike[str] | pd.DataFrame | Mapping[Any, Mapping[Any, float]]
 
 _TREC = {"ties": "trec", "gain": "linear", "empty": 0}
@@ -98,7 +100,7 @@ def evaluate_run(
     """
     import pandas as pd
 
-    from ltr.datasets import read_qrels, read_run
+    from ltr.datasets._runs import qrels_rows, run_rows
 
     if missing not in (0, "skip"):
         raise ValueError(f"missing must be 0 or 'skip'; got {missing!r}.")
@@ -109,7 +111,7 @@ def evaluate_run(
     if isinstance(metrics, str):
         metrics = [metrics]
     measures = [get_metric(name, **{**_TREC, **options}) for name in metrics]
-    rows = _join(read_run(run), read_qrels(qrels), missing == "skip")
+    rows = _join(run_rows(run), qrels_rows(qrels), missing == "skip")
     if unjudged == "drop":
         rows = rows.take(rows.in_qrels)
     if depth is not None:
@@ -173,53 +175,43 @@ class _Rows:
         return sort_lists(judged.queries, judged.labels, judged.scores)
 
 
-def _join(run: pd.DataFrame, qrels: pd.DataFrame, skip_missing: bool) -> _Rows:
+def _join(run: RunRows, qrels: RunRows, skip_missing: bool) -> _Rows:
     import pandas as pd
 
-    run_q, run_d = run["qid"].cat, run["docid"].cat
-    queries, documents = qrels["qid"].cat, qrels["docid"].cat
-    query_of = queries.categories.get_indexer(run_q.categories)
-    document_of = documents.categories.get_indexer(run_d.categories)
-    code = query_of[run_q.codes]
-    has_judgments = np.zeros(len(queries.categories) + 1, dtype=bool)
-    has_judgments[queries.codes] = True  # the last one, for -1, stays False
+    n_queries, n_documents = len(qrels.qid.names), len(qrels.docid.names)
+    code = qrels.qid.find(run.qid)[run.qid.codes]
+    has_judgments = np.zeros(n_queries + 1, dtype=bool)
+    has_judgments[qrels.qid.codes] = True  # the last one, for -1, stays False
     judged = np.flatnonzero(has_judgments[code])
     if len(judged) == 0:
         raise ValueError(
             "the run must have some of the judged queries; it has "
-            f"{list(run_q.categories[:3])}, the judgments "
-            f"{list(queries.categories[:3])}."
+            f"{list(run.qid.text[:3])}, the judgments {list(qrels.qid.text[:3])}."
         )
     code = code[judged]
-    document = document_of[run_d.codes.to_numpy()[judged]]
-    n_documents = len(documents.categories)
-    pair = _pairs(queries.codes.to_numpy(), documents.codes.to_numpy(), n_documents)
-    wanted = np.where(document < 0, -1, _pairs(code, document, n_documents))
+    document = qrels.docid.find(run.docid)[run.docid.codes[judged]]
+    pair = qrels.qid.codes.astype(np.int64) * n_documents + qrels.docid.codes
+    wanted = np.where(document < 0, -1, code.astype(np.int64) * n_documents + document)
     found = pd.Index(pair).get_indexer(wanted)
     left_out = np.ones(len(pair), dtype=bool)
     left_out[found[found >= 0]] = False
     if skip_missing:
-        answered = np.zeros(len(queries.categories), dtype=bool)
+        answered = np.zeros(n_queries, dtype=bool)
         answered[code] = True
-        left_out &= answered[queries.codes]
-    label, rest = qrels["label"].to_numpy(), np.flatnonzero(left_out)
-    codes = np.concatenate([code, queries.codes.to_numpy()[rest]]).astype(np.intp)
+        left_out &= answered[qrels.qid.codes]
+    rest = np.flatnonzero(left_out)
+    codes = np.concatenate([code, qrels.qid.codes[rest]]).astype(np.intp)
     used = np.flatnonzero(np.bincount(codes))
-    number = np.zeros(len(queries.categories), dtype=np.intp)
+    number = np.zeros(n_queries, dtype=np.intp)
     number[used] = np.arange(len(used))
-    score = np.maximum(run["score"].to_numpy()[judged], _LOWEST)
-    n_run_documents = len(run_d.categories)
-    in_names = documents.codes.to_numpy()[rest].astype(np.intp) + n_run_documents
+    label, score = qrels.values, np.maximum(run.values[judged], _LOWEST)
+    in_names = qrels.docid.codes[rest] + len(run.docid.names)
     return _Rows(
-        Queries(number[codes], queries.categories.to_numpy()[used]),
+        Queries(number[codes], qrels.qid.text[used]),
         np.concatenate([np.where(found < 0, 0.0, label[found]), label[rest]]),
         np.concatenate([score, np.full(len(rest), -np.inf)]),
-        np.concatenate([run_d.codes.to_numpy()[judged], in_names]),
-        np.concatenate([run_d.categories.to_numpy(), documents.categories.to_numpy()]),
+        np.concatenate([run.docid.codes[judged], in_names]),
+        np.concatenate([run.docid.names, qrels.docid.names]),
         np.concatenate([found >= 0, np.ones(len(rest), dtype=bool)]),
         np.concatenate([np.ones(len(code), dtype=bool), np.zeros(len(rest), bool)]),
     )
-
-
-def _pairs(queries: Any, documents: Any, n_documents: int) -> Any:
-    return queries.astype(np.int64) * n_documents + documents
