@@ -28,7 +28,6 @@ from ltr.model_selection import (
     QueryMinMaxScaler,
     QueryShuffleSplit,
     QueryStandardScaler,
-    QueryTimeSeriesSplit,
     cross_validate_ranker,
     make_ranking_scorer,
 )
@@ -50,7 +49,6 @@ SPLITTERS = [
     QueryKFold(2),
     QueryKFold(2, shuffle=True, random_state=0),
     QueryShuffleSplit(3, test_size=0.4, random_state=0),
-    QueryTimeSeriesSplit(1),
 ]
 
 
@@ -82,17 +80,6 @@ def test_k_folds_cover_every_row_once(qid):
         assert sorted([*train, *test]) == list(range(len(qid)))
         tests += test.tolist()
     assert sorted(tests) == list(range(len(qid)))
-
-
-def test_time_series_split():
-    """Later days are tested, with an embargo, in the order of the ids."""
-    day = np.array([5, 1, 3, 2, 4, 0, 1, 5])
-    splitter = QueryTimeSeriesSplit(2, test_lists=1, embargo=1, max_train_lists=2)
-    parts = [
-        (sorted(set(day[train])), sorted(set(day[test])))
-        for train, test in splitter.split(day, qid=day)
-    ]
-    assert parts == [([1, 2], [4]), ([2, 3], [5])]
 
 
 def test_groups_is_another_name():
@@ -207,12 +194,28 @@ def test_cross_validate_ranker():
 
 def test_any_regressor():
     """A regressor without qid is scored by list all the same."""
-    result = cross_validate_ranker(Ridge(), X, Y, QID, cv=3)
+    message = "metrics must be given for an estimator without a metric of its own; got "
+    message += "None for Ridge(). Pass metrics='ndcg@10', say."
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+        cross_validate_ranker(Ridge(), X, Y, QID, cv=3)
+    result = cross_validate_ranker(Ridge(), X, Y, QID, cv=3, metrics="ndcg@10")
     train, test = next(QueryKFold(3).split(X, qid=QID))
     scores = Ridge().fit(X[train], Y[train]).predict(X[test])
     np.testing.assert_allclose(
         result["test_ndcg@10"][0], ndcg_score(Y[test], scores, qid=QID[test], k=10)
     )
+
+
+@pytest.mark.parametrize("wrap", [lambda ranker: ranker, make_pipeline])
+def test_the_metric_of_the_ranker_is_the_default(wrap):
+    """Also at the end of a pipeline; parts may be given in place of a splitter."""
+    ranker = wrap(sklearn.clone(RANKER).set_params(metric="spearman"))
+    parts = list(QueryKFold(3).split(X, qid=QID))
+    result = cross_validate_ranker(ranker, X, Y, QID, cv=iter(parts))
+    for (train, test), score in zip(parts, result["test_spearman"], strict=True):
+        fitted = sklearn.clone(ranker[-1] if wrap is make_pipeline else ranker)
+        fitted.fit(X[train], Y[train], QID[train])
+        assert score == fitted.score(X[test], Y[test], QID[test])
 
 
 NEEDS_QID = re.escape("needs qid because fit was given one; got qid=None.")
@@ -309,22 +312,6 @@ def test_scalers(scaler):
             QueryShuffleSplit(1, test_size=2.0),
             [1, 2],
             "test_size must be between 0 and 1; got 2.0.",
-        ),
-        (
-            QueryTimeSeriesSplit(2, test_lists=2, embargo=3),
-            [1, 2, 3, 4, 5, 6],
-            "n_splits, test_lists and embargo must leave a list to train on; got 2 test "
-            "parts of 2 lists and an embargo of 3 for 6 lists.",
-        ),
-        (
-            QueryTimeSeriesSplit(1),
-            [(1, "a"), ("b", 2), (3, 4)],
-            "QueryTimeSeriesSplit sorts lists by qid, but these ids cannot be sorted.",
-        ),
-        (
-            QueryTimeSeriesSplit(1, embargo=-1),
-            [1, 2, 3],
-            "embargo must be >= 0; got -1.",
         ),
     ],
 )

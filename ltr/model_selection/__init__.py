@@ -14,8 +14,13 @@ splitting, fitting *and* scoring, and to split by query::
         search.fit(X, y, qid=qid)
 
 The classes here and the rankers *request* ``qid``, so no ``set_fit_request`` is needed.
-:func:`cross_validate_ranker` does all of it in one call. ``RFECV`` without ``scoring``
-falls back on r2 inside scikit-learn: always pass a :func:`make_ranking_scorer`.
+:func:`cross_validate_ranker` does all of it in one call, by the ranker's own metric.
+``RFECV`` without ``scoring`` falls back on r2 inside scikit-learn: always pass a
+:func:`make_ranking_scorer`.
+
+**Which splitter?** Lists that do not know of each other: :class:`QueryKFold`, or
+:class:`QueryShuffleSplit` for large data. Lists in time (days, auctions, releases):
+:class:`WalkForwardSplit`, which never trains on what comes after a test.
 """
 
 from ltr.model_selection.scalers import QueryMinMaxScaler, QueryStandardScaler
@@ -24,11 +29,7 @@ from ltr.model_selection.scoring import (
     cross_validate_ranker,
     make_ranking_scorer,
 )
-from ltr.model_selection.splitters import (
-    QueryKFold,
-    QueryShuffleSplit,
-    QueryTimeSeriesSplit,
-)
+from ltr.model_selection.splitters import QueryKFold, QueryShuffleSplit
 from ltr.model_selection.walk_forward import WalkForwardSplit
 
 __all__ = [
@@ -36,7 +37,6 @@ __all__ = [
     "QueryMinMaxScaler",
     "QueryShuffleSplit",
     "QueryStandardScaler",
-    "QueryTimeSeriesSplit",
     "RankingScorer",
     "WalkForwardSplit",
     "cross_validate_ranker",

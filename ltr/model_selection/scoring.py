@@ -5,17 +5,19 @@ from __future__ import annotations
 import inspect
 import numbers
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import sklearn
 from numpy.typing import ArrayLike, NDArray
 from sklearn.model_selection import BaseCrossValidator, cross_validate
+from sklearn.pipeline import Pipeline
+from sklearn.utils import get_tags
 from sklearn.utils.metadata_routing import MetadataRequest
 
 from ltr.metrics import get_metric
-from ltr.model_selection.splitters import QueryKFold
+from ltr.model_selection.splitters import QueryKFold, Split
 from ltr.queries import group_queries
 
 
@@ -45,9 +47,7 @@ class RankingScorer:
                 "fit of a search or as params={'qid': qid} to cross_validate, or use "
                 "ltr.model_selection.cross_validate_ranker."
             )
-        takes_qid = estimator.get_metadata_routing().consumes("predict", ["qid"])
-        scores = estimator.predict(X, qid=qid) if takes_qid else estimator.predict(X)
-        return self._metric(y, scores, qid)
+        return self._metric(y, predict_lists(estimator, X, qid), qid)
 
     def get_metadata_routing(self) -> MetadataRequest:
         """Request ``qid`` for scoring."""
@@ -57,6 +57,32 @@ class RankingScorer:
 
     def __repr__(self) -> str:
         return f"make_ranking_scorer({self._metric.name!r})"
+
+
+def predict_lists(estimator: Any, X: ArrayLike, qid: ArrayLike | None) -> Any:
+    """Scores of a fitted ranker, or of any regressor.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Fitted.
+    X : array-like of shape (n_samples, n_features)
+        Features.
+    qid : array-like of shape (n_samples,) or None
+        List of each row; handed on if ``predict`` takes it.
+
+    Returns
+    -------
+    scores : array of shape (n_samples,)
+
+    Examples
+    --------
+    >>> from sklearn.linear_model import LinearRegression
+    >>> predict_lists(LinearRegression().fit([[0], [1]], [0, 1]), [[2]], ["a"]).round(2)
+    array([2.])
+    """
+    takes_qid = estimator.get_metadata_routing().consumes("predict", ["qid"])
+    return estimator.predict(X, qid=qid) if takes_qid else estimator.predict(X)
 
 
 def make_ranking_scorer(metric: str, **options: Any) -> RankingScorer:
@@ -95,8 +121,8 @@ def cross_validate_ranker(
     y: ArrayLike,
     qid: ArrayLike,
     *,
-    cv: int | BaseCrossValidator = 5,
-    metrics: str | Sequence[str] = "ndcg@10",
+    cv: int | BaseCrossValidator | Iterable[Split] = 5,
+    metrics: str | Sequence[str] | None = None,
     fit_params: Mapping[str, ArrayLike] | None = None,
     n_jobs: int | None = None,
     return_estimator: bool = False,
@@ -113,11 +139,13 @@ def cross_validate_ranker(
         Labels.
     qid : array-like of shape (n_samples,)
         List of each row, any order.
-    cv : int or splitter, default=5
-        Number of folds for :class:`QueryKFold`, or a splitter that keeps lists whole:
-        one of this module, or scikit-learn's GroupKFold and its like.
-    metrics : str or sequence of str, default="ndcg@10"
-        Names for :func:`ltr.metrics.get_metric`.
+    cv : int, splitter or iterable, default=5
+        Number of folds for :class:`QueryKFold`; a splitter that keeps lists whole, one
+        of this module, or scikit-learn's GroupKFold and its like; or pairs of training
+        and test rows.
+    metrics : str or sequence of str, default=None
+        Names for :func:`ltr.metrics.get_metric`. None: the ``metric`` of the ranker, or
+        of the one that ends the pipeline.
     fit_params : mapping of str to array-like, default=None
         Further per-row inputs, such as ``sample_weight``.
     n_jobs : int, default=None
@@ -133,7 +161,8 @@ def cross_validate_ranker(
     Raises
     ------
     ValueError
-        If the splitter cuts a list in two.
+        If the splitter cuts a list in two, or ``metrics`` is None for an estimator
+        without a metric of its own.
 
     Examples
     --------
@@ -148,6 +177,8 @@ def cross_validate_ranker(
     splitter = QueryKFold(int(cv)) if isinstance(cv, numbers.Integral) else cv
     splits = _whole_list_splits(splitter, X, y, qid)
     codes = group_queries(qid, np.shape(X)[0]).codes
+    if metrics is None:
+        metrics = _own_metric(ranker)
     names = [metrics] if isinstance(metrics, str) else list(metrics)
     with sklearn.config_context(enable_metadata_routing=True):
         result = cross_validate(
@@ -164,16 +195,34 @@ def cross_validate_ranker(
     return dict(result)
 
 
+def _own_metric(ranker: Any) -> str:
+    """The parameter ``metric`` of a ranker, or of the one that ends a pipeline."""
+    last = ranker
+    while isinstance(last, Pipeline):
+        last = last.steps[-1][1]
+    is_ranker = get_tags(last).estimator_type == "ranker"  # others mean another metric
+    metric = getattr(last, "metric", None) if is_ranker else None
+    if metric is None:
+        raise ValueError(
+            f"metrics must be given for an estimator without a metric of its own; got "
+            f"None for {ranker!r}. Pass metrics='ndcg@10', say."
+        )
+    return str(metric)
+
+
 def _whole_list_splits(
-    cv: BaseCrossValidator, X: ArrayLike, y: ArrayLike, qid: ArrayLike
-) -> list[tuple[NDArray[Any], NDArray[Any]]]:
+    cv: Any, X: ArrayLike, y: ArrayLike, qid: ArrayLike
+) -> list[Split]:
     """Rows of the folds; an error if one has a list on both sides."""
     queries = group_queries(qid, np.shape(X)[0])
-    takes_qid = "qid" in inspect.signature(cv.split).parameters
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "The groups parameter is ignored")
-        split = cv.split(X, y, qid=qid) if takes_qid else cv.split(X, y, queries.codes)
-        splits = list(split)
+    if not hasattr(cv, "split"):
+        splits = list(cv)
+    elif "qid" in inspect.signature(cv.split).parameters:
+        splits = list(cv.split(X, y, qid=qid))
+    else:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "The groups parameter is ignored")
+            splits = list(cv.split(X, y, queries.codes))
     for fold, (train, test) in enumerate(splits):
         both = np.intersect1d(queries.codes[train], queries.codes[test])
         if len(both):

@@ -21,7 +21,8 @@ class WalkForwardSplit(BaseCrossValidator):
     with less, what a model learned from is part of what it is tested on.
 
     A day may have several lists (one for each industry, say); whole days go to a part.
-    Where each list is a day, :class:`QueryTimeSeriesSplit` needs no dates.
+    Where each list is a day, or comes at a time of its own, its ``qid`` is the date, if
+    it sorts by time: ``dates=qid``.
 
     Parameters
     ----------
@@ -50,10 +51,18 @@ class WalkForwardSplit(BaseCrossValidator):
     [0, 1] [3] [5, 6]
     [0, 1, 2, 3] [5] [7, 8]
 
-    In a search, enable metadata routing and give ``dates`` to its ``fit``:
+    Cross-validation takes the parts; a search, with metadata routing enabled, takes
+    ``cv=splitter``, and ``dates`` in its ``fit``:
 
-    >>> from sklearn.model_selection import GridSearchCV
-    >>> search = lambda ranker, grid: GridSearchCV(ranker, grid, cv=splitter)
+    >>> from ltr import SingleFeatureRanker
+    >>> from ltr.datasets import make_ranking
+    >>> from ltr.model_selection import cross_validate_ranker
+    >>> data = make_ranking(9, random_state=0)
+    >>> parts = splitter.split(data.X, dates=data.qid)
+    >>> ranker = SingleFeatureRanker("map")
+    >>> found = cross_validate_ranker(ranker, data.X, data.y, data.qid, cv=parts)
+    >>> found["test_map"].shape
+    (2,)
     """
 
     __metadata_request__split: ClassVar[dict[str, Any]] = {
@@ -151,9 +160,10 @@ class WalkForwardSplit(BaseCrossValidator):
         if dates is None:
             raise ValueError(
                 "WalkForwardSplit.split needs the day of each row; got dates=None. "
-                "Pass dates; in a search, enable metadata routing "
-                "(sklearn.set_config(enable_metadata_routing=True)) and call "
-                "fit(X, y, qid=qid, dates=dates)."
+                "Pass dates, or dates=qid if each list is a day; in a search, enable "
+                "metadata routing (sklearn.set_config(enable_metadata_routing=True)) "
+                "and call fit(X, y, qid=qid, dates=dates); in cross_validate_ranker, "
+                "pass cv=splitter.split(X, dates=dates)."
             )
         for train, _, test in self.split_three(X, dates=dates):
             yield train, test
