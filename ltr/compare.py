@@ -228,12 +228,14 @@ def compare_rankers(
     Raises
     ------
     ValueError
-        If a metric is unknown, or a pick names no ranker.
+        If a metric is unknown, a pick names no ranker, or there is no fold.
     """
     metrics = [metrics] if isinstance(metrics, str) else list(metrics)
     if not metrics or len(set(metrics)) < len(metrics):
         raise ValueError(f"metrics must be distinct names; got {metrics!r}.")
     measures = [get_metric(name, **(metric_options or {})) for name in metrics]
+    if not folds:
+        raise ValueError("folds must have at least one fold; got none.")
     for pick, names in (picks or {}).items():
         unknown = sorted(set(names) - set(rankers))
         if unknown or not names:
@@ -241,33 +243,37 @@ def compare_rankers(
                 f"pick {pick!r} must name compared rankers; got {names!r}."
             )
     cache = _Cache(work_dir)
-    results = Results(metrics=tuple(metrics), n_seeds=len(seeds))
+    results = Results(metrics=tuple(metrics), seeds=tuple(seeds))
+    for fold in folds:
+        queries = group_queries(fold.test.qid, len(fold.test.y))
+        results.add_lists(queries, _random_order(measures, fold.test))
     tasks = [
-        (fold, seed, name)
-        for fold in range(len(folds))
+        (number, seed, name)
+        for number in range(len(folds))
         for seed in seeds
         for name in rankers
         if seed == seeds[0] or "random_state" in rankers[name].get_params()
     ]
-    for number, (fold, seed, name) in enumerate(tasks, start=1):
+    for task, (number, seed, name) in enumerate(tasks, start=1):
         if name in results.failures:
             continue
-        label = f"[{number}/{len(tasks)}] fold {fold + 1} seed {seed} {name}"
+        fold = folds[number]
+        label = f"[{task}/{len(tasks)}] fold {number + 1} seed {seed} {name}"
         ranker = sklearn.base.clone(rankers[name])
         if "random_state" in ranker.get_params():
             ranker.set_params(random_state=seed)
         if "metric" in ranker.get_params():
             ranker.set_params(metric=metrics[0])
         try:
-            outcome = cache.get(ranker, folds[fold])
+            outcome = cache.get(ranker, fold)
         except ValueError as error:
             results.failures[name] = str(error)
             if progress:
                 progress(f"{label}: failed: {error}")
             continue
-        valid = measures[0](folds[fold].valid.y, outcome.valid, folds[fold].valid.qid)
-        test = _per_query(measures, folds[fold].test, outcome.test)
-        results.add(name, fold, seed, valid, test, outcome.seconds)
+        valid = measures[0](fold.valid.y, outcome.valid, fold.valid.qid)
+        test = _per_query(measures, fold.test, outcome.test)
+        results.add(name, number, seed, valid, test, outcome.seconds)
         if progress:
             mean = float(np.nanmean(test[:, 0])) if len(test) else float("nan")
             progress(f"{label}: {metrics[0]} {mean:.4f} in {outcome.seconds:.1f} s")
@@ -367,6 +373,12 @@ def _per_query(
     queries = group_queries(data.qid, len(data.y))
     columns = [measure.per_query(data.y, scores, queries) for measure in measures]
     return np.stack(columns, axis=1)
+
+
+def _random_order(measures: Sequence[Metric], data: RankingData) -> FloatArray:
+    """Expected metrics of each list in random order, shape (n_lists, n_metrics)."""
+    averaged = [measure.with_averaged_ties() for measure in measures]
+    return _per_query(averaged, data, np.zeros(len(data.y)))
 
 
 def _join(parts: Sequence[RankingData]) -> RankingData:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from ltr.metrics import bootstrap_interval, holm, paired_randomization_test
-from ltr.queries import FloatArray
+from ltr.metrics import RunComparison
+from ltr.metrics.names import summary
+from ltr.queries import FloatArray, Queries
 
 ALPHA = 0.05
 
@@ -23,18 +24,27 @@ class Results:
     ----------
     metrics : tuple of str
         Names; the first one orders the table.
-    n_seeds : int
+    seeds : tuple of int
         Seeds that were asked for.
     failures : dict of str to str
         Rankers that could not be fitted, and why.
     """
 
     metrics: tuple[str, ...]
-    n_seeds: int
+    seeds: tuple[int, ...]
     failures: dict[str, str] = field(default_factory=dict)
+    _lists: list[pd.DataFrame] = field(default_factory=list)
+    _random_order: list[FloatArray] = field(default_factory=list)
     _valid: dict[str, dict[tuple[int, int], float]] = field(default_factory=dict)
     _test: dict[str, dict[tuple[int, int], FloatArray]] = field(default_factory=dict)
     _seconds: dict[str, list[float]] = field(default_factory=dict)
+
+    def add_lists(self, queries: Queries, random_order: FloatArray) -> None:
+        """Add the test lists of a fold, and what a random order of each is worth."""
+        columns = {"qid": list(queries.ids), "size": queries.sizes}
+        fold = pd.DataFrame(columns, dtype=object).astype({"size": np.intp})
+        self._lists.append(fold.assign(fold=len(self._lists) + 1))
+        self._random_order.append(random_order)
 
     def add(
         self,
@@ -82,9 +92,19 @@ class Results:
                 [np.concatenate([fits[fold, seed] for fold in folds]) for seed in seeds]
             )
             per_query[name] = by_seed.mean(axis=0)
-            seed_means[name] = np.nanmean(by_seed[:, :, 0], axis=1)
+            seed_means[name] = np.array([_mean(values) for values in by_seed[:, :, 0]])
             seconds[name] = float(np.mean(self._seconds[name]))
-        return Leaderboard(self.metrics, per_query, seed_means, seconds, self.failures)
+        order = sorted(per_query, key=lambda name: _last(_mean(per_query[name][:, 0])))
+        return Leaderboard(
+            self.metrics,
+            {name: per_query[name] for name in order},
+            {name: seed_means[name] for name in order},
+            seconds,
+            self.failures,
+            self.seeds,
+            pd.concat(self._lists, ignore_index=True),
+            np.concatenate(self._random_order),
+        )
 
 
 @dataclass(frozen=True)
@@ -96,13 +116,20 @@ class Leaderboard:
     metrics : tuple of str
         Names; the first one orders the table.
     per_query : dict of str to array of shape (n_lists, n_metrics)
-        Mean over seeds for every test list; NaN for skipped lists.
+        Best ranker first by the first metric. Mean over seeds for every test list; NaN
+        for skipped lists.
     seed_means : dict of str to array of shape (n_seeds,)
         Mean of the first metric for every seed.
     seconds : dict of str to float
         Mean time of a fit; NaN for picks.
     failures : dict of str to str
         Rankers that could not be fitted, and why.
+    seeds : tuple of int
+        Seeds that were asked for; rankers without one run once.
+    lists : DataFrame
+        The test lists: ``qid``, ``size`` (rows) and ``fold`` (from 1).
+    random_order : array of shape (n_lists, n_metrics)
+        Expected values of a random order of each list.
     """
 
     metrics: tuple[str, ...]
@@ -110,6 +137,77 @@ class Leaderboard:
     seed_means: dict[str, FloatArray]
     seconds: dict[str, float]
     failures: dict[str, str]
+    seeds: tuple[int, ...]
+    lists: pd.DataFrame
+    random_order: FloatArray
+
+    def select(
+        self,
+        metrics: Sequence[str] | None = None,
+        rankers: Sequence[str] | None = None,
+    ) -> Leaderboard:
+        """Return the same comparison by fewer metrics, or of fewer rankers.
+
+        Parameters
+        ----------
+        metrics : sequence of str, default=None
+            Metrics to keep, the first one as it is. None: all.
+        rankers : sequence of str, default=None
+            Rankers to keep. None: all.
+
+        Returns
+        -------
+        leaderboard : Leaderboard
+
+        Raises
+        ------
+        ValueError
+            If the first metric is not the first one here: it orders the table.
+        """
+        metrics = self.metrics if metrics is None else tuple(metrics)
+        if metrics[:1] != self.metrics[:1]:
+            raise ValueError(
+                f"metrics must start with {self.metrics[0]!r}; got {metrics!r}."
+            )
+        columns = [self.metrics.index(metric) for metric in metrics]
+        kept = [n for n in self.per_query if rankers is None or n in rankers]
+        return replace(
+            self,
+            metrics=metrics,
+            per_query={name: self.per_query[name][:, columns] for name in kept},
+            seed_means={name: self.seed_means[name] for name in kept},
+            random_order=self.random_order[:, columns],
+        )
+
+    def comparison(self, baseline: str | None = None) -> RunComparison:
+        """Values list by list, for paired tests and :mod:`ltr.plotting`.
+
+        Parameters
+        ----------
+        baseline : str, default=None
+            Ranker that the others are tested against. None: the best one.
+
+        Returns
+        -------
+        comparison : RunComparison
+            Rankers are its runs; lists are named by ``qid``, or by ``(fold, qid)`` if
+            folds share ids.
+
+        Raises
+        ------
+        ValueError
+            If there is no such ranker.
+        """
+        index = pd.Index(self.lists["qid"], name="qid", tupleize_cols=False)
+        if index.has_duplicates:
+            pairs = list(zip(self.lists["fold"], self.lists["qid"], strict=True))
+            index = pd.Index(pairs, name="(fold, qid)", tupleize_cols=False)
+        tables = {
+            name: pd.DataFrame(values, index=index, columns=list(self.metrics))
+            for name, values in self.per_query.items()
+        }
+        first = next(iter(tables), "") if baseline is None else baseline
+        return RunComparison(tables, list(self.metrics), first)
 
     def table(self) -> pd.DataFrame:
         """One row per ranker, best first.
@@ -118,26 +216,33 @@ class Leaderboard:
         -------
         table : DataFrame
             For each metric ``<metric>``, ``<metric> low`` and ``<metric> high`` (95 %
-            bootstrap interval over lists); ``p`` (paired randomisation test against
-            the best by the first metric, Holm-adjusted over the rankers); ``seed sd``
-            of the first metric; ``fit s``.
+            bootstrap interval over lists); of the first metric ``difference`` from the
+            best ranker with ``difference low`` and ``difference high``, ``p`` (paired
+            randomisation test against the best, Holm-adjusted over the rankers) and
+            ``seed sd``; ``fit s``.
         """
-        means = {n: np.nanmean(v[:, 0]) for n, v in self.per_query.items()}
-        order = sorted(means, key=lambda name: -means[name])
-        rows: list[dict[str, Any]] = []
-        for name in order:
-            row: dict[str, Any] = {"ranker": name}
-            for i, metric in enumerate(self.metrics):
-                values = self.per_query[name][:, i]
-                row[metric] = np.nanmean(values)
-                row[f"{metric} low"], row[f"{metric} high"] = bootstrap_interval(values)
+        if not self.per_query:
+            return pd.DataFrame(columns=self._columns()).rename_axis("ranker")
+        main = self.metrics[0]
+        tested = self.select([main]).comparison().table.xs(main, level="metric")
+        rows: dict[str, dict[str, float]] = {}
+        for name, values in self.per_query.items():
+            row: dict[str, float] = {}
+            by_metric = dict(zip(self.metrics, values.T, strict=True))
+            means = summary(by_metric)
+            for metric in self.metrics:
+                row[metric] = means["mean"][metric]
+                row[f"{metric} low"] = means["low"][metric]
+                row[f"{metric} high"] = means["high"][metric]
+            for column in ("difference", "difference_low", "difference_high"):
+                row[column.replace("_", " ")] = tested[column][name]
             seeds = self.seed_means[name]
             row["seed sd"] = seeds.std(ddof=1) if len(seeds) > 1 else np.nan
             row["fit s"] = self.seconds[name]
-            rows.append(row)
-        table = pd.DataFrame(rows, columns=self._columns()).set_index("ranker")
-        table["p"] = self._p_values(order)
-        return table
+            row["p"] = tested["p_value"][name]
+            rows[name] = row
+        table = pd.DataFrame.from_dict(rows, orient="index", columns=self._columns())
+        return table.rename_axis("ranker")
 
     def to_text(self) -> str:
         """Table for a terminal: intervals for the first metric, means of the others."""
@@ -198,15 +303,8 @@ class Leaderboard:
 
     def _columns(self) -> list[str]:
         metrics = [f"{m}{end}" for m in self.metrics for end in ("", " low", " high")]
-        return ["ranker", *metrics, "seed sd", "fit s"]
-
-    def _p_values(self, order: Sequence[str]) -> list[float]:
-        best = self.per_query[order[0]][:, 0]
-        raw = [
-            paired_randomization_test(best, self.per_query[name][:, 0])
-            for name in order[1:]
-        ]
-        return [float("nan"), *holm(raw)]
+        paired = ["difference", "difference low", "difference high"]
+        return [*metrics, *paired, "seed sd", "fit s", "p"]
 
     def _n_lists(self) -> int:
         values = next(iter(self.per_query.values()))[:, 0]
@@ -224,6 +322,17 @@ class Leaderboard:
     def _failed(self, bullet: str) -> str:
         lines = [f"{bullet}{n}: failed: {why}" for n, why in self.failures.items()]
         return "\n".join(lines) + "\n" if lines else ""
+
+
+def _mean(values: FloatArray) -> float:
+    """Mean over counted lists; NaN if there is none."""
+    counted = values[~np.isnan(values)]
+    return float(counted.mean()) if len(counted) else float("nan")
+
+
+def _last(mean: float) -> float:
+    """Key that sorts the best first and NaN last."""
+    return np.inf if np.isnan(mean) else -mean
 
 
 def _number(value: float, digits: int) -> str:

@@ -41,6 +41,8 @@ MAY_IMPORT = {
         "training",
     },
     "leaderboard": {"numpy", "pandas", "metrics", "queries"},
+    "plotting": ARRAYS | {"metrics", "model_selection", "queries"},
+    "report": {"numpy", "datasets", "leaderboard", "plotting"},
     "compare": {"numpy", "sklearn", "datasets", "leaderboard", "losses", "metrics"}
     | {"queries", "rankers", "scorers"},
     "cli_fuse": {"datasets", "fusion", "metrics"},
@@ -50,7 +52,9 @@ MAY_IMPORT = {
         "compare",
         "datasets",
         "metrics",
+        "plotting",
         "rankers",
+        "report",
         "scorers",
     },
     "__init__": {"queries", "rankers"},
@@ -61,6 +65,8 @@ MAY_IMPORT_LATE = {
     "metrics": {"pandas", "datasets"},
     "fusion": {"solvers"},
     "losses": {"solvers"},
+    "plotting": {"matplotlib"},
+    "report": {"matplotlib"},
     "rankers": {"lightgbm", "solvers"},
     "solvers": {"jax", "optax", "ortools"},
 }

@@ -31,6 +31,7 @@ PUBLIC = [
     "ltr.losses.published_paths",
     "ltr.metrics",
     "ltr.model_selection",
+    "ltr.plotting",
     "ltr.fusion",
     "ltr.datasets",
     "ltr.solvers",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import inspect
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -91,6 +91,12 @@ class Metric:
         """Rule for equal scores; None if the metric knows one only, the average."""
         taken = _parameters(self.function)
         return self.options.get("ties", "average") if "ties" in taken else None
+
+    def with_averaged_ties(self) -> Metric:
+        """Return the same metric, for which constant scores are a random order."""
+        if self.ties is None:
+            return self
+        return replace(self, options={**self.options, "ties": "average"})
 
     def __call__(
         self,

@@ -1,0 +1,176 @@
+"""What the pictures share: axes, colours, labels that keep apart."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy.optimize import isotonic_regression
+
+from ltr.metrics import evaluate, get_metric
+from ltr.model_selection.scoring import predict_lists
+from ltr.queries import FloatArray, group_queries
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+
+# After Okabe & Ito (2008), darkened: a contrast of 4.5 or more on white, so that a
+# label in the colour of its line can be read.
+COLORS = ("#0069a6", "#b84a00", "#007a5a", "#a3437c", "#826000", "#56606b")
+_LINES = ("-", (0, (6, 1.5)), (0, (3, 1, 1, 1)), (0, (1.5, 1)))
+REFERENCE = "#777780"
+_LONGEST = 24  # letters of a name
+SMALL = 8.5  # points
+
+
+def axes_for(ax: Axes | None, what: str) -> Axes:
+    """Return the axes, or new ones."""
+    check_matplotlib(what)
+    if ax is None:
+        from matplotlib import pyplot
+
+        _, ax = pyplot.subplots(layout="constrained")
+    ax.spines[["top", "right"]].set_visible(False)
+    return ax
+
+
+def check_matplotlib(what: str) -> None:
+    """Raise unless matplotlib is installed."""
+    try:
+        import matplotlib  # noqa: F401
+    except ImportError as error:
+        raise ImportError(
+            f"{what} needs matplotlib, which is not installed. Install it with "
+            "pip install 'ltr[plot]'."
+        ) from error
+
+
+def style(number: int) -> dict[str, Any]:
+    """Colour and dashes of the line of a ranker."""
+    rounds = number // len(COLORS)
+    return {
+        "color": COLORS[number % len(COLORS)],
+        "linestyle": _LINES[rounds % len(_LINES)],
+    }
+
+
+def short(name: object) -> str:
+    """Name that fits beside a picture: its two ends, if it is long."""
+    text = " ".join(str(name).split())
+    if len(text) <= _LONGEST:
+        return text
+    return f"{text[: _LONGEST - 9].rstrip()}…{text[-8:].lstrip()}"
+
+
+def label_lines(ax: Axes, ends: Mapping[str, float], colors: Mapping[str, str]) -> None:
+    """Write names at the right of the axes, near where their lines end.
+
+    Labels move as little as they can (in squares) so that none covers another: with the
+    gaps taken off, their places are an isotonic regression on the ends of the lines.
+    """
+    names = sorted((name for name in ends if np.isfinite(ends[name])), key=ends.get)  # type: ignore[arg-type]
+    if not names:
+        return
+    low, high = ax.get_ylim()
+    inches = ax.get_window_extent().height / ax.figure.dpi
+    gaps = np.arange(len(names)) * 1.25 * SMALL / 72 / inches
+    wanted = np.array([(ends[name] - low) / (high - low) for name in names])
+    places = isotonic_regression(wanted - gaps).x + gaps
+    for name, place in zip(names, places, strict=True):
+        ax.text(
+            1.015,
+            place,
+            short(name),
+            transform=ax.transAxes,
+            va="center",
+            color=colors[name],
+            fontsize=SMALL,
+            parse_math=False,
+        )
+
+
+def round_ticks(ax: Axes, low: float, high: float) -> None:
+    """Make the horizontal axis logarithmic if it is long, with whole numbers on it."""
+    if high > 20 * low or high > 40:
+        ax.set_xscale("log")
+        ticks = [m * 10**e for e in range(8) for m in (1, 2, 5)]
+        ax.set_xticks([t for t in ticks if low <= t <= high] or [low])
+        ax.minorticks_off()
+        ax.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
+    else:
+        ax.locator_params(axis="x", integer=True)
+
+
+def say_nothing_to_draw(ax: Axes, why: str) -> None:
+    """Empty axes with a reason."""
+    ax.text(0.5, 0.5, why, transform=ax.transAxes, ha="center", va="center")
+    ax.set(xticks=[], yticks=[])
+
+
+def counted(text: int, noun: str = "list") -> str:
+    """``1 list``, ``1,200 lists``."""
+    return f"{text:,} {noun}{'' if text == 1 else 's'}"
+
+
+def rows_of_lists(values: Mapping[str, ArrayLike]) -> dict[str, FloatArray]:
+    """Arrays of one length, by name."""
+    arrays = {str(name): np.asarray(v, np.float64) for name, v in values.items()}
+    shapes = {array.shape for array in arrays.values()}
+    if len(shapes) != 1:
+        raise ValueError(
+            "values must have one array for each ranker, all over the same lists; got "
+            f"shapes { {name: array.shape for name, array in arrays.items()} }."
+        )
+    return arrays
+
+
+def measured(
+    y_true: ArrayLike,
+    y_score: Mapping[str, ArrayLike],
+    qid: ArrayLike | None,
+    metrics: list[str],
+    options: Mapping[str, Any],
+) -> dict[str, pd.DataFrame]:
+    """For each ranker a row per list and a column per metric."""
+    if not isinstance(y_score, Mapping):
+        raise ValueError(
+            "y_score must be a mapping of names to scores, {'ours': scores, …}; got "
+            f"{type(y_score).__name__}."
+        )
+    return {
+        str(name): evaluate(y_true, scores, qid, metrics, per_query=True, **options)
+        for name, scores in y_score.items()
+    }
+
+
+def random_order_of(
+    y_true: ArrayLike,
+    qid: ArrayLike | None,
+    metrics: list[str],
+    options: Mapping[str, Any],
+) -> FloatArray:
+    """Expected values of a random order: constant scores, whose ties are averaged."""
+    labels = np.asarray(y_true)
+    queries = group_queries(qid, len(labels), rows_of="y_true")
+    constant = np.zeros(len(labels))
+    measures = [get_metric(name, **options).with_averaged_ties() for name in metrics]
+    return np.stack(
+        [measure.per_query(labels, constant, queries) for measure in measures], axis=1
+    )
+
+
+def means_of_columns(values: FloatArray) -> FloatArray:
+    """Mean of each column without NaN; NaN where there is nothing else."""
+    present = ~np.isnan(values)
+    total, n = np.where(present, values, 0.0).sum(axis=0), present.sum(axis=0)
+    return np.divide(total, n, out=np.full(n.shape, np.nan), where=n > 0)
+
+
+def predicted(
+    estimators: Mapping[str, Any], X: ArrayLike, qid: ArrayLike | None
+) -> dict[str, FloatArray]:
+    """Scores of fitted rankers."""
+    return {name: predict_lists(e, X, qid) for name, e in estimators.items()}

@@ -1,0 +1,339 @@
+"""How good the top of the lists is, by how far down one looks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from ltr.metrics import RunComparison, bootstrap_interval, evaluate_run
+from ltr.plotting._drawing import (
+    REFERENCE,
+    axes_for,
+    label_lines,
+    means_of_columns,
+    measured,
+    predicted,
+    random_order_of,
+    round_ticks,
+    rows_of_lists,
+    say_nothing_to_draw,
+    style,
+)
+from ltr.queries import FloatArray
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+
+CUTOFFS = (1, 2, 3, 4, 5, 6, 7, 8, 9, 10)
+
+
+class MetricAtKDisplay:
+    """A metric at growing cut-offs, for several rankers, with bands over lists.
+
+    Rankers may differ at the top and agree further down, or the other way round; the
+    cut-off that a table reports is one point of these lines. The bands are 95 %
+    bootstrap intervals of each mean over lists; that two bands overlap does not mean
+    that the rankers do not differ on the same lists (see
+    :class:`QueryDifferencesDisplay`).
+
+    Parameters
+    ----------
+    values : mapping of str to array-like of shape (n_lists, n_cutoffs)
+        Rankers by name; NaN for lists to leave out.
+    k : sequence of int
+        Cut-offs, ascending.
+    metric : str, default="metric"
+        What the values are, without a cut-off.
+    random_order : array-like of shape (n_lists, n_cutoffs), default=None
+        Expected values of a random order, drawn beside the rankers.
+
+    Attributes
+    ----------
+    k : list of int
+    means : dict of str to float array of shape (n_cutoffs,)
+        Means over lists.
+    intervals : dict of str to float array of shape (n_cutoffs, 2)
+        Their 95 % bootstrap intervals.
+    ax_, figure_ : Axes and Figure
+        Where it is drawn, after :meth:`plot`.
+
+    Raises
+    ------
+    ValueError
+        If the shapes differ or there are not as many columns as cut-offs.
+
+    Examples
+    --------
+    >>> y, qid = [1, 0, 0, 1], ["a", "a", "b", "b"]
+    >>> scores = {"ours": [2, 1, 1, 2], "constant": [0, 0, 0, 0]}
+    >>> display = MetricAtKDisplay.from_predictions(y, scores, qid, k=(1, 2))
+    >>> {name: mean.round(2).tolist() for name, mean in display.means.items()}
+    {'ours': [1.0, 1.0], 'constant': [0.5, 0.82]}
+    """
+
+    def __init__(
+        self,
+        values: Mapping[str, ArrayLike],
+        k: Sequence[int],
+        *,
+        metric: str = "metric",
+        random_order: ArrayLike | None = None,
+    ) -> None:
+        arrays = rows_of_lists(values)
+        shape = next(iter(arrays.values())).shape
+        self.k = [int(cut) for cut in k]
+        ascending = self.k == sorted(set(self.k)) and self.k and self.k[0] >= 1
+        if len(shape) != 2 or shape[1] != len(self.k) or not ascending:
+            raise ValueError(
+                "values must have shape (n_lists, n_cutoffs) and k the cut-offs, "
+                f"ascending and >= 1; got shape {shape} and k={list(k)}."
+            )
+        self.metric = metric
+        self.means = {name: means_of_columns(array) for name, array in arrays.items()}
+        self.intervals = {
+            name: np.array([bootstrap_interval(column) for column in array.T])
+            for name, array in arrays.items()
+        }
+        self.random_means = None
+        if random_order is not None:
+            self.random_means = means_of_columns(
+                np.asarray(random_order, dtype=np.float64)
+            )
+
+    @classmethod
+    def from_predictions(
+        cls,
+        y_true: ArrayLike,
+        y_score: Mapping[str, ArrayLike],
+        qid: ArrayLike | None = None,
+        *,
+        metric: str = "ndcg",
+        k: Sequence[int] = CUTOFFS,
+        **options: Any,
+    ) -> MetricAtKDisplay:
+        """From labels and the scores of several rankers.
+
+        Parameters
+        ----------
+        y_true : array-like of shape (n_samples,)
+            Labels.
+        y_score : mapping of str to array-like of shape (n_samples,)
+            Scores by name.
+        qid : array-like of shape (n_samples,), default=None
+            List of each row. None: one list.
+        metric : str, default="ndcg"
+            Metric that takes a cut-off.
+        k : sequence of int, default=(1, 2, 3, 4, 5, 6, 7, 8, 9, 10)
+            Cut-offs, ascending.
+        **options : dict
+            Options of the metric.
+
+        Returns
+        -------
+        display : MetricAtKDisplay
+
+        Raises
+        ------
+        ValueError
+            If the metric takes no cut-off, or does not take the input.
+        """
+        names = [f"{metric}@{cut}" for cut in k]
+        tables = measured(y_true, y_score, qid, names, options)
+        return cls(
+            {name: table.to_numpy() for name, table in tables.items()},
+            k,
+            metric=metric,
+            random_order=random_order_of(y_true, qid, names, options),
+        )
+
+    @classmethod
+    def from_estimators(
+        cls,
+        estimators: Mapping[str, Any],
+        X: ArrayLike,
+        y: ArrayLike,
+        qid: ArrayLike | None = None,
+        *,
+        metric: str = "ndcg",
+        k: Sequence[int] = CUTOFFS,
+        **options: Any,
+    ) -> MetricAtKDisplay:
+        """From fitted rankers.
+
+        Parameters
+        ----------
+        estimators : mapping of str to estimator
+            Fitted rankers by name.
+        X : array-like of shape (n_samples, n_features)
+            Features.
+        y : array-like of shape (n_samples,)
+            Labels.
+        qid : array-like of shape (n_samples,), default=None
+            List of each row. None: one list.
+        metric : str, default="ndcg"
+            Metric that takes a cut-off.
+        k : sequence of int, default=(1, 2, 3, 4, 5, 6, 7, 8, 9, 10)
+            Cut-offs, ascending.
+        **options : dict
+            Options of the metric.
+
+        Returns
+        -------
+        display : MetricAtKDisplay
+        """
+        scores = predicted(estimators, X, qid)
+        return cls.from_predictions(y, scores, qid, metric=metric, k=k, **options)
+
+    @classmethod
+    def from_runs(
+        cls,
+        runs: Mapping[str, Any],
+        qrels: Any,
+        *,
+        metric: str = "ndcg",
+        k: Sequence[int] = CUTOFFS,
+        **options: Any,
+    ) -> MetricAtKDisplay:
+        """From runs and judgments, by trec_eval's conventions.
+
+        Parameters
+        ----------
+        runs : mapping of str to run
+            Runs by name, as :func:`ltr.metrics.evaluate_run` takes them.
+        qrels : path, DataFrame or {qid: {docid: label}}
+            Judgments.
+        metric : str, default="ndcg"
+            Metric that takes a cut-off.
+        k : sequence of int, default=(1, 2, 3, 4, 5, 6, 7, 8, 9, 10)
+            Cut-offs, ascending.
+        **options : dict
+            Options of :func:`ltr.metrics.evaluate_run`.
+
+        Returns
+        -------
+        display : MetricAtKDisplay
+        """
+        names = [f"{metric}@{cut}" for cut in k]
+        tables = {
+            name: evaluate_run(run, qrels, names, per_query=True, **options)
+            for name, run in runs.items()
+        }
+        return cls(_on_the_same_queries(tables), k, metric=metric)
+
+    @classmethod
+    def from_comparison(
+        cls,
+        comparison: RunComparison,
+        *,
+        metric: str = "ndcg",
+        random_order: pd.DataFrame | None = None,
+    ) -> MetricAtKDisplay:
+        """From a comparison by a metric at several cut-offs.
+
+        Parameters
+        ----------
+        comparison : RunComparison
+            Of metrics ``<metric>@<k>``, among others.
+        metric : str, default="ndcg"
+            Metric without its cut-off, as it is written in the comparison.
+        random_order : DataFrame, default=None
+            Expected values of a random order, with the same columns.
+
+        Returns
+        -------
+        display : MetricAtKDisplay
+
+        Raises
+        ------
+        ValueError
+            If the comparison has no cut-off of the metric.
+        """
+        k = cutoffs_of(comparison.metrics, metric)
+        if not k:
+            raise ValueError(
+                f"the comparison must have metrics such as '{metric}@10'; got "
+                f"{comparison.metrics}."
+            )
+        names = [f"{metric}@{cut}" for cut in k]
+        return cls(
+            {name: t[names].to_numpy() for name, t in comparison.per_query.items()},
+            k,
+            metric=metric,
+            random_order=None if random_order is None else random_order[names],
+        )
+
+    def plot(self, ax: Axes | None = None) -> MetricAtKDisplay:
+        """Draw a line for each ranker, with its band.
+
+        Parameters
+        ----------
+        ax : Axes, default=None
+            Where to draw; names stand at the right of it. None: a new figure.
+
+        Returns
+        -------
+        display : MetricAtKDisplay
+            Itself, with ``ax_`` and ``figure_``.
+
+        Raises
+        ------
+        ImportError
+            If matplotlib is not installed.
+        """
+        self.ax_ = ax = axes_for(ax, "MetricAtKDisplay.plot")
+        self.figure_ = ax.figure
+        if np.isnan(list(self.means.values())).all():
+            say_nothing_to_draw(ax, "no list has a value")
+            return self
+        ends, colors = {}, {}
+        if self.random_means is not None:
+            ax.plot(self.k, self.random_means, color=REFERENCE, linestyle=(0, (2, 2)))
+            ends["random order"], colors["random order"] = (
+                float(self.random_means[-1]),
+                REFERENCE,
+            )
+        for number, (name, mean) in enumerate(self.means.items()):
+            look, (low, high) = style(number), self.intervals[name].T
+            color = look["color"]
+            ax.fill_between(self.k, low, high, color=color, alpha=0.13, linewidth=0)
+            ax.plot(self.k, mean, marker="o", markersize=3.5, **look)
+            ends[name], colors[name] = float(mean[-1]), color
+        round_ticks(ax, self.k[0], self.k[-1])
+        ax.set_xlabel("cut-off k: ranks from the top")
+        ax.set_ylabel(f"{self.metric}@k", parse_math=False)
+        label_lines(ax, ends, colors)
+        return self
+
+
+def cutoffs_of(metrics: Sequence[str], metric: str) -> list[int]:
+    """Cut-offs at which a metric is among others, ascending.
+
+    Parameters
+    ----------
+    metrics : sequence of str
+        Names such as ``"ndcg@10"``.
+    metric : str
+        Name without a cut-off.
+
+    Returns
+    -------
+    k : list of int
+
+    Examples
+    --------
+    >>> cutoffs_of(["ndcg@10", "map", "ndcg@5"], "ndcg")
+    [5, 10]
+    """
+    parts = [name.rpartition("@") for name in metrics]
+    return sorted({int(k) for name, _, k in parts if name == metric and k.isdecimal()})
+
+
+def _on_the_same_queries(tables: Mapping[str, pd.DataFrame]) -> dict[str, FloatArray]:
+    index = next(iter(tables.values())).index
+    for table in tables.values():
+        index = index.intersection(table.index, sort=False)
+    return {name: table.loc[index].to_numpy() for name, table in tables.items()}

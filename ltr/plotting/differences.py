@@ -1,0 +1,344 @@
+"""Where one ranking beats another: its differences, list by list."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from ltr.metrics import RunComparison, bootstrap_interval
+from ltr.plotting._drawing import (
+    COLORS,
+    SMALL,
+    axes_for,
+    counted,
+    measured,
+    predicted,
+    rows_of_lists,
+    say_nothing_to_draw,
+    short,
+)
+from ltr.queries import FloatArray
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+_TIE = 1e-9  # rounding of sums in another order
+_MOST_BARS = 60  # drawn one by one
+_MOST_STEPS = 600
+
+
+class QueryDifferencesDisplay:
+    """Differences of a metric between two rankings, from the best list to the worst.
+
+    A mean hides whether a ranker gains a little everywhere or much on a few lists and
+    loses on others. Here every list is a bar; wins, ties and losses are counted, and
+    the mean difference stands with its interval.
+
+    Parameters
+    ----------
+    differences : array-like of shape (n_lists,)
+        Value of the first ranking minus that of the second; NaN for lists to leave out.
+    names : tuple of two str, default=("first", "second")
+        Names of the rankings.
+    metric : str, default="metric"
+        What the values are.
+    qid : array-like of shape (n_lists,), default=None
+        Ids of the lists; the two ends of the picture are labelled with theirs.
+
+    Attributes
+    ----------
+    differences : float array of shape (n_counted,)
+        Largest first, without NaN.
+    qid : list or None
+        Ids in that order.
+    wins, ties, losses : int
+        Lists on which the first ranking is better, equal (to 1e-9), worse.
+    mean : float
+        Mean difference.
+    interval : tuple of two float
+        Its 95 % bootstrap interval over lists.
+    ax_, figure_ : Axes and Figure
+        Where it is drawn, after :meth:`plot`.
+
+    Raises
+    ------
+    ValueError
+        If ``qid`` is not as long as ``differences``.
+
+    Examples
+    --------
+    >>> display = QueryDifferencesDisplay([0.2, -0.1, 0.0, 0.4], qid=list("abcd"))
+    >>> display.wins, display.ties, display.losses, display.qid
+    (2, 1, 1, ['d', 'a', 'c', 'b'])
+    """
+
+    def __init__(
+        self,
+        differences: ArrayLike,
+        *,
+        names: tuple[str, str] = ("first", "second"),
+        metric: str = "metric",
+        qid: ArrayLike | None = None,
+    ) -> None:
+        values: FloatArray = np.asarray(differences, dtype=np.float64)
+        ids = None if qid is None else list(qid)  # type: ignore[arg-type]
+        if values.ndim != 1 or (ids is not None and len(ids) != len(values)):
+            raise ValueError(
+                "differences must be one-dimensional, and qid as long; got shape "
+                f"{values.shape} and {None if ids is None else len(ids)} ids."
+            )
+        order = np.argsort(-values, kind="stable")  # NaN last
+        order = order[: int((~np.isnan(values)).sum())]
+        self.differences = values[order]
+        self.qid = None if ids is None else [ids[i] for i in order]
+        self.names = names
+        self.metric = metric
+        self.wins = int((self.differences > _TIE).sum())
+        self.losses = int((self.differences < -_TIE).sum())
+        self.ties = len(order) - self.wins - self.losses
+        self.mean = float(self.differences.mean()) if len(order) else float("nan")
+        self.interval = bootstrap_interval(self.differences)
+
+    @classmethod
+    def from_values(
+        cls,
+        values: Mapping[str, ArrayLike],
+        *,
+        metric: str = "metric",
+        qid: ArrayLike | None = None,
+    ) -> QueryDifferencesDisplay:
+        """From values of a metric, list by list.
+
+        Parameters
+        ----------
+        values : mapping of str to array-like of shape (n_lists,)
+            Two rankings by name; the second is taken from the first.
+        metric : str, default="metric"
+            What the values are.
+        qid : array-like of shape (n_lists,), default=None
+            Ids of the lists.
+
+        Returns
+        -------
+        display : QueryDifferencesDisplay
+
+        Raises
+        ------
+        ValueError
+            If there are not two rankings of the same lists.
+        """
+        if len(values) != 2:
+            raise ValueError(f"values must have two rankings; got {list(values)}.")
+        (first, a), (second, b) = rows_of_lists(values).items()
+        return cls(a - b, names=(first, second), metric=metric, qid=qid)
+
+    @classmethod
+    def from_predictions(
+        cls,
+        y_true: ArrayLike,
+        y_score: Mapping[str, ArrayLike],
+        qid: ArrayLike | None = None,
+        *,
+        metric: str = "ndcg@10",
+        **options: Any,
+    ) -> QueryDifferencesDisplay:
+        """From labels and the scores of two rankers.
+
+        Parameters
+        ----------
+        y_true : array-like of shape (n_samples,)
+            Labels.
+        y_score : mapping of str to array-like of shape (n_samples,)
+            Scores of two rankers by name; the second is taken from the first.
+        qid : array-like of shape (n_samples,), default=None
+            List of each row. None: one list.
+        metric : str, default="ndcg@10"
+            Name for :func:`ltr.metrics.get_metric`.
+        **options : dict
+            Options of the metric.
+
+        Returns
+        -------
+        display : QueryDifferencesDisplay
+
+        Raises
+        ------
+        ValueError
+            If there are not two rankers, or the metric does not take the input.
+        """
+        tables = measured(y_true, y_score, qid, [metric], options)
+        ids = next((list(table.index) for table in tables.values()), None)
+        values = {name: table[metric].to_numpy() for name, table in tables.items()}
+        return cls.from_values(values, metric=metric, qid=ids)
+
+    @classmethod
+    def from_estimators(
+        cls,
+        estimators: Mapping[str, Any],
+        X: ArrayLike,
+        y: ArrayLike,
+        qid: ArrayLike | None = None,
+        *,
+        metric: str = "ndcg@10",
+        **options: Any,
+    ) -> QueryDifferencesDisplay:
+        """From two fitted rankers.
+
+        Parameters
+        ----------
+        estimators : mapping of str to estimator
+            Two fitted rankers by name; the second is taken from the first.
+        X : array-like of shape (n_samples, n_features)
+            Features.
+        y : array-like of shape (n_samples,)
+            Labels.
+        qid : array-like of shape (n_samples,), default=None
+            List of each row. None: one list.
+        metric : str, default="ndcg@10"
+            Name for :func:`ltr.metrics.get_metric`.
+        **options : dict
+            Options of the metric.
+
+        Returns
+        -------
+        display : QueryDifferencesDisplay
+        """
+        scores = predicted(estimators, X, qid)
+        return cls.from_predictions(y, scores, qid, metric=metric, **options)
+
+    @classmethod
+    def from_comparison(
+        cls, comparison: RunComparison, name: str, *, metric: str | None = None
+    ) -> QueryDifferencesDisplay:
+        """From what :func:`ltr.metrics.compare_runs` or a leaderboard holds.
+
+        Parameters
+        ----------
+        comparison : RunComparison
+            Values of several runs.
+        name : str
+            Run from which the baseline of the comparison is taken.
+        metric : str, default=None
+            One of the metrics. None: the first.
+
+        Returns
+        -------
+        display : QueryDifferencesDisplay
+
+        Raises
+        ------
+        ValueError
+            If there is no such run or metric.
+        """
+        chosen = comparison.metrics[0] if metric is None else metric
+        tables = comparison.per_query
+        if name not in tables or chosen not in comparison.metrics:
+            raise ValueError(
+                f"the comparison has the runs {list(tables)} and the metrics "
+                f"{comparison.metrics}; got {name!r} and {chosen!r}."
+            )
+        a, b = tables[name][chosen], tables[comparison.baseline][chosen]
+        return cls(
+            a.to_numpy() - b.to_numpy(),
+            names=(name, comparison.baseline),
+            metric=chosen,
+            qid=list(a.index),
+        )
+
+    def plot(self, ax: Axes | None = None) -> QueryDifferencesDisplay:
+        """Draw the bars.
+
+        Parameters
+        ----------
+        ax : Axes, default=None
+            Where to draw. None: a new figure.
+
+        Returns
+        -------
+        display : QueryDifferencesDisplay
+            Itself, with ``ax_`` and ``figure_``.
+
+        Raises
+        ------
+        ImportError
+            If matplotlib is not installed.
+        """
+        self.ax_ = ax = axes_for(ax, "QueryDifferencesDisplay.plot")
+        self.figure_ = ax.figure
+        first, second = map(short, self.names)
+        ax.set_title(f"{first} − {second}", parse_math=False)
+        n = len(self.differences)
+        if n == 0:
+            say_nothing_to_draw(ax, "no list has a value in both")
+            return self
+        self._draw_bars(ax)
+        ax.axhline(0.0, color=ax.yaxis.label.get_color(), linewidth=0.8)
+        low, high = self.interval
+        ax.axhspan(low, high, color=COLORS[-1], alpha=0.25, linewidth=0)
+        ax.axhline(self.mean, color=COLORS[-1], linewidth=1.2)
+        ax.set_xlim(0, n)
+        reach = float(np.abs(self.differences).max()) * 1.08 or 1.0
+        ax.set_ylim(-reach, reach)
+        ax.set_xlabel(f"{counted(n)}, from the largest gain to the largest loss")
+        ax.set_ylabel(f"difference in {short(self.metric)}", parse_math=False)
+        self._write_counts(ax, first, second)
+        return self
+
+    def _draw_bars(self, ax: Axes) -> None:
+        n = len(self.differences)
+        drawn = np.linspace(0, n - 1, min(n, _MOST_STEPS)).round().astype(int)
+        values = self.differences[drawn]
+        edges = np.linspace(0, n, len(drawn) + 1)
+        for sign, color in ((1, COLORS[0]), (-1, COLORS[1])):
+            side = np.maximum(sign * values, 0.0) * sign
+            if n <= _MOST_BARS:
+                ax.bar(np.arange(n) + 0.5, side, width=0.8, color=color)
+            else:
+                ax.stairs(side, edges, fill=True, color=color, linewidth=0)
+
+    def _write_counts(self, ax: Axes, first: str, second: str) -> None:
+        """In the two corners that sorted bars leave free."""
+        n, (low, high) = len(self.differences), self.interval
+        mean = f"mean {self.mean:+.4f}\n95 % interval [{low:+.4f}, {high:+.4f}]"
+        gains: list[tuple[str, str | None]]
+        gains = [(f"{first} better: {self._share(self.wins)}", COLORS[0])]
+        gains += [(f"equal: {self._share(self.ties)}", None)] * (self.ties > 0)
+        losses = [(f"{second} better: {self._share(self.losses)}", COLORS[1])]
+        step = 1.45 * SMALL
+        for number, (text, color) in enumerate(gains):
+            _write(ax, text, color, (1, 1), (-4, -2 - number * step))
+        _write(ax, mean, None, (1, 1), (-4, -2 - len(gains) * step))
+        _write(ax, losses[0][0], losses[0][1], (0, 0), (4, 3))
+        if self.qid is not None and n > 1:
+            best, worst = (short(self.qid[end]) for end in (0, -1))
+            if self.wins:
+                _write(ax, f"list {best}", None, (0, 1), (4, -2))
+            if self.losses:
+                _write(ax, f"list {worst}", None, (1, 0), (-4, 3))
+
+    def _share(self, count: int) -> str:
+        return f"{counted(count)} ({count / len(self.differences):.0%})"
+
+
+def _write(
+    ax: Axes,
+    text: str,
+    color: str | None,
+    corner: tuple[int, int],
+    offset: tuple[float, float],
+) -> None:
+    ax.annotate(
+        text,
+        corner,
+        xytext=offset,
+        xycoords="axes fraction",
+        textcoords="offset points",
+        ha="right" if corner[0] else "left",
+        va="top" if corner[1] else "bottom",
+        fontsize=SMALL,
+        color=color or ax.yaxis.label.get_color(),
+        parse_math=False,
+    )

@@ -1,0 +1,270 @@
+"""How much a result owes to the seed, and how much to the lists it was measured on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from ltr.metrics import bootstrap_interval
+from ltr.plotting._drawing import (
+    SMALL,
+    axes_for,
+    counted,
+    means_of_columns,
+    measured,
+    say_nothing_to_draw,
+    short,
+    style,
+)
+from ltr.queries import FloatArray
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from ltr.leaderboard import Leaderboard
+
+
+class SeedReliabilityDisplay:
+    """The mean of a metric for each seed, beside its interval over lists.
+
+    Two spreads say how far a mean can be trusted. The points are trainings that differ
+    in the seed alone: an advantage smaller than their spread may be luck of the seed.
+    The bar is the 95 % bootstrap interval over lists of the mean over seeds: an
+    advantage smaller than that may be luck of the lists (though on the same lists
+    smaller differences can be told apart, see :class:`QueryDifferencesDisplay`).
+
+    Parameters
+    ----------
+    seed_means : mapping of str to array-like of shape (n_seeds,)
+        Rankers by name: the mean over lists for each seed; the number of seeds may
+        differ.
+    list_values : mapping of str to array-like of shape (n_lists,)
+        The mean over seeds for each list; NaN for lists to leave out.
+    metric : str, default="metric"
+        What the values are.
+
+    Attributes
+    ----------
+    seed_means : dict of str to float array of shape (n_seeds,)
+    means : dict of str to float
+        Means over lists and seeds.
+    intervals : dict of str to tuple of two float
+        95 % bootstrap intervals over lists.
+    seed_deviation : dict of str to float
+        Standard deviation between seeds; NaN with one seed.
+    list_error : dict of str to float
+        Standard error of the mean over lists; NaN with one list.
+    ax_, figure_ : Axes and Figure
+        Where it is drawn, after :meth:`plot`.
+
+    Raises
+    ------
+    ValueError
+        If the two mappings have other names.
+
+    Examples
+    --------
+    >>> display = SeedReliabilityDisplay.from_values(
+    ...     {"ours": [[0.8, 0.2, 0.5], [0.6, 0.2, 0.4]]})
+    >>> round(display.means["ours"], 2), round(display.seed_deviation["ours"], 3)
+    (0.45, 0.071)
+    """
+
+    def __init__(
+        self,
+        seed_means: Mapping[str, ArrayLike],
+        list_values: Mapping[str, ArrayLike],
+        *,
+        metric: str = "metric",
+    ) -> None:
+        if set(seed_means) != set(list_values) or not seed_means:
+            raise ValueError(
+                "seed_means and list_values must have the same rankers; got "
+                f"{list(seed_means)} and {list(list_values)}."
+            )
+        self.metric = metric
+        self.seed_means: dict[str, FloatArray] = {}
+        self.means: dict[str, float] = {}
+        self.intervals: dict[str, tuple[float, float]] = {}
+        self.seed_deviation: dict[str, float] = {}
+        self.list_error: dict[str, float] = {}
+        self.n_lists = 0
+        for name, means in seed_means.items():
+            values = np.asarray(list_values[name], dtype=np.float64)
+            values = values[~np.isnan(values)]
+            by_seed = np.atleast_1d(np.asarray(means, dtype=np.float64))
+            self.seed_means[name] = by_seed
+            self.means[name] = float(values.mean()) if len(values) else float("nan")
+            self.intervals[name] = bootstrap_interval(values)
+            self.seed_deviation[name] = _deviation(by_seed)
+            self.list_error[name] = _deviation(values) / np.sqrt(max(1, len(values)))
+            self.n_lists = max(self.n_lists, len(values))
+
+    @classmethod
+    def from_values(
+        cls, values: Mapping[str, ArrayLike], *, metric: str = "metric"
+    ) -> SeedReliabilityDisplay:
+        """From values of a metric for each seed and list.
+
+        Parameters
+        ----------
+        values : mapping of str to array-like of shape (n_seeds, n_lists)
+            Rankers by name; NaN for lists to leave out.
+        metric : str, default="metric"
+            What the values are.
+
+        Returns
+        -------
+        display : SeedReliabilityDisplay
+
+        Raises
+        ------
+        ValueError
+            If an array is not two-dimensional.
+        """
+        arrays = {str(name): np.asarray(v, np.float64) for name, v in values.items()}
+        for name, array in arrays.items():
+            if array.ndim != 2:
+                raise ValueError(
+                    "values must have shape (n_seeds, n_lists); got shape "
+                    f"{array.shape} for {name!r}."
+                )
+        return cls(
+            {name: means_of_columns(array.T) for name, array in arrays.items()},
+            {name: array.mean(axis=0) for name, array in arrays.items()},
+            metric=metric,
+        )
+
+    @classmethod
+    def from_predictions(
+        cls,
+        y_true: ArrayLike,
+        y_score: Mapping[str, Sequence[ArrayLike]],
+        qid: ArrayLike | None = None,
+        *,
+        metric: str = "ndcg@10",
+        **options: Any,
+    ) -> SeedReliabilityDisplay:
+        """From labels and the scores of several trainings.
+
+        Parameters
+        ----------
+        y_true : array-like of shape (n_samples,)
+            Labels.
+        y_score : mapping of str to sequence of array-like of shape (n_samples,)
+            Rankers by name: scores for each seed.
+        qid : array-like of shape (n_samples,), default=None
+            List of each row. None: one list.
+        metric : str, default="ndcg@10"
+            Name for :func:`ltr.metrics.get_metric`.
+        **options : dict
+            Options of the metric.
+
+        Returns
+        -------
+        display : SeedReliabilityDisplay
+        """
+        values = {}
+        for name, scores in y_score.items():
+            by_seed = {str(seed): column for seed, column in enumerate(scores)}
+            tables = measured(y_true, by_seed, qid, [metric], options)
+            values[name] = np.array([t[metric].to_numpy() for t in tables.values()])
+        return cls.from_values(values, metric=metric)
+
+    @classmethod
+    def from_leaderboard(cls, board: Leaderboard) -> SeedReliabilityDisplay:
+        """From a comparison of rankers.
+
+        Parameters
+        ----------
+        board : Leaderboard
+            What :func:`ltr.compare.compare_rankers` returns; its first metric is drawn.
+
+        Returns
+        -------
+        display : SeedReliabilityDisplay
+        """
+        return cls(
+            board.seed_means,
+            {name: values[:, 0] for name, values in board.per_query.items()},
+            metric=board.metrics[0],
+        )
+
+    def plot(self, ax: Axes | None = None) -> SeedReliabilityDisplay:
+        """Draw a row for each ranker, the first one on top.
+
+        Parameters
+        ----------
+        ax : Axes, default=None
+            Where to draw. None: a new figure.
+
+        Returns
+        -------
+        display : SeedReliabilityDisplay
+            Itself, with ``ax_`` and ``figure_``.
+
+        Raises
+        ------
+        ImportError
+            If matplotlib is not installed.
+        """
+        self.ax_ = ax = axes_for(ax, "SeedReliabilityDisplay.plot")
+        self.figure_ = ax.figure
+        if np.isnan(list(self.means.values())).all():
+            say_nothing_to_draw(ax, "no list has a value")
+            return self
+        for number, (name, mean) in enumerate(self.means.items()):
+            color, (low, high) = style(number)["color"], self.intervals[name]
+            ax.plot(
+                [low, high],
+                [number, number],
+                color=color,
+                alpha=0.28,
+                linewidth=9,
+                solid_capstyle="butt",
+            )
+            ax.plot([mean, mean], [number - 0.24, number + 0.24], color=color)
+            seeds = np.sort(self.seed_means[name])
+            beside = np.zeros(len(seeds))
+            beside[1::2], beside[2::4] = (
+                0.09,
+                -0.09,
+            )  # neighbours do not hide each other
+            ax.plot(
+                seeds,
+                number + beside,
+                linestyle="",
+                marker="o",
+                markersize=4.5,
+                color=color,
+                markeredgecolor=ax.get_facecolor(),
+                markeredgewidth=0.5,
+            )
+        ax.set_yticks(
+            range(len(self.means)),
+            [self._label(name) for name in self.means],
+            fontsize=SMALL,
+            parse_math=False,
+        )
+        ax.set_ylim(len(self.means) - 0.4, -0.6)
+        ax.tick_params(axis="y", length=0)
+        ax.spines["left"].set_visible(False)
+        ax.set_xlabel(
+            f"{short(self.metric)}: points are seeds, bars 95 % intervals over "
+            f"{counted(self.n_lists)}",
+            parse_math=False,
+        )
+        return self
+
+    def _label(self, name: str) -> str:
+        seeds, lists = self.seed_deviation[name], self.list_error[name]
+        parts = [f"seeds ±{seeds:.4f}"] if np.isfinite(seeds) else ["one seed"]
+        parts += [f"lists ±{lists:.4f}"] if np.isfinite(lists) else []
+        return f"{short(name)}\n{', '.join(parts)}"
+
+
+def _deviation(values: FloatArray) -> float:
+    return float(values.std(ddof=1)) if len(values) > 1 else float("nan")
