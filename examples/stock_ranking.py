@@ -4,9 +4,9 @@ An embargo keeps the days of training, validation and test apart. Prints Kendall
 the information coefficient (Spearman) and the reciprocal rank of the best stock; what
 the five top stocks of each list earn over all stocks, and its Sharpe ratio after costs:
 means over seeds, 95 % intervals by a bootstrap of blocks of days. The market is
-simulated, or read from FOLDER (NASDAQ.ohlcv.npz, NASDAQ_industry_ticker.json).
+simulated; ``examples/benchmark_stocks.py`` has real ones.
 
-    python examples/stock_ranking.py [--data FOLDER --market NYSE] [--plot FILE]
+    python examples/stock_ranking.py [--plot FILE]
 """
 
 import argparse
@@ -18,27 +18,27 @@ import pandas as pd
 from sklearn.base import clone
 from sklearn.linear_model import Ridge
 
-from ltr import LambdaMARTRanker, NeuralRanker
-from ltr.datasets import StockData, load_stocks, make_stocks
+from ltr import LambdaMARTRanker, NeuralRanker, TSPRanker
+from ltr.datasets import StockData, make_stocks
 from ltr.metrics import kendall_tau_score, reciprocal_rank_score, spearman_score
 from ltr.model_selection import QueryStandardScaler, WalkForwardSplit
 
 TOP, COST, BLOCK, YEAR = 5, 5.0, 10, 252  # stocks, bp of traded money, days, days
-NEURAL = {"metric": "kendall_tau", "n_iter_no_change": 4, "max_epochs": 20}
+NEURAL = {"metric": "kendall_tau", "n_iter_no_change": 4, "hidden_layer_sizes": (32,)}
 TREES = {"metric": "kendall_tau", "num_leaves": 8, "colsample_bytree": 0.7, "n_jobs": 1}
 RANKERS = {  # each is fitted to the ranks of the returns, with its own random_state
-    "RankNet, linear": NeuralRanker("ranknet", "linear", **NEURAL),
-    "RankNet, MLP": NeuralRanker("ranknet", **NEURAL),
+    "RankNet": NeuralRanker("ranknet", **NEURAL),
     "LambdaMART": LambdaMARTRanker(**TREES),
+    "TSP pairwise": TSPRanker("pairwise", **NEURAL),
+    "TSP successor": TSPRanker("successor", **NEURAL),
 }
 RULES = {"momentum": ("return_20", 1), "reversal": ("return_1", -1)}
-METRICS = {"tau": 4, "IC": 4, "MRR": 3, "top 5, bp": 1, "Sharpe": 2, "tau - ridge": 4}
+METRICS = {"tau": 4, "IC": 4, "MRR": 3, "top 5, bp": 1, "Sharpe": 2}  # decimals
 
 
 def score(name: str, data: StockData, y: np.ndarray, parts: tuple, seed: int):
     """Scores of the test part by a ranker that saw training and validation part."""
-    train, valid, test = parts
-    X, qid = data.X, data.qid
+    (train, valid, test), X, qid = parts, data.X, data.qid
     if name == "random":
         return np.random.default_rng(seed).random(len(test))
     if name in RULES:
@@ -56,8 +56,8 @@ def score(name: str, data: StockData, y: np.ndarray, parts: tuple, seed: int):
 
 
 def evaluate_days(data: StockData, scores: np.ndarray) -> np.ndarray:
-    """Value of the first five METRICS on each day, shape (5, n_days)."""
-    day = pd.factorize(data.dates)[0]
+    """Value of the METRICS on each day, shape (5, n_days); a day is a mean of lists."""
+    day = np.unique(data.dates, return_inverse=True)[1]
     lists = pd.DataFrame({"day": day, "y": data.y, "score": scores}).groupby(data.qid)
     day_of_list = lists["day"].first().to_numpy()
     of_lists = {"y_score": scores, "qid": data.qid, "per_query": True}
@@ -78,28 +78,38 @@ def evaluate_days(data: StockData, scores: np.ndarray) -> np.ndarray:
     return np.stack([*daily, top, top - COST * traded])
 
 
-def summarize(runs: dict[str, np.ndarray]) -> dict[str, dict[str, tuple]]:
-    """Mean over seeds and its interval; blocks wrap around (Politis & Romano 1992)."""
-    n_days = runs["ridge"].shape[-1]
+def summarize(runs: dict[str, np.ndarray], best: str) -> dict[str, dict[str, tuple]]:
+    """Means over seeds, and minus the best; blocks wrap (Politis & Romano 1992)."""
+    n_days = runs[best].shape[-1]
     starts = np.random.default_rng(0).integers(n_days, size=(1000, -(-n_days // BLOCK)))
     drawn = ((starts[:, :, None] + np.arange(BLOCK)) % n_days).reshape(1000, -1)
+    days = np.vstack([np.arange(n_days), drawn[:, :n_days]])  # first as they are
     average = lambda v: v.mean(axis=-1).mean(axis=0)
     sharpe = lambda v: (np.sqrt(YEAR) * v.mean(axis=-1) / v.std(axis=-1)).mean(axis=0)
     table = {name: {} for name in runs}
-    for name, values in runs.items():
-        change = values[:, 0] - runs["ridge"][:, 0]
-        for metric, v in zip(METRICS, [*values.swapaxes(0, 1), change], strict=True):
-            statistic = sharpe if metric == "Sharpe" else average
-            ends = np.quantile(statistic(v[:, drawn[:, :n_days]]), [0.025, 0.975])
-            table[name][metric] = (float(statistic(v)), *ends.tolist())
+    for k, metric in enumerate(METRICS):
+        statistic = sharpe if metric == "Sharpe" else average
+        found = {name: statistic(values[:, k, days]) for name, values in runs.items()}
+        for name, v in found.items():
+            for column, s in ((metric, v), (f"{metric} - {best}", v - found[best])):
+                table[name][column] = (s[0], *np.quantile(s[1:], [0.025, 0.975]))
     return table
+
+
+def print_table(table: dict[str, dict[str, tuple]], columns: list[str]) -> None:
+    """A row for each ranker."""
+    print(f"{'':15}", *(f"{column:>25}" for column in columns))
+    show = "{:.{d}f} [{:.{d}f}, {:.{d}f}]".format
+    for name, row in table.items():
+        cells = (show(*row[c], d=METRICS[c.split(" - ")[0]]) for c in columns)
+        print(f"{name:15}", *(f"{cell:>25}" for cell in cells))
 
 
 def plot(runs: dict[str, np.ndarray], days: np.ndarray, path: str) -> None:
     """Sums of daily returns over all stocks, after costs; bands are ranges of seeds."""
     import matplotlib.pyplot as plt
 
-    figure, panel = plt.subplots(figsize=(8, 4.5), layout="constrained")
+    figure, panel = plt.subplots(figsize=(8, 5), layout="constrained")
     for name, values in runs.items():
         total = values[:, -1].cumsum(axis=1) / 100
         panel.plot(days, total.mean(axis=0), label=name)
@@ -111,7 +121,7 @@ def plot(runs: dict[str, np.ndarray], days: np.ndarray, path: str) -> None:
 
 def main(data: StockData | None = None, n_seeds: int = 5, picture: str | None = None):
     """Print the table; return ranker → metric → (value, low, high)."""
-    data = data or make_stocks(n_days=600, signal=0.1, random_state=0)
+    data = data or make_stocks(96, n_days=600, signal=0.1, random_state=0)
     y = pd.Series(data.y).groupby(data.qid).rank(pct=True).to_numpy()
     data = replace(data, X=QueryStandardScaler().fit_transform(data.X, qid=data.qid))
     tenth, embargo = len(np.unique(data.dates)) // 10, data.look_back + 1
@@ -122,15 +132,11 @@ def main(data: StockData | None = None, n_seeds: int = 5, picture: str | None = 
         seeds = range(n_seeds if name in ("random", *RANKERS) else 1)
         scores = [[score(name, data, y, parts, s) for parts in splits] for s in seeds]
         runs[name] = np.stack([evaluate_days(tested, np.hstack(s)) for s in scores])
-    table = summarize(runs)
-    print(f"test: {tested}\n{'':16}", *(f"{metric:>25}" for metric in METRICS))
-    show = "{:.{d}f} [{:.{d}f}, {:.{d}f}]".format
-    for name, row in table.items():
-        cells = (show(*value, d=METRICS[metric]) for metric, value in row.items())
-        print(f"{name:16}", *(f"{cell:>25}" for cell in cells))
+    print(f"test: {tested}")
+    print_table(table := summarize(runs, "ridge"), [*METRICS, "tau - ridge"])
     if data.true_scores is not None:
         tau = kendall_tau_score(tested.y, tested.true_scores, qid=tested.qid)
-        print(f"best possible    {tau:6.4f}")
+        print(f"best possible {tau:26.4f}")
     if picture:
         plot(runs, np.unique(tested.dates), picture)
     return table
@@ -138,11 +144,6 @@ def main(data: StockData | None = None, n_seeds: int = 5, picture: str | None = 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", help="folder of prices and industries")
-    parser.add_argument("--market", default="NASDAQ", help="NASDAQ or NYSE")
     drawn = "stock_ranking.png" if importlib.util.find_spec("matplotlib") else ""
     parser.add_argument("--plot", default=drawn, help="picture; needs matplotlib")
-    given = parser.parse_args()
-    files = [f"{given.market}{e}" for e in (".ohlcv.npz", "_industry_ticker.json")]
-    stocks = load_stocks(*(f"{given.data}/{f}" for f in files)) if given.data else None
-    main(stocks, picture=given.plot)
+    main(picture=parser.parse_args().plot)

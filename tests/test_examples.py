@@ -112,10 +112,13 @@ def test_benchmark_committees():
     assert all(row["greedy"] <= row["exact"] <= row["bound"] for row in rows)
 
 
-def test_stock_ranking(capsys):
+def test_stock_ranking(capsys, monkeypatch):
     """A strong planted signal is found, by trees what no linear score has; rules fail."""
     example = load("stock_ranking")
-    market = example.make_stocks(60, 250, 4, signal=0.5, random_state=1)
+    few = {name: example.RANKERS[name] for name in ("LambdaMART", "TSP pairwise")}
+    few["TSP pairwise"].set_params(max_epochs=4)
+    monkeypatch.setattr(example, "RANKERS", few)
+    market = example.make_stocks(60, 250, 6, signal=0.5, random_state=1)
     table = example.main(market, n_seeds=1)
     assert table["ridge"]["tau"][1] > 0.15
     assert table["LambdaMART"]["tau - ridge"][1] > 0.0
@@ -125,12 +128,33 @@ def test_stock_ranking(capsys):
     assert capsys.readouterr().out.count("[") == 6 * len(table)
 
 
-def test_stock_ranking_in_a_market_of_noise():
+def test_stock_ranking_in_a_market_of_noise(monkeypatch):
     """Where nothing can be found, nothing is: every interval of tau holds 0."""
     example = load("stock_ranking")
-    market = example.make_stocks(60, 250, 4, signal=0.0, random_state=1)
+    few = {name: example.RANKERS[name] for name in ("LambdaMART", "TSP successor")}
+    few["TSP successor"].set_params(max_epochs=2)
+    monkeypatch.setattr(example, "RANKERS", few)
+    market = example.make_stocks(60, 250, 6, signal=0.0, random_state=1)
     table = example.main(market, n_seeds=1)
     assert all(row["tau"][1] < 0.0 < row["tau"][2] for row in table.values())
+
+
+@pytest.mark.parametrize("protocol", ["walk-forward", "paper"])
+def test_benchmark_stocks(protocol, capsys, monkeypatch):
+    """A planted signal is found by both protocols; the best is 0 from itself."""
+    monkeypatch.syspath_prepend(EXAMPLES)  # it takes the metrics of stock_ranking
+    example = load("benchmark_stocks")
+    few = {"ridge": example.RANKERS["ridge"]}
+    few["TSP pairwise"] = example.RANKERS["TSP pairwise"][:1]
+    few["TSP pairwise"][0].set_params(batch_size=8)
+    monkeypatch.setattr(example, "RANKERS", few)
+    market = example.make_stocks(24, 250, 2, signal=0.5, random_state=1)
+    table = example.main(market, protocol, n_seeds=2)
+    assert table["ridge"]["tau"][1] > 0.1
+    assert table["TSP pairwise"]["tau"][1] > 0.1
+    assert table["ridge"]["tau - ridge"] == (0.0, 0.0, 0.0)
+    assert table["random"]["tau - ridge"][2] < -0.1
+    assert capsys.readouterr().out.startswith(f"{protocol}, 2 models a ranker")
 
 
 def test_rank_aggregation(capsys):
