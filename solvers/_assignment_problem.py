@@ -7,7 +7,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ltr.solvers._checks import GREATEST, check_entries, check_order_constraints
+from ltr.solvers._checks import (
+    GREATEST,
+    check_entries,
+    check_order_constraints,
+    to_array,
+)
 from ltr.solvers._columns import is_missing, read_column
 from ltr.solvers._solution import TOLERANCE, BoolArray, FloatArray, IntArray
 from ltr.solvers.constraints import (
@@ -173,10 +178,7 @@ def check_gains(gain: ArrayLike, k: int | None, discount: ArrayLike | None) -> G
     >>> check_gains([3.0, 1.0], None, None).discount.round(3).tolist()
     [1.0, 0.631]
     """
-    try:
-        array = np.array(gain, dtype=np.float64)
-    except (TypeError, ValueError, OverflowError) as error:
-        raise ValueError(f"gain must be an array of numbers; {error}.") from error
+    array = to_array(gain, "gain must be an array of numbers")
     if array.ndim not in (1, 2):
         raise ValueError(
             "gain must have shape (n_items,), scores, or (n_items, n_positions); got "
@@ -231,7 +233,7 @@ def check_discount(discount: ArrayLike | None, k: int) -> FloatArray:
     """
     if discount is None:
         return np.asarray(1 / np.log2(2.0 + np.arange(k)))
-    weights = np.asarray(discount, dtype=np.float64)
+    weights = to_array(discount, "discount must be one number per position")
     if weights.ndim != 1 or len(weights) < k:
         raise ValueError(
             f"discount must have one number for each of the {k} positions; got shape "

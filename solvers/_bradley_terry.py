@@ -6,7 +6,7 @@ from scipy.linalg import cho_factor, cho_solve
 from scipy.sparse.csgraph import connected_components
 from scipy.special import expit
 
-from ltr.solvers._checks import check_matrix
+from ltr.solvers._checks import check_counts
 from ltr.solvers._solution import FloatArray
 
 _MAX_STEPS = 2000
@@ -46,7 +46,7 @@ def bradley_terry(counts: ArrayLike, *, ridge: float = 0.0) -> FloatArray:
     >>> bradley_terry([[0, 3], [1, 0]]).round(4)
     array([ 0.5493, -0.5493])
     """
-    wins = check_matrix(counts, "counts")
+    wins = check_counts(counts)
     if not (wins >= 0).all():
         i, j = np.argwhere(wins < 0)[0]
         raise ValueError(

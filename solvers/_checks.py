@@ -14,6 +14,26 @@ from ltr.solvers.constraints import FixedPosition, Precedence, Together
 GREATEST = 1e290
 
 
+def to_array(values: Any, expected: str, dtype: Any = np.float64) -> Any:
+    """Return a new array; ``expected`` begins the message if there can be none.
+
+    Examples
+    --------
+    >>> to_array([1, 2], "start must be numbers")
+    array([1., 2.])
+    """
+    try:
+        return np.array(values, dtype=dtype)
+    except (TypeError, ValueError, OverflowError) as error:
+        if type(error).__module__.startswith("jax"):
+            raise TypeError(
+                f"{expected}; got an array that JAX traces, which has no values yet. "
+                "Inside of jit, grad and vmap use ltr.solvers.dynamic (up to 15 items) "
+                "or ltr.solvers.differentiable (any solver)."
+            ) from None
+        raise ValueError(f"{expected}; {error}.") from error
+
+
 def check_matrix(matrix: ArrayLike, name: str = "matrix") -> FloatArray:
     """Return a square matrix of float64, a copy, with zeros on its diagonal.
 
@@ -34,12 +54,7 @@ def check_matrix(matrix: ArrayLike, name: str = "matrix") -> FloatArray:
     >>> check_matrix([[9, 1], [2, 9]]).tolist()
     [[0.0, 1.0], [2.0, 0.0]]
     """
-    try:
-        array = np.array(matrix, dtype=np.float64)
-    except (TypeError, ValueError, OverflowError) as error:
-        raise ValueError(
-            f"{name} must be a square array of numbers; {error}."
-        ) from error
+    array = to_array(matrix, f"{name} must be a square array of numbers")
     if array.ndim == 1 and array.size == 0:
         array = array.reshape(0, 0)
     if array.ndim != 2 or array.shape[0] != array.shape[1]:
@@ -49,6 +64,27 @@ def check_matrix(matrix: ArrayLike, name: str = "matrix") -> FloatArray:
         )
     np.fill_diagonal(array, 0.0)
     return check_entries(array, name)
+
+
+def check_counts(counts: ArrayLike) -> FloatArray:
+    """Return counts of pairs as :func:`check_matrix`; raise if they are rankings.
+
+    Examples
+    --------
+    >>> check_counts([[0, 2], [1, 0]]).tolist()
+    [[0.0, 2.0], [1.0, 0.0]]
+    """
+    expected = "counts must be a square array of numbers, [i, j] how often i beat j"
+    array = to_array(counts, expected)
+    if array.ndim == 2 and array.size:
+        n_rows, n = array.shape
+        each_once = (np.sort(array, axis=1) == np.arange(n)).all()
+        if each_once and (n_rows != n or array.diagonal().any()):
+            raise ValueError(
+                f"{expected}; got rows that have each of 0, …, {n - 1} once, which are "
+                "rankings. Pass pairwise_counts(rankings)."
+            )
+    return check_matrix(array, "counts")
 
 
 def check_scores(scores: ArrayLike | None, n_items: int, name: str) -> FloatArray:
@@ -61,10 +97,7 @@ def check_scores(scores: ArrayLike | None, n_items: int, name: str) -> FloatArra
     """
     if scores is None:
         return np.zeros(n_items)
-    try:
-        array = np.array(scores, dtype=np.float64)
-    except (TypeError, ValueError, OverflowError) as error:
-        raise ValueError(f"{name} must be one number per item; {error}.") from error
+    array = to_array(scores, f"{name} must be one number per item")
     if array.shape != (n_items,):
         raise ValueError(
             f"{name} must have shape ({n_items},), one number per item; got shape "

@@ -8,7 +8,12 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ltr.solvers._budget import Budget
-from ltr.solvers._checks import check_matrix, check_order_constraints, renumber
+from ltr.solvers._checks import (
+    check_matrix,
+    check_order_constraints,
+    renumber,
+    to_array,
+)
 from ltr.solvers._conflicts import smallest_conflict
 from ltr.solvers._ordering_cp_sat import find_order
 from ltr.solvers._ordering_dp import (
@@ -215,7 +220,8 @@ def _check_matrices(matrices: Any, masks: list[Any] | None) -> list[FloatArray]:
 
 
 def _without_padding(matrix: Any, mask: Any, i: int) -> Any:
-    real, array = np.asarray(mask), np.asarray(matrix)
+    array = to_array(matrix, f"matrices[{i}] must be a square array", None)
+    real = to_array(mask, f"where[{i}] must be a mask", None)
     if array.ndim != 2 or array.shape[0] != array.shape[1]:
         return matrix
     if real.shape == array.shape[:1] == (0,):

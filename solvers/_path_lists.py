@@ -11,6 +11,7 @@ from ltr.solvers._checks import (
     check_order_constraints,
     check_scores,
     renumber,
+    to_array,
 )
 from ltr.solvers._solution import FloatArray, IntArray, Solution
 from ltr.solvers.constraints import FixedPosition, Precedence, Together
@@ -105,7 +106,8 @@ def _path_list(
         checked = check_matrix(matrix, f"matrices[{i}]")
         items = None
     else:
-        array, mask = np.asarray(matrix), np.asarray(where)
+        array = to_array(matrix, f"matrices[{i}] must be a square array", None)
+        mask = to_array(where, f"where[{i}] must be a mask", None)
         if array.ndim != 2 or mask.dtype != np.bool_ or mask.shape != array.shape[:1]:
             raise ValueError(
                 f"where[{i}] must be a mask with one bool per item of matrices[{i}], "

@@ -11,8 +11,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ltr.solvers._checks import GREATEST
+from ltr.solvers._checks import GREATEST, to_array
 from ltr.solvers._solution import FloatArray
+
+_UNORDERED = (set, frozenset, dict)
 
 
 def read_levels(rankings: Any, n_items: int | None) -> FloatArray:
@@ -35,6 +37,11 @@ def read_levels(rankings: Any, n_items: int | None) -> FloatArray:
     >>> read_levels([[2, (0, 1)], [1]], None).tolist()
     [[1.0, 1.0, 0.0], [nan, 0.0, nan]]
     """
+    if isinstance(rankings, _UNORDERED):
+        raise TypeError(
+            f"rankings must be a list of rankings; got a {type(rankings).__name__}. "
+            "Pass a list of its values."
+        )
     if not hasattr(rankings, "__len__") and hasattr(rankings, "__iter__"):
         rankings = list(rankings)
     table = _as_table(rankings)
@@ -46,6 +53,13 @@ def read_levels(rankings: Any, n_items: int | None) -> FloatArray:
             raise TypeError(
                 "rankings must be a sequence of rankings, each a sequence of item "
                 f"numbers; got {ranking!r} at {v}. Put a single ranking in a list."
+            )
+        if isinstance(ranking, _UNORDERED):
+            raise TypeError(
+                "a ranking must be in order, best first; got a "
+                f"{type(ranking).__name__}, which has none, at {v}. Pass a list; a set "
+                "inside of it holds tied items. Approvals are a bool array of shape "
+                "(n_voters, n_items), for select_committee."
             )
         seen: set[int] = set()
         for level, group in enumerate(ranking):
@@ -72,15 +86,12 @@ def read_levels(rankings: Any, n_items: int | None) -> FloatArray:
 def _as_table(rankings: Any) -> Any:
     """A two-dimensional array, if the rankings have one length and no ties."""
     try:
-        table = np.asarray(rankings)
+        table = to_array(rankings, "rankings must hold item numbers", None)
     except ValueError:  # lengths differ, or some have ties
         return None
     if table.ndim == 2 and table.size and table.dtype != object:
         if not np.issubdtype(table.dtype, np.integer):
-            raise TypeError(
-                f"rankings must hold item numbers, integers; got {table.dtype}. Turn "
-                "ranks or scores into rankings by orders_from_ranks."
-            )
+            _number(table[0, 0].item() if table.dtype != bool else np.True_, 0)
         return table
     return None
 
@@ -108,11 +119,20 @@ def _levels_of_table(table: Any, n_items: int | None) -> FloatArray:
 def _number(item: Any, v: int) -> int:
     try:
         number = operator.index(item)
-    except TypeError as error:
+    except TypeError:
+        if isinstance(item, str):
+            cure = (
+                "Number names, as by {name: i for i, name in enumerate(names)}; lists "
+                "of ids are fused by ltr.fusion."
+            )
+        elif isinstance(item, np.bool_):
+            cure = "Pass approvals to select_committee, as a NumPy array."
+        else:
+            cure = "Turn ranks or scores into rankings by orders_from_ranks."
         raise TypeError(
             f"rankings must hold item numbers, integers from 0; got {item!r} in "
-            f"rankings[{v}]."
-        ) from error
+            f"rankings[{v}]. {cure}"
+        ) from None
     if number < 0:
         raise ValueError(
             f"rankings must hold item numbers from 0; got {number} in rankings[{v}]. "

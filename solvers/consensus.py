@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike
 from scipy.optimize import linear_sum_assignment
 from scipy.stats import rankdata
 
-from ltr.solvers._checks import check_matrix
+from ltr.solvers._checks import check_counts, to_array
 from ltr.solvers._rankings import check_weights, read_levels
 from ltr.solvers._solution import FloatArray, Solution, solved
 from ltr.solvers.orderings import solve_ordering
@@ -48,7 +48,7 @@ def orders_from_ranks(ranks: ArrayLike) -> list[list[int | tuple[int, ...]]]:
     >>> orders_from_ranks([[2, 3, 1], [1, 1, 2], [np.nan, 1, np.nan]])
     [[2, 0, 1], [(0, 1), 2], [1]]
     """
-    table = np.asarray(ranks, dtype=np.float64)
+    table = to_array(ranks, "ranks must be a table of numbers, one row per vote")
     if table.ndim != 2:
         raise ValueError(
             "ranks must have shape (n_rankings, n_items), one row per vote; got shape "
@@ -191,8 +191,10 @@ def comparisons_to_matrix(
         )
     if pairs[0].size and not all(np.issubdtype(p.dtype, np.integer) for p in pairs):
         raise TypeError(
-            f"winners and losers must be integers; got {pairs[0].dtype} and "
-            f"{pairs[1].dtype}."
+            "winners and losers must be item numbers, integers from 0; got "
+            f"{pairs[0].dtype} and {pairs[1].dtype}. Number names by names, codes = "
+            "np.unique([winners, losers], return_inverse=True); winners, losers = "
+            "codes.reshape(2, -1)."
         )
     both = np.stack(pairs).astype(np.int64)
     same = both[0] == both[1]
@@ -302,12 +304,23 @@ def kemeny_distance(order: ArrayLike, counts: ArrayLike) -> float:
     distance : float
         Sum of Kendall's distances to the votes.
 
+    Raises
+    ------
+    ValueError
+        If the order does not have each item once, or counts are not square.
+
     Examples
     --------
     >>> kemeny_distance([1, 0, 2], pairwise_counts([[0, 1, 2], [1, 2, 0]]))
     2.0
     """
-    matrix, order = check_matrix(counts, "counts"), np.asarray(order)
+    matrix, order = check_counts(counts), np.asarray(order)
+    whole = order.dtype.kind in "iu" and order.shape == (len(matrix),)
+    if not whole or (np.sort(order) != np.arange(len(matrix))).any():
+        raise ValueError(
+            f"order must have each of the items 0, …, {len(matrix) - 1} once; got "
+            f"{order.tolist()}."
+        )
     return float(np.tril(matrix[np.ix_(order, order)], -1).sum())
 
 
@@ -332,7 +345,7 @@ def borda(counts: ArrayLike) -> FloatArray:
     >>> borda(pairwise_counts([[0, 1, 2], [1, 2, 0]]))
     array([ 0.,  2., -2.])
     """
-    matrix = check_matrix(counts, "counts")
+    matrix = check_counts(counts)
     return matrix.sum(axis=1) - matrix.sum(axis=0)
 
 
@@ -354,7 +367,7 @@ def copeland(counts: ArrayLike) -> FloatArray:
     >>> copeland(pairwise_counts([[0, 1, 2], [1, 2, 0]]))
     array([ 0.,  1., -1.])
     """
-    matrix = check_matrix(counts, "counts")
+    matrix = check_counts(counts)
     return np.sign(matrix - matrix.T).sum(axis=1)
 
 

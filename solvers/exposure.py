@@ -9,7 +9,8 @@ from numpy.typing import ArrayLike
 from scipy.optimize import linear_sum_assignment
 
 from ltr.solvers._assignment_problem import check_discount
-from ltr.solvers._checks import check_scores
+from ltr.solvers._checks import check_scores, to_array
+from ltr.solvers._columns import is_missing
 from ltr.solvers._solution import BoolArray, FloatArray, IntArray, Lottery
 
 TREATMENTS = ("demographic_parity", "disparate_treatment", "disparate_impact", None)
@@ -77,8 +78,7 @@ def fair_exposure(
         Relevance u; ≥ 0 and not all 0 within a group if ``treatment`` is
         ``"disparate_treatment"`` or ``"disparate_impact"``.
     groups : array-like of shape (n_items,)
-        Group of each item, any hashable values. None and NaN are groups like others:
-        here every item has one.
+        Group of each item, any hashable values but None and NaN: every item has one.
     treatment : str or None, default="demographic_parity"
         ``"demographic_parity"``: the mean exposure of an item is the same in every
         group (their equation 4). ``"disparate_treatment"``: exposure is proportional to
@@ -207,7 +207,7 @@ def birkhoff(matrix: ArrayLike) -> Lottery:
 
 
 def _check_doubly_stochastic(matrix: ArrayLike) -> FloatArray:
-    array = np.array(matrix, dtype=np.float64)
+    array = to_array(matrix, "matrix must be a square array of numbers")
     if array.ndim != 2 or array.shape[0] != array.shape[1]:
         raise ValueError(
             "matrix must be square, one row per item and one column per position; got "
@@ -240,6 +240,12 @@ def _check_lists(
     if not np.isfinite(u).all():
         row = int((~np.isfinite(u)).argmax())
         raise ValueError(f"scores must be finite; got {u[row]} at [{row}].")
+    for i, name in enumerate(names):
+        if is_missing(name):
+            raise ValueError(
+                f"groups must have a group for every item; got {name!r} at [{i}]. Name "
+                "one, say 'other', or leave the item out."
+            )
     codes: dict[Any, int] = {}
     number = np.array([codes.setdefault(name, len(codes)) for name in names])
     return u, {name: number == code for name, code in codes.items()}

@@ -262,13 +262,15 @@ def test_rankings_may_come_from_a_generator():
         (
             lambda: pairwise_counts([[0.5, 1.0]]),
             TypeError,
-            "rankings must hold item numbers, integers; got float64. Turn ranks or scores "
-            "into rankings by orders_from_ranks.",
+            "rankings must hold item numbers, integers from 0; got 0.5 in rankings[0]. Turn "
+            "ranks or scores into rankings by orders_from_ranks.",
         ),
         (
             lambda: pairwise_counts([[0, 1], [0, "b", 1]]),
             TypeError,
-            "rankings must hold item numbers, integers from 0; got 'b' in rankings[1].",
+            "rankings must hold item numbers, integers from 0; got 'b' in rankings[1]. "
+            "Number names, as by {name: i for i, name in enumerate(names)}; lists of ids "
+            "are fused by ltr.fusion.",
         ),
         (
             lambda: pairwise_counts([0, 1, 2]),
