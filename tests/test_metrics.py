@@ -64,6 +64,59 @@ def test_counts_by_hand():
     assert m.auc_score(y, s) == 4 / 9
 
 
+def test_sets_by_hand():
+    """F, capped recall, judged documents, counts."""
+    y, s = [0, 1, 0, 1, 1, -1], [6, 5, 4, 3, 2, 1]
+    assert m.f_score(y, s, k=2) == pytest.approx(2 * 0.5 / 3 / (0.5 + 1 / 3))
+    assert m.f_score(y, s, k=2, beta=2) == pytest.approx(5 * 0.5 / 3 / (2 + 1 / 3))
+    assert m.recall_score(y, s, k=2, cap=True) == 1 / 2
+    assert m.recall_score(y, s, cap=True) == 1.0
+    assert m.judged_score(y, s) == 5 / 6
+    assert m.judged_score(y, s, k=10) == 5 / 6
+    assert m.judged_score([0, -1], [1, 1], k=1) == 1 / 2
+    assert (m.n_returned_score(y, s), m.n_relevant_score(y, s)) == (6, 3)
+
+
+def slow_interpolated(y, s, recall):
+    """The definition, rank by rank."""
+    ranked = [y[i] > 0 for i in sorted(range(len(y)), key=lambda i: -s[i])]
+    needed = int(recall * sum(ranked) + 0.5)
+    points = [(sum(ranked[:r]), r) for r in range(1, len(y) + 1)]
+    return max((n / r for n, r in points if n >= needed), default=0.0)
+
+
+def test_interpolated_precision():
+    """Every point of the curve; a tie group is a straight piece of it."""
+    y, s, qid = ragged(ties=False)
+    for recall in (0.0, 0.1, 0.3, 0.5, 0.77, 1.0):
+        expected = [slow_interpolated(a, b, recall) for a, b in each_list(y, s, qid)]
+        ours = m.interpolated_precision_score(
+            y, s, qid=qid, recall=recall, empty=0, per_query=True
+        )
+        np.testing.assert_allclose(ours, expected, rtol=1e-12)
+    levels = m.interpolated_precision_score
+    curve = [levels(y, s, qid=qid, recall=i / 10) for i in range(11)]
+    assert levels(y, s, qid=qid) == pytest.approx(np.mean(curve))
+    assert levels([1, 0, 1, 0], [1, 1, 1, 1], recall=0.1) == 1 / 2
+    assert levels([0, 1, 0, 0], [2, 1, 1, 1], recall=1) == pytest.approx(1 / 4)
+
+
+def test_geometric_means():
+    """Poor lists count; 0 is 1e-5; the interval is that of the logarithms."""
+    y, s, qid = [1, 0, 0, 1, 0, 1], [2, 1, 2, 1, 2, 1], [1, 1, 2, 2, 3, 3]
+    assert m.evaluate(y, s, qid, "gm_map")["mean"].item() == pytest.approx(
+        0.25 ** (1 / 3)
+    )
+    ap = lambda **o: m.average_precision_score(y, s, qid=qid, mean="geometric", **o)
+    assert ap() == pytest.approx(0.25 ** (1 / 3))
+    assert ap(k=1) == pytest.approx(1e-5 ** (2 / 3))
+    table = m.evaluate(y, s, qid, ["gm_map", "map", "gm_bpref"])
+    logs = m.bootstrap_interval(np.log([1.0, 0.5, 0.5]))
+    np.testing.assert_allclose(table.loc["gm_map", ["low", "high"]], np.exp(logs))
+    assert table.loc["map", "mean"] == pytest.approx(2 / 3)
+    assert table.loc["gm_bpref", "mean"] == pytest.approx(1e-5 ** (2 / 3))
+
+
 def test_long_lists_of_ties():
     """Closed forms stay exact for thousands of tied items."""
     rng = np.random.default_rng(0)
@@ -198,6 +251,21 @@ def test_err_by_hand():
         ("Bpref", m.bpref_score, {}),
         ("Success@5", m.success_score, {"k": 5}),
         ("IC", m.information_coefficient_score, {}),
+        ("gm_map", m.average_precision_score, {"mean": "geometric"}),
+        ("GMAP", m.average_precision_score, {"mean": "geometric"}),
+        ("iprec_at_recall_0.10", m.interpolated_precision_score, {"recall": 0.1}),
+        (
+            "IPrec(rel=1)@.1",
+            m.interpolated_precision_score,
+            {"recall": 0.1, "threshold": np.nextafter(1, 0)},
+        ),
+        ("11pt_avg", m.interpolated_precision_score, {}),
+        ("relative_P_10", m.recall_score, {"cap": True, "k": 10}),
+        ("SetF(beta=2)", m.f_score, {"beta": 2}),
+        ("f1@5", m.f_score, {"k": 5}),
+        ("P.5", m.precision_score, {"k": 5}),
+        ("Judged@10", m.judged_score, {"k": 10}),
+        ("num_rel_ret", m.hits_score, {}),
     ],
 )
 def test_names(name, function, options):
@@ -326,10 +394,38 @@ def test_evaluate_accepts_tuples_as_ids():
             "metric 'kendall_tau' takes no cut-off; got 'kendall_tau@5'.",
         ),
         (
+            lambda: m.get_metric("unj_10"),
+            "metric 'unj_10' is not here: it is 1 minus the share of judged documents. "
+            "The nearest one is 'judged'.",
+        ),
+        (
+            lambda: m.get_metric("alpha_nDCG@10"),
+            "metric 'alpha_nDCG@10' is not here: it needs judgments per subtopic. The "
+            "nearest one is 'ndcg'.",
+        ),
+        (
+            lambda: m.evaluate([1, 0], [1, 0], None, "gm_map", per_query=True),
+            "a geometric mean has a value over all queries only, none per query; pass "
+            "mean='arithmetic' ('map' in place of 'gm_map').",
+        ),
+        (
+            lambda: m.average_precision_score([1, 0], [1, 0], mean="harmonic"),
+            "mean must be 'arithmetic' or 'geometric'; got 'harmonic'.",
+        ),
+        (
+            lambda: m.interpolated_precision_score([1, 0], [1, 0], recall=[0.5, 2]),
+            "recall must be one or several of [0, 1]; got [0.5, 2].",
+        ),
+        (
+            lambda: m.f_score([1, 0], [1, 0], beta=0),
+            "beta must be > 0; got 0.",
+        ),
+        (
             lambda: m.get_metric("ndgc@10"),
             "metric='ndgc@10' is not a known metric. Known metrics: 'auc', "
-            "'average_overlap', 'bpref', 'dcg', 'err', 'hits', "
-            "'information_coefficient', 'kendall_tau', 'map', 'mrr', 'ndcg', "
+            "'average_overlap', 'bpref', 'dcg', 'err', 'f', 'hits', "
+            "'information_coefficient', 'interpolated_precision', 'judged', "
+            "'kendall_tau', 'map', 'mrr', 'n_relevant', 'n_returned', 'ndcg', "
             "'normalized_recall', 'pairwise_accuracy', 'precision', 'r_precision', "
             "'rbo', 'rbp', 'recall', 'spearman', 'success', 'tau_ap'. Did you mean "
             "'ndcg'? A cut-off is written as "

@@ -315,15 +315,21 @@ def test_errors_of_a_comparison():
         m.compare_runs(runs, qrels, baseline="best")
 
 
-TREC = ["map", "Rprec", "bpref", "recip_rank", "ndcg", "set_P", "set_recall"]
+TREC = ["map", "Rprec", "bpref", "recip_rank", "ndcg", "num_ret", "num_rel"]
+TREC += ["num_rel_ret", "11pt_avg", "set_P", "set_recall", "set_F", "set_relative_P"]
 TREC += [
     f"{name}_{k}"
-    for name in ("P", "recall", "ndcg_cut", "map_cut")
+    for name in ("P", "recall", "ndcg_cut", "map_cut", "relative_P")
     for k in (5, 10, 15, 20, 30, 100, 200, 500, 1000)
 ]
 TREC += [f"success_{k}" for k in (1, 5, 10)]
+TREC += [f"iprec_at_recall_{k / 10:.2f}" for k in range(11)]
+GEOMETRIC = ["gm_map", "gm_bpref"]
+SUMS = ("num_ret", "num_rel", "num_rel_ret")
 PARAMETERS = "P_5 P_3 P_7 recall_20 recall_2000 ndcg_cut_10 ndcg_cut_20 ndcg_cut_23"
-PARAMETERS += " success_2 success_5 success_20"
+PARAMETERS += " success_2 success_5 success_20 iprec_at_recall_0.10"
+PARAMETERS += " iprec_at_recall_0.20 iprec_at_recall_0.25 iprec_at_recall_0.50"
+PARAMETERS += " iprec_at_recall_0.75"
 
 
 @pytest.mark.parametrize(
@@ -343,15 +349,28 @@ def test_trec_evals_own_tests(ltr_data, expected, run, qrels, names, options):
     folder = Path(ltr_data) / "trec-eval-tests"
     lines = (folder / expected).read_text().splitlines()
     wanted = {tuple(line.split()[:2]): line.split()[2] for line in lines}
-    table = m.evaluate_run(
-        folder / run, folder / qrels, names, per_query=True, **options
-    )
+    files = folder / run, folder / qrels
+    table = m.evaluate_run(*files, names, per_query=True, **options)
     values = {(name, q): v for name in names for q, v in table[name].items()}
     values |= {(name, "all"): v for name, v in table.mean().items()}
+    values |= {(n, "all"): table[n].sum() for n in SUMS if n in names}
+    geometric = m.evaluate_run(*files, GEOMETRIC, **options)["mean"]
+    values |= {(name, "all"): v for name, v in geometric.items()}
     shared = values.keys() & wanted.keys()
-    assert len(shared) >= {"out.test": 13, "out.test.a": 46}.get(expected, 44)
+    n_names = {"out.test": 28, "out.test.meas_params": 16}.get(expected, len(TREC) + 2)
+    assert len({name for name, _ in shared}) == n_names
     for key in shared:
         assert abs(values[key] - float(wanted[key])) < 5.0001e-5, key
+
+
+def test_trec_evals_judged_documents(ltr_data):
+    """1 minus its share of documents without judgments."""
+    folder = Path(ltr_data) / "trec-eval-tests"
+    files = folder / "results.test", folder / "qrels.rel_level"
+    names = ["judged@5", "judged@10", "judged@20"]
+    table = m.evaluate_run(*files, names, per_query=True)
+    expected = [[0, 0, 0.1], [0, 0, 0], [0.2, 0.5, 0.5]]
+    np.testing.assert_allclose(1 - table, expected, atol=5.0001e-5)
 
 
 def test_trec_evals_rbp_and_gains(ltr_data):

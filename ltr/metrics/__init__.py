@@ -34,14 +34,17 @@ from ltr.metrics.correlation import (
     tau_ap_score,
 )
 from ltr.metrics.counts import (
+    f_score,
     hits_score,
     normalized_recall_score,
     r_precision_score,
     success_score,
 )
 from ltr.metrics.graded import dcg_score, err_score, ndcg_score, rbp_score
+from ltr.metrics.interpolated import interpolated_precision_score
 from ltr.metrics.names import METRICS, Metric, evaluate, get_metric
 from ltr.metrics.overlap import average_overlap_score, rbo_score
+from ltr.metrics.pool import judged_score, n_relevant_score, n_returned_score
 from ltr.metrics.preferences import auc_score, bpref_score
 from ltr.metrics.runs import evaluate_run
 from ltr.metrics.significance import (
@@ -67,11 +70,16 @@ __all__ = [
     "err_score",
     "evaluate",
     "evaluate_run",
+    "f_score",
     "get_metric",
     "hits_score",
     "holm",
     "information_coefficient_score",
+    "interpolated_precision_score",
+    "judged_score",
     "kendall_tau_score",
+    "n_relevant_score",
+    "n_returned_score",
     "ndcg_score",
     "normalized_recall_score",
     "paired_randomization_test",

@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ltr.metrics.ranked import Empty, Ties, check_k, rank_lists, summarize
+from ltr.metrics.ranked import Empty, Mean, Ties, check_k, rank_lists, summarize
 from ltr.metrics.relevant import RelevantSlots, expected_at_first
 from ltr.queries import FloatArray
 
@@ -20,6 +20,7 @@ def average_precision_score(
     k: int | None = None,
     threshold: float = 0.0,
     denominator: Literal["relevant", "min"] = "relevant",
+    mean: Mean = "arithmetic",
     ties: Ties = "average",
     empty: Empty = "skip",
     docids: ArrayLike | None = None,
@@ -45,6 +46,9 @@ def average_precision_score(
     denominator : {"relevant", "min"}, default="relevant"
         Z: the relevant items of the list (trec_eval, LETOR), or at most ``k`` of them
         (LightGBM, XGBoost). They differ only with ``k``.
+    mean : {"arithmetic", "geometric"}, default="arithmetic"
+        Mean over lists. Geometric (trec_eval's ``gm_map``; values below 1e-5 count as
+        1e-5) weighs poor lists more; it has no values per list.
     ties : {"average", "first", "worst", "trec"}, default="average"
         Equal scores: expected value over their orders; row order; lowest label first;
         trec_eval's rule, which needs ``docids``.
@@ -68,7 +72,8 @@ def average_precision_score(
     References
     ----------
     .. [1] Manning, Raghavan & Schütze, "Introduction to Information Retrieval", 2008,
-       eq. (8.8); under ties McSherry & Najork, ECIR 2008, section 2.3.
+       eq. (8.8); under ties McSherry & Najork, ECIR 2008, section 2.3; geometric:
+       Robertson, "On GMAP: and other transformations", CIKM 2006.
 
     Examples
     --------
@@ -86,7 +91,7 @@ def average_precision_score(
     if denominator == "min" and k is not None:
         z = np.minimum(z, k)
     value = _expected_precisions(relevant, k) / np.maximum(z, 1)
-    return summarize(value, relevant.total == 0, empty, per_query)
+    return summarize(value, relevant.total == 0, empty, per_query, mean=mean)
 
 
 def reciprocal_rank_score(
@@ -222,6 +227,7 @@ def recall_score(
     *,
     qid: ArrayLike | None = None,
     k: int | None = None,
+    cap: bool = False,
     threshold: float = 0.0,
     ties: Ties = "average",
     empty: Empty = "skip",
@@ -240,6 +246,9 @@ def recall_score(
         List of each row, any order. None: one list.
     k : int, default=None
         Cut-off. None: the whole list, so 1.
+    cap : bool, default=False
+        Divide by at most ``k``, so that a perfect order is worth 1 (trec_eval's
+        ``relative_P``, BEIR's capped recall).
     threshold : float, default=0.0
         An item is relevant if its label is above it.
     ties : {"average", "first", "worst", "trec"}, default="average"
@@ -271,7 +280,10 @@ def recall_score(
     ranked = rank_lists(y_true, y_score, qid, ties, docids)
     relevant = ranked.relevant(threshold)
     depth = ranked.queries.sizes if k is None else k
-    value = relevant.in_top(depth) / np.maximum(relevant.total, 1)
+    z = relevant.total
+    if cap:
+        z = np.minimum(z, ranked.n_returned if k is None else k)
+    value = relevant.in_top(depth) / np.maximum(z, 1)
     return summarize(value, relevant.total == 0, empty, per_query)
 
 

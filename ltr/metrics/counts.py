@@ -1,4 +1,4 @@
-"""Metrics that count relevant items: hits, success, R-precision, recall of a pool."""
+"""Metrics that count relevant items: hits, success, F, R-precision, pool recall."""
 
 from __future__ import annotations
 
@@ -136,6 +136,79 @@ def success_score(
     return summarize(value, relevant.total == 0, empty, per_query)
 
 
+def f_score(
+    y_true: ArrayLike,
+    y_score: ArrayLike,
+    *,
+    qid: ArrayLike | None = None,
+    k: int | None = None,
+    beta: float = 1.0,
+    threshold: float = 0.0,
+    ties: Ties = "average",
+    empty: Empty = "skip",
+    docids: ArrayLike | None = None,
+    per_query: bool = False,
+) -> FloatArray | float:
+    r"""Weighted harmonic mean of precision and recall among the first ``k``.
+
+    .. math:: F_\beta = \frac{(1 + \beta^2) P R}{\beta^2 P + R}
+
+    Parameters
+    ----------
+    y_true : array-like of shape (n_samples,)
+        Labels.
+    y_score : array-like of shape (n_samples,)
+        Scores, higher is better.
+    qid : array-like of shape (n_samples,), default=None
+        List of each row, any order. None: one list.
+    k : int, default=None
+        Cut-off. None: the whole list, all that a run returned.
+    beta : float, default=1.0
+        How many times as important recall is, > 0.
+    threshold : float, default=0.0
+        An item is relevant if its label is above it.
+    ties : {"average", "first", "worst", "trec"}, default="average"
+        Equal scores: expected value over their orders; row order; lowest label first;
+        trec_eval's rule, which needs ``docids``.
+    empty : {"skip", 0, 1}, default="skip"
+        Lists without a relevant item: leave out, or count as 0 or 1.
+    docids : array-like of shape (n_samples,), default=None
+        Document ids, for ``ties="trec"``.
+    per_query : bool, default=False
+        Return one value per list.
+
+    Returns
+    -------
+    f : float in [0, 1], or array of shape (n_lists,) if ``per_query``
+        Mean over lists; per list in order of first appearance, skipped ones NaN.
+
+    Raises
+    ------
+    ValueError
+        If shapes differ, a value is not finite, ``beta`` is not > 0, or an option is
+        unknown.
+
+    References
+    ----------
+    .. [1] Manning, Raghavan & Schütze, "Introduction to Information Retrieval", 2008,
+       eq. (8.5).
+
+    Examples
+    --------
+    >>> f_score([0, 1, 1, 1], [0.9, 0.5, 0.1, 0.0], k=2)
+    0.4
+    """
+    check_k(k)
+    if not beta > 0:
+        raise ValueError(f"beta must be > 0; got {beta!r}.")
+    ranked = rank_lists(y_true, y_score, qid, ties, docids)
+    relevant = ranked.relevant(threshold)
+    depth = ranked.n_returned if k is None else k
+    size = depth + beta**2 * relevant.total  # P R / (β² P + R) is found / this
+    value = (1.0 + beta**2) * relevant.in_top(depth) / np.maximum(size, 1.0)
+    return summarize(value, relevant.total == 0, empty, per_query)
+
+
 def r_precision_score(
     y_true: ArrayLike,
     y_score: ArrayLike,
@@ -226,8 +299,7 @@ def normalized_recall_score(
     k : int, default=None
         Cut-off. None: the whole list, so 1.
     cap : bool, default=False
-        Divide by at most ``k``, so that a perfect order is worth 1 (BEIR's capped
-        recall).
+        Divide by at most ``k``, so that a perfect order is worth 1.
     threshold : float, default=0.0
         An item is relevant if its label is above it.
     ties : {"average", "first", "worst", "trec"}, default="average"
@@ -253,7 +325,7 @@ def normalized_recall_score(
     References
     ----------
     .. [1] Agarwal et al., "LitLLMs, LLMs for literature review: are we there yet?",
-       TMLR 2025; capped: Thakur et al., "BEIR", NeurIPS Datasets 2021, appendix.
+       TMLR 2025.
 
     Examples
     --------

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import inspect
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
@@ -26,17 +27,20 @@ from ltr.metrics.correlation import (
     tau_ap_score,
 )
 from ltr.metrics.counts import (
+    f_score,
     hits_score,
     normalized_recall_score,
     r_precision_score,
     success_score,
 )
 from ltr.metrics.graded import dcg_score, err_score, ndcg_score, rbp_score
+from ltr.metrics.interpolated import interpolated_precision_score
 from ltr.metrics.overlap import average_overlap_score, rbo_score
+from ltr.metrics.pool import judged_score, n_relevant_score, n_returned_score
 from ltr.metrics.preferences import auc_score, bpref_score
-from ltr.metrics.ranked import RankedLists, rank_lists
+from ltr.metrics.ranked import LEAST_IN_MEAN, Mean, RankedLists, mean_of, rank_lists
 from ltr.metrics.significance import bootstrap_interval
-from ltr.metrics.syntax import SHORT, parse_metric
+from ltr.metrics.syntax import NEAREST, SHORT, parse_metric
 from ltr.queries import FloatArray, Queries, group_queries
 
 if TYPE_CHECKING:
@@ -49,6 +53,8 @@ METRICS: dict[str, Callable[..., Any]] = {
     "mrr": reciprocal_rank_score,
     "precision": precision_score,
     "recall": recall_score,
+    "f": f_score,
+    "interpolated_precision": interpolated_precision_score,
     "err": err_score,
     "rbp": rbp_score,
     "hits": hits_score,
@@ -56,6 +62,9 @@ METRICS: dict[str, Callable[..., Any]] = {
     "r_precision": r_precision_score,
     "normalized_recall": normalized_recall_score,
     "bpref": bpref_score,
+    "judged": judged_score,
+    "n_returned": n_returned_score,
+    "n_relevant": n_relevant_score,
     "auc": auc_score,
     "kendall_tau": kendall_tau_score,
     "tau_ap": tau_ap_score,
@@ -65,6 +74,8 @@ METRICS: dict[str, Callable[..., Any]] = {
     "rbo": rbo_score,
     "average_overlap": average_overlap_score,
 }
+_COUNTS = (n_returned_score, n_relevant_score)  # in no order
+_CUT = re.compile(r"(_[0-9.,]+|@.*|\(.*)$")
 _INPUTS = ("y_true", "y_score", "qid", "per_query")
 
 
@@ -88,15 +99,21 @@ class Metric:
 
     @property
     def ties(self) -> str | None:
-        """Rule for equal scores; None if the metric knows one only, the average."""
-        taken = _parameters(self.function)
-        return self.options.get("ties", "average") if "ties" in taken else None
+        """Rule for equal scores; None if the metric is one of whole orders."""
+        taken = "ties" in _parameters(self.function) or self.function in _COUNTS
+        return self.options.get("ties", "average") if taken else None
 
     def with_averaged_ties(self) -> Metric:
         """Return the same metric, for which constant scores are a random order."""
         if self.ties is None:
             return self
         return replace(self, options={**self.options, "ties": "average"})
+
+    @property
+    def mean(self) -> Mean:
+        """How its values are averaged over lists."""
+        mean: Mean = self.options.get("mean", "arithmetic")
+        return mean
 
     def __call__(
         self,
@@ -128,6 +145,11 @@ class Metric:
         -------
         values : float array of shape (n_lists,)
             In order of first appearance; NaN for lists that are left out.
+
+        Raises
+        ------
+        ValueError
+            If its mean over lists is geometric: consumers would average the values.
         """
         values = self.function(y_true, y_score, qid=qid, per_query=True, **self.options)
         return np.asarray(values)
@@ -142,7 +164,8 @@ def get_metric(name: str, **options: Any) -> Metric:
         A key of :data:`METRICS` or a short name such as ``ap``, ``rr``, ``p``, ``r``,
         ``tau``, ``ic``; upper or lower case; with ``@k`` for a cut-off and options in
         brackets: ``"ndcg(gain=linear)@10"``. ir_measures' ``"nDCG(dcg='log2')@10"``,
-        ``"AP(rel=2)"`` and trec_eval's ``"ndcg_cut_10"`` are read too.
+        ``"AP(rel=2)"``, ``"IPrec@0.1"`` and trec_eval's ``"ndcg_cut_10"``, ``"gm_map"``
+        are read too.
     **options : dict
         Further keyword arguments of the metric (``gain``, ``empty``, …). Those that
         only other metrics take are left out, so one set serves several metrics.
@@ -244,18 +267,23 @@ def evaluate(
     labels = np.asarray(y_true)
     queries = group_queries(qid, len(labels), rows_of="y_true")
     docids = options.get("docids")
+    measures = [get_metric(name, **options) for name in metrics]
     values = measure(
-        [get_metric(name, **options) for name in metrics],
+        measures,
         lambda ties: rank_lists(labels, y_score, queries, ties or "average", docids),  # type: ignore[arg-type]
+        per_query=per_query,
     )
     if per_query:
         index = pd.Index(list(queries.ids), name="qid", tupleize_cols=False)
         return pd.DataFrame(values, index=index)
-    return summary(values)
+    return summary(values, measures)
 
 
 def measure(
-    metrics: Sequence[Metric], ranked_by: Callable[[str | None], RankedLists]
+    metrics: Sequence[Metric],
+    ranked_by: Callable[[str | None], RankedLists],
+    *,
+    per_query: bool = True,
 ) -> dict[str, FloatArray]:
     """Values of several metrics from one sort for each rule of ties.
 
@@ -265,11 +293,18 @@ def measure(
         What to measure.
     ranked_by : callable
         Ranked lists for a rule of ties; for None, those of metrics of whole orders.
+    per_query : bool, default=True
+        Whether the values are wanted for themselves, not for :func:`summary`.
 
     Returns
     -------
     values : dict of str to float array of shape (n_lists,)
         By name.
+
+    Raises
+    ------
+    ValueError
+        If ``per_query`` and a metric has a geometric mean.
 
     Examples
     --------
@@ -283,17 +318,24 @@ def measure(
         ties = metric.ties
         if ties not in ranked:
             ranked[ties] = ranked_by(ties)
+        if metric.mean == "geometric" and not per_query:
+            rest = {k: v for k, v in metric.options.items() if k != "mean"}
+            metric = Metric(metric.name, metric.function, rest)
         values[metric.name] = metric.per_query([], [], ranked[ties])
     return values
 
 
-def summary(values: dict[str, FloatArray]) -> pd.DataFrame:
+def summary(
+    values: dict[str, FloatArray], metrics: Sequence[Metric] = ()
+) -> pd.DataFrame:
     """Mean, bootstrap interval and number of lists of several metrics.
 
     Parameters
     ----------
     values : dict of str to float array of shape (n_lists,)
         Values by metric; NaN for a list that is left out.
+    metrics : sequence of Metric, default=()
+        Those whose mean is geometric must be among them.
 
     Returns
     -------
@@ -307,11 +349,18 @@ def summary(values: dict[str, FloatArray]) -> pd.DataFrame:
     """
     import pandas as pd
 
+    geometric = {metric.name for metric in metrics if metric.mean == "geometric"}
     rows = []
-    for value in values.values():
+    for name, value in values.items():
+        mean: Mean = "geometric" if name in geometric else "arithmetic"
         counted = value[~np.isnan(value)]
-        mean = counted.mean() if len(counted) else np.nan
-        rows.append((mean, *bootstrap_interval(value), len(counted)))
+        centre = mean_of(counted, mean) if len(counted) else np.nan
+        if mean == "geometric":
+            ends = bootstrap_interval(np.log(np.maximum(value, LEAST_IN_MEAN)))
+            low, high = np.exp(ends)
+        else:
+            low, high = bootstrap_interval(value)
+        rows.append((centre, low, high, len(counted)))
     index = pd.Index(list(values), name="metric")
     return pd.DataFrame(rows, index=index, columns=["mean", "low", "high", "n_lists"])
 
@@ -337,6 +386,10 @@ def _check_options(options: dict[str, Any]) -> None:
 
 
 def _unknown_metric(name: str, key: str) -> str:
+    bare = _CUT.sub("", key.lower())
+    if bare in NEAREST:
+        nearest, why = NEAREST[bare]
+        return f"metric {name!r} is not here: {why}. The nearest one is {nearest!r}."
     message = f"metric={name!r} is not a known metric. Known metrics: "
     message += ", ".join(repr(known) for known in sorted(METRICS)) + "."
     close = difflib.get_close_matches(key.split("@")[0].lower(), [*METRICS, *SHORT], 1)

@@ -5,7 +5,14 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ltr.metrics.ranked import Empty, RankedLists, Ties, rank_lists, summarize
+from ltr.metrics.ranked import (
+    Empty,
+    Mean,
+    RankedLists,
+    Ties,
+    rank_lists,
+    summarize,
+)
 from ltr.queries import BoolArray, FloatArray, IntArray
 
 
@@ -77,6 +84,7 @@ def bpref_score(
     *,
     qid: ArrayLike | None = None,
     threshold: float = 0.0,
+    mean: Mean = "arithmetic",
     ties: Ties = "average",
     empty: Empty = "skip",
     docids: ArrayLike | None = None,
@@ -100,6 +108,9 @@ def bpref_score(
         List of each row, any order. None: one list.
     threshold : float, default=0.0
         An item is relevant if its label is above it.
+    mean : {"arithmetic", "geometric"}, default="arithmetic"
+        Mean over lists. Geometric (trec_eval's ``gm_bpref``; values below 1e-5 count as
+        1e-5) weighs poor lists more; it has no values per list.
     ties : {"average", "first", "worst", "trec"}, default="average"
         Equal scores: expected value over their orders; row order; lowest label first;
         trec_eval's rule, which needs ``docids``.
@@ -146,7 +157,8 @@ def bpref_score(
     bound = np.minimum(n_other, relevant.total)[relevant.lists]
     value = relevant.sum_lists(1.0 - capped / np.maximum(bound, 1.0))
     value /= np.maximum(relevant.total, 1)
-    return summarize(np.clip(value, 0, 1), relevant.total == 0, empty, per_query)
+    value = np.clip(value, 0, 1)
+    return summarize(value, relevant.total == 0, empty, per_query, mean=mean)
 
 
 def _others(

@@ -29,8 +29,10 @@ from ltr.queries import BoolArray, FloatArray, IntArray, Queries, group_queries
 
 Ties = Literal["average", "first", "worst", "trec"]
 Empty = Literal["skip", 0, 1]
+Mean = Literal["arithmetic", "geometric"]
 Docids = Callable[[IntArray], NDArray[Any]]
 TIES = ("average", "first", "worst", "trec")
+LEAST_IN_MEAN = 1e-5  # of a geometric one
 
 
 @dataclass(frozen=True)
@@ -313,6 +315,7 @@ def summarize(
     empty: Empty,
     per_query: bool,
     blank_means: str = "no list has a relevant item",
+    mean: Mean = "arithmetic",
 ) -> FloatArray | float:
     """Apply the policy for blank lists, then average over lists if asked to.
 
@@ -326,8 +329,10 @@ def summarize(
         Leave blank lists out, or count them with that value.
     per_query : bool
         Return all lists, skipped ones as NaN.
-    blank_means : str
+    blank_means : str, default="no list has a relevant item"
         What to say if every list is blank.
+    mean : {"arithmetic", "geometric"}, default="arithmetic"
+        Mean over lists; see :func:`mean_of`.
 
     Returns
     -------
@@ -341,6 +346,13 @@ def summarize(
     """
     if empty not in ("skip", 0, 1):
         raise ValueError(f"empty must be 'skip', 0 or 1; got {empty!r}.")
+    if mean not in ("arithmetic", "geometric"):
+        raise ValueError(f"mean must be 'arithmetic' or 'geometric'; got {mean!r}.")
+    if per_query and mean == "geometric":
+        raise ValueError(
+            "a geometric mean has a value over all queries only, none per query; pass "
+            "mean='arithmetic' ('map' in place of 'gm_map')."
+        )
     fill = np.nan if empty == "skip" else float(empty)
     values = np.where(blank, fill, values)
     if per_query:
@@ -354,7 +366,32 @@ def summarize(
             stacklevel=3,
         )
         return float("nan")
-    return float(counted.mean())
+    return mean_of(counted, mean)
+
+
+def mean_of(values: FloatArray, mean: Mean) -> float:
+    """Mean over lists.
+
+    Parameters
+    ----------
+    values : float array of shape (n_lists,)
+        Without NaN, not empty.
+    mean : {"arithmetic", "geometric"}
+        Sum over number, or trec_eval's geometric mean, in which values below 1e-5
+        count as 1e-5 (a single 0 would make all of it 0).
+
+    Returns
+    -------
+    mean : float
+
+    Examples
+    --------
+    >>> round(mean_of(np.array([0.25, 1.0]), "geometric"), 12)
+    0.5
+    """
+    if mean == "geometric":
+        return float(np.exp(np.log(np.maximum(values, LEAST_IN_MEAN)).mean()))
+    return float(values.mean())
 
 
 def check_k(k: int | None) -> None:

@@ -120,10 +120,10 @@ def evaluate_run(
     def ranked_by(ties: Ties | None) -> RankedLists:
         return rows.whole_orders() if ties is None else rows.ranked(ties)
 
-    values = measure(measures, ranked_by)  # type: ignore[arg-type]
+    values = measure(measures, ranked_by, per_query=per_query)  # type: ignore[arg-type]
     if per_query:
         return pd.DataFrame(values, index=pd.Index(rows.queries.ids, name="qid"))
-    return summary(values)
+    return summary(values, measures)
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,13 @@ from typing import Any
 
 import numpy as np
 
-_NAME = re.compile(r"(?P<metric>[a-z_]+)(\((?P<options>.*)\))?(@(?P<k>[0-9]+))?", re.I)
+_NAME = re.compile(
+    r"(?P<metric>[a-z0-9_]+)(\((?P<options>.*)\))?(@(?P<k>[0-9]*\.?[0-9]+))?", re.I
+)
 _TREC_CUT = re.compile(
-    r"(?P<metric>ndcg_cut|map_cut|p|recall|success)_(?P<k>[0-9]+)", re.I
+    r"(?P<metric>ndcg_cut|map_cut|p|recall|success|relative_p|iprec_at_recall)"
+    r"[_.](?P<k>[0-9]*\.?[0-9]+)",
+    re.I,
 )
 SHORT = {
     "ap": "map",
@@ -22,6 +26,18 @@ SHORT = {
     "r": "recall",
     "setr": "recall",
     "set_recall": "recall",
+    "setf": "f",
+    "set_f": "f",
+    "f1": "f",
+    "iprec": "interpolated_precision",
+    "iprec_at_recall": "interpolated_precision",
+    "11pt_avg": "interpolated_precision",
+    "num_ret": "n_returned",
+    "numret": "n_returned",
+    "num_rel": "n_relevant",
+    "numrel": "n_relevant",
+    "num_rel_ret": "hits",
+    "numrelret": "hits",
     "rprec": "r_precision",
     "hit_rate": "success",
     "ndcg_cut": "ndcg",
@@ -30,6 +46,45 @@ SHORT = {
     "ic": "information_coefficient",
     "rank_ic": "spearman",
     "ao": "average_overlap",
+}
+_WITH_OPTIONS: dict[str, tuple[str, dict[str, Any]]] = {
+    "gm_map": ("map", {"mean": "geometric"}),
+    "gmap": ("map", {"mean": "geometric"}),
+    "gm_bpref": ("bpref", {"mean": "geometric"}),
+    "relative_p": ("recall", {"cap": True}),
+    "set_relative_p": ("recall", {"cap": True}),
+    "setrelp": ("recall", {"cap": True}),
+}
+NEAREST = {  # what others have and we leave out
+    "infap": ("bpref", "it is for pools of which only a sample was judged"),
+    "rprec_mult": ("r_precision", "it is precision at multiples of R"),
+    "utility": ("hits", "it adds up points for each kind of document"),
+    "g": ("ndcg", "it is an experiment of trec_eval"),
+    "bing": ("ndcg", "it is an experiment of trec_eval"),
+    "ndcg_rel": ("ndcg", "it is an experiment of trec_eval"),
+    "rndcg": ("ndcg", "it is an experiment of trec_eval"),
+    "set_map": ("f", "it is the product of precision and recall"),
+    "setap": ("f", "it is the product of precision and recall"),
+    "num_q": ("n_relevant", "the number of queries is the column n_lists"),
+    "numq": ("n_relevant", "the number of queries is the column n_lists"),
+    "num_nonrel_judged_ret": ("judged", "it counts judged documents"),
+    "unj": ("judged", "it is 1 minus the share of judged documents"),
+    "rbp_resid": ("judged", "it is the weight of the documents without judgments"),
+    "relstring": ("hits", "it is text"),
+    "compat": (
+        "rbo",
+        "it is the rank-biased overlap with the best of the ideal orders",
+    ),
+    "accuracy": ("auc", "it is the share of pairs in the right order"),
+    "bpm": ("rbp", "it is a user model"),
+    "insq": ("rbp", "it is a user model"),
+    "inst": ("rbp", "it is a user model"),
+    "sdcg": ("ndcg", "it divides DCG by that of k best labels"),
+    "nerr": ("err", "it divides ERR by that of the best order"),
+    "alpha_ndcg": ("ndcg", "it needs judgments per subtopic"),
+    "alpha_dcg": ("dcg", "it needs judgments per subtopic"),
+    "err_ia": ("err", "it needs judgments per subtopic"),
+    "strecall": ("recall", "it needs judgments per subtopic"),
 }
 
 
@@ -42,7 +97,7 @@ def parse_metric(text: str) -> tuple[str, int | None, dict[str, Any]] | None:
         ``name``, ``name@k`` or ``name(option=value, …)@k``, in either case. Options are
         ours or ir_measures' ``rel=`` (lowest relevant label), ``dcg=`` (``'log2'`` or
         ``'exp-log2'``), ``p=``, ``gains=`` and ``cutoff=``. Or trec_eval's
-        ``ndcg_cut_10``, ``P_5``, ``recip_rank``, ….
+        ``ndcg_cut_10``, ``P_5``, ``iprec_at_recall_0.10``, ``recip_rank``, ….
 
     Returns
     -------
@@ -71,8 +126,14 @@ def parse_metric(text: str) -> tuple[str, int | None, dict[str, Any]] | None:
     parsed = _parse_options(options)
     if parsed is None:
         return None
-    k = parsed.pop("cutoff", None) if cut is None else int(cut)
-    return SHORT.get(key, key), k, _to_ours(parsed)
+    name, fixed = _WITH_OPTIONS.get(key, (SHORT.get(key, key), {}))
+    chosen = fixed | _to_ours(parsed)
+    if name == "interpolated_precision" and cut is not None:
+        return name, None, {"recall": float(cut)} | chosen
+    if cut is not None and not cut.isdigit():
+        return None
+    k = chosen.pop("cutoff", None) if cut is None else int(cut)
+    return name, k, chosen
 
 
 def _parse_options(text: str | None) -> dict[str, Any] | None:

@@ -1,0 +1,118 @@
+"""Interpolated precision: the recall-precision curve and its eleven-point average."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from ltr.metrics.ranked import Empty, RankedLists, Ties, rank_lists, summarize
+from ltr.queries import FloatArray
+
+ELEVEN_POINTS = tuple(i / 10 for i in range(11))
+_SLACK = 1e-9  # sums of shares of tied items round
+
+
+def interpolated_precision_score(
+    y_true: ArrayLike,
+    y_score: ArrayLike,
+    *,
+    qid: ArrayLike | None = None,
+    recall: float | ArrayLike = ELEVEN_POINTS,
+    threshold: float = 0.0,
+    ties: Ties = "average",
+    empty: Empty = "skip",
+    docids: ArrayLike | None = None,
+    per_query: bool = False,
+) -> FloatArray | float:
+    r"""Highest precision at any rank that reaches a recall, averaged over recalls.
+
+    .. math:: \mathrm{IP}(\rho) = \max_{r:\ n_r \ge \lfloor \rho R + 1/2 \rfloor}
+        \frac{n_r}{r}
+
+    with :math:`n_r` relevant items among the first r, of R. One ``recall`` is a point
+    of the curve; the default is the mean of its eleven standard points.
+
+    Parameters
+    ----------
+    y_true : array-like of shape (n_samples,)
+        Labels.
+    y_score : array-like of shape (n_samples,)
+        Scores, higher is better.
+    qid : array-like of shape (n_samples,), default=None
+        List of each row, any order. None: one list.
+    recall : float or array-like of shape (n_levels,), default=(0.0, 0.1, …, 1.0)
+        Recalls to reach, in [0, 1].
+    threshold : float, default=0.0
+        An item is relevant if its label is above it.
+    ties : {"average", "first", "worst", "trec"}, default="average"
+        Equal scores: each takes an equal share of the relevant items of its tie group,
+        so the curve is that of the expected precisions; row order; lowest label first;
+        trec_eval's rule, which needs ``docids``.
+    empty : {"skip", 0, 1}, default="skip"
+        Lists without a relevant item: leave out, or count as 0 or 1.
+    docids : array-like of shape (n_samples,), default=None
+        Document ids, for ``ties="trec"``.
+    per_query : bool, default=False
+        Return one value per list.
+
+    Returns
+    -------
+    precision : float in [0, 1], or array of shape (n_lists,) if ``per_query``
+        Mean over lists; per list in order of first appearance, skipped ones NaN.
+
+    Raises
+    ------
+    ValueError
+        If shapes differ, a value is not finite, a recall is outside [0, 1], or an
+        option is unknown.
+
+    Notes
+    -----
+    ρR is rounded to a whole number of items, as trec_eval does now; up to version 9,
+    and so in pytrec_eval, it cut ρR + 0.9, which asks for one more item at times.
+
+    References
+    ----------
+    .. [1] Manning, Raghavan & Schütze, "Introduction to Information Retrieval", 2008,
+       eq. (8.7) and figure 8.3.
+
+    Examples
+    --------
+    >>> round(interpolated_precision_score([0, 1, 1, 0], [4, 3, 2, 1], recall=0.5), 4)
+    0.6667
+    >>> round(interpolated_precision_score([1, 0, 0, 1], [4, 3, 2, 1]), 4)
+    0.8636
+    """
+    levels = np.atleast_1d(np.asarray(recall, dtype=np.float64))
+    if (
+        levels.ndim != 1
+        or len(levels) == 0
+        or not ((levels >= 0) & (levels <= 1)).all()
+    ):
+        raise ValueError(f"recall must be one or several of [0, 1]; got {recall!r}.")
+    ranked = rank_lists(y_true, y_score, qid, ties, docids)
+    total = ranked.relevant(threshold).total
+    found = _expected_found(ranked, threshold)
+    precision = found / (ranked.position + 1.0)
+    value = np.zeros(len(total))
+    for level in levels:
+        needed = np.floor(level * total + 0.5) - _SLACK
+        reached = found >= np.repeat(needed, ranked.queries.sizes)
+        starts = ranked.queries.starts[:-1]
+        value += np.maximum.reduceat(np.where(reached, precision, 0.0), starts)
+    value = np.minimum(value / len(levels), 1.0)
+    return summarize(value, total == 0, empty, per_query)
+
+
+def _expected_found(ranked: RankedLists, threshold: float) -> FloatArray:
+    """Expected relevant items up to each slot; 0 at documents not returned."""
+    relevant = ranked.relevant(threshold)
+    is_relevant = np.zeros(len(ranked.labels))
+    is_relevant[relevant.slot] = 1.0
+    if len(ranked.tied):
+        begin = ranked.tie_begin - ranked.position + np.arange(len(is_relevant))
+        inside = np.bincount(begin, is_relevant, minlength=len(is_relevant))
+        is_relevant = inside[begin] / (ranked.tie_end - ranked.tie_begin)
+    total = np.append(0.0, np.cumsum(is_relevant))
+    before = np.repeat(total[ranked.queries.starts[:-1]], ranked.queries.sizes)
+    return ranked.only_returned(total[1:] - before)
