@@ -185,6 +185,33 @@ def test_probabilities_of_a_pairwise_loss():
         ranker.successor_proba(TEST.X, TEST.qid)
 
 
+BY_DECODE = "take their best orders from decode, or their scores from pairwise_matrix"
+
+
+@pytest.mark.parametrize(
+    ("call", "what", "cure"),
+    [
+        ("successor_proba", "successor_proba", BY_DECODE),
+        ("precedence_proba", "precedence_proba", BY_DECODE),
+        ("expected_ranks", "precedence_proba", BY_DECODE),
+        ("predict", "decoder='bayes'", "set decoder='auto'"),
+        ("decode", "decoder='bayes'", "set decoder='auto'"),
+    ],
+)
+def test_lists_too_long_to_sum_over_their_orders(call, what, cure):
+    """The limit, the longest list, and what to do, before any list is scored."""
+    ranker = clone(small(max_epochs=0)).fit(TRAIN.X, TRAIN.y, TRAIN.qid)
+    ranker.set_params(decoder="bayes")
+    qid = ["a"] * 5 + ["b"] * 16 + ["c"] * 18 + ["d"] * (len(TEST.y) - 39)
+    long = len(TEST.y) - 39
+    message = (
+        f"{what} sums over all orders of a list, of at most 15 items; got {long} in list "
+        f"'d', the longest of 3 with more. Leave those out, or {cure}."
+    )
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+        getattr(ranker, call)(TEST.X, qid)
+
+
 def test_borda():
     """Row sums of what the matrix says for minus what it says against."""
     matrix = np.array(
@@ -201,6 +228,10 @@ def test_borda():
     assert solution.order.tolist() == [3, 1, 0, 2]
     assert solution.objective == pytest.approx(ordering_value(solution.order, matrix))
     assert solution.bound >= best(lambda o: ordering_value(o, matrix), 4)[0]
+    assert not solution.is_optimal
+    assert solution.wall_time_s > 0
+    agreed = PairScores(np.triu(np.full((1, 6, 6), 0.1), 1), *pairs[1:])
+    assert Decoder("borda").solve(agreed)[0].is_optimal
 
 
 def test_lists_of_one_two_and_many():

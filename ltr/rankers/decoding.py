@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -84,6 +85,11 @@ class Decoder:
     work_limit: float | None = None
     n_jobs: int | None = None
 
+    def check_sizes(self, queries: Queries) -> None:
+        """Raise if a list is too long."""
+        if self.name == "bayes":
+            check_short(queries, "decoder='bayes'", "set decoder='auto'")
+
     def solve(self, pairs: PairScores) -> list[Solution]:
         """Orders of lists of equal size.
 
@@ -153,6 +159,7 @@ def decode_rows(
     -------
     scores : float array of shape (n_samples,)
     """
+    decoder.check_sizes(queries)
     scores = np.empty(queries.n_samples)
     gaps: list[float] = []
     for rows, pairs in score_pairs(scorer, params, scaling, X, queries):
@@ -164,6 +171,21 @@ def decode_rows(
             f"largest gap {max(gaps):.2g}\n"
         )
     return scores
+
+
+def check_short(queries: Queries, what: str, cure: str) -> None:
+    """Raise if a list has more items than the sum over its orders can take."""
+    from ltr.solvers.dynamic import MAX_ITEMS
+
+    too_long = queries.sizes > MAX_ITEMS
+    if too_long.any():
+        longest = int(queries.sizes.argmax())
+        (list_id,) = queries.ids[longest : longest + 1].tolist()
+        raise ValueError(
+            f"{what} sums over all orders of a list, of at most {MAX_ITEMS} items; got "
+            f"{queries.sizes[longest]} in list {list_id!r}, the longest of "
+            f"{too_long.sum()} with more. Leave those out, or {cure}."
+        )
 
 
 def borda_scores(matrix: FloatArray) -> FloatArray:
@@ -200,9 +222,15 @@ def ordering_precedence(pairs: PairScores) -> FloatArray:
 
 def _in_borda_order(matrix: FloatArray) -> Solution:
     """The order 0, 1, …, its linear ordering value and the bound of each pair."""
-    from ltr.solvers import Solution, Status
+    from ltr.solvers._solution import TOLERANCE, solved
 
-    upper = np.triu(matrix, 1).sum()
-    bound = np.triu(np.maximum(matrix, matrix.T), 1).sum()
-    status = Status.OPTIMAL if bound <= upper else Status.FEASIBLE
-    return Solution(np.arange(len(matrix)), upper, bound, status, "borda", 0.0)
+    started = time.perf_counter()
+    n, spread = len(matrix), np.abs(matrix - matrix.T).max(initial=0.0)
+    return solved(
+        np.arange(n),
+        np.triu(matrix, 1).sum(),
+        np.triu(np.maximum(matrix, matrix.T), 1).sum(),
+        tolerance=TOLERANCE * n * spread,
+        method="borda",
+        started=started,
+    )

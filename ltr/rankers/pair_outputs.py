@@ -12,6 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 from ltr.queries import FloatArray, Queries, group_queries
 from ltr.rankers.checks import check_dense_X
 from ltr.rankers.decoding import (
+    check_short,
     ordering_precedence,
     path_marginals,
     path_precedence,
@@ -19,6 +20,8 @@ from ltr.rankers.decoding import (
 )
 from ltr.rankers.gradient import GradientRanker
 from ltr.scorers import PairScores
+
+_CURE = "take their best orders from decode, or their scores from pairwise_matrix"
 
 
 class PairOutputs(GradientRanker):
@@ -74,7 +77,12 @@ class PairOutputs(GradientRanker):
                 f"loss={self.loss!r} says which item comes earlier, not which comes "
                 "next. Use precedence_proba, or train with loss='crf'."
             )
-        return self._each_list(X, qid, lambda pairs: _lists_of(path_marginals(pairs)))
+        return self._each_list(
+            X,
+            qid,
+            lambda pairs: _lists_of(path_marginals(pairs)),
+            lambda queries: check_short(queries, "successor_proba", _CURE),
+        )
 
     def precedence_proba(
         self, X: ArrayLike, qid: ArrayLike | None = None
@@ -102,7 +110,12 @@ class PairOutputs(GradientRanker):
             If a list has more than 15 items.
         """
         by_loss = ordering_precedence if self._learns_precedence else path_precedence
-        return self._each_list(X, qid, lambda pairs: list(by_loss(pairs)))
+        return self._each_list(
+            X,
+            qid,
+            lambda pairs: list(by_loss(pairs)),
+            lambda queries: check_short(queries, "precedence_proba", _CURE),
+        )
 
     def expected_ranks(self, X: ArrayLike, qid: ArrayLike | None = None) -> FloatArray:
         """Mean rank of each item over the distribution of :meth:`precedence_proba`.
@@ -148,9 +161,11 @@ class PairOutputs(GradientRanker):
         X: ArrayLike,
         qid: ArrayLike | None,
         compute: Callable[[PairScores], list[Any]],
+        check: Callable[[Queries], None] = lambda queries: None,
     ) -> list[Any]:
         """What ``compute`` gives for each list of a block, by first appearance."""
         checked, queries = self._check_lists(X, qid)
+        check(queries)
         found: list[Any] = [None] * queries.n_lists
         for rows, pairs in score_pairs(*self._learned_state[:3], checked, queries):
             for row, value in zip(rows[:, 0], compute(pairs), strict=True):

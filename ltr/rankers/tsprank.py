@@ -318,7 +318,8 @@ class TSPRanker(PairOutputs):
             its order, and a bound on all; ``"bayes"`` the expected number of pairs in
             the right order.
         """
-        return self._each_list(X, qid, self._make_decoder().solve)
+        decoder = self._make_decoder()
+        return self._each_list(X, qid, decoder.solve, decoder.check_sizes)
 
     def make_scorer(self) -> Scorer:
         """Make the pair scorer that the parameters name."""
