@@ -85,7 +85,7 @@ def fuse(options: argparse.Namespace) -> int:
     if options.qrels:
         runs: dict[str, Any] = {options.method: fused}
         runs |= {path: path for path in options.runs}
-        sys.stdout.write(compare_runs(runs, options.qrels, metrics).to_markdown())
+        sys.stdout.write(compare_runs(runs, options.qrels, metrics).to_text())
     return 0
 
 

@@ -285,6 +285,27 @@ def test_compare_runs(test):
     assert random["effect_size"] == m.effect_size(values["random"], values["good"])
 
 
+def test_a_comparison_prints_as_a_table():
+    """Columns under each other, marks beside the digits; HTML in a notebook."""
+    runs, qrels = several()
+    comparison = m.compare_runs(
+        {"a": runs["good"], "another run": runs["random"]}, qrels, ["map", "ndcg@5"]
+    )
+    assert repr(comparison) == comparison.to_text().rstrip("\n")
+    assert comparison._repr_html_() == comparison.to_html()
+    (a, b), (c, d) = (
+        [f"{x:.4f}" for x in comparison.table["mean"].loc[run]]
+        for run in ("a", "another run")
+    )
+    assert repr(comparison) == (
+        f"run              map   ndcg@5\n"
+        f"a            *{a}   *{b}\n"
+        f"another run   {c}†   {d}†\n\n"
+        "* best; † differs from a, p < 0.05 (paired randomisation test over 40 queries, "
+        "Holm's correction over 1 run)."
+    )
+
+
 def test_tables_of_a_comparison():
     """Best ones bold, † where the difference is significant, names escaped."""
     runs, qrels = several()

@@ -64,8 +64,8 @@ def compare_runs(
     Returns
     -------
     comparison : RunComparison
-        ``table`` has the numbers; ``to_markdown()``, ``to_latex()`` and ``to_html()``
-        print them.
+        ``table`` has the numbers. It prints as a table of text; ``to_markdown()``,
+        ``to_latex()`` and ``to_html()`` are for documents.
 
     Raises
     ------
@@ -77,8 +77,12 @@ def compare_runs(
     >>> qrels = {f"q{i}": {"a": 1, "b": 0} for i in range(8)}
     >>> good = {q: {"a": 2.0, "b": 1.0} for q in qrels}
     >>> bad = {q: {"a": 1.0, "b": 2.0} for q in qrels}
-    >>> text = compare_runs({"bad": bad, "good": good}, qrels, ["mrr"]).to_markdown()
-    >>> print(text.split("\n\n")[0])
+    >>> comparison = compare_runs({"bad": bad, "good": good}, qrels, ["mrr"])
+    >>> print(comparison.to_text().split("\n\n")[0])
+    run       mrr
+    bad    0.5000
+    good  *1.0000†
+    >>> print(comparison.to_markdown().split("\n\n")[0])
     | run | mrr |
     |---|---|
     | bad | 0.5000 |
@@ -104,7 +108,7 @@ def compare_runs(
     return RunComparison(per_query, pd.Index(metrics).tolist(), first, test, alpha)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class RunComparison:
     """Values of several runs on the same queries.
 
@@ -193,6 +197,41 @@ class RunComparison:
                 rows[name, metric] = row
         index = pd.MultiIndex.from_tuples(rows, names=["run", "metric"])
         return pd.DataFrame(list(rows.values()), index=index)
+
+    def __repr__(self) -> str:
+        return self.to_text().rstrip("\n")
+
+    def _repr_html_(self) -> str:
+        return self.to_html()
+
+    def to_text(self, digits: int = 4) -> str:
+        """Means in a table for the terminal, best ones marked *, significant ones †.
+
+        Parameters
+        ----------
+        digits : int, default=4
+            Decimal places.
+
+        Returns
+        -------
+        text : str
+        """
+        rows = [["run", *self.metrics]]
+        for name, cells in self._cells(digits):
+            rows.append([name, *(_mark(cell, "*{}", "†") for cell in cells)])
+        # a number without a sign leaves its place free, so that digits are aligned
+        marked = [
+            any(row[c].endswith("†") for row in rows) for c in range(len(rows[0]))
+        ]
+        for row in rows:
+            for c in range(1, len(row)):
+                row[c] += " " * (marked[c] and not row[c].endswith("†"))
+        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+        lines = []
+        for name, *cells in rows:
+            columns = (c.rjust(w) for c, w in zip(cells, widths[1:], strict=True))
+            lines.append("  ".join([name.ljust(widths[0]), *columns]).rstrip())
+        return "\n".join(lines) + f"\n\n* best; † {self._note()}\n"
 
     def to_markdown(self, digits: int = 4) -> str:
         """Means in a Markdown table, best ones bold, significant ones marked †.
