@@ -298,7 +298,7 @@ def test_a_comparison_prints_as_a_table():
         for run in ("a", "another run")
     )
     assert repr(comparison) == (
-        f"run              map   ndcg@5\n"
+        f"run              map    ndcg@5\n"
         f"a            *{a}   *{b}\n"
         f"another run   {c}†   {d}†\n\n"
         "* best; † differs from a, p < 0.05 (paired randomisation test over 40 queries, "
