@@ -30,6 +30,8 @@ _NAMES = {
 }
 _TREC_RUN = "qid Q0 docid rank score tag"
 _TREC_QRELS = "qid 0 docid label"
+_WORDS_OF_A_RUN, _WORDS_OF_QRELS = 6, 4
+_SWAPPED = "Are the run and the judgments swapped?"
 
 
 def read_run(source: Source) -> pd.DataFrame:
@@ -249,6 +251,11 @@ def _read_file(
                 return _as_table(table, value)
         names = ["qid", "docid", value]
         opener = gzip.open if path.suffix == ".gz" else open
+        if value == "label" and len(_first_line(path).split()) >= _WORDS_OF_A_RUN:
+            raise ValueError(
+                f"{path} must have lines of the form '{line}'; the first one is "
+                f"{_shown(_first_line(path))}, as in a run. {_SWAPPED}"
+            )
         with opener(path, "rb") as file:
             try:
                 return Rows(*read_columns(file, columns))
@@ -270,8 +277,12 @@ def _read_file(
     except (pd.errors.EmptyDataError, pd.errors.ParserError, ValueError) as error:
         if str(error).startswith(str(path)):
             raise
+        hint = ""
+        if value == "score" and len(_first_line(path).split()) == _WORDS_OF_QRELS:
+            hint = f" It looks like judgments. {_SWAPPED}"
         raise ValueError(
             f"{path} must have lines of the form '{line}'; {_first_bad(path, columns)}."
+            + hint
         ) from error
 
 
@@ -296,10 +307,20 @@ def _first_bad(path: Path, columns: tuple[int, int, int]) -> str:
             except (IndexError, ValueError):
                 bad = bool(words)
             if bad:
-                shown = line.strip()
-                shown = shown if len(shown) <= 60 else shown[:57] + "..."
-                return f"line {number} is {shown!r}"
+                return f"line {number} is {_shown(line)}"
     return "it has none"
+
+
+def _first_line(path: Path) -> str:
+    """First line that is not blank, or nothing."""
+    opener = gzip.open if path.suffix == ".gz" else open
+    with opener(path, "rt", encoding="utf-8", errors="replace") as file:
+        return next((line for line in file if line.strip()), "")
+
+
+def _shown(line: str) -> str:
+    text = line.strip()
+    return repr(text if len(text) <= 60 else text[:57] + "...")
 
 
 def _read_jsonl(path: Path, value: str) -> pd.DataFrame:

@@ -161,6 +161,27 @@ def test_other_errors(tmp_path):
         m.evaluate_run({"other": {"a": 1}}, QRELS)
 
 
+def test_swapped_arguments(tmp_path):
+    """Files of the other kind are named; grades where scores belong are a warning."""
+    run, qrels = tmp_path / "run", tmp_path / "qrels"
+    write_run(RUN, run)
+    qrels.write_text("q1 0 b 1\nq2 0 a 2\n")
+    message = (
+        f"{qrels} must have lines of the form 'qid Q0 docid rank score tag'; line 1 is "
+        "'q1 0 b 1'. It looks like judgments. Are the run and the judgments swapped?"
+    )
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+        m.evaluate_run(qrels, run)
+    message = (
+        f"{run} must have lines of the form 'qid 0 docid label'; the first one is 'q1 "
+        "Q0 a 1 3.0 ltr', as in a run. Are the run and the judgments swapped?"
+    )
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+        m.evaluate_run(RUN, run)
+    with pytest.warns(UserWarning, match="are they swapped. The run comes first"):
+        m.evaluate_run(QRELS, {"q1": {"a": 0.5, "b": 0.25}})
+
+
 def test_rules_by_hand():
     """Documents that were not returned, not judged, queries that were not answered."""
     value = lambda name, **o: m.evaluate_run(RUN, QRELS, [name], **o)["mean"].item()

@@ -228,9 +228,10 @@ class RunComparison:
                 row[c] += " " * (marked[c] and not row[c].endswith("†"))
         widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
         lines = []
-        for name, *cells in rows:
-            columns = (c.rjust(w) for c, w in zip(cells, widths[1:], strict=True))
-            lines.append("  ".join([name.ljust(widths[0]), *columns]).rstrip())
+        for row in rows:
+            columns = [c.rjust(w) for c, w in zip(row, widths, strict=True)]
+            columns[0] = row[0].ljust(widths[0])
+            lines.append("  ".join(columns).rstrip())
         return "\n".join(lines) + f"\n\n* best; † {self._note()}\n"
 
     def to_markdown(self, digits: int = 4) -> str:

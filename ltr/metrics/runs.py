@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     Source = str | os.PathLike[str] | pd.DataFrame | Mapping[Any, Mapping[Any, float]]
 
 _TREC = {"ties": "trec", "gain": "linear", "empty": 0}
+_MOST_GRADES = 10
 _LOWEST = float(np.finfo(np.float32).min)
 
 
@@ -178,6 +180,14 @@ class _Rows:
 def _join(run: RunRows, qrels: RunRows, skip_missing: bool) -> _Rows:
     import pandas as pd
 
+    if _look_swapped(run.values, qrels.values):
+        warnings.warn(
+            "the scores of the run are a few whole numbers and the labels of the "
+            "judgments are not: are they swapped? The run comes first.",
+            UserWarning,
+            stacklevel=3,
+        )
+
     n_queries, n_documents = len(qrels.qid.names), len(qrels.docid.names)
     code = qrels.qid.find(run.qid)[run.qid.codes]
     has_judgments = np.zeros(n_queries + 1, dtype=bool)
@@ -215,3 +225,12 @@ def _join(run: RunRows, qrels: RunRows, skip_missing: bool) -> _Rows:
         np.concatenate([found >= 0, np.ones(len(rest), dtype=bool)]),
         np.concatenate([np.ones(len(code), dtype=bool), np.zeros(len(rest), bool)]),
     )
+
+
+def _look_swapped(scores: FloatArray, labels: FloatArray) -> bool:
+    """Whether the scores could be grades, and the labels could not."""
+    return not _are_grades(labels) and _are_grades(scores)
+
+
+def _are_grades(values: FloatArray) -> bool:
+    return bool((values == np.floor(values)).all() and np.ptp(values) <= _MOST_GRADES)
