@@ -81,26 +81,35 @@ class Description:
     problems: list[str] = field(default_factory=list)
 
     def __str__(self) -> str:
+        size = f"{self.n_lists:,} lists, {self.n_rows:,} rows, {self.n_features:,}"
+        facts = (f"{name:14} {text}" for name, text in self.facts().items())
+        problems = (f"! {problem}" for problem in self.problems)
+        return "\n".join([f"{size} features", *facts, *problems])
+
+    def facts(self) -> dict[str, str]:
+        """What was counted, in words.
+
+        Returns
+        -------
+        facts : dict of str to str
+            By what they are about.
+        """
         smallest, median, largest = self.list_sizes
         pairs = f"{self.usable_pairs:,} of {self.all_pairs:,} in {self.usable_lists:,}"
-        lines = [
-            f"{self.n_lists:,} lists, {self.n_rows:,} rows, {self.n_features:,} "
-            "features",
-            f"list size      {smallest} to {largest}, median {median:g}; "
+        facts = {
+            "list size": f"{smallest} to {largest}, median {median:g}; "
             f"{self.one_item_lists:,} of one item, {self.blank_lists:,} blank",
-            f"usable pairs   {pairs} lists",
-            f"labels         {self._labels()}",
-            f"features       {len(self.constant_features)} constant, "
+            "usable pairs": f"{pairs} lists",
+            "labels": self._labels(),
+            "features": f"{len(self.constant_features)} constant, "
             f"{len(self.query_features)} the same within each list, "
             f"{len(self.missing_features)} with NaN",
-        ]
+        }
         if self.repeated_rows is not None:
-            lines.append(
-                f"in the other   {self.repeated_rows:,} rows, {self.repeated_lists:,} "
-                "whole lists"
+            facts["in the other"] = (
+                f"{self.repeated_rows:,} rows, {self.repeated_lists:,} whole lists"
             )
-        lines += [f"! {problem}" for problem in self.problems]
-        return "\n".join(lines)
+        return facts
 
     def _labels(self) -> str:
         if len(self.labels) > _MAX_LABELS_SHOWN:

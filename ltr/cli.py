@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shlex
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -25,7 +26,9 @@ from ltr.compare import (
 )
 from ltr.datasets import RankingData, describe, load_letor, make_ranking
 from ltr.metrics import evaluate
+from ltr.plotting import check_matplotlib
 from ltr.rankers import load_ranker, save_ranker
+from ltr.report import comparison_report, cutoff_metrics
 from ltr.scorers import SCORERS
 
 _METRICS = "ndcg@10,ndcg@1,ndcg@5,map"
@@ -49,10 +52,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     status : int
         0, or 2 after an error in the input, which is printed in one line.
     """
-    options = build_parser().parse_args(arguments)
+    given = sys.argv[1:] if arguments is None else list(arguments)
+    options = build_parser().parse_args(given)
+    options.line = shlex.join(["ltr", *given])
     try:
         status: int = options.run(options)
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, ImportError) as error:
         print(f"ltr {options.command}: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
@@ -62,35 +67,51 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _compare(options: argparse.Namespace) -> int:
-    for path in (options.markdown, options.json):
+    for path in (options.markdown, options.json, options.report):
         if path and not Path(path).parent.is_dir():
             raise ValueError(f"{path} cannot be written: there is no such folder.")
+    if options.report:
+        check_matplotlib("--report")
     folds, what = _folds(options)
-    names = options.rankers.split(",")
+    names, metrics = options.rankers.split(","), options.metrics.split(",")
+    by_cutoff: list[str] = []
+    if options.report:
+        longest = max(np.unique(f.test.qid, return_counts=True)[1].max() for f in folds)
+        by_cutoff = cutoff_metrics(metrics, int(longest))
     neural = [name for name in names if name.partition("_")[0] in SCORERS]
     seeds = range(options.seeds)
+    train = folds[0].train
+    found = describe(train.X, train.y, train.qid, other=folds[0].test)
     if not options.quiet:
         print(f"{what}; {len(folds)} fold(s), {len(seeds)} seed(s)", file=sys.stderr)
-        train = folds[0].train
-        found = describe(train.X, train.y, train.qid, other=folds[0].test)
         for problem in found.problems:
             print(f"! training lists of fold 1: {problem}", file=sys.stderr)
-    board = compare_rankers(
+    measured = compare_rankers(
         {name: make_ranker(name) for name in names},
         folds,
-        metrics=options.metrics.split(","),
+        metrics=[*metrics, *by_cutoff],
         metric_options={"empty": _empty(options.empty), "discount": options.discount},
         seeds=list(seeds),
         picks={PICKED: neural} if len(neural) > 1 else None,
         work_dir=options.work_dir,
         progress=None if options.quiet else lambda line: print(line, file=sys.stderr),
     )
+    board = measured.select(metrics)
     print(board.to_text(), end="")
     if options.markdown:
         heading = f"# ltr compare\n\n{what}.\n\n"
         _write(options.markdown, heading + board.to_markdown())
     if options.json:
         _write(options.json, json.dumps({"data": what, **board.to_dict()}, indent=1))
+    if options.report:
+        page = comparison_report(
+            measured,
+            metrics=metrics,
+            what=what,
+            description=found,
+            command=options.line,
+        )
+        _write(options.report, page)
     return 0 if board.per_query else 2
 
 
@@ -262,6 +283,7 @@ def build_parser() -> argparse.ArgumentParser:
     compare.add_argument("--seeds", type=int, default=1, help="seeds 0, 1, …")
     compare.add_argument("--markdown", help="write the table to this file")
     compare.add_argument("--json", help="write all numbers to this file")
+    compare.add_argument("--report", help="write tables and pictures to this HTML file")
     compare.add_argument("--work-dir", help="keep finished fits here and resume")
     compare.set_defaults(run=_compare)
 

@@ -209,6 +209,16 @@ class Leaderboard:
         first = next(iter(tables), "") if baseline is None else baseline
         return RunComparison(tables, list(self.metrics), first)
 
+    def random_values(self) -> pd.DataFrame:
+        """Expected values of a random order: a row per list, a column per metric."""
+        return pd.DataFrame(self.random_order, columns=list(self.metrics))
+
+    @property
+    def n_counted(self) -> int:
+        """Lists on which the first metric is defined."""
+        values = next(iter(self.per_query.values()), self.random_order)[:, 0]
+        return int((~np.isnan(values)).sum())
+
     def table(self) -> pd.DataFrame:
         """One row per ranker, best first.
 
@@ -296,7 +306,7 @@ class Leaderboard:
             rankers[str(name)] = {**numbers, "seeds": seeds}
         return {
             "metrics": list(self.metrics),
-            "n_lists": self._n_lists(),
+            "n_lists": self.n_counted,
             "rankers": rankers,
             "failures": dict(self.failures),
         }
@@ -306,14 +316,10 @@ class Leaderboard:
         paired = ["difference", "difference low", "difference high"]
         return [*metrics, *paired, "seed sd", "fit s", "p"]
 
-    def _n_lists(self) -> int:
-        values = next(iter(self.per_query.values()))[:, 0]
-        return int((~np.isnan(values)).sum())
-
     def _notes(self) -> list[str]:
         n_seeds = max(len(means) for means in self.seed_means.values())
         return [
-            f"{self._n_lists()} test lists; means of {n_seeds} seed(s); 95 % bootstrap "
+            f"{self.n_counted} test lists; means of {n_seeds} seed(s); 95 % bootstrap "
             "intervals over lists;",
             f"* differs from the best ranker (paired randomisation test, Holm, "
             f"p < {ALPHA}).",

@@ -15,14 +15,18 @@ as a mapping of names to what they gave. ``plot(ax=None)`` needs matplotlib
 Colours are told apart by colour-blind readers; lines are labelled where they end.
 """
 
+from ltr.plotting._drawing import COLORS, REFERENCE_COLOR, check_matplotlib
 from ltr.plotting.cutoffs import MetricAtKDisplay
 from ltr.plotting.differences import QueryDifferencesDisplay
 from ltr.plotting.list_lengths import ListLengthDisplay
 from ltr.plotting.seeds import SeedReliabilityDisplay
 
 __all__ = [
+    "COLORS",
+    "REFERENCE_COLOR",
     "ListLengthDisplay",
     "MetricAtKDisplay",
     "QueryDifferencesDisplay",
     "SeedReliabilityDisplay",
+    "check_matplotlib",
 ]

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 # label in the colour of its line can be read.
 COLORS = ("#0069a6", "#b84a00", "#007a5a", "#a3437c", "#826000", "#56606b")
 _LINES = ("-", (0, (6, 1.5)), (0, (3, 1, 1, 1)), (0, (1.5, 1)))
-REFERENCE = "#777780"
+REFERENCE_COLOR = "#777780"
 _LONGEST = 24  # letters of a name
 SMALL = 8.5  # points
 
@@ -65,30 +65,38 @@ def short(name: object) -> str:
     return f"{text[: _LONGEST - 9].rstrip()}…{text[-8:].lstrip()}"
 
 
-def label_lines(ax: Axes, ends: Mapping[str, float], colors: Mapping[str, str]) -> None:
-    """Write names at the right of the axes, near where their lines end.
+def label_lines(
+    ax: Axes, ends: Mapping[str, tuple[float, float]], colors: Mapping[str, str]
+) -> None:
+    """Write names at the right of the axes, tied to the points where their lines end.
 
     Labels move as little as they can (in squares) so that none covers another: with the
     gaps taken off, their places are an isotonic regression on the ends of the lines.
     """
-    names = sorted((name for name in ends if np.isfinite(ends[name])), key=ends.get)  # type: ignore[arg-type]
-    if not names:
-        return
+    names = sorted(ends, key=lambda name: ends[name][1])
     low, high = ax.get_ylim()
     inches = ax.get_window_extent().height / ax.figure.dpi
-    gaps = np.arange(len(names)) * 1.25 * SMALL / 72 / inches
-    wanted = np.array([(ends[name] - low) / (high - low) for name in names])
+    gaps = np.arange(len(names)) * 1.15 * SMALL / 72 / inches
+    wanted = np.array([(ends[name][1] - low) / (high - low) for name in names])
     places = isotonic_regression(wanted - gaps).x + gaps
     for name, place in zip(names, places, strict=True):
-        ax.text(
-            1.015,
-            place,
+        ax.annotate(
             short(name),
-            transform=ax.transAxes,
+            ends[name],
+            xytext=(1.03, place),
+            textcoords="axes fraction",
             va="center",
             color=colors[name],
             fontsize=SMALL,
             parse_math=False,
+            arrowprops={
+                "arrowstyle": "-",
+                "color": colors[name],
+                "linewidth": 0.6,
+                "relpos": (0.0, 0.5),
+                "shrinkA": 1.0,
+                "shrinkB": 3.0,
+            },
         )
 
 

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 
 from ltr.metrics import RunComparison, bootstrap_interval, evaluate_run
 from ltr.plotting._drawing import (
-    REFERENCE,
+    REFERENCE_COLOR,
     axes_for,
     label_lines,
     means_of_columns,
@@ -289,19 +289,20 @@ class MetricAtKDisplay:
         if np.isnan(list(self.means.values())).all():
             say_nothing_to_draw(ax, "no list has a value")
             return self
-        ends, colors = {}, {}
+        ends: dict[str, tuple[float, float]] = {}
+        colors: dict[str, str] = {}
         if self.random_means is not None:
-            ax.plot(self.k, self.random_means, color=REFERENCE, linestyle=(0, (2, 2)))
-            ends["random order"], colors["random order"] = (
-                float(self.random_means[-1]),
-                REFERENCE,
+            ax.plot(
+                self.k, self.random_means, color=REFERENCE_COLOR, linestyle=(0, (2, 2))
             )
+            ends["random order"] = self.k[-1], float(self.random_means[-1])
+            colors["random order"] = REFERENCE_COLOR
         for number, (name, mean) in enumerate(self.means.items()):
             look, (low, high) = style(number), self.intervals[name].T
             color = look["color"]
             ax.fill_between(self.k, low, high, color=color, alpha=0.13, linewidth=0)
             ax.plot(self.k, mean, marker="o", markersize=3.5, **look)
-            ends[name], colors[name] = float(mean[-1]), color
+            ends[name], colors[name] = (self.k[-1], float(mean[-1])), color
         round_ticks(ax, self.k[0], self.k[-1])
         ax.set_xlabel("cut-off k: ranks from the top")
         ax.set_ylabel(f"{self.metric}@k", parse_math=False)

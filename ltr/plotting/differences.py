@@ -301,44 +301,36 @@ class QueryDifferencesDisplay:
 
     def _write_counts(self, ax: Axes, first: str, second: str) -> None:
         """In the two corners that sorted bars leave free."""
-        n, (low, high) = len(self.differences), self.interval
-        mean = f"mean {self.mean:+.4f}\n95 % interval [{low:+.4f}, {high:+.4f}]"
-        gains: list[tuple[str, str | None]]
-        gains = [(f"{first} better: {self._share(self.wins)}", COLORS[0])]
-        gains += [(f"equal: {self._share(self.ties)}", None)] * (self.ties > 0)
-        losses = [(f"{second} better: {self._share(self.losses)}", COLORS[1])]
-        step = 1.45 * SMALL
-        for number, (text, color) in enumerate(gains):
-            _write(ax, text, color, (1, 1), (-4, -2 - number * step))
-        _write(ax, mean, None, (1, 1), (-4, -2 - len(gains) * step))
-        _write(ax, losses[0][0], losses[0][1], (0, 0), (4, 3))
-        if self.qid is not None and n > 1:
-            best, worst = (short(self.qid[end]) for end in (0, -1))
-            if self.wins:
-                _write(ax, f"list {best}", None, (0, 1), (4, -2))
-            if self.losses:
-                _write(ax, f"list {worst}", None, (1, 0), (-4, 3))
+        low, high = map(_signed, self.interval)
+        known = self.qid is not None and len(self.differences) > 1
+        gains = [(f"{first}: better on {self._share(self.wins)}", COLORS[0])]
+        losses = [(f"{second}: better on {self._share(self.losses)}", COLORS[1])]
+        if known and self.wins:
+            gains.append((f"most on list {self._id(0)}", COLORS[0]))
+        if known and self.losses:
+            losses.insert(0, (f"most on list {self._id(-1)}", COLORS[1]))
+        ink = ax.yaxis.label.get_color()
+        if self.ties:
+            gains.append((f"equal on {self._share(self.ties)}", ink))
+        gains.append((f"mean {_signed(self.mean)} [{low}, {high}]", ink))
+        place: dict[str, Any]
+        place = {"textcoords": "offset points", "xycoords": "axes fraction"}
+        place |= {"fontsize": SMALL, "parse_math": False}
+        row = 1.4 * SMALL
+        for i, (text, color) in enumerate(gains):
+            at: dict[str, Any]
+            at = {"xytext": (-4, -2 - i * row), "ha": "right", "va": "top"}
+            ax.annotate(text, (1, 1), color=color, **place, **at)
+        for i, (text, color) in enumerate(reversed(losses)):
+            at = {"xytext": (4, 3 + i * row), "ha": "left", "va": "bottom"}
+            ax.annotate(text, (0, 0), color=color, **place, **at)
 
     def _share(self, count: int) -> str:
-        return f"{counted(count)} ({count / len(self.differences):.0%})"
+        return f"{count:,} ({count / len(self.differences):.0%})"
+
+    def _id(self, end: int) -> str:
+        return short("" if self.qid is None else self.qid[end])
 
 
-def _write(
-    ax: Axes,
-    text: str,
-    color: str | None,
-    corner: tuple[int, int],
-    offset: tuple[float, float],
-) -> None:
-    ax.annotate(
-        text,
-        corner,
-        xytext=offset,
-        xycoords="axes fraction",
-        textcoords="offset points",
-        ha="right" if corner[0] else "left",
-        va="top" if corner[1] else "bottom",
-        fontsize=SMALL,
-        color=color or ax.yaxis.label.get_color(),
-        parse_math=False,
-    )
+def _signed(value: float) -> str:
+    return f"{value:+.4f}".replace("-", "−")

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 
 from ltr.metrics import bootstrap_interval
 from ltr.plotting._drawing import (
-    REFERENCE,
+    REFERENCE_COLOR,
     axes_for,
     counted,
     label_lines,
@@ -57,9 +57,12 @@ class ListLengthDisplay:
 
     Attributes
     ----------
-    sizes : int array of shape (n_lists,)
-    bins : int array of shape (n_lists,)
-        Bin of each list.
+    values : dict of str to float array of shape (n_counted,)
+        Without the lists that are NaN for all.
+    sizes : int array of shape (n_counted,)
+        Their lengths.
+    bins : int array of shape (n_counted,)
+        Bin of each.
     bin_sizes : float array of shape (n_bins,)
         Mean length in each bin.
     bin_counts : int array of shape (n_bins,)
@@ -93,17 +96,19 @@ class ListLengthDisplay:
         random_order: ArrayLike | None = None,
         n_bins: int = 8,
     ) -> None:
-        self.values = rows_of_lists(values)
-        self.sizes: IntArray = np.asarray(sizes, dtype=np.intp)
-        shape = next(iter(self.values.values())).shape
-        if shape != self.sizes.shape or len(shape) != 1 or not len(self.sizes):
+        arrays, all_sizes = rows_of_lists(values), np.asarray(sizes, dtype=np.intp)
+        shape = next(iter(arrays.values())).shape
+        if shape != all_sizes.shape or len(shape) != 1:
             raise ValueError(
                 "values and sizes must have one entry for each list; got shapes "
-                f"{shape} and {self.sizes.shape}."
+                f"{shape} and {all_sizes.shape}."
             )
         if n_bins < 1:
             raise ValueError(f"n_bins must be >= 1; got {n_bins!r}.")
         self.metric = metric
+        kept = ~np.isnan(list(arrays.values())).all(axis=0)
+        self.values = {name: array[kept] for name, array in arrays.items()}
+        self.sizes: IntArray = all_sizes[kept]
         self.bins = _bins(self.sizes, n_bins)
         self.bin_counts: IntArray = np.bincount(self.bins).astype(np.intp)
         self.bin_sizes: FloatArray = (
@@ -116,7 +121,9 @@ class ListLengthDisplay:
         }
         self.random_means = None
         if random_order is not None:
-            self.random_means = self._means(np.asarray(random_order, np.float64))
+            self.random_means = self._means(
+                np.asarray(random_order, dtype=np.float64)[kept]
+            )
 
     @classmethod
     def from_predictions(
@@ -254,23 +261,27 @@ class ListLengthDisplay:
         """
         self.ax_ = ax = axes_for(ax, "ListLengthDisplay.plot")
         self.figure_ = ax.figure
-        if np.isnan(list(self.means.values())).all():
+        if not len(self.sizes):
             say_nothing_to_draw(ax, "no list has a value")
             return self
         n_drawn = self._draw_points(ax)
-        ends, colors = {}, {}
-        if self.random_means is not None:
+        ends: dict[str, tuple[float, float]] = {}
+        colors: dict[str, str] = {}
+        if self.random_means is not None and not np.isnan(self.random_means).all():
             known = ~np.isnan(self.random_means)
             x, expected = self.bin_sizes[known], self.random_means[known]
-            ax.plot(x, expected, color=REFERENCE, linestyle=(0, (2, 2)))
-            ends["random order"] = float(expected[-1]) if len(expected) else np.nan
-            colors["random order"] = REFERENCE
+            ax.plot(x, expected, color=REFERENCE_COLOR, linestyle=(0, (2, 2)))
+            ends["random order"] = float(x[-1]), float(expected[-1])
+            colors["random order"] = REFERENCE_COLOR
         for number, (name, mean) in enumerate(self.means.items()):
             known, look = ~np.isnan(mean), style(number)
             if not known.any():
                 continue
-            x, (low, high) = self.bin_sizes[known], self.intervals[name][known].T
-            ends[name], colors[name] = float(mean[known][-1]), look["color"]
+            beside = 1.0 + 0.03 * (number - (len(self.means) - 1) / 2)
+            x = beside * self.bin_sizes[known]
+            low, high = self.intervals[name][known].T
+            ends[name] = float(x[-1]), float(mean[known][-1])
+            colors[name] = look["color"]
             ax.vlines(x, low, high, color=look["color"], alpha=0.45, linewidth=1.2)
             ax.plot(x, mean[known], marker="o", markersize=4, linewidth=1.6, **look)
         round_ticks(ax, max(1, self.sizes.min()), self.sizes.max())
@@ -301,8 +312,8 @@ class ListLengthDisplay:
 
     def _x_label(self, n_drawn: int) -> str:
         n, n_bins = len(self.sizes), len(self.bin_counts)
-        label = f"list length in rows ({counted(n)} in {counted(n_bins, 'bin')}"
-        return f"{label}, {n_drawn:,} drawn)" if n_drawn < n else f"{label})"
+        label = f"list length in rows: {counted(n)} in {counted(n_bins, 'bin')}"
+        return f"{label}, {n_drawn:,} drawn" if n_drawn < n else label
 
     def _members(self) -> list[IntArray]:
         return [np.flatnonzero(self.bins == i) for i in range(len(self.bin_counts))]
@@ -314,7 +325,20 @@ class ListLengthDisplay:
 
 
 def _bins(sizes: IntArray, n_bins: int) -> IntArray:
-    """Bin of each list: about as many lists in each, those of one length together."""
-    edges = np.unique(np.quantile(sizes, np.linspace(0, 1, n_bins + 1)))
-    raw = np.searchsorted(edges[1:-1], sizes, side="right")
-    return np.unique(raw, return_inverse=True)[1].astype(np.intp)
+    """Bin of each list: ascending lengths, closed once they hold their share of lists.
+
+    Lists of one length stay together; a last bin of less than half its share joins the
+    one before.
+    """
+    lengths, which, counts = np.unique(sizes, return_inverse=True, return_counts=True)
+    share = len(sizes) / n_bins
+    bin_of_length = np.zeros(len(lengths), dtype=np.intp)
+    number, held = 0, 0
+    for i, count in enumerate(counts):
+        bin_of_length[i] = number
+        held += count
+        if held >= share:
+            number, held = number + 1, 0
+    if 0 < held < share / 2 and number:
+        bin_of_length[bin_of_length == number] = number - 1
+    return bin_of_length[which]

@@ -253,8 +253,8 @@ class SeedReliabilityDisplay:
         ax.tick_params(axis="y", length=0)
         ax.spines["left"].set_visible(False)
         ax.set_xlabel(
-            f"{short(self.metric)}: points are seeds, bars 95 % intervals over "
-            f"{counted(self.n_lists)}",
+            f"{short(self.metric)}\n"
+            f"points: seeds; bars: 95 % over {counted(self.n_lists)}",
             parse_math=False,
         )
         return self
