@@ -11,10 +11,12 @@ import tempfile
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ltr.cli_fuse import add_fuse_options
+from ltr.cli_runs import add_run_options, evaluate_files, metric_names, run_options
 from ltr.compare import (
     DEFAULT_RANKERS,
     PICKED,
@@ -30,6 +32,9 @@ from ltr.plotting import check_matplotlib
 from ltr.rankers import load_ranker, save_ranker
 from ltr.report import comparison_report, cutoff_metrics
 from ltr.scorers import SCORERS
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _METRICS = "ndcg@10,ndcg@1,ndcg@5,map"
 _RANKER_HELP = (
@@ -200,8 +205,28 @@ def _predict(options: argparse.Namespace) -> int:
 
 
 def _evaluate(options: argparse.Namespace) -> int:
+    metrics = metric_names(options.metrics, _METRICS)
     if options.scores and options.model:
         raise ValueError("pass --model or --scores, not both.")
+    if options.scores or options.model:
+        table = _evaluate_rows(options, metrics)
+    elif len(options.data) > 1:
+        table = evaluate_files(options, metrics)
+    else:
+        raise ValueError(
+            "pass --model or --scores to say what to evaluate, or judgments and runs: "
+            "ltr evaluate QRELS RUN."
+        )
+    if options.json:
+        _write(options.json, table.to_json(orient="index", indent=1) + "\n")
+    return 0
+
+
+def _evaluate_rows(options: argparse.Namespace, metrics: list[str]) -> pd.DataFrame:
+    for option in run_options(options):
+        raise ValueError(
+            f"--{option} is for judgments and runs: ltr evaluate QRELS RUN."
+        )
     if options.scores:
         data = load_letor(options.data)
         scores = np.loadtxt(options.scores, ndmin=1)
@@ -210,22 +235,22 @@ def _evaluate(options: argparse.Namespace) -> int:
                 f"{options.scores} must have one score per row of the data; got "
                 f"{len(scores)} scores for {len(data.y)} rows."
             )
-    elif options.model:
+    else:
         ranker = load_ranker(options.model)
         data = load_letor(options.data, n_features=ranker.n_features_in_)
         scores = ranker.predict(data.X, data.qid)
-    else:
-        raise ValueError("pass --model or --scores to say what to evaluate.")
     table = evaluate(
         data.y,
         scores,
         data.qid,
-        options.metrics.split(","),
-        empty=_empty(options.empty),
-        discount=options.discount,
+        metrics,
+        per_query=options.by_query,
+        empty=_empty(options.empty or "skip"),
+        discount=options.discount or "log2",
     )
-    if options.json:
-        _write(options.json, table.to_json(orient="index", indent=1) + "\n")
+    if options.by_query:
+        print(table.to_string(float_format="%.4f"))
+        return table
     print(table.to_string(float_format="%.4f"))
     for name, n_counted in table["n_lists"].items():
         left_out = data.n_lists - int(n_counted)
@@ -234,7 +259,7 @@ def _evaluate(options: argparse.Namespace) -> int:
                 f"{name}: left out {left_out} of {data.n_lists} lists, on which it is "
                 "not defined (--empty 0 counts lists without a relevant item as 0)"
             )
-    return 0
+    return table
 
 
 def _empty(value: str) -> str | int:
@@ -309,24 +334,34 @@ def build_parser() -> argparse.ArgumentParser:
     predict.add_argument("--out", help="file for one score per row; else printed")
     predict.set_defaults(run=_predict)
 
-    score = commands.add_parser("evaluate", help="metrics of a ranker or of scores")
-    score.add_argument("data", nargs="+", help="LETOR files")
+    score = commands.add_parser(
+        "evaluate", help="metrics of runs, of a ranker or of scores"
+    )
+    score.add_argument(
+        "data",
+        nargs="+",
+        help="judgments and runs (TREC files, .jsonl or .tsv); or, with --model or "
+        "--scores, LETOR files",
+    )
     score.add_argument("--model", help="folder of a saved ranker")
     score.add_argument("--scores", help="file with one score per row")
     score.add_argument("--json", help="write the numbers to this file")
+    add_run_options(score)
     score.set_defaults(run=_evaluate)
 
     add_fuse_options(commands.add_parser("fuse", help="merge several runs into one"))
 
+    compare.add_argument("--metrics", default=_METRICS, help="comma-separated")
     for command in (compare, score):
-        command.add_argument("--metrics", default=_METRICS, help="comma-separated")
         command.add_argument(
             "--empty",
             default="skip",
             choices=["skip", "0", "1"],
-            help="lists without a relevant item: leave out, or count as 0 or 1",
+            help="lists without a relevant item: leave out, or count as 0 or 1 (runs: "
+            "0 unless given)",
         )
         command.add_argument("--discount", default="log2", choices=["log2", "letor"])
+    score.set_defaults(empty=None, discount=None)
     for command in (compare, train):
         command.add_argument("--quiet", action="store_true", help="no progress")
     return parser

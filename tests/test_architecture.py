@@ -46,9 +46,11 @@ MAY_IMPORT = {
     "compare": {"numpy", "sklearn", "datasets", "leaderboard", "losses", "metrics"}
     | {"queries", "rankers", "scorers"},
     "cli_fuse": {"datasets", "fusion", "metrics"},
+    "cli_runs": {"pandas", "metrics"},
     "cli": {
         "numpy",
         "cli_fuse",
+        "cli_runs",
         "compare",
         "datasets",
         "metrics",
