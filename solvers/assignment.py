@@ -82,8 +82,9 @@ def solve_assignment(
         by an integer program, to which groups are added as they are found broken).
         ``"auto"``: the first of these that is exact and quick.
     time_limit_s : float, default=None
-        Seconds by the clock, for ``"highs"`` and ``"cpsat"``. HiGHS is not begun if
-        the program is too great to be read and simplified in that time.
+        Seconds by the clock, for ``"highs"`` and ``"cpsat"``, which are not begun if
+        the program is too great to be read in that time. HiGHS looks at the clock now
+        and then only, and may end half a second late.
     work_limit : float, default=None
         Units of work that repeat: about a second each for ``"cpsat"``, 500 nodes for
         ``"highs"``, whose first node may take long. None: 20, or no limit if there is
@@ -232,9 +233,11 @@ def _solve_lazily(method: str, gains: Gains, rules: Rules, budget: Budget) -> _F
             order, is_infeasible = answer.order, answer.is_infeasible
             bound = gains.k * low + (high - low) * answer.bound
             least = bound = min(least, bound)
-            if order is None and not is_infeasible:
-                order = _greedy(gains, rules)
-                used = used if order is None else "greedy"
+            spare = None if is_infeasible else _greedy(gains, rules)
+            if spare is not None and (
+                order is None or gains.value(order) < gains.value(spare)
+            ):
+                order, used = spare, "greedy"
         if order is None:
             return _Found(None, bound, used, is_infeasible)
         broken = [g for g in rules.groups if not g.keeps(order, gains.discount)]

@@ -287,3 +287,18 @@ def test_precedences_have_an_order_in_no_time():
     assert solution.method == "greedy"
     best = solve_assignment(scores, constraints=rules)
     assert solution.objective <= best.objective <= solution.bound
+
+
+@pytest.mark.parametrize("limit", [{"work_limit": 1e-4}, {"time_limit_s": 0.05}])
+@pytest.mark.parametrize("method", ["highs", "cpsat"])
+def test_a_search_that_ends_early(method, limit):
+    """Its order is no worse than the greedy one, and its bound holds."""
+    rng = np.random.default_rng(0)
+    pairs = [np.sort(rng.choice(20, 2, replace=False)).tolist() for _ in range(20)]
+    rules = [Precedence(*pair) for pair in pairs]
+    scores = rng.normal(size=20)
+    greedy = solve_assignment(scores, constraints=rules, time_limit_s=0.0)
+    best = solve_assignment(scores, constraints=rules)
+    early = solve_assignment(scores, constraints=rules, method=method, **limit)
+    assert greedy.objective <= early.objective <= best.objective + 1e-6
+    assert early.bound >= best.objective
