@@ -29,6 +29,8 @@ from ltr.plotting import (
 )
 from ltr.report_page import PAGE, THEMED
 
+__all__ = ["comparison_report", "cutoff_metrics"]
+
 _CUTOFFS = (1, 2, 3, 4, 5, 7, 10, 15, 20, 30, 50, 100)
 _MOST_DRAWN = 6
 _PACKAGES = ("ltr", "numpy", "scipy", "scikit-learn", "jax", "lightgbm", "matplotlib")
@@ -154,7 +156,7 @@ def _verdict(board: Leaderboard) -> str:
     )
     text = (
         f"<p><strong>{escape(best)}</strong> has the highest {escape(main)}: "
-        f"{table[main].iloc[0]:.4f} {interval} over {board.n_counted:,} test lists."
+        f"{table[main].iloc[0]:.4f} {interval} over {_lists(board.n_counted)}."
     )
     rest = table.iloc[1:]
     close = [str(name) for name in rest.index[~(rest["p"] < ALPHA)]]
@@ -164,6 +166,10 @@ def _verdict(board: Leaderboard) -> str:
     if worse:
         text += f" Worse (p &lt; {ALPHA}): {_listed(worse)}."
     return f"{text}</p>"
+
+
+def _lists(number: int) -> str:
+    return f"{number:,} test list{'' if number == 1 else 's'}"
 
 
 def _listed(names: Sequence[str]) -> str:
@@ -271,7 +277,8 @@ def _figures(board: Leaderboard) -> Iterable[str]:
         "Seeds against lists",
         "Each point is the mean of one seed, the bar the 95 % interval over lists. "
         "“seeds ±” is the standard deviation between seeds, “lists ±” the standard "
-        f"error over lists: a lead smaller than both is luck.{of_all}"
+        "error over lists: a lead smaller than these may be luck, unless the paired "
+        f"test of the table says otherwise.{of_all}"
         + (" With one seed, run with --seeds 3." if len(board.seeds) == 1 else ""),
     )
     if len(drawn) > 1:
@@ -346,16 +353,19 @@ def _svg(display: Any, title: str, width: str) -> str:
         figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
     text = buffer.getvalue()
     text = text[text.index("<svg ") :]
-    text = re.sub(r"<metadata>.*?</metadata>\s*", "", text, flags=re.DOTALL)
+    text = re.sub(r"<metadata>.*?</metadata>|<!--.*?-->", "", text, flags=re.DOTALL)
     head, rest = text.split(">", 1)
     view = re.search(r'viewBox="[^"]*"', head)
     assert view is not None, "matplotlib writes one"
     used = set(re.findall(r"#([\w-]+)", rest))
     rest = re.sub(
-        r' id="([^"]*)"', lambda found: found[0] if found[1] in used else "", rest
+        r'(<\w+) id="([^"]*)"', lambda tag: tag[0] if tag[2] in used else tag[1], rest
     )
-    for color, variable in THEMED.items():
-        rest = rest.replace(color, f"var(--{variable})")
+    rest = re.sub(
+        r"(fill|stroke): (#\w{6})",
+        lambda rule: f"{rule[1]}: {THEMED.get(rule[2], rule[2])}",
+        rest,
+    )
     kind = f'class="{width}" role="img" aria-label="{escape(title)}"'
     return f"<svg {view[0]} {kind}>{rest.rstrip()}"
 
@@ -376,7 +386,7 @@ def _data(description: Description | None) -> str:
 def _origin(board: Leaderboard, command: str) -> str:
     versions = ", ".join(f"{name} {version(name)}" for name in _PACKAGES)
     facts = {
-        "folds": f"{board.lists['fold'].max()}, {len(board.lists):,} test lists",
+        "folds": f"{board.lists['fold'].max()}, {_lists(len(board.lists))}",
         "seeds": ", ".join(map(str, board.seeds)),
         "versions": f"{versions}, Python {platform.python_version()}",
         "written": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),

@@ -6,10 +6,10 @@ _DARK = ("#5db4f0", "#ff9455", "#45cfa2", "#ec94c6", "#e0b548", "#aab6c4")
 
 # Colours of the pictures, and the CSS variables that replace them.
 THEMED = {
-    "#1c1c22": "ink",
-    "#fffffe": "paper",
-    REFERENCE_COLOR: "muted",
-    **{color: f"c{number}" for number, color in enumerate(COLORS)},
+    "#1c1c22": "var(--ink)",
+    "#fffffe": "var(--paper)",
+    REFERENCE_COLOR: "var(--muted)",
+    **{color: f"var(--c{number})" for number, color in enumerate(COLORS)},
 }
 _LIGHT_SERIES = "; ".join(f"--c{i}: {color}" for i, color in enumerate(COLORS))
 _DARK_SERIES = "; ".join(f"--c{i}: {color}" for i, color in enumerate(_DARK))

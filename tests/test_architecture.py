@@ -42,7 +42,8 @@ MAY_IMPORT = {
     },
     "leaderboard": {"numpy", "pandas", "metrics", "queries"},
     "plotting": ARRAYS | {"metrics", "model_selection", "queries"},
-    "report": {"numpy", "datasets", "leaderboard", "plotting"},
+    "report": {"numpy", "datasets", "leaderboard", "plotting", "report_page"},
+    "report_page": {"plotting"},
     "compare": {"numpy", "sklearn", "datasets", "leaderboard", "losses", "metrics"}
     | {"queries", "rankers", "scorers"},
     "cli_fuse": {"datasets", "fusion", "metrics"},

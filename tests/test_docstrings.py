@@ -32,6 +32,7 @@ PUBLIC = [
     "ltr.metrics",
     "ltr.model_selection",
     "ltr.plotting",
+    "ltr.report",
     "ltr.fusion",
     "ltr.datasets",
     "ltr.solvers",

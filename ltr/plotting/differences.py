@@ -303,6 +303,7 @@ class QueryDifferencesDisplay:
         """In the two corners that sorted bars leave free."""
         low, high = map(_signed, self.interval)
         known = self.qid is not None and len(self.differences) > 1
+        gains: list[tuple[str, Any]]
         gains = [(f"{first}: better on {self._share(self.wins)}", COLORS[0])]
         losses = [(f"{second}: better on {self._share(self.losses)}", COLORS[1])]
         if known and self.wins:

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from ltr.leaderboard import Leaderboard
 
-_MOST_POINTS = 500
+_MOST_POINTS = 300
 
 
 class ListLengthDisplay:
