@@ -139,6 +139,34 @@ def test_stock_ranking_in_a_market_of_noise(monkeypatch):
     assert all(row["tau"][1] < 0.0 < row["tau"][2] for row in table.values())
 
 
+def few_of_mq2008(monkeypatch):
+    """The benchmark with its fastest rankers."""
+    example = load("benchmark_mq2008")
+    few = {name: example.RANKERS[name] for name in ("ridge", "LambdaMART")}
+    few["TSP pairwise"] = [example.RANKERS["TSP pairwise"][0].set_params(max_epochs=5)]
+    monkeypatch.setattr(example, "RANKERS", few)
+    monkeypatch.setattr(example, "PUBLISHED", example.PUBLISHED[:1])
+    return example
+
+
+def test_benchmark_mq2008_as_letor(monkeypatch, capsys):
+    """Trees beat a random order by far; L@10 is 0 for lists shorter than 10."""
+    means = few_of_mq2008(monkeypatch).main(n_seeds=1)
+    assert means["LambdaMART"]["NDCG@10"] > means["random"]["NDCG@10"] + 0.1
+    assert means["TSP pairwise"]["MAP"] > means["random"]["MAP"] + 0.05
+    assert all(row["L@10"] < row["NDCG@10"] for row in means.values())
+    assert "minus LambdaMART" in capsys.readouterr().out
+
+
+def test_benchmark_mq2008_as_oracle(monkeypatch):
+    """Row numbers say something of ranks of tied labels, less than nothing of labels."""
+    means = few_of_mq2008(monkeypatch).main(protocol="oracle", n_seeds=1)
+    rows, published = means["row number"], means["TSP published"]
+    assert rows["ordinal@10"] > means["random"]["ordinal@10"] + 0.01
+    assert rows["NDCG@10"] < means["random"]["NDCG@10"] - 0.02
+    assert published["ordinal@10"] > means["TSP published, shuffled"]["ordinal@10"]
+
+
 @pytest.mark.parametrize("protocol", ["walk-forward", "paper"])
 def test_benchmark_stocks(protocol, capsys, monkeypatch):
     """A planted signal is found by both protocols; the best is 0 from itself."""
