@@ -46,6 +46,7 @@ from ltr.metrics.names import METRICS, Metric, evaluate, get_metric
 from ltr.metrics.overlap import average_overlap_score, rbo_score
 from ltr.metrics.pool import judged_score, n_relevant_score, n_returned_score
 from ltr.metrics.preferences import auc_score, bpref_score
+from ltr.metrics.run_overlap import run_overlap
 from ltr.metrics.runs import evaluate_run
 from ltr.metrics.significance import (
     bootstrap_interval,
@@ -91,6 +92,7 @@ __all__ = [
     "rbp_score",
     "recall_score",
     "reciprocal_rank_score",
+    "run_overlap",
     "spearman_score",
     "success_score",
     "tau_ap_score",

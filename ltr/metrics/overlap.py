@@ -158,27 +158,54 @@ def _agreement(
     first, last = by_label.tie_begin, by_label.tie_end
     begin, end = np.empty_like(first), np.empty_like(last)
     begin[by_label.rows], end[by_label.rows] = first, last
-    common = _common(ranked, ranked.tie_begin, ranked.tie_end, begin, end)
+    common = expected_common(
+        ranked.queries.sizes,
+        ranked.list_of_slot,
+        (ranked.tie_begin, ranked.tie_end),
+        (begin, end),
+    )
     one_label = last[queries.starts[:-1]] == queries.sizes
     return ranked, common / (ranked.position + 1.0), one_label
 
 
-def _common(
-    ranked: RankedLists,
-    begin: IntArray,
-    end: IntArray,
-    other_begin: IntArray,
-    other_end: IntArray,
+def expected_common(
+    depths: IntArray,
+    lists: IntArray,
+    places: tuple[IntArray, IntArray],
+    other_places: tuple[IntArray, IntArray],
 ) -> FloatArray:
     """Expected number of items that both orders have in their first d, for each d.
 
+    Parameters
+    ----------
+    depths : int array of shape (n_lists,)
+        Largest d of each list, at least the end of any of its items.
+    lists : int array of shape (n_items,)
+        List of each item that both orders have.
+    places, other_places : pairs of int arrays of shape (n_items,)
+        Begin and end of the positions of each item's tie group, in either order.
+
+    Returns
+    -------
+    common : float array of shape (sum(depths),)
+        For d = 1, 2, … of each list.
+
+    Notes
+    -----
     In an order where its tie group takes positions [b, e), an item is among the first d
     with probability clip((d − b) / (e − b), 0, 1). The product of two such ramps is a
     polynomial in d between their four ends, so each item switches coefficients on and
     off, and a running sum over d evaluates all of them.
+
+    Examples
+    --------
+    >>> one = np.array([0])
+    >>> expected_common(np.array([3]), one, (one, one + 1), (one, one + 2)).tolist()
+    [0.5, 1.0, 1.0]
     """
-    start = np.repeat(ranked.queries.starts[:-1], ranked.queries.sizes)
-    n = np.repeat(ranked.queries.sizes, ranked.queries.sizes)
+    (begin, end), (other_begin, other_end) = places, other_places
+    starts = np.cumsum(depths) - depths
+    start, n = starts[lists], depths[lists]
     rise, other_rise = 1.0 / (end - begin), 1.0 / (other_end - other_begin)
     ends_last = end >= other_end
     late_begin = np.where(ends_last, begin, other_begin)
@@ -186,7 +213,7 @@ def _common(
     both = np.maximum(begin, other_begin)  # both ramps have begun
     full = np.maximum(end, other_end)  # both are at 1
     one_full = np.maximum(np.minimum(end, other_end), both)
-    coefficients = np.zeros((3, len(begin) + 1))
+    coefficients = np.zeros((3, int(depths.sum()) + 1))
     product = rise * other_rise
     sum_of_begins = begin + other_begin
     for low, high, terms in (
@@ -202,7 +229,7 @@ def _common(
             if term is not None:
                 _switch(coefficients[power], start + low, start + high, term)
     running = np.cumsum(coefficients[:, :-1], axis=1)
-    d = ranked.position + 1.0
+    d = np.arange(1.0, running.shape[1] + 1.0) - np.repeat(starts, depths)
     return running[0] + d * (running[1] + d * running[2])
 
 
