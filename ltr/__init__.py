@@ -1,4 +1,20 @@
-"""Learning to rank with JAX losses, boosted trees and combinatorial solvers."""
+"""Learning to rank with JAX losses, boosted trees and combinatorial solvers.
+
+A ranker is a scikit-learn estimator: ``fit(X, y, qid)``, then ``predict(X, qid)`` for
+scores, ``rank(X, qid)`` for ranks and ``score(X, y, qid)`` for its metric. ``qid`` says
+which list each row belongs to; labels and scores are the higher the better.
+
+>>> from ltr import LambdaMARTRanker
+>>> from ltr.datasets import make_ranking
+>>> train, test = make_ranking(60, random_state=0).train_test_split(random_state=0)
+>>> ranker = LambdaMARTRanker(n_estimators=20, n_jobs=1, random_state=0)
+>>> ranker.fit(train.X, train.y, train.qid).rank(test.X, test.qid).min()
+np.int64(1)
+
+Further rooms, imported by name: :mod:`ltr.datasets`, :mod:`ltr.losses`,
+:mod:`ltr.metrics`, :mod:`ltr.model_selection`, :mod:`ltr.compare`, :mod:`ltr.fusion`,
+:mod:`ltr.solvers`.
+"""
 
 from importlib.metadata import version
 

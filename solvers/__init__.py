@@ -2,7 +2,25 @@
 
 All solvers maximise. Each returns a :class:`Solution`: an order (0-based item indices,
 best first), its objective, an upper bound on every order's objective, and a status that
-follows from the two. This package imports nothing else of ``ltr``.
+follows from the two. ``order`` is None if the status is UNKNOWN, for lack of time, or
+INFEASIBLE, and then ``conflict`` names the constraints that clash. This package imports
+nothing else of ``ltr``.
+
+=============================================  =========================================
+you have                                       take
+=============================================  =========================================
+votes: whole or partial rankings               :func:`kemeny`, :func:`footrule`;
+                                               :func:`orders_from_ranks` from ranks
+counts of duels                                :func:`solve_ordering`,
+                                               :func:`bradley_terry`, :func:`borda`
+what i *anywhere before* j is worth            :func:`solve_ordering`
+what j *right after* i is worth                :func:`solve_path`
+a score per item, and rules                    :func:`solve_assignment`
+a score per item, groups that share exposure   :func:`fair_exposure`
+votes, and k items to choose                   :func:`select_committee`
+=============================================  =========================================
+
+Items are numbers from 0; :mod:`ltr.fusion` takes runs of named documents.
 
 :mod:`ltr.solvers.dynamic` sums over all orders of short lists in JAX (log Z, marginals,
 samples), :mod:`ltr.solvers.differentiable` puts any solver inside ``jit`` and ``grad``;
