@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike
 from ltr.metrics.ranked import Empty, RankedLists, Ties, rank_lists, summarize
 from ltr.queries import FloatArray
 
-ELEVEN_POINTS = tuple(i / 10 for i in range(11))
+_ELEVEN_POINTS = tuple(i / 10 for i in range(11))
 _SLACK = 1e-9  # sums of shares of tied items round
 
 
@@ -17,7 +17,7 @@ def interpolated_precision_score(
     y_score: ArrayLike,
     *,
     qid: ArrayLike | None = None,
-    recall: float | ArrayLike = ELEVEN_POINTS,
+    recall: float | ArrayLike | None = None,
     threshold: float = 0.0,
     ties: Ties = "average",
     empty: Empty = "skip",
@@ -40,8 +40,8 @@ def interpolated_precision_score(
         Scores, higher is better.
     qid : array-like of shape (n_samples,), default=None
         List of each row, any order. None: one list.
-    recall : float or array-like of shape (n_levels,), default=(0.0, 0.1, …, 1.0)
-        Recalls to reach, in [0, 1].
+    recall : float or array-like of shape (n_levels,), default=None
+        Recalls to reach, in [0, 1]. None: the eleven standard ones, 0, 0.1, …, 1.
     threshold : float, default=0.0
         An item is relevant if its label is above it.
     ties : {"average", "first", "worst", "trec"}, default="average"
@@ -83,7 +83,9 @@ def interpolated_precision_score(
     >>> round(interpolated_precision_score([1, 0, 0, 1], [4, 3, 2, 1]), 4)
     0.8636
     """
-    levels = np.atleast_1d(np.asarray(recall, dtype=np.float64))
+    levels = np.atleast_1d(
+        np.asarray(_ELEVEN_POINTS if recall is None else recall, dtype=np.float64)
+    )
     if (
         levels.ndim != 1
         or len(levels) == 0
