@@ -47,6 +47,8 @@ def read_levels(rankings: Any, n_items: int | None) -> FloatArray:
     table = _as_table(rankings)
     if table is not None:
         return _levels_of_table(table, n_items)
+    if not hasattr(rankings, "__iter__"):
+        raise TypeError(f"rankings must be a list of rankings; got {rankings!r}.")
     votes, items, levels = [], [], []
     for v, ranking in enumerate(rankings):
         if not hasattr(ranking, "__iter__") or isinstance(ranking, (str, bytes)):
@@ -150,7 +152,12 @@ def _count(greatest: int, least: int, n_items: int | None) -> int:
                 "orders_from_ranks."
             )
         return greatest + 1
-    number = operator.index(n_items)
+    try:
+        number = operator.index(n_items)
+    except TypeError:
+        raise TypeError(
+            f"n_items must be None or a whole number; got {n_items!r}."
+        ) from None
     if greatest >= number:
         raise ValueError(
             f"n_items must be greater than all item numbers; got {number}, and item "
@@ -169,7 +176,7 @@ def check_weights(weights: ArrayLike | None, n_rows: int, what: str) -> FloatArr
     """
     if weights is None:
         return np.ones(n_rows)
-    array = np.asarray(weights, dtype=np.float64)
+    array: FloatArray = to_array(weights, f"weights must be one number per {what}")
     if array.shape != (n_rows,):
         raise ValueError(
             f"weights must have shape ({n_rows},), one number per {what}; got shape "

@@ -1,5 +1,6 @@
 """Lotteries over orders: groups get their share of the exposure on average."""
 
+import numbers
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -114,7 +115,7 @@ def fair_exposure(
     u, members = _check_lists(scores, groups)
     n_items = len(u)
     k = n_items if k is None else k
-    if not 0 < k <= n_items:
+    if not isinstance(k, numbers.Integral) or not 0 < k <= n_items:
         raise ValueError(
             f"k must be in 1, …, {n_items}, as there are {n_items} items; got {k!r}."
         )

@@ -196,6 +196,11 @@ def test_errors(call, message):
         call()
     with pytest.raises(TypeError, match="Put it in a list"):
         f.rrf("run.txt")
+    message = (
+        "runs must be a sequence or mapping of runs; got a dict. Put it in a list."
+    )
+    with pytest.raises(TypeError, match=f"^{re.escape(message)}$"):
+        f.rrf({"q1": {"a": 2.0, "b": 1.0}})
 
 
 def test_command(tmp_path, capsys):

@@ -218,6 +218,13 @@ def test_the_metric_of_the_ranker_is_the_default(wrap):
         assert score == fitted.score(X[test], Y[test], QID[test])
 
 
+def test_splits_that_are_none():
+    """What cv may be."""
+    message = "cv must be a number of folds, a splitter, or pairs of rows; got '5'."
+    with pytest.raises(TypeError, match=f"^{re.escape(message)}$"):
+        cross_validate_ranker(RANKER, X, Y, QID, cv="5")
+
+
 NEEDS_QID = re.escape("needs qid because fit was given one; got qid=None.")
 
 
@@ -308,10 +315,16 @@ def test_scalers(scaler):
             "QueryKFold needs at least 5 lists for n_splits=5; got 2.",
         ),
         (QueryKFold(1), [1, 2], "n_splits must be a whole number >= 2; got 1."),
+        (QueryKFold(2.5), [1, 2], "n_splits must be a whole number >= 2; got 2.5."),
+        (
+            QueryShuffleSplit("3"),
+            [1, 2],
+            "n_splits must be a whole number >= 1; got '3'.",
+        ),
         (
             QueryShuffleSplit(1, test_size=2.0),
             [1, 2],
-            "test_size must be between 0 and 1; got 2.0.",
+            "test_size must be a share of the lists, between 0 and 1; got 2.0.",
         ),
     ],
 )

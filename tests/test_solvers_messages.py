@@ -114,6 +114,27 @@ CALLS = {
         "ranks must be a table of numbers, one row per vote; could not convert string "
         "to float: 'a'.",
     ),
+    "no rankings": (
+        lambda: kemeny(None),
+        TypeError,
+        "rankings must be a list of rankings; got None.",
+    ),
+    "number of items": (
+        lambda: kemeny([[0, 1]], n_items="2"),
+        TypeError,
+        "n_items must be None or a whole number; got '2'.",
+    ),
+    "weights in words": (
+        lambda: kemeny([[0, 1]], weights=["much"]),
+        ValueError,
+        "weights must be one number per ranking; could not convert string to float: "
+        "'much'.",
+    ),
+    "half a position": (
+        lambda: fair_exposure([3.0, 2.0], ["a", "b"], k=1.5),
+        ValueError,
+        "k must be in 1, …, 2, as there are 2 items; got 1.5.",
+    ),
     "an item without a group": (
         lambda: fair_exposure([3.0, 2.0, 1.0], ["a", "b", None]),
         ValueError,

@@ -130,11 +130,20 @@ DAYS = np.arange(6)
 @pytest.mark.parametrize(
     ("options", "dates", "message"),
     [
-        ({"n_splits": 0}, DAYS, "n_splits must be >= 1; got 0."),
-        ({"test_days": 0}, DAYS, "test_days must be >= 1; got 0."),
-        ({"embargo": -1}, DAYS, "embargo must be >= 0; got -1."),
-        ({"validation_days": -1}, DAYS, "validation_days must be >= 0; got -1."),
-        ({"max_train_days": 0}, DAYS, "max_train_days must be >= 1; got 0."),
+        ({"n_splits": 0}, DAYS, "n_splits must be a whole number >= 1; got 0."),
+        ({"test_days": 0}, DAYS, "test_days must be a whole number >= 1; got 0."),
+        ({"test_days": "2"}, DAYS, "test_days must be a whole number >= 1; got '2'."),
+        ({"embargo": -1}, DAYS, "embargo must be a whole number >= 0; got -1."),
+        (
+            {"validation_days": -1},
+            DAYS,
+            "validation_days must be a whole number >= 0; got -1.",
+        ),
+        (
+            {"max_train_days": 0},
+            DAYS,
+            "max_train_days must be a whole number >= 1; got 0.",
+        ),
         (
             {"n_splits": 2, "test_days": 1, "validation_days": 2, "embargo": 1},
             DAYS,

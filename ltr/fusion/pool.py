@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numbers
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -220,7 +221,7 @@ def pool_runs(runs: Runs, depth: int | None = None, ties: RankTies = "trec") -> 
     >>> pool.docids.tolist(), pool.ranks.tolist()
     (['a', 'b', 'c'], [[1.0, nan], [2.0, 2.0], [nan, 1.0]])
     """
-    if isinstance(runs, (str, pd.DataFrame)):
+    if isinstance(runs, (str, pd.DataFrame)) or _is_a_run(runs):
         raise TypeError(
             f"runs must be a sequence or mapping of runs; got a {type(runs).__name__}. "
             "Put it in a list."
@@ -254,6 +255,16 @@ def pool_runs(runs: Runs, depth: int | None = None, ties: RankTies = "trec") -> 
     rows = rows[held]
     return Pool(
         qids, docids, rows // len(docids), rows % len(docids), scores[held], ranks[held]
+    )
+
+
+def _is_a_run(runs: Any) -> bool:
+    """Whether it is {qid: {docid: score}}, and not {name: run}."""
+    if not isinstance(runs, Mapping) or not runs:
+        return False
+    first = next(iter(runs.values()))
+    return isinstance(first, Mapping) and any(
+        isinstance(score, numbers.Real) for score in first.values()
     )
 
 

@@ -215,6 +215,10 @@ def _whole_list_splits(
 ) -> list[Split]:
     """Rows of the folds; an error if one has a list on both sides."""
     queries = group_queries(qid, np.shape(X)[0])
+    if isinstance(cv, str) or not (hasattr(cv, "split") or hasattr(cv, "__iter__")):
+        raise TypeError(
+            f"cv must be a number of folds, a splitter, or pairs of rows; got {cv!r}."
+        )
     if not hasattr(cv, "split"):
         splits = list(cv)
     elif "qid" in inspect.signature(cv.split).parameters:

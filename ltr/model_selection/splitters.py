@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numbers
 import warnings
 from abc import abstractmethod
 from collections.abc import Iterator
@@ -137,7 +138,8 @@ class QueryKFold(_QuerySplitter):
         self.random_state = random_state
 
     def _split_lists(self, queries: Queries) -> Iterator[Split]:
-        _check_enough(self, queries.n_lists, self.n_splits, low=2)
+        check_whole("n_splits", self.n_splits, low=2)
+        _check_enough(self, queries.n_lists, self.n_splits)
         lists = np.arange(queries.n_lists)
         if self.shuffle:
             lists = np.random.default_rng(self.random_state).permutation(lists)
@@ -179,10 +181,13 @@ class QueryShuffleSplit(_QuerySplitter):
         self.random_state = random_state
 
     def _split_lists(self, queries: Queries) -> Iterator[Split]:
-        _check_enough(self, queries.n_lists, 2, low=2)
-        if not 0.0 < self.test_size < 1.0:
+        check_whole("n_splits", self.n_splits, low=1)
+        _check_enough(self, queries.n_lists, 2)
+        is_number = isinstance(self.test_size, numbers.Real)
+        if not (is_number and 0.0 < self.test_size < 1.0):
             raise ValueError(
-                f"test_size must be between 0 and 1; got {self.test_size!r}."
+                "test_size must be a share of the lists, between 0 and 1; got "
+                f"{self.test_size!r}."
             )
         n_lists = queries.n_lists
         n_test = min(max(1, round(self.test_size * n_lists)), n_lists - 1)
@@ -192,11 +197,19 @@ class QueryShuffleSplit(_QuerySplitter):
             yield lists[n_test:], lists[:n_test]
 
 
-def _check_enough(splitter: Any, n_lists: int, needed: int, low: int) -> None:
-    if splitter.n_splits < 1 or needed < low:
-        raise ValueError(
-            f"n_splits must be a whole number >= {low}; got {splitter.n_splits!r}."
-        )
+def check_whole(name: str, value: Any, low: int) -> None:
+    """Raise unless ``value`` is a whole number >= ``low``.
+
+    Examples
+    --------
+    >>> check_whole("n_splits", 3, low=2)
+    """
+    is_whole = isinstance(value, numbers.Integral) and not isinstance(value, bool)
+    if not is_whole or value < low:
+        raise ValueError(f"{name} must be a whole number >= {low}; got {value!r}.")
+
+
+def _check_enough(splitter: Any, n_lists: int, needed: int) -> None:
     if n_lists < needed:
         raise ValueError(
             f"{type(splitter).__name__} needs at least {needed} lists for n_splits="

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.model_selection import BaseCrossValidator
 from sklearn.utils.metadata_routing import UNUSED
 
+from ltr.model_selection.splitters import check_whole
 from ltr.queries import IntArray
 
 
@@ -193,10 +194,7 @@ class WalkForwardSplit(BaseCrossValidator):
             if getattr(self, name) is not None
         }
         for name, low in lowest.items():
-            if getattr(self, name) < low:
-                raise ValueError(
-                    f"{name} must be >= {low}; got {getattr(self, name)!r}."
-                )
+            check_whole(name, getattr(self, name), low)
         size = self.test_days or max(1, n_days // (self.n_splits + 1))
         gaps = 2 if self.validation_days else 1
         needed = size * self.n_splits + self.validation_days + gaps * self.embargo + 1
