@@ -125,8 +125,8 @@ def comparison_report(
     >>> names = ("random", "best_feature")
     >>> board = compare_rankers({name: make_ranker(name) for name in names}, folds)
     >>> page = comparison_report(board, what="twelve lists")
-    >>> page.count("<svg "), "twelve lists" in page
-    (8, True)
+    >>> page.count("<figure>"), "twelve lists" in page
+    (3, True)
     """
     shown = board.select(metrics)
     parts = {

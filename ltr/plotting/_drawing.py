@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 COLORS = ("#0069a6", "#b84a00", "#007a5a", "#a3437c", "#826000", "#56606b")
 _LINES = ("-", (0, (6, 1.5)), (0, (3, 1, 1, 1)), (0, (1.5, 1)))
 REFERENCE_COLOR = "#777780"
-_LONGEST = 24  # letters of a name
+_LONGEST = 24  # letters of a name in a figure of usual width
+_LETTERS_PER_INCH = 4.5  # of a figure that is narrow
 SMALL = 8.5  # points
 
 
@@ -38,7 +39,22 @@ def axes_for(ax: Axes | None, what: str) -> Axes:
 
 
 def check_matplotlib(what: str) -> None:
-    """Raise unless matplotlib is installed."""
+    """Raise unless matplotlib is installed.
+
+    Parameters
+    ----------
+    what : str
+        What needs it, for the message.
+
+    Raises
+    ------
+    ImportError
+        With what to install.
+
+    Examples
+    --------
+    >>> check_matplotlib("a picture")
+    """
     try:
         import matplotlib  # noqa: F401
     except ImportError as error:
@@ -57,12 +73,17 @@ def style(number: int) -> dict[str, Any]:
     }
 
 
-def short(name: object) -> str:
-    """Name that fits beside a picture: its two ends, if it is long."""
+def short(name: object, ax: Axes | None = None) -> str:
+    """Name that fits into a picture: its two ends, if it is long."""
+    longest = _LONGEST
+    if ax is not None:
+        inches = ax.figure.bbox.width / ax.figure.dpi
+        longest = min(longest, max(8, int(_LETTERS_PER_INCH * inches)))
     text = " ".join(str(name).split())
-    if len(text) <= _LONGEST:
+    if len(text) <= longest:
         return text
-    return f"{text[: _LONGEST - 9].rstrip()}…{text[-8:].lstrip()}"
+    end = longest // 3
+    return f"{text[: longest - end - 1].rstrip()}…{text[-end:].lstrip()}"
 
 
 def label_lines(
@@ -81,7 +102,7 @@ def label_lines(
     places = isotonic_regression(wanted - gaps).x + gaps
     for name, place in zip(names, places, strict=True):
         ax.annotate(
-            short(name),
+            short(name, ax),
             ends[name],
             xytext=(1.03, place),
             textcoords="axes fraction",
@@ -104,7 +125,8 @@ def round_ticks(ax: Axes, low: float, high: float) -> None:
     """Make the horizontal axis logarithmic if it is long, with whole numbers on it."""
     if high > 20 * low or high > 40:
         ax.set_xscale("log")
-        ticks = [m * 10**e for e in range(8) for m in (1, 2, 5)]
+        steps = (1, 2, 5) if high <= 200 * low else (1,)
+        ticks = [step * 10**power for power in range(8) for step in steps]
         ax.set_xticks([t for t in ticks if low <= t <= high] or [low])
         ax.minorticks_off()
         ax.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")

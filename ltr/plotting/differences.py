@@ -268,7 +268,7 @@ class QueryDifferencesDisplay:
         """
         self.ax_ = ax = axes_for(ax, "QueryDifferencesDisplay.plot")
         self.figure_ = ax.figure
-        first, second = map(short, self.names)
+        first, second = (short(name, ax) for name in self.names)
         ax.set_title(f"{first} − {second}", parse_math=False)
         n = len(self.differences)
         if n == 0:
@@ -302,14 +302,14 @@ class QueryDifferencesDisplay:
     def _write_counts(self, ax: Axes, first: str, second: str) -> None:
         """In the two corners that sorted bars leave free."""
         low, high = map(_signed, self.interval)
-        known = self.qid is not None and len(self.differences) > 1
         gains: list[tuple[str, Any]]
         gains = [(f"{first}: better on {self._share(self.wins)}", COLORS[0])]
         losses = [(f"{second}: better on {self._share(self.losses)}", COLORS[1])]
-        if known and self.wins:
-            gains.append((f"most on list {self._id(0)}", COLORS[0]))
-        if known and self.losses:
-            losses.insert(0, (f"most on list {self._id(-1)}", COLORS[1]))
+        if self.qid and self.wins:
+            gains.append((f"most on list {short(self.qid[0], ax)}", COLORS[0]))
+        if self.qid and self.losses:
+            worst = short(self.qid[-1], ax)
+            losses.insert(0, (f"most on list {worst}", COLORS[1]))
         ink = ax.yaxis.label.get_color()
         if self.ties:
             gains.append((f"equal on {self._share(self.ties)}", ink))
@@ -328,9 +328,6 @@ class QueryDifferencesDisplay:
 
     def _share(self, count: int) -> str:
         return f"{count:,} ({count / len(self.differences):.0%})"
-
-    def _id(self, end: int) -> str:
-        return short("" if self.qid is None else self.qid[end])
 
 
 def _signed(value: float) -> str:

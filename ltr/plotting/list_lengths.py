@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 from ltr.metrics import bootstrap_interval
 from ltr.plotting._drawing import (
     REFERENCE_COLOR,
+    SMALL,
     axes_for,
     counted,
     label_lines,
@@ -285,7 +286,10 @@ class ListLengthDisplay:
             ax.vlines(x, low, high, color=look["color"], alpha=0.45, linewidth=1.2)
             ax.plot(x, mean[known], marker="o", markersize=4, linewidth=1.6, **look)
         round_ticks(ax, max(1, self.sizes.min()), self.sizes.max())
-        ax.set_xlabel(self._x_label(n_drawn))
+        ax.set_title(
+            self._note(n_drawn), loc="left", fontsize=SMALL, fontweight="normal"
+        )
+        ax.set_xlabel("list length in rows")
         ax.set_ylabel(short(self.metric), parse_math=False)
         label_lines(ax, ends, colors)
         return self
@@ -310,10 +314,10 @@ class ListLengthDisplay:
         )
         return len(lists)
 
-    def _x_label(self, n_drawn: int) -> str:
+    def _note(self, n_drawn: int) -> str:
         n, n_bins = len(self.sizes), len(self.bin_counts)
-        label = f"list length in rows: {counted(n)} in {counted(n_bins, 'bin')}"
-        return f"{label}, {n_drawn:,} drawn" if n_drawn < n else label
+        note = f"{counted(n)} in {counted(n_bins, 'bin')}"
+        return f"{note}, {n_drawn:,} drawn" if n_drawn < n else note
 
     def _members(self) -> list[IntArray]:
         return [np.flatnonzero(self.bins == i) for i in range(len(self.bin_counts))]

@@ -243,27 +243,32 @@ class SeedReliabilityDisplay:
                 markeredgecolor=ax.get_facecolor(),
                 markeredgewidth=0.5,
             )
-        ax.set_yticks(
-            range(len(self.means)),
-            [self._label(name) for name in self.means],
-            fontsize=SMALL,
-            parse_math=False,
-        )
-        ax.set_ylim(len(self.means) - 0.4, -0.6)
+            ax.annotate(
+                self._spreads(name),
+                (0.0, number),
+                xycoords=ax.get_yaxis_transform(),
+                xytext=(-4, -1),
+                textcoords="offset points",
+                ha="right",
+                va="top",
+                fontsize=SMALL - 0.5,
+                alpha=0.8,
+            )
+        names = [short(name, ax) for name in self.means]
+        ax.set_yticks(range(len(names)), names, va="bottom", parse_math=False)
+        ax.set_ylim(len(names) - 0.4, -0.6)
         ax.tick_params(axis="y", length=0)
         ax.spines["left"].set_visible(False)
-        ax.set_xlabel(
-            f"{short(self.metric)}\n"
-            f"points: seeds; bars: 95 % over {counted(self.n_lists)}",
-            parse_math=False,
-        )
+        note = f"points: seeds; bars: 95 % over {counted(self.n_lists)}"
+        ax.set_title(note, loc="right", fontsize=SMALL, fontweight="normal")
+        ax.set_xlabel(short(self.metric), parse_math=False)
         return self
 
-    def _label(self, name: str) -> str:
+    def _spreads(self, name: str) -> str:
         seeds, lists = self.seed_deviation[name], self.list_error[name]
         parts = [f"seeds ±{seeds:.4f}"] if np.isfinite(seeds) else ["one seed"]
         parts += [f"lists ±{lists:.4f}"] if np.isfinite(lists) else []
-        return f"{short(name)}\n{', '.join(parts)}"
+        return ", ".join(parts)
 
 
 def _deviation(values: FloatArray) -> float:
