@@ -227,3 +227,7 @@ def test_what_is_no_list_and_takes_no_qid():
         TypeError, match=r"^fit of the ranker must take qid; that of Ri"
     ):
         ConstrainedRanker(Ridge()).fit(X, y, qid)
+    for wrong in (None, Ridge):
+        message = f"ranker must be an estimator with fit and predict; got {wrong!r}."
+        with pytest.raises(TypeError, match=f"^{re.escape(message)} Pass a ranker, "):
+            ConstrainedRanker(wrong).fit(X, y, qid)

@@ -417,30 +417,11 @@ def test_loss_without_where():
     """A loss must say what it does with padding."""
     with pytest.raises(TypeError, match="which has no argument where. Add it"):
         neural(loss=lambda scores, labels: scores.sum(-1)).fit(X, Y, QID)
-
-
-@pytest.mark.parametrize(
-    ("ranker", "trains_on"),
-    [
-        (neural(loss="ranknet"), "the labels themselves"),
-        (trees(), "their gains, y - min(y) if label_gain is 'auto',"),
-        (trees(loss="mse"), "the labels themselves"),
-    ],
-)
-def test_labels_that_the_metric_cannot_score(ranker, trains_on):
-    """fit says so at the user's line, and splits nothing off for early stopping."""
-    data = make_ranking(110, list_size=3, n_features=3, n_informative=2, random_state=0)
-    with pytest.warns(UserWarning, match="cannot score these") as caught:
-        ranker.fit(data.X, data.y - 2, data.qid)
-    assert [(str(w.message), w.filename) for w in caught] == [
-        (
-            f"{INPUTS['negative labels and ndcg'][1]} Training goes on with {trains_on}"
-            " and without early stopping, but score will raise.",
-            __file__,
-        )
-    ]
-    assert np.isnan(ranker.best_score_)
-    ranker.set_params(metric="spearman").fit(data.X, data.y - 2, data.qid)
+    message = (
+        "loss must be a name of ltr.losses.LOSSES or a function of its signature; "
+    )
+    with pytest.raises(TypeError, match=f"^{message}got None.$"):
+        neural(loss=None).fit(X, Y, QID)
 
 
 def test_trees_without_a_split_warn():

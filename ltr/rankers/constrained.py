@@ -358,6 +358,11 @@ class ConstrainedRanker(BaseRanker):
             constraints = [c for c in constraints if c not in solution.conflict]
 
     def _check_parameters(self) -> None:
+        if not hasattr(self.ranker, "predict") or isinstance(self.ranker, type):
+            raise TypeError(
+                "ranker must be an estimator with fit and predict; got "
+                f"{self.ranker!r}. Pass a ranker, such as LambdaMARTRanker()."
+            )
         if not isinstance(self.constraints, Iterable):
             raise TypeError(
                 f"constraints must be a list of them; got {self.constraints!r}. Put it "

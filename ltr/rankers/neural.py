@@ -295,4 +295,9 @@ class NeuralRanker(GradientRanker):
 
     def make_loss(self) -> Callable[..., jax.Array]:
         """Look up the loss that the parameters name."""
+        if not isinstance(self.loss, str) and not callable(self.loss):
+            raise TypeError(
+                "loss must be a name of ltr.losses.LOSSES or a function of its "
+                f"signature; got {self.loss!r}."
+            )
         return get_loss(self.loss) if isinstance(self.loss, str) else self.loss
