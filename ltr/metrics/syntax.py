@@ -81,11 +81,23 @@ NEAREST = {  # what others have and we leave out
     "inst": ("rbp", "it is a user model"),
     "sdcg": ("ndcg", "it divides DCG by that of k best labels"),
     "nerr": ("err", "it divides ERR by that of the best order"),
-    "alpha_ndcg": ("ndcg", "it needs judgments per subtopic"),
-    "alpha_dcg": ("dcg", "it needs judgments per subtopic"),
-    "err_ia": ("err", "it needs judgments per subtopic"),
-    "strecall": ("recall", "it needs judgments per subtopic"),
+    **dict.fromkeys(["nerr8", "nerr9", "nerr10", "nerr11"], ("err", "it scales ERR")),
 }
+for _name, _nearest in {
+    "alpha_ndcg": "ndcg",
+    "α_ndcg": "ndcg",
+    "alpha_dcg": "dcg",
+    "α_dcg": "dcg",
+    "err_ia": "err",
+    "nerr_ia": "err",
+    "ap_ia": "map",
+    "map_ia": "map",
+    "p_ia": "precision",
+    "nrbp": "rbp",
+    "nnrbp": "rbp",
+    "strecall": "recall",
+}.items():
+    NEAREST[_name] = (_nearest, "it needs judgments per subtopic")
 
 
 def parse_metric(text: str) -> tuple[str, int | None, dict[str, Any]] | None:
