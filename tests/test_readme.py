@@ -11,9 +11,11 @@ from ltr.losses import LOSSES
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
-blocks = lambda language: re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
-PYTHON, SHELL = blocks("python"), "\n".join(blocks("sh"))
-COMMANDS = [line for line in SHELL.splitlines() if line.startswith("ltr ")]
+EXAMPLES = (ROOT / "examples/README.md").read_text()
+blocks = lambda text, language: re.findall(rf"```{language}\n(.*?)```", text, re.DOTALL)
+PYTHON, SHELL = blocks(README, "python"), "\n".join(blocks(README, "sh"))
+LINES = (SHELL + "\n".join(blocks(EXAMPLES, "sh"))).splitlines()
+COMMANDS = [line for line in LINES if line.startswith("ltr ")]
 
 
 @pytest.mark.parametrize("number", range(len(PYTHON)))
@@ -47,3 +49,11 @@ def test_names_of_losses():
     """The table of rooms lists every loss."""
     (row,) = [line for line in README.splitlines() if line.startswith("| `ltr.losses`")]
     assert set(re.findall(r"`(\w+)`", row)) == set(LOSSES)
+
+
+def test_examples_are_listed():
+    """The table of programs has every program, and no other."""
+    programs = {path.name for path in (ROOT / "examples").glob("[!b]*.py")}
+    assert {
+        name for name in re.findall(r"`(\w+\.py)`", EXAMPLES.split("## ")[0])
+    } == programs
