@@ -223,7 +223,7 @@ def _leaderboard(board: Leaderboard) -> str:
         ]
         rows.append(cells)
     notes = (
-        "Means over lists and seeds, with 95 % bootstrap intervals over lists. "
+        "Means over lists and seeds, with 95 % bootstrap intervals over lists. "
         "Differences are taken list by list from the best ranker; p is that of a "
         "paired randomisation test, after Holm’s correction over the rankers; "
         f"* is p &lt; {ALPHA}. A row without a time was picked on validation lists."
@@ -275,7 +275,7 @@ def _figures(board: Leaderboard) -> Iterable[str]:
     yield _figure(
         SeedReliabilityDisplay.from_leaderboard(chosen),
         "Seeds against lists",
-        "Each point is the mean of one seed, the bar the 95 % interval over lists. "
+        "Each point is the mean of one seed, the bar the 95 % interval over lists. "
         "“seeds ±” is the standard deviation between seeds, “lists ±” the standard "
         "error over lists: a lead smaller than these may be luck, unless the paired "
         f"test of the table says otherwise.{of_all}"
@@ -288,7 +288,7 @@ def _figures(board: Leaderboard) -> Iterable[str]:
             ),
             "The best against the next, list by list",
             f"Every test list, sorted by the difference in {main}; the grey line is "
-            "the mean difference, the band its 95 % interval.",
+            "the mean difference, the band its 95 % interval.",
         )
     family = _family(board.metrics)
     if family is not None:
@@ -299,14 +299,14 @@ def _figures(board: Leaderboard) -> Iterable[str]:
             ),
             f"{family} by cut-off",
             "How good the top of the lists is, by how far down one looks; bands are "
-            "95 % intervals over lists.",
+            "95 % intervals over lists.",
         )
     yield _figure(
         ListLengthDisplay.from_leaderboard(board.select(rankers=drawn[:3])),
         "Short lists and long ones",
         f"{main} by the number of rows of a list: what counts is the distance to the "
         "random order. Points are lists of the best ranker, lines means of bins with "
-        "95 % intervals.",
+        "95 % intervals.",
     )
 
 

@@ -79,14 +79,15 @@ pre {{ background: var(--wash); padding: .75rem 1rem; margin: .5rem 0;
   dl div {{ grid-template-columns: 1fr; gap: 0; }}
 }}
 @media print {{
-  :root {{ color-scheme: light; {_LIGHT} }}
-  body {{ font-size: 10pt; }}
+  :root {{ color-scheme: light; font-size: 9.5pt; {_LIGHT} }}
+  body {{ font-size: 1rem; }}
   main {{ max-width: none; padding: 0; }}
   figure, .warning, tr {{ break-inside: avoid; }}
   h2 {{ break-after: avoid; }}
   .pictures {{ grid-template-columns: 1fr 1fr; gap: 1.5rem; }}
-  svg.wide {{ display: block; }}
-  svg.narrow {{ display: none; }}
+  svg.wide {{ display: none; }}
+  svg.narrow {{ display: block; }}
+  th:first-child {{ position: static; }}
   .scroll {{ overflow: visible; }}
   table {{ font-size: 8pt; }}
   th, td {{ padding: .25rem .35rem; }}

@@ -123,7 +123,10 @@ def label_lines(
 
 def round_ticks(ax: Axes, low: float, high: float) -> None:
     """Make the horizontal axis logarithmic if it is long, with whole numbers on it."""
-    if high > 20 * low or high > 40:
+    if low == high:
+        ax.set_xlim(low - 1, high + 1)
+        ax.set_xticks([low])
+    elif high > 20 * low or high > 40:
         ax.set_xscale("log")
         steps = (1, 2, 5) if high <= 200 * low else (1,)
         ticks = [step * 10**power for power in range(8) for step in steps]

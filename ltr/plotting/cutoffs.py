@@ -304,6 +304,8 @@ class MetricAtKDisplay:
             ax.plot(self.k, mean, marker="o", markersize=3.5, **look)
             ends[name], colors[name] = (self.k[-1], float(mean[-1])), color
         round_ticks(ax, self.k[0], self.k[-1])
+        if ax.get_xscale() == "linear" and len(self.k) <= 12:
+            ax.set_xticks(self.k)
         ax.set_xlabel("cut-off k")
         ax.set_ylabel(f"{self.metric}@k", parse_math=False)
         label_lines(ax, ends, colors)

@@ -280,7 +280,7 @@ class QueryDifferencesDisplay:
         ax.axhspan(low, high, color=COLORS[-1], alpha=0.25, linewidth=0)
         ax.axhline(self.mean, color=COLORS[-1], linewidth=1.2)
         ax.set_xlim(0, n)
-        reach = float(np.abs(self.differences).max()) * 1.08 or 1.0
+        reach = self._reach()
         ax.set_ylim(-reach, reach)
         ax.set_xlabel(f"{counted(n)}, from the largest gain to the largest loss")
         ax.set_ylabel(f"difference in {short(self.metric)}", parse_math=False)
@@ -299,8 +299,19 @@ class QueryDifferencesDisplay:
             else:
                 ax.stairs(side, edges, fill=True, color=color, linewidth=0)
 
+    def _reach(self) -> float:
+        """Half the height: more than the bars need, if they fill the corners of text.
+
+        The text at the upper right takes a quarter of the height, so the bars there
+        (from a third of the way on) may go up to half of the upper half; likewise
+        below.
+        """
+        d, third = self.differences, len(self.differences) // 3
+        corners = max(d[third], -d[-1 - third], 0.0)
+        return float(max(1.08 * np.abs(d).max(), 2.0 * corners)) or 1.0
+
     def _write_counts(self, ax: Axes, first: str, second: str) -> None:
-        """In the two corners that sorted bars leave free."""
+        """In the two corners that sorted bars leave free, or almost."""
         low, high = map(_signed, self.interval)
         gains: list[tuple[str, Any]]
         gains = [(f"{first}: better on {self._share(self.wins)}", COLORS[0])]
