@@ -89,12 +89,12 @@ class Ids:
         ValueError
             If an id has a NUL character, which would end it.
         """
-        names = np.array([word.encode() for word in text], dtype=np.bytes_)
-        if "\0" in "".join(text):
+        words = "\0".join(text).encode().split(b"\0")
+        if len(words) > len(text) > 0:
             bad = next(word for word in text if "\0" in word)
             raise ValueError(f"an id must not have a NUL character; got {bad!r}.")
-        width = -(-max(names.itemsize, 1) // _PIECE) * _PIECE
-        return cls(codes, names.astype(f"S{width}"))
+        width = -(-max(map(len, words)) // _PIECE) * _PIECE
+        return cls(codes, np.array(words[: len(text)], dtype=f"S{max(width, _PIECE)}"))
 
 
 def as_text(names: NDArray[np.bytes_]) -> NDArray[np.object_]:

@@ -412,6 +412,8 @@ def _coded(ids: pd.Series[Any]) -> Ids:
         raise ValueError(
             f"{ids.name} must not have missing values; got one at row {row}."
         )
+    if isinstance(categories, pd.Index) and categories.inferred_type == "string":
+        return Ids.from_text(codes.astype(np.intp), categories.tolist())
     text = [str(word) for word in categories]
     if len(set(text)) < len(text):  # 1 and "1"
         inner, unique = pd.factorize(pd.Index(text, dtype=object))

@@ -150,6 +150,8 @@ def test_other_errors(tmp_path):
         read_run(pd.DataFrame({"qid": [1], "score": [2]}))
     with pytest.raises(ValueError, match="got nan for query 'q', document 'a'"):
         read_run({"q": {"a": float("nan")}})
+    with pytest.raises(ValueError, match="must not have a NUL character; got 'a.x00'"):
+        read_run({"q": {"a\0": 1, "b": 2}})
     with pytest.raises(FileNotFoundError, match="there is none of that name"):
         read_run(tmp_path / "none")
     (tmp_path / "cut.gz").write_bytes(gzip.compress(b"q1 Q0 a 1 3 t\n" * 99)[:-9])
