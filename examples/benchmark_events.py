@@ -2,8 +2,10 @@
 
 All rankers get the same features: a kernel ridge regression of the year on the text
 (out of fold on the training events) and embeddings (64 components of TF-IDF unless
-given). Prints Kendall's τ of groups of test events, means over seeds, 95 % intervals by
-resampling events, and paired differences to the baseline that is best in validation.
+given). Each neural one may choose of two learning rates; these, the epoch to keep and
+the baseline to compare with are picked on validation events. Prints Kendall's τ of
+groups of test events, means over seeds, 95 % intervals by resampling events and seeds,
+and paired differences to that baseline.
 
     python examples/benchmark_events.py
     python examples/benchmark_events.py --data FOLDER --sizes 10 30 50 --every-loss
@@ -12,10 +14,12 @@ resampling events, and paired differences to the baseline that is best in valida
 import argparse
 import functools
 import re
+import warnings
+from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
-from scipy.stats import rankdata
+from sklearn.base import clone
 from sklearn.decomposition import TruncatedSVD
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.kernel_ridge import KernelRidge
@@ -24,24 +28,36 @@ from ltr import LambdaMARTRanker, NeuralRanker, RandomRanker, TSPRanker
 from ltr.datasets import drop_near_duplicates, load_events, read_events
 from ltr.losses.paths import PATH_LOSSES
 
-OPTIONS = {"metric": "kendall_tau", "preprocess": None, "learning_rate": 3e-4}
-OPTIONS |= {"hidden_layer_sizes": (256, 64), "max_epochs": 15, "n_iter_no_change": 4}
+N_RESAMPLES = 300
+VALIDATION = ("X_val", "y_val", "qid_val")
+RATES = (3e-4, 1e-3)
+OPTIONS = {"metric": "kendall_tau", "preprocess": None, "n_iter_no_change": 3}
+OPTIONS |= {"hidden_layer_sizes": (1024, 64), "max_epochs": 12}
+neural = functools.partial(NeuralRanker, **OPTIONS)
+tsp = functools.partial(TSPRanker, **OPTIONS)
+w_only = functools.partial(tsp, encoder="identity", low_rank=32)
 BASELINES = {
-    "random": lambda random_state: RandomRanker(),
-    "MLP": functools.partial(NeuralRanker, "mse", **OPTIONS),
-    "RankNet": functools.partial(NeuralRanker, "ranknet", **OPTIONS),
-    "ListNet": functools.partial(NeuralRanker, "listnet", **OPTIONS),
-    "LambdaMART": functools.partial(LambdaMARTRanker, metric="kendall_tau"),
+    "random": RandomRanker("kendall_tau"),
+    "MLP": neural("mse"),
+    "RankNet": neural("ranknet"),
+    "RankNet, attention": neural("ranknet", "attention"),
+    "ListNet": neural("listnet"),
+    "LambdaMART": LambdaMARTRanker(metric="kendall_tau"),
 }
-W_ONLY = {"encoder": "identity", "low_rank": 32}
 TSP = {
-    "TSP successor": {"loss": "successor"},
-    "TSP successor, W only": {"loss": "successor"} | W_ONLY,
-    "TSP pairwise": {"loss": "pairwise"},
-    "TSP pairwise, W only": {"loss": "pairwise"} | W_ONLY,
-    "TSP pairwise, W only, Borda": {"loss": "pairwise", "decoder": "borda"} | W_ONLY,
+    "TSP successor": tsp("successor"),
+    "TSP pairwise": tsp("pairwise"),
+    "TSP pairwise, W only": w_only("pairwise"),
+    "as published, local": tsp("successor", compat="paper"),
+    "as published, global": tsp("hybrid", compat="paper"),
 }
-EVERY_LOSS = {f"TSP {loss}": {"loss": loss} for loss in PATH_LOSSES}
+EVERY_LOSS = TSP | {f"TSP {loss}": tsp(loss) for loss in PATH_LOSSES}
+EVERY_LOSS["TSP crf, Bayes"] = tsp("crf", decoder="bayes")
+EVERY_LOSS["TSP pairwise, Borda"] = tsp("pairwise", decoder="borda")
+EVERY_LOSS["TSP pairwise, W only, Borda"] = w_only("pairwise", decoder="borda")
+EVERY_LOSS["TSP successor, W only"] = w_only("successor")
+for loss in ("successor", "crf", "pairwise"):
+    EVERY_LOSS[f"TSP {loss}, attention"] = tsp(loss, encoder="attention")
 
 
 def load(folder: str | None) -> tuple[list[pd.DataFrame], list[np.ndarray] | None]:
@@ -67,7 +83,8 @@ def features(parts: list[pd.DataFrame], vectors: list[np.ndarray] | None):
         svd = TruncatedSVD(64, random_state=0).fit(S[0])
         vectors = [svd.transform(s) + 1e-9 for s in S]
     E = [v / np.linalg.norm(v, axis=1)[:, None] for v in vectors]
-    target = 0.5 - rankdata(parts[0]["year"]) / len(parts[0])  # earlier is higher
+    year = parts[0]["year"].to_numpy()
+    target = earliness(year, year)
     on_words = lambda e, s, f, t: (s @ t.T).toarray()
     on_vectors = lambda e, s, f, t: e @ f.T
     on_both = lambda e, s, f, t: np.exp(4 * (e @ f.T - 1)) + 0.3 * on_words(e, s, f, t)
@@ -94,6 +111,13 @@ def features(parts: list[pd.DataFrame], vectors: list[np.ndarray] | None):
     return [np.c_[5 * r, width * e] for r, e in zip(stacked, E, strict=True)], said
 
 
+def earliness(year: np.ndarray, among: np.ndarray) -> np.ndarray:
+    """From 1/2 before all of the others to -1/2 after them: label and target."""
+    among = np.sort(among)
+    places = np.searchsorted(among, year) + np.searchsorted(among, year, side="right")
+    return 0.5 - places / (2 * len(among))
+
+
 def groups(n_events: int, size: int, n_times: int) -> np.ndarray:
     """Random groups, redrawn so many times, shape (n_groups, size)."""
     rng, n = np.random.default_rng(n_times), n_events // size * size
@@ -102,14 +126,32 @@ def groups(n_events: int, size: int, n_times: int) -> np.ndarray:
 
 
 def taus(year: np.ndarray, rows: np.ndarray, scores: np.ndarray) -> np.ndarray:
-    """Right minus wrong pairs over pairs: of all events, then of 300 resamples."""
+    """Right minus wrong pairs over pairs: of all events, then of resamples."""
     i, j = np.triu_indices(rows.shape[1], 1)
     a, b = rows[:, i].ravel(), rows[:, j].ravel()
     right = np.sign(year[b] - year[a]) * np.sign(scores[:, i] - scores[:, j]).ravel()
     uniform = np.full(len(year), 1 / len(year))
-    counts = np.random.default_rng(0).multinomial(len(year), uniform, size=300)
+    counts = np.random.default_rng(0).multinomial(len(year), uniform, N_RESAMPLES)
     weights = (w[a] * w[b] * (year[a] != year[b]) for w in [0 * counts[0] + 1, *counts])
     return np.array([right @ w / w.sum() for w in weights])
+
+
+def over_seeds(ranker, n_seeds: int, judge: Callable) -> list[list[np.ndarray]]:
+    """τ in validation and test of each seed, at the learning rate best with the first.
+
+    A ranker without a seed is judged once.
+    """
+    choices = RATES if isinstance(ranker, (NeuralRanker, TSPRanker)) else (None,)
+    trials = []
+    for rate in choices:
+        if rate is not None:
+            ranker = clone(ranker).set_params(learning_rate=rate, random_state=0)
+        trials.append((judge(ranker), ranker))
+    first, ranker = max(trials, key=lambda trial: trial[0][0][0])
+    if choices == (None,):
+        return [first]
+    seeds = range(1, n_seeds)
+    return [first, *(judge(ranker.set_params(random_state=seed)) for seed in seeds)]
 
 
 def main(
@@ -119,46 +161,52 @@ def main(
     every_loss: bool = False,
 ) -> dict[str, float]:
     """Print a table for each size of group; return τ by ranker for the first one."""
+    warnings.filterwarnings("ignore", "compat='paper' is for comparison")
     parts, vectors = load(data)
     X, said = features(parts, vectors)
     years = [part["year"].to_numpy() for part in parts]
+    labels = [10 * earliness(year, years[0]) for year in years]
     means = []
     for size in sizes:
-        rows = [groups(len(y), size, n) for y, n in zip(years, (3, 5, 20), strict=True)]
-        heads = EVERY_LOSS | TSP if every_loss and size == 10 else TSP
+        rows = [
+            groups(len(y), size, n) for y, n in zip(years, (10, 5, 20), strict=True)
+        ]
+        judge = functools.partial(
+            fit_and_judge, X=X, labels=labels, years=years, rows=rows
+        )
         found = {
             name: [[taus(years[k], rows[k], s[k - 1][rows[k]]) for k in (1, 2)]]
             for name, s in said.items()
         }
-        for name in (*BASELINES, *heads):
-            make = BASELINES.get(name)
-            if make is None:
-                make = functools.partial(TSPRanker, **OPTIONS | heads[name])
-            found[name] = []
-            for seed in range(n_seeds):
-                ranker = make(random_state=seed).fit(*in_groups(X, years, rows, 0))
-                pair = []
-                for k in (1, 2):
-                    x, _, qid = in_groups(X, years, rows, k)
-                    scores = ranker.predict(x, qid).reshape(-1, size)
-                    pair.append(taus(years[k], rows[k], scores))
-                found[name].append(pair)
+        heads = EVERY_LOSS if every_loss and size == 10 else TSP
+        for name, ranker in (BASELINES | heads).items():
+            found[name] = over_seeds(ranker, n_seeds, judge)
             print(f"{name}: {np.mean([t[0] for _, t in found[name]]):.3f}", flush=True)
         means.append(_print_table(size, said, found))
     return means[0]
 
 
-def in_groups(X: list, years: list, rows: list, part: int) -> tuple:
-    """X, y and qid of the groups of a part; earlier events have higher labels."""
-    chosen = rows[part].ravel()
-    qid = np.repeat(np.arange(len(rows[part])), rows[part].shape[1])
-    return X[part][chosen], -years[part][chosen], qid
+def fit_and_judge(ranker, X, labels, years, rows) -> list[np.ndarray]:
+    """Train on groups, stop by validation; τ of validation and of test."""
+    lists = [
+        (x[r.ravel()], y[r.ravel()], np.repeat(np.arange(len(r)), r.shape[1]))
+        for x, y, r in zip(X, labels, rows, strict=True)
+    ]
+    if isinstance(ranker, RandomRanker):
+        ranker.fit(*lists[0])
+    else:
+        ranker.fit(*lists[0], **dict(zip(VALIDATION, lists[1], strict=True)))
+    orders = [
+        ranker.predict(x, qid).reshape(r.shape)
+        for (x, _, qid), r in zip(lists, rows, strict=True)
+    ]
+    return [taus(years[k], rows[k], orders[k]) for k in (1, 2)]
 
 
 def _print_table(size: int, said: dict, found: dict) -> dict[str, float]:
     """Rows by test τ; the baseline to compare with is the best in validation."""
     valid = {name: np.mean([v[0] for v, _ in runs]) for name, runs in found.items()}
-    test = {name: np.mean([t for _, t in runs], axis=0) for name, runs in found.items()}
+    test = {name: resampled([t for _, t in runs]) for name, runs in found.items()}
     baseline = max([*said, *BASELINES], key=valid.__getitem__)
     picked = max((n for n in found if n.startswith("TSP")), key=valid.__getitem__)
     print(f"\ngroups of {size:27} valid    test   95 % interval   minus {baseline}")
@@ -173,6 +221,14 @@ def _print_table(size: int, said: dict, found: dict) -> dict[str, float]:
             f"{apart[0]:+.3f} [{least:+.3f}, {most:+.3f}]{mark}"
         )
     return {name: float(t[0]) for name, t in test.items()}
+
+
+def resampled(runs: list[np.ndarray]) -> np.ndarray:
+    """Mean over seeds; then of as many seeds drawn anew for each resample."""
+    table, n = np.array(runs), len(runs)
+    drawn = np.random.default_rng(1).integers(n, size=(n, N_RESAMPLES))
+    means = table[drawn, np.arange(1, N_RESAMPLES + 1)].mean(axis=0)
+    return np.r_[table[:, 0].mean(), means]
 
 
 if __name__ == "__main__":

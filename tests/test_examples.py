@@ -275,8 +275,10 @@ def test_benchmark_events(monkeypatch, capsys):
     """A row for each ranker, with its difference to the best baseline."""
     example = load("benchmark_events")
     monkeypatch.setattr(example, "BASELINES", {"random": example.BASELINES["random"]})
-    monkeypatch.setattr(example, "TSP", {"TSP pairwise": example.TSP["TSP pairwise"]})
-    monkeypatch.setitem(example.OPTIONS, "max_epochs", 1)
+    small = example.TSP["TSP pairwise"].set_params(
+        max_epochs=1, hidden_layer_sizes=(8,)
+    )
+    monkeypatch.setattr(example, "TSP", {"TSP pairwise": small})
     taus = example.main(n_seeds=1)
     assert taus["random"] == 0
     assert taus["kernel ridge on both"] > 0.25
