@@ -34,7 +34,7 @@ RATES = (3e-4, 1e-3)
 OPTIONS = {"metric": "kendall_tau", "preprocess": None, "n_iter_no_change": 3}
 OPTIONS |= {"hidden_layer_sizes": (1024, 64), "max_epochs": 12}
 neural = functools.partial(NeuralRanker, **OPTIONS)
-tsp = functools.partial(TSPRanker, **OPTIONS)
+tsp = functools.partial(TSPRanker, work_limit=0.2, **OPTIONS)  # some .2 s a list
 w_only = functools.partial(tsp, encoder="identity", low_rank=32)
 BASELINES = {
     "random": RandomRanker("kendall_tau"),
