@@ -58,7 +58,12 @@ def test_a_ranker_follows_the_curriculum():
     data = make_ranking(20, list_size=6, n_grades=None, noise=3.0, random_state=0)
     staged = functools.partial(L.ranklist_loss, epochs_per_skip=3)
     ranker = NeuralRanker(
-        staged, "linear", learning_rate=1e-9, max_epochs=6, normalize=False
+        staged,
+        "linear",
+        metric="spearman",
+        learning_rate=1e-9,
+        max_epochs=6,
+        normalize=False,
     )
     loss = ranker.fit(data.X, data.y, data.qid).history_["loss"]
     assert np.ptp(loss[:3]) < 1e-4 < loss[3] - loss[2]
