@@ -137,8 +137,8 @@ class TSPRanker(PairOutputs):
     optimal. So the decoder follows the loss, and another choice warns.
 
     Items with equal labels are in no order: each loss leaves them out or averages over
-    their orders, see :mod:`ltr.losses.paths`. Items that the encoder does not tell apart
-    (a narrow one with no active unit, say) are ranked in the order of their rows.
+    their orders, see :mod:`ltr.losses.paths`. Items that the encoder does not tell
+    apart (a narrow one with no active unit, say) are ranked in the order of their rows.
 
     References
     ----------
