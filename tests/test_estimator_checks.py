@@ -33,7 +33,7 @@ ESTIMATORS = [
     neural("attention"),
     neural("mlp", loss="ranknet"),
     NeuralRanker("softmax", hidden_layer_sizes=(8, 4), max_epochs=5),
-    TSPRanker("pairwise", encoder="identity", max_epochs=2, dtype="float64"),
+    TSPRanker("pairwise", hidden_layer_sizes=(4,), max_epochs=2, dtype="float64"),
     LambdaMARTRanker(n_estimators=5, n_jobs=1),
     LambdaMARTRanker(n_estimators=5, n_jobs=1, min_child_samples=1),
     RandomRanker(),

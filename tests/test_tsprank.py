@@ -212,6 +212,26 @@ def test_lists_too_long_to_sum_over_their_orders(call, what, cure):
         getattr(ranker, call)(TEST.X, qid)
 
 
+@pytest.mark.parametrize(
+    ("loss", "decoder"), [("successor", "auto"), ("pairwise", "auto"), ("crf", "bayes")]
+)
+def test_copies_share_their_places(loss, decoder):
+    """Rows that nothing tells apart get one score, whatever the order of the rows."""
+    ranker = clone(small(loss, decoder=decoder)).fit(TRAIN.X, TRAIN.y, TRAIN.qid)
+    X = TEST.X[[0, 1, 0, 2, 3, 0, 2, 4]]
+    qid = np.zeros(8)
+    scores = ranker.predict(X, qid)
+    assert len(np.unique(scores[[0, 2, 5]])) == len(np.unique(scores[[3, 6]])) == 1
+    assert len(np.unique(scores[[0, 1, 3, 4, 7]])) > 1
+    assert scores.sum() == 28
+    (solution,) = ranker.decode(X, qid)
+    places = 7 - np.argsort(solution.order)
+    assert scores[0] == pytest.approx(places[[0, 2, 5]].mean())
+    for seed in range(5):
+        rows = np.random.default_rng(seed).permutation(8)
+        np.testing.assert_allclose(ranker.predict(X[rows], qid), scores[rows])
+
+
 def test_borda():
     """Row sums of what the matrix says for minus what it says against."""
     matrix = np.array(
@@ -230,7 +250,7 @@ def test_borda():
     assert solution.bound >= best(lambda o: ordering_value(o, matrix), 4)[0]
     assert not solution.is_optimal
     assert solution.wall_time_s > 0
-    agreed = PairScores(np.triu(np.full((1, 6, 6), 0.1), 1), *pairs[1:])
+    agreed = PairScores(np.triu(np.full((1, 6, 6), 0.1), 1), None, None)
     assert Decoder("borda").solve(agreed)[0].is_optimal
 
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from ltr.solvers import Solution
 
 _MAX_ENTRIES = 2**22  # of the matrices in memory at a time
+_ROUNDING = 1e-12  # of equal items that stood in other rows of a product, relative
 
 
 def score_pairs(
@@ -105,26 +106,26 @@ class Decoder:
         }
         if self.name == "bayes":
             pairs = pairs._replace(matrix=path_precedence(pairs))
-        first = np.argsort(-borda_scores(pairs.matrix), axis=-1, kind="stable")
-        matrix = np.take_along_axis(pairs.matrix, first[:, :, None], axis=1)
-        matrix = np.take_along_axis(matrix, first[:, None, :], axis=2)
+        first, pairs = in_borda_order(pairs)
         if self.name == "path":
-            ends: dict[str, Any] = {}
-            if pairs.start is not None:
-                ends["start"] = np.take_along_axis(pairs.start, first, axis=1)
-                ends["end"] = np.take_along_axis(pairs.end, first, axis=1)
-            solutions = solve_paths(matrix, **ends, **limits)
+            ends = (
+                {} if pairs.start is None else {"start": pairs.start, "end": pairs.end}
+            )
+            solutions = solve_paths(pairs.matrix, **ends, **limits)
         elif self.name == "borda":
-            solutions = [_in_borda_order(entries) for entries in matrix]
+            solutions = [_as_they_come(matrix) for matrix in pairs.matrix]
         else:
-            solutions = solve_orderings(matrix, **limits)
+            solutions = solve_orderings(pairs.matrix, **limits)
         return [
             replace(solution, order=items[solution.order])
             for solution, items in zip(solutions, first, strict=True)
         ]
 
     def scores(self, pairs: PairScores) -> tuple[FloatArray, list[float]]:
-        """How many items come after each, or Borda sums; gaps of unproven orders."""
+        """How many items come after each, or Borda sums; gaps of unproven orders.
+
+        Items that the pairs do not tell apart share the mean of theirs.
+        """
         if self.name == "borda":
             return borda_scores(pairs.matrix), []
         solutions = self.solve(pairs)
@@ -132,6 +133,9 @@ class Decoder:
         scores = np.empty(pairs.matrix.shape[:-1])
         for row, solution in zip(scores, solutions, strict=True):
             row[solution.order] = np.arange(size - 1, -1, -1)
+        if self.name == "ordering":
+            pairs = PairScores(pairs.matrix, None, None)
+        _share_places(scores, pairs)
         return scores, [s.gap for s in solutions if not s.is_optimal]
 
 
@@ -193,6 +197,46 @@ def borda_scores(matrix: FloatArray) -> FloatArray:
     return np.asarray(matrix.sum(axis=-1) - matrix.sum(axis=-2))
 
 
+def in_borda_order(pairs: PairScores) -> tuple[IntArray, PairScores]:
+    """The items of each list by Borda sum, shape (n_lists, n), and their pairs so."""
+    first = np.argsort(-borda_scores(pairs.matrix), axis=-1, kind="stable")
+    matrix = np.take_along_axis(pairs.matrix, first[:, :, None], axis=1)
+    matrix = np.take_along_axis(matrix, first[:, None, :], axis=2)
+    if pairs.start is None:
+        return first, PairScores(matrix, None, None)
+    start, end = (np.take_along_axis(p, first, axis=1) for p in pairs[1:])
+    return first, PairScores(matrix, start, end)
+
+
+def _share_places(scores: FloatArray, pairs: PairScores) -> None:
+    """Give items that the pairs do not tell apart the mean of their scores, in place.
+
+    Such items have equal Borda sums, so they are next to each other in that order.
+    """
+    first, pairs = in_borda_order(pairs)
+    alike = _like_the_next(pairs)
+    for row in np.flatnonzero(alike.any(axis=-1)):
+        group = np.concatenate(([0], np.cumsum(~alike[row])))
+        places = scores[row, first[row]]
+        shared = np.bincount(group, places) / np.bincount(group)
+        scores[row, first[row]] = shared[group]
+
+
+def _like_the_next(pairs: PairScores) -> NDArray[np.bool_]:
+    """Whether exchanging items k and k + 1 changes no pair, shape (n_lists, n - 1)."""
+    matrix = pairs.matrix
+    k = np.arange(matrix.shape[-1] - 1)
+    by_row, by_column = np.diff(matrix, axis=1), np.diff(matrix, axis=2)
+    apart = np.maximum(np.abs(by_row), np.abs(by_column.swapaxes(1, 2)))
+    between = np.abs(matrix[:, k, k + 1] - matrix[:, k + 1, k])
+    apart[:, k, k] = apart[:, k, k + 1] = between
+    apart = apart.max(axis=-1)
+    if pairs.start is not None:
+        for single in pairs[1:]:
+            apart = np.maximum(apart, np.abs(np.diff(single)))
+    return np.asarray(apart <= _ROUNDING * np.abs(matrix).max(axis=(1, 2))[:, None])
+
+
 def path_marginals(pairs: PairScores) -> PairScores:
     """Probability of each arc, first and last item, if orders are drawn as exp(sum)."""
     from ltr.solvers import dynamic
@@ -220,7 +264,7 @@ def ordering_precedence(pairs: PairScores) -> FloatArray:
         return np.asarray(dynamic.ordering_marginals(pairs.matrix))
 
 
-def _in_borda_order(matrix: FloatArray) -> Solution:
+def _as_they_come(matrix: FloatArray) -> Solution:
     """The order 0, 1, …, its linear ordering value and the bound of each pair."""
     from ltr.solvers._solution import TOLERANCE, solved
 

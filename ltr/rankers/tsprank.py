@@ -138,7 +138,7 @@ class TSPRanker(PairOutputs):
 
     Items with equal labels are in no order: each loss leaves them out or averages over
     their orders, see :mod:`ltr.losses.paths`. Items that the encoder does not tell
-    apart (a narrow one with no active unit, say) are ranked in the order of their rows.
+    apart (copies, or rows at which a narrow one has no active unit) get equal scores.
 
     References
     ----------
