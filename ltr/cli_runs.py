@@ -16,7 +16,7 @@ from ltr.metrics import compare_runs, evaluate_run
 OFFICIAL = ["num_ret", "num_rel", "num_rel_ret", "map", "gm_map", "Rprec", "bpref"]
 OFFICIAL += ["recip_rank", *(f"iprec_at_recall_{i / 10:.2f}" for i in range(11))]
 OFFICIAL += [f"P_{k}" for k in (5, 10, 15, 20, 30, 100, 200, 500, 1000)]
-_COUNTS = ("n_returned", "n_relevant", "hits")
+_COUNTS = ["n_returned(empty=0)", "n_relevant(empty=0)", "hits(empty=0)"]
 
 
 def add_run_options(parser: argparse.ArgumentParser) -> None:
@@ -147,10 +147,11 @@ def evaluate_files(options: argparse.Namespace, metrics: list[str]) -> pd.DataFr
         return table
     asked = list(dict.fromkeys([*metrics, *_COUNTS]))
     table = evaluate_run(runs[0], qrels, asked, **chosen)
-    total = (table["mean"] * table["n_lists"]).round()
-    returned, relevant, found = (int(total.fillna(0)[name]) for name in _COUNTS)
+    counts = table.loc[_COUNTS]
+    n_queries = counts["n_lists"].iloc[0]
+    returned, relevant, found = (counts["mean"] * n_queries).round().astype(int)
     sys.stdout.write(
-        f"{runs[0]}: {returned:,} documents for {table['n_lists'].max():,} queries; "
+        f"{runs[0]}: {returned:,} documents for {n_queries:,} queries; "
         f"{found:,} of {relevant:,} relevant ones\n"
     )
     table = table.loc[metrics]

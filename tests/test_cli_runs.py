@@ -44,6 +44,15 @@ def test_a_run(files, capsys, tmp_path):
     assert document["gm_map"]["mean"] == pytest.approx(expected.loc["gm_map", "mean"])
 
 
+@pytest.mark.parametrize("empty", ["0", "1", "skip"])
+def test_counts_do_not_depend_on_blank_queries(files, empty, capsys):
+    """q3 has no answer: neither a document, nor left out of the first line."""
+    assert main(["evaluate", *files[:2], "-m", "n_returned", "--empty", empty]) == 0
+    rows = words(capsys.readouterr().out)
+    assert " ".join(rows[0][1:]) == "5 documents for 3 queries; 2 of 4 relevant ones"
+    assert rows[3][1] == {"0": "1.6667", "1": "2.0000", "skip": "2.5000"}[empty]
+
+
 def test_by_query(files, capsys):
     """A line for each query, those without an answer too unless they are skipped."""
     asked = ["evaluate", *files[:2], "-m", "map", "-m", "P_2,mrr", "--by-query"]

@@ -117,6 +117,13 @@ def test_geometric_means():
     assert table.loc["gm_bpref", "mean"] == pytest.approx(1e-5 ** (2 / 3))
 
 
+@pytest.mark.parametrize("name", m.METRICS)
+def test_constant_scores_are_a_random_order(name):
+    """With averaged ties the order of the rows is of no consequence."""
+    averaged = m.get_metric(name, ties="first", empty=0).with_averaged_ties()
+    assert averaged([1, 0], [1, 1], None) == averaged([0, 1], [1, 1], None)
+
+
 def test_long_lists_of_ties():
     """Closed forms stay exact for thousands of tied items."""
     rng = np.random.default_rng(0)
@@ -418,7 +425,11 @@ def test_evaluate_accepts_tuples_as_ids():
         ),
         (
             lambda: m.f_score([1, 0], [1, 0], beta=0),
-            "beta must be > 0; got 0.",
+            "beta must be > 0 and finite; got 0.",
+        ),
+        (
+            lambda: m.f_score([1, 0], [1, 0], beta=np.inf),
+            "beta must be > 0 and finite; got inf.",
         ),
         (
             lambda: m.get_metric("ndgc@10"),

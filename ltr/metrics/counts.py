@@ -164,7 +164,7 @@ def f_score(
     k : int, default=None
         Cut-off. None: the whole list, all that a run returned.
     beta : float, default=1.0
-        How many times as important recall is, > 0.
+        How many times as important recall is, > 0 and finite.
     threshold : float, default=0.0
         An item is relevant if its label is above it.
     ties : {"average", "first", "worst", "trec"}, default="average"
@@ -185,8 +185,8 @@ def f_score(
     Raises
     ------
     ValueError
-        If shapes differ, a value is not finite, ``beta`` is not > 0, or an option is
-        unknown.
+        If shapes differ, a value is not finite, ``beta`` is not > 0 and finite, or
+        an option is unknown.
 
     References
     ----------
@@ -199,8 +199,8 @@ def f_score(
     0.4
     """
     check_k(k)
-    if not beta > 0:
-        raise ValueError(f"beta must be > 0; got {beta!r}.")
+    if not 0 < beta < np.inf:
+        raise ValueError(f"beta must be > 0 and finite; got {beta!r}.")
     ranked = rank_lists(y_true, y_score, qid, ties, docids)
     relevant = ranked.relevant(threshold)
     depth = ranked.n_returned if k is None else k

@@ -105,8 +105,8 @@ class Metric:
 
     def with_averaged_ties(self) -> Metric:
         """Return the same metric, for which constant scores are a random order."""
-        if self.ties is None:
-            return self
+        if self.options.get("ties", "average") == "average":
+            return self  # also where ``ties`` is no option
         return replace(self, options={**self.options, "ties": "average"})
 
     @property
@@ -319,8 +319,7 @@ def measure(
         if ties not in ranked:
             ranked[ties] = ranked_by(ties)
         if metric.mean == "geometric" and not per_query:
-            rest = {k: v for k, v in metric.options.items() if k != "mean"}
-            metric = Metric(metric.name, metric.function, rest)
+            metric = replace(metric, options={**metric.options, "mean": "arithmetic"})
         values[metric.name] = metric.per_query([], [], ranked[ties])
     return values
 
