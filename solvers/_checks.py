@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ltr.solvers._solution import FloatArray, IntArray
+from ltr.solvers._solution import BoolArray, FloatArray, IntArray
 from ltr.solvers.constraints import FixedPosition, Precedence, Together
 
 # Numbers beyond this could not be added.
@@ -55,6 +55,43 @@ def check_matrix(matrix: ArrayLike, name: str = "matrix") -> FloatArray:
     [[0.0, 1.0], [2.0, 0.0]]
     """
     array = to_array(matrix, f"{name} must be a square array of numbers")
+    array = _square(array, name)
+    np.fill_diagonal(array, 0.0)
+    return check_entries(array, name)
+
+
+def check_padded(matrix: ArrayLike, where: ArrayLike, i: int) -> tuple[Any, BoolArray]:
+    """Return a square array, whose padding may hold anything, and its mask.
+
+    Parameters
+    ----------
+    matrix : array-like of shape (n, n)
+        Its entries are not looked at.
+    where : array-like of bool, shape (n,)
+        True for real items.
+    i : int
+        Number of the list, for messages.
+
+    Examples
+    --------
+    >>> check_padded([[0, 1], [2, 0]], [True, False], 0)[1].tolist()
+    [True, False]
+    """
+    name = f"matrices[{i}]"
+    array = to_array(matrix, f"{name} must be a square array", None)
+    array = _square(array, name)
+    mask = to_array(where, f"where[{i}] must be a mask", None)
+    if not mask.size:
+        mask = mask.astype(bool)
+    if mask.dtype != np.bool_ or mask.shape != array.shape[:1]:
+        raise ValueError(
+            f"where[{i}] must be a mask with one bool per item of {name}, which has "
+            f"shape {array.shape}; got {mask.dtype} of shape {mask.shape}."
+        )
+    return array, mask
+
+
+def _square(array: Any, name: str) -> Any:
     if array.ndim == 1 and array.size == 0:
         array = array.reshape(0, 0)
     if array.ndim != 2 or array.shape[0] != array.shape[1]:
@@ -62,8 +99,7 @@ def check_matrix(matrix: ArrayLike, name: str = "matrix") -> FloatArray:
             f"{name} must be square, one row and one column per item; got shape "
             f"{array.shape}."
         )
-    np.fill_diagonal(array, 0.0)
-    return check_entries(array, name)
+    return array
 
 
 def check_counts(counts: ArrayLike) -> FloatArray:
@@ -87,8 +123,21 @@ def check_counts(counts: ArrayLike) -> FloatArray:
     return check_matrix(array, "counts")
 
 
-def check_scores(scores: ArrayLike | None, n_items: int, name: str) -> FloatArray:
+def check_scores(
+    scores: ArrayLike | None, n_items: int, name: str, items: IntArray | None = None
+) -> FloatArray:
     """Return one float64 per item, zeros for None; -inf forbids.
+
+    Parameters
+    ----------
+    scores : array-like of shape (n_items,), or None
+        What the user passed.
+    n_items : int
+        How many numbers there must be.
+    name : str
+        What messages call them.
+    items : int array, default=None
+        Which of them are looked at and returned; None: all.
 
     Examples
     --------
@@ -96,14 +145,14 @@ def check_scores(scores: ArrayLike | None, n_items: int, name: str) -> FloatArra
     [0.0, 0.0]
     """
     if scores is None:
-        return np.zeros(n_items)
+        return np.zeros(n_items if items is None else len(items))
     array = to_array(scores, f"{name} must be one number per item")
     if array.shape != (n_items,):
         raise ValueError(
             f"{name} must have shape ({n_items},), one number per item; got shape "
             f"{array.shape}."
         )
-    return check_entries(array, name)
+    return check_entries(array if items is None else array[items], name)
 
 
 def check_entries(array: FloatArray, name: str) -> FloatArray:

@@ -11,8 +11,8 @@ from ltr.solvers._budget import Budget
 from ltr.solvers._checks import (
     check_matrix,
     check_order_constraints,
+    check_padded,
     renumber,
-    to_array,
 )
 from ltr.solvers._conflicts import smallest_conflict
 from ltr.solvers._ordering_cp_sat import find_order
@@ -220,17 +220,7 @@ def _check_matrices(matrices: Any, masks: list[Any] | None) -> list[FloatArray]:
 
 
 def _without_padding(matrix: Any, mask: Any, i: int) -> Any:
-    array = to_array(matrix, f"matrices[{i}] must be a square array", None)
-    real = to_array(mask, f"where[{i}] must be a mask", None)
-    if array.ndim != 2 or array.shape[0] != array.shape[1]:
-        return matrix
-    if real.shape == array.shape[:1] == (0,):
-        return matrix
-    if real.dtype != np.bool_ or real.shape != array.shape[:1]:
-        raise ValueError(
-            f"where[{i}] must be a mask with one bool per item of matrices[{i}], which "
-            f"has shape {array.shape}; got {real.dtype} of shape {real.shape}."
-        )
+    array, real = check_padded(matrix, mask, i)
     return np.where(real[:, None] & real, array, 0.0)
 
 

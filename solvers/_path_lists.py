@@ -9,9 +9,9 @@ from numpy.typing import ArrayLike
 from ltr.solvers._checks import (
     check_matrix,
     check_order_constraints,
+    check_padded,
     check_scores,
     renumber,
-    to_array,
 )
 from ltr.solvers._solution import FloatArray, IntArray, Solution
 from ltr.solvers.constraints import FixedPosition, Precedence, Together
@@ -104,30 +104,19 @@ def _path_list(
 ) -> PathList:
     if where is None:
         checked = check_matrix(matrix, f"matrices[{i}]")
-        items = None
+        n, items = len(checked), None
     else:
-        array = to_array(matrix, f"matrices[{i}] must be a square array", None)
-        mask = to_array(where, f"where[{i}] must be a mask", None)
-        if array.ndim != 2 or mask.dtype != np.bool_ or mask.shape != array.shape[:1]:
-            raise ValueError(
-                f"where[{i}] must be a mask with one bool per item of matrices[{i}], "
-                f"which has shape {array.shape}; got {mask.dtype} of shape "
-                f"{mask.shape}."
-            )
-        items = np.flatnonzero(mask)
+        array, mask = check_padded(matrix, where, i)
+        n, items = len(array), np.flatnonzero(mask)
         checked = check_matrix(array[np.ix_(items, items)], f"matrices[{i}]")
-        start = None if start is None else np.asarray(start)[items]
-        end = None if end is None else np.asarray(end)[items]
-    n = len(checked)
     kept = mine = ()
     if constraints:  # checking none of them costs as much as a short list
-        n_given = len(np.asarray(matrix))
-        kept = check_order_constraints(constraints, n_given, KINDS)
-        mine = kept if items is None else renumber(kept, items, n_given, i)
+        kept = check_order_constraints(constraints, n, KINDS)
+        mine = kept if items is None else renumber(kept, items, n, i)
     return PathList(
         checked,
-        check_scores(start, n, f"start[{i}]"),
-        check_scores(end, n, f"end[{i}]"),
+        check_scores(start, n, f"start[{i}]", items),
+        check_scores(end, n, f"end[{i}]", items),
         items,
         dict(zip(mine, kept, strict=True)),
     )

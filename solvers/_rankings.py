@@ -93,7 +93,8 @@ def _as_table(rankings: Any) -> Any:
         return None
     if table.ndim == 2 and table.size and table.dtype != object:
         if not np.issubdtype(table.dtype, np.integer):
-            _number(table[0, 0].item() if table.dtype != bool else np.True_, 0)
+            first = table[0, 0]
+            _number(first if table.dtype == bool else first.item(), 0)
         return table
     return None
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ltr.solvers._columns import read_column
+from ltr.solvers._columns import is_missing, read_column
 from ltr.solvers._solution import Solution
 
 
@@ -329,7 +329,7 @@ def _facts(conflict: tuple[Any, ...], attributes: Mapping[str, ArrayLike]) -> li
             )
         values = read_column(attributes[name]).tolist()
         if isinstance(constraint, AtMost):
-            n_values = len({value for value in values if value is not None})
+            n_values = len({value for value in values if not is_missing(value)})
             facts.append(f"({len(values)} items have {n_values} values of {name}.)")
         else:
             n_members = sum(bool(value == constraint.value) for value in values)

@@ -167,6 +167,16 @@ def test_items_without_a_value_are_in_no_group(nothing):
     assert solution.order.tolist() == [0, 1, 2]
 
 
+@pytest.mark.parametrize("kind", [list, np.array])
+def test_items_without_a_value_are_not_counted(kind):
+    """A column of floats says NaN where a list may say None."""
+    attributes = {"g": kind([1.0, 1.0, np.nan, np.nan])}
+    rules = [AtMost("g", 1)]
+    solution = solve_assignment(np.zeros(4), constraints=rules, attributes=attributes)
+    text = explain_conflict(solution, attributes)
+    assert text.endswith("(4 items have 1 values of g.)")
+
+
 @pytest.mark.parametrize("group", [[], ["a", "a"]])
 def test_no_position_for_a_quota(group):
     """INFEASIBLE with its conflict, in words."""

@@ -74,6 +74,12 @@ CALLS = {
         f"{NUMBERS}np.True_ in rankings[0]. Pass approvals to select_committee, as a "
         "NumPy array.",
     ),
+    "approvals, none first": (
+        lambda: select_committee([[False, True]], 1),
+        TypeError,
+        f"{NUMBERS}np.False_ in rankings[0]. Pass approvals to select_committee, as a "
+        "NumPy array.",
+    ),
     "names of duels": (
         lambda: comparisons_to_matrix(["ann", "bob"], ["bob", "cat"]),
         TypeError,

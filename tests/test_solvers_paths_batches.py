@@ -190,6 +190,14 @@ MESSAGES = [
         "(2, 2); got float64 of shape (2,).",
     ),
     (
+        lambda: solve_paths(np.zeros((1, 2, 3)), where=[[True, True]]),
+        "matrices[0] must be square, one row and one column per item; got shape (2, 3).",
+    ),
+    (
+        lambda: solve_paths(np.zeros((1, 2, 2)), where=[[True, True]], start=[[1.0]]),
+        "start[0] must have shape (2,), one number per item; got shape (1,).",
+    ),
+    (
         lambda: solve_paths(
             np.zeros((1, 3, 3)),
             where=np.array([[True, False, True]]),
