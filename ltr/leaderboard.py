@@ -162,15 +162,24 @@ class Leaderboard:
         Raises
         ------
         ValueError
-            If the first metric is not the first one here: it orders the table.
+            If the first metric is not the first one here, which orders the table, or a
+            metric or ranker is not here.
         """
         metrics = self.metrics if metrics is None else tuple(metrics)
+        rankers = tuple(self.per_query) if rankers is None else tuple(rankers)
         if metrics[:1] != self.metrics[:1]:
             raise ValueError(
                 f"metrics must start with {self.metrics[0]!r}; got {metrics!r}."
             )
+        if not (
+            set(metrics) <= set(self.metrics) and set(rankers) <= set(self.per_query)
+        ):
+            raise ValueError(
+                f"the leaderboard has the metrics {list(self.metrics)} and the rankers "
+                f"{list(self.per_query)}; got {list(metrics)} and {list(rankers)}."
+            )
         columns = [self.metrics.index(metric) for metric in metrics]
-        kept = [n for n in self.per_query if rankers is None or n in rankers]
+        kept = [name for name in self.per_query if name in rankers]
         return replace(
             self,
             metrics=metrics,

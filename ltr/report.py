@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from html import escape
 from importlib.metadata import version
 from string import Template
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -28,6 +28,9 @@ from ltr.plotting import (
     SeedReliabilityDisplay,
 )
 from ltr.report_page import PAGE, THEMED
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = ["comparison_report", "cutoff_metrics"]
 
@@ -129,12 +132,13 @@ def comparison_report(
     (3, True)
     """
     shown = board.select(metrics)
+    table = shown.table()
     parts = {
         "what": escape(what),
-        "verdict": _verdict(shown),
+        "verdict": _verdict(shown, table),
         "warnings": _warnings(description),
         "failures": _failures(board),
-        "table": _leaderboard(shown),
+        "table": _leaderboard(shown, table),
         "pictures": "".join(_figures(board)),
         "data": _data(description),
         "origin": _origin(board, command),
@@ -142,9 +146,9 @@ def comparison_report(
     return Template(PAGE).substitute(parts)
 
 
-def _verdict(board: Leaderboard) -> str:
+def _verdict(board: Leaderboard, table: pd.DataFrame) -> str:
     """Who is best, who cannot be told apart from it, in a sentence or two."""
-    table, main = board.table(), board.metrics[0]
+    main = board.metrics[0]
     if not len(table) or np.isnan(table[main].iloc[0]):
         none = "No ranker could be fitted." if not len(table) else (
             f"{escape(main)} is not defined on any test list."
@@ -199,9 +203,9 @@ def _failures(board: Leaderboard) -> str:
     )
 
 
-def _leaderboard(board: Leaderboard) -> str:
+def _leaderboard(board: Leaderboard, table: pd.DataFrame) -> str:
     """Means and differences with their intervals, p-values, seeds, time."""
-    table, (main, *others) = board.table(), board.metrics
+    main, *others = board.metrics
     if not len(table):
         return ""
     head = ["ranker", main, "difference from best", "p", *others, "sd of seeds", "fit"]
@@ -343,9 +347,8 @@ def _svg(display: Any, title: str, width: str) -> str:
     from matplotlib.figure import Figure
 
     buffer = io.StringIO()
-    salt = {
-        "svg.hashsalt": title + width
-    }  # ids repeat from run to run, not between pictures
+    # ids repeat from run to run, not between pictures
+    salt = {"svg.hashsalt": title + width}
     with style.context(["default", _STYLE | salt]), warnings.catch_warnings():
         warnings.filterwarnings("ignore", r"Glyph .* missing")  # the browser has it
         figure = Figure(figsize=_INCHES[width], layout="constrained")

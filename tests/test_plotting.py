@@ -247,6 +247,21 @@ def test_labels_do_not_overlap():
     assert np.diff(middles).min() > 0.9 * extent(labels[0]).height
 
 
+def test_lines_without_a_value_have_no_label():
+    """A ranker or a random order that is NaN does not disturb the other labels."""
+    values = {"blank": np.full((3, 2), np.nan), "ours": [[0.1, np.nan]] * 3}
+    values |= {f"ranker {i}": np.full((3, 2), 0.5) for i in range(3)}
+    blank = np.full((3, 2), np.nan)
+    at_k = MetricAtKDisplay(values, (1, 2), random_order=blank).plot()
+    firsts = {name: np.asarray(array)[:, 0] for name, array in values.items()}
+    lengths = ListLengthDisplay(firsts, [2, 3, 4], random_order=blank[:, 0]).plot()
+    for display in (at_k, lengths):
+        labels = {text.get_text(): text.get_position()[1] for text in display.ax_.texts}
+        assert set(labels) == {"ours", "ranker 0", "ranker 1", "ranker 2"}
+        assert np.isfinite(list(labels.values())).all()
+        assert min(labels, key=labels.get) == "ours", "where its last value is"
+
+
 def extent(text):
     """Where the letters are, without the line to the data."""
     return matplotlib.text.Text.get_window_extent(text)
@@ -333,6 +348,12 @@ def test_leaderboard_knows_its_lists():
     assert "mrr" not in chosen.table().columns
     with pytest.raises(ValueError, match="metrics must start with 'ndcg@3'; got"):
         board.select(["mrr"])
+    message = (
+        "the leaderboard has the metrics ['ndcg@3', 'mrr'] and the rankers ['feature', "
+        "'random']; got ['ndcg@3', 'map'] and ['randon']."
+    )
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+        board.select(["ndcg@3", "map"], rankers=["randon"])
     table = board.table()
     by_hand = board.per_query["random"][:, 0] - board.per_query["feature"][:, 0]
     np.testing.assert_allclose(table.loc["random", "difference"], by_hand.mean())

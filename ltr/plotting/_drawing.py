@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,6 +16,7 @@ from ltr.queries import FloatArray, group_queries
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
+    from matplotlib.lines import Line2D
 
 # After Okabe & Ito (2008), darkened: a contrast of 4.5 or more on white, so that a
 # label in the colour of its line can be read.
@@ -86,33 +87,47 @@ def short(name: object, ax: Axes | None = None) -> str:
     return f"{text[: longest - end - 1].rstrip()}…{text[-end:].lstrip()}"
 
 
-def label_lines(
-    ax: Axes, ends: Mapping[str, tuple[float, float]], colors: Mapping[str, str]
-) -> None:
-    """Write names at the right of the axes, tied to the points where their lines end.
+def draw_random_order(ax: Axes, x: ArrayLike, expected: ArrayLike) -> list[Line2D]:
+    """Draw what a random order is worth, as a reference."""
+    return ax.plot(
+        x,
+        expected,
+        label="random order",
+        color=REFERENCE_COLOR,
+        linestyle=(0, (2, 2)),
+    )
+
+
+def label_lines(ax: Axes, lines: Sequence[Line2D]) -> None:
+    """Write the labels of lines at the right of the axes, tied to where the lines end.
 
     Labels move as little as they can (in squares) so that none covers another: with the
     gaps taken off, their places are an isotonic regression on the ends of the lines.
+    A line without a value has no end, and no label.
     """
-    names = sorted(ends, key=lambda name: ends[name][1])
+    points = [(line, np.asarray(line.get_xydata())) for line in lines]
+    drawn = [(line, xy[~np.isnan(xy).any(axis=1)]) for line, xy in points]
+    ends = [(line, *xy[-1].tolist()) for line, xy in drawn if len(xy)]
+    ends.sort(key=lambda end: end[2])
     low, high = ax.get_ylim()
     inches = ax.get_window_extent().height / ax.figure.dpi
-    gaps = np.arange(len(names)) * 1.15 * SMALL / 72 / inches
-    wanted = np.array([(ends[name][1] - low) / (high - low) for name in names])
+    gaps = np.arange(len(ends)) * 1.15 * SMALL / 72 / inches
+    wanted = np.array([(y - low) / (high - low) for _, _, y in ends])
     places = isotonic_regression(wanted - gaps).x + gaps
-    for name, place in zip(names, places, strict=True):
+    for (line, x, y), place in zip(ends, places, strict=True):
+        color = line.get_color()
         ax.annotate(
-            short(name, ax),
-            ends[name],
+            short(line.get_label(), ax),
+            (x, y),
             xytext=(1.03, place),
             textcoords="axes fraction",
             va="center",
-            color=colors[name],
+            color=color,
             fontsize=SMALL,
             parse_math=False,
             arrowprops={
                 "arrowstyle": "-",
-                "color": colors[name],
+                "color": color,
                 "linewidth": 0.6,
                 "relpos": (0.0, 0.5),
                 "shrinkA": 1.0,
@@ -143,9 +158,9 @@ def say_nothing_to_draw(ax: Axes, why: str) -> None:
     ax.set(xticks=[], yticks=[])
 
 
-def counted(text: int, noun: str = "list") -> str:
+def counted(number: int, noun: str = "list") -> str:
     """``1 list``, ``1,200 lists``."""
-    return f"{text:,} {noun}{'' if text == 1 else 's'}"
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def rows_of_lists(values: Mapping[str, ArrayLike]) -> dict[str, FloatArray]:

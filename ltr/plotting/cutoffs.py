@@ -10,8 +10,8 @@ from numpy.typing import ArrayLike
 
 from ltr.metrics import RunComparison, bootstrap_interval, evaluate_run
 from ltr.plotting._drawing import (
-    REFERENCE_COLOR,
     axes_for,
+    draw_random_order,
     label_lines,
     means_of_columns,
     measured,
@@ -27,6 +27,7 @@ from ltr.queries import FloatArray
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
+    from matplotlib.lines import Line2D
 
 CUTOFFS = (1, 2, 3, 4, 5, 6, 7, 8, 9, 10)
 
@@ -289,26 +290,23 @@ class MetricAtKDisplay:
         if np.isnan(list(self.means.values())).all():
             say_nothing_to_draw(ax, "no list has a value")
             return self
-        ends: dict[str, tuple[float, float]] = {}
-        colors: dict[str, str] = {}
+        lines: list[Line2D] = []
         if self.random_means is not None:
-            ax.plot(
-                self.k, self.random_means, color=REFERENCE_COLOR, linestyle=(0, (2, 2))
-            )
-            ends["random order"] = self.k[-1], float(self.random_means[-1])
-            colors["random order"] = REFERENCE_COLOR
+            lines += draw_random_order(ax, self.k, self.random_means)
         for number, (name, mean) in enumerate(self.means.items()):
             look, (low, high) = style(number), self.intervals[name].T
-            color = look["color"]
-            ax.fill_between(self.k, low, high, color=color, alpha=0.13, linewidth=0)
-            ax.plot(self.k, mean, marker="o", markersize=3.5, **look)
-            ends[name], colors[name] = (self.k[-1], float(mean[-1])), color
+            ax.fill_between(
+                self.k, low, high, color=look["color"], alpha=0.13, linewidth=0
+            )
+            lines += ax.plot(
+                self.k, mean, label=name, marker="o", markersize=3.5, **look
+            )
         round_ticks(ax, self.k[0], self.k[-1])
         if ax.get_xscale() == "linear" and len(self.k) <= 12:
             ax.set_xticks(self.k)
         ax.set_xlabel("cut-off k")
         ax.set_ylabel(f"{self.metric}@k", parse_math=False)
-        label_lines(ax, ends, colors)
+        label_lines(ax, lines)
         return self
 
 

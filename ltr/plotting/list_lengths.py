@@ -10,10 +10,10 @@ from numpy.typing import ArrayLike
 
 from ltr.metrics import bootstrap_interval
 from ltr.plotting._drawing import (
-    REFERENCE_COLOR,
     SMALL,
     axes_for,
     counted,
+    draw_random_order,
     label_lines,
     means_of_columns,
     measured,
@@ -29,6 +29,7 @@ from ltr.queries import FloatArray, IntArray, group_queries
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.lines import Line2D
 
     from ltr.leaderboard import Leaderboard
 
@@ -266,40 +267,41 @@ class ListLengthDisplay:
             say_nothing_to_draw(ax, "no list has a value")
             return self
         n_drawn = self._draw_points(ax)
-        ends: dict[str, tuple[float, float]] = {}
-        colors: dict[str, str] = {}
-        if self.random_means is not None and not np.isnan(self.random_means).all():
+        lines: list[Line2D] = []
+        if self.random_means is not None:
             known = ~np.isnan(self.random_means)
-            x, expected = self.bin_sizes[known], self.random_means[known]
-            ax.plot(x, expected, color=REFERENCE_COLOR, linestyle=(0, (2, 2)))
-            ends["random order"] = float(x[-1]), float(expected[-1])
-            colors["random order"] = REFERENCE_COLOR
+            lines += draw_random_order(
+                ax, self.bin_sizes[known], self.random_means[known]
+            )
         for number, (name, mean) in enumerate(self.means.items()):
             known, look = ~np.isnan(mean), style(number)
-            if not known.any():
-                continue
             beside = 1.0 + 0.03 * (number - (len(self.means) - 1) / 2)
             x = beside * self.bin_sizes[known]
             low, high = self.intervals[name][known].T
-            ends[name] = float(x[-1]), float(mean[known][-1])
-            colors[name] = look["color"]
             ax.vlines(x, low, high, color=look["color"], alpha=0.45, linewidth=1.2)
-            ax.plot(x, mean[known], marker="o", markersize=4, linewidth=1.6, **look)
+            lines += ax.plot(
+                x,
+                mean[known],
+                label=name,
+                marker="o",
+                markersize=4,
+                linewidth=1.6,
+                **look,
+            )
         round_ticks(ax, max(1, self.sizes.min()), self.sizes.max())
         ax.set_title(
             self._note(n_drawn), loc="left", fontsize=SMALL, fontweight="normal"
         )
         ax.set_xlabel("list length in rows")
         ax.set_ylabel(short(self.metric), parse_math=False)
-        label_lines(ax, ends, colors)
+        label_lines(ax, lines)
         return self
 
     def _draw_points(self, ax: Axes) -> int:
-        """Lists of the first ranker, a sample if they are many; how many were left."""
+        """Lists of the first ranker, a sample if they are many; how many are drawn."""
         values = next(iter(self.values.values()))
         lists = np.flatnonzero(~np.isnan(values))
-        n_counted = len(lists)
-        if n_counted > _MOST_POINTS:
+        if len(lists) > _MOST_POINTS:
             lists = np.random.default_rng(0).choice(lists, _MOST_POINTS, replace=False)
         ax.plot(
             self.sizes[lists],

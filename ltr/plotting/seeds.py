@@ -229,10 +229,8 @@ class SeedReliabilityDisplay:
             ax.plot([mean, mean], [number - 0.24, number + 0.24], color=color)
             seeds = np.sort(self.seed_means[name])
             beside = np.zeros(len(seeds))
-            beside[1::2], beside[2::4] = (
-                0.09,
-                -0.09,
-            )  # neighbours do not hide each other
+            # neighbours do not hide each other
+            beside[1::2], beside[2::4] = 0.09, -0.09
             ax.plot(
                 seeds,
                 number + beside,
