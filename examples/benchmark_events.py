@@ -236,6 +236,8 @@ if __name__ == "__main__":
     parser.add_argument("--data", help="folder with the real events and embeddings")
     parser.add_argument("--sizes", type=int, nargs="+", default=[10])
     parser.add_argument("--seeds", type=int, default=5)
-    parser.add_argument("--every-loss", action="store_true")
+    parser.add_argument(
+        "--every-loss", action="store_true", help="all TSPRankers, in groups of 10"
+    )
     given = parser.parse_args()
     main(given.data, given.sizes, given.seeds, given.every_loss)

@@ -12,8 +12,8 @@ which list each row belongs to; labels and scores are the higher the better.
 np.int64(1)
 
 Further rooms, imported by name: :mod:`ltr.datasets`, :mod:`ltr.losses`,
-:mod:`ltr.metrics`, :mod:`ltr.model_selection`, :mod:`ltr.compare`, :mod:`ltr.fusion`,
-:mod:`ltr.solvers`.
+:mod:`ltr.metrics`, :mod:`ltr.model_selection`, :mod:`ltr.compare`, :mod:`ltr.plotting`,
+:mod:`ltr.fusion`, :mod:`ltr.solvers`.
 """
 
 from importlib.metadata import version

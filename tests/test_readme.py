@@ -53,7 +53,6 @@ def test_names_of_losses():
 
 def test_examples_are_listed():
     """The table of programs has every program, and no other."""
-    programs = {path.name for path in (ROOT / "examples").glob("[!b]*.py")}
-    assert {
-        name for name in re.findall(r"`(\w+\.py)`", EXAMPLES.split("## ")[0])
-    } == programs
+    listed = set(re.findall(r"`(\w+\.py)`", EXAMPLES.split("## ")[0]))
+    programs = {path.name for path in (ROOT / "examples").glob("*.py")}
+    assert listed == {name for name in programs if not name.startswith("benchmark_")}
