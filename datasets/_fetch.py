@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from ltr.datasets._files import PathLike
 from ltr.datasets._sources import (
     SOURCES,
     Place,
@@ -12,6 +11,7 @@ from ltr.datasets._sources import (
     check_choice,
     fetch_splits,
 )
+from ltr.files import PathLike
 
 
 def fetch_letor_mq2007(

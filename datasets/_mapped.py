@@ -10,7 +10,6 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from ltr.datasets._files import PathLike, whole_folder
 from ltr.datasets._letor import (
     chunks_of,
     describe_files,
@@ -20,6 +19,7 @@ from ltr.datasets._letor import (
 )
 from ltr.datasets._letor_lines import Chunk
 from ltr.datasets._types import RankingData
+from ltr.files import PathLike, whole_folder
 
 _ABOUT = "ranking.json"
 

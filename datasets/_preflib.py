@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ltr.datasets._files import PathLike, whole_file
+from ltr.files import PathLike, whole_file
 
 Ranking = list[int | tuple[int, ...]]
 

@@ -13,10 +13,10 @@ import numpy as np
 
 from ltr.datasets._archives import BrokenArchiveError, read_member
 from ltr.datasets._download import download, home_folder, report_to_stderr
-from ltr.datasets._files import PathLike, one_at_a_time, whole_folder
 from ltr.datasets._letor import GrowingTable, read_rows
 from ltr.datasets._mapped import open_ranking, write_arrays
 from ltr.datasets._types import RankingData
+from ltr.files import PathLike, one_at_a_time, whole_folder
 
 
 class RankingSplits(NamedTuple):

@@ -12,9 +12,9 @@ import numpy as np
 
 from ltr.datasets import load_tsplib
 from ltr.solvers import Precedence, solve_path, solve_paths
-from ltr.solvers._budget import Budget
-from ltr.solvers._path_cp_sat import cp_sat
-from ltr.solvers._path_problem import Incumbent, path_problem
+from ltr.solvers.core.budget import Budget
+from ltr.solvers.paths.cp_sat import cp_sat
+from ltr.solvers.paths.problem import Incumbent, path_problem
 
 EASY = ("gauss", "succ", "sig", "bilin", "lin")
 NEARLY_SYMMETRIC = ("cos", "sym")

@@ -16,21 +16,40 @@ Further rooms, imported by name: :mod:`ltr.datasets`, :mod:`ltr.losses`,
 :mod:`ltr.fusion`, :mod:`ltr.solvers`.
 """
 
-from importlib.metadata import version
+from __future__ import annotations
 
-from ltr.queries import group_sizes_to_qid
-from ltr.rankers import (
-    ConstrainedRanker,
-    LambdaMARTRanker,
-    NeuralRanker,
-    RandomRanker,
-    SingleFeatureRanker,
-    TSPRanker,
-    load_ranker,
-    save_ranker,
-)
+import importlib
+from typing import TYPE_CHECKING, Any
 
-__version__ = version("ltr")
+from ltr import _moved
+
+if TYPE_CHECKING:
+    from ltr.queries import group_sizes_to_qid
+    from ltr.rankers import (
+        ConstrainedRanker,
+        LambdaMARTRanker,
+        NeuralRanker,
+        RandomRanker,
+        SingleFeatureRanker,
+        TSPRanker,
+        load_ranker,
+        save_ranker,
+    )
+
+    __version__: str
+
+_MODULES = {
+    "ConstrainedRanker": "ltr.rankers",
+    "LambdaMARTRanker": "ltr.rankers",
+    "NeuralRanker": "ltr.rankers",
+    "RandomRanker": "ltr.rankers",
+    "SingleFeatureRanker": "ltr.rankers",
+    "TSPRanker": "ltr.rankers",
+    "group_sizes_to_qid": "ltr.queries",
+    "load_ranker": "ltr.rankers",
+    "save_ranker": "ltr.rankers",
+}
+_moved.install()
 
 __all__ = [
     "ConstrainedRanker",
@@ -43,3 +62,22 @@ __all__ = [
     "load_ranker",
     "save_ranker",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Load a public name when it is first used (PEP 562)."""
+    if name == "__version__":
+        from importlib.metadata import version
+
+        value: Any = version("ltr")
+    elif name in _MODULES:
+        value = getattr(importlib.import_module(_MODULES[name]), name)
+    else:
+        raise AttributeError(f"module 'ltr' has no attribute {name!r}")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    """Public names, those included that are not loaded yet."""
+    return sorted([*globals(), *__all__, "__version__"])

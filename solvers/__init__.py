@@ -33,10 +33,9 @@ if __name__ != "ltr.solvers":
         "because the repository root is on sys.path. Use 'import ltr.solvers'."
     )
 
-from ltr.solvers._bradley_terry import bradley_terry
-from ltr.solvers._pool import Interrupted
-from ltr.solvers._solution import Lottery, Solution, Status
 from ltr.solvers.assignment import solve_assignment
+from ltr.solvers.assignment.exposure import FairLottery, birkhoff, fair_exposure
+from ltr.solvers.assignment.fair_prefixes import det_const_sort, fair_minimums
 from ltr.solvers.committees import select_committee
 from ltr.solvers.consensus import (
     borda,
@@ -48,7 +47,9 @@ from ltr.solvers.consensus import (
     orders_from_ranks,
     pairwise_counts,
 )
-from ltr.solvers.constraints import (
+from ltr.solvers.consensus.bradley_terry import bradley_terry
+from ltr.solvers.core.batches import Interrupted
+from ltr.solvers.core.constraints import (
     AtMost,
     ExposureShare,
     FixedPosition,
@@ -57,8 +58,7 @@ from ltr.solvers.constraints import (
     Together,
     explain_conflict,
 )
-from ltr.solvers.exposure import FairLottery, birkhoff, fair_exposure
-from ltr.solvers.fair_prefixes import det_const_sort, fair_minimums
+from ltr.solvers.core.solution import Lottery, Solution, Status
 from ltr.solvers.orderings import solve_ordering, solve_orderings
 from ltr.solvers.paths import solve_path, solve_paths
 

@@ -8,11 +8,13 @@ cases_*.py; the laws in test_losses_properties.py run over all rows.
 import re
 from pathlib import Path
 
-import cases_lists
-import cases_pairs
-import cases_policy
-import cases_relaxations
-import cases_wasserstein
+from support import (
+    cases_lists,
+    cases_pairs,
+    cases_policy,
+    cases_relaxations,
+    cases_wasserstein,
+)
 
 FAMILIES = (
     cases_pairs,
@@ -27,7 +29,9 @@ LAWS = ("shift", "convex", "repeats", "zero_on_equal_labels", "smooth", "draws")
 
 def main() -> None:
     """Print which laws each row claims, and how many law tests read it."""
-    source = Path(__file__).with_name("test_losses_properties.py").read_text()
+    source = (
+        Path(__file__).parent.joinpath("laws", "test_losses_properties.py").read_text()
+    )
     marks = re.findall(r"^@(every_loss|every_sure_loss|one_row_a_loss)$", source, re.M)
     laws = re.findall(r'^@losses_with\("(\w+)"\)$', source, re.M)
     print(f"{'loss':58}{'tests':>6}" + "".join(f"{law:>22}" for law in LAWS))

@@ -28,11 +28,11 @@ MODULES = sorted(
 PUBLIC = [
     "ltr",
     "ltr.losses",
-    "ltr.losses.published_paths",
+    "ltr.losses.paths.published",
     "ltr.metrics",
     "ltr.model_selection",
     "ltr.plotting",
-    "ltr.report",
+    "ltr.compare.report",
     "ltr.fusion",
     "ltr.datasets",
     "ltr.solvers",

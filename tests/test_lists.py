@@ -4,7 +4,7 @@ import hypothesis.strategies as st
 import numpy as np
 import pytest
 from hypothesis import given
-from strategies import query_ids
+from support.strategies import query_ids
 
 from ltr.lists import equal_size_blocks, pack, with_padding_rows
 from ltr.queries import group_queries, group_sizes_to_qid

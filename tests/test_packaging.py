@@ -40,12 +40,13 @@ def test_every_package_is_listed():
     settings = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"][
         "setuptools"
     ]
-    folders = {
-        ".".join(path.parent.relative_to(ROOT).parts)
-        for path in [*ROOT.glob("ltr/**/__init__.py")]
-    }
     rooms = ("solvers", "datasets")
-    assert folders | {f"ltr.{room}" for room in rooms} == set(settings["packages"])
+    packages = {
+        ".".join(("ltr",) * (top != "ltr") + path.parent.relative_to(ROOT).parts)
+        for top in ("ltr", *rooms)
+        for path in ROOT.glob(f"{top}/**/__init__.py")
+    }
+    assert packages == set(settings["packages"])
     for room in rooms:
         assert settings["package-dir"][f"ltr.{room}"] == room
         link = ROOT / "ltr" / room

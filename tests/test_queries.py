@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given
-from strategies import query_ids
+from support.strategies import query_ids
 
 from ltr.queries import group_queries, group_sizes_to_qid
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 
-from ltr.losses._contract import Lists, masked_max
-from ltr.losses._ranks import tied_discounts
+from ltr.losses.kernels.contract import Lists, masked_max
+from ltr.losses.kernels.ranks import tied_discounts
 
 
 def normalized_gains(lists: Lists, k: int | None) -> tuple[jax.Array, jax.Array]:

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 
-from ltr.losses._contract import (
+from ltr.losses.kernels.contract import (
     divide,
     has_two_labels,
     masked_input,

@@ -13,14 +13,14 @@ import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 
-from ltr.losses._contract import (
+from ltr.losses.kernels.contract import (
     Lists,
     as_dtype,
     divide,
     masked_log_softmax,
     prepare,
 )
-from ltr.losses._pairs import Terms, logistic, pair_sum
+from ltr.losses.kernels.pairs import Terms, logistic, pair_sum
 
 
 def examination_probabilities(position: ArrayLike, *, eta: float = 1.0) -> jax.Array:

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 
-from ltr.losses._contract import (
+from ltr.losses.kernels.contract import (
     Lists,
     check_cutoff,
     check_positive,
@@ -16,7 +16,7 @@ from ltr.losses._contract import (
     masked_log_softmax,
     prepare,
 )
-from ltr.losses._ranks import lexicographic_ranks
+from ltr.losses.kernels.ranks import lexicographic_ranks
 from ltr.losses.listwise import cross_entropy, top_2_cross_entropy
 from ltr.losses.pairwise import soft_ranknet
 from ltr.losses.plackett_luce import draw_stages, listmle_loss

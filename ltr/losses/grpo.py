@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 
-from ltr.losses._contract import as_dtype, divide, prepare
+from ltr.losses.kernels.contract import as_dtype, divide, prepare
 
 _MAX_LOG_RATIO = 60.0  # e^60 is finite in single precision
 

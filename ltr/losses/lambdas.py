@@ -8,7 +8,8 @@ import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 
-from ltr.losses._contract import (
+from ltr.losses._gains import normalized_gains
+from ltr.losses.kernels.contract import (
     Lists,
     check_choice,
     check_cutoff,
@@ -17,8 +18,7 @@ from ltr.losses._contract import (
     has_two_labels,
     prepare,
 )
-from ltr.losses._gains import normalized_gains
-from ltr.losses._pairs import (
+from ltr.losses.kernels.pairs import (
     Terms,
     by_label,
     difference,
@@ -26,7 +26,7 @@ from ltr.losses._pairs import (
     logistic,
     pair_sum,
 )
-from ltr.losses._ranks import log2_discount, mean_ranks, tied_discounts
+from ltr.losses.kernels.ranks import log2_discount, mean_ranks, tied_discounts
 
 
 def lambdarank_loss(

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 
-from ltr.losses._contract import (
+from ltr.losses.kernels.contract import (
     Lists,
     as_dtype,
     check_choice,
@@ -18,9 +18,9 @@ from ltr.losses._contract import (
     masked_log_softmax,
     prepare,
 )
-from ltr.losses._items import positions
-from ltr.losses._log_sums import NEVER, Terms, is_another, log_pair_sum
-from ltr.losses._pairs import label_terms
+from ltr.losses.kernels.log_sums import NEVER, Terms, is_another, log_pair_sum
+from ltr.losses.kernels.loops import positions
+from ltr.losses.kernels.pairs import label_terms
 
 
 def softmax_loss(

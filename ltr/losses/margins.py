@@ -6,13 +6,13 @@ import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 
-from ltr.losses._contract import (
+from ltr.losses.kernels.contract import (
     check_positive,
     divide,
     prepare,
 )
-from ltr.losses._log_sums import NEVER, log_pair_sum
-from ltr.losses._pairs import PairLoss, below_0, by_label, label_terms, pair_sum
+from ltr.losses.kernels.log_sums import NEVER, log_pair_sum
+from ltr.losses.kernels.pairs import PairLoss, below_0, by_label, label_terms, pair_sum
 from ltr.losses.listwise import lower_label
 
 

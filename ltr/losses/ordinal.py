@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 
-from ltr.losses._contract import as_dtype, divide, prepare
+from ltr.losses.kernels.contract import as_dtype, divide, prepare
 
 
 def ordinal_loss(

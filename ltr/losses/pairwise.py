@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 
-from ltr.losses._contract import (
+from ltr.losses.kernels.contract import (
     Lists,
     as_dtype,
     check_choice,
@@ -17,8 +17,8 @@ from ltr.losses._contract import (
     divide,
     prepare,
 )
-from ltr.losses._items import positions
-from ltr.losses._pairs import (
+from ltr.losses.kernels.loops import positions
+from ltr.losses.kernels.pairs import (
     Terms,
     by_label,
     difference,
@@ -26,7 +26,7 @@ from ltr.losses._pairs import (
     logistic,
     pair_sum,
 )
-from ltr.losses._ranks import mean_ranks
+from ltr.losses.kernels.ranks import mean_ranks
 
 PairWeight = Literal[
     "uniform", "label_difference", "squared_label_difference", "rank_sum"

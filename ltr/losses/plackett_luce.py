@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 
-from ltr.losses._contract import (
+from ltr.losses.kernels.contract import (
     Lists,
     check_choice,
     check_cutoff,
@@ -18,10 +18,10 @@ from ltr.losses._contract import (
     masked_max,
     prepare,
 )
-from ltr.losses._draws import DrawGroups, draw_groups, log_left
-from ltr.losses._items import positions
-from ltr.losses._log_sums import NEVER, log_pair_sum
-from ltr.losses._ranks import log2_discount
+from ltr.losses.kernels.draws import DrawGroups, draw_groups, log_left
+from ltr.losses.kernels.log_sums import NEVER, log_pair_sum
+from ltr.losses.kernels.loops import positions
+from ltr.losses.kernels.ranks import log2_discount
 from ltr.losses.listwise import lower_label
 
 TieRule = Literal["efron", "breslow", "exact", "stable", "random"]

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 
-from ltr.losses._contract import divide, prepare
+from ltr.losses.kernels.contract import divide, prepare
 
 
 def mse_loss(

@@ -16,11 +16,11 @@ import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 
-from ltr.losses._contract import Lists, as_dtype, has_two_labels, prepare
 from ltr.losses._gains import normalized_gains
-from ltr.losses._items import item, over_items
-from ltr.losses._log_sums import NEVER
 from ltr.losses.grpo import leave_one_out_advantages
+from ltr.losses.kernels.contract import Lists, as_dtype, has_two_labels, prepare
+from ltr.losses.kernels.log_sums import NEVER
+from ltr.losses.kernels.loops import item, over_items
 
 Estimator = Literal["pl_rank_3", "pl_rank_2", "pl_rank_1", "reinforce"]
 _ESTIMATORS = ("pl_rank_3", "pl_rank_2", "pl_rank_1", "reinforce")

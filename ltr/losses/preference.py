@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 
-from ltr.losses._contract import (
+from ltr.losses.kernels.contract import (
     check_choice,
     check_positive,
     divide,
@@ -16,10 +16,17 @@ from ltr.losses._contract import (
     masked_input,
     prepare,
 )
-from ltr.losses._items import positions
-from ltr.losses._log_sums import NEVER, is_another, log_pair_sum
-from ltr.losses._pairs import Terms, below_0, by_label, label_terms, logistic, pair_sum
-from ltr.losses._ranks import log2_discount, tied_discounts
+from ltr.losses.kernels.log_sums import NEVER, is_another, log_pair_sum
+from ltr.losses.kernels.loops import positions
+from ltr.losses.kernels.pairs import (
+    Terms,
+    below_0,
+    by_label,
+    label_terms,
+    logistic,
+    pair_sum,
+)
+from ltr.losses.kernels.ranks import log2_discount, tied_discounts
 from ltr.losses.pairwise import hinge_loss, ranknet_loss
 
 

@@ -11,10 +11,10 @@ import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 
-from ltr.losses._contract import Lists, check_choice, divide, prepare
-from ltr.losses._log_sums import NEVER, log_pair_sum
-from ltr.losses._pairs import Terms, logistic, pair_sum
-from ltr.losses._ranks import dense_ranks
+from ltr.losses.kernels.contract import Lists, check_choice, divide, prepare
+from ltr.losses.kernels.log_sums import NEVER, log_pair_sum
+from ltr.losses.kernels.pairs import Terms, logistic, pair_sum
+from ltr.losses.kernels.ranks import dense_ranks
 
 
 def ranklist_loss(

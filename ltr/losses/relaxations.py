@@ -10,14 +10,14 @@ import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 
-from ltr.losses._contract import (
+from ltr.losses._gains import normalized_gains
+from ltr.losses.kernels.contract import (
     as_dtype,
     check_positive,
     has_two_labels,
     prepare,
 )
-from ltr.losses._gains import normalized_gains
-from ltr.losses._items import item, over_items
+from ltr.losses.kernels.loops import item, over_items
 
 
 def approx_ndcg_loss(

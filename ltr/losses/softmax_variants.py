@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 
-from ltr.losses._contract import (
+from ltr.losses.kernels.contract import (
     as_dtype,
     check_choice,
     check_positive,
@@ -16,7 +16,7 @@ from ltr.losses._contract import (
     masked_log_softmax,
     prepare,
 )
-from ltr.losses._log_sums import NEVER
+from ltr.losses.kernels.log_sums import NEVER
 
 
 def xe_ndcg_loss(

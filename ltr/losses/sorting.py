@@ -12,10 +12,11 @@ import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 
-from ltr.losses._contract import check_choice, divide, has_two_labels, prepare
 from ltr.losses._gains import normalized_gains
-from ltr.losses._items import positions
-from ltr.losses._permutations import (
+from ltr.losses._pools import pool_begins, pool_means
+from ltr.losses.kernels.contract import check_choice, divide, has_two_labels, prepare
+from ltr.losses.kernels.loops import positions
+from ltr.losses.kernels.permutations import (
     descending,
     log_row_softmax,
     neural_sort_logits,
@@ -25,8 +26,7 @@ from ltr.losses._permutations import (
     soft_sort_logits,
     times,
 )
-from ltr.losses._pools import pool_begins, pool_means
-from ltr.losses._ranks import mean_ranks
+from ltr.losses.kernels.ranks import mean_ranks
 
 Relaxation = Literal["neural_sort", "soft_sort"]
 

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 
-from ltr.losses._contract import (
+from ltr.losses.kernels.contract import (
     Lists,
     check_choice,
     has_two_labels,
@@ -16,8 +16,8 @@ from ltr.losses._contract import (
     masked_max,
     prepare,
 )
-from ltr.losses._items import item, over_items
-from ltr.losses._ranks import count_ranks
+from ltr.losses.kernels.loops import item, over_items
+from ltr.losses.kernels.ranks import count_ranks
 
 
 def wasserstein_loss(

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.lines import Line2D
 
-    from ltr.leaderboard import Leaderboard
+    from ltr.compare.leaderboard import Leaderboard
 
 _MOST_POINTS = 300
 

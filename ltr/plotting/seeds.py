@@ -24,7 +24,7 @@ from ltr.queries import FloatArray
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from ltr.leaderboard import Leaderboard
+    from ltr.compare.leaderboard import Leaderboard
 
 
 class SeedReliabilityDisplay:

@@ -3,10 +3,10 @@
 from ltr.rankers.base import BaseRanker
 from ltr.rankers.baselines import RandomRanker, SingleFeatureRanker
 from ltr.rankers.constrained import ConstrainedRanker
-from ltr.rankers.lambdamart import LambdaMARTRanker
 from ltr.rankers.neural import NeuralRanker
+from ltr.rankers.pairs.tsprank import TSPRanker
 from ltr.rankers.persistence import load_ranker, save_ranker
-from ltr.rankers.tsprank import TSPRanker
+from ltr.rankers.trees.lambdamart import LambdaMARTRanker
 
 __all__ = [
     "BaseRanker",

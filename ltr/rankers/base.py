@@ -12,7 +12,7 @@ from sklearn.base import BaseEstimator
 
 from ltr.metrics import get_metric
 from ltr.queries import FloatArray, IntArray, group_queries
-from ltr.rankers.checks import (
+from ltr.rankers.inputs import (
     check_column,
     check_metric_takes_labels,
     check_qid_given,

@@ -11,7 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 from ltr.metrics import get_metric
 from ltr.queries import FloatArray, group_queries
 from ltr.rankers.base import BaseRanker
-from ltr.rankers.checks import (
+from ltr.rankers.inputs import (
     check_dense_X,
     check_metric_takes_labels,
     check_training_set,

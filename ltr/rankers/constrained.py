@@ -15,7 +15,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from ltr.queries import FloatArray, IntArray, Queries, group_queries
 from ltr.rankers.base import BaseRanker
-from ltr.rankers.checks import (
+from ltr.rankers.inputs import (
     check_choice,
     check_number,
     check_qid_given,

@@ -20,13 +20,13 @@ from sklearn.utils.validation import check_is_fitted
 from ltr.losses import LOSSES, Combination, combine
 from ltr.rankers.base import BaseRanker
 from ltr.rankers.baselines import RandomRanker, SingleFeatureRanker
-from ltr.rankers.gradient import GradientRanker
-from ltr.rankers.lambdamart import LambdaMARTRanker
 from ltr.rankers.neural import NeuralRanker
-from ltr.rankers.neural_training import Learned
-from ltr.rankers.preprocess import FeatureScaling
-from ltr.rankers.tables import Categories
-from ltr.rankers.tsprank import TSPRanker
+from ltr.rankers.neural.gradient import GradientRanker
+from ltr.rankers.neural.scaling import FeatureScaling
+from ltr.rankers.neural.training import Learned
+from ltr.rankers.pairs.tsprank import TSPRanker
+from ltr.rankers.trees.feature_tables import Categories
+from ltr.rankers.trees.lambdamart import LambdaMARTRanker
 
 _FORMAT = 1
 _FILES = {"ranker.json", "arrays.npz", "trees.txt"}

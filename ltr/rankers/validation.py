@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jax
 import numpy as np
@@ -12,15 +12,17 @@ from numpy.typing import ArrayLike, NDArray
 from ltr.lists import equal_size_blocks
 from ltr.metrics import get_metric
 from ltr.queries import BoolArray, FloatArray, IntArray, Queries, group_queries
-from ltr.rankers.checks import (
+from ltr.rankers.inputs import (
     TrainingSet,
     check_metric_takes_labels,
     check_training_set,
     stops_early,
     warn,
 )
-from ltr.rankers.preprocess import FeatureScaling
 from ltr.scorers import Scorer
+
+if TYPE_CHECKING:
+    from ltr.rankers.neural.scaling import FeatureScaling
 
 AUTO_EARLY_STOPPING_LISTS = 100
 _CHUNK_ROWS = 4096

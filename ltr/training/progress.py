@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import sys
-import time
 from typing import TextIO
 
+from ltr.progress import SECONDS_BETWEEN_LINES, ProgressLine
 from ltr.training.loop import TrainingResult
-
-_SECONDS_BETWEEN_LINES = 5.0
 
 
 class EpochPrinter:
@@ -29,23 +26,19 @@ class EpochPrinter:
     def __init__(
         self, verbose: int, max_epochs: int, metric: str, stream: TextIO | None = None
     ) -> None:
-        self._pause = 0.0 if verbose >= 2 else _SECONDS_BETWEEN_LINES
+        every_s = 0.0 if verbose >= 2 else SECONDS_BETWEEN_LINES
+        self._progress = ProgressLine(every_s, stream=stream)
         self._max_epochs = max_epochs
         self._metric = metric
-        self._stream = sys.stderr if stream is None else stream
-        self._started = time.monotonic()
-        self._written = self._started
 
     def __call__(self, epoch: int, result: TrainingResult) -> None:
         """Write a line if it is time for one."""
-        now = time.monotonic()
-        if now - self._written < self._pause and epoch < self._max_epochs:
-            return
-        self._written = now
-        line = f"epoch {epoch}/{self._max_epochs}  loss {result.losses[-1]:.5f}"
-        if result.scores:
-            line += f"  {self._metric} {result.scores[-1]:.5f}"
-            line += f" (best {result.best_score:.5f} after epoch {result.best_epoch})"
-        line += f"  {now - self._started:.1f} s\n"
-        self._stream.write(line)
-        self._stream.flush()
+
+        def line() -> str:
+            text = f"epoch {epoch}/{self._max_epochs}  loss {result.losses[-1]:.5f}"
+            if result.scores:
+                text += f"  {self._metric} {result.scores[-1]:.5f} (best "
+                text += f"{result.best_score:.5f} after epoch {result.best_epoch})"
+            return f"{text}  {self._progress.seconds:.1f} s"
+
+        self._progress(line, last=epoch >= self._max_epochs)

@@ -1,0 +1,181 @@
+"""Checks of single arguments, and their wording: the one place where it is written.
+
+Part of the ground floor that every room may import. A message says what was expected,
+what came and, where there is one, the nearest right value.
+"""
+
+from __future__ import annotations
+
+import difflib
+import math
+from collections.abc import Collection, Iterable
+from typing import Any, TypeVar
+
+import numpy as np
+
+Choice = TypeVar("Choice")
+
+
+class ArgumentError(ValueError, TypeError):
+    """An argument of the wrong kind or out of range.
+
+    Both a ValueError and a TypeError, as scikit-learn's ``InvalidParameterError``, so
+    that a caller may expect either.
+    """
+
+
+def check_choice(
+    name: str, value: Choice, choices: Collection[Any], *, alternative: str = ""
+) -> Choice:
+    """Return ``value`` if it is one of ``choices``.
+
+    Parameters
+    ----------
+    name : str
+        Name of the argument.
+    value : object
+        Its value.
+    choices : collection
+        What it may be, in the order in which the message lists it.
+    alternative : str, default=""
+        What else is allowed, in words: ``"a function"``.
+
+    Returns
+    -------
+    value : object
+
+    Raises
+    ------
+    ArgumentError
+        If it is none of them.
+
+    Examples
+    --------
+    >>> check_choice("ties", "first", ("average", "first"))
+    'first'
+    """
+    # an array compares item by item: it is never a choice
+    if np.ndim(value) == 0 and any(value == choice for choice in choices):  # type: ignore[arg-type]
+        return value
+    listed = ", ".join(repr(choice) for choice in choices)
+    other = f", or {alternative}" if alternative else ""
+    raise ArgumentError(f"{name} must be one of {listed}{other}; got {value!r}.")
+
+
+def check_whole(
+    name: str,
+    value: Any,
+    *,
+    low: int | None = None,
+    high: int | None = None,
+    optional: bool = False,
+) -> Any:
+    """Return ``value`` as an int if it is a whole number in range.
+
+    Parameters
+    ----------
+    name : str
+        Name of the argument.
+    value : object
+        Its value; Python's and NumPy's integers pass, booleans and floats do not.
+    low, high : int, default=None
+        Least and greatest allowed value. None: any.
+    optional : bool, default=False
+        Whether None passes, too.
+
+    Returns
+    -------
+    value : int or None
+
+    Raises
+    ------
+    ArgumentError
+        If it is no whole number, or out of range.
+
+    Examples
+    --------
+    >>> check_whole("k", np.int32(3), low=1)
+    3
+    """
+    if value is None and optional:
+        return None
+    is_whole = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+    if is_whole and (low is None or value >= low) and (high is None or value <= high):
+        return int(value)
+    limits = [f">= {low}"] if low is not None else []
+    limits += [f"<= {high}"] if high is not None else []
+    raise ArgumentError(_expected(name, "a whole number", limits, optional, value))
+
+
+def check_number(
+    name: str,
+    value: Any,
+    *,
+    low: float = -math.inf,
+    high: float = math.inf,
+    open_low: bool = False,
+    open_high: bool = False,
+    optional: bool = False,
+) -> Any:
+    """Return ``value`` if it is a finite real number in range.
+
+    Parameters
+    ----------
+    name : str
+        Name of the argument.
+    value : object
+        Its value; Python's and NumPy's integers and floats pass, booleans do not.
+    low, high : float, default=-inf and inf
+        Limits of the range.
+    open_low, open_high : bool, default=False
+        Whether the limit itself is excluded.
+    optional : bool, default=False
+        Whether None passes, too.
+
+    Returns
+    -------
+    value : float, int or None
+        As it came.
+
+    Raises
+    ------
+    ArgumentError
+        If it is no number, not finite, or out of range.
+
+    Examples
+    --------
+    >>> check_number("sigma", 0.5, low=0.0, open_low=True)
+    0.5
+    """
+    if value is None and optional:
+        return None
+    numeric = (int, float, np.integer, np.floating)
+    is_number = isinstance(value, numeric) and not isinstance(value, bool)
+    if is_number and math.isfinite(value):
+        above = value > low or (value == low and not open_low)
+        below = value < high or (value == high and not open_high)
+        if above and below:
+            return value
+    limits = [f"{'>' if open_low else '>='} {low:g}"] if low > -math.inf else []
+    limits += [f"{'<' if open_high else '<='} {high:g}"] if high < math.inf else []
+    raise ArgumentError(_expected(name, "a number", limits, optional, value))
+
+
+def suggest(name: object, known: Iterable[str]) -> str:
+    """Return a sentence with the nearest known name, to end a message; "" without one.
+
+    Examples
+    --------
+    >>> suggest("ranknett", ["listnet", "ranknet"])
+    " Did you mean 'ranknet'?"
+    """
+    nearest = difflib.get_close_matches(str(name), list(known), 1)
+    return f" Did you mean {nearest[0]!r}?" if nearest else ""
+
+
+def _expected(
+    name: str, kind: str, limits: list[str], optional: bool, value: object
+) -> str:
+    allowed = " ".join([kind, " and ".join(limits)]).strip()
+    none = ", or None" if optional else ""
+    return f"{name} must be {allowed}{none}; got {value!r}."

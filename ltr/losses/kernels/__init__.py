@@ -1,0 +1,1 @@
+"""Masks, sums over pairs, ranks, draws: the parts that losses are made of."""

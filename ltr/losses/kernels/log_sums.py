@@ -1,0 +1,156 @@
+"""For each item, the log of a weighted sum of e^x over the others; O(n) memory.
+
+:func:`log_pair_sum` is the kernel of the losses with one softmax per item: what is left
+when an item is drawn, an anchor and the items that it beats. As in
+:mod:`ltr.losses.kernels.pairs` a loop over the items takes the place of the n × n
+matrix, e^x is evaluated once per item while it stays in range, and the gradient is in
+closed form.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from ltr.losses.kernels.loops import item, over_items
+
+Terms = tuple[jax.Array, ...]
+PairShare = Callable[[Terms, Terms], jax.Array]
+NEVER = -1e30  # log of nothing: finite, so that no NaN comes of it
+
+
+def is_another(items: Terms, other: Terms) -> jax.Array:
+    """1 for every item but itself; the term is its position."""
+    return jnp.where(items[0] == other[0], 0.0, 1.0)
+
+
+def log_pair_sum(
+    pair_share: PairShare, log_worths: jax.Array, terms: Terms
+) -> jax.Array:
+    """Log of Σ_j share(j, i) e^{x_j} for each item i.
+
+    Parameters
+    ----------
+    pair_share : function
+        (terms of j, terms of i) → how much of j counts for i, ≥ 0. Hashable.
+    log_worths : array of shape (..., list_size)
+        x; :data:`NEVER` where there is no item.
+    terms : tuple of arrays of shape (..., list_size)
+        What ``pair_share`` reads; no gradient flows into it.
+
+    Returns
+    -------
+    log_sums : array of shape (..., list_size)
+        :data:`NEVER` where nothing counts.
+    """
+    log_sums: jax.Array = _log_pair_sum(pair_share, log_worths, terms)
+    return log_sums
+
+
+@partial(jax.custom_vjp, nondiff_argnums=(0,))
+def _log_pair_sum(
+    pair_share: PairShare, log_worths: jax.Array, terms: Terms
+) -> jax.Array:
+    return _sums(pair_share, log_worths, terms)
+
+
+@partial(jax.jit, static_argnums=0)
+def _sums(pair_share: PairShare, log_worths: jax.Array, terms: Terms) -> jax.Array:
+    top = _top(log_worths)
+
+    def share(j: jax.Array) -> jax.Array:
+        return pair_share(tuple(item(term, j) for term in terms), terms)
+
+    def in_range() -> jax.Array:
+        worths = jnp.exp(log_worths - top)
+
+        def add(j: jax.Array, total: jax.Array) -> jax.Array:
+            return total + item(worths, j) * share(j)
+
+        total = over_items(add, jnp.zeros_like(worths))
+        return jnp.where(total > 0, top + _log(total), NEVER)
+
+    def wide() -> jax.Array:
+        def add(
+            j: jax.Array, sums: tuple[jax.Array, jax.Array]
+        ) -> tuple[jax.Array, jax.Array]:
+            highest, total = sums
+            part, x = share(j), item(log_worths, j)
+            new = jnp.where(part > 0, jnp.maximum(highest, x), highest)
+            grown = part * jnp.exp(jnp.minimum(x - new, 0.0))
+            return new, total * jnp.exp(highest - new) + grown
+
+        start = (jnp.full_like(log_worths, NEVER), jnp.zeros_like(log_worths))
+        highest, total = over_items(add, start)
+        return jnp.where(total > 0, highest + _log(total), NEVER)
+
+    return jax.lax.cond(_fits(log_worths, top), in_range, wide)
+
+
+def _forward(
+    pair_share: PairShare, log_worths: jax.Array, terms: Terms
+) -> tuple[jax.Array, tuple[Any, ...]]:
+    result = _sums(pair_share, log_worths, terms)
+    return result, (log_worths, terms, result)
+
+
+@partial(jax.jit, static_argnums=0)
+def _gradient(
+    pair_share: PairShare, residuals: tuple[Any, ...], cotangent: jax.Array
+) -> jax.Array:
+    """Item j is a part share(j, i) e^{x_j} of the sum of each item i."""
+    log_worths, terms, result = residuals
+    top = _top(log_worths)
+    some = result > NEVER / 2
+    given = jnp.where(some, cotangent, 0.0)
+    result = jnp.where(some, result, top)
+
+    def share(i: jax.Array) -> jax.Array:
+        return pair_share(terms, tuple(item(term, i) for term in terms))
+
+    def in_range() -> jax.Array:
+        per_worth = given * jnp.exp(top - result)
+
+        def add(i: jax.Array, total: jax.Array) -> jax.Array:
+            return total + item(per_worth, i) * share(i)
+
+        return jnp.exp(log_worths - top) * over_items(add, jnp.zeros_like(log_worths))
+
+    def wide() -> jax.Array:
+        def add(i: jax.Array, total: jax.Array) -> jax.Array:
+            part = share(i)
+            exponent = jnp.where(part > 0, log_worths - item(result, i), 0.0)
+            return total + item(given, i) * part * jnp.exp(exponent)
+
+        return over_items(add, jnp.zeros_like(log_worths))
+
+    gradient: jax.Array = jax.lax.cond(_fits(log_worths, top), in_range, wide)
+    return gradient
+
+
+def _backward(
+    pair_share: PairShare, residuals: tuple[Any, ...], cotangent: jax.Array
+) -> tuple[Any, ...]:
+    gradient = _gradient(pair_share, residuals, cotangent)
+    return gradient, jax.tree.map(jnp.zeros_like, residuals[1])
+
+
+_log_pair_sum.defvjp(_forward, _backward)
+
+
+def _top(log_worths: jax.Array) -> jax.Array:
+    return jnp.max(log_worths, axis=-1, keepdims=True)
+
+
+def _log(total: jax.Array) -> jax.Array:
+    return jnp.log(jnp.where(total > 0, total, 1.0))
+
+
+def _fits(log_worths: jax.Array, top: jax.Array) -> jax.Array:
+    """Whether no worth, relative to the top of its list, leaves the range of e^x."""
+    limit = 0.7 * jnp.log(jnp.finfo(log_worths.dtype).tiny)
+    return jnp.all((log_worths < NEVER / 2) | (log_worths - top > limit))

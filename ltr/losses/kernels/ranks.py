@@ -1,0 +1,199 @@
+"""Ranks of items in a list, tied items treated alike."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from ltr.losses.kernels.loops import item, over_items
+
+COUNT_UP_TO = 512  # list size up to which a loop over items beats sorting on a CPU
+
+
+def log2_discount(ranks: Any) -> Any:
+    """1 / log2(1 + rank), of NumPy or JAX arrays."""
+    return math.log(2.0) / (np if isinstance(ranks, np.ndarray) else jnp).log1p(ranks)
+
+
+def tied_discounts(
+    values: jax.Array,
+    where: jax.Array,
+    k: int | None,
+    by_rank: Callable[[np.ndarray], np.ndarray] = log2_discount,
+) -> jax.Array:
+    """Discount of each item by descending value; 0 after rank ``k``.
+
+    Items with equal values share the mean discount of the ranks that they occupy, so
+    the result does not depend on the order of the rows.
+
+    Parameters
+    ----------
+    values : array of shape (..., list_size)
+        What to rank by.
+    where : bool array of shape (..., list_size)
+        True for real items; the others have no rank and discount 0.
+    k : int or None
+        Last rank with a discount.
+    by_rank : function, optional
+        1-based ranks → discounts. Default: 1 / log2(1 + rank).
+
+    Returns
+    -------
+    discounts : array of shape (..., list_size)
+    """
+    n = values.shape[-1]
+    discounts = by_rank(np.arange(1.0, n + 1.0))
+    if k is not None:
+        discounts[k:] = 0.0
+    sums = jnp.asarray(np.concatenate([[0.0], np.cumsum(discounts)]), values.dtype)
+    greater, equal = count_ranks(jnp.where(where, values, jnp.nan))
+    own = jnp.asarray(discounts, values.dtype)[jnp.minimum(greater, n - 1)]
+    shared = sums[greater + equal] - sums[greater]
+    shared /= jnp.maximum(equal, 1).astype(values.dtype)
+    return jnp.where(where, jnp.where(equal > 1, shared, own), 0.0)
+
+
+def mean_ranks(values: jax.Array, where: jax.Array) -> jax.Array:
+    """1-based ranks by descending value; equal values share their mean rank.
+
+    Parameters
+    ----------
+    values : array of shape (..., list_size)
+        What to rank by.
+    where : bool array of shape (..., list_size)
+        True for real items; the others have rank 1.
+
+    Returns
+    -------
+    ranks : array of shape (..., list_size)
+    """
+    greater, equal = count_ranks(jnp.where(where, values, jnp.nan))
+    ranks = greater.astype(values.dtype) + 0.5 * (equal.astype(values.dtype) + 1.0)
+    return jnp.where(where, ranks, 1.0)
+
+
+@jax.jit
+def dense_ranks(values: jax.Array, where: jax.Array) -> jax.Array:
+    """How many distinct values are greater; NaN at masked positions.
+
+    Parameters
+    ----------
+    values : array of shape (..., list_size)
+        What to rank by.
+    where : bool array of shape (..., list_size)
+        True for real items.
+
+    Returns
+    -------
+    ranks : array of shape (..., list_size)
+        0 for the best group of equal values, 1 for the next.
+    """
+    masked = jnp.where(where, values, jnp.nan)
+    order = jnp.argsort(-masked, axis=-1)  # NaN comes last
+    ranked = jnp.take_along_axis(masked, order, axis=-1)
+    steps = jnp.cumsum(ranked[..., 1:] != ranked[..., :-1], axis=-1)
+    first = jnp.zeros_like(ranked[..., :1])
+    ranks = jnp.concatenate([first, steps.astype(ranked.dtype)], axis=-1)
+    back = jnp.argsort(order, axis=-1)
+    return jnp.where(where, jnp.take_along_axis(ranks, back, axis=-1), jnp.nan)
+
+
+@jax.jit
+def lexicographic_ranks(
+    first: jax.Array, second: jax.Array, where: jax.Array
+) -> jax.Array:
+    """How many items are greater by ``first``, or, if equal by it, by ``second``.
+
+    Parameters
+    ----------
+    first, second : arrays of shape (..., list_size)
+        What to rank by.
+    where : bool array of shape (..., list_size)
+        True for real items.
+
+    Returns
+    -------
+    ranks : int array of shape (..., list_size)
+        Equal for items that tie in both. Meaningless at masked positions.
+    """
+    first = jnp.where(where, first, jnp.nan)
+    if first.shape[-1] > COUNT_UP_TO:
+        order = jnp.lexsort((-second, -first), axis=-1)  # NaN comes last
+        ranked = [jnp.take_along_axis(values, order, -1) for values in (first, second)]
+        begin = jnp.maximum(tie_group(ranked[0])[0], tie_group(ranked[1])[0])
+        return jnp.take_along_axis(begin, jnp.argsort(order, axis=-1), axis=-1)
+
+    def add(j: jax.Array, ranks: jax.Array) -> jax.Array:
+        one, two = item(first, j), item(second, j)
+        greater = (one > first) | ((one == first) & (two > second))
+        return ranks + greater.astype(jnp.int32)
+
+    return over_items(add, jnp.zeros(first.shape, jnp.int32))
+
+
+@jax.jit
+def count_ranks(values: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """How many items are greater than, and equal to, each item; NaN is neither.
+
+    Parameters
+    ----------
+    values : array of shape (..., list_size)
+        NaN where there is no item.
+
+    Returns
+    -------
+    greater, equal : int arrays of shape (..., list_size)
+        ``equal`` counts the item itself. Meaningless where there is no item.
+    """
+    n = values.shape[-1]
+    if n > COUNT_UP_TO:
+        return _count_by_sorting(values)
+
+    def compare(
+        j: jax.Array, sums: tuple[jax.Array, jax.Array]
+    ) -> tuple[jax.Array, jax.Array]:
+        other = item(values, j)
+        return (
+            sums[0] + (other > values).astype(jnp.int32),
+            sums[1] + (other == values).astype(jnp.int32),
+        )
+
+    zero = jnp.zeros(values.shape, jnp.int32)
+    return over_items(compare, (zero, zero))
+
+
+def tie_group(ranked: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """First position, and one after the last, of the run of equal values around each.
+
+    Parameters
+    ----------
+    ranked : array of shape (..., list_size)
+        Sorted values.
+
+    Returns
+    -------
+    begin, end : int arrays of shape (..., list_size)
+    """
+    axis = ranked.ndim - 1
+    position = jax.lax.broadcasted_iota(jnp.int32, ranked.shape, axis)
+    differs = ranked[..., 1:] != ranked[..., :-1]
+    edge = jnp.ones((*ranked.shape[:-1], 1), bool)
+    is_first = jnp.concatenate([edge, differs], axis=-1)
+    is_last = jnp.concatenate([differs, edge], axis=-1)
+    n = ranked.shape[-1]
+    begin = jax.lax.cummax(jnp.where(is_first, position, 0), axis=axis)
+    last = jax.lax.cummin(jnp.where(is_last, position, n), axis=axis, reverse=True)
+    return begin, last + 1
+
+
+def _count_by_sorting(values: jax.Array) -> tuple[jax.Array, jax.Array]:
+    order = jnp.argsort(-values, axis=-1)  # NaN comes last
+    begin, end = tie_group(jnp.take_along_axis(values, order, axis=-1))
+    back = jnp.argsort(order, axis=-1)
+    greater = jnp.take_along_axis(begin, back, axis=-1)
+    return greater, jnp.take_along_axis(end - begin, back, axis=-1)

@@ -1,0 +1,488 @@
+r"""Losses on the pairwise matrix of a list, for :class:`ltr.TSPRanker`.
+
+``matrix[i, j]`` is the gain of placing item j directly after item i; ``start[j]`` that
+of placing j first, ``end[i]`` that of placing i last. The true order is descending
+``labels``. The contract is that of :mod:`ltr.losses`: the last axes are the list, all
+leading axes the batch; what stands where ``where`` is False, and on the diagonal,
+changes neither value nor gradient.
+
+Items with equal labels are a *block*: they are next to each other, in no order. So the
+target of a path is not one path but all those that visit the blocks in turn, and
+
+* ``successor`` expects the arcs of one of them, drawn at random;
+* ``crf`` maximises the probability of all of them together;
+* ``max_margin`` and ``perturbed_fy`` compare with the best of them;
+* ``pairwise`` and ``gap_weighted`` leave equal pairs out.
+
+A list of one block holds no information: its loss is 0.
+
+The solvers compute exactly, without leaving the compiled program, up to 12 items, and
+are called from it beyond.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax.typing import ArrayLike
+
+from ltr.losses.kernels.contract import check_choice, check_positive
+from ltr.losses.paths.blocks import (
+    NEVER,
+    ArcWeight,
+    Paths,
+    best_gain,
+    expected_arcs,
+    finish,
+    log_softmax,
+    n_arcs,
+    of_true_paths,
+    prepare_paths,
+    true_arcs,
+)
+
+Solver = Callable[..., Any]
+
+
+def successor_loss(
+    matrix: ArrayLike,
+    labels: ArrayLike,
+    *,
+    start: ArrayLike | None = None,
+    end: ArrayLike | None = None,
+    where: ArrayLike | None = None,
+    arc_weight: ArcWeight = "uniform",
+    normalize: bool = True,
+) -> jax.Array:
+    r"""Cross-entropy of the true next item.
+
+    .. math:: \ell = -\frac{1}{n+1} \Bigl( \log p^{start}_{\pi_1} + \sum_{k < n} \log
+        p_{\pi_k \pi_{k+1}} + \log p^{end}_{\pi_n} \Bigr)
+
+    where row i of p is the softmax of ``matrix[i, j]``, j ≠ i, and ``end[i]``. Without
+    ``start`` and ``end`` those terms and columns are left out, and n − 1 divides.
+
+    Parameters
+    ----------
+    matrix : array of shape (..., n, n)
+        Gain of item j directly after item i.
+    labels : array of shape (..., n)
+        Higher is better; equal labels are in no order.
+    start, end : array of shape (..., n), default=None
+        Gain of an item in the first, in the last place. None: none.
+    where : bool array of shape (..., n), default=None
+        True for real items. None: all.
+    arc_weight : {"uniform", "top"}, default="uniform"
+        ``"top"`` weights the arc to place k, from 1, by 1/log2(k + 1); the end is place
+        n + 1.
+    normalize : bool, default=True
+        Divide by the number of arcs. False: their sum.
+
+    Returns
+    -------
+    loss : array of shape (...)
+
+    References
+    ----------
+    .. [1] Yin et al., "TSPRank", KDD 2025, local mode; start, end, the diagonal and
+       ties are ours.
+
+    Examples
+    --------
+    >>> successor_loss(jnp.zeros((3, 3)), jnp.array([2.0, 1.0, 0.0])).round(4)
+    Array(0.6931, dtype=float32)
+    """
+    check_choice("arc_weight", arc_weight, ("uniform", "top"))
+    lists = prepare_paths(matrix, labels, start, end, where)
+    to_item, first, last = expected_arcs(lists, arc_weight)
+    rows = jnp.where(lists.arcs, lists.matrix, NEVER)
+    if end is not None:
+        leave = jnp.where(lists.where, lists.end, NEVER)
+        rows = jnp.concatenate([rows, leave[..., None]], axis=-1)
+        to_item = jnp.concatenate([to_item, last[..., None]], axis=-1)
+    total = -jnp.sum(to_item * log_softmax(rows), axis=(-1, -2))
+    if start is not None:
+        begin = jnp.where(lists.where, lists.start, NEVER)
+        total -= jnp.sum(first * log_softmax(begin), axis=-1)
+    return finish(total, lists, n_arcs(lists, start, end) if normalize else None)
+
+
+def pairwise_logistic_loss(
+    matrix: ArrayLike,
+    labels: ArrayLike,
+    *,
+    start: ArrayLike | None = None,
+    end: ArrayLike | None = None,
+    where: ArrayLike | None = None,
+    normalize: bool = False,
+) -> jax.Array:
+    r"""Logistic loss of ``matrix[i, j] - matrix[j, i]`` for every pair in true order.
+
+    .. math:: \ell = \sum_{y_i > y_j} \log\bigl(1 + e^{-(A_{ij} - A_{ji})}\bigr)
+
+    RankNet on pairs. It trains for a linear ordering; a path over such scores is wrong,
+    see :class:`ltr.TSPRanker`.
+
+    Parameters
+    ----------
+    matrix : array of shape (..., n, n)
+        Gain of item i before item j.
+    labels : array of shape (..., n)
+        Higher is better; pairs of equal labels are left out.
+    start, end : array of shape (..., n), default=None
+        Not read: an ordering has no ends.
+    where : bool array of shape (..., n), default=None
+        True for real items. None: all.
+    normalize : bool, default=False
+        Divide by the number of pairs.
+
+    Returns
+    -------
+    loss : array of shape (...)
+
+    Examples
+    --------
+    >>> pairwise_logistic_loss(jnp.zeros((3, 3)), jnp.array([2.0, 1.0, 0.0])).round(3)
+    Array(2.079, dtype=float32)
+    """
+    lists = prepare_paths(matrix, labels, start, end, where)
+    true = lists.arcs & (lists.place[..., :, None] < lists.place[..., None, :])
+    margin = lists.matrix - jnp.swapaxes(lists.matrix, -1, -2)
+    total = jnp.sum(jnp.where(true, jax.nn.softplus(-margin), 0.0), axis=(-1, -2))
+    return finish(total, lists, true.sum(axis=(-1, -2)) if normalize else None)
+
+
+def gap_weighted_bce_loss(
+    matrix: ArrayLike,
+    labels: ArrayLike,
+    *,
+    start: ArrayLike | None = None,
+    end: ArrayLike | None = None,
+    where: ArrayLike | None = None,
+    normalize: bool = True,
+) -> jax.Array:
+    r"""Binary cross-entropy of *i before j*, weighted by the distance in rank.
+
+    .. math:: \ell = \frac{1}{n^2} \sum_{i, j} \frac{|r_i - r_j|}{n/2}
+        \bigl(\log(1 + e^{A_{ij}}) - [r_i < r_j] A_{ij}\bigr)
+
+    with true ranks r, equal labels sharing their mean rank. It trains for a linear
+    ordering.
+
+    Parameters
+    ----------
+    matrix : array of shape (..., n, n)
+        Logit of item i before item j.
+    labels : array of shape (..., n)
+        Higher is better; pairs of equal labels have weight 0.
+    start, end : array of shape (..., n), default=None
+        Not read: an ordering has no ends.
+    where : bool array of shape (..., n), default=None
+        True for real items. None: all.
+    normalize : bool, default=True
+        Divide by n². False: the sum.
+
+    Returns
+    -------
+    loss : array of shape (...)
+
+    References
+    ----------
+    .. [1] Yin et al., "TSPRank", KDD 2025, local mode on stocks, after its code.
+
+    Examples
+    --------
+    >>> gap_weighted_bce_loss(jnp.zeros((2, 2)), jnp.array([1.0, 0.0])).round(4)
+    Array(0.3466, dtype=float32)
+    """
+    lists = prepare_paths(matrix, labels, start, end, where)
+    rank = lists.place + (lists.block_size - 1) / 2
+    gap = rank[..., None, :] - rank[..., :, None]
+    n = jnp.sum(lists.where, axis=-1).astype(gap.dtype)
+    cost = jax.nn.softplus(lists.matrix) - jnp.where(gap > 0, lists.matrix, 0.0)
+    total = jnp.sum(jnp.where(lists.arcs, jnp.abs(gap) * cost, 0.0), axis=(-1, -2))
+    total = 2.0 * total / jnp.maximum(n, 1.0)
+    return finish(total, lists, n**2 if normalize else None)
+
+
+def path_crf_loss(
+    matrix: ArrayLike,
+    labels: ArrayLike,
+    *,
+    start: ArrayLike | None = None,
+    end: ArrayLike | None = None,
+    where: ArrayLike | None = None,
+    normalize: bool = False,
+) -> jax.Array:
+    r"""Negative log-likelihood of the true path among all paths.
+
+    .. math:: \ell = \log Z - \log Z_C, \quad Z = \sum_\pi e^{g(\pi)}
+
+    where g(π) is the sum of start, arcs and end of a path, and :math:`Z_C` sums over
+    the paths that visit the blocks of equal labels in turn; without ties it is
+    :math:`e^{g}` of the true path. The gradient is arc marginals minus arc marginals
+    given the blocks. Convex in the scores if there are no ties.
+
+    Parameters
+    ----------
+    matrix : array of shape (..., n, n)
+        Gain of item j directly after item i; n ≤ 15.
+    labels : array of shape (..., n)
+        Higher is better; equal labels are in no order.
+    start, end : array of shape (..., n), default=None
+        Gain of an item in the first, in the last place. None: 0.
+    where : bool array of shape (..., n), default=None
+        True for real items. None: all.
+    normalize : bool, default=False
+        Divide by the number of arcs.
+
+    Returns
+    -------
+    loss : array of shape (...)
+
+    Raises
+    ------
+    ValueError
+        If n > 15.
+
+    References
+    ----------
+    .. [1] Lafferty, McCallum & Pereira, "Conditional random fields", ICML 2001, over
+       the paths of TSPRank; log Z after Held & Karp, 1962.
+
+    Examples
+    --------
+    >>> path_crf_loss(jnp.zeros((3, 3)), jnp.array([2.0, 1.0, 0.0])).round(3)  # log 3!
+    Array(1.792, dtype=float32)
+    """
+    from ltr.solvers.dynamic import MAX_ITEMS, path_log_partition
+
+    lists = prepare_paths(matrix, labels, start, end, where)
+    if lists.where.shape[-1] > MAX_ITEMS:
+        raise ValueError(
+            f"the path CRF sums over all orders, of at most {MAX_ITEMS} items; got "
+            f"{lists.where.shape[-1]}. Use the successor or the perturbed_fy loss."
+        )
+
+    def log_z(paths: Paths) -> jax.Array:
+        ends = {"start": paths.start, "end": paths.end}
+        return path_log_partition(paths.matrix, **ends, where=paths.where)
+
+    total = log_z(lists) - of_true_paths(lists, log_z)
+    return finish(total, lists, n_arcs(lists, start, end) if normalize else None)
+
+
+def max_margin_loss(
+    matrix: ArrayLike,
+    labels: ArrayLike,
+    *,
+    start: ArrayLike | None = None,
+    end: ArrayLike | None = None,
+    where: ArrayLike | None = None,
+    margin: float = 1.0,
+    solver: Solver | None = None,
+    normalize: bool = True,
+) -> jax.Array:
+    r"""Structured hinge: the true path must win by a margin for every wrong arc.
+
+    .. math:: \ell = \max_\pi \bigl( g(\pi) + m \cdot \#\{\text{arcs of } \pi
+        \text{ in no true path}\} \bigr) - \max_{\pi \in C} g(\pi)
+
+    where C are the paths that visit the blocks of equal labels in turn. At least 0.
+
+    Parameters
+    ----------
+    matrix : array of shape (..., n, n)
+        Gain of item j directly after item i.
+    labels : array of shape (..., n)
+        Higher is better; equal labels are in no order.
+    start, end : array of shape (..., n), default=None
+        Gain of an item in the first, in the last place. None: none, and they have no
+        margin.
+    where : bool array of shape (..., n), default=None
+        True for real items. None: all.
+    margin : float, default=1.0
+        m ≥ 0.
+    solver : callable, default=None
+        What finds best paths, see :class:`ltr.solvers.differentiable.PathOracle`. None:
+        exact, in the compiled program up to 12 items, by ``solve_paths`` beyond.
+    normalize : bool, default=True
+        Divide by the number of arcs, start and end included.
+
+    Returns
+    -------
+    loss : array of shape (...)
+
+    References
+    ----------
+    .. [1] Tsochantaridis et al., "Large margin methods for structured and
+       interdependent output variables", JMLR 2005, eq. (10); TSPRank's global loss.
+
+    Examples
+    --------
+    >>> max_margin_loss(jnp.zeros((3, 3)), jnp.array([2.0, 1.0, 0.0]), normalize=False)
+    Array(2., dtype=float32)
+    """
+    lists = prepare_paths(matrix, labels, start, end, where)
+    true = true_arcs(lists)
+    augmented = lists._replace(
+        matrix=lists.matrix + margin * (lists.arcs & ~true.matrix),
+        start=lists.start + (0.0 if start is None else margin * ~true.start),
+        end=lists.end + (0.0 if end is None else margin * ~true.end),
+    )
+    gain = partial(best_gain, solver)
+    total = gain(augmented) - of_true_paths(lists, gain)
+    return finish(total, lists, n_arcs(lists, start, end) if normalize else None)
+
+
+def perturbed_fy_loss(
+    matrix: ArrayLike,
+    labels: ArrayLike,
+    *,
+    start: ArrayLike | None = None,
+    end: ArrayLike | None = None,
+    where: ArrayLike | None = None,
+    key: jax.Array | None = None,
+    sigma: float = 1.0,
+    n_samples: int = 8,
+    solver: Solver | None = None,
+    normalize: bool = False,
+) -> jax.Array:
+    r"""Perturbed Fenchel-Young: the best path of noisy scores against the true one.
+
+    .. math:: \ell = \mathbb{E}_Z \max_\pi g_{A + \sigma Z}(\pi)
+        - \max_{\pi \in C} g_A(\pi)
+
+    over standard normal Z, the same for all lists of a call. Its gradient is the mean
+    number of times that an arc is in the best path, minus that of the true one.
+
+    Parameters
+    ----------
+    matrix : array of shape (..., n, n)
+        Gain of item j directly after item i.
+    labels : array of shape (..., n)
+        Higher is better; equal labels are in no order.
+    start, end : array of shape (..., n), default=None
+        Gain of an item in the first, in the last place. None: none, without noise.
+    where : bool array of shape (..., n), default=None
+        True for real items. None: all.
+    key : PRNG key, default=None
+        Source of Z. None: a fixed one.
+    sigma : float, default=1.0
+        Size of the noise, > 0.
+    n_samples : int, default=8
+        Draws of Z.
+    solver : callable, default=None
+        What finds best paths, see :class:`ltr.solvers.differentiable.PathOracle`. None:
+        exact, in the compiled program up to 12 items, by ``solve_paths`` beyond.
+    normalize : bool, default=False
+        Divide by the number of arcs, start and end included.
+
+    Returns
+    -------
+    loss : array of shape (...)
+
+    References
+    ----------
+    .. [1] Berthet et al., "Learning with differentiable perturbed optimizers", NeurIPS
+       2020, eq. (8).
+
+    Examples
+    --------
+    >>> loss = perturbed_fy_loss(jnp.eye(3, k=1) * 9.0, jnp.array([2.0, 1.0, 0.0]))
+    >>> bool(loss < 1.0)
+    True
+    """
+    check_positive("sigma", sigma)
+    lists = prepare_paths(matrix, labels, start, end, where)
+    key = jax.random.key(0) if key is None else key
+    n = lists.where.shape[-1]
+    noise = sigma * jax.random.normal(key, (n_samples, n + 2, n), lists.matrix.dtype)
+
+    gain = partial(best_gain, solver)
+
+    def best(noise: jax.Array) -> jax.Array:
+        z = jnp.broadcast_to(noise, (*lists.where.shape[:-1], n + 2, n))
+        return gain(
+            lists._replace(
+                matrix=lists.matrix + jnp.where(lists.arcs, z[..., :n, :], 0.0),
+                start=lists.start + (0.0 if start is None else z[..., n, :]),
+                end=lists.end + (0.0 if end is None else z[..., n + 1, :]),
+            )
+        )
+
+    total = jax.vmap(best)(noise).mean(axis=0) - of_true_paths(lists, gain)
+    return finish(total, lists, n_arcs(lists, start, end) if normalize else None)
+
+
+def hybrid_loss(
+    matrix: ArrayLike,
+    labels: ArrayLike,
+    *,
+    start: ArrayLike | None = None,
+    end: ArrayLike | None = None,
+    where: ArrayLike | None = None,
+    step: jax.Array | int = 0,
+    margin: float = 1.0,
+    solver: Solver | None = None,
+    normalize: bool = True,
+) -> jax.Array:
+    """Successor loss at even steps of training, max-margin loss at odd ones.
+
+    Parameters
+    ----------
+    matrix : array of shape (..., n, n)
+        Gain of item j directly after item i.
+    labels : array of shape (..., n)
+        Higher is better; equal labels are in no order.
+    start, end : array of shape (..., n), default=None
+        Gain of an item in the first, in the last place. None: none.
+    where : bool array of shape (..., n), default=None
+        True for real items. None: all.
+    step : int, default=0
+        Number of the mini-batch; the rankers pass it.
+    margin : float, default=1.0
+        For :func:`max_margin_loss`.
+    solver : callable, default=None
+        For :func:`max_margin_loss`.
+    normalize : bool, default=True
+        Divide by the number of arcs.
+
+    Returns
+    -------
+    loss : array of shape (...)
+
+    References
+    ----------
+    .. [1] Yin et al., "TSPRank", KDD 2025: its "global" mode, after its code.
+
+    Examples
+    --------
+    >>> matrix, labels = jnp.eye(3, k=1), jnp.array([2.0, 1.0, 0.0])
+    >>> hybrid_loss(matrix, labels, step=1) == max_margin_loss(matrix, labels)
+    Array(True, dtype=bool)
+    """
+    options: dict[str, Any] = {"start": start, "end": end, "where": where}
+    options |= {"normalize": normalize}
+    return jax.lax.cond(
+        jnp.asarray(step) % 2 == 0,
+        lambda: successor_loss(matrix, labels, **options),
+        lambda: max_margin_loss(
+            matrix, labels, **options, margin=margin, solver=solver
+        ),
+    )
+
+
+PATH_LOSSES: dict[str, Callable[..., jax.Array]] = {
+    "successor": successor_loss,
+    "crf": path_crf_loss,
+    "max_margin": max_margin_loss,
+    "hybrid": hybrid_loss,
+    "pairwise": pairwise_logistic_loss,
+    "gap_weighted": gap_weighted_bce_loss,
+    "perturbed_fy": perturbed_fy_loss,
+}

@@ -1,0 +1,303 @@
+"""NeuralRanker: any scorer trained with any loss, as a scikit-learn estimator."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Literal
+
+import jax
+import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.utils.validation import check_is_fitted
+
+from ltr.losses import get_loss
+from ltr.queries import FloatArray, group_queries
+from ltr.rankers.inputs import check_dense_X, warn
+from ltr.rankers.neural.gradient import GradientRanker
+from ltr.rankers.validation import score_rows
+from ltr.scorers import Scorer, get_scorer
+
+
+class NeuralRanker(GradientRanker):
+    """A scorer trained by gradient descent on a ranking loss.
+
+    Rows are scored by a linear model, a multilayer perceptron, self-attention over the
+    list, or two towers over embeddings; the loss is any function of
+    :mod:`ltr.losses`. Training is jit-compiled JAX over mini-batches of whole lists of
+    similar size; prediction is NumPy in float64.
+
+    Parameters
+    ----------
+    loss : str or callable, default="listnet"
+        A name of :data:`ltr.losses.LOSSES`, such as ``"ranknet"``, ``"listnet"``,
+        ``"lambdarank"``, ``"softmax"``, ``"listmle"``, ``"ranklist"``, ``"mse"``,
+        ``"approx_ndcg"``, ``"pld"``, ``"lipo_lambda"``; a function with the same
+        contract, for example ``functools.partial(ltr.losses.ranknet_loss, sigma=2.0)``;
+        or a sum of losses by :func:`ltr.losses.combine`.
+    scorer : str or Scorer, default="mlp"
+        ``"linear"``, ``"mlp"``, ``"attention"``, ``"two_tower"`` (with
+        ``n_query_features``), or an object of :mod:`ltr.scorers`.
+    hidden_layer_sizes : int or tuple of int, default=(128, 64)
+        Hidden layers of ``"mlp"``; of the encoder of ``"attention"``.
+    n_query_features : int, default=None
+        For ``"two_tower"``: how many of the first columns are the query embedding.
+    similarity : {"cosine", "dot", "bilinear"}, default="cosine"
+        For ``"two_tower"``.
+    optimizer : str or callable, default="adamw"
+        ``"adam"``, ``"adamw"``, ``"adagrad"``, ``"lion"``, ``"nadam"``, ``"rmsprop"``,
+        ``"sgd"``, or an importable function of ``learning_rate`` that returns an optax
+        transformation.
+    learning_rate : float, default=0.001
+        Step size, > 0.
+    weight_decay : float or "auto", default="auto"
+        Decoupled weight decay: each step shrinks the weights by ``learning_rate ·
+        weight_decay``. ``"auto"``: 1.0 for ``"adamw"``, 0 for others.
+    batch_size : int, default=32
+        Lists in a mini-batch.
+    max_epochs : int, default=100
+        Most passes over the lists; with ``warm_start``, further passes.
+    early_stopping : bool or "auto", default="auto"
+        Stop when ``metric`` on validation lists no longer improves, and keep the best
+        weights. True splits off ``validation_fraction`` of the lists unless ``X_val``
+        is given; ``"auto"`` does so with ``X_val`` or with at least 100 lists.
+    validation_fraction : float, default=0.1
+        Share of the lists, in (0, 1).
+    n_iter_no_change : int, default=10
+        Epochs without improvement before training stops.
+    metric : str, default="ndcg@10"
+        Name for :func:`ltr.metrics.get_metric`: for early stopping and ``score``.
+    preprocess : {"auto", "standard", "log1p", None}, default="auto"
+        Feature scaling: z-scores; z-scores of sign(x)·log(1 + abs(x)); ``"auto"``
+        takes the logarithm of heavy-tailed features only, and leaves the embeddings of
+        ``"two_tower"`` alone.
+    normalize : bool, default=True
+        Divide the loss of a list by the weight of its terms.
+    dtype : {"float32", "float64"}, default="float32"
+        Precision of training. Prediction is in float64.
+    warm_start : bool, default=False
+        Go on from the last fit instead of starting anew.
+    random_state : int, RandomState or None, default=None
+        Seed of weights, order of lists and validation split.
+    verbose : int, default=0
+        1: a line of progress every 5 seconds; 2: one per epoch; on standard error.
+
+    Attributes
+    ----------
+    n_features_in_ : int
+        Number of features.
+    feature_names_in_ : array of shape (n_features,)
+        Column names, if ``X`` had string ones.
+    n_iter_ : int
+        Epochs run by the last fit.
+    best_epoch_ : int
+        Epoch whose weights are kept.
+    best_score_ : float
+        Validation metric at that epoch; NaN without validation.
+    history_ : dict of str to list of float
+        ``"loss"``, ``"seconds"`` and, with validation, ``metric`` of each epoch.
+
+    See Also
+    --------
+    LambdaMARTRanker : Boosted trees; the baseline to beat on feature tables.
+
+    Notes
+    -----
+    A fit with one ``random_state`` repeats on one machine. Changing a number
+    (``learning_rate``, ``sigma``, …) does not compile anew.
+
+    Examples
+    --------
+    >>> from ltr import NeuralRanker
+    >>> from ltr.datasets import make_ranking
+    >>> data = make_ranking(n_queries=50, random_state=0)
+    >>> ranker = NeuralRanker("ranknet", max_epochs=20, random_state=0)
+    >>> _ = ranker.fit(data.X, data.y, data.qid)
+    >>> ranker.score(data.X, data.y, data.qid) > 0.7
+    True
+    """
+
+    def __init__(
+        self,
+        loss: str | Callable[..., jax.Array] = "listnet",
+        scorer: str | Scorer = "mlp",
+        *,
+        hidden_layer_sizes: int | tuple[int, ...] = (128, 64),
+        n_query_features: int | None = None,
+        similarity: Literal["cosine", "dot", "bilinear"] = "cosine",
+        optimizer: str | Callable[..., Any] = "adamw",
+        learning_rate: float = 0.001,
+        weight_decay: float | Literal["auto"] = "auto",
+        batch_size: int = 32,
+        max_epochs: int = 100,
+        early_stopping: bool | Literal["auto"] = "auto",
+        validation_fraction: float = 0.1,
+        n_iter_no_change: int = 10,
+        metric: str = "ndcg@10",
+        preprocess: Literal["auto", "standard", "log1p"] | None = "auto",
+        normalize: bool = True,
+        dtype: Literal["float32", "float64"] = "float32",
+        warm_start: bool = False,
+        random_state: Any = None,
+        verbose: int = 0,
+    ) -> None:
+        self.loss = loss
+        self.scorer = scorer
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.n_query_features = n_query_features
+        self.similarity = similarity
+        self.optimizer = optimizer
+        self.learning_rate = learning_rate
+        self.weight_decay = weight_decay
+        self.batch_size = batch_size
+        self.max_epochs = max_epochs
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.n_iter_no_change = n_iter_no_change
+        self.metric = metric
+        self.preprocess = preprocess
+        self.normalize = normalize
+        self.dtype = dtype
+        self.warm_start = warm_start
+        self.random_state = random_state
+        self.verbose = verbose
+
+    def fit(
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        qid: ArrayLike | None = None,
+        sample_weight: ArrayLike | None = None,
+        *,
+        query_weight: ArrayLike | None = None,
+        teacher_scores: ArrayLike | None = None,
+        reference_scores: ArrayLike | None = None,
+        position: ArrayLike | None = None,
+        X_val: ArrayLike | None = None,
+        y_val: ArrayLike | None = None,
+        qid_val: ArrayLike | None = None,
+    ) -> NeuralRanker:
+        """Train on lists.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Features, finite.
+        y : array-like of shape (n_samples,)
+            Labels, higher is better.
+        qid : array-like of shape (n_samples,), default=None
+            List of each row: any hashable ids, any order. None: one list.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Row weights ≥ 0: weight 2 is the row twice in its list, weight 0 is no row.
+        query_weight : array-like of shape (n_samples,), default=None
+            Weight of the list of each row, constant within a list.
+        teacher_scores : array-like of shape (n_samples,), default=None
+            For distillation losses (``"pld"``, ``"kl_distillation"``, …), which require
+            it, and for ``"ranknet"``, which then learns its pairs instead of labels.
+        reference_scores : array-like of shape (n_samples,), default=None
+            For preference losses (``"lipo_lambda"``, ``"dpo"``, ``"irpo"``, …): scores
+            of the frozen reference model.
+        position : array-like of shape (n_samples,), default=None
+            For ``"irpo"``, which requires it: 1-based position in the presented list.
+        X_val : array-like of shape (n_val, n_features), default=None
+            Validation features, for early stopping.
+        y_val : array-like of shape (n_val,), default=None
+            Validation labels.
+        qid_val : array-like of shape (n_val,), default=None
+            Validation lists.
+
+        Returns
+        -------
+        self : NeuralRanker
+
+        Raises
+        ------
+        ValueError
+            If a parameter or an input is not what it must be; the message says what
+            came and where.
+
+        Warns
+        -----
+        UserWarning
+            If no list has two distinct labels, so that no order can be learned, or the
+            labels do not fit ``metric``.
+        """
+        extras = {
+            "teacher_scores": teacher_scores,
+            "reference_scores": reference_scores,
+            "position": position,
+        }
+        return self._fit(
+            X,
+            y,
+            qid,
+            (X_val, y_val, qid_val),
+            sample_weight=sample_weight,
+            query_weight=query_weight,
+            extras=extras,
+        )
+
+    def predict(self, X: ArrayLike, qid: ArrayLike | None = None) -> FloatArray:
+        """Score items.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Features.
+        qid : array-like of shape (n_samples,), default=None
+            List of each row, any order. Only ``scorer="attention"`` looks at it.
+
+        Returns
+        -------
+        scores : float array of shape (n_samples,)
+            Higher is better, in the order of the rows. They are comparable within a
+            list, and across lists only if the loss is pointwise.
+
+        Raises
+        ------
+        ValueError
+            If ``X`` has other columns than in ``fit``, or a value is not finite.
+        NotFittedError
+            If the ranker is not fitted.
+
+        Warns
+        -----
+        UserWarning
+            If the scorer looks at lists and was fitted with ``qid``, but gets none.
+        """
+        check_is_fitted(self)
+        checked = check_dense_X(self, X, reset=False)
+        queries = group_queries(qid, len(checked))
+        learned = self._learned_state
+        scorer = learned.scorer
+        if scorer.uses_list and qid is None and self._fitted_with_qid:
+            warn(
+                "predict scores all rows as one list because qid is None, but fit was "
+                f"given one and scorer={self.scorer!r} compares the items of a list. "
+                "Pass qid."
+            )
+        return score_rows(*learned[:3], checked, queries)
+
+    @property
+    def coef_(self) -> FloatArray:
+        """Weights of the scaled features, shape (n_features,), if linear."""
+        if self.scorer != "linear":
+            raise AttributeError(
+                f"coef_ exists only for scorer='linear'; got scorer={self.scorer!r}."
+            )
+        check_is_fitted(self)
+        return np.asarray(self._learned_state.params.weight[:, 0], dtype=np.float64)
+
+    def make_scorer(self) -> Scorer:
+        """Make the scorer that the parameters name."""
+        return get_scorer(
+            self.scorer, self.hidden_layer_sizes, self.n_query_features, self.similarity
+        )
+
+    def make_loss(self) -> Callable[..., jax.Array]:
+        """Look up the loss that the parameters name."""
+        if not isinstance(self.loss, str) and not callable(self.loss):
+            raise TypeError(
+                "loss must be a name of ltr.losses.LOSSES or a function of its "
+                f"signature; got {self.loss!r}."
+            )
+        return get_loss(self.loss) if isinstance(self.loss, str) else self.loss

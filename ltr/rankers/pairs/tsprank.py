@@ -1,0 +1,379 @@
+"""TSPRanker: scores of pairs, and a solver that makes an order of them."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+import jax
+from numpy.typing import ArrayLike
+
+from ltr.losses.paths import PATH_LOSSES, gap_weighted_bce_loss, pairwise_logistic_loss
+from ltr.losses.paths.published import PUBLISHED_LOSSES
+from ltr.queries import FloatArray
+from ltr.rankers.inputs import check_choice, check_number, warn
+from ltr.rankers.pairs.decoding import (
+    Decoder,
+    decode_rows,
+)
+from ltr.rankers.pairs.outputs import PairOutputs
+from ltr.scorers import PairScorer, PublishedPairScorer, Scorer
+
+if TYPE_CHECKING:
+    from ltr.solvers import Solution
+
+# Trained to say which item comes earlier, not which comes next.
+_PRECEDENCE_LOSSES = (pairwise_logistic_loss, gap_weighted_bce_loss)
+_DECODERS = ("auto", "path", "ordering", "borda", "bayes")
+
+
+class TSPRanker(PairOutputs):
+    """Bilinear scores of pairs, decoded into the best order of the whole list.
+
+    For each pair of a list, a bilinear form of their embeddings says how well item j
+    follows item i. A solver then finds the order that is best in sum: a path that
+    visits every item (an open-path travelling salesman), or a linear ordering, both
+    with a proof of how good they are. Training needs no solver for most losses.
+
+    Parameters
+    ----------
+    loss : str or callable, default="successor"
+        ``"successor"``: cross-entropy of the true next item, start and end included.
+        ``"crf"``: likelihood of the true path among all paths, for lists of at most 12.
+        ``"max_margin"``: structured hinge, which solves each list at every step.
+        ``"hybrid"``: the last and ``"successor"`` in turns, the paper's "global" mode.
+        ``"pairwise"``: logistic loss of ``matrix[i, j] - matrix[j, i]``.
+        ``"gap_weighted"``: binary targets, weighted by the distance in rank.
+        ``"perturbed_fy"``: perturbed Fenchel-Young, which solves noisy copies.
+        Or a function of :mod:`ltr.losses.paths`, or a ``functools.partial`` of one.
+    encoder : {"identity", "mlp", "attention"}, default="mlp"
+        What makes embeddings of features: nothing, a multilayer perceptron per item, or
+        one followed by self-attention over the list.
+    hidden_layer_sizes : int or tuple of int, default=(128, 64)
+        Layers of the encoder; the last is the width of the embeddings.
+    low_rank : int, default=None
+        Columns of U and V in W = U Vᵀ. None: W is free.
+    skew : bool, default=False
+        Whether the bilinear part is a preference: ``matrix[i, j] = -matrix[j, i]``.
+    decoder : {"auto", "path", "ordering", "borda", "bayes"}, default="auto"
+        ``"path"``: best sum over neighbours. ``"ordering"``: best sum over all pairs.
+        ``"borda"``: sort by row sums of ``matrix - matrix.T``. ``"bayes"``: the order
+        of greatest expected Kendall τ under the path distribution, for lists of at most
+        15. ``"auto"``: what the loss trains for, a linear ordering for ``"pairwise"``
+        and ``"gap_weighted"``, else a path; see Notes.
+    compat : {"paper", None}, default=None
+        ``"paper"``: what the authors' code does, for comparison only. Two bilinear
+        forms chosen by row number, no start and end, their losses (``"successor"``,
+        ``"max_margin"``, ``"hybrid"``, ``"gap_weighted"``), ties broken by row, decoded
+        as a path. The result depends on the order of the rows.
+    time_limit_s : float, default=None
+        Seconds for the solver on one list. With it, orders may differ between runs.
+    work_limit : float, default=None
+        Units of work for the solver on one list, about a second each; repeats. None:
+        20 units.
+    n_jobs : int, default=None
+        Threads of the solver. None: one per core.
+    optimizer : str or callable, default="adamw"
+        As for :class:`NeuralRanker`.
+    learning_rate : float, default=0.001
+        Step size, > 0.
+    weight_decay : float or "auto", default="auto"
+        Decoupled weight decay; ``"auto"``: 1.0 for ``"adamw"``, 0 for others.
+    batch_size : int, default=32
+        Lists in a mini-batch.
+    max_epochs : int, default=100
+        Most passes over the lists; with ``warm_start``, further passes.
+    early_stopping : bool or "auto", default="auto"
+        Stop when ``metric`` on validation lists no longer improves, and keep the best
+        weights. True splits off ``validation_fraction`` of the lists unless ``X_val``
+        is given; ``"auto"`` does so with ``X_val`` or with at least 100 lists.
+    validation_fraction : float, default=0.1
+        Share of the lists, in (0, 1).
+    n_iter_no_change : int, default=10
+        Epochs without improvement before training stops.
+    metric : str, default="kendall_tau"
+        Name for :func:`ltr.metrics.get_metric`: for early stopping and ``score``.
+    preprocess : {"auto", "standard", "log1p", None}, default="auto"
+        Feature scaling, as for :class:`NeuralRanker`.
+    normalize : bool, default=True
+        Divide the loss of a list by the number of its terms.
+    dtype : {"float32", "float64"}, default="float32"
+        Precision of training. Prediction is in float64.
+    warm_start : bool, default=False
+        Go on from the last fit instead of starting anew.
+    random_state : int, RandomState or None, default=None
+        Seed of weights, order of lists and validation split.
+    verbose : int, default=0
+        1: progress of training every 5 seconds, and how many lists ``predict`` decoded
+        without a proof; 2: every epoch; on standard error.
+
+    Attributes
+    ----------
+    n_features_in_ : int
+        Number of features.
+    feature_names_in_ : array of shape (n_features,)
+        Column names, if ``X`` had string ones.
+    n_iter_ : int
+        Epochs run by the last fit.
+    best_epoch_ : int
+        Epoch whose weights are kept.
+    best_score_ : float
+        Validation metric at that epoch; NaN without validation.
+    history_ : dict of str to list of float
+        ``"loss"``, ``"seconds"`` and, with validation, ``metric`` of each epoch.
+
+    See Also
+    --------
+    NeuralRanker : One score per item, sorted.
+    ltr.solvers.solve_path : The path decoder.
+    ltr.solvers.solve_ordering : The linear ordering decoder.
+
+    Notes
+    -----
+    A path sees only neighbours. Scores that say *i before j*, as pairwise losses learn
+    them, are decoded wrongly by a path: if ``matrix[i, j] = f_i - f_j``, the sum
+    telescopes to the first f minus the last, and every order with the right ends is
+    optimal. So the decoder follows the loss, and another choice warns.
+
+    Items with equal labels are in no order: each loss leaves them out or averages over
+    their orders, see :mod:`ltr.losses.paths`. Items that the encoder does not tell
+    apart (copies, or rows at which a narrow one has no active unit) get equal scores.
+
+    References
+    ----------
+    .. [1] Yin et al., "TSPRank: bridging pairwise and listwise methods with a bilinear
+       travelling salesman model", KDD 2025. Start and end scores, the masked diagonal,
+       one matrix for all pairs, ties, and the other decoders are ours.
+
+    Examples
+    --------
+    >>> from ltr import TSPRanker
+    >>> from ltr.datasets import make_ranking
+    >>> data = make_ranking(n_queries=50, random_state=0)
+    >>> ranker = TSPRanker("pairwise", max_epochs=10, random_state=0)
+    >>> _ = ranker.fit(data.X, data.y, data.qid)
+    >>> ranker.score(data.X, data.y, data.qid) > 0.5
+    True
+    """
+
+    __metadata_request__fit: ClassVar[dict[str, Any]] = {
+        **dict.fromkeys(("qid", "query_weight", "X_val", "y_val", "qid_val"), True),
+    }
+
+    def __init__(
+        self,
+        loss: str | Callable[..., jax.Array] = "successor",
+        *,
+        encoder: Literal["identity", "mlp", "attention"] = "mlp",
+        hidden_layer_sizes: int | tuple[int, ...] = (128, 64),
+        low_rank: int | None = None,
+        skew: bool = False,
+        decoder: Literal["auto", "path", "ordering", "borda", "bayes"] = "auto",
+        compat: Literal["paper"] | None = None,
+        time_limit_s: float | None = None,
+        work_limit: float | None = None,
+        n_jobs: int | None = None,
+        optimizer: str | Callable[..., Any] = "adamw",
+        learning_rate: float = 0.001,
+        weight_decay: float | Literal["auto"] = "auto",
+        batch_size: int = 32,
+        max_epochs: int = 100,
+        early_stopping: bool | Literal["auto"] = "auto",
+        validation_fraction: float = 0.1,
+        n_iter_no_change: int = 10,
+        metric: str = "kendall_tau",
+        preprocess: Literal["auto", "standard", "log1p"] | None = "auto",
+        normalize: bool = True,
+        dtype: Literal["float32", "float64"] = "float32",
+        warm_start: bool = False,
+        random_state: Any = None,
+        verbose: int = 0,
+    ) -> None:
+        self.loss = loss
+        self.encoder = encoder
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.low_rank = low_rank
+        self.skew = skew
+        self.decoder = decoder
+        self.compat = compat
+        self.time_limit_s = time_limit_s
+        self.work_limit = work_limit
+        self.n_jobs = n_jobs
+        self.optimizer = optimizer
+        self.learning_rate = learning_rate
+        self.weight_decay = weight_decay
+        self.batch_size = batch_size
+        self.max_epochs = max_epochs
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.n_iter_no_change = n_iter_no_change
+        self.metric = metric
+        self.preprocess = preprocess
+        self.normalize = normalize
+        self.dtype = dtype
+        self.warm_start = warm_start
+        self.random_state = random_state
+        self.verbose = verbose
+
+    def fit(
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        qid: ArrayLike | None = None,
+        *,
+        query_weight: ArrayLike | None = None,
+        X_val: ArrayLike | None = None,
+        y_val: ArrayLike | None = None,
+        qid_val: ArrayLike | None = None,
+    ) -> TSPRanker:
+        """Train on lists.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Features, finite.
+        y : array-like of shape (n_samples,)
+            Labels, higher is better; equal labels are in no order.
+        qid : array-like of shape (n_samples,), default=None
+            List of each row: any hashable ids, any order. None: one list.
+        query_weight : array-like of shape (n_samples,), default=None
+            Weight of the list of each row, constant within a list.
+        X_val : array-like of shape (n_val, n_features), default=None
+            Validation features, for early stopping.
+        y_val : array-like of shape (n_val,), default=None
+            Validation labels.
+        qid_val : array-like of shape (n_val,), default=None
+            Validation lists.
+
+        Returns
+        -------
+        self : TSPRanker
+
+        Raises
+        ------
+        ValueError
+            If a parameter or an input is not what it must be; the message says what
+            came and where.
+
+        Warns
+        -----
+        UserWarning
+            If no list has two distinct labels, the labels do not fit ``metric``, or
+            the decoder does not fit the loss.
+        """
+        validation = (X_val, y_val, qid_val)
+        return self._fit(X, y, qid, validation, query_weight=query_weight)
+
+    def predict(self, X: ArrayLike, qid: ArrayLike | None = None) -> FloatArray:
+        """Score items by their place in the decoded order.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Features.
+        qid : array-like of shape (n_samples,), default=None
+            List of each row, any order. None: one list.
+
+        Returns
+        -------
+        scores : float array of shape (n_samples,)
+            How many items of the list come after it; with ``decoder="borda"`` its row
+            sum. They are comparable within a list only.
+
+        Raises
+        ------
+        ValueError
+            If ``X`` has other columns than in ``fit``, or a value is not finite.
+        NotFittedError
+            If the ranker is not fitted.
+
+        Warns
+        -----
+        UserWarning
+            If the ranker was fitted with ``qid``, but gets none.
+        """
+        if qid is None and getattr(self, "_fitted_with_qid", False):
+            warn(
+                "predict orders all rows as one list because qid is None, but fit was "
+                "given one. Pass qid."
+            )
+        checked, queries = self._check_lists(X, qid)
+        return self._score_rows()(*self._learned_state[:3], checked, queries)
+
+    def decode(self, X: ArrayLike, qid: ArrayLike | None = None) -> list[Solution]:
+        """Solve for the order of each list.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Features.
+        qid : array-like of shape (n_samples,), default=None
+            List of each row, any order. None: one list.
+
+        Returns
+        -------
+        solutions : list of Solution
+            One per list, by first appearance. ``order`` numbers the rows of the list in
+            the order in which they came. ``"borda"`` gives the linear ordering value of
+            its order, and a bound on all; ``"bayes"`` the expected number of pairs in
+            the right order.
+        """
+        decoder = self._make_decoder()
+        return self._each_list(X, qid, decoder.solve, decoder.check_sizes)
+
+    def make_scorer(self) -> Scorer:
+        """Make the pair scorer that the parameters name."""
+        sizes = self.hidden_layer_sizes
+        widths = (sizes,) if isinstance(sizes, int) else tuple(sizes)
+        scorer = PublishedPairScorer if self.compat == "paper" else PairScorer
+        return scorer(self.encoder, widths, self.low_rank, self.skew)
+
+    def make_loss(self) -> Callable[..., jax.Array]:
+        """Look up the loss that the parameters name."""
+        if not isinstance(self.loss, str):
+            return self.loss
+        losses = PUBLISHED_LOSSES if self.compat == "paper" else PATH_LOSSES
+        check_choice("loss", self.loss, tuple(losses))
+        return losses[self.loss]
+
+    @property
+    def _learns_precedence(self) -> bool:
+        loss = self.make_loss()
+        if isinstance(loss, functools.partial):
+            loss = loss.func
+        return loss in _PRECEDENCE_LOSSES
+
+    def _make_decoder(self) -> Decoder:
+        name = self.decoder
+        if name == "auto":
+            name = "ordering" if self._learns_precedence else "path"
+        return Decoder(name, self.time_limit_s, self.work_limit, self.n_jobs)
+
+    def _check_parameters(self) -> None:
+        super()._check_parameters()
+        check_choice("decoder", self.decoder, _DECODERS)
+        check_choice("compat", self.compat, ("paper", None))
+        for name in ("low_rank", "n_jobs"):
+            if getattr(self, name) is not None:
+                check_number(name, getattr(self, name), low=1, whole=True)
+        for name in ("time_limit_s", "work_limit"):
+            if getattr(self, name) not in (None, float("inf")):
+                check_number(name, getattr(self, name), low=0.0)
+        fitting = (
+            ("ordering", "borda") if self._learns_precedence else ("path", "bayes")
+        )
+        if self.compat == "paper":
+            warn(
+                "compat='paper' is for comparison: its scores depend on the order of "
+                "the rows. Leave it out to rank."
+            )
+        if self.decoder not in ("auto", *fitting):
+            warn(
+                f"decoder={self.decoder!r} does not fit loss={self.loss!r}, which "
+                f"trains for decoder={fitting[0]!r}: a path sees only neighbours, a "
+                "linear ordering all pairs. Set decoder='auto'."
+            )
+
+    def _score_rows(self) -> Callable[..., FloatArray]:
+        return functools.partial(decode_rows, self._make_decoder(), self.verbose)

@@ -1,0 +1,202 @@
+"""Feature tables for trees: categories, missing values, sparse matrices."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import scipy.sparse
+from numpy.typing import ArrayLike, NDArray
+from sklearn.utils.validation import check_array, validate_data
+
+from ltr.rankers.inputs import check_finite_X, check_numeric_columns, is_frame
+
+CategoricalFeatures = Any  # "from_dtype", a sequence of indices or names, or None
+
+
+@dataclass(frozen=True)
+class Categories:
+    """Which columns are categorical, and the values that each had in ``fit``.
+
+    Attributes
+    ----------
+    columns : tuple of int
+        Categorical columns.
+    values : dict of int to tuple
+        For columns of a DataFrame with category dtype: their categories, whose
+        positions are the codes.
+    """
+
+    columns: tuple[int, ...] = ()
+    values: dict[int, tuple[Any, ...]] | None = None
+
+
+def fit_categories(X: Any, categorical_features: CategoricalFeatures) -> Categories:
+    """Find the categorical columns of ``X``.
+
+    Parameters
+    ----------
+    X : array-like of shape (n_samples, n_features)
+        A DataFrame, an array or a sparse matrix.
+    categorical_features : "from_dtype", sequence of int or str, or None
+        Columns of category dtype; the named ones; or none.
+
+    Returns
+    -------
+    categories : Categories
+
+    Raises
+    ------
+    ValueError
+        If a name or index is not a column of ``X``.
+    """
+    names = [str(name) for name in X.columns] if hasattr(X, "columns") else None
+    values = {}
+    if is_frame(X):
+        for i, dtype in enumerate(X.dtypes):
+            if str(dtype) == "category":
+                values[i] = tuple(X.iloc[:, i].cat.categories.tolist())
+    if categorical_features is None:
+        return Categories((), values)
+    if isinstance(categorical_features, str):
+        if categorical_features != "from_dtype":
+            raise ValueError(
+                "categorical_features must be 'from_dtype', a sequence of column names "
+                f"or indices, or None; got {categorical_features!r}."
+            )
+        return Categories(tuple(values), values)
+    n_features = np.shape(X)[1]
+    if any(not isinstance(c, (str, int, np.integer)) for c in categorical_features):
+        raise ValueError(
+            "categorical_features must be column names or indices; got "
+            f"{categorical_features!r}."
+        )
+    if any(isinstance(c, bool) for c in categorical_features):
+        categorical_features = np.flatnonzero(_mask(categorical_features, n_features))
+    columns = tuple(_column(c, names, n_features) for c in categorical_features)
+    return Categories(columns, values)
+
+
+def check_table(
+    ranker: Any, X: ArrayLike, *, reset: bool, categories: Categories
+) -> Any:
+    """Features as a float array or CSR matrix that LightGBM can read.
+
+    Parameters
+    ----------
+    ranker : estimator
+        Gets ``n_features_in_`` and ``feature_names_in_`` if ``reset``.
+    X : array-like or sparse matrix of shape (n_samples, n_features)
+        NaN is a missing value.
+    reset : bool
+        Whether this is ``fit``.
+    categories : Categories
+        From :func:`fit_categories`.
+
+    Returns
+    -------
+    table : float array or CSR matrix of shape (n_samples, n_features)
+        Categories as codes; those that ``fit`` did not see are missing values.
+
+    Raises
+    ------
+    ValueError
+        If a value is infinite, a column cannot be read as numbers, or a categorical
+        one holds something else than whole numbers ≥ 0.
+    """
+    if categories.values:
+        if not is_frame(X):
+            raise ValueError(
+                "X must be a DataFrame because fit was given one with columns of "
+                f"category dtype; got {type(X).__name__}. Pass the same columns."
+            )
+        validate_data(ranker, X, reset=reset, skip_check_array=True)
+        table = check_array(_with_codes(X, categories.values), **_CHECKS)
+    else:
+        if is_frame(X):
+            check_numeric_columns(X, _CURE)
+        table = validate_data(ranker, X, reset=reset, **_CHECKS)
+    if isinstance(table, np.ndarray):
+        if np.isinf(_extremes(table)).any():
+            check_finite_X(ranker, table, allow_nan=True)
+        _check_codes(table, categories.columns)
+        return table
+    if np.isinf(_extremes(table.data)).any():
+        raise ValueError(
+            "X must be finite or NaN; got inf in a sparse matrix. Clip it."
+        )
+    if not table.has_canonical_format:
+        table = table.copy()
+        table.sum_duplicates()  # LightGBM would take one of two entries of a cell
+    return scipy.sparse.csr_matrix(table)  # LightGBM does not know csr_array
+
+
+_CURE = "Convert it with .astype('category') or drop it."
+_CHECKS: dict[str, Any] = {
+    "dtype": [np.float64, np.float32],
+    "accept_sparse": ["csr"],
+    "ensure_all_finite": False,
+}
+
+
+def _mask(flags: Sequence[Any], n_features: int) -> NDArray[np.bool_]:
+    if len(flags) != n_features or any(not isinstance(flag, bool) for flag in flags):
+        raise ValueError(
+            "categorical_features as a mask must have True or False for each of the "
+            f"{n_features} columns; got {flags!r}."
+        )
+    return np.array(flags, dtype=bool)
+
+
+def _column(which: int | str, names: Sequence[str] | None, n_features: int) -> int:
+    if isinstance(which, str):
+        if names is None or which not in names:
+            raise ValueError(
+                f"categorical_features names {which!r}, which is not a column of X. "
+                f"Columns: {names if names is not None else 'X is not a DataFrame'}."
+            )
+        return names.index(which)
+    if not 0 <= int(which) < n_features:
+        raise ValueError(
+            f"categorical_features must be columns of X, 0 to {n_features - 1}; got "
+            f"{which!r}."
+        )
+    return int(which)
+
+
+def _with_codes(X: Any, values: dict[int, tuple[Any, ...]]) -> Any:
+    """Replace categories of a DataFrame by their codes, unknown ones by NaN."""
+    others = [i for i in range(X.shape[1]) if i not in values]
+    check_numeric_columns(X.iloc[:, others], _CURE)
+    columns = []
+    for i in range(X.shape[1]):
+        column = X.iloc[:, i]
+        if i in values:
+            known = {value: float(code) for code, value in enumerate(values[i])}
+            columns.append(column.astype(object).map(known).to_numpy(np.float64))
+        else:
+            columns.append(np.asarray(column, dtype=np.float64))
+    return np.column_stack(columns)
+
+
+def _extremes(values: NDArray[Any]) -> NDArray[Any]:
+    """Smallest and largest value that is not NaN."""
+    if values.size == 0:
+        return np.zeros(2)
+    return np.array([np.fmin.reduce(values, None), np.fmax.reduce(values, None)])
+
+
+def _check_codes(table: NDArray[Any], columns: tuple[int, ...]) -> None:
+    for column in columns:
+        values = table[:, column]
+        whole = (values >= 0) & (values == np.floor(values)) & (values < 2**31)
+        bad = ~np.isnan(values) & ~whole
+        if bad.any():
+            row = int(bad.argmax())
+            raise ValueError(
+                f"categorical column {column} of X must hold whole numbers from 0 to "
+                f"2^31 - 1, or NaN for a missing value; got {values[row]:g} at row "
+                f"{row}."
+            )

@@ -1,0 +1,13 @@
+"""Items to positions under constraints: quotas, caps, fixed slots, precedences."""
+
+from ltr.solvers.assignment.solve import (
+    assign,
+    broken_rule,
+    solve_assignment,
+)
+
+__all__ = [
+    "assign",
+    "broken_rule",
+    "solve_assignment",
+]

@@ -1,0 +1,409 @@
+"""Lotteries over orders: groups get their share of the exposure on average."""
+
+import numbers
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy.optimize import linear_sum_assignment
+
+from ltr.solvers.assignment.problem import check_discount
+from ltr.solvers.core.attributes import is_missing
+from ltr.solvers.core.inputs import check_scores, to_array
+from ltr.solvers.core.solution import BoolArray, FloatArray, IntArray, Lottery
+
+TREATMENTS = ("demographic_parity", "disparate_treatment", "disparate_impact", None)
+# Shares of the exposure are kept to within this.
+SHARE_TOLERANCE = 1e-7
+# A new order must improve on the last prices by this share of the range of values.
+_IMPROVEMENT = 1e-9
+_GLOP = "primal_feasibility_tolerance: 1e-10 dual_feasibility_tolerance: 1e-10"
+# Decomposition ends when this much of the matrix remains; smaller entries are rounding.
+_REMAINDER, _ROUNDING = 1e-9, 1e-15
+
+
+@dataclass(frozen=True, eq=False)
+class FairLottery(Lottery):
+    """A lottery, with what it is worth and what each group gets of it.
+
+    Attributes
+    ----------
+    orders : int array of shape (n_orders, k)
+        Each row an order, best first.
+    probabilities : float array of shape (n_orders,)
+        They sum to 1.
+    objective : float
+        Expected Σ score · discount.
+    bound : float
+        No lottery that keeps the constraints is worth more.
+    shares : dict of group to float
+        Expected share of the exposure of each group.
+
+    Examples
+    --------
+    >>> lottery = fair_exposure([3.0, 2.0, 1.0], ["a", "a", "b"])
+    >>> {group: round(share, 3) for group, share in lottery.shares.items()}
+    {'a': 0.667, 'b': 0.333}
+    """
+
+    objective: float
+    bound: float
+    shares: dict[Any, float]
+
+
+def fair_exposure(
+    scores: ArrayLike,
+    groups: ArrayLike,
+    *,
+    treatment: Literal["demographic_parity", "disparate_treatment", "disparate_impact"]
+    | None = "demographic_parity",
+    minimum: Mapping[Any, float] | None = None,
+    maximum: Mapping[Any, float] | None = None,
+    discount: ArrayLike | None = None,
+    k: int | None = None,
+) -> FairLottery:
+    """Find the best lottery over orders that is fair to groups on average.
+
+    Singh and Joachims (2018, Fairness of exposure in rankings) maximise u'Pv over
+    doubly stochastic matrices P, u the scores and v the discount, and decompose P into
+    orders. Here the orders are found directly (column generation): given prices on the
+    constraints, the best order is a sort by adjusted scores; a linear program over the
+    orders found so far gives the prices. The value is the same, P is not needed, and
+    there are at most as many orders as binding constraints and one.
+
+    Parameters
+    ----------
+    scores : array-like of shape (n_items,)
+        Relevance u; ≥ 0 and not all 0 within a group if ``treatment`` is
+        ``"disparate_treatment"`` or ``"disparate_impact"``.
+    groups : array-like of shape (n_items,)
+        Group of each item, any hashable values but None and NaN: every item has one.
+    treatment : str or None, default="demographic_parity"
+        ``"demographic_parity"``: the mean exposure of an item is the same in every
+        group (their equation 4). ``"disparate_treatment"``: exposure is proportional to
+        the group's relevance (equation 5). ``"disparate_impact"``: so is the sum of
+        score · discount, the clicks (equation 7). None: none of these.
+    minimum, maximum : mapping of group to float, default=None
+        Bounds on a group's share of the exposure, in [0, 1].
+    discount : array-like of shape (≥ k,), default=None
+        Exposure v of each position, ≥ 0 and not rising. None: 1 / log2(1 + rank).
+    k : int, default=None
+        Positions that are seen; items after them have no exposure. None: all.
+
+    Returns
+    -------
+    lottery : FairLottery
+        A few orders with their probabilities, expected value, bound, and shares.
+
+    Raises
+    ------
+    ValueError
+        If an argument is out of range, or no lottery keeps the constraints.
+
+    Examples
+    --------
+    >>> lottery = fair_exposure(
+    ...     [3.0, 2.0, 1.0], ["a", "a", "b"], discount=[1.0, 0.5, 0.2]
+    ... )
+    >>> lottery.orders.tolist(), lottery.probabilities.round(3).tolist()
+    ([[2, 0, 1], [0, 2, 1]], [0.133, 0.867])
+    >>> round(lottery.objective, 3), round(lottery.bound, 3)
+    (3.767, 3.767)
+    """
+    u, members = _check_lists(scores, groups)
+    n_items = len(u)
+    k = n_items if k is None else k
+    if not isinstance(k, numbers.Integral) or not 0 < k <= n_items:
+        raise ValueError(
+            f"k must be in 1, …, {n_items}, as there are {n_items} items; got {k!r}."
+        )
+    v = np.zeros(n_items)
+    v[:k] = check_discount(discount, k)
+    total = float(v.sum()) or 1.0
+    rows, low = _treatment_rows(u, members, treatment, total)
+    high = list(low)
+    for name, bounds in (("minimum", minimum), ("maximum", maximum)):
+        for group, share in (bounds or {}).items():
+            if group not in members or not 0 <= share <= 1:
+                raise ValueError(
+                    f"{name} must map groups to shares in [0, 1]; got {share!r} for "
+                    f"{group!r}. Groups: {list(members)}."
+                )
+            rows.append(members[group] / total)
+            low.append(share if name == "minimum" else -np.inf)
+            high.append(share if name == "maximum" else np.inf)
+    fairness = _Fairness(
+        np.array(rows).reshape(-1, n_items), np.array(low), np.array(high)
+    )
+    places, probabilities, bound = _generate_orders(u, v, fairness)
+    exposure = probabilities @ v[places]
+    missing = fairness.violation(exposure)
+    if missing > SHARE_TOLERANCE:
+        raise ValueError(
+            "no lottery keeps these constraints: the nearest misses by "
+            f"{missing:.2g} of the whole exposure. {_most_exposure(members, v)} Loosen "
+            "minimum, maximum or treatment."
+        )
+    objective = float(u @ exposure)
+    return FairLottery(
+        np.argsort(places, axis=1)[:, :k],
+        probabilities,
+        objective,
+        max(bound, objective),
+        {
+            group: float(exposure[in_group].sum() / total)
+            for group, in_group in members.items()
+        },
+    )
+
+
+def birkhoff(matrix: ArrayLike) -> Lottery:
+    """Decompose a doubly stochastic matrix into orders with probabilities.
+
+    Parameters
+    ----------
+    matrix : array-like of shape (n, n)
+        Entry [i, j] is the probability that item i is at position j; rows and columns
+        sum to 1, up to 1e-9 for each entry. Entries down to -1e-9 are taken as 0.
+
+    Returns
+    -------
+    lottery : Lottery
+        At most (n - 1)² + 1 orders whose mixture is the matrix, up to 1e-9.
+
+    Raises
+    ------
+    ValueError
+        If the matrix is not square, has a negative entry, or a sum that is not 1.
+
+    Notes
+    -----
+    Birkhoff (1946): as long as something remains, there is an order whose entries are
+    all positive; as much of it is taken as its least entry allows. Here it is the one
+    with the greatest product, so that few orders are needed.
+
+    Examples
+    --------
+    >>> lottery = birkhoff([[0.25, 0.75], [0.75, 0.25]])
+    >>> lottery.orders.tolist(), lottery.probabilities.tolist()
+    ([[1, 0], [0, 1]], [0.75, 0.25])
+    """
+    rest = _check_doubly_stochastic(matrix)
+    columns = np.arange(len(rest))
+    orders, probabilities = [], []
+    mass = 1.0
+    while mass > _REMAINDER:
+        with np.errstate(divide="ignore"):
+            order = linear_sum_assignment(np.log(rest).T, maximize=True)[1]
+        step = rest[order, columns].min(initial=mass)
+        orders.append(order)
+        probabilities.append(step)
+        rest[order, columns] -= step
+        rest[rest < _ROUNDING] = 0.0
+        mass -= step
+    weights = np.array(probabilities)
+    return Lottery(np.array(orders, dtype=np.int64), weights / weights.sum())
+
+
+def _check_doubly_stochastic(matrix: ArrayLike) -> FloatArray:
+    array = to_array(matrix, "matrix must be a square array of numbers")
+    if array.ndim != 2 or array.shape[0] != array.shape[1]:
+        raise ValueError(
+            "matrix must be square, one row per item and one column per position; got "
+            f"shape {array.shape}."
+        )
+    if not (array >= -_REMAINDER).all():
+        row, column = np.argwhere(~(array >= -_REMAINDER))[0]
+        raise ValueError(
+            f"matrix must be >= 0; got {array[row, column]} at [{row}, {column}]."
+        )
+    array = np.maximum(array, 0.0)
+    for axis, name in ((1, "row"), (0, "column")):
+        sums = array.sum(axis=axis)
+        if (wrong := np.abs(sums - 1) > 1e-9 * max(len(array), 1)).any():
+            place = int(wrong.argmax())
+            raise ValueError(
+                f"matrix must have rows and columns that sum to 1; got "
+                f"{sums[place]:.12g} "
+                f"for {name} {place}."
+            )
+    return array
+
+
+def _check_lists(
+    scores: ArrayLike, groups: ArrayLike
+) -> tuple[FloatArray, dict[Any, BoolArray]]:
+    """Scores, and the members of each group by first appearance."""
+    names = groups.tolist() if isinstance(groups, np.ndarray) else list(groups)  # type: ignore[arg-type]
+    u = check_scores(scores, len(names), "scores")
+    if not np.isfinite(u).all():
+        row = int((~np.isfinite(u)).argmax())
+        raise ValueError(f"scores must be finite; got {u[row]} at [{row}].")
+    for i, name in enumerate(names):
+        if is_missing(name):
+            raise ValueError(
+                f"groups must have a group for every item; got {name!r} at [{i}]. Name "
+                "one, say 'other', or leave the item out."
+            )
+    codes: dict[Any, int] = {}
+    number = np.array([codes.setdefault(name, len(codes)) for name in names])
+    return u, {name: number == code for name, code in codes.items()}
+
+
+@dataclass(frozen=True, eq=False)
+class _Fairness:
+    """``low <= rows @ exposure <= high``, in shares of the whole exposure."""
+
+    rows: FloatArray
+    low: FloatArray
+    high: FloatArray
+
+    def violation(self, exposure: FloatArray) -> float:
+        """By how much the worst row is missed."""
+        found = self.rows @ exposure
+        return float(np.maximum(self.low - found, found - self.high).max(initial=0.0))
+
+
+def _treatment_rows(
+    u: FloatArray, members: dict[Any, BoolArray], treatment: str | None, total: float
+) -> tuple[list[FloatArray], list[float]]:
+    """Rows and what they must equal; that of the last group follows from the others."""
+    if treatment not in TREATMENTS:
+        names = ", ".join(map(repr, TREATMENTS))
+        raise ValueError(f"treatment must be one of {names}; got {treatment!r}.")
+    if treatment is None:
+        return [], []
+    merits = {group: float(u[in_group].sum()) for group, in_group in members.items()}
+    if treatment != "demographic_parity":
+        poor = [group for group, merit in merits.items() if not merit > 0]
+        if (u < 0).any() or poor:
+            raise ValueError(
+                "scores must be >= 0, and not all 0 within a group, for "
+                f"{treatment!r}; got {u.min():g} as the least"
+                + (f" and only zeros in group {poor[0]!r}." if poor else ".")
+            )
+    first, *others = members
+    rows, targets = [], []
+    for group in others:
+        if treatment == "disparate_impact":
+            clicks = [u * members[g] / merits[g] for g in (group, first)]
+            rows.append((clicks[0] - clicks[1]) / total)
+            targets.append(0.0)
+        else:
+            parity = treatment == "demographic_parity"
+            share = members[group].mean() if parity else merits[group] / u.sum()
+            rows.append(members[group] / total)
+            targets.append(float(share))
+    return rows, targets
+
+
+def _most_exposure(members: dict[Any, BoolArray], v: FloatArray) -> str:
+    most = [
+        f"{group!r} {100 * v[: in_group.sum()].sum() / (v.sum() or 1.0):.3g} %"
+        for group, in_group in members.items()
+    ]
+    return f"The most that a group can have: {', '.join(most)}."
+
+
+def _generate_orders(
+    u: FloatArray, v: FloatArray, fairness: _Fairness
+) -> tuple[IntArray, FloatArray, float]:
+    """Column generation: orders as positions of items, probabilities, and a bound.
+
+    First the rows' violation is made least, then the value greatest.
+    """
+    from ortools.linear_solver import pywraplp
+
+    span = float(np.ptp(u)) or 1.0
+    values = (u - u.min()) / span
+    solver = pywraplp.Solver.CreateSolver("GLOP")
+    solver.SetSolverSpecificParametersAsString(_GLOP)
+    master = _Master(solver, v, fairness)
+    master.add(_best_places(values))
+    master.generate(np.zeros_like(values))
+    master.forbid_slack()
+    bound = master.generate(values)
+    places, probabilities = master.mixture()
+    return places, probabilities, float(u.min() * v.sum() + span * bound)
+
+
+def _best_places(adjusted: FloatArray) -> IntArray:
+    """Position of each item when they are sorted."""
+    places = np.empty(len(adjusted), dtype=np.int64)
+    places[np.argsort(-adjusted, kind="stable")] = np.arange(len(adjusted))
+    return places
+
+
+class _Master:
+    """The linear program over the orders found so far."""
+
+    def __init__(self, solver: Any, v: FloatArray, fairness: _Fairness) -> None:
+        self.solver, self.v, self.fairness = solver, v, fairness
+        self.places: list[IntArray] = []
+        self.known: set[bytes] = set()
+        self.columns: list[Any] = []
+        self.found = np.zeros(0)  # probability of each order in the last solution
+        self.one = solver.Constraint(1.0, 1.0)
+        infinity = solver.infinity()
+        self.rows = [
+            solver.Constraint(max(low, -infinity), min(high, infinity))
+            for low, high in zip(fairness.low, fairness.high, strict=True)
+        ]
+        self.slacks = []
+        for row in self.rows:
+            for sign in (1.0, -1.0):
+                slack = solver.NumVar(0.0, infinity, "")
+                row.SetCoefficient(slack, sign)
+                solver.Objective().SetCoefficient(slack, -1.0)
+                self.slacks.append(slack)
+        solver.Objective().SetMaximization()
+
+    def add(self, places: IntArray) -> None:
+        """Add an order."""
+        exposure = self.v[places]
+        column = self.solver.NumVar(0.0, self.solver.infinity(), "")
+        self.one.SetCoefficient(column, 1.0)
+        for row, share in zip(self.rows, self.fairness.rows @ exposure, strict=True):
+            row.SetCoefficient(column, float(share))
+        self.columns.append(column)
+        self.places.append(places)
+        self.known.add(places.tobytes())
+
+    def forbid_slack(self) -> None:
+        """Allow no more of it than the last solution needs."""
+        for slack, needed in [(s, s.solution_value()) for s in self.slacks]:
+            slack.SetUb(needed)
+            self.solver.Objective().SetCoefficient(slack, 0.0)
+
+    def generate(self, values: FloatArray) -> float:
+        """Add orders while prices find one that is better; return the least bound."""
+        objective = self.solver.Objective()
+        bound = np.inf
+        for column, places in zip(self.columns, self.places, strict=True):
+            objective.SetCoefficient(column, float(values @ self.v[places]))
+        while True:
+            if self.solver.Solve() != self.solver.OPTIMAL:
+                raise RuntimeError("GLOP did not solve a program. Please report this.")
+            self.found = np.array([column.solution_value() for column in self.columns])
+            prices = np.array([row.dual_value() for row in self.rows])
+            prices[(prices > 0) & (self.fairness.high == np.inf)] = 0.0
+            prices[(prices < 0) & (self.fairness.low == -np.inf)] = 0.0
+            ends = np.where(prices > 0, self.fairness.high, self.fairness.low)
+            ends[prices == 0] = 0.0
+            adjusted = values - prices @ self.fairness.rows
+            places = _best_places(adjusted)
+            bound = min(bound, float(adjusted @ self.v[places] + prices @ ends))
+            gain = float(adjusted @ self.v[places]) - self.one.dual_value()
+            is_known = places.tobytes() in self.known
+            if is_known or gain <= _IMPROVEMENT * self.v.sum():
+                return bound
+            self.add(places)
+            objective.SetCoefficient(self.columns[-1], float(values @ self.v[places]))
+
+    def mixture(self) -> tuple[IntArray, FloatArray]:
+        """Orders of the last solution, and their probabilities."""
+        used = np.flatnonzero(self.found > _ROUNDING)
+        weights = self.found[used]
+        return np.array(self.places)[used], weights / weights.sum()

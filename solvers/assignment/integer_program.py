@@ -1,0 +1,338 @@
+"""The general case: one integer program, solved by HiGHS or by CP-SAT."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import scipy.optimize
+import scipy.sparse
+
+from ltr.solvers.assignment.problem import SHARE_TOLERANCE, Gains, Group, Rules
+from ltr.solvers.core.budget import Budget
+from ltr.solvers.core.solution import FloatArray, IntArray
+
+# CP-SAT counts in whole numbers: the range of the gains is this many units, and the
+# whole exposure that many.
+UNITS = 10**7
+EXPOSURE_UNITS = 10**12
+# HiGHS keeps its tolerance of 1e-7 for each reduced cost; a bound gets that much slack
+# for each position.
+HIGHS_SLACK = 2e-7
+# Nodes of HiGHS in a unit of work, and the least that it is given.
+NODES = 500.0
+# Seconds for each variable in which a program is read and simplified by HiGHS, or
+# written down for CP-SAT, without a look at the clock.
+READING = 2e-5
+
+
+@dataclass(frozen=True, eq=False)
+class Program:
+    """Maximise ``gain @ x`` subject to rows and bounds; all variables are whole.
+
+    Attributes
+    ----------
+    items, positions : int array of shape (n_placements,)
+        Of the first variables, each of which places an item; the others count members
+        of a group in a prefix.
+    gain : float array of shape (n_placements,)
+        In [0, 1].
+    rows : sparse matrix of shape (n_rows, n_variables)
+        Sums over variables.
+    low, high : float array of shape (n_rows,)
+        What they must be between.
+    least, most : float array of shape (n_variables,)
+        Bounds of the variables.
+    """
+
+    items: IntArray
+    positions: IntArray
+    gain: FloatArray
+    rows: Any
+    low: FloatArray
+    high: FloatArray
+    least: FloatArray
+    most: FloatArray
+
+    @property
+    def is_void(self) -> bool:
+        """Whether nothing may be placed, or a bound leaves no value."""
+        return not len(self.items) or bool((self.least > self.most).any())
+
+    def order(self, values: FloatArray) -> IntArray:
+        """Item at each position."""
+        placed = np.flatnonzero(values[: len(self.items)] > 0.5)
+        return self.items[placed[np.argsort(self.positions[placed])]]
+
+
+@dataclass(frozen=True, eq=False)
+class Answer:
+    """What a solver says: an order or None, a bound in [0, k], or a proof of none."""
+
+    order: IntArray | None
+    bound: float
+    is_infeasible: bool = False
+
+
+class _Rows:
+    """Rows of a sparse matrix, collected."""
+
+    def __init__(self) -> None:
+        self.parts: list[tuple[Any, Any, Any]] = []
+        self.low: list[Any] = []
+        self.high: list[Any] = []
+        self.n_rows = 0
+
+    def add(self, row: Any, column: Any, value: Any, low: Any, high: Any) -> None:
+        """Append rows; ``row`` counts from the first of them."""
+        row, column, value = np.broadcast_arrays(row, column, value)
+        low, high = np.broadcast_arrays(np.atleast_1d(low), np.atleast_1d(high))
+        self.parts.append((row.ravel() + self.n_rows, column.ravel(), value.ravel()))
+        self.low.append(low)
+        self.high.append(high)
+        self.n_rows += len(low)
+
+    def assemble(self, n_columns: int) -> tuple[Any, FloatArray, FloatArray]:
+        """Matrix, and the bounds of its rows."""
+        row, column, value = (
+            np.concatenate(part) for part in zip(*self.parts, strict=True)
+        )
+        shape = (self.n_rows, n_columns)
+        matrix = scipy.sparse.csr_array((value, (row, column)), shape=shape)
+        return matrix, np.concatenate(self.low), np.concatenate(self.high)
+
+
+def build_program(gains: Gains, rules: Rules) -> Program:
+    """Write the constraints as rows.
+
+    A counter c[t] for each group holds the number of members among the first t: prefix
+    quotas are its bounds, a window is c[t] - c[t - w], the exposure is
+    Σ c[t]·(d[t] - d[t + 1]), and a precedence compares the counters of two items.
+
+    Examples
+    --------
+    >>> from ltr.solvers.assignment.problem import check_gains
+    >>> gains = check_gains([2.0, 1.0], None, None)
+    >>> build_program(gains, Rules({}, (), (), False)).gain.round(2).tolist()
+    [1.0, 0.46, 0.0]
+    """
+    k = gains.k
+    items, positions, gain = _placements(gains, rules)
+    n_placements = len(items)
+    rows = _Rows()
+    columns = np.arange(n_placements)
+    rows.add(positions, columns, 1.0, np.ones(k), np.ones(k))
+    chosen, place = np.unique(items, return_inverse=True)
+    n_chosen = len(chosen)
+    rows.add(place, columns, 1.0, np.zeros(n_chosen), np.ones(n_chosen))
+    counted = [*rules.groups]
+    single = {}
+    for item in {i for pair in rules.precedences for i in (pair.before, pair.after)}:
+        members = np.zeros(gains.n_items, dtype=bool)
+        members[item] = True
+        single[item] = len(counted)
+        counted.append(Group(members, np.zeros(k + 1, int), np.ones(k + 1, int)))
+    counters = n_placements + np.arange(len(counted) * k).reshape(len(counted), k)
+    least = np.zeros(n_placements + counters.size)
+    most = np.ones(n_placements + counters.size)
+    steps = np.arange(k)
+    for group, counter in zip(counted, counters, strict=True):
+        least[counter], most[counter] = group.lower[1:], group.upper[1:]
+        inside = group.members[items]
+        rows.add(
+            np.concatenate([positions[inside], steps, steps[1:]]),
+            np.concatenate([columns[inside], counter, counter[:-1]]),
+            np.repeat([1.0, -1.0, 1.0], [inside.sum(), k, k - 1]),
+            np.zeros(k),
+            np.zeros(k),
+        )
+        for count, length, top in group.windows:
+            ends = np.arange(length, top)  # the first window is c[length] itself
+            most[counter[length - 1]] = min(most[counter[length - 1]], count)
+            rows.add(
+                np.tile(np.arange(len(ends)), 2),
+                np.concatenate([counter[ends], counter[ends - length]]),
+                np.repeat([1.0, -1.0], len(ends)),
+                np.full(len(ends), -np.inf),
+                np.full(len(ends), float(count)),
+            )
+        drops = -np.diff(gains.discount, append=0.0) / gains.exposure
+        for low, high in group.shares:
+            slack = SHARE_TOLERANCE / 2
+            rows.add(np.zeros(k, int), counter, drops, low - slack, high + slack)
+    for pair in rules.precedences:
+        before, after = counters[single[pair.before]], counters[single[pair.after]]
+        most[after[0]] = 0.0
+        rows.add(
+            np.tile(steps[:-1], 2),
+            np.concatenate([after[1:], before[:-1]]),
+            np.repeat([1.0, -1.0], k - 1),
+            np.full(k - 1, -np.inf),
+            np.zeros(k - 1),
+        )
+    matrix, lowest, highest = rows.assemble(len(least))
+    return Program(items, positions, gain, matrix, lowest, highest, least, most)
+
+
+def _placements(gains: Gains, rules: Rules) -> tuple[IntArray, IntArray, FloatArray]:
+    """Items, positions and gains of what may be placed where."""
+    k = gains.k
+    items, first = _candidates(gains, rules)
+    values = gains.rows(items)
+    allowed = np.isfinite(values) & (np.arange(k) >= first[:, None])
+    for position, item in rules.fixed.items():
+        allowed[:, position] &= items == item
+        allowed[items == item] &= np.arange(k) == position
+    place, positions = np.nonzero(allowed)
+    low, high = gains.extremes()
+    normal = (values[place, positions] - low) / (high - low or 1.0)
+    return items[place], positions.astype(np.int64), normal
+
+
+def _candidates(gains: Gains, rules: Rules) -> tuple[IntArray, IntArray]:
+    """Items that some best order has, and the first position of each.
+
+    Among items that no constraint tells apart, and whose gain is score · discount, the
+    better one may come first: the j-th of them is at position j or later.
+    """
+    n_items = gains.n_items
+    if gains.scores is None:
+        return np.arange(n_items), np.zeros(n_items, dtype=np.int64)
+    named = set(rules.fixed.values())
+    named |= {i for pair in rules.precedences for i in (pair.before, pair.after)}
+    mark = np.zeros(n_items, dtype=np.int64)
+    mark[list(named)] = 1 + np.arange(len(named))
+    best_first = np.argsort(-gains.scores, kind="stable")
+    place = place_in_class(rules.groups, mark, best_first)
+    kept = best_first[place[best_first] < gains.k]
+    return kept, place[kept]
+
+
+def place_in_class(
+    groups: tuple[Group, ...], mark: IntArray, best_first: IntArray
+) -> IntArray:
+    """Count the better items that are in the same groups and have the same mark.
+
+    Examples
+    --------
+    >>> members = np.array([True, False, True])
+    >>> group = Group(members, np.zeros(4, int), np.arange(4))
+    >>> place_in_class((group,), np.zeros(3, int), np.array([2, 1, 0])).tolist()
+    [1, 0, 0]
+    """
+    codes = mark
+    for group in groups:
+        codes = np.unique(2 * codes + group.members, return_inverse=True)[1]
+    by_class = best_first[np.argsort(codes[best_first], kind="stable")]
+    starts = np.flatnonzero(np.diff(codes[by_class], prepend=-1))
+    sizes = np.diff(starts, append=len(by_class))
+    place = np.empty(len(by_class), dtype=np.int64)
+    place[by_class] = np.arange(len(by_class)) - np.repeat(starts, sizes)
+    return place
+
+
+def _is_too_great(program: Program, budget: Budget) -> bool:
+    """Whether the time would be over before the search begins."""
+    return budget.seconds_left < READING * len(program.least)
+
+
+def solve_with_highs(program: Program, k: int, budget: Budget) -> Answer:
+    """Branch and cut by HiGHS, its tolerances added to the bound."""
+    if program.is_void:
+        return Answer(None, -np.inf, is_infeasible=True)
+    if _is_too_great(program, budget):
+        return Answer(None, float(k))
+    cost = np.zeros(len(program.least))
+    cost[: len(program.gain)] = -program.gain
+    options: Any = {"mip_rel_gap": 0.0}
+    if np.isfinite(budget.work_left):
+        options["node_limit"] = max(1, int(NODES * budget.work_left))
+    if np.isfinite(budget.seconds_left):
+        options["time_limit"] = budget.seconds_left
+    result = scipy.optimize.milp(
+        cost,
+        integrality=np.ones(len(cost), dtype=np.int64),
+        bounds=scipy.optimize.Bounds(program.least, program.most),
+        constraints=scipy.optimize.LinearConstraint(
+            program.rows, program.low, program.high
+        ),
+        options=options,
+    )
+    budget.spend((result.mip_node_count or 1) / NODES)
+    if result.status == 2:
+        return Answer(None, -np.inf, is_infeasible=True)
+    bound = float(k)
+    if result.mip_dual_bound is not None and np.isfinite(result.mip_dual_bound):
+        bound = min(bound, HIGHS_SLACK * k - float(result.mip_dual_bound))
+    order = None if result.x is None else program.order(result.x)
+    return Answer(order, bound)
+
+
+def solve_with_cpsat(program: Program, k: int, budget: Budget) -> Answer:
+    """Search by CP-SAT in whole numbers, their rounding added to the bound."""
+    from ortools.sat.python import cp_model
+
+    if program.is_void:
+        return Answer(None, -np.inf, is_infeasible=True)
+    if _is_too_great(program, budget):
+        return Answer(None, float(k))
+    model = cp_model.CpModel()
+    n_placements = len(program.gain)
+    variables = [
+        model.new_bool_var("")
+        if column < n_placements
+        else model.new_int_var(int(least), int(most), "")
+        for column, (least, most) in enumerate(
+            zip(program.least, program.most, strict=True)
+        )
+    ]
+    add_rows(model, cp_model.LinearExpr.weighted_sum, variables, program)
+    weights = np.rint(program.gain * UNITS).astype(np.int64).tolist()
+    model.maximize(cp_model.LinearExpr.weighted_sum(variables[:n_placements], weights))
+    solver = cp_model.CpSolver()
+    solver.parameters.num_workers = 1
+    solver.parameters.linearization_level = 2
+    if np.isfinite(budget.work_left):
+        solver.parameters.max_deterministic_time = budget.work_left
+    if np.isfinite(budget.seconds_left):
+        solver.parameters.max_time_in_seconds = budget.seconds_left
+    status = solver.solve(model)
+    budget.spend(solver.response_proto.deterministic_time)
+    if status == cp_model.INFEASIBLE:
+        return Answer(None, -np.inf, is_infeasible=True)
+    if status in (cp_model.OPTIMAL, cp_model.FEASIBLE):
+        placed = [solver.boolean_value(v) for v in variables[:n_placements]]
+        order = program.order(np.array(placed, dtype=np.float64))
+    elif status == cp_model.UNKNOWN:
+        order = None
+    else:
+        raise RuntimeError(
+            f"CP-SAT calls the program {solver.status_name(status)}. Please report it."
+        )
+    bound = float(k)
+    if order is not None or solver.best_objective_bound > 0:  # 0: it has none yet
+        bound = min(bound, (solver.best_objective_bound + k / 2) / UNITS)
+    return Answer(order, bound)
+
+
+def add_rows(model: Any, weighted_sum: Any, variables: Any, program: Program) -> None:
+    """Add the rows to a CP-SAT model; fractions in units, loosened by rounding."""
+    matrix = program.rows
+    for row in range(matrix.shape[0]):
+        span = slice(matrix.indptr[row], matrix.indptr[row + 1])
+        if span.start == span.stop and program.low[row] <= 0 <= program.high[row]:
+            continue
+        values = matrix.data[span]
+        low, high = program.low[row], program.high[row]
+        if (values != np.rint(values)).any():
+            slack = program.most[matrix.indices[span]].sum() / 2
+            values = values * EXPOSURE_UNITS
+            low, high = low * EXPOSURE_UNITS - slack, high * EXPOSURE_UNITS + slack
+        terms = [variables[column] for column in matrix.indices[span]]
+        total = weighted_sum(terms, np.rint(values).astype(np.int64).tolist())
+        if low == high:
+            model.add(total == int(low))
+        else:
+            if np.isfinite(low):
+                model.add(total >= int(np.ceil(low)))
+            if np.isfinite(high):
+                model.add(total <= int(np.floor(high)))

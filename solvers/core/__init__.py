@@ -1,0 +1,1 @@
+"""Solutions, constraints, budgets and input checks that every problem shares."""

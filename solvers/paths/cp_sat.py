@@ -1,0 +1,135 @@
+"""OR-Tools CP-SAT: a circuit over the arcs that a better tour may have."""
+
+import math
+from typing import Any
+
+import numpy as np
+
+from ltr.solvers.core.budget import Budget
+from ltr.solvers.core.constraints import FixedPosition, Precedence, Together
+from ltr.solvers.core.solution import BoolArray
+from ltr.solvers.paths.problem import Incumbent, precedence_closure
+
+# Costs are rounded down to this many steps.
+_STEPS = 2.0**27
+# CP-SAT's deterministic second is about a second.
+_WORK_PER_ARC = 2e-6
+# Making the model takes about so long; with less than twice this left it is not begun.
+_SECONDS_PER_ARC = 1.5e-5
+
+
+def cp_sat(
+    best: Incumbent,
+    budget: Budget,
+    arcs: BoolArray | None = None,
+    work_limit: float = math.inf,
+) -> None:
+    """Close the gap with ``add_circuit``, one worker, linear relaxation at level 2.
+
+    Parameters
+    ----------
+    best : Incumbent
+        Gets a better order and bound.
+    budget : Budget
+        Its seconds and work that are left are CP-SAT's limits.
+    arcs : bool array of shape (n + 1, n + 1)
+        The arcs that tours cheaper than the best one may have. None: all allowed ones.
+    work_limit : float
+        Units of work, if the budget has more.
+    """
+    from ortools.sat.python import cp_model
+
+    problem = best.problem
+    n = problem.n_items
+    usable = problem.cost < problem.forbidden
+    if arcs is not None:
+        usable &= arcs
+    tails, heads = np.nonzero(usable)
+    budget.spend(_WORK_PER_ARC * len(tails))
+    if budget.is_spent or budget.seconds_left < 2 * _SECONDS_PER_ARC * len(tails):
+        return
+    unit = 1.0 if problem.is_whole else problem.top / _STEPS
+    integers = np.floor(problem.cost[tails, heads] / unit).astype(np.int64)
+    model = cp_model.CpModel()
+    literal = {
+        arc: model.new_bool_var("")
+        for arc in zip(tails.tolist(), heads.tolist(), strict=True)
+    }
+    model.add_circuit([(i, j, x) for (i, j), x in literal.items()])
+    cost = cp_model.LinearExpr.weighted_sum(list(literal.values()), integers.tolist())
+    model.minimize(cost)
+    if problem.constraints:
+        add_constraints(model, literal, n, problem.constraints)
+        rounding = 0 if problem.is_whole else n + 1
+        model.add(cost >= math.floor(best.lower / unit) - rounding)
+    solver = cp_model.CpSolver()
+    solver.parameters.num_workers = 1
+    solver.parameters.linearization_level = 2
+    solver.parameters.cp_model_presolve = False
+    solver.parameters.random_seed = 0
+    solver.parameters.optimize_with_lb_tree_search = bool(problem.constraints)
+    if budget.seconds_left < math.inf:
+        solver.parameters.max_time_in_seconds = budget.seconds_left
+    work_limit = min(work_limit, budget.work_left)
+    if work_limit < math.inf:
+        solver.parameters.max_deterministic_time = work_limit
+    status = solver.solve(model)
+    budget.spend(solver.response_proto.deterministic_time)
+
+    if status in (cp_model.OPTIMAL, cp_model.FEASIBLE):
+        following = dict(arc for arc, x in literal.items() if solver.boolean_value(x))
+        order = [following[n]]
+        while following[order[-1]] != n:
+            order.append(following[order[-1]])
+        best.offer(order, problem.tour_cost(order), "cp_sat")
+    lower = (
+        problem.forbidden
+        if status == cp_model.INFEASIBLE
+        else solver.best_objective_bound * unit
+    )
+    # Tours with other arcs cost at least as much as the best one did.
+    best.raise_bound(min(lower, best.cost), "cp_sat")
+
+
+def add_constraints(
+    model: Any,
+    literal: dict[tuple[int, int], Any],
+    n: int,
+    constraints: tuple[Any, ...],
+) -> None:
+    """Say in CP-SAT's terms what the order must keep.
+
+    Items that stand together are the ends of all but one of as many arcs; the other
+    constraints need the position of each item.
+    """
+    from ortools.sat.python import cp_model
+
+    for constraint in constraints:
+        if isinstance(constraint, Together):
+            items = set(constraint.items)
+            inside = [x for (i, j), x in literal.items() if i in items and j in items]
+            model.add(cp_model.LinearExpr.sum(inside) == len(items) - 1)
+    if not any(isinstance(c, (Precedence, FixedPosition)) for c in constraints):
+        return
+    before = precedence_closure(n, constraints)
+    earliest, latest = before.sum(axis=0), n - 1 - before.sum(axis=1)
+    if (earliest > latest).any():
+        model.add_bool_or([])
+        return
+    position = [
+        model.new_int_var(int(a), int(b), "")
+        for a, b in zip(earliest, latest, strict=True)
+    ]
+    for (i, j), x in literal.items():
+        if i == n:
+            model.add(position[j] == 0).only_enforce_if(x)
+        elif j == n:
+            model.add(position[i] == n - 1).only_enforce_if(x)
+        else:
+            model.add(position[j] == position[i] + 1).only_enforce_if(x)
+    for constraint in constraints:
+        if isinstance(constraint, Precedence):
+            before, after = position[constraint.before], position[constraint.after]
+            model.add(before + 1 <= after)
+        elif isinstance(constraint, FixedPosition):
+            model.add(position[constraint.item] == constraint.position)

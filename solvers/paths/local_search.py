@@ -1,0 +1,174 @@
+"""Local search on tours: 3-opt without reversal, 2-opt, and kicks.
+
+Exchanging two neighbouring segments of a tour needs no reversal, so it suits costs that
+are not symmetric (Or, 1976; Kanellakis and Papadimitriou, 1980); 2-opt reverses a
+segment, and suits those that nearly are.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from ltr.solvers.core.budget import Budget
+from ltr.solvers.core.solution import FloatArray, IntArray
+from ltr.solvers.paths.problem import Incumbent, PathProblem
+
+# Units of work of looking at one move.
+_WORK_PER_MOVE = 4e-9
+# How many of the best moves are tried for the constraints, before giving up.
+_MAX_TRIED = 50
+# Greatest share of the gap by which a kicked order may be worse and still be kicked on.
+_ACCEPTED = 0.8
+
+
+def exchanges(cost: FloatArray, tour: IntArray) -> tuple[IntArray, FloatArray]:
+    """Gains of swapping two segments that follow each other.
+
+    The arcs after the places a, b, c, in this cyclic order, give way to those from a to
+    the one after b, from b to the one after c, and from c to the one after a. Of the
+    three numberings of a move that gains, one starts with an arc that gains.
+
+    Returns
+    -------
+    places : int array of shape (n_moves, 3)
+        a, b, c.
+    gains : float array of shape (n_moves,)
+        What the tour gets cheaper by; all positive.
+    """
+    size = len(tour)
+    extra = cost[tour[:, None], np.roll(tour, -1)]
+    extra -= np.diagonal(extra)[:, None].copy()
+    np.fill_diagonal(extra, 0.0)
+    a, b = np.nonzero(extra < 0)
+    total = extra[a, b][:, None] + extra[b] + extra.T[a]
+    third = np.arange(size)
+    in_turn = (third - a[:, None]) % size > ((b - a) % size)[:, None]
+    total[~in_turn] = 0.0
+    move, c = np.nonzero(total < 0)
+    return np.stack([a[move], b[move], c], axis=1), -total[move, c]
+
+
+def reversals(cost: FloatArray, tour: IntArray) -> tuple[IntArray, FloatArray]:
+    """Gains of turning round the places a + 1, …, b.
+
+    Returns
+    -------
+    places : int array of shape (n_moves, 2)
+        a < b.
+    gains : float array of shape (n_moves,)
+        What the tour gets cheaper by; all positive.
+    """
+    after = np.roll(tour, -1)
+    forward, backward = cost[tour, after], cost[after, tour]
+    turned = np.concatenate([[0.0], np.cumsum(backward - forward)])
+    total = cost[tour[:, None], tour] + cost[after[:, None], after]
+    total -= forward[:, None] + forward
+    # arcs inside the segment run from place a + 1 to place b
+    total += turned[:-1] - turned[1:, None]
+    size = len(tour)
+    a, b = np.nonzero((total < 0) & (np.arange(size) > np.arange(size)[:, None] + 1))
+    return np.stack([a, b], axis=1), -total[a, b]
+
+
+def exchange(tour: IntArray, places: Sequence[int]) -> IntArray:
+    """Swap the two segments between three places, in cyclic order."""
+    a, b, c = sorted(places)
+    return np.concatenate(
+        [tour[: a + 1], tour[b + 1 : c + 1], tour[a + 1 : b + 1], tour[c + 1 :]]
+    )
+
+
+def reverse(tour: IntArray, places: Sequence[int]) -> IntArray:
+    """Turn round the segment after the first place up to the second."""
+    a, b = places
+    return np.concatenate([tour[: a + 1], tour[b:a:-1], tour[b + 1 :]])
+
+
+def descend(problem: PathProblem, order: Sequence[int], budget: Budget) -> IntArray:
+    """Apply the best move again and again, until none gains or the budget is spent.
+
+    Returns
+    -------
+    order : int array of shape (n,)
+        It keeps the constraints if the given one does.
+    """
+    tour = np.array([problem.n_items, *order])
+    while not budget.is_spent:
+        changed = _best_move(problem, tour)
+        budget.spend(_WORK_PER_MOVE * len(tour) ** 2 * 10 + 5e-5)
+        if changed is None:
+            break
+        tour = changed
+    return tour[1:]
+
+
+def _best_move(problem: PathProblem, tour: IntArray) -> IntArray | None:
+    """The tour after the move that gains most and keeps the constraints."""
+    moves = []
+    for find, apply in ((exchanges, exchange), (reversals, reverse)):
+        places, gains = find(problem.cost, tour)
+        large = np.flatnonzero(gains > problem.slack)
+        if len(large) > _MAX_TRIED:
+            large = large[np.argpartition(-gains[large], _MAX_TRIED)[:_MAX_TRIED]]
+        moves += [(gains[k], apply, places[k]) for k in large]
+    moves.sort(key=lambda move: -move[0])
+    for _, apply, places in moves[:_MAX_TRIED]:
+        changed = apply(tour, places)
+        if problem.keeps(changed[1:].tolist()):
+            return changed
+    return None
+
+
+def kick(tour: IntArray, rng: np.random.Generator) -> IntArray:
+    """Swap two short neighbouring pairs of segments: a move that 3-opt cannot undo."""
+    size = len(tour)
+    span = min(size - 1, 30)
+    first = int(rng.integers(0, size - span))
+    a, b, c, d = first + np.sort(rng.choice(span, 4, replace=False))
+    return np.concatenate(
+        [
+            tour[: a + 1],
+            tour[c + 1 : d + 1],
+            tour[b + 1 : c + 1],
+            tour[a + 1 : b + 1],
+            tour[d + 1 :],
+        ]
+    )
+
+
+def local_search(
+    best: Incumbent, budget: Budget, n_kicks: int = 0, random_state: int | None = None
+) -> None:
+    """Descend from the best order, then from kicked copies (iterated local search).
+
+    Parameters
+    ----------
+    best : Incumbent
+        Its order is where to begin; without one, nothing is done.
+    budget : Budget
+        When it is spent, the search ends.
+    n_kicks : int
+        How many kicks.
+    random_state : int
+        Seed of the kicks. None: 0.
+    """
+    problem = best.problem
+    if best.order is None or best.is_closed:
+        return
+    order = descend(problem, best.order, budget)
+    best.offer(order.tolist(), problem.tour_cost(order), "local_search")
+    if problem.n_items < 8 or not n_kicks:
+        return
+    rng = np.random.default_rng(random_state or 0)
+    for _ in range(n_kicks):
+        if best.is_closed or budget.is_spent:
+            return
+        kicked = kick(np.array([problem.n_items, *order]), rng)[1:]
+        if not problem.keeps(kicked.tolist()):
+            continue
+        changed = descend(problem, kicked.tolist(), budget)
+        cost = problem.tour_cost(changed)
+        best.offer(changed.tolist(), cost, "local_search")
+        # A little worse is accepted, so that the search does not stay where it is.
+        if cost <= best.cost + _ACCEPTED * rng.random() * (best.cost - best.lower):
+            order = changed

@@ -1,0 +1,66 @@
+"""OR-Tools routing with its CP-SAT search, which ends with a proof."""
+
+import math
+
+import numpy as np
+
+from ltr.solvers.core.budget import Budget
+from ltr.solvers.paths.problem import Incumbent
+
+_STEPS = 2.0**27
+_WORK_PER_ARC = 2e-6
+# routing's status when its CP-SAT search has proven the tour, or that there is none
+_ROUTING_OPTIMAL, _ROUTING_INFEASIBLE = 7, 6
+
+
+def routing(best: Incumbent, budget: Budget) -> None:
+    """Close the gap with one vehicle and ``use_cp_sat``; holds the interpreter lock.
+
+    Routing's own search needs no proof and gives none, so it is off. Its bound is only
+    known at the end, and its time is only limited by the clock: a work limit is taken
+    as seconds.
+    """
+    from ortools.constraint_solver import pywrapcp, routing_enums_pb2
+    from ortools.util.optional_boolean_pb2 import BOOL_FALSE, BOOL_TRUE
+
+    problem = best.problem
+    n = problem.n_items
+    budget.spend(_WORK_PER_ARC * problem.cost.size)
+    if budget.is_spent:
+        return
+    unit = 1.0 if problem.is_whole else problem.top / _STEPS
+    integers = np.floor(problem.cost / unit).astype(np.int64)
+    manager = pywrapcp.RoutingIndexManager(n + 1, 1, n)
+    model = pywrapcp.RoutingModel(manager)
+    model.SetArcCostEvaluatorOfAllVehicles(
+        model.RegisterTransitMatrix(integers.tolist())
+    )
+    for i, j in np.argwhere(problem.cost >= problem.forbidden).tolist():
+        if i != j and j != n:
+            model.NextVar(manager.NodeToIndex(i)).RemoveValue(manager.NodeToIndex(j))
+        elif i != j:
+            model.NextVar(manager.NodeToIndex(i)).RemoveValue(model.End(0))
+    settings = pywrapcp.DefaultRoutingSearchParameters()
+    settings.use_cp = BOOL_FALSE
+    settings.use_cp_sat = BOOL_TRUE
+    settings.local_search_metaheuristic = (
+        routing_enums_pb2.LocalSearchMetaheuristic.GREEDY_DESCENT
+    )
+    seconds = min(budget.seconds_left, budget.work_left)
+    if seconds < float("inf"):
+        settings.time_limit.FromMilliseconds(max(1, math.ceil(seconds * 1e3)))
+    found = model.SolveWithParameters(settings)
+    if model.status() == _ROUTING_INFEASIBLE:
+        best.raise_bound(problem.forbidden, "routing")
+    if found is None:
+        return
+    order = []
+    index = found.Value(model.NextVar(model.Start(0)))
+    while not model.IsEnd(index):
+        order.append(manager.IndexToNode(index))
+        index = found.Value(model.NextVar(index))
+    cost = problem.tour_cost(order)
+    best.offer(order, cost, "routing")
+    if model.status() == _ROUTING_OPTIMAL:
+        lower = found.ObjectiveValue() * unit
+        best.raise_bound(min(lower, cost), "routing")
