@@ -17,29 +17,29 @@ if __name__ != "ltr.datasets":
         "because the repository root is on sys.path. Use 'import ltr.datasets'."
     )
 
-from ltr.datasets._biased import make_biased_rankings
-from ltr.datasets._clicks import ClickLog, simulate_clicks
-from ltr.datasets._describe import Description, describe
-from ltr.datasets._events import drop_near_duplicates, load_events, read_events
-from ltr.datasets._fetch import (
+from ltr.datasets.benchmarks.fetch import (
     fetch_istella,
     fetch_letor_mq2007,
     fetch_letor_mq2008,
     fetch_mslr,
     fetch_yahoo,
 )
-from ltr.datasets._letor import load_letor, save_letor
-from ltr.datasets._mapped import convert_letor, open_ranking
-from ltr.datasets._plackett_luce import make_plackett_luce
-from ltr.datasets._preflib import PrefLibData, load_preflib, save_preflib
-from ltr.datasets._runs import read_qrels, read_run, write_run
-from ltr.datasets._simulated_stocks import make_stocks
-from ltr.datasets._sources import RankingSplits
-from ltr.datasets._stocks import StockData, load_stocks, stock_lists
-from ltr.datasets._synthetic import make_ranking
-from ltr.datasets._tables import load_table, save_table
-from ltr.datasets._tsplib import TSPLIBData, load_tsplib
-from ltr.datasets._types import RankingData
+from ltr.datasets.benchmarks.sources import RankingSplits
+from ltr.datasets.biased import make_biased_rankings
+from ltr.datasets.clicks import ClickLog, simulate_clicks
+from ltr.datasets.description import Description, describe
+from ltr.datasets.events import drop_near_duplicates, load_events, read_events
+from ltr.datasets.letor.arrays import convert_letor, open_ranking
+from ltr.datasets.letor.files import load_letor, save_letor
+from ltr.datasets.plackett_luce import make_plackett_luce
+from ltr.datasets.preflib import PrefLibData, load_preflib, save_preflib
+from ltr.datasets.ranking_data import RankingData
+from ltr.datasets.runs import read_qrels, read_run, write_run
+from ltr.datasets.stocks.lists import StockData, load_stocks, stock_lists
+from ltr.datasets.stocks.simulated import make_stocks
+from ltr.datasets.synthetic import make_ranking
+from ltr.datasets.tables import load_table, save_table
+from ltr.datasets.tsplib import TSPLIBData, load_tsplib
 
 __all__ = [
     "ClickLog",

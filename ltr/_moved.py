@@ -17,6 +17,13 @@ from types import ModuleType
 MOVED = {
     "ltr.cli_fuse": "ltr.cli.fuse",
     "ltr.cli_runs": "ltr.cli.evaluate",
+    "ltr.datasets._clicks": "ltr.datasets.clicks",
+    "ltr.datasets._describe": "ltr.datasets.description",
+    "ltr.datasets._preflib": "ltr.datasets.preflib",
+    "ltr.datasets._sources": "ltr.datasets.benchmarks.sources",
+    "ltr.datasets._stocks": "ltr.datasets.stocks.lists",
+    "ltr.datasets._tsplib": "ltr.datasets.tsplib",
+    "ltr.datasets._types": "ltr.datasets.ranking_data",
     "ltr.leaderboard": "ltr.compare.leaderboard",
     "ltr.losses.published_paths": "ltr.losses.paths.published",
     "ltr.rankers.boosting": "ltr.rankers.trees.boosting",

@@ -13,7 +13,7 @@ from ltr.queries import FloatArray, IntArray, Queries
 if TYPE_CHECKING:
     import pandas as pd
 
-    from ltr.datasets._runs import Rows
+    from ltr.datasets.runs import Rows
     from ltr.metrics.runs import Source
 
 
@@ -78,7 +78,7 @@ def run_overlap(
     """
     import pandas as pd
 
-    from ltr.datasets._runs import run_rows
+    from ltr.datasets.runs import run_rows
 
     if not 0.0 < persistence < 1.0:
         raise ValueError(f"persistence must be between 0 and 1; got {persistence!r}.")

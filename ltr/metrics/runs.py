@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from ltr.datasets._runs import Rows as RunRows
+    from ltr.datasets.runs import Rows as RunRows
 
     Source = str | os.PathLike[str] | pd.DataFrame | Mapping[Any, Mapping[Any, float]]
 
@@ -102,7 +102,7 @@ def evaluate_run(
     """
     import pandas as pd
 
-    from ltr.datasets._runs import qrels_rows, run_rows
+    from ltr.datasets.runs import qrels_rows, run_rows
 
     if missing not in (0, "skip"):
         raise ValueError(f"missing must be 0 or 'skip'; got {missing!r}.")

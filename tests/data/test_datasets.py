@@ -97,7 +97,7 @@ def test_blocks_of_a_long_file(tmp_path, monkeypatch):
     text = "".join(f"{i % 3} qid:{i // 5} 1:{i}.5 2:{-i} # {i}\n" for i in range(100))
     path = write(tmp_path, text)
     whole = load_letor(path)
-    monkeypatch.setattr("ltr.datasets._letor_lines._BLOCK_BYTES", 64)
+    monkeypatch.setattr("ltr.datasets.letor.lines._BLOCK_BYTES", 64)
     pieces = load_letor(path)
     np.testing.assert_array_equal(pieces.X, whole.X)
     assert (

@@ -64,7 +64,7 @@ def test_counts(rows):
 @pytest.mark.parametrize("values_at_once", [10, 4_000_000])
 def test_missing_and_infinite(monkeypatch, values_at_once):
     """NaN in all rows is one value too; blocks change nothing."""
-    monkeypatch.setattr("ltr.datasets._describe._VALUES_AT_ONCE", values_at_once)
+    monkeypatch.setattr("ltr.datasets.description._VALUES_AT_ONCE", values_at_once)
     X = np.random.default_rng(0).normal(size=(40, 5))
     X[:, 1], X[:, 3] = np.nan, np.repeat([1.0, 2.0], 20)
     X[[3, 30], 0] = [np.inf, np.nan]

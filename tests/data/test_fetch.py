@@ -25,7 +25,7 @@ from ltr.datasets import (
     make_ranking,
     save_letor,
 )
-from ltr.datasets._sources import SOURCES
+from ltr.datasets.benchmarks.sources import SOURCES
 
 NAMES = ("train", "vali", "test")
 
@@ -90,7 +90,7 @@ def server(monkeypatch):
     state.url = f"http://127.0.0.1:{http.server_address[1]}/data"
     thread = threading.Thread(target=http.serve_forever, args=(0.01,))
     thread.start()
-    monkeypatch.setattr("ltr.datasets._download._WAIT_S", 0.0)
+    monkeypatch.setattr("ltr.datasets.benchmarks.download._WAIT_S", 0.0)
     monkeypatch.setenv("no_proxy", "127.0.0.1")
     yield state
     http.shutdown()
@@ -343,7 +343,7 @@ def test_full_disk_while_downloading(server, fold, tmp_path, monkeypatch):
     monkeypatch.setattr(Path, "open", open_full)
     target = tmp_path / "mslr-web10k" / "archive"
     message = (
-        f"{target} could not be written, and nothing of it was kept: No space left on "
+        f"{target} could not be written, and no part of it was kept: No space left on "
         "device"
     )
     with pytest.raises(OSError, match=re.escape(message)) as caught:
@@ -368,9 +368,9 @@ class Full:
 def test_full_disk_while_converting(server, fold, tmp_path, monkeypatch):
     """The archive and the arrays that are whole stay; the next call goes on."""
     folder, server.body = fold
-    from ltr.datasets import _mapped
+    from ltr.datasets.letor import arrays
 
-    add, added = _mapped._TableFile.add, []
+    add, added = arrays._TableFile.add, []
 
     def add_once(self, values):
         added.append(values)
@@ -378,11 +378,11 @@ def test_full_disk_while_converting(server, fold, tmp_path, monkeypatch):
             raise OSError(errno.ENOSPC, "No space left on device")
         add(self, values)
 
-    monkeypatch.setattr(_mapped._TableFile, "add", add_once)
+    monkeypatch.setattr(arrays._TableFile, "add", add_once)
     with pytest.raises(OSError, match=r"Fold2-vali.txt-float64 could not be written"):
         fetch(server, tmp_path)
     assert left_in(tmp_path) == ["Fold2-train.txt-float64", "archive"]
-    monkeypatch.setattr(_mapped._TableFile, "add", add)
+    monkeypatch.setattr(arrays._TableFile, "add", add)
     check(fetch(server, tmp_path), folder)
     assert len(server.asked) == 1
 
@@ -399,7 +399,7 @@ def test_server_that_refuses(server, fold, tmp_path, status):
 
 def test_no_network(tmp_path, monkeypatch):
     """Nobody listens at the address."""
-    monkeypatch.setattr("ltr.datasets._download._WAIT_S", 0.0)
+    monkeypatch.setattr("ltr.datasets.benchmarks.download._WAIT_S", 0.0)
     monkeypatch.setenv("no_proxy", "127.0.0.1")
     with pytest.raises(
         ConnectionError, match="could not be downloaded: .*refused.*by hand"

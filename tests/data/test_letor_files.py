@@ -99,9 +99,9 @@ def test_full_disk(tmp_path, monkeypatch):
     path = tmp_path / "data.txt"
     path.write_text("old")
     data = make_ranking(5, random_state=0)
-    monkeypatch.setattr("ltr.datasets._letor.open", full_disk, raising=False)
+    monkeypatch.setattr("ltr.datasets.letor.files.open", full_disk, raising=False)
     message = (
-        f"{path} could not be written, and nothing of it was kept: No space left on "
+        f"{path} could not be written, and no part of it was kept: No space left on "
         "device"
     )
     with pytest.raises(OSError, match=re.escape(message)) as caught:
@@ -142,7 +142,7 @@ def test_new_widths_and_late_comments(tmp_path, monkeypatch):
     docids = np.array([""] * 50 + [f"d{i}" for i in range(9)] + [""])
     data = RankingData(X, np.arange(60.0), np.repeat([3, 1], 30), docids=docids)
     save_letor(data, tmp_path / "data.txt", sparse=True)
-    monkeypatch.setattr("ltr.datasets._letor_lines._BLOCK_BYTES", 100)
+    monkeypatch.setattr("ltr.datasets.letor.lines._BLOCK_BYTES", 100)
     same(data, load_letor(tmp_path / "data.txt", n_features=30))
 
 

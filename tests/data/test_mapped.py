@@ -21,7 +21,7 @@ from ltr.datasets import (
 @pytest.fixture
 def blocks(monkeypatch):
     """Small blocks, so that a small file has many of them."""
-    monkeypatch.setattr("ltr.datasets._letor_lines._BLOCK_BYTES", 20_000)
+    monkeypatch.setattr("ltr.datasets.letor.lines._BLOCK_BYTES", 20_000)
 
 
 def saved(path, n_queries=30, docids=False, **options):
@@ -105,7 +105,7 @@ def test_full_disk(tmp_path, monkeypatch, part):
         def add(self, values):
             raise OSError(errno.ENOSPC, "No space left on device")
 
-        monkeypatch.setattr("ltr.datasets._mapped._TableFile.add", add)
+        monkeypatch.setattr("ltr.datasets.letor.arrays._TableFile.add", add)
         reason = "No space left on device"
     else:
 
@@ -115,7 +115,7 @@ def test_full_disk(tmp_path, monkeypatch, part):
         monkeypatch.setattr(np, "save", save)
         reason = "1300 requested and 512 written"
     message = (
-        f"{tmp_path / 'data'} could not be written, and nothing of it was kept: "
+        f"{tmp_path / 'data'} could not be written, and no part of it was kept: "
         f"{reason}"
     )
     with pytest.raises(OSError, match=re.escape(message)):

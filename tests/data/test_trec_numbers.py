@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from hypothesis import example, given
 
-from ltr.datasets._trec_numbers import parse_numbers
+from ltr.datasets.runs.numbers import parse_numbers
 
 DIGITS = st.text("0123456789", max_size=9)
 PLAIN = st.builds(

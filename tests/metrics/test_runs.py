@@ -74,7 +74,7 @@ def test_ids_and_numbers_of_any_form(tmp_path, rows, gap, end):
 
 def test_files_of_several_blocks(tmp_path, monkeypatch):
     """A block boundary inside a line, ids that grow from block to block."""
-    monkeypatch.setattr("ltr.datasets._trec_lines._BLOCK", 64)
+    monkeypatch.setattr("ltr.datasets.runs.columns._BLOCK", 64)
     rows = [(f"q{i % 7}", f"d{10**i}", i / 3) for i in range(30)]
     lines = [f"{q} Q0 {d} 1 {s} tag" for q, d, s in rows]
     for last in ("", "\n"):

@@ -11,7 +11,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ltr.datasets._stock_features import FEATURE_NAMES, LOOK_BACK, trailing_features
+from ltr.datasets.stocks.features import FEATURE_NAMES, LOOK_BACK, trailing_features
 
 PathLike = str | os.PathLike[str]
 FloatArray = NDArray[np.float64]

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from ltr.datasets._letor_lines import Chunk, read_chunks
+from ltr.datasets.letor.lines import Chunk, read_chunks
 
 _BROKEN = (
     zipfile.BadZipFile,

@@ -13,8 +13,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from ltr.datasets._letor_lines import Chunk, read_file
-from ltr.datasets._types import RankingData
+from ltr.datasets.letor.lines import Chunk, read_file
+from ltr.datasets.ranking_data import RankingData
 from ltr.files import PathLike, whole_file
 
 _DOCID = re.compile(rb"docid\s*=\s*(\S+)")

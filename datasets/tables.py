@@ -12,8 +12,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ltr.datasets._letor_lines import EXACT
-from ltr.datasets._types import RankingData
+from ltr.datasets.letor.lines import EXACT
+from ltr.datasets.ranking_data import RankingData
 from ltr.files import PathLike, whole_file
 
 _SEPARATORS = {".csv": ",", ".tsv": "\t"}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ltr.datasets._sources import (
+from ltr.datasets.benchmarks.sources import (
     SOURCES,
     Place,
     RankingSplits,

@@ -10,15 +10,15 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from ltr.datasets._letor import (
+from ltr.datasets.letor.files import (
     chunks_of,
     describe_files,
     list_files,
     no_rows,
     read_rows,
 )
-from ltr.datasets._letor_lines import Chunk
-from ltr.datasets._types import RankingData
+from ltr.datasets.letor.lines import Chunk
+from ltr.datasets.ranking_data import RankingData
 from ltr.files import PathLike, whole_folder
 
 _ABOUT = "ranking.json"

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from ltr.datasets._types import RankingData
+from ltr.datasets.ranking_data import RankingData
 
 _VALUES_AT_ONCE = 4_000_000
 _MAX_EXP2_LABEL = 10

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ltr.datasets._types import RankingData
+from ltr.datasets.ranking_data import RankingData
 
 
 def make_plackett_luce(

@@ -13,8 +13,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ltr.datasets._ids import Ids, hash_of
-from ltr.datasets._trec_numbers import parse_numbers
+from ltr.datasets.runs.ids import Ids, hash_of
+from ltr.datasets.runs.numbers import parse_numbers
 
 _BLOCK = 2**19  # bytes of text at once: their edges stay in the cache
 _MAX_PIECES = 8  # ids of up to 64 bytes

@@ -16,9 +16,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ltr.datasets._ids import Ids
-from ltr.datasets._letor_lines import EXACT
-from ltr.datasets._trec_lines import Irregular, read_columns
+from ltr.datasets.letor.lines import EXACT
+from ltr.datasets.runs.columns import Irregular, read_columns
+from ltr.datasets.runs.ids import Ids
 
 PathLike = str | os.PathLike[str]
 Source = PathLike | pd.DataFrame | Mapping[Any, Mapping[Any, float]]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ltr.datasets._types import RankingData
+from ltr.datasets.ranking_data import RankingData
 
 # Share of the items that reach each grade above 0, about as in web search data.
 _GRADE_SHARES = (0.45, 0.18, 0.06, 0.02)

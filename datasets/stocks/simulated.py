@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from ltr.datasets._stock_features import LOOK_BACK
-from ltr.datasets._stocks import StockData, stock_lists
+from ltr.datasets.stocks.features import LOOK_BACK
+from ltr.datasets.stocks.lists import StockData, stock_lists
 
 FloatArray = NDArray[np.float64]
 _MARKET, _INDUSTRY, _GAP, _REACH = 0.008, 0.006, 0.4, 0.3

@@ -77,7 +77,7 @@ def download(
             assert isinstance(reason, OSError)
             raise OSError(
                 reason.errno,
-                f"{target} could not be written, and nothing of it was kept: "
+                f"{target} could not be written, and no part of it was kept: "
                 f"{reason.strerror}",
             ) from reason
         except _CUT as error:

@@ -11,11 +11,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ltr.datasets._archives import BrokenArchiveError, read_member
-from ltr.datasets._download import download, home_folder, report_to_stderr
-from ltr.datasets._letor import GrowingTable, read_rows
-from ltr.datasets._mapped import open_ranking, write_arrays
-from ltr.datasets._types import RankingData
+from ltr.datasets.benchmarks.archives import BrokenArchiveError, read_member
+from ltr.datasets.benchmarks.download import download, home_folder, report_to_stderr
+from ltr.datasets.letor.arrays import open_ranking, write_arrays
+from ltr.datasets.letor.files import GrowingTable, read_rows
+from ltr.datasets.ranking_data import RankingData
 from ltr.files import PathLike, one_at_a_time, whole_folder
 
 

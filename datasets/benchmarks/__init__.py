@@ -1,0 +1,1 @@
+"""Public benchmark data sets: where they are, their download, their archives."""

@@ -1,0 +1,1 @@
+"""LETOR files (svmlight with ``qid:``): parsed, read whole, or converted and mapped."""

@@ -1,0 +1,26 @@
+"""Runs and judgments by id, read into columns of integer codes.
+
+:func:`ltr.datasets.read_run` and :func:`ltr.datasets.read_qrels` give users a table;
+the metrics work on the :class:`Rows` that :func:`run_rows` and :func:`qrels_rows`
+return, whose ids stay bytes.
+"""
+
+from ltr.datasets.runs.files import (
+    Rows,
+    qrels_rows,
+    read_qrels,
+    read_run,
+    run_rows,
+    write_run,
+)
+from ltr.datasets.runs.ids import Ids
+
+__all__ = [
+    "Ids",
+    "Rows",
+    "qrels_rows",
+    "read_qrels",
+    "read_run",
+    "run_rows",
+    "write_run",
+]

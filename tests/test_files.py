@@ -1,0 +1,108 @@
+"""Files and folders appear whole or not at all; gzipped text is read as text."""
+
+import errno
+import gzip
+import re
+
+import pytest
+
+from ltr.files import open_to_read, whole_file, whole_folder
+
+
+def test_failed_file(tmp_path):
+    """After an error the old file is there, and nothing beside it."""
+    path = tmp_path / "a.txt"
+    path.write_text("old")
+
+    def stop(scratch):
+        scratch.write_text("half")
+        raise KeyError
+
+    with pytest.raises(KeyError), whole_file(path) as scratch:
+        stop(scratch)
+    assert [file.name for file in tmp_path.iterdir()] == ["a.txt"]
+    assert path.read_text() == "old"
+
+
+def test_error_without_a_name(tmp_path):
+    """An error of the system that names no file names the target."""
+    message = (
+        f"[Errno {errno.ENOSPC}] {tmp_path / 'a.txt'} could not be written, and no part "
+        "of it was kept: No space left on device"
+    )
+    with (
+        pytest.raises(OSError, match=f"^{re.escape(message)}$"),
+        whole_file(tmp_path / "a.txt"),
+    ):
+        raise OSError(errno.ENOSPC, "No space left on device")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_existing_folder(tmp_path):
+    """It is refused, or replaced once the new one is whole."""
+    folder = tmp_path / "model"
+    folder.mkdir()
+    (folder / "old.txt").write_text("old")
+    message = f"{folder} must not exist yet; delete it or choose another folder."
+    with (
+        pytest.raises(FileExistsError, match=f"^{re.escape(message)}$"),
+        whole_folder(folder),
+    ):
+        pytest.fail("nothing may be written")
+    with pytest.raises(KeyError), whole_folder(folder, replace=True):
+        raise KeyError
+    assert [file.name for file in folder.iterdir()] == ["old.txt"]
+    with whole_folder(folder, replace=True) as scratch:
+        (scratch / "new.txt").write_text("new")
+    assert [file.name for file in folder.iterdir()] == ["new.txt"]
+    assert [path.name for path in tmp_path.iterdir()] == ["model"]
+
+
+def test_folder_that_cannot_take_its_place(tmp_path, monkeypatch):
+    """The old folder comes back."""
+    folder = tmp_path / "model"
+    folder.mkdir()
+    (folder / "old.txt").write_text("old")
+    rename = type(folder).rename
+
+    def fail_on_the_new_one(path, target):
+        if path.name.startswith(".model-") and target == folder:
+            raise OSError(errno.EIO, "Input/output error")
+        return rename(path, target)
+
+    monkeypatch.setattr(type(folder), "rename", fail_on_the_new_one)
+    with (
+        pytest.raises(OSError, match="Input/output error"),
+        whole_folder(folder, replace=True),
+    ):
+        pass
+    assert [file.name for file in folder.iterdir()] == ["old.txt"]
+    assert [path.name for path in tmp_path.iterdir()] == ["model"]
+
+
+def test_no_parent_folder(tmp_path):
+    """It is not made in passing."""
+    path = tmp_path / "nowhere" / "a.txt"
+    message = f"{path} cannot be written: there is no folder {path.parent}."
+    for whole in (whole_file, whole_folder):
+        with (
+            pytest.raises(FileNotFoundError, match=f"^{re.escape(message)}$"),
+            whole(path),
+        ):
+            pytest.fail("nothing may be written")
+
+
+@pytest.mark.parametrize("mode", ["rb", "rt"])
+def test_cut_gzip_file(tmp_path, mode):
+    """Half a gzip file is an error, not half of the lines."""
+    path = tmp_path / "a.txt.gz"
+    path.write_bytes(gzip.compress(b"one line\n" * 5000)[:-9])
+    message = (
+        f"{path} must be a complete gzip file; reading it failed: Compressed file ended "
+        "before the end-of-stream marker was reached. Download or compress it again."
+    )
+    with (
+        pytest.raises(ValueError, match=f"^{re.escape(message)}$"),
+        open_to_read(path, mode) as file,
+    ):
+        file.read()
