@@ -28,7 +28,9 @@ MAY_IMPORT = {
     "metrics": ARRAYS,
     "datasets": {"numpy", "pandas", "sklearn"},
     "fusion": {"numpy", "pandas", "datasets", "metrics"},
-    "solvers": ARRAYS | {"jax"},  # but `import ltr.solvers` does not load it
+    "solvers": ARRAYS,
+    "solvers.dynamic": {"jax", "numpy", "solvers"},
+    "solvers.differentiable": {"jax", "numpy", "solvers", "solvers.dynamic"},
     "scorers": {"jax"},
     "losses": {"jax", "numpy"},
     "training": {"jax", "optax", "numpy", "scorers", "lists"},
@@ -40,7 +42,7 @@ MAY_IMPORT = {
     | {"plotting", "rankers", "scorers"},
     "cli": {"numpy", "pandas", "compare", "datasets", "fusion", "metrics", "plotting"}
     | {"rankers", "scorers"},
-    "__init__": {"_moved", "rankers"},
+    "__init__": {"_moved"},
     "__main__": {"cli"},
     "_moved": set(),
 }
@@ -48,26 +50,43 @@ MAY_IMPORT = {
 MAY_IMPORT_LATE = {
     "metrics": {"pandas", "datasets"},
     "fusion": {"solvers"},
-    "losses": {"solvers"},
+    "losses": {"solvers", "solvers.differentiable", "solvers.dynamic"},
     "plotting": {"matplotlib"},
     "compare": {"matplotlib"},
-    "rankers": {"lightgbm", "solvers"},
+    "rankers": {"lightgbm", "solvers", "solvers.dynamic"},
     "solvers": {"jax", "optax", "ortools"},
 }
+# Libraries whose import costs time or may fail, and what they load themselves.
+HEAVY = {
+    "jax",
+    "lightgbm",
+    "matplotlib",
+    "optax",
+    "ortools",
+    "pandas",
+    "scipy",
+    "sklearn",
+}
+LOADS = {"optax": {"jax"}, "sklearn": {"pandas", "scipy"}}
 MAX_FILE, MAX_FUNCTION, MAX_PUBLIC_NAMES = 500, 100, 30
 
 
-def room(path: Path) -> str:
-    """The room that a file belongs to."""
-    relative = path.relative_to(ROOT)
-    if relative.parts[0] in ("solvers", "datasets"):
-        return relative.parts[0]
-    inside = relative.parts[1:]
-    return inside[0].removesuffix(".py") if len(inside) == 1 else inside[0]
+def room(module: str) -> str:
+    """The row of the table that ``ltr.<module>`` belongs to: the longest that fits."""
+    parts = module.split(".")
+    names = (".".join(parts[:n]) for n in range(len(parts), 0, -1))
+    return next((name for name in names if name in MAY_IMPORT), parts[0])
 
 
-def imported(tree: ast.AST, late: bool) -> set[str]:
-    """Libraries and rooms that a module imports, at its top or inside functions."""
+def module_of(path: Path) -> str:
+    """Dotted name of a file, without ``ltr``."""
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    parts = parts[1:] if parts[0] == "ltr" else parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" and parts[:-1] else parts)
+
+
+def imports(tree: ast.AST, late: bool) -> set[str]:
+    """What a module imports at its top, or inside functions: ``module.name``."""
     functions = [
         node
         for node in ast.walk(tree)
@@ -76,21 +95,23 @@ def imported(tree: ast.AST, late: bool) -> set[str]:
     inside = {id(child) for function in functions for child in ast.walk(function)}
     names = set()
     for node in ast.walk(tree):
-        if (
-            isinstance(node, (ast.Import, ast.ImportFrom))
-            and (id(node) in inside) == late
-        ):
-            if isinstance(node, ast.Import):
-                modules = [alias.name for alias in node.names]
-            else:
-                assert node.level == 0, "imports are absolute"
-                modules = [f"{node.module}.{alias.name}" for alias in node.names]
-            names |= set(modules)
+        if (id(node) in inside) != late:
+            continue
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "imports are absolute"
+            names |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return names
+
+
+def imported(tree: ast.AST, late: bool) -> set[str]:
+    """Libraries and rooms that a module imports, at its top or inside functions."""
     rooms = set()
-    for name in names:
-        top, *rest = name.split(".")
+    for name in imports(tree, late):
+        top, _, inside = name.partition(".")
         if top == "ltr":
-            rooms.add(rest[0])
+            rooms.add(room(inside))
         elif top not in sys.stdlib_module_names:
             rooms.add(top)
     return rooms
@@ -99,7 +120,7 @@ def imported(tree: ast.AST, late: bool) -> set[str]:
 @pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(ROOT)))
 def test_imports(path):
     """Every import of a file is in the table."""
-    tree, here = ast.parse(path.read_text()), room(path)
+    tree, here = ast.parse(path.read_text()), room(module_of(path))
     if_typing = {
         id(child)
         for node in ast.walk(tree)
@@ -112,6 +133,18 @@ def test_imports(path):
     allowed = MAY_IMPORT[here] | GROUND_FLOOR | {here}
     assert imported(runtime, late=False) <= allowed
     assert imported(runtime, late=True) <= allowed | MAY_IMPORT_LATE.get(here, set())
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_privacy(path):
+    """What begins with an underscore is used in its own room only."""
+    tree, here = ast.parse(path.read_text()), room(module_of(path))
+    for name in imports(tree, late=False) | imports(tree, late=True):
+        top, _, inside = name.partition(".")
+        if inside.startswith("datasets._runs"):
+            continue  # until metrics read runs by a public name
+        if top == "ltr" and room(inside) not in (here, "_moved"):
+            assert not any(part.startswith("_") for part in inside.split(".")), name
 
 
 def test_the_table_has_no_cycles():
@@ -164,11 +197,28 @@ def python(code: str) -> str:
     return run.stdout.strip()
 
 
-def test_import_is_light():
-    """`import ltr` loads neither LightGBM, OR-Tools nor matplotlib."""
-    heavy = "('lightgbm', 'ortools', 'matplotlib', 'ltr.datasets', 'ltr.solvers')"
-    code = f"import sys, ltr; print([m for m in {heavy} if m in sys.modules])"
-    assert python(code) == "[]"
+def may_load(name: str) -> set[str]:
+    """Heavy libraries that importing a room may load: its row of the table, closed."""
+    heavy, rooms, todo = set(), set(), [name]
+    while todo:
+        entry = todo.pop()
+        if entry in MAY_IMPORT and entry not in rooms:
+            rooms.add(entry)
+            todo += MAY_IMPORT[entry]
+        elif entry in HEAVY and entry not in heavy:
+            heavy.add(entry)
+            todo += LOADS.get(entry, set())
+    return heavy
+
+
+@pytest.mark.parametrize(
+    "name", [name for name in MAY_IMPORT if "sklearn" not in may_load(name)]
+)
+def test_walls_hold_at_run_time(name):
+    """Importing a room loads no heavy library that its row of the table does not name."""
+    module = "ltr" if name == "__init__" else f"ltr.{name}"
+    code = f"import sys, {module}; print(*{HEAVY} & set(sys.modules))"
+    assert set(python(code).split()) <= may_load(name)
 
 
 def test_losses_without_the_heavy_packages():
