@@ -1,9 +1,9 @@
 r"""Learn through a solver: losses and gradients for a best order.
 
-A solver answers "which order y gains most under the scores θ?" Written with the 0/1
-indicator of its parts (arcs, first and last item; or "i before j"), that is
-:math:`y^*(\theta) = \arg\max_y \langle \theta, y \rangle`: piecewise constant, so that
-its derivative is 0 almost everywhere. This module has what to use in its place.
+A solver answers "which order y has the greatest gain under the scores θ?" Written with
+the 0/1 indicator of its parts (arcs, first and last item; or "i before j"), that is
+:math:`y^*(\theta) = \arg\max_y \langle \theta, y \rangle`: piecewise constant, so
+its derivative is 0 almost everywhere. This module has the substitutes.
 
 ===============================  ========================================  ============
 function                         gradient with respect to θ                solves
@@ -19,28 +19,29 @@ function                         gradient with respect to θ                solv
 :func:`ltr.solvers.dynamic.path_log_partition` has an exact gradient instead.
 
 The solver is an *oracle*: :class:`PathOracle` or :class:`OrderingOracle`, by default
-the dynamic programme up to 12 items and ``solve_paths`` or ``solve_orderings`` beyond;
-any other one plugs in. In all functions the last two axes of ``matrix`` are the list,
-leading axes the batch, and ``where`` is True for real items.
+the dynamic program up to 12 items and ``solve_paths`` or ``solve_orderings`` beyond;
+any other solver plugs in. In all functions the last two axes of ``matrix`` are the
+list, leading axes the batch, and ``where`` is True for real items.
 """
 
-from ltr.solvers.differentiable.losses import (
+from __future__ import annotations
+
+from ltr.solvers.differentiable.gradients import blackbox, identity
+from ltr.solvers.differentiable.host_callbacks import (
     STATUSES,
     GraphSolutions,
+    solve_in_graph,
+)
+from ltr.solvers.differentiable.losses import perturbed_fenchel_young, structured_hinge
+from ltr.solvers.differentiable.oracles import (
     Oracle,
     OrderingOracle,
     Parts,
     PathOracle,
-    blackbox,
-    identity,
     inner,
     path_parts,
-    perturbed_fenchel_young,
-    sinkhorn,
-    sinkhorn_loss,
-    solve_in_graph,
-    structured_hinge,
 )
+from ltr.solvers.differentiable.sinkhorn import sinkhorn, sinkhorn_loss
 
 __all__ = [
     "STATUSES",

@@ -1,4 +1,4 @@
-"""Solvers of the room inside JAX programs: batches go to the host and come back."""
+"""Solvers inside JAX programs, through callbacks to the host."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ class GraphSolutions(NamedTuple):
     Attributes
     ----------
     order : int array of shape (..., n)
-        Item indices, best first; masked items last, by index. Without an order, all
+        Item indices, best first; masked items last, by index. Without a solution, all
         items by index.
     objective : array of shape (...)
-        Value of the order; NaN without one.
+        Value of the order; NaN without a solution.
     bound : array of shape (...)
         No order has a greater value.
     status : int array of shape (...)
         Index into :data:`STATUSES`: 0 OPTIMAL, 1 FEASIBLE, 2 UNKNOWN, 3 INFEASIBLE. A
-        list with NaN or +inf among its scores is not solved: UNKNOWN.
+        list with NaN or +inf among its gains is not solved: UNKNOWN.
     """
 
     order: jax.Array
@@ -52,39 +52,39 @@ def solve_in_graph(
 ) -> GraphSolutions:
     """Call a solver from inside ``jit``, ``vmap``, ``lax.scan`` or ``grad``.
 
-    All lists of a batch, and all that ``vmap`` adds, go to the solver in one call, in
-    double precision. No gradient flows through the result: the functions of
-    :mod:`ltr.solvers.differentiable` make one.
+    All lists of a batch, including the axes that ``vmap`` adds, go to the solver in one
+    call, in double precision. No gradient flows through the result; the losses and
+    gradients of :mod:`ltr.solvers.differentiable` supply one.
 
     Parameters
     ----------
     solver : callable
         :func:`ltr.solvers.solve_paths`, :func:`ltr.solvers.solve_orderings`, a
         ``functools.partial`` of one that sets limits, or any function of that
-        signature: ``(matrices, *, where, start, end)`` to a list of Solutions. It gets
-        ``start`` and ``end`` only if you give one of them.
+        signature: ``(matrices, *, where, start, end)`` → list of Solutions. It receives
+        ``start`` and ``end`` only if one of them is passed here.
     matrix : array of shape (..., n, n)
-        Gains; −inf forbids an entry, the diagonal is not read.
+        Gains; −inf forbids an entry, the diagonal is ignored.
     start, end : array of shape (..., n), default=None
-        Gain of beginning, of ending with an item. None: 0.
+        Gain of starting with, ending with an item. None: 0.
     where : bool array of shape (..., n), default=None
         True for real items. None: all.
 
     Returns
     -------
     solutions : GraphSolutions
-        Orders, objectives, bounds and statuses as arrays. That a limit was hit, that
-        there is no order, or that scores are NaN is told by the status: nothing of this
+        Orders, objectives, bounds and statuses as arrays. A limit that was reached, an
+        infeasible list and NaN among the gains show in the status; none of them
         raises.
 
     Raises
     ------
     ValueError
-        If shapes do not fit.
+        If shapes do not match.
 
     Notes
     -----
-    The callback needs a host beside the device; with lists of at most 15 items
+    The callback needs a host beside the device; for lists of at most 15 items
     :func:`ltr.solvers.dynamic.best_path` needs none.
 
     Examples
@@ -98,70 +98,72 @@ def solve_in_graph(
     (Array([2, 0, 1], dtype=int32), 'OPTIMAL')
     """
     lists = prepare_lists(matrix, start, end, where)
-    one = lists.matrix.dtype
-    shape = lists.where.shape
+    dtype, shape = lists.matrix.dtype, lists.where.shape
     host = partial(_solve, solver, start is not None or end is not None)
     if not lists.where.size:
-        zero = jnp.zeros(shape[:-1], one)
+        zero = jnp.zeros(shape[:-1], dtype)
         return GraphSolutions(
             jnp.zeros(shape, jnp.int32), zero, zero, zero.astype(jnp.int32)
         )
-    bits = ((2,), jnp.uint32) if one == jnp.float64 else ((), one)
-    value = jax.ShapeDtypeStruct((*shape[:-1], *bits[0]), bits[1])
+    value = jax.ShapeDtypeStruct(shape[:-1], dtype)
+    if dtype == jnp.float64:  # as two words, see _pack
+        value = jax.ShapeDtypeStruct((*shape[:-1], 2), jnp.uint32)
     results = (
         jax.ShapeDtypeStruct(shape, jnp.int32),
         value,
         value,
         jax.ShapeDtypeStruct(shape[:-1], jnp.int32),
     )
-    fixed = (_pack(x) for x in jax.lax.stop_gradient(lists))
+    arguments = (_pack(x) for x in jax.lax.stop_gradient(lists))
     order, *values, status = jax.pure_callback(
-        host, results, *fixed, vmap_method="broadcast_all"
+        host, results, *arguments, vmap_method="broadcast_all"
     )
-    objective, bound = (jax.lax.bitcast_convert_type(x, one) for x in values)
+    objective, bound = (jax.lax.bitcast_convert_type(x, dtype) for x in values)
     return GraphSolutions(order, objective, bound, status)
 
 
 def _solve(
     solver: Solver, takes_ends: bool, *lists: jax.Array
 ) -> tuple[NDArray[Any], ...]:
-    """Run the solver on arrays with any leading axes."""
+    """Run the solver on arrays with any leading axes, flattened to one."""
     matrix, start, end, where = (_unpack(np.asarray(x)) for x in lists)
     n, dtype = matrix.shape[-1], matrix.dtype
     real = where.reshape(-1, n)
-    scores = matrix.reshape(-1, n, n).astype(np.float64)
-    first, last = (x.reshape(-1, n).astype(np.float64) for x in (start, end))
+    gains = matrix.reshape(-1, n, n).astype(np.float64)
+    start_gains, end_gains = (x.reshape(-1, n).astype(np.float64) for x in (start, end))
     order = np.argsort(~real, axis=1, kind="stable").astype(np.int32)
     objective = np.full(len(real), np.nan)
     bound = np.full(len(real), np.inf)
     status = np.full(len(real), STATUSES.index(Status.UNKNOWN), dtype=np.int32)
-    good = _are_numbers(scores, first, last, real)
-    ends = {"start": first[good], "end": last[good]} if takes_ends else {}
+    solvable = _are_numbers(gains, start_gains, end_gains, real)
+    ends = {"start": start_gains[solvable], "end": end_gains[solvable]}
     solutions: Sequence[Solution] = []
-    if good.any():
-        solutions = solver(scores[good], where=real[good], **ends)
-    for i, solution in zip(np.flatnonzero(good), solutions, strict=True):
+    if solvable.any():
+        options = ends if takes_ends else {}
+        solutions = solver(gains[solvable], where=real[solvable], **options)
+    for i, solution in zip(np.flatnonzero(solvable), solutions, strict=True):
         if solution.order is not None:
             order[i, : len(solution.order)] = solution.order
         objective[i], bound[i] = solution.objective, solution.bound
         status[i] = STATUSES.index(solution.status)
     lead = matrix.shape[:-2]
+    # in single precision a bound is rounded up, so that it stays a bound
     rounded = bound.astype(dtype)
-    above = np.nextafter(rounded, dtype.type(np.inf))
-    rounded = np.where(rounded < bound, above, rounded)
+    next_up = np.nextafter(rounded, dtype.type(np.inf))
+    rounded = np.where(rounded < bound, next_up, rounded)
     return (
         order.reshape(where.shape),
-        _bits(objective.reshape(lead).astype(dtype)),
-        _bits(rounded.reshape(lead)),
+        _to_words(objective.reshape(lead).astype(dtype)),
+        _to_words(rounded.reshape(lead)),
         status.reshape(lead),
     )
 
 
 def _pack(x: jax.Array) -> jax.Array:
-    """Bits of a double: JAX rounds doubles on their way to a callback and back.
+    """Doubles as pairs of 32-bit words.
 
-    It does so in threads that did not enter ``jax.enable_x64``, and a callback may run
-    in any.
+    JAX rounds doubles on their way to a callback and back in threads that did not enter
+    ``jax.enable_x64``, and a callback may run in any thread.
     """
     if x.dtype != jnp.float64:
         return x
@@ -174,7 +176,7 @@ def _unpack(x: NDArray[Any]) -> NDArray[Any]:
     return np.ascontiguousarray(x).view(np.float64)[..., 0]
 
 
-def _bits(x: NDArray[Any]) -> NDArray[Any]:
+def _to_words(x: NDArray[Any]) -> NDArray[Any]:
     if x.dtype != np.float64:
         return x
     return np.ascontiguousarray(x[..., None]).view(np.uint32)
@@ -183,9 +185,9 @@ def _bits(x: NDArray[Any]) -> NDArray[Any]:
 def _are_numbers(
     matrix: FloatArray, start: FloatArray, end: FloatArray, real: BoolArray
 ) -> BoolArray:
-    """Whether no score of a real item is NaN or +inf; the diagonal does not count."""
+    """Which lists have no NaN or +inf among the gains of real items, shape (b,)."""
     pairs = real[:, :, None] & real[:, None, :] & ~np.eye(real.shape[1], dtype=bool)
     wrong = np.where(pairs, ~(matrix < np.inf), False).any(axis=(1, 2))
-    for scores in (start, end):
-        wrong |= np.where(real, ~(scores < np.inf), False).any(axis=1)
+    for gains in (start, end):
+        wrong |= np.where(real, ~(gains < np.inf), False).any(axis=1)
     return np.asarray(~wrong)

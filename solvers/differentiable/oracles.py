@@ -1,4 +1,4 @@
-"""Parts of orders, and what finds the parts of the best one."""
+"""Parts of orders, and the oracles that find those of a best order."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ MAX_IN_GRAPH = 12
 
 
 class Parts(NamedTuple):
-    """Something about each part of an order: a score, or whether it is used.
+    """A number for each part of an order: its score θ, or its indicator y.
 
     Attributes
     ----------
     matrix : array of shape (..., n, n)
-        j right after i; for an ordering, i anywhere before j.
+        For j directly after i; for an ordering, i anywhere before j.
     start, end : array of shape (..., n)
-        First, and last item; 0 for an ordering.
+        For the first and the last item; 0 for an ordering.
     """
 
     matrix: jax.Array
@@ -35,9 +35,9 @@ class Parts(NamedTuple):
 
 
 class Oracle(Protocol):
-    """What finds y*: scores and real items → 0/1 indicator of the best order.
+    """A callable that finds y*: scores, real items → 0/1 indicator of the best order.
 
-    Any hashable callable of this form will do, for instance a function in JAX.
+    Any hashable callable of this signature will do, for instance a function in JAX.
 
     Examples
     --------
@@ -45,7 +45,7 @@ class Oracle(Protocol):
     """
 
     def __call__(self, scores: Parts, where: jax.Array) -> Parts:
-        """Shapes as those of the scores."""
+        """Return parts of the same shapes as the scores."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class PathOracle:
     Parameters
     ----------
     solver : callable, default=None
-        See :func:`solve_in_graph`. None: the dynamic programme up to 12 items,
+        See :func:`solve_in_graph`. None: the dynamic program up to 12 items,
         :func:`ltr.solvers.solve_paths` beyond.
 
     Examples
@@ -70,7 +70,7 @@ class PathOracle:
     solver: Solver | None = None
 
     def __call__(self, scores: Parts, where: jax.Array) -> Parts:
-        """Solve; no gradient flows.
+        """Solve; no gradient flows through.
 
         Parameters
         ----------
@@ -82,7 +82,7 @@ class PathOracle:
         Returns
         -------
         used : Parts
-            1 for each part of the best path, else 0; NaN where the solver has no order.
+            1 for each part of the best path, else 0; NaN if the solver found no order.
         """
         matrix, start, end = jax.lax.stop_gradient(scores)
         if self.solver is None and matrix.shape[-1] <= MAX_IN_GRAPH:
@@ -94,12 +94,12 @@ class PathOracle:
 
 @dataclass(frozen=True)
 class OrderingOracle:
-    """Indicator of the best linear ordering; ``start`` and ``end`` play no part.
+    """Indicator of the best linear ordering; ``start`` and ``end`` are ignored.
 
     Parameters
     ----------
     solver : callable, default=None
-        See :func:`solve_in_graph`. None: the dynamic programme up to 12 items,
+        See :func:`solve_in_graph`. None: the dynamic program up to 12 items,
         :func:`ltr.solvers.solve_orderings` beyond.
 
     Examples
@@ -114,19 +114,19 @@ class OrderingOracle:
     solver: Solver | None = None
 
     def __call__(self, scores: Parts, where: jax.Array) -> Parts:
-        """Solve; no gradient flows.
+        """Solve; no gradient flows through.
 
         Parameters
         ----------
         scores : Parts
-            Gains; ``start`` and ``end`` are not read.
+            Gains; ``start`` and ``end`` are ignored.
         where : bool array of shape (..., n)
             True for real items.
 
         Returns
         -------
         used : Parts
-            ``matrix`` is 1 for i before j, else 0; NaN where the solver has no order.
+            ``matrix`` is 1 for i before j, else 0; NaN if the solver found no order.
         """
         matrix = jax.lax.stop_gradient(scores.matrix)
         if self.solver is None and matrix.shape[-1] <= MAX_IN_GRAPH:
@@ -135,15 +135,15 @@ class OrderingOracle:
             solver = self.solver or solve_orderings
             solutions = solve_in_graph(solver, matrix, where=where)
             value, order = solutions.objective, solutions.order
-        place = jnp.argsort(order, axis=-1)
-        before = place[..., :, None] < place[..., None, :]
+        place = jnp.argsort(order, axis=-1)  # position of each item
+        before = place[..., :, None] < place[..., None, :]  # (..., n, n)
         used = jnp.where(both_real(where), before, False).astype(matrix.dtype)
-        none = jnp.zeros(where.shape, matrix.dtype)
-        return _unless_unsolved(Parts(used, none, none), value)
+        zeros = jnp.zeros(where.shape, matrix.dtype)
+        return _nan_if_unsolved(Parts(used, zeros, zeros), value)
 
 
 def path_parts(order: ArrayLike, *, where: ArrayLike | None = None) -> Parts:
-    """Indicator of a path, the target of the losses here.
+    """Indicator of a path: the target y₀ of the losses.
 
     Parameters
     ----------
@@ -155,7 +155,7 @@ def path_parts(order: ArrayLike, *, where: ArrayLike | None = None) -> Parts:
     Returns
     -------
     parts : Parts
-        1 for each arc, the first and the last item; else 0.
+        1 for each arc, for the first and for the last item; else 0.
 
     Examples
     --------
@@ -169,7 +169,9 @@ def path_parts(order: ArrayLike, *, where: ArrayLike | None = None) -> Parts:
 
 
 def inner(scores: Parts, used: Parts) -> jax.Array:
-    """Gain of (a mixture of) orders, one per list; what is not used may be −inf.
+    """⟨θ, y⟩: the gain of an order or a mixture of orders, one per list.
+
+    Parts that are not used may have the score −inf.
 
     Parameters
     ----------
@@ -190,14 +192,14 @@ def inner(scores: Parts, used: Parts) -> jax.Array:
     Array(5., dtype=float32)
     """
 
-    def gained(score: jax.Array, share: jax.Array) -> jax.Array:
-        fixed = jax.lax.stop_gradient(share).astype(score.dtype)
-        fixed = jnp.broadcast_to(fixed, score.shape)
-        return jnp.where(fixed != 0, score, 0.0) * fixed
+    def gain(score: jax.Array, used: jax.Array) -> jax.Array:
+        share = jax.lax.stop_gradient(used).astype(score.dtype)
+        share = jnp.broadcast_to(share, score.shape)
+        return jnp.where(share != 0, score, 0.0) * share  # 0 · -inf would be NaN
 
-    parts = Parts(*(gained(s, u) for s, u in zip(scores, used, strict=True)))
-    ends = (parts.start + parts.end).sum(axis=-1)
-    return parts.matrix.sum(axis=(-2, -1)) + ends
+    gains = Parts(*(gain(s, u) for s, u in zip(scores, used, strict=True)))
+    ends = (gains.start + gains.end).sum(axis=-1)
+    return gains.matrix.sum(axis=(-2, -1)) + ends
 
 
 def checked_scores(
@@ -206,7 +208,7 @@ def checked_scores(
     end: ArrayLike | None,
     where: ArrayLike | None,
 ) -> tuple[Parts, jax.Array]:
-    """Checked scores, 0 where there is no part."""
+    """Checked scores and real items; scores are 0 where there is no part."""
     lists = prepare_lists(matrix, start, end, where)
     real = lists.where
     pairs = both_real(real) & ~diagonal(lists.matrix)
@@ -222,10 +224,10 @@ def diagonal(matrix: jax.Array) -> jax.Array:
     return jnp.broadcast_to(jnp.eye(matrix.shape[-1], dtype=bool), matrix.shape)
 
 
-def given(start: ArrayLike | None, end: ArrayLike | None) -> Parts:
-    """1 for what has scores: an end without any gets no margin and no noise."""
-    has = (True, start is not None, end is not None)
-    return Parts(*(jnp.asarray(float(x)) for x in has))
+def scored_parts(start: ArrayLike | None, end: ArrayLike | None) -> Parts:
+    """1 for parts with scores, 0 for an end that is None: no margin, no noise there."""
+    is_scored = (True, start is not None, end is not None)
+    return Parts(*(jnp.asarray(float(x)) for x in is_scored))
 
 
 def _solve(
@@ -238,18 +240,18 @@ def _solve(
 
 
 def _path_parts(order: jax.Array, where: jax.Array, value: jax.Array) -> Parts:
-    place = jnp.argsort(order, axis=-1)
+    place = jnp.argsort(order, axis=-1)  # position of each item
     last = where.sum(axis=-1, keepdims=True) - 1
     follows = place[..., :, None] + 1 == place[..., None, :]
     parts = (both_real(where) & follows, where & (place == 0), where & (place == last))
-    return _unless_unsolved(Parts(*(x.astype(value.dtype) for x in parts)), value)
+    return _nan_if_unsolved(Parts(*(x.astype(value.dtype) for x in parts)), value)
 
 
-def _unless_unsolved(parts: Parts, value: jax.Array) -> Parts:
-    """NaN for lists without an order: a loss must show it."""
-    bad = ~(jnp.abs(value) < jnp.inf)
+def _nan_if_unsolved(parts: Parts, value: jax.Array) -> Parts:
+    """Parts as NaN for lists without an order, so that a loss shows it."""
+    unsolved = ~(jnp.abs(value) < jnp.inf)
     return Parts(
-        jnp.where(bad[..., None, None], jnp.nan, parts.matrix),
-        jnp.where(bad[..., None], jnp.nan, parts.start),
-        jnp.where(bad[..., None], jnp.nan, parts.end),
+        jnp.where(unsolved[..., None, None], jnp.nan, parts.matrix),
+        jnp.where(unsolved[..., None], jnp.nan, parts.start),
+        jnp.where(unsolved[..., None], jnp.nan, parts.end),
     )

@@ -1,4 +1,4 @@
-"""The assignment relaxation of paths, with entropy."""
+"""The entropic assignment relaxation of paths, by Sinkhorn's scalings."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from jax.typing import ArrayLike
 from ltr.solvers.differentiable.oracles import Parts, checked_scores, diagonal, inner
 from ltr.solvers.dynamic.inputs import both_real
 
-_NEVER = -1e30
+_NEVER = -1e30  # log 0, finite so that gradients stay NaN-free
 
 
 def sinkhorn(
@@ -23,11 +23,11 @@ def sinkhorn(
 ) -> Parts:
     r"""Relaxed path: entropic assignment of successors, for any number of items.
 
-    A path is a tour through the items and one more node, whose row are the start and
-    whose column the end scores; each node has one successor and one predecessor.
-    Without the demand that the tour be in one piece this is an assignment, and
-    :math:`\arg\max_P \langle \theta, P \rangle + \tau H(P)` over doubly stochastic P is
-    found by scaling rows and columns of :math:`e^{\theta / \tau}` in turn.
+    A path is a tour through the items and a depot, whose row holds the start and whose
+    column the end scores; each node has one successor and one predecessor. Without
+    subtour constraints this is an assignment, and
+    :math:`\arg\max_P \langle \theta, P \rangle + \tau H(P)` over doubly stochastic P
+    results from scaling the rows and columns of :math:`e^{\theta / \tau}` in turn.
 
     Parameters
     ----------
@@ -40,7 +40,7 @@ def sinkhorn(
     temperature : float, default=1.0
         τ > 0.
     n_iterations : int, default=20
-        Scalings of rows and columns; the columns are exact, the rows nearly.
+        Scalings of rows and columns. Columns then sum to 1 exactly, rows nearly.
 
     Returns
     -------
@@ -74,7 +74,7 @@ def sinkhorn_loss(
     temperature: float = 1.0,
     n_iterations: int = 20,
 ) -> jax.Array:
-    r"""Cross-entropy of a path under the relaxed assignment: no solver, any size.
+    r"""Cross-entropy of a path under the relaxed assignment, for any number of items.
 
     .. math:: \ell = -\langle y_0, \log P_\tau(\theta) \rangle
 
@@ -100,8 +100,8 @@ def sinkhorn_loss(
 
     References
     ----------
-    .. [1] As for :func:`sinkhorn`; the loss is the maximum likelihood of the successor
-       loss with predecessors in the denominator too.
+    .. [1] As for :func:`sinkhorn`. The loss is the successor loss, a softmax over the
+       successors of each item, normalized over predecessors too.
 
     Examples
     --------
@@ -117,21 +117,27 @@ def sinkhorn_loss(
 def _log_sinkhorn(
     scores: Parts, where: jax.Array, temperature: float, n_iterations: int
 ) -> Parts:
-    """Masked items are their own successors; the last node starts and ends."""
+    """Log P over the items and a depot, node n; masked items are loops of their own.
+
+    Each step subtracts the logsumexp of the rows, then of the columns: with
+    P = diag(u) e^{θ/τ} diag(v) these are the updates of log u and log v.
+    """
     n = where.shape[-1]
     never = jnp.full((*where.shape[:-1], 1), _NEVER, scores.matrix.dtype)
     pairs = both_real(where) & ~diagonal(scores.matrix)
-    alone = diagonal(scores.matrix) & ~where[..., None]
-    inside = jnp.where(pairs, scores.matrix / temperature, _NEVER)
-    inside = jnp.where(alone, 0.0, inside)
-    ends = [
+    loops = diagonal(scores.matrix) & ~where[..., None]
+    arcs = jnp.where(pairs, scores.matrix / temperature, _NEVER)
+    arcs = jnp.where(loops, 0.0, arcs)  # (..., n, n)
+    start, end = (
         jnp.where(where, values / temperature, _NEVER)
         for values in (scores.start, scores.end)
-    ]
-    rows = jnp.concatenate([inside, ends[1][..., None]], axis=-1)
-    itself = jnp.where(where.any(axis=-1, keepdims=True), never, 0.0)
-    row = jnp.concatenate([ends[0], itself], axis=-1)
-    logs = jnp.maximum(jnp.concatenate([rows, row[..., None, :]], axis=-2), _NEVER)
+    )
+    item_rows = jnp.concatenate([arcs, end[..., None]], axis=-1)
+    # the depot is its own successor only if there is no real item
+    depot_loop = jnp.where(where.any(axis=-1, keepdims=True), never, 0.0)
+    depot_row = jnp.concatenate([start, depot_loop], axis=-1)
+    logs = jnp.concatenate([item_rows, depot_row[..., None, :]], axis=-2)
+    logs = jnp.maximum(logs, _NEVER)  # (..., n + 1, n + 1)
 
     def scale(logs: jax.Array, _: None) -> tuple[jax.Array, None]:
         for axis in (-1, -2):

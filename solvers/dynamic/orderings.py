@@ -1,8 +1,4 @@
-"""The dynamic programme over subsets for linear orderings, with the list in lanes.
-
-``prefixes`` holds the combined value of all orders of each set S, ``gains`` what each
-member j adds as the last of S: ``matrix[i, j]`` for every other one, i.
-"""
+"""Linear orderings of up to 15 items: best ones, log Z, marginals and samples."""
 
 from __future__ import annotations
 
@@ -10,128 +6,193 @@ from functools import partial
 
 import jax
 import jax.numpy as jnp
+from jax.typing import ArrayLike
 
-from ltr.solvers.dynamic.lanes import in_lanes, map_rows, sum_rows, take
-from ltr.solvers.dynamic.paths import (
-    Combine,
-    log_sum_exp,
-    maximum,
-    off_diagonal,
-    table_size,
-)
-from ltr.solvers.dynamic.subsets import subsets
+from ltr.solvers.dynamic import ordering_recursions as recursions
+from ltr.solvers.dynamic.inputs import flatten, gumbel, prepare_orderings, with_last
 
 
-def gains(matrix: jax.Array) -> list[jax.Array]:
-    """Gain of each member as the last of its set: (n_sets, k, n_lanes) for level k."""
-    n, _, lanes = matrix.shape
-    entries = matrix.reshape(n * n, lanes)
-    table = [jnp.zeros((n, 1, lanes), matrix.dtype)]
-    for level in subsets(n).levels[1:]:
-        fewer = take(table[-1].reshape(-1, lanes), level.sums)
-        table.append(fewer + take(entries, level.addends * n + level.members))
-    return table
+def ordering_log_partition(
+    matrix: ArrayLike, *, where: ArrayLike | None = None
+) -> jax.Array:
+    r"""Log of the sum of e^gain over all linear orderings.
+
+    .. math:: \log Z = \log \sum_\pi \exp \sum_{k < l} A_{\pi_k \pi_l}
+
+    Its gradient is :func:`ordering_marginals`.
+
+    Parameters
+    ----------
+    matrix : array of shape (..., n, n)
+        A: ``matrix[i, j]`` is the gain if i precedes j. n ≤ 15.
+    where : bool array of shape (..., n), default=None
+        True for real items. None: all.
+
+    Returns
+    -------
+    log_z : array of shape (...)
+        0 for an empty list, −inf if all orderings are forbidden.
+
+    Raises
+    ------
+    ValueError
+        If there are more than 15 items, or shapes do not match.
+
+    Examples
+    --------
+    >>> import jax.numpy as jnp
+    >>> log_z = ordering_log_partition(jnp.zeros((3, 3)))
+    >>> bool(jnp.isclose(log_z, jnp.log(6.0)))  # 3! orderings
+    True
+    """
+    return _ordering_log_partition(*prepare_orderings(matrix, where))
 
 
-def prefixes(last: list[jax.Array], combine: Combine) -> list[jax.Array]:
-    """Combined value of the orders of each set: (n_sets, n_lanes) for level k."""
-    n, _, lanes = last[0].shape
-    table = [jnp.zeros((1, lanes), last[0].dtype)]
-    for level, gain in zip(subsets(n).levels, last, strict=True):
-        table.append(
-            combine(
-                [
-                    take(table[-1], level.smaller[:, p]) + gain[:, p]
-                    for p in range(gain.shape[1])
-                ]
-            )
-        )
-    return table
+def ordering_marginals(
+    matrix: ArrayLike, *, where: ArrayLike | None = None
+) -> jax.Array:
+    """Probability that i precedes j in a random linear ordering.
+
+    Parameters
+    ----------
+    matrix : array of shape (..., n, n)
+        ``matrix[i, j]`` is the gain if i precedes j. n ≤ 15.
+    where : bool array of shape (..., n), default=None
+        True for real items; masked items have probability 0. None: all.
+
+    Returns
+    -------
+    precedence : array of shape (..., n, n)
+        P(i before j). The expected rank of j is ``1 + precedence[:, j].sum()``.
+
+    Raises
+    ------
+    ValueError
+        If there are more than 15 items, or shapes do not match.
+
+    Examples
+    --------
+    >>> import jax.numpy as jnp
+    >>> ordering_marginals(jnp.array([[0.0, jnp.log(3.0)], [0.0, 0.0]])).round(4)
+    Array([[0.  , 0.75],
+           [0.25, 0.  ]], dtype=float32)
+    """
+    return _ordering_marginals(*prepare_orderings(matrix, where))
 
 
-def _partition(matrix: jax.Array) -> jax.Array:
-    return prefixes(gains(matrix), log_sum_exp)[-1][0]
+def best_ordering(
+    matrix: ArrayLike, *, where: ArrayLike | None = None
+) -> tuple[jax.Array, jax.Array]:
+    """Linear ordering of greatest gain, and its gain.
+
+    The gradient of the value is the 0/1 matrix of "i before j".
+
+    Parameters
+    ----------
+    matrix : array of shape (..., n, n)
+        ``matrix[i, j]`` is the gain if i precedes j. n ≤ 15.
+    where : bool array of shape (..., n), default=None
+        True for real items; masked items come last. None: all.
+
+    Returns
+    -------
+    value : array of shape (...)
+        Gain of the ordering.
+    order : int array of shape (..., n)
+        Item indices, best first.
+
+    Raises
+    ------
+    ValueError
+        If there are more than 15 items, or shapes do not match.
+
+    Examples
+    --------
+    >>> import jax.numpy as jnp
+    >>> best_ordering(jnp.array([[0.0, 3, 1], [1, 0, 2], [4, 1, 0]]))
+    (Array(8., dtype=float32), Array([2, 0, 1], dtype=int32))
+    """
+    return _best_ordering(*prepare_orderings(matrix, where))
 
 
-def suffixes(last: list[jax.Array]) -> list[jax.Array]:
-    """Log-sum-exp of the ways to go on from each set: (n_sets, n_lanes) for level k."""
-    n, _, lanes = last[0].shape
-    table = [jnp.zeros((1, lanes), last[0].dtype)]
-    for k in range(n, 0, -1):
-        entering = subsets(n).levels[k - 1].entering
-        gain = (last[k - 1] + table[-1][:, None]).reshape(-1, lanes)
-        larger = entering.ravel().argsort().reshape(-1, n - k + 1)
-        ways = [take(gain, larger[:, q]) for q in range(n - k + 1)]
-        table.append(log_sum_exp(ways))
-    return table[::-1]
+def sample_orderings(
+    matrix: ArrayLike,
+    key: jax.Array,
+    *,
+    where: ArrayLike | None = None,
+    n_samples: int = 1,
+) -> jax.Array:
+    """Draw independent linear orderings with probability e^gain / Z, exactly.
+
+    Parameters
+    ----------
+    matrix : array of shape (..., n, n)
+        ``matrix[i, j]`` is the gain if i precedes j. n ≤ 15.
+    key : PRNG key
+        Do not reuse it.
+    where : bool array of shape (..., n), default=None
+        True for real items; masked items come last. None: all.
+    n_samples : int, default=1
+        Orderings per list.
+
+    Returns
+    -------
+    orders : int array of shape (..., n_samples, n)
+        Item indices, best first.
+
+    Raises
+    ------
+    ValueError
+        If there are more than 15 items, or shapes do not match.
+
+    Examples
+    --------
+    >>> import jax, jax.numpy as jnp
+    >>> sure = jnp.array([[0.0, -99, -99], [0, 0, -99], [0, 0, 0]])
+    >>> sample_orderings(sure, jax.random.key(0))
+    Array([[2, 1, 0]], dtype=int32)
+    """
+    return _sample_orderings(*prepare_orderings(matrix, where), key, n_samples)
 
 
-def _marginals(matrix: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """Log Z and P(i before j): the sum over sets with i and j of P(S built, j last)."""
-    n, _, lanes = matrix.shape
-    tables = subsets(n)
-    last = gains(matrix)
-    before, after = prefixes(last, log_sum_exp), suffixes(last)
-    log_z = before[-1][0]
-    finite = jnp.where(log_z > -jnp.inf, log_z, 0.0)
-    prefix, suffix = jnp.concatenate(before), jnp.concatenate(after)
-    built = map_rows(
-        lambda without, gain, whole: jnp.exp(
-            take(prefix, without) + gain + take(suffix, whole) - finite[None]
-        ),
-        jnp.asarray(tables.without),
-        jnp.concatenate([gain.reshape(-1, lanes) for gain in last]),
-        jnp.asarray(tables.whole),
-    )
-    return log_z, off_diagonal(sum_rows(partial(take, built), tables.with_both), n)
+@jax.jit
+def _ordering_log_partition(matrix: jax.Array, where: jax.Array) -> jax.Array:
+    if not where.size:
+        return jnp.zeros(where.shape[:-1], matrix.dtype)
+    lists = flatten(with_last(matrix, where), 2)
+    return recursions.log_partition(lists).reshape(where.shape[:-1])
 
 
-def _orders(matrix: jax.Array, noise: jax.Array, combine: Combine) -> jax.Array:
-    """From the last place back: the best member, after noise on each choice."""
-    n, _, lanes = matrix.shape
-    tables = subsets(n)
-    last = gains(matrix)
-    table = prefixes(last, combine)
-    draws = jnp.moveaxis(noise, 2, -1)  # the choices last
-    lane = jnp.broadcast_to(jnp.arange(lanes)[None, :, None], (len(noise), lanes, 1))
-    left = jnp.full((len(noise), lanes), (1 << n) - 1)
-    order = []
-    for k in range(n, 0, -1):
-        level = tables.levels[k - 1]
-        number = take(jnp.asarray(tables.number), left)
-        smaller = take(jnp.asarray(level.smaller), number)
-        gain = table[k - 1][smaller, lane]
-        gain += last[k - 1][number[..., None], jnp.arange(k)[None, None], lane]
-        choice = jnp.argmax(gain + draws[:, k - 1, :, :k], axis=-1, keepdims=True)
-        items = take(jnp.asarray(level.members), number)
-        item = jnp.take_along_axis(items, choice, axis=-1)[..., 0]
-        left = left ^ (1 << item)
-        order.append(item)
-    return jnp.stack(order[::-1], axis=1).astype(jnp.int32)
+@jax.jit
+def _ordering_marginals(matrix: jax.Array, where: jax.Array) -> jax.Array:
+    """∂ log Z / ∂A[i, j] = P(i before j)."""
+    return jax.grad(lambda a: _ordering_log_partition(a, where).sum())(matrix)
 
 
-partitions = in_lanes(_partition, table_size)
-marginals = in_lanes(_marginals, table_size)
-best_orders = in_lanes(
-    lambda matrix, noise: _orders(matrix, noise, maximum), table_size
-)
-drawn_orders = in_lanes(
-    lambda matrix, noise: _orders(matrix, noise, log_sum_exp), table_size
-)
+@jax.jit
+def _best_ordering(matrix: jax.Array, where: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """Best order, and its gain read off the matrix, so that gradients flow to it."""
+    if not where.size:
+        return jnp.zeros(where.shape[:-1], matrix.dtype), where.astype(jnp.int32)
+    n = where.shape[-1]
+    entries = with_last(matrix, where)
+    lists = jax.lax.stop_gradient(flatten(entries, 2))
+    no_noise = jnp.zeros((len(lists), 1, n, n), matrix.dtype)
+    order = recursions.best_orders(lists, no_noise).reshape(where.shape)
+    # in best order, the gain is the sum of the entries above the diagonal
+    rows = jnp.take_along_axis(entries, order[..., :, None], axis=-2)
+    reordered = jnp.take_along_axis(rows, order[..., None, :], axis=-1)  # (..., n, n)
+    before = jnp.broadcast_to(jnp.triu(jnp.ones((n, n), bool), 1), reordered.shape)
+    return jnp.where(before, reordered, 0.0).sum(axis=(-2, -1)), order
 
 
-@jax.custom_vjp
-def log_partition(matrix: jax.Array) -> jax.Array:
-    """Log Z of each list; its gradient, P(i before j), is not taped but computed."""
-    return partitions(matrix)
-
-
-def _forward(matrix: jax.Array) -> tuple[jax.Array, jax.Array]:
-    return marginals(matrix)
-
-
-def _backward(used: jax.Array, cotangent: jax.Array) -> tuple[jax.Array]:
-    return (used * cotangent[:, None, None],)
-
-
-log_partition.defvjp(_forward, _backward)
+@partial(jax.jit, static_argnames="n_samples")
+def _sample_orderings(
+    matrix: jax.Array, where: jax.Array, key: jax.Array, n_samples: int
+) -> jax.Array:
+    shape = (*where.shape[:-1], n_samples, where.shape[-1])
+    if not where.size:
+        return jnp.zeros(shape, jnp.int32)
+    lists = jax.lax.stop_gradient(flatten(with_last(matrix, where), 2))
+    noise = gumbel(key, len(lists), n_samples, matrix)
+    return recursions.sampled_orders(lists, noise).reshape(shape)

@@ -1,190 +1,321 @@
-"""Held-Karp over subsets for paths, with the list in the last axis ("lanes").
-
-``prefixes`` holds, for each set S and each member j, the combined value of all paths
-through S that end at j; to combine is to take the maximum or the log-sum-exp. What is
-still to come after (S, j) is a prefix of the transposed problem, (complement of S plus
-j, j), so one recursion serves both directions and no reverse-mode tape is needed.
-"""
+"""Paths of up to 15 items: best ones, log Z, marginals and samples."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial, reduce
-from itertools import pairwise
+from functools import partial
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+from jax.typing import ArrayLike
 
-from ltr.solvers.dynamic.lanes import in_lanes, map_rows, sum_rows, take
-from ltr.solvers.dynamic.subsets import subsets
-
-Combine = Callable[[list[jax.Array]], jax.Array]
-
-
-def maximum(terms: list[jax.Array]) -> jax.Array:
-    """Greatest term."""
-    return reduce(jnp.maximum, terms)
-
-
-def log_sum_exp(terms: list[jax.Array]) -> jax.Array:
-    """Log of the sum of e^term; -inf where all are."""
-    top = maximum(terms)
-    top = jnp.where(jnp.isfinite(top), top, 0.0)
-    return jnp.log(sum(jnp.exp(term - top) for term in terms)) + top
+from ltr.solvers.dynamic import path_recursions as recursions
+from ltr.solvers.dynamic.inputs import (
+    Paths,
+    both_real,
+    flatten_paths,
+    gumbel,
+    prepare_paths,
+    with_tail,
+)
 
 
-def prefixes(matrix: jax.Array, start: jax.Array, combine: Combine) -> list[jax.Array]:
-    """Values of partial paths by last item: level k has shape (n_sets, k, n_lanes)."""
-    n, lanes = start.shape
-    arcs = matrix.reshape(n * n, lanes)
-    levels = subsets(n).levels
-    table = [start.reshape(n, 1, lanes)]
-    for level, larger in pairwise(levels):
-        terms = [
-            table[-1][:, p, None, :]
-            + take(arcs, level.members[:, p, None] * n + level.others)
-            for p in range(level.members.shape[1])
-        ]
-        table.append(take(combine(terms).reshape(-1, lanes), larger.entering))
-    return table
+class PathMarginals(NamedTuple):
+    """Probability of each arc, of each first and of each last item.
+
+    Attributes
+    ----------
+    arcs : array of shape (..., n, n)
+        P(j directly after i). Row i and ``end[i]`` sum to 1, as do column j and
+        ``start[j]``.
+    start : array of shape (..., n)
+        P(i is first).
+    end : array of shape (..., n)
+        P(i is last).
+    """
+
+    arcs: jax.Array
+    start: jax.Array
+    end: jax.Array
 
 
-def whole_paths(table: list[jax.Array], end: jax.Array, combine: Combine) -> jax.Array:
-    """Combined value of all paths, one per lane."""
-    return combine([table[-1][0, p] + end[p] for p in range(len(end))])
+def path_log_partition(
+    matrix: ArrayLike,
+    *,
+    start: ArrayLike | None = None,
+    end: ArrayLike | None = None,
+    where: ArrayLike | None = None,
+) -> jax.Array:
+    r"""Log of the sum of e^gain over all paths.
+
+    .. math:: \log Z = \log \sum_\pi \exp \Bigl( s_{\pi_1}
+        + \sum_{k<n} A_{\pi_k \pi_{k+1}} + e_{\pi_n} \Bigr)
+
+    Its gradient is :func:`path_marginals`.
+
+    Parameters
+    ----------
+    matrix : array of shape (..., n, n)
+        A: ``matrix[i, j]`` is the gain of placing j directly after i. n ≤ 15.
+    start, end : array of shape (..., n), default=None
+        Gain of starting with, ending with an item. None: 0.
+    where : bool array of shape (..., n), default=None
+        True for real items. None: all.
+
+    Returns
+    -------
+    log_z : array of shape (...)
+        0 for an empty list, −inf if all paths are forbidden.
+
+    Raises
+    ------
+    ValueError
+        If there are more than 15 items, or shapes do not match.
+
+    Examples
+    --------
+    >>> import jax.numpy as jnp
+    >>> log_z = path_log_partition(jnp.zeros((3, 3)))
+    >>> bool(jnp.isclose(log_z, jnp.log(6.0)))  # 3! paths
+    True
+    """
+    return _path_log_partition(*prepare_paths(matrix, start, end, where))
 
 
-def _partition(matrix: jax.Array, start: jax.Array, end: jax.Array) -> jax.Array:
-    return whole_paths(prefixes(matrix, start, log_sum_exp), end, log_sum_exp)
+def path_marginals(
+    matrix: ArrayLike,
+    *,
+    start: ArrayLike | None = None,
+    end: ArrayLike | None = None,
+    where: ArrayLike | None = None,
+) -> PathMarginals:
+    """Probability of each arc, of each first and of each last item of a path.
+
+    Parameters
+    ----------
+    matrix : array of shape (..., n, n)
+        ``matrix[i, j]`` is the gain of placing j directly after i. n ≤ 15.
+    start, end : array of shape (..., n), default=None
+        Gain of starting with, ending with an item. None: 0.
+    where : bool array of shape (..., n), default=None
+        True for real items; masked items have probability 0. None: all.
+
+    Returns
+    -------
+    marginals : PathMarginals
+        ``arcs`` of shape (..., n, n), ``start`` and ``end`` of shape (..., n).
+
+    Raises
+    ------
+    ValueError
+        If there are more than 15 items, or shapes do not match.
+
+    Examples
+    --------
+    >>> import jax.numpy as jnp
+    >>> path_marginals(jnp.zeros((2, 2))).arcs
+    Array([[0. , 0.5],
+           [0.5, 0. ]], dtype=float32)
+    """
+    return _path_marginals(*prepare_paths(matrix, start, end, where))
 
 
-def _both_ways(
-    matrix: jax.Array, start: jax.Array, end: jax.Array
-) -> tuple[jax.Array, jax.Array, jax.Array, jax.Array]:
-    """Prefixes and suffixes as tables of all rows, log Z, and log Z that is finite."""
-    lanes = start.shape[1]
-    before = prefixes(matrix, start, log_sum_exp)
-    after = prefixes(jnp.swapaxes(matrix, 0, 1), end, log_sum_exp)
-    log_z = whole_paths(before, end, log_sum_exp)
-    rows = [
-        jnp.concatenate([level.reshape(-1, lanes) for level in table])
-        for table in (before, after)
-    ]
-    return rows[0], rows[1], log_z, jnp.where(log_z > -jnp.inf, log_z, 0.0)
+def path_precedence(
+    matrix: ArrayLike,
+    *,
+    start: ArrayLike | None = None,
+    end: ArrayLike | None = None,
+    where: ArrayLike | None = None,
+) -> jax.Array:
+    r"""Probability that i precedes j in a random path.
+
+    The sum, over the sets S that contain i and j, of the probability that the path
+    visits S first and j last of S. The expected rank of j is
+    ``1 + precedence[:, j].sum()``; the best linear ordering of ``precedence`` maximizes
+    the expected Kendall τ (minimum Bayes risk).
+
+    Parameters
+    ----------
+    matrix : array of shape (..., n, n)
+        ``matrix[i, j]`` is the gain of placing j directly after i. n ≤ 15.
+    start, end : array of shape (..., n), default=None
+        Gain of starting with, ending with an item. None: 0.
+    where : bool array of shape (..., n), default=None
+        True for real items; masked items have probability 0. None: all.
+
+    Returns
+    -------
+    precedence : array of shape (..., n, n)
+        P(i before j); ``precedence + precedence.T`` is 1 off the diagonal. No gradient
+        flows through it.
+
+    Raises
+    ------
+    ValueError
+        If there are more than 15 items, or shapes do not match.
+
+    Examples
+    --------
+    >>> import jax.numpy as jnp
+    >>> precedence = path_precedence(jnp.zeros((3, 3)), start=jnp.array([9.0, 0, 0]))
+    >>> (1 + precedence.sum(axis=-2)).round(1)  # expected ranks
+    Array([1. , 2.5, 2.5], dtype=float32)
+    """
+    return _path_precedence(*prepare_paths(matrix, start, end, where))
 
 
-def _marginals(
-    matrix: jax.Array, start: jax.Array, end: jax.Array
-) -> tuple[jax.Array, jax.Array, jax.Array, jax.Array]:
-    n, lanes = start.shape
-    tables = subsets(n)
-    before, after, log_z, finite = _both_ways(matrix, start, end)
-    arcs = take(matrix.reshape(n * n, lanes), tables.pairs @ [n, 1]) - finite[None]
-    used = sum_rows(
-        lambda s, rest: jnp.exp(take(before, s) + take(after, rest) + arcs),
-        tables.with_first,
-        tables.complements,
-    )
-    return (
-        log_z,
-        off_diagonal(used, n),
-        jnp.exp(start + after[-n:] - finite[None]),
-        jnp.exp(before[-n:] + end - finite[None]),
-    )
+def best_path(
+    matrix: ArrayLike,
+    *,
+    start: ArrayLike | None = None,
+    end: ArrayLike | None = None,
+    where: ArrayLike | None = None,
+) -> tuple[jax.Array, jax.Array]:
+    """Path of greatest gain, and its gain.
+
+    The gradient of the value is the 0/1 matrix of the arcs of the path.
+
+    Parameters
+    ----------
+    matrix : array of shape (..., n, n)
+        ``matrix[i, j]`` is the gain of placing j directly after i. n ≤ 15.
+    start, end : array of shape (..., n), default=None
+        Gain of starting with, ending with an item. None: 0.
+    where : bool array of shape (..., n), default=None
+        True for real items; masked items come last. None: all.
+
+    Returns
+    -------
+    value : array of shape (...)
+        Gain of the path.
+    order : int array of shape (..., n)
+        Item indices, best first.
+
+    Raises
+    ------
+    ValueError
+        If there are more than 15 items, or shapes do not match.
+
+    Examples
+    --------
+    >>> import jax.numpy as jnp
+    >>> best_path(jnp.array([[0.0, 3, 1], [1, 0, 2], [4, 1, 0]]))
+    (Array(7., dtype=float32), Array([2, 0, 1], dtype=int32))
+    """
+    return _best_path(*prepare_paths(matrix, start, end, where))
 
 
-def _precedence(matrix: jax.Array, start: jax.Array, end: jax.Array) -> jax.Array:
-    n, _ = start.shape
-    before, after, _, finite = _both_ways(matrix, start, end)
-    passed = map_rows(
-        lambda prefix, rest: jnp.exp(prefix + take(after, rest) - finite[None]),
-        before,
-        jnp.asarray(subsets(n).rest),
-    )
-    return off_diagonal(sum_rows(partial(take, passed), subsets(n).with_both), n)
+def sample_paths(
+    matrix: ArrayLike,
+    key: jax.Array,
+    *,
+    start: ArrayLike | None = None,
+    end: ArrayLike | None = None,
+    where: ArrayLike | None = None,
+    n_samples: int = 1,
+) -> jax.Array:
+    """Draw independent paths with probability e^gain / Z, exactly.
+
+    Parameters
+    ----------
+    matrix : array of shape (..., n, n)
+        ``matrix[i, j]`` is the gain of placing j directly after i. n ≤ 15.
+    key : PRNG key
+        Do not reuse it.
+    start, end : array of shape (..., n), default=None
+        Gain of starting with, ending with an item. None: 0.
+    where : bool array of shape (..., n), default=None
+        True for real items; masked items come last. None: all.
+    n_samples : int, default=1
+        Paths per list.
+
+    Returns
+    -------
+    orders : int array of shape (..., n_samples, n)
+        Item indices, best first.
+
+    Raises
+    ------
+    ValueError
+        If there are more than 15 items, or shapes do not match.
+
+    Examples
+    --------
+    >>> import jax, jax.numpy as jnp
+    >>> sure = jnp.array([[0.0, 99, 0], [0, 0, 99], [0, 0, 0]])
+    >>> sample_paths(sure, jax.random.key(0), n_samples=2)
+    Array([[0, 1, 2],
+           [0, 1, 2]], dtype=int32)
+    """
+    lists = prepare_paths(matrix, start, end, where)
+    return _sample_paths(*lists, key, n_samples)
 
 
-def _orders(
+@jax.jit
+def _path_log_partition(
+    matrix: jax.Array, start: jax.Array, end: jax.Array, where: jax.Array
+) -> jax.Array:
+    if not where.size:
+        return jnp.zeros(where.shape[:-1], matrix.dtype)
+    lists = flatten_paths(with_tail(Paths(matrix, start, end, where)))
+    return recursions.log_partition(*lists).reshape(where.shape[:-1])
+
+
+@jax.jit
+def _path_marginals(
+    matrix: jax.Array, start: jax.Array, end: jax.Array, where: jax.Array
+) -> PathMarginals:
+    """∂ log Z / ∂A[i, j] = P(arc i → j): an exponential family's mean parameters."""
+
+    def total(matrix: jax.Array, start: jax.Array, end: jax.Array) -> jax.Array:
+        return _path_log_partition(matrix, start, end, where).sum()
+
+    return PathMarginals(*jax.grad(total, argnums=(0, 1, 2))(matrix, start, end))
+
+
+@jax.jit
+def _path_precedence(
+    matrix: jax.Array, start: jax.Array, end: jax.Array, where: jax.Array
+) -> jax.Array:
+    if not where.size:
+        return jnp.zeros_like(matrix)
+    paths = with_tail(Paths(matrix, start, end, where))
+    lists = (jax.lax.stop_gradient(x) for x in flatten_paths(paths))
+    precedence = recursions.precedences(*lists).reshape(matrix.shape)
+    return jnp.where(both_real(where), precedence, 0.0)
+
+
+@jax.jit
+def _best_path(
+    matrix: jax.Array, start: jax.Array, end: jax.Array, where: jax.Array
+) -> tuple[jax.Array, jax.Array]:
+    """Best order, and its gain read off the matrix, so that gradients flow to it."""
+    if not where.size:
+        return jnp.zeros(where.shape[:-1], matrix.dtype), where.astype(jnp.int32)
+    paths = with_tail(Paths(matrix, start, end, where))
+    lists = [jax.lax.stop_gradient(x) for x in flatten_paths(paths)]
+    no_noise = jnp.zeros((len(lists[0]), 1, *matrix.shape[-2:]), matrix.dtype)
+    order = recursions.best_orders(*lists, no_noise).reshape(where.shape)  # (..., n)
+    along = partial(jnp.take_along_axis, axis=-1)
+    rows = jnp.take_along_axis(paths.matrix, order[..., :-1, None], axis=-2)
+    arcs = along(rows, order[..., 1:, None])[..., 0].sum(axis=-1)  # Σ A[π_k, π_{k+1}]
+    ends = along(paths.start, order[..., :1]) + along(paths.end, order[..., -1:])
+    return ends[..., 0] + arcs, order
+
+
+@partial(jax.jit, static_argnames="n_samples")
+def _sample_paths(
     matrix: jax.Array,
     start: jax.Array,
     end: jax.Array,
-    noise: jax.Array,
-    combine: Combine,
+    where: jax.Array,
+    key: jax.Array,
+    n_samples: int,
 ) -> jax.Array:
-    """From the last item back: the best predecessor, after noise on each choice.
-
-    ``noise`` has shape (n_samples, n, n, n_lanes), one number per choice.
-    """
-    n, lanes = start.shape
-    tables = subsets(n)
-    table = prefixes(matrix, start, combine)
-    draws = jnp.moveaxis(noise, 2, -1)  # the choices last
-    lane = jnp.broadcast_to(jnp.arange(lanes)[None, :, None], (len(noise), lanes, 1))
-    item = jnp.argmax((table[-1][0] + end).T[None] + draws[:, n - 1], axis=-1)
-    left = jnp.full_like(item, (1 << n) - 1)
-    order = [item]
-    for k in range(n - 1, 0, -1):
-        left = left ^ (1 << item)
-        number = take(jnp.asarray(tables.number), left)
-        previous = take(jnp.asarray(tables.levels[k - 1].members), number)
-        gain = table[k - 1][number[..., None], jnp.arange(k)[None, None], lane]
-        gain += matrix[previous, item[..., None], lane]
-        choice = jnp.argmax(gain + draws[:, k - 1, :, :k], axis=-1, keepdims=True)
-        item = jnp.take_along_axis(previous, choice, axis=-1)[..., 0]
-        order.append(item)
-    return jnp.stack(order[::-1], axis=1).astype(jnp.int32)
-
-
-def off_diagonal(entries: jax.Array, n: int) -> jax.Array:
-    """Matrices from their entries (i, j), i ≠ j, row by row; 0 on the diagonal."""
-    lanes = entries.shape[-1]
-    split = entries.reshape(n, n - 1, lanes)
-    rows = jnp.arange(n)
-    below = rows[:, None] > rows[None]  # entry (i, j) is the j-th of its row, ...
-    above = rows[:, None] < rows[None]  # ... or the (j - 1)-th behind the diagonal
-    zero = jnp.zeros((n, 1, lanes), entries.dtype)
-    left = jnp.concatenate([split, zero], axis=1)
-    right = jnp.concatenate([zero, split], axis=1)
-    return jnp.where(below[..., None], left, jnp.where(above[..., None], right, 0.0))
-
-
-def table_size(n: int) -> int:
-    """Numbers in the table of prefixes of one list."""
-    return n << (n - 1)
-
-
-partitions = in_lanes(_partition, table_size)
-marginals = in_lanes(_marginals, table_size)
-precedences = in_lanes(_precedence, table_size)
-best_orders = in_lanes(
-    lambda matrix, start, end, noise: _orders(matrix, start, end, noise, maximum),
-    table_size,
-)
-drawn_orders = in_lanes(
-    lambda matrix, start, end, noise: _orders(matrix, start, end, noise, log_sum_exp),
-    table_size,
-)
-
-
-@jax.custom_vjp
-def log_partition(matrix: jax.Array, start: jax.Array, end: jax.Array) -> jax.Array:
-    """Log Z of each list; its gradient, the marginals, is not taped but computed."""
-    return partitions(matrix, start, end)
-
-
-def _forward(
-    matrix: jax.Array, start: jax.Array, end: jax.Array
-) -> tuple[jax.Array, tuple[jax.Array, ...]]:
-    log_z, *used = marginals(matrix, start, end)
-    return log_z, tuple(used)
-
-
-def _backward(
-    used: tuple[jax.Array, ...], cotangent: jax.Array
-) -> tuple[jax.Array, ...]:
-    arcs, start, end = used
-    per_item = cotangent[:, None]
-    return arcs * per_item[..., None], start * per_item, end * per_item
-
-
-log_partition.defvjp(_forward, _backward)
+    shape = (*where.shape[:-1], n_samples, where.shape[-1])
+    if not where.size:
+        return jnp.zeros(shape, jnp.int32)
+    paths = flatten_paths(with_tail(Paths(matrix, start, end, where)))
+    noise = gumbel(key, len(paths[0]), n_samples, matrix)
+    lists = (jax.lax.stop_gradient(x) for x in paths)
+    return recursions.sampled_orders(*lists, noise).reshape(shape)

@@ -1,4 +1,4 @@
-"""Gradients through solvers: what the papers say, on solvers of the room."""
+"""Gradients through solvers: what the papers say, on the solvers of ltr."""
 
 import functools
 import itertools
@@ -64,7 +64,7 @@ def test_solve_in_graph_is_the_solver():
 
 
 def test_status_is_data():
-    """What cannot be solved is said, and makes a loss NaN: nothing raises."""
+    """Unsolved lists show in the status and make a loss NaN: nothing raises."""
     matrix = np.stack([MATRIX] * 3)
     matrix[1] = -np.inf
     matrix[2, 0, 1] = np.nan
@@ -79,7 +79,7 @@ def test_status_is_data():
 
 
 def test_bounds_are_rounded_up_in_single_precision():
-    """A bound in fewer digits is a bound still."""
+    """A bound rounded to fewer digits is still a bound."""
     value = 1 / 3
     solver = lambda matrices, **_: [
         Solution(np.arange(2), value, value, Status.OPTIMAL, "", 0.0)
@@ -90,7 +90,7 @@ def test_bounds_are_rounded_up_in_single_precision():
 
 
 def test_every_solver_plugs_in():
-    """A user's solver, a partial of one of ours, and the dynamic programme agree."""
+    """A user's solver, a partial of one of ours, and the dynamic program agree."""
     partial = functools.partial(solve_paths, method="branch_and_bound")
     where = jnp.ones(SIZE, bool)
     scores = through.Parts(*(jnp.asarray(x) for x in (MATRIX, START, END)))
@@ -149,7 +149,7 @@ def test_perturbed_fenchel_young():
     assert gumbel > perceptron
     close(twice, [value, value])  # common random numbers
     with pytest.raises(
-        ValueError, match=r"^noise must be 'normal' or 'gumbel'; got 1\.$"
+        ValueError, match=r"^noise must be one of 'normal', 'gumbel'; got 1\.$"
     ):
         loss(MATRIX, noise=1)
 
@@ -183,8 +183,8 @@ def test_identity():
         return (through.identity(LOOP, matrix).matrix * cost).sum()
 
     def projected(values):
-        centred = values - values.mean()
-        return (centred / jnp.linalg.norm(centred) * cost[allowed]).sum()
+        centered = values - values.mean()
+        return (centered / jnp.linalg.norm(centered) * cost[allowed]).sum()
 
     gradient = jax.jit(jax.grad(loss))(scores)
     close(gradient[allowed], jax.grad(projected)(jnp.asarray(scores[allowed])))

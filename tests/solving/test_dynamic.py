@@ -1,4 +1,4 @@
-"""The dynamic programmes over subsets, against all orders one by one."""
+"""The dynamic programs over subsets, against all orders one by one."""
 
 import itertools
 import re
@@ -66,7 +66,7 @@ close = lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-10, atol=1e-10)
 @few
 @given(lists())
 def test_paths_are_those_of_enumeration(problem):
-    """Log Z, marginals, precedence and the best path, with rubbish at the padding."""
+    """Log Z, marginals, precedence and the best path, with garbage in the padding."""
     matrix, start, end, where = problem
     options = {"start": start, "end": end, "where": where}
     gain = lambda order: path_value(order, matrix, start, end)
@@ -97,7 +97,7 @@ def test_paths_are_those_of_enumeration(problem):
 @few
 @given(lists())
 def test_orderings_are_those_of_enumeration(problem):
-    """Log Z, P(i before j) and the best ordering, with rubbish at the padding."""
+    """Log Z, P(i before j) and the best ordering, with garbage in the padding."""
     matrix, _, _, where = problem
     gain = lambda order: ordering_value(order, matrix)
     orders, gains, probabilities = enumerate_orders(where, gain)
@@ -174,7 +174,7 @@ def test_a_batch_is_a_loop():
 
 
 def test_more_lists_than_lanes():
-    """Lists are worked off in chunks; the last one is filled up."""
+    """Lists are solved in chunks, the last of which is padded."""
     matrix = jnp.tile(jnp.arange(9.0).reshape(3, 3), (40_000, 1, 1))
     orders = dynamic.best_path(matrix)[1]
     assert orders.shape == (40_000, 3)
@@ -231,10 +231,10 @@ def test_wide_scores_in_single_precision():
 def test_messages():
     """They say what was expected, what came, and what to do."""
     too_many = (
-        "matrix has lists of 16 items; the dynamic programme over subsets takes at most "
-        "15, for its work doubles with each item. For best orders use "
+        "matrix has lists of 16 items; the dynamic program over subsets takes at most "
+        "15, because its work doubles with each item. For best orders use "
         "ltr.solvers.solve_paths or solve_orderings, inside jit through "
-        "ltr.solvers.differentiable; to train, a loss without log Z, such as "
+        "ltr.solvers.differentiable; for training, a loss without log Z, such as "
         "successor_loss or perturbed_fy_loss."
     )
     not_square = (
