@@ -9,10 +9,12 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.optimize import linear_sum_assignment
 
+from ltr.arguments import check_choice
 from ltr.solvers.assignment.problem import check_discount
 from ltr.solvers.core.attributes import is_missing
 from ltr.solvers.core.inputs import check_scores, to_array
-from ltr.solvers.core.solution import BoolArray, FloatArray, IntArray, Lottery
+from ltr.solvers.core.linear_program import LinearProgram
+from ltr.solvers.core.solution import BoolArray, FloatArray, IntArray, Lottery, Status
 
 TREATMENTS = ("demographic_parity", "disparate_treatment", "disparate_impact", None)
 # Shares of the exposure are kept to within this.
@@ -26,7 +28,7 @@ _REMAINDER, _ROUNDING = 1e-9, 1e-15
 
 @dataclass(frozen=True, eq=False)
 class FairLottery(Lottery):
-    """A lottery, with what it is worth and what each group gets of it.
+    """A lottery over orders, its expected value, and each group's share of exposure.
 
     Attributes
     ----------
@@ -37,7 +39,7 @@ class FairLottery(Lottery):
     objective : float
         Expected Σ score · discount.
     bound : float
-        No lottery that keeps the constraints is worth more.
+        No lottery that keeps the constraints has a greater expected value.
     shares : dict of group to float
         Expected share of the exposure of each group.
 
@@ -64,22 +66,22 @@ def fair_exposure(
     discount: ArrayLike | None = None,
     k: int | None = None,
 ) -> FairLottery:
-    """Find the best lottery over orders that is fair to groups on average.
+    """Find the best lottery over orders that is fair to groups in expectation.
 
-    Singh and Joachims (2018, Fairness of exposure in rankings) maximise u'Pv over
+    Singh and Joachims (2018, Fairness of exposure in rankings) maximize u'Pv over
     doubly stochastic matrices P, u the scores and v the discount, and decompose P into
-    orders. Here the orders are found directly (column generation): given prices on the
-    constraints, the best order is a sort by adjusted scores; a linear program over the
-    orders found so far gives the prices. The value is the same, P is not needed, and
-    there are at most as many orders as binding constraints and one.
+    orders. Here the orders are generated directly (column generation): for given prices
+    of the constraints, the best order is a sort by adjusted scores; a linear program
+    over the orders generated so far gives the prices. The value is the same, P is never
+    formed, and there are at most one more orders than binding constraints.
 
     Parameters
     ----------
     scores : array-like of shape (n_items,)
-        Relevance u; ≥ 0 and not all 0 within a group if ``treatment`` is
+        Relevance u; ≥ 0, and not all 0 in any group, if ``treatment`` is
         ``"disparate_treatment"`` or ``"disparate_impact"``.
     groups : array-like of shape (n_items,)
-        Group of each item, any hashable values but None and NaN: every item has one.
+        Group of each item: any hashable values except None and NaN.
     treatment : str or None, default="demographic_parity"
         ``"demographic_parity"``: the mean exposure of an item is the same in every
         group (their equation 4). ``"disparate_treatment"``: exposure is proportional to
@@ -90,12 +92,12 @@ def fair_exposure(
     discount : array-like of shape (≥ k,), default=None
         Exposure v of each position, ≥ 0 and not rising. None: 1 / log2(1 + rank).
     k : int, default=None
-        Positions that are seen; items after them have no exposure. None: all.
+        Positions that are shown; items after them get no exposure. None: all.
 
     Returns
     -------
     lottery : FairLottery
-        A few orders with their probabilities, expected value, bound, and shares.
+        A few orders, their probabilities, the expected value, its bound, and shares.
 
     Raises
     ------
@@ -137,8 +139,8 @@ def fair_exposure(
     fairness = _Fairness(
         np.array(rows).reshape(-1, n_items), np.array(low), np.array(high)
     )
-    places, probabilities, bound = _generate_orders(u, v, fairness)
-    exposure = probabilities @ v[places]
+    positions, probabilities, bound = _generate_orders(u, v, fairness)
+    exposure = probabilities @ v[positions]
     missing = fairness.violation(exposure)
     if missing > SHARE_TOLERANCE:
         raise ValueError(
@@ -148,7 +150,7 @@ def fair_exposure(
         )
     objective = float(u @ exposure)
     return FairLottery(
-        np.argsort(places, axis=1)[:, :k],
+        np.argsort(positions, axis=1)[:, :k],
         probabilities,
         objective,
         max(bound, objective),
@@ -160,7 +162,7 @@ def fair_exposure(
 
 
 def birkhoff(matrix: ArrayLike) -> Lottery:
-    """Decompose a doubly stochastic matrix into orders with probabilities.
+    """Decompose a doubly stochastic matrix into a lottery over orders.
 
     Parameters
     ----------
@@ -180,9 +182,9 @@ def birkhoff(matrix: ArrayLike) -> Lottery:
 
     Notes
     -----
-    Birkhoff (1946): as long as something remains, there is an order whose entries are
-    all positive; as much of it is taken as its least entry allows. Here it is the one
-    with the greatest product, so that few orders are needed.
+    Birkhoff (1946): while the remainder is not 0, some order has only positive entries
+    in it; subtract that order times its least entry. Here it is the order with the
+    greatest product of entries, so that few orders are needed.
 
     Examples
     --------
@@ -190,18 +192,18 @@ def birkhoff(matrix: ArrayLike) -> Lottery:
     >>> lottery.orders.tolist(), lottery.probabilities.tolist()
     ([[1, 0], [0, 1]], [0.75, 0.25])
     """
-    rest = _check_doubly_stochastic(matrix)
-    columns = np.arange(len(rest))
+    remainder = _check_doubly_stochastic(matrix)
+    columns = np.arange(len(remainder))
     orders, probabilities = [], []
     mass = 1.0
     while mass > _REMAINDER:
         with np.errstate(divide="ignore"):
-            order = linear_sum_assignment(np.log(rest).T, maximize=True)[1]
-        step = rest[order, columns].min(initial=mass)
+            order = linear_sum_assignment(np.log(remainder).T, maximize=True)[1]
+        step = remainder[order, columns].min(initial=mass)
         orders.append(order)
         probabilities.append(step)
-        rest[order, columns] -= step
-        rest[rest < _ROUNDING] = 0.0
+        remainder[order, columns] -= step
+        remainder[remainder < _ROUNDING] = 0.0
         mass -= step
     weights = np.array(probabilities)
     return Lottery(np.array(orders, dtype=np.int64), weights / weights.sum())
@@ -235,7 +237,7 @@ def _check_doubly_stochastic(matrix: ArrayLike) -> FloatArray:
 def _check_lists(
     scores: ArrayLike, groups: ArrayLike
 ) -> tuple[FloatArray, dict[Any, BoolArray]]:
-    """Scores, and the members of each group by first appearance."""
+    """Return the scores, and the members of each group by first appearance."""
     names = groups.tolist() if isinstance(groups, np.ndarray) else list(groups)  # type: ignore[arg-type]
     u = check_scores(scores, len(names), "scores")
     if not np.isfinite(u).all():
@@ -261,18 +263,16 @@ class _Fairness:
     high: FloatArray
 
     def violation(self, exposure: FloatArray) -> float:
-        """By how much the worst row is missed."""
-        found = self.rows @ exposure
-        return float(np.maximum(self.low - found, found - self.high).max(initial=0.0))
+        """Greatest violation of a row."""
+        shares = self.rows @ exposure
+        return float(np.maximum(self.low - shares, shares - self.high).max(initial=0.0))
 
 
 def _treatment_rows(
     u: FloatArray, members: dict[Any, BoolArray], treatment: str | None, total: float
 ) -> tuple[list[FloatArray], list[float]]:
-    """Rows and what they must equal; that of the last group follows from the others."""
-    if treatment not in TREATMENTS:
-        names = ", ".join(map(repr, TREATMENTS))
-        raise ValueError(f"treatment must be one of {names}; got {treatment!r}.")
+    """Rows F and targets of F · exposure = target; that of one group is redundant."""
+    check_choice("treatment", treatment, TREATMENTS)
     if treatment is None:
         return [], []
     merits = {group: float(u[in_group].sum()) for group, in_group in members.items()}
@@ -310,100 +310,100 @@ def _most_exposure(members: dict[Any, BoolArray], v: FloatArray) -> str:
 def _generate_orders(
     u: FloatArray, v: FloatArray, fairness: _Fairness
 ) -> tuple[IntArray, FloatArray, float]:
-    """Column generation: orders as positions of items, probabilities, and a bound.
+    """Column generation: positions of the items in each order, probabilities, a bound.
 
-    First the rows' violation is made least, then the value greatest.
+    Phase 1 minimizes the violation of the rows, phase 2 maximizes the value. Scores are
+    first scaled to values in [0, 1]; every item has a position, so for any exposure e
+    u·e = min(u)·Σv + range(u)·(values·e).
     """
-    from ortools.linear_solver import pywraplp
-
     span = float(np.ptp(u)) or 1.0
     values = (u - u.min()) / span
-    solver = pywraplp.Solver.CreateSolver("GLOP")
-    solver.SetSolverSpecificParametersAsString(_GLOP)
-    master = _Master(solver, v, fairness)
-    master.add(_best_places(values))
+    master = _MasterProgram(v, fairness)
+    master.add(_best_positions(values), 0.0)
     master.generate(np.zeros_like(values))
-    master.forbid_slack()
+    master.freeze_slacks()
     bound = master.generate(values)
-    places, probabilities = master.mixture()
-    return places, probabilities, float(u.min() * v.sum() + span * bound)
+    positions, probabilities = master.mixture()
+    return positions, probabilities, float(u.min() * v.sum() + span * bound)
 
 
-def _best_places(adjusted: FloatArray) -> IntArray:
-    """Position of each item when they are sorted."""
-    places = np.empty(len(adjusted), dtype=np.int64)
-    places[np.argsort(-adjusted, kind="stable")] = np.arange(len(adjusted))
-    return places
+def _best_positions(adjusted: FloatArray) -> IntArray:
+    """Position of each item when they are sorted by adjusted score, greatest first."""
+    positions = np.empty(len(adjusted), dtype=np.int64)
+    positions[np.argsort(-adjusted, kind="stable")] = np.arange(len(adjusted))
+    return positions
 
 
-class _Master:
-    """The linear program over the orders found so far."""
+class _MasterProgram:
+    """The linear program over the orders generated so far.
 
-    def __init__(self, solver: Any, v: FloatArray, fairness: _Fairness) -> None:
-        self.solver, self.v, self.fairness = solver, v, fairness
-        self.places: list[IntArray] = []
-        self.known: set[bytes] = set()
-        self.columns: list[Any] = []
-        self.found = np.zeros(0)  # probability of each order in the last solution
-        self.one = solver.Constraint(1.0, 1.0)
-        infinity = solver.infinity()
-        self.rows = [
-            solver.Constraint(max(low, -infinity), min(high, infinity))
-            for low, high in zip(fairness.low, fairness.high, strict=True)
-        ]
-        self.slacks = []
-        for row in self.rows:
-            for sign in (1.0, -1.0):
-                slack = solver.NumVar(0.0, infinity, "")
-                row.SetCoefficient(slack, sign)
-                solver.Objective().SetCoefficient(slack, -1.0)
-                self.slacks.append(slack)
-        solver.Objective().SetMaximization()
+    With v[o], the exposure of each item in order o, and F, the fairness rows,
 
-    def add(self, places: IntArray) -> None:
+        maximize Σ_o p_o · values·v[o]  subject to  Σ_o p_o = 1,
+        low ≤ Σ_o p_o · F v[o] + s⁺ - s⁻ ≤ high,  p ≥ 0,  0 ≤ s ≤ slack limits.
+    """
+
+    def __init__(self, v: FloatArray, fairness: _Fairness) -> None:
+        self._v, self._fairness = v, fairness
+        self._lp = LinearProgram(_GLOP)  # which minimizes: its costs are minus values
+        self._lp.add_rows([1.0], [1.0])
+        self._rows = self._lp.add_rows(fairness.low, fairness.high)
+        n_rows = len(self._rows)
+        self._slacks = self._lp.add_columns(np.ones(2 * n_rows))
+        signs = np.tile([1.0, -1.0], n_rows)
+        self._lp.add_entries(np.repeat(self._rows, 2), self._slacks, signs)
+        self._orders: list[IntArray] = []
+        self._keys: set[bytes] = set()
+
+    @property
+    def _order_columns(self) -> IntArray:
+        return np.arange(len(self._slacks), self._lp.n_columns)
+
+    def add(self, positions: IntArray, value: float) -> None:
         """Add an order."""
-        exposure = self.v[places]
-        column = self.solver.NumVar(0.0, self.solver.infinity(), "")
-        self.one.SetCoefficient(column, 1.0)
-        for row, share in zip(self.rows, self.fairness.rows @ exposure, strict=True):
-            row.SetCoefficient(column, float(share))
-        self.columns.append(column)
-        self.places.append(places)
-        self.known.add(places.tobytes())
+        shares = self._fairness.rows @ self._v[positions]
+        columns = self._lp.add_columns([-value])
+        rows = np.append([0], self._rows)
+        self._lp.add_entries(rows, np.repeat(columns, len(rows)), [1.0, *shares])
+        self._orders.append(positions)
+        self._keys.add(positions.tobytes())
 
-    def forbid_slack(self) -> None:
-        """Allow no more of it than the last solution needs."""
-        for slack, needed in [(s, s.solution_value()) for s in self.slacks]:
-            slack.SetUb(needed)
-            self.solver.Objective().SetCoefficient(slack, 0.0)
+    def freeze_slacks(self) -> None:
+        """Make slack free of cost, and limit it to what the last solution needs."""
+        needed = np.maximum(self._lp.x[self._slacks], 0.0)
+        self._lp.set_bounds(self._slacks, np.zeros(len(needed)), needed)
+        self._lp.set_costs(self._slacks, np.zeros(len(needed)))
 
     def generate(self, values: FloatArray) -> float:
-        """Add orders while prices find one that is better; return the least bound."""
-        objective = self.solver.Objective()
+        """Add orders while one of positive reduced gain is left; return the bound.
+
+        With the dual values y of the fairness rows and π of the row of probabilities,
+        an order o gains values·v[o] - y·F v[o] - π = adjusted·v[o] - π, which is
+        greatest if the items are sorted by adjusted = values - yF. Whatever y is,
+        max_o adjusted·v[o] + Σ_rows max(y·low, y·high) bounds the value of every
+        lottery (Lagrangian bound); the least of these is returned.
+        """
+        v, columns = self._v, self._order_columns
+        gains = np.array([values @ v[positions] for positions in self._orders])
+        self._lp.set_costs(columns, -gains)
         bound = np.inf
-        for column, places in zip(self.columns, self.places, strict=True):
-            objective.SetCoefficient(column, float(values @ self.v[places]))
         while True:
-            if self.solver.Solve() != self.solver.OPTIMAL:
+            if self._lp.solve() is not Status.OPTIMAL:
                 raise RuntimeError("GLOP did not solve a program. Please report this.")
-            self.found = np.array([column.solution_value() for column in self.columns])
-            prices = np.array([row.dual_value() for row in self.rows])
-            prices[(prices > 0) & (self.fairness.high == np.inf)] = 0.0
-            prices[(prices < 0) & (self.fairness.low == -np.inf)] = 0.0
-            ends = np.where(prices > 0, self.fairness.high, self.fairness.low)
-            ends[prices == 0] = 0.0
-            adjusted = values - prices @ self.fairness.rows
-            places = _best_places(adjusted)
-            bound = min(bound, float(adjusted @ self.v[places] + prices @ ends))
-            gain = float(adjusted @ self.v[places]) - self.one.dual_value()
-            is_known = places.tobytes() in self.known
-            if is_known or gain <= _IMPROVEMENT * self.v.sum():
+            prices = self._lp.prices  # of the minimization: -π and -y
+            adjusted = values + prices[self._rows] @ self._fairness.rows
+            positions = _best_positions(adjusted)
+            best = float(adjusted @ v[positions])
+            bound = min(bound, best - float(self._lp.rows_bound()[self._rows].sum()))
+            gain = best + float(prices[0])
+            is_present = positions.tobytes() in self._keys
+            if is_present or gain <= _IMPROVEMENT * v.sum():
                 return bound
-            self.add(places)
-            objective.SetCoefficient(self.columns[-1], float(values @ self.v[places]))
+            self.add(positions, float(values @ v[positions]))
 
     def mixture(self) -> tuple[IntArray, FloatArray]:
         """Orders of the last solution, and their probabilities."""
-        used = np.flatnonzero(self.found > _ROUNDING)
-        weights = self.found[used]
-        return np.array(self.places)[used], weights / weights.sum()
+        probabilities = self._lp.x[self._order_columns]
+        support = np.flatnonzero(probabilities > _ROUNDING)
+        weights = probabilities[support]
+        return np.array(self._orders)[support], weights / weights.sum()

@@ -9,7 +9,8 @@ import scipy.sparse
 
 from ltr.solvers.assignment.problem import SHARE_TOLERANCE, Gains, Group, Rules
 from ltr.solvers.core.budget import Budget
-from ltr.solvers.core.solution import FloatArray, IntArray
+from ltr.solvers.core.cp_sat import solve_model
+from ltr.solvers.core.solution import FloatArray, IntArray, Status
 
 # CP-SAT counts in whole numbers: the range of the gains is this many units, and the
 # whole exposure that many.
@@ -58,7 +59,7 @@ class Program:
         """Whether nothing may be placed, or a bound leaves no value."""
         return not len(self.items) or bool((self.least > self.most).any())
 
-    def order(self, values: FloatArray) -> IntArray:
+    def order(self, values: FloatArray | IntArray) -> IntArray:
         """Item at each position."""
         placed = np.flatnonzero(values[: len(self.items)] > 0.5)
         return self.items[placed[np.argsort(self.positions[placed])]]
@@ -288,30 +289,14 @@ def solve_with_cpsat(program: Program, k: int, budget: Budget) -> Answer:
     add_rows(model, cp_model.LinearExpr.weighted_sum, variables, program)
     weights = np.rint(program.gain * UNITS).astype(np.int64).tolist()
     model.maximize(cp_model.LinearExpr.weighted_sum(variables[:n_placements], weights))
-    solver = cp_model.CpSolver()
-    solver.parameters.num_workers = 1
-    solver.parameters.linearization_level = 2
-    if np.isfinite(budget.work_left):
-        solver.parameters.max_deterministic_time = budget.work_left
-    if np.isfinite(budget.seconds_left):
-        solver.parameters.max_time_in_seconds = budget.seconds_left
-    status = solver.solve(model)
-    budget.spend(solver.response_proto.deterministic_time)
-    if status == cp_model.INFEASIBLE:
+    result = solve_model(model, budget)
+    if result.status is Status.INFEASIBLE:
         return Answer(None, -np.inf, is_infeasible=True)
-    if status in (cp_model.OPTIMAL, cp_model.FEASIBLE):
-        placed = [solver.boolean_value(v) for v in variables[:n_placements]]
-        order = program.order(np.array(placed, dtype=np.float64))
-    elif status == cp_model.UNKNOWN:
-        order = None
-    else:
-        raise RuntimeError(
-            f"CP-SAT calls the program {solver.status_name(status)}. Please report it."
-        )
-    bound = float(k)
-    if order is not None or solver.best_objective_bound > 0:  # 0: it has none yet
-        bound = min(bound, (solver.best_objective_bound + k / 2) / UNITS)
-    return Answer(order, bound)
+    order = None
+    if result.has_solution:
+        order = program.order(result.values(variables[:n_placements]))
+    # rounding changes the gain of each of the k placements by at most half a unit
+    return Answer(order, min(float(k), (result.bound + k / 2) / UNITS))
 
 
 def add_rows(model: Any, weighted_sum: Any, variables: Any, program: Program) -> None:

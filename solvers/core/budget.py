@@ -1,18 +1,22 @@
-"""How much a solve may still spend, in seconds and in work that repeats."""
+"""The budget of a solve: seconds by the clock, and units of work, which repeat."""
 
 import threading
 import time
 
-# Without a limit of the user's, a solve ends after about this many seconds of work.
+# The work limit, about seconds, of a solve for which the user sets no limit.
 DEFAULT_WORK = 20.0
+
+
+class BudgetSpent(Exception):
+    """Ends a search from within, when its budget is spent."""
 
 
 class Budget:
     """Wall clock and deterministic work of one solve.
 
-    Work is counted in units of about a second on one core of a 2020s machine, from
-    what is done (nodes, rounds, a solver's deterministic time) and not from a clock, so
-    that a solve which its work limit ends gives the same order again.
+    Work is counted in units of about a second on one core of a 2020s machine. It is
+    computed from what is done (nodes, rounds, a solver's deterministic time), not read
+    from a clock, so that a solve that hits its work limit gives the same order again.
 
     Parameters
     ----------
@@ -21,7 +25,7 @@ class Budget:
     work_limit : float, default=None
         Units of work. None: ``DEFAULT_WORK``, or no limit if there is a time limit.
     cancelled : threading.Event, default=None
-        Set from outside to end the solve.
+        Set by another thread to end the solve.
 
     Examples
     --------
@@ -47,7 +51,7 @@ class Budget:
         self._cancelled = cancelled
 
     def spend(self, work: float) -> None:
-        """Count work."""
+        """Count work that was done."""
         self._work -= work
 
     @property

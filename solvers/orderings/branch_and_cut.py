@@ -5,8 +5,8 @@ import math
 import numpy as np
 
 from ltr.solvers.core.budget import Budget
-from ltr.solvers.core.solution import FloatArray, IntArray
-from ltr.solvers.orderings.cycle_relaxation import Relaxation
+from ltr.solvers.core.solution import FloatArray, IntArray, Status
+from ltr.solvers.orderings.cycle_relaxation import CycleRelaxation
 from ltr.solvers.orderings.local_search import borda_order, climb, search
 from ltr.solvers.orderings.problem import OrderingProblem
 
@@ -63,7 +63,7 @@ class _Tree:
     ) -> None:
         self.problem, self.rng, self.budget = problem, rng, budget
         self.order, self.value = start, problem.value(start)
-        self.relaxation = Relaxation(problem)
+        self.relaxation = CycleRelaxation(problem)
 
     def solve(self) -> tuple[IntArray, float]:
         relaxation = self.relaxation
@@ -81,7 +81,7 @@ class _Tree:
                 if not is_cut:
                     nodes.append((lower, upper, bound))
                     break
-                if not self._is_closed(bound) and not relaxation.is_whole:
+                if not self._is_closed(bound) and not relaxation.is_integral:
                     nodes.extend(self._children())
                     continue
             done = max(done, bound)
@@ -107,10 +107,10 @@ class _Tree:
         is_first = True
         while relaxation.add_cuts() or is_first:
             is_first = False
-            answer = relaxation.solve(self.budget)
-            if answer == "stopped":
+            status = relaxation.solve(self.budget)
+            if status is Status.UNKNOWN:
                 return False
-            if answer == "infeasible":
+            if status is Status.INFEASIBLE:
                 relaxation.bound = -math.inf
                 return True
             self._try(relaxation.z)
@@ -124,7 +124,7 @@ class _Tree:
 
     def _search(self) -> None:
         """Look for a better order, and fix pairs by what it is worth."""
-        if not self.relaxation.is_whole:
+        if not self.relaxation.is_integral:
             self._offer(search(self.problem, self.order, self.rng, self.budget, _KICKS))
             self._fix()
 

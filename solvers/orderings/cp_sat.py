@@ -5,7 +5,8 @@ from typing import Any
 import numpy as np
 
 from ltr.solvers.core.budget import Budget
-from ltr.solvers.core.solution import IntArray
+from ltr.solvers.core.cp_sat import solve_model
+from ltr.solvers.core.solution import IntArray, Status
 from ltr.solvers.orderings.problem import OrderingProblem, sorted_by
 from ltr.solvers.orderings.subset_dp import (
     DP_ITEMS,
@@ -60,22 +61,20 @@ def optimise_pairs(
     for i, j in zip(first.tolist(), second.tolist(), strict=True):
         model.add_hint(before[i][j], bool(place[i] < place[j]))
 
-    solver = _solver(budget)
-    solver.parameters.linearization_level = 2
-    status = solver.solve(model)
-    budget.spend(solver.response_proto.deterministic_time)
-    if status not in (cp_model.OPTIMAL, cp_model.FEASIBLE):
-        return order, trivial
-    wins = [
-        sum(solver.value(before[i][j]) for j in range(n) if j != i) for i in range(n)
-    ]
-    found = np.argsort(-np.array(wins), kind="stable")
-    if problem.keeps(found) and problem.value(found) > value:
-        order, value = found, problem.value(found)
-    # An order is worth sum(gains * (2 x - 1)); the model has sum(2 * gains / unit * x).
-    halves = problem.gains[first, second]
-    lost = np.abs(2 * halves - unit * rounded[first, second]).sum()
-    bound = unit * solver.best_objective_bound - halves.sum() + lost
+    result = solve_model(model, budget)
+    if result.has_solution:
+        is_before = np.zeros((n, n), dtype=np.int64)
+        is_before[first, second] = result.values(terms)
+        is_before[second, first] = 1 - is_before[first, second]
+        by_wins = np.argsort(-is_before.sum(axis=1), kind="stable")
+        if problem.keeps(by_wins) and problem.value(by_wins) > value:
+            order, value = by_wins, problem.value(by_wins)
+    # With z = 2x - 1 the value of an order is Σ gains·(2x - 1), and the objective of
+    # the model Σ rounded·x, rounded ≈ 2·gains / unit; as x ≤ 1, what rounding changes
+    # is at most Σ |2·gains - unit·rounded|.
+    gains = problem.gains[first, second]
+    rounding = np.abs(2 * gains - unit * rounded[first, second]).sum()
+    bound = unit * result.bound - gains.sum() + rounding
     return order, max(value, min(trivial, float(bound)))
 
 
@@ -107,18 +106,6 @@ def _pairs(
             for member in members:
                 model.add(before[other][leader] == before[other][member])
     return before
-
-
-def _solver(budget: Budget) -> Any:
-    from ortools.sat.python import cp_model
-
-    solver = cp_model.CpSolver()
-    solver.parameters.num_workers = 1
-    if budget.seconds_left < np.inf:
-        solver.parameters.max_time_in_seconds = budget.seconds_left
-    if budget.work_left < np.inf:
-        solver.parameters.max_deterministic_time = budget.work_left
-    return solver
 
 
 def find_order(problem: OrderingProblem, budget: Budget) -> IntArray | bool:
@@ -170,11 +157,7 @@ def _place_items(problem: OrderingProblem, budget: Budget) -> IntArray | bool:
         model.add_min_equality(least, [place[i] for i in group.items])
         model.add_max_equality(greatest, [place[i] for i in group.items])
         model.add(greatest - least == len(group.items) - 1)
-    solver = _solver(budget)
-    status = solver.solve(model)
-    budget.spend(solver.response_proto.deterministic_time)
-    if status == cp_model.INFEASIBLE:
-        return False
-    if status not in (cp_model.OPTIMAL, cp_model.FEASIBLE):
-        return True
-    return np.argsort([solver.value(p) for p in place])
+    result = solve_model(model, budget)
+    if result.has_solution:
+        return np.argsort(result.values(place))
+    return result.status is not Status.INFEASIBLE

@@ -8,7 +8,7 @@ import math
 
 import numpy as np
 
-from ltr.solvers.core.budget import Budget
+from ltr.solvers.core.budget import Budget, BudgetSpent
 from ltr.solvers.core.solution import BoolArray, FloatArray
 from ltr.solvers.paths.assignment_relaxation import (
     assign,
@@ -25,7 +25,7 @@ from ltr.solvers.paths.constraint_cuts import (
 from ltr.solvers.paths.local_search import descend, local_search
 from ltr.solvers.paths.problem import Incumbent, PathProblem
 from ltr.solvers.paths.separation import violated_cuts
-from ltr.solvers.paths.subtour_relaxation import Cut, SubtourRelaxation, Unsolved
+from ltr.solvers.paths.subtour_relaxation import Cut, SubtourRelaxation
 
 _EPSILON = 1e-6
 # Cheapest arcs out of and into each node that the relaxation begins with.
@@ -63,7 +63,7 @@ def branch_and_cut(
         relaxation = _root(best, separate, budget)
         if relaxation is not None:
             _search(best, relaxation, separate, budget, max_nodes)
-    except Unsolved:
+    except BudgetSpent:
         pass
     return None if relaxation is None else relaxation.present
 
@@ -227,7 +227,7 @@ def _search(
         relaxation.branch(low, high)
         _cut(best, relaxation, separate, budget)
         if root is None:
-            root = relaxation.bound, relaxation.reduced()[tails, heads]
+            root = relaxation.bound, relaxation.reduced_of_arcs
         x = relaxation.x
         half = np.minimum(x, 1 - x)
         if half.max() < _EPSILON or n_done % _ROUND_EVERY == 0:

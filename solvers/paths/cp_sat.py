@@ -7,6 +7,7 @@ import numpy as np
 
 from ltr.solvers.core.budget import Budget
 from ltr.solvers.core.constraints import FixedPosition, Precedence, Together
+from ltr.solvers.core.cp_sat import solve_model
 from ltr.solvers.core.solution import BoolArray
 from ltr.solvers.paths.problem import Incumbent, precedence_closure
 
@@ -62,33 +63,26 @@ def cp_sat(
         add_constraints(model, literal, n, problem.constraints)
         rounding = 0 if problem.is_whole else n + 1
         model.add(cost >= math.floor(best.lower / unit) - rounding)
-    solver = cp_model.CpSolver()
-    solver.parameters.num_workers = 1
-    solver.parameters.linearization_level = 2
-    solver.parameters.cp_model_presolve = False
-    solver.parameters.random_seed = 0
-    solver.parameters.optimize_with_lb_tree_search = bool(problem.constraints)
-    if budget.seconds_left < math.inf:
-        solver.parameters.max_time_in_seconds = budget.seconds_left
-    work_limit = min(work_limit, budget.work_left)
-    if work_limit < math.inf:
-        solver.parameters.max_deterministic_time = work_limit
-    status = solver.solve(model)
-    budget.spend(solver.response_proto.deterministic_time)
-
-    if status in (cp_model.OPTIMAL, cp_model.FEASIBLE):
-        following = dict(arc for arc, x in literal.items() if solver.boolean_value(x))
-        order = [following[n]]
-        while following[order[-1]] != n:
-            order.append(following[order[-1]])
-        best.offer(order, problem.tour_cost(order), "cp_sat")
-    lower = (
-        problem.forbidden
-        if status == cp_model.INFEASIBLE
-        else solver.best_objective_bound * unit
+    result = solve_model(
+        model,
+        budget,
+        work_limit=work_limit,
+        presolve=False,
+        bound_by_tree_search=bool(problem.constraints),
     )
-    # Tours with other arcs cost at least as much as the best one did.
-    best.raise_bound(min(lower, best.cost), "cp_sat")
+    if result.has_solution:
+        in_tour = result.values(literal.values()) > 0
+        successor = dict(
+            zip(tails[in_tour].tolist(), heads[in_tour].tolist(), strict=True)
+        )
+        order = [successor[n]]
+        while successor[order[-1]] != n:
+            order.append(successor[order[-1]])
+        best.offer(order, problem.tour_cost(order), "cp_sat")
+    # without a solution nothing is cheaper than a forbidden arc; tours with arcs that
+    # were left out cost at least as much as the incumbent did
+    lower = min(result.bound * unit, problem.forbidden, best.cost)
+    best.raise_bound(lower, "cp_sat")
 
 
 def add_constraints(

@@ -1,42 +1,44 @@
 """The subtour relaxation as a linear program that grows by arcs and by cuts.
 
-Dantzig, Fulkerson and Johnson (1954): each node is left once and entered once, and no
-set S of nodes holds more than |S| - 1 arcs. Sets are added when they are violated, arcs
-when they have a negative reduced cost. Where costs are nearly symmetric, this bound is
-much tighter than that of the assignment, whose solutions are full of 2-cycles.
+Dantzig, Fulkerson and Johnson (1954): with x_ij = 1 if the tour has the arc i → j,
+
+    minimize Σ c_ij·x_ij  subject to  Σ_j x_ij = 1 for each i,  Σ_i x_ij = 1 for each j,
+    Σ_{i, j in S} x_ij ≤ |S| - 1  for each proper subset S of the nodes,  x ≥ 0.
+
+Cuts are added when they are violated, arcs when they have a negative reduced cost.
+Where costs are nearly symmetric, this bound is much tighter than that of the
+assignment, whose solutions are full of 2-cycles.
 """
 
 import math
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ltr.solvers.core.budget import Budget
-from ltr.solvers.core.solution import BoolArray, FloatArray
+from ltr.solvers.core.budget import Budget, BudgetSpent
+from ltr.solvers.core.linear_program import WARM_DUAL_SIMPLEX, LinearProgram
+from ltr.solvers.core.solution import BoolArray, FloatArray, IntArray, Status
 from ltr.solvers.paths.problem import PathProblem
 
 # The greatest cost in the linear program: GLOP's tolerances are absolute.
 _TOP = 1e3
+# Cost of a slack, in forbidden arcs.
+_SLACK_COST = 10.0
 # Units of work of one solve: fixed, per row, per column.
 _WORK, _WORK_PER_ROW, _WORK_PER_ARC = 1e-4, 2e-6, 1e-6
 
 
-class Unsolved(Exception):
-    """The linear program was not solved within the limit."""
-
-
 @dataclass(frozen=True, eq=False)
 class Cut:
-    """A weighted number of arcs in a tour is at most so much.
+    """A valid inequality: Σ counts_ij · x_ij ≤ at_most for every tour.
 
     Attributes
     ----------
     counts : int8 array of shape (n + 1, n + 1)
-        How much each arc counts.
+        Coefficient of each arc.
     at_most : int
-        Greatest sum.
+        Right side.
     """
 
     counts: NDArray[np.int8]
@@ -44,17 +46,16 @@ class Cut:
 
     @property
     def key(self) -> bytes:
-        """The same for the same arcs."""
+        """The same for the same coefficients."""
         return self.counts.tobytes()
 
 
 class SubtourRelaxation:
-    """The linear program, solved again warm after each change.
+    """The linear program over some of the arcs and cuts, re-solved from its last basis.
 
     Rows have slacks that cost more than a forbidden arc, so the program always has a
-    solution; the rows of cuts share theirs, as a new column would end the warm start.
-    Bounds are computed from the dual values and hold however accurate these
-    are.
+    solution. Each degree row has its own; all cuts share one, since a new column would
+    end the warm start of the dual simplex method.
 
     Attributes
     ----------
@@ -63,67 +64,51 @@ class SubtourRelaxation:
     x : float array of shape (n_arcs,)
         The last solution.
     bound : float
-        No solution of the program, branched as it is, costs less.
+        No tour of these arcs costs less, within the bounds of the present branch.
     cuts : list of Cut
         Those that are rows.
     """
 
     def __init__(self, problem: PathProblem, arcs: BoolArray) -> None:
-        from ortools.linear_solver import linear_solver_pb2, pywraplp
-
         self.problem = problem
         self._scale = _TOP / (problem.top or 1.0)
         self._cost = problem.cost * self._scale
-        self._missing = 10 * problem.forbidden * self._scale
-        self._lp: Any = pywraplp.Solver.CreateSolver("GLOP")
-        self._lp.SetSolverSpecificParametersAsString(
-            "use_preprocessing: false use_dual_simplex: true use_scaling: false"
-        )
-        self._response = linear_solver_pb2.MPSolutionResponse()
-        self._infinity = self._lp.infinity()
-        self._objective = self._lp.Objective()
-        self._objective.SetMinimization()
-        self._columns: list[Any] = []
-        self._rows = [self._lp.Constraint(1.0, 1.0) for _ in range(2 * len(arcs))]
-        for row in self._rows:
-            row.SetCoefficient(self._add_slack(), 1.0)
-        self._excess = self._add_slack()
+        self._lp = LinearProgram(f"{WARM_DUAL_SIMPLEX} use_scaling: false")
+        # rows 0, …, n: out-degrees of the nodes; rows n + 1, …, 2n + 1: in-degrees
+        n_degrees = 2 * len(arcs)
+        rows = self._lp.add_rows(np.ones(n_degrees), np.ones(n_degrees))
+        dear = _SLACK_COST * problem.forbidden * self._scale
+        # a tour needs no slack, so bounds take it to be 0
+        slacks = self._lp.add_columns(np.full(n_degrees + 1, dear), implied=0.0)
+        self._lp.add_entries(rows, slacks[:-1], np.ones(n_degrees))
+        self._excess = slacks[-1:]
+        self._first_arc = self._lp.n_columns
         self.tails = self.heads = np.empty(0, dtype=np.int64)
         self.cuts: list[Cut] = []
-        self._seen: set[bytes] = set()
-        self._cut_rows: list[Any] = []
-        self._counts: NDArray[np.int8] = np.empty((0, 0), dtype=np.int8)
-        self._low = self._high = np.empty(0, dtype=bool)
+        self._cut_rows = np.empty(0, dtype=np.int64)
+        self._keys: set[bytes] = set()
         self.add_arcs(arcs)
 
-    def _add_slack(self) -> Any:
-        slack = self._lp.NumVar(0.0, self._infinity, "")
-        self._objective.SetCoefficient(slack, self._missing)
-        return slack
-
     def add_arcs(self, arcs: BoolArray) -> None:
-        """Add columns."""
+        """Add columns, with their entries in all rows."""
         tails, heads = np.nonzero(arcs)
-        costs = self._cost[tails, heads].tolist()
-        size = len(self._cost)
-        new = []
-        for i, j, cost in zip(tails.tolist(), heads.tolist(), costs, strict=True):
-            x = self._lp.NumVar(0.0, self._infinity, "")
-            self._rows[i].SetCoefficient(x, 1.0)
-            self._rows[size + j].SetCoefficient(x, 1.0)
-            self._objective.SetCoefficient(x, cost)
-            new.append(x)
-        for row, cut in zip(self._cut_rows, self.cuts, strict=True):
-            count = cut.counts[tails, heads]
-            for k in np.flatnonzero(count).tolist():
-                row.SetCoefficient(new[k], float(count[k]))
-        self._columns += new
+        # that no arc exceeds 1 follows from the degree rows
+        columns = self._lp.add_columns(self._cost[tails, heads], implied=1.0)
+        ones = np.ones(len(columns))
+        self._lp.add_entries(tails, columns, ones)
+        self._lp.add_entries(len(self._cost) + heads, columns, ones)
+        for row, cut in zip(self._cut_rows.tolist(), self.cuts, strict=True):
+            self._add_counts(row, columns, cut.counts[tails, heads])
         self.tails = np.append(self.tails, tails)
         self.heads = np.append(self.heads, heads)
-        counts = [cut.counts[self.tails, self.heads] for cut in self.cuts]
-        self._counts = np.array(counts).reshape(len(self.cuts), len(self.tails))
-        self._low = np.append(self._low, np.zeros(len(new), dtype=bool))
-        self._high = np.append(self._high, np.ones(len(new), dtype=bool))
+
+    def _add_counts(
+        self, row: int, columns: IntArray, counts: NDArray[np.int8]
+    ) -> None:
+        nonzero = np.flatnonzero(counts)
+        self._lp.add_entries(
+            np.full(len(nonzero), row), columns[nonzero], counts[nonzero]
+        )
 
     @property
     def present(self) -> BoolArray:
@@ -132,67 +117,64 @@ class SubtourRelaxation:
         arcs[self.tails, self.heads] = True
         return arcs
 
+    @property
+    def _arc_columns(self) -> IntArray:
+        return np.arange(self._first_arc, self._lp.n_columns)
+
     def add_cut(self, cut: Cut) -> bool:
-        """Add a row; False if it is there."""
-        if cut.key in self._seen:
+        """Add a row; False if it is there already."""
+        if cut.key in self._keys:
             return False
-        self._seen.add(cut.key)
-        row = self._lp.Constraint(-self._infinity, float(cut.at_most))
+        self._keys.add(cut.key)
+        rows = self._lp.add_rows([-math.inf], [float(cut.at_most)])
         counts = cut.counts[self.tails, self.heads]
-        for k in np.flatnonzero(counts).tolist():
-            row.SetCoefficient(self._columns[k], float(counts[k]))
-        row.SetCoefficient(self._excess, -1.0)
-        self._counts = np.vstack([self._counts, counts])
+        self._add_counts(int(rows[0]), self._arc_columns, counts)
+        self._lp.add_entries(rows, self._excess, [-1.0])
         self.cuts.append(cut)
-        self._cut_rows.append(row)
+        self._cut_rows = np.append(self._cut_rows, rows)
         return True
 
-    def branch(self, low: BoolArray, high: BoolArray) -> None:
-        """Say which columns are at least 1, and which may be more than 0."""
-        for k in np.flatnonzero((low != self._low) | (high != self._high)).tolist():
-            # that no column exceeds 1 follows from the degrees
-            self._columns[k].SetBounds(
-                float(low[k]), self._infinity if high[k] else 0.0
-            )
-        self._low, self._high = low, high
+    def branch(self, required: BoolArray, allowed: BoolArray) -> None:
+        """Set the bounds of the arcs: 1 ≤ x where required, x ≤ 0 where not allowed."""
+        self._lp.set_bounds(
+            self._arc_columns,
+            required.astype(np.float64),
+            np.where(allowed, math.inf, 0.0),
+        )
 
     def solve(self, budget: Budget) -> None:
-        """Solve the program as it is, and set ``x`` and ``bound``."""
+        """Solve the program as it is, and set ``x`` and ``bound``.
+
+        Raises
+        ------
+        BudgetSpent
+            If it is not solved within the budget.
+        """
         if budget.is_spent:
-            raise Unsolved
-        if budget.seconds_left < math.inf:
-            self._lp.SetTimeLimit(math.ceil(budget.seconds_left * 1e3))
-        n_rows = len(self._rows) + len(self.cuts)
-        budget.spend(
-            _WORK + _WORK_PER_ROW * n_rows + _WORK_PER_ARC * len(self._columns)
-        )
-        if self._lp.Solve() != self._lp.OPTIMAL:
-            raise Unsolved
-        self._lp.FillSolutionResponseProto(self._response)
-        values = np.array(self._response.variable_value)
-        self.x = values[-len(self._columns) :]
-        # Any prices give a bound, if those of the rows with "at most" are not positive.
-        prices = np.array(self._response.dual_value)
-        n_rows, size = len(self._rows), len(self._cost)
-        self._prices = prices[:n_rows]
-        self._weights = np.minimum(prices[n_rows:], 0.0)
-        reduced = (
-            self._cost[self.tails, self.heads]
-            - self._prices[self.tails]
-            - self._prices[size + self.heads]
-            - self._weights @ self._counts
-        )
-        at_most = np.array([cut.at_most for cut in self.cuts])
-        total = self._prices.sum() + self._weights @ at_most
-        total += reduced[self._low].sum()
-        total += np.minimum(reduced[self._high & ~self._low], 0.0).sum()
-        self.bound = float(total) / self._scale
+            raise BudgetSpent
+        status = self._lp.solve(budget)
+        n_arcs = len(self.tails)
+        budget.spend(_WORK + _WORK_PER_ROW * self._lp.n_rows + _WORK_PER_ARC * n_arcs)
+        if status is not Status.OPTIMAL:
+            raise BudgetSpent
+        self.x = self._lp.x[self._first_arc :]
+        self.bound = self._lp.bound() / self._scale
+
+    @property
+    def reduced_of_arcs(self) -> FloatArray:
+        """Reduced costs of the arcs that are columns, at the last solution."""
+        return self._lp.reduced[self._first_arc :] / self._scale
 
     def reduced(self) -> FloatArray:
-        """Reduced costs of all arcs, columns or not, at the last solution."""
+        """Reduced costs of all arcs, columns or not, at the last solution.
+
+        With the prices u of the out-degrees, v of the in-degrees and w ≤ 0 of the cuts,
+        d_ij = c_ij - u_i - v_j - Σ_cuts w · counts_ij.
+        """
         size = len(self._cost)
-        reduced = self._cost - self._prices[:size, None] - self._prices[size:]
-        for weight, cut in zip(self._weights.tolist(), self.cuts, strict=True):
-            if weight:
-                reduced -= weight * cut.counts
+        prices = self._lp.prices
+        reduced = self._cost - prices[:size, None] - prices[size : 2 * size]
+        weights = prices[self._cut_rows]
+        for k in np.flatnonzero(weights).tolist():
+            reduced -= weights[k] * self.cuts[k].counts
         return reduced / self._scale

@@ -17,11 +17,11 @@ from ltr.solvers import (
     solve_ordering,
 )
 from ltr.solvers.core.budget import Budget
-from ltr.solvers.orderings import METHODS
 from ltr.solvers.orderings.branch_and_cut import branch_and_cut
-from ltr.solvers.orderings.cycle_relaxation import Relaxation
+from ltr.solvers.orderings.cycle_relaxation import CycleRelaxation
 from ltr.solvers.orderings.local_search import bound_by_cycles, move_gains, moved
 from ltr.solvers.orderings.problem import ordering_problem
+from ltr.solvers.orderings.solve import METHODS
 
 EXACT = ("auto", "dp", "cutting_planes", "cp_sat")
 
@@ -179,11 +179,11 @@ def test_branching_is_reached():
     for seed in range(20):
         matrix = np.random.default_rng(seed).random((16, 16))
         problem = ordering_problem(without_diagonal(matrix))
-        relaxation = Relaxation(problem)
+        relaxation = CycleRelaxation(problem)
         budget = Budget()
         while relaxation.add_cuts():
-            assert relaxation.solve(budget) == "solved"
-        if not relaxation.is_whole:
+            assert relaxation.solve(budget) is Status.OPTIMAL
+        if not relaxation.is_integral:
             break
     else:
         pytest.fail("no fractional program among them")
@@ -202,7 +202,7 @@ def test_any_multipliers_bound(matrix):
     plain = without_diagonal(matrix)
     problem = ordering_problem(plain)
     optimum = problem.value(solve_ordering(plain, method="dp").order)
-    relaxation, budget = Relaxation(problem), Budget()
+    relaxation, budget = CycleRelaxation(problem), Budget()
     slack = 1e-9 * scale(matrix)
     assert bound_by_cycles(problem, budget) >= optimum - slack
     assert relaxation.bound >= optimum - slack

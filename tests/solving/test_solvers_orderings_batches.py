@@ -14,11 +14,11 @@ from ltr.solvers import (
     Precedence,
     Status,
     Together,
-    _ordering_lists,
     solve_ordering,
     solve_orderings,
 )
 from ltr.solvers.dynamic import ordering_marginals
+from ltr.solvers.orderings.lists import OrderingList
 
 
 def test_batch_equals_loop():
@@ -123,7 +123,7 @@ def ordering_value_fast(order, matrix):
 def test_interrupt_keeps_what_is_solved(monkeypatch):
     """Ctrl-C in the third list: the first two are in partial."""
     n_solved = []
-    solve = _ordering_lists.OrderingList.solve
+    solve = OrderingList.solve
 
     def interrupted(self, *args):
         if len(n_solved) == 2:
@@ -131,7 +131,7 @@ def test_interrupt_keeps_what_is_solved(monkeypatch):
         n_solved.append(1)
         return solve(self, *args)
 
-    monkeypatch.setattr(_ordering_lists.OrderingList, "solve", interrupted)
+    monkeypatch.setattr(OrderingList, "solve", interrupted)
     with pytest.raises(Interrupted) as stop:
         solve_orderings([np.zeros((n, n)) for n in (1, 13, 14, 15)], n_jobs=1)
     assert [s is not None for s in stop.value.partial] == [True, True, False, False]

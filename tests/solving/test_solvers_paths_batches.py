@@ -110,7 +110,7 @@ def test_progress(capsys):
 
 
 def test_ctrl_c_keeps_what_is_solved(monkeypatch):
-    paths = sys.modules["ltr.solvers.paths"]
+    paths = sys.modules["ltr.solvers.paths.solve"]
     solve_one, n_solved = paths.solve_one, []
 
     def interrupted(*args):
