@@ -4,13 +4,19 @@ Every metric has the signature ``(y_true, y_score, *, qid=None, …, per_query=F
 and the same conventions:
 
 * rows may come in any order, lists interleaved; permuting rows changes nothing;
-* **equal scores are averaged**: the value is the expected one over all orders of the
-  tied rows, so a constant model is worth a random order and never looks perfect;
+* **equal scores are averaged** (``ties="average"``): the value is the expected one over
+  all orders of the tied rows, so a constant model is worth a random order and never
+  looks perfect. Other rules: ``"first"``, the order of the rows; ``"worst"``, lowest
+  label first; ``"trec"``, trec_eval's: scores rounded to float32, then descending
+  ``docids``, compared as text;
 * a list for which a metric is not defined (no relevant item; for correlations, fewer
   than two distinct labels) is left out of the mean, or counts as 0 or 1
   (``empty="skip"|0|1``): tools differ here, and the numbers with them;
-* ``per_query=True`` gives one value per list, in order of first appearance, NaN for
+* ``per_query=True`` gives one value per query, in order of first appearance, NaN for
   those that are left out.
+
+A metric of your own is a function of ranked lists, declared with
+:func:`ranking_metric`; it can be used wherever a name can.
 
 :func:`evaluate_run` and :func:`compare_runs` take runs and judgments by id (TREC files,
 BEIR folders, tables, dicts) with trec_eval's conventions.
@@ -40,12 +46,14 @@ from ltr.metrics.counts import (
     r_precision_score,
     success_score,
 )
+from ltr.metrics.declaration import Measured, MetricInfo, ranking_metric
 from ltr.metrics.graded import dcg_score, err_score, ndcg_score, rbp_score
 from ltr.metrics.interpolated import interpolated_precision_score
 from ltr.metrics.names import METRICS, Metric, evaluate, get_metric
 from ltr.metrics.overlap import average_overlap_score, rbo_score
 from ltr.metrics.pool import judged_score, n_relevant_score, n_returned_score
 from ltr.metrics.preferences import auc_score, bpref_score
+from ltr.metrics.ranked import RankedLists
 from ltr.metrics.run_overlap import run_overlap
 from ltr.metrics.runs import evaluate_run
 from ltr.metrics.significance import (
@@ -58,7 +66,10 @@ from ltr.metrics.significance import (
 
 __all__ = [
     "METRICS",
+    "Measured",
     "Metric",
+    "MetricInfo",
+    "RankedLists",
     "RunComparison",
     "auc_score",
     "average_overlap_score",
@@ -88,6 +99,7 @@ __all__ = [
     "pairwise_accuracy_score",
     "precision_score",
     "r_precision_score",
+    "ranking_metric",
     "rbo_score",
     "rbp_score",
     "recall_score",

@@ -7,11 +7,38 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ltr.metrics.ranked import Empty, Mean, Ties, check_k, rank_lists, summarize
+from ltr.arguments import check_choice
+from ltr.metrics.declaration import (
+    Empty,
+    Mean,
+    Measured,
+    RankingMetric,
+    ranking_metric,
+    score,
+)
+from ltr.metrics.ranked import RankedLists, Ties
 from ltr.metrics.relevant import RelevantSlots, expected_at_first
 from ltr.queries import FloatArray
 
 
+def average_precision(
+    lists: RankedLists,
+    *,
+    k: int | None = None,
+    threshold: float = 0.0,
+    denominator: Literal["relevant", "min"] = "relevant",
+) -> Measured:
+    """Kernel of :func:`average_precision_score`."""
+    check_choice("denominator", denominator, ("relevant", "min"))
+    relevant = lists.relevant(threshold)
+    z = relevant.total
+    if denominator == "min" and k is not None:
+        z = np.minimum(z, k)
+    value = _expected_precisions(relevant, k) / np.maximum(z, 1)
+    return Measured(value, blank=relevant.total == 0)
+
+
+@ranking_metric(kernel=average_precision)
 def average_precision_score(
     y_true: ArrayLike,
     y_score: ArrayLike,
@@ -38,7 +65,7 @@ def average_precision_score(
     y_score : array-like of shape (n_samples,)
         Scores, higher is better.
     qid : array-like of shape (n_samples,), default=None
-        List of each row, any order. None: one list.
+        Query of each row, in any order. None: one query.
     k : int, default=None
         Cut-off. None: the whole list.
     threshold : float, default=0.0
@@ -50,19 +77,18 @@ def average_precision_score(
         Mean over lists. Geometric (trec_eval's ``gm_map``; values below 1e-5 count as
         1e-5) weighs poor lists more; it has no values per list.
     ties : {"average", "first", "worst", "trec"}, default="average"
-        Equal scores: expected value over their orders; row order; lowest label first;
-        trec_eval's rule, which needs ``docids``.
+        Order of equal scores; see :mod:`ltr.metrics`.
     empty : {"skip", 0, 1}, default="skip"
         Lists without a relevant item: leave out, or count as 0 or 1.
     docids : array-like of shape (n_samples,), default=None
         Document ids, for ``ties="trec"``.
     per_query : bool, default=False
-        Return one value per list.
+        Return one value per query.
 
     Returns
     -------
-    ap : float in [0, 1], or array of shape (n_lists,) if ``per_query``
-        Mean over lists; per list in order of first appearance, skipped ones NaN.
+    ap : float in [0, 1], or array of shape (n_queries,) if ``per_query``
+        Mean over queries; per query in order of first appearance, NaN if skipped.
 
     Raises
     ------
@@ -80,20 +106,33 @@ def average_precision_score(
     >>> round(average_precision_score([1, 0, 1], [0.9, 0.5, 0.1]), 4)
     0.8333
     """
-    check_k(k)
-    if denominator not in ("relevant", "min"):
-        raise ValueError(
-            f"denominator must be 'relevant' or 'min'; got {denominator!r}."
-        )
-    ranked = rank_lists(y_true, y_score, qid, ties, docids)
-    relevant = ranked.relevant(threshold)
-    z = relevant.total
-    if denominator == "min" and k is not None:
-        z = np.minimum(z, k)
-    value = _expected_precisions(relevant, k) / np.maximum(z, 1)
-    return summarize(value, relevant.total == 0, empty, per_query, mean=mean)
+    return score(
+        average_precision_score.info,
+        y_true,
+        y_score,
+        qid,
+        ties=ties,
+        docids=docids,
+        empty=empty,
+        mean=mean,
+        per_query=per_query,
+        k=k,
+        threshold=threshold,
+        denominator=denominator,
+    )
 
 
+def reciprocal_rank(
+    lists: RankedLists, *, k: int | None = None, threshold: float = 0.0
+) -> Measured:
+    """Kernel of :func:`reciprocal_rank_score`."""
+    relevant = lists.relevant(threshold)
+    weights = lists.cut(1.0 / np.arange(1.0, lists.max_size + 1.0), k)
+    value = expected_at_first(relevant, weights)
+    return Measured(value, blank=relevant.total == 0)
+
+
+@ranking_metric(kernel=reciprocal_rank)
 def reciprocal_rank_score(
     y_true: ArrayLike,
     y_score: ArrayLike,
@@ -115,25 +154,24 @@ def reciprocal_rank_score(
     y_score : array-like of shape (n_samples,)
         Scores, higher is better.
     qid : array-like of shape (n_samples,), default=None
-        List of each row, any order. None: one list.
+        Query of each row, in any order. None: one query.
     k : int, default=None
         Cut-off: 0 if the first relevant item comes later. None: the whole list.
     threshold : float, default=0.0
         An item is relevant if its label is above it.
     ties : {"average", "first", "worst", "trec"}, default="average"
-        Equal scores: expected value over their orders; row order; lowest label first;
-        trec_eval's rule, which needs ``docids``.
+        Order of equal scores; see :mod:`ltr.metrics`.
     empty : {"skip", 0, 1}, default="skip"
         Lists without a relevant item: leave out, or count as 0 or 1.
     docids : array-like of shape (n_samples,), default=None
         Document ids, for ``ties="trec"``.
     per_query : bool, default=False
-        Return one value per list.
+        Return one value per query.
 
     Returns
     -------
-    rr : float in [0, 1], or array of shape (n_lists,) if ``per_query``
-        Mean over lists; per list in order of first appearance, skipped ones NaN.
+    rr : float in [0, 1], or array of shape (n_queries,) if ``per_query``
+        Mean over queries; per query in order of first appearance, NaN if skipped.
 
     Raises
     ------
@@ -150,17 +188,30 @@ def reciprocal_rank_score(
     >>> reciprocal_rank_score([0, 1, 1], [0.9, 0.5, 0.1])
     0.5
     """
-    check_k(k)
-    ranked = rank_lists(y_true, y_score, qid, ties, docids)
-    relevant = ranked.relevant(threshold)
-    n_positions = int(ranked.queries.sizes.max())
-    weights = 1.0 / np.arange(1.0, n_positions + 1.0)
-    if k is not None:
-        weights[k:] = 0.0
-    value = expected_at_first(relevant, weights)
-    return summarize(value, relevant.total == 0, empty, per_query)
+    return score(
+        reciprocal_rank_score.info,
+        y_true,
+        y_score,
+        qid,
+        ties=ties,
+        docids=docids,
+        empty=empty,
+        per_query=per_query,
+        k=k,
+        threshold=threshold,
+    )
 
 
+def precision(
+    lists: RankedLists, *, k: int | None = None, threshold: float = 0.0
+) -> Measured:
+    """Kernel of :func:`precision_score`."""
+    relevant = lists.relevant(threshold)
+    depth = np.maximum(lists.n_returned, 1) if k is None else k
+    return Measured(relevant.in_top(depth) / depth, blank=relevant.total == 0)
+
+
+@ranking_metric(kernel=precision)
 def precision_score(
     y_true: ArrayLike,
     y_score: ArrayLike,
@@ -182,26 +233,25 @@ def precision_score(
     y_score : array-like of shape (n_samples,)
         Scores, higher is better.
     qid : array-like of shape (n_samples,), default=None
-        List of each row, any order. None: one list.
+        Query of each row, in any order. None: one query.
     k : int, default=None
         Cut-off and denominator, also for a shorter list (as trec_eval and LETOR do).
         None: the size of the list.
     threshold : float, default=0.0
         An item is relevant if its label is above it.
     ties : {"average", "first", "worst", "trec"}, default="average"
-        Equal scores: expected value over their orders; row order; lowest label first;
-        trec_eval's rule, which needs ``docids``.
+        Order of equal scores; see :mod:`ltr.metrics`.
     empty : {"skip", 0, 1}, default="skip"
         Lists without a relevant item: leave out, or count as 0 or 1.
     docids : array-like of shape (n_samples,), default=None
         Document ids, for ``ties="trec"``.
     per_query : bool, default=False
-        Return one value per list.
+        Return one value per query.
 
     Returns
     -------
-    precision : float in [0, 1], or array of shape (n_lists,) if ``per_query``
-        Mean over lists; per list in order of first appearance, skipped ones NaN.
+    precision : float in [0, 1], or array of shape (n_queries,) if ``per_query``
+        Mean over queries; per query in order of first appearance, NaN if skipped.
 
     Raises
     ------
@@ -213,14 +263,38 @@ def precision_score(
     >>> precision_score([0, 1, 1], [0.9, 0.5, 0.1], k=2)
     0.5
     """
-    check_k(k)
-    ranked = rank_lists(y_true, y_score, qid, ties, docids)
-    relevant = ranked.relevant(threshold)
-    depth = np.maximum(ranked.n_returned, 1) if k is None else k
-    value = relevant.in_top(depth) / depth
-    return summarize(value, relevant.total == 0, empty, per_query)
+    return score(
+        precision_score.info,
+        y_true,
+        y_score,
+        qid,
+        ties=ties,
+        docids=docids,
+        empty=empty,
+        per_query=per_query,
+        k=k,
+        threshold=threshold,
+    )
 
 
+def recall(
+    lists: RankedLists,
+    *,
+    k: int | None = None,
+    cap: bool = False,
+    threshold: float = 0.0,
+) -> Measured:
+    """Kernel of :func:`recall_score`."""
+    relevant = lists.relevant(threshold)
+    depth = lists.queries.sizes if k is None else k
+    z = relevant.total
+    if cap:
+        z = np.minimum(z, lists.n_returned if k is None else k)
+    value = relevant.in_top(depth) / np.maximum(z, 1)
+    return Measured(value, blank=relevant.total == 0)
+
+
+@ranking_metric(kernel=recall)
 def recall_score(
     y_true: ArrayLike,
     y_score: ArrayLike,
@@ -243,7 +317,7 @@ def recall_score(
     y_score : array-like of shape (n_samples,)
         Scores, higher is better.
     qid : array-like of shape (n_samples,), default=None
-        List of each row, any order. None: one list.
+        Query of each row, in any order. None: one query.
     k : int, default=None
         Cut-off. None: the whole list, so 1.
     cap : bool, default=False
@@ -252,19 +326,18 @@ def recall_score(
     threshold : float, default=0.0
         An item is relevant if its label is above it.
     ties : {"average", "first", "worst", "trec"}, default="average"
-        Equal scores: expected value over their orders; row order; lowest label first;
-        trec_eval's rule, which needs ``docids``.
+        Order of equal scores; see :mod:`ltr.metrics`.
     empty : {"skip", 0, 1}, default="skip"
         Lists without a relevant item: leave out, or count as 0 or 1.
     docids : array-like of shape (n_samples,), default=None
         Document ids, for ``ties="trec"``.
     per_query : bool, default=False
-        Return one value per list.
+        Return one value per query.
 
     Returns
     -------
-    recall : float in [0, 1], or array of shape (n_lists,) if ``per_query``
-        Mean over lists; per list in order of first appearance, skipped ones NaN.
+    recall : float in [0, 1], or array of shape (n_queries,) if ``per_query``
+        Mean over queries; per query in order of first appearance, NaN if skipped.
 
     Raises
     ------
@@ -276,15 +349,19 @@ def recall_score(
     >>> recall_score([0, 1, 1], [0.9, 0.5, 0.1], k=2)
     0.5
     """
-    check_k(k)
-    ranked = rank_lists(y_true, y_score, qid, ties, docids)
-    relevant = ranked.relevant(threshold)
-    depth = ranked.queries.sizes if k is None else k
-    z = relevant.total
-    if cap:
-        z = np.minimum(z, ranked.n_returned if k is None else k)
-    value = relevant.in_top(depth) / np.maximum(z, 1)
-    return summarize(value, relevant.total == 0, empty, per_query)
+    return score(
+        recall_score.info,
+        y_true,
+        y_score,
+        qid,
+        ties=ties,
+        docids=docids,
+        empty=empty,
+        per_query=per_query,
+        k=k,
+        cap=cap,
+        threshold=threshold,
+    )
 
 
 def _expected_precisions(relevant: RelevantSlots, k: int | None) -> FloatArray:
@@ -310,3 +387,11 @@ def _expected_precisions(relevant: RelevantSlots, k: int | None) -> FloatArray:
         rest = (found - c * (begin + 1.0)) * (harmonic[last] - harmonic[begin])
         value[tied] = (c * (last - begin) + rest) / size
     return relevant.sum_lists(value)
+
+
+METRICS: dict[str, RankingMetric[..., FloatArray | float]] = {
+    "map": average_precision_score,
+    "mrr": reciprocal_rank_score,
+    "precision": precision_score,
+    "recall": recall_score,
+}

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from ltr.metrics.names import MetricLike
 from ltr.metrics.runs import evaluate_run
 from ltr.metrics.significance import (
     bootstrap_interval,
@@ -34,7 +35,7 @@ _LATEX = str.maketrans({c: f"\\{c}" for c in "&%$#_{}"} | {"\\": r"\textbackslas
 def compare_runs(
     runs: Mapping[str, Source],
     qrels: Source,
-    metrics: Sequence[str] = ("ndcg@10", "map", "mrr"),
+    metrics: MetricLike | Sequence[MetricLike] = ("ndcg@10", "map", "mrr"),
     *,
     baseline: str | None = None,
     test: Test = "randomization",
@@ -49,8 +50,8 @@ def compare_runs(
         Runs by name, each as :func:`evaluate_run` takes it.
     qrels : path, DataFrame or {qid: {docid: label}}
         Judgments.
-    metrics : sequence of str, default=("ndcg@10", "map", "mrr")
-        Names for :func:`get_metric`.
+    metrics : sequence of str or callable, default=("ndcg@10", "map", "mrr")
+        Names for :func:`get_metric`, or metrics of your own.
     baseline : str, default=None
         Name of the run to test against. None: the first one.
     test : {"randomization", "t"}, default="randomization"
@@ -88,12 +89,8 @@ def compare_runs(
     | bad | 0.5000 |
     | good | **1.0000**† |
     """
-    import pandas as pd
-
     if len(runs) < 2:
         raise ValueError(f"compare_runs needs at least two runs; got {list(runs)}.")
-    if isinstance(metrics, str):
-        metrics = [metrics]
     if "per_query" in options:
         raise ValueError("per_query is always on; read it from the result's per_query.")
     values = {
@@ -105,7 +102,8 @@ def compare_runs(
         index = index.intersection(table.index, sort=False)
     per_query = {name: table.loc[index] for name, table in values.items()}
     first = next(iter(runs)) if baseline is None else baseline
-    return RunComparison(per_query, pd.Index(metrics).tolist(), first, test, alpha)
+    names = next(iter(values.values())).columns.tolist()
+    return RunComparison(per_query, names, first, test, alpha)
 
 
 @dataclass(frozen=True, eq=False, repr=False)

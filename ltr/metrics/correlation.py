@@ -2,18 +2,51 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ltr.metrics.ranked import Empty, RankedLists, rank_lists, summarize
-from ltr.queries import BoolArray, FloatArray, IntArray
+from ltr.arguments import check_choice
+from ltr.metrics.declaration import (
+    Empty,
+    Measured,
+    RankingMetric,
+    ranking_metric,
+    score,
+)
+from ltr.metrics.pair_counts import (
+    count_pairs,
+    equal_before,
+    label_codes,
+    smaller_before,
+)
+from ltr.metrics.ranked import RankedLists
+from ltr.queries import BoolArray, FloatArray
 
-_NO_PAIR = "no list has two distinct labels"
+
+def kendall_tau(lists: RankedLists, *, variant: Literal["b", "a"] = "b") -> Measured:
+    """Kernel of :func:`kendall_tau_score`."""
+    check_choice("variant", variant, ("b", "a"))
+    pairs = count_pairs(lists)
+    difference = pairs.concordant - pairs.discordant
+    if variant == "a":
+        scale = pairs.total
+    else:
+        scale = np.sqrt(pairs.different_labels) * np.sqrt(pairs.different_scores)
+    tau = difference / np.where(scale == 0, 1.0, scale)
+    tau = np.clip(tau, -1.0, 1.0)  # rounding may leave 1 + 2e-16
+    return Measured(tau, blank=pairs.different_labels == 0)
 
 
+@ranking_metric(
+    kernel=kendall_tau,
+    range=(-1.0, 1.0),
+    labels="real",
+    needs="two distinct labels",
+    expected_under_ties=False,
+    whole_order=True,
+)
 def kendall_tau_score(
     y_true: ArrayLike,
     y_score: ArrayLike,
@@ -37,19 +70,19 @@ def kendall_tau_score(
     y_score : array-like of shape (n_samples,)
         Scores, higher is better.
     qid : array-like of shape (n_samples,), default=None
-        List of each row, any order. None: one list.
+        Query of each row, in any order. None: one query.
     variant : {"b", "a"}, default="b"
         τ_b corrects for ties, as scipy does; τ_a counts every tied pair as half right
         and half wrong.
     empty : {"skip", 0, 1}, default="skip"
         Lists without two distinct labels: leave out, or count as 0 or 1.
     per_query : bool, default=False
-        Return one value per list.
+        Return one value per query.
 
     Returns
     -------
-    tau : float in [−1, 1], or array of shape (n_lists,) if ``per_query``
-        Mean over lists; per list in order of first appearance, skipped ones NaN. A
+    tau : float in [−1, 1], or array of shape (n_queries,) if ``per_query``
+        Mean over queries; per query in order of first appearance, NaN if skipped. A
         constant score has τ = 0.
 
     Raises
@@ -66,20 +99,36 @@ def kendall_tau_score(
     >>> round(kendall_tau_score([-0.1, 0.2, 0.0], [0.3, 0.9, 0.1]), 4)
     0.3333
     """
-    if variant not in ("b", "a"):
-        raise ValueError(f"variant must be 'b' or 'a'; got {variant!r}.")
-    ranked = rank_lists(y_true, y_score, qid)
-    pairs = _count_pairs(ranked)
-    difference = pairs.concordant - pairs.discordant
-    if variant == "a":
-        scale = pairs.total
-    else:
-        scale = np.sqrt(pairs.different_labels) * np.sqrt(pairs.different_scores)
-    tau = difference / np.where(scale == 0, 1.0, scale)
-    tau = np.clip(tau, -1.0, 1.0)  # rounding may leave 1 + 2e-16
-    return summarize(tau, pairs.different_labels == 0, empty, per_query, _NO_PAIR)
+    return score(
+        kendall_tau_score.info,
+        y_true,
+        y_score,
+        qid,
+        empty=empty,
+        per_query=per_query,
+        variant=variant,
+    )
 
 
+def spearman(lists: RankedLists) -> Measured:
+    """Kernel of :func:`spearman_score`."""
+    by_label = lists.by_label()
+    s = _centered_ranks(lists)
+    y = np.empty_like(s)
+    y[by_label.rows] = _centered_ranks(by_label)
+    variance = lists.sum_lists(s * s) * lists.sum_lists(y * y)
+    rho = lists.sum_lists(s * y) / np.sqrt(np.where(variance == 0, 1.0, variance))
+    return Measured(np.clip(rho, -1.0, 1.0), blank=lists.sum_lists(y * y) == 0)
+
+
+@ranking_metric(
+    kernel=spearman,
+    range=(-1.0, 1.0),
+    labels="real",
+    needs="two distinct labels",
+    expected_under_ties=False,
+    whole_order=True,
+)
 def spearman_score(
     y_true: ArrayLike,
     y_score: ArrayLike,
@@ -99,16 +148,16 @@ def spearman_score(
     y_score : array-like of shape (n_samples,)
         Scores, higher is better.
     qid : array-like of shape (n_samples,), default=None
-        List of each row, any order. None: one list.
+        Query of each row, in any order. None: one query.
     empty : {"skip", 0, 1}, default="skip"
         Lists without two distinct labels: leave out, or count as 0 or 1.
     per_query : bool, default=False
-        Return one value per list.
+        Return one value per query.
 
     Returns
     -------
-    rho : float in [−1, 1], or array of shape (n_lists,) if ``per_query``
-        Mean over lists; per list in order of first appearance, skipped ones NaN. A
+    rho : float in [−1, 1], or array of shape (n_queries,) if ``per_query``
+        Mean over queries; per query in order of first appearance, NaN if skipped. A
         constant score has ρ = 0.
 
     Raises
@@ -126,18 +175,26 @@ def spearman_score(
     >>> round(spearman_score([-0.1, 0.2, 0.0], [0.3, 0.9, 0.1]), 4)
     0.5
     """
-    by_score = rank_lists(y_true, y_score, qid)
-    by_label = rank_lists(by_score.labels, by_score.labels, by_score.list_of_slot)
-    s = _centred_ranks(by_score)
-    y = np.empty_like(s)
-    y[by_label.rows] = _centred_ranks(by_label)
-    variance = by_score.sum_lists(s * s) * by_score.sum_lists(y * y)
-    rho = by_score.sum_lists(s * y) / np.sqrt(np.where(variance == 0, 1.0, variance))
-    rho = np.clip(rho, -1.0, 1.0)
-    blank = by_score.sum_lists(y * y) == 0
-    return summarize(rho, blank, empty, per_query, _NO_PAIR)
+    return score(
+        spearman_score.info, y_true, y_score, qid, empty=empty, per_query=per_query
+    )
 
 
+def pairwise_accuracy(lists: RankedLists) -> Measured:
+    """Kernel of :func:`pairwise_accuracy_score`."""
+    pairs = count_pairs(lists)
+    tied = pairs.different_labels - pairs.concordant - pairs.discordant
+    blank = pairs.different_labels == 0
+    correct = pairs.concordant + 0.5 * tied
+    return Measured(correct / np.where(blank, 1.0, pairs.different_labels), blank)
+
+
+@ranking_metric(
+    kernel=pairwise_accuracy,
+    labels="real",
+    needs="two distinct labels",
+    whole_order=True,
+)
 def pairwise_accuracy_score(
     y_true: ArrayLike,
     y_score: ArrayLike,
@@ -158,16 +215,16 @@ def pairwise_accuracy_score(
     y_score : array-like of shape (n_samples,)
         Scores, higher is better.
     qid : array-like of shape (n_samples,), default=None
-        List of each row, any order. None: one list.
+        Query of each row, in any order. None: one query.
     empty : {"skip", 0, 1}, default="skip"
         Lists without two distinct labels: leave out, or count as 0 or 1.
     per_query : bool, default=False
-        Return one value per list.
+        Return one value per query.
 
     Returns
     -------
-    accuracy : float in [0, 1], or array of shape (n_lists,) if ``per_query``
-        Mean over lists; per list in order of first appearance, skipped ones NaN.
+    accuracy : float in [0, 1], or array of shape (n_queries,) if ``per_query``
+        Mean over queries; per query in order of first appearance, NaN if skipped.
 
     Raises
     ------
@@ -179,14 +236,37 @@ def pairwise_accuracy_score(
     >>> pairwise_accuracy_score([2, 1, 0, 0], [0.9, 0.1, 0.5, 0.1])
     0.7
     """
-    pairs = _count_pairs(rank_lists(y_true, y_score, qid))
-    tied = pairs.different_labels - pairs.concordant - pairs.discordant
-    right = pairs.concordant + 0.5 * tied
-    blank = pairs.different_labels == 0
-    accuracy = right / np.where(blank, 1.0, pairs.different_labels)
-    return summarize(accuracy, blank, empty, per_query, _NO_PAIR)
+    return score(
+        pairwise_accuracy_score.info,
+        y_true,
+        y_score,
+        qid,
+        empty=empty,
+        per_query=per_query,
+    )
 
 
+def tau_ap(lists: RankedLists) -> Measured:
+    """Kernel of :func:`tau_ap_score`."""
+    codes = label_codes(lists)
+    smaller = smaller_before(lists, codes)
+    equal = equal_before(lists, codes)
+    larger = lists.tie_begin - smaller - equal
+    inverse = np.zeros(lists.max_size)
+    inverse[1:] = 1.0 / np.arange(1.0, len(inverse))
+    total = lists.sum_lists((larger - smaller) * lists.expected_weight(inverse))
+    tau = np.clip(total / np.maximum(lists.queries.sizes - 1, 1), -1.0, 1.0)
+    return Measured(tau, blank=lists.sum_lists(codes.astype(np.float64)) == 0)
+
+
+@ranking_metric(
+    kernel=tau_ap,
+    range=(-1.0, 1.0),
+    labels="real",
+    needs="two distinct labels",
+    monotone=False,
+    whole_order=True,
+)
 def tau_ap_score(
     y_true: ArrayLike,
     y_score: ArrayLike,
@@ -209,16 +289,16 @@ def tau_ap_score(
     y_score : array-like of shape (n_samples,)
         Scores, higher is better.
     qid : array-like of shape (n_samples,), default=None
-        List of each row, any order. None: one list.
+        Query of each row, in any order. None: one query.
     empty : {"skip", 0, 1}, default="skip"
         Lists without two distinct labels: leave out, or count as 0 or 1.
     per_query : bool, default=False
-        Return one value per list.
+        Return one value per query.
 
     Returns
     -------
-    tau : float in [−1, 1], or array of shape (n_lists,) if ``per_query``
-        Mean over lists; per list in order of first appearance, skipped ones NaN. A
+    tau : float in [−1, 1], or array of shape (n_queries,) if ``per_query``
+        Mean over queries; per query in order of first appearance, NaN if skipped. A
         constant score has τ = 0; with equal labels no score has τ = 1.
 
     Raises
@@ -238,19 +318,32 @@ def tau_ap_score(
     >>> tau_ap_score([3, 2, 1], [0.9, 0.1, 0.5])
     0.5
     """
-    ranked = rank_lists(y_true, y_score, qid)
-    codes = _label_codes(ranked)
-    smaller = _smaller_before(ranked, codes)
-    equal = _equal_before(ranked, codes)
-    larger = ranked.tie_begin - smaller - equal
-    inverse = np.zeros(int(ranked.queries.sizes.max()))
-    inverse[1:] = 1.0 / np.arange(1.0, len(inverse))
-    total = ranked.sum_lists((larger - smaller) * ranked.expected_weight(inverse))
-    tau = np.clip(total / np.maximum(ranked.queries.sizes - 1, 1), -1.0, 1.0)
-    blank = ranked.sum_lists(codes.astype(np.float64)) == 0
-    return summarize(tau, blank, empty, per_query, _NO_PAIR)
+    return score(
+        tau_ap_score.info, y_true, y_score, qid, empty=empty, per_query=per_query
+    )
 
 
+def information_coefficient(lists: RankedLists) -> Measured:
+    """Kernel of :func:`information_coefficient_score`."""
+    if not np.isfinite(lists.scores).all():
+        raise ValueError(
+            "y_score must be finite for the information coefficient; got an infinite "
+            "score. Use spearman_score, which reads their order only."
+        )
+    s, s_constant = _standardized(lists, lists.scores)
+    y, y_constant = _standardized(lists, lists.labels)
+    correlation = np.clip(lists.sum_lists(s * y), -1.0, 1.0)
+    return Measured(np.where(s_constant, 0.0, correlation), blank=y_constant)
+
+
+@ranking_metric(
+    kernel=information_coefficient,
+    range=(-1.0, 1.0),
+    labels="real",
+    needs="two distinct labels",
+    expected_under_ties=False,
+    whole_order=True,
+)
 def information_coefficient_score(
     y_true: ArrayLike,
     y_score: ArrayLike,
@@ -272,17 +365,17 @@ def information_coefficient_score(
     y_score : array-like of shape (n_samples,)
         Scores, finite, higher is better.
     qid : array-like of shape (n_samples,), default=None
-        List of each row, any order. None: one list.
+        Query of each row, in any order. None: one query.
     empty : {"skip", 0, 1}, default="skip"
         Lists without two distinct labels: leave out, or count as 0 or 1.
     per_query : bool, default=False
-        Return one value per list; mean over standard deviation is the information
+        Return one value per query; mean over standard deviation is the information
         ratio.
 
     Returns
     -------
-    ic : float in [−1, 1], or array of shape (n_lists,) if ``per_query``
-        Mean over lists; per list in order of first appearance, skipped ones NaN. A
+    ic : float in [−1, 1], or array of shape (n_queries,) if ``per_query``
+        Mean over queries; per query in order of first appearance, NaN if skipped. A
         constant score has correlation 0.
 
     Raises
@@ -299,131 +392,40 @@ def information_coefficient_score(
     >>> round(information_coefficient_score([-0.1, 0.2, 0.0], [0.3, 0.9, 0.1]), 4)
     0.8386
     """
-    ranked = rank_lists(y_true, y_score, qid)
-    if not np.isfinite(ranked.scores).all():
-        raise ValueError(
-            "y_score must be finite for the information coefficient; got an infinite "
-            "score. Use spearman_score, which reads their order only."
-        )
-    s, s_constant = _standardized(ranked, ranked.scores)
-    y, y_constant = _standardized(ranked, ranked.labels)
-    value = np.where(s_constant, 0.0, np.clip(ranked.sum_lists(s * y), -1.0, 1.0))
-    return summarize(value, y_constant, empty, per_query, _NO_PAIR)
-
-
-@dataclass(frozen=True)
-class _Pairs:
-    """Number of pairs in each list, by how labels and scores order them."""
-
-    total: FloatArray
-    different_labels: FloatArray
-    different_scores: FloatArray
-    concordant: FloatArray
-    discordant: FloatArray
-
-
-def _count_pairs(ranked: RankedLists) -> _Pairs:
-    n = ranked.queries.sizes.astype(np.float64)
-    total = n * (n - 1) / 2
-    codes = _label_codes(ranked)
-    tied_labels = _tied_pairs(ranked, codes)
-    tied_scores = _tied_pairs(ranked, ranked.tie_begin)
-    tied_both = _tied_pairs(ranked, ranked.tie_begin, codes)
-    discordant = ranked.sum_lists(_smaller_before(ranked, codes))
-    ordered = total - tied_labels - tied_scores + tied_both
-    return _Pairs(
-        total=total,
-        different_labels=total - tied_labels,
-        different_scores=total - tied_scores,
-        concordant=ordered - discordant,
-        discordant=discordant,
+    return score(
+        information_coefficient_score.info,
+        y_true,
+        y_score,
+        qid,
+        empty=empty,
+        per_query=per_query,
     )
-
-
-def _label_codes(ranked: RankedLists) -> IntArray:
-    """Dense rank of the label of each slot among the labels of its list, from 0."""
-    lists = ranked.list_of_slot
-    by_label = np.lexsort((ranked.labels, lists))
-    labels, sorted_lists = ranked.labels[by_label], lists[by_label]
-    new = np.zeros(len(lists), dtype=np.intp)
-    new[1:] = (labels[1:] != labels[:-1]) & (sorted_lists[1:] == sorted_lists[:-1])
-    count = np.cumsum(new)
-    codes = np.empty(len(lists), dtype=np.intp)
-    starts = ranked.queries.starts[:-1]
-    codes[by_label] = count - np.repeat(count[starts], ranked.queries.sizes)
-    return codes
-
-
-def _tied_pairs(ranked: RankedLists, *keys: IntArray) -> FloatArray:
-    """Pairs of each list that agree in all keys."""
-    lists = ranked.list_of_slot
-    order = np.lexsort((*keys, lists))
-    new = np.ones(len(order), dtype=bool)
-    new[1:] = np.any([np.diff(key[order]) != 0 for key in (*keys, lists)], axis=0)
-    begin = np.flatnonzero(new)
-    m = np.diff(np.concatenate([begin, [len(order)]])).astype(np.float64)
-    n_lists = ranked.queries.n_lists
-    pairs = np.bincount(lists[order[begin]], m * (m - 1) / 2, minlength=n_lists)
-    return np.asarray(pairs, dtype=np.float64)
-
-
-def _smaller_before(ranked: RankedLists, codes: IntArray) -> FloatArray:
-    """Slots with a smaller label in the earlier tie groups of the list of each slot.
-
-    Radix counting over all lists at once. Slots start in score order (equal scores best
-    label first, so that they count nothing) and are split stably by the bits of the
-    label code, high to low. Two slots part at the highest bit in which they differ;
-    there, each 1 that follows a 0 of its block has a smaller label before it.
-    """
-    block = ranked.list_of_slot
-    slot = np.lexsort((-codes, ranked.tie_begin, block))
-    code = codes[slot]
-    count = np.zeros(len(slot))
-    for bit in range(int(codes.max()).bit_length() - 1, -1, -1):
-        ones = (code >> bit) & 1
-        zeros_before = np.cumsum(1 - ones)
-        start = np.flatnonzero(np.diff(block, prepend=-1))
-        length = np.diff(start, append=len(block))
-        base = np.repeat(zeros_before[start] - (1 - ones[start]), length)
-        count[slot] += ones * (zeros_before - base)
-        finer = 2 * block + ones  # the zeros of every block before its ones, stably
-        order = np.argsort(finer, kind="stable")
-        block = np.cumsum(np.diff(finer[order], prepend=finer[order[0]]) != 0)
-        code, slot = code[order], slot[order]
-    return count
-
-
-def _equal_before(ranked: RankedLists, codes: IntArray) -> FloatArray:
-    """Slots with the same label in the earlier tie groups of the list of each slot."""
-    lists = ranked.list_of_slot
-    order = np.lexsort((ranked.tie_begin, codes, lists))
-    step = np.arange(len(order))
-    same_label = (np.diff(codes[order], prepend=-1) == 0) & (
-        np.diff(lists[order], prepend=-1) == 0
-    )
-    same_tie = same_label & (np.diff(ranked.tie_begin[order], prepend=-1) == 0)
-    first_of_label = np.maximum.accumulate(np.where(same_label, 0, step))
-    first_of_tie = np.maximum.accumulate(np.where(same_tie, 0, step))
-    count = np.empty(len(order))
-    count[order] = first_of_tie - first_of_label
-    return count
 
 
 def _standardized(
     ranked: RankedLists, values: FloatArray
 ) -> tuple[FloatArray, BoolArray]:
-    """Values of each list centred and of length 1, and which lists are constant."""
+    """Values of each list centered and of length 1, and which lists are constant."""
     starts, sizes = ranked.queries.starts[:-1], ranked.queries.sizes
     constant = np.maximum.reduceat(values, starts) == np.minimum.reduceat(
         values, starts
     )
-    centred = values - np.repeat(ranked.sum_lists(values) / sizes, sizes)
-    norm = np.sqrt(ranked.sum_lists(centred * centred))
-    return centred / np.repeat(np.where(norm == 0, 1.0, norm), sizes), constant
+    centered = values - np.repeat(ranked.sum_lists(values) / sizes, sizes)
+    norm = np.sqrt(ranked.sum_lists(centered * centered))
+    return centered / np.repeat(np.where(norm == 0, 1.0, norm), sizes), constant
 
 
-def _centred_ranks(ranked: RankedLists) -> FloatArray:
+def _centered_ranks(ranked: RankedLists) -> FloatArray:
     """Average rank of each slot minus the mean rank of its list."""
     middle = (ranked.tie_begin + ranked.tie_end - 1) / 2.0
     mean = (ranked.queries.sizes - 1) / 2.0
     return np.asarray(middle - np.repeat(mean, ranked.queries.sizes))
+
+
+METRICS: dict[str, RankingMetric[..., FloatArray | float]] = {
+    "kendall_tau": kendall_tau_score,
+    "spearman": spearman_score,
+    "pairwise_accuracy": pairwise_accuracy_score,
+    "tau_ap": tau_ap_score,
+    "information_coefficient": information_coefficient_score,
+}

@@ -5,11 +5,29 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ltr.metrics.ranked import Empty, Ties, check_k, rank_lists, summarize
+from ltr.arguments import check_number
+from ltr.metrics.declaration import (
+    Empty,
+    Measured,
+    RankingMetric,
+    ranking_metric,
+    score,
+)
+from ltr.metrics.ranked import RankedLists, Ties
 from ltr.metrics.relevant import expected_at_first
 from ltr.queries import FloatArray
 
 
+def hits(
+    lists: RankedLists, *, k: int | None = None, threshold: float = 0.0
+) -> Measured:
+    """Kernel of :func:`hits_score`."""
+    relevant = lists.relevant(threshold)
+    value = relevant.in_top(lists.queries.sizes if k is None else k)
+    return Measured(value, blank=relevant.total == 0)
+
+
+@ranking_metric(kernel=hits, range=(0.0, np.inf))
 def hits_score(
     y_true: ArrayLike,
     y_score: ArrayLike,
@@ -31,25 +49,24 @@ def hits_score(
     y_score : array-like of shape (n_samples,)
         Scores, higher is better.
     qid : array-like of shape (n_samples,), default=None
-        List of each row, any order. None: one list.
+        Query of each row, in any order. None: one query.
     k : int, default=None
         Cut-off. None: the whole list.
     threshold : float, default=0.0
         An item is relevant if its label is above it.
     ties : {"average", "first", "worst", "trec"}, default="average"
-        Equal scores: expected value over their orders; row order; lowest label first;
-        trec_eval's rule, which needs ``docids``.
+        Order of equal scores; see :mod:`ltr.metrics`.
     empty : {"skip", 0, 1}, default="skip"
         Lists without a relevant item: leave out, or count as 0 or 1.
     docids : array-like of shape (n_samples,), default=None
         Document ids, for ``ties="trec"``.
     per_query : bool, default=False
-        Return one value per list.
+        Return one value per query.
 
     Returns
     -------
-    hits : float ≥ 0, or array of shape (n_lists,) if ``per_query``
-        Mean over lists; per list in order of first appearance, skipped ones NaN.
+    hits : float ≥ 0, or array of shape (n_queries,) if ``per_query``
+        Mean over queries; per query in order of first appearance, NaN if skipped.
 
     Raises
     ------
@@ -66,13 +83,31 @@ def hits_score(
     >>> hits_score([0, 1, 1], [0.9, 0.5, 0.1], k=2)
     1.0
     """
-    check_k(k)
-    ranked = rank_lists(y_true, y_score, qid, ties, docids)
-    relevant = ranked.relevant(threshold)
-    value = relevant.in_top(ranked.queries.sizes if k is None else k)
-    return summarize(value, relevant.total == 0, empty, per_query)
+    return score(
+        hits_score.info,
+        y_true,
+        y_score,
+        qid,
+        ties=ties,
+        docids=docids,
+        empty=empty,
+        per_query=per_query,
+        k=k,
+        threshold=threshold,
+    )
 
 
+def success(
+    lists: RankedLists, *, k: int | None = None, threshold: float = 0.0
+) -> Measured:
+    """Kernel of :func:`success_score`."""
+    relevant = lists.relevant(threshold)
+    weights = lists.cut(np.ones(lists.max_size), k)
+    value = np.minimum(expected_at_first(relevant, weights), 1.0)
+    return Measured(value, blank=relevant.total == 0)
+
+
+@ranking_metric(kernel=success)
 def success_score(
     y_true: ArrayLike,
     y_score: ArrayLike,
@@ -94,25 +129,24 @@ def success_score(
     y_score : array-like of shape (n_samples,)
         Scores, higher is better.
     qid : array-like of shape (n_samples,), default=None
-        List of each row, any order. None: one list.
+        Query of each row, in any order. None: one query.
     k : int, default=None
         Cut-off. None: the whole list.
     threshold : float, default=0.0
         An item is relevant if its label is above it.
     ties : {"average", "first", "worst", "trec"}, default="average"
-        Equal scores: expected value over their orders; row order; lowest label first;
-        trec_eval's rule, which needs ``docids``.
+        Order of equal scores; see :mod:`ltr.metrics`.
     empty : {"skip", 0, 1}, default="skip"
         Lists without a relevant item: leave out, or count as 0 or 1.
     docids : array-like of shape (n_samples,), default=None
         Document ids, for ``ties="trec"``.
     per_query : bool, default=False
-        Return one value per list.
+        Return one value per query.
 
     Returns
     -------
-    success : float in [0, 1], or array of shape (n_lists,) if ``per_query``
-        Mean over lists; per list in order of first appearance, skipped ones NaN.
+    success : float in [0, 1], or array of shape (n_queries,) if ``per_query``
+        Mean over queries; per query in order of first appearance, NaN if skipped.
 
     Raises
     ------
@@ -126,16 +160,39 @@ def success_score(
     >>> success_score([0, 1, 1], [0.9, 0.9, 0.1], k=1)
     0.5
     """
-    check_k(k)
-    ranked = rank_lists(y_true, y_score, qid, ties, docids)
-    relevant = ranked.relevant(threshold)
-    weights = np.ones(int(ranked.queries.sizes.max()))
-    if k is not None:
-        weights[k:] = 0.0
-    value = np.minimum(expected_at_first(relevant, weights), 1.0)
-    return summarize(value, relevant.total == 0, empty, per_query)
+    return score(
+        success_score.info,
+        y_true,
+        y_score,
+        qid,
+        ties=ties,
+        docids=docids,
+        empty=empty,
+        per_query=per_query,
+        k=k,
+        threshold=threshold,
+    )
 
 
+def f(
+    lists: RankedLists,
+    *,
+    k: int | None = None,
+    beta: float = 1.0,
+    threshold: float = 0.0,
+) -> Measured:
+    """Kernel of :func:`f_score`."""
+    check_number("beta", beta, low=0.0, open_low=True)
+    relevant = lists.relevant(threshold)
+    depth = lists.n_returned if k is None else k
+    # With h hits, P = h / depth and R = h / total, so
+    # F = (1 + β²) P R / (β² P + R) = (1 + β²) h / (depth + β² total).
+    size = depth + beta**2 * relevant.total
+    value = (1.0 + beta**2) * relevant.in_top(depth) / np.maximum(size, 1.0)
+    return Measured(value, blank=relevant.total == 0)
+
+
+@ranking_metric(kernel=f)
 def f_score(
     y_true: ArrayLike,
     y_score: ArrayLike,
@@ -160,7 +217,7 @@ def f_score(
     y_score : array-like of shape (n_samples,)
         Scores, higher is better.
     qid : array-like of shape (n_samples,), default=None
-        List of each row, any order. None: one list.
+        Query of each row, in any order. None: one query.
     k : int, default=None
         Cut-off. None: the whole list, all that a run returned.
     beta : float, default=1.0
@@ -168,19 +225,18 @@ def f_score(
     threshold : float, default=0.0
         An item is relevant if its label is above it.
     ties : {"average", "first", "worst", "trec"}, default="average"
-        Equal scores: expected value over their orders; row order; lowest label first;
-        trec_eval's rule, which needs ``docids``.
+        Order of equal scores; see :mod:`ltr.metrics`.
     empty : {"skip", 0, 1}, default="skip"
         Lists without a relevant item: leave out, or count as 0 or 1.
     docids : array-like of shape (n_samples,), default=None
         Document ids, for ``ties="trec"``.
     per_query : bool, default=False
-        Return one value per list.
+        Return one value per query.
 
     Returns
     -------
-    f : float in [0, 1], or array of shape (n_lists,) if ``per_query``
-        Mean over lists; per list in order of first appearance, skipped ones NaN.
+    f : float in [0, 1], or array of shape (n_queries,) if ``per_query``
+        Mean over queries; per query in order of first appearance, NaN if skipped.
 
     Raises
     ------
@@ -198,17 +254,30 @@ def f_score(
     >>> f_score([0, 1, 1, 1], [0.9, 0.5, 0.1, 0.0], k=2)
     0.4
     """
-    check_k(k)
-    if not 0 < beta < np.inf:
-        raise ValueError(f"beta must be > 0 and finite; got {beta!r}.")
-    ranked = rank_lists(y_true, y_score, qid, ties, docids)
-    relevant = ranked.relevant(threshold)
-    depth = ranked.n_returned if k is None else k
-    size = depth + beta**2 * relevant.total  # P R / (β² P + R) is found / this
-    value = (1.0 + beta**2) * relevant.in_top(depth) / np.maximum(size, 1.0)
-    return summarize(value, relevant.total == 0, empty, per_query)
+    return score(
+        f_score.info,
+        y_true,
+        y_score,
+        qid,
+        ties=ties,
+        docids=docids,
+        empty=empty,
+        per_query=per_query,
+        k=k,
+        beta=beta,
+        threshold=threshold,
+    )
 
 
+def r_precision(lists: RankedLists, *, threshold: float = 0.0) -> Measured:
+    """Kernel of :func:`r_precision_score`."""
+    relevant = lists.relevant(threshold)
+    hits_at_r = relevant.in_top(relevant.total.astype(np.intp))
+    value = hits_at_r / np.maximum(relevant.total, 1)
+    return Measured(value, blank=relevant.total == 0)
+
+
+@ranking_metric(kernel=r_precision)
 def r_precision_score(
     y_true: ArrayLike,
     y_score: ArrayLike,
@@ -229,23 +298,22 @@ def r_precision_score(
     y_score : array-like of shape (n_samples,)
         Scores, higher is better.
     qid : array-like of shape (n_samples,), default=None
-        List of each row, any order. None: one list.
+        Query of each row, in any order. None: one query.
     threshold : float, default=0.0
         An item is relevant if its label is above it.
     ties : {"average", "first", "worst", "trec"}, default="average"
-        Equal scores: expected value over their orders; row order; lowest label first;
-        trec_eval's rule, which needs ``docids``.
+        Order of equal scores; see :mod:`ltr.metrics`.
     empty : {"skip", 0, 1}, default="skip"
         Lists without a relevant item: leave out, or count as 0 or 1.
     docids : array-like of shape (n_samples,), default=None
         Document ids, for ``ties="trec"``.
     per_query : bool, default=False
-        Return one value per list.
+        Return one value per query.
 
     Returns
     -------
-    r_precision : float in [0, 1], or array of shape (n_lists,) if ``per_query``
-        Mean over lists; per list in order of first appearance, skipped ones NaN.
+    r_precision : float in [0, 1], or array of shape (n_queries,) if ``per_query``
+        Mean over queries; per query in order of first appearance, NaN if skipped.
 
     Raises
     ------
@@ -262,13 +330,35 @@ def r_precision_score(
     >>> r_precision_score([0, 1, 1, 0], [0.9, 0.5, 0.1, 0.0])
     0.5
     """
-    ranked = rank_lists(y_true, y_score, qid, ties, docids)
-    relevant = ranked.relevant(threshold)
-    value = relevant.in_top(relevant.total.astype(np.intp))
-    value = value / np.maximum(relevant.total, 1)
-    return summarize(value, relevant.total == 0, empty, per_query)
+    return score(
+        r_precision_score.info,
+        y_true,
+        y_score,
+        qid,
+        ties=ties,
+        docids=docids,
+        empty=empty,
+        per_query=per_query,
+        threshold=threshold,
+    )
 
 
+def normalized_recall(
+    lists: RankedLists,
+    *,
+    k: int | None = None,
+    cap: bool = False,
+    threshold: float = 0.0,
+) -> Measured:
+    """Kernel of :func:`normalized_recall_score`."""
+    relevant = lists.relevant(threshold)
+    retrieved = relevant.in_top(lists.queries.sizes)
+    z = retrieved if k is None or not cap else np.minimum(retrieved, k)
+    value = relevant.in_top(lists.queries.sizes if k is None else k)
+    return Measured(value / np.maximum(z, 1), blank=retrieved == 0)
+
+
+@ranking_metric(kernel=normalized_recall)
 def normalized_recall_score(
     y_true: ArrayLike,
     y_score: ArrayLike,
@@ -295,7 +385,7 @@ def normalized_recall_score(
     y_score : array-like of shape (n_samples,)
         Scores, higher is better.
     qid : array-like of shape (n_samples,), default=None
-        List of each row, any order. None: one list.
+        Query of each row, in any order. None: one query.
     k : int, default=None
         Cut-off. None: the whole list, so 1.
     cap : bool, default=False
@@ -303,19 +393,18 @@ def normalized_recall_score(
     threshold : float, default=0.0
         An item is relevant if its label is above it.
     ties : {"average", "first", "worst", "trec"}, default="average"
-        Equal scores: expected value over their orders; row order; lowest label first;
-        trec_eval's rule, which needs ``docids``.
+        Order of equal scores; see :mod:`ltr.metrics`.
     empty : {"skip", 0, 1}, default="skip"
         Lists that hold no relevant item: leave out, or count as 0 or 1.
     docids : array-like of shape (n_samples,), default=None
         Document ids, for ``ties="trec"``.
     per_query : bool, default=False
-        Return one value per list.
+        Return one value per query.
 
     Returns
     -------
-    recall : float in [0, 1], or array of shape (n_lists,) if ``per_query``
-        Mean over lists; per list in order of first appearance, skipped ones NaN.
+    recall : float in [0, 1], or array of shape (n_queries,) if ``per_query``
+        Mean over queries; per query in order of first appearance, NaN if skipped.
 
     Raises
     ------
@@ -334,10 +423,25 @@ def normalized_recall_score(
     >>> normalized_recall_score([1, 1, 0], [0.9, 0.5, 0.1], k=1, cap=True)
     1.0
     """
-    check_k(k)
-    ranked = rank_lists(y_true, y_score, qid, ties, docids)
-    relevant = ranked.relevant(threshold)
-    held = relevant.in_top(ranked.queries.sizes)
-    z = held if k is None or not cap else np.minimum(held, k)
-    value = relevant.in_top(ranked.queries.sizes if k is None else k)
-    return summarize(value / np.maximum(z, 1), held == 0, empty, per_query)
+    return score(
+        normalized_recall_score.info,
+        y_true,
+        y_score,
+        qid,
+        ties=ties,
+        docids=docids,
+        empty=empty,
+        per_query=per_query,
+        k=k,
+        cap=cap,
+        threshold=threshold,
+    )
+
+
+METRICS: dict[str, RankingMetric[..., FloatArray | float]] = {
+    "hits": hits_score,
+    "success": success_score,
+    "f": f_score,
+    "r_precision": r_precision_score,
+    "normalized_recall": normalized_recall_score,
+}

@@ -5,13 +5,35 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
+from ltr.arguments import check_number
+from ltr.metrics.declaration import (
+    Empty,
+    Measured,
+    RankingMetric,
+    ranking_metric,
+    score,
+)
 from ltr.metrics.gains import Discount, Gain, check_labels, discounts, gains_of
-from ltr.metrics.ranked import Empty, RankedLists, Ties, check_k, rank_lists, summarize
+from ltr.metrics.ranked import RankedLists, Ties
 from ltr.queries import FloatArray, IntArray
 
 _MANY_GRADES = 32
 
 
+def dcg(
+    lists: RankedLists,
+    *,
+    k: int | None = None,
+    gain: Gain = "exp2",
+    discount: Discount = "log2",
+) -> Measured:
+    """Kernel of :func:`dcg_score`."""
+    weights = discounts(lists.max_size, discount, k)
+    value, total_gain = _discounted_gain(lists, gain, weights)
+    return Measured(value, blank=total_gain == 0)
+
+
+@ranking_metric(kernel=dcg, range=(0.0, np.inf), labels="graded")
 def dcg_score(
     y_true: ArrayLike,
     y_score: ArrayLike,
@@ -36,7 +58,7 @@ def dcg_score(
     y_score : array-like of shape (n_samples,)
         Scores, higher is better.
     qid : array-like of shape (n_samples,), default=None
-        List of each row, any order. None: one list.
+        Query of each row, in any order. None: one query.
     k : int, default=None
         Cut-off. None: the whole list.
     gain : {"exp2", "linear"}, array-like or callable, default="exp2"
@@ -44,19 +66,18 @@ def dcg_score(
     discount : {"log2", "letor"} or callable, default="log2"
         1 / log2(rank + 1); LETOR's (1, 1, then 1 / log2(rank)); or a function of ranks.
     ties : {"average", "first", "worst", "trec"}, default="average"
-        Equal scores: expected value over their orders; row order; lowest label first;
-        trec_eval's rule, which needs ``docids``.
+        Order of equal scores; see :mod:`ltr.metrics`.
     empty : {"skip", 0, 1}, default="skip"
         Lists without any gain: leave out, or count as 0 or 1.
     docids : array-like of shape (n_samples,), default=None
         Document ids, for ``ties="trec"``.
     per_query : bool, default=False
-        Return one value per list.
+        Return one value per query.
 
     Returns
     -------
-    dcg : float, or array of shape (n_lists,) if ``per_query``
-        Mean over lists; per list in order of first appearance, skipped ones NaN.
+    dcg : float, or array of shape (n_queries,) if ``per_query``
+        Mean over queries; per query in order of first appearance, NaN if skipped.
 
     Raises
     ------
@@ -73,13 +94,41 @@ def dcg_score(
     >>> round(dcg_score([3, 2, 0], [0.1, 0.5, 0.3]), 4)
     6.5
     """
-    check_k(k)
-    ranked = rank_lists(y_true, y_score, qid, ties, docids)
-    weights = discounts(int(ranked.queries.sizes.max()), discount, k)
-    dcg, total = _dcg(ranked, gain, weights)
-    return summarize(dcg, total == 0, empty, per_query)
+    return score(
+        dcg_score.info,
+        y_true,
+        y_score,
+        qid,
+        ties=ties,
+        docids=docids,
+        empty=empty,
+        per_query=per_query,
+        k=k,
+        gain=gain,
+        discount=discount,
+    )
 
 
+def ndcg(
+    lists: RankedLists,
+    *,
+    k: int | None = None,
+    gain: Gain = "exp2",
+    discount: Discount = "log2",
+) -> Measured:
+    """Kernel of :func:`ndcg_score`."""
+    weights = discounts(lists.max_size, discount, k)
+    value, _ = _discounted_gain(lists, gain, weights)
+    ideal = _ideal_dcg(lists, gain, weights)
+    # ideal is 0 as well where every discount is; such a list ranks nothing
+    blank = ideal == 0
+    value = np.minimum(value / np.where(blank, 1.0, ideal), 1.0)  # 1 + 2e-16: rounding
+    if discount == "letor" and k is not None:
+        value = np.where(lists.n_returned < k, 0.0, value)
+    return Measured(value, blank)
+
+
+@ranking_metric(kernel=ndcg, labels="graded")
 def ndcg_score(
     y_true: ArrayLike,
     y_score: ArrayLike,
@@ -93,7 +142,7 @@ def ndcg_score(
     docids: ArrayLike | None = None,
     per_query: bool = False,
 ) -> FloatArray | float:
-    r"""Normalised discounted cumulative gain: DCG over the DCG of the ideal order.
+    r"""Normalized discounted cumulative gain: DCG over the DCG of the ideal order.
 
     Parameters
     ----------
@@ -102,7 +151,7 @@ def ndcg_score(
     y_score : array-like of shape (n_samples,)
         Scores, higher is better.
     qid : array-like of shape (n_samples,), default=None
-        List of each row, any order. None: one list.
+        Query of each row, in any order. None: one query.
     k : int, default=None
         Cut-off, also of the ideal order. None: the whole list.
     gain : {"exp2", "linear"}, array-like or callable, default="exp2"
@@ -111,20 +160,19 @@ def ndcg_score(
         1 / log2(rank + 1); LETOR's evaluator (1, 1, then 1 / log2(rank), and 0 for a
         list with fewer than ``k`` rows); or a function of the 1-based ranks.
     ties : {"average", "first", "worst", "trec"}, default="average"
-        Equal scores: expected value over their orders; row order; lowest label first;
-        trec_eval's rule, which needs ``docids``.
+        Order of equal scores; see :mod:`ltr.metrics`.
     empty : {"skip", 0, 1}, default="skip"
         Lists without any gain: leave out, or count as 0 (LETOR, trec_eval,
         scikit-learn) or as 1 (LightGBM, XGBoost).
     docids : array-like of shape (n_samples,), default=None
         Document ids, for ``ties="trec"``.
     per_query : bool, default=False
-        Return one value per list.
+        Return one value per query.
 
     Returns
     -------
-    ndcg : float in [0, 1], or array of shape (n_lists,) if ``per_query``
-        Mean over lists; per list in order of first appearance, skipped ones NaN.
+    ndcg : float in [0, 1], or array of shape (n_queries,) if ``per_query``
+        Mean over queries; per query in order of first appearance, NaN if skipped.
 
     Raises
     ------
@@ -146,20 +194,37 @@ def ndcg_score(
     >>> [round(ndcg_score(y, [0, 0, 0]), 4) for y in ([3, 2, 0], [0, 2, 3])]
     [0.7987, 0.7987]
     """
-    check_k(k)
-    ranked = rank_lists(y_true, y_score, qid, ties, docids)
-    weights = discounts(int(ranked.queries.sizes.max()), discount, k)
-    dcg, _ = _dcg(ranked, gain, weights)
-    ideal = _ideal_dcg(ranked, gain, weights)
-    # ideal is 0 as well where every discount is; such a list ranks nothing
-    blank = ideal == 0
-    ndcg = dcg / np.where(blank, 1.0, ideal)
-    ndcg = np.minimum(ndcg, 1.0)  # rounding may leave 1 + 2e-16
-    if discount == "letor" and k is not None:
-        ndcg = np.where(ranked.n_returned < k, 0.0, ndcg)
-    return summarize(ndcg, blank, empty, per_query)
+    return score(
+        ndcg_score.info,
+        y_true,
+        y_score,
+        qid,
+        ties=ties,
+        docids=docids,
+        empty=empty,
+        per_query=per_query,
+        k=k,
+        gain=gain,
+        discount=discount,
+    )
 
 
+def err(
+    lists: RankedLists, *, k: int | None = None, max_label: float | None = None
+) -> Measured:
+    """Kernel of :func:`err_score`."""
+    top = float(lists.labels.max()) if max_label is None else float(max_label)
+    if lists.labels.max() > top:
+        raise ValueError(
+            f"max_label must be at least the largest label; got max_label={top:g} and "
+            f"a label of {lists.labels.max():g}."
+        )
+    stop = gains_of(lists.labels, "exp2") / 2.0**top
+    value = lists.sum_lists(_expected_stop(lists, stop, k))
+    return Measured(value, blank=lists.sum_lists(stop) == 0)
+
+
+@ranking_metric(kernel=err, labels="graded")
 def err_score(
     y_true: ArrayLike,
     y_score: ArrayLike,
@@ -185,26 +250,25 @@ def err_score(
     y_score : array-like of shape (n_samples,)
         Scores, higher is better.
     qid : array-like of shape (n_samples,), default=None
-        List of each row, any order. None: one list.
+        Query of each row, in any order. None: one query.
     k : int, default=None
         Cut-off. None: the whole list.
     max_label : float, default=None
         Highest grade that a label may have. None: the largest in ``y_true``; pass it to
         compare numbers from different data.
     ties : {"average", "first", "worst", "trec"}, default="average"
-        Equal scores: expected value over their orders; row order; lowest label first;
-        trec_eval's rule, which needs ``docids``.
+        Order of equal scores; see :mod:`ltr.metrics`.
     empty : {"skip", 0, 1}, default="skip"
         Lists whose labels are all 0: leave out, or count as 0 or 1.
     docids : array-like of shape (n_samples,), default=None
         Document ids, for ``ties="trec"``.
     per_query : bool, default=False
-        Return one value per list.
+        Return one value per query.
 
     Returns
     -------
-    err : float in [0, 1], or array of shape (n_lists,) if ``per_query``
-        Mean over lists; per list in order of first appearance, skipped ones NaN.
+    err : float in [0, 1], or array of shape (n_queries,) if ``per_query``
+        Mean over queries; per query in order of first appearance, NaN if skipped.
 
     Raises
     ------
@@ -221,19 +285,37 @@ def err_score(
     >>> err_score([2, 0, 1], [0.9, 0.5, 0.1])
     0.7708333333333334
     """
-    check_k(k)
-    ranked = rank_lists(y_true, y_score, qid, ties, docids)
-    top = float(ranked.labels.max()) if max_label is None else float(max_label)
-    if ranked.labels.max() > top:
-        raise ValueError(
-            f"max_label must be at least the largest label; got max_label={top:g} and "
-            f"a label of {ranked.labels.max():g}."
-        )
-    stop = gains_of(ranked.labels, "exp2") / 2.0**top
-    err = ranked.sum_lists(_expected_stop(ranked, stop, k))
-    return summarize(err, ranked.sum_lists(stop) == 0, empty, per_query)
+    return score(
+        err_score.info,
+        y_true,
+        y_score,
+        qid,
+        ties=ties,
+        docids=docids,
+        empty=empty,
+        per_query=per_query,
+        k=k,
+        max_label=max_label,
+    )
 
 
+def rbp(
+    lists: RankedLists,
+    *,
+    k: int | None = None,
+    persistence: float = 0.8,
+    gain: Gain = "linear",
+) -> Measured:
+    """Kernel of :func:`rbp_score`."""
+    check_number(
+        "persistence", persistence, low=0.0, high=1.0, open_low=True, open_high=True
+    )
+    weights = lists.cut(persistence ** np.arange(float(lists.max_size)), k)
+    value, total_gain = _discounted_gain(lists, gain, (1.0 - persistence) * weights)
+    return Measured(value, blank=total_gain == 0)
+
+
+@ranking_metric(kernel=rbp, range=(0.0, np.inf), labels="graded")
 def rbp_score(
     y_true: ArrayLike,
     y_score: ArrayLike,
@@ -258,7 +340,7 @@ def rbp_score(
     y_score : array-like of shape (n_samples,)
         Scores, higher is better.
     qid : array-like of shape (n_samples,), default=None
-        List of each row, any order. None: one list.
+        Query of each row, in any order. None: one query.
     k : int, default=None
         Cut-off. None: the whole list.
     persistence : float, default=0.8
@@ -266,19 +348,18 @@ def rbp_score(
     gain : {"exp2", "linear"}, array-like or callable, default="linear"
         2^y − 1, y, a table indexed by label, or a function of the labels.
     ties : {"average", "first", "worst", "trec"}, default="average"
-        Equal scores: expected value over their orders; row order; lowest label first;
-        trec_eval's rule, which needs ``docids``.
+        Order of equal scores; see :mod:`ltr.metrics`.
     empty : {"skip", 0, 1}, default="skip"
         Lists without any gain: leave out, or count as 0 or 1.
     docids : array-like of shape (n_samples,), default=None
         Document ids, for ``ties="trec"``.
     per_query : bool, default=False
-        Return one value per list.
+        Return one value per query.
 
     Returns
     -------
-    rbp : float, or array of shape (n_lists,) if ``per_query``
-        Mean over lists; per list in order of first appearance, skipped ones NaN.
+    rbp : float, or array of shape (n_queries,) if ``per_query``
+        Mean over queries; per query in order of first appearance, NaN if skipped.
 
     Raises
     ------
@@ -296,18 +377,22 @@ def rbp_score(
     >>> round(rbp_score([1, 0, 1], [0.9, 0.5, 0.1], persistence=0.5), 4)
     0.625
     """
-    check_k(k)
-    if not 0.0 < persistence < 1.0:
-        raise ValueError(f"persistence must be between 0 and 1; got {persistence!r}.")
-    ranked = rank_lists(y_true, y_score, qid, ties, docids)
-    weights = persistence ** np.arange(float(ranked.queries.sizes.max()))
-    if k is not None:
-        weights[k:] = 0.0
-    rbp, total = _dcg(ranked, gain, (1.0 - persistence) * weights)
-    return summarize(rbp, total == 0, empty, per_query)
+    return score(
+        rbp_score.info,
+        y_true,
+        y_score,
+        qid,
+        ties=ties,
+        docids=docids,
+        empty=empty,
+        per_query=per_query,
+        k=k,
+        persistence=persistence,
+        gain=gain,
+    )
 
 
-def _dcg(
+def _discounted_gain(
     ranked: RankedLists, gain: Gain, weights: FloatArray
 ) -> tuple[FloatArray, FloatArray]:
     """Expected sum of gain times weight of each list, and its sum of gains."""
@@ -400,3 +485,11 @@ def _mean_subset_products(factors: FloatArray) -> FloatArray:
         j = np.arange(1, m + 1)
         mean[1 : m + 1] = (1 - j / m) * mean[1 : m + 1] + (j / m) * factor * mean[:m]
     return mean[1:]
+
+
+METRICS: dict[str, RankingMetric[..., FloatArray | float]] = {
+    "dcg": dcg_score,
+    "ndcg": ndcg_score,
+    "err": err_score,
+    "rbp": rbp_score,
+}

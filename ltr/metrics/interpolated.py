@@ -5,13 +5,50 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ltr.metrics.ranked import Empty, RankedLists, Ties, rank_lists, summarize
+from ltr.metrics.declaration import (
+    Empty,
+    Measured,
+    RankingMetric,
+    ranking_metric,
+    score,
+)
+from ltr.metrics.ranked import RankedLists, Ties
 from ltr.queries import FloatArray
 
 _ELEVEN_POINTS = tuple(i / 10 for i in range(11))
 _SLACK = 1e-9  # sums of shares of tied items round
 
 
+def interpolated_precision(
+    lists: RankedLists,
+    *,
+    recall: float | ArrayLike | None = None,
+    threshold: float = 0.0,
+) -> Measured:
+    """Kernel of :func:`interpolated_precision_score`."""
+    levels = np.atleast_1d(
+        np.asarray(_ELEVEN_POINTS if recall is None else recall, dtype=np.float64)
+    )
+    if (
+        levels.ndim != 1
+        or len(levels) == 0
+        or not ((levels >= 0) & (levels <= 1)).all()
+    ):
+        raise ValueError(f"recall must be one or several of [0, 1]; got {recall!r}.")
+    total = lists.relevant(threshold).total
+    n_relevant = _expected_relevant(lists, threshold)  # n_r of the formula
+    precision = n_relevant / (lists.position + 1.0)
+    value = np.zeros(len(total))
+    for level in levels:
+        needed = np.floor(level * total + 0.5) - _SLACK
+        reached = n_relevant >= np.repeat(needed, lists.queries.sizes)
+        starts = lists.queries.starts[:-1]
+        value += np.maximum.reduceat(np.where(reached, precision, 0.0), starts)
+    value = np.minimum(value / len(levels), 1.0)
+    return Measured(value, blank=total == 0)
+
+
+@ranking_metric(kernel=interpolated_precision, expected_under_ties=False)
 def interpolated_precision_score(
     y_true: ArrayLike,
     y_score: ArrayLike,
@@ -39,7 +76,7 @@ def interpolated_precision_score(
     y_score : array-like of shape (n_samples,)
         Scores, higher is better.
     qid : array-like of shape (n_samples,), default=None
-        List of each row, any order. None: one list.
+        Query of each row, in any order. None: one query.
     recall : float or array-like of shape (n_levels,), default=None
         Recalls to reach, in [0, 1]. None: the eleven standard ones, 0, 0.1, …, 1.
     threshold : float, default=0.0
@@ -53,12 +90,12 @@ def interpolated_precision_score(
     docids : array-like of shape (n_samples,), default=None
         Document ids, for ``ties="trec"``.
     per_query : bool, default=False
-        Return one value per list.
+        Return one value per query.
 
     Returns
     -------
-    precision : float in [0, 1], or array of shape (n_lists,) if ``per_query``
-        Mean over lists; per list in order of first appearance, skipped ones NaN.
+    precision : float in [0, 1], or array of shape (n_queries,) if ``per_query``
+        Mean over queries; per query in order of first appearance, NaN if skipped.
 
     Raises
     ------
@@ -83,30 +120,21 @@ def interpolated_precision_score(
     >>> round(interpolated_precision_score([1, 0, 0, 1], [4, 3, 2, 1]), 4)
     0.8636
     """
-    levels = np.atleast_1d(
-        np.asarray(_ELEVEN_POINTS if recall is None else recall, dtype=np.float64)
+    return score(
+        interpolated_precision_score.info,
+        y_true,
+        y_score,
+        qid,
+        ties=ties,
+        docids=docids,
+        empty=empty,
+        per_query=per_query,
+        recall=recall,
+        threshold=threshold,
     )
-    if (
-        levels.ndim != 1
-        or len(levels) == 0
-        or not ((levels >= 0) & (levels <= 1)).all()
-    ):
-        raise ValueError(f"recall must be one or several of [0, 1]; got {recall!r}.")
-    ranked = rank_lists(y_true, y_score, qid, ties, docids)
-    total = ranked.relevant(threshold).total
-    found = _expected_found(ranked, threshold)
-    precision = found / (ranked.position + 1.0)
-    value = np.zeros(len(total))
-    for level in levels:
-        needed = np.floor(level * total + 0.5) - _SLACK
-        reached = found >= np.repeat(needed, ranked.queries.sizes)
-        starts = ranked.queries.starts[:-1]
-        value += np.maximum.reduceat(np.where(reached, precision, 0.0), starts)
-    value = np.minimum(value / len(levels), 1.0)
-    return summarize(value, total == 0, empty, per_query)
 
 
-def _expected_found(ranked: RankedLists, threshold: float) -> FloatArray:
+def _expected_relevant(ranked: RankedLists, threshold: float) -> FloatArray:
     """Expected relevant items up to each slot; 0 at documents not returned."""
     relevant = ranked.relevant(threshold)
     is_relevant = np.zeros(len(ranked.labels))
@@ -118,3 +146,8 @@ def _expected_found(ranked: RankedLists, threshold: float) -> FloatArray:
     total = np.append(0.0, np.cumsum(is_relevant))
     before = np.repeat(total[ranked.queries.starts[:-1]], ranked.queries.sizes)
     return ranked.only_returned(total[1:] - before)
+
+
+METRICS: dict[str, RankingMetric[..., FloatArray | float]] = {
+    "interpolated_precision": interpolated_precision_score,
+}

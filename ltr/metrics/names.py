@@ -2,43 +2,37 @@
 
 from __future__ import annotations
 
-import difflib
-import inspect
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ltr.metrics.binary import (
-    average_precision_score,
-    precision_score,
-    recall_score,
-    reciprocal_rank_score,
+from ltr.arguments import suggest
+from ltr.metrics import (
+    binary,
+    correlation,
+    counts,
+    graded,
+    interpolated,
+    overlap,
+    pool,
+    preferences,
 )
-from ltr.metrics.correlation import (
-    information_coefficient_score,
-    kendall_tau_score,
-    pairwise_accuracy_score,
-    spearman_score,
-    tau_ap_score,
+from ltr.metrics.declaration import (
+    FLOOR_OF_GEOMETRIC_MEAN,
+    POLICIES,
+    Mean,
+    MetricInfo,
+    RankingMetric,
+    apply_policy,
+    check_mean,
+    mean_of,
+    score,
 )
-from ltr.metrics.counts import (
-    f_score,
-    hits_score,
-    normalized_recall_score,
-    r_precision_score,
-    success_score,
-)
-from ltr.metrics.graded import dcg_score, err_score, ndcg_score, rbp_score
-from ltr.metrics.interpolated import interpolated_precision_score
-from ltr.metrics.overlap import average_overlap_score, rbo_score
-from ltr.metrics.pool import judged_score, n_relevant_score, n_returned_score
-from ltr.metrics.preferences import auc_score, bpref_score
-from ltr.metrics.ranked import LEAST_IN_MEAN, Mean, RankedLists, mean_of, rank_lists
+from ltr.metrics.ranked import RankedLists, rank_lists
 from ltr.metrics.significance import bootstrap_interval
 from ltr.metrics.syntax import NEAREST, SHORT, parse_metric
 from ltr.queries import FloatArray, Queries, group_queries
@@ -46,37 +40,18 @@ from ltr.queries import FloatArray, Queries, group_queries
 if TYPE_CHECKING:
     import pandas as pd
 
-METRICS: dict[str, Callable[..., Any]] = {
-    "ndcg": ndcg_score,
-    "dcg": dcg_score,
-    "map": average_precision_score,
-    "mrr": reciprocal_rank_score,
-    "precision": precision_score,
-    "recall": recall_score,
-    "f": f_score,
-    "interpolated_precision": interpolated_precision_score,
-    "err": err_score,
-    "rbp": rbp_score,
-    "hits": hits_score,
-    "success": success_score,
-    "r_precision": r_precision_score,
-    "normalized_recall": normalized_recall_score,
-    "bpref": bpref_score,
-    "judged": judged_score,
-    "n_returned": n_returned_score,
-    "n_relevant": n_relevant_score,
-    "auc": auc_score,
-    "kendall_tau": kendall_tau_score,
-    "tau_ap": tau_ap_score,
-    "spearman": spearman_score,
-    "information_coefficient": information_coefficient_score,
-    "pairwise_accuracy": pairwise_accuracy_score,
-    "rbo": rbo_score,
-    "average_overlap": average_overlap_score,
+Function: TypeAlias = RankingMetric[..., FloatArray | float]
+METRICS: dict[str, Function] = {
+    **graded.METRICS,
+    **binary.METRICS,
+    **counts.METRICS,
+    **interpolated.METRICS,
+    **preferences.METRICS,
+    **pool.METRICS,
+    **correlation.METRICS,
+    **overlap.METRICS,
 }
-_COUNTS = (n_returned_score, n_relevant_score)  # in no order
 _CUT = re.compile(r"(_[0-9.,]+|@.*|\(.*)$")
-_INPUTS = ("y_true", "y_score", "qid", "per_query")
 
 
 @dataclass(frozen=True)
@@ -88,20 +63,24 @@ class Metric:
     name : str
         As it was asked for, for example ``"ndcg@10"``.
     function : callable
-        One of :data:`METRICS`.
+        One of :data:`METRICS`, or declared with :func:`ranking_metric`.
     options : dict
         Keyword arguments, ``k`` among them.
     """
 
     name: str
-    function: Callable[..., Any]
+    function: Function
     options: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def info(self) -> MetricInfo:
+        """Record of the function."""
+        return self.function.info
 
     @property
     def ties(self) -> str | None:
         """Rule for equal scores; None if the metric is one of whole orders."""
-        taken = "ties" in _parameters(self.function) or self.function in _COUNTS
-        return self.options.get("ties", "average") if taken else None
+        return None if self.info.whole_order else self.options.get("ties", "average")
 
     def with_averaged_ties(self) -> Metric:
         """Return the same metric, for which constant scores are a random order."""
@@ -111,7 +90,7 @@ class Metric:
 
     @property
     def mean(self) -> Mean:
-        """How its values are averaged over lists."""
+        """How its values are averaged over queries."""
         mean: Mean = self.options.get("mean", "arithmetic")
         return mean
 
@@ -119,18 +98,18 @@ class Metric:
         self,
         y_true: ArrayLike,
         y_score: ArrayLike,
-        qid: ArrayLike | Queries | RankedLists | None,
+        qid: ArrayLike | Queries | None,
     ) -> float:
-        """Mean over lists."""
-        return float(self.function(y_true, y_score, qid=qid, **self.options))
+        """Mean over queries."""
+        return float(score(self.info, y_true, y_score, qid, **self.options))
 
     def per_query(
         self,
         y_true: ArrayLike,
         y_score: ArrayLike,
-        qid: ArrayLike | Queries | RankedLists | None,
+        qid: ArrayLike | Queries | None,
     ) -> FloatArray:
-        """Values of the metric, list by list.
+        """Values of the metric, query by query.
 
         Parameters
         ----------
@@ -139,33 +118,53 @@ class Metric:
         y_score : array-like of shape (n_samples,)
             Scores, higher is better.
         qid : array-like of shape (n_samples,) or None
-            List of each row. None: one list.
+            Query of each row, in any order. None: one query.
 
         Returns
         -------
-        values : float array of shape (n_lists,)
-            In order of first appearance; NaN for lists that are left out.
+        values : float array of shape (n_queries,)
+            In order of first appearance; NaN for queries that are left out.
 
         Raises
         ------
         ValueError
-            If its mean over lists is geometric: consumers would average the values.
+            If its mean over queries is geometric: the values would be averaged.
         """
-        values = self.function(y_true, y_score, qid=qid, per_query=True, **self.options)
-        return np.asarray(values)
+        options = {**self.options, "per_query": True}
+        return np.asarray(score(self.info, y_true, y_score, qid, **options))
+
+    def of_lists(self, lists: RankedLists) -> FloatArray:
+        """Values of ranked lists.
+
+        Parameters
+        ----------
+        lists : RankedLists
+            Lists in ranked order.
+
+        Returns
+        -------
+        values : float array of shape (n_lists,)
+            NaN for lists that are left out.
+        """
+        options = {n: v for n, v in self.options.items() if n not in POLICIES}
+        measured = self.info.measure(lists, **options)
+        return apply_policy(measured, self.options.get("empty", "skip"))
 
 
-def get_metric(name: str, **options: Any) -> Metric:
+MetricLike: TypeAlias = str | Metric | Function
+
+
+def get_metric(name: MetricLike, **options: Any) -> Metric:
     """Look up a metric by name.
 
     Parameters
     ----------
-    name : str
+    name : str, callable or Metric
         A key of :data:`METRICS` or a short name such as ``ap``, ``rr``, ``p``, ``r``,
         ``tau``, ``ic``; upper or lower case; with ``@k`` for a cut-off and options in
         brackets: ``"ndcg(gain=linear)@10"``. ir_measures' ``"nDCG(dcg='log2')@10"``,
         ``"AP(rel=2)"``, ``"IPrec@0.1"`` and trec_eval's ``"ndcg_cut_10"``, ``"gm_map"``
-        are read too.
+        are read too. Or a metric of your own, declared with :func:`ranking_metric`.
     **options : dict
         Further keyword arguments of the metric (``gain``, ``empty``, …). Those that
         only other metrics take are left out, so one set serves several metrics.
@@ -180,44 +179,110 @@ def get_metric(name: str, **options: Any) -> Metric:
     ValueError
         If the name is unknown, or has a cut-off that the metric does not take.
     TypeError
-        If no metric takes one of the options.
+        If no metric takes one of the options, or a function is no declared metric.
 
     Examples
     --------
     >>> get_metric("nDCG@2")([1, 0, 2], [3, 2, 1], None).__round__(4)
     0.2754
     """
-    _check_options(options)
+    return get_metrics([name], options)[0]
+
+
+def get_metrics(
+    metrics: MetricLike | Sequence[MetricLike], options: dict[str, Any]
+) -> list[Metric]:
+    """Look up several metrics, with one set of options for all.
+
+    Parameters
+    ----------
+    metrics : str, callable, Metric or sequence of them
+        What :func:`get_metric` takes.
+    options : dict
+        Each metric takes those that it has.
+
+    Returns
+    -------
+    metrics : list of Metric
+
+    Raises
+    ------
+    ValueError
+        As :func:`get_metric`.
+    TypeError
+        As :func:`get_metric`.
+
+    Examples
+    --------
+    >>> [metric.options for metric in get_metrics(["ndcg@3", "map"], {"k": 3})]
+    [{'k': 3}, {'k': 3}]
+    """
+    if isinstance(metrics, str) or callable(metrics):
+        metrics = [metrics]
+    parsed = [
+        _parsed(metric) if isinstance(metric, str) else _declared(metric)
+        for metric in metrics
+    ]
+    _check_options(options, parsed)
+    return [_with_options(metric, options) for metric in parsed]
+
+
+def _parsed(name: str) -> Metric:
+    """The metric of a name, with the options that the name gives."""
     parsed = parse_metric(name)
     if parsed is None or parsed[0] not in METRICS:
         raise ValueError(_unknown_metric(name, name if parsed is None else parsed[0]))
-    key, k, written = parsed
-    function = METRICS[key]
-    taken = set(_parameters(function)) - set(_INPUTS)
-    for option in sorted(set(written) - taken):
+    key, k, options = parsed
+    info = METRICS[key].info
+    for option in sorted(set(options) - set(info.options)):
         raise ValueError(
             f"metric {key!r} takes no option {option!r}; got {name!r}. Its options: "
-            f"{', '.join(sorted(taken))}."
+            f"{', '.join(sorted(info.options))}."
         )
-    chosen = {option: v for option, v in options.items() if option in taken} | written
     if k is not None:
-        if "k" not in taken:
+        if not info.takes_cutoff:
             raise ValueError(f"metric {key!r} takes no cut-off; got {name!r}.")
-        if chosen.get("k", k) != k:
+        if options.get("k", k) != k:
             raise ValueError(
-                f"metric {name!r} and k={chosen['k']!r} differ. Leave one out."
+                f"metric {name!r} and k={options['k']!r} differ. Leave one out."
             )
         if k < 1:
             raise ValueError(f"the cut-off of a metric must be >= 1; got {name!r}.")
-        chosen["k"] = k
-    return Metric(name, function, chosen)
+        options = {**options, "k": k}
+    return Metric(name, METRICS[key], options)
+
+
+def _declared(metric: object) -> Metric:
+    """A metric that is a function, under its name without ``_score``."""
+    if isinstance(metric, Metric):
+        return metric
+    if not isinstance(getattr(metric, "info", None), MetricInfo):
+        raise TypeError(
+            "a metric must be a name, or a function declared with "
+            f"ltr.metrics.ranking_metric; got {metric!r}."
+        )
+    function: Function = metric  # type: ignore[assignment]
+    names = {id(ours): name for name, ours in METRICS.items()}
+    name = names.get(id(function), function.__name__.removesuffix("_score"))
+    return Metric(name, function)
+
+
+def _with_options(metric: Metric, options: dict[str, Any]) -> Metric:
+    """The metric with those of the options that it takes; its own ones stay."""
+    taken = {name: v for name, v in options.items() if name in metric.info.options}
+    k = metric.options.get("k")
+    if k is not None and taken.get("k", k) != k:
+        raise ValueError(
+            f"metric {metric.name!r} and k={taken['k']!r} differ. Leave one out."
+        )
+    return replace(metric, options=taken | metric.options)
 
 
 def evaluate(
     y_true: ArrayLike,
     y_score: ArrayLike,
     qid: ArrayLike | None = None,
-    metrics: Sequence[str] = ("ndcg@10", "map", "mrr"),
+    metrics: MetricLike | Sequence[MetricLike] = ("ndcg@10", "map", "mrr"),
     *,
     per_query: bool = False,
     **options: Any,
@@ -231,9 +296,9 @@ def evaluate(
     y_score : array-like of shape (n_samples,)
         Scores, higher is better.
     qid : array-like of shape (n_samples,), default=None
-        List of each row, any order. None: one list.
-    metrics : sequence of str, default=("ndcg@10", "map", "mrr")
-        Names for :func:`get_metric`.
+        Query of each row, in any order. None: one query.
+    metrics : sequence of str or callable, default=("ndcg@10", "map", "mrr")
+        Names for :func:`get_metric`, or metrics of your own.
     per_query : bool, default=False
         Return one row per list instead of means.
     **options : dict
@@ -262,12 +327,10 @@ def evaluate(
     """
     import pandas as pd
 
-    if isinstance(metrics, str):
-        metrics = [metrics]
+    measures = get_metrics(metrics, options)
     labels = np.asarray(y_true)
     queries = group_queries(qid, len(labels), rows_of="y_true")
     docids = options.get("docids")
-    measures = [get_metric(name, **options) for name in metrics]
     values = measure(
         measures,
         lambda ties: rank_lists(labels, y_score, queries, ties or "average", docids),  # type: ignore[arg-type]
@@ -312,15 +375,13 @@ def measure(
     >>> measure([get_metric("mrr"), get_metric("p@1")], rank)["mrr"].tolist()
     [0.5]
     """
-    ranked: dict[str | None, RankedLists] = {}
+    lists: dict[str | None, RankedLists] = {}
     values = {}
     for metric in metrics:
-        ties = metric.ties
-        if ties not in ranked:
-            ranked[ties] = ranked_by(ties)
-        if metric.mean == "geometric" and not per_query:
-            metric = replace(metric, options={**metric.options, "mean": "arithmetic"})
-        values[metric.name] = metric.per_query([], [], ranked[ties])
+        check_mean(metric.mean, per_query)
+        if metric.ties not in lists:
+            lists[metric.ties] = ranked_by(metric.ties)
+        values[metric.name] = metric.of_lists(lists[metric.ties])
     return values
 
 
@@ -353,31 +414,26 @@ def summary(
     for name, value in values.items():
         mean: Mean = "geometric" if name in geometric else "arithmetic"
         counted = value[~np.isnan(value)]
-        centre = mean_of(counted, mean) if len(counted) else np.nan
+        center = mean_of(counted, mean) if len(counted) else np.nan
         if mean == "geometric":
-            ends = bootstrap_interval(np.log(np.maximum(value, LEAST_IN_MEAN)))
-            low, high = np.exp(ends)
+            logs = np.log(np.maximum(value, FLOOR_OF_GEOMETRIC_MEAN))
+            low, high = np.exp(bootstrap_interval(logs))
         else:
             low, high = bootstrap_interval(value)
-        rows.append((centre, low, high, len(counted)))
+        rows.append((center, low, high, len(counted)))
     index = pd.Index(list(values), name="metric")
     return pd.DataFrame(rows, index=index, columns=["mean", "low", "high", "n_lists"])
 
 
-@cache
-def _parameters(function: Callable[..., Any]) -> tuple[str, ...]:
-    return tuple(inspect.signature(function).parameters)
-
-
-def _check_options(options: dict[str, Any]) -> None:
-    known = {
-        option for function in METRICS.values() for option in _parameters(function)
-    } - set(_INPUTS)
+def _check_options(options: dict[str, Any], metrics: Sequence[Metric]) -> None:
+    """Raise if an option is one of no metric: a typo is not ignored."""
+    infos = [metric.info for metric in metrics]
+    infos += [function.info for function in METRICS.values()]
+    known = {option for info in infos for option in info.options}
     for option in sorted(set(options) - known):
-        close = difflib.get_close_matches(option, known, 1)
-        hint = f" Did you mean {close[0]!r}?" if close else ""
+        hint = suggest(option, sorted(known))
         if option in ("group", "groups", "qids", "query_id"):
-            hint = " Pass the list of each row as qid."
+            hint = " Pass the query of each row as qid."
         raise TypeError(
             f"{option!r} is not an option of any metric. Known options: "
             f"{', '.join(repr(name) for name in sorted(known))}.{hint}"
@@ -385,12 +441,14 @@ def _check_options(options: dict[str, Any]) -> None:
 
 
 def _unknown_metric(name: str, key: str) -> str:
+    """Message for a name that is none: what comes nearest, and why it is not here."""
     bare = _CUT.sub("", key.lower())
     if bare in NEAREST:
-        nearest, why = NEAREST[bare]
-        return f"metric {name!r} is not here: {why}. The nearest one is {nearest!r}."
-    message = f"metric={name!r} is not a known metric. Known metrics: "
-    message += ", ".join(repr(known) for known in sorted(METRICS)) + "."
-    close = difflib.get_close_matches(key.split("@")[0].lower(), [*METRICS, *SHORT], 1)
-    hint = f" Did you mean {close[0]!r}?" if close else ""
-    return message + hint + " A cut-off is written as in 'ndcg@10'."
+        nearest, reason = NEAREST[bare]
+        return f"metric {name!r} is not here: {reason}. The nearest one is {nearest!r}."
+    listed = ", ".join(repr(metric) for metric in sorted(METRICS))
+    hint = suggest(key.split("@")[0].lower(), [*METRICS, *SHORT])
+    return (
+        f"metric={name!r} is not a known metric. Known metrics: {listed}.{hint} A "
+        "cut-off is written as in 'ndcg@10'."
+    )

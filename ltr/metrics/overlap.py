@@ -5,12 +5,48 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ltr.metrics.ranked import Empty, RankedLists, check_k, rank_lists, summarize
-from ltr.queries import BoolArray, FloatArray, IntArray, Queries
+from ltr.arguments import check_number
+from ltr.metrics.declaration import (
+    Empty,
+    Measured,
+    RankingMetric,
+    ranking_metric,
+    score,
+)
+from ltr.metrics.ranked import RankedLists
+from ltr.queries import BoolArray, FloatArray, IntArray
 
-_NO_ORDER = "no list has two distinct labels"
+
+def rbo(
+    lists: RankedLists,
+    *,
+    k: int | None = None,
+    persistence: float = 0.9,
+    extrapolate: bool = True,
+) -> Measured:
+    """Kernel of :func:`rbo_score`."""
+    if persistence == 1.0:
+        raise ValueError(
+            "persistence must be < 1; got 1.0. For p = 1 use average_overlap_score."
+        )
+    check_number(
+        "persistence", persistence, low=0.0, high=1.0, open_low=True, open_high=True
+    )
+    agreement, blank = _agreement(lists)
+    sizes = lists.queries.sizes
+    depth = sizes if k is None else np.minimum(sizes, k)
+    weights = (1.0 - persistence) * persistence**lists.position
+    inside = lists.position < np.repeat(depth, sizes)
+    value = lists.sum_lists(agreement * weights * inside)
+    if extrapolate:
+        last = agreement[lists.queries.starts[:-1] + depth - 1]
+        value += last * persistence**depth
+    return Measured(np.minimum(value, 1.0), blank)
 
 
+@ranking_metric(
+    kernel=rbo, labels="real", needs="two distinct labels", whole_order=True
+)
 def rbo_score(
     y_true: ArrayLike,
     y_score: ArrayLike,
@@ -37,7 +73,7 @@ def rbo_score(
     y_score : array-like of shape (n_samples,)
         Scores, higher is better.
     qid : array-like of shape (n_samples,), default=None
-        List of each row, any order. None: one list.
+        Query of each row, in any order. None: one query.
     k : int, default=None
         Depth of evaluation. None, or deeper than a list: the whole list.
     persistence : float, default=0.9
@@ -49,12 +85,12 @@ def rbo_score(
     empty : {"skip", 0, 1}, default="skip"
         Lists without two distinct labels: leave out, or count as 0 or 1.
     per_query : bool, default=False
-        Return one value per list.
+        Return one value per query.
 
     Returns
     -------
-    rbo : float in [0, 1], or array of shape (n_lists,) if ``per_query``
-        Mean over lists; per list in order of first appearance, skipped ones NaN.
+    rbo : float in [0, 1], or array of shape (n_queries,) if ``per_query``
+        Mean over queries; per query in order of first appearance, NaN if skipped.
 
     Raises
     ------
@@ -72,23 +108,32 @@ def rbo_score(
     >>> round(rbo_score([3, 2, 1], [0.5, 0.9, 0.1], persistence=0.5), 4)
     0.5
     """
-    check_k(k)
-    if not 0.0 < persistence < 1.0:
-        raise ValueError(
-            f"persistence must be between 0 and 1; got {persistence!r}. For p = 1 use "
-            "average_overlap_score."
-        )
-    ranked, agreement, blank = _agreement(y_true, y_score, qid)
-    depth = ranked.queries.sizes if k is None else np.minimum(ranked.queries.sizes, k)
-    weights = (1.0 - persistence) * persistence**ranked.position
-    inside = ranked.position < np.repeat(depth, ranked.queries.sizes)
-    value = ranked.sum_lists(agreement * weights * inside)
-    if extrapolate:
-        last = agreement[ranked.queries.starts[:-1] + depth - 1]
-        value += last * persistence**depth
-    return summarize(np.minimum(value, 1.0), blank, empty, per_query, _NO_ORDER)
+    return score(
+        rbo_score.info,
+        y_true,
+        y_score,
+        qid,
+        empty=empty,
+        per_query=per_query,
+        k=k,
+        persistence=persistence,
+        extrapolate=extrapolate,
+    )
 
 
+def average_overlap(lists: RankedLists, *, k: int | None = None) -> Measured:
+    """Kernel of :func:`average_overlap_score`."""
+    agreement, blank = _agreement(lists)
+    sizes = lists.queries.sizes
+    depth = sizes if k is None else np.minimum(sizes, k)
+    inside = lists.position < np.repeat(depth, sizes)
+    value = np.minimum(lists.sum_lists(agreement * inside) / depth, 1.0)
+    return Measured(value, blank)
+
+
+@ranking_metric(
+    kernel=average_overlap, labels="real", needs="two distinct labels", whole_order=True
+)
 def average_overlap_score(
     y_true: ArrayLike,
     y_score: ArrayLike,
@@ -111,18 +156,18 @@ def average_overlap_score(
     y_score : array-like of shape (n_samples,)
         Scores, higher is better.
     qid : array-like of shape (n_samples,), default=None
-        List of each row, any order. None: one list.
+        Query of each row, in any order. None: one query.
     k : int, default=None
         Deepest depth. None, or deeper than a list: the whole list.
     empty : {"skip", 0, 1}, default="skip"
         Lists without two distinct labels: leave out, or count as 0 or 1.
     per_query : bool, default=False
-        Return one value per list.
+        Return one value per query.
 
     Returns
     -------
-    overlap : float in [0, 1], or array of shape (n_lists,) if ``per_query``
-        Mean over lists; per list in order of first appearance, skipped ones NaN.
+    overlap : float in [0, 1], or array of shape (n_queries,) if ``per_query``
+        Mean over queries; per query in order of first appearance, NaN if skipped.
 
     Raises
     ------
@@ -140,32 +185,31 @@ def average_overlap_score(
     >>> average_overlap_score([4, 3, 2, 1], [3, 4, 2, 1])
     0.75
     """
-    check_k(k)
-    ranked, agreement, blank = _agreement(y_true, y_score, qid)
-    depth = ranked.queries.sizes if k is None else np.minimum(ranked.queries.sizes, k)
-    inside = ranked.position < np.repeat(depth, ranked.queries.sizes)
-    value = np.minimum(ranked.sum_lists(agreement * inside) / depth, 1.0)
-    return summarize(value, blank, empty, per_query, _NO_ORDER)
+    return score(
+        average_overlap_score.info,
+        y_true,
+        y_score,
+        qid,
+        empty=empty,
+        per_query=per_query,
+        k=k,
+    )
 
 
-def _agreement(
-    y_true: ArrayLike, y_score: ArrayLike, qid: ArrayLike | None
-) -> tuple[RankedLists, FloatArray, BoolArray]:
+def _agreement(lists: RankedLists) -> tuple[FloatArray, BoolArray]:
     """Expected A_d at the slot of depth d, and which lists have one label only."""
-    ranked = rank_lists(y_true, y_score, qid)
-    queries = Queries(ranked.list_of_slot, ranked.queries.ids)
-    by_label = rank_lists(ranked.labels, ranked.labels, queries)
-    first, last = by_label.tie_begin, by_label.tie_end
-    begin, end = np.empty_like(first), np.empty_like(last)
-    begin[by_label.rows], end[by_label.rows] = first, last
+    by_label = lists.by_label()
+    begin, end = np.empty_like(by_label.rows), np.empty_like(by_label.rows)
+    begin[by_label.rows], end[by_label.rows] = by_label.tie_begin, by_label.tie_end
+    sizes = lists.queries.sizes
     common = expected_common(
-        ranked.queries.sizes,
-        ranked.list_of_slot,
-        (ranked.tie_begin, ranked.tie_end),
+        sizes,
+        lists.list_of_slot,
+        (lists.tie_begin, lists.tie_end),
         (begin, end),
     )
-    one_label = last[queries.starts[:-1]] == queries.sizes
-    return ranked, common / (ranked.position + 1.0), one_label
+    has_one_label = by_label.tie_end[lists.queries.starts[:-1]] == sizes
+    return common / (lists.position + 1.0), has_one_label
 
 
 def expected_common(
@@ -238,3 +282,9 @@ def _switch(
 ) -> None:
     coefficient += np.bincount(on, value, minlength=len(coefficient))
     coefficient -= np.bincount(off, value, minlength=len(coefficient))
+
+
+METRICS: dict[str, RankingMetric[..., FloatArray | float]] = {
+    "rbo": rbo_score,
+    "average_overlap": average_overlap_score,
+}

@@ -5,12 +5,28 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ltr.metrics.ranked import Empty, Ties, check_k, rank_lists, summarize
+from ltr.metrics.declaration import (
+    Empty,
+    Measured,
+    RankingMetric,
+    ranking_metric,
+    score,
+)
+from ltr.metrics.ranked import RankedLists, Ties
 from ltr.queries import FloatArray
 
-_NO_DOCUMENT = "no list has a document"
+
+def judged(lists: RankedLists, *, k: int | None = None) -> Measured:
+    """Kernel of :func:`judged_score`."""
+    weights = lists.cut(np.ones(lists.max_size), k)
+    is_judged = lists.labels >= 0 if lists.judged is None else lists.judged
+    value = lists.sum_lists(lists.expected_weight(weights) * is_judged)
+    depth = lists.n_returned if k is None else np.minimum(lists.n_returned, k)
+    value = np.minimum(value / np.maximum(depth, 1), 1.0)
+    return Measured(value, blank=depth == 0)
 
 
+@ranking_metric(kernel=judged, labels="real", needs="a document")
 def judged_score(
     y_true: ArrayLike,
     y_score: ArrayLike,
@@ -34,23 +50,22 @@ def judged_score(
     y_score : array-like of shape (n_samples,)
         Scores, higher is better.
     qid : array-like of shape (n_samples,), default=None
-        List of each row, any order. None: one list.
+        Query of each row, in any order. None: one query.
     k : int, default=None
         Cut-off; a shorter list counts whole. None: the whole list.
     ties : {"average", "first", "worst", "trec"}, default="average"
-        Equal scores: expected value over their orders; row order; lowest label first;
-        trec_eval's rule, which needs ``docids``.
+        Order of equal scores; see :mod:`ltr.metrics`.
     empty : {"skip", 0, 1}, default="skip"
         Lists for which nothing was returned: leave out, or count as 0 or 1.
     docids : array-like of shape (n_samples,), default=None
         Document ids, for ``ties="trec"``.
     per_query : bool, default=False
-        Return one value per list.
+        Return one value per query.
 
     Returns
     -------
-    judged : float in [0, 1], or array of shape (n_lists,) if ``per_query``
-        Mean over lists; per list in order of first appearance, skipped ones NaN.
+    judged : float in [0, 1], or array of shape (n_queries,) if ``per_query``
+        Mean over queries; per query in order of first appearance, NaN if skipped.
 
     Raises
     ------
@@ -62,18 +77,28 @@ def judged_score(
     >>> judged_score([0, -1, 2], [0.9, 0.5, 0.1], k=2)
     0.5
     """
-    check_k(k)
-    ranked = rank_lists(y_true, y_score, qid, ties, docids)
-    weights = np.ones(int(ranked.queries.sizes.max()))
-    if k is not None:
-        weights[k:] = 0.0
-    is_judged = ranked.labels >= 0 if ranked.judged is None else ranked.judged
-    value = ranked.sum_lists(ranked.expected_weight(weights) * is_judged)
-    depth = ranked.n_returned if k is None else np.minimum(ranked.n_returned, k)
-    value = np.minimum(value / np.maximum(depth, 1), 1.0)
-    return summarize(value, depth == 0, empty, per_query, _NO_DOCUMENT)
+    return score(
+        judged_score.info,
+        y_true,
+        y_score,
+        qid,
+        ties=ties,
+        docids=docids,
+        empty=empty,
+        per_query=per_query,
+        k=k,
+    )
 
 
+def n_returned(lists: RankedLists) -> Measured:
+    """Kernel of :func:`n_returned_score`."""
+    value = lists.n_returned.astype(np.float64)
+    return Measured(value, blank=value == 0)
+
+
+@ranking_metric(
+    kernel=n_returned, range=(0.0, np.inf), labels="real", needs="a document"
+)
 def n_returned_score(
     y_true: ArrayLike,
     y_score: ArrayLike,
@@ -91,16 +116,16 @@ def n_returned_score(
     y_score : array-like of shape (n_samples,)
         Scores, higher is better.
     qid : array-like of shape (n_samples,), default=None
-        List of each row, any order. None: one list.
+        Query of each row, in any order. None: one query.
     empty : {"skip", 0, 1}, default="skip"
         Lists for which nothing was returned: leave out, or count as 0 or 1.
     per_query : bool, default=False
-        Return one value per list.
+        Return one value per query.
 
     Returns
     -------
-    n_returned : float ≥ 0, or array of shape (n_lists,) if ``per_query``
-        Mean over lists; per list in order of first appearance, skipped ones NaN.
+    n_returned : float ≥ 0, or array of shape (n_queries,) if ``per_query``
+        Mean over queries; per query in order of first appearance, NaN if skipped.
 
     Raises
     ------
@@ -112,11 +137,18 @@ def n_returned_score(
     >>> n_returned_score([0, 1, 1], [0.9, 0.5, 0.1])
     3.0
     """
-    ranked = rank_lists(y_true, y_score, qid)
-    value = ranked.n_returned.astype(np.float64)
-    return summarize(value, value == 0, empty, per_query, _NO_DOCUMENT)
+    return score(
+        n_returned_score.info, y_true, y_score, qid, empty=empty, per_query=per_query
+    )
 
 
+def n_relevant(lists: RankedLists, *, threshold: float = 0.0) -> Measured:
+    """Kernel of :func:`n_relevant_score`."""
+    total = lists.relevant(threshold).total
+    return Measured(total, blank=total == 0)
+
+
+@ranking_metric(kernel=n_relevant, range=(0.0, np.inf))
 def n_relevant_score(
     y_true: ArrayLike,
     y_score: ArrayLike,
@@ -135,18 +167,18 @@ def n_relevant_score(
     y_score : array-like of shape (n_samples,)
         Scores, higher is better.
     qid : array-like of shape (n_samples,), default=None
-        List of each row, any order. None: one list.
+        Query of each row, in any order. None: one query.
     threshold : float, default=0.0
         An item is relevant if its label is above it.
     empty : {"skip", 0, 1}, default="skip"
         Lists without a relevant item: leave out, or count as 0 or 1.
     per_query : bool, default=False
-        Return one value per list.
+        Return one value per query.
 
     Returns
     -------
-    n_relevant : float ≥ 0, or array of shape (n_lists,) if ``per_query``
-        Mean over lists; per list in order of first appearance, skipped ones NaN.
+    n_relevant : float ≥ 0, or array of shape (n_queries,) if ``per_query``
+        Mean over queries; per query in order of first appearance, NaN if skipped.
 
     Raises
     ------
@@ -158,6 +190,19 @@ def n_relevant_score(
     >>> n_relevant_score([0, 1, 1], [0.9, 0.5, 0.1])
     2.0
     """
-    ranked = rank_lists(y_true, y_score, qid)
-    total = ranked.relevant(threshold).total
-    return summarize(total, total == 0, empty, per_query)
+    return score(
+        n_relevant_score.info,
+        y_true,
+        y_score,
+        qid,
+        empty=empty,
+        per_query=per_query,
+        threshold=threshold,
+    )
+
+
+METRICS: dict[str, RankingMetric[..., FloatArray | float]] = {
+    "judged": judged_score,
+    "n_returned": n_returned_score,
+    "n_relevant": n_relevant_score,
+}

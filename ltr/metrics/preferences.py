@@ -5,17 +5,30 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ltr.metrics.ranked import (
+from ltr.metrics.declaration import (
     Empty,
     Mean,
-    RankedLists,
-    Ties,
-    rank_lists,
-    summarize,
+    Measured,
+    RankingMetric,
+    ranking_metric,
+    score,
 )
+from ltr.metrics.ranked import RankedLists, Ties
 from ltr.queries import BoolArray, FloatArray, IntArray
 
 
+def auc(lists: RankedLists, *, threshold: float = 0.0) -> Measured:
+    """Kernel of :func:`auc_score`."""
+    relevant = lists.relevant(threshold)
+    n_other = lists.queries.sizes - relevant.total
+    above, inside = _others(lists, lists.labels <= threshold, relevant.slot)
+    below = n_other[relevant.lists] - above - inside
+    n_pairs = relevant.total * n_other
+    value = relevant.sum_lists(below + 0.5 * inside) / np.maximum(n_pairs, 1)
+    return Measured(value, blank=n_pairs == 0)
+
+
+@ranking_metric(kernel=auc, needs="items of both kinds", whole_order=True)
 def auc_score(
     y_true: ArrayLike,
     y_score: ArrayLike,
@@ -37,18 +50,18 @@ def auc_score(
     y_score : array-like of shape (n_samples,)
         Scores, higher is better.
     qid : array-like of shape (n_samples,), default=None
-        List of each row, any order. None: one list.
+        Query of each row, in any order. None: one query.
     threshold : float, default=0.0
         An item is relevant if its label is above it.
     empty : {"skip", 0, 1}, default="skip"
         Lists whose items are all relevant, or none: leave out, or count as 0 or 1.
     per_query : bool, default=False
-        Return one value per list.
+        Return one value per query.
 
     Returns
     -------
-    auc : float in [0, 1], or array of shape (n_lists,) if ``per_query``
-        Mean over lists; per list in order of first appearance, skipped ones NaN.
+    auc : float in [0, 1], or array of shape (n_queries,) if ``per_query``
+        Mean over queries; per query in order of first appearance, NaN if skipped.
 
     Raises
     ------
@@ -66,18 +79,38 @@ def auc_score(
     >>> auc_score([1, 0, 0, 1], [0.9, 0.5, 0.1, 0.1])
     0.625
     """
-    ranked = rank_lists(y_true, y_score, qid)
-    relevant = ranked.relevant(threshold)
-    n_other = ranked.queries.sizes - relevant.total
-    above, inside = _others(ranked, ranked.labels <= threshold, relevant.slot)
-    below = n_other[relevant.lists] - above - inside
-    n_pairs = relevant.total * n_other
-    value = relevant.sum_lists(below + 0.5 * inside) / np.maximum(n_pairs, 1)
-    return summarize(
-        value, n_pairs == 0, empty, per_query, "no list has items of both kinds"
+    return score(
+        auc_score.info,
+        y_true,
+        y_score,
+        qid,
+        empty=empty,
+        per_query=per_query,
+        threshold=threshold,
     )
 
 
+def bpref(lists: RankedLists, *, threshold: float = 0.0) -> Measured:
+    """Kernel of :func:`bpref_score`."""
+    relevant = lists.relevant(threshold)
+    is_other = (lists.labels >= 0) & (lists.labels <= threshold)
+    if lists.judged is not None:
+        is_other &= lists.judged
+    n_other = lists.sum_lists(is_other)
+    above, inside = _others(lists, is_other, relevant.slot)
+    # A relevant item with `above` others in earlier tie groups and `inside` in its own
+    # stands below n_r = above, above + 1, …, above + inside others, equally likely:
+    # E min(n_r, R) is a difference of the sums S(n) = Σ_{i ≤ n} min(i, R).
+    r = relevant.total[relevant.lists]
+    capped = _sum_of_capped(above + inside, r) - _sum_of_capped(above - 1.0, r)
+    capped /= inside + 1.0
+    bound = np.minimum(n_other, relevant.total)[relevant.lists]
+    value = relevant.sum_lists(1.0 - capped / np.maximum(bound, 1.0))
+    value = np.clip(value / np.maximum(relevant.total, 1), 0.0, 1.0)
+    return Measured(value, blank=relevant.total == 0)
+
+
+@ranking_metric(kernel=bpref)
 def bpref_score(
     y_true: ArrayLike,
     y_score: ArrayLike,
@@ -105,26 +138,25 @@ def bpref_score(
     y_score : array-like of shape (n_samples,)
         Scores, higher is better.
     qid : array-like of shape (n_samples,), default=None
-        List of each row, any order. None: one list.
+        Query of each row, in any order. None: one query.
     threshold : float, default=0.0
         An item is relevant if its label is above it.
     mean : {"arithmetic", "geometric"}, default="arithmetic"
         Mean over lists. Geometric (trec_eval's ``gm_bpref``; values below 1e-5 count as
         1e-5) weighs poor lists more; it has no values per list.
     ties : {"average", "first", "worst", "trec"}, default="average"
-        Equal scores: expected value over their orders; row order; lowest label first;
-        trec_eval's rule, which needs ``docids``.
+        Order of equal scores; see :mod:`ltr.metrics`.
     empty : {"skip", 0, 1}, default="skip"
         Lists without a relevant item: leave out, or count as 0 or 1.
     docids : array-like of shape (n_samples,), default=None
         Document ids, for ``ties="trec"``.
     per_query : bool, default=False
-        Return one value per list.
+        Return one value per query.
 
     Returns
     -------
-    bpref : float in [0, 1], or array of shape (n_lists,) if ``per_query``
-        Mean over lists; per list in order of first appearance, skipped ones NaN.
+    bpref : float in [0, 1], or array of shape (n_queries,) if ``per_query``
+        Mean over queries; per query in order of first appearance, NaN if skipped.
 
     Raises
     ------
@@ -143,22 +175,18 @@ def bpref_score(
     >>> bpref_score([1, 0, 0, 1], [0.9, 0.5, 0.3, 0.1])
     0.5
     """
-    ranked = rank_lists(y_true, y_score, qid, ties, docids)
-    relevant = ranked.relevant(threshold)
-    is_other = (ranked.labels >= 0) & (ranked.labels <= threshold)
-    if ranked.judged is not None:
-        is_other &= ranked.judged
-    n_other = ranked.sum_lists(is_other)
-    above, inside = _others(ranked, is_other, relevant.slot)
-    # of the `inside` others of the tie group, 0, 1, …, all stand above it equally often
-    r = relevant.total[relevant.lists]
-    capped = _sum_of_capped(above + inside, r) - _sum_of_capped(above - 1.0, r)
-    capped /= inside + 1.0
-    bound = np.minimum(n_other, relevant.total)[relevant.lists]
-    value = relevant.sum_lists(1.0 - capped / np.maximum(bound, 1.0))
-    value /= np.maximum(relevant.total, 1)
-    value = np.clip(value, 0, 1)
-    return summarize(value, relevant.total == 0, empty, per_query, mean=mean)
+    return score(
+        bpref_score.info,
+        y_true,
+        y_score,
+        qid,
+        ties=ties,
+        docids=docids,
+        empty=empty,
+        mean=mean,
+        per_query=per_query,
+        threshold=threshold,
+    )
 
 
 def _others(
@@ -176,3 +204,9 @@ def _sum_of_capped(n: FloatArray, r: FloatArray) -> FloatArray:
     """Σ min(i, r) over i = 0 … n."""
     low = np.minimum(n, r)
     return low * (low + 1.0) / 2.0 + np.maximum(n - r, 0.0) * r
+
+
+METRICS: dict[str, RankingMetric[..., FloatArray | float]] = {
+    "auc": auc_score,
+    "bpref": bpref_score,
+}

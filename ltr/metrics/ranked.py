@@ -14,25 +14,23 @@ nothing.
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import ArrayLike, NDArray
 
-from ltr.metrics.blocks import argsort_lists
+from ltr.arguments import check_choice
 from ltr.metrics.relevant import RelevantSlots
 from ltr.queries import BoolArray, FloatArray, IntArray, Queries, group_queries
 
 Ties = Literal["average", "first", "worst", "trec"]
-Empty = Literal["skip", 0, 1]
-Mean = Literal["arithmetic", "geometric"]
 Docids = Callable[[IntArray], NDArray[Any]]
 TIES = ("average", "first", "worst", "trec")
-LEAST_IN_MEAN = 1e-5  # of a geometric one
+_ROWS_PER_SORT = 300  # with fewer, one sort of all rows takes less time than many
 
 
 @dataclass(frozen=True)
@@ -55,6 +53,12 @@ class RankedLists:
         Whether a run returned the document. None: all of them.
     judged : bool array of shape (n_samples,), optional
         Whether somebody judged the document. None: all of them.
+
+    Examples
+    --------
+    >>> lists = rank_lists([0, 1, 2], [0.5, 0.9, 0.5], None)
+    >>> lists.labels.tolist(), lists.tie_begin.tolist(), lists.tie_end.tolist()
+    ([1.0, 0.0, 2.0], [0, 1, 1], [1, 3, 3])
     """
 
     queries: Queries
@@ -70,6 +74,11 @@ class RankedLists:
     def list_of_slot(self) -> IntArray:
         """Number of the list of each slot."""
         return np.repeat(np.arange(self.queries.n_lists), self.queries.sizes)
+
+    @property
+    def max_size(self) -> int:
+        """Slots of the longest list."""
+        return int(self.queries.sizes.max())
 
     @cached_property
     def position(self) -> IntArray:
@@ -119,7 +128,17 @@ class RankedLists:
         return tie_begin, tie_begin + np.repeat(length, length)
 
     def sum_lists(self, values: FloatArray | BoolArray) -> FloatArray:
-        """Sum a value per slot over each list, shape (n_lists,)."""
+        """Sum a value per slot over each list.
+
+        Parameters
+        ----------
+        values : array of shape (n_samples,)
+            Value of each slot.
+
+        Returns
+        -------
+        sums : float array of shape (n_lists,)
+        """
         starts = self.queries.starts[:-1]
         return np.add.reduceat(values, starts, dtype=np.float64)
 
@@ -144,14 +163,66 @@ class RankedLists:
             expected[tied] = (total[end] - total[begin]) / (end - begin)
         return self.only_returned(expected)
 
+    def cut(self, weights: FloatArray, k: int | None) -> FloatArray:
+        """Put 0 at the positions after a cut-off.
+
+        Parameters
+        ----------
+        weights : float array of shape (n_positions,)
+            Weight of positions 0, 1, …; overwritten.
+        k : int or None
+            Positions that count. None: all.
+
+        Returns
+        -------
+        weights : float array of shape (n_positions,)
+            The same array.
+        """
+        if k is not None:
+            weights[k:] = 0.0
+        return weights
+
+    def by_label(self) -> RankedLists:
+        """The same lists, best label first; equal labels are tied.
+
+        Returns
+        -------
+        ranked : RankedLists
+            Its scores are the labels, its rows the slots of this ranking.
+        """
+        queries = Queries(self.list_of_slot, self.queries.ids)
+        return sort_lists(queries, self.labels, self.labels)
+
     def only_returned(self, values: FloatArray) -> FloatArray:
-        """Put 0 at the slots of documents that were not returned; returns `values`."""
+        """Put 0 at the slots of documents that were not returned.
+
+        Parameters
+        ----------
+        values : float array of shape (n_samples,)
+            Value of each slot; overwritten.
+
+        Returns
+        -------
+        values : float array of shape (n_samples,)
+            The same array.
+        """
         if self.returned is not None:
             values[~self.returned] = 0.0
         return values
 
     def relevant(self, threshold: float) -> RelevantSlots:
-        """Where the relevant items stand, those with a label above ``threshold``."""
+        """Where the relevant items stand.
+
+        Parameters
+        ----------
+        threshold : float
+            An item is relevant if its label is above it.
+
+        Returns
+        -------
+        relevant : RelevantSlots
+            Computed once for each threshold.
+        """
         if threshold not in self._relevant:
             self._relevant[threshold] = self._find_relevant(threshold)
         return self._relevant[threshold]
@@ -178,7 +249,7 @@ class RankedLists:
 def rank_lists(
     y_true: ArrayLike,
     y_score: ArrayLike,
-    qid: ArrayLike | Queries | RankedLists | None,
+    qid: ArrayLike | Queries | None,
     ties: Ties = "average",
     docids: ArrayLike | None = None,
 ) -> RankedLists:
@@ -190,9 +261,8 @@ def rank_lists(
         Labels, finite.
     y_score : array-like of shape (n_samples,)
         Scores, higher is better; infinite is allowed, NaN is not.
-    qid : array-like of shape (n_samples,), Queries, RankedLists or None
-        List of each row. None: one list. Lists that are ranked already are returned
-        as they are, so that several metrics share one sort.
+    qid : array-like of shape (n_samples,), Queries or None
+        Query of each row. None: one query.
     ties : {"average", "first", "worst", "trec"}, default="average"
         Order of equal scores: expected value over all orders; order of the rows;
         lowest label first; or trec_eval's rule, descending ``docids`` after rounding
@@ -216,10 +286,7 @@ def rank_lists(
     >>> ranked.rows.tolist(), ranked.tie_begin.tolist(), ranked.tie_end.tolist()
     ([1, 0, 2], [0, 1, 1], [1, 3, 3])
     """
-    if ties not in TIES:
-        raise ValueError(f"ties must be one of {TIES}; got {ties!r}.")
-    if isinstance(qid, RankedLists):
-        return qid
+    check_choice("ties", ties, TIES)
     labels = _column(y_true, "y_true")
     scores = _column(y_score, "y_score", finite=False)
     if len(labels) != len(scores):
@@ -309,95 +376,49 @@ def sort_lists(
     )
 
 
-def summarize(
-    values: FloatArray,
-    blank: BoolArray,
-    empty: Empty,
-    per_query: bool,
-    blank_means: str = "no list has a relevant item",
-    mean: Mean = "arithmetic",
-) -> FloatArray | float:
-    """Apply the policy for blank lists, then average over lists if asked to.
+def argsort_lists(
+    keys: FloatArray | NDArray[np.uint64], queries: Queries, *, stable: bool = True
+) -> IntArray:
+    """Ascending order of the slots of each list.
 
     Parameters
     ----------
-    values : float array of shape (n_lists,)
-        Metric of each list.
-    blank : bool array of shape (n_lists,)
-        Lists for which the metric is not defined.
-    empty : {"skip", 0, 1}
-        Leave blank lists out, or count them with that value.
-    per_query : bool
-        Return all lists, skipped ones as NaN.
-    blank_means : str, default="no list has a relevant item"
-        What to say if every list is blank.
-    mean : {"arithmetic", "geometric"}, default="arithmetic"
-        Mean over lists; see :func:`mean_of`.
+    keys : float or uint64 array of shape (n_samples,)
+        Sort key of each slot, list by list; not NaN.
+    queries : Queries
+        The lists.
+    stable : bool, default=True
+        Whether equal keys keep their order, which takes twice as long.
 
     Returns
     -------
-    values : float array of shape (n_lists,), or float
-        Mean over lists unless ``per_query``; NaN, with a warning, if all are skipped.
+    order : int array of shape (n_samples,)
+        Slots, list by list.
 
     Examples
     --------
-    >>> summarize(np.array([0.5, 0.0]), np.array([False, True]), "skip", False)
-    0.5
+    >>> queries = Queries(np.array([0, 0, 1, 1]), np.arange(2))
+    >>> argsort_lists(np.array([2.0, 1.0, 5.0, 6.0]), queries).tolist()
+    [1, 0, 2, 3]
     """
-    if empty not in ("skip", 0, 1):
-        raise ValueError(f"empty must be 'skip', 0 or 1; got {empty!r}.")
-    if mean not in ("arithmetic", "geometric"):
-        raise ValueError(f"mean must be 'arithmetic' or 'geometric'; got {mean!r}.")
-    if per_query and mean == "geometric":
-        raise ValueError(
-            "a geometric mean has a value over all queries only, none per query; pass "
-            "mean='arithmetic' ('map' in place of 'gm_map')."
-        )
-    fill = np.nan if empty == "skip" else float(empty)
-    values = np.where(blank, fill, values)
-    if per_query:
-        return values
-    counted = values[~np.isnan(values)]
-    if len(counted) == 0:
-        warnings.warn(
-            f"The mean is not defined and nan is returned: {blank_means}. "
-            "Pass empty=0 or empty=1 to count such lists.",
-            UserWarning,
-            stacklevel=3,
-        )
-        return float("nan")
-    return mean_of(counted, mean)
-
-
-def mean_of(values: FloatArray, mean: Mean) -> float:
-    """Mean over lists.
-
-    Parameters
-    ----------
-    values : float array of shape (n_lists,)
-        Without NaN, not empty.
-    mean : {"arithmetic", "geometric"}
-        Sum over number, or trec_eval's geometric mean, in which values below 1e-5
-        count as 1e-5 (a single 0 would make all of it 0).
-
-    Returns
-    -------
-    mean : float
-
-    Examples
-    --------
-    >>> round(mean_of(np.array([0.25, 1.0]), "geometric"), 12)
-    0.5
-    """
-    if mean == "geometric":
-        return float(np.exp(np.log(np.maximum(values, LEAST_IN_MEAN)).mean()))
-    return float(values.mean())
-
-
-def check_k(k: int | None) -> None:
-    """Raise unless ``k`` is None or a whole number ≥ 1."""
-    if k is not None and (k < 1 or k != int(k)):
-        raise ValueError(f"k must be a whole number >= 1, or None; got {k!r}.")
+    sizes, starts = queries.sizes, queries.starts[:-1]
+    by_size = np.argsort(sizes, kind="stable")
+    first = np.flatnonzero(np.diff(sizes[by_size], prepend=-1))
+    if len(first) * _ROWS_PER_SORT > len(keys):
+        return np.lexsort((keys, np.repeat(np.arange(queries.n_lists), sizes)))
+    kind: Literal["stable"] | None = "stable" if stable else None
+    if len(first) == 1:
+        within = np.argsort(keys.reshape(queries.n_lists, -1), axis=1, kind=kind)
+        within += starts[:, None]
+        return within.ravel()
+    order = np.empty(len(keys), dtype=np.intp)
+    for lists in np.split(by_size, first[1:]):
+        size, start = int(sizes[lists[0]]), starts[lists]
+        table = sliding_window_view(keys, size)[start]
+        within = np.argsort(table, axis=1, kind=kind)
+        within += start[:, None]
+        sliding_window_view(order, size, writeable=True)[start] = within
+    return order
 
 
 def _column(values: ArrayLike, name: str, finite: bool = True) -> FloatArray:

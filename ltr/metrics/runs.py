@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from ltr.metrics.names import get_metric, measure, summary
+from ltr.metrics.names import MetricLike, get_metrics, measure, summary
 from ltr.metrics.ranked import RankedLists, Ties, sort_lists
 from ltr.queries import BoolArray, FloatArray, IntArray, Queries
 
@@ -31,7 +31,7 @@ _LOWEST = float(np.finfo(np.float32).min)
 def evaluate_run(
     run: Source,
     qrels: Source,
-    metrics: Sequence[str] = ("ndcg@10", "map", "mrr"),
+    metrics: MetricLike | Sequence[MetricLike] = ("ndcg@10", "map", "mrr"),
     *,
     missing: Literal[0, "skip"] = 0,
     unjudged: Literal["irrelevant", "drop"] = "irrelevant",
@@ -47,8 +47,9 @@ def evaluate_run(
         What a system returned; see :func:`ltr.datasets.read_run`.
     qrels : path, DataFrame or {qid: {docid: label}}
         Judgments; see :func:`ltr.datasets.read_qrels`.
-    metrics : sequence of str, default=("ndcg@10", "map", "mrr")
-        Names for :func:`get_metric`, also as ir_measures and trec_eval write them.
+    metrics : sequence of str or callable, default=("ndcg@10", "map", "mrr")
+        Names for :func:`get_metric`, also as ir_measures and trec_eval write them, or
+        metrics of your own.
     missing : {0, "skip"}, default=0
         Judged queries for which the run has nothing: count them as lists without a
         document, so 0 (``trec_eval -c``, ir_measures), or leave them out (trec_eval
@@ -110,9 +111,7 @@ def evaluate_run(
         raise ValueError(f"unjudged must be 'irrelevant' or 'drop'; got {unjudged!r}.")
     if depth is not None and depth < 1:
         raise ValueError(f"depth must be >= 1, or None; got {depth!r}.")
-    if isinstance(metrics, str):
-        metrics = [metrics]
-    measures = [get_metric(name, **{**_TREC, **options}) for name in metrics]
+    measures = get_metrics(metrics, {**_TREC, **options})
     rows = _join(run_rows(run), qrels_rows(qrels), missing == "skip")
     if unjudged == "drop":
         rows = rows.take(rows.in_qrels)

@@ -10,19 +10,27 @@ from support.strategies import labelled_rows
 
 from ltr.metrics import METRICS, get_metric
 
-CUT = ["ndcg", "dcg", "err", "rbp", "map", "mrr", "precision", "recall"]
-CUT += ["hits", "success", "normalized_recall", "f", "judged"]
-GRADED = [*CUT, "r_precision", "bpref"]  # expected values under ties in closed form
-ORDERS = ["rbo", "average_overlap"]  # a cut-off, and their own rule for equal labels
-MONOTONE = [*GRADED, *ORDERS, "kendall_tau", "pairwise_accuracy", "auc"]
-MONOTONE += ["interpolated_precision"]
-CORRELATIONS = ["kendall_tau", "tau_ap", "spearman", "information_coefficient"]
-RANGE = dict.fromkeys(METRICS, (0.0, 1.0)) | dict.fromkeys(CORRELATIONS, (-1.0, 1.0))
-RANGE |= {"dcg": (0, np.inf), "rbp": (0, 3), "hits": (0, np.inf)}
-RANGE |= dict.fromkeys(["n_relevant", "n_returned"], (0, np.inf))
-ALWAYS = ["judged", "n_returned"]  # defined for lists without a relevant item too
+INFO = {name: metric.info for name, metric in METRICS.items()}
+LARGEST = (
+    3.0  # of the labels that are drawn: the most that RBP's linear gains add up to
+)
 every_metric = pytest.mark.parametrize("name", METRICS)
 cut_offs = st.sampled_from(["", "@1", "@2", "@3"])
+
+
+def metrics_with(**facts):
+    """Parametrize over the metrics of whose records all facts hold."""
+    names = [
+        name
+        for name, info in INFO.items()
+        if all(getattr(info, fact) == value for fact, value in facts.items())
+    ]
+    return pytest.mark.parametrize("name", names)
+
+
+def cut(name, cut_off):
+    """The metric with a cut-off, if it takes one."""
+    return name + cut_off if INFO[name].takes_cutoff else name
 
 
 def per_query(name, y, s, qid, **options):
@@ -62,7 +70,7 @@ def test_mean_of_the_lists(name, rows):
 @given(rows=labelled_rows())
 def test_range(name, rows):
     """Values stay in their range."""
-    low, high = RANGE[name]
+    low, high = (0.0, LARGEST) if name == "rbp" else INFO[name].range
     for value in per_query(name, *rows).values():
         assert low - 1e-12 <= value <= high + 1e-12
 
@@ -83,13 +91,12 @@ def test_only_the_order_of_scores_counts(name, rows, scale, shift):
         assert abs(after[q] - value) <= slack
 
 
-@pytest.mark.parametrize("name", [*GRADED, *ORDERS, "tau_ap", "auc"])
+@metrics_with(expected_under_ties=True)
 @given(rows=labelled_rows(max_rows=6), cut_off=cut_offs)
 def test_ties_are_averaged_over_all_orders(name, rows, cut_off):
     """The value under ties is the mean over the orders of the tied items."""
     y, s, _ = rows
-    cut_off = cut_off if name in CUT + ORDERS else ""
-    metric = get_metric(name + cut_off, empty=0, max_label=3.0)
+    metric = get_metric(cut(name, cut_off), empty=0, max_label=LARGEST)
     orders = [
         np.array(order)
         for order in itertools.permutations(range(len(y)))
@@ -100,28 +107,21 @@ def test_ties_are_averaged_over_all_orders(name, rows, cut_off):
     np.testing.assert_allclose(metric(y, s, None), mean, rtol=1e-11, atol=1e-13)
 
 
-@pytest.mark.parametrize(
-    "name",
-    [*MONOTONE, "tau_ap", "spearman"],
-)
+@every_metric
 @given(rows=labelled_rows(max_rows=8), cut_off=cut_offs)
 def test_the_ideal_order_is_best(name, rows, cut_off):
     """No scores beat the labels themselves."""
     y, s, _ = rows
-    cut_off = cut_off if name in CUT + ORDERS else ""
-    metric = get_metric(name + cut_off, empty=0)
+    metric = get_metric(cut(name, cut_off), empty=0)
     assert metric(y, s, None) <= metric(y, y, None) + 1e-12
 
 
-@pytest.mark.parametrize(
-    "name",
-    MONOTONE,
-)
+@metrics_with(monotone=True)
 @given(rows=labelled_rows(max_rows=8), cut_off=cut_offs)
 def test_a_good_swap_never_hurts(name, rows, cut_off):
     """Giving a better item the higher of two scores does not lower the metric."""
     y, s, _ = rows
-    metric = get_metric(name + (cut_off if name in CUT + ORDERS else ""), empty=0)
+    metric = get_metric(cut(name, cut_off), empty=0)
     value = metric(y, s, None)
     for i, j in itertools.permutations(range(len(y)), 2):
         if y[i] > y[j] and s[i] < s[j]:
@@ -130,7 +130,9 @@ def test_a_good_swap_never_hurts(name, rows, cut_off):
             assert metric(y, swapped, None) >= value - 1e-12
 
 
-@pytest.mark.parametrize("name", [name for name in METRICS if name not in ALWAYS])
+@pytest.mark.parametrize(
+    "name", [name for name, info in INFO.items() if info.needs != "a document"]
+)
 @given(rows=labelled_rows())
 def test_adding_a_blank_list(name, rows):
     """A list that says nothing is left out, or moves the mean towards 0 or 1."""

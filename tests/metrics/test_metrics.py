@@ -1,5 +1,7 @@
 """Metrics: values, options, and agreement with other libraries."""
 
+import inspect
+import pickle
 import re
 import warnings
 
@@ -371,11 +373,11 @@ def test_evaluate_accepts_tuples_as_ids():
         ),
         (
             lambda: m.ndcg_score([1], [0], ties="best"),
-            "ties must be one of ('average', 'first', 'worst', 'trec'); got 'best'.",
+            "ties must be one of 'average', 'first', 'worst', 'trec'; got 'best'.",
         ),
         (
             lambda: m.ndcg_score([1], [0], empty=2),
-            "empty must be 'skip', 0 or 1; got 2.",
+            "empty must be one of 'skip', 0, 1; got 2.",
         ),
         (
             lambda: m.err_score([3], [0], max_label=2),
@@ -389,8 +391,7 @@ def test_evaluate_accepts_tuples_as_ids():
         ),
         (
             lambda: m.rbo_score([1, 0], [1, 0], persistence=1.0),
-            "persistence must be between 0 and 1; got 1.0. For p = 1 use "
-            "average_overlap_score.",
+            "persistence must be < 1; got 1.0. For p = 1 use average_overlap_score.",
         ),
         (
             lambda: m.ndcg_score([1, 0], [0, 0], ties="trec", docids=["a"]),
@@ -417,7 +418,7 @@ def test_evaluate_accepts_tuples_as_ids():
         ),
         (
             lambda: m.average_precision_score([1, 0], [1, 0], mean="harmonic"),
-            "mean must be 'arithmetic' or 'geometric'; got 'harmonic'.",
+            "mean must be one of 'arithmetic', 'geometric'; got 'harmonic'.",
         ),
         (
             lambda: m.interpolated_precision_score([1, 0], [1, 0], recall=[0.5, 2]),
@@ -425,11 +426,11 @@ def test_evaluate_accepts_tuples_as_ids():
         ),
         (
             lambda: m.f_score([1, 0], [1, 0], beta=0),
-            "beta must be > 0 and finite; got 0.",
+            "beta must be a number > 0; got 0.",
         ),
         (
             lambda: m.f_score([1, 0], [1, 0], beta=np.inf),
-            "beta must be > 0 and finite; got inf.",
+            "beta must be a number > 0; got inf.",
         ),
         (
             lambda: m.get_metric("ndgc@10"),
@@ -460,9 +461,102 @@ def test_no_warning_from_ordinary_use():
 
 @pytest.mark.parametrize(
     ("option", "hint"),
-    [("groups", "Pass the list of each row as qid."), ("gian", "Did you mean 'gain'?")],
+    [
+        ("groups", "Pass the query of each row as qid."),
+        ("gian", "Did you mean 'gain'?"),
+    ],
 )
 def test_unknown_options_are_refused(option, hint):
     """A typo, or another library's name for qid, is not ignored."""
     with pytest.raises(TypeError, match=re.escape(hint)):
         m.evaluate([1, 0], [0.5, 0.2], **{option: [0, 0]})
+
+
+@m.ranking_metric(range=(0.0, np.inf))
+def weighted_hits(lists, *, k=None, threshold=0.0, weight=1.0):
+    """Weight times the relevant items among the first k."""
+    relevant = lists.relevant(threshold)
+    n_hits = relevant.in_top(lists.queries.sizes if k is None else k)
+    return m.Measured(weight * n_hits, blank=relevant.total == 0)
+
+
+def test_own_metric_is_a_face():
+    """A decorated kernel takes rows, options, and the conventions of all metrics."""
+    y, s, qid = ragged()
+    for options in ({}, {"k": 3}, {"ties": "first"}, {"threshold": 1.0, "empty": 0}):
+        own = weighted_hits(y, s, qid=qid, per_query=True, weight=2.0, **options)
+        hits = m.hits_score(y, s, qid=qid, per_query=True, **options)
+        np.testing.assert_array_equal(own, 2.0 * hits)
+    assert list(inspect.signature(weighted_hits).parameters) == [
+        "y_true",
+        "y_score",
+        "qid",
+        "k",
+        "threshold",
+        "weight",
+        "ties",
+        "empty",
+        "docids",
+        "per_query",
+    ]
+    assert weighted_hits.__doc__.startswith("Weight times")
+    assert pickle.loads(pickle.dumps(weighted_hits)) is weighted_hits
+
+
+def test_own_metric_has_the_rights_of_a_name():
+    """In get_metric, evaluate, evaluate_run and compare_runs."""
+    y, s, qid = ragged()
+    table = m.evaluate(y, s, qid, [weighted_hits, "hits@3"], weight=2.0)
+    assert table.loc["weighted_hits", "mean"] == 2.0 * m.hits_score(y, s, qid=qid)
+    metric = m.get_metric(weighted_hits, k=3, gain="linear")
+    assert metric.options == {"k": 3}
+    assert metric(y, s, qid) == table.loc["hits@3", "mean"]
+    assert m.get_metric(metric, weight=2.0).options == {"k": 3, "weight": 2.0}
+    run, qrels = {"q": {"a": 2, "b": 1, "c": 0}}, {"q": {"b": 1, "c": 1}}
+    values = m.evaluate_run(run, qrels, weighted_hits, k=2)["mean"]
+    assert values.to_dict() == {"weighted_hits": 1.0}
+    table = m.compare_runs({"one": run, "two": run}, qrels, ["map", weighted_hits])
+    assert table.metrics == ["map", "weighted_hits"]
+
+
+def test_own_metric_of_whole_orders():
+    """It takes no rule for ties, and of a run it sees the judged documents only."""
+
+    @m.ranking_metric(labels="real", needs="a document", whole_order=True)
+    def size(lists):
+        n = lists.queries.sizes.astype(float)
+        return m.Measured(n, n == 0)
+
+    run, qrels = {"q": {"a": 2, "b": 1, "c": 0}}, {"q": {"b": 1, "d": 0}}
+    assert m.evaluate_run(run, qrels, size)["mean"].item() == 2
+    with pytest.raises(TypeError, match="unexpected keyword argument 'ties'"):
+        size([1], [1], ties="first")
+
+
+def test_names_of_functions():
+    """A metric of ours has its own name; a cut-off is in the options."""
+    names = [metric.name for metric in map(m.get_metric, m.METRICS.values())]
+    assert names == list(m.METRICS)
+
+
+def test_faces_hand_on_all_options():
+    """A face without an option of its kernel, or with another default, is refused."""
+    message = (
+        "'face' must take the options of its kernel, by keyword and with the same "
+        "defaults: {'weight': 1.0}; got {'weight': 2.0}."
+    )
+    with pytest.raises(TypeError, match=f"^{re.escape(message)}$"):
+
+        @m.ranking_metric(kernel=lambda lists, *, weight=1.0: None)
+        def face(y_true, y_score, *, qid=None, weight=2.0, per_query=False):
+            """Measure nothing."""
+
+
+def test_functions_without_a_record():
+    """What to do with a function of rows that is no metric yet."""
+    message = (
+        "a metric must be a name, or a function declared with "
+        "ltr.metrics.ranking_metric; got <built-in function max>."
+    )
+    with pytest.raises(TypeError, match=f"^{re.escape(message)}$"):
+        m.evaluate([1, 0], [1, 0], None, [max])

@@ -1,0 +1,432 @@
+"""What a metric is: a kernel on ranked lists, its face, and a record of what it does.
+
+The *kernel* measures lists that are ranked already, ``kernel(lists, *, k=None, …)``,
+and returns the value of each list and which lists it is not defined for. The *face*
+is what users call, ``metric(y_true, y_score, *, qid=None, …)``. The *record*, the
+``info`` of a face, says what holds of its values. :func:`ranking_metric` declares all
+three; :func:`~ltr.metrics.evaluate`, the rankers and the tests of laws read the record.
+"""
+
+from __future__ import annotations
+
+import inspect
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple, ParamSpec, Protocol, TypeVar, cast
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from ltr.arguments import check_choice, check_whole
+from ltr.metrics.ranked import RankedLists, Ties, rank_lists
+from ltr.queries import BoolArray, FloatArray, Queries
+
+Empty = Literal["skip", 0, 1]
+Mean = Literal["arithmetic", "geometric"]
+Labels = Literal["binary", "graded", "real"]
+Needs = Literal[
+    "a relevant item", "items of both kinds", "two distinct labels", "a document"
+]
+FLOOR_OF_GEOMETRIC_MEAN = 1e-5
+_ROWS = ("y_true", "y_score", "qid", "per_query")  # of a face, and no options
+POLICIES = ("ties", "docids", "empty", "mean")  # options of a face, not of its kernel
+
+P = ParamSpec("P")
+R_co = TypeVar("R_co", covariant=True)
+
+
+class Measured(NamedTuple):
+    """What a kernel returns.
+
+    Attributes
+    ----------
+    values : float array of shape (n_lists,)
+        Value of each list; any finite number where it is not defined.
+    blank : bool array of shape (n_lists,)
+        Lists for which the metric is not defined.
+
+    Examples
+    --------
+    >>> Measured(np.array([0.5, 0.0]), blank=np.array([False, True])).values.tolist()
+    [0.5, 0.0]
+    """
+
+    values: FloatArray
+    blank: BoolArray
+
+
+@dataclass(frozen=True)
+class MetricInfo:
+    """Record of a metric: how it is computed, what it takes and what holds of it.
+
+    Attributes
+    ----------
+    kernel : callable
+        ``kernel(lists, *, k=None, …)`` on :class:`RankedLists`, returns
+        :class:`Measured`.
+    options : tuple of str
+        Keyword arguments of the face besides ``qid`` and ``per_query``.
+    range : tuple of float
+        Least and greatest value of a list.
+    labels : {"binary", "graded", "real"}
+        ``"binary"``: an item is relevant if its label is above ``threshold``.
+        ``"graded"``: labels ≥ 0; the higher, the larger the gain. ``"real"``: any.
+    needs : str
+        What a list must have for the metric to be defined: ``"a relevant item"``,
+        ``"items of both kinds"``, ``"two distinct labels"`` or ``"a document"``.
+    monotone : bool
+        Whether it never lowers the value to give the better of two items the higher of
+        their two scores.
+    expected_under_ties : bool
+        Whether the value under equal scores is the mean over the orders of the tied
+        items.
+    whole_order : bool
+        Whether the whole order is compared with the labels. Of a run, such a metric
+        sees the judged documents only, and it takes no ``ties``.
+
+    Examples
+    --------
+    >>> from ltr.metrics import err_score
+    >>> err_score.info.options
+    ('k', 'max_label', 'ties', 'empty', 'docids')
+    >>> err_score.info.range, err_score.info.labels, err_score.info.needs
+    ((0.0, 1.0), 'graded', 'a relevant item')
+    """
+
+    kernel: Callable[..., Measured]
+    options: tuple[str, ...]
+    range: tuple[float, float]
+    labels: Labels
+    needs: Needs
+    monotone: bool
+    expected_under_ties: bool
+    whole_order: bool
+
+    @property
+    def takes_cutoff(self) -> bool:
+        """Whether ``k`` is an option, and ``"name@10"`` a spelling."""
+        return "k" in self.options
+
+    def measure(self, lists: RankedLists, **options: Any) -> Measured:
+        """Call the kernel.
+
+        Parameters
+        ----------
+        lists : RankedLists
+            Lists in ranked order.
+        **options : dict
+            Options of the kernel.
+
+        Returns
+        -------
+        measured : Measured
+
+        Raises
+        ------
+        ValueError
+            If an option is out of range, or a label does not fit.
+        """
+        check_whole("k", options.get("k"), low=1, optional=True)
+        return self.kernel(lists, **options)
+
+
+class RankingMetric(Protocol[P, R_co]):
+    """A function with a record: what :func:`ranking_metric` makes of a face."""
+
+    info: MetricInfo
+    __name__: str
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R_co:
+        """Measure."""
+
+
+def ranking_metric(
+    *,
+    kernel: Callable[..., Measured] | None = None,
+    range: tuple[float, float] = (0.0, 1.0),
+    labels: Labels = "binary",
+    needs: Needs = "a relevant item",
+    monotone: bool = True,
+    expected_under_ties: bool = True,
+    whole_order: bool = False,
+) -> Callable[[Callable[P, Any]], RankingMetric[P, Any]]:
+    """Declare a metric, so that it can be used wherever a name of one can.
+
+    The decorated function is the kernel, and what it becomes is the face: a function
+    ``metric(y_true, y_score, *, qid=None, ties="average", empty="skip", docids=None,
+    per_query=False)`` that takes the kernel's options too. With ``kernel=`` the
+    decorated function is the face itself, for a signature of one's own, and stays as
+    it is.
+
+    Parameters
+    ----------
+    kernel : callable, default=None
+        Kernel of the decorated face. None: the decorated function is the kernel.
+    range : tuple of float, default=(0.0, 1.0)
+        Least and greatest value of a list.
+    labels : {"binary", "graded", "real"}, default="binary"
+        Which labels it takes; see :class:`MetricInfo`.
+    needs : str, default="a relevant item"
+        What a list must have for the metric to be defined: ``"a relevant item"``,
+        ``"items of both kinds"``, ``"two distinct labels"`` or ``"a document"``.
+    monotone : bool, default=True
+        Whether it never lowers the value to give the better of two items the higher of
+        their two scores.
+    expected_under_ties : bool, default=True
+        Whether the value under equal scores is the mean over the orders of the tied
+        items, as it is if the kernel asks :class:`RankedLists` for expected values.
+    whole_order : bool, default=False
+        Whether the whole order is compared with the labels; such a metric takes no
+        ``ties``.
+
+    Returns
+    -------
+    decorator : callable
+        Returns the face, with the record as its attribute ``info``.
+
+    Raises
+    ------
+    ValueError
+        If ``labels`` or ``needs`` is unknown.
+    TypeError
+        If the options of face and kernel differ.
+
+    Examples
+    --------
+    The share of the relevant items that are in the first half of the list:
+
+    >>> @ranking_metric()
+    ... def upper_half(lists, *, threshold=0.0):
+    ...     relevant = lists.relevant(threshold)
+    ...     above = relevant.in_top((lists.queries.sizes + 1) // 2)
+    ...     total = relevant.total
+    ...     return Measured(above / np.maximum(total, 1), blank=total == 0)
+    >>> upper_half([0, 1, 1, 0], [0.9, 0.5, 0.1, 0.0])
+    0.5
+
+    It is a metric like any other, also for ``metric=`` of a ranker:
+
+    >>> from ltr.metrics import evaluate
+    >>> y, s, qid = [0, 1, 1, 0], [0.9, 0.5, 0.1, 0.0], [1, 1, 2, 2]
+    >>> evaluate(y, s, qid, [upper_half, "mrr"])["mean"].to_dict()
+    {'upper_half': 0.5, 'mrr': 0.75}
+    """
+    check_choice("labels", labels, ("binary", "graded", "real"))
+    check_choice("needs", needs, Needs.__args__)  # type: ignore[attr-defined]
+
+    def declare(function: Callable[P, Any]) -> RankingMetric[P, Any]:
+        options = _options(function if kernel is None else kernel, n_inputs=1)
+        face = function if kernel else _face_of(function, options, whole_order)
+        face_options = _options(face, n_inputs=2)
+        _check_face(face, face_options, options)
+        metric = cast(RankingMetric[P, Any], face)
+        metric.info = MetricInfo(
+            kernel=function if kernel is None else kernel,
+            options=tuple(name for name in face_options if name not in _ROWS),
+            range=range,
+            labels=labels,
+            needs=needs,
+            monotone=monotone,
+            expected_under_ties=expected_under_ties,
+            whole_order=whole_order,
+        )
+        return metric
+
+    return declare
+
+
+def score(
+    info: MetricInfo,
+    y_true: ArrayLike,
+    y_score: ArrayLike,
+    qid: ArrayLike | Queries | None,
+    *,
+    ties: Ties = "average",
+    docids: ArrayLike | None = None,
+    empty: Empty = "skip",
+    mean: Mean = "arithmetic",
+    per_query: bool = False,
+    **options: Any,
+) -> FloatArray | float:
+    """Rank the lists, measure them and average: what every face does.
+
+    Parameters
+    ----------
+    info : MetricInfo
+        The metric.
+    y_true : array-like of shape (n_samples,)
+        Labels.
+    y_score : array-like of shape (n_samples,)
+        Scores, higher is better.
+    qid : array-like of shape (n_samples,), Queries or None
+        List of each row. None: one list.
+    ties : {"average", "first", "worst", "trec"}, default="average"
+        Rule for equal scores; see :mod:`ltr.metrics`.
+    docids : array-like of shape (n_samples,), default=None
+        Document ids, for ``ties="trec"``.
+    empty : {"skip", 0, 1}, default="skip"
+        Blank lists: leave out, or count as 0 or 1.
+    mean : {"arithmetic", "geometric"}, default="arithmetic"
+        Mean over lists.
+    per_query : bool, default=False
+        Return one value per query.
+    **options : dict
+        Options of the kernel.
+
+    Returns
+    -------
+    value : float, or array of shape (n_queries,) if ``per_query``
+        Mean over queries; per query in order of first appearance, NaN if skipped.
+
+    Raises
+    ------
+    ValueError
+        If an input or an option is not what it must be.
+
+    Examples
+    --------
+    >>> from ltr.metrics import hits_score
+    >>> score(hits_score.info, [0, 1, 1], [0.9, 0.5, 0.1], None, k=2)
+    1.0
+    """
+    check_mean(mean, per_query)
+    lists = rank_lists(y_true, y_score, qid, ties, docids)
+    values = apply_policy(info.measure(lists, **options), empty)
+    if per_query:
+        return values
+    counted = values[~np.isnan(values)]
+    if len(counted) == 0:
+        warnings.warn(
+            f"The mean is not defined and nan is returned: no list has {info.needs}. "
+            "Pass empty=0 or empty=1 to count such lists.",
+            UserWarning,
+            stacklevel=3,  # the caller of the face
+        )
+        return float("nan")
+    return mean_of(counted, mean)
+
+
+def apply_policy(measured: Measured, empty: Empty) -> FloatArray:
+    """Values of all lists, blank ones by the policy of the caller.
+
+    Parameters
+    ----------
+    measured : Measured
+        What the kernel returned.
+    empty : {"skip", 0, 1}
+        Value of a blank list; NaN for ``"skip"``.
+
+    Returns
+    -------
+    values : float array of shape (n_lists,)
+
+    Raises
+    ------
+    ValueError
+        If ``empty`` is none of them.
+
+    Examples
+    --------
+    >>> apply_policy(Measured(np.array([0.5, 0.0]), np.array([False, True])), "skip")
+    array([0.5, nan])
+    """
+    check_choice("empty", empty, ("skip", 0, 1))
+    return np.where(measured.blank, np.nan if empty == "skip" else empty, measured[0])
+
+
+def check_mean(mean: Mean, per_query: bool) -> None:
+    """Raise unless ``mean`` is known and, for values per list, arithmetic."""
+    check_choice("mean", mean, ("arithmetic", "geometric"))
+    if per_query and mean == "geometric":
+        raise ValueError(
+            "a geometric mean has a value over all queries only, none per query; pass "
+            "mean='arithmetic' ('map' in place of 'gm_map')."
+        )
+
+
+def mean_of(values: FloatArray, mean: Mean) -> float:
+    """Mean over lists.
+
+    Parameters
+    ----------
+    values : float array of shape (n_lists,)
+        Without NaN, not empty.
+    mean : {"arithmetic", "geometric"}
+        Sum over number, or trec_eval's geometric mean, in which values below 1e-5
+        count as 1e-5 (a single 0 would make all of it 0).
+
+    Returns
+    -------
+    mean : float
+
+    Examples
+    --------
+    >>> round(mean_of(np.array([0.25, 1.0]), "geometric"), 12)
+    0.5
+    """
+    if mean == "geometric":
+        logs = np.log(np.maximum(values, FLOOR_OF_GEOMETRIC_MEAN))
+        return float(np.exp(logs.mean()))
+    return float(values.mean())
+
+
+def _options(function: Callable[..., Any], n_inputs: int) -> dict[str, Any]:
+    """Options of a face or kernel and their defaults, read once, when declared."""
+    parameters = list(inspect.signature(function).parameters.values())
+    return {p.name: p.default for p in parameters[n_inputs:]}
+
+
+def _check_face(
+    face: Callable[..., Any], face_options: dict[str, Any], options: dict[str, Any]
+) -> None:
+    """Raise unless a face hands on the options of its kernel, with their defaults."""
+    handed_on = {
+        name: default
+        for name, default in face_options.items()
+        if name not in (*_ROWS, *POLICIES)
+    }
+    if handed_on != options:
+        raise TypeError(
+            f"{getattr(face, '__name__', face)!r} must take the options of its kernel, "
+            f"by keyword and with the same defaults: {options}; got {handed_on}."
+        )
+
+
+def _face_of(
+    kernel: Callable[..., Any], options: dict[str, Any], whole_order: bool
+) -> Callable[..., Any]:
+    """A face for a kernel: its name and docstring, its options and those of all."""
+    policies: dict[str, Any] = {"ties": "average", "empty": "skip", "docids": None}
+    if whole_order:
+        policies = {"empty": "skip"}
+
+    def face(
+        y_true: ArrayLike,
+        y_score: ArrayLike,
+        *,
+        qid: ArrayLike | Queries | None = None,
+        **arguments: Any,
+    ) -> FloatArray | float:
+        unknown = set(arguments) - {*policies, *options, "per_query"}
+        if unknown:
+            raise TypeError(
+                f"{face.__name__}() got an unexpected keyword argument "
+                f"{min(unknown)!r}; its options are "
+                f"{', '.join([*options, *policies, 'per_query'])}."
+            )
+        info = cast(RankingMetric[Any, Any], face).info
+        return score(info, y_true, y_score, qid, **arguments)
+
+    for attribute in ("__name__", "__qualname__", "__module__", "__doc__"):
+        setattr(face, attribute, getattr(kernel, attribute))
+    keywords = {"qid": None, **options, **policies, "per_query": False}
+    kind = inspect.Parameter
+    face.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
+        [kind(name, kind.POSITIONAL_OR_KEYWORD) for name in ("y_true", "y_score")]
+        + [
+            kind(name, kind.KEYWORD_ONLY, default=default)
+            for name, default in keywords.items()
+        ]
+    )
+    return face
