@@ -60,6 +60,7 @@ def blackbox(
     Examples
     --------
     >>> import jax, jax.numpy as jnp
+    >>> from ltr.solvers.differentiable import PathOracle, blackbox
     >>> cost = jnp.array([[0.0, 1.0], [-1.0, 0.0]])  # of using an arc
     >>> loss = lambda A: (blackbox(PathOracle(), A, strength=9.0).matrix * cost).sum()
     >>> jax.grad(loss)(jnp.array([[0.0, 3.0], [1.0, 0.0]])) * 9
@@ -108,6 +109,7 @@ def identity(
     Examples
     --------
     >>> import jax, jax.numpy as jnp
+    >>> from ltr.solvers.differentiable import PathOracle, identity
     >>> matrix = jnp.array([[0.0, 3, 1], [1, 0, 2], [4, 1, 0]])
     >>> used = lambda A: identity(PathOracle(), A).matrix[2, 0]  # is arc (2, 0) in?
     >>> used(matrix), jax.grad(used)(matrix)[2, 0] > 0

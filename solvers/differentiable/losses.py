@@ -65,6 +65,7 @@ def structured_hinge(
     Examples
     --------
     >>> import jax.numpy as jnp
+    >>> from ltr.solvers.differentiable import PathOracle, path_parts
     >>> structured_hinge(PathOracle(), jnp.zeros((3, 3)), path_parts([0, 1, 2]))
     Array(2., dtype=float32)
     """
@@ -138,6 +139,7 @@ def perturbed_fenchel_young(
     Examples
     --------
     >>> import jax, jax.numpy as jnp
+    >>> from ltr.solvers.differentiable import PathOracle, path_parts
     >>> key, matrix = jax.random.key(0), 9 * jnp.eye(3, k=1)
     >>> target = path_parts([0, 1, 2])
     >>> loss = perturbed_fenchel_young(PathOracle(), matrix, target, key, sigma=0.1)
