@@ -1,21 +1,21 @@
 """Orders with a proof: paths, linear orderings, assignments and committees.
 
-All solvers maximise. Each returns a :class:`Solution`: an order (0-based item indices,
-best first), its objective, an upper bound on every order's objective, and a status that
-follows from the two. ``order`` is None if the status is UNKNOWN, for lack of time, or
-INFEASIBLE, and then ``conflict`` names the constraints that clash. This package imports
-nothing else of ``ltr``.
+All solvers maximize. Each returns a :class:`Solution`: an order (0-based item indices,
+best first), its objective, an upper bound on the objective of every order, and a status
+that follows from the two. ``order`` is None if the status is UNKNOWN (a limit was
+reached) or INFEASIBLE; then ``conflict`` names the constraints that clash. This package
+imports only the ground floor of ``ltr``.
 
 =============================================  =========================================
-you have                                       take
+input                                          solver
 =============================================  =========================================
-votes: whole or partial rankings               :func:`kemeny`, :func:`footrule`;
+votes: complete or partial rankings            :func:`kemeny`, :func:`footrule`;
                                                :func:`orders_from_ranks` from ranks
-counts of duels                                :func:`solve_ordering`,
+counts of pairwise comparisons                 :func:`solve_ordering`,
                                                :func:`bradley_terry`, :func:`borda`
-what i *anywhere before* j is worth            :func:`solve_ordering`
-what j *right after* i is worth                :func:`solve_path`
-a score per item, and rules                    :func:`solve_assignment`
+the gain if i *precedes* j                     :func:`solve_ordering`
+the gain of placing j *directly after* i       :func:`solve_path`
+a score per item, and constraints              :func:`solve_assignment`
 a score per item, groups that share exposure   :func:`fair_exposure`
 votes, and k items to choose                   :func:`select_committee`
 =============================================  =========================================
@@ -23,9 +23,11 @@ votes, and k items to choose                   :func:`select_committee`
 Items are numbers from 0; :mod:`ltr.fusion` takes runs of named documents.
 
 :mod:`ltr.solvers.dynamic` sums over all orders of short lists in JAX (log Z, marginals,
-samples), :mod:`ltr.solvers.differentiable` puts any solver inside ``jit`` and ``grad``;
-both load JAX and are imported by name.
+samples); :mod:`ltr.solvers.differentiable` puts any solver inside ``jit`` and ``grad``.
+Both load JAX and are imported by name.
 """
+
+from __future__ import annotations
 
 if __name__ != "ltr.solvers":
     raise ImportError(
@@ -39,6 +41,7 @@ from ltr.solvers.assignment.fair_prefixes import det_const_sort, fair_minimums
 from ltr.solvers.committees import select_committee
 from ltr.solvers.consensus import (
     borda,
+    bradley_terry,
     comparisons_to_matrix,
     copeland,
     footrule,
@@ -47,7 +50,6 @@ from ltr.solvers.consensus import (
     orders_from_ranks,
     pairwise_counts,
 )
-from ltr.solvers.consensus.bradley_terry import bradley_terry
 from ltr.solvers.core.batches import Interrupted
 from ltr.solvers.core.constraints import (
     AtMost,

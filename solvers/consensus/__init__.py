@@ -1,25 +1,27 @@
-"""One order from many: Kemeny's consensus, and the scores that it is compared with.
+"""One order from many: Kemeny's consensus, and the scores that compete with it.
 
-Everywhere a ranking is a sequence of item numbers 0, …, n - 1, best first; items that
-are tied stand in an inner tuple, and a partial ranking leaves items out. Thus
-``[[2, 0, 1], [(0, 1), 2], [1]]`` are three votes. Rankings of one length without ties
-may be an integer array of shape (n_rankings, k). A table of *ranks* becomes rankings by
-:func:`orders_from_ranks`.
+Everywhere a ranking is a sequence of item numbers 0, …, n - 1, best first; tied items
+form an inner tuple, and a partial ranking leaves items out. Thus
+``[[2, 0, 1], [(0, 1), 2], [1]]`` are three votes. Rankings of equal length without ties
+may be an integer array of shape (n_rankings, k). :func:`orders_from_ranks` converts a
+table of *ranks* to rankings.
 """
 
-from ltr.solvers.consensus.kemeny import (
-    borda,
+from __future__ import annotations
+
+from ltr.solvers.consensus.bradley_terry import bradley_terry
+from ltr.solvers.consensus.counts import (
     comparisons_to_matrix,
-    copeland,
-    footrule,
-    kemeny,
-    kemeny_distance,
     orders_from_ranks,
     pairwise_counts,
 )
+from ltr.solvers.consensus.footrule import footrule
+from ltr.solvers.consensus.kemeny import kemeny, kemeny_distance
+from ltr.solvers.consensus.scores import borda, copeland
 
 __all__ = [
     "borda",
+    "bradley_terry",
     "comparisons_to_matrix",
     "copeland",
     "footrule",

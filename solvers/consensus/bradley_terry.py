@@ -1,4 +1,6 @@
-"""Scores from pairwise comparisons: the model of Bradley and Terry."""
+"""Log-worths from pairwise comparisons: the model of Bradley and Terry."""
+
+from __future__ import annotations
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -6,40 +8,48 @@ from scipy.linalg import cho_factor, cho_solve
 from scipy.sparse.csgraph import connected_components
 from scipy.special import expit
 
+from ltr.arguments import check_number
 from ltr.solvers.core.inputs import check_counts
 from ltr.solvers.core.solution import FloatArray
 
 _MAX_STEPS = 2000
-# The last step moves no pair apart by more than this; the error is its square.
+# Newton stops when a step changes no difference s_i - s_j by more than this; as the
+# convergence is quadratic, the error left is of the order of its square.
 _CONVERGED = 1e-9
 
 
 def bradley_terry(counts: ArrayLike, *, ridge: float = 0.0) -> FloatArray:
-    """Fit log-worths to comparisons: i beats j with the chance sigmoid(s_i - s_j).
+    """Fit log-worths to comparisons: i beats j with probability sigmoid(s_i - s_j).
 
-    Maximises the sum of ``counts[i, j] * log sigmoid(s_i - s_j)`` less
-    ``ridge / 2 * sum(s**2)`` by Newton's method with shortened steps (Bradley and
-    Terry, 1952; Hunter, 2004, "MM algorithms for generalized Bradley-Terry models",
-    eq. 3).
+    Maximizes ``sum(counts[i, j] * log(sigmoid(s_i - s_j))) - ridge / 2 * sum(s**2)``
+    ([1]_, [2]_ eq. 3) by Newton's method with damped steps.
 
     Parameters
     ----------
     counts : array-like of shape (n, n)
-        Entry [i, j] >= 0: how often i beat j, whole or not. The diagonal is not read.
+        Entry [i, j] >= 0: how often i beat j; fractions are allowed. The diagonal is
+        ignored.
     ridge : float, default=0.0
-        Pull towards equal scores; any number > 0 makes the scores finite.
+        Strength of the L2 penalty; any value > 0 makes the scores finite.
 
     Returns
     -------
     scores : float array of shape (n,)
-        Log-worths, their mean 0; higher is better.
+        Log-worths with mean 0; higher is better.
 
     Raises
     ------
     ValueError
-        If a count is negative; if without ridge some items never lost to the others
-        (then no finite scores are best); if counts are so many orders of magnitude
-        apart that rounding hides the best scores.
+        If a count is negative; if, without a ridge, some items never lost to the others
+        (then no finite maximum exists); if counts differ by so many orders of magnitude
+        that rounding hides the maximum.
+
+    References
+    ----------
+    .. [1] R. A. Bradley and M. E. Terry. Rank analysis of incomplete block designs.
+       Biometrika 39, 1952.
+    .. [2] D. R. Hunter. MM algorithms for generalized Bradley-Terry models. Annals of
+       Statistics 32, 2004.
 
     Examples
     --------
@@ -52,8 +62,7 @@ def bradley_terry(counts: ArrayLike, *, ridge: float = 0.0) -> FloatArray:
         raise ValueError(
             f"counts must be finite and >= 0; got {wins[i, j]} at [{i}, {j}]."
         )
-    if not (np.isfinite(ridge) and ridge >= 0):
-        raise ValueError(f"ridge must be a number >= 0; got {ridge!r}.")
+    check_number("ridge", ridge, low=0.0)
     unit = max(wins.max(initial=0.0), ridge) or 1.0
     wins /= unit
     if ridge == 0 and len(wins):
@@ -62,29 +71,35 @@ def bradley_terry(counts: ArrayLike, *, ridge: float = 0.0) -> FloatArray:
 
 
 def _check_connected(wins: FloatArray) -> None:
-    """Raise unless each item beat each other, over a chain of items at least."""
-    n_parts, label = connected_components(wins > 0, connection="strong")
-    if n_parts <= 1:
+    """Raise unless the graph of wins is strongly connected (Hunter, assumption 1)."""
+    n_components, label = connected_components(wins > 0, connection="strong")
+    if n_components <= 1:
         return
-    beats = np.zeros((n_parts, n_parts), dtype=bool)
+    lost = np.zeros((n_components, n_components), dtype=bool)  # [a, b]: a lost to b
     i, j = np.nonzero(wins)
-    beats[label[j], label[i]] = True
-    np.fill_diagonal(beats, False)
-    unbeaten = np.flatnonzero(label == np.argmin(beats.any(axis=1)))
+    lost[label[j], label[i]] = True
+    np.fill_diagonal(lost, False)
+    # the condensed graph is acyclic, so some component lost to no other
+    unbeaten = np.flatnonzero(label == np.argmin(lost.any(axis=1)))
     names = ", ".join(str(item) for item in unbeaten[:5].tolist())
     more = f" and {len(unbeaten) - 5} more" if len(unbeaten) > 5 else ""
     raise ValueError(
-        f"items {names}{more} never lost to any of the others, so that no finite "
-        "scores are best. Pass ridge > 0, say 0.1, or leave them out."
+        f"items {names}{more} never lost to any other item, so the likelihood has no "
+        "finite maximum. Pass ridge > 0, say 0.1, or leave them out."
     )
 
 
 def _newton(wins: FloatArray, ridge: float) -> FloatArray:
-    """Newton's method, each step shortened so that it never goes too far.
+    """Maximize the penalized likelihood by damped Newton steps.
 
-    If no pair that played moves apart by more than d, its curvature grows by e^d at
-    most, and log(1 + d) / d of the step still climbs (Bach, 2010, "Self-concordant
-    analysis for logistic regression", §2).
+    If the full step changes no difference of a pair that played by more than d, the
+    curvature along it changes by a factor of at most e^d, and log(1 + d) / d of the
+    step still increases the objective [1]_.
+
+    References
+    ----------
+    .. [1] F. Bach. Self-concordant analysis for logistic regression. Electronic Journal
+       of Statistics 4, 2010, section 2.
     """
     n = len(wins)
     scores = np.zeros(n)
@@ -92,31 +107,39 @@ def _newton(wins: FloatArray, ridge: float) -> FloatArray:
         return scores
     played = wins + wins.T
     for _ in range(_MAX_STEPS):
-        chance = expit(scores[:, None] - scores)
-        surplus = wins * chance.T  # pair by pair, for rare pairs beside frequent ones
+        p = expit(scores[:, None] - scores)  # p_ij = P(i beats j)
+        # g_i = Σ_j w_ij p_ji - w_ji p_ij - ridge s_i; the difference is taken pair by
+        # pair, so that rare pairs do not drown among frequent ones
+        surplus = wins * p.T
         gradient = (surplus - surplus.T).sum(axis=1) - ridge * scores
-        weight = played * chance * chance.T
-        step = _solve(weight, ridge, gradient)
+        # -∂g_i/∂s_j = -n_ij p_ij p_ji for i ≠ j; the rows sum to ridge
+        step = _newton_step(played * p * p.T, ridge, gradient)
         if step is None:
             break
-        farthest = float(np.abs((step[:, None] - step)[played > 0]).max(initial=0.0))
-        scores += step * (np.log1p(farthest) / farthest if farthest else 1.0)
+        d = float(np.abs((step[:, None] - step)[played > 0]).max(initial=0.0))
+        scores += step * (np.log1p(d) / d if d else 1.0)
         scores -= scores.mean()
-        if farthest <= _CONVERGED:
+        if d <= _CONVERGED:
             return scores
     raise ValueError(
-        f"no scores were found in {_MAX_STEPS} steps: counts and ridge are too many "
-        "orders of magnitude apart. Pass a greater ridge, or merge rare comparisons."
+        f"no convergence in {_MAX_STEPS} steps: counts and ridge differ by too many "
+        "orders of magnitude. Pass a larger ridge, or merge rare comparisons."
     )
 
 
-def _solve(weight: FloatArray, ridge: float, gradient: FloatArray) -> FloatArray | None:
-    """Newton's step, each item in the unit of its own curvature; None: none found."""
-    curvature = weight.sum(axis=1) + ridge
+def _newton_step(
+    weight: FloatArray, ridge: float, gradient: FloatArray
+) -> FloatArray | None:
+    """Solve H x = g with H = D - W + ridge I and D = diag(W 1), scaled by its diagonal.
+
+    None if rounding leaves H without a Cholesky factor.
+    """
+    curvature = weight.sum(axis=1) + ridge  # diagonal of H
     if not curvature.min() > 0:
         return None
     unit = np.sqrt(curvature)
-    # The scores are known up to a constant: this settles it.
+    # As 1ᵀg = 0, the step sums to 0, so adding a multiple of 11ᵀ to H changes nothing
+    # and removes its null vector 1 (nearly null, if the ridge is small).
     pin = unit.min() / unit if ridge else unit / np.linalg.norm(unit)
     hessian = np.eye(len(unit)) + np.outer(pin, pin) - weight / unit[:, None] / unit
     try:

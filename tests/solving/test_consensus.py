@@ -297,7 +297,7 @@ def test_rankings_may_come_from_a_generator():
         (
             lambda: kemeny([[0, 1]], ties="both"),
             ValueError,
-            "ties must be 'half' or 'ignore'; got 'both'.",
+            "ties must be one of 'half', 'ignore'; got 'both'.",
         ),
         (
             lambda: orders_from_ranks([1, 2]),
@@ -313,16 +313,16 @@ def test_rankings_may_come_from_a_generator():
         (
             lambda: bradley_terry([[0, 1, 0], [2, 0, 0], [1, 1, 0]]),
             ValueError,
-            "items 2 never lost to any of the others, so that no finite scores are best. "
-            "Pass ridge > 0, say 0.1, or leave them out.",
+            "items 2 never lost to any other item, so the likelihood has no finite "
+            "maximum. Pass ridge > 0, say 0.1, or leave them out.",
         ),
         (
             lambda: bradley_terry(
                 np.diag([3.0, 0, 2], 1) + np.diag([1.0, 0, 1], -1), ridge=1e-17
             ),
             ValueError,
-            "no scores were found in 2000 steps: counts and ridge are too many orders of "
-            "magnitude apart. Pass a greater ridge, or merge rare comparisons.",
+            "no convergence in 2000 steps: counts and ridge differ by too many orders of "
+            "magnitude. Pass a larger ridge, or merge rare comparisons.",
         ),
         (
             lambda: kemeny([[0, 1, 2], [2, 1, 0]], weights=[1e308, 1e308]),
