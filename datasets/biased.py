@@ -1,9 +1,11 @@
-"""Rankings by voters who look down on a group."""
+"""Rankings by voters who are biased against a group."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+
+from ltr.arguments import check_choice, check_number, check_whole
 
 MODELS = ("utility", "swap")
 
@@ -18,43 +20,43 @@ def make_biased_rankings(
     model: str = "utility",
     noise: float = 0.5,
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Draw rankings by noisy voters, and what they would be without the bias.
+    """Draw rankings by noisy, biased voters, and the same rankings without the bias.
 
-    Voter v finds in item i the value u_i · exp(noise · ε_vi), ε standard normal, and
-    ranks by it: these are the unbiased rankings. The bias then works in one of two
-    ways, both with the same ε:
+    Voter v values item i at u_i · exp(noise · ε_vi), ε standard normal; sorting by
+    value gives the unbiased rankings. The bias then acts in one of two ways, with the
+    same ε:
 
     - ``"utility"``: the values of the group's items are multiplied by 1 - bias;
-    - ``"swap"``: each item of the group is moved below the next item outside it with
-      probability ``bias``, and on, until a draw fails or none is left below.
+    - ``"swap"``: each item of the group moves below the next item outside the group
+      with probability ``bias``, and again, until a draw fails or no such item is below.
 
-    The questions are those of Boehmer, Celis, Huang, Mehrotra and Vishnoi [1]_, who
-    have a model of utilities and one of swaps; the two definitions here are ours, and
-    were not compared with theirs.
+    The setting is that of Boehmer, Celis, Huang, Mehrotra and Vishnoi [1]_, who have a
+    utility and a swap model; the two definitions here are ours and were not compared
+    with theirs.
 
     Parameters
     ----------
     utilities : array-like of shape (n_items,)
         u_i > 0.
     group : bool array-like of shape (n_items,)
-        True for the items that are looked down on.
+        True for the items that voters are biased against.
     bias : float
-        In [0, 1]; 0 is none. With 1 the whole group comes last.
+        Strength of the bias, in [0, 1]. 0: none; 1: the whole group comes last.
     n : int
         Number of voters, >= 1.
     random_state : int or None, default=None
         Seed.
     model : str, default="utility"
-        "utility" or "swap".
+        How the bias acts: "utility" or "swap".
     noise : float, default=0.5
-        Standard deviation of the logarithm of what a voter finds, >= 0.
+        Standard deviation of the logarithm of the voters' values, >= 0.
 
     Returns
     -------
     rankings : int array of shape (n, n_items)
-        Items best first, as the voters rank them.
+        Items best first, as the biased voters rank them.
     unbiased : int array of shape (n, n_items)
-        As they would without the bias.
+        The same without the bias.
 
     Raises
     ------
@@ -75,33 +77,29 @@ def make_biased_rankings(
     >>> rankings.tolist(), unbiased.tolist()
     ([[1, 0, 2], [1, 0, 2]], [[0, 1, 2], [0, 1, 2]])
     """
-    values = np.asarray(utilities, dtype=np.float64)
+    utility = np.asarray(utilities, dtype=np.float64)
     members = np.asarray(group)
-    if values.ndim != 1 or not (np.isfinite(values) & (values > 0)).all():
+    if utility.ndim != 1 or not (np.isfinite(utility) & (utility > 0)).all():
         raise ValueError(
             "utilities must be one finite number > 0 per item; got "
             f"{utilities!r}. Shift or exponentiate them."
         )
-    if members.shape != values.shape or members.dtype != bool:
+    if members.shape != utility.shape or members.dtype != bool:
         raise ValueError(
-            f"group must be one bool per item, shape {values.shape}; got shape "
+            f"group must be one bool per item, shape {utility.shape}; got shape "
             f"{members.shape} and dtype {members.dtype}."
         )
-    if not 0 <= bias <= 1:
-        raise ValueError(f"bias must be in [0, 1]; got {bias!r}.")
-    if not n >= 1:
-        raise ValueError(f"n must be >= 1; got {n!r}.")
-    if not noise >= 0:
-        raise ValueError(f"noise must be >= 0; got {noise!r}.")
-    if model not in MODELS:
-        raise ValueError(f"model must be 'utility' or 'swap'; got {model!r}.")
+    check_number("bias", bias, low=0, high=1)
+    check_whole("n", n, low=1)
+    check_number("noise", noise, low=0)
+    check_choice("model", model, MODELS)
     rng = np.random.default_rng(random_state)
-    found = values * np.exp(noise * rng.normal(size=(n, len(values))))
-    unbiased = np.argsort(-found, axis=1, kind="stable")
+    values = utility * np.exp(noise * rng.normal(size=(n, len(utility))))
+    unbiased = np.argsort(-values, axis=1, kind="stable")
     if model == "swap":
         return _moved_down(unbiased, members, bias, rng), unbiased
-    seen = np.where(members, (1 - bias) * found, found)
-    return np.lexsort((-found, -seen)), unbiased
+    biased_values = np.where(members, (1 - bias) * values, values)
+    return np.lexsort((-values, -biased_values)), unbiased
 
 
 def _moved_down(
@@ -110,14 +108,15 @@ def _moved_down(
     bias: float,
     rng: np.random.Generator,
 ) -> NDArray[np.int64]:
-    """Each member below as many others more as draws succeed before one fails."""
-    is_member = members[rankings]
+    """Move each member below as many non-members as draws succeed before a failure."""
+    is_member = members[rankings]  # (n, n_items)
     if bias == 1:
         order = np.argsort(is_member, axis=1, kind="stable")
         return np.take_along_axis(rankings, order, axis=1)
-    passed = rng.geometric(1 - bias, size=rankings.shape) - 1
-    others_above = np.cumsum(~is_member, axis=1)  # of an other: itself too
-    fallen = np.minimum(others_above + passed, (~members).sum()) + 0.5
-    place = np.where(is_member, fallen, others_above)
-    order = np.argsort(place, axis=1, kind="stable")
+    n_passed = rng.geometric(1 - bias, size=rankings.shape) - 1
+    # a non-member sorts by its own rank r among the non-members; a member that r of
+    # them precede and that moves below m more sorts at r + m + ½, between two of them
+    rank = np.cumsum(~is_member, axis=1)
+    key = np.minimum(rank + n_passed, (~members).sum()) + 0.5
+    order = np.argsort(np.where(is_member, key, rank), axis=1, kind="stable")
     return np.take_along_axis(rankings, order, axis=1)

@@ -1,4 +1,4 @@
-"""Clicks of simulated users, with the propensities that explain them."""
+"""Clicks of simulated users, with their propensities."""
 
 from __future__ import annotations
 
@@ -6,26 +6,26 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-import pandas as pd
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.intp]
+from ltr.arguments import check_choice, check_number, check_whole
+from ltr.queries import BoolArray, FloatArray, IntArray, group_queries
+
 _MAX_EXP2_LABEL = 1000
 _MODELS = ("position", "cascade", "trust")
 
 
 @dataclass(frozen=True, eq=False)
 class ClickLog:
-    """One row for each item shown in each session, sessions one after the other.
+    """A row for each item shown in each session, session by session.
 
-    In every click model ``(clicks - offsets) / propensities`` has the relevance of the
-    item as its mean over sessions; see :func:`ltr.losses.affine_labels`.
+    In every click model ``(clicks - offsets) / propensities`` is an unbiased estimate
+    of the relevance of the item; see :func:`ltr.losses.affine_labels`.
 
     Attributes
     ----------
     rows : int array of shape (n_shown,)
-        Row of the data that was shown: ``X[log.rows]`` are its features.
+        Row of the data that was shown: its features are ``X[log.rows]``.
     sessions : int array of shape (n_shown,)
         Session 0, 1, …: the ``qid`` of the clicks.
     positions : int array of shape (n_shown,)
@@ -33,10 +33,10 @@ class ClickLog:
     clicks : int array of shape (n_shown,)
         1 if it was clicked, else 0.
     propensities : float array of shape (n_shown,)
-        How much the chance of a click grows with the relevance; 0 where no user gets,
-        such as below a fully relevant item of the cascade model.
+        Slope of the click probability in the relevance; 0 where no user arrives, as
+        below a fully relevant item in the cascade model.
     offsets : float array of shape (n_shown,)
-        Chance of a click without relevance; 0 but for trust bias.
+        Click probability of an irrelevant item; 0 except under trust bias.
 
     Examples
     --------
@@ -44,12 +44,12 @@ class ClickLog:
     ClickLog(5 sessions, 10 items shown, 5 clicks)
     """
 
-    rows: Ints
-    sessions: Ints
-    positions: Ints
-    clicks: Ints
-    propensities: Floats
-    offsets: Floats
+    rows: IntArray
+    sessions: IntArray
+    positions: IntArray
+    clicks: IntArray
+    propensities: FloatArray
+    offsets: FloatArray
 
     def __repr__(self) -> str:
         n_sessions = len(np.unique(self.sessions))
@@ -75,48 +75,48 @@ def simulate_clicks(
     trust: float = 0.65,
     random_state: int | None = None,
 ) -> ClickLog:
-    r"""Show lists in the order of scores to users, and note what they click.
+    r"""Show lists in order of scores to simulated users, and log their clicks.
 
     The relevance of an item is
     :math:`\gamma = \epsilon + (1-\epsilon)\, g(y) / g(y_\max)`, with
-    :math:`g(y) = 2^y - 1` or :math:`y`. A user
+    :math:`g(y) = 2^y - 1` or :math:`y`. In the model
 
-    - of ``"position"`` examines rank k with probability
-      :math:`\theta_k = k^{-\eta}` and clicks what is examined with probability γ;
-    - of ``"cascade"`` reads from the top, clicks with probability γ, and leaves after a
-      click with probability ``satisfaction``; the propensity is the probability of
-      getting as far as that, :math:`\prod_{j<k} (1 - s \gamma_j)`;
-    - of ``"trust"`` examines as for ``"position"`` and takes an examined item without
-      relevance for a relevant one with probability :math:`t / k`, so that
-      :math:`P(click) = \theta_k (1 - t/k) \gamma + \theta_k\, t/k`: propensity times
-      relevance plus offset.
+    - ``"position"`` a user examines rank k with probability
+      :math:`\theta_k = k^{-\eta}` and clicks an examined item with probability γ;
+    - ``"cascade"`` a user scans from the top, clicks with probability γ, and leaves
+      after a click with probability ``satisfaction``; the propensity is the probability
+      of reaching rank k, :math:`\prod_{j<k} (1 - s \gamma_j)`;
+    - ``"trust"`` a user examines as in ``"position"`` and takes an examined irrelevant
+      item for a relevant one with probability :math:`t / k`, so that
+      :math:`P(click) = \theta_k (1 - t/k) \gamma + \theta_k\, t/k`, which is
+      propensity times relevance plus offset.
 
     Parameters
     ----------
     y : array-like of shape (n_samples,)
         Labels ≥ 0.
     scores : array-like of shape (n_samples,)
-        Scores of the ranker that was in use; ties are shown in the order of the rows.
+        Scores of the logging ranker; ties are shown in row order.
     qid : array-like of shape (n_samples,), default=None
-        Ids of the lists. None: one list.
+        Query of each row. None: all rows belong to one query.
     model : {"position", "cascade", "trust"}, default="position"
-        What users do.
+        Click model.
     n_sessions : int, default=1000
-        Number of sessions, each with a list drawn at random.
+        Number of sessions ≥ 1, each for a query drawn at random.
     k : int, default=None
-        How many items are shown. None: the whole list.
+        Number of items shown, ≥ 1. None: the whole list.
     gain : {"exp2", "linear"}, default="exp2"
         The function g.
     max_label : float, default=None
-        Label :math:`y_\max` that is fully relevant. None: the highest in ``y``.
+        Label :math:`y_\max` of full relevance. None: the highest in ``y``.
     noise : float, default=0.1
-        The ε ≥ 0 of an item with label 0, < 1.
+        Relevance ε of an item with label 0, in [0, 1).
     eta : float, default=1.0
         Steepness η ≥ 0 of the position bias.
     satisfaction : float, default=1.0
-        The s of ``"cascade"``, in [0, 1]; 1 is the cascade model, at most one click.
+        Probability s of ``"cascade"``, in [0, 1]; with 1 there is at most one click.
     trust : float, default=0.65
-        The t of ``"trust"``, in [0, 1).
+        Trust bias t of ``"trust"`` at rank 1, in [0, 1).
     random_state : int, default=None
         Seed.
 
@@ -127,13 +127,13 @@ def simulate_clicks(
     Raises
     ------
     ValueError
-        If an option is unknown or outside its range, or arrays have other lengths.
+        If an option is unknown or outside its range, or lengths differ.
 
     References
     ----------
     Position: T. Joachims, A. Swaminathan and T. Schnabel, WSDM 2017, section 6.
-    Cascade: N. Craswell et al., WSDM 2008; with ``satisfaction`` < 1 after F. Guo et
-    al., WSDM 2009. Trust: A. Agarwal et al., WWW 2019, equation 4, with
+    Cascade: N. Craswell et al., WSDM 2008; ``satisfaction`` < 1: F. Guo et al., WSDM
+    2009. Trust: A. Agarwal et al., WWW 2019, equation 4, with
     :math:`\epsilon^+ = 1` and :math:`\epsilon_k^- = t / k`.
 
     Examples
@@ -148,15 +148,16 @@ def simulate_clicks(
     """
     _check_options(model, n_sessions, k, gain, noise, eta, satisfaction, trust)
     relevance = _relevance(np.asarray(y, dtype=np.float64), gain, max_label, noise)
-    codes = _codes(qid, len(relevance))
-    by_score = np.asarray(scores, dtype=np.float64)
-    if by_score.shape != relevance.shape or np.isnan(by_score).any():
+    codes = group_queries(qid, len(relevance), rows_of="y").codes
+    values = np.asarray(scores, dtype=np.float64)
+    if values.shape != relevance.shape or np.isnan(values).any():
         raise ValueError(
-            "scores must be numbers, one for each label; got shape "
-            f"{by_score.shape} for {len(relevance)} labels, "
-            f"{int(np.isnan(by_score).sum())} of them NaN."
+            "scores must have one number per label; got shape "
+            f"{values.shape} for {len(relevance)} labels, and "
+            f"{int(np.isnan(values).sum())} NaN."
         )
-    order = np.lexsort((-by_score, codes))
+    # from here on, arrays run list by list, each in the order in which it is shown
+    order = np.lexsort((-values, codes))
     relevance, sizes = relevance[order], np.bincount(codes)
     starts = np.cumsum(sizes) - sizes
     positions = np.arange(len(order)) - np.repeat(starts, sizes) + 1
@@ -167,53 +168,58 @@ def simulate_clicks(
         offsets = examined * trust / positions
         propensities = examined - offsets
     elif model == "cascade":
-        propensities = _reached(satisfaction * relevance, starts, sizes)
+        propensities = _arrival(satisfaction * relevance, starts, sizes)
 
     rng = np.random.default_rng(random_state)
-    lists = rng.integers(len(sizes), size=n_sessions)
-    shown = sizes[lists] if k is None else np.minimum(sizes[lists], k)
-    first = np.cumsum(shown) - shown
-    sessions = np.repeat(np.arange(n_sessions), shown)
-    at = np.arange(len(sessions)) - np.repeat(first - starts[lists], shown)
+    queries = rng.integers(len(sizes), size=n_sessions)
+    n_shown = sizes[queries] if k is None else np.minimum(sizes[queries], k)
+    session_starts = np.cumsum(n_shown) - n_shown
+    sessions = np.repeat(np.arange(n_sessions), n_shown)
+    # entry j of a session shows entry j of its list
+    shift = np.repeat(starts[queries] - session_starts, n_shown)
+    shown = np.arange(len(sessions)) + shift
     if model == "cascade":
-        clicks = rng.random(len(at)) < relevance[at]
-        leaves = clicks & (rng.random(len(at)) < satisfaction)
-        clicks &= _none_before(leaves, first, shown)
+        clicks = rng.random(len(shown)) < relevance[shown]
+        leaves = clicks & (rng.random(len(shown)) < satisfaction)
+        clicks &= _none_before(leaves, session_starts, n_shown)
     else:
-        chance = propensities * relevance + offsets
-        clicks = rng.random(len(at)) < chance[at]
+        probability = propensities * relevance + offsets
+        clicks = rng.random(len(shown)) < probability[shown]
     return ClickLog(
-        rows=order[at],
+        rows=order[shown],
         sessions=sessions,
-        positions=positions[at],
+        positions=positions[shown],
         clicks=clicks.astype(np.intp),
-        propensities=propensities[at],
-        offsets=offsets[at],
+        propensities=propensities[shown],
+        offsets=offsets[shown],
     )
 
 
-def _reached(leaves: Floats, starts: Ints, sizes: Ints) -> Floats:
-    """Chance of getting to each rank, given the chance of leaving at those before."""
-    reached = np.ones(len(leaves))
+def _arrival(leaving: FloatArray, starts: IntArray, sizes: IntArray) -> FloatArray:
+    """Probability of reaching each rank, given that of leaving at each.
+
+    P(reach k) = P(reach k − 1) · (1 − P(leave at k − 1)), rank by rank for all lists.
+    """
+    arrival = np.ones(len(leaving))
     for rank in range(1, int(sizes.max())):
-        here = starts[sizes > rank] + rank
-        reached[here] = reached[here - 1] * (1.0 - leaves[here - 1])
-    return reached
+        entries = starts[sizes > rank] + rank
+        arrival[entries] = arrival[entries - 1] * (1.0 - leaving[entries - 1])
+    return arrival
 
 
-def _none_before(
-    events: NDArray[np.bool_], first: Ints, lengths: Ints
-) -> NDArray[np.bool_]:
-    """Whether no event stands before an entry in its session."""
-    before: Ints = np.cumsum(events) - events
-    return before == np.repeat(before[first], lengths)
+def _none_before(events: BoolArray, starts: IntArray, lengths: IntArray) -> BoolArray:
+    """Whether no event precedes an entry in its session."""
+    n_before: IntArray = np.cumsum(events) - events
+    return n_before == np.repeat(n_before[starts], lengths)
 
 
-def _relevance(y: Floats, gain: str, max_label: float | None, noise: float) -> Floats:
+def _relevance(
+    y: FloatArray, gain: str, max_label: float | None, noise: float
+) -> FloatArray:
     if y.ndim != 1 or len(y) == 0 or not (np.isfinite(y) & (y >= 0)).all():
         raise ValueError(
-            "y must be a one-dimensional array of labels >= 0, one or more; got shape "
-            f"{y.shape} with the lowest label {y.min() if y.size else None}."
+            "y must be a non-empty one-dimensional array of finite labels >= 0; got "
+            f"shape {y.shape} with the lowest label {y.min() if y.size else None}."
         )
     top = float(y.max()) if max_label is None else float(max_label)
     if top < y.max():
@@ -231,18 +237,6 @@ def _relevance(y: Floats, gain: str, max_label: float | None, noise: float) -> F
     return noise + (1 - noise) * share
 
 
-def _codes(qid: ArrayLike | None, n_samples: int) -> Ints:
-    if qid is None:
-        return np.zeros(n_samples, dtype=np.intp)
-    ids = np.asarray(qid)
-    if ids.shape != (n_samples,):
-        raise ValueError(
-            f"qid must have one entry per label; got shape {ids.shape} for "
-            f"{n_samples} labels."
-        )
-    return pd.factorize(ids)[0]
-
-
 def _check_options(
     model: str,
     n_sessions: int,
@@ -253,18 +247,11 @@ def _check_options(
     satisfaction: float,
     trust: float,
 ) -> None:
-    if model not in _MODELS:
-        raise ValueError(f"model must be one of {', '.join(_MODELS)}; got {model!r}.")
-    if gain not in ("exp2", "linear"):
-        raise ValueError(f"gain must be 'exp2' or 'linear'; got {gain!r}.")
-    if n_sessions < 1 or (k is not None and k < 1):
-        raise ValueError(
-            f"n_sessions and k must be >= 1; got n_sessions={n_sessions!r}, k={k!r}."
-        )
-    if eta < 0:
-        raise ValueError(f"eta must be >= 0; got {eta!r}.")
-    for name, value in (("noise", noise), ("trust", trust)):
-        if not 0 <= value < 1:
-            raise ValueError(f"{name} must be in [0, 1); got {value!r}.")
-    if not 0 <= satisfaction <= 1:
-        raise ValueError(f"satisfaction must be in [0, 1]; got {satisfaction!r}.")
+    check_choice("model", model, _MODELS)
+    check_choice("gain", gain, ("exp2", "linear"))
+    check_whole("n_sessions", n_sessions, low=1)
+    check_whole("k", k, low=1, optional=True)
+    check_number("noise", noise, low=0, high=1, open_high=True)
+    check_number("eta", eta, low=0)
+    check_number("satisfaction", satisfaction, low=0, high=1)
+    check_number("trust", trust, low=0, high=1, open_high=True)

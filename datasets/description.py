@@ -1,4 +1,4 @@
-"""What is in a data set, and what is wrong with it, before anything is trained."""
+"""Counts and problems of a data set, before anything is trained."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from ltr.datasets.ranking_data import RankingData
+from ltr.queries import BoolArray, IntArray, group_queries
 
 _VALUES_AT_ONCE = 4_000_000
 _MAX_EXP2_LABEL = 10
@@ -20,7 +20,7 @@ _MAX_SHARE_REPEATED = 0.1
 
 @dataclass(frozen=True)
 class Description:
-    """Counts of a data set; ``print`` shows them with what is off.
+    """Counts of a data set; ``print`` shows them and the problems counts.
 
     Attributes
     ----------
@@ -33,32 +33,33 @@ class Description:
     blank_lists : int
         Lists without a label above 0.
     usable_lists : int
-        Lists with two different labels: those from which a ranker learns.
+        Lists with two distinct labels, the ones that a ranker learns from.
     usable_pairs : int
-        Pairs of rows of a list with different labels.
+        Pairs of rows of a list with distinct labels.
     all_pairs : int
         Pairs of rows of a list.
     labels : dict of float to int
-        Rows with each label.
+        Number of rows with each label.
     missing_values, infinite_values : int
-        NaN and infinite features.
+        Number of NaN and infinite feature values.
     missing_features : list of int
-        Columns that have NaN.
+        Columns with NaN.
     constant_features : list of int
-        Columns with one value in all rows.
+        Columns with the same value in all rows.
     query_features : list of int
-        Other columns with one value in each list, which cannot order it by themselves.
+        Other columns that are constant within every list, so that alone they order
+        nothing.
     repeated_rows, repeated_lists : int or None
-        Rows whose features are also in the other data set, and lists of two rows or
-        more, not all alike, that are there as a whole; None without one.
+        Rows whose features also occur in the other data set, and lists, of at least two
+        distinct rows, all of whose rows do; None without another data set.
     problems : list of str
-        What is off, in sentences.
+        Problems, in sentences.
 
     Examples
     --------
-    >>> found = describe([[1.0], [2.0]], [1, 1])
-    >>> found.usable_pairs, found.problems
-    (0, ['no list has two different labels: nothing can be learned.'])
+    >>> description = describe([[1.0], [2.0]], [1, 1])
+    >>> description.usable_pairs, description.problems
+    (0, ['no list has two distinct labels: there is nothing to learn.'])
     """
 
     n_lists: int
@@ -87,12 +88,12 @@ class Description:
         return "\n".join([f"{size} features", *facts, *problems])
 
     def facts(self) -> dict[str, str]:
-        """What was counted, in words.
+        """Counts in words.
 
         Returns
         -------
         facts : dict of str to str
-            By what they are about.
+            Texts by subject, such as "list size".
         """
         smallest, median, largest = self.list_sizes
         pairs = f"{self.usable_pairs:,} of {self.all_pairs:,} in {self.usable_lists:,}"
@@ -102,7 +103,7 @@ class Description:
             "usable pairs": f"{pairs} lists",
             "labels": self._labels(),
             "features": f"{len(self.constant_features)} constant, "
-            f"{len(self.query_features)} the same within each list, "
+            f"{len(self.query_features)} constant within each list, "
             f"{len(self.missing_features)} with NaN",
         }
         if self.repeated_rows is not None:
@@ -131,18 +132,19 @@ def describe(
     *,
     other: RankingData | None = None,
 ) -> Description:
-    """Count what matters before training, and say what is off.
+    """Summarize ranking data and flag problems, before training.
 
     Parameters
     ----------
     X : array-like of shape (n_samples, n_features)
-        Features; a memory map is read block by block.
+        Features; memory maps are read block by block.
     y : array-like of shape (n_samples,)
         Labels.
     qid : array-like of shape (n_samples,), default=None
-        Ids of the lists. None: one list.
+        Query of each row. None: all rows belong to one query.
     other : RankingData, default=None
-        Another part, such as the test data, to look for the same rows and lists.
+        Another part, such as the test data, in which to look for the same rows and
+        lists.
 
     Returns
     -------
@@ -151,8 +153,8 @@ def describe(
     Raises
     ------
     ValueError
-        If the arrays have other lengths, or there is no row or column; if ``other`` has
-        another number of features.
+        If lengths differ, there is no row or column, or ``other`` has another number of
+        features.
 
     Examples
     --------
@@ -162,33 +164,35 @@ def describe(
     list size      1 to 2, median 1.5; 1 of one item, 1 blank
     usable pairs   1 of 1 in 1 lists
     labels         0: 2 (66.7%), 1: 1 (33.3%)
-    features       1 constant, 0 the same within each list, 0 with NaN
+    features       1 constant, 0 constant within each list, 0 with NaN
     ! 1 of 2 lists has no label above 0: pairwise and listwise losses learn nothing \
-from it, and NDCG leaves it out or counts it as 0 (empty=).
-    ! 1 of 2 lists has one item: any ranker is right on it.
+from it, and NDCG skips it or counts it as 0 (empty=).
+    ! 1 of 2 lists has one item: every ranker orders it correctly.
     ! 1 of 2 features has the same value in all rows: column 1.
     """
     table, labels = _as_numbers(X), np.asarray(y, dtype=np.float64)
-    ids = np.zeros(len(table)) if qid is None else np.asarray(qid)
-    of_rows = table.shape[:1]
-    if table.ndim != 2 or 0 in table.shape or {labels.shape, ids.shape} != {of_rows}:
+    if table.ndim != 2 or 0 in table.shape or labels.shape != table.shape[:1]:
         raise ValueError(
-            "X must be a table with rows and columns, and y and qid as long as it; got "
-            f"shapes {table.shape}, {labels.shape} and {ids.shape}."
+            "X must have shape (n_samples, n_features), without a 0, and y shape "
+            f"(n_samples,); got {table.shape} and {labels.shape}."
         )
-    codes = pd.factorize(ids)[0]
-    sizes = np.bincount(codes)
+    queries = group_queries(qid, len(table))
+    codes, sizes = queries.codes, queries.sizes
     values, label_codes, counts = np.unique(
         labels, return_inverse=True, return_counts=True
     )
-    cells = np.unique(codes * len(values) + label_codes, return_counts=True)
-    same = np.bincount(cells[0] // len(values), _pairs(cells[1]), len(sizes))
-    usable = _pairs(sizes) - same
+    # usable pairs of a list: all pairs, minus those of rows with the same label
+    groups, group_sizes = np.unique(
+        codes * len(values) + label_codes, return_counts=True
+    )
+    tied = np.bincount(groups // len(values), _pairs(group_sizes), len(sizes))
+    usable = _pairs(sizes) - tied
     features = _Features(table, codes)
-    rows = in_both = None
+    n_repeated_rows = n_repeated_lists = None
     if other is not None:
-        rows, in_both = _repeated(table, codes, _as_numbers(other.X))
-    found = Description(
+        other_table = _as_numbers(other.X)
+        n_repeated_rows, n_repeated_lists = _repeated(table, codes, other_table)
+    description = Description(
         n_lists=len(sizes),
         n_rows=len(table),
         n_features=table.shape[1],
@@ -204,11 +208,11 @@ from it, and NDCG leaves it out or counts it as 0 (empty=).
         missing_features=np.flatnonzero(features.missing).tolist(),
         constant_features=np.flatnonzero(features.constant).tolist(),
         query_features=np.flatnonzero(features.query & ~features.constant).tolist(),
-        repeated_rows=rows,
-        repeated_lists=in_both,
+        repeated_rows=n_repeated_rows,
+        repeated_lists=n_repeated_lists,
     )
-    found.problems.extend(_problems(found))
-    return found
+    description.problems.extend(_problems(description))
+    return description
 
 
 def _as_numbers(X: ArrayLike) -> NDArray[Any]:
@@ -222,13 +226,14 @@ def _pairs(sizes: NDArray[Any]) -> NDArray[Any]:
 
 
 class _Features:
-    """What the columns hold, from blocks of rows."""
+    """Properties of the columns, computed block by block."""
 
-    def __init__(self, X: NDArray[Any], codes: NDArray[np.intp]) -> None:
+    def __init__(self, X: NDArray[Any], codes: IntArray) -> None:
         self.missing = np.zeros(X.shape[1], dtype=np.intp)
         self.infinite = 0
         self.constant = np.ones(X.shape[1], dtype=bool)
         self.query = np.ones(X.shape[1], dtype=bool)
+        # a column is constant within lists if each row equals the first of its list
         first_rows = np.zeros(int(codes.max()) + 1, dtype=np.intp)
         first_rows[codes[::-1]] = np.arange(len(codes))[::-1]
         for rows, block in _blocks(X):
@@ -241,12 +246,12 @@ class _Features:
 
 
 def _keep_equal(
-    columns: NDArray[np.bool_],
+    columns: BoolArray,
     block: NDArray[Any],
     X: NDArray[Any],
-    rows: NDArray[np.intp],
+    rows: IntArray,
 ) -> None:
-    """Leave those columns in which the block equals the given rows of X."""
+    """Clear the mask of columns in which the block differs from these rows of X."""
     for column in np.flatnonzero(columns):
         a, b = block[:, column], X[rows, column]
         columns[column] = np.array_equal(a, b, equal_nan=True)
@@ -259,27 +264,27 @@ def _blocks(X: NDArray[Any]) -> Iterator[tuple[slice, NDArray[Any]]]:
         yield rows, np.asarray(X[rows])
 
 
-def _repeated(
-    X: NDArray[Any], codes: NDArray[np.intp], other: NDArray[Any]
-) -> tuple[int, int]:
-    """Rows that are in the other table, and lists all of whose rows are there."""
+def _repeated(X: NDArray[Any], codes: IntArray, other: NDArray[Any]) -> tuple[int, int]:
+    """Number of rows that the other table has, and of lists that it has in full."""
     if X.shape[1] != other.shape[1]:
         raise ValueError(
             "other must have as many features as X; got "
             f"{other.shape[1]} and {X.shape[1]}."
         )
     marks = _fingerprints(X)
-    found = np.isin(marks, _fingerprints(other))
-    missing = np.bincount(codes, ~found)
-    lowest = np.full(len(missing), np.iinfo(np.uint64).max, dtype=np.uint64)
-    highest = np.zeros(len(missing), dtype=np.uint64)
+    is_repeated = np.isin(marks, _fingerprints(other))
+    n_missing = np.bincount(codes, ~is_repeated)
+    # lists of equal rows (lowest = highest fingerprint) recur by chance: not counted
+    lowest = np.full(len(n_missing), np.iinfo(np.uint64).max, dtype=np.uint64)
+    highest = np.zeros(len(n_missing), dtype=np.uint64)
     np.minimum.at(lowest, codes, marks)
     np.maximum.at(highest, codes, marks)
-    return int(found.sum()), int(((missing == 0) & (lowest != highest)).sum())
+    in_full = (n_missing == 0) & (lowest != highest)
+    return int(is_repeated.sum()), int(in_full.sum())
 
 
 def _fingerprints(X: NDArray[Any]) -> NDArray[np.uint64]:
-    """A number for each row: equal rows have equal ones, others almost never."""
+    """64-bit hash of each row: Σⱼ h(bits of xⱼ, keyⱼ) modulo 2^64."""
     keys = np.random.default_rng(0).integers(
         1, 2**63, size=(2, X.shape[1]), dtype=np.uint64
     )
@@ -292,76 +297,82 @@ def _fingerprints(X: NDArray[Any]) -> NDArray[np.uint64]:
     return marks
 
 
-def _problems(found: Description) -> Iterator[str]:
-    lists, columns = f"of {found.n_lists:,} lists", f"of {found.n_features:,} features"
-    labels = np.array(list(found.labels))
+def _problems(counts: Description) -> Iterator[str]:
+    lists, columns = (
+        f"of {counts.n_lists:,} lists",
+        f"of {counts.n_features:,} features",
+    )
+    labels = np.array(list(counts.labels))
     if not np.isfinite(labels).all():
         yield "some labels are NaN or infinite: drop those rows."
-    elif found.usable_pairs == 0:
-        yield "no list has two different labels: nothing can be learned."
+    elif counts.usable_pairs == 0:
+        yield "no list has two distinct labels: there is nothing to learn."
     elif labels.min() < 0:
         yield (
             f"the lowest label is {labels.min():g}: NDCG needs labels >= 0. Shift "
-            "them, or use a metric that takes any label, such as kendall_tau."
+            "them, or use a metric that accepts any label, such as kendall_tau."
         )
     else:
         if labels.max() > _MAX_EXP2_LABEL:
-            times = 2 ** min(labels.max() / 2, 1000)
+            ratio = 2 ** min(labels.max() / 2, 1000)
             yield (
-                f"the highest label is {labels.max():g}: with gain='exp2' it outweighs "
-                f"the label half as high {times:,.0f} times. Use gain='linear' in the "
-                "metric, and label_gain='linear' in LambdaMARTRanker."
+                f"the highest label is {labels.max():g}: with gain='exp2' its gain is "
+                f"{ratio:,.0f} times that of a label half as high. Use gain='linear' "
+                "in the metric, and label_gain='linear' in LambdaMARTRanker."
             )
         yield from _plural(
-            found.blank_lists,
+            counts.blank_lists,
             f"{lists} has no label above 0: pairwise and listwise losses learn nothing "
-            "from it, and NDCG leaves it out or counts it as 0 (empty=).",
+            "from it, and NDCG skips it or counts it as 0 (empty=).",
             f"{lists} have no label above 0: pairwise and listwise losses learn "
-            "nothing from them, and NDCG leaves them out or counts them as 0 (empty=).",
+            "nothing from them, and NDCG skips them or counts them as 0 (empty=).",
         )
     yield from _plural(
-        found.one_item_lists,
-        f"{lists} has one item: any ranker is right on it.",
-        f"{lists} have one item: any ranker is right on them.",
+        counts.one_item_lists,
+        f"{lists} has one item: every ranker orders it correctly.",
+        f"{lists} have one item: every ranker orders them correctly.",
     )
-    constant = _names(found.constant_features)
+    constant = _names(counts.constant_features)
     yield from _plural(
-        len(found.constant_features),
+        len(counts.constant_features),
         f"{columns} has the same value in all rows: {constant}.",
         f"{columns} have the same value in all rows: {constant}.",
     )
-    if found.missing_values:
+    if counts.missing_values:
         yield (
-            f"{found.missing_values:,} NaN in {_names(found.missing_features)}: trees "
-            "take them, other rankers do not."
+            f"{counts.missing_values:,} NaN in {_names(counts.missing_features)}: tree "
+            "rankers accept them, others do not."
         )
-    if found.infinite_values:
-        yield f"{found.infinite_values:,} infinite in X: no ranker takes them."
-    yield from _repetitions(found)
-
-
-def _repetitions(found: Description) -> Iterator[str]:
     yield from _plural(
-        found.repeated_lists or 0,
-        f"of {found.n_lists:,} lists is in the other data set row by row: what is "
-        "measured there is not new to the ranker.",
-        f"of {found.n_lists:,} lists are in the other data set row by row: what is "
-        "measured there is not new to the ranker.",
+        counts.infinite_values,
+        "infinite value in X: no ranker accepts it.",
+        "infinite values in X: no ranker accepts them.",
     )
-    repeated = found.repeated_rows or 0
-    if not found.repeated_lists and repeated > _MAX_SHARE_REPEATED * found.n_rows:
+    yield from _repetitions(counts)
+
+
+def _repetitions(counts: Description) -> Iterator[str]:
+    yield from _plural(
+        counts.repeated_lists or 0,
+        f"of {counts.n_lists:,} lists is also in the other data set, row by row: "
+        "a ranker trained on one has seen it before it is measured on the other.",
+        f"of {counts.n_lists:,} lists are also in the other data set, row by row: "
+        "a ranker trained on one has seen them before it is measured on the other.",
+    )
+    repeated = counts.repeated_rows or 0
+    if not counts.repeated_lists and repeated > _MAX_SHARE_REPEATED * counts.n_rows:
         yield (
-            f"{repeated:,} of {found.n_rows:,} rows have the features of a row of the "
-            "other data set."
+            f"{repeated:,} of {counts.n_rows:,} rows have the same features as a row "
+            "of the other data set."
         )
 
 
-def _plural(count: int, one: str, several: str) -> Iterator[str]:
+def _plural(count: int, singular: str, plural: str) -> Iterator[str]:
     if count:
-        yield f"{count:,} {one if count == 1 else several}"
+        yield f"{count:,} {singular if count == 1 else plural}"
 
 
 def _names(columns: list[int]) -> str:
-    shown = ", ".join(map(str, columns[:8]))
+    listed = ", ".join(map(str, columns[:8]))
     more = f" and {len(columns) - 8} more" if len(columns) > 8 else ""
-    return f"column{'s' if len(columns) > 1 else ''} {shown}{more}"
+    return f"column{'s' if len(columns) > 1 else ''} {listed}{more}"

@@ -1,25 +1,27 @@
-"""Dated historical events: a bundled set, and what reading others takes."""
+"""Dated historical events: a bundled set, and a reader and a filter for others."""
 
 from __future__ import annotations
 
-import gzip
 import json
-import os
 import re
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import pandas as pd
+from ltr.arguments import check_number
+from ltr.files import PathLike, open_to_read
 
-PathLike = str | os.PathLike[str]
+if TYPE_CHECKING:
+    import pandas as pd
+
 _NOT_WORD = re.compile(r"\W+")
 
 
 def load_events() -> pd.DataFrame:
-    r"""Load 756 dated events of world history, each told in one sentence.
+    r"""Load 756 dated events of world history, each described in one sentence.
 
-    The sentences were written for this library. None holds its date, another year, or a
-    number of more than two digits, and their length says next to nothing about the
-    year, so that only what they tell can order them.
+    The sentences were written for this library. None contains its date, another year or
+    a number of more than two digits, and their lengths hardly correlate with the year,
+    so only their content can order them.
 
     Returns
     -------
@@ -27,7 +29,7 @@ def load_events() -> pd.DataFrame:
         ``year`` is an integer from −1457 to 2020; negative years are BC as historians
         count them (−44 is 44 BC, and there is no year 0). The earliest dates are
         conventional: Thutmose's and Ramesses' battles, the founding of Rome.
-        ``place`` is the country, in today's borders, where it happened; ``theme`` is
+        ``place`` is the country, by today's borders, in which it happened; ``theme`` is
         one of art, disaster, economy, exploration, law, medicine, politics, religion,
         science, society, sport, technology, war; ``text`` has 8 to 20 words.
 
@@ -40,13 +42,15 @@ def load_events() -> pd.DataFrame:
     politics
     An assembly on the Onon river proclaims Temujin as Genghis Khan.
 
-    Random groups to put in order, labels higher for earlier events:
+    Queries of ten random events to put in order, earlier events with higher labels:
 
     >>> import numpy as np
     >>> shuffled = events.sample(frac=1, random_state=0)
     >>> qid = np.arange(len(shuffled)) // 10
     >>> y = -shuffled["year"]
     """
+    import pandas as pd
+
     return pd.read_csv(Path(__file__).with_name("events.csv"))
 
 
@@ -56,19 +60,20 @@ def read_events(path: PathLike) -> pd.DataFrame:
     Parameters
     ----------
     path : path
-        Text file, gzipped if it ends in ``.gz``. Each line is an object with an integer
-        ``year`` and a sentence, ``text`` or ``event``; other fields are not read.
+        Text file, gzipped if its name ends in ``.gz``. Each line is an object with an
+        integer ``year`` and a sentence, ``text`` or ``event``; other fields are
+        ignored.
 
     Returns
     -------
     events : DataFrame
-        Columns ``year`` and ``text``. The index is the number of the line from 0, by
-        which to find a row of an array of embeddings after rows have been dropped.
+        Columns ``year`` and ``text``. The index is the line number from 0: it still
+        finds the row of an array of embeddings after rows have been dropped.
 
     Raises
     ------
     ValueError
-        If a line is not such an object: with file and line number.
+        If a line is not such an object; the message has the file and line number.
     FileNotFoundError
         If the file is missing.
 
@@ -81,12 +86,13 @@ def read_events(path: PathLike) -> pd.DataFrame:
        year                       text
     0  1969  Two men walk on the moon.
     """
+    import pandas as pd
+
     path = Path(path)
-    opener = gzip.open if path.suffix == ".gz" else open
     years, texts = [], []
-    with opener(path, "rt", encoding="utf-8") as file:
+    with open_to_read(path, "rt") as file:
         for number, line in enumerate(file, start=1):
-            year, text = _parse(str(line), path, number)
+            year, text = _parse(line, path, number)
             years.append(year)
             texts.append(text)
     return pd.DataFrame({"year": years, "text": texts})
@@ -99,11 +105,11 @@ def _parse(line: str, path: Path, number: int) -> tuple[int, str]:
     except (json.JSONDecodeError, KeyError, TypeError, AttributeError):
         year, text = None, None
     if isinstance(year, bool) or not isinstance(year, int) or not isinstance(text, str):
-        shown = line.strip()
-        shown = shown if len(shown) <= 60 else shown[:57] + "..."
+        stripped = line.strip()
+        excerpt = stripped if len(stripped) <= 60 else stripped[:57] + "..."
         raise ValueError(
             f"{path}, line {number}: a line must be a JSON object with an integer "
-            f"'year' and a string 'text' or 'event'; got {shown!r}."
+            f"'year' and a string 'text' or 'event'; got {excerpt!r}."
         )
     return year, text.strip()
 
@@ -111,24 +117,24 @@ def _parse(line: str, path: Path, number: int) -> tuple[int, str]:
 def drop_near_duplicates(
     train: pd.DataFrame, test: pd.DataFrame, *, jaccard: float = 0.6
 ) -> pd.DataFrame:
-    """Drop the events of ``train`` that are in ``test`` too, in these or similar words.
+    """Drop events of ``train`` that ``test`` has too, verbatim or in similar words.
 
-    An event goes if its text equals one of ``test`` after lower-casing and turning all
-    but letters and digits into spaces, or if it has the year of an event of ``test``
-    and shares with it at least the share ``jaccard`` of the words that either has.
+    An event is dropped if its text equals one of ``test`` up to case, punctuation and
+    spacing, or if an event of ``test`` has the same year and their sets of words have a
+    Jaccard similarity of at least ``jaccard``.
 
     Parameters
     ----------
     train, test : DataFrame
-        With columns ``year`` and ``text``, as :func:`read_events` returns them. To keep
-        clear of validation and test set at once, concatenate the two.
+        With columns ``year`` and ``text``, as :func:`read_events` returns them. To drop
+        the events of a validation and a test set at once, concatenate the two.
     jaccard : float, default=0.6
-        Share of common words, in (0, 1], from which two events of a year are one.
+        Similarity, in (0, 1], from which two events of a year count as the same.
 
     Returns
     -------
     train : DataFrame
-        The other rows, with their index.
+        The remaining rows, with their index.
 
     Raises
     ------
@@ -137,6 +143,7 @@ def drop_near_duplicates(
 
     Examples
     --------
+    >>> import pandas as pd
     >>> train = pd.DataFrame({"year": [1815, 1815, 1969], "text": [
     ...     "Napoleon is beaten at Waterloo", "Napoleon, beaten at Waterloo, gives up.",
     ...     "A man is on the moon"]})
@@ -146,26 +153,25 @@ def drop_near_duplicates(
     >>> drop_near_duplicates(train, test, jaccard=0.5)["text"].tolist()
     ['A man is on the moon']
     """
-    if not 0.0 < jaccard <= 1.0:
-        raise ValueError(f"jaccard must be above 0 and at most 1; got {jaccard!r}.")
-    plain = [_plain(text) for text in test["text"]]
-    known = set(plain)
-    of_year: dict[int, list[set[str]]] = {}
-    for year, text in zip(test["year"], plain, strict=True):
-        of_year.setdefault(year, []).append(set(text.split()))
+    check_number("jaccard", jaccard, low=0, high=1, open_low=True)
+    texts = [_normalize(text) for text in test["text"]]
+    test_texts = set(texts)
+    words_by_year: dict[int, list[set[str]]] = {}
+    for year, text in zip(test["year"], texts, strict=True):
+        words_by_year.setdefault(year, []).append(set(text.split()))
 
     def is_new(year: int, text: str) -> bool:
-        if text in known:
+        if text in test_texts:
             return False
         words = set(text.split())
         return all(
             len(words & other) < jaccard * len(words | other)
-            for other in of_year.get(year, [])
+            for other in words_by_year.get(year, [])
         )
 
     rows = zip(train["year"], train["text"], strict=True)
-    return train[[is_new(year, _plain(text)) for year, text in rows]]
+    return train[[is_new(year, _normalize(text)) for year, text in rows]]
 
 
-def _plain(text: str) -> str:
+def _normalize(text: str) -> str:
     return _NOT_WORD.sub(" ", text.lower()).strip()

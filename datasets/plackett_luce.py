@@ -1,10 +1,11 @@
-"""Rankings drawn from a Plackett-Luce model with a known truth."""
+"""Rankings drawn from a Plackett-Luce model with known utilities."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from ltr.arguments import check_number, check_whole
 from ltr.datasets.ranking_data import RankingData
 
 
@@ -21,10 +22,10 @@ def make_plackett_luce(
 ) -> RankingData:
     r"""Draw rankings from a Plackett-Luce model whose utilities are linear.
 
-    The first place goes to item i with probability proportional to
-    :math:`e^{u_i / T}`, :math:`u_i = x_i \cdot w`, the second place likewise among the
-    items that are left, and so on. A model that is fitted by maximum likelihood (the
-    loss ``"plackett_luce"``) finds :math:`w / T`.
+    Position 1 goes to item i with probability proportional to :math:`e^{u_i / T}`,
+    :math:`u_i = x_i \cdot w`, position 2 likewise among the remaining items, and so on.
+    The maximum-likelihood estimate (loss ``"plackett_luce"``, linear scorer) is
+    consistent for :math:`w / T`.
 
     Parameters
     ----------
@@ -33,34 +34,34 @@ def make_plackett_luce(
     list_size : int, default=10
         Items in each, ≥ 1.
     n_features : int, default=5
-        Number of features, drawn from a standard normal distribution.
+        Number of features, ≥ 1; they are standard normal.
     coef : array-like of shape (n_features,), default=None
-        The weights w. None: drawn from a standard normal distribution.
+        Weights w. None: drawn from a standard normal distribution.
     n_items : int, default=None
-        Size of the pool from which every list draws its items without replacement; the
-        number of an item is its ``docids`` entry. None: every item is a new one.
+        Size of the pool from which every list draws its items without replacement;
+        ``docids`` has the number of each item. None: no item is shared.
     top : int, default=None
-        How many places are seen; items after them share the label 0. None: all.
+        Number of positions that are observed; items below share the label 0. None: all.
     temperature : float, default=1.0
-        T > 0: how much chance there is in a ranking.
+        T > 0; the higher, the more random the rankings.
     random_state : int, default=None
         Seed.
 
     Returns
     -------
     data : RankingData
-        ``y`` counts the seen places from the last one, so the first place has the
+        ``y`` counts the observed positions from the bottom, so that position 1 has the
         highest label; ``true_scores`` are the utilities u.
 
     Raises
     ------
     ValueError
-        If a number is outside its range, or ``coef`` has another length.
+        If a parameter is outside its range, or ``coef`` has another length.
 
     References
     ----------
     R. L. Plackett, "The analysis of permutations", Applied Statistics 24 (1975)
-    193-202. Drawn by sorting utilities with Gumbel noise: J. I. Yellott, J. Math.
+    193-202. Sampling by sorting utilities with Gumbel noise: J. I. Yellott, J. Math.
     Psychology 15 (1977) 109-144.
 
     Examples
@@ -69,31 +70,25 @@ def make_plackett_luce(
     >>> data.X.shape, data.y.tolist(), data.qid.tolist()
     ((6, 5), [1, 0, 0, 0, 1, 0], [0, 0, 0, 1, 1, 1])
     """
-    for name, value in (
-        ("n_queries", n_queries),
-        ("list_size", list_size),
-        ("n_features", n_features),
-    ):
-        if value < 1:
-            raise ValueError(f"{name} must be >= 1; got {value!r}.")
-    seen = list_size if top is None else top
-    if not 1 <= seen <= list_size:
+    check_whole("n_queries", n_queries, low=1)
+    check_whole("list_size", list_size, low=1)
+    check_whole("n_features", n_features, low=1)
+    if top is not None and not 1 <= top <= list_size:
         raise ValueError(
-            f"top must be from 1 to list_size, or None; got top={top!r} and "
+            f"top must be in 1, …, list_size, or None; got top={top!r} and "
             f"list_size={list_size!r}."
         )
     if n_items is not None and n_items < list_size:
         raise ValueError(
-            f"n_items must be at least list_size; got n_items={n_items!r} and "
+            f"n_items must be at least list_size, or None; got n_items={n_items!r} and "
             f"list_size={list_size!r}."
         )
-    if not temperature > 0:
-        raise ValueError(f"temperature must be > 0; got {temperature!r}.")
+    check_number("temperature", temperature, low=0, open_low=True)
     rng = np.random.default_rng(random_state)
     weights = rng.normal(size=n_features) if coef is None else np.asarray(coef, float)
     if weights.shape != (n_features,):
         raise ValueError(
-            f"coef must have shape ({n_features},), one number a feature; got shape "
+            f"coef must have one weight per feature, shape ({n_features},); got shape "
             f"{weights.shape}."
         )
     shape, docids = (n_queries, list_size), None
@@ -105,13 +100,15 @@ def make_plackett_luce(
         docids = drawn.ravel()
         X = pool[docids]
     utilities = X @ weights
+    # with independent Gumbel noise g, sorting by u / T + g draws from Plackett-Luce
     noisy = utilities.reshape(shape) / temperature + rng.gumbel(size=shape)
-    places = (-noisy).argsort(axis=1).argsort(axis=1)
-    # Without a cut the last place is known once the others are: it gets 0 as well.
-    last = seen if seen < list_size else list_size - 1
+    positions = (-noisy).argsort(axis=1).argsort(axis=1)  # from 0
+    # all positions but the last determine the ranking, so without a cut-off the last
+    # one has the label 0, too
+    n_observed = list_size - 1 if top is None else min(top, list_size - 1)
     return RankingData(
         X=X,
-        y=np.maximum(last - places, 0).ravel(),
+        y=np.maximum(n_observed - positions, 0).ravel(),
         qid=np.repeat(np.arange(n_queries), list_size),
         feature_names=[f"feature_{i}" for i in range(n_features)],
         description=(

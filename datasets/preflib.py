@@ -20,19 +20,19 @@ _GROUP = re.compile(r"\{([\d,]+)\}|(\d+)")
 
 @dataclass(frozen=True, eq=False)
 class PrefLibData:
-    """Votes, and what a PrefLib file says about them.
+    """Votes, with the header of their PrefLib file.
 
     Attributes
     ----------
     rankings : list of lists
-        Items 0, …, n_items - 1, best first; tied items in a tuple; absent items left
-        out. As ``ltr.solvers.kemeny`` and ``pairwise_counts`` take them.
+        Items 0, …, n_items - 1, best first; tied items in a tuple; unranked items
+        absent. As ``ltr.solvers.kemeny`` and ``pairwise_counts`` take them.
     counts : list of int
         How many voters cast each ranking.
     names : list of str
         Names of the items; the file's alternative 1 is item 0.
     metadata : dict of str to str
-        The other lines of the header, in their order, such as "TITLE".
+        The other header lines in file order, such as "TITLE".
 
     Examples
     --------
@@ -64,7 +64,10 @@ class PrefLibData:
 
     @property
     def data_type(self) -> str:
-        """PrefLib's name: "soc", "soi", "toc" or "toi" (ties? complete?)."""
+        """PrefLib's type: strict or with ties, orders complete or incomplete.
+
+        "soc", "soi", "toc" or "toi".
+        """
         ties = any(isinstance(group, tuple) for r in self.rankings for group in r)
         complete = all(_length(r) == self.n_items for r in self.rankings)
         return ("t" if ties else "s") + "o" + ("c" if complete else "i")
@@ -78,8 +81,8 @@ def load_preflib(path: PathLike) -> PrefLibData:
     r"""Load votes from a PrefLib file of type soc, soi, toc or toi.
 
     The format of 2022 (https://www.preflib.org/format): header lines ``# KEY: value``,
-    then one line ``count: order`` per different vote, alternatives numbered from 1,
-    tied ones in braces.
+    then one line ``count: order`` for each distinct vote, with alternatives numbered
+    from 1 and tied ones in braces.
 
     Parameters
     ----------
@@ -94,9 +97,9 @@ def load_preflib(path: PathLike) -> PrefLibData:
     Raises
     ------
     ValueError
-        If a line is malformed, names an alternative twice or one that does not exist,
-        or if the header's numbers of voters and orders do not agree with the votes:
-        with file and line number.
+        If a line is malformed, ranks an alternative twice or an unknown one, or if the
+        numbers of voters and orders in the header disagree with the votes; the message
+        has the file and line number.
     FileNotFoundError
         If the file is missing.
 
@@ -122,7 +125,7 @@ def load_preflib(path: PathLike) -> PrefLibData:
 
 
 class _Reader:
-    """What is read so far."""
+    """Parser of a PrefLib file, line by line."""
 
     def __init__(self, file: Path) -> None:
         self.file = file
@@ -139,18 +142,18 @@ class _Reader:
         elif line:
             self._read_vote(number, line)
 
-    def _wrong(self, number: int, what: str) -> ValueError:
-        return ValueError(f"{self.file}, line {number}: {what}")
+    def _error(self, number: int, problem: str) -> ValueError:
+        return ValueError(f"{self.file}, line {number}: {problem}")
 
     def _read_header(self, number: int, line: str) -> None:
         key, colon, value = (part.strip() for part in line.partition(":"))
         if not colon:
-            raise self._wrong(
+            raise self._error(
                 number, f"a header line must be '# KEY: value'; got {line!r}."
             )
-        named = _NAME.match(key)
-        if named:
-            self.names[int(named[1])] = value
+        match = _NAME.match(key)
+        if match:
+            self.names[int(match[1])] = value
         else:
             self.metadata[key] = value
             self.lines[key] = number
@@ -159,7 +162,7 @@ class _Reader:
 
     def _whole(self, key: str) -> int:
         if not self.metadata[key].isdecimal():
-            raise self._wrong(
+            raise self._error(
                 self.lines[key],
                 f"{key} must be a whole number; got {self.metadata[key]!r}.",
             )
@@ -167,13 +170,13 @@ class _Reader:
 
     def _read_vote(self, number: int, line: str) -> None:
         if not self.n_items:
-            raise self._wrong(
-                number, "'# NUMBER ALTERNATIVES: n' must stand before the votes."
+            raise self._error(
+                number, "the line '# NUMBER ALTERNATIVES: n' must precede the votes."
             )
         count, colon, order = line.replace(" ", "").partition(":")
         if not (colon and count.isdecimal() and _ORDER.match(order)):
-            raise self._wrong(
-                number, f"a vote must look like '3: 1,{{2,4}},5'; got {line!r}."
+            raise self._error(
+                number, f"a vote must have the form '3: 1,{{2,4}},5'; got {line!r}."
             )
         ranking: Ranking = []
         seen: set[int] = set()
@@ -181,12 +184,12 @@ class _Reader:
             group = [int(item) for item in (tied or alone).split(",")]
             for item in group:
                 if not 1 <= item <= self.n_items:
-                    raise self._wrong(
+                    raise self._error(
                         number,
                         f"alternatives must be in 1, …, {self.n_items}; got {item}.",
                     )
                 if item in seen:
-                    raise self._wrong(number, f"alternative {item} is named twice.")
+                    raise self._error(number, f"alternative {item} is ranked twice.")
                 seen.add(item)
             zero_based = [item - 1 for item in group]
             ranking.append(tuple(zero_based) if len(group) > 1 else zero_based[0])
@@ -195,12 +198,12 @@ class _Reader:
 
     def data(self) -> PrefLibData:
         if not self.n_items:
-            raise self._wrong(1, "the header must have '# NUMBER ALTERNATIVES: n'.")
+            raise self._error(1, "the header must have '# NUMBER ALTERNATIVES: n'.")
         unknown = [item for item in self.names if not 1 <= item <= self.n_items]
         if unknown:
             raise ValueError(
                 f"{self.file}: alternatives must be in 1, …, {self.n_items}; the "
-                f"header names {unknown[0]}."
+                f"header has a name for {unknown[0]}."
             )
         names = [self.names.get(i, str(i)) for i in range(1, self.n_items + 1)]
         data = PrefLibData(self.rankings, self.counts, names, self.metadata)
@@ -209,24 +212,31 @@ class _Reader:
         self._check_type(data)
         return data
 
-    def _check_total(self, key: str, found: int) -> None:
-        if key in self.metadata and self._whole(key) != found:
-            raise self._wrong(
+    def _check_total(self, key: str, total: int) -> None:
+        if key in self.metadata and self._whole(key) != total:
+            raise self._error(
                 self.lines[key],
-                f"{key} is {self.metadata[key]}, but the votes have {found}.",
+                f"{key} is {self.metadata[key]}, but the votes have {total}.",
             )
 
     def _check_type(self, data: PrefLibData) -> None:
-        kind, found = self.file.suffix[1:], data.data_type
-        if (kind[0] == "s" and found[0] == "t") or (kind[2] == "c" and found[2] == "i"):
+        kind = self.file.suffix[1:]
+        if not _allows(kind, data.data_type):
             raise ValueError(
-                f"{self.file}: a file of type {kind} must have votes that are "
-                f"{_words(kind)}; it has some of type {found}."
+                f"{self.file}: the votes of a .{kind} file must be "
+                f"{_requirement(kind)}; got votes of type {data.data_type}."
             )
 
 
-def _words(kind: str) -> str:
-    parts = ["without ties"] if kind[0] == "s" else []
+def _allows(kind: str, data_type: str) -> bool:
+    """Whether a file type may hold such votes: no ties in "s", no gaps in "c"."""
+    has_ties = kind[0] == "s" and data_type[0] == "t"
+    has_gaps = kind[2] == "c" and data_type[2] == "i"
+    return not (has_ties or has_gaps)
+
+
+def _requirement(kind: str) -> str:
+    parts = ["free of ties"] if kind[0] == "s" else []
     return " and ".join(parts + (["complete"] if kind[2] == "c" else []))
 
 
@@ -240,26 +250,27 @@ def save_preflib(
 ) -> None:
     r"""Write votes to a PrefLib file.
 
-    The file appears whole or not at all: it is written beside and then renamed.
+    The file appears whole or not at all.
 
     Parameters
     ----------
     path : path
-        Its name must end in .soc, .soi, .toc or .toi, and fit the votes.
+        File to write. Its name must end in .soc, .soi, .toc or .toi, a type that allows
+        the votes.
     rankings : iterable of sequences
         Items from 0, best first; tied items in a tuple.
     counts : sequence of int, default=None
-        How many voters cast each. None: one.
+        How many voters cast each ranking. None: one.
     names : sequence of str, default=None
-        Names of the items. None: their PrefLib numbers, up to the greatest item.
+        Names of the items. None: their PrefLib numbers, up to the largest item.
     metadata : dict of str to str, default=None
-        Further header lines, such as ``{"TITLE": "Drinks"}``. What follows from the
-        votes is written anew.
+        Other header lines, such as ``{"TITLE": "Drinks"}``. Those that follow from the
+        votes are recomputed.
 
     Raises
     ------
     ValueError
-        If the votes do not fit the type that the name of the file says.
+        If the file type does not allow the votes, or an argument is malformed.
 
     Examples
     --------
@@ -271,13 +282,12 @@ def save_preflib(
     """
     file = Path(path)
     votes = _checked_votes(rankings, counts, names, metadata)
-    kind, found = file.suffix[1:], votes.data_type
-    if (
-        kind not in _TYPES
-        or (kind[0] == "s" and found[0] == "t")
-        or (kind[2] == "c" and found[2] == "i")
-    ):
-        raise ValueError(f"votes of type {found} do not fit the name {file.name!r}.")
+    kind = file.suffix[1:]
+    if kind not in _TYPES or not _allows(kind, votes.data_type):
+        raise ValueError(
+            f"the file name must end in a type that allows the votes, such as "
+            f".{votes.data_type}; got {file.name!r}."
+        )
     header = {
         "FILE NAME": file.name,
         "TITLE": "",
@@ -310,8 +320,8 @@ def _checked_votes(
     names: Sequence[str] | None,
     metadata: dict[str, str] | None,
 ) -> PrefLibData:
-    plain: list[Ranking] = []
-    for v, ranking in enumerate(rankings):
+    votes: list[Ranking] = []
+    for number, ranking in enumerate(rankings):
         groups: Ranking = []
         for group in ranking:
             tied = (
@@ -321,29 +331,29 @@ def _checked_votes(
         items = _items(groups)
         if not items or min(items) < 0 or len(set(items)) < len(items):
             raise ValueError(
-                "a ranking must name items from 0, at least one, each once; got "
-                f"{groups} at {v}."
+                "a ranking must have distinct items >= 0, at least one; got "
+                f"rankings[{number}] = {groups}."
             )
-        plain.append(groups)
-    n_items = 1 + max((max(_items(ranking)) for ranking in plain), default=-1)
+        votes.append(groups)
+    n_items = 1 + max((max(_items(ranking)) for ranking in votes), default=-1)
     if names is None:
         names = [str(i) for i in range(1, n_items + 1)]
     if len(names) < n_items:
         raise ValueError(
-            f"names must name all {n_items} items of the rankings; got {len(names)}."
+            f"names must have one name for each of {n_items} items; got {len(names)}."
         )
     if counts is None:
-        counts = [1] * len(plain)
-    if len(counts) != len(plain):
+        counts = [1] * len(votes)
+    if len(counts) != len(votes):
         raise ValueError(
-            f"counts must have one number per ranking, {len(plain)}; got {len(counts)}."
+            f"counts must have one number per ranking, {len(votes)}; got {len(counts)}."
         )
     texts = [*names, *(metadata or {}), *(metadata or {}).values()]
     for text in texts:
         if "\n" in text or "\r" in text:
             raise ValueError(f"names and metadata must be single lines; got {text!r}.")
-    whole = [int(count) for count in counts]
-    return PrefLibData(plain, whole, list(names), dict(metadata or {}))
+    integers = [int(count) for count in counts]
+    return PrefLibData(votes, integers, list(names), dict(metadata or {}))
 
 
 def _items(ranking: Ranking) -> list[int]:

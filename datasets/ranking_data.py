@@ -6,13 +6,15 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
+
+from ltr.arguments import check_number
+from ltr.queries import group_queries
 
 
 @dataclass(frozen=True, eq=False)
 class RankingData:
-    """Features, labels and lists, row by row.
+    """Features, labels and query ids, row by row.
 
     Attributes
     ----------
@@ -21,7 +23,7 @@ class RankingData:
     y : array of shape (n_samples,)
         Labels, higher is better.
     qid : array of shape (n_samples,)
-        List of each row.
+        Query of each row; the rows of a query are its list.
     feature_names : list of str, optional
         Names of the columns of ``X``.
     description : str, optional
@@ -30,6 +32,11 @@ class RankingData:
         Document id of each row, where the source has them.
     true_scores : array of shape (n_samples,), optional
         Noise-free scores of generated data.
+
+    Notes
+    -----
+    ``n_queries`` is the number of queries. ``n_lists`` is the same number under its
+    older name.
 
     Examples
     --------
@@ -49,22 +56,26 @@ class RankingData:
 
     def __repr__(self) -> str:
         n_rows, n_features = self.X.shape
-        return (
-            f"RankingData({self.n_lists} lists, {n_rows} rows, {n_features} features)"
-        )
+        size = f"{self.n_queries} queries, {n_rows} rows, {n_features} features"
+        return f"RankingData({size})"
+
+    @property
+    def n_queries(self) -> int:
+        """Number of queries."""
+        return group_queries(self.qid, len(self.qid)).n_lists
 
     @property
     def n_lists(self) -> int:
-        """Number of lists."""
-        return int(pd.unique(pd.Series(self.qid)).size)
+        """Alias of ``n_queries``."""
+        return self.n_queries
 
     def take(self, rows: NDArray[Any]) -> RankingData:
-        """Return the given rows (numbers or mask).
+        """Select rows.
 
         Parameters
         ----------
         rows : int or bool array
-            Which rows, in which order.
+            Row numbers, in the order wanted, or a mask.
 
         Returns
         -------
@@ -83,34 +94,35 @@ class RankingData:
     def train_test_split(
         self, test_size: float = 0.2, random_state: int | None = None
     ) -> tuple[RankingData, RankingData]:
-        """Split by list: all rows of a list go to the same side.
+        """Split by query: all rows of a query go to the same side.
 
         Parameters
         ----------
         test_size : float, default=0.2
-            Share of the lists that go to the test side, in (0, 1).
+            Share of the queries that go to the test side, in (0, 1).
         random_state : int or None, default=None
             Seed.
 
         Returns
         -------
         train, test : RankingData
-            At least one list each; rows keep their order.
+            At least one query each; rows keep their order.
 
         Raises
         ------
         ValueError
-            If ``test_size`` is outside (0, 1), or there is only one list.
+            If ``test_size`` is outside (0, 1), or there is only one query.
         """
-        if not 0.0 < test_size < 1.0:
-            raise ValueError(f"test_size must be between 0 and 1; got {test_size!r}.")
-        codes, lists = pd.factorize(pd.Series(self.qid))
-        n_lists = len(lists)
-        if n_lists < 2:
+        check_number(
+            "test_size", test_size, low=0, high=1, open_low=True, open_high=True
+        )
+        queries = group_queries(self.qid, len(self.qid))
+        n_queries = queries.n_lists
+        if n_queries < 2:
             raise ValueError(
-                f"train_test_split needs at least two lists; got {n_lists}."
+                f"train_test_split needs at least two queries; got {n_queries}."
             )
-        n_test = min(max(1, round(test_size * n_lists)), n_lists - 1)
-        shuffled = np.random.default_rng(random_state).permutation(n_lists)
-        in_test = np.isin(codes, shuffled[:n_test])
+        n_test = min(max(1, round(test_size * n_queries)), n_queries - 1)
+        shuffled = np.random.default_rng(random_state).permutation(n_queries)
+        in_test = np.isin(queries.codes, shuffled[:n_test])
         return self.take(~in_test), self.take(in_test)

@@ -1,13 +1,15 @@
-"""Generated ranking data with a known truth."""
+"""Generated ranking data with known scores."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ltr.arguments import check_number, check_whole
 from ltr.datasets.ranking_data import RankingData
+from ltr.queries import FloatArray, IntArray
 
-# Share of the items that reach each grade above 0, about as in web search data.
+# Share of the items with at least grade 1, 2, …, about as in web search data.
 _GRADE_SHARES = (0.45, 0.18, 0.06, 0.02)
 
 
@@ -24,49 +26,49 @@ def make_ranking(
     duplicates: float = 0.0,
     random_state: int | None = None,
 ) -> RankingData:
-    """Draw lists whose best order is known.
+    """Draw ranking data whose best order is known.
 
     The score of an item is a linear function of its informative features plus
-    ``nonlinearity`` times products of pairs of them; noise is added, and the labels
-    grade the items of a list against one another. All items of a list share an offset
-    in their features, which moves their scores together but not their labels, so a
-    model that compares items across lists (regression on the labels) is misled.
+    ``nonlinearity`` times products of pairs of them. Noise is added, and each item is
+    graded against the other items of its query. All items of a query share an offset in
+    their features, which shifts their scores but not their labels, so a model that
+    compares items across queries (regression on the labels) is misled.
 
     Parameters
     ----------
     n_queries : int, default=100
-        Number of lists, ≥ 1.
+        Number of queries, ≥ 1.
     list_size : int or (int, int), default=(5, 60)
-        Items in a list: fixed, or bounds of log-normal sizes.
+        Items of a query: fixed, or bounds of log-normal sizes.
     n_features : int, default=20
         Number of features.
     n_informative : int, default=10
-        How many of them matter; the rest is irrelevant.
+        Number of features that matter.
     nonlinearity : float, default=0.5
-        Weight of the products; 0 makes a linear model right.
+        Weight of the products; with 0 the scores are linear.
     noise : float, default=0.5
-        Standard deviation of the noise, ≥ 0; that of the scores within lists is 1.
+        Standard deviation of the noise, ≥ 0; that of the scores within queries is 1.
     query_offset : float, default=1.0
-        Standard deviation of the offset that a list's features share, ≥ 0.
+        Standard deviation of the offset that the items of a query share, ≥ 0.
     n_grades : int or None, default=5
-        Labels 0, …, n_grades − 1, the higher the rarer, at least 2. None: the noisy
-        score itself.
+        Number of grades, ≥ 2: labels are 0, …, n_grades − 1, high ones rare. None: the
+        label is the noisy score.
     duplicates : float, default=0.0
-        Share of the items after the first that repeat an earlier item of their list, in
-        [0, 1): tied features, hence tied scores of every model.
+        Share of the items after the first that repeat an earlier item of their query,
+        in [0, 1): equal features, hence tied scores of every model.
     random_state : int or None, default=None
         Seed.
 
     Returns
     -------
     data : RankingData
-        Rows list by list, shuffled within; ``true_scores`` are the noise-free scores,
-        centred in each list.
+        Rows query by query, shuffled within each; ``true_scores`` are the noise-free
+        scores, centered within each query.
 
     Raises
     ------
     ValueError
-        If a number is outside its range.
+        If a parameter is outside its range.
 
     Examples
     --------
@@ -75,8 +77,7 @@ def make_ranking(
     ((12, 20), [0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2])
     """
     _check(n_queries, n_features, n_informative, noise, query_offset, duplicates)
-    if n_grades is not None and n_grades < 2:
-        raise ValueError(f"n_grades must be >= 2, or None; got {n_grades!r}.")
+    check_whole("n_grades", n_grades, low=2, optional=True)
     rng = np.random.default_rng(random_state)
     sizes = _list_sizes(rng, n_queries, list_size)
     qid = np.repeat(np.arange(n_queries), sizes)
@@ -86,10 +87,11 @@ def make_ranking(
         X = X[_repeat_items(rng, sizes, duplicates)]
     X += query_offset * rng.normal(size=(n_queries, n_features))[qid]
     linear, products = rng.normal(size=(2, n_informative))
+    # s = x·w + nonlinearity · Σⱼ vⱼ xⱼ x_π(j), with a permutation π of the informative
     informative, partner = X[:, :n_informative], rng.permutation(n_informative)
     scores = informative @ linear
     scores += nonlinearity * (informative * informative[:, partner]) @ products
-    scores -= (np.bincount(qid, scores) / sizes)[qid]
+    scores -= (np.bincount(qid, scores) / sizes)[qid]  # centered within each query
     scores /= scores.std() or 1.0
     noisy = scores + noise * rng.normal(size=len(qid))
     labels = noisy if n_grades is None else _grades(noisy, sizes, n_grades)
@@ -111,28 +113,26 @@ def _check(
     query_offset: float,
     duplicates: float,
 ) -> None:
-    if n_queries < 1:
-        raise ValueError(f"n_queries must be >= 1; got {n_queries!r}.")
+    check_whole("n_queries", n_queries, low=1)
     if not 1 <= n_informative <= n_features:
         raise ValueError(
-            "n_informative must be from 1 to n_features; got "
+            "n_informative must be in 1, …, n_features; got "
             f"n_informative={n_informative!r} and n_features={n_features!r}."
         )
-    for name, value in (("noise", noise), ("query_offset", query_offset)):
-        if value < 0:
-            raise ValueError(f"{name} must be >= 0; got {value!r}.")
-    if not 0.0 <= duplicates < 1.0:
-        raise ValueError(f"duplicates must be in [0, 1); got {duplicates!r}.")
+    check_number("noise", noise, low=0)
+    check_number("query_offset", query_offset, low=0)
+    check_number("duplicates", duplicates, low=0, high=1, open_high=True)
 
 
 def _list_sizes(
     rng: np.random.Generator, n_queries: int, list_size: int | tuple[int, int]
-) -> NDArray[np.intp]:
-    """Sizes; log-normal ones have two standard deviations between their bounds."""
+) -> IntArray:
+    """Sizes, log-normal with the bounds two standard deviations from the median."""
     low, high = list_size if isinstance(list_size, tuple) else (list_size, list_size)
     if not 1 <= low <= high:
         raise ValueError(
-            f"list_size must be a number >= 1 or an ascending pair; got {list_size!r}."
+            "list_size must be a whole number >= 1, or bounds (low, high); got "
+            f"{list_size!r}."
         )
     middle, spread = (np.log(low) + np.log(high)) / 2, (np.log(high) - np.log(low)) / 4
     sizes = np.exp(rng.normal(middle, spread, size=n_queries))
@@ -140,24 +140,26 @@ def _list_sizes(
 
 
 def _repeat_items(
-    rng: np.random.Generator, sizes: NDArray[np.intp], duplicates: float
-) -> NDArray[np.intp]:
-    """Row that each row copies: itself, or an earlier one of its list."""
+    rng: np.random.Generator, sizes: IntArray, duplicates: float
+) -> IntArray:
+    """Row that each row copies: itself, or an earlier one of its query."""
     starts = np.repeat(np.cumsum(sizes) - sizes, sizes)
     rows = np.arange(len(starts))
     earlier = starts + np.floor(rng.random(len(rows)) * (rows - starts)).astype(np.intp)
     source = np.where(rng.random(len(rows)) < duplicates, earlier, rows)
-    while (source[source] != source).any():  # what it copies may be a copy itself
+    while (source[source] != source).any():  # the row copied may be a copy itself
         source = source[source]
     return source
 
 
-def _grades(
-    noisy: NDArray[np.float64], sizes: NDArray[np.intp], n_grades: int
-) -> NDArray[np.int64]:
-    """Grade by the share of the list that an item leaves behind."""
-    lists = np.repeat(np.arange(len(sizes)), sizes)
-    order = np.lexsort((-noisy, lists))
+def _grades(noisy: FloatArray, sizes: IntArray, n_grades: int) -> NDArray[np.int64]:
+    """Grade by the share of its query that ranks above an item.
+
+    The grade of the item at position r of n is the number of shares in
+    ``_GRADE_SHARES`` that exceed (r + ½) / n.
+    """
+    queries = np.repeat(np.arange(len(sizes)), sizes)
+    order = np.lexsort((-noisy, queries))
     starts = np.repeat(np.cumsum(sizes) - sizes, sizes)
     share = np.empty(len(noisy))
     share[order] = (np.arange(len(noisy)) - starts + 0.5) / np.repeat(sizes, sizes)

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-import difflib
 import importlib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
-from ltr.datasets.letor.lines import EXACT
+from ltr.arguments import suggest
+from ltr.datasets.letor.lines import exact_floats
 from ltr.datasets.ranking_data import RankingData
 from ltr.files import PathLike, whole_file
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _SEPARATORS = {".csv": ",", ".tsv": "\t"}
 
@@ -33,12 +35,12 @@ def load_table(
     Parameters
     ----------
     table : path or DataFrame
-        A ``.csv`` or ``.tsv`` file (also ``.csv.gz``) with a header, a ``.parquet``
-        file (needs pyarrow), or a DataFrame.
+        A ``.csv`` or ``.tsv`` file (also gzipped, ``.csv.gz``) with a header, a
+        ``.parquet`` file (needs pyarrow), or a DataFrame.
     label : str, default="label"
         Column of the labels.
     qid : str, default="qid"
-        Column of the ids of the lists; rows of a list need not stand together.
+        Column of the query ids; the rows of a query need not be contiguous.
     docid : str, default=None
         Column of the document ids, if there is one.
     features : sequence of str, default=None
@@ -53,18 +55,21 @@ def load_table(
     Raises
     ------
     ValueError
-        If a column is missing, a feature is not a number, a label is missing or not a
-        number, an id is missing, or the kind of file is unknown.
+        If a column is missing, a feature or label is not numeric, a label or an id is
+        missing, or the file type is unknown.
     ImportError
         If a Parquet file is to be read and pyarrow is not installed.
 
     Examples
     --------
+    >>> import pandas as pd
     >>> frame = pd.DataFrame({"query": ["a", "a"], "clicks": [3, 0], "bm25": [1.5, 2]})
     >>> data = load_table(frame, label="clicks", qid="query")
     >>> data.X.tolist(), data.y.tolist(), data.qid.tolist(), data.feature_names
     ([[1.5], [2.0]], [3, 0], ['a', 'a'], ['bm25'])
     """
+    import pandas as pd
+
     source = "the table" if isinstance(table, pd.DataFrame) else str(table)
     frame = table if isinstance(table, pd.DataFrame) else _read(Path(table))
     special = [label, qid] + ([] if docid is None else [docid])
@@ -77,15 +82,15 @@ def load_table(
     if bad:
         names = ", ".join(map(repr, bad))
         raise ValueError(
-            f"labels and features must be numbers in {source}; got text or dates in "
-            f"{names}. List the feature columns in features=, or encode them."
+            f"labels and features must be numeric in {source}; got text or dates in "
+            f"{names}. List the feature columns in features=, or encode these."
         )
     for name in special:
         missing = frame[name].isna().to_numpy()
         if missing.any():
             raise ValueError(
                 f"column {name!r} must have no empty cells in {source}; row "
-                f"{int(missing.argmax())} (from 0) is empty. Drop such rows."
+                f"{int(missing.argmax())} (counted from 0) is empty. Drop such rows."
             )
     return RankingData(
         X=frame[list(features)].to_numpy(dtype=dtype, na_value=np.nan),
@@ -100,8 +105,7 @@ def load_table(
 def save_table(data: RankingData, path: PathLike) -> None:
     """Write ranking data as a table with the columns label, qid, docid and features.
 
-    The file is written under another name and renamed at the end, so it is never there
-    in part.
+    The file appears whole or not at all.
 
     Parameters
     ----------
@@ -114,7 +118,7 @@ def save_table(data: RankingData, path: PathLike) -> None:
     Raises
     ------
     ValueError
-        If the kind of file is unknown, or a feature is called like another column.
+        If the file type is unknown, or a feature has the name of another column.
     ImportError
         If a Parquet file is to be written and pyarrow is not installed.
     OSError
@@ -131,6 +135,8 @@ def save_table(data: RankingData, path: PathLike) -> None:
     2,7,0.5,0.0
     0,7,0.0,4.0
     """
+    import pandas as pd
+
     kind, compression = _kind(Path(path))
     columns: dict[str, NDArray[Any]] = {"label": data.y, "qid": data.qid}
     if data.docids is not None:
@@ -139,15 +145,14 @@ def save_table(data: RankingData, path: PathLike) -> None:
     repeated = [name for name in names if name in columns or names.count(name) > 1]
     if repeated:
         raise ValueError(
-            "feature_names must be distinct, and none of label, qid, docid, in a "
-            f"table; got {repeated[0]!r}."
+            "feature_names must be distinct, and none of label, qid and docid, in a "
+            f"table; got {repeated[0]!r}. Rename it."
         )
-    left = pd.DataFrame(columns)
-    right = pd.DataFrame(np.asarray(data.X), columns=names)
-    frame = pd.concat([left, right], axis=1)
+    features = pd.DataFrame(np.asarray(data.X), columns=names)
+    frame = pd.concat([pd.DataFrame(columns), features], axis=1)
     with whole_file(path) as scratch:
         if kind == ".parquet":
-            _need_pyarrow()
+            _check_pyarrow()
             frame.to_parquet(scratch, index=False)
         else:
             separator = _SEPARATORS[kind]
@@ -155,15 +160,19 @@ def save_table(data: RankingData, path: PathLike) -> None:
 
 
 def _read(path: Path) -> pd.DataFrame:
+    import pandas as pd
+
     kind, compression = _kind(path)
     if kind == ".parquet":
-        _need_pyarrow()
+        _check_pyarrow()
         return pd.read_parquet(path)
-    return pd.read_csv(path, sep=_SEPARATORS[kind], compression=compression, **EXACT)
+    separator = _SEPARATORS[kind]
+    options = exact_floats()
+    return pd.read_csv(path, sep=separator, compression=compression, **options)
 
 
 def _kind(path: Path) -> tuple[str, Any]:
-    """Kind of file, and its compression, by its name."""
+    """File type and compression, by the name of the file."""
     suffixes = path.suffixes
     compression = "gzip" if suffixes[-1:] == [".gz"] else None
     kind = (suffixes[-2:-1] if compression else suffixes[-1:]) or [""]
@@ -175,7 +184,7 @@ def _kind(path: Path) -> tuple[str, Any]:
     return kind[0], compression
 
 
-def _need_pyarrow() -> None:
+def _check_pyarrow() -> None:
     try:
         importlib.import_module("pyarrow")
     except ImportError as error:
@@ -185,12 +194,13 @@ def _need_pyarrow() -> None:
 
 
 def _is_numeric(column: pd.Series[Any]) -> bool:
-    kinds = pd.api.types
-    return kinds.is_numeric_dtype(column) and not kinds.is_complex_dtype(column)
+    from pandas.api import types
+
+    return types.is_numeric_dtype(column) and not types.is_complex_dtype(column)
 
 
 def _plain(column: pd.Series[Any]) -> NDArray[Any]:
-    """Column as a NumPy array; text as NumPy's own strings."""
+    """Column as a NumPy array; text as fixed-width strings."""
     values = column.to_numpy()
     if values.dtype == object and all(isinstance(value, str) for value in values):
         return values.astype(str)
@@ -198,8 +208,7 @@ def _plain(column: pd.Series[Any]) -> NDArray[Any]:
 
 
 def _missing_column(name: str, columns: list[Any], source: str) -> str:
-    near = difflib.get_close_matches(name, [str(column) for column in columns], n=1)
-    hint = f" Did you mean {near[0]!r}?" if near else ""
-    shown = ", ".join(repr(column) for column in columns[:10])
+    listed = ", ".join(repr(column) for column in columns[:10])
     more = f", and {len(columns) - 10} more" if len(columns) > 10 else ""
-    return f"column {name!r} is not in {source}, which has {shown}{more}.{hint}"
+    hint = suggest(name, map(str, columns))
+    return f"column {name!r} is not in {source}, which has {listed}{more}.{hint}"

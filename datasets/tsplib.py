@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
-FloatArray = NDArray[np.float64]
+from ltr.arguments import check_choice
+from ltr.files import PathLike
+from ltr.queries import FloatArray
 
 _KINDS = ("TSP", "ATSP", "SOP")
 _DATA = ("EDGE_WEIGHT_SECTION", "NODE_COORD_SECTION")
@@ -25,14 +25,14 @@ class TSPLIBData:
     Attributes
     ----------
     matrix : array of shape (n, n)
-        Costs: entry [i, j] from city i to city j. The diagonal means nothing.
+        Costs: entry [i, j] from city i to city j. The diagonal is meaningless.
     name : str
-        As the file has it.
+        Name in the file.
     kind : str
         ``"TSP"`` and ``"ATSP"``: a closed tour. ``"SOP"``: a path from city 0 to city
         n - 1.
     precedences : tuple of (int, int)
-        Of a SOP: pairs of which the first comes before the second.
+        Pairs (i, j) of a SOP: i comes before j.
 
     Examples
     --------
@@ -46,12 +46,12 @@ class TSPLIBData:
     precedences: tuple[tuple[int, int], ...] = ()
 
 
-def load_tsplib(path: str | os.PathLike[str]) -> TSPLIBData:
+def load_tsplib(path: PathLike) -> TSPLIBData:
     r"""Load an instance in the TSPLIB format.
 
     Explicit matrices (``FULL_MATRIX``, upper and lower rows and columns, with or
     without diagonal) and coordinates (``EUC_2D``, ``CEIL_2D``, ``MAN_2D``, ``MAX_2D``,
-    ``ATT``, ``GEO``) are read; distances are rounded as the format says.
+    ``ATT``, ``GEO``) are read; distances are rounded as the format prescribes.
 
     Parameters
     ----------
@@ -61,13 +61,14 @@ def load_tsplib(path: str | os.PathLike[str]) -> TSPLIBData:
     Returns
     -------
     instance : TSPLIBData
-        The full matrix of costs; in a SOP, -1 at [i, j] says that j comes before i, and
+        The full cost matrix; in a SOP, -1 at [i, j] means that j comes before i, and
         becomes a pair (j, i) of ``precedences``.
 
     Raises
     ------
     ValueError
-        If the file is not of such a type, or does not have the numbers it announces.
+        If the file is of another type, or has not the numbers that its header
+        announces.
 
     References
     ----------
@@ -101,16 +102,14 @@ def load_tsplib(path: str | os.PathLike[str]) -> TSPLIBData:
             f"{path} must have a line 'DIMENSION: n'; got {header.get('DIMENSION')!r}."
         ) from error
     weight_type = header.get("EDGE_WEIGHT_TYPE", "EXPLICIT")
+    known = ["EXPLICIT", *_DISTANCES]
+    check_choice(f"{path}: EDGE_WEIGHT_TYPE", weight_type, known)
     if weight_type == "EXPLICIT":
         matrix = _explicit(path, header, sections, n, kind)
-    elif weight_type in _DISTANCES:
-        numbers = _numbers(path, sections, "NODE_COORD_SECTION", 3 * n)
-        matrix = _DISTANCES[weight_type](numbers.reshape(n, 3)[:, 1:])
     else:
-        raise ValueError(
-            f"{path} has the EDGE_WEIGHT_TYPE {weight_type!r}; known are EXPLICIT, "
-            f"{', '.join(_DISTANCES)}."
-        )
+        numbers = _numbers(path, sections, "NODE_COORD_SECTION", 3 * n)
+        points = numbers.reshape(n, 3)[:, 1:]  # after the number of the city
+        matrix = _DISTANCES[weight_type](points)
     precedences: tuple[tuple[int, int], ...] = ()
     if kind == "SOP":
         after, before = np.nonzero(matrix == -1)
@@ -162,24 +161,24 @@ def _explicit(
     n: int,
     kind: str,
 ) -> FloatArray:
-    """Matrix of a full or of a triangular section."""
+    """Matrix from a full or a triangular section."""
     name = "EDGE_WEIGHT_SECTION"
     layout = header.get("EDGE_WEIGHT_FORMAT", "FULL_MATRIX")
     if layout == "FULL_MATRIX":
-        if kind == "SOP":  # these repeat the dimension
+        if kind == "SOP":  # its section starts with the dimension once more
             sections = {name: sections.get(name, [])[1:]}
         return _numbers(path, sections, name, n * n).reshape(n, n)
     match = re.fullmatch(r"(UPPER|LOWER)(_DIAG)?_(ROW|COL)", layout)
     if match is None:
         raise ValueError(
-            f"{path} has the EDGE_WEIGHT_FORMAT {layout!r}; known are FULL_MATRIX and "
-            "UPPER_ROW, LOWER_DIAG_ROW and the like."
+            f"{path}: EDGE_WEIGHT_FORMAT must be FULL_MATRIX, or a triangle such as "
+            f"UPPER_ROW or LOWER_DIAG_ROW; got {layout!r}."
         )
-    without = 0 if match[2] else 1
-    # An upper triangle by columns is a lower one by rows, and the other way round.
+    offset = 0 if match[2] else 1
+    # an upper triangle by columns is a lower triangle by rows, and vice versa
     is_upper = (match[1] == "UPPER") == (match[3] == "ROW")
     rows, columns = (
-        np.triu_indices(n, without) if is_upper else np.tril_indices(n, -without)
+        np.triu_indices(n, offset) if is_upper else np.tril_indices(n, -offset)
     )
     matrix = np.zeros((n, n))
     matrix[rows, columns] = _numbers(path, sections, name, len(rows))
@@ -201,7 +200,12 @@ def _pseudo_euclidean(points: FloatArray) -> FloatArray:
 
 
 def _geographical(points: FloatArray) -> FloatArray:
-    """Distances on the sphere; the format's own π and radius."""
+    """Distances on the sphere; π and the radius are those of the format.
+
+    Coordinates are degrees.minutes. With the latitudes φ and longitudes λ,
+    cos(angle) = ((1 + q₁) q₂ − (1 − q₁) q₃) / 2, q₁ = cos(λᵢ − λⱼ), q₂ = cos(φᵢ − φⱼ),
+    q₃ = cos(φᵢ + φⱼ), which is the spherical law of cosines.
+    """
     degrees = np.trunc(points)
     minutes = points - degrees
     latitude, longitude = (3.141592 * (degrees + 5 * minutes / 3) / 180).T

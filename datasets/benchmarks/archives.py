@@ -1,4 +1,4 @@
-"""Text files inside folders, zip and tar archives, read without unpacking them."""
+"""Text files in folders, zip and tar archives, read without extracting them."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ _BROKEN = (
 
 
 class BrokenArchiveError(ValueError):
-    """An archive that is cut off or damaged."""
+    """An archive that is truncated or damaged."""
 
 
 def read_member(source: Path, member: str) -> Iterator[Chunk]:
-    """Parse a LETOR file of a folder or archive.
+    """Parse a LETOR file in a folder or archive.
 
     Parameters
     ----------
     source : Path
         Folder, zip or tar archive (also .tar.gz, .tar.bz2, .tar.xz).
     member : str
-        Name of the file, with its last folders, such as ``"Fold1/train.txt"``.
+        End of the path of the file, such as ``"Fold1/train.txt"``.
 
     Yields
     ------
@@ -43,9 +43,9 @@ def read_member(source: Path, member: str) -> Iterator[Chunk]:
     Raises
     ------
     BrokenArchiveError
-        If the archive is cut off or damaged.
+        If the archive is truncated or damaged.
     ValueError
-        If it is no archive, or has no such file, or several; or a line is malformed.
+        If it is not an archive, has no such file or several, or a line is malformed.
     FileNotFoundError
         If there is no such folder or archive.
     """
@@ -59,7 +59,7 @@ def read_member(source: Path, member: str) -> Iterator[Chunk]:
 def _opened(
     source: Path,
 ) -> Iterator[tuple[Sequence[str], Callable[[str], Any]]]:
-    """Names of the files in it, and a function that opens one."""
+    """Names of the files, and a function that opens one of them."""
     if source.is_dir():
         files = sorted(path for path in source.rglob("*") if path.is_file())
         names = [path.relative_to(source).as_posix() for path in files]
@@ -85,24 +85,25 @@ def _opened(
     except OSError as error:
         if error.errno is not None:
             raise
-        raise _broken(source, error) from error  # of gzip or bz2, not of the system
+        # gzip and bz2 raise OSError without errno; the system always sets it
+        raise _broken(source, error) from error
 
 
 def _find(names: Sequence[str], member: str, source: Path) -> str:
-    wanted = PurePosixPath(member).parts
-    found = [n for n in names if PurePosixPath(n).parts[-len(wanted) :] == wanted]
-    if len(found) == 1:
-        return found[0]
-    what = f"has {len(found)}: {', '.join(found[:5])}" if found else "has none"
-    there = ", ".join(names[:10]) + (", …" if len(names) > 10 else "")
+    parts = PurePosixPath(member).parts
+    matches = [n for n in names if PurePosixPath(n).parts[-len(parts) :] == parts]
+    if len(matches) == 1:
+        return matches[0]
+    listed = f"{len(matches)}: {', '.join(matches[:5])}" if matches else "none"
+    files = ", ".join(names[:10]) + (", …" if len(names) > 10 else "")
     raise ValueError(
-        f"{source} must have one file {member}; it {what}. Its files: "
-        f"{there or 'none'}."
+        f"{source} must have exactly one file {member}; got {listed}. Its files: "
+        f"{files or 'none'}."
     )
 
 
 def _broken(source: Path, error: BaseException) -> BrokenArchiveError:
     reason = str(error).partition("\n")[0].rstrip(":") or type(error).__name__
     return BrokenArchiveError(
-        f"{source} must be a whole zip or tar archive; reading it failed: {reason}."
+        f"{source} must be a complete zip or tar archive; reading it failed: {reason}."
     )

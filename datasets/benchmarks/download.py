@@ -1,17 +1,19 @@
-"""Downloads that go on where they were cut and end up whole or not at all."""
+"""Downloads that resume after a cut connection and appear whole or not at all."""
 
 from __future__ import annotations
 
 import hashlib
 import http.client
 import os
-import sys
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+from ltr.files import PathLike
+from ltr.progress import ProgressLine
 
 _BLOCK_BYTES = 2**20
 _TIMEOUT_S = 60.0
@@ -27,7 +29,7 @@ Progress = Callable[[int, int | None], None]
 
 
 class _DiskError(Exception):
-    """A write that failed, so that it is not taken for a failure of the network."""
+    """A failed write, told apart from a failure of the network."""
 
 
 def download(
@@ -35,10 +37,10 @@ def download(
 ) -> str:
     """Download a file and return its SHA-256.
 
-    What has arrived is in ``<target>.part`` until the file is whole and its checksum is
-    right. A cut connection is tried again from there, in this call and in the next one;
-    a part is only continued if the server says that its file is still the same
-    (If-Range) or if a checksum is there to tell.
+    Bytes go to ``<target>.part`` until the file is complete and its checksum is right.
+    A cut download resumes from there, in this call or in the next one; a part is
+    resumed only if the server confirms that its file has not changed (If-Range), or if
+    there is a checksum to find out.
 
     Parameters
     ----------
@@ -49,22 +51,22 @@ def download(
     sha256 : str or None
         Expected checksum. None: not checked.
     by_hand : str
-        What to do if it fails, a sentence for the message.
+        What to do if the download fails, a sentence for the message.
     progress : callable
-        Gets the number of bytes there, and of all bytes or None.
+        Called with the number of bytes received, and the total or None.
 
     Raises
     ------
     ValueError
         If the address is not http(s), or the checksum is wrong: the file is deleted.
     ConnectionError
-        If the server cannot be reached, refuses, or is cut off again and again.
+        If the server cannot be reached, refuses, or the connection keeps being cut.
     OSError
         If the disk is full: the part is deleted.
     """
     if not url.startswith(("http://", "https://")):
         raise ValueError(f"url must begin with http:// or https://; got {url!r}.")
-    part = _Part(target, may_resume_unseen=sha256 is not None)
+    part = _Part(target, has_checksum=sha256 is not None)
     failures = 0
     while True:
         before = part.size()
@@ -73,85 +75,89 @@ def download(
             break
         except _DiskError as error:
             part.delete()
-            reason = error.__cause__
-            assert isinstance(reason, OSError)
+            cause = error.__cause__
+            assert isinstance(cause, OSError)
             raise OSError(
-                reason.errno,
+                cause.errno,
                 f"{target} could not be written, and no part of it was kept: "
-                f"{reason.strerror}",
-            ) from reason
+                f"{cause.strerror}",
+            ) from cause
         except _CUT as error:
             refused = isinstance(error, urllib.error.HTTPError) and error.code < 500
             failures = 1 if part.size() > before else failures + 1
             if refused or failures >= _ATTEMPTS_WITHOUT_PROGRESS:
-                kept = f" {part.size():,} bytes are kept." if part.size() else ""
+                size = part.size()
+                resume = f" The first {size:,} bytes are kept." if size else ""
+                reason = _reason(error)
                 raise ConnectionError(
-                    f"{url} could not be downloaded: {_reason(error)}.{kept} {by_hand}"
+                    f"{url} could not be downloaded: {reason}.{resume} {by_hand}"
                 ) from error
             time.sleep(_WAIT_S * failures)
-    found = _checksum(part.path)
-    if sha256 is not None and found != sha256.lower():
+    digest = _checksum(part.path)
+    if sha256 is not None and digest != sha256.lower():
         part.delete()
         raise ValueError(
-            f"{url} must have the SHA-256 {sha256}; got {found}. The download was "
+            f"{url} must have the SHA-256 {sha256}; got {digest}. The download was "
             f"deleted. {by_hand}"
         )
     part.path.replace(target)
     part.delete()
-    return found
+    return digest
 
 
 def report_to_stderr(name: str) -> Progress:
-    """Progress as a line for every tenth of the file, or every 100 MB."""
-    last = [0]
+    """Progress of a download, as a line on standard error now and then."""
+    line = ProgressLine()
 
-    def progress(done: int, total: int | None) -> None:
-        tenth = done * 10 // total if total else done // 10**8
-        if tenth != last[0]:
-            last[0] = tenth
-            of = f" of {total / 1e6:,.1f}" if total else ""
-            sys.stderr.write(f"{name}: {done / 1e6:,.1f}{of} MB\n")
+    def progress(n_received: int, total: int | None) -> None:
+        of_total = f" of {total / 1e6:,.1f}" if total else ""
+        line(
+            lambda: f"{name}: {n_received / 1e6:,.1f}{of_total} MB",
+            last=n_received == total,
+        )
 
     return progress
 
 
 class _Part:
-    """The part of a file that has arrived, and the server's mark of the whole."""
+    """The bytes received so far, and the server's validator (ETag) of the file."""
 
-    def __init__(self, target: Path, may_resume_unseen: bool) -> None:
+    def __init__(self, target: Path, has_checksum: bool) -> None:
         self.path = target.with_name(target.name + ".part")
-        self._mark = target.with_name(target.name + ".part.mark")
-        self._may_resume_unseen = may_resume_unseen
+        self._validator = target.with_name(target.name + ".part.mark")
+        self._has_checksum = has_checksum
 
     def size(self) -> int:
         return self.path.stat().st_size if self.path.exists() else 0
 
     def headers(self) -> dict[str, str]:
-        """Headers that ask for the rest, or for all if that is not safe."""
-        mark = self._mark.read_text() if self._mark.exists() else ""
-        if not self.size() or not (mark or self._may_resume_unseen):
+        """Headers that ask for the missing bytes, or for all if that is not safe."""
+        validator = self._validator.read_text() if self._validator.exists() else ""
+        if not self.size() or not (validator or self._has_checksum):
             return {}
         headers = {"Range": f"bytes={self.size()}-"}
-        return headers | ({"If-Range": mark} if mark else {})
+        return headers | ({"If-Range": validator} if validator else {})
 
     def open(self, response: Any) -> Any:
-        """File to write the body of the response to, at its place."""
+        """Open the file for the body of the response, at the right position."""
         if response.status == 206:
             file = self.path.open("r+b")
             file.seek(self.size())
             return file
         etag = response.headers.get("ETag", "")
+        # If-Range takes no weak validator
         strong = etag if etag and not etag.startswith("W/") else ""
-        self._mark.write_text(strong or response.headers.get("Last-Modified", ""))
+        modified = response.headers.get("Last-Modified", "")
+        self._validator.write_text(strong or modified)
         return self.path.open("wb")
 
     def delete(self) -> None:
         self.path.unlink(missing_ok=True)
-        self._mark.unlink(missing_ok=True)
+        self._validator.unlink(missing_ok=True)
 
 
 def _receive(url: str, part: _Part, progress: Progress) -> None:
-    """Ask for what is missing and write it; an error says that it was cut."""
+    """Request the missing bytes and write them; raises if the connection is cut."""
     headers = {"User-Agent": "ltr", "Accept-Encoding": "identity"} | part.headers()
     request = urllib.request.Request(url, headers=headers)
     try:
@@ -161,7 +167,7 @@ def _receive(url: str, part: _Part, progress: Progress) -> None:
             if error.headers.get("Content-Range") == f"bytes */{part.size()}":
                 return  # nothing was missing
             part.delete()
-            raise ConnectionError("the server has another file than before") from error
+            raise ConnectionError("the file on the server has changed") from error
         raise
     with response:
         start = part.size() if response.status == 206 else 0
@@ -169,7 +175,9 @@ def _receive(url: str, part: _Part, progress: Progress) -> None:
             sent = response.headers.get("Content-Range", "")
             if not sent.startswith(f"bytes {start}-"):
                 part.delete()
-                raise ConnectionError(f"the server sent {sent!r}, not what was asked")
+                raise ConnectionError(
+                    f"the server sent {sent!r} instead of the bytes from {start}"
+                )
         length = response.headers.get("Content-Length")
         total = None if length is None else start + int(length)
         _write(response, part, start, total, progress)
@@ -186,15 +194,15 @@ def _write(
         file = part.open(response)
     except OSError as error:
         raise _DiskError from error
-    done = start
+    n_received = start
     try:
         while block := response.read(_BLOCK_BYTES):
             try:
                 file.write(block)
             except OSError as error:
                 raise _DiskError from error
-            done += len(block)
-            progress(done, total)
+            n_received += len(block)
+            progress(n_received, total)
     finally:
         try:
             file.close()
@@ -215,8 +223,8 @@ def _reason(error: BaseException) -> str:
     return str(error) or type(error).__name__
 
 
-def home_folder(folder: str | os.PathLike[str] | None) -> Path:
-    """Folder for downloads: the given one, ``LTR_DATA_HOME``, or ``~/.cache/ltr``."""
+def home_folder(folder: PathLike | None) -> Path:
+    """Folder for downloads: this one, else ``LTR_DATA_HOME``, else ``~/.cache/ltr``."""
     if folder is None:
         folder = os.environ.get("LTR_DATA_HOME") or Path.home() / ".cache" / "ltr"
     return Path(folder).expanduser()

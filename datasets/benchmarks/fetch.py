@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from ltr.arguments import check_choice
 from ltr.datasets.benchmarks.sources import (
     SOURCES,
     Place,
     RankingSplits,
-    check_choice,
     fetch_splits,
 )
 from ltr.files import PathLike
@@ -26,49 +26,48 @@ def fetch_letor_mq2007(
 ) -> RankingSplits:
     r"""Fetch a fold of LETOR 4.0 MQ2007: 46 features, labels 0 to 2.
 
-    No address of it is known to ltr: pass ``path`` or ``url``. Microsoft gives it as a
-    RAR archive, which Python cannot read: extract that and pass the folder.
+    ltr knows no address of it: pass ``path`` or ``url``. Microsoft publishes a RAR
+    archive, which Python cannot read: extract it and pass the folder.
 
     Parameters
     ----------
     fold : int, default=1
         Fold 1 to 5.
     path : path, default=None
-        The archive (zip or tar) or its folder, where you have it: it is read into
-        memory, and neither the network nor the cache is used.
+        A local archive (zip or tar) or its folder. It is read into memory; neither the
+        network nor the cache is used.
     url : str, default=None
         Another address of a zip or tar archive.
     sha256 : str, default=None
-        Checksum of the archive at ``url``. None: not checked, and printed.
+        Checksum of the archive at ``url``. None: unchecked, but printed.
     data_home : path, default=None
         Folder for downloads. None: the environment variable ``LTR_DATA_HOME``, or
         ``~/.cache/ltr``.
     dtype : float type, default=numpy.float64
         Type of ``X``.
     verbose : bool, default=True
-        Whether to print progress to standard error. The terms of the data are printed
-        before a download in any case.
+        Whether to print progress to standard error. The terms of the data are always
+        printed before a download.
 
     Returns
     -------
     splits : RankingSplits
         ``train``, ``valid``, ``test``: memory-mapped from the cache (see
-        :func:`open_ranking`), or in memory if ``path`` is given.
+        :func:`open_ranking`), or in memory with ``path``.
 
     Raises
     ------
     ConnectionError
-        If the download fails; what has arrived is kept, and the next call goes on.
+        If the download fails; bytes received are kept, and the next call resumes.
     ValueError
-        If ``fold`` is unknown, the checksum is wrong, or the archive is
-        damaged or has other files, or there is no
-        address.
+        If ``fold`` is unknown, there is no address, the checksum is wrong, or the
+        archive is damaged or has other files.
     OSError
         If the disk is full; nothing is kept.
 
     See Also
     --------
-    load_letor : for the files S1.txt to S5.txt.
+    load_letor : For the files S1.txt to S5.txt.
 
     Examples
     --------
@@ -78,7 +77,7 @@ def fetch_letor_mq2007(
     >>> for name in ("train", "vali", "test"):
     ...     _ = (folder / f"{name}.txt").write_text("2 qid:7 1:0.5\n0 qid:7 2:4\n")
     >>> fetch_letor_mq2007(path=folder.parent).train
-    RankingData(1 lists, 2 rows, 46 features)
+    RankingData(1 queries, 2 rows, 46 features)
     """
     return _fold("mq2007", fold, Place(path, url, sha256, data_home, dtype, verbose))
 
@@ -95,49 +94,48 @@ def fetch_letor_mq2008(
 ) -> RankingSplits:
     r"""Fetch a fold of LETOR 4.0 MQ2008: 46 features, labels 0 to 2.
 
-    No address of it is known to ltr: pass ``path`` or ``url``. Microsoft gives it as a
-    RAR archive, which Python cannot read: extract that and pass the folder.
+    ltr knows no address of it: pass ``path`` or ``url``. Microsoft publishes a RAR
+    archive, which Python cannot read: extract it and pass the folder.
 
     Parameters
     ----------
     fold : int, default=1
         Fold 1 to 5.
     path : path, default=None
-        The archive (zip or tar) or its folder, where you have it: it is read into
-        memory, and neither the network nor the cache is used.
+        A local archive (zip or tar) or its folder. It is read into memory; neither the
+        network nor the cache is used.
     url : str, default=None
         Another address of a zip or tar archive.
     sha256 : str, default=None
-        Checksum of the archive at ``url``. None: not checked, and printed.
+        Checksum of the archive at ``url``. None: unchecked, but printed.
     data_home : path, default=None
         Folder for downloads. None: the environment variable ``LTR_DATA_HOME``, or
         ``~/.cache/ltr``.
     dtype : float type, default=numpy.float64
         Type of ``X``.
     verbose : bool, default=True
-        Whether to print progress to standard error. The terms of the data are printed
-        before a download in any case.
+        Whether to print progress to standard error. The terms of the data are always
+        printed before a download.
 
     Returns
     -------
     splits : RankingSplits
         ``train``, ``valid``, ``test``: memory-mapped from the cache (see
-        :func:`open_ranking`), or in memory if ``path`` is given.
+        :func:`open_ranking`), or in memory with ``path``.
 
     Raises
     ------
     ConnectionError
-        If the download fails; what has arrived is kept, and the next call goes on.
+        If the download fails; bytes received are kept, and the next call resumes.
     ValueError
-        If ``fold`` is unknown, the checksum is wrong, or the archive is
-        damaged or has other files, or there is no
-        address.
+        If ``fold`` is unknown, there is no address, the checksum is wrong, or the
+        archive is damaged or has other files.
     OSError
         If the disk is full; nothing is kept.
 
     See Also
     --------
-    load_letor : for the files S1.txt to S5.txt.
+    load_letor : For the files S1.txt to S5.txt.
 
     Examples
     --------
@@ -147,7 +145,7 @@ def fetch_letor_mq2008(
     >>> for name in ("train", "vali", "test"):
     ...     _ = (folder / f"{name}.txt").write_text("2 qid:7 1:0.5\n0 qid:7 2:4\n")
     >>> fetch_letor_mq2008(path=folder.parent).train
-    RankingData(1 lists, 2 rows, 46 features)
+    RankingData(1 queries, 2 rows, 46 features)
     """
     return _fold("mq2008", fold, Place(path, url, sha256, data_home, dtype, verbose))
 
@@ -172,12 +170,12 @@ def fetch_mslr(
     fold : int, default=1
         Fold 1 to 5.
     path : path, default=None
-        The archive (zip or tar) or its folder, where you have it: it is read into
-        memory, and neither the network nor the cache is used.
+        A local archive (zip or tar) or its folder. It is read into memory; neither the
+        network nor the cache is used.
     url : str, default=None
         Another address of the archive.
     sha256 : str, default=None
-        Checksum of the archive. None: the known one; with ``url``, not checked, and
+        Checksum of the archive. None: the known one; with ``url``, unchecked, but
         printed.
     data_home : path, default=None
         Folder for downloads. None: the environment variable ``LTR_DATA_HOME``, or
@@ -185,19 +183,19 @@ def fetch_mslr(
     dtype : float type, default=numpy.float64
         Type of ``X``.
     verbose : bool, default=True
-        Whether to print progress to standard error. The terms of the data are printed
-        before a download in any case.
+        Whether to print progress to standard error. The terms of the data are always
+        printed before a download.
 
     Returns
     -------
     splits : RankingSplits
         ``train``, ``valid``, ``test``: memory-mapped from the cache (see
-        :func:`open_ranking`), or in memory if ``path`` is given.
+        :func:`open_ranking`), or in memory with ``path``.
 
     Raises
     ------
     ConnectionError
-        If the download fails; what has arrived is kept, and the next call goes on.
+        If the download fails; bytes received are kept, and the next call resumes.
     ValueError
         If ``size`` or ``fold`` is unknown, the checksum is wrong, or the archive is
         damaged or has other files.
@@ -216,7 +214,7 @@ def fetch_mslr(
     >>> for name in ("train", "vali", "test"):
     ...     _ = (folder / f"{name}.txt").write_text("2 qid:7 1:0.5\n0 qid:7 2:4\n")
     >>> fetch_mslr(path=folder.parent).valid
-    RankingData(1 lists, 2 rows, 136 features)
+    RankingData(1 queries, 2 rows, 136 features)
     """
     check_choice("size", size, ("10k", "30k"))
     place = Place(path, url, sha256, data_home, dtype, verbose)
@@ -235,20 +233,20 @@ def fetch_istella(
 ) -> RankingSplits:
     r"""Fetch Istella LETOR: 220 features, labels 0 to 4.
 
-    Some features are 1.797e308, the largest double, which single precision has not:
-    with ``dtype=numpy.float32`` they become infinite.
+    Some features are 1.797e308, the largest double; in single precision
+    (``dtype=numpy.float32``) they overflow to infinity.
 
     Parameters
     ----------
     version : {"s", "full", "x"}, default="s"
-        Istella-S, a sample with fewer documents; Istella; or Istella-X.
+        Istella-S, a sample with fewer documents, Istella, or Istella-X.
     path : path, default=None
-        The archive (zip or tar) or its folder, where you have it: it is read into
-        memory, and neither the network nor the cache is used.
+        A local archive (zip or tar) or its folder. It is read into memory; neither the
+        network nor the cache is used.
     url : str, default=None
         Another address of the archive.
     sha256 : str, default=None
-        Checksum of the archive. None: the known one; with ``url``, not checked, and
+        Checksum of the archive. None: the known one; with ``url``, unchecked, but
         printed.
     data_home : path, default=None
         Folder for downloads. None: the environment variable ``LTR_DATA_HOME``, or
@@ -256,23 +254,22 @@ def fetch_istella(
     dtype : float type, default=numpy.float64
         Type of ``X``.
     verbose : bool, default=True
-        Whether to print progress to standard error. The terms of the data are printed
-        before a download in any case.
+        Whether to print progress to standard error. The terms of the data are always
+        printed before a download.
 
     Returns
     -------
     splits : RankingSplits
-        ``train``, ``valid``, ``test`` (``valid`` is None
-        for ``"full"``): memory-mapped from the cache (see
-        :func:`open_ranking`), or in memory if ``path`` is given.
+        ``train``, ``valid``, ``test`` (``valid`` is None for ``"full"``): memory-mapped
+        from the cache (see :func:`open_ranking`), or in memory with ``path``.
 
     Raises
     ------
     ConnectionError
-        If the download fails; what has arrived is kept, and the next call goes on.
+        If the download fails; bytes received are kept, and the next call resumes.
     ValueError
-        If ``version`` is unknown, the checksum is wrong, or the archive is
-        damaged or has other files.
+        If ``version`` is unknown, the checksum is wrong, or the archive is damaged or
+        has other files.
     OSError
         If the disk is full; nothing is kept.
 
@@ -284,7 +281,7 @@ def fetch_istella(
     >>> for name in ("train", "vali", "test"):
     ...     _ = (folder / f"{name}.txt").write_text("2 qid:7 1:0.5\n0 qid:7 2:4\n")
     >>> fetch_istella(path=folder.parent).test
-    RankingData(1 lists, 2 rows, 220 features)
+    RankingData(1 queries, 2 rows, 220 features)
     """
     check_choice("version", version, tuple(_ISTELLA))
     key, folder, splits = _ISTELLA[version]
@@ -304,8 +301,8 @@ def fetch_yahoo(
     Parameters
     ----------
     path : path, default=None
-        The archive that Yahoo! gives to holders of a licence, or its folder. There is
-        no download without one.
+        The archive that Yahoo! gives to license holders, or its folder. There is no
+        public download.
     subset : int, default=1
         Set 1, or set 2 of the challenge's transfer track.
     dtype : float type, default=numpy.float64
@@ -314,13 +311,14 @@ def fetch_yahoo(
     Returns
     -------
     splits : RankingSplits
-        ``train``, ``valid``, ``test`` in memory; see :func:`convert_letor` for less.
+        ``train``, ``valid``, ``test``, in memory. If they do not fit, convert the files
+        with :func:`convert_letor`.
 
     Raises
     ------
     ValueError
-        If there is no path, with the page where to ask for a licence; or if the archive
-        is damaged or has other files.
+        If ``path`` is missing (the message says where to request a license), or the
+        archive is damaged or has other files.
 
     References
     ----------
@@ -334,14 +332,14 @@ def fetch_yahoo(
     >>> for name in ("train", "valid", "test"):
     ...     _ = (folder / f"set1.{name}.txt").write_text("2 qid:7 1:0.5\n")
     >>> fetch_yahoo(folder).train
-    RankingData(1 lists, 1 rows, 700 features)
+    RankingData(1 queries, 1 rows, 700 features)
     """
     check_choice("subset", subset, (1, 2))
     if path is None:
-        about = SOURCES["yahoo"]
+        source = SOURCES["yahoo"]
         raise ValueError(
-            f"{about.name} needs {about.terms}: ask for it at {about.homepage} and "
-            "pass path= with the archive or its folder."
+            f"{source.name} requires {source.terms}: request it at {source.homepage} "
+            "and pass path= with the archive or its folder."
         )
     names = ("train", "valid", "test")
     members = {name: f"set{subset}.{name}.txt" for name in names}

@@ -1,4 +1,4 @@
-"""Where benchmark data sets come from: download once, convert once, then map."""
+"""Sources of benchmark data sets: downloaded once, converted once, then mapped."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ from ltr.files import PathLike, one_at_a_time, whole_folder
 
 
 class RankingSplits(NamedTuple):
-    """The parts that the publishers of a data set made.
+    """The split that the publishers of a data set made.
 
     Attributes
     ----------
     train : RankingData
-        Lists to train on.
+        Queries to train on.
     valid : RankingData or None
-        Lists to stop and choose on; None where the publishers made none.
+        Queries for early stopping and model selection; None where there are none.
     test : RankingData
-        Lists to report on.
+        Queries to report on.
     """
 
     train: RankingData
@@ -39,7 +39,7 @@ class RankingSplits(NamedTuple):
 
 @dataclass(frozen=True)
 class Source:
-    """Where a data set comes from; ``url`` and ``sha256`` are None if not known."""
+    """Origin of a data set; ``url`` and ``sha256`` are None if unknown."""
 
     name: str
     homepage: str
@@ -56,10 +56,10 @@ _LETOR_PAGE = (
 _MSLR_PAGE = "https://www.microsoft.com/en-us/research/project/mslr/"
 _ISTELLA_PAGE = "http://quickrank.isti.cnr.it/istella-dataset/"
 _LETOR_TERMS = "Microsoft's LETOR agreement (see the page); do not redistribute"
-_MSLR_TERMS = "Microsoft's research licence (see the page); do not redistribute"
-_ISTELLA_TERMS = "the Istella licence agreement (see the page)"
-# Addresses and checksums as pytorchltr 0.2.1 has them (pytorchltr/datasets/svmrank);
-# whether the servers still answer was not tried.
+_MSLR_TERMS = "Microsoft's research license (see the page); do not redistribute"
+_ISTELLA_TERMS = "the Istella license agreement (see the page)"
+# Addresses and checksums are those of pytorchltr 0.2.1 (pytorchltr/datasets/svmrank);
+# we have not tried whether the servers still answer.
 SOURCES = {
     "mq2007": Source("LETOR 4.0 MQ2007", _LETOR_PAGE, _LETOR_TERMS, 46),
     "mq2008": Source("LETOR 4.0 MQ2008", _LETOR_PAGE, _LETOR_TERMS, 46),
@@ -106,7 +106,7 @@ SOURCES = {
     "yahoo": Source(
         "Yahoo! Learning to Rank Challenge",
         "https://webscope.sandbox.yahoo.com/catalog.php?datatype=c",
-        "a licence that Yahoo! gives on request",
+        "a license that Yahoo! grants on request",
         700,
     ),
 }
@@ -115,7 +115,7 @@ _ARCHIVE = "archive"
 
 @dataclass(frozen=True)
 class Place:
-    """What the caller says about where to get a data set and how to keep it."""
+    """Options of the caller: where to get a data set, and how to store it."""
 
     path: PathLike | None = None
     url: str | None = None
@@ -126,7 +126,7 @@ class Place:
 
 
 def fetch_splits(key: str, members: Mapping[str, str], place: Place) -> RankingSplits:
-    """Read the parts from a path, or from the cache, which is filled if need be."""
+    """Read the splits from a path, or from the cache, filling that if necessary."""
     if place.path is not None:
         source = Path(place.path)
         return _in_order({k: _load(source, key, m, place) for k, m in members.items()})
@@ -139,7 +139,7 @@ def fetch_splits(key: str, members: Mapping[str, str], place: Place) -> RankingS
 
 
 def _fill(key: str, home: Path, members: Mapping[Path, str], place: Place) -> None:
-    """Make those folders of arrays that are not there."""
+    """Make the missing folders of arrays."""
     url = place.url or SOURCES[key].url
     by_hand = (
         f"Download {SOURCES[key].name} by hand from {SOURCES[key].homepage} and pass "
@@ -147,13 +147,12 @@ def _fill(key: str, home: Path, members: Mapping[Path, str], place: Place) -> No
     )
     if url is None and not (home / _ARCHIVE).exists():
         raise ValueError(
-            f"no address of {SOURCES[key].name} is known to ltr. {by_hand} Or pass "
-            "url= with the address of a zip or tar archive, and sha256= with its "
-            "checksum."
+            f"ltr knows no address of {SOURCES[key].name}. {by_hand} Or pass url= with "
+            "the address of a zip or tar archive, and sha256= with its checksum."
         )
     home.mkdir(parents=True, exist_ok=True)
     with one_at_a_time(home):
-        for leftover in home.glob(".*.txt-*"):  # of a process that was killed
+        for leftover in home.glob(".*.txt-*"):  # of a killed process
             shutil.rmtree(leftover)
         if url is not None and not (home / _ARCHIVE).exists():
             _download(key, home, url, by_hand, place)
@@ -170,46 +169,39 @@ def _load(source: Path, key: str, member: str, place: Place) -> RankingData:
     width = SOURCES[key].n_features
     table = GrowingTable(width, place.dtype)
     y, qid, docids = read_rows(read_member(source, member), table, width)
-    about = f"{SOURCES[key].name}, {member}"
-    return RankingData(table.X, y, qid, description=about, docids=docids)
+    description = f"{SOURCES[key].name}, {member}"
+    return RankingData(table.X, y, qid, description=description, docids=docids)
 
 
 def _convert(archive: Path, key: str, member: str, folder: Path, place: Place) -> None:
-    about = SOURCES[key]
+    source = SOURCES[key]
     if place.verbose:
-        sys.stderr.write(f"{about.name}: reading {member} (once)\n")
+        sys.stderr.write(f"{source.name}: converting {member} (once)\n")
     try:
         with whole_folder(folder) as scratch:
             chunks = read_member(archive, member)
-            description = f"{about.name}, {member}"
-            write_arrays(scratch, chunks, about.n_features, place.dtype, description)
+            description = f"{source.name}, {member}"
+            write_arrays(scratch, chunks, source.n_features, place.dtype, description)
     except BrokenArchiveError as error:
         archive.unlink()
         raise ValueError(
-            f"{error} It was deleted from the cache; call again to download it."
+            f"{error} It was deleted from the cache; the next call downloads it again."
         ) from error
 
 
 def _download(key: str, home: Path, url: str, by_hand: str, place: Place) -> None:
-    about = SOURCES[key]
-    sha256 = place.sha256 or (about.sha256 if place.url is None else None)
+    source = SOURCES[key]
+    sha256 = place.sha256 or (source.sha256 if place.url is None else None)
     sys.stderr.write(
-        f"Downloading {about.name} from {url}\nto {home}.\n"
-        f"Its page: {about.homepage}\nTerms: {about.terms}.\n"
+        f"Downloading {source.name} from {url}\nto {home}.\n"
+        f"Its page: {source.homepage}\nTerms: {source.terms}.\n"
     )
-    progress = report_to_stderr(about.name) if place.verbose else lambda *_: None
-    found = download(
+    progress = report_to_stderr(source.name) if place.verbose else lambda *_: None
+    digest = download(
         url, home / _ARCHIVE, sha256=sha256, by_hand=by_hand, progress=progress
     )
     if sha256 is None:
         sys.stderr.write(
-            f"No checksum of {about.name} at this address is known to ltr. What came "
-            f"has the SHA-256 {found}; pass it as sha256= to have it checked.\n"
+            f"ltr knows no checksum of {source.name} at this address. The download has "
+            f"the SHA-256 {digest}; pass it as sha256= to have it checked.\n"
         )
-
-
-def check_choice(name: str, value: object, known: tuple[object, ...]) -> None:
-    """Raise unless the value is one of those known."""
-    if value not in known:
-        choices = ", ".join(map(repr, known))
-        raise ValueError(f"{name} must be one of {choices}; got {value!r}.")

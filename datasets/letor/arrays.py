@@ -1,4 +1,4 @@
-"""Data sets on disk that are opened without being read: memory-mapped arrays."""
+"""Data sets that are larger than memory: converted once, then memory-mapped."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from ltr.datasets.letor.files import (
 from ltr.datasets.letor.lines import Chunk
 from ltr.datasets.ranking_data import RankingData
 from ltr.files import PathLike, whole_folder
+from ltr.queries import FloatArray
 
 _ABOUT = "ranking.json"
 
@@ -34,8 +35,8 @@ def convert_letor(
 ) -> RankingData:
     r"""Convert LETOR files, however large, to a folder of arrays, and open it.
 
-    A few megabytes of the features are in memory at a time. The folder is written under
-    another name and renamed at the end, so it is never there in part.
+    A few megabytes of the features are in memory at a time. The folder appears whole or
+    not at all.
 
     Parameters
     ----------
@@ -44,8 +45,8 @@ def convert_letor(
     folder : path
         Folder to make; it must not exist.
     n_features : int, default=None
-        Number of columns. None: up to the highest index in the files, which then are
-        read twice.
+        Number of columns. None: up to the highest index in the files, which costs a
+        second pass over them.
     zero_based : bool, default=False
         Whether feature indices start at 0.
     dtype : float type, default=numpy.float64
@@ -59,7 +60,7 @@ def convert_letor(
     Raises
     ------
     ValueError
-        If a line is malformed: with file and line number.
+        If a line is malformed; the message has the file and line number.
     FileExistsError
         If the folder exists.
     OSError
@@ -102,8 +103,8 @@ def open_ranking(folder: PathLike) -> RankingData:
     Returns
     -------
     data : RankingData
-        Its arrays are read-only memory maps: the system reads the parts that are used
-        and forgets them when memory is short. ``data.take(rows)`` copies rows into
+        Its arrays are read-only memory maps: the system loads pages when they are used
+        and drops them when memory is short. ``data.take(rows)`` copies rows into
         memory.
 
     Raises
@@ -118,7 +119,7 @@ def open_ranking(folder: PathLike) -> RankingData:
     >>> _ = (here / "train.txt").write_text("2 qid:7 1:0.5")
     >>> _ = convert_letor(here / "train.txt", here / "train")
     >>> open_ranking(here / "train")
-    RankingData(1 lists, 1 rows, 1 features)
+    RankingData(1 queries, 1 rows, 1 features)
     """
     path = Path(folder)
     if not (path / _ABOUT).is_file():
@@ -156,9 +157,10 @@ def write_arrays(
 
 
 class _TableFile:
-    """Rows in a .npy file; the header gets its number of rows at the end.
+    """Rows of a .npy file, whose header gets the number of rows at the end.
 
-    They are written, not mapped: a full disk kills a process that writes to a map.
+    They are written, not mapped: writing to a map when the disk is full is a SIGBUS,
+    which kills the process, where ``write`` raises an OSError.
     """
 
     def __init__(self, file: BinaryIO, width: int, dtype: type[np.floating]) -> None:
@@ -167,20 +169,20 @@ class _TableFile:
         self._write_header()
         self._header_size = file.tell()
 
-    def add(self, values: NDArray[np.float64]) -> None:
-        """Append rows, whose last columns may be missing: they are 0."""
-        n_rows, used = values.shape
+    def add(self, values: FloatArray) -> None:
+        """Append rows; columns missing on the right are 0."""
+        n_rows, width = values.shape
         rows = np.zeros((n_rows, self._width), dtype=self._dtype)
-        rows[:, :used] = values
+        rows[:, :width] = values
         self._file.write(rows.data)
         self._n_rows += n_rows
 
     def finish(self) -> None:
-        """Write the header anew: NumPy leaves room in it for the number of rows."""
+        """Write the number of rows into the header, which NumPy pads for that."""
         self._file.seek(0)
         self._write_header()
         if self._file.tell() != self._header_size:
-            raise RuntimeError("the header of a .npy file outgrew its room")
+            raise RuntimeError("the header of the .npy file outgrew its padding")
 
     def _write_header(self) -> None:
         about = {

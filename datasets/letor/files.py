@@ -16,9 +16,10 @@ from numpy.typing import NDArray
 from ltr.datasets.letor.lines import Chunk, read_file
 from ltr.datasets.ranking_data import RankingData
 from ltr.files import PathLike, whole_file
+from ltr.queries import FloatArray
 
 _DOCID = re.compile(rb"docid\s*=\s*(\S+)")
-_NOT_A_WORD = re.compile(r"[\s#]|^$")
+_NO_WORD = re.compile(r"[\s#]|^$")
 _ROWS_AT_ONCE = 10_000
 
 
@@ -34,10 +35,10 @@ def load_letor(
     Parameters
     ----------
     paths : path or sequence of paths
-        Text files, gzipped if they end in ``.gz``; several are joined in order.
+        Text files, gzipped if their names end in ``.gz``; several are concatenated.
     n_features : int, default=None
-        Number of columns. None: up to the highest index in the files; pass it to load a
-        test file like its training file.
+        Number of columns. None: up to the highest index in the files. Pass it to give a
+        test file the columns of its training file.
     zero_based : bool, default=False
         Whether feature indices start at 0.
     dtype : float type, default=numpy.float64
@@ -46,20 +47,20 @@ def load_letor(
     Returns
     -------
     data : RankingData
-        ``X`` dense, absent features 0; ``y`` float; ``qid`` integers, or strings if one
-        is not a number; ``docids`` from the comments (the word after ``docid =``, or
+        ``X`` dense, absent features 0; ``y`` float; ``qid`` integers, or strings if any
+        is not an integer; ``docids`` from the comments (the word after ``docid =``, or
         the whole comment), None without comments.
 
     Raises
     ------
     ValueError
-        If a line is malformed: with file and line number.
+        If a line is malformed; the message has the file and line number.
     FileNotFoundError
         If a file is missing.
 
     See Also
     --------
-    convert_letor : for files that do not fit into memory.
+    convert_letor : For files that do not fit into memory.
 
     Examples
     --------
@@ -89,8 +90,8 @@ def save_letor(
 ) -> None:
     """Write ranking data in the LETOR (svmlight with qid) format.
 
-    Every number is written with the digits that bring back the same float. The file is
-    written under another name and renamed at the end, so it is never there in part.
+    Every number is written with the shortest digits that read back as the same float.
+    The file appears whole or not at all.
 
     Parameters
     ----------
@@ -136,25 +137,26 @@ def _lines(
     labels, qids = data.y[rows].tolist(), data.qid[rows].tolist()
     docids = [""] * len(labels) if data.docids is None else data.docids[rows].tolist()
     names = [f"{i}:" for i in range(first_index, first_index + data.X.shape[1])]
-    everything = np.arange(len(names))
+    all_columns = np.arange(len(names))
     for x, y, qid, docid in zip(data.X[rows], labels, qids, docids, strict=True):
-        kept = np.flatnonzero(x) if sparse else everything
-        words = [names[i] + v for i, v in zip(kept, _digits(x[kept]), strict=True)]
+        columns = np.flatnonzero(x) if sparse else all_columns
+        digits = _digits(x[columns])
+        words = [names[i] + value for i, value in zip(columns, digits, strict=True)]
         words += _comment(str(docid)) if docid else []
         yield " ".join([str(y), f"qid:{_word(str(qid))}", *words]) + "\n"
 
 
 def _digits(values: NDArray[Any]) -> list[str]:
-    """Shortest text of each number; that of its own type for single precision."""
+    """Shortest digits of each number that tell it from others of its precision."""
     if values.dtype in (np.float32, np.float16):
         return [str(value) for value in values]
     return [repr(value) for value in values.tolist()]
 
 
 def _word(qid: str) -> str:
-    if _NOT_A_WORD.search(qid):
+    if _NO_WORD.search(qid):
         raise ValueError(
-            f"qid must be a word without space or '#' in a LETOR file; got {qid!r}."
+            f"qid must be one word without '#' in a LETOR file; got {qid!r}."
         )
     return qid
 
@@ -163,8 +165,8 @@ def _comment(docid: str) -> list[str]:
     comment = docid if any(map(str.isspace, docid)) else f"docid = {docid}"
     if "\n" in docid or _docid(comment.strip().encode()) != docid:
         raise ValueError(
-            "docids must come back from the comment of a line in a LETOR file; got "
-            f"{docid!r}, which does not. Take out the line break or the outer spaces."
+            "docids must survive as comments of a LETOR file; got "
+            f"{docid!r}, which does not. Remove line breaks and outer spaces."
         )
     return ["#", comment]
 
@@ -172,55 +174,55 @@ def _comment(docid: str) -> list[str]:
 def _check_numbers(data: RankingData) -> None:
     bad_labels = np.flatnonzero(~np.isfinite(data.y))
     if len(bad_labels):
-        what = f"the label {data.y[bad_labels[0]]} in row {bad_labels[0]}"
+        culprit = f"the label {data.y[bad_labels[0]]} in row {bad_labels[0]}"
     elif np.isinf(data.X).any():
         row, column = np.argwhere(np.isinf(data.X))[0]
-        what = f"{data.X[row, column]} in row {row}, column {column}"
+        culprit = f"{data.X[row, column]} in row {row}, column {column}"
     else:
         return
     raise ValueError(
         "labels must be finite, and features finite or NaN, in a LETOR file; got "
-        f"{what}. Replace it or drop the row."
+        f"{culprit}. Replace it or drop the row."
     )
 
 
 class Table(Protocol):
-    """Where the features of a chunk go."""
+    """Destination of the features of a chunk."""
 
-    def add(self, values: NDArray[np.float64]) -> None:
-        """Append rows, whose last columns may be missing: they are 0."""
+    def add(self, values: FloatArray) -> None:
+        """Append rows; columns missing on the right are 0."""
 
 
 class GrowingTable:
-    """Rows in memory. Growing moves pages and copies nothing where the system can."""
+    """Rows in memory; ``resize`` lets the system move pages instead of copying."""
 
     def __init__(self, width: int, dtype: type[np.floating]) -> None:
         self.X: NDArray[Any] = np.zeros((0, width), dtype=dtype)
 
-    def add(self, values: NDArray[np.float64]) -> None:
-        """Append rows, whose last columns may be missing: they are 0."""
-        (before, width), (new, used) = self.X.shape, values.shape
-        if used > width:
-            wider = np.zeros((before, used), dtype=self.X.dtype)
+    def add(self, values: FloatArray) -> None:
+        """Append rows; columns missing on the right are 0."""
+        (n_rows, width), (n_new, new_width) = self.X.shape, values.shape
+        if new_width > width:
+            wider = np.zeros((n_rows, new_width), dtype=self.X.dtype)
             wider[:, :width] = self.X
-            self.X, width = wider, used
-        self.X.resize((before + new, width), refcheck=False)
-        self.X[before:, :used] = values
+            self.X, width = wider, new_width
+        self.X.resize((n_rows + n_new, width), refcheck=False)
+        self.X[n_rows:, :new_width] = values
 
 
 def read_rows(
     chunks: Iterable[Chunk], table: Table, n_features: int | None
-) -> tuple[NDArray[np.float64], NDArray[Any], NDArray[np.str_] | None]:
+) -> tuple[FloatArray, NDArray[Any], NDArray[np.str_] | None]:
     """Put the features into the table; return labels, qids and document ids."""
-    labels: list[NDArray[np.float64]] = []
+    labels: list[FloatArray] = []
     qids: list[NDArray[np.bytes_]] = []
     docids: list[NDArray[np.str_]] = []
     for chunk in chunks:
-        used = chunk.values.shape[1]
-        if n_features is not None and used > n_features:
+        width = chunk.values.shape[1]
+        if n_features is not None and width > n_features:
             raise ValueError(
                 "n_features must be at least the highest feature index; got "
-                f"{n_features} and an index of {used - chunk.zero_based}."
+                f"n_features={n_features} and the index {width - chunk.zero_based}."
             )
         table.add(chunk.values)
         labels.append(chunk.labels)
@@ -229,30 +231,34 @@ def read_rows(
     if not labels:
         return np.zeros(0), np.zeros(0, dtype=np.int64), None
     ids = np.concatenate(docids)
-    found = ids if (ids != "").any() else None
-    return np.concatenate(labels), _qids(np.concatenate(qids)), found
+    ids_or_none = ids if (ids != "").any() else None
+    return np.concatenate(labels), _qids(np.concatenate(qids)), ids_or_none
 
 
 def chunks_of(
     files: Sequence[Path], zero_based: bool, warn: bool = True
 ) -> Iterator[Chunk]:
-    """Chunks of all files; warns once if a qid stands in two of them."""
-    seen: dict[bytes, Path] = {}
+    """Chunks of all files; warns once if a qid is in two of them."""
+    file_of_qid: dict[bytes, Path] = {}
     warn &= len(files) > 1
     for file in files:
         for chunk in read_file(file, zero_based):
             yield chunk
             if warn:
-                warn = not _warn_of_shared_list(seen, set(chunk.qids.tolist()), file)
+                qids = set(chunk.qids.tolist())
+                warn = not _warn_of_shared_qid(file_of_qid, qids, file)
 
 
-def _warn_of_shared_list(seen: dict[bytes, Path], qids: set[bytes], file: Path) -> bool:
+def _warn_of_shared_qid(
+    file_of_qid: dict[bytes, Path], qids: set[bytes], file: Path
+) -> bool:
     for qid in sorted(qids):
-        if seen.setdefault(qid, file) != file:
+        other = file_of_qid.setdefault(qid, file)
+        if other != file:
             warnings.warn(
-                f"qid {qid.decode(errors='replace')} is in {seen[qid]} and in {file}: "
-                "its rows become one list. Load the files one by one if they number "
-                "their lists alike.",
+                f"qid {qid.decode(errors='replace')} is in {other} and in {file}: its "
+                "rows become one query. Load the files one by one if each numbers its "
+                "queries from the start.",
                 UserWarning,
                 stacklevel=5,
             )
@@ -261,23 +267,23 @@ def _warn_of_shared_list(seen: dict[bytes, Path], qids: set[bytes], file: Path) 
 
 
 def list_files(paths: PathLike | Sequence[PathLike]) -> list[Path]:
-    """Paths as a list, at least one."""
+    """Paths as a list of at least one."""
     if isinstance(paths, (str, os.PathLike)):
         paths = [paths]
     files = [Path(path) for path in paths]
     if not files:
-        raise ValueError("paths must name at least one file; got an empty sequence.")
+        raise ValueError("paths must name at least one file; got none.")
     return files
 
 
 def no_rows(files: Sequence[Path]) -> ValueError:
-    """Error of files without a row."""
+    """Error for files without a row."""
     names = ", ".join(str(file) for file in files)
-    return ValueError(f"the files must have at least one row; got none in {names}.")
+    return ValueError(f"LETOR files must have at least one row; got none in {names}.")
 
 
 def describe_files(files: Sequence[Path]) -> str:
-    """Description of data that were read from these files."""
+    """Description of data read from these files."""
     return "LETOR files: " + ", ".join(str(file) for file in files)
 
 
@@ -288,18 +294,22 @@ def _docids(chunk: Chunk) -> NDArray[np.str_]:
 
 
 def _docid(comment: bytes) -> str:
-    found = _DOCID.search(comment)
-    return (found[1] if found else comment).decode(errors="replace")
+    match = _DOCID.search(comment)
+    return (match[1] if match else comment).decode(errors="replace")
 
 
 def _qids(qids: NDArray[np.bytes_]) -> NDArray[np.int64] | NDArray[np.str_]:
-    """Whole numbers if all are; rows of a list mostly stand together."""
+    """int64 if every id parses as an integer, else text.
+
+    Ids are run-length encoded because the rows of a query are nearly always
+    consecutive: each run is parsed once.
+    """
     changes = np.flatnonzero(qids[1:] != qids[:-1]) + 1
     heads = np.concatenate([[0], changes])
     lengths = np.diff(np.concatenate([heads, [len(qids)]]))
     words = qids[heads].tolist()
     try:
-        if any(b"_" in qid for qid in words):
+        if any(b"_" in qid for qid in words):  # Python reads 1_0 as 10
             raise ValueError("an underscore is not part of a number")
         values = np.array([int(qid) for qid in words], dtype=np.int64)
     except (ValueError, OverflowError):

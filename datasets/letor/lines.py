@@ -1,10 +1,13 @@
-"""Lines of LETOR files: ``label qid:id 1:value 2:value … # comment``, to arrays."""
+"""Parser of the lines of LETOR files: ``label qid:id 1:value 2:value … # comment``.
+
+A block of lines is parsed at once. Python splits off labels, ids and comments; the
+features of all lines become one text with a number per line, ``1 0.5 2 0.1 …``, which
+pandas' parser reads in C, rounding each to the nearest float.
+"""
 
 from __future__ import annotations
 
 import csv
-import gzip
-import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from io import BytesIO
@@ -12,21 +15,19 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
+
+from ltr.files import open_to_read
 
 MAX_FEATURE_INDEX = 10_000_000
 _BLOCK_BYTES = 4 * 2**20
 _NOT_DELIMITERS = bytes(set(range(256)) - set(b": \n"))
 _ONE_PER_LINE = bytes.maketrans(b": ", b"\n\n")
-_PANDAS = tuple(int(part) for part in pd.__version__.split(".")[:2])
-# Options of pandas.read_csv that make it read every float to the bit.
-EXACT: dict[str, Any] = {} if _PANDAS >= (3, 1) else {"float_precision": "round_trip"}
 
 
 @dataclass
 class Chunk:
-    """Some parsed lines; ``comments`` is None if none of them has one."""
+    """A block of parsed lines; ``comments`` is None if none of them has one."""
 
     labels: NDArray[np.float64]
     qids: NDArray[np.bytes_]
@@ -39,21 +40,22 @@ class _Malformed(ValueError):
     """Lines that the parser cannot read."""
 
 
+def exact_floats() -> dict[str, Any]:
+    """Options of ``pandas.read_csv`` with which every float is the nearest one."""
+    import pandas as pd
+
+    major, minor = (int(part) for part in pd.__version__.split(".")[:2])
+    return {} if (major, minor) >= (3, 1) else {"float_precision": "round_trip"}
+
+
 def read_file(path: Path, zero_based: bool) -> Iterator[Chunk]:
-    """Read a text file, gzipped if it ends in .gz."""
-    opener = gzip.open if path.suffix == ".gz" else open
-    with opener(path, "rb") as file:
-        try:
-            yield from read_chunks(file, str(path), zero_based)
-        except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-            raise ValueError(
-                f"{path} must be a complete gzip file; reading it failed: {error}. "
-                "Download or compress it again."
-            ) from error
+    """Parse a text file, gzipped if its name ends in .gz."""
+    with open_to_read(path) as file:
+        yield from read_chunks(file, str(path), zero_based)
 
 
 def read_chunks(file: Any, name: str, zero_based: bool) -> Iterator[Chunk]:
-    """Parse the lines of an open file; ``name`` is for the messages."""
+    """Parse the lines of an open file; ``name`` names it in messages."""
     first_line = 1
     for text in _whole_lines(file):
         lines = text.split(b"\n")
@@ -69,16 +71,16 @@ def read_chunks(file: Any, name: str, zero_based: bool) -> Iterator[Chunk]:
 
 def _whole_lines(file: Any) -> Iterator[bytes]:
     """Blocks of the file that end at the end of a line."""
-    rest = b""
+    tail = b""
     while block := file.read(_BLOCK_BYTES):
         cut = block.rfind(b"\n") + 1
         if cut:
-            yield rest + block[:cut]
-            rest = block[cut:]
+            yield tail + block[:cut]
+            tail = block[cut:]
         else:
-            rest += block
-    if rest:
-        yield rest
+            tail += block
+    if tail:
+        yield tail
 
 
 def _parse(lines: Iterable[bytes], zero_based: bool) -> Chunk | None:
@@ -102,14 +104,14 @@ def _parse(lines: Iterable[bytes], zero_based: bool) -> Chunk | None:
         raise _Malformed
     if b"_" in b"".join(labels):
         raise _Malformed  # Python reads 1_0 as 10
-    said = comments if any(comments) else None
-    return Chunk(y, np.array(qids), values, said, zero_based)
+    comments_or_none = comments if any(comments) else None
+    return Chunk(y, np.array(qids), values, comments_or_none, zero_based)
 
 
 def _parse_features(features: list[bytes], zero_based: bool) -> NDArray[np.float64]:
     text = b"\n".join(features)
     n_features = _count_features(text)
-    if n_features is None:  # tabs, runs of spaces, …
+    if n_features is None:  # tabs or runs of spaces: normalize, then try again
         text = b"\n".join(b" ".join(words.split()) for words in features)
         n_features = _count_features(text)
         if n_features is None:
@@ -117,11 +119,13 @@ def _parse_features(features: list[bytes], zero_based: bool) -> NDArray[np.float
     n_rows, n_numbers = len(features), 2 * int(n_features.sum())
     if n_numbers == 0:
         return np.zeros((n_rows, 0))
+    # "1:0.5 2:0.1" and line ends alike become "1", "0.5", "2", "0.1", one a line
     numbers = _read_numbers(text.translate(_ONE_PER_LINE))
     if len(numbers) != n_numbers:
         raise _Malformed
     indices, values = numbers[::2], numbers[1::2]
     width = int(n_features[0])
+    # dense lines, with the indices 1, …, width in order, are a table as they stand
     if (n_features == width).all():
         in_order = np.arange(width) + (not zero_based)
         if (indices.reshape(n_rows, width) == in_order).all():
@@ -130,7 +134,11 @@ def _parse_features(features: list[bytes], zero_based: bool) -> NDArray[np.float
 
 
 def _count_features(text: bytes) -> NDArray[np.intp] | None:
-    """Features of each line; None unless each is ``1:2 3:4 …`` with single spaces."""
+    """Features of each line; None unless each is ``1:2 3:4 …`` with single spaces.
+
+    Without all other bytes a line of n features is ``:`` and a space in turn, 2n − 1
+    delimiters.
+    """
     delimiters = text.translate(None, _NOT_DELIMITERS)
     counts = [(len(line) + 1) // 2 for line in delimiters.split(b"\n")]
     if delimiters != b"\n".join([(b": " * n)[:-1] for n in counts]):
@@ -139,7 +147,9 @@ def _count_features(text: bytes) -> NDArray[np.intp] | None:
 
 
 def _read_numbers(text: bytes) -> NDArray[np.float64]:
-    """Numbers, one a line, read by pandas' parser."""
+    """Read numbers, one a line, with pandas' parser."""
+    import pandas as pd
+
     try:
         table = pd.read_csv(
             BytesIO(text),
@@ -149,7 +159,7 @@ def _read_numbers(text: bytes) -> NDArray[np.float64]:
             keep_default_na=False,
             quoting=csv.QUOTE_NONE,
             na_values=["nan", "NaN"],
-            **EXACT,
+            **exact_floats(),
         )
     except ValueError as error:
         raise _Malformed from error
@@ -164,8 +174,8 @@ def _scatter(
     n_features: NDArray[np.intp],
     zero_based: bool,
 ) -> NDArray[np.float64]:
-    """Put the values of lines that leave features out into a table of zeros."""
-    with np.errstate(invalid="ignore"):  # a NaN becomes another number
+    """Put the values of sparse lines into a table of zeros."""
+    with np.errstate(invalid="ignore"):  # a NaN becomes some integer, and differs below
         columns = indices.astype(np.intp)
     if (columns != indices).any():
         raise _Malformed
@@ -173,9 +183,10 @@ def _scatter(
     if columns.min() < 0 or columns.max() + (not zero_based) > MAX_FEATURE_INDEX:
         raise _Malformed
     width = int(columns.max()) + 1
+    # cell of the flattened table: row · width + column
     cells = columns + np.repeat(np.arange(len(n_features)) * width, n_features)
     if (np.diff(cells) <= 0).any() and len(np.unique(cells)) < len(cells):
-        raise _Malformed  # an index comes twice
+        raise _Malformed  # a line repeats an index
     table = np.zeros(len(n_features) * width)
     table[cells] = values
     return table.reshape(len(n_features), width)
@@ -184,21 +195,22 @@ def _scatter(
 def _find_malformed_line(
     lines: list[bytes], name: str, first_line: int, zero_based: bool
 ) -> None:
-    """Raise with the first line that does not parse by itself, and what is wrong."""
+    """Raise for the first line that does not parse by itself."""
     for number, line in enumerate(lines, start=first_line):
         try:
             _parse([line], zero_based)
         except ValueError:
-            shown = line.decode(errors="replace").strip()
-            shown = shown if len(shown) <= 60 else shown[:57] + "..."
+            text = line.decode(errors="replace").strip()
+            excerpt = text if len(text) <= 60 else text[:57] + "..."
             raise ValueError(
                 f"{name}, line {number}: a line must be 'label qid:id index:value "
-                f"index:value ... # comment' with {_what_is_wrong(line, zero_based)}; "
-                f"got {shown!r}."
+                f"index:value ... # comment' with {_requirement(line, zero_based)}; "
+                f"got {excerpt!r}."
             ) from None
 
 
-def _what_is_wrong(line: bytes, zero_based: bool) -> str:
+def _requirement(line: bytes, zero_based: bool) -> str:
+    """What a line must have, and this one has not."""
     parts = line.partition(b"#")[0].split()
     try:
         finite = np.isfinite(float(parts[0])) and b"_" not in parts[0]
@@ -209,6 +221,6 @@ def _what_is_wrong(line: bytes, zero_based: bool) -> str:
     if len(parts) < 2 or not parts[1].startswith(b"qid:") or len(parts[1]) == 4:
         return "a qid after the label"
     return (
-        f"feature indices that are different whole numbers from {int(not zero_based)} "
-        f"to {MAX_FEATURE_INDEX}, and finite numbers or nan as values"
+        f"distinct feature indices that are whole numbers from {int(not zero_based)} "
+        f"to {MAX_FEATURE_INDEX}, and values that are finite numbers or nan"
     )

@@ -6,22 +6,23 @@ import csv
 import gzip
 import json
 import os
-import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
-import pandas as pd
-from numpy.typing import NDArray
 
-from ltr.datasets.letor.lines import EXACT
+from ltr.datasets.letor.lines import exact_floats
 from ltr.datasets.runs.columns import Irregular, read_columns
 from ltr.datasets.runs.ids import Ids
+from ltr.files import PathLike, open_to_read, whole_file
+from ltr.queries import FloatArray
 
-PathLike = str | os.PathLike[str]
-Source = PathLike | pd.DataFrame | Mapping[Any, Mapping[Any, float]]
+if TYPE_CHECKING:
+    import pandas as pd
+
+Source: TypeAlias = "PathLike | pd.DataFrame | Mapping[Any, Mapping[Any, float]]"
 _NAMES = {
     "qid": ("qid", "query-id", "query_id", "q_id", "topic"),
     "docid": ("docid", "corpus-id", "corpus_id", "doc_id", "docno"),
@@ -35,29 +36,29 @@ _SWAPPED = "Are the run and the judgments swapped?"
 
 
 def read_run(source: Source) -> pd.DataFrame:
-    r"""Read what a system returned for each query.
+    r"""Read a run: the documents that a system returned for each query.
 
     Parameters
     ----------
     source : path, DataFrame or mapping
         A TREC run file (``qid Q0 docid rank score tag``; words after the score are
-        optional, the rank is not read, as in trec_eval); a ``.jsonl`` file with an
+        optional and, as in trec_eval, the rank is ignored); a ``.jsonl`` file with an
         object ``{"qid": …, "docid": …, "score": …}`` or ``{"qid": …, "results":
-        {docid: score}}`` per line; a ``.tsv`` file with a header; each gzipped if it
-        ends in ``.gz``; a table with columns ``qid``, ``docid`` and ``score`` (or
-        BEIR's, Terrier's names of them); or ``{qid: {docid: score}}``.
+        {docid: score}}`` per line; a ``.tsv`` file with a header; each gzipped if its
+        name ends in ``.gz``; a table with columns ``qid``, ``docid`` and ``score`` (or
+        their names in BEIR or Terrier); or ``{qid: {docid: score}}``.
 
     Returns
     -------
     run : DataFrame
-        Columns ``qid`` and ``docid``, categories of text, and ``score``, float; rows as
-        they came.
+        Columns ``qid`` and ``docid`` (categorical text) and ``score`` (float); rows in
+        the order of the source.
 
     Raises
     ------
     ValueError
-        If something is malformed, a score is NaN, a document comes twice for a query,
-        or there are no rows.
+        If a line is malformed, a score is NaN, a document is repeated for a query, or
+        there are no rows.
     FileNotFoundError
         If a file is missing.
 
@@ -88,14 +89,14 @@ def read_qrels(source: Source, *, split: str = "test") -> pd.DataFrame:
     Returns
     -------
     qrels : DataFrame
-        Columns ``qid`` and ``docid``, categories of text, and ``label``, float; rows as
-        they came.
+        Columns ``qid`` and ``docid`` (categorical text) and ``label`` (float); rows in
+        the order of the source.
 
     Raises
     ------
     ValueError
-        If something is malformed, a label is NaN, a document is judged twice for a
-        query, or there are no rows.
+        If a line is malformed, a label is NaN, a document is judged twice for a query,
+        or there are no rows.
     FileNotFoundError
         If a file is missing.
 
@@ -113,17 +114,17 @@ def write_run(run: Source, path: PathLike, *, tag: str = "ltr") -> None:
     Parameters
     ----------
     run : path, DataFrame or mapping
-        What :func:`read_run` reads.
+        As for :func:`read_run`.
     path : path
-        File to write; gzipped if it ends in ``.gz``, one object per line if the rest
-        ends in ``.jsonl``. A file that is there is replaced once the new one is whole.
+        File to write: gzipped if its name ends in ``.gz``; one JSON object per line if
+        it ends in ``.jsonl`` before that. It appears whole or not at all.
     tag : str, default="ltr"
         Name of the system, the last word of each line.
 
     Raises
     ------
     ValueError
-        If an id or the tag has a blank in it, which the TREC format cannot hold.
+        If an id or the tag contains whitespace, which the TREC format cannot hold.
 
     Examples
     --------
@@ -149,22 +150,17 @@ def write_run(run: Source, path: PathLike, *, tag: str = "ltr") -> None:
             for word in words:
                 if len(word.split()) != 1 or word.strip() != word:
                     raise ValueError(
-                        f"the TREC format needs a {name} without blanks; got {word!r}. "
-                        "Write a .jsonl file."
+                        f"a {name} must be one word in a TREC file; got {word!r}. "
+                        "Write a .jsonl file instead."
                     )
-        first = np.flatnonzero(np.diff(codes, prepend=-1))
-        rank = np.arange(len(codes)) - np.repeat(
-            first, np.diff(first, append=len(codes))
-        )
+        starts = np.flatnonzero(np.diff(codes, prepend=-1))  # of each query
+        sizes = np.diff(starts, append=len(codes))
+        rank = np.arange(len(codes)) - np.repeat(starts, sizes)
         rows = zip(table["qid"], table["docid"], rank + 1, table["score"], strict=True)
         text = "".join(f"{q} Q0 {d} {r} {float(s)!r} {tag}\n" for q, d, r, s in rows)
     data = text.encode()
-    scratch = path.with_name(f".{path.name}-{os.getpid()}")
-    try:
+    with whole_file(path) as scratch:
         scratch.write_bytes(gzip.compress(data) if path.suffix == ".gz" else data)
-        scratch.replace(path)
-    finally:
-        scratch.unlink(missing_ok=True)
 
 
 @dataclass(frozen=True)
@@ -181,10 +177,12 @@ class Rows:
 
     qid: Ids
     docid: Ids
-    values: NDArray[np.float64]
+    values: FloatArray
 
     def as_table(self, value: str) -> pd.DataFrame:
         """Return a table with columns ``qid``, ``docid`` and ``value``."""
+        import pandas as pd
+
         columns: dict[str, Any] = {
             name: pd.Categorical.from_codes(ids.codes, pd.Index(ids.text))
             for name, ids in (("qid", self.qid), ("docid", self.docid))
@@ -193,12 +191,12 @@ class Rows:
 
 
 def run_rows(source: Source) -> Rows:
-    """Read a run as :func:`read_run` does; ids stay bytes.
+    """Read a run as :func:`read_run` does, keeping ids as bytes.
 
     Parameters
     ----------
     source : path, DataFrame or mapping
-        What :func:`read_run` takes.
+        As for :func:`read_run`.
 
     Returns
     -------
@@ -213,12 +211,12 @@ def run_rows(source: Source) -> Rows:
 
 
 def qrels_rows(source: Source, *, split: str = "test") -> Rows:
-    """Read judgments as :func:`read_qrels` does; ids stay bytes.
+    """Read judgments as :func:`read_qrels` does, keeping ids as bytes.
 
     Parameters
     ----------
     source : path, DataFrame or mapping
-        What :func:`read_qrels` takes.
+        As for :func:`read_qrels`.
     split : str, default="test"
         Which judgments of a BEIR folder.
 
@@ -240,41 +238,17 @@ def _read_file(
     path: Path, value: str, line: str, columns: tuple[int, int, int]
 ) -> pd.DataFrame | Rows:
     if not path.exists():
-        raise FileNotFoundError(f"{path} must be a file; there is none of that name.")
+        raise FileNotFoundError(f"{path} does not exist.")
     kind = path.name.removesuffix(".gz")
+    if kind.endswith(".jsonl"):
+        return _read_jsonl(path, value)
     try:
-        if kind.endswith(".jsonl"):
-            return _read_jsonl(path, value)
         if kind.endswith(".tsv"):
             table = _read_csv(path, sep="\t", dtype=str)
             if len(set(_NAMES["qid"]) & set(table.columns)):
                 return _as_table(table, value)
-        names = ["qid", "docid", value]
-        opener = gzip.open if path.suffix == ".gz" else open
-        if value == "label" and len(_first_line(path).split()) >= _WORDS_OF_A_RUN:
-            raise ValueError(
-                f"{path} must have lines of the form '{line}'; the first one is "
-                f"{_shown(_first_line(path))}, as in a run. {_SWAPPED}"
-            )
-        with opener(path, "rb") as file:
-            try:
-                return Rows(*read_columns(file, columns))
-            except Irregular:
-                pass  # malformed, or lines of different lengths, which pandas reads
-        table = _read_csv(
-            path,
-            sep=r"\s+",
-            header=None,
-            usecols=list(columns),
-            dtype={columns[0]: object, columns[1]: object, columns[2]: np.float64},
-        )
-        return table.set_axis(names, axis=1)
-    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-        raise ValueError(
-            f"{path} must be a complete gzip file; reading it failed: {error}. "
-            "Download or compress it again."
-        ) from error
-    except (pd.errors.EmptyDataError, pd.errors.ParserError, ValueError) as error:
+        return _read_trec(path, value, line, columns)
+    except ValueError as error:  # pandas' ParserError is one
         if str(error).startswith(str(path)):
             raise
         hint = ""
@@ -286,20 +260,45 @@ def _read_file(
         ) from error
 
 
-def _read_csv(path: Path, **options: Any) -> pd.DataFrame:
-    return pd.read_csv(
+def _read_trec(
+    path: Path, value: str, line: str, columns: tuple[int, int, int]
+) -> pd.DataFrame | Rows:
+    if value == "label" and len(_first_line(path).split()) >= _WORDS_OF_A_RUN:
+        raise ValueError(
+            f"{path} must have lines of the form '{line}'; the first one is "
+            f"{_excerpt(_first_line(path))}, as in a run. {_SWAPPED}"
+        )
+    with open_to_read(path) as file:
+        try:
+            return Rows(*read_columns(file, columns))
+        except Irregular:
+            pass  # malformed, or lines of different lengths, which pandas reads
+    table = _read_csv(
         path,
-        keep_default_na=False,
-        quoting=csv.QUOTE_NONE,
-        **EXACT,
-        **options,
+        sep=r"\s+",
+        header=None,
+        usecols=list(columns),
+        dtype={columns[0]: object, columns[1]: object, columns[2]: np.float64},
     )
+    return table.set_axis(["qid", "docid", value], axis=1)
+
+
+def _read_csv(path: Path, **options: Any) -> pd.DataFrame:
+    import pandas as pd
+
+    with open_to_read(path) as file:
+        return pd.read_csv(
+            file,
+            keep_default_na=False,
+            quoting=csv.QUOTE_NONE,
+            **exact_floats(),
+            **options,
+        )
 
 
 def _first_bad(path: Path, columns: tuple[int, int, int]) -> str:
-    """Which line does not parse, and what it is."""
-    opener = gzip.open if path.suffix == ".gz" else open
-    with opener(path, "rt", encoding="utf-8", errors="replace") as file:
+    """Number and text of the first line that does not parse."""
+    with open_to_read(path) as file:
         for number, line in enumerate(file, start=1):
             words = line.split()
             try:
@@ -307,44 +306,49 @@ def _first_bad(path: Path, columns: tuple[int, int, int]) -> str:
             except (IndexError, ValueError):
                 bad = bool(words)
             if bad:
-                return f"line {number} is {_shown(line)}"
+                return f"line {number} is {_excerpt(line.decode(errors='replace'))}"
     return "it has none"
 
 
 def _first_line(path: Path) -> str:
-    """First line that is not blank, or nothing."""
-    opener = gzip.open if path.suffix == ".gz" else open
-    with opener(path, "rt", encoding="utf-8", errors="replace") as file:
-        return next((line for line in file if line.strip()), "")
+    """First line that is not blank; "" if there is none."""
+    with open_to_read(path) as file:
+        line = next((line for line in file if line.strip()), b"")
+    return str(line.decode(errors="replace"))
 
 
-def _shown(line: str) -> str:
+def _excerpt(line: str) -> str:
     text = line.strip()
     return repr(text if len(text) <= 60 else text[:57] + "...")
 
 
 def _read_jsonl(path: Path, value: str) -> pd.DataFrame:
-    opener = gzip.open if path.suffix == ".gz" else open
+    import pandas as pd
+
     rows: list[dict[str, Any]] = []
-    with opener(path, "rt", encoding="utf-8") as file:
+    with open_to_read(path, "rt") as file:
         for number, line in enumerate(file, start=1):
             if not line.strip():
                 continue
             try:
                 record = json.loads(line)
-                many = record.pop("results", None)
+                results = record.pop("results", None)
             except (ValueError, AttributeError) as error:
                 raise ValueError(
                     f"{path}, line {number}: a line must be a JSON object; {error}."
                 ) from error
-            if many is None:
+            if results is None:
                 rows.append(record)
             else:
-                rows.extend({**record, "docid": d, value: v} for d, v in many.items())
+                items = results.items()
+                rows.extend({**record, "docid": d, value: v} for d, v in items)
     return _as_table(pd.DataFrame(rows), value)
 
 
 def _as_table(source: Any, value: str) -> pd.DataFrame:
+    """Table with columns ``qid``, ``docid`` and ``value`` from a table or mapping."""
+    import pandas as pd
+
     if isinstance(source, Mapping):
         n_docs = [len(docs) for docs in source.values()]
         return pd.DataFrame(
@@ -359,7 +363,7 @@ def _as_table(source: Any, value: str) -> pd.DataFrame:
             "expected a path, a DataFrame or {qid: {docid: value}}; got "
             f"{type(source).__name__}."
         )
-    found = {}
+    columns = {}
     for name in ("qid", "docid", value):
         present = [column for column in _NAMES[name] if column in source.columns]
         if not present:
@@ -367,18 +371,22 @@ def _as_table(source: Any, value: str) -> pd.DataFrame:
                 f"the table must have a column {name!r} (or {_NAMES[name][1:]}); got "
                 f"{list(source.columns)}."
             )
-        found[name] = source[present[0]]
-    return pd.DataFrame(found)
+        columns[name] = source[present[0]]
+    return pd.DataFrame(columns)
 
 
 def _checked(table: pd.DataFrame | Rows, value: str, name: str) -> Rows:
+    """Rows in which no query has a document twice."""
+    import pandas as pd
+
     rows = table if isinstance(table, Rows) else _as_rows(table, value, name)
+    # one integer per (query, document): query · n_documents + document
     pairs = rows.qid.codes.astype(np.int64) * len(rows.docid.names) + rows.docid.codes
-    twice = pd.Series(pairs).duplicated()
-    if twice.any():
-        row = int(twice.to_numpy().argmax())
+    repeated = pd.Series(pairs).duplicated()
+    if repeated.any():
+        row = int(repeated.to_numpy().argmax())
         raise ValueError(
-            f"{name}: document {rows.docid.of(row)!r} comes twice for query "
+            f"{name}: duplicate document {rows.docid.of(row)!r} for query "
             f"{rows.qid.of(row)!r}. Keep one of the rows."
         )
     return rows
@@ -402,7 +410,9 @@ def _as_rows(table: pd.DataFrame, value: str, name: str) -> Rows:
 
 
 def _coded(ids: pd.Series[Any]) -> Ids:
-    """Ids as text, numbered in order of first appearance."""
+    """Ids as text, numbered by first appearance."""
+    import pandas as pd
+
     if isinstance(ids.dtype, pd.CategoricalDtype):
         codes, categories = ids.cat.codes.to_numpy(), ids.cat.categories
     else:
@@ -410,12 +420,12 @@ def _coded(ids: pd.Series[Any]) -> Ids:
     if (codes < 0).any():
         row = int((codes < 0).argmax())
         raise ValueError(
-            f"{ids.name} must not have missing values; got one at row {row}."
+            f"{ids.name} must not have missing values; row {row} has none."
         )
     if isinstance(categories, pd.Index) and categories.inferred_type == "string":
         return Ids.from_text(codes.astype(np.intp), categories.tolist())
     text = [str(word) for word in categories]
-    if len(set(text)) < len(text):  # 1 and "1"
-        inner, unique = pd.factorize(pd.Index(text, dtype=object))
-        codes, text = inner[codes], list(unique)
+    if len(set(text)) < len(text):  # 1 and "1" are one id
+        text_codes, unique = pd.factorize(pd.Index(text, dtype=object))
+        codes, text = text_codes[codes], list(unique)
     return Ids.from_text(codes.astype(np.intp), text)

@@ -1,4 +1,4 @@
-"""A column of ids: the number of each row's id, and the UTF-8 of every id."""
+"""Columns of ids, dictionary-encoded: a code per row, and the UTF-8 of each id."""
 
 from __future__ import annotations
 
@@ -7,25 +7,26 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
-_PIECE = 8
-_MULTIPLIERS = np.array([0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9], dtype=np.uint64)
+from ltr.queries import IntArray
 
-IntArray = NDArray[np.intp]
+_PIECE = 8
+# Odd, so that multiplication modulo 2^64 loses no bit: 2^64 over the golden ratio, and
+# the first multiplier of SplitMix64.
+_MULTIPLIERS = np.array([0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9], dtype=np.uint64)
 
 
 @dataclass(frozen=True)
 class Ids:
-    """Ids of rows, held as bytes until somebody asks for text.
+    """Ids of rows, kept as bytes until text is asked for.
 
     Attributes
     ----------
     codes : int array of shape (n_rows,)
-        Number of the id of each row.
+        Index of the id of each row in ``names``.
     names : bytes array of shape (n_ids,)
-        Distinct ids in UTF-8, as wide as the longest, rounded up to 8 bytes.
+        Distinct ids in UTF-8, padded with NUL to a multiple of 8 bytes.
     """
 
     codes: IntArray
@@ -41,7 +42,7 @@ class Ids:
         return str(self.names[self.codes[row]].decode())
 
     def find(self, other: Ids) -> IntArray:
-        """Number of each of another column's ids in this one, −1 for those not here.
+        """Look up the ids of another column: the code here, or −1.
 
         Parameters
         ----------
@@ -50,7 +51,7 @@ class Ids:
 
         Returns
         -------
-        found : int array of shape (n_other_ids,)
+        codes : int array of shape (n_other_ids,)
 
         Examples
         --------
@@ -58,15 +59,18 @@ class Ids:
         >>> ids.find(Ids.from_text(np.arange(2), ["y", "z"])).tolist()
         [1, -1]
         """
+        import pandas as pd
+
         width = max(self.names.itemsize, other.names.itemsize)
-        mine, theirs = (_pieces(ids.names, width) for ids in (self, other))
-        keys = pd.Index(hash_of(list(mine.T)))
+        pieces, other_pieces = (_pieces(ids.names, width) for ids in (self, other))
+        keys = pd.Index(hash_of(list(pieces.T)))
         if keys.is_unique:
-            found = keys.get_indexer(pd.Index(hash_of(list(theirs.T))))
-            here = np.flatnonzero(found >= 0)
-            if (mine[found[here]] == theirs[here]).all():
-                return found
-        names = pd.Index(self.names.astype(object))  # two ids share a hash
+            codes = keys.get_indexer(pd.Index(hash_of(list(other_pieces.T))))
+            hits = np.flatnonzero(codes >= 0)
+            if (pieces[codes[hits]] == other_pieces[hits]).all():
+                return codes
+        # two ids share a hash: compare the bytes themselves
+        names = pd.Index(self.names.astype(object))
         return names.get_indexer(pd.Index(other.names.astype(object)))
 
     @classmethod
@@ -76,7 +80,7 @@ class Ids:
         Parameters
         ----------
         codes : int array of shape (n_rows,)
-            Number of the id of each row.
+            Index of the id of each row in ``text``.
         text : sequence of str
             Distinct ids.
 
@@ -87,12 +91,13 @@ class Ids:
         Raises
         ------
         ValueError
-            If an id has a NUL character, which would end it.
+            If an id contains a NUL character, which the padding would swallow.
         """
+        # one call of encode() for all ids, joined by a character that none may contain
         words = "\0".join(text).encode().split(b"\0")
         if len(words) > len(text) > 0:
             bad = next(word for word in text if "\0" in word)
-            raise ValueError(f"an id must not have a NUL character; got {bad!r}.")
+            raise ValueError(f"an id must not contain a NUL character; got {bad!r}.")
         width = -(-max(map(len, words)) // _PIECE) * _PIECE
         return cls(codes, np.array(words[: len(text)], dtype=f"S{max(width, _PIECE)}"))
 
@@ -116,7 +121,11 @@ def as_text(names: NDArray[np.bytes_]) -> NDArray[np.object_]:
 
 
 def hash_of(pieces: list[NDArray[np.uint64]]) -> NDArray[np.uint64]:
-    """One number for each id; ids of one piece are their own.
+    """Hash ids to 64 bits; an id of one piece is its own hash.
+
+    Each piece p is mixed into the key as k ← (k ⊕ (k ≫ 29)) · a ⊕ p · b, a xorshift and
+    a multiplication modulo 2^64, as in SplitMix64. Hashes can collide: callers compare
+    the pieces.
 
     Parameters
     ----------

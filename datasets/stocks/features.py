@@ -1,13 +1,12 @@
-"""What the prices up to a day say about a stock; no later price is read."""
+"""Features of a stock from its prices up to a day, and none later."""
 
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
-FloatArray = NDArray[np.float64]
+from ltr.queries import FloatArray
 
-LOOK_BACK = 29  # days before day t that its features read: 30 closes
+LOOK_BACK = 29  # the features of day t read days t − 29, …, t
 _RETURNS, _AVERAGES, _SPREAD = (1, 5, 10, 20), (5, 10, 20, 30), 20
 FEATURE_NAMES = [
     *(f"return_{k}" for k in _RETURNS),
@@ -22,7 +21,7 @@ FEATURE_NAMES = [
 
 
 def trailing_features(ohlcv: FloatArray) -> FloatArray:
-    """Features of each stock and day from its last 30 days.
+    """Features of each stock and day from the 30 days that end there.
 
     Parameters
     ----------
@@ -32,35 +31,36 @@ def trailing_features(ohlcv: FloatArray) -> FloatArray:
     Returns
     -------
     features : array of shape (n_stocks, n_days, 14)
-        In the order of ``FEATURE_NAMES``; NaN where the window is not complete.
+        In the order of ``FEATURE_NAMES``; NaN where the window is incomplete.
     """
     open_, high, low, close, volume = np.moveaxis(ohlcv, -1, 0)
-    change, traded = np.log(close / _earlier(close, 1)), np.log1p(volume)
+    log_return, log_volume = np.log(close / _lagged(close, 1)), np.log1p(volume)
+    # Var r = E r² − (E r)², cut at 0 against rounding
+    variance = _mean(log_return**2, _SPREAD) - _mean(log_return, _SPREAD) ** 2
     span = np.where(high > low, high - low, 1.0)
+    in_range = np.clip((close - low) / span, 0.0, 1.0)
     features = [
-        *(close / _earlier(close, k) - 1.0 for k in _RETURNS),
+        *(close / _lagged(close, k) - 1.0 for k in _RETURNS),
         *(close / _mean(close, k) - 1.0 for k in _AVERAGES),
-        np.sqrt(np.maximum(_mean(change**2, _SPREAD) - _mean(change, _SPREAD) ** 2, 0)),
-        open_ / _earlier(close, 1) - 1.0,
+        np.sqrt(np.maximum(variance, 0)),
+        open_ / _lagged(close, 1) - 1.0,
         close / open_ - 1.0,
         (high - low) / close,
-        np.where(
-            high > low, np.clip((close - low) / span, 0.0, 1.0), 0.5 + 0.0 * close
-        ),
-        traded - _earlier(_mean(traded, _SPREAD), 1),
+        np.where(high > low, in_range, 0.5 + 0.0 * close),  # NaN stays NaN
+        log_volume - _lagged(_mean(log_volume, _SPREAD), 1),
     ]
     return np.stack(features, axis=-1)
 
 
-def _earlier(values: FloatArray, days: int) -> FloatArray:
-    """Values of so many days before, NaN at the start."""
-    shifted = np.full_like(values, np.nan)
-    shifted[:, days:] = values[:, :-days]
-    return shifted
+def _lagged(values: FloatArray, days: int) -> FloatArray:
+    """Values from ``days`` days earlier; NaN at the start."""
+    lagged = np.full_like(values, np.nan)
+    lagged[:, days:] = values[:, :-days]
+    return lagged
 
 
 def _mean(values: FloatArray, days: int) -> FloatArray:
-    """Mean over so many days that end today, NaN at the start."""
+    """Mean over the last ``days`` days, today included; NaN at the start."""
     mean = np.full_like(values, np.nan)
     if values.shape[1] >= days:
         windows = np.lib.stride_tricks.sliding_window_view(values, days, axis=1)

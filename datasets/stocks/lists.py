@@ -1,9 +1,8 @@
-"""Daily lists of stocks from prices: rank them by the return of the next day."""
+"""Daily lists of stocks, labeled by the return of the next day."""
 
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -11,28 +10,28 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ltr.arguments import check_choice
 from ltr.datasets.stocks.features import FEATURE_NAMES, LOOK_BACK, trailing_features
-
-PathLike = str | os.PathLike[str]
-FloatArray = NDArray[np.float64]
+from ltr.files import PathLike
+from ltr.queries import FloatArray, IntArray
 
 
 @dataclass(frozen=True, eq=False)
 class StockData:
-    """Stocks of a day as lists, row by row, in the order of time.
+    """Daily lists of stocks, row by row, in temporal order.
 
-    It has no random split: neighbouring days share their windows, so a random test day
-    would lie among the days of training. Use
+    There is no random split: neighboring days share their feature windows, so a random
+    test day would leak into training. Use
     :class:`ltr.model_selection.WalkForwardSplit` with ``embargo=data.look_back + 1``.
 
     Attributes
     ----------
     X : array of shape (n_samples, n_features)
-        Features of the stock from its prices up to the day.
+        Features of the stock, from its prices up to the day.
     y : array of shape (n_samples,)
-        Return of the next day, close of day t + 1 / close of day t − 1.
+        Return of the next day: close of day t + 1 / close of day t, minus 1.
     qid : int array of shape (n_samples,)
-        List of each row: an industry on a day, or a day.
+        Query of each row: an industry on a day, or a day.
     dates : datetime64[D] array of shape (n_samples,)
         Day of each row.
     tickers, industries : str arrays of shape (n_samples,)
@@ -40,11 +39,16 @@ class StockData:
     feature_names : list of str
         Names of the columns of ``X``.
     look_back : int
-        Days before its own that the features of a row read.
+        Number of days before its own that the features of a row read.
     description : str, optional
         Where the data come from.
     true_scores : array of shape (n_samples,), optional
-        The best possible scores, of simulated data.
+        The best possible scores, for simulated data.
+
+    Notes
+    -----
+    ``n_queries`` is the number of lists. ``n_lists`` is the same number under its older
+    name.
 
     Examples
     --------
@@ -58,7 +62,7 @@ class StockData:
 
     X: FloatArray
     y: FloatArray
-    qid: NDArray[np.intp]
+    qid: IntArray
     dates: NDArray[np.datetime64]
     tickers: NDArray[np.str_]
     industries: NDArray[np.str_]
@@ -70,34 +74,39 @@ class StockData:
     def __repr__(self) -> str:
         n_rows, n_features = self.X.shape
         return (
-            f"StockData({self.n_lists} lists on {len(np.unique(self.dates))} days, "
+            f"StockData({self.n_queries} lists on {len(np.unique(self.dates))} days, "
             f"{n_rows} rows, {n_features} features)"
         )
 
     @property
-    def n_lists(self) -> int:
-        """Number of lists."""
+    def n_queries(self) -> int:
+        """Number of queries, each a list of stocks on a day."""
         return len(np.unique(self.qid))
 
+    @property
+    def n_lists(self) -> int:
+        """Alias of ``n_queries``."""
+        return self.n_queries
+
     def take(self, rows: NDArray[Any]) -> StockData:
-        """Return the given rows (numbers or mask).
+        """Select rows.
 
         Parameters
         ----------
         rows : int or bool array
-            Which rows, in which order.
+            Row numbers, in the order wanted, or a mask.
 
         Returns
         -------
         data : StockData
         """
         columns = {field.name: getattr(self, field.name) for field in fields(self)}
-        chosen: dict[str, Any] = {
+        selected: dict[str, Any] = {
             name: column[rows]
             for name, column in columns.items()
             if isinstance(column, np.ndarray)
         }
-        return replace(self, **chosen)
+        return replace(self, **selected)
 
 
 def load_stocks(
@@ -117,14 +126,14 @@ def load_stocks(
         of shape (n_stocks,) and ``dates`` (ISO strings) of shape (n_days,), as for
         :func:`stock_lists`.
     industries : path
-        JSON file: an object from the name of an industry to its list of tickers.
-        Stocks in none are left out; tickers without prices do not matter.
+        JSON file: an object that maps industry names to lists of tickers. Stocks
+        without an industry are dropped; tickers without prices are ignored.
     by : {"industry", "market"}, default="industry"
-        Lists of the stocks of an industry, or of all stocks, on a day.
+        Whether the stocks of an industry on a day are a list, or all stocks.
     list_size : (int, int or None), default=(5, 30)
-        Fewest and most stocks of an industry; see :func:`stock_lists`.
+        Minimum and maximum number of stocks of an industry; see :func:`stock_lists`.
     max_missing : float, default=0.2
-        Largest share of missing closes on a day, in [0, 1].
+        Maximum share of missing closes on a trading day, in [0, 1].
 
     Returns
     -------
@@ -133,7 +142,7 @@ def load_stocks(
     Raises
     ------
     ValueError
-        If the files do not hold what they should, or nothing is left.
+        If the files lack an array, repeat a ticker, or no list remains.
     FileNotFoundError
         If a file is missing.
 
@@ -152,7 +161,7 @@ def load_stocks(
         missing = sorted({"ohlcv", "tickers", "dates"} - set(file.files))
         if missing:
             raise ValueError(
-                f"{prices} must hold the arrays 'ohlcv', 'tickers' and 'dates'; it has "
+                f"{prices} must have the arrays 'ohlcv', 'tickers' and 'dates'; it has "
                 f"no {', '.join(map(repr, missing))}."
             )
         ohlcv, tickers, dates = file["ohlcv"], file["tickers"], file["dates"]
@@ -161,13 +170,17 @@ def load_stocks(
         ticker: name for name, stocks in members.items() for ticker in stocks
     }
     if sum(map(len, members.values())) > len(industry_of):
-        raise ValueError(f"{industries} must name each ticker once; some come twice.")
-    known = np.isin(tickers, list(industry_of))
+        tickers_of = [ticker for stocks in members.values() for ticker in stocks]
+        repeated = next(t for t in industry_of if tickers_of.count(t) > 1)
+        raise ValueError(
+            f"{industries} must have each ticker once; {repeated!r} is repeated."
+        )
+    has_industry = np.isin(tickers, list(industry_of))
     data = stock_lists(
-        ohlcv[known],
-        tickers=tickers[known],
+        ohlcv[has_industry],
+        tickers=tickers[has_industry],
         dates=dates,
-        industries=[industry_of[ticker] for ticker in tickers[known]],
+        industries=[industry_of[ticker] for ticker in tickers[has_industry]],
         by=by,
         list_size=list_size,
         max_missing=max_missing,
@@ -185,38 +198,41 @@ def stock_lists(
     list_size: tuple[int, int | None] = (5, 30),
     max_missing: float = 0.2,
 ) -> StockData:
-    """Turn prices into daily lists of stocks, labelled by their next return.
+    """Turn prices into daily lists of stocks, labeled by their next return.
 
-    Features of day t read the 30 days t − 29, …, t and nothing later: returns over 1,
-    5, 10 and 20 days; the close over its mean of 5, 10, 20 and 30 days; the standard
-    deviation of 20 log returns; the gap from the last close to the open, and the return
-    from there; the range of the day over its close, and where in it the close lies; the
-    logarithm of volume, minus its mean of the 20 days before. They are not compared
-    across stocks; :class:`ltr.model_selection.QueryStandardScaler` does that.
+    The features of day t read the 30 days t − 29, …, t and nothing later: returns over
+    1, 5, 10 and 20 days; the close relative to its mean over 5, 10, 20 and 30 days; the
+    standard deviation of 20 log returns; the gap from the last close to the open, and
+    the intraday return; the range of the day relative to the close, and the position of
+    the close in it; log volume minus its mean over the previous 20 days. They are not
+    normalized across stocks: :class:`ltr.model_selection.QueryStandardScaler` does
+    that.
 
     A stock is in the list of day t if it has all prices that its features read, and a
-    close on day t + 1. (That this will be there is not known on day t, but without it
+    close on day t + 1. (Day t does not know whether there will be one, but without it
     there is no label.)
 
     Parameters
     ----------
     ohlcv : array-like of shape (n_stocks, n_days, 5)
         Open, high, low, close (currency) and volume (shares), none negative. Missing
-        values are NaN; a price of 0 is missing too, as files write days without trade.
+        values are NaN; a price of 0, which files use for days without trade, is
+        missing, too.
     tickers : array-like of shape (n_stocks,)
         Names of the stocks.
     dates : array-like of shape (n_days,)
-        Trading days, ascending: datetime64 or ISO strings.
+        Trading days in ascending order: datetime64 or ISO strings.
     industries : array-like of shape (n_stocks,)
         Industry of each stock.
     by : {"industry", "market"}, default="industry"
         Whether the stocks of an industry on a day are a list, or all stocks.
     list_size : (int, int or None), default=(5, 30)
-        Fewest and most stocks of an industry; its stocks are left out otherwise. A list
-        that is shorter on some day than the fewest is left out too. None: no limit.
+        Minimum and maximum number of stocks of an industry; other industries are
+        dropped, as are lists that on their day fall short of the minimum. None: no
+        maximum.
     max_missing : float, default=0.2
-        Days with a larger share of missing closes are no trading days: they are dropped
-        before windows and returns are taken. In [0, 1].
+        Days with a larger share of missing closes, in [0, 1], count as no trading days
+        and are dropped before windows and returns are computed.
 
     Returns
     -------
@@ -226,13 +242,13 @@ def stock_lists(
     Raises
     ------
     ValueError
-        If shapes do not fit, days do not ascend, a value is negative, or no list is
-        left.
+        If shapes disagree, days do not ascend, a value is negative, or no list
+        remains.
 
     References
     ----------
     .. [1] Feng et al., "Temporal relational ranking for stock prediction", TOIS 2019,
-       section 4.1, whose features divide by a maximum that includes later prices.
+       section 4.1; its features are divided by a maximum that includes later prices.
 
     Examples
     --------
@@ -246,31 +262,30 @@ def stock_lists(
     >>> data.tickers[:3].tolist(), data.y[:3].round(3).tolist()
     (['A', 'B', 'C'], [0.01, 0.02, -0.01])
     """
-    if by not in ("industry", "market"):
-        raise ValueError(f"by must be 'industry' or 'market'; got {by!r}.")
+    check_choice("by", by, ("industry", "market"))
     prices, names, days, groups = _check(ohlcv, tickers, dates, industries)
 
-    few_missing = np.isnan(prices[..., 3]).mean(axis=0) <= max_missing
-    prices, days = prices[:, few_missing], days[few_missing]
+    is_trading_day = np.isnan(prices[..., 3]).mean(axis=0) <= max_missing
+    prices, days = prices[:, is_trading_day], days[is_trading_day]
     codes, sizes = np.unique(groups, return_inverse=True, return_counts=True)[1:]
-    fewest, most = list_size[0], np.inf if list_size[1] is None else list_size[1]
-    fits = (sizes >= fewest) & (sizes <= most)
+    low, high = list_size[0], np.inf if list_size[1] is None else list_size[1]
+    in_bounds = (sizes >= low) & (sizes <= high)
     stocks = np.argsort(codes, kind="stable")
-    stocks = stocks[fits[codes[stocks]]]
+    stocks = stocks[in_bounds[codes[stocks]]]
     prices, codes = prices[stocks], codes[stocks]
 
     X, y = trailing_features(prices), _next_return(prices[..., 3])
-    complete = np.isfinite(X).all(axis=-1) & np.isfinite(y)
+    complete = np.isfinite(X).all(axis=-1) & np.isfinite(y)  # (n_stocks, n_days)
     day, stock = np.nonzero(complete.T)  # day by day, industry by industry
     key = day * len(sizes) + (codes[stock] if by == "industry" else 0)
     _, qid, counts = np.unique(key, return_inverse=True, return_counts=True)
-    long_enough = counts[qid] >= fewest
+    long_enough = counts[qid] >= low
     if not long_enough.any():
         raise ValueError(
-            f"no list is left: of {len(names)} stocks on {len(few_missing)} days, "
-            f"{len(stocks)} are in an industry of {fewest} to {most} stocks, and "
-            f"{few_missing.sum()} days miss at most {max_missing:.0%} of the closes; a "
-            f"row takes {LOOK_BACK + 2} days. Widen list_size or max_missing."
+            f"no list remains: of {len(names)} stocks on {len(is_trading_day)} days, "
+            f"{len(stocks)} are in an industry of {low} to {high} stocks, and "
+            f"{is_trading_day.sum()} days lack at most {max_missing:.0%} of closes; "
+            f"a row takes {LOOK_BACK + 2} days. Widen list_size or raise max_missing."
         )
     day, stock = day[long_enough], stock[long_enough]
     return StockData(
@@ -301,16 +316,20 @@ def _check(
         length = prices.shape[1 if name == "dates" else 0]
         if values.shape != (length,):
             raise ValueError(
-                f"{name} must have shape ({length},), as ohlcv of shape {prices.shape} "
-                f"has it; got {values.shape}."
+                f"{name} must have shape ({length},) to match ohlcv of shape "
+                f"{prices.shape}; got {values.shape}."
             )
     if not (np.diff(days) > np.timedelta64(0, "D")).all():
-        raise ValueError("dates must ascend, each day once; got others. Sort them.")
+        at = int((np.diff(days) > np.timedelta64(0, "D")).argmin())
+        raise ValueError(
+            f"dates must ascend strictly; got {days[at]} before {days[at + 1]}. Sort "
+            "the days, and drop repeated ones."
+        )
     if (prices < 0).any():
         stock, day, _ = np.argwhere(prices < 0)[0]
         raise ValueError(
-            "prices and volume must not be negative, and NaN where they are missing; "
-            f"got {prices[stock, day].tolist()} for {names[stock]} on {days[day]}."
+            "prices and volume must be >= 0, or NaN where they are missing; got "
+            f"{prices[stock, day].tolist()} for {names[stock]} on {days[day]}."
         )
     prices[..., :4][prices[..., :4] == 0] = np.nan
     return prices, names, days, groups
@@ -318,6 +337,6 @@ def _check(
 
 def _next_return(close: FloatArray) -> FloatArray:
     """Close of the next day / close − 1; NaN on the last day."""
-    following = np.full_like(close, np.nan)
-    following[:, :-1] = close[:, 1:] / close[:, :-1] - 1.0
-    return following
+    returns = np.full_like(close, np.nan)
+    returns[:, :-1] = close[:, 1:] / close[:, :-1] - 1.0
+    return returns

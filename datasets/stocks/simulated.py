@@ -1,18 +1,20 @@
-"""A simulated market in which it is known how much there is to find."""
+"""A simulated market with a known amount of signal."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ltr.arguments import check_number, check_whole
 from ltr.datasets.stocks.features import LOOK_BACK
 from ltr.datasets.stocks.lists import StockData, stock_lists
+from ltr.queries import FloatArray
 
-FloatArray = NDArray[np.float64]
-_MARKET, _INDUSTRY, _GAP, _REACH = 0.008, 0.006, 0.4, 0.3
-_VOLUME = 0.5  # standard deviation of log volume around its stock's mean
+# standard deviations: of the daily shocks of market and industry, of log volume around
+# the mean of its stock; of the overnight gap and of the wicks, in units of σ
+_MARKET, _INDUSTRY, _VOLUME = 0.008, 0.006, 0.5
+_GAP, _WICK = 0.4, 0.3
 
 
 def make_stocks(
@@ -24,44 +26,45 @@ def make_stocks(
     nonlinearity: float = 0.5,
     random_state: int | None = None,
 ) -> StockData:
-    r"""Simulate a market whose next returns can be foreseen to a known degree.
+    r"""Simulate a market whose next returns are predictable to a known degree.
 
-    The log return of a stock is a shock of the market, plus one of its industry, plus
-    its own, σ·e[t + 1], with σ from 1 to 2 % a day, by industry, and
+    The log return of a stock is a market shock, plus an industry shock, plus its own
+    shock σ·e[t + 1], with σ from 1 to 2 % a day, by industry, and
 
     .. math::
         e_{t+1} = \rho\, s_t + \sqrt{1 - \rho^2}\, \varepsilon_{t+1}, \qquad
         s_t = \sqrt{1 - \kappa}\, v_t + \sqrt{\kappa}\; e_t\, \operatorname{sign}(v_t)
 
     where v is the surprise in log volume, ε and v are independent standard normal, ρ is
-    ``signal`` and κ is ``nonlinearity``. So a high volume is followed by a gain, and a
-    move goes on if its volume was high and turns back if it was low, as has been
-    reported of real stocks [1]_ [2]_. All of it shows in open, high, low, close and
-    volume, which then take the way of real ones through :func:`stock_lists`.
+    ``signal`` and κ is ``nonlinearity``. High volume is thus followed by gains, and a
+    move continues after high volume and reverses after low volume, as reported of real
+    stocks [1]_ [2]_. The signal is contained in open, high, low, close and volume,
+    which pass through :func:`stock_lists` as real ones do.
 
-    **What can be found.** s is standard normal with correlation ρ to e, and in a list
-    of one industry the returns are in the order of e. For such pairs Kendall's τ is
-    [3]_
+    **Attainable scores.** s is standard normal with correlation ρ to e, and within a
+    list of one industry the returns are in the order of e. For such pairs Kendall's τ
+    is [3]_
 
     .. math:: \tau(\rho) = \frac{2}{\pi} \arcsin \rho,
 
-    so the expected τ of the best scores, ``true_scores``, is τ(ρ). Of κ nothing shows
-    in a linear score, whose best is ``volume_over_20``, in which the mean of 20 days
-    adds noise: it has τ(ρ √((1 − κ) · 20/21)). Momentum has 0. With ``signal=0``
-    nothing can be found.
+    so the expected τ of the best scores, ``true_scores``, is τ(ρ). The term of κ is
+    invisible to linear scores; the best of these is ``volume_over_20``, to which the
+    mean over 20 days adds noise: its τ is τ(ρ √((1 − κ) · 20/21)). That of momentum
+    is 0. With ``signal=0`` there is nothing to learn.
 
     Parameters
     ----------
     n_stocks : int, default=120
-        Number of stocks, at least 2 for each industry.
+        Number of stocks, at least 2 per industry.
     n_days : int, default=500
-        Days with lists, ≥ 1.
+        Number of days with lists, ≥ 1.
     n_industries : int, default=8
-        Number of industries, of equal size up to 1; each is a list a day.
+        Number of industries, ≥ 1, whose sizes differ by at most 1; each is a list a
+        day.
     signal : float, default=0.1
         Correlation ρ of the best scores with a stock's own return, in [0, 1].
     nonlinearity : float, default=0.5
-        Share κ of the variance of the best scores that no linear score has, in [0, 1].
+        Share κ of the variance of the best scores that linear scores miss, in [0, 1].
     random_state : int or None, default=None
         Seed.
 
@@ -73,7 +76,7 @@ def make_stocks(
     Raises
     ------
     ValueError
-        If a number is outside its range.
+        If a parameter is outside its range.
 
     References
     ----------
@@ -88,24 +91,25 @@ def make_stocks(
     >>> from ltr.metrics import kendall_tau_score
     >>> data = make_stocks(n_days=200, signal=0.2, random_state=0)
     >>> tau = kendall_tau_score(data.y, data.true_scores, qid=data.qid)
-    >>> planted = float(2 / np.pi * np.arcsin(0.2))
-    >>> abs(tau - planted) < 0.01, round(planted, 3)
+    >>> expected = float(2 / np.pi * np.arcsin(0.2))
+    >>> abs(tau - expected) < 0.01, round(expected, 3)
     (True, 0.128)
     """
     _check(n_stocks, n_days, n_industries, signal, nonlinearity)
     rng = np.random.default_rng(random_state)
     industry = np.arange(n_stocks) % n_industries
-    n_all = LOOK_BACK + n_days + 1  # the first windows and the last return
+    n_all = LOOK_BACK + n_days + 1  # days of the first window, and of the last return
     sigma = rng.uniform(0.01, 0.02, size=n_industries)[industry]
 
     surprise = rng.normal(size=(n_stocks, n_all))
     own, best = rng.normal(size=(2, n_stocks, n_all))
+    # own is e and surprise is v; best becomes s
     for t in range(n_all):
         if t:
             own[:, t] = signal * best[:, t - 1] + np.sqrt(1 - signal**2) * own[:, t]
-        carried = own[:, t] * np.sign(surprise[:, t])
+        signed = own[:, t] * np.sign(surprise[:, t])
         linear = np.sqrt(1 - nonlinearity) * surprise[:, t]
-        best[:, t] = linear + np.sqrt(nonlinearity) * carried
+        best[:, t] = linear + np.sqrt(nonlinearity) * signed
     shared = _MARKET * rng.normal(size=n_all)
     shared = shared + _INDUSTRY * rng.normal(size=(n_industries, n_all))[industry]
 
@@ -142,10 +146,10 @@ def _prices(
     n_stocks, n_days = log_return.shape
     scale = sigma[:, None]
     start = rng.normal(3.5, 0.5, size=(n_stocks, 1))
-    close = start + np.cumsum(log_return, axis=1)
-    before = np.concatenate([start, close[:, :-1]], axis=1)
-    open_ = before + _GAP * scale * rng.normal(size=(n_stocks, n_days))
-    up, down = _REACH * scale * np.abs(rng.normal(size=(2, n_stocks, n_days)))
+    close = start + np.cumsum(log_return, axis=1)  # all prices are logarithms here
+    last_close = np.concatenate([start, close[:, :-1]], axis=1)
+    open_ = last_close + _GAP * scale * rng.normal(size=(n_stocks, n_days))
+    up, down = _WICK * scale * np.abs(rng.normal(size=(2, n_stocks, n_days)))
     volume = rng.normal(13.0, 1.0, size=(n_stocks, 1)) + _VOLUME * surprise
     logs = [
         open_,
@@ -162,11 +166,9 @@ def _check(
 ) -> None:
     if n_industries < 1 or n_stocks < 2 * n_industries:
         raise ValueError(
-            "n_stocks must be at least 2 for each of n_industries >= 1; got "
+            "n_stocks must be at least 2 * n_industries, and n_industries >= 1; got "
             f"n_stocks={n_stocks!r} and n_industries={n_industries!r}."
         )
-    if n_days < 1:
-        raise ValueError(f"n_days must be >= 1; got {n_days!r}.")
-    for name, value in (("signal", signal), ("nonlinearity", nonlinearity)):
-        if not 0.0 <= value <= 1.0:
-            raise ValueError(f"{name} must be in [0, 1]; got {value!r}.")
+    check_whole("n_days", n_days, low=1)
+    check_number("signal", signal, low=0, high=1)
+    check_number("nonlinearity", nonlinearity, low=0, high=1)

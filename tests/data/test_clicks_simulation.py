@@ -74,19 +74,20 @@ def test_plackett_luce_labels_and_seeds():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"list_size": 0}, "list_size must be >= 1; got 0."),
+        ({"list_size": 0}, "list_size must be a whole number >= 1; got 0."),
         (
             {"top": 11},
-            "top must be from 1 to list_size, or None; got top=11 and list_size=10.",
+            "top must be in 1, …, list_size, or None; got top=11 and list_size=10.",
         ),
         (
             {"n_items": 9},
-            "n_items must be at least list_size; got n_items=9 and list_size=10.",
+            "n_items must be at least list_size, or None; got n_items=9 and "
+            "list_size=10.",
         ),
-        ({"temperature": 0.0}, "temperature must be > 0; got 0.0."),
+        ({"temperature": 0.0}, "temperature must be a number > 0; got 0.0."),
         (
             {"coef": [1.0, 2.0]},
-            "coef must have shape (5,), one number a feature; got shape (2,).",
+            "coef must have one weight per feature, shape (5,); got shape (2,).",
         ),
     ],
 )
@@ -190,13 +191,16 @@ def test_sessions_and_seeds(lists):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"model": "magic"}, "model must be one of position, cascade, trust; got"),
-        ({"gain": "log"}, "gain must be 'exp2' or 'linear'; got 'log'."),
-        ({"n_sessions": 0}, "n_sessions and k must be >= 1; got n_sessions=0, k=None."),
-        ({"noise": 1.0}, "noise must be in [0, 1); got 1.0."),
-        ({"trust": -0.1}, "trust must be in [0, 1); got -0.1."),
-        ({"eta": -1}, "eta must be >= 0; got -1."),
-        ({"satisfaction": 2}, "satisfaction must be in [0, 1]; got 2."),
+        (
+            {"model": "magic"},
+            "model must be one of 'position', 'cascade', 'trust'; got 'magic'.",
+        ),
+        ({"gain": "log"}, "gain must be one of 'exp2', 'linear'; got 'log'."),
+        ({"n_sessions": 0}, "n_sessions must be a whole number >= 1; got 0."),
+        ({"noise": 1.0}, "noise must be a number >= 0 and < 1; got 1.0."),
+        ({"trust": -0.1}, "trust must be a number >= 0 and < 1; got -0.1."),
+        ({"eta": -1}, "eta must be a number >= 0; got -1."),
+        ({"satisfaction": 2}, "satisfaction must be a number >= 0 and <= 1; got 2."),
         (
             {"max_label": 0.5},
             "max_label must be at least the highest label 1; got 0.5.",
@@ -204,14 +208,17 @@ def test_sessions_and_seeds(lists):
         ({"max_label": 5000}, "labels must be <= 1000 for gain='exp2'"),
         (
             {"scores": [np.nan, 1]},
-            "scores must be numbers, one for each label; got shape (2,) for 2 labels, "
-            "1 of them NaN.",
+            "scores must have one number per label; got shape (2,) for 2 labels, "
+            "and 1 NaN.",
         ),
-        ({"qid": [1]}, "qid must have one entry per label; got shape (1,) for 2"),
+        (
+            {"qid": [1]},
+            "qid must have one entry per row of y; got 1 entries for 2 rows.",
+        ),
         (
             {"y": [1, -1]},
-            "y must be a one-dimensional array of labels >= 0, one or more; got shape "
-            "(2,) with the lowest label -1.0.",
+            "y must be a non-empty one-dimensional array of finite labels >= 0; got "
+            "shape (2,) with the lowest label -1.0.",
         ),
     ],
 )

@@ -109,8 +109,8 @@ def test_blocks_of_a_long_file(tmp_path, monkeypatch):
 
 
 INDICES = (
-    "feature indices that are different whole numbers from 1 to 10000000, and finite "
-    "numbers or nan as values"
+    "distinct feature indices that are whole numbers from 1 to 10000000, and values "
+    "that are finite numbers or nan"
 )
 
 
@@ -168,7 +168,10 @@ def test_file_errors(tmp_path):
     with pytest.raises(ValueError, match="must name at least one file"):
         load_letor([])
     path = write(tmp_path, "1 qid:1 7:2\n")
-    message = "n_features must be at least the highest feature index; got 3 and an index of 7."
+    message = (
+        "n_features must be at least the highest feature index; got "
+        "n_features=3 and the index 7."
+    )
     with pytest.raises(ValueError, match=re.escape(message)):
         load_letor(path, n_features=3)
 
@@ -256,16 +259,20 @@ def test_make_ranking_scale():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"n_queries": 0}, "n_queries must be >= 1; got 0."),
+        ({"n_queries": 0}, "n_queries must be a whole number >= 1; got 0."),
         (
             {"n_informative": 9, "n_features": 3},
-            "n_informative must be from 1 to n_feat",
+            "n_informative must be in 1, …, n_features; got n_informative=9 and "
+            "n_features=3.",
         ),
-        ({"noise": -1.0}, "noise must be >= 0; got -1.0."),
-        ({"query_offset": -1.0}, "query_offset must be >= 0; got -1.0."),
-        ({"n_grades": 1}, "n_grades must be >= 2, or None; got 1."),
-        ({"duplicates": 1.0}, "duplicates must be in [0, 1); got 1.0."),
-        ({"list_size": (9, 3)}, "list_size must be a number >= 1 or an ascending pair"),
+        ({"noise": -1.0}, "noise must be a number >= 0; got -1.0."),
+        ({"query_offset": -1.0}, "query_offset must be a number >= 0; got -1.0."),
+        ({"n_grades": 1}, "n_grades must be a whole number >= 2, or None; got 1."),
+        ({"duplicates": 1.0}, "duplicates must be a number >= 0 and < 1; got 1.0."),
+        (
+            {"list_size": (9, 3)},
+            "list_size must be a whole number >= 1, or bounds (low, high); got (9, 3).",
+        ),
     ],
 )
 def test_make_ranking_errors(options, message):
@@ -285,10 +292,12 @@ def test_train_test_split():
     np.testing.assert_array_equal(np.sort(together, axis=0), np.sort(data.X, axis=0))
     again, _ = data.train_test_split(0.25, random_state=3)
     np.testing.assert_array_equal(again.X, train.X)
-    with pytest.raises(ValueError, match="test_size must be between 0 and 1; got 1"):
+    with pytest.raises(
+        ValueError, match="test_size must be a number > 0 and < 1; got 1"
+    ):
         data.train_test_split(1)
     one = RankingData(np.zeros((2, 1)), np.zeros(2), np.zeros(2))
-    with pytest.raises(ValueError, match="needs at least two lists; got 1"):
+    with pytest.raises(ValueError, match="needs at least two queries; got 1"):
         one.train_test_split()
 
 

@@ -84,14 +84,14 @@ def test_repetitions():
     found = describe(train.X, train.y, train.qid, other=test)
     assert (found.repeated_rows, found.repeated_lists) == (10, 2)
     assert found.problems == [
-        "2 of 12 lists are in the other data set row by row: what is measured there is "
-        "not new to the ranker."
+        "2 of 12 lists are also in the other data set, row by row: a ranker trained "
+        "on one has seen them before it is measured on the other."
     ]
     part = test.take(np.arange(len(test.y)) % 5 > 0)
     found = describe(train.X, train.y, train.qid, other=part)
     assert (found.repeated_rows, found.repeated_lists) == (8, 0)
     assert found.problems == [
-        "8 of 60 rows have the features of a row of the other data set."
+        "8 of 60 rows have the same features as a row of the other data set."
     ]
     other = RankingData(np.zeros((2, 3)), np.zeros(2), np.zeros(2))
     message = "other must have as many features as X; got 3 and 20."
@@ -106,7 +106,7 @@ def test_nothing_is_off(tmp_path):
     assert text.splitlines() == [
         f"30 lists, {len(data.y):,} rows, 4 features",
         *text.splitlines()[1:4],
-        "features       0 constant, 0 the same within each list, 0 with NaN",
+        "features       0 constant, 0 constant within each list, 0 with NaN",
     ]
     save_letor(data, tmp_path / "data.txt")
     mapped = convert_letor(tmp_path / "data.txt", tmp_path / "data")
@@ -124,27 +124,27 @@ X = np.arange(8.0).reshape(4, 2)
         ({"y": [0, np.nan, 1, 0]}, "some labels are NaN or infinite: drop those rows."),
         (
             {"y": [1, 1, 0, 0]},
-            "no list has two different labels: nothing can be learned.",
+            "no list has two distinct labels: there is nothing to learn.",
         ),
         (
             {"y": [-1, 0, 1, 2]},
             "the lowest label is -1: NDCG needs labels >= 0. Shift them, or use a "
-            "metric that takes any label, such as kendall_tau.",
+            "metric that accepts any label, such as kendall_tau.",
         ),
         (
             {"y": [0, 20, 1, 2]},
-            "the highest label is 20: with gain='exp2' it outweighs the label half as "
-            "high 1,024 times. Use gain='linear' in the metric, and "
+            "the highest label is 20: with gain='exp2' its gain is 1,024 times that "
+            "of a label half as high. Use gain='linear' in the metric, and "
             "label_gain='linear' in LambdaMARTRanker.",
         ),
         (
             {"y": [0, 1, 0, 0]},
             "1 of 2 lists has no label above 0: pairwise and listwise losses learn "
-            "nothing from it, and NDCG leaves it out or counts it as 0 (empty=).",
+            "nothing from it, and NDCG skips it or counts it as 0 (empty=).",
         ),
         (
             {"y": [1, 0, 1, 1], "qid": [0, 0, 1, 2]},
-            "2 of 3 lists have one item: any ranker is right on them.",
+            "2 of 3 lists have one item: every ranker orders them correctly.",
         ),
         (
             {"X": np.column_stack([X, np.ones(4), np.ones(4)])},
@@ -152,11 +152,11 @@ X = np.arange(8.0).reshape(4, 2)
         ),
         (
             {"X": np.where(X == 3, np.nan, X)},
-            "1 NaN in column 1: trees take them, other rankers do not.",
+            "1 NaN in column 1: tree rankers accept them, others do not.",
         ),
         (
             {"X": np.where(X == 3, np.inf, X)},
-            "1 infinite in X: no ranker takes them.",
+            "1 infinite value in X: no ranker accepts it.",
         ),
     ],
 )
@@ -170,10 +170,10 @@ def test_problems(change, problem):
 def test_shapes():
     """The message in full."""
     message = (
-        "X must be a table with rows and columns, and y and qid as long as it; got "
-        "shapes (4, 2), (3,) and (4,)."
+        "X must have shape (n_samples, n_features), without a 0, and y shape "
+        "(n_samples,); got (4, 2) and (3,)."
     )
     with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
         describe(X, [1, 2, 3])
-    with pytest.raises(ValueError, match=r"got shapes \(0, 2\), \(0,\) and \(0,\)"):
+    with pytest.raises(ValueError, match=r"got \(0, 2\) and \(0,\)"):
         describe(np.zeros((0, 2)), [])

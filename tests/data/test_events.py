@@ -147,7 +147,7 @@ def test_drop_near_duplicates():
 @pytest.mark.parametrize("jaccard", [0.0, 1.1])
 def test_drop_near_duplicates_by_an_impossible_share(jaccard):
     """The range is said."""
-    message = f"jaccard must be above 0 and at most 1; got {jaccard}."
+    message = f"jaccard must be a number > 0 and <= 1; got {jaccard}."
     with pytest.raises(ValueError, match=re.escape(message)):
         drop_near_duplicates(EVENTS, EVENTS, jaccard=jaccard)
 

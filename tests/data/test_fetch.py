@@ -143,10 +143,10 @@ def test_first_and_second_time(server, fold, tmp_path, capsys):
     assert said.startswith(
         f"Downloading MSLR-WEB10K from {server.url}\nto {tmp_path / 'mslr-web10k'}.\n"
         "Its page: https://www.microsoft.com/en-us/research/project/mslr/\n"
-        "Terms: Microsoft's research licence (see the page); do not redistribute.\n"
+        "Terms: Microsoft's research license (see the page); do not redistribute.\n"
         "MSLR-WEB10K: 0.0 of 0.0 MB\n"
     )
-    assert "reading Fold2/train.txt (once)" in said
+    assert "converting Fold2/train.txt (once)" in said
     assert left_in(tmp_path) == [*DONE, "archive"]
     os.remove(tmp_path / "mslr-web10k" / "archive")
     splits = fetch(server, tmp_path)
@@ -192,7 +192,7 @@ def test_unknown_checksum_is_said(server, fold, tmp_path, capsys):
     fetch(server, tmp_path, verbose=False)
     said = capsys.readouterr().err
     assert said.endswith(
-        "No checksum of MSLR-WEB10K at this address is known to ltr. What came has the "
+        "ltr knows no checksum of MSLR-WEB10K at this address. The download has the "
         f"SHA-256 {hashlib.sha256(server.body).hexdigest()}; pass it as sha256= to "
         "have it checked.\n"
     )
@@ -233,8 +233,8 @@ def test_cut_connection_resumes_in_the_next_call(server, fold, tmp_path):
     server.cuts = [1000, 0, 0, 0]
     message = (
         f"{server.url} could not be downloaded: the connection was cut after 1,000 of "
-        f"{len(server.body):,} bytes. 1,000 bytes are kept. Download MSLR-WEB10K by "
-        "hand from https://www.microsoft.com/en-us/research/project/mslr/ and pass "
+        f"{len(server.body):,} bytes. The first 1,000 bytes are kept. Download "
+        "MSLR-WEB10K by hand from https://www.microsoft.com/en-us/research/project/mslr/ and pass "
         "path= with the archive or its folder."
     )
     with pytest.raises(ConnectionError, match=f"^{re.escape(message)}$"):
@@ -322,7 +322,9 @@ def test_archive_that_is_cut_off(server, fold, tmp_path, kind):
             archive.add(folder / "Fold2", "Fold2")
         body = packed.getvalue()
     whole, server.body, server.says_length = body, body[: len(body) * 2 // 3], False
-    message = "must be a whole zip or tar archive; reading it failed: .*It was deleted "
+    message = (
+        "must be a complete zip or tar archive; reading it failed: .*It was deleted "
+    )
     with pytest.raises(ValueError, match=message):
         fetch(server, tmp_path)
     assert left_in(tmp_path) == []
@@ -423,7 +425,7 @@ def test_paths(fold, tmp_path):
     with pytest.raises(FileNotFoundError):
         fetch_mslr(path=tmp_path / "nowhere.zip")
     message = (
-        f"{folder} must have one file Fold3/train.txt; it has none. Its files: "
+        f"{folder} must have exactly one file Fold3/train.txt; got none. Its files: "
         "Fold2/test.txt, Fold2/train.txt, Fold2/vali.txt."
     )
     with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
@@ -458,14 +460,14 @@ def test_the_other_data_sets(tmp_path, capsys):
     assert full.valid is None
     assert fetch_yahoo(tmp_path, subset=2).test.X.shape == (2, 700)
     message = (
-        "Yahoo! Learning to Rank Challenge needs a licence that Yahoo! gives on "
-        "request: ask for it at "
+        "Yahoo! Learning to Rank Challenge requires a license that Yahoo! grants on "
+        "request: request it at "
         "https://webscope.sandbox.yahoo.com/catalog.php?datatype=c and pass path= with "
         "the archive or its folder."
     )
     with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
         fetch_yahoo()
-    with pytest.raises(ValueError, match="no address of LETOR 4.0 MQ2008 is known to"):
+    with pytest.raises(ValueError, match="^ltr knows no address of LETOR 4.0 MQ2008. "):
         fetch_letor_mq2008(data_home=tmp_path)
     (tmp_path / "MQ2008.rar").write_bytes(b"Rar!\x1a\x07\x01\x00rest")
     with pytest.raises(ValueError, match="is a RAR archive, which Python cannot read"):

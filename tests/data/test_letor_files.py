@@ -77,12 +77,12 @@ def test_text(tmp_path):
         ),
         (
             {"qid": np.array(["q1", "q 2"])},
-            "qid must be a word without space or '#' in a LETOR file; got 'q 2'.",
+            "qid must be one word without '#' in a LETOR file; got 'q 2'.",
         ),
         (
             {"docids": np.array(["a", "b\nc"])},
-            "docids must come back from the comment of a line in a LETOR file; got "
-            "'b\\nc', which does not. Take out the line break or the outer spaces.",
+            "docids must survive as comments of a LETOR file; got 'b\\nc', which "
+            "does not. Remove line breaks and outer spaces.",
         ),
     ],
 )

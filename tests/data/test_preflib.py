@@ -72,19 +72,19 @@ def test_round_trip(tmp_path, drawn, data):
             "a.soc",
             "3: 1,2,3\n",
             1,
-            "'# NUMBER ALTERNATIVES: n' must stand before the votes.",
+            "the line '# NUMBER ALTERNATIVES: n' must precede the votes.",
         ),
         (
             "a.soc",
             HEADER + "3: 1,2,\n",
             4,
-            "a vote must look like '3: 1,{2,4},5'; got '3: 1,2,'.",
+            "a vote must have the form '3: 1,{2,4},5'; got '3: 1,2,'.",
         ),
         (
             "a.soc",
             HEADER + "x: 1,2,3\n",
             4,
-            "a vote must look like '3: 1,{2,4},5'; got 'x: 1,2,3'.",
+            "a vote must have the form '3: 1,{2,4},5'; got 'x: 1,2,3'.",
         ),
         (
             "a.soc",
@@ -92,7 +92,7 @@ def test_round_trip(tmp_path, drawn, data):
             5,
             "alternatives must be in 1, …, 3; got 4.",
         ),
-        ("a.soc", HEADER + "1: 1,2,1\n", 4, "alternative 1 is named twice."),
+        ("a.soc", HEADER + "1: 1,2,1\n", 4, "alternative 1 is ranked twice."),
         (
             "a.soc",
             HEADER + "# nonsense\n",
@@ -134,17 +134,18 @@ def test_malformed_lines(tmp_path, name, text, line, what):
         (
             "a.soc",
             "1,2",
-            "a file of type soc must have votes that are without ties and complete; it has some of type soi.",
+            "the votes of a .soc file must be free of ties and complete; got votes "
+            "of type soi.",
         ),
         (
             "a.soi",
             "1,{2,3}",
-            "a file of type soi must have votes that are without ties; it has some of type toc.",
+            "the votes of a .soi file must be free of ties; got votes of type toc.",
         ),
         (
             "a.toc",
             "{1,3}",
-            "a file of type toc must have votes that are complete; it has some of type toi.",
+            "the votes of a .toc file must be complete; got votes of type toi.",
         ),
     ],
 )
@@ -166,14 +167,19 @@ def test_name_of_the_file(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"rankings": [[0, (1, 2)]]}, "votes of type toc do not fit the name 'a.soc'."),
+        (
+            {"rankings": [[0, (1, 2)]]},
+            "the file name must end in a type that allows "
+            "the votes, such as .toc; got 'a.soc'.",
+        ),
         (
             {"rankings": [[0, 0]]},
-            "a ranking must name items from 0, at least one, each once; got [0, 0] at 0.",
+            "a ranking must have distinct items >= 0, at least one; got rankings[0] "
+            "= [0, 0].",
         ),
         (
             {"rankings": [[0, 1]], "names": ["a"]},
-            "names must name all 2 items of the rankings; got 1.",
+            "names must have one name for each of 2 items; got 1.",
         ),
         (
             {"rankings": [[0, 1]], "counts": [1, 2]},

@@ -189,13 +189,13 @@ def test_files_of_another_form(tmp_path):
     """What the files lack is named."""
     paths = write(tmp_path, {}, dates=None)
     message = (
-        f"{paths[0]} must hold the arrays 'ohlcv', 'tickers' and 'dates'; it has no "
+        f"{paths[0]} must have the arrays 'ohlcv', 'tickers' and 'dates'; it has no "
         "'dates'."
     )
     with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
         load_stocks(*paths)
     paths = write(tmp_path, {"tea": ["A"], "tin": ["A"]})
-    message = f"{paths[1]} must name each ticker once; some come twice."
+    message = f"{paths[1]} must have each ticker once; 'A' is repeated."
     with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
         load_stocks(*paths)
 
@@ -216,33 +216,38 @@ NEGATIVE[1, 3] = [1.0, 2.0, -1.0, 1.0, 5.0]
         (
             draw_prices(),
             {"dates": DATES[1:]},
-            "dates must have shape (70,), as ohlcv of shape (5, 70, 5) has it; got "
+            "dates must have shape (70,) to match ohlcv of shape (5, 70, 5); got "
             "(69,).",
         ),
         (
             draw_prices(),
             {"industries": INDUSTRIES[1:]},
-            "industries must have shape (5,), as ohlcv of shape (5, 70, 5) has it; got "
-            "(4,).",
+            "industries must have shape (5,) to match ohlcv of shape (5, 70, 5); "
+            "got (4,).",
         ),
         (
             draw_prices(),
             {"dates": DATES[::-1]},
-            "dates must ascend, each day once; got others. Sort them.",
+            "dates must ascend strictly; got 2013-04-08 before 2013-04-05. Sort the days, "
+            "and drop repeated ones.",
         ),
         (
             NEGATIVE,
             {},
-            "prices and volume must not be negative, and NaN where they are missing; "
+            "prices and volume must be >= 0, or NaN where they are missing; "
             "got [1.0, 2.0, -1.0, 1.0, 5.0] for B on 2013-01-04.",
         ),
-        (draw_prices(), {"by": "day"}, "by must be 'industry' or 'market'; got 'day'."),
+        (
+            draw_prices(),
+            {"by": "day"},
+            "by must be one of 'industry', 'market'; got 'day'.",
+        ),
         (
             draw_prices(),
             {"list_size": (5, 30)},
-            "no list is left: of 5 stocks on 70 days, 0 are in an industry of 5 to 30 "
-            "stocks, and 70 days miss at most 20% of the closes; a row takes 31 days. "
-            "Widen list_size or max_missing.",
+            "no list remains: of 5 stocks on 70 days, 0 are in an industry of 5 to 30 "
+            "stocks, and 70 days lack at most 20% of closes; a row takes 31 days. "
+            "Widen list_size or raise max_missing.",
         ),
     ],
 )
@@ -330,12 +335,15 @@ def test_simulated_market():
     [
         (
             {"n_stocks": 15},
-            "n_stocks must be at least 2 for each of n_industries >= 1; got n_stocks=15 "
-            "and n_industries=8.",
+            "n_stocks must be at least 2 * n_industries, and n_industries >= 1; got "
+            "n_stocks=15 and n_industries=8.",
         ),
-        ({"n_days": 0}, "n_days must be >= 1; got 0."),
-        ({"signal": 1.5}, "signal must be in [0, 1]; got 1.5."),
-        ({"nonlinearity": -0.1}, "nonlinearity must be in [0, 1]; got -0.1."),
+        ({"n_days": 0}, "n_days must be a whole number >= 1; got 0."),
+        ({"signal": 1.5}, "signal must be a number >= 0 and <= 1; got 1.5."),
+        (
+            {"nonlinearity": -0.1},
+            "nonlinearity must be a number >= 0 and <= 1; got -0.1.",
+        ),
     ],
 )
 def test_markets_that_cannot_be(options, message):

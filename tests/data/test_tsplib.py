@@ -100,13 +100,13 @@ HEAD = "TYPE: ATSP\nDIMENSION: 2\nEDGE_WEIGHT_TYPE: EXPLICIT\n"
         ),
         (
             HEAD + "EDGE_WEIGHT_FORMAT: FUNCTION\n",
-            " has the EDGE_WEIGHT_FORMAT 'FUNCTION'; known are FULL_MATRIX and "
-            "UPPER_ROW, LOWER_DIAG_ROW and the like.",
+            ": EDGE_WEIGHT_FORMAT must be FULL_MATRIX, or a triangle such as UPPER_ROW or "
+            "LOWER_DIAG_ROW; got 'FUNCTION'.",
         ),
         (
             "TYPE: TSP\nDIMENSION: 2\nEDGE_WEIGHT_TYPE: XRAY1\n",
-            " has the EDGE_WEIGHT_TYPE 'XRAY1'; known are EXPLICIT, EUC_2D, CEIL_2D, "
-            "MAN_2D, MAX_2D, ATT, GEO.",
+            ": EDGE_WEIGHT_TYPE must be one of 'EXPLICIT', 'EUC_2D', 'CEIL_2D', 'MAN_2D', "
+            "'MAX_2D', 'ATT', 'GEO'; got 'XRAY1'.",
         ),
     ],
 )

@@ -125,7 +125,7 @@ def test_forms_of_judgments(tmp_path):
         ),
         (
             "q1 Q0 a 1 3 t\nq2 Q0 a 1 3 t\nq1 Q0 a 2 1 t\n",
-            "{path}: document 'a' comes twice for query 'q1'. Keep one of the rows.",
+            "{path}: duplicate document 'a' for query 'q1'. Keep one of the rows.",
         ),
         (
             "q1 Q0 a 1 nan t\n",
@@ -150,14 +150,18 @@ def test_other_errors(tmp_path):
         read_run(pd.DataFrame({"qid": [1], "score": [2]}))
     with pytest.raises(ValueError, match="got nan for query 'q', document 'a'"):
         read_run({"q": {"a": float("nan")}})
-    with pytest.raises(ValueError, match="must not have a NUL character; got 'a.x00'"):
+    with pytest.raises(
+        ValueError, match="must not contain a NUL character; got 'a.x00'"
+    ):
         read_run({"q": {"a\0": 1, "b": 2}})
-    with pytest.raises(FileNotFoundError, match="there is none of that name"):
+    with pytest.raises(FileNotFoundError, match="none does not exist.$"):
         read_run(tmp_path / "none")
     (tmp_path / "cut.gz").write_bytes(gzip.compress(b"q1 Q0 a 1 3 t\n" * 99)[:-9])
     with pytest.raises(ValueError, match="must be a complete gzip file"):
         read_run(tmp_path / "cut.gz")
-    with pytest.raises(ValueError, match="needs a docid without blanks; got 'a b'"):
+    with pytest.raises(
+        ValueError, match="a docid must be one word in a TREC file; got 'a b'"
+    ):
         write_run({"q": {"a b": 1}}, tmp_path / "run")
     with pytest.raises(ValueError, match="some of the judged queries"):
         m.evaluate_run({"other": {"a": 1}}, QRELS)
