@@ -26,6 +26,7 @@ MOVED = {
     "ltr.datasets._types": "ltr.datasets.ranking_data",
     "ltr.leaderboard": "ltr.compare.leaderboard",
     "ltr.losses.published_paths": "ltr.losses.paths.published",
+    "ltr.losses.softmax_variants": "ltr.losses.listwise",
     "ltr.metrics.blocks": "ltr.metrics.ranked",
     "ltr.rankers.boosting": "ltr.rankers.trees.boosting",
     "ltr.rankers.checks": "ltr.rankers.inputs",

@@ -33,7 +33,7 @@ MAY_IMPORT = {
     "solvers.differentiable": {"jax", "numpy", "solvers", "solvers.dynamic"},
     "scorers": {"jax"},
     "losses": {"jax", "numpy"},
-    "training": {"jax", "optax", "numpy", "scorers", "lists"},
+    "training": {"jax", "optax", "numpy", "losses", "scorers", "lists"},
     "model_selection": {"numpy", "sklearn", "metrics"},
     "rankers": ARRAYS
     | {"jax", "sklearn", "lists", "metrics", "losses", "scorers", "training"},

@@ -55,6 +55,12 @@ from ltr.losses.combination import (
     Combination,
     combination,
 )
+from ltr.losses.declaration import (
+    LossInfo,
+    functions_with,
+    loss_info,
+    ranking_loss,
+)
 from ltr.losses.distillation import (
     dear_loss,
     js_distillation_loss,
@@ -69,17 +75,20 @@ from ltr.losses.grpo import (
     leave_one_out_advantages,
     rank_grpo_loss,
 )
-from ltr.losses.lambdas import (
+from ltr.losses.lambdaloss import (
     arp_loss,
-    lambdarank_loss,
     ndcg_loss1_loss,
     ndcg_loss2_loss,
     ndcg_loss2pp_loss,
 )
+from ltr.losses.lambdas import lambdarank_loss
 from ltr.losses.listwise import (
+    infonce_loss,
     listnet_loss,
+    poly1_loss,
     softmax_loss,
     unique_softmax_loss,
+    xe_ndcg_loss,
 )
 from ltr.losses.margins import (
     circle_loss,
@@ -125,11 +134,6 @@ from ltr.losses.relaxations import (
     approx_ndcg_loss,
     gumbel_ndcg_loss,
     smooth_ap_loss,
-)
-from ltr.losses.softmax_variants import (
-    infonce_loss,
-    poly1_loss,
-    xe_ndcg_loss,
 )
 from ltr.losses.sorting import (
     neural_ndcg_loss,
@@ -190,45 +194,8 @@ LOSSES: dict[str, Callable[..., jax.Array]] = {
     "pl_rank": pl_rank_loss,
 }
 
-NEEDS_TWO_ITEMS = frozenset(
-    {
-        mse_loss,
-        bce_loss,
-        listnet_loss,
-        pair_mse_loss,
-        calibrated_softmax_loss,
-        kl_distillation_loss,
-        js_distillation_loss,
-        clid_loss,
-        rankdistil_loss,
-        pld_loss,
-        dear_loss,
-        rcr_loss,
-    }
-)
-NEEDS_LABELS_FROM_0 = frozenset(
-    {
-        lambdarank_loss,
-        ndcg_loss1_loss,
-        ndcg_loss2_loss,
-        ndcg_loss2pp_loss,
-        arp_loss,
-        softmax_loss,
-        unique_softmax_loss,
-        xe_ndcg_loss,
-        poly1_loss,
-        calibrated_softmax_loss,
-        rcr_loss,
-        dear_loss,
-        lipo_lambda_loss,
-        irpo_loss,
-        approx_ndcg_loss,
-        approx_mrr_loss,
-        gumbel_ndcg_loss,
-        neural_ndcg_loss,
-        pl_rank_loss,
-    }
-)
+NEEDS_TWO_ITEMS = functions_with(LOSSES.values(), learns_from="two_items")
+NEEDS_LABELS_FROM_0 = functions_with(LOSSES.values(), labels="from_0")
 
 
 def get_loss(name: str) -> Callable[..., jax.Array]:
@@ -306,6 +273,7 @@ __all__ = [
     "NEEDS_TWO_ITEMS",
     "PATH_LOSSES",
     "Combination",
+    "LossInfo",
     "affine_labels",
     "approx_mrr_loss",
     "approx_ndcg_loss",
@@ -339,6 +307,7 @@ __all__ = [
     "lipo_lambda_loss",
     "listmle_loss",
     "listnet_loss",
+    "loss_info",
     "margin_mse_loss",
     "max_margin_loss",
     "mse_loss",
@@ -363,6 +332,7 @@ __all__ = [
     "quantile_loss",
     "rank_grpo_loss",
     "rankdistil_loss",
+    "ranking_loss",
     "ranklist_loss",
     "ranknet_loss",
     "rcr_loss",

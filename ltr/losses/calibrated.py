@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
+
 import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 
+from ltr.losses.declaration import ranking_loss
 from ltr.losses.kernels.contract import (
     divide,
     has_two_labels,
@@ -17,13 +20,21 @@ from ltr.losses.kernels.contract import (
 from ltr.losses.pointwise import bce_loss
 
 
+@ranking_loss(
+    labels="from_0",
+    learns_from="two_items",
+    convex=True,
+    smooth=True,
+    repeats=True,
+    bounds=(0.0, math.inf),
+    curvature="softmax",
+)
 def calibrated_softmax_loss(
     scores: ArrayLike,
     labels: ArrayLike,
     *,
     where: ArrayLike | None = None,
     weights: ArrayLike | None = None,
-    key: jax.Array | None = None,
     virtual_label: float = 1.0,
     normalize: bool = False,
 ) -> jax.Array:
@@ -43,8 +54,6 @@ def calibrated_softmax_loss(
         True for real items. None: all.
     weights : array of shape (..., list_size), default=None
         Item weights ≥ 0, in all sums; weight 2 is the item twice. None: 1.
-    key : PRNG key, default=None
-        Not used.
     virtual_label : float, default=1.0
         Label y₀ > 0 of the virtual item: scores of about log(y / y₀) are best.
     normalize : bool, default=False
@@ -79,6 +88,12 @@ def calibrated_softmax_loss(
     return divide(total, weight, normalize)
 
 
+@ranking_loss(
+    learns_from="two_items",
+    smooth=True,
+    repeats=True,
+    bounds=(0.0, math.inf),
+)
 def clid_loss(
     scores: ArrayLike,
     labels: ArrayLike,
@@ -86,8 +101,6 @@ def clid_loss(
     teacher_scores: ArrayLike,
     where: ArrayLike | None = None,
     weights: ArrayLike | None = None,
-    key: jax.Array | None = None,
-    normalize: bool = False,
 ) -> jax.Array:
     r"""CLID: cross-entropy of normalised sigmoids, which keeps scores calibrated.
 
@@ -107,10 +120,6 @@ def clid_loss(
         True for real items. None: all.
     weights : array of shape (..., list_size), default=None
         Item weights ≥ 0, in all sums; weight 2 is the item twice. None: 1.
-    key : PRNG key, default=None
-        Not used.
-    normalize : bool, default=False
-        No effect: the targets already sum to 1.
 
     Returns
     -------
@@ -138,13 +147,19 @@ def clid_loss(
     return -jnp.sum(lists.weights * jnp.exp(log_q) * log_p, axis=-1)
 
 
+@ranking_loss(
+    labels="from_0",
+    learns_from="two_items",
+    smooth=True,
+    repeats=True,
+    bounds=(0.0, math.inf),
+)
 def rcr_loss(
     scores: ArrayLike,
     labels: ArrayLike,
     *,
     where: ArrayLike | None = None,
     weights: ArrayLike | None = None,
-    key: jax.Array | None = None,
     alpha: float = 0.5,
     normalize: bool = False,
 ) -> jax.Array:
@@ -163,8 +178,6 @@ def rcr_loss(
         True for real items. None: all.
     weights : array of shape (..., list_size), default=None
         Item weights ≥ 0, in all sums; weight 2 is the item twice. None: 1.
-    key : PRNG key, default=None
-        Not used.
     alpha : float, default=0.5
         Share α of the list-wise part, in [0, 1].
     normalize : bool, default=False

@@ -7,12 +7,14 @@ expectation, from every loss that is linear in the clicks.
 
 from __future__ import annotations
 
+import math
 from typing import Literal
 
 import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 
+from ltr.losses.declaration import ranking_loss
 from ltr.losses.kernels.contract import (
     Lists,
     as_dtype,
@@ -146,13 +148,21 @@ def affine_labels(
     return (as_dtype(clicks, scale) - as_dtype(beta, scale)) / scale
 
 
+@ranking_loss(
+    learns_from="two_items",
+    shift_invariant=True,
+    convex=True,
+    smooth=True,
+    repeats=True,
+    bounds=(0.0, math.inf),
+    curvature="softmax",
+)
 def ips_softmax_loss(
     scores: ArrayLike,
     labels: ArrayLike,
     *,
     where: ArrayLike | None = None,
     weights: ArrayLike | None = None,
-    key: jax.Array | None = None,
     position: ArrayLike | None = None,
     propensity: ArrayLike | None = None,
     eta: float = 1.0,
@@ -177,8 +187,6 @@ def ips_softmax_loss(
         True for real items. None: all.
     weights : array of shape (..., list_size), default=None
         Item weights ≥ 0, in both sums; weight 2 is the item twice. None: 1.
-    key : PRNG key, default=None
-        Not used.
     position : array of shape (..., list_size), default=None
         1-based ranks at which the items were shown: θ = position^(−η).
     propensity : array of shape (..., list_size), default=None
@@ -221,13 +229,20 @@ def ips_softmax_loss(
     return divide(total, targets.sum(-1), normalize)
 
 
+@ranking_loss(
+    learns_from="two_items",
+    shift_invariant=True,
+    convex=True,
+    smooth=True,
+    bounds=(0.0, math.inf),
+    curvature="pairs",
+)
 def ips_pairwise_loss(
     scores: ArrayLike,
     labels: ArrayLike,
     *,
     where: ArrayLike | None = None,
     weights: ArrayLike | None = None,
-    key: jax.Array | None = None,
     position: ArrayLike | None = None,
     propensity: ArrayLike | None = None,
     eta: float = 1.0,
@@ -255,8 +270,6 @@ def ips_pairwise_loss(
     weights : array of shape (..., list_size), default=None
         Item weights ≥ 0 on the pairs. Weight 2 is the item twice in the gradient; in
         the value the two copies do not meet each other. None: 1.
-    key : PRNG key, default=None
-        Not used.
     position : array of shape (..., list_size), default=None
         1-based ranks at which the items were shown: θ = position^(−η).
     propensity : array of shape (..., list_size), default=None

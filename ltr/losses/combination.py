@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import functools
-import inspect
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import jax
 from jax.typing import ArrayLike
 
-LossFunction = Callable[..., jax.Array]
-_SHARED = ("where", "weights", "key", "normalize")
+from ltr.losses.declaration import LossFunction, LossInfo, loss_info, split_partial
 
 
 @dataclass(frozen=True)
@@ -40,9 +37,6 @@ class Combination:
     names: tuple[str, ...]
     numbers: tuple[float, ...]
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "__signature__", self._signature())
-
     def __call__(
         self,
         scores: ArrayLike,
@@ -52,26 +46,58 @@ class Combination:
         weights: ArrayLike | None = None,
         key: jax.Array | None = None,
         normalize: bool = False,
-        **given: Any,
+        **inputs: Any,
     ) -> jax.Array:
-        """Value of the sum, shape (...)."""
+        """Value of the sum, shape (...); each part gets the inputs that it takes."""
         numbers = tuple(
-            given.pop(name, number)
+            inputs.pop(name, number)
             for name, number in zip(self.names, self.numbers, strict=True)
         )
+        terms = self.terms(numbers)
+        for name in inputs:
+            if not any(loss_info(part).takes(name) for _, part in terms):
+                raise TypeError(f"no loss of the combination takes {name!r}.")
+        inputs |= {"where": where, "weights": weights, "normalize": normalize}
         total: Any = 0.0
-        for i, (weight, part) in enumerate(self.terms(numbers)):
-            taken = inspect.signature(part.func).parameters
-            shared = {
-                "where": where,
-                "weights": weights,
-                "key": None if key is None else jax.random.fold_in(key, i),
-                "normalize": normalize,
-                **given,
-            }
-            own = {name: value for name, value in shared.items() if name in taken}
-            total += weight * part(scores, labels, **(own | part.keywords))
+        for i, (weight, part) in enumerate(terms):
+            part_key = None if key is None else jax.random.fold_in(key, i)
+            arguments = loss_info(part).arguments(key=part_key, **inputs)
+            total += weight * part(scores, labels, **(arguments | part.keywords))
         return total
+
+    @functools.cached_property
+    def info(self) -> LossInfo:
+        """What holds for all parts: see :func:`ltr.losses.loss_info`."""
+        weights = [weight for weight, _ in self.terms()]
+        parts = [loss_info(part) for _, part in self.terms()]
+        inputs = dict.fromkeys(name for info in parts for name in info.inputs)
+        ranges = [
+            sorted(weight * bound for bound in info.bounds)
+            for weight, info in zip(weights, parts, strict=True)
+            if weight
+        ]
+        positive = min(weights) >= 0
+        curvatures = {info.curvature for info in parts}
+        return LossInfo(
+            labels="from_0" if any(i.labels == "from_0" for i in parts) else "real",
+            learns_from=(
+                "two_items"
+                if any(info.learns_from == "two_items" for info in parts)
+                else "two_labels"
+            ),
+            shift_invariant=all(info.shift_invariant for info in parts),
+            convex=positive and all(info.convex for info in parts),
+            smooth=all(info.smooth for info in parts),
+            repeats=all(info.repeats for info in parts),
+            bounds=(sum(low for low, _ in ranges), sum(high for _, high in ranges)),
+            curvature=curvatures.pop() if len(curvatures) == 1 else "secant",
+            parameters=(*inputs, *self.names),
+            required=tuple(
+                name for name in inputs if any(name in info.required for info in parts)
+            ),
+            numbers=self.names,
+            takes_kwargs=any(info.takes_kwargs for info in parts),
+        )
 
     def terms(
         self, numbers: tuple[Any, ...] | None = None
@@ -107,48 +133,25 @@ class Combination:
         numbers = dict(zip(self.names, self.numbers, strict=True))
         return functools.partial(structure, **numbers)  # type: ignore[arg-type]
 
-    def _signature(self) -> inspect.Signature:
-        kind = inspect.Parameter.KEYWORD_ONLY
-        own = list(inspect.signature(Combination.__call__).parameters.values())[1:-1]
-        extras: dict[str, inspect.Parameter] = {}
-        for function, options in self.losses:
-            for name, parameter in inspect.signature(function).parameters.items():
-                is_array = name.endswith("_scores") or name in ("position", "epoch")
-                if is_array and name not in dict(options):
-                    required = parameter.default is inspect.Parameter.empty
-                    if required or name not in extras:
-                        extras[name] = parameter
-        numbers = [
-            inspect.Parameter(name, kind, default=value)
-            for name, value in zip(self.names, self.numbers, strict=True)
-        ]
-        return inspect.Signature([*own, *extras.values(), *numbers])
-
 
 def combination(*terms: tuple[float, LossFunction]) -> Combination:
     """Combine functions; see :func:`ltr.losses.combine`, which also takes names."""
     losses, names, numbers = [], [], []
     for i, (weight, loss) in enumerate(terms):
-        names.append(f"weight_{i}")
-        numbers.append(float(weight))
-        function, options = loss, dict[str, Any]()
-        if isinstance(loss, functools.partial) and not loss.args:
-            function, options = loss.func, loss.keywords
-        taken = inspect.signature(function).parameters
-        fixed = {}
-        for name, value in options.items():
-            default = taken[name].default if name in taken else None
-            if isinstance(default, float) and isinstance(value, (int, float)):
-                names.append(f"{name}_{i}")
-                numbers.append(float(value))
-            else:
-                fixed[name] = value
-        losses.append((function, tuple(sorted(fixed.items()))))
+        function, options = split_partial(loss)
+        traced = loss_info(function).traced(options)
+        losses.append(
+            (
+                function,
+                tuple(
+                    sorted(
+                        (name, value)
+                        for name, value in options.items()
+                        if name not in traced
+                    )
+                ),
+            )
+        )
+        names += [f"weight_{i}", *(f"{name}_{i}" for name in traced)]
+        numbers += [float(weight), *traced.values()]
     return Combination(tuple(losses), tuple(names), tuple(numbers))
-
-
-def parts(loss: object) -> tuple[object, ...]:
-    """Return the functions that a combination adds up; of another loss, itself."""
-    if isinstance(loss, Combination):
-        return tuple(part for function, _ in loss.losses for part in parts(function))
-    return (loss,)

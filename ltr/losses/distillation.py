@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
+
 import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 
+from ltr.losses.declaration import ranking_loss
 from ltr.losses.kernels.contract import (
     Lists,
     check_cutoff,
@@ -22,6 +25,13 @@ from ltr.losses.pairwise import soft_ranknet
 from ltr.losses.plackett_luce import draw_stages, listmle_loss
 
 
+@ranking_loss(
+    learns_from="two_items",
+    shift_invariant=True,
+    convex=True,
+    smooth=True,
+    bounds=(0.0, math.inf),
+)
 def pld_loss(
     scores: ArrayLike,
     labels: ArrayLike,
@@ -29,7 +39,6 @@ def pld_loss(
     teacher_scores: ArrayLike,
     where: ArrayLike | None = None,
     weights: ArrayLike | None = None,
-    key: jax.Array | None = None,
     temperature: float = 1.0,
     normalize: bool = False,
 ) -> jax.Array:
@@ -55,8 +64,6 @@ def pld_loss(
         True for real items. None: all.
     weights : array of shape (..., list_size), default=None
         Item weights ≥ 0, in all sums. None: 1.
-    key : PRNG key, default=None
-        Not used.
     temperature : float, default=1.0
         T > 0 of the teacher; the student is not softened.
     normalize : bool, default=False
@@ -98,6 +105,15 @@ def pld_loss(
     )
 
 
+@ranking_loss(
+    learns_from="two_items",
+    shift_invariant=True,
+    convex=True,
+    smooth=True,
+    repeats=True,
+    bounds=(0.0, math.inf),
+    curvature="softmax",
+)
 def kl_distillation_loss(
     scores: ArrayLike,
     labels: ArrayLike,
@@ -105,9 +121,7 @@ def kl_distillation_loss(
     teacher_scores: ArrayLike,
     where: ArrayLike | None = None,
     weights: ArrayLike | None = None,
-    key: jax.Array | None = None,
     temperature: float = 1.0,
-    normalize: bool = False,
 ) -> jax.Array:
     r"""Knowledge distillation: divergence of the student's softmax from the teacher's.
 
@@ -126,12 +140,8 @@ def kl_distillation_loss(
         True for real items. None: all.
     weights : array of shape (..., list_size), default=None
         Item weights ≥ 0, in all sums; weight 2 is the item twice. None: 1.
-    key : PRNG key, default=None
-        Not used.
     temperature : float, default=1.0
         T > 0 of both.
-    normalize : bool, default=False
-        No effect: the targets already sum to 1.
 
     Returns
     -------
@@ -155,6 +165,13 @@ def kl_distillation_loss(
     return _tempered_kl(lists, masked_input(lists, teacher_scores), temperature)
 
 
+@ranking_loss(
+    learns_from="two_items",
+    shift_invariant=True,
+    smooth=True,
+    repeats=True,
+    bounds=(0.0, math.log(2.0)),
+)
 def js_distillation_loss(
     scores: ArrayLike,
     labels: ArrayLike,
@@ -162,8 +179,6 @@ def js_distillation_loss(
     teacher_scores: ArrayLike,
     where: ArrayLike | None = None,
     weights: ArrayLike | None = None,
-    key: jax.Array | None = None,
-    normalize: bool = False,
 ) -> jax.Array:
     r"""Jensen-Shannon divergence between the softmax of the student and of the teacher.
 
@@ -182,10 +197,6 @@ def js_distillation_loss(
         True for real items. None: all.
     weights : array of shape (..., list_size), default=None
         Item weights ≥ 0, in all sums; weight 2 is the item twice. None: 1.
-    key : PRNG key, default=None
-        Not used.
-    normalize : bool, default=False
-        No effect: the targets already sum to 1.
 
     Returns
     -------
@@ -212,6 +223,14 @@ def js_distillation_loss(
     return 0.5 * jnp.sum(jnp.where(lists.where, terms, 0.0), axis=-1)
 
 
+@ranking_loss(
+    learns_from="two_labels",
+    shift_invariant=True,
+    convex=True,
+    smooth=True,
+    repeats=True,
+    bounds=(0.0, math.inf),
+)
 def margin_mse_loss(
     scores: ArrayLike,
     labels: ArrayLike,
@@ -219,8 +238,6 @@ def margin_mse_loss(
     teacher_scores: ArrayLike,
     where: ArrayLike | None = None,
     weights: ArrayLike | None = None,
-    key: jax.Array | None = None,
-    normalize: bool = False,
 ) -> jax.Array:
     r"""MarginMSE: the margins of the relevant over the other items are the teacher's.
 
@@ -239,10 +256,6 @@ def margin_mse_loss(
         True for real items. None: all.
     weights : array of shape (..., list_size), default=None
         Item weights ≥ 0; weight 2 is the item twice. None: 1.
-    key : PRNG key, default=None
-        Not used.
-    normalize : bool, default=False
-        No effect: the value is already a mean.
 
     Returns
     -------
@@ -277,6 +290,13 @@ def margin_mse_loss(
     return jnp.where((weight[0] > 0) & (weight[1] > 0), value, 0.0)
 
 
+@ranking_loss(
+    learns_from="two_items",
+    shift_invariant=True,
+    convex=True,
+    smooth=True,
+    bounds=(0.0, math.inf),
+)
 def rankdistil_loss(
     scores: ArrayLike,
     labels: ArrayLike,
@@ -360,6 +380,14 @@ def rankdistil_loss(
     return losses.mean(axis=0)
 
 
+@ranking_loss(
+    labels="from_0",
+    learns_from="two_items",
+    shift_invariant=True,
+    convex=True,
+    smooth=True,
+    bounds=(0.0, math.inf),
+)
 def dear_loss(
     scores: ArrayLike,
     labels: ArrayLike,
@@ -367,7 +395,6 @@ def dear_loss(
     teacher_scores: ArrayLike,
     where: ArrayLike | None = None,
     weights: ArrayLike | None = None,
-    key: jax.Array | None = None,
     alpha: float = 0.1,
     beta: float = 0.5,
     temperature: float = 2.0,
@@ -395,8 +422,6 @@ def dear_loss(
         True for real items. None: all.
     weights : array of shape (..., list_size), default=None
         Item weights ≥ 0, in all sums; weight 2 is the item twice. None: 1.
-    key : PRNG key, default=None
-        Not used.
     alpha : float, default=0.1
         Share α of the teacher in [0, 1].
     beta : float, default=0.5

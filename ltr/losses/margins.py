@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
+
 import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 
+from ltr.losses.declaration import ranking_loss
 from ltr.losses.kernels.contract import (
     check_positive,
     divide,
@@ -16,6 +19,13 @@ from ltr.losses.kernels.pairs import PairLoss, below_0, by_label, label_terms, p
 from ltr.losses.listwise import lower_label
 
 
+@ranking_loss(
+    learns_from="two_labels",
+    shift_invariant=True,
+    smooth=True,
+    repeats=True,
+    bounds=(0.0, math.inf),
+)
 def soft_zero_one_loss(
     scores: ArrayLike,
     labels: ArrayLike,
@@ -23,7 +33,6 @@ def soft_zero_one_loss(
     where: ArrayLike | None = None,
     weights: ArrayLike | None = None,
     label_weights: ArrayLike | None = None,
-    key: jax.Array | None = None,
     sigma: float = 1.0,
     normalize: bool = False,
 ) -> jax.Array:
@@ -44,8 +53,6 @@ def soft_zero_one_loss(
     label_weights : array of shape (..., list_size), default=None
         A factor for the pairs in which the item is the better one (rax's ``weights``).
         None: 1.
-    key : PRNG key, default=None
-        Not used.
     sigma : float, default=1.0
         Steepness, > 0; the larger, the closer to the count.
     normalize : bool, default=False
@@ -78,13 +85,21 @@ def soft_zero_one_loss(
     return divide(total, weight, normalize)
 
 
+@ranking_loss(
+    learns_from="two_labels",
+    shift_invariant=True,
+    convex=True,
+    smooth=True,
+    repeats=True,
+    bounds=(0.0, math.inf),
+    curvature="pairs",
+)
 def exponential_loss(
     scores: ArrayLike,
     labels: ArrayLike,
     *,
     where: ArrayLike | None = None,
     weights: ArrayLike | None = None,
-    key: jax.Array | None = None,
     normalize: bool = False,
 ) -> jax.Array:
     r"""Exponential loss of RankBoost on every pair with different labels.
@@ -101,8 +116,6 @@ def exponential_loss(
         True for real items. None: all.
     weights : array of shape (..., list_size), default=None
         Item weights ≥ 0; weight 2 is the item twice. None: 1.
-    key : PRNG key, default=None
-        Not used.
     normalize : bool, default=False
         Divide by the weight of the pairs.
 
@@ -127,13 +140,21 @@ def exponential_loss(
     return divide(total, weight, normalize)
 
 
+@ranking_loss(
+    learns_from="two_items",
+    shift_invariant=True,
+    convex=True,
+    smooth=True,
+    repeats=True,
+    bounds=(0.0, math.inf),
+    curvature="pairs",
+)
 def pair_mse_loss(
     scores: ArrayLike,
     labels: ArrayLike,
     *,
     where: ArrayLike | None = None,
     weights: ArrayLike | None = None,
-    key: jax.Array | None = None,
     normalize: bool = False,
 ) -> jax.Array:
     r"""Squared error of the score differences of all ordered pairs.
@@ -150,8 +171,6 @@ def pair_mse_loss(
         True for real items. None: all.
     weights : array of shape (..., list_size), default=None
         Item weights ≥ 0; weight 2 is the item twice. None: 1.
-    key : PRNG key, default=None
-        Not used.
     normalize : bool, default=False
         Divide by the weight of all ordered pairs, an item with itself included.
 
@@ -184,6 +203,15 @@ def pair_mse_loss(
     return divide(2.0 * weight[..., 0] * squares, weight[..., 0] ** 2, normalize)
 
 
+@ranking_loss(
+    learns_from="two_labels",
+    shift_invariant=True,
+    convex=True,
+    smooth=True,
+    repeats=True,
+    bounds=(0.0, math.inf),
+    curvature="ones",
+)
 def quantile_loss(
     scores: ArrayLike,
     labels: ArrayLike,
@@ -191,7 +219,6 @@ def quantile_loss(
     where: ArrayLike | None = None,
     weights: ArrayLike | None = None,
     label_weights: ArrayLike | None = None,
-    key: jax.Array | None = None,
     tau: float = 0.5,
     squared: bool = False,
     normalize: bool = False,
@@ -214,8 +241,6 @@ def quantile_loss(
     label_weights : array of shape (..., list_size), default=None
         A factor for the pairs in which the item is the better one (rax's ``weights``).
         None: 1.
-    key : PRNG key, default=None
-        Not used.
     tau : float, default=0.5
         Quantile, in (0, 1); above ½ margins that fall short cost more.
     squared : bool, default=False
@@ -257,16 +282,19 @@ def quantile_loss(
     return divide(tau * short + (1.0 - tau) * long, weight, normalize)
 
 
+@ranking_loss(
+    learns_from="two_labels",
+    repeats=True,
+    bounds=(0.0, math.inf),
+)
 def circle_loss(
     scores: ArrayLike,
     labels: ArrayLike,
     *,
     where: ArrayLike | None = None,
     weights: ArrayLike | None = None,
-    key: jax.Array | None = None,
     gamma: float = 64.0,
     margin: float = 0.25,
-    normalize: bool = False,
 ) -> jax.Array:
     r"""Circle loss on similarities in [0, 1].
 
@@ -286,14 +314,10 @@ def circle_loss(
         True for real items. None: all.
     weights : array of shape (..., list_size), default=None
         Item weights ≥ 0; weight 2 is the item twice. None: 1.
-    key : PRNG key, default=None
-        Not used.
     gamma : float, default=64.0
         Scale γ > 0.
     margin : float, default=0.25
         Margin m.
-    normalize : bool, default=False
-        No effect: there is one term per list.
 
     Returns
     -------

@@ -8,16 +8,24 @@ import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 
+from ltr.losses.declaration import ranking_loss
 from ltr.losses.kernels.contract import as_dtype, divide, prepare
 
 
+@ranking_loss(
+    learns_from="two_items",
+    convex=True,
+    smooth=True,
+    repeats=True,
+    bounds=(0.0, math.inf),
+    curvature="items",
+)
 def ordinal_loss(
     scores: ArrayLike,
     labels: ArrayLike,
     *,
     where: ArrayLike | None = None,
     weights: ArrayLike | None = None,
-    key: jax.Array | None = None,
     fractional: bool = False,
     normalize: bool = False,
 ) -> jax.Array:
@@ -38,8 +46,6 @@ def ordinal_loss(
         True for real items. None: all.
     weights : array of shape (..., list_size), default=None
         Item weights ≥ 0; weight 2 is the item twice. None: 1.
-    key : PRNG key, default=None
-        Not used.
     fractional : bool, default=False
         Labels between two grades reach the upper one in part: the target is
         y − k + 1, clipped to [0, 1]. With whole labels it changes nothing.
@@ -120,13 +126,19 @@ def ordinal_scores(logits: ArrayLike) -> jax.Array:
     return jnp.sum(jax.nn.sigmoid(jnp.asarray(logits)), axis=-1)
 
 
+@ranking_loss(
+    learns_from="two_items",
+    convex=True,
+    smooth=True,
+    repeats=True,
+    curvature="items",
+)
 def gaussian_nll_loss(
     scores: ArrayLike,
     labels: ArrayLike,
     *,
     where: ArrayLike | None = None,
     weights: ArrayLike | None = None,
-    key: jax.Array | None = None,
     log_variance: ArrayLike | None = None,
     max_log_variance: float = 10.0,
     normalize: bool = False,
@@ -146,8 +158,6 @@ def gaussian_nll_loss(
         True for real items. None: all.
     weights : array of shape (..., list_size), default=None
         Item weights ≥ 0; weight 2 is the item twice. None: 1.
-    key : PRNG key, default=None
-        Not used.
     log_variance : array of shape (..., list_size), default=None
         :math:`\log \sigma_i^2`, a second output of the model: gradients flow into it.
         None: 0, which is half the squared error plus a constant per item.

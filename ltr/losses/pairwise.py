@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Literal
 
@@ -9,6 +10,7 @@ import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 
+from ltr.losses.declaration import ranking_loss
 from ltr.losses.kernels.contract import (
     Lists,
     as_dtype,
@@ -35,6 +37,15 @@ _Change = Callable[[Terms, Terms], jax.Array]
 _PAIR_WEIGHTS = ("uniform", "label_difference", "squared_label_difference", "rank_sum")
 
 
+@ranking_loss(
+    learns_from="two_labels",
+    shift_invariant=True,
+    convex=True,
+    smooth=True,
+    repeats=True,
+    bounds=(0.0, math.inf),
+    curvature="pairs",
+)
 def ranknet_loss(
     scores: ArrayLike,
     labels: ArrayLike,
@@ -42,7 +53,6 @@ def ranknet_loss(
     where: ArrayLike | None = None,
     weights: ArrayLike | None = None,
     label_weights: ArrayLike | None = None,
-    key: jax.Array | None = None,
     teacher_scores: ArrayLike | None = None,
     sigma: float = 1.0,
     pair_weight: PairWeight = "uniform",
@@ -72,8 +82,6 @@ def ranknet_loss(
     label_weights : array of shape (..., list_size), default=None
         A factor for the pairs in which the item is the better one (rax's ``weights``).
         None: 1.
-    key : PRNG key, default=None
-        Not used.
     teacher_scores : array of shape (..., list_size), default=None
         Scores to learn the pairs of, instead of labels.
     sigma : float, default=1.0
@@ -139,6 +147,15 @@ def ranknet_loss(
     return divide(total, weight, normalize)
 
 
+@ranking_loss(
+    learns_from="two_labels",
+    shift_invariant=True,
+    convex=True,
+    smooth=True,
+    repeats=True,
+    bounds=(0.0, math.inf),
+    curvature="ones",
+)
 def hinge_loss(
     scores: ArrayLike,
     labels: ArrayLike,
@@ -146,7 +163,6 @@ def hinge_loss(
     where: ArrayLike | None = None,
     weights: ArrayLike | None = None,
     label_weights: ArrayLike | None = None,
-    key: jax.Array | None = None,
     margin: float = 1.0,
     normalize: bool = False,
 ) -> jax.Array:
@@ -167,8 +183,6 @@ def hinge_loss(
     label_weights : array of shape (..., list_size), default=None
         A factor for the pairs in which the item is the better one (rax's ``weights``).
         None: 1.
-    key : PRNG key, default=None
-        Not used.
     margin : float, default=1.0
         Margin δ that a pair must reach, > 0.
     normalize : bool, default=False

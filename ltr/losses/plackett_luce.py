@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 
+from ltr.losses.declaration import ranking_loss
 from ltr.losses.kernels.contract import (
     Lists,
     check_choice,
@@ -30,6 +31,13 @@ _TIE_RULES = ("efron", "breslow", "exact", "stable", "random")
 _STAGE_WEIGHTS = ("uniform", "position", "importance")
 
 
+@ranking_loss(
+    learns_from="two_labels",
+    shift_invariant=True,
+    convex=True,
+    smooth=True,
+    bounds=(0.0, math.inf),
+)
 def plackett_luce_loss(
     scores: ArrayLike,
     labels: ArrayLike,
@@ -108,6 +116,13 @@ def plackett_luce_loss(
     return stages.loss(None, normalize)
 
 
+@ranking_loss(
+    learns_from="two_labels",
+    shift_invariant=True,
+    convex=True,
+    smooth=True,
+    bounds=(0.0, math.inf),
+)
 def listmle_loss(
     scores: ArrayLike,
     labels: ArrayLike,

@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
+import math
+
 import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 
+from ltr.losses.declaration import ranking_loss
 from ltr.losses.kernels.contract import divide, prepare
 
 
+@ranking_loss(
+    learns_from="two_items",
+    convex=True,
+    smooth=True,
+    repeats=True,
+    bounds=(0.0, math.inf),
+    curvature="items",
+)
 def mse_loss(
     scores: ArrayLike,
     labels: ArrayLike,
     *,
     where: ArrayLike | None = None,
     weights: ArrayLike | None = None,
-    key: jax.Array | None = None,
     normalize: bool = False,
 ) -> jax.Array:
     r"""Squared error of every item: regression on the labels.
@@ -32,8 +42,6 @@ def mse_loss(
         True for real items. None: all.
     weights : array of shape (..., list_size), default=None
         Item weights ≥ 0; weight 2 is the item twice. None: 1.
-    key : PRNG key, default=None
-        Not used.
     normalize : bool, default=False
         Divide by the weight of the items.
 
@@ -57,13 +65,20 @@ def mse_loss(
     return divide(total, lists.weights.sum(-1), normalize)
 
 
+@ranking_loss(
+    learns_from="two_items",
+    convex=True,
+    smooth=True,
+    repeats=True,
+    bounds=(0.0, math.inf),
+    curvature="items",
+)
 def bce_loss(
     scores: ArrayLike,
     labels: ArrayLike,
     *,
     where: ArrayLike | None = None,
     weights: ArrayLike | None = None,
-    key: jax.Array | None = None,
     normalize: bool = False,
 ) -> jax.Array:
     r"""Binary cross-entropy of every item; the score is the logit of relevance.
@@ -80,8 +95,6 @@ def bce_loss(
         True for real items. None: all.
     weights : array of shape (..., list_size), default=None
         Item weights ≥ 0; weight 2 is the item twice. None: 1.
-    key : PRNG key, default=None
-        Not used.
     normalize : bool, default=False
         Divide by the weight of the items.
 

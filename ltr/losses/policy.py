@@ -16,16 +16,23 @@ import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 
-from ltr.losses._gains import normalized_gains
+from ltr.losses.declaration import ranking_loss
 from ltr.losses.grpo import leave_one_out_advantages
 from ltr.losses.kernels.contract import Lists, as_dtype, has_two_labels, prepare
 from ltr.losses.kernels.log_sums import NEVER
 from ltr.losses.kernels.loops import item, over_items
+from ltr.losses.kernels.ranks import normalized_gains
 
 Estimator = Literal["pl_rank_3", "pl_rank_2", "pl_rank_1", "reinforce"]
 _ESTIMATORS = ("pl_rank_3", "pl_rank_2", "pl_rank_1", "reinforce")
 
 
+@ranking_loss(  # PL-Rank-2 and 3 are shift-invariant in expectation only
+    labels="from_0",
+    learns_from="two_labels",
+    bounds=(-1.0, 0.0),
+    curvature="ones",
+)
 def pl_rank_loss(
     scores: ArrayLike,
     labels: ArrayLike,
@@ -38,7 +45,6 @@ def pl_rank_loss(
     estimator: Estimator = "pl_rank_3",
     metric: Literal["ndcg", "dcg"] = "ndcg",
     rank_weights: ArrayLike | None = None,
-    normalize: bool = False,
 ) -> jax.Array:
     r"""Minus the expected NDCG of a Plackett-Luce policy, estimated from samples.
 
@@ -74,8 +80,6 @@ def pl_rank_loss(
         ``"dcg"`` does not divide by IDCG.
     rank_weights : array of shape (n_ranks,), default=None
         θ ≥ 0 of rank 1, 2, …; 0 beyond. None: :math:`1 / \log_2(1 + r)`.
-    normalize : bool, default=False
-        No effect: the value is already relative to the ideal order.
 
     Returns
     -------

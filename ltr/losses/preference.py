@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from typing import Literal
 
 import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 
+from ltr.losses.declaration import ranking_loss
 from ltr.losses.kernels.contract import (
     check_choice,
     check_positive,
@@ -30,13 +32,20 @@ from ltr.losses.kernels.ranks import log2_discount, tied_discounts
 from ltr.losses.pairwise import hinge_loss, ranknet_loss
 
 
+@ranking_loss(
+    labels="from_0",
+    learns_from="two_labels",
+    shift_invariant=True,
+    smooth=True,
+    bounds=(0.0, math.inf),
+    curvature="pairs",
+)
 def lipo_lambda_loss(
     scores: ArrayLike,
     labels: ArrayLike,
     *,
     where: ArrayLike | None = None,
     weights: ArrayLike | None = None,
-    key: jax.Array | None = None,
     reference_scores: ArrayLike | None = None,
     beta: float = 1.0,
     discount: Literal["ln", "log2"] = "ln",
@@ -62,8 +71,6 @@ def lipo_lambda_loss(
         True for real items. None: all.
     weights : array of shape (..., list_size), default=None
         Item weights ≥ 0 on the pairs; ranks count every item once. None: 1.
-    key : PRNG key, default=None
-        Not used.
     reference_scores : array of shape (..., list_size), default=None
         Scores of the frozen reference model. None: 0.
     beta : float, default=1.0
@@ -112,13 +119,21 @@ def lipo_lambda_loss(
     return divide(total, weight, normalize)
 
 
+@ranking_loss(
+    learns_from="two_labels",
+    shift_invariant=True,
+    convex=True,
+    smooth=True,
+    repeats=True,
+    bounds=(0.0, math.inf),
+    curvature="pairs",
+)
 def dpo_loss(
     scores: ArrayLike,
     labels: ArrayLike,
     *,
     where: ArrayLike | None = None,
     weights: ArrayLike | None = None,
-    key: jax.Array | None = None,
     reference_scores: ArrayLike | None = None,
     beta: float = 1.0,
     normalize: bool = False,
@@ -138,8 +153,6 @@ def dpo_loss(
         True for real items. None: all.
     weights : array of shape (..., list_size), default=None
         Item weights ≥ 0; weight 2 is the item twice. None: 1.
-    key : PRNG key, default=None
-        Not used.
     reference_scores : array of shape (..., list_size), default=None
         Scores of the frozen reference model. None: 0.
     beta : float, default=1.0
@@ -174,13 +187,21 @@ def dpo_loss(
     )
 
 
+@ranking_loss(
+    learns_from="two_labels",
+    shift_invariant=True,
+    convex=True,
+    smooth=True,
+    repeats=True,
+    bounds=(0.0, math.inf),
+    curvature="ones",
+)
 def slic_loss(
     scores: ArrayLike,
     labels: ArrayLike,
     *,
     where: ArrayLike | None = None,
     weights: ArrayLike | None = None,
-    key: jax.Array | None = None,
     reference_scores: ArrayLike | None = None,
     beta: float = 1.0,
     margin: float = 1.0,
@@ -201,8 +222,6 @@ def slic_loss(
         True for real items. None: all.
     weights : array of shape (..., list_size), default=None
         Item weights ≥ 0; weight 2 is the item twice. None: 1.
-    key : PRNG key, default=None
-        Not used.
     reference_scores : array of shape (..., list_size), default=None
         Scores of the frozen reference model. None: 0.
     beta : float, default=1.0
@@ -244,13 +263,21 @@ def slic_loss(
     )
 
 
+@ranking_loss(
+    learns_from="two_labels",
+    shift_invariant=True,
+    convex=True,
+    smooth=True,
+    repeats=True,
+    bounds=(0.0, math.inf),
+    curvature="ones",
+)
 def rrhf_loss(
     scores: ArrayLike,
     labels: ArrayLike,
     *,
     where: ArrayLike | None = None,
     weights: ArrayLike | None = None,
-    key: jax.Array | None = None,
     reference_scores: ArrayLike | None = None,
     beta: float = 1.0,
     normalize: bool = False,
@@ -270,8 +297,6 @@ def rrhf_loss(
         True for real items. None: all.
     weights : array of shape (..., list_size), default=None
         Item weights ≥ 0; weight 2 is the item twice. None: 1.
-    key : PRNG key, default=None
-        Not used.
     reference_scores : array of shape (..., list_size), default=None
         Scores of the frozen reference model. None: 0.
     beta : float, default=1.0
@@ -301,6 +326,14 @@ def rrhf_loss(
     return divide(total, weight, normalize)
 
 
+@ranking_loss(
+    labels="from_0",
+    learns_from="two_labels",
+    shift_invariant=True,
+    convex=True,
+    smooth=True,
+    bounds=(0.0, math.inf),
+)
 def irpo_loss(
     scores: ArrayLike,
     labels: ArrayLike,
@@ -308,7 +341,6 @@ def irpo_loss(
     position: ArrayLike,
     where: ArrayLike | None = None,
     weights: ArrayLike | None = None,
-    key: jax.Array | None = None,
     reference_scores: ArrayLike | None = None,
     beta: float = 1.0,
     aggregate: Literal["mean", "sum"] = "mean",
@@ -334,8 +366,6 @@ def irpo_loss(
         True for real items. None: all.
     weights : array of shape (..., list_size), default=None
         Item weights ≥ 0 of the anchors i. None: 1.
-    key : PRNG key, default=None
-        Not used.
     reference_scores : array of shape (..., list_size), default=None
         Scores of the frozen reference model. None: 0.
     beta : float, default=1.0

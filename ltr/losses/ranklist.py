@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 import operator
 from dataclasses import dataclass
 from typing import Literal
@@ -11,19 +12,28 @@ import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 
+from ltr.losses.declaration import ranking_loss
 from ltr.losses.kernels.contract import Lists, check_choice, divide, prepare
 from ltr.losses.kernels.log_sums import NEVER, log_pair_sum
 from ltr.losses.kernels.pairs import Terms, logistic, pair_sum
 from ltr.losses.kernels.ranks import dense_ranks
 
 
+@ranking_loss(
+    learns_from="two_labels",
+    shift_invariant=True,
+    convex=True,
+    smooth=True,
+    repeats=True,
+    bounds=(0.0, math.inf),
+    curvature="pairs",
+)
 def ranklist_loss(
     scores: ArrayLike,
     labels: ArrayLike,
     *,
     where: ArrayLike | None = None,
     weights: ArrayLike | None = None,
-    key: jax.Array | None = None,
     epoch: ArrayLike | None = None,
     skips: tuple[int, ...] | None = None,
     margin: float = 0.0,
@@ -56,8 +66,6 @@ def ranklist_loss(
         True for real items. None: all.
     weights : array of shape (..., list_size), default=None
         Item weights ≥ 0; weight 2 is the item twice. None: 1.
-    key : PRNG key, default=None
-        Not used.
     epoch : float, default=None
         Epochs done so far; the training loop passes it. Read by ``epochs_per_skip``.
     skips : tuple of int, default=None

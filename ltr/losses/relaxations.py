@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 
-from ltr.losses._gains import normalized_gains
+from ltr.losses.declaration import ranking_loss
 from ltr.losses.kernels.contract import (
     as_dtype,
     check_positive,
@@ -18,17 +18,23 @@ from ltr.losses.kernels.contract import (
     prepare,
 )
 from ltr.losses.kernels.loops import item, over_items
+from ltr.losses.kernels.ranks import normalized_gains
 
 
+@ranking_loss(
+    labels="from_0",
+    learns_from="two_labels",
+    shift_invariant=True,
+    smooth=True,
+    bounds=(-1.0, 0.0),
+)
 def approx_ndcg_loss(
     scores: ArrayLike,
     labels: ArrayLike,
     *,
     where: ArrayLike | None = None,
     weights: ArrayLike | None = None,
-    key: jax.Array | None = None,
     temperature: float = 0.1,
-    normalize: bool = False,
 ) -> jax.Array:
     r"""ApproxNDCG: −NDCG with smooth ranks.
 
@@ -46,12 +52,8 @@ def approx_ndcg_loss(
         True for real items. None: all.
     weights : array of shape (..., list_size), default=None
         Item weights ≥ 0 on the gains; ranks count every item once. None: 1.
-    key : PRNG key, default=None
-        Not used.
     temperature : float, default=0.1
         T > 0; small values are closer to the metric and flatter between swaps.
-    normalize : bool, default=False
-        No effect: the value is already relative to the ideal order.
 
     Returns
     -------
@@ -83,15 +85,20 @@ def approx_ndcg_loss(
     return -ndcg * inverse_ideal
 
 
+@ranking_loss(
+    labels="from_0",
+    learns_from="two_labels",
+    shift_invariant=True,
+    smooth=True,
+    bounds=(-1.0, 0.0),
+)
 def approx_mrr_loss(
     scores: ArrayLike,
     labels: ArrayLike,
     *,
     where: ArrayLike | None = None,
     weights: ArrayLike | None = None,
-    key: jax.Array | None = None,
     temperature: float = 0.1,
-    normalize: bool = False,
 ) -> jax.Array:
     r"""ApproxMRR: minus the mean of the reciprocal smooth ranks by label weight.
 
@@ -111,12 +118,8 @@ def approx_mrr_loss(
         True for real items. None: all.
     weights : array of shape (..., list_size), default=None
         Item weights ≥ 0 on the labels; ranks count every item once. None: 1.
-    key : PRNG key, default=None
-        Not used.
     temperature : float, default=0.1
         T > 0; small values are closer to the metric and flatter between swaps.
-    normalize : bool, default=False
-        No effect: the value is a mean.
 
     Returns
     -------
@@ -149,6 +152,13 @@ def approx_mrr_loss(
     return -jnp.sum(share / ranks, axis=-1)
 
 
+@ranking_loss(
+    labels="from_0",
+    learns_from="two_labels",
+    shift_invariant=True,
+    smooth=True,
+    bounds=(-1.0, 0.0),
+)
 def gumbel_ndcg_loss(
     scores: ArrayLike,
     labels: ArrayLike,
@@ -160,7 +170,6 @@ def gumbel_ndcg_loss(
     n_samples: int = 8,
     gumbel_temperature: float = 1.0,
     temperature: float = 0.1,
-    normalize: bool = False,
 ) -> jax.Array:
     r"""Gumbel-ApproxNDCG: mean of ApproxNDCG over scores with Gumbel noise.
 
@@ -191,8 +200,6 @@ def gumbel_ndcg_loss(
         :math:`T_g` > 0 divides the noisy scores.
     temperature : float, default=0.1
         T > 0 of ApproxNDCG.
-    normalize : bool, default=False
-        No effect: the value is already relative to the ideal order.
 
     Returns
     -------
@@ -247,15 +254,19 @@ def gumbel_ndcg_loss(
     return jnp.mean(jax.vmap(sample)(as_dtype(noise, lists.scores)), axis=0)
 
 
+@ranking_loss(
+    learns_from="two_labels",
+    shift_invariant=True,
+    smooth=True,
+    bounds=(0.0, 1.0),
+)
 def smooth_ap_loss(
     scores: ArrayLike,
     labels: ArrayLike,
     *,
     where: ArrayLike | None = None,
     weights: ArrayLike | None = None,
-    key: jax.Array | None = None,
     temperature: float = 0.01,
-    normalize: bool = False,
 ) -> jax.Array:
     r"""SmoothAP: one minus average precision with smooth ranks.
 
@@ -274,12 +285,8 @@ def smooth_ap_loss(
     weights : array of shape (..., list_size), default=None
         Item weights ≥ 0 in the mean over the relevant items; ranks count every item
         once. None: 1.
-    key : PRNG key, default=None
-        Not used.
     temperature : float, default=0.01
         T > 0; small values are closer to the metric and flatter between swaps.
-    normalize : bool, default=False
-        No effect: the value is a mean.
 
     Returns
     -------

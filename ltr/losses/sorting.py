@@ -6,27 +6,29 @@ list, so the losses on them need O(n²) memory; :func:`soft_rank` needs O(n).
 
 from __future__ import annotations
 
+import math
 from typing import Literal
 
 import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 
-from ltr.losses._gains import normalized_gains
-from ltr.losses._pools import pool_begins, pool_means
+from ltr.losses.declaration import ranking_loss
 from ltr.losses.kernels.contract import check_choice, divide, has_two_labels, prepare
 from ltr.losses.kernels.loops import positions
 from ltr.losses.kernels.permutations import (
     descending,
     log_row_softmax,
     neural_sort_logits,
+    pool_begins,
+    pool_means,
     real_entries,
     row_softmax,
     sinkhorn,
     soft_sort_logits,
     times,
 )
-from ltr.losses.kernels.ranks import mean_ranks
+from ltr.losses.kernels.ranks import mean_ranks, normalized_gains
 
 Relaxation = Literal["neural_sort", "soft_sort"]
 
@@ -123,19 +125,23 @@ def soft_sort(
     return row_softmax(logits, lists.where)
 
 
+@ranking_loss(  # not smooth: a step of 1e-6 where Sinkhorn scaling goes on once more
+    labels="from_0",
+    learns_from="two_labels",
+    shift_invariant=True,
+    bounds=(-1.0001, 0.0),
+)
 def neural_ndcg_loss(
     scores: ArrayLike,
     labels: ArrayLike,
     *,
     where: ArrayLike | None = None,
     weights: ArrayLike | None = None,
-    key: jax.Array | None = None,
     relaxation: Relaxation = "neural_sort",
     temperature: float = 1.0,
     k: int | None = None,
     sinkhorn_iterations: int = 50,
     sinkhorn_tolerance: float = 1e-6,
-    normalize: bool = False,
 ) -> jax.Array:
     r"""NeuralNDCG: −NDCG of gains that a relaxed permutation matrix has sorted.
 
@@ -154,8 +160,6 @@ def neural_ndcg_loss(
         True for real items. None: all.
     weights : array of shape (..., list_size), default=None
         Item weights ≥ 0 on the gains; ranks count every item once. None: 1.
-    key : PRNG key, default=None
-        Not used.
     relaxation : {"neural_sort", "soft_sort"}, default="neural_sort"
         The matrix P̂: :func:`neural_sort` or :func:`soft_sort`.
     temperature : float, default=1.0
@@ -167,8 +171,6 @@ def neural_ndcg_loss(
         0: never (PiRank).
     sinkhorn_tolerance : float, default=1e-6
         A list stops when its columns sum to 1 within this. 0: never.
-    normalize : bool, default=False
-        No effect: the value is already relative to the ideal order.
 
     Returns
     -------
@@ -221,13 +223,18 @@ def neural_ndcg_loss(
     return -jnp.sum(discounts * sorted_gains, axis=-1) * inverse_ideal
 
 
+@ranking_loss(
+    learns_from="two_labels",
+    shift_invariant=True,
+    smooth=True,
+    bounds=(0.0, math.inf),
+)
 def neural_sort_cross_entropy_loss(
     scores: ArrayLike,
     labels: ArrayLike,
     *,
     where: ArrayLike | None = None,
     weights: ArrayLike | None = None,
-    key: jax.Array | None = None,
     temperature: float = 1.0,
     normalize: bool = False,
 ) -> jax.Array:
@@ -246,8 +253,6 @@ def neural_sort_cross_entropy_loss(
         True for real items. None: all.
     weights : array of shape (..., list_size), default=None
         Item weights ≥ 0 on the terms; ranks count every item once. None: 1.
-    key : PRNG key, default=None
-        Not used.
     temperature : float, default=1.0
         τ > 0 of the scores; that of the labels is 1.
     normalize : bool, default=False
@@ -345,13 +350,18 @@ def soft_rank(
     return jnp.where(lists.where, ranks, 0.0)
 
 
+@ranking_loss(
+    learns_from="two_labels",
+    shift_invariant=True,
+    smooth=True,
+    bounds=(0.0, math.inf),
+)
 def soft_spearman_loss(
     scores: ArrayLike,
     labels: ArrayLike,
     *,
     where: ArrayLike | None = None,
     weights: ArrayLike | None = None,
-    key: jax.Array | None = None,
     strength: float = 1.0,
     normalize: bool = False,
 ) -> jax.Array:
@@ -369,8 +379,6 @@ def soft_spearman_loss(
         True for real items. None: all.
     weights : array of shape (..., list_size), default=None
         Item weights ≥ 0 on the squares; ranks count every item once. None: 1.
-    key : PRNG key, default=None
-        Not used.
     strength : float, default=1.0
         ε > 0 of :func:`soft_rank`. The gradient is 0 where no two neighbours in the
         sorted list are closer than ε.

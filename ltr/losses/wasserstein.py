@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from typing import Literal
 
 import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 
+from ltr.losses.declaration import ranking_loss
 from ltr.losses.kernels.contract import (
     Lists,
     check_choice,
@@ -20,16 +22,21 @@ from ltr.losses.kernels.loops import item, over_items
 from ltr.losses.kernels.ranks import count_ranks
 
 
+@ranking_loss(
+    learns_from="two_labels",
+    shift_invariant=True,
+    smooth=True,
+    repeats=True,
+    bounds=(0.0, math.inf),
+)
 def wasserstein_loss(
     scores: ArrayLike,
     labels: ArrayLike,
     *,
     where: ArrayLike | None = None,
     weights: ArrayLike | None = None,
-    key: jax.Array | None = None,
     temperature: float = 1.0,
     ties: Literal["shared", "stable"] = "shared",
-    normalize: bool = False,
 ) -> jax.Array:
     r"""Wasserstein-1 distance of two distributions over the items, by label order.
 
@@ -50,15 +57,11 @@ def wasserstein_loss(
         True for real items. None: all.
     weights : array of shape (..., list_size), default=None
         Item weights ≥ 0, in both distributions; weight 2 is the item twice. None: 1.
-    key : PRNG key, default=None
-        Not used.
     temperature : float, default=1.0
         T > 0 of the scores.
     ties : {"shared", "stable"}, default="shared"
         Equal labels stand in one place, or one step apart by position (depends on the
         order of rows: for comparisons only).
-    normalize : bool, default=False
-        No effect: both distributions sum to 1.
 
     Returns
     -------

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import functools
-import inspect
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import jax
 
+from ltr.losses.combination import Combination
+from ltr.losses.declaration import LossFunction, LossInfo, loss_info, split_partial
 from ltr.scorers import PairScores, Scorer
 from ltr.training.optimizers import OptimizerFactory
-
-EXTRAS = ("teacher_scores", "reference_scores", "position")
-LossFunction = Callable[..., jax.Array]
 
 
 @dataclass(frozen=True)
@@ -27,22 +24,14 @@ class LossPlan:
         The loss itself.
     options : tuple of (str, value)
         Options that are part of the compiled program, sorted by name.
-    extras : tuple of str
-        Per-row inputs that the loss takes, among :data:`EXTRAS`.
-    required_extras : tuple of str
-        Those without a default.
-    takes_weights, takes_key, takes_epoch, takes_step : bool
-        Whether the loss has those arguments.
+    info : LossInfo
+        What the loss declares, and what it takes. Not compared: it follows from the
+        function, but for what a combination claims by its weights.
     """
 
     function: LossFunction
     options: tuple[tuple[str, Any], ...]
-    extras: tuple[str, ...]
-    required_extras: tuple[str, ...]
-    takes_weights: bool
-    takes_key: bool
-    takes_epoch: bool
-    takes_step: bool
+    info: LossInfo = field(compare=False)
 
 
 @dataclass(frozen=True)
@@ -88,47 +77,30 @@ def plan_loss(
     Raises
     ------
     TypeError
-        If the loss has no argument ``where``.
+        If the loss takes no ``where``.
 
     Examples
     --------
+    >>> import functools
     >>> from ltr.losses import ranknet_loss
     >>> plan, numbers = plan_loss(functools.partial(ranknet_loss, sigma=2.0))
     >>> plan.function is ranknet_loss, plan.options, numbers
     (True, (('normalize', True),), {'sigma': 2.0})
     """
-    function, options = _unwrap(loss)
-    parameters = inspect.signature(function).parameters
-    if "where" not in parameters:
+    info = loss_info(loss)
+    if isinstance(loss, Combination):
+        loss = loss.as_partial()
+    function, options = split_partial(loss)
+    if not info.takes("where"):
         raise TypeError(
             "a loss must take (scores, labels, *, where) and return one number per "
             f"list; got {function!r}, which has no argument where. Add it: True marks "
             "real items, False padding."
         )
-    if "normalize" in parameters:
-        options = {"normalize": normalize, **options}
-    numbers = {
-        name: float(value)
-        for name, value in options.items()
-        if name in parameters and _is_number(parameters[name].default, value)
-    }
+    options = info.arguments(normalize=normalize) | options
+    numbers = info.traced(options)
     fixed = {name: value for name, value in options.items() if name not in numbers}
-    extras = tuple(name for name in EXTRAS if name in parameters)
-    plan = LossPlan(
-        function=function,
-        options=tuple(sorted(fixed.items())),
-        extras=extras,
-        required_extras=tuple(
-            name
-            for name in extras
-            if parameters[name].default is inspect.Parameter.empty
-        ),
-        takes_weights="weights" in parameters,
-        takes_key="key" in parameters,
-        takes_epoch="epoch" in parameters,
-        takes_step="step" in parameters,
-    )
-    return plan, numbers
+    return LossPlan(function, tuple(sorted(fixed.items())), info), numbers
 
 
 def list_losses(
@@ -145,36 +117,15 @@ def list_losses(
 ) -> jax.Array:
     """Evaluate the loss of a plan on a batch, shape (n_lists,)."""
     options: dict[str, Any] = {**dict(plan.options), **numbers, **extras}
-    given: jax.Array = scores.matrix if isinstance(scores, PairScores) else scores
+    values: jax.Array = scores.matrix if isinstance(scores, PairScores) else scores
     if isinstance(scores, PairScores) and scores.start is not None:
         options |= {"start": scores.start, "end": scores.end}
-    if plan.takes_weights:
-        options["weights"] = weights
-    if plan.takes_key:
-        options["key"] = key
-    if plan.takes_epoch:
-        options["epoch"] = epoch
-    if plan.takes_step:
-        options["step"] = step
-    losses = plan.function(given, labels, where=where, **options)
+    options |= plan.info.arguments(weights=weights, key=key, epoch=epoch, step=step)
+    losses = plan.function(values, labels, where=where, **options)
     if losses.shape != labels.shape[:-1]:
         raise ValueError(
             f"a loss must return one number per list, shape {labels.shape[:-1]} for "
-            f"scores of shape {given.shape}; got shape {losses.shape} from "
+            f"scores of shape {values.shape}; got shape {losses.shape} from "
             f"{plan.function!r}. Sum over the last axis only."
         )
     return losses
-
-
-def _unwrap(loss: LossFunction) -> tuple[LossFunction, dict[str, Any]]:
-    """Look through partials that set nothing but keywords, and combinations."""
-    if hasattr(loss, "as_partial"):
-        loss = loss.as_partial()
-    if isinstance(loss, functools.partial) and not loss.args:
-        return loss.func, dict(loss.keywords)  # a partial of a partial is one
-    return loss, {}
-
-
-def _is_number(default: Any, value: Any) -> bool:
-    is_real = isinstance(value, (int, float)) and not isinstance(value, bool)
-    return isinstance(default, float) and is_real

@@ -13,7 +13,7 @@ import pytest
 from support.brute_force import best, path_value
 
 from ltr import losses
-from ltr.losses import published_paths as published
+from ltr.losses.paths import published
 from ltr.rankers.pairs.decoding import borda_scores
 from ltr.solvers import differentiable, dynamic, solve_paths
 

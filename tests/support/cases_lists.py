@@ -302,57 +302,48 @@ def irpo(aggregate):
     return value
 
 
-TEACHER = {"extras": ("teacher_scores",), "zero_on_equal_labels": False}
-
-
 CASES = [
     LossCase("softmax", softmax, pair=logistic),
-    LossCase("listnet", listnet(), zero_on_equal_labels=False),
+    LossCase("listnet", listnet()),
     LossCase(
         "listnet",
         listnet(0.5),
         (("temperature", 0.5),),
-        zero_on_equal_labels=False,
     ),
     LossCase(
         "listmle",
         plackett_luce(),
-        repeats=False,
         pair=logistic,
     ),
     LossCase(
         "listmle",
         plackett_luce(k=2),
         (("k", 2),),
-        repeats=False,
         pair=logistic,
     ),
     LossCase(
         "plackett_luce",
         plackett_luce(),
-        repeats=False,
         pair=logistic,
     ),
     LossCase(
         "plackett_luce",
         plackett_luce("breslow"),
         (("ties", "breslow"),),
+        repeats=True,
         pair=logistic,
     ),
-    LossCase(
-        "approx_ndcg", approx_ndcg(), convex=False, bounds=(-1.0, 0.0), repeats=False
-    ),
+    LossCase("approx_ndcg", approx_ndcg()),
     LossCase(
         "listnet",
         lambda s, y, w: top_2(s, y, w),
         (("k", 2),),
         repeats=False,
-        zero_on_equal_labels=False,
     ),
     LossCase("unique_softmax", unique_softmax, pair=logistic),
     LossCase("xe_ndcg", xe_ndcg),
-    LossCase("poly1", poly1(1.0), convex=False),
-    LossCase("poly1", poly1(0.3), (("epsilon", 0.3),), convex=False),
+    LossCase("poly1", poly1(1.0)),
+    LossCase("poly1", poly1(0.3), (("epsilon", 0.3),)),
     LossCase("infonce", infonce(), pair=logistic),
     LossCase(
         "infonce",
@@ -362,17 +353,12 @@ CASES = [
     LossCase(
         "calibrated_softmax",
         calibrated_softmax,
-        shift=False,
-        zero_on_equal_labels=False,
         zero_on_one_item=False,
     ),
-    LossCase("clid", clid, shift=False, convex=False, **TEACHER),
+    LossCase("clid", clid),
     LossCase(
         "rcr",
         rcr,
-        shift=False,
-        convex=False,
-        zero_on_equal_labels=False,
         zero_on_one_item=False,
     ),
     LossCase("plackett_luce", exact_plackett_luce, (("ties", "exact"),), repeats=True),
@@ -380,43 +366,37 @@ CASES = [
         "listmle",
         stages(lambda r, n: 2.0 ** (n - r) - 1),
         (("stage_weights", "position"),),
-        repeats=False,
         pair=logistic,
     ),
     LossCase(
         "listmle",
         stages(lambda r, n: 1 + 1 / math.log2(r + 1) if r <= 3 else 0.0),
         (("stage_weights", "importance"), ("k", 3)),
-        repeats=False,
         pair=lambda margin: 2 * logistic(margin),
     ),
-    LossCase("pld", pld(), repeats=False, **TEACHER),
-    LossCase("pld", pld(2.0), (("temperature", 2.0),), repeats=False, **TEACHER),
-    LossCase("kl_distillation", kl(), **TEACHER),
-    LossCase("kl_distillation", kl(2.0), (("temperature", 2.0),), **TEACHER),
-    LossCase("js_distillation", js, convex=False, bounds=(0.0, math.log(2)), **TEACHER),
-    LossCase("margin_mse", margin_mse, extras=("teacher_scores",)),
+    LossCase("pld", pld()),
+    LossCase("pld", pld(2.0), (("temperature", 2.0),)),
+    LossCase("kl_distillation", kl()),
+    LossCase("kl_distillation", kl(2.0), (("temperature", 2.0),)),
+    LossCase("js_distillation", js),
+    LossCase("margin_mse", margin_mse),
     LossCase(
         "rankdistil",
         lambda s, y, w, teacher_scores: listnet()(s, teacher_scores, w),
         (("k", 1),),
-        **TEACHER,
+        repeats=True,
     ),
     LossCase(
         "rankdistil",
         lambda s, y, w, teacher_scores: top_2(s, teacher_scores, w),
-        repeats=False,
-        **TEACHER,
     ),
-    LossCase("dear", dear, repeats=False, **TEACHER),
-    LossCase("lipo_lambda", rewarded(lipo("ln")), convex=False, repeats=False),
+    LossCase("dear", dear),
+    LossCase("lipo_lambda", rewarded(lipo("ln"))),
     LossCase(
         "lipo_lambda",
         rewarded(lipo("log2"), 0.5),
         (("discount", "log2"), ("beta", 0.5)),
         shift=False,  # holds, but rounding in f − f_ref can break ties
-        convex=False,
-        repeats=False,
         extras=("reference_scores",),
     ),
     LossCase("dpo", rewarded(pair_logistic), pair=logistic),
@@ -428,12 +408,10 @@ CASES = [
     ),
     LossCase("slic", rewarded(pair_hinge(1.0))),
     LossCase("rrhf", rewarded(pair_hinge(0.0))),
-    LossCase("irpo", irpo("mean"), repeats=False, extras=("position",)),
+    LossCase("irpo", irpo("mean")),
     LossCase(
         "irpo",
         irpo("sum"),
         (("aggregate", "sum"),),
-        repeats=False,
-        extras=("position",),
     ),
 ]

@@ -29,7 +29,5 @@ CASES = []
 GAUSSIAN = LossCase(
     "gaussian_nll",
     gaussian_nll,
-    shift=False,
-    zero_on_equal_labels=False,
     bounds=(0.0, math.inf),  # without log_variance: at least log(2π) / 2 per item
 )

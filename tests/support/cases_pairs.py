@@ -202,12 +202,8 @@ def ndcg_loss2(k=None, mu=None, metric="ndcg"):
 
 
 CASES = [
-    LossCase(
-        "mse", mse, shift=False, zero_on_equal_labels=False, zero_on_one_item=False
-    ),
-    LossCase(
-        "bce", bce, shift=False, zero_on_equal_labels=False, zero_on_one_item=False
-    ),
+    LossCase("mse", mse, zero_on_one_item=False),
+    LossCase("bce", bce, zero_on_one_item=False),
     LossCase("ranknet", ranknet(), pair=logistic),
     LossCase(
         "ranknet",
@@ -220,8 +216,6 @@ CASES = [
     LossCase(
         "lambdarank",
         lambdarank(),
-        convex=False,
-        repeats=False,
         pair=lambda margin: (
             (1 - 1 / math.log2(3)) * logistic(margin) if margin else 0.0
         ),
@@ -230,8 +224,6 @@ CASES = [
         "lambdarank",
         lambdarank(2, "dcg"),
         (("k", 2), ("metric", "dcg")),
-        convex=False,
-        repeats=False,
     ),
     LossCase(
         "ranknet",
@@ -287,7 +279,6 @@ CASES = [
     LossCase(
         "soft_zero_one",
         of_margin(lambda d, dy: 1 / (1 + math.exp(d))),
-        convex=False,
         pair=lambda margin: 1 / (1 + math.exp(margin)),
     ),
     LossCase(
@@ -295,29 +286,23 @@ CASES = [
         of_margin(lambda d, dy: math.exp(-d)),
         pair=lambda margin: math.exp(-margin),
     ),
-    LossCase("pair_mse", pair_mse, zero_on_equal_labels=False),
+    LossCase("pair_mse", pair_mse),
     LossCase("quantile", quantile(0.3), (("tau", 0.3),)),
     LossCase("quantile", quantile(0.5, 2), (("squared", True),)),
-    LossCase("circle", circle, shift=False, convex=False, smooth=False),
-    LossCase(
-        "lambdarank", lambda_mrr, (("metric", "mrr"),), convex=False, repeats=False
-    ),
-    LossCase("ndcg_loss1", against_all(ndcg_loss1), convex=False, repeats=False),
+    LossCase("circle", circle),
+    LossCase("lambdarank", lambda_mrr, (("metric", "mrr"),)),
+    LossCase("ndcg_loss1", against_all(ndcg_loss1)),
     LossCase(
         "ndcg_loss2",
         ndcg_loss2(),
-        convex=False,
-        repeats=False,
         pair=lambda margin: (1 - discount(2)) * logistic(margin),
     ),
     LossCase(
         "ndcg_loss2",
         ndcg_loss2(2, metric="dcg"),
         (("k", 2), ("metric", "dcg")),
-        convex=False,
-        repeats=False,
     ),
-    LossCase("ndcg_loss2pp", ndcg_loss2(mu=10.0), convex=False, repeats=False),
+    LossCase("ndcg_loss2pp", ndcg_loss2(mu=10.0)),
     LossCase("arp", weighted_ranknet(lambda y, i, j: y[i] - y[j]), pair=logistic),
     LossCase("arp", against_all(lambda s, y, w: y), (("variant", 1),)),
 ]

@@ -64,16 +64,7 @@ def pl_rank(s, y, w, k=None, metric="ndcg"):
     return -expected_reward(s, gain, theta) / ideal if ideal > 0 else 0.0
 
 
-row = partial(
-    LossCase,
-    "pl_rank",
-    convex=False,
-    bounds=(-1.0, 0.0),
-    repeats=False,
-    draws=True,
-    smooth=False,
-    shift=False,  # the gradient of 2 and 3 sums to 0 in expectation only
-)
+row = partial(LossCase, "pl_rank", draws=True)
 CASES = [
     row(pl_rank),
     row(partial(pl_rank, k=2), (("k", 2),)),

@@ -141,42 +141,39 @@ def soft_spearman(strength=1.0):
     return value
 
 
-METRIC = {"convex": False, "repeats": False, "bounds": (-1.0, 0.0)}
 CASES = [
-    LossCase("approx_mrr", approx_mrr(), **METRIC),
-    LossCase("approx_mrr", approx_mrr(1.0), (("temperature", 1.0),), **METRIC),
+    LossCase("approx_mrr", approx_mrr()),
+    LossCase("approx_mrr", approx_mrr(1.0), (("temperature", 1.0),)),
     # The same noise for all items of a list is no noise.
-    LossCase("gumbel_ndcg", approx_ndcg(), (("noise", ((0.0,), (0.5,))),), **METRIC),
+    LossCase("gumbel_ndcg", approx_ndcg(), (("noise", ((0.0,), (0.5,))),)),
     LossCase(
         "gumbel_ndcg",
         approx_ndcg(1.0),
         (("noise", ((0.0,),)), ("gumbel_temperature", 2.0), ("temperature", 0.5)),
-        **METRIC,
     ),
-    LossCase("smooth_ap", smooth_ap(), **(METRIC | {"bounds": (0.0, 1.0)})),
+    LossCase("smooth_ap", smooth_ap()),
     LossCase(
         "smooth_ap",
         smooth_ap(0.5),
         (("temperature", 0.5),),
-        **(METRIC | {"bounds": (0.0, 1.0)}),
     ),
     LossCase(
         "neural_ndcg",
         neural_ndcg(iterations=50, tolerance=1e-6),
-        smooth=False,  # by steps of 1e-6, where an iteration more is made
-        **(METRIC | {"bounds": (-1.0001, 0.0)}),
     ),
     LossCase(
         "neural_ndcg",
         neural_ndcg(iterations=20),
         (("sinkhorn_iterations", 20), ("sinkhorn_tolerance", 0.0)),
-        **(METRIC | {"bounds": (-1.01, 0.0)}),
+        bounds=(-1.01, 0.0),
+        smooth=True,
     ),
     LossCase(
         "neural_ndcg",
         neural_ndcg(temperature=0.5, k=2),
         (("sinkhorn_iterations", 0), ("temperature", 0.5), ("k", 2)),
-        **(METRIC | {"bounds": (-math.inf, 0.0)}),
+        bounds=(-math.inf, 0.0),
+        smooth=True,
     ),
     LossCase(
         "neural_ndcg",
@@ -186,19 +183,16 @@ CASES = [
             ("sinkhorn_iterations", 20),
             ("sinkhorn_tolerance", 0.0),
         ),
-        **(METRIC | {"bounds": (-1.01, 0.0)}),
+        bounds=(-1.01, 0.0),
+        smooth=True,
     ),
     LossCase(
         "neural_sort_cross_entropy",
         neural_sort_cross_entropy(),
-        convex=False,
-        repeats=False,
     ),
     LossCase(
         "soft_spearman",
         soft_spearman(0.7),
         (("strength", 0.7),),
-        convex=False,
-        repeats=False,
     ),
 ]

@@ -18,6 +18,6 @@ def wasserstein(temperature=1.0):
 
 
 CASES = [
-    LossCase("wasserstein", wasserstein(), convex=False),
-    LossCase("wasserstein", wasserstein(0.5), (("temperature", 0.5),), convex=False),
+    LossCase("wasserstein", wasserstein()),
+    LossCase("wasserstein", wasserstein(0.5), (("temperature", 0.5),)),
 ]

@@ -8,11 +8,15 @@ from typing import Any
 import numpy as np
 
 import ltr.losses
+from ltr.losses import loss_info
 
 
 @dataclass(frozen=True)
 class LossCase:
     """A loss and its laws.
+
+    What the loss declares is read from its info; a row repeats only what its options
+    change.
 
     Attributes
     ----------
@@ -23,52 +27,66 @@ class LossCase:
         loops.
     options : dict
         Keyword arguments of the loss.
-    shift : bool
-        Adding a constant to all scores changes nothing, so the gradient sums to 0.
-    convex : bool
-        Convex in the scores.
-    bounds : tuple of float
-        Range of the value.
-    repeats : bool
-        Weight k is the item k times.
-    zero_on_equal_labels : bool
-        A list without two distinct labels has loss 0.
+    shift, convex, repeats, smooth : bool or None
+        Laws; None: as declared (``shift_invariant``, …).
+    bounds : tuple of float or None
+        Range of the value; None: as declared.
+    zero_on_equal_labels : bool or None
+        A list without two distinct labels has loss 0. None: as ``learns_from`` says.
+    extras : tuple of str or None
+        Further inputs of the loss: ``teacher_scores``, ``reference_scores``,
+        ``position``. None: those that it requires.
     zero_on_one_item : bool
         A list of a single item has loss 0.
     pair : callable or None
         Value for two items with labels (1, 0) as a function of the margin.
-    extras : tuple of str
-        Further inputs of the loss: ``teacher_scores``, ``reference_scores``,
-        ``position``.
     draws : bool
         The value depends on a key, so the laws hold for a fixed order of items only.
-    smooth : bool
-        Has a derivative where scores do not tie, so central differences apply.
     """
 
     name: str
     reference: Callable[..., float]
     options: tuple[tuple[str, Any], ...] = ()
-    shift: bool = True
-    convex: bool = True
-    bounds: tuple[float, float] = (0.0, math.inf)
-    repeats: bool = True
-    zero_on_equal_labels: bool = True
+    shift: bool | None = None
+    convex: bool | None = None
+    repeats: bool | None = None
+    smooth: bool | None = None
+    bounds: tuple[float, float] | None = None
+    zero_on_equal_labels: bool | None = None
+    extras: tuple[str, ...] | None = None
     zero_on_one_item: bool = True
     pair: Callable[[float], float] | None = None
-    extras: tuple[str, ...] = ()
     draws: bool = False
-    smooth: bool = True
+
+    def __post_init__(self) -> None:
+        info = loss_info(self.function)
+        declared = {
+            "shift": info.shift_invariant,
+            "convex": info.convex,
+            "repeats": info.repeats,
+            "smooth": info.smooth,
+            "bounds": info.bounds,
+            "zero_on_equal_labels": info.learns_from == "two_labels",
+            "extras": info.required_extras,
+        }
+        for name, value in declared.items():
+            if getattr(self, name) is None:
+                object.__setattr__(self, name, value)
 
     @property
     def id(self) -> str:
         """Name with options, for pytest."""
         return "-".join([self.name, *(f"{k}={v}" for k, v in self.options)])
 
+    @property
+    def function(self) -> Callable[..., Any]:
+        """The loss itself."""
+        return getattr(ltr.losses, f"{self.name}_loss")
+
     def loss(self, *args: Any, **kwargs: Any) -> Any:
-        """The loss with its options."""
-        function = getattr(ltr.losses, f"{self.name}_loss")
-        return function(*args, **dict(self.options), **kwargs)
+        """The loss with its options; a key is passed if it takes one."""
+        arguments = loss_info(self.function).arguments(**kwargs)
+        return self.function(*args, **dict(self.options), **arguments)
 
 
 def softplus(x: float) -> float:

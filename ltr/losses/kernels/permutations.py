@@ -1,4 +1,4 @@
-"""Relaxed permutation matrices: exponents, softmax of the rows, Sinkhorn scaling."""
+"""Relaxed permutations: row softmax, Sinkhorn scaling, isotonic regression."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from jax.typing import ArrayLike
 
 from ltr.losses.kernels.loops import positions
 from ltr.losses.kernels.ranks import mean_ranks
+
+Stack = tuple[jax.Array, jax.Array, jax.Array, jax.Array]
 
 
 def descending(scores: jax.Array, where: jax.Array) -> jax.Array:
@@ -151,3 +153,52 @@ def sinkhorn(matrix: jax.Array, iterations: int, tolerance: ArrayLike) -> jax.Ar
 
 def _inverse(sums: jax.Array) -> jax.Array:
     return jnp.where(sums > 0, 1.0 / jnp.where(sums > 0, sums, 1.0), 0.0)
+
+
+@jax.jit
+@partial(jnp.vectorize, signature="(n)->(n)")
+def pool_begins(levels: jax.Array) -> jax.Array:
+    """First position of the pool of each item in the least-squares non-increasing fit.
+
+    Pool adjacent violators: each step merges the last two pools if the mean rises from
+    one to the next, or else takes the next item as a pool of its own.
+
+    Parameters
+    ----------
+    levels : array of shape (..., list_size)
+        Values to fit; −inf at the end stays alone.
+
+    Returns
+    -------
+    begin : int array of shape (..., list_size)
+    """
+    n = levels.shape[0]
+
+    def step(_: jax.Array, stack: Stack) -> Stack:
+        taken, last, totals, sizes = stack
+        before = jnp.maximum(last - 1, 0)
+        mean = totals[last] / sizes[last].astype(totals.dtype)
+        mean_before = totals[before] / sizes[before].astype(totals.dtype)
+        merge = (last > 0) & (mean > mean_before)
+        take = ~merge & (taken < n)
+        to = jnp.where(merge, before, jnp.where(take, last + 1, last))
+        other = jnp.where(merge, totals[before], 0.0)
+        total = jnp.where(take, levels[jnp.minimum(taken, n - 1)], totals[last] + other)
+        size = jnp.where(take, 1, sizes[last] + jnp.where(merge, sizes[before], 0))
+        totals, sizes = totals.at[to].set(total), sizes.at[to].set(size)
+        return taken + take.astype(jnp.int32), to, totals, sizes
+
+    zero, sizes = jnp.int32(0), jnp.ones(n, jnp.int32)
+    start = (zero + 1, zero, levels, sizes)  # beyond the last pool nothing is read
+    _, last, _, sizes = jax.lax.fori_loop(0, 2 * n - 2, step, start)
+    sizes = jnp.where(jnp.arange(n, dtype=jnp.int32) <= last, sizes, 0)
+    begins = jnp.cumsum(sizes, dtype=jnp.int32) - sizes
+    return jnp.repeat(begins, sizes, total_repeat_length=n)
+
+
+@partial(jnp.vectorize, signature="(n),(n)->(n)")
+def pool_means(values: jax.Array, begin: jax.Array) -> jax.Array:
+    """Mean over the pool of each item, by the first position of the pool."""
+    totals = jnp.zeros_like(values).at[begin].add(values)
+    sizes = jnp.zeros_like(values).at[begin].add(1.0)
+    return totals[begin] / sizes[begin]

@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from ltr.losses.kernels.contract import Lists, masked_max
 from ltr.losses.kernels.loops import item, over_items
 
 COUNT_UP_TO = 512  # list size up to which a loop over items beats sorting on a CPU
@@ -56,6 +57,29 @@ def tied_discounts(
     shared = sums[greater + equal] - sums[greater]
     shared /= jnp.maximum(equal, 1).astype(values.dtype)
     return jnp.where(where, jnp.where(equal > 1, shared, own), 0.0)
+
+
+def normalized_gains(lists: Lists, k: int | None) -> tuple[jax.Array, jax.Array]:
+    """Gains up to a factor per list that keeps them in range, and 1 / IDCG with it.
+
+    2^(y − y_max) − 2^(−y_max) never overflows, and the factor cancels.
+    """
+    top = masked_max(lists.labels, lists.where)
+    gains = jnp.exp2(lists.labels - top) - jnp.exp2(-top)
+    gains = jnp.where(lists.where, gains, 0.0)
+    weighted = lists.weights * gains
+    ideal = jnp.sum(weighted * tied_discounts(weighted, lists.where, k), axis=-1)
+    return gains, jnp.where(ideal > 0, 1.0 / jnp.where(ideal > 0, ideal, 1.0), 0.0)
+
+
+def metric_gains(
+    lists: Lists, k: int | None, metric: str
+) -> tuple[jax.Array, jax.Array]:
+    """Gains, and 1 / IDCG@k for ``"ndcg"`` or 1 for ``"dcg"``."""
+    if metric == "ndcg":
+        return normalized_gains(lists, k)
+    gains = jnp.where(lists.where, jnp.exp2(lists.labels) - 1.0, 0.0)
+    return gains, jnp.ones(gains.shape[:-1], gains.dtype)
 
 
 def mean_ranks(values: jax.Array, where: jax.Array) -> jax.Array:

@@ -24,11 +24,13 @@ from ltr.losses.paths.losses import (
     PATH_LOSSES,
     gap_weighted_bce_loss,
     hybrid_loss,
-    max_margin_loss,
     pairwise_logistic_loss,
+    successor_loss,
+)
+from ltr.losses.paths.structured import (
+    max_margin_loss,
     path_crf_loss,
     perturbed_fy_loss,
-    successor_loss,
 )
 
 __all__ = [

@@ -13,6 +13,7 @@ References
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from functools import partial
 
@@ -20,10 +21,13 @@ import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 
+from ltr.losses.declaration import ranking_loss
 from ltr.losses.paths.blocks import NEVER, prepare_paths
-from ltr.losses.paths.losses import Solver, gap_weighted_bce_loss, max_margin_loss
+from ltr.losses.paths.losses import gap_weighted_bce_loss
+from ltr.losses.paths.structured import Solver, max_margin_loss
 
 
+@ranking_loss(learns_from="two_labels", bounds=(0.0, math.inf))
 def published_successor_loss(
     matrix: ArrayLike,
     labels: ArrayLike,
@@ -73,6 +77,7 @@ def published_successor_loss(
     return -jnp.sum(weight * log_p, axis=(-1, -2)) / n
 
 
+@ranking_loss(learns_from="two_labels", bounds=(0.0, math.inf))
 def published_gap_weighted_loss(
     matrix: ArrayLike, labels: ArrayLike, *, where: ArrayLike | None = None
 ) -> jax.Array:
@@ -101,6 +106,7 @@ def published_gap_weighted_loss(
     )
 
 
+@ranking_loss(learns_from="two_labels", bounds=(0.0, math.inf))
 def published_max_margin_loss(
     matrix: ArrayLike,
     labels: ArrayLike,
@@ -169,6 +175,7 @@ __all__ = [
 ]
 
 
+@ranking_loss(learns_from="two_labels", bounds=(0.0, math.inf))
 def published_hybrid_loss(
     matrix: ArrayLike,
     labels: ArrayLike,

@@ -13,8 +13,6 @@ from numpy.typing import NDArray
 from sklearn.utils import check_random_state
 
 from ltr.lists import pack, with_padding_rows
-from ltr.losses import NEEDS_LABELS_FROM_0, NEEDS_TWO_ITEMS
-from ltr.losses.combination import parts
 from ltr.queries import BoolArray, FloatArray, IntArray
 from ltr.rankers.inputs import (
     TrainingSet,
@@ -176,19 +174,19 @@ def make_plan(
 ) -> tuple[TrainingPlan, dict[str, float]]:
     """Put scorer, loss and optimizer together, and check that they fit the data."""
     plan, numbers = plan_loss(loss, normalize=ranker.normalize)
-    for name in sorted(set(data.extras) - set(plan.extras)):
+    for name in sorted(set(data.extras) - set(plan.info.extras)):
         raise ValueError(f"loss={ranker.loss!r} takes no {name}. Leave it out of fit.")
-    for name in sorted(set(plan.required_extras) - set(data.extras)):
+    for name in sorted(set(plan.info.required_extras) - set(data.extras)):
         raise ValueError(
             f"{name} is required by loss={ranker.loss!r}. Pass it to fit(..., "
             f"{name}=...)."
         )
-    if data.weights is not None and not plan.takes_weights:
+    if data.weights is not None and not plan.info.takes("weights"):
         raise ValueError(
             f"loss={ranker.loss!r} takes no weights, so sample_weight has no effect. "
             "Leave it out, or give the loss an argument weights."
         )
-    if not NEEDS_LABELS_FROM_0.isdisjoint(parts(plan.function)):
+    if plan.info.labels == "from_0":
         check_labels_from_0(data.y, ranker.loss)
     if ranker.dtype == "float32":
         cure = "Shift or scale them, or set dtype='float64'."
@@ -203,8 +201,8 @@ def make_plan(
 
 def _two_items_suffice(plan: TrainingPlan, data: TrainingSet) -> bool:
     """Whether a list teaches something even if all its labels are equal."""
-    by_nature = not NEEDS_TWO_ITEMS.isdisjoint(parts(plan.loss.function))
-    optional = set(plan.loss.extras) - set(plan.loss.required_extras)
+    by_nature = plan.loss.info.learns_from == "two_items"
+    optional = set(plan.loss.info.extras) - set(plan.loss.info.required_extras)
     return by_nature or "teacher_scores" in optional & set(data.extras)
 
 
