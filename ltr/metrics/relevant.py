@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import gammaln
 
 from ltr.queries import FloatArray, IntArray
 
@@ -126,8 +126,9 @@ class RelevantSlots:
 def expected_at_first(relevant: RelevantSlots, weights: FloatArray) -> FloatArray:
     """Expected weight of the position of the first relevant item of each list.
 
-    It lies in the first tie group with a relevant item. With m items, r of them
-    relevant, it is the j-th of the group with probability C(m − j, r − 1) / C(m, r).
+    It lies in the first tie group with a relevant item. Of the C(m, r) equally likely
+    sets of places for the r relevant ones of its m items, C(m − 1 − j, r − 1) have the
+    first one at place j = 0, 1, …: the others are behind it.
 
     Parameters
     ----------
@@ -149,24 +150,25 @@ def expected_at_first(relevant: RelevantSlots, weights: FloatArray) -> FloatArra
     [0.75]
     """
     expected = np.zeros(len(relevant.total))
-    first = np.flatnonzero(np.diff(relevant.lists, prepend=-1))
-    lists, begin = relevant.lists[first], relevant.begin[first]
-    expected[lists] = weights[begin]
-    tied = np.flatnonzero(relevant.size[first] > 1)
+    best = np.flatnonzero(np.diff(relevant.lists, prepend=-1))  # of each list
+    expected[relevant.lists[best]] = weights[relevant.begin[best]]
+    tied = best[relevant.size[best] > 1]
     if len(tied) == 0:
         return expected
-    lists, begin = lists[tied], begin[tied]
-    m, r = relevant.size[first][tied], relevant.inside[first][tied].astype(np.intp)
+    m, r = relevant.size[tied], relevant.inside[tied].astype(np.intp)
+    # One cell for each tie group and each place j = 0 … m − r in it, group by group:
+    # P(j) = C(m − 1 − j, r − 1) / C(m, r)
+    #      = r (m − 1 − j)! (m − r)! / ((m − r − j)! m!)
     n_places = m - r + 1
     group = np.repeat(np.arange(len(tied)), n_places)
     j = np.arange(len(group)) - np.repeat(np.cumsum(n_places) - n_places, n_places)
-    log_all = _log_binomial(m, r)
-    log_later = _log_binomial(m[group] - j - 1, r[group] - 1)
-    probability = np.exp(log_later - log_all[group])
-    value = probability * weights[begin[group] + j]
-    expected[lists] = np.bincount(group, value, minlength=len(tied))
+    log_factorial = np.array([math.lgamma(n + 1.0) for n in range(int(m.max()) + 1)])
+    log_scale = np.log(r) + log_factorial[m - r] - log_factorial[m]
+    chance = np.exp(
+        log_scale[group]
+        + log_factorial[m[group] - 1 - j]
+        - log_factorial[(m - r)[group] - j]
+    )
+    value = chance * weights[relevant.begin[tied][group] + j]
+    expected[relevant.lists[tied]] = np.bincount(group, value, minlength=len(tied))
     return expected
-
-
-def _log_binomial(n: IntArray, k: IntArray) -> FloatArray:
-    return np.asarray(gammaln(n + 1.0) - gammaln(k + 1.0) - gammaln(n - k + 1.0))

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.special import stdtr
 
 from ltr.queries import FloatArray
 
@@ -173,6 +172,8 @@ def paired_t_test(a: ArrayLike, b: ArrayLike) -> float:
         return float("nan")
     if not difference.any():
         return 1.0
+    from scipy.special import stdtr  # slow to import, and needed here only
+
     error = difference.std(ddof=1) / np.sqrt(n)
     if error == 0:
         return 0.0
