@@ -32,7 +32,7 @@ from ltr.metrics.declaration import (
     mean_of,
     score,
 )
-from ltr.metrics.ranked import RankedLists, rank_lists
+from ltr.metrics.ranked import RankedLists, Ties, rank_lists
 from ltr.metrics.significance import bootstrap_interval
 from ltr.metrics.syntax import NEAREST, SHORT, parse_metric
 from ltr.queries import FloatArray, Queries, group_queries
@@ -78,9 +78,10 @@ class Metric:
         return self.function.info
 
     @property
-    def ties(self) -> str | None:
+    def ties(self) -> Ties | None:
         """Rule for equal scores; None if the metric is one of whole orders."""
-        return None if self.info.whole_order else self.options.get("ties", "average")
+        ties: Ties = self.options.get("ties", "average")
+        return None if self.info.whole_order else ties
 
     def with_averaged_ties(self) -> Metric:
         """Return the same metric, for which constant scores are a random order."""
@@ -333,7 +334,7 @@ def evaluate(
     docids = options.get("docids")
     values = measure(
         measures,
-        lambda ties: rank_lists(labels, y_score, queries, ties or "average", docids),  # type: ignore[arg-type]
+        lambda ties: rank_lists(labels, y_score, queries, ties or "average", docids),
         per_query=per_query,
     )
     if per_query:
@@ -344,7 +345,7 @@ def evaluate(
 
 def measure(
     metrics: Sequence[Metric],
-    ranked_by: Callable[[str | None], RankedLists],
+    ranked_by: Callable[[Ties | None], RankedLists],
     *,
     per_query: bool = True,
 ) -> dict[str, FloatArray]:
@@ -375,7 +376,7 @@ def measure(
     >>> measure([get_metric("mrr"), get_metric("p@1")], rank)["mrr"].tolist()
     [0.5]
     """
-    lists: dict[str | None, RankedLists] = {}
+    lists: dict[Ties | None, RankedLists] = {}
     values = {}
     for metric in metrics:
         check_mean(metric.mean, per_query)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ltr.arguments import check_choice, check_whole
 from ltr.metrics.names import MetricLike, get_metrics, measure, summary
 from ltr.metrics.ranked import RankedLists, Ties, sort_lists
 from ltr.queries import BoolArray, FloatArray, IntArray, Queries
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from ltr.datasets.runs import Rows as RunRows
+    from ltr.datasets.runs import Rows
 
     Source = str | os.PathLike[str] | pd.DataFrame | Mapping[Any, Mapping[Any, float]]
 
@@ -105,12 +105,9 @@ def evaluate_run(
 
     from ltr.datasets.runs import qrels_rows, run_rows
 
-    if missing not in (0, "skip"):
-        raise ValueError(f"missing must be 0 or 'skip'; got {missing!r}.")
-    if unjudged not in ("irrelevant", "drop"):
-        raise ValueError(f"unjudged must be 'irrelevant' or 'drop'; got {unjudged!r}.")
-    if depth is not None and depth < 1:
-        raise ValueError(f"depth must be >= 1, or None; got {depth!r}.")
+    check_choice("missing", missing, (0, "skip"))
+    check_choice("unjudged", unjudged, ("irrelevant", "drop"))
+    check_whole("depth", depth, low=1, optional=True)
     measures = get_metrics(metrics, {**_TREC, **options})
     rows = _join(run_rows(run), qrels_rows(qrels), missing == "skip")
     if unjudged == "drop":
@@ -121,15 +118,30 @@ def evaluate_run(
     def ranked_by(ties: Ties | None) -> RankedLists:
         return rows.whole_orders() if ties is None else rows.ranked(ties)
 
-    values = measure(measures, ranked_by, per_query=per_query)  # type: ignore[arg-type]
+    values = measure(measures, ranked_by, per_query=per_query)
     if per_query:
         return pd.DataFrame(values, index=pd.Index(rows.queries.ids, name="qid"))
     return summary(values, measures)
 
 
-@dataclass(frozen=True)
-class _Rows:
-    """Returned documents, then judged ones that were not returned."""
+class _Rows(NamedTuple):
+    """Documents returned for judged queries, then judged ones that the run missed.
+
+    Attributes
+    ----------
+    queries : Queries
+        Query of each row.
+    labels : float array of shape (n_rows,)
+        0 for documents without a judgment.
+    scores : float array of shape (n_rows,)
+        −inf for documents that were not returned.
+    document : int array of shape (n_rows,)
+        Number of each document among ``names``, for trec_eval's rule for ties.
+    names : bytes array of shape (n_names,)
+        Document ids; an id that run and judgments share may stand twice.
+    in_qrels, returned : bool arrays of shape (n_rows,)
+        Whether the document has a judgment, and whether the run returned it.
+    """
 
     queries: Queries
     labels: FloatArray
@@ -140,6 +152,7 @@ class _Rows:
     returned: BoolArray
 
     def take(self, keep: BoolArray) -> _Rows:
+        """Some of the rows, at least one for each query."""
         return _Rows(
             Queries(self.queries.codes[keep], self.queries.ids),
             self.labels[keep],
@@ -153,13 +166,14 @@ class _Rows:
     def cut(self, depth: int) -> _Rows:
         """Only the first documents of each query count as returned."""
         ranked = self.ranked("trec")
-        late = ranked.rows[ranked.position >= depth]
+        beyond = ranked.rows[ranked.position >= depth]
         returned, scores = self.returned.copy(), self.scores.copy()
-        returned[late], scores[late] = False, -np.inf
-        rows = replace(self, scores=scores, returned=returned)
+        returned[beyond], scores[beyond] = False, -np.inf
+        rows = self._replace(scores=scores, returned=returned)
         return rows.take(returned | self.in_qrels)
 
     def ranked(self, ties: Ties) -> RankedLists:
+        """Lists for metrics of the returned documents; a label below 0 is 0."""
         judged = self.in_qrels & (self.labels >= 0)
         return sort_lists(
             self.queries,
@@ -172,11 +186,13 @@ class _Rows:
         )
 
     def whole_orders(self) -> RankedLists:
+        """Lists for metrics of whole orders: judged documents, missed ones last."""
         judged = self.take(self.in_qrels)
         return sort_lists(judged.queries, judged.labels, judged.scores)
 
 
-def _join(run: RunRows, qrels: RunRows, skip_missing: bool) -> _Rows:
+def _join(run: Rows, qrels: Rows, skip_missing: bool) -> _Rows:
+    """Match the run with the judgments by query and document."""
     import pandas as pd
 
     if _look_swapped(run.values, qrels.values):
@@ -186,48 +202,55 @@ def _join(run: RunRows, qrels: RunRows, skip_missing: bool) -> _Rows:
             UserWarning,
             stacklevel=3,
         )
-
     n_queries, n_documents = len(qrels.qid.names), len(qrels.docid.names)
-    code = qrels.qid.find(run.qid)[run.qid.codes]
-    has_judgments = np.zeros(n_queries + 1, dtype=bool)
-    has_judgments[qrels.qid.codes] = True  # the last one, for -1, stays False
-    judged = np.flatnonzero(has_judgments[code])
-    if len(judged) == 0:
+    has_judgments = np.bincount(qrels.qid.codes, minlength=n_queries) > 0
+    # The run's rows of judged queries. Ids are numbered as in the judgments; the
+    # appended False is for −1, an id that these do not have.
+    query = qrels.qid.find(run.qid)[run.qid.codes]
+    rows = np.flatnonzero(np.append(has_judgments, False)[query])
+    if len(rows) == 0:
         raise ValueError(
             "the run must have some of the judged queries; it has "
             f"{list(run.qid.text[:3])}, the judgments {list(qrels.qid.text[:3])}."
         )
-    code = code[judged]
-    document = qrels.docid.find(run.docid)[run.docid.codes[judged]]
-    pair = qrels.qid.codes.astype(np.int64) * n_documents + qrels.docid.codes
-    wanted = np.where(document < 0, -1, code.astype(np.int64) * n_documents + document)
-    found = pd.Index(pair).get_indexer(wanted)
-    left_out = np.ones(len(pair), dtype=bool)
-    left_out[found[found >= 0]] = False
+    query = query[rows].astype(np.int64)
+    document = qrels.docid.find(run.docid)[run.docid.codes[rows]]
+    # Left join: the judgment of each of these rows, or −1. A pair of query and document
+    # is one integer.
+    pairs = qrels.qid.codes.astype(np.int64) * n_documents + qrels.docid.codes
+    returned_pairs = np.where(document < 0, -1, query * n_documents + document)
+    judgment = pd.Index(pairs).get_indexer(returned_pairs)
+    is_judged = judgment >= 0
+    # Anti-join: judgments of documents that the run missed.
+    is_missed = np.ones(len(pairs), dtype=bool)
+    is_missed[judgment[is_judged]] = False
     if skip_missing:
-        answered = np.zeros(n_queries, dtype=bool)
-        answered[code] = True
-        left_out &= answered[qrels.qid.codes]
-    rest = np.flatnonzero(left_out)
-    codes = np.concatenate([code, qrels.qid.codes[rest]]).astype(np.intp)
-    used = np.flatnonzero(np.bincount(codes))
-    number = np.zeros(n_queries, dtype=np.intp)
-    number[used] = np.arange(len(used))
-    label, score = qrels.values, np.maximum(run.values[judged], _LOWEST)
-    in_names = qrels.docid.codes[rest] + len(run.docid.names)
+        is_missed &= (np.bincount(query, minlength=n_queries) > 0)[qrels.qid.codes]
+    missed = np.flatnonzero(is_missed)
+    # Queries that have rows, numbered in the order of the judgments.
+    codes = np.concatenate([query, qrels.qid.codes[missed]])
+    present = np.bincount(codes, minlength=n_queries) > 0
+    number = np.cumsum(present) - 1
+    n_missed = len(missed)
     return _Rows(
-        Queries(number[codes], qrels.qid.text[used]),
-        np.concatenate([np.where(found < 0, 0.0, label[found]), label[rest]]),
-        np.concatenate([score, np.full(len(rest), -np.inf)]),
-        np.concatenate([run.docid.codes[judged], in_names]),
-        np.concatenate([run.docid.names, qrels.docid.names]),
-        np.concatenate([found >= 0, np.ones(len(rest), dtype=bool)]),
-        np.concatenate([np.ones(len(code), dtype=bool), np.zeros(len(rest), bool)]),
+        queries=Queries(number[codes], qrels.qid.text[present]),
+        labels=np.concatenate(
+            [np.where(is_judged, qrels.values[judgment], 0.0), qrels.values[missed]]
+        ),
+        scores=np.concatenate(
+            [np.maximum(run.values[rows], _LOWEST), np.full(n_missed, -np.inf)]
+        ),
+        document=np.concatenate(
+            [run.docid.codes[rows], len(run.docid.names) + qrels.docid.codes[missed]]
+        ),
+        names=np.concatenate([run.docid.names, qrels.docid.names]),
+        in_qrels=np.concatenate([is_judged, np.ones(n_missed, dtype=bool)]),
+        returned=np.repeat([True, False], [len(rows), n_missed]),
     )
 
 
 def _look_swapped(scores: FloatArray, labels: FloatArray) -> bool:
-    """Whether the scores could be grades, and the labels could not."""
+    """Whether the scores could be grades although the labels could not."""
     return not _are_grades(labels) and _are_grades(scores)
 
 
