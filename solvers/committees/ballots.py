@@ -1,4 +1,6 @@
-"""Ballots as a matrix: what each item is worth to each voter."""
+"""Ballots as a matrix of utilities, one row per voter and one column per item."""
+
+from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
@@ -9,66 +11,67 @@ from numpy.typing import ArrayLike
 from ltr.solvers.core.rankings import read_levels
 from ltr.solvers.core.solution import BoolArray, FloatArray, IntArray
 
-# Rules for which a set of approved items is enough.
+# Rules that can be computed from approvals alone.
 APPROVAL_RULES = ("bloc", "cc", "pav", "monroe")
 
 
-def item_values(
+def utilities(
     rankings: ArrayLike | Sequence[Sequence[Any]],
     k: int,
     rule: str,
     n_items: int | None,
 ) -> FloatArray:
-    """Return what each item is worth to each voter under a rule.
+    """Return the utility of each item for each voter under a rule.
 
     Parameters
     ----------
     rankings : array-like or sequence
         As in :func:`ltr.solvers.select_committee`.
     k : int
-        Size of the committee: Bloc and PAV approve the first ``k`` items.
+        Size of the committee: under Bloc and PAV a voter approves the first ``k``.
     rule : str
         Name of the rule.
     n_items : int or None
-        Number of items; None: one more than the greatest number.
+        Number of items. None: one more than the greatest item number.
 
     Returns
     -------
     values : float array of shape (n_voters, n_items)
-        Borda points, which may be halves, or 1 where an item is approved.
+        Borda points, multiples of 1/2; or 1 where an item is approved, else 0.
 
     Examples
     --------
-    >>> item_values([[1, 0, 2], [(0, 1)]], 2, "borda", 3).tolist()
+    >>> utilities([[1, 0, 2], [(0, 1)]], 2, "borda", 3).tolist()
     [[1.0, 2.0, 0.0], [1.5, 1.5, 0.0]]
-    >>> item_values([[1, 0, 2]], 1, "sntv", None).tolist()
+    >>> utilities([[1, 0, 2]], 1, "sntv", None).tolist()
     [[0.0, 1.0, 0.0]]
     """
     if isinstance(rankings, np.ndarray) and rankings.dtype == bool:
         return _approved(rankings, rule, n_items)
-    places = read_levels(rankings, n_items)
-    if places.size == 0:
+    table = read_levels(rankings, n_items)
+    if table.size == 0:
         raise ValueError("rankings must hold at least one ballot that ranks an item.")
-    ranked = ~np.isnan(places)
-    levels = np.where(ranked, places, places.shape[1]).astype(np.int64)
+    is_ranked = ~np.isnan(table)
+    levels = np.where(is_ranked, table, table.shape[1]).astype(np.int64)
     n_tied, n_upto = _level_counts(levels)
     if rule in ("cc", "monroe", "borda"):
+        # one point per item below, half a point per other item of the tie group
         return np.asarray(levels.shape[1] - n_upto + (n_tied - 1) / 2)
-    first = 1 if rule == "sntv" else k
-    torn = ranked & (n_upto > first) & (n_upto - n_tied < first)
-    if torn.any():
-        voter = int(np.argwhere(torn)[0, 0])
-        tied = ", ".join(str(item) for item in np.flatnonzero(torn[voter]))
+    n_approved = 1 if rule == "sntv" else k
+    is_split = is_ranked & (n_upto > n_approved) & (n_upto - n_tied < n_approved)
+    if is_split.any():
+        voter = int(np.argwhere(is_split)[0, 0])
+        tie_group = ", ".join(str(item) for item in np.flatnonzero(is_split[voter]))
         raise ValueError(
-            f"rule {rule!r} needs the first {first} of each ballot; rankings[{voter}] "
-            f"ties items {tied} across that place. Break the tie, or pass approvals, a "
-            "bool array of shape (n_voters, n_items)."
+            f"rule {rule!r} needs the first {n_approved} of each ballot; "
+            f"rankings[{voter}] ties items {tie_group} across that position. Break the "
+            "tie, or pass approvals, a bool array of shape (n_voters, n_items)."
         )
-    return (ranked & (n_upto <= first)).astype(np.float64)
+    return (is_ranked & (n_upto <= n_approved)).astype(np.float64)
 
 
 def _level_counts(levels: IntArray) -> tuple[IntArray, IntArray]:
-    """For each item of each ballot: how many are level with it, and not below it."""
+    """Sizes of each item's tie group, and of all levels up to its own."""
     n_voters, n_items = levels.shape
     if (np.sort(levels, axis=1) == np.arange(n_items)).all():
         return np.ones_like(levels), levels + 1
@@ -83,10 +86,10 @@ def _level_counts(levels: IntArray) -> tuple[IntArray, IntArray]:
 def _approved(approvals: BoolArray, rule: str, n_items: int | None) -> FloatArray:
     shape = approvals.shape
     if len(shape) != 2 or 0 in shape or (n_items is not None and n_items != shape[1]):
-        wanted = "n_items" if n_items is None else n_items
+        n_columns = "n_items" if n_items is None else n_items
         raise ValueError(
-            "rankings as approvals must be a bool array of shape (n_voters, "
-            f"{wanted}), neither number 0; got shape {shape}."
+            "approvals must be a nonempty bool array of shape (n_voters, "
+            f"{n_columns}); got shape {shape}."
         )
     if rule not in APPROVAL_RULES:
         names = ", ".join(repr(name) for name in APPROVAL_RULES)

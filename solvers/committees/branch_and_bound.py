@@ -1,15 +1,17 @@
 """Committees: greedy, exchanges, and branch and bound on the Lagrangian bound.
 
-A node of the search includes some items and excludes others. Its bound is lowered by
-steps on the prices of the voters (see ``_committee_scores``); items whose inclusion or
-exclusion would bring it below the best committee so far are fixed; then it branches on
-the item that was in about half of the best committees of its bound.
+A node of the search includes some items and excludes others. Subgradient steps on the
+prices λ of the voters (see :mod:`ltr.solvers.committees.rules`) lower its bound L(λ);
+items whose inclusion or exclusion would bring the bound below the incumbent are fixed;
+then it branches on the item that was in about half of the maximizers of L.
 """
+
+from __future__ import annotations
 
 import heapq
 from dataclasses import dataclass
 from itertools import count
-from typing import Any, TypeVar
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 
@@ -18,74 +20,76 @@ from ltr.solvers.committees.rules import Score
 from ltr.solvers.core.budget import Budget
 from ltr.solvers.core.solution import BoolArray, FloatArray, IntArray
 
-# Steps on the prices at the root and at other nodes, and how many of them may fail to
-# lower the bound by a 1e-5th before the steps are halved. Tried on rankings drawn at
-# random, 50 to 100 voters and items.
+# Subgradient steps at the root and at other nodes, and how many of them may fail to
+# lower the bound by a relative 1e-5 before the step length is halved. Tuned on random
+# rankings, 50 to 100 voters and items.
 _ROOT_STEPS, _NODE_STEPS, _PATIENCE = 300, 30, 10
 _SHORTEST, _MOMENTUM = 1e-2, 0.5
 
 
-@dataclass(frozen=True)
-class Found:
-    """A committee, its worth and a bound on all.
+class Incumbent(NamedTuple):
+    """The best committee so far, its value, and a bound on every committee.
 
     Attributes
     ----------
-    chosen : int array of shape (k,)
-        Its items.
+    items : int array of shape (k,)
+        The committee.
     value : float
-        What it is worth.
+        Its value.
     bound : float
-        No committee is worth more.
+        No committee has a greater value.
     """
 
-    chosen: IntArray
+    items: IntArray
     value: float
     bound: float
 
 
 def greedy(score: Score, quotas: Quotas) -> IntArray:
-    """Take the item of greatest gain that the quotas allow, k times."""
-    chosen: list[int] = []
+    """Add the item of greatest gain that the quotas allow, k times."""
+    committee: list[int] = []
     for _ in range(quotas.k):
-        chosen.append(quotas.next_item(score.gains(chosen), chosen))
-    return np.array(chosen, dtype=np.int64)
+        committee.append(quotas.next_item(score.gains(committee), committee))
+    return np.array(committee, dtype=np.int64)
 
 
-def in_order(score: Score, chosen: IntArray) -> list[int]:
-    """Return a committee in the order in which greedy would take its items."""
+def in_greedy_order(score: Score, committee: IntArray) -> list[int]:
+    """Return a committee in the order in which greedy would add its items."""
     order: list[int] = []
-    left = sorted(int(item) for item in chosen)
-    while left:
-        gains = score.gains(order)[left]
-        order.append(left.pop(int(np.argmax(gains))))
+    candidates = sorted(int(item) for item in committee)
+    while candidates:
+        gains = score.gains(order)[candidates]
+        order.append(candidates.pop(int(np.argmax(gains))))
     return order
 
 
-def swap(score: Score, quotas: Quotas, chosen: IntArray, budget: Budget) -> IntArray:
-    """Replace one item by another, the best pair each time, while that gains."""
-    value = score.value(chosen)
+def swap(score: Score, quotas: Quotas, committee: IntArray, budget: Budget) -> IntArray:
+    """Exchange one item for another, the best pair each time, while that gains."""
+    value = score.value(committee)
     while not budget.is_spent:
-        gains = score.swap_gains(chosen)
+        gains = score.swap_gains(committee)  # (k, n_items)
         if gains is None:
             break
-        budget.spend(len(chosen) * score.work)
-        gains = np.where(quotas.swaps(chosen), gains, -np.inf)
-        place, item = divmod(int(np.argmax(gains)), gains.shape[1])
-        changed = chosen.copy()
-        changed[place] = item
-        changed_value = score.value(changed)
-        if changed_value <= value * (1 + 1e-12):
+        budget.spend(len(committee) * score.work)
+        is_allowed = quotas.swaps(committee)
+        if not is_allowed.any():
             break
-        chosen, value = changed, changed_value
-    return chosen
+        gains = np.where(is_allowed, gains, -np.inf)
+        place, item = divmod(int(np.argmax(gains)), gains.shape[1])
+        neighbor = committee.copy()
+        neighbor[place] = item
+        neighbor_value = score.value(neighbor)
+        if neighbor_value <= value * (1 + 1e-12):
+            break
+        committee, value = neighbor, neighbor_value
+    return committee
 
 
-def greedy_bound(score: Score, quotas: Quotas, chosen: IntArray) -> float:
-    """Bound from a greedy committee: its guarantee, or the prices it gives.
+def greedy_bound(score: Score, quotas: Quotas, committee: IntArray) -> float:
+    """Bound from a greedy committee: its guarantee, or L(λ) at the prices it gives.
 
-    A monotone submodular score is at most 1/(1 - 1/e) times that of greedy, 2 times
-    under quotas on disjoint groups [1]_.
+    The best value of a monotone submodular score is at most 1/(1 - 1/e) times that of
+    greedy, and at most twice under quotas on disjoint groups [1]_.
 
     References
     ----------
@@ -93,13 +97,13 @@ def greedy_bound(score: Score, quotas: Quotas, chosen: IntArray) -> float:
        for maximizing submodular set functions, II. Mathematical Programming Study 8,
        1978.
     """
-    constant, worth, _ = score.dual(score.prices(chosen))
-    items, excess = quotas.best(worth)
+    constant, item_values, _ = score.dual(score.prices(committee))
+    items, excess = quotas.best(item_values)
     assert items is not None
-    bound = constant + float(worth[items].sum()) + excess
+    bound = constant + float(item_values[items].sum()) + excess
     if score.is_submodular and quotas.are_disjoint:
         factor = 2.0 if len(quotas.members) else 1 / (1 - np.exp(-1.0))
-        bound = min(bound, float(factor) * score.value(chosen))
+        bound = min(bound, float(factor) * score.value(committee))
     return round_down(bound, score.unit)
 
 
@@ -107,7 +111,7 @@ Bounds = TypeVar("Bounds", float, FloatArray)
 
 
 def round_down(bound: Bounds, unit: float) -> Bounds:
-    """Greatest multiple of the unit that is not above a bound, rounding errors apart.
+    """Round a bound down to a multiple of the unit, allowing for rounding errors.
 
     Examples
     --------
@@ -127,14 +131,14 @@ class _Node:
 
 
 @dataclass(frozen=True)
-class _Tight:
-    """The least bound that steps on the prices came to, and what attains it."""
+class _DualBound:
+    """The least L(λ) of the subgradient steps, and the maximizer behind it."""
 
     bound: float
     prices: FloatArray
     items: IntArray
-    worth: FloatArray
-    share: FloatArray  # in how many steps an item was among the best
+    item_values: FloatArray
+    n_uses: FloatArray  # steps in which each item was in the maximizer
 
 
 class Search:
@@ -143,9 +147,9 @@ class Search:
     Parameters
     ----------
     score : Score
-        What committees are worth.
+        Value of a committee.
     quotas : Quotas
-        Which committees may be; there is one.
+        Feasible committees; there is at least one.
     tolerance : float
         Greatest gap that counts as a proof.
     budget : Budget
@@ -156,113 +160,128 @@ class Search:
         self, score: Score, quotas: Quotas, tolerance: float, budget: Budget
     ) -> None:
         self.score, self.quotas, self.budget = score, quotas, budget
-        self.tolerance = tolerance  # nodes within it are closed
-        self.chosen = swap(score, quotas, greedy(score, quotas), budget)
-        self.value = score.value(self.chosen)
+        self.tolerance = tolerance  # nodes within it are pruned
+        self.committee = swap(score, quotas, greedy(score, quotas), budget)
+        self.value = score.value(self.committee)
 
-    def run(self) -> Found:
-        """Search until the best committee is proven, or the budget is spent."""
-        nobody = np.zeros(self.quotas.n_items, dtype=bool)
-        root = _Node(np.inf, self.score.prices(self.chosen), nobody, nobody)
-        numbers = count()
-        waiting = [(-np.inf, next(numbers), root)]
+    def run(self) -> Incumbent:
+        """Search best-bound first until the incumbent is proven or the budget spent."""
+        empty = np.zeros(self.quotas.n_items, dtype=bool)
+        root = _Node(np.inf, self.score.prices(self.committee), empty, empty)
+        numbers = count()  # break ties of the bound by age
+        queue = [(-np.inf, next(numbers), root)]
         n_steps = _ROOT_STEPS
-        while waiting and -waiting[0][0] > self.value + self.tolerance:
+        while queue and -queue[0][0] > self.value + self.tolerance:
             if self.budget.is_spent and n_steps < _ROOT_STEPS:
                 break
-            node = heapq.heappop(waiting)[2]
-            tight = self._tighten(node, n_steps)
+            node = heapq.heappop(queue)[2]
+            dual = self._tighten(node, n_steps)
             n_steps = _NODE_STEPS
-            if tight is None or self._is_closed(tight.bound):
+            if dual is None or self._is_pruned(dual.bound):
                 continue
-            for child in self._children(node, tight):
-                heapq.heappush(waiting, (-child.bound, next(numbers), child))
-        left = -waiting[0][0] if waiting else -np.inf
-        closed = self.value if self.score.unit else self.value + self.tolerance
-        return Found(self.chosen, self.value, max(closed, left))
+            for child in self._children(node, dual):
+                heapq.heappush(queue, (-child.bound, next(numbers), child))
+        # a pruned node may be better by the tolerance, an open one by its whole gap
+        pruned_bound = self.value if self.score.unit else self.value + self.tolerance
+        open_bound = -queue[0][0] if queue else -np.inf
+        return Incumbent(self.committee, self.value, max(pruned_bound, open_bound))
 
-    def _is_closed(self, bound: Any) -> Any:
-        """Whether a bound leaves nothing better than the best committee so far."""
-        return round_down(bound, self.score.unit) <= self.value + self.tolerance
+    def _is_pruned(self, bound: float) -> bool:
+        """Whether no committee within the bound improves on the incumbent."""
+        return bool(round_down(bound, self.score.unit) <= self.value + self.tolerance)
+
+    def _are_pruned(self, bounds: FloatArray) -> BoolArray:
+        """:meth:`_is_pruned` for many bounds."""
+        limit = self.value + self.tolerance
+        return np.asarray(round_down(bounds, self.score.unit) <= limit)
 
     def _consider(self, items: IntArray) -> None:
-        """Keep a committee that is better than the best so far, and improve it."""
+        """Make a better committee the incumbent, after exchanges."""
         if self.score.value(items) > self.value:
-            self.chosen = swap(self.score, self.quotas, items, self.budget)
-            self.value = self.score.value(self.chosen)
+            self.committee = swap(self.score, self.quotas, items, self.budget)
+            self.value = self.score.value(self.committee)
 
-    def _tighten(self, node: _Node, n_steps: int) -> _Tight | None:
-        """Lower the bound of a node by Polyak's steps on the prices.
+    def _tighten(self, node: _Node, n_steps: int) -> _DualBound | None:
+        """Lower L(λ) at a node by subgradient steps of Polyak's length.
+
+        L(λ) = constant(λ) + max over committees S of Σ_{i ∈ S} item value i(λ). It is
+        convex and piecewise linear, with subgradient g = ``score.slope`` at the
+        maximizer S. A step goes along d, the sum of g and a share of the last d
+        (momentum), and has the length t · (L(λ) - incumbent) / ‖d‖²; prices stay ≥ 0.
+        While the bound stalls, t is halved and the steps restart at the best prices.
 
         None if the quotas leave the node no committee.
         """
         score, budget, prices = self.score, self.budget, node.prices
-        length, since = 1.0, 0
-        best: _Tight | None = None
-        share = np.zeros(self.quotas.n_items)
+        length, n_stalled = 1.0, 0
+        best: _DualBound | None = None
+        n_uses = np.zeros(self.quotas.n_items)
         direction = np.zeros_like(prices)
         for _ in range(n_steps):
             budget.spend(score.work)
-            constant, worth, served = score.dual(prices)
-            items, excess = self.quotas.best(worth, node.included, node.excluded)
+            constant, item_values, served = score.dual(prices)
+            items, excess = self.quotas.best(item_values, node.included, node.excluded)
             if items is None:
                 return None
-            bound = constant + float(worth[items].sum()) + excess
-            share[items] += 1
-            since += 1
+            bound = constant + float(item_values[items].sum()) + excess
+            n_uses[items] += 1
+            n_stalled += 1
             if best is None or bound < best.bound:
                 if best is None or best.bound - bound > 1e-5 * abs(bound):
-                    since = 0
-                best = _Tight(bound, prices, items, worth, share)
+                    n_stalled = 0
+                best = _DualBound(bound, prices, items, item_values, n_uses)
                 self._consider(items)
-            if self._is_closed(best.bound) or length < _SHORTEST or budget.is_spent:
+            if self._is_pruned(best.bound) or length < _SHORTEST or budget.is_spent:
                 break
-            if since >= _PATIENCE:
-                length, since, prices = length / 2, 0, best.prices
+            if n_stalled >= _PATIENCE:
+                length, n_stalled, prices = length / 2, 0, best.prices
                 direction = np.zeros_like(prices)
                 continue
             slope = score.slope(prices, served[:, items].sum(axis=1))
             direction = slope + _MOMENTUM * direction
             norm = float(direction @ direction)
-            if norm == 0:
+            if norm == 0:  # a minimizer of L
                 break
             step = length * (bound - self.value) / norm
             prices = np.maximum(prices - step * direction, 0.0)
         return best
 
-    def _children(self, node: _Node, tight: _Tight) -> list[_Node]:
-        """Fix what the bound decides, then include and exclude one item."""
-        included, excluded = self._fixed(node, tight)
+    def _children(self, node: _Node, dual: _DualBound) -> list[_Node]:
+        """Fix items by their bound, then branch on one: include it, or exclude it."""
+        included, excluded = self._fix_items(node, dual)
         if included.sum() == self.quotas.k or (~excluded).sum() == self.quotas.k:
-            items, _ = self.quotas.best(tight.worth, included, excluded)
+            items, _ = self.quotas.best(dual.item_values, included, excluded)
             if items is not None:
                 self._consider(items)
             return []
-        doubt = np.abs(tight.share / tight.share.max() - 0.5)
-        item = int(np.argmin(np.where(included | excluded, np.inf, doubt)))
-        with_it, without = included.copy(), excluded.copy()
-        with_it[item] = without[item] = True
-        bound = min(node.bound, round_down(tight.bound, self.score.unit))
+        # the least certain item was in the maximizer in half of the steps
+        certainty = np.abs(dual.n_uses / dual.n_uses.max() - 0.5)
+        item = int(np.argmin(np.where(included | excluded, np.inf, certainty)))
+        with_item, without_item = included.copy(), excluded.copy()
+        with_item[item] = without_item[item] = True
+        bound = min(node.bound, round_down(dual.bound, self.score.unit))
         return [
-            _Node(bound, tight.prices, with_it, excluded),
-            _Node(bound, tight.prices, included, without),
+            _Node(bound, dual.prices, with_item, excluded),
+            _Node(bound, dual.prices, included, without_item),
         ]
 
-    def _fixed(self, node: _Node, tight: _Tight) -> tuple[BoolArray, BoolArray]:
-        """Items in and out, more of them where the other way cannot be better.
+    def _fix_items(self, node: _Node, dual: _DualBound) -> tuple[BoolArray, BoolArray]:
+        """Fix items in or out where the opposite cannot improve on the incumbent.
 
-        With disjoint groups, an item that joins the best items of the bound displaces
-        one of them, and one that leaves lets another in: the bound falls by at least
-        the difference to the worst of those inside, or the best of those outside.
+        With disjoint groups, an item that joins the maximizer displaces one of its
+        items, and an item that leaves is replaced by one from outside. With v the item
+        values at the best prices, a committee with an outside item i has the bound
+        L + v_i - min v inside, and one without an inside item i has L - v_i + max v
+        outside.
         """
         included, excluded = node.included, node.excluded
         inside = np.zeros_like(included)
-        inside[tight.items] = True
+        inside[dual.items] = True
         leaving, joining = inside & ~included, ~inside & ~excluded
         if not (self.quotas.are_disjoint and leaving.any() and joining.any()):
             return included, excluded
-        worth = tight.worth
-        on_joining = tight.bound + worth - worth[leaving].min()
-        on_leaving = tight.bound - worth + worth[joining].max()
-        excluded = excluded | (joining & self._is_closed(on_joining))
-        return included | (leaving & self._is_closed(on_leaving)), excluded
+        v = dual.item_values
+        bound_if_joining = dual.bound + v - v[leaving].min()
+        bound_if_leaving = dual.bound - v + v[joining].max()
+        excluded = excluded | (joining & self._are_pruned(bound_if_joining))
+        return included | (leaving & self._are_pruned(bound_if_leaving)), excluded

@@ -1,17 +1,21 @@
-"""Quotas of groups: which committees of k items they leave."""
+"""Quotas on groups: the committees of k items that keep them."""
+
+from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
-from numbers import Integral
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.optimize import Bounds, LinearConstraint, milp
 
+from ltr.arguments import check_whole
 from ltr.solvers.core.conflicts import smallest_conflict
 from ltr.solvers.core.constraints import Quota
 from ltr.solvers.core.solution import BoolArray, FloatArray, IntArray
 
-Chosen = Sequence[int] | IntArray
+Committee = Sequence[int] | IntArray
+Groups = ArrayLike | Mapping[Hashable, ArrayLike]
 
 
 class Quotas:
@@ -20,9 +24,9 @@ class Quotas:
     Parameters
     ----------
     groups : mapping of label → bool array of shape (n_items,)
-        Who belongs to each group.
+        Members of each group.
     bounds : sequence of Quota
-        What must hold.
+        Bounds on the number of members in the committee.
     k : int
         Size of the committee.
     n_items : int
@@ -56,32 +60,32 @@ class Quotas:
                 self.upper[place] = min(self.upper[place], bound.upper)
         self.are_disjoint = bool((self.members.sum(axis=0) <= 1).all())
 
-    def keeps(self, chosen: Chosen) -> bool:
+    def keeps(self, committee: Committee) -> bool:
         """Whether a committee keeps all bounds."""
-        counts = self.members[:, list(chosen)].sum(axis=1)
+        counts = self.members[:, list(committee)].sum(axis=1)
         return bool(((counts >= self.lower) & (counts <= self.upper)).all())
 
-    def can_extend(self, chosen: Chosen) -> bool:
-        """Whether items can be added to these so that the bounds hold."""
+    def can_extend(self, items: Committee) -> bool:
+        """Whether some committee that keeps all bounds contains these items."""
         included = np.zeros(self.n_items, dtype=bool)
-        included[list(chosen)] = True
+        included[list(items)] = True
         return self.best(np.zeros(self.n_items), included)[0] is not None
 
-    def next_item(self, gains: FloatArray, chosen: Sequence[int]) -> int:
-        """Item of greatest gain that can still be added, the first among equals."""
-        open_ = np.ones(self.n_items, dtype=bool)
-        open_[list(chosen)] = False
+    def next_item(self, gains: FloatArray, items: Sequence[int]) -> int:
+        """Item of greatest gain that may join ``items``, the first in case of ties."""
+        may_join = np.ones(self.n_items, dtype=bool)
+        may_join[list(items)] = False
         if self.are_disjoint:
-            counts = self.members[:, list(chosen)].sum(axis=1)
-            open_ &= ~self.members[counts >= self.upper].any(axis=0)
-            missing = np.maximum(self.lower - counts, 0)
-            if missing.sum() >= self.k - len(chosen):
-                open_ &= self.members[missing > 0].any(axis=0)
-            return int(np.argmax(np.where(open_, gains, -np.inf)))
+            counts = self.members[:, list(items)].sum(axis=1)
+            may_join &= ~self.members[counts >= self.upper].any(axis=0)
+            deficit = np.maximum(self.lower - counts, 0)
+            if deficit.sum() >= self.k - len(items):  # each further seat is owed
+                may_join &= self.members[deficit > 0].any(axis=0)
+            return int(np.argmax(np.where(may_join, gains, -np.inf)))
         for item in np.argsort(-gains, kind="stable").tolist():
-            if open_[item] and self.can_extend([*chosen, item]):
+            if may_join[item] and self.can_extend([*items, item]):
                 return item
-        raise RuntimeError("no item can be added: the committee so far was not checked")
+        raise RuntimeError("no item may join: the committee so far breaks the quotas")
 
     def best(
         self,
@@ -89,22 +93,22 @@ class Quotas:
         included: BoolArray | None = None,
         excluded: BoolArray | None = None,
     ) -> tuple[IntArray | None, float]:
-        """Return the committee of greatest total value, and what another may have more.
+        """Return the committee of greatest total value, and a bound on its error.
 
         Parameters
         ----------
         values : float array of shape (n_items,)
             Finite.
-        included, excluded : bool array of shape (n_items,), optional
-            Items that it must and must not have.
+        included, excluded : bool array of shape (n_items,), default=None
+            Items that it must and must not contain. None: no such items.
 
         Returns
         -------
         items : int array of shape (k,) or None
             None if there is no such committee.
         excess : float
-            0 where a sort finds it; the gap of the integer program for groups that
-            overlap.
+            No committee has a total greater by more than this: 0 after a sort, the gap
+            of the integer program for overlapping groups.
         """
         if included is not None:
             values = np.where(included, np.inf, values)
@@ -122,26 +126,27 @@ class Quotas:
         return items, 0.0
 
     def _best_by_sort(self, values: FloatArray) -> IntArray:
-        """The best of each group up to its lower bound, then the best of the rest.
+        """The best of each group up to its lower bound, then the best of the others.
 
-        Committees that keep bounds on disjoint groups are the bases of a matroid, so
-        taking the best first is exact.
+        Committees that keep bounds on disjoint groups are the bases of a matroid (a
+        truncated partition matroid), so greedy is exact.
         """
         order = np.argsort(-values, kind="stable")
         if not len(self.members):
             return order[: self.k]
         members = self.members[:, order]
-        place = np.cumsum(members, axis=1)  # 1 = best of its group
-        needed = (members & (place <= self.lower[:, None])).any(axis=0)
-        closed = (members & (place > self.upper[:, None])).any(axis=0)
-        rest = order[~needed & ~closed][: max(0, self.k - int(needed.sum()))]
-        return np.concatenate([order[needed], rest])
+        rank = np.cumsum(members, axis=1)  # within the group, from 1
+        is_required = (members & (rank <= self.lower[:, None])).any(axis=0)
+        is_surplus = (members & (rank > self.upper[:, None])).any(axis=0)
+        n_free = max(0, self.k - int(is_required.sum()))
+        others = order[~is_required & ~is_surplus][:n_free]
+        return np.concatenate([order[is_required], others])
 
     def _best_by_program(self, values: FloatArray) -> tuple[IntArray | None, float]:
-        """An integer program, one 0/1 variable per item."""
+        """Maximize v·x over x ∈ {0, 1}^n with Σ x = k and lower ≤ members·x ≤ upper."""
         free = np.isfinite(values)
         scale = float(np.abs(values[free]).max(initial=0.0)) or 1.0
-        found = milp(
+        result = milp(
             -np.where(free, values, 0.0) / scale,
             integrality=np.ones(self.n_items, dtype=np.int64),
             bounds=Bounds(values == np.inf, values != -np.inf),
@@ -151,35 +156,36 @@ class Quotas:
             ],
             options={"mip_rel_gap": 0.0},
         )
-        if found.x is None:
+        if result.x is None:
             return None, 0.0
-        items = np.flatnonzero(found.x > 0.5)
-        gap = max(0.0, float(found.fun - found.mip_dual_bound))
+        items = np.flatnonzero(result.x > 0.5)
+        gap = max(0.0, float(result.fun - result.mip_dual_bound))
         return items, (gap + 1e-7 * self.k) * scale  # 1e-7: the tolerance of HiGHS
 
-    def swaps(self, chosen: IntArray) -> BoolArray:
+    def swaps(self, committee: IntArray) -> BoolArray:
         """Whether item i may replace the s-th of a committee: shape (k, n_items)."""
-        may = np.ones((len(chosen), self.n_items), dtype=bool)
-        may[:, chosen] = False
-        counts = self.members[:, chosen].sum(axis=1)
+        is_allowed = np.ones((len(committee), self.n_items), dtype=bool)
+        is_allowed[:, committee] = False
+        counts = self.members[:, committee].sum(axis=1)
         for row, count, low, high in zip(
             self.members, counts, self.lower, self.upper, strict=True
         ):
-            after = count - row[chosen].astype(int)[:, None] + row.astype(int)[None]
-            may &= (after >= low) & (after <= high)
-        return may
+            is_member = row.astype(int)
+            new_count = count - is_member[committee][:, None] + is_member[None]
+            is_allowed &= (new_count >= low) & (new_count <= high)
+        return is_allowed
 
     def conflict(self) -> tuple[Quota, ...]:
         """Return a smallest set of bounds that no committee of k items keeps."""
         return smallest_conflict(
             self.bounds,
-            lambda chosen: Quotas(self.groups, chosen, self.k, self.n_items).can_extend(
+            lambda bounds: Quotas(self.groups, bounds, self.k, self.n_items).can_extend(
                 []
             ),
         )
 
 
-def check_groups(groups: Any, n_items: int) -> dict[Hashable, BoolArray]:
+def check_groups(groups: Groups | None, n_items: int) -> dict[Hashable, BoolArray]:
     """Return label → members, from one label per item or from label → items.
 
     Examples
@@ -190,7 +196,7 @@ def check_groups(groups: Any, n_items: int) -> dict[Hashable, BoolArray]:
     if groups is None:
         return {}
     if isinstance(groups, Mapping):
-        found = {}
+        members = {}
         for label, items in groups.items():
             row = np.zeros(n_items, dtype=bool)
             for item in np.ravel(list(items)).tolist():
@@ -201,25 +207,27 @@ def check_groups(groups: Any, n_items: int) -> dict[Hashable, BoolArray]:
                         f"{n_items - 1}; got {item!r}."
                     )
                 row[item] = True
-            found[label] = row
-        return found
+            members[label] = row
+        return members
     labels = np.asarray(groups)
     if labels.shape != (n_items,):
         raise ValueError(
             f"groups must be one label per item, shape ({n_items},), or a dict label → "
             f"items; got shape {labels.shape}."
         )
-    plain: list[Hashable] = labels.tolist()
+    label_list: list[Hashable] = labels.tolist()
     return {
-        label: np.array([other == label for other in plain])
-        for label in dict.fromkeys(plain)
+        label: np.array([other == label for other in label_list])
+        for label in dict.fromkeys(label_list)
     }
 
 
 def check_bounds(
-    lower: Any, upper: Any, groups: Mapping[Hashable, BoolArray]
+    lower: Mapping[Any, int] | None,
+    upper: Mapping[Any, int] | None,
+    groups: Mapping[Hashable, BoolArray],
 ) -> list[Quota]:
-    """Return one quota for each number that says something.
+    """Return one quota for each bound; a lower bound of 0 is none.
 
     Examples
     --------
@@ -237,18 +245,14 @@ def check_bounds(
             )
         for label, count in counts.items():
             if label not in groups:
-                known = ", ".join(repr(group) for group in groups)
+                labels = ", ".join(repr(group) for group in groups)
                 raise ValueError(
-                    f"{name} names the group {label!r}; groups has "
-                    f"{known or 'none: pass groups'}."
+                    f"{name} refers to the group {label!r}; groups has "
+                    f"{labels or 'none: pass groups'}."
                 )
-            is_number = isinstance(count, Integral) and not isinstance(count, bool)
-            if not is_number or int(count) < 0:
-                raise ValueError(
-                    f"{name}[{label!r}] must be an integer >= 0; got {count!r}."
-                )
+            count = check_whole(f"{name}[{label!r}]", count, low=0)
             if name == "upper":
-                bounds.append(Quota("group", label, upper=int(count)))
+                bounds.append(Quota("group", label, upper=count))
             elif count > 0:
-                bounds.append(Quota("group", label, lower=int(count)))
+                bounds.append(Quota("group", label, lower=count))
     return bounds

@@ -1,14 +1,18 @@
-"""What a committee is worth under each rule, what one more item adds, and a bound.
+"""The value of a committee under each rule, the gain of one more item, and a bound.
 
-The bound is the Lagrangian one. Give each voter a price λ; then no committee is worth
-more than a constant plus the total of ``k`` item values, both functions of λ:
+The bound is Lagrangian. In the integer program with x_i = 1 for items of the committee
+and y_vi = 1 where item i represents voter v, relax the constraint that couples the
+items of voter v (Chamberlin-Courant and Monroe: Σ_i y_vi ≤ 1; PAV: the voter's count
+c_v is at most Σ_i a_vi x_i) at the price w_v λ_v. What is left separates: no committee
+is worth more than L(λ), a constant plus the greatest total of ``k`` item values,
 
 - Chamberlin-Courant: Σ_v w_v λ_v, and Σ_v w_v max(0, u_vi - λ_v) for item i;
 - PAV: Σ_v w_v max_c (H_c - λ_v c), and Σ_v w_v λ_v a_vi, with H_c = 1 + 1/2 + … + 1/c;
-- Monroe: Σ_v w_v λ_v, and the best ⌊n/k⌋ or ⌈n/k⌉ voters of item i at u_vi - λ_v.
+- Monroe: Σ_v w_v λ_v, and for item i the sum of u_vi - λ_v over its best ⌊n/k⌋ or
+  ⌈n/k⌉ voters.
 
-With λ_v at what a voter has from a committee (PAV: at what one more item would add) it
-is, for the first two, no weaker than the value plus the k greatest gains [1]_.
+For the first two, with λ_v the utility that a voter has from a committee (PAV: the gain
+of one more approved item), L(λ) is at most the value plus the k greatest gains [1]_.
 
 References
 ----------
@@ -16,23 +20,24 @@ References
    maximizing submodular set functions, I. Mathematical Programming 14, 1978.
 """
 
+from __future__ import annotations
+
 import math
 from typing import Protocol
 
 import numpy as np
 
-from ltr.solvers.committees.quotas import Chosen
+from ltr.solvers.committees.quotas import Committee
 from ltr.solvers.core.solution import BoolArray, FloatArray, IntArray
 
-# Scores of PAV are multiples of 1 / lcm(1, …, k); finer units than 1e-6 are not used.
+# Values of PAV are multiples of 1 / lcm(1, …, k); units below 1e-6 are not used.
 _FINEST = 1_000_000
-
 
 Served = FloatArray | BoolArray
 
 
 def _weighted(weights: FloatArray, values: FloatArray) -> FloatArray:
-    """Sums over the voters; not by BLAS, whose threads cost more than they save."""
+    """Sums over the voters; without BLAS, whose threads cost more than they save."""
     return np.asarray(np.einsum("v,vi->i", weights, values))
 
 
@@ -44,20 +49,20 @@ def unit_of(values: FloatArray, weights: FloatArray) -> float:
 
 
 class Score(Protocol):
-    """A rule on given ballots.
+    """The value of committees under a rule, for the ballots of an election.
 
     Attributes
     ----------
     values : float array of shape (n_voters, n_items)
-        What an item is worth to a voter.
+        Utilities u_vi.
     weights : float array of shape (n_voters,)
-        How much a voter counts.
+        Weights w_v of the voters.
     unit : float
-        All committees are worth a multiple of it; 0 if none is known.
+        The value of every committee is a multiple of it; 0 if no unit is known.
     is_submodular : bool
-        Whether greedy has its guarantee.
+        Whether the value is submodular, so that greedy has its guarantee.
     work : float
-        About how many seconds one pass takes.
+        Approximate seconds of one pass over the ballots.
     """
 
     values: FloatArray
@@ -66,34 +71,34 @@ class Score(Protocol):
     is_submodular: bool
     work: float
 
-    def value(self, chosen: Chosen) -> float:
-        """Worth of a committee."""
+    def value(self, committee: Committee) -> float:
+        """Value of a committee."""
 
-    def gains(self, chosen: Chosen) -> FloatArray:
-        """What each item would add to those chosen so far."""
+    def gains(self, committee: Committee) -> FloatArray:
+        """Increase of the value if an item joins, shape (n_items,)."""
 
-    def swap_gains(self, chosen: IntArray) -> FloatArray | None:
-        """Change if item i replaces the s-th of the committee; None: not known."""
+    def swap_gains(self, committee: IntArray) -> FloatArray | None:
+        """Change if item i replaces the s-th, shape (k, n_items); None: unknown."""
 
-    def prices(self, chosen: Chosen) -> FloatArray:
-        """Prices λ to start the bound from."""
+    def prices(self, committee: Committee) -> FloatArray:
+        """Prices λ of shape (n_voters,) from which to start the bound."""
 
     def dual(self, prices: FloatArray) -> tuple[float, FloatArray, Served]:
-        """Constant, item values, and how often each item then serves each voter."""
+        """Constant and item values of L(λ), and how often an item serves a voter."""
 
     def slope(self, prices: FloatArray, served: FloatArray) -> FloatArray:
-        """Slope of the bound in each price; ``served`` by the best items together."""
+        """Subgradient of L at λ; ``served``: how often the maximizer serves a voter."""
 
 
 class ChamberlinCourant:
-    """Each voter counts the best item of the committee.
+    """Chamberlin-Courant: a voter's utility is that of the best item of the committee.
 
     Parameters
     ----------
     values : float array of shape (n_voters, n_items)
-        What an item is worth to a voter, >= 0.
+        Utilities u_vi >= 0.
     weights : float array of shape (n_voters,)
-        How much a voter counts.
+        Weights w_v of the voters.
     k : int
         Size of the committee.
 
@@ -109,54 +114,58 @@ class ChamberlinCourant:
         self.unit, self.is_submodular = unit_of(values, weights), True
         self.work = 2e-5 + 4e-9 * values.size
 
-    def _best(self, chosen: Chosen) -> FloatArray:
-        return np.asarray(self.values[:, list(chosen)].max(axis=1, initial=0.0))
+    def _best(self, committee: Committee) -> FloatArray:
+        return np.asarray(self.values[:, list(committee)].max(axis=1, initial=0.0))
 
-    def value(self, chosen: Chosen) -> float:
+    def value(self, committee: Committee) -> float:
         """Σ_v w_v max_{i in S} u_vi."""
-        return float(self.weights @ self._best(chosen))
+        return float(self.weights @ self._best(committee))
 
-    def gains(self, chosen: Chosen) -> FloatArray:
-        """Σ_v w_v max(0, u_vi - best so far)."""
-        rise = self.values - self._best(chosen)[:, None]
+    def gains(self, committee: Committee) -> FloatArray:
+        """Σ_v w_v max(0, u_vi - max_{j in S} u_vj)."""
+        rise = self.values - self._best(committee)[:, None]
         return _weighted(self.weights, np.maximum(rise, 0.0, out=rise))
 
-    def swap_gains(self, chosen: IntArray) -> FloatArray:
-        """What i adds, less what voters lose whose best item leaves."""
-        inside = self.values[:, chosen]
-        best, mine = inside.max(axis=1)[:, None], inside.argmax(axis=1)
-        second = np.zeros_like(best)
-        if len(chosen) > 1:
-            second = np.partition(inside, -2, axis=1)[:, -2:-1]
-        lost = best - np.maximum(second, np.minimum(self.values, best))
-        is_mine = (mine == np.arange(len(chosen))[:, None]) * self.weights
-        return np.asarray(self.gains(chosen) - is_mine @ lost)
+    def swap_gains(self, committee: IntArray) -> FloatArray:
+        """The gain of i, less the loss of the voters whose best item s leaves.
 
-    def prices(self, chosen: Chosen) -> FloatArray:
-        """Best item of the committee."""
-        return self._best(chosen)
+        Such a voter falls from the best item to the second, or to i if that is better
+        (up to the best: what i adds beyond it is in its gain).
+        """
+        inside = self.values[:, committee]
+        best, favorite = inside.max(axis=1)[:, None], inside.argmax(axis=1)
+        second = np.zeros_like(best)
+        if len(committee) > 1:
+            second = np.partition(inside, -2, axis=1)[:, -2:-1]
+        loss = best - np.maximum(second, np.minimum(self.values, best))
+        leaves = (favorite == np.arange(len(committee))[:, None]) * self.weights
+        return np.asarray(self.gains(committee) - leaves @ loss)
+
+    def prices(self, committee: Committee) -> FloatArray:
+        """λ_v = max_{i in S} u_vi."""
+        return self._best(committee)
 
     def dual(self, prices: FloatArray) -> tuple[float, FloatArray, Served]:
-        """See the module."""
+        """L(λ) as in the module docstring."""
         rise = self.values - prices[:, None]
         served = rise > 0
-        worth = _weighted(self.weights, np.maximum(rise, 0.0, out=rise))
-        return float(self.weights @ prices), worth, served
+        item_values = _weighted(self.weights, np.maximum(rise, 0.0, out=rise))
+        return float(self.weights @ prices), item_values, served
 
     def slope(self, prices: FloatArray, served: FloatArray) -> FloatArray:
-        """w_v (1 - number of the best items above the price)."""
+        """w_v (1 - number of items of the maximizer with u_vi > λ_v)."""
         return np.asarray(self.weights * (1.0 - served))
 
 
 class Proportional:
-    """Each voter counts 1 + 1/2 + … + 1/c for c approved items (PAV).
+    """PAV: a voter's utility is H_c = 1 + 1/2 + … + 1/c for c approved items.
 
     Parameters
     ----------
     values : float array of shape (n_voters, n_items)
-        1 where a voter approves an item, else 0.
+        a_vi: 1 where a voter approves an item, else 0.
     weights : float array of shape (n_voters,)
-        How much a voter counts.
+        Weights w_v of the voters.
     k : int
         Size of the committee.
 
@@ -176,56 +185,56 @@ class Proportional:
         self.unit = unit_of(values, weights) / denominator if coarse else 0.0
         self.is_submodular, self.work = True, 2e-5 + 4e-9 * values.size
 
-    def _counts(self, chosen: Chosen) -> FloatArray:
-        return np.asarray(self.values[:, list(chosen)].sum(axis=1))
+    def _counts(self, committee: Committee) -> FloatArray:
+        return np.asarray(self.values[:, list(committee)].sum(axis=1))
 
-    def value(self, chosen: Chosen) -> float:
+    def value(self, committee: Committee) -> float:
         """Σ_v w_v H_c(v)."""
-        return float(self.weights @ self.harmonic[self._counts(chosen).astype(int)])
+        return float(self.weights @ self.harmonic[self._counts(committee).astype(int)])
 
-    def gains(self, chosen: Chosen) -> FloatArray:
-        """Σ_v w_v a_vi / (c + 1); 0 for the chosen."""
-        gains = _weighted(self.weights / (self._counts(chosen) + 1), self.values)
-        gains[list(chosen)] = 0.0
+    def gains(self, committee: Committee) -> FloatArray:
+        """Σ_v w_v a_vi / (c_v + 1); 0 for items of the committee."""
+        gains = _weighted(self.weights / (self._counts(committee) + 1), self.values)
+        gains[list(committee)] = 0.0
         return gains
 
-    def swap_gains(self, chosen: IntArray) -> FloatArray:
-        """Voters who approve just one of the two win 1/(c+1) or lose 1/c."""
-        counts, inside = self._counts(chosen), self.values[:, chosen]
-        up = self.weights / (counts + 1)
-        down = self.weights / np.maximum(counts, 1)
-        won = ((1 - inside).T * up) @ self.values
-        return np.asarray(won - (inside.T * down) @ (1 - self.values))
+    def swap_gains(self, committee: IntArray) -> FloatArray:
+        """Voters who approve just one of the two gain 1/(c + 1) or lose 1/c."""
+        counts, inside = self._counts(committee), self.values[:, committee]
+        gain = self.weights / (counts + 1)
+        loss = self.weights / np.maximum(counts, 1)
+        gained = ((1 - inside).T * gain) @ self.values
+        return np.asarray(gained - (inside.T * loss) @ (1 - self.values))
 
-    def prices(self, chosen: Chosen) -> FloatArray:
-        """What one more item would add."""
-        return np.asarray(1 / (self._counts(chosen) + 1))
+    def prices(self, committee: Committee) -> FloatArray:
+        """λ_v = 1 / (c_v + 1), the gain of one more approved item."""
+        return np.asarray(1 / (self._counts(committee) + 1))
 
     def _demand(self, prices: FloatArray) -> FloatArray:
-        """Greatest c with 1/c > price, at most what the voter approves."""
+        """argmax_c H_c - λ_v c: the greatest c with 1/c > λ_v that approvals allow."""
         return np.minimum(np.ceil(1 / np.maximum(prices, 1e-9)) - 1, self.most)
 
     def dual(self, prices: FloatArray) -> tuple[float, FloatArray, Served]:
-        """See the module."""
+        """L(λ) as in the module docstring."""
         demand = self._demand(prices)
         constant = self.weights @ (self.harmonic[demand.astype(int)] - prices * demand)
-        worth = _weighted(self.weights * prices, self.values)
-        return float(constant), worth, self.values
+        item_values = _weighted(self.weights * prices, self.values)
+        return float(constant), item_values, self.values
 
     def slope(self, prices: FloatArray, served: FloatArray) -> FloatArray:
-        """w_v (approved among the best items - demand at the price)."""
+        """w_v (number of approved items in the maximizer - demand)."""
         return np.asarray(self.weights * (served - self._demand(prices)))
 
 
 class Monroe:
-    """Each item represents an equal share of the voters, each voter counts one item.
+    """Monroe: each item represents an equal share of the voters, each by one item.
 
     Parameters
     ----------
     values : float array of shape (n_voters, n_items)
-        What an item is worth to a voter, in half units, >= 0.
+        Utilities u_vi >= 0, multiples of 1/2.
     weights : float array of shape (n_voters,)
-        How many voters each row stands for, integers.
+        Number of voters that each row stands for, integers.
     k : int
         Size of the committee; with n voters each of its items represents ⌊n/k⌋ or
         ⌈n/k⌉ of them.
@@ -243,15 +252,19 @@ class Monroe:
         self.unit, self.is_submodular = unit_of(values, weights), False
         self.work = 5e-5 + 4e-8 * values.size
 
-    def value(self, chosen: Chosen) -> float:
-        """Best assignment of voters to the committee: a minimum-cost flow."""
+    def value(self, committee: Committee) -> float:
+        """Best assignment of voters to seats: a minimum-cost flow.
+
+        Arcs voter → seat of cost -2 u_vi (integers); a seat keeps ⌊n/k⌋ units and may
+        pass one on to the sink, which takes the n mod k larger shares.
+        """
         from ortools.graph.python.min_cost_flow import SimpleMinCostFlow
 
-        n, k = len(self.values), len(chosen)
+        n, k = len(self.values), len(committee)
         counts = self.weights.astype(np.int64)
         flow = SimpleMinCostFlow()
         voters, seats = np.arange(n), n + np.arange(k)
-        of_item = self.values[:, list(chosen)]
+        of_item = self.values[:, list(committee)]
         flow.add_arcs_with_capacity_and_unit_cost(
             np.repeat(voters, k),
             np.tile(seats, n),
@@ -270,50 +283,52 @@ class Monroe:
         return -flow.optimal_cost() / 2
 
     def _represented(
-        self, values: FloatArray, left: FloatArray, share: int
+        self, values: FloatArray, weights: FloatArray, share: int
     ) -> tuple[FloatArray, FloatArray]:
-        """Worth of the best ``share`` voters for each item, and who they are."""
+        """Total value of the best ``share`` voters of each item, and who they are."""
         order = np.argsort(-values, axis=0, kind="stable")
-        through = np.cumsum(left[order], axis=0)
-        taken = np.minimum(through, share) - np.minimum(through - left[order], share)
+        # of a row of w voters, as many are served as fit below the share
+        total = np.cumsum(weights[order], axis=0)
+        n_served = np.minimum(total, share) - np.minimum(total - weights[order], share)
         served = np.zeros_like(values)
-        np.put_along_axis(served, order, taken, axis=0)
+        np.put_along_axis(served, order, n_served, axis=0)
         return (values * served).sum(axis=0), served
 
-    def gains(self, chosen: Chosen) -> FloatArray:
-        """Worth of the best share of the voters that the chosen leave over [2]_.
+    def gains(self, committee: Committee) -> FloatArray:
+        """Value of an item's best share of the voters not yet represented [1]_.
 
         References
         ----------
-        .. [2] P. Skowron, P. Faliszewski and A. Slinko. Achieving fully proportional
+        .. [1] P. Skowron, P. Faliszewski and A. Slinko. Achieving fully proportional
            representation: approximability results. Artificial Intelligence 222, 2015,
            Algorithm A.
         """
-        left = self.weights.copy()
+        weights = self.weights.copy()
         shares = [self.share + (place < self.n_larger) for place in range(self.k)]
-        for item, share in zip(chosen, shares, strict=False):
-            left -= self._represented(self.values[:, [item]], left, share)[1][:, 0]
-        gains = self._represented(self.values, left, shares[len(chosen)])[0]
-        gains[list(chosen)] = 0.0
+        for item, share in zip(committee, shares, strict=False):
+            column = self.values[:, [item]]
+            weights -= self._represented(column, weights, share)[1][:, 0]
+        gains = self._represented(self.values, weights, shares[len(committee)])[0]
+        gains[list(committee)] = 0.0
         return gains
 
-    def swap_gains(self, chosen: IntArray) -> None:
-        """Not known without a flow for each swap."""
+    def swap_gains(self, committee: IntArray) -> None:
+        """Unknown: each swap would need a flow."""
 
-    def prices(self, chosen: Chosen) -> FloatArray:
-        """Best item of the committee."""
-        return np.asarray(self.values[:, list(chosen)].max(axis=1, initial=0.0))
+    def prices(self, committee: Committee) -> FloatArray:
+        """λ_v = max_{i in S} u_vi."""
+        return np.asarray(self.values[:, list(committee)].max(axis=1, initial=0.0))
 
     def dual(self, prices: FloatArray) -> tuple[float, FloatArray, Served]:
-        """See the module."""
+        """L(λ) as in the module docstring."""
         rise = self.values - prices[:, None]
-        worth, served = self._represented(rise, self.weights, self.share)
+        item_values, served = self._represented(rise, self.weights, self.share)
         if self.n_larger:
-            more, by_more = self._represented(rise, self.weights, self.share + 1)
-            served = np.where(more > worth, by_more, served)
-            worth = np.maximum(worth, more)
-        return float(self.weights @ prices), worth, served
+            larger = self._represented(rise, self.weights, self.share + 1)
+            served = np.where(larger[0] > item_values, larger[1], served)
+            item_values = np.maximum(item_values, larger[0])
+        return float(self.weights @ prices), item_values, served
 
     def slope(self, prices: FloatArray, served: FloatArray) -> FloatArray:
-        """Voters less how often they are represented."""
+        """w_v - how often the maximizer represents voter v."""
         return np.asarray(self.weights - served)

@@ -1,25 +1,23 @@
-"""Choose ``k`` items that represent many rankings, by the rules of committee elections.
+"""``select_committee``: the best committee of k items under a rule and quotas."""
 
-A rule says what a committee is worth to the voters; :func:`select_committee` finds the
-committee of greatest worth, under quotas for groups of items if there are any.
-"""
+from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
-from numbers import Integral
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ltr.solvers.committees.ballots import item_values
+from ltr.arguments import check_choice, check_whole
+from ltr.solvers.committees.ballots import utilities
 from ltr.solvers.committees.branch_and_bound import (
     Search,
     greedy,
     greedy_bound,
-    in_order,
+    in_greedy_order,
     round_down,
 )
-from ltr.solvers.committees.quotas import Quotas, check_bounds, check_groups
+from ltr.solvers.committees.quotas import Groups, Quotas, check_bounds, check_groups
 from ltr.solvers.committees.rules import (
     ChamberlinCourant,
     Monroe,
@@ -54,7 +52,7 @@ def select_committee(
     *,
     rule: str = "cc",
     n_items: int | None = None,
-    groups: ArrayLike | Mapping[Hashable, ArrayLike] | None = None,
+    groups: Groups | None = None,
     lower: Mapping[Any, int] | None = None,
     upper: Mapping[Any, int] | None = None,
     weights: ArrayLike | None = None,
@@ -64,70 +62,71 @@ def select_committee(
 ) -> Solution:
     """Choose ``k`` items that many voters rank high, with a proof or a bound.
 
-    With u_vi the Borda points of item i from voter v (items ranked below it, and half a
-    point for each one tied with it) and w_v the weights, a committee S is worth
+    Let u_vi be the Borda points that voter v gives item i (one per item ranked below it
+    and 1/2 per item tied with it) and w_v the weight of v. A committee S has the value
 
-    - ``"sntv"``: the weight of the voters whose first item is in S;
-    - ``"bloc"``: Σ_v w_v · (how many of the first ``k`` items of v are in S);
+    - ``"sntv"``: Σ_v w_v · [the first item of v is in S];
+    - ``"bloc"``: Σ_v w_v · (number of the first ``k`` items of v that are in S);
     - ``"borda"`` (k-Borda): Σ_v w_v Σ_{i ∈ S} u_vi;
     - ``"cc"`` (Chamberlin-Courant [1]_): Σ_v w_v max_{i ∈ S} u_vi;
-    - ``"pav"`` (proportional approval voting): Σ_v w_v (1 + 1/2 + … + 1/c_v), c_v
-      items of S being among the first ``k`` of v;
-    - ``"monroe"`` [2]_: as ``"cc"``, but each item of S represents an equal share of
-      the voters, up to one voter; they are assigned so that the total is greatest.
+    - ``"pav"`` (proportional approval voting): Σ_v w_v (1 + 1/2 + … + 1/c_v), where
+      c_v items of S are among the first ``k`` of v;
+    - ``"monroe"`` [2]_: as ``"cc"``, but each item of S represents an equal number of
+      voters, up to one; voters are assigned so that the total is greatest.
 
-    The first three add up over items, so a sort is exact, under quotas on disjoint
-    groups too; groups that overlap make an integer program of one variable per item.
-    For the others ``"exact"`` is greedy, exchanges of one item, and branch and bound on
-    a Lagrangian bound in which each voter has a price.
+    The first three are sums over items, so a sort is exact, also under quotas on
+    disjoint groups; overlapping groups make an integer program with one variable per
+    item. For the others ``"exact"`` is greedy, exchanges of one item, and branch and
+    bound on a Lagrangian bound in which each voter has a price.
 
     Parameters
     ----------
     rankings : sequence of sequences, or array
-        One ballot per voter: item indices best first. Items in an inner tuple are tied;
-        those that a ballot leaves out are tied below all others and not approved.
+        One ballot per voter: item indices, best first. Items in an inner tuple are
+        tied; items absent from a ballot are tied below all others and not approved.
         Complete ballots are fastest as an int array of shape (n_voters, n_items). A
         bool array of this shape holds approvals instead, for the rules ``"bloc"``,
-        ``"cc"``, ``"pav"`` and ``"monroe"``: item i is worth 1 to those who approve it.
+        ``"cc"``, ``"pav"`` and ``"monroe"``: u_vi is 1 if v approves i, else 0.
     k : int
         Size of the committee, from 1 to the number of items.
     rule : str, default="cc"
         One of the above.
-    n_items : int or None, default=None
-        How many items there are. None: as many as ``groups`` has labels, or one more
-        than the greatest number in the rankings.
+    n_items : int, default=None
+        Number of items. None: the number of labels in ``groups``, or one more than the
+        greatest item number in the rankings.
     groups : array-like of shape (n_items,) or dict, default=None
-        One label per item, or label → items, where an item may be in several groups.
+        One label per item; or label → items, where an item may be in several groups.
     lower, upper : dict, default=None
-        Label → least, or greatest, number of items of that group.
+        Label → least, or greatest, number of items of that group in the committee.
     weights : array-like of shape (n_voters,), default=None
-        How much each voter counts, >= 0; an integer weight is as many equal voters, and
-        ``"monroe"`` takes no others. None: 1.
+        Weight of each voter, >= 0; an integer weight w means w equal voters, and
+        ``"monroe"`` takes integers only. None: 1.
     method : str, default="auto"
-        ``"exact"``: until the best committee is proven or a limit is reached.
-        ``"greedy"``: the item that adds most, ``k`` times. Its bound is the lesser of
-        the Lagrangian one at the prices that its committee gives and, for ``"cc"`` and
-        ``"pav"``, its guarantee [3]_: 1 - 1/e of the best without quotas, 1/2 with
-        quotas on disjoint groups. ``"auto"``: exact.
+        ``"exact"``: search until the best committee is proven or a limit is reached.
+        ``"greedy"``: add the item of greatest gain, ``k`` times. Its bound is the
+        lesser of the Lagrangian bound at the prices of its committee and, for ``"cc"``
+        and ``"pav"``, its guarantee [3]_: 1 - 1/e of the optimum without quotas, 1/2
+        with quotas on disjoint groups. ``"auto"``: exact.
     time_limit_s : float, default=None
-        Seconds; at the end the best committee so far comes with its bound.
+        Wall-clock seconds, after which the incumbent is returned with its bound.
     work_limit : float, default=None
-        Units of about a second, counted by steps and not by a clock. None: 20, or no
-        limit if there is a time limit.
+        Units of about a second, counted in steps instead of time, so that results
+        repeat. None: 20, or no limit if there is a time limit.
 
     Returns
     -------
     solution : Solution
-        ``order``: the committee, in the order in which greedy would take its items (for
-        rules that add up: by own score), ties by index. ``objective``: its worth. If no
-        committee keeps the quotas the status is INFEASIBLE, and ``conflict`` holds a
-        smallest set of :class:`Quota` that clash (:func:`explain_conflict` says it).
+        ``order``: the committee, in the order in which greedy would add its items (for
+        sums over items: by their own value), ties by index. ``objective``: its value.
+        If no committee keeps the quotas, the status is INFEASIBLE and ``conflict``
+        holds a smallest set of :class:`Quota` that clash; see
+        :func:`explain_conflict`.
 
     Raises
     ------
     TypeError, ValueError
-        If a parameter is not as described, or a tie stands across place ``k`` where the
-        rule needs the first ``k``.
+        If an argument is not as described, or a ballot ties items across position
+        ``k`` under a rule that needs its first ``k``.
 
     References
     ----------
@@ -152,17 +151,15 @@ def select_committee(
     >>> [(bound.value, bound.lower) for bound in clash.conflict]
     [('a', 2), ('b', 1)]
     """
-    if rule not in RULES:
-        names = ", ".join(repr(name) for name in RULES)
-        raise ValueError(f"rule must be one of {names}; got {rule!r}.")
+    check_choice("rule", rule, RULES)
     check_method(method, METHODS)
     budget = Budget(
         check_limit(time_limit_s, "time_limit_s"), check_limit(work_limit, "work_limit")
     )
-    k = _check_size(k)
+    k = check_whole("k", k, low=1)
     if n_items is None and groups is not None and not isinstance(groups, Mapping):
         n_items = len(np.asarray(groups))
-    values = item_values(rankings, k, rule, n_items)
+    values = utilities(rankings, k, rule, n_items)
     n_voters, n_items = values.shape
     if k > n_items:
         raise ValueError(f"k must be at most the number of items, {n_items}; got {k}.")
@@ -183,16 +180,16 @@ def select_committee(
 
 
 def _sort(totals: FloatArray, quotas: Quotas, unit: float, budget: Budget) -> Solution:
-    """Rules that add up over the items."""
+    """Rules whose value is a sum over the items."""
     items, excess = quotas.best(totals)
     assert items is not None
-    worth = float(totals[items].sum())
-    if excess >= unit:  # too coarse to tell multiples of the unit apart
+    value = float(totals[items].sum())
+    if excess >= unit:  # multiples of the unit cannot be told apart
         unit = 0.0
     return solved(
         items[np.lexsort((items, -totals[items]))],
-        worth,
-        max(worth, round_down(worth + excess, unit)),
+        value,
+        max(value, round_down(value + excess, unit)),
         tolerance=_tolerance(totals, quotas.k, unit),
         method="sort" if quotas.are_disjoint else "integer program",
         started=budget.started,
@@ -200,16 +197,15 @@ def _sort(totals: FloatArray, quotas: Quotas, unit: float, budget: Budget) -> So
 
 
 def _search(score: Score, quotas: Quotas, method: str, budget: Budget) -> Solution:
-    """Rules under which the items of a committee stand in for one another."""
+    """Rules under which items of a committee substitute for each other."""
     tolerance = _tolerance(score.weights @ score.values, quotas.k, score.unit)
     if method == "greedy":
-        chosen = greedy(score, quotas)
-        value, bound = score.value(chosen), greedy_bound(score, quotas, chosen)
+        committee = greedy(score, quotas)
+        value, bound = score.value(committee), greedy_bound(score, quotas, committee)
     else:
-        found = Search(score, quotas, tolerance / 2, budget).run()
-        chosen, value, bound = found.chosen, found.value, found.bound
+        committee, value, bound = Search(score, quotas, tolerance / 2, budget).run()
     return solved(
-        in_order(score, chosen),
+        in_greedy_order(score, committee),
         value,
         bound,
         tolerance=tolerance,
@@ -223,34 +219,26 @@ def _tolerance(totals: FloatArray, k: int, unit: float) -> float:
     return unit / 2 if unit else TOLERANCE * k * float(totals.max())
 
 
-def _check_size(k: Any) -> int:
-    if not isinstance(k, Integral) or isinstance(k, bool):
-        raise TypeError(f"k must be an integer, the size of the committee; got {k!r}.")
-    if k < 1:
-        raise ValueError(f"k must be at least 1; got {k}.")
-    return int(k)
-
-
-def _check_voters(weights: Any, n_voters: int, rule: str) -> FloatArray:
+def _check_voters(weights: ArrayLike | None, n_voters: int, rule: str) -> FloatArray:
     array = check_weights(weights, n_voters, "ballot")
     if not array.any():
         raise ValueError("weights must not all be 0: nobody votes.")
-    split = array != np.rint(array)
-    if rule == "monroe" and split.any():
-        first = int(np.argmax(split))
+    is_fraction = array != np.rint(array)
+    if rule == "monroe" and is_fraction.any():
+        voter = int(np.argmax(is_fraction))
         raise ValueError(
-            "rule 'monroe' needs integer weights, because it shares out whole voters; "
-            f"got {array[first]} at [{first}]."
+            "rule 'monroe' needs integer weights, because it assigns whole voters; got "
+            f"{array[voter]} at [{voter}]."
         )
     return array
 
 
 def _merge(values: FloatArray, weights: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Equal voters as one, in an order that does not depend on theirs."""
-    counted = weights > 0
-    rows = np.ascontiguousarray(values[counted])
+    """Merge equal voters, sorted, so that the order of the voters does not matter."""
+    has_weight = weights > 0
+    rows = np.ascontiguousarray(values[has_weight])
     as_bytes = rows.view(np.dtype((np.void, rows.strides[0]))).ravel()
-    _, first, index = np.unique(as_bytes, return_index=True, return_inverse=True)
-    totals = np.zeros(len(first))
-    np.add.at(totals, index, weights[counted])
-    return rows[first], totals
+    _, voters, index = np.unique(as_bytes, return_index=True, return_inverse=True)
+    totals = np.zeros(len(voters))
+    np.add.at(totals, index, weights[has_weight])
+    return rows[voters], totals

@@ -205,6 +205,7 @@ def test_approvals(seed, k):
     ],
 )
 def test_golden(rule, value, committees):
+    """Three ballots on five items, counted by hand."""
     solution = select_committee(np.array(THREE), 2, rule=rule)
     assert solution.is_optimal
     assert solution.objective == pytest.approx(value, abs=1e-12)
@@ -216,6 +217,15 @@ def test_golden_quota():
     groups = np.array(["a", "a", "a", "b", "b"])
     solution = select_committee(THREE, 2, rule="borda", groups=groups, lower={"b": 1})
     assert (set(solution.order.tolist()), solution.objective) == ({0, 4}, 13.0)
+
+
+@pytest.mark.parametrize("rule", ["cc", "pav"])
+def test_no_exchange_is_allowed(rule):
+    """A committee that the quotas determine is not improved against them."""
+    solution = select_committee(
+        [[0, 1]], 1, rule=rule, groups=["a", "b"], upper={"a": 0, "b": 1}
+    )
+    assert (solution.order.tolist(), solution.is_optimal) == ([1], True)
 
 
 def test_overlapping_groups_with_huge_weights():
@@ -394,6 +404,7 @@ BIASED = [
 
 @pytest.mark.parametrize(("change", "message"), BIASED)
 def test_messages_of_biased_rankings(change, message):
+    """What was expected, what came, and what to do."""
     plain = {"utilities": [2.0, 1.0], "group": [True, False], "bias": 0.5, "n": 3}
     with pytest.raises(ValueError) as caught:  # noqa: PT011
         make_biased_rankings(**(plain | change))
@@ -406,7 +417,7 @@ MESSAGES = [
         "rule must be one of 'sntv', 'bloc', 'borda', 'cc', 'pav', 'monroe'; got "
         "'stv'.",
     ),
-    ({"k": 0}, "k must be at least 1; got 0."),
+    ({"k": 0}, "k must be a whole number >= 1; got 0."),
     ({"k": 6}, "k must be at most the number of items, 5; got 6."),
     (
         {"groups": ["a", "b"], "n_items": 5},
@@ -417,21 +428,24 @@ MESSAGES = [
         {"groups": {"a": [7]}},
         "groups['a'] must hold item indices in 0, …, 4; got 7.",
     ),
-    ({"lower": {"a": 1}}, "lower names the group 'a'; groups has none: pass groups."),
+    (
+        {"lower": {"a": 1}},
+        "lower refers to the group 'a'; groups has none: pass groups.",
+    ),
     (
         {"groups": {"a": [1]}, "upper": {"a": -1}},
-        "upper['a'] must be an integer >= 0; got -1.",
+        "upper['a'] must be a whole number >= 0; got -1.",
     ),
     ({"weights": [0, 0, 0]}, "weights must not all be 0: nobody votes."),
     (
         {"weights": [1, 0.5, 1], "rule": "monroe"},
-        "rule 'monroe' needs integer weights, because it shares out whole voters; got "
+        "rule 'monroe' needs integer weights, because it assigns whole voters; got "
         "0.5 at [1].",
     ),
     (
         {"rankings": [[(0, 1, 2)]], "rule": "pav"},
         "rule 'pav' needs the first 2 of each ballot; rankings[0] ties items 0, 1, 2 "
-        "across that place. Break the tie, or pass approvals, a bool array of shape "
+        "across that position. Break the tie, or pass approvals, a bool array of shape "
         "(n_voters, n_items).",
     ),
     (
@@ -448,14 +462,14 @@ MESSAGES = [
 
 @pytest.mark.parametrize(("change", "message"), MESSAGES)
 def test_messages(change, message):
+    """What was expected, what came, and what to do."""
     with pytest.raises(ValueError) as caught:  # noqa: PT011
         select_committee(**({"rankings": THREE, "k": 2} | change))
     assert str(caught.value) == message
 
 
 def test_k_must_be_a_number():
+    """A float is refused, even a whole one."""
     with pytest.raises(TypeError) as caught:
         select_committee(THREE, 2.0)
-    assert str(caught.value) == (
-        "k must be an integer, the size of the committee; got 2.0."
-    )
+    assert str(caught.value) == "k must be a whole number >= 1; got 2.0."
