@@ -53,7 +53,7 @@ def average_precision_score(
     docids: ArrayLike | None = None,
     per_query: bool = False,
 ) -> FloatArray | float:
-    r"""Mean precision at the ranks of the relevant items; its mean over lists is MAP.
+    r"""Mean precision at the ranks of the relevant items; its mean over queries is MAP.
 
     .. math:: \mathrm{AP@}k = \frac{1}{Z} \sum_{r \le k,\ \pi_r \text{ relevant}}
         \frac{\#\{q \le r : \pi_q \text{ relevant}\}}{r}
@@ -74,8 +74,8 @@ def average_precision_score(
         Z: the relevant items of the list (trec_eval, LETOR), or at most ``k`` of them
         (LightGBM, XGBoost). They differ only with ``k``.
     mean : {"arithmetic", "geometric"}, default="arithmetic"
-        Mean over lists. Geometric (trec_eval's ``gm_map``; values below 1e-5 count as
-        1e-5) weighs poor lists more; it has no values per list.
+        Mean over queries. Geometric (trec_eval's ``gm_map``; values below 1e-5 count as
+        1e-5) weighs poor queries more; it has no values per query.
     ties : {"average", "first", "worst", "trec"}, default="average"
         Order of equal scores; see :mod:`ltr.metrics`.
     empty : {"skip", 0, 1}, default="skip"
@@ -145,7 +145,7 @@ def reciprocal_rank_score(
     docids: ArrayLike | None = None,
     per_query: bool = False,
 ) -> FloatArray | float:
-    """1 / rank of the first relevant item; its mean over lists is MRR.
+    """1 / rank of the first relevant item; its mean over queries is MRR.
 
     Parameters
     ----------
@@ -224,7 +224,7 @@ def precision_score(
     docids: ArrayLike | None = None,
     per_query: bool = False,
 ) -> FloatArray | float:
-    """Share of relevant items among the first ``k``.
+    """Share of the first ``k`` items that are relevant.
 
     Parameters
     ----------
@@ -308,7 +308,7 @@ def recall_score(
     docids: ArrayLike | None = None,
     per_query: bool = False,
 ) -> FloatArray | float:
-    """Share of the relevant items that stand among the first ``k``.
+    """Share of the relevant items that are among the first ``k``.
 
     Parameters
     ----------
@@ -321,7 +321,7 @@ def recall_score(
     k : int, default=None
         Cut-off. None: the whole list, so 1.
     cap : bool, default=False
-        Divide by at most ``k``, so that a perfect order is worth 1 (trec_eval's
+        Divide by at most ``k``, so that a perfect order has recall 1 (trec_eval's
         ``relative_P``, BEIR's capped recall).
     threshold : float, default=0.0
         An item is relevant if its label is above it.
@@ -365,27 +365,32 @@ def recall_score(
 
 
 def _expected_precisions(relevant: RelevantSlots, k: int | None) -> FloatArray:
-    """Sum of the precisions at the relevant items of each list, up to ``k``.
+    """Expected sum of the precisions at the relevant items of each list, up to ``k``.
 
-    In a tie group of m items, r of them relevant, after b relevant ones, the item at
-    0-based position p is relevant with probability r/m, and then finds
-    b + 1 + c (p − begin) relevant ones up to and with itself, c = (r − 1)/(m − 1). The
-    sum over p of that over p + 1 is a difference of harmonic numbers. Each of the r
-    relevant items stands for an equal part of it.
+    A tie group takes the m positions p = s, …, s + m − 1; r of its items are relevant,
+    and b relevant items are above it. The item at p is relevant with probability r / m,
+    and if so, b + 1 + c (p − s) relevant items are expected up to p, with
+    c = (r − 1) / (m − 1). Over the first n positions, those before the cut-off, the
+    group contributes, with harmonic numbers H,
+
+        r/m Σ_p (b + 1 + c (p − s)) / (p + 1)
+            = r/m (c n + (b + 1 − c (s + 1)) (H_{s+n} − H_s)).
+
+    A relevant item stands for 1 / r of it.
     """
-    begin, found = relevant.begin, relevant.before + 1.0
-    value = found / (begin + 1.0)
+    s, b = relevant.begin, relevant.before
+    value = (b + 1.0) / (s + 1.0)  # r = m = n = 1
     if k is not None:
-        value[begin >= k] = 0.0
+        value[s >= k] = 0.0
     tied = np.flatnonzero(relevant.size > 1)
     if len(tied):
-        begin, found, end = begin[tied], found[tied], relevant.end[tied]
-        last = end if k is None else np.maximum(np.minimum(end, k), begin)
+        s, b, end = s[tied], b[tied], relevant.end[tied]
+        stop = end if k is None else np.maximum(np.minimum(end, k), s)
+        m, n = end - s, stop - s
+        c = (relevant.inside[tied] - 1.0) / (m - 1.0)
         harmonic = np.append(0.0, np.cumsum(1.0 / np.arange(1.0, end.max() + 1.0)))
-        size = end - begin
-        c = (relevant.inside[tied] - 1.0) / (size - 1.0)
-        rest = (found - c * (begin + 1.0)) * (harmonic[last] - harmonic[begin])
-        value[tied] = (c * (last - begin) + rest) / size
+        falling = (b + 1.0 - c * (s + 1.0)) * (harmonic[stop] - harmonic[s])
+        value[tied] = (c * n + falling) / m
     return relevant.sum_lists(value)
 
 

@@ -1,4 +1,4 @@
-"""Metrics that compare the whole order with the labels: any label, any sign."""
+"""Metrics that compare the whole order with real-valued labels, of any sign."""
 
 from __future__ import annotations
 
@@ -61,7 +61,8 @@ def kendall_tau_score(
     .. math:: \tau_b = \frac{C - D}{\sqrt{(N - T_y)(N - T_s)}}, \quad
         \tau_a = \frac{C - D}{N}
 
-    with C concordant and D discordant pairs of N, and T tied ones.
+    with C concordant and D discordant ones of N pairs, of which :math:`T_y` are tied in
+    the labels and :math:`T_s` in the scores.
 
     Parameters
     ----------
@@ -72,8 +73,8 @@ def kendall_tau_score(
     qid : array-like of shape (n_samples,), default=None
         Query of each row, in any order. None: one query.
     variant : {"b", "a"}, default="b"
-        τ_b corrects for ties, as scipy does; τ_a counts every tied pair as half right
-        and half wrong.
+        τ_b corrects for ties, as scipy does; τ_a counts every tied pair as half
+        concordant and half discordant.
     empty : {"skip", 0, 1}, default="skip"
         Lists without two distinct labels: leave out, or count as 0 or 1.
     per_query : bool, default=False
@@ -139,7 +140,7 @@ def spearman_score(
 ) -> FloatArray | float:
     """Spearman's rank correlation of scores and labels, tied ranks averaged.
 
-    Its mean over days is what quants call the rank information coefficient.
+    In finance, its mean over days is the rank information coefficient.
 
     Parameters
     ----------
@@ -203,7 +204,7 @@ def pairwise_accuracy_score(
     empty: Empty = "skip",
     per_query: bool = False,
 ) -> FloatArray | float:
-    """Share of pairs with different labels that the scores order rightly.
+    """Share of the pairs with different labels that the scores order correctly.
 
     A pair with equal scores counts one half. For two grades this is the area under the
     ROC curve of the list.
@@ -275,7 +276,7 @@ def tau_ap_score(
     empty: Empty = "skip",
     per_query: bool = False,
 ) -> FloatArray | float:
-    r"""Kendall's correlation with the weight at the top (AP correlation).
+    r"""AP correlation: Kendall's τ with more weight at the top.
 
     .. math:: \tau_{ap} = \frac{1}{n - 1} \sum_{r=2}^{n} \frac{1}{r - 1}
         \sum_{q < r} \mathrm{sign}(y_{\pi_q} - y_{\pi_r})
@@ -354,9 +355,9 @@ def information_coefficient_score(
 ) -> FloatArray | float:
     """Pearson's correlation of scores and labels in each list.
 
-    The information coefficient of quants when a list is a day and a label a return;
-    that of ranks is :func:`spearman_score`. Unlike the other metrics it reads the
-    values of the scores, not their order alone.
+    In finance, where a query is a day and a label a return, the information
+    coefficient; that of ranks is :func:`spearman_score`. Unlike the other metrics it
+    depends on the values of the scores, not on their order alone.
 
     Parameters
     ----------

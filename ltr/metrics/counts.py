@@ -75,8 +75,8 @@ def hits_score(
 
     Notes
     -----
-    What the literature on knowledge graphs calls hits@k, the share of lists with a
-    relevant item among the first k, is :func:`success_score`.
+    Hits@k in the literature on knowledge graphs, the share of queries with a relevant
+    item among the first k, is :func:`success_score`.
 
     Examples
     --------
@@ -221,7 +221,7 @@ def f_score(
     k : int, default=None
         Cut-off. None: the whole list, all that a run returned.
     beta : float, default=1.0
-        How many times as important recall is, > 0 and finite.
+        How many times as important as precision recall is; > 0 and finite.
     threshold : float, default=0.0
         An item is relevant if its label is above it.
     ties : {"average", "first", "worst", "trec"}, default="average"
@@ -372,11 +372,11 @@ def normalized_recall_score(
     docids: ArrayLike | None = None,
     per_query: bool = False,
 ) -> FloatArray | float:
-    """Recall over the relevant items that the ranking holds at all.
+    """Recall among the relevant items that were retrieved at all.
 
-    It tells a reranker's work from that of the retriever, whose pool may miss some
-    relevant documents. Only a run evaluated with :func:`evaluate_run` can miss any;
-    for rows of arrays it is :func:`recall_score`, unless ``cap`` is set.
+    It separates the work of a reranker from that of the retriever, which may have
+    missed relevant documents. Only a run, in :func:`evaluate_run`, can miss any; for
+    rows of arrays it is :func:`recall_score`, unless ``cap`` is set.
 
     Parameters
     ----------
@@ -389,13 +389,13 @@ def normalized_recall_score(
     k : int, default=None
         Cut-off. None: the whole list, so 1.
     cap : bool, default=False
-        Divide by at most ``k``, so that a perfect order is worth 1.
+        Divide by at most ``k``, so that a perfect order has recall 1.
     threshold : float, default=0.0
         An item is relevant if its label is above it.
     ties : {"average", "first", "worst", "trec"}, default="average"
         Order of equal scores; see :mod:`ltr.metrics`.
     empty : {"skip", 0, 1}, default="skip"
-        Lists that hold no relevant item: leave out, or count as 0 or 1.
+        Lists without a retrieved relevant item: leave out, or count as 0 or 1.
     docids : array-like of shape (n_samples,), default=None
         Document ids, for ``ties="trec"``.
     per_query : bool, default=False

@@ -1,4 +1,4 @@
-"""What an item is worth (gain) and how much a position counts (discount)."""
+"""Gains of labels and discounts of positions."""
 
 from __future__ import annotations
 

@@ -15,9 +15,10 @@ from ltr.metrics.declaration import (
 )
 from ltr.metrics.gains import Discount, Gain, check_labels, discounts, gains_of
 from ltr.metrics.ranked import RankedLists, Ties
+from ltr.metrics.stopping import expected_stop
 from ltr.queries import FloatArray, IntArray
 
-_MANY_GRADES = 32
+_MANY_GRADES = 32  # with more, sorting takes less time than counting
 
 
 def dcg(
@@ -29,8 +30,7 @@ def dcg(
 ) -> Measured:
     """Kernel of :func:`dcg_score`."""
     weights = discounts(lists.max_size, discount, k)
-    value, total_gain = _discounted_gain(lists, gain, weights)
-    return Measured(value, blank=total_gain == 0)
+    return _discounted_gain(lists, gain, weights)
 
 
 @ranking_metric(kernel=dcg, range=(0.0, np.inf), labels="graded")
@@ -118,9 +118,9 @@ def ndcg(
 ) -> Measured:
     """Kernel of :func:`ndcg_score`."""
     weights = discounts(lists.max_size, discount, k)
-    value, _ = _discounted_gain(lists, gain, weights)
+    value = _discounted_gain(lists, gain, weights).values
     ideal = _ideal_dcg(lists, gain, weights)
-    # ideal is 0 as well where every discount is; such a list ranks nothing
+    # a discount may be 0 at all positions of a list, whose ideal then is 0, too
     blank = ideal == 0
     value = np.minimum(value / np.where(blank, 1.0, ideal), 1.0)  # 1 + 2e-16: rounding
     if discount == "letor" and k is not None:
@@ -189,7 +189,7 @@ def ndcg_score(
     >>> round(ndcg_score([3, 2, 0], [0.1, 0.5, 0.3]), 4)
     0.7309
 
-    A constant score is as good as a random order, whatever the order of the rows:
+    A constant score has the value of a random order, whatever the order of the rows:
 
     >>> [round(ndcg_score(y, [0, 0, 0]), 4) for y in ([3, 2, 0], [0, 2, 3])]
     [0.7987, 0.7987]
@@ -220,7 +220,7 @@ def err(
             f"a label of {lists.labels.max():g}."
         )
     stop = gains_of(lists.labels, "exp2") / 2.0**top
-    value = lists.sum_lists(_expected_stop(lists, stop, k))
+    value = lists.sum_lists(expected_stop(lists, stop, k))
     return Measured(value, blank=lists.sum_lists(stop) == 0)
 
 
@@ -254,8 +254,8 @@ def err_score(
     k : int, default=None
         Cut-off. None: the whole list.
     max_label : float, default=None
-        Highest grade that a label may have. None: the largest in ``y_true``; pass it to
-        compare numbers from different data.
+        Highest grade y_max. None: the largest label in ``y_true``; pass it to compare
+        values on different data.
     ties : {"average", "first", "worst", "trec"}, default="average"
         Order of equal scores; see :mod:`ltr.metrics`.
     empty : {"skip", 0, 1}, default="skip"
@@ -311,8 +311,7 @@ def rbp(
         "persistence", persistence, low=0.0, high=1.0, open_low=True, open_high=True
     )
     weights = lists.cut(persistence ** np.arange(float(lists.max_size)), k)
-    value, total_gain = _discounted_gain(lists, gain, (1.0 - persistence) * weights)
-    return Measured(value, blank=total_gain == 0)
+    return _discounted_gain(lists, gain, (1.0 - persistence) * weights)
 
 
 @ranking_metric(kernel=rbp, range=(0.0, np.inf), labels="graded")
@@ -392,24 +391,23 @@ def rbp_score(
     )
 
 
-def _discounted_gain(
-    ranked: RankedLists, gain: Gain, weights: FloatArray
-) -> tuple[FloatArray, FloatArray]:
-    """Expected sum of gain times weight of each list, and its sum of gains."""
-    if isinstance(gain, str):
-        check_labels(ranked.labels, gain)
-        found = ranked.relevant(0.0)
-        gains = gains_of(ranked.labels[found.slot], gain)
-        return found.sum_lists(gains * found.expected_weight(weights)), found.total
-    gains = gains_of(ranked.labels, gain)
-    value = ranked.sum_lists(gains * ranked.expected_weight(weights))
-    return value, ranked.sum_lists(gains)
+def _discounted_gain(lists: RankedLists, gain: Gain, weights: FloatArray) -> Measured:
+    """Σ G(y) E[weight] over the slots of each list; blank if it has no gain."""
+    if isinstance(gain, str):  # labels of 0 have no gain: their slots are left out
+        check_labels(lists.labels, gain)
+        relevant = lists.relevant(0.0)
+        gains = gains_of(lists.labels[relevant.slot], gain)
+        value = relevant.sum_lists(gains * relevant.expected_weight(weights))
+        return Measured(value, blank=relevant.total == 0)
+    gains = gains_of(lists.labels, gain)
+    value = lists.sum_lists(gains * lists.expected_weight(weights))
+    return Measured(value, blank=lists.sum_lists(gains) == 0)
 
 
 def _ideal_dcg(ranked: RankedLists, gain: Gain, weights: FloatArray) -> FloatArray:
     """Sum of gain times weight in the best order of each list."""
     labels, n_slots = ranked.labels, ranked.queries.sizes
-    if isinstance(gain, str):  # the others have no gain
+    if isinstance(gain, str):  # labels of 0 have no gain
         labels = labels[labels > 0]
         n_slots = ranked.relevant(0.0).total.astype(np.intp)
     lists = np.repeat(np.arange(len(n_slots)), n_slots)
@@ -422,7 +420,10 @@ def _ideal_dcg(ranked: RankedLists, gain: Gain, weights: FloatArray) -> FloatArr
 def _best_first(
     labels: FloatArray, gains: FloatArray, lists: IntArray, n_lists: int
 ) -> FloatArray:
-    """Gains in descending order within each list, by counting where labels are few."""
+    """Gains in descending order within each list.
+
+    With few grades by counting sort: cell (list, place of the grade from the best).
+    """
     grades = labels.astype(np.intp)
     n_grades = int(grades.max(initial=0)) + 1
     if n_grades > _MANY_GRADES or (grades != labels).any() or (grades < 0).any():
@@ -435,56 +436,6 @@ def _best_first(
     cells = lists * n_grades + place[grades]
     count = np.bincount(cells, minlength=n_lists * n_grades)
     return np.repeat(np.tile(gain_of_grade[best], n_lists), count)
-
-
-def _expected_stop(ranked: RankedLists, stop: FloatArray, k: int | None) -> FloatArray:
-    """Return each slot's expected share of ERR, given its stop probability.
-
-    ``alive[slot]`` is the probability that the user comes to its tie group. Inside a
-    group of m tied items the user is still there after j of them with the mean product
-    of ``1 − stop`` over all j-subsets.
-    """
-    inverse_rank = 1.0 / np.arange(1.0, ranked.queries.sizes.max() + 1.0)
-    if k is not None:
-        inverse_rank[k:] = 0.0
-    on = 1.0 - stop
-    stop_here = stop.copy()
-    group_size = ranked.tie_end - ranked.tie_begin
-    is_tied = (group_size > 1) & (ranked.position == ranked.tie_begin)
-    for slot in np.flatnonzero(is_tied):
-        group = slice(slot, slot + group_size[slot])
-        stop_here[group] = -np.diff(_mean_subset_products(on[group]), prepend=1.0)
-    group_start = np.arange(len(stop)) - (ranked.position - ranked.tie_begin)
-    alive = _products_before(ranked, on)[group_start]
-    return alive * stop_here * ranked.only_returned(inverse_rank[ranked.position])
-
-
-def _products_before(ranked: RankedLists, factors: FloatArray) -> FloatArray:
-    """Product of the factors of all earlier slots of the same list."""
-    before = np.zeros(len(factors))
-    starts = ranked.queries.starts[:-1]
-    longest_first = np.argsort(-ranked.queries.sizes, kind="stable")
-    sizes, slots = ranked.queries.sizes[longest_first], starts[longest_first]
-    product = np.ones(len(slots))
-    for _ in range(sizes[0]):
-        before[slots] = product
-        n_longer = np.searchsorted(-sizes, -1)  # lists with a further slot
-        product = product[:n_longer] * factors[slots[:n_longer]]
-        slots, sizes = slots[:n_longer] + 1, sizes[:n_longer] - 1
-        if not product.any():
-            break
-    return before
-
-
-def _mean_subset_products(factors: FloatArray) -> FloatArray:
-    """Mean product over all subsets of size 1, 2, …, m of ``factors``."""
-    ones = int((factors == 1.0).sum())
-    mean = np.zeros(len(factors) + 1)
-    mean[: ones + 1] = 1.0
-    for m, factor in enumerate(factors[factors != 1.0], start=ones + 1):
-        j = np.arange(1, m + 1)
-        mean[1 : m + 1] = (1 - j / m) * mean[1 : m + 1] + (j / m) * factor * mean[:m]
-    return mean[1:]
 
 
 METRICS: dict[str, RankingMetric[..., FloatArray | float]] = {

@@ -16,7 +16,7 @@ from ltr.metrics.ranked import RankedLists, Ties
 from ltr.queries import FloatArray
 
 _ELEVEN_POINTS = tuple(i / 10 for i in range(11))
-_SLACK = 1e-9  # sums of shares of tied items round
+_SLACK = 1e-9  # for the rounding of sums of shares of tied items
 
 
 def interpolated_precision(

@@ -1,4 +1,4 @@
-"""What a ranking is measured on: how much of it is judged, how much is relevant."""
+"""Counts behind the other metrics: judged, returned and relevant items."""
 
 from __future__ import annotations
 
@@ -38,10 +38,10 @@ def judged_score(
     docids: ArrayLike | None = None,
     per_query: bool = False,
 ) -> FloatArray | float:
-    """Share of the first ``k`` items that somebody judged.
+    """Share of the first ``k`` items that have a judgment.
 
-    Where it is low, or differs between two runs, what a metric says of them depends on
-    documents that nobody looked at. One minus it is trec_eval's ``unj``.
+    Where it is low, or differs between two runs, the other metrics depend on documents
+    that were never judged. One minus it is trec_eval's ``unj``.
 
     Parameters
     ----------
@@ -52,11 +52,11 @@ def judged_score(
     qid : array-like of shape (n_samples,), default=None
         Query of each row, in any order. None: one query.
     k : int, default=None
-        Cut-off; a shorter list counts whole. None: the whole list.
+        Cut-off; a shorter list counts as a whole. None: the whole list.
     ties : {"average", "first", "worst", "trec"}, default="average"
         Order of equal scores; see :mod:`ltr.metrics`.
     empty : {"skip", 0, 1}, default="skip"
-        Lists for which nothing was returned: leave out, or count as 0 or 1.
+        Queries for which nothing was returned: leave out, or count as 0 or 1.
     docids : array-like of shape (n_samples,), default=None
         Document ids, for ``ties="trec"``.
     per_query : bool, default=False
@@ -107,7 +107,7 @@ def n_returned_score(
     empty: Empty = "skip",
     per_query: bool = False,
 ) -> FloatArray | float:
-    """Number of items of a list, of documents that a run returned.
+    """Number of items of a list; of a run, number of documents returned.
 
     Parameters
     ----------
@@ -118,7 +118,7 @@ def n_returned_score(
     qid : array-like of shape (n_samples,), default=None
         Query of each row, in any order. None: one query.
     empty : {"skip", 0, 1}, default="skip"
-        Lists for which nothing was returned: leave out, or count as 0 or 1.
+        Queries for which nothing was returned: leave out, or count as 0 or 1.
     per_query : bool, default=False
         Return one value per query.
 

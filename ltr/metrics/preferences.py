@@ -40,8 +40,9 @@ def auc_score(
 ) -> FloatArray | float:
     """Area under the ROC curve of each list (grouped AUC).
 
-    The chance that a relevant item of the list has a higher score than one that is
-    not; equal scores count one half. It is Rocchio's normalised recall too.
+    The probability that a relevant item of the list has a higher score than one that
+    is not relevant; equal scores count one half. It equals Rocchio's
+    normalized recall.
 
     Parameters
     ----------
@@ -129,7 +130,7 @@ def bpref_score(
         \frac{\min(n_r, R)}{\min(N, R)} \Big)
 
     over the returned relevant items r, with R relevant items, N judged others, and
-    :math:`n_r` of the latter above r. Items that nobody judged change nothing.
+    :math:`n_r` of the latter above r. Items without a judgment change nothing.
 
     Parameters
     ----------
@@ -142,8 +143,8 @@ def bpref_score(
     threshold : float, default=0.0
         An item is relevant if its label is above it.
     mean : {"arithmetic", "geometric"}, default="arithmetic"
-        Mean over lists. Geometric (trec_eval's ``gm_bpref``; values below 1e-5 count as
-        1e-5) weighs poor lists more; it has no values per list.
+        Mean over queries. Geometric (trec_eval's ``gm_bpref``; values below 1e-5 count
+        as 1e-5) weighs poor queries more; it has no values per query.
     ties : {"average", "first", "worst", "trec"}, default="average"
         Order of equal scores; see :mod:`ltr.metrics`.
     empty : {"skip", 0, 1}, default="skip"
@@ -192,7 +193,7 @@ def bpref_score(
 def _others(
     ranked: RankedLists, is_other: BoolArray, slots: IntArray
 ) -> tuple[FloatArray, FloatArray]:
-    """Items of a kind in earlier tie groups of the list, and in the same one."""
+    """Items of a kind in earlier tie groups of its list, and in its own, per slot."""
     total = np.append(0.0, np.cumsum(is_other))
     start = slots - ranked.position[slots]
     begin = start + ranked.tie_begin[slots]

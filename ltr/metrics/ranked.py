@@ -7,9 +7,9 @@ value over the orders inside the group (McSherry & Najork, "Computing informatio
 retrieval performance measures efficiently in the presence of tied scores", ECIR 2008).
 With any other rule each slot has a tie group of its own.
 
-A run may leave judged documents out. They have slots too, at the end of their list and
-not ``returned``: they count among the relevant items and in the ideal order, and earn
-nothing.
+A run may have missed judged documents. They have slots, too, at the end of their list
+and not ``returned``: they count among the relevant items and in the ideal order, and
+gain nothing.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class RankedLists:
     returned : bool array of shape (n_samples,), optional
         Whether a run returned the document. None: all of them.
     judged : bool array of shape (n_samples,), optional
-        Whether somebody judged the document. None: all of them.
+        Whether the document has a judgment. None: all of them.
 
     Examples
     --------
@@ -72,7 +72,7 @@ class RankedLists:
 
     @cached_property
     def list_of_slot(self) -> IntArray:
-        """Number of the list of each slot."""
+        """Number of the list of each slot, shape (n_samples,)."""
         return np.repeat(np.arange(self.queries.n_lists), self.queries.sizes)
 
     @property
@@ -82,23 +82,23 @@ class RankedLists:
 
     @cached_property
     def position(self) -> IntArray:
-        """0-based position of each slot in its list."""
+        """0-based position of each slot in its list, shape (n_samples,)."""
         starts, sizes = self.queries.starts[:-1], self.queries.sizes
         return np.arange(len(self.labels)) - np.repeat(starts, sizes)
 
     @property
     def tie_begin(self) -> IntArray:
-        """First position of the tie group of each slot."""
+        """First position of the tie group of each slot, shape (n_samples,)."""
         return self._tie_groups[0]
 
     @property
     def tie_end(self) -> IntArray:
-        """Position after the last one of the tie group of each slot."""
+        """Position after the last one of the tie group of each slot, (n_samples,)."""
         return self._tie_groups[1]
 
     @cached_property
     def tied(self) -> IntArray:
-        """Slots whose tie group has another slot."""
+        """Slots whose tie group has more than one slot."""
         if not self.average_ties:
             return np.zeros(0, dtype=np.intp)
         equal = self._equals_previous
@@ -122,9 +122,9 @@ class RankedLists:
     def _tie_groups(self) -> tuple[IntArray, IntArray]:
         if len(self.tied) == 0:
             return self.position, self.position + 1
-        begin = np.flatnonzero(~self._equals_previous)
-        length = np.diff(begin, append=len(self.scores))
-        tie_begin = np.repeat(self.position[begin], length)
+        heads = np.flatnonzero(~self._equals_previous)
+        length = np.diff(heads, append=len(self.scores))
+        tie_begin = np.repeat(self.position[heads], length)
         return tie_begin, tie_begin + np.repeat(length, length)
 
     def sum_lists(self, values: FloatArray | BoolArray) -> FloatArray:
@@ -157,7 +157,7 @@ class RankedLists:
         """
         expected = weights[self.position]
         tied = self.tied
-        if len(tied):
+        if len(tied):  # an item of a group is at each of its positions equally often
             total = np.concatenate([[0.0], np.cumsum(weights)])
             begin, end = self.tie_begin[tied], self.tie_end[tied]
             expected[tied] = (total[end] - total[begin]) / (end - begin)
@@ -229,19 +229,21 @@ class RankedLists:
 
     def _find_relevant(self, threshold: float) -> RelevantSlots:
         is_relevant = self.labels > threshold
-        n_held = total = self.sum_lists(is_relevant)
-        if self.returned is not None:
+        n_returned = total = self.sum_lists(is_relevant)
+        if self.returned is not None:  # the others count in the total only
             is_relevant &= self.returned
-            n_held = self.sum_lists(is_relevant)
+            n_returned = self.sum_lists(is_relevant)
         slot = np.flatnonzero(is_relevant)
-        lists = np.repeat(np.arange(len(total)), n_held.astype(np.intp))
+        lists = np.repeat(np.arange(len(total)), n_returned.astype(np.intp))
         start = self.queries.starts[lists]
-        if len(self.tied) == 0:
+        if len(self.tied) == 0:  # each slot is a tie group of its own
             begin, end = slot - start, slot + 1 - start
         else:
-            new = ~self._equals_previous
-            group = np.cumsum(new, dtype=np.int32)[slot]
-            bounds = np.append(np.flatnonzero(new), len(self.labels))
+            # Tie group g (from 1) takes the slots bounds[g − 1] … bounds[g] − 1; only
+            # those of relevant slots are looked up, not tie_begin of all slots.
+            is_head = ~self._equals_previous
+            group = np.cumsum(is_head, dtype=np.int32)[slot]
+            bounds = np.append(np.flatnonzero(is_head), len(self.labels))
             begin, end = bounds[group - 1] - start, bounds[group] - start
         return RelevantSlots.count(slot, lists, total, begin, end)
 
@@ -264,11 +266,9 @@ def rank_lists(
     qid : array-like of shape (n_samples,), Queries or None
         Query of each row. None: one query.
     ties : {"average", "first", "worst", "trec"}, default="average"
-        Order of equal scores: expected value over all orders; order of the rows;
-        lowest label first; or trec_eval's rule, descending ``docids`` after rounding
-        the scores to float32.
-    docids : array-like of shape (n_samples,), optional
-        Document ids, for ``ties="trec"``; compared as text, as trec_eval does.
+        Order of equal scores; see :mod:`ltr.metrics`.
+    docids : array-like of shape (n_samples,), default=None
+        Document ids, for ``ties="trec"``.
 
     Returns
     -------
@@ -277,8 +277,8 @@ def rank_lists(
     Raises
     ------
     ValueError
-        If shapes differ, a value is not finite, there are no rows, or ``ties`` needs
-        ``docids`` that are not given.
+        If shapes differ, a value is not finite, there are no rows, or ``docids`` are
+        missing with ``ties="trec"``.
 
     Examples
     --------
@@ -308,13 +308,13 @@ def rank_lists(
         return sort_lists(queries, labels, scores, ties)
     if docids is None:
         raise ValueError("docids is required by ties='trec'. Pass docids=….")
-    names = np.asarray(docids)
-    if len(names) != len(labels):
+    ids = np.asarray(docids)
+    if len(ids) != len(labels):
         raise ValueError(
-            f"docids must have one entry per row of y_true; got {len(names)} "
+            f"docids must have one entry per row of y_true; got {len(ids)} "
             f"entries for {len(labels)} rows."
         )
-    return sort_lists(queries, labels, scores, ties, lambda rows: names[rows])
+    return sort_lists(queries, labels, scores, ties, lambda rows: ids[rows])
 
 
 def sort_lists(
@@ -331,16 +331,16 @@ def sort_lists(
     Parameters
     ----------
     queries : Queries
-        List of each row.
+        Query of each row.
     labels, scores : float arrays of shape (n_samples,)
         Label and score of each row; the score of a document that was not returned is
         −inf.
     ties : {"average", "first", "worst", "trec"}, default="average"
         Order of equal scores.
     docids : callable, optional
-        Document ids of given rows, for ``ties="trec"``.
+        Document ids of an array of rows, for ``ties="trec"``.
     returned, judged : bool arrays of shape (n_samples,), optional
-        Whether a row is a document that a run returned, that somebody judged.
+        Whether the document of a row was returned, and whether it has a judgment.
 
     Returns
     -------
@@ -356,7 +356,7 @@ def sort_lists(
         scores = scores.astype(np.float32).astype(np.float64)
     if not queries.is_grouped:
         labels, scores = labels[queries.order], scores[queries.order]
-    # with averaged ties the order inside a tie group is of no consequence
+    # averages over ties do not depend on the order inside a tie group
     if ties == "worst":
         by_label = argsort_lists(labels, queries)
         order = by_label[argsort_lists(-scores[by_label], queries)]
@@ -379,7 +379,7 @@ def sort_lists(
 def argsort_lists(
     keys: FloatArray | NDArray[np.uint64], queries: Queries, *, stable: bool = True
 ) -> IntArray:
-    """Ascending order of the slots of each list.
+    """Sort the slots of each list; lists of one size are rows of one table.
 
     Parameters
     ----------
@@ -388,7 +388,7 @@ def argsort_lists(
     queries : Queries
         The lists.
     stable : bool, default=True
-        Whether equal keys keep their order, which takes twice as long.
+        Whether equal keys keep their order, which takes twice the time.
 
     Returns
     -------
@@ -403,18 +403,18 @@ def argsort_lists(
     """
     sizes, starts = queries.sizes, queries.starts[:-1]
     by_size = np.argsort(sizes, kind="stable")
-    first = np.flatnonzero(np.diff(sizes[by_size], prepend=-1))
-    if len(first) * _ROWS_PER_SORT > len(keys):
+    heads = np.flatnonzero(np.diff(sizes[by_size], prepend=-1))  # one for each size
+    if len(heads) * _ROWS_PER_SORT > len(keys):
         return np.lexsort((keys, np.repeat(np.arange(queries.n_lists), sizes)))
     kind: Literal["stable"] | None = "stable" if stable else None
-    if len(first) == 1:
+    if len(heads) == 1:
         within = np.argsort(keys.reshape(queries.n_lists, -1), axis=1, kind=kind)
         within += starts[:, None]
         return within.ravel()
     order = np.empty(len(keys), dtype=np.intp)
-    for lists in np.split(by_size, first[1:]):
+    for lists in np.split(by_size, heads[1:]):
         size, start = int(sizes[lists[0]]), starts[lists]
-        table = sliding_window_view(keys, size)[start]
+        table = sliding_window_view(keys, size)[start]  # (n_lists_of_size, size)
         within = np.argsort(table, axis=1, kind=kind)
         within += start[:, None]
         sliding_window_view(order, size, writeable=True)[start] = within
@@ -428,7 +428,7 @@ def _column(values: ArrayLike, name: str, finite: bool = True) -> FloatArray:
     if column.ndim != 1:
         raise ValueError(
             f"{name} must be one-dimensional; got shape {column.shape}. "
-            "Flatten it and pass the list of each row as qid."
+            "Flatten it and pass the query of each row as qid."
         )
     bad = ~np.isfinite(column) if finite else np.isnan(column)
     if bad.any():
@@ -446,29 +446,30 @@ def _break_ties(
     tied = ranked.tied[scores[ranked.tied] > -np.inf]
     if len(tied) == 0:
         return
-    pieces = _text_as_integers(docids(queries.order[order[tied]]))
-    first = ranked.position[tied] == ranked.tie_begin[tied]
-    groups = Queries(np.cumsum(first) - 1, np.flatnonzero(first))
-    order[tied] = order[tied[argsort_lists(~_as_one(pieces), groups, stable=False)]]
+    words = _text_as_integers(docids(queries.order[order[tied]]))
+    # The tie groups are sorted as lists are, descending: ~x = 2^64 − 1 − x.
+    is_head = ranked.position[tied] == ranked.tie_begin[tied]
+    groups = Queries(np.cumsum(is_head) - 1, np.flatnonzero(is_head))
+    order[tied] = order[tied[argsort_lists(~_as_one(words), groups, stable=False)]]
 
 
-def _as_one(pieces: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """One integer for several, in the same order."""
-    if pieces.shape[1] == 1:
-        return pieces[:, 0]
-    order = np.lexsort(pieces.T[::-1])
-    new = (pieces[order[1:]] != pieces[order[:-1]]).any(axis=1)
-    number = np.zeros(len(pieces), dtype=np.uint64)
-    number[order[1:]] = np.cumsum(new)
-    return number
+def _as_one(words: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """Dense rank of each row of words, so that one integer sorts as the row does."""
+    if words.shape[1] == 1:
+        return words[:, 0]
+    order = np.lexsort(words.T[::-1])
+    differs = (words[order[1:]] != words[order[:-1]]).any(axis=1)
+    rank = np.zeros(len(words), dtype=np.uint64)
+    rank[order[1:]] = np.cumsum(differs)
+    return rank
 
 
 def _text_as_integers(names: NDArray[Any]) -> NDArray[np.uint64]:
-    """Integers that sort as the UTF-8 of the names does, 8 bytes each, shape (n, m)."""
+    """Big-endian words of 8 bytes, which sort as the UTF-8 does, shape (n, n_words)."""
     try:
         text = names.astype(np.bytes_)
     except UnicodeEncodeError:
         text = np.char.encode(names.astype(str), "utf-8")
     width = -(-text.itemsize // 8) * 8
-    pieces = text.astype(f"S{width}").view(">u8").reshape(len(names), -1)
-    return pieces.astype(np.uint64)
+    words = text.astype(f"S{width}").view(">u8").reshape(len(names), -1)
+    return words.astype(np.uint64)

@@ -1,8 +1,7 @@
-"""Where the relevant items of every list stand, and what their tie groups hold."""
+"""Positions of the relevant items of every list, and the contents of tie groups."""
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,13 +16,13 @@ class RelevantSlots:
     Attributes
     ----------
     slot : int array of shape (n,)
-        Slot of each relevant item that the ranking holds.
+        Slot of each relevant item that was returned.
     lists : int array of shape (n,)
         Number of its list.
     total : float array of shape (n_lists,)
         Relevant items of each list, returned or not.
     before : float array of shape (n,)
-        Relevant items of the list that stand in earlier tie groups.
+        Relevant items in earlier tie groups of the list.
     inside : float array of shape (n,)
         Relevant items in the same tie group, itself included.
     begin, end : int arrays of shape (n,)
@@ -46,7 +45,7 @@ class RelevantSlots:
     def sum_lists(self, values: FloatArray) -> FloatArray:
         """Sum a value per relevant item over each list, shape (n_lists,)."""
         sums = np.bincount(self.lists, values, minlength=len(self.total))
-        return sums.astype(np.float64, copy=False)  # whole numbers if there are none
+        return sums.astype(np.float64, copy=False)  # bincount of nothing is of integers
 
     def expected_weight(self, weights: FloatArray) -> FloatArray:
         """Mean of a weight per position over the tie group of each item.
@@ -69,7 +68,9 @@ class RelevantSlots:
         return expected
 
     def in_top(self, k: int | IntArray) -> FloatArray:
-        """Expected number of relevant items at positions below ``k``.
+        """Expected number of relevant items among the first ``k``.
+
+        Of a tie group that is cut by ``k``, each item counts in part.
 
         Parameters
         ----------
@@ -93,7 +94,7 @@ class RelevantSlots:
         begin: IntArray,
         end: IntArray,
     ) -> RelevantSlots:
-        """Count what stands before and inside the tie groups.
+        """Count the relevant items before and inside each tie group.
 
         Parameters
         ----------
@@ -110,15 +111,17 @@ class RelevantSlots:
         -------
         slots : RelevantSlots
         """
-        n_held = np.bincount(lists, minlength=len(total))
-        before = np.arange(len(slot)) - (np.cumsum(n_held) - n_held)[lists]
+        n_returned = np.bincount(lists, minlength=len(total))
+        before = np.arange(len(slot)) - (np.cumsum(n_returned) - n_returned)[lists]
         inside = np.ones(len(slot))
-        new = np.ones(len(slot), dtype=bool)
-        new[1:] = (begin[1:] != begin[:-1]) | (lists[1:] != lists[:-1])
-        first = np.flatnonzero(new)
-        if len(first) < len(slot):
-            length = np.diff(first, append=len(slot))
-            before = np.repeat(before[first], length)
+        # Relevant items of one tie group are neighbors here, whatever stood between
+        # them: a group begins where list or position changes.
+        begins = np.ones(len(slot), dtype=bool)
+        begins[1:] = (begin[1:] != begin[:-1]) | (lists[1:] != lists[:-1])
+        heads = np.flatnonzero(begins)
+        if len(heads) < len(slot):
+            length = np.diff(heads, append=len(slot))
+            before = np.repeat(before[heads], length)
             inside = np.repeat(length, length).astype(np.float64)
         return cls(slot, lists, total, before.astype(np.float64), inside, begin, end)
 
@@ -155,6 +158,8 @@ def expected_at_first(relevant: RelevantSlots, weights: FloatArray) -> FloatArra
     tied = best[relevant.size[best] > 1]
     if len(tied) == 0:
         return expected
+    from scipy.special import gammaln  # slow to import, and needed under ties only
+
     m, r = relevant.size[tied], relevant.inside[tied].astype(np.intp)
     # One cell for each tie group and each place j = 0 … m − r in it, group by group:
     # P(j) = C(m − 1 − j, r − 1) / C(m, r)
@@ -162,7 +167,7 @@ def expected_at_first(relevant: RelevantSlots, weights: FloatArray) -> FloatArra
     n_places = m - r + 1
     group = np.repeat(np.arange(len(tied)), n_places)
     j = np.arange(len(group)) - np.repeat(np.cumsum(n_places) - n_places, n_places)
-    log_factorial = np.array([math.lgamma(n + 1.0) for n in range(int(m.max()) + 1)])
+    log_factorial = gammaln(np.arange(1.0, m.max() + 2.0))  # log n! = log Γ(n + 1)
     log_scale = np.log(r) + log_factorial[m - r] - log_factorial[m]
     chance = np.exp(
         log_scale[group]

@@ -1,4 +1,4 @@
-"""How a metric is written: ours, ir_measures' and trec_eval's spelling."""
+"""Spellings of metrics: ours, ir_measures' and trec_eval's."""
 
 from __future__ import annotations
 
@@ -55,10 +55,10 @@ _WITH_OPTIONS: dict[str, tuple[str, dict[str, Any]]] = {
     "set_relative_p": ("recall", {"cap": True}),
     "setrelp": ("recall", {"cap": True}),
 }
-NEAREST = {  # what others have and we leave out
-    "infap": ("bpref", "it is for pools of which only a sample was judged"),
+NEAREST = {  # metrics of other tools that are left out here
+    "infap": ("bpref", "it estimates AP from pools of which only a sample was judged"),
     "rprec_mult": ("r_precision", "it is precision at multiples of R"),
-    "utility": ("hits", "it adds up points for each kind of document"),
+    "utility": ("hits", "it adds points for each kind of document"),
     "g": ("ndcg", "it is an experiment of trec_eval"),
     "bing": ("ndcg", "it is an experiment of trec_eval"),
     "ndcg_rel": ("ndcg", "it is an experiment of trec_eval"),
@@ -73,13 +73,13 @@ NEAREST = {  # what others have and we leave out
     "relstring": ("hits", "it is text"),
     "compat": (
         "rbo",
-        "it is the rank-biased overlap with the best of the ideal orders",
+        "it is the rank-biased overlap with the nearest one of the ideal orders",
     ),
     "accuracy": ("auc", "it is the share of pairs in the right order"),
     "bpm": ("rbp", "it is a user model"),
     "insq": ("rbp", "it is a user model"),
     "inst": ("rbp", "it is a user model"),
-    "sdcg": ("ndcg", "it divides DCG by that of k best labels"),
+    "sdcg": ("ndcg", "it divides DCG by that of k items with the best label"),
     "nerr": ("err", "it divides ERR by that of the best order"),
     **dict.fromkeys(["nerr8", "nerr9", "nerr10", "nerr11"], ("err", "it scales ERR")),
 }
@@ -101,7 +101,7 @@ for _name, _nearest in {
 
 
 def parse_metric(text: str) -> tuple[str, int | None, dict[str, Any]] | None:
-    """Take the name of a metric apart.
+    """Parse the name of a metric.
 
     Parameters
     ----------
@@ -114,11 +114,11 @@ def parse_metric(text: str) -> tuple[str, int | None, dict[str, Any]] | None:
     Returns
     -------
     name : str
-        In lower case, short names written out.
+        In lower case, abbreviations expanded.
     k : int or None
         Cut-off.
     options : dict of str to object
-        Under our names. The whole result is None if the text is malformed.
+        Under our names. If the text is malformed, None is returned instead.
 
     Examples
     --------
@@ -138,14 +138,14 @@ def parse_metric(text: str) -> tuple[str, int | None, dict[str, Any]] | None:
     parsed = _parse_options(options)
     if parsed is None:
         return None
-    name, fixed = _WITH_OPTIONS.get(key, (SHORT.get(key, key), {}))
-    chosen = fixed | _to_ours(parsed)
+    name, implied = _WITH_OPTIONS.get(key, (SHORT.get(key, key), {}))
+    arguments = implied | _translated(parsed)
     if name == "interpolated_precision" and cut is not None:
-        return name, None, {"recall": float(cut)} | chosen
+        return name, None, {"recall": float(cut)} | arguments
     if cut is not None and not cut.isdigit():
         return None
-    k = chosen.pop("cutoff", None) if cut is None else int(cut)
-    return name, k, chosen
+    k = arguments.pop("cutoff", None) if cut is None else int(cut)
+    return name, k, arguments
 
 
 def _parse_options(text: str | None) -> dict[str, Any] | None:
@@ -172,21 +172,23 @@ def _parse_options(text: str | None) -> dict[str, Any] | None:
     return options
 
 
-def _to_ours(options: dict[str, Any]) -> dict[str, Any]:
+def _translated(options: dict[str, Any]) -> dict[str, Any]:
     """Options of ir_measures under our names."""
-    ours: dict[str, Any] = {}
+    translated: dict[str, Any] = {}
     for name, value in options.items():
         if name == "rel":
-            ours["threshold"] = float(np.nextafter(value, -np.inf))
+            translated["threshold"] = float(np.nextafter(value, -np.inf))
         elif name == "dcg":
-            ours["gain"] = {"log2": "linear", "exp-log2": "exp2"}.get(value, value)
+            translated["gain"] = {"log2": "linear", "exp-log2": "exp2"}.get(
+                value, value
+            )
         elif name == "gains":
-            ours["gain"] = _gain_table(value)
+            translated["gain"] = _gain_table(value)
         elif name == "p":
-            ours["persistence"] = value
+            translated["persistence"] = value
         else:
-            ours[name] = value
-    return ours
+            translated[name] = value
+    return translated
 
 
 def _gain_table(gains: dict[int, float]) -> list[float]:

@@ -348,7 +348,7 @@ def test_evaluate_accepts_tuples_as_ids():
         (
             lambda: m.ndcg_score([[1, 0]], [[0, 1]]),
             "y_true must be one-dimensional; got shape (1, 2). Flatten it and pass the "
-            "list of each row as qid.",
+            "query of each row as qid.",
         ),
         (
             lambda: m.ndcg_score([1, 0], [0, 1, 2]),
