@@ -38,6 +38,8 @@ MAY_IMPORT = {
     "rankers": ARRAYS
     | {"jax", "sklearn", "lists", "metrics", "losses", "scorers", "training"},
     "plotting": ARRAYS | {"metrics", "model_selection"},
+    "testing": {"hypothesis", "jax", "numpy", "sklearn"}
+    | {"losses", "metrics", "scorers", "solvers"},
     "compare": {"numpy", "pandas", "sklearn", "datasets", "losses", "metrics"}
     | {"plotting", "rankers", "scorers"},
     "cli": {"numpy", "pandas", "compare", "datasets", "fusion", "metrics", "plotting"}

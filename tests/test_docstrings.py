@@ -40,6 +40,7 @@ PUBLIC = [
     "ltr.solvers.dynamic",
     "ltr.rankers",
     "ltr.scorers",
+    "ltr.testing",
     "ltr.training",
 ]
 

@@ -15,12 +15,14 @@ Needs hypothesis: ``pip install "ltr[testing]"``.
 from ltr.testing.laws import Law, LawBroken, LawTable
 from ltr.testing.losses import LOSS_LAWS, check_loss
 from ltr.testing.metrics import METRIC_LAWS, check_metric
+from ltr.testing.rankers import RANKER_LAWS, check_ranker
 from ltr.testing.scorers import SCORER_LAWS, check_scorer
 from ltr.testing.solvers import SOLVER_LAWS, check_solver
 
 __all__ = [
     "LOSS_LAWS",
     "METRIC_LAWS",
+    "RANKER_LAWS",
     "SCORER_LAWS",
     "SOLVER_LAWS",
     "Law",
@@ -28,6 +30,7 @@ __all__ = [
     "LawTable",
     "check_loss",
     "check_metric",
+    "check_ranker",
     "check_scorer",
     "check_solver",
 ]

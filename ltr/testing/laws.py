@@ -167,9 +167,9 @@ def expect_close(
     """
     a, b = np.asarray(got, np.float64), np.asarray(expected, np.float64)
     if a.shape != b.shape:
-        raise Difference(f"shape {b.shape}, {what}", f"shape {a.shape}")
+        raise Difference(f"shape {b.shape} ({what})", f"shape {a.shape}")
     if not np.allclose(a, b, rtol=rtol, atol=atol, equal_nan=True):
-        raise Difference(f"{text(expected)}, {what}", text(got))
+        raise Difference(f"{text(expected)} ({what})", text(got))
 
 
 def text(value: object) -> str:
