@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import warnings
+from abc import ABC, abstractmethod
 from importlib.metadata import version
 from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
+from sklearn.utils.validation import check_is_fitted
 
 from ltr.metrics import get_metric
 from ltr.queries import FloatArray, IntArray, group_queries
-from ltr.rankers.inputs import (
-    check_column,
-    check_metric_takes_labels,
-    check_qid_given,
-)
+from ltr.rankers.inputs import check_column
+from ltr.rankers.validation import check_metric_takes_labels
 
 _FIT_REQUESTS = {
     "qid": True,
@@ -31,8 +30,8 @@ _FIT_REQUESTS = {
 }
 
 
-class BaseRanker(BaseEstimator):
-    """Base class of the rankers.
+class BaseRanker(BaseEstimator, ABC):
+    """Abstract base class of the rankers.
 
     A subclass has ``fit(X, y, qid=None, …)``, ``predict(X, qid=None)`` and a parameter
     ``metric``, and sets ``_fitted_with_qid`` in ``fit``.
@@ -53,6 +52,7 @@ class BaseRanker(BaseEstimator):
     _fitted_with_qid: bool
     _learned: ClassVar[str] = "n_features_in_"  # what only a finished fit sets
 
+    @abstractmethod
     def predict(self, X: ArrayLike, qid: ArrayLike | None = None) -> FloatArray:
         """Score items.
 
@@ -68,7 +68,6 @@ class BaseRanker(BaseEstimator):
         scores : float array of shape (n_samples,)
             Higher is better, in the order of the rows.
         """
-        raise TypeError(f"{type(self).__name__} must define predict.")
 
     def rank(self, X: ArrayLike, qid: ArrayLike | None = None) -> IntArray:
         """Rank the items of every list.
@@ -92,24 +91,24 @@ class BaseRanker(BaseEstimator):
         ValueError
             If ``qid`` is None although ``fit`` was given one, or a score is NaN.
         """
-        check_qid_given(self, qid, "rank")
+        self._check_qid(qid, "rank")
         scores = self.predict(X, qid)
         if np.isnan(scores).any():
             raise ValueError(
                 "rank needs scores that are numbers; predict gave NaN at row "
-                f"{int(np.isnan(scores).argmax())}. Fit the ranker anew."
+                f"{int(np.isnan(scores).argmax())}. Fit the ranker again."
             )
         queries = group_queries(qid, len(scores))
-        order = np.lexsort((-scores, queries.codes))
-        ranked = scores[order]
-        starts = np.repeat(queries.starts[:-1], queries.sizes)
-        position = np.arange(len(scores))
-        new = np.ones(len(scores), dtype=bool)
-        new[1:] = ranked[1:] != ranked[:-1]
-        new |= position == starts
-        first = np.maximum.accumulate(np.where(new, position, 0))
+        order = np.lexsort((-scores, queries.codes))  # by list, then best first
+        sorted_scores = scores[order]
+        list_starts = np.repeat(queries.starts[:-1], queries.sizes)
+        positions = np.arange(len(scores))
+        # The rank of an item is that of the first item of its tie group.
+        opens_group = positions == list_starts
+        opens_group[1:] |= sorted_scores[1:] != sorted_scores[:-1]
+        group_starts = np.maximum.accumulate(np.where(opens_group, positions, 0))
         ranks = np.empty(len(scores), dtype=np.intp)
-        ranks[order] = first - starts + 1
+        ranks[order] = group_starts - list_starts + 1
         return ranks
 
     def score(
@@ -153,7 +152,18 @@ class BaseRanker(BaseEstimator):
                 "score takes no sample_weight, because every list counts once; got an "
                 "array. Leave it out, or weight ltr.metrics per query yourself."
             )
-        check_qid_given(self, qid, "score")
+        self._check_qid(qid, "score")
+
+    def _check_qid(self, qid: ArrayLike | None, method: str) -> None:
+        """Raise if the ranker was fitted with a qid and ``method`` gets none."""
+        check_is_fitted(self)
+        if qid is None and self._fitted_with_qid:
+            raise ValueError(
+                f"{method} needs qid because fit was given one; got qid=None. Pass "
+                "qid; in a search or pipeline, enable metadata routing "
+                "(sklearn.set_config(enable_metadata_routing=True)) or use "
+                "ltr.model_selection.cross_validate_ranker."
+            )
 
     def _mean_metric(
         self, y: ArrayLike, scores: FloatArray, qid: ArrayLike | None

@@ -11,11 +11,9 @@ from sklearn.utils.validation import check_is_fitted
 from ltr.metrics import get_metric
 from ltr.queries import FloatArray, group_queries
 from ltr.rankers.base import BaseRanker
-from ltr.rankers.inputs import (
-    check_dense_X,
-    check_metric_takes_labels,
-    check_training_set,
-)
+from ltr.rankers.features import check_dense_X
+from ltr.rankers.inputs import training_set
+from ltr.rankers.validation import check_metric_takes_labels
 
 
 class RandomRanker(BaseRanker):
@@ -65,7 +63,8 @@ class RandomRanker(BaseRanker):
         -------
         self : RandomRanker
         """
-        check_training_set(self, X, y, qid, check_X=check_dense_X)
+        features = check_dense_X(self, X, reset=True)
+        training_set(features, y, qid, index_of=X)
         self._fitted_with_qid = qid is not None
         return self
 
@@ -84,8 +83,8 @@ class RandomRanker(BaseRanker):
         scores : float array of shape (n_samples,)
         """
         check_is_fitted(self)
-        checked = check_dense_X(self, X, reset=False)
-        return np.zeros(group_queries(qid, len(checked)).n_samples)
+        features = check_dense_X(self, X, reset=False)
+        return np.zeros(group_queries(qid, len(features)).n_samples)
 
 
 class SingleFeatureRanker(BaseRanker):
@@ -146,7 +145,8 @@ class SingleFeatureRanker(BaseRanker):
         ValueError
             If an input is not what it must be, or a label does not fit the metric.
         """
-        data = check_training_set(self, X, y, qid, check_X=check_dense_X)
+        features = check_dense_X(self, X, reset=True)
+        data = training_set(features, y, qid, index_of=X)
         check_metric_takes_labels(self.metric, data.y)
         self._fitted_with_qid = qid is not None
         metric = get_metric(self.metric, empty=0)
@@ -176,6 +176,6 @@ class SingleFeatureRanker(BaseRanker):
         scores : float array of shape (n_samples,)
         """
         check_is_fitted(self)
-        checked: NDArray[Any] = check_dense_X(self, X, reset=False)
-        group_queries(qid, len(checked))
-        return np.asarray(self.direction_ * checked[:, self.feature_], np.float64)
+        features = check_dense_X(self, X, reset=False)
+        group_queries(qid, len(features))  # raises if qid does not fit
+        return np.asarray(self.direction_ * features[:, self.feature_], np.float64)

@@ -13,15 +13,11 @@ from sklearn.exceptions import NotFittedError
 from sklearn.utils import get_tags
 from sklearn.utils.validation import check_is_fitted
 
+from ltr.arguments import check_choice, check_whole
 from ltr.queries import FloatArray, IntArray, Queries, group_queries
 from ltr.rankers.base import BaseRanker
-from ltr.rankers.inputs import (
-    check_choice,
-    check_number,
-    check_qid_given,
-    is_frame,
-    warn,
-)
+from ltr.rankers.features import is_frame
+from ltr.rankers.warning import warn
 
 if TYPE_CHECKING:
     from ltr.solvers import Solution
@@ -256,7 +252,7 @@ class ConstrainedRanker(BaseRanker):
         ValueError
             If ``qid`` is None although ``fit`` was given one, or as ``predict``.
         """
-        check_qid_given(self, qid, "rank")
+        self._check_qid(qid, "rank")
         scores = self.predict(X, qid, attributes=attributes)
         return (1 - scores).astype(np.intp)
 
@@ -369,8 +365,7 @@ class ConstrainedRanker(BaseRanker):
                 "in a list."
             )
         check_choice("infeasible", self.infeasible, ("raise", "drop"))
-        if self.k is not None:
-            check_number("k", self.k, low=1, whole=True)
+        check_whole("k", self.k, low=1, optional=True)
 
     def _attribute_names(self) -> list[str]:
         """Attributes that the constraints name, each once."""

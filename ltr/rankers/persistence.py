@@ -23,7 +23,7 @@ from ltr.rankers.baselines import RandomRanker, SingleFeatureRanker
 from ltr.rankers.neural import NeuralRanker
 from ltr.rankers.neural.gradient import GradientRanker
 from ltr.rankers.neural.scaling import FeatureScaling
-from ltr.rankers.neural.training import Learned
+from ltr.rankers.neural.training import LearnedState
 from ltr.rankers.pairs.tsprank import TSPRanker
 from ltr.rankers.trees.feature_tables import Categories
 from ltr.rankers.trees.lambdamart import LambdaMARTRanker
@@ -270,7 +270,7 @@ def _restore_neural(ranker: GradientRanker, arrays: dict[str, Any]) -> None:
         names = [field.name for field in dataclasses.fields(FeatureScaling)]
         scaling = FeatureScaling(**{name: arrays[name] for name in names})
     params = jax.tree.unflatten(structure, stored)
-    ranker._learned_state = Learned(scorer, params, scaling)
+    ranker._learned_state = LearnedState(scorer, params, scaling)
 
 
 def _restore_trees(

@@ -1,104 +1,164 @@
-"""Validation lists, given or split off by query, scored as ``score`` does."""
+"""Early stopping: when training stops, and the queries that it is judged on."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple
 
-import jax
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from ltr.lists import equal_size_blocks
+from ltr.arguments import check_choice, check_number, check_whole
 from ltr.metrics import get_metric
-from ltr.queries import BoolArray, FloatArray, IntArray, Queries, group_queries
-from ltr.rankers.inputs import (
-    TrainingSet,
-    check_metric_takes_labels,
-    check_training_set,
-    stops_early,
-    warn,
-)
-from ltr.scorers import Scorer
-
-if TYPE_CHECKING:
-    from ltr.rankers.neural.scaling import FeatureScaling
+from ltr.queries import BoolArray, FloatArray, IntArray
+from ltr.rankers.inputs import TrainingSet, training_set
+from ltr.rankers.warning import warn
 
 AUTO_EARLY_STOPPING_LISTS = 100
-_CHUNK_ROWS = 4096
-ScoreRows = Callable[..., FloatArray]  # as score_rows below
 
 
-def check_validation_set(
-    ranker: Any,
-    X_val: ArrayLike | None,
-    y_val: ArrayLike | None,
-    qid_val: ArrayLike | None,
-    check_X: Callable[..., Any],
-) -> TrainingSet | None:
-    """Check ``X_val``, ``y_val`` and ``qid_val`` of ``fit``; None if there are none.
+@dataclass(frozen=True)
+class EarlyStopping:
+    """The parameters of a ranker that say when training stops; checked when made.
+
+    Attributes
+    ----------
+    enabled : bool or "auto"
+        ``early_stopping`` of the ranker.
+    validation_fraction : float
+        Share of the queries to hold out, in (0, 1].
+    n_iter_no_change : int
+        Epochs or trees without improvement before training stops.
+    metric : str
+        Name for :func:`ltr.metrics.get_metric`.
+    auto_lists : float, default=100
+        Fewest informative lists for which ``"auto"`` holds some out.
 
     Raises
     ------
     ValueError
-        If they are incomplete, or the ranker does not stop early.
+        If one of them is not what it must be.
     """
-    if X_val is None and y_val is None and qid_val is None:
-        return None
-    if X_val is None or y_val is None:
-        raise ValueError(
-            "X_val and y_val must be given together; got only one of them."
-        )
-    if not stops_early(ranker):
-        raise ValueError(
-            "X_val is only used to stop early; got early_stopping=False. Leave it out, "
-            "or set early_stopping='auto'."
-        )
-    if qid_val is None and ranker._fitted_with_qid:
-        raise ValueError(
-            "qid_val is required because fit was given a qid. Pass the list of each "
-            "row of X_val."
-        )
+
+    enabled: bool | Literal["auto"]
+    validation_fraction: float
+    n_iter_no_change: int
+    metric: str
+    auto_lists: float = AUTO_EARLY_STOPPING_LISTS
+
+    def __post_init__(self) -> None:
+        check_choice("early_stopping", self.enabled, (True, False, "auto"))
+        check_number(
+            "validation_fraction", self.validation_fraction, low=0.0, high=1.0,
+            open_low=True,
+        )  # fmt: skip
+        check_whole("n_iter_no_change", self.n_iter_no_change, low=1)
+        get_metric(self.metric)
+
+    @property
+    def is_auto(self) -> bool:
+        """Whether the data decide."""
+        return isinstance(self.enabled, str)
+
+    def has_validation_set(
+        self,
+        X_val: ArrayLike | None,
+        y_val: ArrayLike | None,
+        qid_val: ArrayLike | None,
+        *,
+        needs_qid: bool,
+    ) -> bool:
+        """Whether ``fit`` was given validation rows.
+
+        Raises
+        ------
+        ValueError
+            If they are incomplete, or the ranker does not stop early.
+        """
+        if X_val is None and y_val is None and qid_val is None:
+            return False
+        if X_val is None or y_val is None:
+            raise ValueError(
+                "X_val and y_val must be given together; got only one of them."
+            )
+        if not self.enabled:
+            raise ValueError(
+                "X_val is only used to stop early; got early_stopping=False. Leave it "
+                "out, or set early_stopping='auto'."
+            )
+        if qid_val is None and needs_qid:
+            raise ValueError(
+                "qid_val is required because fit was given a qid. Pass the query of "
+                "each row of X_val."
+            )
+        return True
+
+
+class ValidationRows(NamedTuple):
+    """Rows that training is judged on.
+
+    Attributes
+    ----------
+    X : array or sparse matrix of shape (n_val, n_features)
+        Features.
+    y : float array of shape (n_val,)
+        Labels.
+    codes : int array of shape (n_val,)
+        Query of each row.
+    """
+
+    X: Any
+    y: FloatArray
+    codes: IntArray
+
+
+@contextmanager
+def errors_in_validation_set() -> Iterator[None]:
+    """Let messages say that they are about the validation set."""
     try:
-        data = check_training_set(
-            ranker, X_val, y_val, qid_val, check_X=check_X, reset=False
-        )
-        check_metric_takes_labels(ranker.metric, data.y)
-        return data
+        yield
     except ValueError as error:
         raise ValueError(f"In the validation set: {error}") from error
 
 
+def validation_set(
+    features: Any, y_val: Any, qid_val: ArrayLike | None, *, metric: str, index_of: Any
+) -> TrainingSet:
+    """Check the labels and queries of validation rows, see :func:`training_set`."""
+    data = training_set(features, y_val, qid_val, index_of=index_of)
+    check_metric_takes_labels(metric, data.y)
+    return data
+
+
 def hold_out_lists(
-    ranker: Any,
+    stopping: EarlyStopping,
     y: FloatArray,
     informative: BoolArray,
     rng: np.random.Generator,
     *,
     trains_on: str = "the labels themselves",
-    auto_lists: float = AUTO_EARLY_STOPPING_LISTS,
 ) -> BoolArray:
-    """Choose lists to split off for early stopping.
+    """Draw lists to hold out for early stopping.
 
     Parameters
     ----------
-    ranker : estimator
-        Its ``early_stopping``, ``validation_fraction`` and ``metric`` are read.
+    stopping : EarlyStopping
+        Whether to hold lists out, and which share.
     y : float array of shape (n_samples,)
         Labels.
     informative : bool array of shape (n_lists,)
         Lists from which something can be learned.
     rng : numpy Generator
-        Source of the choice.
+        Source of the draw.
     trains_on : str, default="the labels themselves"
         What the loss makes of the labels, in words.
-    auto_lists : float, default=100
-        ``early_stopping="auto"`` stops early from so many informative lists on.
 
     Returns
     -------
     held_out : bool array of shape (n_lists,)
-        None if the labels do not fit the metric.
+        All False if training does not stop early.
 
     Raises
     ------
@@ -113,108 +173,87 @@ def hold_out_lists(
     """
     n_lists = len(informative)
     held_out = np.zeros(n_lists, dtype=bool)
-    wanted = stops_early(ranker)
     try:
-        check_metric_takes_labels(ranker.metric, y)
+        check_metric_takes_labels(stopping.metric, y)
     except ValueError as error:
-        if wanted is True:
+        if stopping.enabled and not stopping.is_auto:
             raise
         warn(
             f"{error} Training goes on with {trains_on} and without early stopping, "
             "but score will raise."
         )
         return held_out
-    if not wanted or (wanted == "auto" and informative.sum() < auto_lists):
+    if stopping.is_auto and informative.sum() < stopping.auto_lists:
+        return held_out
+    if not stopping.enabled:
         return held_out
     if n_lists < 2:
         raise ValueError(
-            "early_stopping=True needs at least two lists to split one off; got "
+            "early_stopping=True needs at least two queries to hold one out; got "
             f"{n_lists}. Pass qid, or X_val, y_val and qid_val."
         )
-    n_held_out = min(max(1, round(ranker.validation_fraction * n_lists)), n_lists - 1)
+    n_held_out = round(stopping.validation_fraction * n_lists)
+    n_held_out = min(max(1, n_held_out), n_lists - 1)
     held_out[rng.permutation(n_lists)[:n_held_out]] = True
     return held_out
 
 
-def check_counts(metric: str, y: FloatArray, codes: IntArray) -> None:
-    """Raise if the metric is defined on no validation list."""
+def validation_rows(
+    data: TrainingSet, held_out: BoolArray, validation: TrainingSet | None, metric: str
+) -> ValidationRows | None:
+    """Rows to validate on: those passed to ``fit``, else those of held-out lists.
+
+    Parameters
+    ----------
+    data : TrainingSet
+        Training rows.
+    held_out : bool array of shape (n_lists,)
+        Lists of ``data`` to validate on.
+    validation : TrainingSet or None
+        Validation rows that were passed to ``fit``.
+    metric : str
+        Metric to stop on.
+
+    Returns
+    -------
+    rows : ValidationRows or None
+        None if there are none.
+
+    Raises
+    ------
+    ValueError
+        If the metric is defined on none of their lists.
+    """
+    if validation is not None:
+        rows = ValidationRows(validation.X, validation.y, validation.queries.codes)
+    elif held_out.any():
+        codes = data.queries.codes
+        where = np.flatnonzero(held_out[codes] & data.has_weight)
+        rows = ValidationRows(data.X[where], data.y[where], codes[where])
+    else:
+        return None
+    check_metric_is_defined(metric, rows.y, rows.codes)
+    return rows
+
+
+def check_metric_takes_labels(metric: str, y: FloatArray) -> None:
+    """Raise with the way out if the labels do not fit the ranker's metric."""
+    extremes = [y.min(), y.max()]
+    try:
+        get_metric(metric).per_query(extremes, [0.0, 0.0], None)
+    except ValueError as error:
+        raise ValueError(
+            f"metric={metric!r} cannot score these labels: {error} For the ranker, "
+            "set metric='spearman', 'kendall_tau' or 'pairwise_accuracy'."
+        ) from error
+
+
+def check_metric_is_defined(metric: str, y: FloatArray, codes: IntArray) -> None:
+    """Raise if the metric is defined on no validation query."""
     values = get_metric(metric).per_query(y, np.zeros(len(y)), codes)
     if np.isnan(values).all():
         raise ValueError(
-            f"metric={metric!r} must be defined on some validation list; got "
-            f"{len(values)} lists and no relevant item, or no two distinct labels, in "
-            "any. Choose other lists."
+            f"metric={metric!r} must be defined on at least one validation query; got "
+            f"{len(values)} queries, none with a relevant item or two distinct labels. "
+            "Choose other queries."
         )
-
-
-def score_rows(
-    scorer: Scorer,
-    params: Any,
-    scaling: FeatureScaling | None,
-    X: NDArray[Any],
-    queries: Queries,
-) -> FloatArray:
-    """Score rows in NumPy and float64, block by block.
-
-    Parameters
-    ----------
-    scorer : Scorer
-        Features to scores.
-    params : pytree of arrays
-        Its parameters.
-    scaling : FeatureScaling or None
-        What the features go through first.
-    X : array of shape (n_samples, n_features)
-        Features.
-    queries : Queries
-        Lists, for scorers that look at them.
-
-    Returns
-    -------
-    scores : float array of shape (n_samples,)
-    """
-    params = jax.tree.map(lambda leaf: np.asarray(leaf, dtype=np.float64), params)
-    scores = np.empty(len(X))
-    blocks: Any
-    if scorer.uses_list:
-        blocks = equal_size_blocks(queries, _CHUNK_ROWS)
-    else:
-        starts = range(0, len(X), _CHUNK_ROWS)
-        blocks = (slice(start, start + _CHUNK_ROWS) for start in starts)
-    for rows in blocks:
-        Z = np.asarray(X[rows], dtype=np.float64, order="C")
-        if scaling is not None:
-            Z = scaling.transform(Z)
-        scores[rows] = scorer.apply(params, Z)
-    return scores
-
-
-def score_function(
-    rank: Callable[..., FloatArray],
-    metric: str,
-    Z: NDArray[Any],
-    y: FloatArray,
-    codes: IntArray,
-) -> Callable[[Any], float]:
-    """Parameters → metric on fixed lists, by the code that ``score`` uses.
-
-    Parameters
-    ----------
-    rank : callable
-        :func:`score_rows` or the like, without its scorer.
-    metric : str
-        Name for :func:`ltr.metrics.get_metric`.
-    Z : array of shape (n_samples, n_features)
-        Scaled features.
-    y : float array of shape (n_samples,)
-        Labels.
-    codes : int array of shape (n_samples,)
-        List of each row.
-
-    Returns
-    -------
-    measure : callable
-    """
-    queries = group_queries(codes, len(y))
-    measure = get_metric(metric)
-    return lambda params: measure(y, rank(params, None, Z, queries), queries)

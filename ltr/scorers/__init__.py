@@ -15,10 +15,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ltr.arguments import check_choice
 from ltr.scorers.attention import AttentionScorer
 from ltr.scorers.base import Scorer
 from ltr.scorers.linear import LinearScorer
-from ltr.scorers.mlp import MLPScorer
+from ltr.scorers.mlp import MLPScorer, layer_sizes
 from ltr.scorers.pairs import PairScorer, PairScores, PublishedPairScorer
 from ltr.scorers.two_tower import Similarity, TwoTowerScorer
 
@@ -63,21 +64,16 @@ def get_scorer(
     >>> get_scorer("mlp", (16,))
     MLPScorer(hidden_layer_sizes=(16,))
     """
+    widths = layer_sizes(hidden_layer_sizes)
     if isinstance(scorer, Scorer):
         return scorer
-    if isinstance(hidden_layer_sizes, int):
-        hidden_layer_sizes = (hidden_layer_sizes,)
     if scorer == "linear":
         return LinearScorer()
     if scorer == "mlp":
-        return MLPScorer(tuple(hidden_layer_sizes))
+        return MLPScorer(widths)
     if scorer == "attention":
-        return AttentionScorer(tuple(hidden_layer_sizes))
-    if scorer != "two_tower":
-        known = ", ".join(repr(name) for name in SCORERS)
-        raise ValueError(
-            f"scorer must be one of {known}, or a Scorer object; got {scorer!r}."
-        )
+        return AttentionScorer(widths)
+    check_choice("scorer", scorer, SCORERS, alternative="a Scorer object")
     if n_query_features is None:
         raise ValueError(
             "n_query_features is required by scorer='two_tower': how many of the first "

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import jax
 
+from ltr.arguments import check_whole
 from ltr.scorers.base import (
     OUTPUT_SCALE,
     Array,
@@ -53,6 +55,24 @@ class MLPScorer(Scorer):
     ) -> Array:
         """Score items, see :meth:`Scorer.apply`."""
         return params[-1](apply_hidden(params[:-1], X))[..., 0]
+
+
+def layer_sizes(hidden_layer_sizes: int | Sequence[int]) -> tuple[int, ...]:
+    """Widths of the hidden layers; an int is a single layer.
+
+    Raises
+    ------
+    ValueError
+        If a width is not a whole number ≥ 1.
+
+    Examples
+    --------
+    >>> layer_sizes(16)
+    (16,)
+    """
+    is_single = not isinstance(hidden_layer_sizes, Iterable)
+    widths = [hidden_layer_sizes] if is_single else hidden_layer_sizes
+    return tuple(check_whole("hidden_layer_sizes", width, low=1) for width in widths)
 
 
 def init_layers(key: jax.Array, widths: tuple[int, ...]) -> tuple[Dense, ...]:

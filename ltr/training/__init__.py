@@ -1,6 +1,6 @@
 """The training loop of every JAX ranker: one jitted step, early stopping, history."""
 
-from ltr.training.loop import Data, TrainingResult, train
+from ltr.training.loop import Data, StepNumbers, TrainingResult, train
 from ltr.training.optimizers import OPTIMIZERS, get_optimizer
 from ltr.training.plan import LossPlan, TrainingPlan, plan_loss
 
@@ -8,6 +8,7 @@ __all__ = [
     "OPTIMIZERS",
     "Data",
     "LossPlan",
+    "StepNumbers",
     "TrainingPlan",
     "TrainingResult",
     "get_optimizer",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, NamedTuple
@@ -18,6 +18,28 @@ from ltr.training.optimizers import build_optimizer
 from ltr.training.plan import TrainingPlan, list_losses
 
 Pytree = Any
+
+
+class StepNumbers(NamedTuple):
+    """Numbers that a compiled step takes as arguments: changing one compiles nothing.
+
+    Attributes
+    ----------
+    learning_rate, weight_decay : float
+        Of the optimizer.
+    loss : dict of str to float
+        Options of the loss, by their own names.
+    lists_per_step : float, default=1.0
+        Lists in a full mini-batch; set by :func:`train`.
+    epoch : float, default=0.0
+        Epochs before this step; set by :func:`train`.
+    """
+
+    learning_rate: Any
+    weight_decay: Any
+    loss: dict[str, Any]
+    lists_per_step: Any = 1.0
+    epoch: Any = 0.0
 
 
 class Data(NamedTuple):
@@ -96,7 +118,7 @@ def train(
     data: Data,
     packed: PackedLists,
     *,
-    numbers: Mapping[str, float],
+    numbers: StepNumbers,
     rng: np.random.Generator,
     max_epochs: int,
     validate: Callable[[Pytree], float] | None = None,
@@ -119,8 +141,8 @@ def train(
         Rows on the device.
     packed : PackedLists
         The lists to visit.
-    numbers : mapping of str to float
-        ``learning_rate``, ``weight_decay`` and the traced options of the loss.
+    numbers : StepNumbers
+        Learning rate, weight decay and the traced options of the loss.
     rng : numpy Generator
         Order of the lists and seed of losses that draw.
     max_epochs : int
@@ -145,7 +167,7 @@ def train(
         If the loss or a weight is no longer finite.
     """
     key = jax.random.key(int(rng.integers(2**31)))
-    traced = {**numbers, "lists_per_step": float(packed.batch_size)}
+    numbers = numbers._replace(lists_per_step=float(packed.batch_size))
     state = (
         jax.tree.map(jnp.asarray, params),
         jax.tree.map(jnp.asarray, optimizer_state),
@@ -158,14 +180,14 @@ def train(
         for epoch in range(1, max_epochs + 1):
             totals = []
             started = time.perf_counter()
+            numbers = numbers._replace(epoch=epoch - 1.0)
             for rows in packed.epoch(rng):
-                traced["epoch"] = epoch - 1.0
-                state, total = _step(plan, state, traced, data, rows, key, step_number)
+                state, total = _step(plan, state, numbers, data, rows, key, step_number)
                 totals.append(total)
                 step_number += 1
             result.losses.append(float(np.sum(totals)) / packed.n_lists)
             result.seconds.append(time.perf_counter() - started)
-            _check_finite(epoch, result.losses[-1], state[0], numbers)
+            _check_finite(epoch, result.losses[-1], state[0], numbers.learning_rate)
             if validate is not None:
                 candidate = _copy(state[0])
                 score = validate(candidate)
@@ -189,7 +211,7 @@ def train(
 def _step(
     plan: TrainingPlan,
     state: tuple[Pytree, Pytree],
-    numbers: dict[str, float],
+    numbers: StepNumbers,
     data: Data,
     rows: jax.Array,
     key: jax.Array,
@@ -197,43 +219,40 @@ def _step(
 ) -> tuple[tuple[Pytree, Pytree], jax.Array]:
     """One update from a batch of rows (n_lists, list_size); also the summed loss."""
     params, optimizer_state = state
-    numbers = dict(numbers)
-    learning_rate = numbers.pop("learning_rate")
-    weight_decay = numbers.pop("weight_decay")
-    lists_per_step = numbers.pop("lists_per_step")
-    epoch = numbers.pop("epoch")
-    where = rows < data.n_samples
-    X, y = data.X[rows], data.y[rows]
+    where = rows < data.n_samples  # (b, n)
+    X, y = data.X[rows], data.y[rows]  # (b, n, n_features), (b, n)
     weights = None if data.weights is None else data.weights[rows]
     extras = {name: values[rows] for name, values in data.extras.items()}
-    list_weights = data.list_weights[rows[:, 0]]
+    list_weights = data.list_weights[rows[:, 0]]  # (b,); 0 for empty lists
     batch_key = jax.random.fold_in(key, step_number)
 
     def mean_loss(params: Pytree) -> jax.Array:
         scores = plan.scorer.apply(params, X, where, weights)
         losses = list_losses(
             plan.loss,
-            numbers,
+            numbers.loss,
             scores,
             y,
             where,
             weights,
             extras,
             batch_key,
-            epoch,
+            numbers.epoch,
             step_number,
         )
-        return jnp.sum(list_weights * losses) / lists_per_step
+        return jnp.sum(list_weights * losses) / numbers.lists_per_step
 
     loss, gradient = jax.value_and_grad(mean_loss)(params)
-    optimizer = build_optimizer(plan.optimizer, learning_rate, weight_decay)
+    optimizer = build_optimizer(
+        plan.optimizer, numbers.learning_rate, numbers.weight_decay
+    )
     updates, optimizer_state = optimizer.update(gradient, optimizer_state, params)
     params = optax.apply_updates(params, updates)
-    return (params, optimizer_state), loss * lists_per_step
+    return (params, optimizer_state), loss * numbers.lists_per_step
 
 
 def _check_finite(
-    epoch: int, loss: float, params: Pytree, numbers: Mapping[str, float]
+    epoch: int, loss: float, params: Pytree, learning_rate: float
 ) -> None:
     finite = np.isfinite(loss) and all(
         bool(jnp.isfinite(leaf).all()) for leaf in jax.tree.leaves(params)
@@ -242,7 +261,7 @@ def _check_finite(
         raise ValueError(
             f"training diverged in epoch {epoch}: the loss is {loss:g} and the weights "
             "are no longer all finite. Lower learning_rate (now "
-            f"{numbers['learning_rate']:g}), scale the features (preprocess), or check "
+            f"{learning_rate:g}), scale the features (preprocess), or check "
             "a loss of your own for NaN."
         )
 

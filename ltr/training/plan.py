@@ -116,11 +116,13 @@ def list_losses(
     step: jax.Array | int,
 ) -> jax.Array:
     """Evaluate the loss of a plan on a batch, shape (n_lists,)."""
-    options: dict[str, Any] = {**dict(plan.options), **numbers, **extras}
+    # What the user set by a partial goes before what the step offers: an option of a
+    # loss may be called epoch.
+    options = plan.info.arguments(weights=weights, key=key, epoch=epoch, step=step)
+    options |= {**dict(plan.options), **numbers, **extras}
     values: jax.Array = scores.matrix if isinstance(scores, PairScores) else scores
     if isinstance(scores, PairScores) and scores.start is not None:
         options |= {"start": scores.start, "end": scores.end}
-    options |= plan.info.arguments(weights=weights, key=key, epoch=epoch, step=step)
     losses = plan.function(values, labels, where=where, **options)
     if losses.shape != labels.shape[:-1]:
         raise ValueError(

@@ -12,9 +12,11 @@ from sklearn.utils.validation import check_is_fitted
 
 from ltr.losses import get_loss
 from ltr.queries import FloatArray, group_queries
-from ltr.rankers.inputs import check_dense_X, warn
+from ltr.rankers.features import check_dense_X
+from ltr.rankers.inputs import training_set
 from ltr.rankers.neural.gradient import GradientRanker
-from ltr.rankers.validation import score_rows
+from ltr.rankers.neural.training import train_scorer
+from ltr.rankers.warning import warn
 from ltr.scorers import Scorer, get_scorer
 
 
@@ -221,20 +223,27 @@ class NeuralRanker(GradientRanker):
             If no list has two distinct labels, so that no order can be learned, or the
             labels do not fit ``metric``.
         """
-        extras = {
-            "teacher_scores": teacher_scores,
-            "reference_scores": reference_scores,
-            "position": position,
-        }
-        return self._fit(
-            X,
+        options = self._training_options()
+        start = getattr(self, "_learned_state", None) if self.warm_start else None
+        features = check_dense_X(self, X, reset=start is None)
+        data = training_set(
+            features,
             y,
             qid,
-            (X_val, y_val, qid_val),
             sample_weight=sample_weight,
             query_weight=query_weight,
-            extras=extras,
+            extras={
+                "teacher_scores": teacher_scores,
+                "reference_scores": reference_scores,
+                "position": position,
+            },
+            index_of=X,
         )
+        self._fitted_with_qid = qid is not None
+        validation = self._validation_set(X_val, y_val, qid_val, options.stopping)
+        self._learned_state, result = train_scorer(options, data, validation, start)
+        self._report(result)
+        return self
 
     def predict(self, X: ArrayLike, qid: ArrayLike | None = None) -> FloatArray:
         """Score items.
@@ -265,17 +274,16 @@ class NeuralRanker(GradientRanker):
             If the scorer looks at lists and was fitted with ``qid``, but gets none.
         """
         check_is_fitted(self)
-        checked = check_dense_X(self, X, reset=False)
-        queries = group_queries(qid, len(checked))
-        learned = self._learned_state
-        scorer = learned.scorer
-        if scorer.uses_list and qid is None and self._fitted_with_qid:
+        features = check_dense_X(self, X, reset=False)
+        queries = group_queries(qid, len(features))
+        fitted = self._learned_state.fitted
+        if fitted.scorer.uses_list and qid is None and self._fitted_with_qid:
             warn(
                 "predict scores all rows as one list because qid is None, but fit was "
                 f"given one and scorer={self.scorer!r} compares the items of a list. "
                 "Pass qid."
             )
-        return score_rows(*learned[:3], checked, queries)
+        return fitted.scores(features, queries)
 
     @property
     def coef_(self) -> FloatArray:
@@ -295,9 +303,11 @@ class NeuralRanker(GradientRanker):
 
     def make_loss(self) -> Callable[..., jax.Array]:
         """Look up the loss that the parameters name."""
+        return get_loss(self.loss) if isinstance(self.loss, str) else self.loss
+
+    def _check_parameters(self) -> None:
         if not isinstance(self.loss, str) and not callable(self.loss):
             raise TypeError(
                 "loss must be a name of ltr.losses.LOSSES or a function of its "
                 f"signature; got {self.loss!r}."
             )
-        return get_loss(self.loss) if isinstance(self.loss, str) else self.loss

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -13,25 +12,17 @@ from numpy.typing import NDArray
 from sklearn.utils import check_random_state
 
 from ltr.lists import pack, with_padding_rows
-from ltr.queries import BoolArray, FloatArray, IntArray
-from ltr.rankers.inputs import (
-    TrainingSet,
-    check_labels_from_0,
-    check_single_precision,
-    informative_lists,
-    warn_if_no_order,
-)
+from ltr.metrics import get_metric
+from ltr.queries import BoolArray, FloatArray, Queries, group_queries
+from ltr.rankers.inputs import TrainingSet, check_single_precision, warn_if_no_order
+from ltr.rankers.neural.fitted import FittedScorer
+from ltr.rankers.neural.options import TrainingOptions
 from ltr.rankers.neural.scaling import FeatureScaling, fit_scaling
-from ltr.rankers.validation import (
-    ScoreRows,
-    check_counts,
-    hold_out_lists,
-    score_function,
-    score_rows,
-)
+from ltr.rankers.validation import ValidationRows, hold_out_lists, validation_rows
 from ltr.scorers import Scorer
 from ltr.training import (
     Data,
+    StepNumbers,
     TrainingPlan,
     TrainingResult,
     get_optimizer,
@@ -41,10 +32,13 @@ from ltr.training import (
 from ltr.training.loop import init_optimizer
 from ltr.training.progress import EpochPrinter
 
-_COMPILE_COST_ROWS = 1_000_000  # compiling a step takes as long as training on so many
+# Compiling a step takes about as long as training on this many padded rows.
+_COMPILE_COST_ROWS = 1_000_000
+
+ScoreItems = Callable[[FittedScorer, NDArray[Any], Queries], FloatArray]
 
 
-class Learned(NamedTuple):
+class LearnedState(NamedTuple):
     """What a fit leaves behind, as NumPy arrays.
 
     Attributes
@@ -67,187 +61,199 @@ class Learned(NamedTuple):
     last_params: Any = None
     optimizer_leaves: list[Any] | None = None
 
+    @property
+    def fitted(self) -> FittedScorer:
+        """What predicts."""
+        return FittedScorer(self.scorer, self.params, self.scaling)
 
-def train_neural(
-    ranker: Any,
-    scorer: Scorer,
-    loss: Callable[..., jax.Array],
+
+Learned = LearnedState  # the name under which ltr 0.1 pickled it
+
+
+def train_scorer(
+    options: TrainingOptions,
     data: TrainingSet,
     validation: TrainingSet | None,
-    start: Learned | None,
+    start: LearnedState | None,
     *,
-    max_epochs: int,
-    score: ScoreRows = score_rows,
-    piecewise: bool = False,
-) -> tuple[TrainingResult, FeatureScaling | None]:
-    """Train the scorer of a ranker.
+    score_items: ScoreItems = FittedScorer.scores,
+) -> tuple[LearnedState, TrainingResult]:
+    """Train a scorer on checked data.
 
     Parameters
     ----------
-    ranker : NeuralRanker or TSPRanker
-        Its parameters are read, nothing is written.
-    scorer : Scorer
-        What to train.
-    loss : callable
-        What to minimise.
+    options : TrainingOptions
+        Scorer, loss, and how to train.
     data : TrainingSet
         Training rows.
     validation : TrainingSet or None
-        Validation rows, if given.
-    start : Learned or None
-        Where to go on from. None: start anew.
-    max_epochs : int
-        Most epochs.
-    score : callable, default=score_rows
-        How the trained scorer will rank validation lists.
-    piecewise : bool, default=False
-        Whether the data is a piece of a stream, whose shapes should recur.
+        Validation rows, if some were passed to ``fit``.
+    start : LearnedState or None
+        Where to go on from. None: draw new parameters.
+    score_items : callable, default=FittedScorer.scores
+        How the trained scorer will score the items of validation lists.
 
     Returns
     -------
+    state : LearnedState
     result : TrainingResult
-    scaling : FeatureScaling or None
+
+    Raises
+    ------
+    ValueError
+        If the loss does not fit the data, or the scorer does not fit ``start``.
     """
-    plan, numbers = make_plan(ranker, scorer, loss, data)
+    plan, numbers = make_plan(options, data)
     warn_if_no_order(data)
-    if start is not None and start.scorer != scorer:
+    if start is not None and start.scorer != options.scorer:
         raise ValueError(
             "training can go on only with the scorer that it began with, "
-            f"{start.scorer!r}; got {scorer!r}. Set the parameters back, or fit "
-            "with warm_start=False."
+            f"{start.scorer!r}; got {options.scorer!r}. Set the parameters back, or "
+            "fit with warm_start=False."
         )
-    seed = check_random_state(ranker.random_state).randint(2**31 - 1)
-    rng = np.random.default_rng(seed)
-    informative = informative_lists(data, _two_items_suffice(plan, data))
+    rng = np.random.default_rng(
+        check_random_state(options.random_state).randint(2**31 - 1)
+    )
+    informative = data.informative_lists(_learns_from(plan, data))
     held_out = np.zeros(data.queries.n_lists, dtype=bool)
-    if validation is None and not piecewise:
-        held_out = hold_out_lists(ranker, data.y, informative, rng)
-    learns = informative & ~held_out
-    keep = learns[data.queries.codes]
-    if data.weights is not None:
-        keep &= data.weights > 0
-
+    if validation is None and not options.is_stream:
+        held_out = hold_out_lists(options.stopping, data.y, informative, rng)
     if start is None:
-        scaling = _fit_scaling(ranker.preprocess, data, ~held_out, scorer)
+        scaling = _fit_scaling(options, data, ~held_out)
     else:
         scaling = start.scaling
-    validate = None
-    if validation is not None:
-        validate = _validate(
-            ranker, partial(score, scorer), scaling, validation, slice(None)
-        )
-    elif held_out.any():
-        rows = data.queries.subset(held_out)
-        if data.weights is not None:
-            rows = rows[data.weights[rows] > 0]
-        validate = _validate(ranker, partial(score, scorer), scaling, data, rows)
+    metric = options.stopping.metric
+    rows = validation_rows(data, held_out, validation, metric)
+    trained_lists = informative & ~held_out
     packed = pack(
         data.queries,
-        keep=keep,
-        batch_size=int(ranker.batch_size),
-        list_size_cost=_COMPILE_COST_ROWS / max(max_epochs, 1),
-        reusable_shapes=piecewise,
+        keep=trained_lists[data.queries.codes] & data.has_weight,
+        batch_size=int(options.batch_size),
+        list_size_cost=_COMPILE_COST_ROWS / max(options.max_epochs, 1),
+        reusable_shapes=options.is_stream,
     )
-    printer = None
-    if ranker.verbose > 0:
-        printer = EpochPrinter(ranker.verbose, max_epochs, ranker.metric)
-    with jax.enable_x64(ranker.dtype == "float64"):
-        params, state = _start(plan, start, data.X.shape[1], int(rng.integers(2**31)))
+    with jax.enable_x64(options.dtype == "float64"):
+        params, optimizer_state = _start(
+            plan, start, data.X.shape[1], int(rng.integers(2**31))
+        )
         result = train(
             plan,
             params,
-            state,
-            _on_device(data, scaling, learns, ranker.dtype, piecewise),
+            optimizer_state,
+            _on_device(options, data, scaling, trained_lists),
             packed,
             numbers=numbers,
             rng=rng,
-            max_epochs=max_epochs if packed.buckets else 0,
-            validate=validate,
-            n_iter_no_change=ranker.n_iter_no_change,
-            on_epoch=printer,
+            max_epochs=options.max_epochs if packed.buckets else 0,
+            validate=_validation_metric(options.scorer, scaling, rows, metric, score_items),
+            n_iter_no_change=options.stopping.n_iter_no_change,
+            on_epoch=_printer(options),
         )
-    return result, scaling
+    return _learned_state(options, scaling, result), result
 
 
 def make_plan(
-    ranker: Any, scorer: Scorer, loss: Callable[..., jax.Array], data: TrainingSet
-) -> tuple[TrainingPlan, dict[str, float]]:
+    options: TrainingOptions, data: TrainingSet
+) -> tuple[TrainingPlan, StepNumbers]:
     """Put scorer, loss and optimizer together, and check that they fit the data."""
-    plan, numbers = plan_loss(loss, normalize=ranker.normalize)
-    for name in sorted(set(data.extras) - set(plan.info.extras)):
-        raise ValueError(f"loss={ranker.loss!r} takes no {name}. Leave it out of fit.")
-    for name in sorted(set(plan.info.required_extras) - set(data.extras)):
+    loss_plan, loss_numbers = plan_loss(options.loss, normalize=options.normalize)
+    info, name = loss_plan.info, options.loss_name
+    for extra in sorted(set(data.extras) - set(info.extras)):
+        raise ValueError(f"loss={name!r} takes no {extra}. Leave it out of fit.")
+    for extra in sorted(set(info.required_extras) - set(data.extras)):
         raise ValueError(
-            f"{name} is required by loss={ranker.loss!r}. Pass it to fit(..., "
-            f"{name}=...)."
+            f"{extra} is required by loss={name!r}. Pass it to fit(..., {extra}=...)."
         )
-    if data.weights is not None and not plan.info.takes("weights"):
+    if data.weights is not None and not info.takes("weights"):
         raise ValueError(
-            f"loss={ranker.loss!r} takes no weights, so sample_weight has no effect. "
+            f"loss={name!r} takes no weights, so sample_weight has no effect. "
             "Leave it out, or give the loss an argument weights."
         )
-    if plan.info.labels == "from_0":
-        check_labels_from_0(data.y, ranker.loss)
-    if ranker.dtype == "float32":
+    if info.labels == "from_0":
+        _check_labels_from_0(data.y, name)
+    if options.dtype == "float32":
         cure = "Shift or scale them, or set dtype='float64'."
         check_single_precision(data.y, "y", cure)
-    numbers |= {
-        "learning_rate": float(ranker.learning_rate),
-        "weight_decay": _weight_decay(ranker.weight_decay, ranker.optimizer),
-    }
-    optimizer = get_optimizer(ranker.optimizer)
-    return TrainingPlan(scorer, plan, optimizer), numbers
-
-
-def _two_items_suffice(plan: TrainingPlan, data: TrainingSet) -> bool:
-    """Whether a list teaches something even if all its labels are equal."""
-    by_nature = plan.loss.info.learns_from == "two_items"
-    optional = set(plan.loss.info.extras) - set(plan.loss.info.required_extras)
-    return by_nature or "teacher_scores" in optional & set(data.extras)
-
-
-def _weight_decay(weight_decay: float | str, optimizer: Any) -> float:
+    weight_decay = options.weight_decay
     if weight_decay == "auto":
-        return 1.0 if optimizer == "adamw" else 0.0
-    return float(weight_decay)
+        weight_decay = 1.0 if options.optimizer == "adamw" else 0.0
+    plan = TrainingPlan(options.scorer, loss_plan, get_optimizer(options.optimizer))
+    numbers = StepNumbers(
+        learning_rate=float(options.learning_rate),
+        weight_decay=float(weight_decay),
+        loss=loss_numbers,
+    )
+    return plan, numbers
+
+
+def _check_labels_from_0(y: FloatArray, loss: object) -> None:
+    """Raise if a label is negative although the loss has gains made of labels."""
+    if (y < 0).any():
+        row = int((y < 0).argmax())
+        raise ValueError(
+            f"y must be >= 0 for loss={loss!r}; got {y[row]:g} at row {row}. Shift the "
+            "labels, or use a loss that takes any label: 'ranknet', 'listnet', "
+            "'listmle', 'hinge' or 'mse'."
+        )
+
+
+def _learns_from(
+    plan: TrainingPlan, data: TrainingSet
+) -> Literal["two_items", "two_labels"]:
+    """What a list must have to teach something."""
+    info = plan.loss.info
+    optional_extras = set(info.extras) - set(info.required_extras)
+    if "teacher_scores" in optional_extras & set(data.extras):
+        return "two_items"
+    return info.learns_from
 
 
 def _fit_scaling(
-    preprocess: Any, data: TrainingSet, lists: BoolArray, scorer: Scorer
+    options: TrainingOptions, data: TrainingSet, lists: BoolArray
 ) -> FeatureScaling | None:
-    if preprocess == "auto" and scorer.wants_raw_features:
+    """Scaling of the features, fitted on the rows of these lists."""
+    if options.preprocess == "auto" and options.scorer.wants_raw_features:
         return None
     rows = slice(None) if lists.all() else data.queries.subset(lists)
     weights = None if data.weights is None else data.weights[rows]
-    return fit_scaling(data.X[rows], weights, preprocess)
+    return fit_scaling(data.X[rows], weights, options.preprocess)
 
 
-def _validate(
-    ranker: Any,
-    rank: Callable[..., FloatArray],
+def _validation_metric(
+    scorer: Scorer,
     scaling: FeatureScaling | None,
-    data: TrainingSet,
-    rows: IntArray | slice,
-) -> Callable[[Any], float]:
-    Z = data.X[rows] if scaling is None else scaling.transform(data.X[rows])
-    codes = data.queries.codes[rows]
-    check_counts(ranker.metric, data.y[rows], codes)
-    return score_function(rank, ranker.metric, Z, data.y[rows], codes)
+    rows: ValidationRows | None,
+    metric: str,
+    score_items: ScoreItems,
+) -> Callable[[Any], float] | None:
+    """Parameters → metric on fixed rows, by the code that ``score`` uses."""
+    if rows is None:
+        return None
+    Z = rows.X if scaling is None else scaling.transform(rows.X)
+    queries = group_queries(rows.codes, len(rows.y))
+    mean_metric = get_metric(metric)
+
+    def validate(params: Any) -> float:
+        fitted = FittedScorer(scorer, params, None)  # Z is scaled already
+        return mean_metric(rows.y, score_items(fitted, Z, queries), queries)
+
+    return validate
 
 
 def _on_device(
+    options: TrainingOptions,
     data: TrainingSet,
     scaling: FeatureScaling | None,
-    learns: BoolArray,
-    dtype: str,
-    piecewise: bool,
+    trained_lists: BoolArray,
 ) -> Data:
-    def put(values: NDArray[Any]) -> jax.Array:
-        return jnp.asarray(with_padding_rows(values, dtype, piecewise))
+    """Rows with their padding; list weights are divided by their mean."""
 
-    list_weights = np.ones(len(learns))
-    if data.list_weights is not None and learns.any():
-        list_weights = data.list_weights / data.list_weights[learns].mean()
+    def put(values: NDArray[Any]) -> jax.Array:
+        return jnp.asarray(with_padding_rows(values, options.dtype, options.is_stream))
+
+    list_weights = np.ones(len(trained_lists))
+    if data.list_weights is not None and trained_lists.any():
+        list_weights = data.list_weights / data.list_weights[trained_lists].mean()
     return Data(
         n_samples=len(data.y),
         X=put(data.X if scaling is None else scaling.transform(data.X)),
@@ -259,16 +265,36 @@ def _on_device(
 
 
 def _start(
-    plan: TrainingPlan, start: Learned | None, n_features: int, seed: int
+    plan: TrainingPlan, start: LearnedState | None, n_features: int, seed: int
 ) -> tuple[Any, Any]:
     """Parameters and optimizer state to start from."""
     if start is None:
         params = plan.scorer.init(jax.random.key(seed), n_features)
         return params, init_optimizer(plan, params)
     params = start.params if start.last_params is None else start.last_params
-    fresh = init_optimizer(plan, params)
-    leaves, structure = jax.tree.flatten(fresh)
-    kept = start.optimizer_leaves or []
-    if [np.shape(leaf) for leaf in kept] != [np.shape(leaf) for leaf in leaves]:
-        return params, fresh  # none was kept, or another optimizer was set since
-    return params, jax.tree.unflatten(structure, kept)
+    fresh_state = init_optimizer(plan, params)
+    fresh_leaves, structure = jax.tree.flatten(fresh_state)
+    leaves = start.optimizer_leaves or []
+    if [np.shape(leaf) for leaf in leaves] != [np.shape(leaf) for leaf in fresh_leaves]:
+        return params, fresh_state  # none was kept, or another optimizer was set since
+    return params, jax.tree.unflatten(structure, leaves)
+
+
+def _printer(options: TrainingOptions) -> EpochPrinter | None:
+    if options.verbose <= 0:
+        return None
+    return EpochPrinter(options.verbose, options.max_epochs, options.stopping.metric)
+
+
+def _learned_state(
+    options: TrainingOptions, scaling: FeatureScaling | None, result: TrainingResult
+) -> LearnedState:
+    goes_on = options.warm_start or options.is_stream
+    leaves = jax.tree.leaves(result.optimizer_state)
+    return LearnedState(
+        scorer=options.scorer,
+        params=result.params,
+        scaling=scaling,
+        last_params=result.last_params if goes_on else None,
+        optimizer_leaves=leaves if goes_on else None,
+    )

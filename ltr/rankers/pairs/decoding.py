@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -12,89 +11,85 @@ import jax
 import numpy as np
 from numpy.typing import NDArray
 
-from ltr.lists import equal_size_blocks
-from ltr.queries import FloatArray, IntArray, Queries
-from ltr.rankers.neural.scaling import FeatureScaling
-from ltr.scorers import PairScores, Scorer
+from ltr.queries import BoolArray, FloatArray, IntArray, Queries
+from ltr.rankers.neural.fitted import FittedScorer
+from ltr.scorers import PairScores
 
 if TYPE_CHECKING:
     from ltr.solvers import Solution
 
-_MAX_ENTRIES = 2**22  # of the matrices in memory at a time
-_ROUNDING = 1e-12  # of equal items that stood in other rows of a product, relative
-
-
-def score_pairs(
-    scorer: Scorer,
-    params: Any,
-    scaling: FeatureScaling | None,
-    X: NDArray[Any],
-    queries: Queries,
-) -> Iterator[tuple[IntArray, PairScores]]:
-    """Score the pairs of lists in NumPy and float64, lists of equal size together.
-
-    Parameters
-    ----------
-    scorer : Scorer
-        A pair scorer.
-    params : pytree of arrays
-        Its parameters.
-    scaling : FeatureScaling or None
-        What the features go through first.
-    X : array of shape (n_samples, n_features)
-        Features.
-    queries : Queries
-        The lists.
-
-    Yields
-    ------
-    rows : int array of shape (n_lists, list_size)
-        Row of each item.
-    pairs : PairScores
-        ``matrix`` of shape (n_lists, list_size, list_size), its diagonal 0.
-    """
-    params = jax.tree.map(lambda leaf: np.asarray(leaf, dtype=np.float64), params)
-    for block in equal_size_blocks(queries):
-        size = block.shape[1]
-        step = max(1, _MAX_ENTRIES // size**2)
-        for begin in range(0, len(block), step):
-            rows = block[begin : begin + step]
-            Z = np.asarray(X[rows], dtype=np.float64, order="C")
-            if scaling is not None:
-                Z = scaling.transform(Z)
-            pairs = scorer.apply(params, Z)
-            pairs.matrix[:, np.arange(size), np.arange(size)] = 0.0
-            yield rows, pairs
+# Rounding, relative, of equal items that stand in different rows of a product.
+_ROUNDING = 1e-12
 
 
 @dataclass(frozen=True)
 class Decoder:
-    """How pairs become an order.
+    """What makes an order of the scores of pairs.
 
     Attributes
     ----------
     name : {"path", "ordering", "borda", "bayes"}
-        What is maximised.
+        What is maximized.
     time_limit_s, work_limit : float or None
         For each list, see :func:`ltr.solvers.solve_path`.
     n_jobs : int or None
         Threads of the solver.
+    verbose : int, default=0
+        1 or more: :meth:`scores` says on standard error how many orders are unproven.
     """
 
     name: str
     time_limit_s: float | None = None
     work_limit: float | None = None
     n_jobs: int | None = None
+    verbose: int = 0
 
     def check_sizes(self, queries: Queries) -> None:
         """Raise if a list is too long."""
         if self.name == "bayes":
             check_short(queries, "decoder='bayes'", "set decoder='auto'")
 
-    def solve(self, pairs: PairScores) -> list[Solution]:
-        """Orders of lists of equal size.
+    def scores(
+        self, fitted: FittedScorer, X: NDArray[Any], queries: Queries
+    ) -> FloatArray:
+        """Score items by their places in the decoded orders.
 
-        The items are put in Borda order first, so that what a solver does among orders
+        Parameters
+        ----------
+        fitted : FittedScorer
+            What scores the pairs.
+        X : array of shape (n_samples, n_features)
+            Features.
+        queries : Queries
+            Query of each row.
+
+        Returns
+        -------
+        scores : float array of shape (n_samples,)
+            How many items of the list come after each; items that the pairs do not
+            tell apart share the mean of theirs. Borda sums if that is the decoder.
+        """
+        self.check_sizes(queries)
+        scores = np.empty(queries.n_samples)
+        gaps: list[float] = []
+        for rows, pairs in fitted.pairs(X, queries):
+            if self.name == "borda":
+                scores[rows] = borda_scores(pairs.matrix)
+                continue
+            solutions = self.solve(pairs)
+            scores[rows] = self._scores_of_places(solutions, pairs)
+            gaps += [s.gap for s in solutions if not s.is_optimal]
+        if self.verbose and gaps:
+            sys.stderr.write(
+                f"{len(gaps)} of {queries.n_lists} lists are decoded without a proof; "
+                f"largest gap {max(gaps):.2g}\n"
+            )
+        return scores
+
+    def solve(self, pairs: PairScores) -> list[Solution]:
+        """Find the orders of lists of equal size.
+
+        The items are put in Borda order first, so that what a solver picks among orders
         of equal value does not depend on the order of the rows.
         """
         from ltr.solvers import solve_orderings, solve_paths
@@ -106,75 +101,33 @@ class Decoder:
         }
         if self.name == "bayes":
             pairs = pairs._replace(matrix=path_precedence(pairs))
-        first, pairs = in_borda_order(pairs)
+        items, pairs = in_borda_order(pairs)
         if self.name == "path":
             ends = (
                 {} if pairs.start is None else {"start": pairs.start, "end": pairs.end}
             )
             solutions = solve_paths(pairs.matrix, **ends, **limits)
         elif self.name == "borda":
-            solutions = [_as_they_come(matrix) for matrix in pairs.matrix]
+            solutions = [_identity_order(matrix) for matrix in pairs.matrix]
         else:
             solutions = solve_orderings(pairs.matrix, **limits)
         return [
-            replace(solution, order=items[solution.order])
-            for solution, items in zip(solutions, first, strict=True)
+            replace(solution, order=own_items[solution.order])
+            for solution, own_items in zip(solutions, items, strict=True)
         ]
 
-    def scores(self, pairs: PairScores) -> tuple[FloatArray, list[float]]:
-        """How many items come after each, or Borda sums; gaps of unproven orders.
-
-        Items that the pairs do not tell apart share the mean of theirs.
-        """
-        if self.name == "borda":
-            return borda_scores(pairs.matrix), []
-        solutions = self.solve(pairs)
-        size = pairs.matrix.shape[-1]
-        scores = np.empty(pairs.matrix.shape[:-1])
+    def _scores_of_places(
+        self, solutions: list[Solution], pairs: PairScores
+    ) -> FloatArray:
+        """How many items come after each, shape (n_lists, list_size)."""
+        n_lists, size = pairs.matrix.shape[:2]
+        scores = np.empty((n_lists, size))
         for row, solution in zip(scores, solutions, strict=True):
             row[solution.order] = np.arange(size - 1, -1, -1)
-        if self.name == "ordering":
+        if self.name == "ordering":  # start and end play no part in it
             pairs = PairScores(pairs.matrix, None, None)
         _share_places(scores, pairs)
-        return scores, [s.gap for s in solutions if not s.is_optimal]
-
-
-def decode_rows(
-    decoder: Decoder,
-    verbose: int,
-    scorer: Scorer,
-    params: Any,
-    scaling: FeatureScaling | None,
-    X: NDArray[Any],
-    queries: Queries,
-) -> FloatArray:
-    """Scores of rows by the place of each item in the decoded order of its list.
-
-    Parameters
-    ----------
-    decoder : Decoder
-        What makes the orders.
-    verbose : int
-        1 or more: say on standard error how many orders are not proven.
-    scorer, params, scaling, X, queries
-        As for :func:`score_pairs`.
-
-    Returns
-    -------
-    scores : float array of shape (n_samples,)
-    """
-    decoder.check_sizes(queries)
-    scores = np.empty(queries.n_samples)
-    gaps: list[float] = []
-    for rows, pairs in score_pairs(scorer, params, scaling, X, queries):
-        scores[rows], found = decoder.scores(pairs)
-        gaps += found
-    if verbose and gaps:
-        sys.stderr.write(
-            f"{len(gaps)} of {queries.n_lists} lists are decoded without a proof; "
-            f"largest gap {max(gaps):.2g}\n"
-        )
-    return scores
+        return scores
 
 
 def check_short(queries: Queries, what: str, cure: str) -> None:
@@ -184,11 +137,11 @@ def check_short(queries: Queries, what: str, cure: str) -> None:
     too_long = queries.sizes > MAX_ITEMS
     if too_long.any():
         longest = int(queries.sizes.argmax())
-        (list_id,) = queries.ids[longest : longest + 1].tolist()
+        (query_id,) = queries.ids[longest : longest + 1].tolist()
         raise ValueError(
-            f"{what} sums over all orders of a list, of at most {MAX_ITEMS} items; got "
-            f"{queries.sizes[longest]} in list {list_id!r}, the longest of "
-            f"{too_long.sum()} with more. Leave those out, or {cure}."
+            f"{what} sums over all orders of a query's items, at most {MAX_ITEMS}; got "
+            f"{queries.sizes[longest]} items for query {query_id!r}, the longest of "
+            f"{too_long.sum()} above the limit. Leave those out, or {cure}."
         )
 
 
@@ -198,14 +151,15 @@ def borda_scores(matrix: FloatArray) -> FloatArray:
 
 
 def in_borda_order(pairs: PairScores) -> tuple[IntArray, PairScores]:
-    """The items of each list by Borda sum, shape (n_lists, n), and their pairs so."""
-    first = np.argsort(-borda_scores(pairs.matrix), axis=-1, kind="stable")
-    matrix = np.take_along_axis(pairs.matrix, first[:, :, None], axis=1)
-    matrix = np.take_along_axis(matrix, first[:, None, :], axis=2)
+    """Items of each list by Borda sum, shape (n_lists, n), and the pairs reordered."""
+    items = np.argsort(-borda_scores(pairs.matrix), axis=-1, kind="stable")  # (b, n)
+    matrix = np.take_along_axis(pairs.matrix, items[:, :, None], axis=1)
+    matrix = np.take_along_axis(matrix, items[:, None, :], axis=2)
     if pairs.start is None:
-        return first, PairScores(matrix, None, None)
-    start, end = (np.take_along_axis(p, first, axis=1) for p in pairs[1:])
-    return first, PairScores(matrix, start, end)
+        return items, PairScores(matrix, None, None)
+    start = np.take_along_axis(pairs.start, items, axis=1)
+    end = np.take_along_axis(pairs.end, items, axis=1)
+    return items, PairScores(matrix, start, end)
 
 
 def _share_places(scores: FloatArray, pairs: PairScores) -> None:
@@ -213,28 +167,30 @@ def _share_places(scores: FloatArray, pairs: PairScores) -> None:
 
     Such items have equal Borda sums, so they are next to each other in that order.
     """
-    first, pairs = in_borda_order(pairs)
-    alike = _like_the_next(pairs)
-    for row in np.flatnonzero(alike.any(axis=-1)):
-        group = np.concatenate(([0], np.cumsum(~alike[row])))
-        places = scores[row, first[row]]
-        shared = np.bincount(group, places) / np.bincount(group)
-        scores[row, first[row]] = shared[group]
+    items, pairs = in_borda_order(pairs)
+    is_like_next = _is_like_next(pairs)
+    for row in np.flatnonzero(is_like_next.any(axis=-1)):
+        group = np.concatenate(([0], np.cumsum(~is_like_next[row])))
+        places = scores[row, items[row]]
+        means = np.bincount(group, places) / np.bincount(group)
+        scores[row, items[row]] = means[group]
 
 
-def _like_the_next(pairs: PairScores) -> NDArray[np.bool_]:
+def _is_like_next(pairs: PairScores) -> BoolArray:
     """Whether exchanging items k and k + 1 changes no pair, shape (n_lists, n - 1)."""
-    matrix = pairs.matrix
+    matrix = pairs.matrix  # (b, n, n)
     k = np.arange(matrix.shape[-1] - 1)
+    # distance[:, k, j] = max(|M[k+1, j] - M[k, j]|, |M[j, k+1] - M[j, k]|); for j = k
+    # and j = k + 1 that would compare with the diagonal, so M[k, k+1] with M[k+1, k].
     by_row, by_column = np.diff(matrix, axis=1), np.diff(matrix, axis=2)
-    apart = np.maximum(np.abs(by_row), np.abs(by_column.swapaxes(1, 2)))
-    between = np.abs(matrix[:, k, k + 1] - matrix[:, k + 1, k])
-    apart[:, k, k] = apart[:, k, k + 1] = between
-    apart = apart.max(axis=-1)
+    distance = np.maximum(np.abs(by_row), np.abs(by_column.swapaxes(1, 2)))
+    mutual = np.abs(matrix[:, k, k + 1] - matrix[:, k + 1, k])
+    distance[:, k, k] = distance[:, k, k + 1] = mutual
+    distance = distance.max(axis=-1)
     if pairs.start is not None:
-        for single in pairs[1:]:
-            apart = np.maximum(apart, np.abs(np.diff(single)))
-    return np.asarray(apart <= _ROUNDING * np.abs(matrix).max(axis=(1, 2))[:, None])
+        for single in (pairs.start, pairs.end):
+            distance = np.maximum(distance, np.abs(np.diff(single)))
+    return np.asarray(distance <= _ROUNDING * np.abs(matrix).max(axis=(1, 2))[:, None])
 
 
 def path_marginals(pairs: PairScores) -> PairScores:
@@ -242,8 +198,10 @@ def path_marginals(pairs: PairScores) -> PairScores:
     from ltr.solvers import dynamic
 
     with jax.enable_x64(True):
-        found = dynamic.path_marginals(pairs.matrix, start=pairs.start, end=pairs.end)
-        return PairScores(*(np.asarray(part) for part in found))
+        marginals = dynamic.path_marginals(
+            pairs.matrix, start=pairs.start, end=pairs.end
+        )
+        return PairScores(*(np.asarray(part) for part in marginals))
 
 
 def path_precedence(pairs: PairScores) -> FloatArray:
@@ -264,8 +222,8 @@ def ordering_precedence(pairs: PairScores) -> FloatArray:
         return np.asarray(dynamic.ordering_marginals(pairs.matrix))
 
 
-def _as_they_come(matrix: FloatArray) -> Solution:
-    """The order 0, 1, …, its linear ordering value and the bound of each pair."""
+def _identity_order(matrix: FloatArray) -> Solution:
+    """The order 0, 1, …, its linear ordering value, and Σ max(M[i, j], M[j, i])."""
     from ltr.solvers.core.solution import TOLERANCE, solved
 
     started = time.perf_counter()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any
 
@@ -10,22 +11,27 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.validation import check_is_fitted
 
 from ltr.queries import FloatArray, Queries, group_queries
-from ltr.rankers.inputs import check_dense_X
-from ltr.rankers.neural.gradient import GradientRanker
+from ltr.rankers.features import check_dense_X
+from ltr.rankers.neural.training import LearnedState
 from ltr.rankers.pairs.decoding import (
     check_short,
     ordering_precedence,
     path_marginals,
     path_precedence,
-    score_pairs,
 )
 from ltr.scorers import PairScores
 
 _CURE = "take their best orders from decode, or their scores from pairwise_matrix"
 
 
-class PairOutputs(GradientRanker):
-    """Base class of rankers whose scorer is a pair scorer."""
+class PairOutputs(ABC):
+    """Mixin of rankers whose scorer is a pair scorer: its matrices and probabilities.
+
+    It reads what ``fit`` left behind and adds no parameter.
+    """
+
+    loss: Any
+    _learned_state: LearnedState
 
     def pairwise_matrix(
         self, X: ArrayLike, qid: ArrayLike | None = None
@@ -46,12 +52,12 @@ class PairOutputs(GradientRanker):
             ``matrix[i, j]``: gain of item j directly after item i (of item i before
             item j for the pairwise losses); the diagonal is 0.
         """
-        return self._each_list(X, qid, _lists_of)
+        return self._by_query(X, qid, _split)
 
     def successor_proba(
         self, X: ArrayLike, qid: ArrayLike | None = None
     ) -> list[PairScores]:
-        """Probability of each neighbourhood, if orders are drawn as exp(path score).
+        """Probability of each adjacency, if orders are drawn as exp(path score).
 
         Parameters
         ----------
@@ -70,17 +76,17 @@ class PairOutputs(GradientRanker):
         ------
         ValueError
             If a list has more than 15 items, or the loss is about pairs in general and
-            not about neighbours.
+            not about neighbors.
         """
         if self._learns_precedence:
             raise ValueError(
-                f"loss={self.loss!r} says which item comes earlier, not which comes "
+                f"loss={self.loss!r} learns which item comes earlier, not which comes "
                 "next. Use precedence_proba, or train with loss='crf'."
             )
-        return self._each_list(
+        return self._by_query(
             X,
             qid,
-            lambda pairs: _lists_of(path_marginals(pairs)),
+            lambda pairs: _split(path_marginals(pairs)),
             lambda queries: check_short(queries, "successor_proba", _CURE),
         )
 
@@ -109,11 +115,13 @@ class PairOutputs(GradientRanker):
         ValueError
             If a list has more than 15 items.
         """
-        by_loss = ordering_precedence if self._learns_precedence else path_precedence
-        return self._each_list(
+        precedence = (
+            ordering_precedence if self._learns_precedence else path_precedence
+        )
+        return self._by_query(
             X,
             qid,
-            lambda pairs: list(by_loss(pairs)),
+            lambda pairs: list(precedence(pairs)),
             lambda queries: check_short(queries, "precedence_proba", _CURE),
         )
 
@@ -140,40 +148,43 @@ class PairOutputs(GradientRanker):
         precedence = self.precedence_proba(X, qid)
         queries = group_queries(qid, sum(len(matrix) for matrix in precedence))
         ranks = np.empty(queries.n_samples)
+        # E[rank of j] = 1 + Σ_i P(i before j)
         by_list = [1.0 + matrix.sum(axis=0) for matrix in precedence]
         ranks[queries.order] = np.concatenate(by_list)
         return ranks
 
     @property
+    @abstractmethod
     def _learns_precedence(self) -> bool:
         """Whether the loss is about *i before j*, and not about *j right after i*."""
-        raise TypeError(f"{type(self).__name__} must define _learns_precedence.")
 
     def _check_lists(
         self, X: ArrayLike, qid: ArrayLike | None
     ) -> tuple[NDArray[Any], Queries]:
         check_is_fitted(self)
-        checked = check_dense_X(self, X, reset=False)
-        return checked, group_queries(qid, len(checked))
+        features = check_dense_X(self, X, reset=False)
+        return features, group_queries(qid, len(features))
 
-    def _each_list(
+    def _by_query(
         self,
         X: ArrayLike,
         qid: ArrayLike | None,
         compute: Callable[[PairScores], list[Any]],
         check: Callable[[Queries], None] = lambda queries: None,
     ) -> list[Any]:
-        """What ``compute`` gives for each list of a block, by first appearance."""
-        checked, queries = self._check_lists(X, qid)
+        """Apply ``compute`` to blocks of lists; one result per query, in their order."""
+        features, queries = self._check_lists(X, qid)
         check(queries)
-        found: list[Any] = [None] * queries.n_lists
-        for rows, pairs in score_pairs(*self._learned_state[:3], checked, queries):
-            for row, value in zip(rows[:, 0], compute(pairs), strict=True):
-                found[queries.codes[row]] = value
-        return found
+        results: list[Any] = [None] * queries.n_lists
+        for rows, pairs in self._learned_state.fitted.pairs(features, queries):
+            for code, result in zip(
+                queries.codes[rows[:, 0]], compute(pairs), strict=True
+            ):
+                results[code] = result
+        return results
 
 
-def _lists_of(pairs: PairScores) -> list[PairScores]:
+def _split(pairs: PairScores) -> list[PairScores]:
     """The lists of a block one by one; ends that have no scores stay None."""
     ends = [
         [None] * len(pairs.matrix) if part is None else part

@@ -9,16 +9,19 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 import jax
 from numpy.typing import ArrayLike
 
+from ltr.arguments import check_choice, check_number, check_whole
 from ltr.losses.paths import PATH_LOSSES, gap_weighted_bce_loss, pairwise_logistic_loss
 from ltr.losses.paths.published import PUBLISHED_LOSSES
 from ltr.queries import FloatArray
-from ltr.rankers.inputs import check_choice, check_number, warn
-from ltr.rankers.pairs.decoding import (
-    Decoder,
-    decode_rows,
-)
+from ltr.rankers.features import check_dense_X
+from ltr.rankers.inputs import training_set
+from ltr.rankers.neural.gradient import GradientRanker
+from ltr.rankers.neural.training import train_scorer
+from ltr.rankers.pairs.decoding import Decoder
 from ltr.rankers.pairs.outputs import PairOutputs
+from ltr.rankers.warning import warn
 from ltr.scorers import PairScorer, PublishedPairScorer, Scorer
+from ltr.scorers.mlp import layer_sizes
 
 if TYPE_CHECKING:
     from ltr.solvers import Solution
@@ -28,7 +31,7 @@ _PRECEDENCE_LOSSES = (pairwise_logistic_loss, gap_weighted_bce_loss)
 _DECODERS = ("auto", "path", "ordering", "borda", "bayes")
 
 
-class TSPRanker(PairOutputs):
+class TSPRanker(PairOutputs, GradientRanker):
     """Bilinear scores of pairs, decoded into the best order of the whole list.
 
     For each pair of a list, a bilinear form of their embeddings says how well item j
@@ -262,8 +265,17 @@ class TSPRanker(PairOutputs):
             If no list has two distinct labels, the labels do not fit ``metric``, or
             the decoder does not fit the loss.
         """
-        validation = (X_val, y_val, qid_val)
-        return self._fit(X, y, qid, validation, query_weight=query_weight)
+        options = self._training_options()
+        start = getattr(self, "_learned_state", None) if self.warm_start else None
+        features = check_dense_X(self, X, reset=start is None)
+        data = training_set(features, y, qid, query_weight=query_weight, index_of=X)
+        self._fitted_with_qid = qid is not None
+        validation = self._validation_set(X_val, y_val, qid_val, options.stopping)
+        self._learned_state, result = train_scorer(
+            options, data, validation, start, score_items=self._decoder().scores
+        )
+        self._report(result)
+        return self
 
     def predict(self, X: ArrayLike, qid: ArrayLike | None = None) -> FloatArray:
         """Score items by their place in the decoded order.
@@ -298,8 +310,8 @@ class TSPRanker(PairOutputs):
                 "predict orders all rows as one list because qid is None, but fit was "
                 "given one. Pass qid."
             )
-        checked, queries = self._check_lists(X, qid)
-        return self._score_rows()(*self._learned_state[:3], checked, queries)
+        features, queries = self._check_lists(X, qid)
+        return self._decoder().scores(self._learned_state.fitted, features, queries)
 
     def decode(self, X: ArrayLike, qid: ArrayLike | None = None) -> list[Solution]:
         """Solve for the order of each list.
@@ -319,13 +331,15 @@ class TSPRanker(PairOutputs):
             its order, and a bound on all; ``"bayes"`` the expected number of pairs in
             the right order.
         """
-        decoder = self._make_decoder()
-        return self._each_list(X, qid, decoder.solve, decoder.check_sizes)
+        decoder = self._decoder()
+        return self._by_query(X, qid, decoder.solve, decoder.check_sizes)
 
     def make_scorer(self) -> Scorer:
         """Make the pair scorer that the parameters name."""
-        sizes = self.hidden_layer_sizes
-        widths = (sizes,) if isinstance(sizes, int) else tuple(sizes)
+        if self.low_rank is not None:
+            check_whole("low_rank", self.low_rank, low=1)
+        check_choice("compat", self.compat, ("paper", None))
+        widths = layer_sizes(self.hidden_layer_sizes)
         scorer = PublishedPairScorer if self.compat == "paper" else PairScorer
         return scorer(self.encoder, widths, self.low_rank, self.skew)
 
@@ -344,36 +358,33 @@ class TSPRanker(PairOutputs):
             loss = loss.func
         return loss in _PRECEDENCE_LOSSES
 
-    def _make_decoder(self) -> Decoder:
-        name = self.decoder
-        if name == "auto":
-            name = "ordering" if self._learns_precedence else "path"
-        return Decoder(name, self.time_limit_s, self.work_limit, self.n_jobs)
-
-    def _check_parameters(self) -> None:
-        super()._check_parameters()
+    def _decoder(self) -> Decoder:
+        """Make the decoder that the parameters name."""
         check_choice("decoder", self.decoder, _DECODERS)
-        check_choice("compat", self.compat, ("paper", None))
-        for name in ("low_rank", "n_jobs"):
-            if getattr(self, name) is not None:
-                check_number(name, getattr(self, name), low=1, whole=True)
+        check_whole("n_jobs", self.n_jobs, low=1, optional=True)
         for name in ("time_limit_s", "work_limit"):
             if getattr(self, name) not in (None, float("inf")):
                 check_number(name, getattr(self, name), low=0.0)
-        fitting = (
-            ("ordering", "borda") if self._learns_precedence else ("path", "bayes")
+        name = self.decoder
+        if name == "auto":
+            name = "ordering" if self._learns_precedence else "path"
+        return Decoder(
+            name, self.time_limit_s, self.work_limit, self.n_jobs, self.verbose
         )
+
+    def _check_parameters(self) -> None:
+        self._decoder()
         if self.compat == "paper":
             warn(
                 "compat='paper' is for comparison: its scores depend on the order of "
                 "the rows. Leave it out to rank."
             )
-        if self.decoder not in ("auto", *fitting):
+        suitable = (
+            ("ordering", "borda") if self._learns_precedence else ("path", "bayes")
+        )
+        if self.decoder not in ("auto", *suitable):
             warn(
                 f"decoder={self.decoder!r} does not fit loss={self.loss!r}, which "
-                f"trains for decoder={fitting[0]!r}: a path sees only neighbours, a "
+                f"trains for decoder={suitable[0]!r}: a path sees only neighbors, a "
                 "linear ordering all pairs. Set decoder='auto'."
             )
-
-    def _score_rows(self) -> Callable[..., FloatArray]:
-        return functools.partial(decode_rows, self._make_decoder(), self.verbose)

@@ -1,11 +1,9 @@
-"""One call of LightGBM: rows in list order in, trees and their validation out."""
+"""Calling LightGBM: rows grouped by query in, trees and validation scores out."""
 
 from __future__ import annotations
 
 import re
-import sys
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -13,21 +11,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ltr.metrics import Metric
-from ltr.queries import FloatArray, IntArray, Queries, group_queries
+from ltr.progress import SECONDS_BETWEEN_LINES, ProgressLine
+from ltr.queries import BoolArray, FloatArray, IntArray, Queries, group_queries
 from ltr.rankers.inputs import TrainingSet
+from ltr.rankers.validation import ValidationRows
 
-_LONG_TABLE = 1000
-_SECONDS_BETWEEN_LINES = 5.0
+_LONG_TABLE = 1000  # entries of a table of gains, above which saved models drop it
 
 
 @dataclass(frozen=True)
 class GroupedRows:
-    """Rows of a training set, list after list.
+    """Rows of a training set, those of a query next to each other.
 
     Attributes
     ----------
     X : array or sparse matrix of shape (n_rows, n_features)
-        Features; the input itself if its rows already stand in order.
+        Features; the input itself if its rows are grouped already.
     y : float array of shape (n_rows,)
         Labels.
     weights : float array of shape (n_rows,) or None
@@ -35,7 +34,7 @@ class GroupedRows:
     position : int array of shape (n_rows,) or None
         Logged positions.
     queries : Queries
-        The lists of these rows.
+        Queries of these rows.
     """
 
     X: Any
@@ -67,15 +66,15 @@ class Boosted:
     scores: list[float]
 
 
-def rows_in_list_order(data: TrainingSet, rows: IntArray | None) -> GroupedRows:
-    """Sort rows by list without copying what is sorted already.
+def group_rows(data: TrainingSet, lists: BoolArray) -> GroupedRows:
+    """Sort rows by query, without a copy if they are sorted already.
 
     Parameters
     ----------
     data : TrainingSet
         Checked input.
-    rows : int array or None
-        Rows to take, ascending. None: all.
+    lists : bool array of shape (n_lists,)
+        Lists to take.
 
     Returns
     -------
@@ -87,11 +86,11 @@ def rows_in_list_order(data: TrainingSet, rows: IntArray | None) -> GroupedRows:
         weights = per_row if weights is None else weights * per_row
     position = data.extras.get("position")
     queries = data.queries
-    if rows is None and queries.is_grouped:
+    if lists.all() and queries.is_grouped:
         order: IntArray | slice = slice(None)
     else:
-        chosen = np.arange(queries.n_samples) if rows is None else rows
-        order = chosen[np.argsort(queries.codes[chosen], kind="stable")]
+        rows = queries.subset(lists)
+        order = rows[np.argsort(queries.codes[rows], kind="stable")]
     return GroupedRows(
         X=data.X if isinstance(order, slice) else data.X[order],
         y=data.y[order],
@@ -102,7 +101,7 @@ def rows_in_list_order(data: TrainingSet, rows: IntArray | None) -> GroupedRows:
 
 
 def _whole(position: FloatArray) -> IntArray:
-    """Positions as integers."""
+    """Return positions as integers."""
     bad = (position != np.floor(position)) | (position < 0) | (position >= 2**31)
     if bad.any():
         raise ValueError(
@@ -111,30 +110,37 @@ def _whole(position: FloatArray) -> IntArray:
     return position.astype(np.intp)
 
 
-def lightgbm_params(ranker: Any, seed: int, objective: Any) -> dict[str, Any]:
-    """LightGBM's names for the parameters of a LambdaMARTRanker.
+def lightgbm_params(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Translate the parameters of a LambdaMARTRanker to LightGBM's names.
+
+    Parameters
+    ----------
+    parameters : mapping of str to object
+        From ``get_params`` of the ranker.
+
+    Returns
+    -------
+    params : dict of str to object
+        All but the objective and the seed.
 
     Raises
     ------
     ValueError
         If ``extra_params`` sets what a parameter of the ranker sets.
     """
-    further = ranker.extra_params or {}
-    for name in further:
+    extra_params = parameters["extra_params"] or {}
+    for name in extra_params:
         if name in _SET_BY:
             raise ValueError(
                 f"extra_params sets {name!r}, which is the parameter "
                 f"{_SET_BY[name]!r} of the ranker. Set that instead."
             )
-    named = {theirs[0]: getattr(ranker, ours) for ours, theirs in _NAMES.items()}
     return {
-        **named,
-        "objective": objective,
+        **{synonyms[0]: parameters[name] for name, synonyms in _NAMES.items()},
         "metric": "None",
-        "num_threads": ranker.n_jobs or 0,
-        "seed": seed,
+        "num_threads": parameters["n_jobs"] or 0,
         "verbosity": -1,
-        **further,
+        **extra_params,
     }
 
 
@@ -165,7 +171,7 @@ _NAMES = {
     "reg_alpha": ("lambda_l1", "reg_alpha", "l1_regularization"),
     "reg_lambda": ("lambda_l2", "reg_lambda", "lambda", "l2_regularization"),
 }
-_SET_BY = {theirs: ours for ours, names in _NAMES.items() for theirs in names} | {
+_SET_BY = {synonym: name for name, names in _NAMES.items() for synonym in names} | {
     "objective": "loss",
     "application": "loss",
     "loss": "loss",
@@ -206,7 +212,7 @@ def boost(
     n_trees: int,
     feature_names: Sequence[str] | None,
     categorical: tuple[int, ...],
-    validation: tuple[Any, FloatArray, IntArray] | None,
+    validation: ValidationRows | None,
     metric: Metric,
     n_iter_no_change: int,
     start: Any = None,
@@ -228,8 +234,8 @@ def boost(
         Names of the columns, for the booster; left out if LightGBM cannot hold them.
     categorical : tuple of int
         Categorical columns.
-    validation : tuple of (X, y, codes) or None
-        Validation features, labels and lists.
+    validation : ValidationRows or None
+        Rows to stop on.
     metric : Metric
         What to stop on.
     n_iter_no_change : int
@@ -260,10 +266,10 @@ def boost(
     valid_sets, feval = [], None
     recorded: dict[str, dict[str, list[float]]] = {}
     if validation is not None:
-        X_val, y_val, codes = validation
-        no_labels = np.zeros(len(y_val))
-        valid_sets = [lightgbm.Dataset(X_val, no_labels, reference=dataset)]
-        feval = _evaluation(metric, y_val, codes)
+        # LightGBM never sees these labels: the metric below has them.
+        no_labels = np.zeros(len(validation.y))
+        valid_sets = [lightgbm.Dataset(validation.X, no_labels, reference=dataset)]
+        feval = _evaluation(metric, validation)
         callbacks += [
             lightgbm.early_stopping(n_iter_no_change, verbose=False),
             lightgbm.record_evaluation(recorded),
@@ -288,10 +294,11 @@ def boost(
 
 
 def _evaluation(
-    metric: Metric, y_val: FloatArray, codes: IntArray
+    metric: Metric, rows: ValidationRows
 ) -> Callable[[NDArray[Any], Any], tuple[str, float, bool]]:
-    queries = group_queries(codes, len(y_val))
-    return lambda scores, _: (metric.name, metric(y_val, scores, queries), True)
+    """LightGBM's ``feval``: name, value, whether higher is better."""
+    queries = group_queries(rows.codes, len(rows.y))
+    return lambda scores, _: (metric.name, metric(rows.y, scores, queries), True)
 
 
 def _safe_names(names: Sequence[str] | None) -> list[str] | Literal["auto"]:
@@ -302,25 +309,24 @@ def _safe_names(names: Sequence[str] | None) -> list[str] | Literal["auto"]:
 
 
 def _progress(verbose: int) -> Callable[[Any], None]:
-    pause = 0.0 if verbose >= 2 else _SECONDS_BETWEEN_LINES
-    written = time.monotonic()
+    """LightGBM's callback: a line per tree, or every few seconds."""
+    progress = ProgressLine(0.0 if verbose >= 2 else SECONDS_BETWEEN_LINES)
 
     def write(env: Any) -> None:
-        nonlocal written
-        tree, now = env.iteration + 1, time.monotonic()
-        if now - written < pause and tree != env.end_iteration:
-            return
-        written = now
-        line = f"tree {tree}/{env.end_iteration}"
-        for _, name, value, _ in env.evaluation_result_list or ():
-            line += f"  {name} {value:.5f}"
-        sys.stderr.write(line + "\n")
+        tree = env.iteration + 1
+
+        def line() -> str:
+            results = env.evaluation_result_list or ()
+            scores = [f"  {name} {value:.5f}" for _, name, value, _ in results]
+            return f"tree {tree}/{env.end_iteration}{''.join(scores)}"
+
+        progress(line, last=tree == env.end_iteration)
 
     return write
 
 
 def _without_table(booster: Any) -> Any:
-    """Drop the table of gains, which only training uses, from the model text."""
+    """Drop the table of gains, which is needed in training only, from the model."""
     import lightgbm
 
     text = booster.model_to_string(num_iteration=-1)

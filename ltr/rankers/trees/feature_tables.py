@@ -11,7 +11,7 @@ import scipy.sparse
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.validation import check_array, validate_data
 
-from ltr.rankers.inputs import check_finite_X, check_numeric_columns, is_frame
+from ltr.rankers.features import check_finite_X, check_numeric_columns, is_frame
 
 CategoricalFeatures = Any  # "from_dtype", a sequence of indices or names, or None
 

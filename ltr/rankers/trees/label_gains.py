@@ -9,7 +9,7 @@ import numpy as np
 
 from ltr.metrics.gains import Gain, gains_of
 from ltr.queries import FloatArray
-from ltr.rankers.inputs import warn
+from ltr.rankers.warning import warn
 
 _MAX_CODES = 2**24  # LightGBM keeps labels in single precision
 _EXP2_LABELS = 30  # LightGBM's own table ends there

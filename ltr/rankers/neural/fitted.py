@@ -1,0 +1,99 @@
+"""A scorer with its parameters: features in, scores of items or pairs out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+from numpy.typing import NDArray
+
+from ltr.lists import equal_size_blocks
+from ltr.queries import FloatArray, IntArray, Queries
+from ltr.rankers.neural.scaling import FeatureScaling
+from ltr.scorers import PairScores, Scorer
+
+_CHUNK_ROWS = 4096
+_MAX_ENTRIES = 2**22  # of the pair matrices in memory at a time
+
+
+class FittedScorer(NamedTuple):
+    """What predicts: NumPy in float64, whatever the precision of training.
+
+    Attributes
+    ----------
+    scorer : Scorer
+        Features to scores.
+    params : pytree of arrays
+        Its parameters.
+    scaling : FeatureScaling or None
+        What the features go through first.
+    """
+
+    scorer: Scorer
+    params: Any
+    scaling: FeatureScaling | None
+
+    def scores(self, X: NDArray[Any], queries: Queries) -> FloatArray:
+        """Score items, block by block.
+
+        Parameters
+        ----------
+        X : array of shape (n_samples, n_features)
+            Features.
+        queries : Queries
+            Query of each row, for scorers that compare the items of a list.
+
+        Returns
+        -------
+        scores : float array of shape (n_samples,)
+        """
+        params = _in_float64(self.params)
+        scores = np.empty(len(X))
+        blocks: Iterable[Any]
+        if self.scorer.uses_list:
+            blocks = equal_size_blocks(queries, _CHUNK_ROWS)  # (n_lists, list_size)
+        else:
+            starts = range(0, len(X), _CHUNK_ROWS)
+            blocks = (slice(start, start + _CHUNK_ROWS) for start in starts)
+        for rows in blocks:
+            scores[rows] = self.scorer.apply(params, self._scaled(X[rows]))
+        return scores
+
+    def pairs(
+        self, X: NDArray[Any], queries: Queries
+    ) -> Iterator[tuple[IntArray, PairScores]]:
+        """Score the pairs of each list, lists of equal size together.
+
+        Parameters
+        ----------
+        X : array of shape (n_samples, n_features)
+            Features.
+        queries : Queries
+            Query of each row.
+
+        Yields
+        ------
+        rows : int array of shape (n_lists, list_size)
+            Row of each item.
+        pairs : PairScores
+            ``matrix`` of shape (n_lists, list_size, list_size), its diagonal 0.
+        """
+        params = _in_float64(self.params)
+        for block in equal_size_blocks(queries):
+            size = block.shape[1]
+            step = max(1, _MAX_ENTRIES // size**2)
+            for start in range(0, len(block), step):
+                rows = block[start : start + step]
+                pairs = self.scorer.apply(params, self._scaled(X[rows]))
+                pairs.matrix[:, np.arange(size), np.arange(size)] = 0.0
+                yield rows, pairs
+
+    def _scaled(self, X: NDArray[Any]) -> NDArray[Any]:
+        Z = np.asarray(X, dtype=np.float64, order="C")
+        return Z if self.scaling is None else self.scaling.transform(Z)
+
+
+def _in_float64(params: Any) -> Any:
+    return jax.tree.map(lambda leaf: np.asarray(leaf, dtype=np.float64), params)

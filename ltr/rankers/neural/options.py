@@ -1,0 +1,87 @@
+"""The parameters of training, checked once and frozen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import jax
+
+from ltr.arguments import check_choice, check_number, check_whole
+from ltr.rankers.neural.scaling import PREPROCESS, Preprocess
+from ltr.rankers.validation import EarlyStopping
+from ltr.scorers import Scorer
+
+
+@dataclass(frozen=True)
+class TrainingOptions:
+    """How to train a scorer, as the parameters of a ranker say.
+
+    Attributes
+    ----------
+    scorer : Scorer
+        What to train.
+    loss : callable
+        What to minimize.
+    loss_name : object
+        The parameter ``loss``, for messages.
+    optimizer : str or callable
+        For :func:`ltr.training.get_optimizer`.
+    learning_rate : float
+        Step size, > 0.
+    weight_decay : float or "auto"
+        Decoupled weight decay; ``"auto"``: 1 for ``"adamw"``, 0 for others.
+    batch_size : int
+        Lists in a mini-batch.
+    max_epochs : int
+        Most passes over the lists.
+    stopping : EarlyStopping
+        When to stop before that.
+    preprocess : {"auto", "standard", "log1p", None}
+        Feature scaling.
+    normalize : bool
+        Whether to divide the loss of a list by the weight of its terms.
+    dtype : {"float32", "float64"}
+        Precision.
+    warm_start : bool
+        Whether to keep what another fit goes on from.
+    is_stream : bool
+        Whether the data is a piece of a stream: shapes should recur from piece to
+        piece, and nothing is held out.
+    random_state : int, RandomState or None
+        Seed.
+    verbose : int
+        1: a line of progress every 5 seconds; 2: one per epoch.
+
+    Raises
+    ------
+    ValueError
+        If one of them is not what it must be.
+    """
+
+    scorer: Scorer
+    loss: Callable[..., jax.Array]
+    loss_name: Any
+    optimizer: str | Callable[..., Any]
+    learning_rate: float
+    weight_decay: float | Literal["auto"]
+    batch_size: int
+    max_epochs: int
+    stopping: EarlyStopping
+    preprocess: Preprocess
+    normalize: bool
+    dtype: Literal["float32", "float64"]
+    warm_start: bool
+    is_stream: bool
+    random_state: Any
+    verbose: int
+
+    def __post_init__(self) -> None:
+        check_number("learning_rate", self.learning_rate, low=0.0, open_low=True)
+        if self.weight_decay != "auto":
+            check_number("weight_decay", self.weight_decay, low=0.0)
+        check_whole("batch_size", self.batch_size, low=1)
+        check_whole("max_epochs", self.max_epochs, low=0)
+        check_choice("preprocess", self.preprocess, PREPROCESS)
+        check_choice("dtype", self.dtype, ("float32", "float64"))
