@@ -1,52 +1,26 @@
 """The way from a call to the function that does the work: how many of our frames."""
 
-import sys
-from collections.abc import Callable
-from pathlib import Path
-from types import CodeType, FrameType
+import jax.numpy as jnp
+import lightgbm
+from support.frames import frames_between
 
+from ltr import LambdaMARTRanker, NeuralRanker, TSPRanker
+from ltr.datasets import make_ranking
 from ltr.metrics import ndcg_score
 from ltr.metrics.runs import evaluate_run
 
-ROOT = Path(__file__).parent.parent
-OURS = tuple(str(ROOT / room) for room in ("ltr", "solvers", "datasets"))
+DATA = make_ranking(12, list_size=5, n_features=3, n_informative=2, random_state=0)
+TRAIN = DATA.X, DATA.y, DATA.qid
 
 
-def is_ours(code: CodeType) -> bool:
-    """Whether it is a function of the library; comprehensions are part of theirs."""
-    if code.co_name.startswith("<") and code.co_name != "<lambda>":
-        return False
-    return str(Path(code.co_filename).resolve()).startswith(OURS)
+def squared(scores, labels, *, where):
+    """A loss of a user's own."""
+    return jnp.sum(jnp.where(where, (scores - labels) ** 2, 0.0), axis=-1)
 
 
-def frames_between(
-    call: Callable[[], object], outer: Callable, inner: Callable
-) -> list[str]:
-    """Names of our functions on the longest way from ``outer`` down to ``inner``.
-
-    Both ends are left out. ``call`` runs ``outer``, which must reach ``inner``.
-    """
-    ways: list[list[str]] = []
-
-    def watch(frame: FrameType, event: str, _: object) -> None:
-        if event != "call" or frame.f_code is not inner.__code__:
-            return
-        names, above = [], frame.f_back
-        while above is not None and above.f_code is not outer.__code__:
-            if is_ours(above.f_code):
-                names.append(above.f_code.co_qualname)
-            above = above.f_back
-        if above is not None:
-            ways.append(names[::-1])
-
-    before = sys.getprofile()
-    sys.setprofile(watch)
-    try:
-        call()
-    finally:
-        sys.setprofile(before)
-    assert ways, f"{outer.__qualname__} never calls {inner.__qualname__}"
-    return max(ways, key=len)
+def of_pairs(scores, labels, *, where, start, end):
+    """One on a matrix of pairs."""
+    return jnp.sum(jnp.where(where, start * scores.sum(axis=-1) - end * labels, 0.0), -1)
 
 
 def test_the_counter():
@@ -69,3 +43,22 @@ def test_evaluate_run():
         ndcg_score.info.kernel,
     )
     assert len(names) <= 6, names
+
+
+def test_from_fit_to_the_loss():
+    """At most 5 frames between: the loss is the sixth below fit."""
+    neural = NeuralRanker(squared, "linear", max_epochs=1)
+    names = frames_between(lambda: neural.fit(*TRAIN), NeuralRanker.fit, squared)
+    assert len(names) <= 5, names
+    pairs = TSPRanker(of_pairs, encoder="identity", max_epochs=1)
+    names = frames_between(lambda: pairs.fit(*TRAIN), TSPRanker.fit, of_pairs)
+    assert len(names) <= 5, names
+
+
+def test_from_fit_to_lightgbm():
+    """At most 4 frames between: LightGBM is the fifth below fit."""
+    trees = LambdaMARTRanker(n_estimators=1, n_jobs=1)
+    names = frames_between(
+        lambda: trees.fit(*TRAIN), LambdaMARTRanker.fit, lightgbm.train
+    )
+    assert len(names) <= 4, names

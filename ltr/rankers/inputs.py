@@ -176,8 +176,8 @@ def check_column(
     if len(column) != n_samples:
         plural = "entries" if entry == "entry" else f"{entry}s"
         raise ValueError(
-            f"{name} must have one {entry} per row of X; got {len(column)} {plural} for "
-            f"{n_samples} rows."
+            f"{name} must have one {entry} per row of X; got {len(column)} {plural} "
+            f"for {n_samples} rows."
         )
     if column.dtype.kind == "c":
         raise ValueError(f"Complex data not supported: {name} must hold real numbers.")
@@ -250,7 +250,7 @@ def _check_weights(
         row = int((weights < 0).argmax())
         raise ValueError(
             f"{name} must be >= 0; got {weights[row]:g} at row {row}. A weight says "
-            "how many times a row counts."
+            "how often a row counts."
         )
     if not weights.any():
         raise ValueError(

@@ -6,9 +6,6 @@ import dataclasses
 import functools
 import hashlib
 import json
-import os
-import shutil
-import tempfile
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -17,6 +14,7 @@ import jax
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
+from ltr.files import PathLike, whole_folder
 from ltr.losses import LOSSES, Combination, combine
 from ltr.rankers.base import BaseRanker
 from ltr.rankers.baselines import RandomRanker, SingleFeatureRanker
@@ -47,7 +45,6 @@ _PLAIN = (
     "feature_",
     "direction_",
 )
-PathLike = str | os.PathLike[str]
 
 
 def save_ranker(ranker: BaseRanker, folder: PathLike) -> None:
@@ -82,8 +79,7 @@ def save_ranker(ranker: BaseRanker, folder: PathLike) -> None:
     _check_replaceable(target)
     document, arrays = _describe(ranker)
     target.parent.mkdir(parents=True, exist_ok=True)
-    scratch = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
-    try:
+    with whole_folder(target, replace=True) as scratch:
         np.savez(scratch / "arrays.npz", **arrays)
         if isinstance(ranker, LambdaMARTRanker):
             trees = ranker.booster_.model_to_string(num_iteration=-1)
@@ -93,10 +89,6 @@ def save_ranker(ranker: BaseRanker, folder: PathLike) -> None:
         }
         text = json.dumps(document, indent=1, allow_nan=True)
         (scratch / "ranker.json").write_text(text + "\n", encoding="utf-8")
-        scratch.chmod(0o755)
-        _put_in_place(scratch, target)
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
 
 
 def load_ranker(folder: PathLike) -> Any:
@@ -131,8 +123,8 @@ def load_ranker(folder: PathLike) -> Any:
         return _load(source)
     except (KeyError, TypeError, AttributeError, IndexError, OSError) as error:
         raise ValueError(
-            f"{source} is not a whole saved ranker: {type(error).__name__}: {error}. "
-            "Save it again."
+            f"{source} is not a complete saved ranker: {type(error).__name__}: "
+            f"{error}. Save it again."
         ) from error
 
 
@@ -187,23 +179,6 @@ def _check_replaceable(target: Path) -> None:
         )
 
 
-def _put_in_place(scratch: Path, target: Path) -> None:
-    """Rename ``scratch`` to ``target``; what was there comes back if that fails."""
-    if not target.exists():
-        scratch.rename(target)
-        return
-    old = Path(tempfile.mkdtemp(prefix=f".{target.name}-old-", dir=target.parent))
-    try:
-        target.rename(old / "model")
-        try:
-            scratch.rename(target)
-        except BaseException:
-            (old / "model").rename(target)
-            raise
-    finally:
-        shutil.rmtree(old, ignore_errors=True)
-
-
 def _sha256(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
@@ -213,7 +188,8 @@ def _describe(ranker: BaseRanker) -> tuple[dict[str, Any], dict[str, Any]]:
     name = type(ranker).__name__
     if _CLASSES.get(name) is not type(ranker):
         raise ValueError(
-            f"ranker must be one of {sorted(_CLASSES)}; got {name}. Pickle others."
+            f"ranker must be one of {sorted(_CLASSES)}; got {name}. Other estimators "
+            "can be pickled."
         )
     check_is_fitted(ranker)
     parameters = ranker.get_params(deep=False)
@@ -258,12 +234,12 @@ def _restore_neural(ranker: GradientRanker, arrays: dict[str, Any]) -> None:
         )
     leaves, structure = jax.tree.flatten(shapes)
     stored = [arrays[f"params_{i}"] for i in range(len(leaves))]
-    found = [leaf.shape for leaf in stored]
+    stored_shapes = [leaf.shape for leaf in stored]
     expected = [leaf.shape for leaf in leaves]
-    if found != expected:
+    if stored_shapes != expected:
         raise ValueError(
             f"the saved weights must have shapes {expected} for {scorer!r}; got "
-            f"{found}. Save the ranker again."
+            f"{stored_shapes}. Save the ranker again."
         )
     scaling = None
     if "mean" in arrays:
@@ -290,10 +266,10 @@ def _encode(name: str, value: Any) -> Any:
     if isinstance(value, Combination):
         return {"combine": [[w, _encode(name, part)] for w, part in value.terms()]}
     if isinstance(value, functools.partial) and not value.args:
-        found = [key for key, function in LOSSES.items() if function is value.func]
-        if found:
+        names = [key for key, function in LOSSES.items() if function is value.func]
+        if names:
             options = {key: _encode(key, v) for key, v in value.keywords.items()}
-            return {"loss": found[0], "options": options}
+            return {"loss": names[0], "options": options}
     if isinstance(value, np.generic):
         value = value.item()
     if isinstance(value, tuple):

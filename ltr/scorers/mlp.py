@@ -70,8 +70,11 @@ def layer_sizes(hidden_layer_sizes: int | Sequence[int]) -> tuple[int, ...]:
     >>> layer_sizes(16)
     (16,)
     """
-    is_single = not isinstance(hidden_layer_sizes, Iterable)
-    widths = [hidden_layer_sizes] if is_single else hidden_layer_sizes
+    widths: Iterable[int] = (
+        hidden_layer_sizes
+        if isinstance(hidden_layer_sizes, Iterable)
+        else [hidden_layer_sizes]
+    )
     return tuple(check_whole("hidden_layer_sizes", width, low=1) for width in widths)
 
 

@@ -94,7 +94,7 @@ INPUTS = {
     ),
     "no y": (
         lambda: neural().fit(X, None, QID),
-        "NeuralRanker requires y to be passed, but the target y is None.",
+        "fit requires y to be passed, but the target y is None.",
     ),
     "short qid": (
         lambda: neural().fit(X, Y, QID[:-10]),
@@ -127,7 +127,7 @@ INPUTS = {
     ),
     "query_weight per row": (
         lambda: trees().fit(X, Y, QID, query_weight=np.arange(1.0, N + 1)),
-        "query_weight must be constant within a list; got 1 and 2 (row 1) for qid "
+        "query_weight must be constant within a query; got 1 and 2 (row 1) for qid "
         "np.int64(0). Use sample_weight to weight rows.",
     ),
     "short extras": (
@@ -165,7 +165,7 @@ INPUTS = {
     ),
     "no qid_val": (
         lambda: trees().fit(X, Y, QID, X_val=X, y_val=Y),
-        "qid_val is required because fit was given a qid. Pass the list of each row of "
+        "qid_val is required because fit was given a qid. Pass the query of each row of "
         "X_val.",
     ),
     "X_val without early stopping": (
@@ -182,8 +182,8 @@ INPUTS = {
     ),
     "one list to split": (
         lambda: neural(early_stopping=True).fit(X, Y, np.zeros(N)),
-        "early_stopping=True needs at least two lists to split one off; got 1. Pass qid, "
-        "or X_val, y_val and qid_val.",
+        "early_stopping=True needs at least two queries to hold one out; got 1. Pass "
+        "qid, or X_val, y_val and qid_val.",
     ),
     "score without qid": (
         lambda: neural().fit(X, Y, QID).score(X, Y),
@@ -240,7 +240,7 @@ INPUTS = {
     "shuffled labels": (
         lambda: trees().fit(FRAME, pd.Series(Y).sample(frac=1, random_state=0), QID),
         "y must be in the order of the rows of X; got the same index in another order. "
-        "Pass y.loc[X.index], or y.to_numpy() if the order is meant.",
+        "Pass y.loc[X.index], or y.to_numpy() to match rows by position.",
     ),
     "objective in extra_params": (
         lambda: trees(extra_params={"objective": "regression"}).fit(X, Y, QID),
@@ -396,7 +396,7 @@ def test_many_rows_without_qid_warn():
     """Forgetting qid is the most common mistake."""
     big = make_ranking(300, list_size=5, n_features=3, n_informative=2, random_state=0)
     message = (
-        "qid is None, so all 1500 rows compete in one list. Pass the list of each row as "
+        "qid is None, so all 1500 rows compete in one list. Pass the query of each row as "
         "qid; if they really are one list, pass qid=np.zeros(len(X))."
     )
     with pytest.warns(UserWarning, match=f"^{re.escape(message)}$"):
@@ -460,7 +460,11 @@ def test_loss_of_another_shape():
 @pytest.mark.parametrize("ranker", [neural(), trees()], ids=lambda r: type(r).__name__)
 def test_validation_without_a_list_that_counts(ranker):
     """Stopping on a metric that is nowhere defined would keep anything."""
-    with pytest.raises(ValueError, match="must be defined on some validation list"):
+    message = (
+        "metric='ndcg@10' must be defined on at least one validation query; got 12 "
+        "queries, none with a relevant item or two distinct labels. Choose other queries."
+    )
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
         ranker.fit(X, Y, QID, X_val=X, y_val=np.zeros(N), qid_val=QID)
 
 

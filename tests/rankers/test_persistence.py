@@ -124,7 +124,7 @@ def test_damaged_files_are_refused(tmp_path, name):
     with pytest.raises(ValueError, match=f"{name} is not the file that was saved"):
         load_ranker(folder)
     (folder / name).unlink()
-    with pytest.raises(ValueError, match="is not a whole saved ranker"):
+    with pytest.raises(ValueError, match="is not a complete saved ranker"):
         load_ranker(folder)
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import optax
 import pytest
 
+from ltr import NeuralRanker
 from ltr.lists import pack, with_padding_rows
 from ltr.losses import listnet_loss, ranknet_loss
 from ltr.queries import group_queries
@@ -16,6 +17,7 @@ from ltr.scorers import LinearScorer
 from ltr.training import (
     OPTIMIZERS,
     Data,
+    StepNumbers,
     TrainingPlan,
     get_optimizer,
     plan_loss,
@@ -36,7 +38,6 @@ def run(loss=listnet_loss, epochs=3, optimizer="sgd", validate=None, **options):
     put = lambda values: jnp.asarray(with_padding_rows(values.astype(np.float64)))
     params = jax.tree.map(jnp.zeros_like, plan.scorer.init(jax.random.key(0), 4))
     data = Data(len(QID), put(X), put(Y), None, put(np.ones(len(QID))), {})
-    numbers |= {"learning_rate": 0.1, "weight_decay": 0.0}
     packing = {k: options.pop(k) for k in ("max_list_sizes",) if k in options}
     return train(
         plan,
@@ -44,7 +45,7 @@ def run(loss=listnet_loss, epochs=3, optimizer="sgd", validate=None, **options):
         init_optimizer(plan, params),
         data,
         pack(group_queries(QID, len(QID)), **packing),
-        numbers=numbers,
+        numbers=StepNumbers(learning_rate=0.1, weight_decay=0.0, loss=numbers),
         rng=np.random.default_rng(0),
         max_epochs=epochs,
         validate=validate,
@@ -79,7 +80,7 @@ def test_splitting_into_batches_and_padding_change_no_gradient():
             group_queries(QID, len(QID)), batch_size=batch_size, max_list_sizes=sizes
         )
         gradient = 0.0
-        for rows in packed.in_order():
+        for rows in packed.epoch(np.random.default_rng(0)):
             where = rows < len(QID)
 
             def loss(w, rows=rows, where=where):
@@ -196,3 +197,29 @@ def test_unknown_optimizer():
     with pytest.raises(TypeError, match="got .*GradientTransformation"):
         get_optimizer(optax.adam(1e-3))
     assert message
+
+
+def test_options_of_a_loss_keep_their_names():
+    """An option called as a number of the step reaches the loss, with its own value."""
+    values = []
+
+    def loss(
+        scores, labels, *, where,
+        learning_rate=0.0, weight_decay=0.0, lists_per_step=0.0, epoch=0.0,
+    ):  # fmt: skip
+        options = (learning_rate, weight_decay, lists_per_step, epoch)
+        jax.debug.callback(
+            lambda *them: values.append(tuple(map(float, them))), *options
+        )
+        return jnp.sum(jnp.where(where, (scores - labels) ** 2, 0.0), axis=-1)
+
+    own = functools.partial(
+        loss, learning_rate=7.0, weight_decay=8.0, lists_per_step=9.0, epoch=10.0
+    )
+    NeuralRanker(own, "linear", max_epochs=2, learning_rate=0.1).fit(X, Y, QID)
+    jax.effects_barrier()
+    assert set(values) == {(7.0, 8.0, 9.0, 10.0)}
+    values.clear()
+    NeuralRanker(loss, "linear", max_epochs=2, learning_rate=0.1).fit(X, Y, QID)
+    jax.effects_barrier()
+    assert {epoch for *_, epoch in values} == {0.0, 1.0}  # declared, and not set

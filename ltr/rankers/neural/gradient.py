@@ -127,8 +127,8 @@ class GradientRanker(BaseRanker):
 
     def _validation_set(
         self,
-        X_val: ArrayLike | None,
-        y_val: ArrayLike | None,
+        X_val: Any,
+        y_val: Any,
         qid_val: ArrayLike | None,
         stopping: EarlyStopping,
     ) -> TrainingSet | None:

@@ -118,12 +118,10 @@ def train_scorer(
     held_out = np.zeros(data.queries.n_lists, dtype=bool)
     if validation is None and not options.is_stream:
         held_out = hold_out_lists(options.stopping, data.y, informative, rng)
-    if start is None:
-        scaling = _fit_scaling(options, data, ~held_out)
-    else:
-        scaling = start.scaling
+    scaling = start.scaling if start else _fit_scaling(options, data, ~held_out)
     metric = options.stopping.metric
     rows = validation_rows(data, held_out, validation, metric)
+    validate = _validation_metric(options.scorer, scaling, rows, metric, score_items)
     trained_lists = informative & ~held_out
     packed = pack(
         data.queries,
@@ -145,7 +143,7 @@ def train_scorer(
             numbers=numbers,
             rng=rng,
             max_epochs=options.max_epochs if packed.buckets else 0,
-            validate=_validation_metric(options.scorer, scaling, rows, metric, score_items),
+            validate=validate,
             n_iter_no_change=options.stopping.n_iter_no_change,
             on_epoch=_printer(options),
         )

@@ -115,9 +115,7 @@ class PairOutputs(ABC):
         ValueError
             If a list has more than 15 items.
         """
-        precedence = (
-            ordering_precedence if self._learns_precedence else path_precedence
-        )
+        precedence = ordering_precedence if self._learns_precedence else path_precedence
         return self._by_query(
             X,
             qid,
@@ -172,7 +170,7 @@ class PairOutputs(ABC):
         compute: Callable[[PairScores], list[Any]],
         check: Callable[[Queries], None] = lambda queries: None,
     ) -> list[Any]:
-        """Apply ``compute`` to blocks of lists; one result per query, in their order."""
+        """Apply ``compute`` to blocks of lists; return its results query by query."""
         features, queries = self._check_lists(X, qid)
         check(queries)
         results: list[Any] = [None] * queries.n_lists

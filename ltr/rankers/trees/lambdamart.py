@@ -1,4 +1,4 @@
-"""LambdaMARTRanker: LightGBM's boosted trees, without what hurts about them."""
+"""LambdaMARTRanker: LightGBM's boosted trees, without its restrictions on input."""
 
 from __future__ import annotations
 
@@ -10,40 +10,23 @@ from numpy.typing import ArrayLike
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
+from ltr.arguments import check_choice, check_number, check_whole
 from ltr.metrics import get_metric
 from ltr.metrics.gains import Gain
 from ltr.queries import FloatArray, group_queries
 from ltr.rankers.base import BaseRanker
-from ltr.rankers.inputs import (
-    TrainingSet,
-    check_choice,
-    check_number,
-    check_single_precision,
-    check_training_set,
-    informative_lists,
-    warn,
-    warn_if_no_order,
-)
-from ltr.rankers.trees.boosting import (
-    GroupedRows,
-    boost,
-    lightgbm_params,
-    rows_in_list_order,
-)
+from ltr.rankers.inputs import TrainingSet, training_set, warn_if_no_order
+from ltr.rankers.trees.boosting import Boosted, boost, group_rows, lightgbm_params
 from ltr.rankers.trees.feature_tables import check_table, fit_categories
-from ltr.rankers.trees.label_gains import label_gains
-from ltr.rankers.trees.objectives import LIGHTGBM_MAX_LIST_SIZE, LambdaRankObjective
+from ltr.rankers.trees.targets import LIGHTGBM_OBJECTIVES, boosting_target
 from ltr.rankers.validation import (
-    check_counts,
-    check_validation_set,
+    EarlyStopping,
+    errors_in_validation_set,
     hold_out_lists,
+    validation_rows,
+    validation_set,
 )
-
-_OBJECTIVES = {
-    "lambdarank": "lambdarank",
-    "xe_ndcg": "rank_xendcg",
-    "mse": "regression",
-}
+from ltr.rankers.warning import warn
 
 
 class LambdaMARTRanker(BaseRanker):
@@ -289,7 +272,8 @@ default="from_dtype"
             If no list can teach anything, the labels do not fit ``metric``, or labels
             above 30 make ``label_gain="auto"`` choose the linear gain.
         """
-        self._check_parameters()
+        params = self._lightgbm_params()
+        stopping = self._early_stopping()
         for name, values in (
             ("teacher_scores", teacher_scores),
             ("reference_scores", reference_scores),
@@ -301,20 +285,20 @@ default="from_dtype"
         goes_on = self.warm_start and hasattr(self, "booster_")
         if not goes_on:
             self._categories = fit_categories(X, self.categorical_features)
-        data = check_training_set(
-            self,
-            X,
+        table = check_table(self, X, reset=not goes_on, categories=self._categories)
+        data = training_set(
+            table,
             y,
             qid,
             sample_weight=sample_weight,
             query_weight=query_weight,
             extras={"position": position},
-            check_X=self._check_X,
-            reset=not goes_on,
+            index_of=X,
         )
         self._fitted_with_qid = qid is not None
-        validation = check_validation_set(self, X_val, y_val, qid_val, self._check_X)
-        self._boost(data, validation, goes_on)
+        validation = self._validation_set(X_val, y_val, qid_val, stopping)
+        start = self.booster_ if goes_on else None
+        self._report(self._boost(params, stopping, data, validation, start))
         return self
 
     def predict(self, X: ArrayLike, qid: ArrayLike | None = None) -> FloatArray:
@@ -325,7 +309,7 @@ default="from_dtype"
         X : array-like or sparse matrix of shape (n_samples, n_features)
             Features.
         qid : array-like of shape (n_samples,), default=None
-            Not looked at: trees score each row by itself.
+            Ignored: trees score each row by itself.
 
         Returns
         -------
@@ -341,7 +325,7 @@ default="from_dtype"
             If the ranker is not fitted.
         """
         check_is_fitted(self)
-        table = self._check_X(self, X, reset=False)
+        table = check_table(self, X, reset=False, categories=self._categories)
         group_queries(qid, table.shape[0])
         threads = self.n_jobs or 0
         return np.asarray(
@@ -365,31 +349,64 @@ default="from_dtype"
         tags.input_tags.categorical = True
         return tags
 
-    def _check_X(self, ranker: Any, X: ArrayLike, *, reset: bool) -> Any:
-        return check_table(ranker, X, reset=reset, categories=self._categories)
-
-    def _check_parameters(self) -> None:
-        check_choice("loss", self.loss, tuple(_OBJECTIVES))
-        check_number("truncation_level", self.truncation_level, low=1, whole=True)
-        check_number("n_estimators", self.n_estimators, low=1, whole=True)
+    def _lightgbm_params(self) -> dict[str, Any]:
+        """The parameters, checked, by LightGBM's names."""
+        check_choice("loss", self.loss, tuple(LIGHTGBM_OBJECTIVES))
+        check_choice("importance_type", self.importance_type, ("split", "gain"))
         check_number("learning_rate", self.learning_rate, low=0.0, open_low=True)
-        check_number("num_leaves", self.num_leaves, low=2, whole=True)
-        check_number("max_depth", self.max_depth, low=-1, whole=True)
-        check_number("min_child_samples", self.min_child_samples, low=0, whole=True)
-        check_number("n_iter_no_change", self.n_iter_no_change, low=1, whole=True)
-        check_number("subsample_freq", self.subsample_freq, low=0, whole=True)
+        for name, low in (
+            ("truncation_level", 1),
+            ("n_estimators", 1),
+            ("num_leaves", 2),
+            ("max_depth", -1),
+            ("min_child_samples", 0),
+            ("subsample_freq", 0),
+        ):
+            check_whole(name, getattr(self, name), low=low)
         for name in ("min_child_weight", "min_split_gain", "reg_alpha", "reg_lambda"):
             check_number(name, getattr(self, name), low=0.0)
-        for name in ("subsample", "colsample_bytree", "validation_fraction"):
+        for name in ("subsample", "colsample_bytree"):
             check_number(name, getattr(self, name), low=0.0, high=1.0, open_low=True)
-        check_choice("early_stopping", self.early_stopping, (True, False, "auto"))
-        check_choice("importance_type", self.importance_type, ("split", "gain"))
-        get_metric(self.metric)
+        return lightgbm_params(self.get_params(deep=False))
+
+    def _early_stopping(self) -> EarlyStopping:
+        return EarlyStopping(
+            enabled=self.early_stopping,
+            validation_fraction=self.validation_fraction,
+            n_iter_no_change=self.n_iter_no_change,
+            metric=self.metric,
+            auto_lists=np.inf,
+        )
+
+    def _validation_set(
+        self,
+        X_val: Any,
+        y_val: Any,
+        qid_val: ArrayLike | None,
+        stopping: EarlyStopping,
+    ) -> TrainingSet | None:
+        """Validation rows of ``fit``, checked; None if there are none."""
+        needs_qid = self._fitted_with_qid
+        if not stopping.has_validation_set(X_val, y_val, qid_val, needs_qid=needs_qid):
+            return None
+        with errors_in_validation_set():
+            table = check_table(self, X_val, reset=False, categories=self._categories)
+            return validation_set(
+                table, y_val, qid_val, metric=self.metric, index_of=X_val
+            )
 
     def _boost(
-        self, data: TrainingSet, validation: TrainingSet | None, goes_on: bool
-    ) -> None:
-        informative = informative_lists(data, needs_two_items=self.loss == "mse")
+        self,
+        params: dict[str, Any],
+        stopping: EarlyStopping,
+        data: TrainingSet,
+        validation: TrainingSet | None,
+        start: Any,
+    ) -> Boosted:
+        """Split off validation lists, choose the objective, grow the trees."""
+        informative = data.informative_lists(
+            "two_items" if self.loss == "mse" else "two_labels"
+        )
         warn_if_no_order(data)
         seed = self.random_state
         if not isinstance(seed, (int, np.integer)):
@@ -397,97 +414,49 @@ default="from_dtype"
         held_out = np.zeros(data.queries.n_lists, dtype=bool)
         if validation is None:
             held_out = hold_out_lists(
-                self,
+                stopping,
                 data.y,
                 informative,
                 np.random.default_rng(seed),
                 trains_on="the labels themselves"
                 if self.loss == "mse"
                 else "their gains, y - min(y) if label_gain is 'auto',",
-                auto_lists=np.inf,
             )
-        validation_rows = None
-        if validation is not None:
-            validation_rows = (validation.X, validation.y, validation.queries.codes)
-        elif held_out.any():
-            chosen = data.queries.subset(held_out)
-            if data.weights is not None:
-                chosen = chosen[data.weights[chosen] > 0]
-            codes = data.queries.codes[chosen]
-            validation_rows = (data.X[chosen], data.y[chosen], codes)
-        if validation_rows is not None:
-            check_counts(self.metric, *validation_rows[1:])
-
-        kept = data.queries.subset(~held_out) if held_out.any() else None
-        rows = rows_in_list_order(data, kept)
-        objective, labels, table = self._objective(rows)
-        n_before = self.booster_.current_iteration() if goes_on else 0
+        rows = group_rows(data, ~held_out)
+        target = boosting_target(
+            rows, self.loss, self.label_gain, self.truncation_level, norm=self.norm
+        )
+        n_before = start.current_iteration() if start is not None else 0
         if n_before >= self.n_estimators:
             raise ValueError(
                 "n_estimators must be above the number of trees so far to add more "
                 f"with warm_start; got n_estimators={self.n_estimators} and {n_before} "
                 "trees."
             )
-        params = lightgbm_params(self, int(seed), objective)
-        if table is not None:
-            params["label_gain"] = table
         boosted = boost(
-            params,
+            {**params, "seed": int(seed), **target.params},
             rows,
-            labels,
+            target.labels,
             n_trees=self.n_estimators - n_before,
             feature_names=getattr(self, "feature_names_in_", None),
             categorical=self._categories.columns,
-            validation=validation_rows,
+            validation=validation_rows(data, held_out, validation, self.metric),
             metric=get_metric(self.metric),
             n_iter_no_change=self.n_iter_no_change,
-            start=self.booster_ if goes_on else None,
+            start=start,
             verbose=self.verbose,
         )
-        splits = boosted.booster.feature_importance("split")
-        if informative.any() and not splits.any():
+        if informative.any() and not boosted.booster.feature_importance("split").any():
             warn(
                 "No tree has a split, so all scores are equal. With "
                 f"{len(rows.y)} rows min_child_samples={self.min_child_samples} may be "
                 "too large. Lower it."
             )
+        return boosted
+
+    def _report(self, boosted: Boosted) -> None:
+        """Set the attributes of a fitted ranker."""
         self.booster_ = boosted.booster
         self.n_iter_ = boosted.n_trees
         self.best_score_ = boosted.best_score
         self.history_ = {self.metric: boosted.scores} if boosted.scores else {}
-
-    def _objective(
-        self, rows: GroupedRows
-    ) -> tuple[str | LambdaRankObjective, FloatArray, list[float] | None]:
-        """LightGBM's objective, or ours for long lists; labels; table of gains."""
-        name = _OBJECTIVES[self.loss]
-        if rows.position is not None and self.loss != "lambdarank":
-            raise ValueError(
-                f"loss={self.loss!r} takes no position. Leave it out of fit, or use "
-                "loss='lambdarank'."
-            )
-        if self.loss == "mse":
-            cure = "Shift or scale the labels."
-            check_single_precision(rows.y, "y", cure)
-            return name, rows.y, None
-        gains = label_gains(rows.y, self.label_gain)
-        if self.loss == "xe_ndcg":
-            if gains.table is not None:
-                raise ValueError(
-                    "loss='xe_ndcg' takes whole labels from 0 to 30 with gain 2^y - 1; "
-                    f"got labels from {rows.y.min():g} to {rows.y.max():g} and "
-                    f"label_gain={self.label_gain!r}. Use loss='lambdarank'."
-                )
-            return name, rows.y, None
-        longest = int(rows.queries.sizes.max())
-        if longest <= LIGHTGBM_MAX_LIST_SIZE:
-            return name, gains.labels, gains.table
-        if rows.position is not None:
-            raise ValueError(
-                "position needs lists of at most 10,000 rows, LightGBM's limit; got "
-                f"one of {longest}. Split it, or leave position out."
-            )
-        ours = LambdaRankObjective(
-            gains.gains, rows.queries, rows.weights, self.truncation_level, self.norm
-        )
-        return ours, gains.labels, None
