@@ -4,7 +4,7 @@ This is the only module that knows about padding, buckets and the order of rows.
 compiles a program for every shape, and padding all lists to the longest wastes most of
 the work, so the lists are sorted by size and cut into at most eight *buckets*; all
 lists of a bucket are padded to its longest. The cuts are optimal: a dynamic program
-minimises the padded rows that an epoch visits, partial mini-batches included.
+minimizes the padded rows that an epoch visits, partial mini-batches included.
 
 A padded position holds the row number ``n_samples``; arrays that are gathered with it
 get an extra row (:func:`with_padding_rows`), and ``rows < n_samples`` is the mask.
@@ -12,14 +12,14 @@ get an extra row (:func:`with_padding_rows`), and ``rows < n_samples`` is the ma
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from ltr.queries import BoolArray, FloatArray, IntArray, Queries
+from ltr.queries import BoolArray, IntArray, Queries
 
 MAX_LIST_SIZES = 8
 MAX_BATCH_ROWS = 2**18
@@ -33,9 +33,9 @@ class Bucket:
     Attributes
     ----------
     lists : int array of shape (n_lists,)
-        Their numbers.
+        Numbers of the lists.
     rows : int array of shape (n_lists, list_size)
-        Row of each item; ``n_samples`` where there is none.
+        Row of each item; ``n_samples`` in padded positions.
     batch_size : int
         Lists in one mini-batch.
     """
@@ -73,21 +73,11 @@ class PackedLists:
         """Number of packed lists."""
         return sum(len(bucket.lists) for bucket in self.buckets)
 
-    @property
-    def padding_waste(self) -> float:
-        """Share of the rows of an epoch that are padding, partial batches included."""
-        real = sum(int((b.rows < self.n_samples).sum()) for b in self.buckets)
-        visited = sum(
-            _padded_lists(len(b.lists), b.batch_size) * b.list_size
-            for b in self.buckets
-        )
-        return 1.0 - real / visited if visited else 0.0
-
     def epoch(self, rng: np.random.Generator) -> Iterator[NDArray[np.int32]]:
         """Yield the mini-batches of one epoch in random order.
 
         Lists are shuffled within their bucket, then the batches of all buckets are
-        shuffled together. Every list comes exactly once.
+        shuffled together. Every list is visited exactly once.
 
         Parameters
         ----------
@@ -105,39 +95,15 @@ class PackedLists:
             for start in range(0, len(shuffled), bucket.batch_size):
                 batches.append((bucket, shuffled[start : start + bucket.batch_size]))
         for number in rng.permutation(len(batches)):
-            bucket, chosen = batches[number]
-            yield self._fill(bucket.rows[chosen], bucket.batch_size)
-
-    def in_order(self) -> Iterator[NDArray[np.int32]]:
-        """Yield the same mini-batches without shuffling."""
-        for bucket in self.buckets:
-            for start in range(0, len(bucket.lists), bucket.batch_size):
-                chosen = bucket.rows[start : start + bucket.batch_size]
-                yield self._fill(chosen, bucket.batch_size)
-
-    def scatter(self, blocks: Sequence[NDArray[np.floating]]) -> FloatArray:
-        """Put values that came in the shapes of :meth:`in_order` back in row order.
-
-        Parameters
-        ----------
-        blocks : sequence of arrays of shape (batch_size, list_size)
-            One value per item.
-
-        Returns
-        -------
-        values : array of shape (n_samples,)
-            Rows of lists that were not packed are NaN.
-        """
-        values = np.full(self.n_samples + 1, np.nan)
-        for rows, block in zip(self.in_order(), blocks, strict=True):
-            values[rows] = block
-        return values[:-1]
+            bucket, members = batches[number]
+            yield self._fill(bucket.rows[members], bucket.batch_size)
 
     def _fill(self, rows: NDArray[np.int32], batch_size: int) -> NDArray[np.int32]:
-        missing = batch_size - len(rows)
-        if not missing:
+        """Fill up a partial batch with empty lists."""
+        n_empty = batch_size - len(rows)
+        if not n_empty:
             return rows
-        empty = np.full((missing, rows.shape[1]), self.n_samples, dtype=np.int32)
+        empty = np.full((n_empty, rows.shape[1]), self.n_samples, dtype=np.int32)
         return np.concatenate([rows, empty])
 
 
@@ -157,24 +123,24 @@ def pack(
     queries : Queries
         The lists.
     keep : bool array of shape (n_samples,), optional
-        Rows to pack; the others vanish, and so do lists without any kept row.
+        Rows to pack; the others are dropped, and so are lists without any row left.
         Default: all rows.
     batch_size : int, default=32
         Lists in a mini-batch. A bucket with fewer lists has a smaller batch, and so
-        has one whose batch would exceed 2**18 padded rows.
+        does one whose batch would exceed 2**18 padded rows.
     max_list_sizes : int, default=8
         Upper bound on the number of buckets, that is of compiled shapes.
     list_size_cost : float, default=0.0
         Price of one more bucket, in padded rows. A short fit spends more time
         compiling than it can save.
     reusable_shapes : bool, default=False
-        Pad to powers of two instead of the best sizes, so that the next, different
-        lists meet shapes that are compiled already. For streams of small pieces.
+        Pad to powers of two instead of the best sizes, so that the next piece of a
+        stream meets shapes that are compiled already.
 
     Returns
     -------
     packed : PackedLists
-        Buckets with the least padding (plus price) for these lists.
+        Buckets with the least padding, plus the price of the buckets.
 
     Examples
     --------
@@ -185,8 +151,7 @@ def pack(
     """
     order, starts, sizes = queries.order, queries.starts[:-1], queries.sizes
     if keep is not None:
-        kept = keep[order]
-        order = order[kept]
+        order = order[keep[order]]
         sizes = np.bincount(queries.codes[order], minlength=queries.n_lists)
         starts = np.concatenate([[0], np.cumsum(sizes)[:-1]])
     by_size = np.argsort(-sizes, kind="stable")
@@ -203,9 +168,9 @@ def pack(
         if reusable_shapes:
             width, count = _power_of_two(width), _power_of_two(count)
         position = np.arange(width)
-        inside = position < sizes[lists][:, None]
-        where_in_order = np.where(inside, starts[lists][:, None] + position, 0)
-        rows = np.where(inside, order[where_in_order], queries.n_samples)
+        is_real = position < sizes[lists][:, None]  # (n_lists, width)
+        place = np.where(is_real, starts[lists][:, None] + position, 0)  # in ``order``
+        rows = np.where(is_real, order[place], queries.n_samples)
         largest = int(_batch_sizes(np.array([width]), batch_size)[0])
         buckets.append(Bucket(lists, rows.astype(np.int32), min(count, largest)))
     full = max(1, min(batch_size, len(by_size)))
@@ -226,7 +191,7 @@ def equal_size_blocks(
 
     Yields
     ------
-    rows : int array of shape (n_lists_of_the_block, list_size)
+    rows : int array of shape (n_lists of the block, list_size)
         Rows of the items.
 
     Examples
@@ -258,7 +223,7 @@ def with_padding_rows(
     dtype : dtype, default=numpy.float64
         Type of the result.
     reusable_shape : bool, default=False
-        Append as many as make the length a power of two.
+        Append rows until the length is a power of two.
 
     Returns
     -------
@@ -279,11 +244,8 @@ def with_padding_rows(
 
 
 def _batch_sizes(widths: IntArray, batch_size: int) -> IntArray:
+    """Lists in a batch of each width, at most ``batch_size``."""
     return np.clip(MAX_BATCH_ROWS // np.maximum(widths, 1), 1, batch_size)
-
-
-def _padded_lists(n_lists: int, batch_size: int) -> int:
-    return -(-n_lists // batch_size) * batch_size
 
 
 def _power_of_two(number: int) -> int:
@@ -305,7 +267,9 @@ def _best_cuts(
     """Cut positions in the descending ``sizes`` that visit the fewest padded rows.
 
     Bucket ``[i, j)`` costs ``sizes[i]`` times its number of lists, rounded up to whole
-    batches. ``best[c, j]`` is the least cost of the first ``j`` lists in ``c`` buckets.
+    batches. With V[c, j] the least cost of the first j lists in c buckets,
+    V[c, j] = min over i < j of V[c − 1, i] + cost[i, j], and the answer is
+    min over c of V[c, n] + c · ``list_size_cost``.
     """
     n_lists = len(sizes)
     if n_lists == 0:
@@ -313,36 +277,36 @@ def _best_cuts(
     cuts = _cut_candidates(n_lists, batch_size)
     widths = sizes[cuts[:-1]]
     batches = _batch_sizes(widths, batch_size)
-    counts = cuts[None, 1:] - cuts[:-1, None]  # (begin, end)
+    counts = cuts[None, 1:] - cuts[:-1, None]  # (i, j): lists between two cuts
     per_batch = np.minimum(counts, batches[:, None])
     rounded = -(-counts // np.maximum(per_batch, 1)) * per_batch
     cost = np.where(counts > 0, widths[:, None] * rounded, np.inf)
 
     n_cuts = len(cuts)
     n_buckets = min(max_list_sizes, n_cuts - 1)
-    best = np.full((n_buckets + 1, n_cuts), np.inf)
-    best[0, 0] = 0.0
-    came_from = np.zeros((n_buckets + 1, n_cuts), dtype=np.intp)
+    value = np.full((n_buckets + 1, n_cuts), np.inf)
+    value[0, 0] = 0.0
+    previous_cut = np.zeros((n_buckets + 1, n_cuts), dtype=np.intp)
     for c in range(1, n_buckets + 1):
-        total = best[c - 1, :-1, None] + cost
-        came_from[c, 1:] = total.argmin(axis=0)
-        best[c, 1:] = total.min(axis=0)
+        total = value[c - 1, :-1, None] + cost
+        previous_cut[c, 1:] = total.argmin(axis=0)
+        value[c, 1:] = total.min(axis=0)
 
-    price = best[1:, -1] + list_size_cost * np.arange(1, n_buckets + 1)
+    price = value[1:, -1] + list_size_cost * np.arange(1, n_buckets + 1)
     c, j = int(price.argmin()) + 1, n_cuts - 1
-    chosen = [j]
+    path = [j]
     while c:
-        j = int(came_from[c, j])
-        chosen.append(j)
+        j = int(previous_cut[c, j])
+        path.append(j)
         c -= 1
-    return cuts[chosen[::-1]]
+    return cuts[path[::-1]]
 
 
 def _cut_candidates(n_lists: int, batch_size: int) -> IntArray:
-    """Every position while there are few, else the first ones and whole batches."""
+    """Every position of a short array; of a long one the first, and whole batches."""
     if n_lists <= _MAX_CUTS:
         return np.arange(n_lists + 1)
     step = batch_size * max(1, -(-n_lists // (batch_size * _MAX_CUTS)))
-    first = np.arange(2 * batch_size)  # to set a few giants apart
-    whole = np.arange(0, n_lists, step)
-    return np.unique(np.concatenate([first, whole, [n_lists]]))
+    largest = np.arange(2 * batch_size)  # to set a few giants apart
+    whole_batches = np.arange(0, n_lists, step)
+    return np.unique(np.concatenate([largest, whole_batches, [n_lists]]))

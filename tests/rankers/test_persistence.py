@@ -210,7 +210,7 @@ def test_a_document_without_checksums_is_refused(tmp_path):
     document = json.loads((folder / "ranker.json").read_text())
     del document["sha256"]["trees.txt"]
     (folder / "ranker.json").write_text(json.dumps(document))
-    with pytest.raises(ValueError, match="not a whole saved ranker: KeyError"):
+    with pytest.raises(ValueError, match="not a complete saved ranker: KeyError"):
         load_ranker(folder)
     (folder / "ranker.json").write_text("{")
     with pytest.raises(
