@@ -1,11 +1,12 @@
-"""Which rows belong to which list: ``qid`` of any dtype → integer codes and segments.
+"""Which rows belong to which query: ``qid`` of any dtype → integer codes and segments.
 
 Everything else in the library (metrics, packed lists, splitters, rankers) reads the
-ids of the lists through :func:`group_queries`, so "any hashable dtype, any order" is
+ids of the queries through :func:`group_queries`, so "any hashable dtype, any order" is
 true everywhere or nowhere. NumPy only.
 
-Words: a *query* and a *list* are the same thing, the rows that share one ``qid``.
-``order`` means row indices, ``codes`` number the lists by first appearance.
+Words: a *query* is what items compete for, the rows that share one ``qid``; its *list*
+is those items, the thing that a loss, a metric kernel or a solver works on. ``order``
+means row indices, ``codes`` number the queries by first appearance.
 """
 
 from __future__ import annotations
@@ -26,19 +27,19 @@ BoolArray = NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class Queries:
-    """The lists that a ``qid`` describes.
+    """The queries that a ``qid`` describes.
 
     Attributes
     ----------
     codes : int array of shape (n_samples,)
-        List number of each row; lists are numbered by first appearance.
+        Number of each row's query; they are numbered by first appearance.
     ids : array of shape (n_lists,)
-        The ``qid`` of each list.
+        The ``qid`` of each query.
 
     Notes
     -----
     ``queries.order[queries.starts[i] : queries.starts[i + 1]]`` are the rows of list
-    ``i``, in the order in which they came.
+    ``i``, in ascending order.
     """
 
     codes: IntArray
@@ -66,7 +67,7 @@ class Queries:
 
     @cached_property
     def is_grouped(self) -> bool:
-        """Whether the rows of every list already stand together."""
+        """Whether the rows of every list are next to each other already."""
         return bool((np.diff(self.codes) >= 0).all())
 
     @cached_property
@@ -74,13 +75,14 @@ class Queries:
         """Row indices list by list, shape (n_samples,); the sort is stable."""
         if self.is_grouped:
             return np.arange(self.n_samples)
-        # NumPy's stable sort of 16-bit numbers is a radix sort, five times as fast
+        # NumPy's stable sort of 16-bit numbers is a radix sort, five times as fast:
+        # least significant digits first, in base 2^16.
         order = np.argsort((self.codes & 0xFFFF).astype(np.uint16), kind="stable")
-        rest = self.codes >> 16
-        while rest.any():
-            high = (rest & 0xFFFF).astype(np.uint16)
-            order = order[np.argsort(high[order], kind="stable")]
-            rest = rest >> 16
+        high = self.codes >> 16
+        while high.any():
+            digits = (high & 0xFFFF).astype(np.uint16)
+            order = order[np.argsort(digits[order], kind="stable")]
+            high = high >> 16
         return order
 
     def first_rows(self) -> IntArray:
@@ -95,13 +97,13 @@ class Queries:
 
 
 def group_queries(qid: ArrayLike | None, n_samples: int, rows_of: str = "X") -> Queries:
-    """Number the lists of a ``qid``.
+    """Number the queries of a ``qid``.
 
     Parameters
     ----------
     qid : array-like of shape (n_samples,) or None
-        Id of the list of each row: any hashable dtype, any order, interleaved rows
-        welcome. Tuples go in a list of tuples or an object array. None: one list.
+        Query id of each row: any hashable dtype, any order, interleaved rows welcome.
+        Tuples go in a list of tuples or an object array. None: one query.
     n_samples : int
         Number of rows that ``qid`` must describe.
     rows_of : str, default="X"
@@ -139,15 +141,15 @@ def group_queries(qid: ArrayLike | None, n_samples: int, rows_of: str = "X") -> 
     if n_samples == 0:
         return Queries(np.zeros(0, np.intp), values)
 
-    # Rows of a list mostly stand together, so only the head of each run is looked up.
+    # Rows of a query mostly come in runs, so only the head of each run is looked up.
     changes = np.flatnonzero(np.asarray(values[1:] != values[:-1], dtype=bool)) + 1
     heads = np.concatenate([[0], changes])
     head_codes, n_lists = _factorize(values[heads])
     lengths = np.diff(np.concatenate([heads, [n_samples]]))
     codes = np.repeat(head_codes, lengths).astype(np.intp, copy=False)
-    first = np.zeros(n_lists, dtype=np.intp)
-    first[head_codes[::-1]] = heads[::-1]
-    return Queries(codes, values[first])
+    first_rows = np.zeros(n_lists, dtype=np.intp)
+    first_rows[head_codes[::-1]] = heads[::-1]  # of repeated indices the last one stays
+    return Queries(codes, values[first_rows])
 
 
 def group_sizes_to_qid(sizes: ArrayLike) -> IntArray:
@@ -218,25 +220,25 @@ def _factorize(values: NDArray[Any]) -> tuple[IntArray, int]:
 
 def _factorize_dense(values: IntArray) -> tuple[IntArray, int]:
     """Codes of small numbers >= 0, by a table instead of a sort."""
-    first = np.full(int(values.max()) + 1, -1, dtype=np.intp)
-    first[values[::-1]] = np.arange(len(values) - 1, -1, -1)  # the first one stays
-    used = np.flatnonzero(first >= 0)
-    number = np.empty(len(first), dtype=np.intp)
-    number[used[np.argsort(first[used])]] = np.arange(len(used))
-    return number[values], len(used)
+    first_row = np.full(int(values.max()) + 1, -1, dtype=np.intp)
+    first_row[values[::-1]] = np.arange(len(values) - 1, -1, -1)  # the least one stays
+    distinct = np.flatnonzero(first_row >= 0)
+    number = np.empty(len(first_row), dtype=np.intp)
+    number[distinct[np.argsort(first_row[distinct])]] = np.arange(len(distinct))
+    return number[values], len(distinct)
 
 
 def _factorize_objects(values: NDArray[Any]) -> tuple[IntArray, int]:
-    known: dict[Any, int] = {}
+    code_of: dict[Any, int] = {}
     try:
-        codes = [known.setdefault(value, len(known)) for value in values]
+        codes = [code_of.setdefault(value, len(code_of)) for value in values]
     except TypeError:
         bad = next(value for value in values if not _is_hashable(value))
         raise TypeError(
             f"qid must hold hashable ids; got {bad!r} of type {type(bad).__name__}. "
             "Use numbers, strings or tuples."
         ) from None
-    return np.array(codes, dtype=np.intp), len(known)
+    return np.array(codes, dtype=np.intp), len(code_of)
 
 
 def _is_hashable(value: Any) -> bool:
@@ -275,7 +277,7 @@ def _check_no_missing(values: NDArray[Any]) -> None:
 def _length_message(values: NDArray[Any], n_samples: int, rows_of: str) -> str:
     message = (
         f"qid must have one entry per row of {rows_of}; got {len(values)} entries for "
-        f"{n_samples} rows. Pass the list id of every row, not the sizes of the lists."
+        f"{n_samples} rows. Pass the query id of every row, not the sizes of the lists."
     )
     if values.dtype.kind in "iu" and values.sum() == n_samples:
         message += " Turn sizes into ids with ltr.group_sizes_to_qid(sizes)."

@@ -85,13 +85,13 @@ def test_sizes_to_qid():
             np.zeros(90),
             100,
             "qid must have one entry per row of X; got 90 entries for 100 rows. Pass "
-            "the list id of every row, not the sizes of the lists.",
+            "the query id of every row, not the sizes of the lists.",
         ),
         (
             [60, 40],
             100,
             "qid must have one entry per row of X; got 2 entries for 100 rows. Pass "
-            "the list id of every row, not the sizes of the lists. Turn sizes into ids "
+            "the query id of every row, not the sizes of the lists. Turn sizes into ids "
             "with ltr.group_sizes_to_qid(sizes).",
         ),
         (

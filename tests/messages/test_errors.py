@@ -98,18 +98,18 @@ INPUTS = {
     ),
     "short qid": (
         lambda: neural().fit(X, Y, QID[:-10]),
-        "qid must have one entry per row of X; got 50 entries for 60 rows. Pass the list "
+        "qid must have one entry per row of X; got 50 entries for 60 rows. Pass the query "
         "id of every row, not the sizes of the lists.",
     ),
     "sizes as qid": (
         lambda: trees().fit(X, Y, [5] * 12),
-        "qid must have one entry per row of X; got 12 entries for 60 rows. Pass the list "
+        "qid must have one entry per row of X; got 12 entries for 60 rows. Pass the query "
         "id of every row, not the sizes of the lists. Turn sizes into ids with "
         "ltr.group_sizes_to_qid(sizes).",
     ),
     "short qid in predict": (
         lambda: trees().fit(X, Y, QID).predict(X, QID[:3]),
-        "qid must have one entry per row of X; got 3 entries for 60 rows. Pass the list "
+        "qid must have one entry per row of X; got 3 entries for 60 rows. Pass the query "
         "id of every row, not the sizes of the lists.",
     ),
     "negative weight": (

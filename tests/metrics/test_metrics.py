@@ -361,7 +361,7 @@ def test_evaluate_accepts_tuples_as_ids():
         (
             lambda: m.ndcg_score([1, 0], [0, 1], qid=[1]),
             "qid must have one entry per row of y_true; got 1 entries for 2 rows. Pass "
-            "the list id of every row, not the sizes of the lists.",
+            "the query id of every row, not the sizes of the lists.",
         ),
         (
             lambda: m.ndcg_score([1], [0], k=0),

@@ -181,7 +181,7 @@ def test_probabilities_of_a_pairwise_loss():
         if order.index(0) < order.index(1)
     )
     assert precedence[0, 1] == pytest.approx(first / weights.sum())
-    with pytest.raises(ValueError, match="says which item comes earlier, not which"):
+    with pytest.raises(ValueError, match="learns which item comes earlier, not which"):
         ranker.successor_proba(TEST.X, TEST.qid)
 
 
@@ -205,8 +205,8 @@ def test_lists_too_long_to_sum_over_their_orders(call, what, cure):
     qid = ["a"] * 5 + ["b"] * 16 + ["c"] * 18 + ["d"] * (len(TEST.y) - 39)
     long = len(TEST.y) - 39
     message = (
-        f"{what} sums over all orders of a list, of at most 15 items; got {long} in list "
-        f"'d', the longest of 3 with more. Leave those out, or {cure}."
+        f"{what} sums over all orders of a query's items, at most 15; got {long} items "
+        f"for query 'd', the longest of 3 above the limit. Leave those out, or {cure}."
     )
     with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
         getattr(ranker, call)(TEST.X, qid)
@@ -298,7 +298,7 @@ def test_decoder_must_fit_the_loss():
         small("pairwise", decoder="path", max_epochs=0).fit(TRAIN.X, TRAIN.y, TRAIN.qid)
     assert str(caught[0].message) == (
         "decoder='path' does not fit loss='pairwise', which trains for "
-        "decoder='ordering': a path sees only neighbours, a linear ordering all pairs. "
+        "decoder='ordering': a path sees only neighbors, a linear ordering all pairs. "
         "Set decoder='auto'."
     )
 
