@@ -20,7 +20,9 @@ def squared(scores, labels, *, where):
 
 def of_pairs(scores, labels, *, where, start, end):
     """One on a matrix of pairs."""
-    return jnp.sum(jnp.where(where, start * scores.sum(axis=-1) - end * labels, 0.0), -1)
+    return jnp.sum(
+        jnp.where(where, start * scores.sum(axis=-1) - end * labels, 0.0), -1
+    )
 
 
 def test_the_counter():

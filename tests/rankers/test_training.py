@@ -155,8 +155,8 @@ def test_plan_of_a_partial():
     assert plan.function is loss
     assert plan.options == (("k", 5),)
     assert numbers == {"temperature": 2.0}
-    assert plan.extras == plan.required_extras == ("teacher_scores",)
-    assert not plan.takes_weights
+    assert plan.info.extras == plan.info.required_extras == ("teacher_scores",)
+    assert not plan.info.takes("weights")
     nested = functools.partial(functools.partial(loss, k=5), k=7)
     assert plan_loss(nested)[0].options == (("k", 7),)
 
