@@ -210,7 +210,7 @@ def test_list_over_10000_rows():
     ranker = small(n_estimators=15).fit(X, y, qid)
     assert ranker.score(X, y, qid) > 0.9
     message = (
-        "position needs lists of at most 10,000 rows, LightGBM's limit; got one of "
+        "position needs queries of at most 10,000 rows, LightGBM's limit; got one of "
         "12000. Split it, or leave position out."
     )
     with pytest.raises(ValueError, match=f"^{message}$"):
