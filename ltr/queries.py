@@ -249,19 +249,25 @@ def _is_hashable(value: Any) -> bool:
     return True
 
 
-def _is_missing(value: Any) -> bool:
-    """Whether it is None, NaN, NaT or pandas' NA, or a tuple that holds one."""
+def is_missing(value: Any) -> bool:
+    """Whether a value is None, NaN, NaT or pandas' NA, or a tuple that holds one.
+
+    Examples
+    --------
+    >>> is_missing(float("nan")), is_missing("")
+    (True, False)
+    """
     if value is None or type(value).__name__ in ("NAType", "NaTType"):
         return True
     if isinstance(value, tuple):
-        return any(map(_is_missing, value))
+        return any(map(is_missing, value))
     is_scalar = isinstance(value, (numbers.Number, np.generic))
     return bool(is_scalar and value != value)
 
 
 def _check_no_missing(values: NDArray[Any]) -> None:
     if values.dtype == object:
-        missing = np.array([_is_missing(value) for value in values], dtype=bool)
+        missing = np.array([is_missing(value) for value in values], dtype=bool)
     elif values.dtype.kind in "fcmM":
         missing = np.asarray(values != values, dtype=bool)
     else:

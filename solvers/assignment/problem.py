@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from ltr.queries import is_missing
 from ltr.solvers.assignment.fair_prefixes import ROUNDING
-from ltr.solvers.core.attributes import is_missing, read_column
+from ltr.solvers.core.attributes import read_column
 from ltr.solvers.core.constraints import (
     AtMost,
     ExposureShare,

@@ -32,7 +32,7 @@ from ltr.solvers.assignment.problem import (
 from ltr.solvers.core.budget import Budget
 from ltr.solvers.core.conflicts import smallest_conflict
 from ltr.solvers.core.inputs import check_limit, check_method
-from ltr.solvers.core.solution import IntArray, Solution, Status, solved, unsolved
+from ltr.solvers.core.solution import IntArray, Solution, Status, certify, without_order
 
 METHODS = ("auto", "sort", "matching", "counting", "highs", "cpsat")
 
@@ -154,17 +154,19 @@ def assign(
     started = budget.started
     if found.is_infeasible:
         conflict = smallest_conflict(constraints, _Feasibility(gains, attributes))
-        return unsolved(
+        return without_order(
             Status.INFEASIBLE, method=method, started=started, conflict=conflict
         )
     if order is None:
         bound = np.inf if bound is None else bound
-        return unsolved(Status.UNKNOWN, method=method, started=started, bound=bound)
+        return without_order(
+            Status.UNKNOWN, method=method, started=started, bound=bound
+        )
     broken = broken_rule(order, rules, gains)
     if broken:
         raise RuntimeError(f"{method} gave an order with {broken}. Please report this.")
     objective = gains.value(order)
-    return solved(
+    return certify(
         order,
         objective,
         objective if bound is None else bound,

@@ -33,8 +33,8 @@ from ltr.solvers.core.solution import (
     FloatArray,
     Solution,
     Status,
-    solved,
-    unsolved,
+    certify,
+    without_order,
 )
 
 RULES = ("sntv", "bloc", "borda", "cc", "pav", "monroe")
@@ -167,7 +167,7 @@ def select_committee(
     members = check_groups(groups, n_items)
     quotas = Quotas(members, check_bounds(lower, upper, members), k, n_items)
     if not quotas.can_extend([]):
-        return unsolved(
+        return without_order(
             Status.INFEASIBLE,
             method="quotas",
             started=budget.started,
@@ -186,7 +186,7 @@ def _sort(totals: FloatArray, quotas: Quotas, unit: float, budget: Budget) -> So
     value = float(totals[items].sum())
     if excess >= unit:  # multiples of the unit cannot be told apart
         unit = 0.0
-    return solved(
+    return certify(
         items[np.lexsort((items, -totals[items]))],
         value,
         max(value, round_down(value + excess, unit)),
@@ -204,7 +204,7 @@ def _search(score: Score, quotas: Quotas, method: str, budget: Budget) -> Soluti
         value, bound = score.value(committee), greedy_bound(score, quotas, committee)
     else:
         committee, value, bound = Search(score, quotas, tolerance / 2, budget).run()
-    return solved(
+    return certify(
         in_greedy_order(score, committee),
         value,
         bound,

@@ -13,7 +13,7 @@ from scipy.stats import rankdata
 
 from ltr.solvers.consensus.counts import ranking_levels
 from ltr.solvers.core.rankings import check_weights
-from ltr.solvers.core.solution import Solution, solved
+from ltr.solvers.core.solution import Solution, certify
 
 
 def footrule(
@@ -79,7 +79,7 @@ def footrule(
             cost += vote_weight * np.nan_to_num(np.abs(rank[:, None] - places))
     items, positions = linear_sum_assignment(cost)
     value = 0.0 - float(cost[items, positions].sum())
-    return solved(
+    return certify(
         items[np.argsort(positions)],
         value,
         value,

@@ -1,22 +1,24 @@
-"""Attributes as users write them: lists, arrays, columns of a DataFrame."""
+"""Attributes as users pass them: lists, arrays, columns of a DataFrame."""
 
 from typing import Any
 
 import numpy as np
 
+from ltr.queries import is_missing
+
 
 def read_column(values: Any) -> Any:
-    """Return an array of the values; a list keeps each as it is, not as a string.
+    """Return an array of the values, those of a list as the objects they are.
 
     Parameters
     ----------
     values : array-like of shape (n_items,)
-        What each item has; None, NaN or pandas' NA: nothing.
+        Value of each item; None, NaN or pandas' NA: none.
 
     Returns
     -------
     column : array of shape (n_items,)
-        Of objects, None for nothing, unless an array of another type was given.
+        Objects, None where the value is missing; arrays of other types as they are.
 
     Examples
     --------
@@ -33,19 +35,3 @@ def read_column(values: Any) -> Any:
             column = column.copy()
             column[missing] = None
     return column
-
-
-def is_missing(value: Any) -> bool:
-    """Whether a value stands for none: None, NaN, NaT, pandas' NA.
-
-    Examples
-    --------
-    >>> is_missing(float("nan")), is_missing("")
-    (True, False)
-    """
-    if value is None:
-        return True
-    try:
-        return bool(value != value)
-    except (TypeError, ValueError):  # pandas' NA is neither equal nor not; arrays
-        return type(value).__name__ == "NAType"

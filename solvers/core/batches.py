@@ -1,21 +1,21 @@
 """Many lists at once: threads, limits per list and batch, progress, Ctrl-C."""
 
-import os
-import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from typing import Any, TypeVar
 
+from ltr.arguments import check_whole
+from ltr.progress import ProgressLine
 from ltr.solvers.core.budget import Budget
-from ltr.solvers.core.inputs import check_n_jobs
+from ltr.solvers.core.inputs import check_limit
+from ltr.solvers.core.solution import Solution
 
-Result = TypeVar("Result")
+_SECONDS_BETWEEN_LINES = 0.1
 
 
 class Interrupted(KeyboardInterrupt):
-    """Ctrl-C in a batch; what was solved so far is kept.
+    """Ctrl-C in a batch; the solutions so far are kept.
 
     Attributes
     ----------
@@ -28,44 +28,41 @@ class Interrupted(KeyboardInterrupt):
     [None, None]
     """
 
-    def __init__(self, partial: Sequence[Any]) -> None:
+    def __init__(self, partial: Sequence[Solution | None]) -> None:
         n_solved = sum(solution is not None for solution in partial)
         super().__init__(f"{n_solved} of {len(partial)} lists are solved: see .partial")
         self.partial = list(partial)
 
 
-def solve_each(
-    solve: Callable[[int, Budget], Result],
-    n_lists: int,
+def solve_batch(
+    solve: Callable[[list[int], Budget], list[Solution]],
+    jobs: list[list[int]],
     *,
-    counts: Sequence[int] | None = None,
     time_limit_s: float | None = None,
     batch_time_limit_s: float | None = None,
     work_limit: float | None = None,
     n_jobs: int | None = None,
     progress: bool = False,
-) -> list[Result]:
-    """Solve lists 0, …, n_lists - 1 in threads; the result is the same for any number.
+) -> list[Solution]:
+    """Solve all jobs of a batch in threads; the result is the same for any number.
 
     Parameters
     ----------
     solve : callable
-        (number of the list, its budget) → Solution. With a budget that is spent, it
-        returns what it finds at once.
-    n_lists : int
-        How many there are.
-    counts : sequence of int, default=None
-        For the progress, if each of them stands for several lists. None: for one.
+        (numbers of the lists of a job, their budget) → their solutions. With a budget
+        that is spent, it returns at once what it has.
+    jobs : list of list of int
+        Numbers of lists; each of 0, …, n_lists - 1 is in one job.
     time_limit_s : float, default=None
-        Seconds for one list.
+        Seconds for one job.
     batch_time_limit_s : float, default=None
-        Seconds for all of them. Lists whose turn comes late get what is left.
+        Seconds for all of them. Late jobs get the time that remains.
     work_limit : float, default=None
-        Units of work for one list; see :class:`Budget`.
+        Units of work for one job; see :class:`Budget`.
     n_jobs : int, default=None
-        Threads. None: as many as there are cores.
+        Threads. None: one per core that this process may use.
     progress : bool, default=False
-        Whether to write how many lists are done to standard error.
+        Whether to write the number of lists that are done to standard error.
 
     Returns
     -------
@@ -75,58 +72,79 @@ def solve_each(
     Raises
     ------
     TypeError, ValueError
-        If ``n_jobs`` is neither None nor a whole number >= 1.
+        If a limit or ``n_jobs`` is out of range.
     Interrupted
-        On Ctrl-C, with what is solved so far.
-
-    Examples
-    --------
-    >>> solve_each(lambda i, budget: i, 3)
-    [0, 1, 2]
+        On Ctrl-C, with the solutions so far.
     """
-    n_jobs = check_n_jobs(n_jobs)
+    time_limit_s = check_limit(time_limit_s, "time_limit_s")
+    batch_time_limit_s = check_limit(batch_time_limit_s, "batch_time_limit_s")
+    work_limit = check_limit(work_limit, "work_limit")
+    n_jobs = check_whole("n_jobs", n_jobs, low=1, optional=True)
     end = None
     if batch_time_limit_s is not None:
         end = time.perf_counter() + batch_time_limit_s
     cancelled = threading.Event()
-    partial: list[Result | None] = [None] * n_lists
-    counts = counts or [1] * n_lists
-    report = _Progress(sum(counts), progress)
+    partial: list[Solution | None] = [None] * sum(map(len, jobs))
+    line = ProgressLine(every_s=_SECONDS_BETWEEN_LINES, in_place=True)
+    n_done, lock = 0, threading.Lock()
 
-    def run(i: int) -> None:
+    def budget_of_job() -> Budget:
         limits = [] if time_limit_s is None else [time_limit_s]
         if end is not None:
             limits.append(max(0.0, end - time.perf_counter()))
-        budget = Budget(min(limits, default=None), work_limit, cancelled)
-        partial[i] = solve(i, budget)
-        report(counts[i])
+        return Budget(min(limits, default=None), work_limit, cancelled)
 
-    n_threads = min(n_jobs or len(os.sched_getaffinity(0)), n_lists)
+    def record(job: list[int], solutions: list[Solution]) -> None:
+        nonlocal n_done
+        for i, solution in zip(job, solutions, strict=True):
+            partial[i] = solution
+        if progress:
+            with lock:
+                n_done += len(job)
+                text = f"solved {n_done} of {len(partial)} lists"
+                line(lambda: text, last=n_done == len(partial))
+
     try:
-        if n_threads <= 1:
-            for i in range(n_lists):
-                run(i)
+        n_threads = 1 if len(jobs) <= 1 else min(n_jobs or _n_cores(), len(jobs))
+        if n_threads == 1:
+            for job in jobs:
+                record(job, solve(job, budget_of_job()))
         else:
-            _run_in_threads(run, n_lists, n_threads, cancelled)
+            _run_in_threads(
+                lambda job: record(job, solve(job, budget_of_job())),
+                jobs,
+                n_threads,
+                cancelled,
+            )
     except KeyboardInterrupt:
         raise Interrupted(partial) from None
     finally:
-        report.close()
+        line.close()
     return [solution for solution in partial if solution is not None]
 
 
+def _n_cores() -> int:
+    """Cores that this process may use: by affinity, and by its container's limit."""
+    import joblib
+
+    return int(joblib.cpu_count())
+
+
 def _run_in_threads(
-    run: Callable[[int], None],
-    n_lists: int,
+    run: Callable[[list[int]], None],
+    jobs: list[list[int]],
     n_threads: int,
     cancelled: threading.Event,
 ) -> None:
-    waiting = iter(range(n_lists))
+    """Run all jobs, of which at most 2 · n_threads are submitted at a time.
+
+    On any exception, the running jobs are cancelled by their budgets.
+    """
     with ThreadPoolExecutor(n_threads) as pool:
         try:
             running: set[Future[None]] = set()
-            for i in waiting:
-                running.add(pool.submit(run, i))
+            for job in jobs:
+                running.add(pool.submit(run, job))
                 if len(running) >= 2 * n_threads:
                     done, running = wait(running, return_when=FIRST_COMPLETED)
                     for future in done:
@@ -137,26 +155,3 @@ def _run_in_threads(
             cancelled.set()
             pool.shutdown(wait=True, cancel_futures=True)
             raise
-
-
-class _Progress:
-    """A line on standard error, at most ten times a second."""
-
-    def __init__(self, n_lists: int, wanted: bool) -> None:
-        self._n_lists, self._wanted, self._last = n_lists, wanted, 0.0
-        self._n_done, self._lock = 0, threading.Lock()
-
-    def __call__(self, n_new: int) -> None:
-        if not self._wanted:
-            return
-        with self._lock:
-            self._n_done += n_new
-            now = time.perf_counter()
-            if now - self._last > 0.1 or self._n_done == self._n_lists:
-                self._last = now
-                sys.stderr.write(f"\rsolved {self._n_done} of {self._n_lists} lists")
-                sys.stderr.flush()
-
-    def close(self) -> None:
-        if self._wanted:
-            sys.stderr.write("\n")

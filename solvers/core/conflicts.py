@@ -1,4 +1,4 @@
-"""A smallest set of constraints that clash."""
+"""A smallest set of constraints that no order keeps."""
 
 from collections.abc import Callable, Sequence
 from itertools import combinations
@@ -7,7 +7,7 @@ from typing import TypeVar
 
 Constraint = TypeVar("Constraint")
 
-# Sets of one size are tried one by one while there are at most this many.
+# The sets of one size are all tried if there are at most this many.
 _MAX_SETS = 500
 
 
@@ -15,38 +15,39 @@ def smallest_conflict(
     constraints: Sequence[Constraint],
     is_feasible: Callable[[tuple[Constraint, ...]], bool],
 ) -> tuple[Constraint, ...]:
-    """Find constraints that cannot hold together, though each fewer of them can.
+    """Find constraints that cannot all be kept, while any proper subset of them can.
 
-    First constraints are dropped one by one while the rest still clash; then smaller
-    sets are tried, the sizes one by one, as long as there are few of a size. The
-    result has the least possible size if that search came to its end.
+    First, constraints are dropped one by one while the remaining ones still clash: this
+    gives a set without a proper subset that clashes. Then all sets of fewer constraints
+    are tried, size by size, as long as there are few of a size. If that search ends, no
+    conflict is smaller.
 
     Parameters
     ----------
     constraints : sequence
-        They clash.
+        Constraints that clash.
     is_feasible : callable
-        Whether some order keeps all of the given ones.
+        Whether some order keeps all constraints of a tuple.
 
     Returns
     -------
     conflict : tuple
-        In the order in which they were given.
+        In the order of ``constraints``.
 
     Examples
     --------
-    >>> smallest_conflict([3, 1, 2, 5], lambda chosen: sum(chosen) < 7)
+    >>> smallest_conflict([3, 1, 2, 5], lambda numbers: sum(numbers) < 7)
     (2, 5)
     """
-    kept = list(constraints)
-    for constraint in list(kept):
-        rest = [other for other in kept if other is not constraint]
-        if not is_feasible(tuple(rest)):
-            kept = rest
-    for size in range(1, len(kept)):
+    conflict = list(constraints)
+    for constraint in constraints:
+        others = [other for other in conflict if other is not constraint]
+        if not is_feasible(tuple(others)):
+            conflict = others
+    for size in range(1, len(conflict)):
         if comb(len(constraints), size) > _MAX_SETS:
             break
-        for chosen in combinations(constraints, size):
-            if not is_feasible(chosen):
-                return chosen
-    return tuple(kept)
+        for candidate in combinations(constraints, size):
+            if not is_feasible(candidate):
+                return candidate
+    return tuple(conflict)

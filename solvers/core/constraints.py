@@ -1,24 +1,59 @@
-"""Constraints on an order, as small values that say what must hold.
+"""Constraints on an order: small frozen values that say what must hold.
 
 Items are row numbers of the matrix, positions are 0-based: position 0 is the best. A
-group is the items whose attribute has one value; an item whose value is None or NaN
-belongs to none.
+group is the items whose attribute has one value; an item whose value is missing (None,
+NaN, NA) belongs to none.
+
+A new kind of constraint is a subclass of :class:`Rule` that is added to one of the
+unions below. If it can be stated by existing kinds, :meth:`Rule.parts` is all that the
+solvers need to know about it.
 """
 
-import numbers
+import operator
 from collections.abc import Hashable, Mapping
 from dataclasses import KW_ONLY, dataclass
-from typing import Any
+from typing import Any, Self, Union, get_args
 
-import numpy as np
 from numpy.typing import ArrayLike
 
-from ltr.solvers.core.attributes import is_missing, read_column
-from ltr.solvers.core.solution import Solution
+from ltr.arguments import ArgumentError, check_number, check_whole
+from ltr.queries import IntArray, is_missing
+from ltr.solvers.core.attributes import read_column
+from ltr.solvers.core.solution import Solution, Status
+
+
+class Rule:
+    """What every constraint can do."""
+
+    def in_words(self) -> str:
+        """Return the constraint as a sentence without a full stop."""
+        raise NotImplementedError
+
+    def parts(self) -> "tuple[Constraint, ...]":
+        """Return constraints of the basic kinds that together say the same.
+
+        The basic kinds, which the solvers read, return themselves.
+        """
+        return (self,)  # type: ignore[return-value]
+
+    def named_items(self) -> tuple[int, ...]:
+        """Return the items that the constraint names by their numbers."""
+        return ()
+
+    def checked(self, n_items: int, where: str = "") -> Self:
+        """Return it with its items and positions as ints in range(n_items), or raise.
+
+        ``where`` says in messages which list it is.
+        """
+        return self
+
+    def renumbered(self, numbers: IntArray) -> Self:
+        """Return it with each item i called ``numbers[i]``."""
+        return self
 
 
 @dataclass(frozen=True)
-class Precedence:
+class Precedence(Rule):
     """Item ``before`` comes somewhere before item ``after``.
 
     Attributes
@@ -36,12 +71,30 @@ class Precedence:
     after: int
 
     def in_words(self) -> str:
-        """Say what must hold."""
+        """Return the constraint in words."""
         return f"item {self.before} comes before item {self.after}"
+
+    def named_items(self) -> tuple[int, ...]:
+        """Return both items."""
+        return (self.before, self.after)
+
+    def checked(self, n_items: int, where: str = "") -> Self:
+        """Return it with two different items in range, or raise."""
+        before = _index(self.before, n_items, "items", self, where)
+        after = _index(self.after, n_items, "items", self, where)
+        if before == after:
+            raise ValueError(
+                f"{self} must name two different items; no item comes before itself."
+            )
+        return type(self)(before, after)
+
+    def renumbered(self, numbers: IntArray) -> Self:
+        """Return it with new item numbers."""
+        return type(self)(int(numbers[self.before]), int(numbers[self.after]))
 
 
 @dataclass(frozen=True)
-class FixedPosition:
+class FixedPosition(Rule):
     """Item ``item`` is at ``position``.
 
     Attributes
@@ -61,12 +114,27 @@ class FixedPosition:
     position: int
 
     def in_words(self) -> str:
-        """Say what must hold."""
+        """Return the constraint in words."""
         return f"item {self.item} is at position {self.position}"
+
+    def named_items(self) -> tuple[int, ...]:
+        """Return the item."""
+        return (self.item,)
+
+    def checked(self, n_items: int, where: str = "") -> Self:
+        """Return it with item and position in range, or raise."""
+        return type(self)(
+            _index(self.item, n_items, "items", self, where),
+            _index(self.position, n_items, "positions", self, where),
+        )
+
+    def renumbered(self, numbers: IntArray) -> Self:
+        """Return it with a new item number."""
+        return type(self)(int(numbers[self.item]), self.position)
 
 
 @dataclass(frozen=True)
-class Together:
+class Together(Rule):
     """The items stand next to each other, in any order among themselves.
 
     Attributes
@@ -83,29 +151,46 @@ class Together:
     items: tuple[int, ...]
 
     def in_words(self) -> str:
-        """Say what must hold."""
+        """Return the constraint in words."""
         return f"items {', '.join(map(str, self.items))} stand next to each other"
+
+    def named_items(self) -> tuple[int, ...]:
+        """Return the items."""
+        return self.items
+
+    def checked(self, n_items: int, where: str = "") -> Self:
+        """Return it with at least two different items in range, or raise."""
+        if not hasattr(self.items, "__iter__"):
+            raise TypeError(f"items of Together must be a tuple of items; got {self}.")
+        items = tuple(_index(i, n_items, "items", self, where) for i in self.items)
+        if len(items) < 2 or len(set(items)) < len(items):
+            raise ValueError(f"{self} must name at least two items, each once.")
+        return type(self)(items)
+
+    def renumbered(self, numbers: IntArray) -> Self:
+        """Return it with new item numbers."""
+        return type(self)(tuple(numbers[list(self.items)].tolist()))
 
 
 @dataclass(frozen=True)
-class Quota:
-    """So many items of one group, at least and at most, are among the first ones.
+class Quota(Rule):
+    """Bounds on the number of items of one group in the first positions.
 
     Attributes
     ----------
     attribute : str
-        Which attribute.
+        Name of the attribute.
     value : object
-        Which of its values: the group.
+        Its value for the items of the group.
     lower, upper : int or tuple of int, default=0 and None
         Least and greatest number among the first ``top``. A tuple or array (c₁, c₂, …)
-        is one number for each prefix: c₁ for the first position, c₂ for the first two,
-        …; prefixes after its end are free. :func:`fair_minimums` makes such numbers.
+        has one number for each prefix: c₁ for the first position, c₂ for the first two,
+        …; longer prefixes are free. :func:`fair_minimums` makes such numbers.
     min_share, max_share : float, default=0 and 1
         Among the first t, at least ⌊min_share · t⌋ and at most ⌈max_share · t⌉ items,
         for each t up to ``top`` (Geyik, Ambler, Kenthapadi 2019, equations 1 and 2).
     top : int, default=None
-        Which prefix. None, or more than there are positions: all positions.
+        Length of the prefix. None, or more than there are positions: all positions.
 
     Examples
     --------
@@ -127,23 +212,24 @@ class Quota:
     def __post_init__(self) -> None:
         for name in ("lower", "upper"):
             count = getattr(self, name)
+            label, optional = f"{name} of Quota", name == "upper"
             if hasattr(count, "__len__"):
-                count = tuple(_count(entry, f"{name} of Quota") for entry in count)
-            elif not (name == "upper" and count is None):
-                count = _count(count, f"{name} of Quota")
+                count = tuple(check_whole(label, entry, low=0) for entry in count)
+            else:
+                count = check_whole(label, count, low=0, optional=optional)
             object.__setattr__(self, name, count)
         _check_value("Quota", self.value)
         _check_shares("Quota", "min_share", self.min_share, "max_share", self.max_share)
-        if self.top is not None:
-            _count(self.top, "top of Quota", least=1)
-        if _is_free(self):
+        check_whole("top of Quota", self.top, low=1, optional=True)
+        counts_are_free = self.lower == 0 and self.upper is None
+        if counts_are_free and self.min_share == 0 and self.max_share == 1:
             raise ValueError(
                 "Quota must have a lower, upper, min_share or max_share; got "
                 f"{self}, which every order keeps."
             )
 
     def in_words(self) -> str:
-        """Say what must hold."""
+        """Return the constraint in words."""
         group = f"with {self.attribute} {self.value!r}"
         upto = "every prefix" if self.top is None else f"every prefix up to {self.top}"
         parts = []
@@ -151,8 +237,8 @@ class Quota:
             if isinstance(count, tuple):
                 counts = ", ".join(map(str, count))
                 parts.append(
-                    f"at {bound} {counts} items {group} among the first 1, 2, … (so "
-                    "many for each prefix)"
+                    f"at {bound} {counts} items {group} among the first 1, 2, … "
+                    "positions"
                 )
             elif count is not None and not (bound == "least" and count == 0):
                 items = "item" if count == 1 else "items"
@@ -166,21 +252,25 @@ class Quota:
             parts.append(f"at most {share} are items {group}")
         return " and ".join(parts)
 
+    def fact(self, values: list[Any]) -> str:
+        """Return the size of the group, given each item's value."""
+        return _group_size(self, values)
+
 
 @dataclass(frozen=True)
-class AtMost:
-    """At most so many items of each value: of one seller, one artist, one topic.
+class AtMost(Rule):
+    """A cap on the items that share a value: one seller, one artist, one topic.
 
     Attributes
     ----------
     attribute : str
-        Which attribute.
+        Name of the attribute.
     count : int
         Greatest number of items that share one value of it.
     top : int, default=None
-        Among the first ``top`` positions. None: among all.
+        Count among the first ``top`` positions. None: among all.
     window : int, default=None
-        Instead of among all of these, among any ``window`` consecutive ones.
+        Count in any ``window`` consecutive positions of these. None: in all of them.
 
     Examples
     --------
@@ -197,13 +287,13 @@ class AtMost:
     window: int | None = None
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "count", _count(self.count, "count of AtMost"))
-        for name in ("top", "window"):
-            if getattr(self, name) is not None:
-                _count(getattr(self, name), f"{name} of AtMost", least=1)
+        count = check_whole("count of AtMost", self.count, low=0)
+        object.__setattr__(self, "count", count)
+        check_whole("top of AtMost", self.top, low=1, optional=True)
+        check_whole("window of AtMost", self.window, low=1, optional=True)
 
     def in_words(self) -> str:
-        """Say what must hold."""
+        """Return the constraint in words."""
         items = "item" if self.count == 1 else "items"
         words = f"at most {self.count} {items} of one {self.attribute}"
         if self.window is not None:
@@ -212,19 +302,24 @@ class AtMost:
             return f"{words} {_first(self.top)}"
         return words if self.window is not None else f"{words} in the list"
 
+    def fact(self, values: list[Any]) -> str:
+        """Return the number of different values, given each item's value."""
+        n_values = len({value for value in values if not is_missing(value)})
+        return f"({len(values)} items have {n_values} values of {self.attribute}.)"
+
 
 @dataclass(frozen=True)
-class ExposureShare:
-    """A group's share of the exposure: the sum of its discounts over that of all.
+class ExposureShare(Rule):
+    """Bounds on a group's share of the exposure: its discounts over the sum of all.
 
     Attributes
     ----------
     attribute : str
-        Which attribute.
+        Name of the attribute.
     value : object
-        Which of its values: the group.
+        Its value for the items of the group.
     lower, upper : float, default=0 and 1
-        Least and greatest share. It is kept to within 1e-6.
+        Least and greatest share, kept to within 1e-6.
 
     Examples
     --------
@@ -243,7 +338,7 @@ class ExposureShare:
         _check_shares("ExposureShare", "lower", self.lower, "upper", self.upper)
 
     def in_words(self) -> str:
-        """Say what must hold."""
+        """Return the constraint in words."""
         parts = []
         if self.lower > 0 or self.upper == 1:
             parts.append(f"at least {100 * self.lower:g} %")
@@ -252,18 +347,35 @@ class ExposureShare:
         get = f"items with {self.attribute} {self.value!r} get"
         return f"{get} {' and '.join(parts)} of the exposure"
 
+    def fact(self, values: list[Any]) -> str:
+        """Return the size of the group, given each item's value."""
+        return _group_size(self, values)
+
+
+OrderConstraint = Precedence | FixedPosition | Together
+GroupConstraint = Quota | AtMost | ExposureShare
+Constraint = Union[OrderConstraint, GroupConstraint]  # noqa: UP007
+# What paths and orderings take, and what assignments take.
+ORDER_KINDS: tuple[type, ...] = get_args(OrderConstraint)
+ASSIGNMENT_KINDS: tuple[type, ...] = (
+    Precedence,
+    FixedPosition,
+    *get_args(GroupConstraint),
+)
+
 
 def explain_conflict(
     solution: Solution, attributes: Mapping[str, ArrayLike] | None = None
 ) -> str:
-    """Say in words why there is no order.
+    """Explain in words why no order keeps the constraints.
 
     Parameters
     ----------
     solution : Solution
         What a solver returned.
     attributes : mapping of str to array-like of shape (n_items,), default=None
-        If given, groups that are named are counted, and the values of named items said.
+        If given, the sizes of the groups and the values of the items that the conflict
+        names are added.
 
     Returns
     -------
@@ -289,7 +401,7 @@ def explain_conflict(
     - at least 1 item with group 'b' among the first 1
     - item 0 is at position 0
     """
-    if solution.status != "INFEASIBLE":
+    if solution.status is not Status.INFEASIBLE:
         raise ValueError(
             "solution must be INFEASIBLE to have a conflict; got status "
             f"{solution.status.value}."
@@ -311,46 +423,50 @@ def explain_conflict(
 
 def _facts(conflict: tuple[Any, ...], attributes: Mapping[str, ArrayLike]) -> list[str]:
     """Sizes of the groups that are named, and the values that named items have."""
-    items: list[int] = []
-    for constraint in conflict:
-        if isinstance(constraint, FixedPosition):
-            items.append(constraint.item)
-        elif isinstance(constraint, Precedence):
-            items += [constraint.before, constraint.after]
+    items = [item for constraint in conflict for item in constraint.named_items()]
     facts = []
     for constraint in conflict:
-        if not isinstance(constraint, (Quota, AtMost, ExposureShare)):
+        if not isinstance(constraint, GroupConstraint):
             continue
         name = constraint.attribute
         if name not in attributes:
             raise ValueError(
-                f"attributes must have {name!r}, of which the conflict speaks. Pass "
+                f"attributes must have {name!r}, to which the conflict refers. Pass "
                 f"attributes={{{name!r}: one value per item}}, or none at all."
             )
         values = read_column(attributes[name]).tolist()
-        if isinstance(constraint, AtMost):
-            n_values = len({value for value in values if not is_missing(value)})
-            facts.append(f"({len(values)} items have {n_values} values of {name}.)")
-        else:
-            n_members = sum(bool(value == constraint.value) for value in values)
-            group = f"{name} {constraint.value!r}"
-            facts.append(f"({n_members} of the {len(values)} items have {group}.)")
+        facts.append(constraint.fact(values))
         if items:
             named = [f"item {i} has {values[i]!r}" for i in dict.fromkeys(items)]
             facts.append(f"({name}: {', '.join(named)}.)")
     return list(dict.fromkeys(facts))
 
 
+def _group_size(group: Quota | ExposureShare, values: list[Any]) -> str:
+    n_members = sum(bool(value == group.value) for value in values)
+    name = f"{group.attribute} {group.value!r}"
+    return f"({n_members} of the {len(values)} items have {name}.)"
+
+
 def _first(top: int) -> str:
     return f"among the first {top}"
 
 
-def _count(value: Any, name: str, least: int = 0) -> int:
-    if not isinstance(value, numbers.Integral) or isinstance(value, bool):
-        raise TypeError(f"{name} must be a whole number >= {least}; got {value!r}.")
-    if value < least:
-        raise ValueError(f"{name} must be a whole number >= {least}; got {value!r}.")
-    return int(value)
+def _index(
+    value: Any, n_items: int, name: str, constraint: Rule, where: str = ""
+) -> int:
+    try:
+        index = operator.index(value)
+    except TypeError as error:
+        raise TypeError(
+            f"{name} must be integers; got {value!r} in {constraint}."
+        ) from error
+    if not 0 <= index < n_items:
+        raise ValueError(
+            f"{name} must be in 0, …, {n_items - 1}{where}; got {index} in "
+            f"{constraint}."
+        )
+    return index
 
 
 def _check_value(kind: str, value: Any) -> None:
@@ -364,18 +480,10 @@ def _check_value(kind: str, value: Any) -> None:
 def _check_shares(
     kind: str, low_name: str, low: Any, high_name: str, high: Any
 ) -> None:
-    for name, share in ((low_name, low), (high_name, high)):
-        if not isinstance(share, (int, float, np.number)) or isinstance(share, bool):
-            raise TypeError(f"{name} of {kind} must be in [0, 1]; got {share!r}.")
-        if not 0 <= share <= 1:
-            raise ValueError(f"{name} of {kind} must be in [0, 1]; got {share!r}.")
+    check_number(f"{low_name} of {kind}", low, low=0, high=1)
+    check_number(f"{high_name} of {kind}", high, low=0, high=1)
     if low > high:
-        raise ValueError(
+        raise ArgumentError(
             f"{low_name} of {kind} must be at most {high_name}; got {low!r} and "
             f"{high!r}."
         )
-
-
-def _is_free(quota: Quota) -> bool:
-    counts = quota.lower == 0 and quota.upper is None
-    return counts and quota.min_share == 0 and quota.max_share == 1

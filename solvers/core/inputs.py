@@ -1,21 +1,22 @@
 """Checks of what users pass to the solvers."""
 
-import operator
+import math
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ltr.solvers.core.constraints import FixedPosition, Precedence, Together
-from ltr.solvers.core.solution import BoolArray, FloatArray, IntArray
+from ltr.arguments import ArgumentError, check_choice, check_whole
+from ltr.solvers.core.constraints import Constraint
+from ltr.solvers.core.solution import BoolArray, FloatArray
 
-# Numbers beyond this could not be added.
+# Sums of larger numbers could overflow.
 GREATEST = 1e290
 
 
 def to_array(values: Any, expected: str, dtype: Any = np.float64) -> Any:
-    """Return a new array; ``expected`` begins the message if there can be none.
+    """Return a new array; ``expected`` begins the message if it cannot be made.
 
     Examples
     --------
@@ -55,43 +56,38 @@ def check_matrix(matrix: ArrayLike, name: str = "matrix") -> FloatArray:
     [[0.0, 1.0], [2.0, 0.0]]
     """
     array = to_array(matrix, f"{name} must be a square array of numbers")
-    array = _square(array, name)
+    array = check_square(array, name)
     np.fill_diagonal(array, 0.0)
     return check_entries(array, name)
 
 
-def check_padded(matrix: ArrayLike, where: ArrayLike, i: int) -> tuple[Any, BoolArray]:
-    """Return a square array, whose padding may hold anything, and its mask.
-
-    Parameters
-    ----------
-    matrix : array-like of shape (n, n)
-        Its entries are not looked at.
-    where : array-like of bool, shape (n,)
-        True for real items.
-    i : int
-        Number of the list, for messages.
+def check_mask(where: ArrayLike, name: str, shape: tuple[int, ...]) -> BoolArray:
+    """Return which items of a list are real, given the shape of its matrix.
 
     Examples
     --------
-    >>> check_padded([[0, 1], [2, 0]], [True, False], 0)[1].tolist()
+    >>> check_mask([True, False], "[0]", (2, 2)).tolist()
     [True, False]
     """
-    name = f"matrices[{i}]"
-    array = to_array(matrix, f"{name} must be a square array", None)
-    array = _square(array, name)
-    mask = to_array(where, f"where[{i}] must be a mask", None)
+    mask = to_array(where, f"where{name} must be a mask", None)
     if not mask.size:
         mask = mask.astype(bool)
-    if mask.dtype != np.bool_ or mask.shape != array.shape[:1]:
+    if mask.dtype != np.bool_ or mask.shape != shape[:1]:
         raise ValueError(
-            f"where[{i}] must be a mask with one bool per item of {name}, which has "
-            f"shape {array.shape}; got {mask.dtype} of shape {mask.shape}."
+            f"where{name} must be a mask with one bool per item of matrices{name}, "
+            f"which has shape {shape}; got {mask.dtype} of shape {mask.shape}."
         )
-    return array, mask
+    return mask
 
 
-def _square(array: Any, name: str) -> Any:
+def check_square(array: Any, name: str) -> Any:
+    """Return an array if it is a square matrix; an empty list is one.
+
+    Examples
+    --------
+    >>> check_square(np.array([]), "matrix").shape
+    (0, 0)
+    """
     if array.ndim == 1 and array.size == 0:
         array = array.reshape(0, 0)
     if array.ndim != 2 or array.shape[0] != array.shape[1]:
@@ -124,7 +120,7 @@ def check_counts(counts: ArrayLike) -> FloatArray:
 
 
 def check_scores(
-    scores: ArrayLike | None, n_items: int, name: str, items: IntArray | None = None
+    scores: ArrayLike | None, n_items: int, name: str, mask: BoolArray | None = None
 ) -> FloatArray:
     """Return one float64 per item, zeros for None; -inf forbids.
 
@@ -133,11 +129,12 @@ def check_scores(
     scores : array-like of shape (n_items,), or None
         What the user passed.
     n_items : int
-        How many numbers there must be.
+        Required length.
     name : str
         What messages call them.
-    items : int array, default=None
-        Which of them are looked at and returned; None: all.
+    mask : bool array of shape (n_items,), default=None
+        Items that are real; entries of others are not read, and come back as 0. None:
+        all.
 
     Examples
     --------
@@ -145,18 +142,18 @@ def check_scores(
     [0.0, 0.0]
     """
     if scores is None:
-        return np.zeros(n_items if items is None else len(items))
+        return np.zeros(n_items)
     array = to_array(scores, f"{name} must be one number per item")
     if array.shape != (n_items,):
         raise ValueError(
             f"{name} must have shape ({n_items},), one number per item; got shape "
             f"{array.shape}."
         )
-    return check_entries(array if items is None else array[items], name)
+    return check_entries(array if mask is None else np.where(mask, array, 0.0), name)
 
 
 def check_entries(array: FloatArray, name: str) -> FloatArray:
-    """Raise at the first NaN or +inf, and name it.
+    """Return an array without NaN and +inf; raise and name the first of them.
 
     Examples
     --------
@@ -174,25 +171,8 @@ def check_entries(array: FloatArray, name: str) -> FloatArray:
     return array
 
 
-def value_range(*arrays: FloatArray) -> float:
-    """Greatest minus least finite entry; the diagonal of a matrix is left out.
-
-    Examples
-    --------
-    >>> value_range(np.array([[9.0, 1.0], [-np.inf, 9.0]]), np.array([4.0]))
-    3.0
-    """
-    found = [
-        array[~np.eye(len(array), dtype=bool)] if array.ndim == 2 else array
-        for array in arrays
-    ]
-    entries = np.concatenate([array.ravel() for array in found])
-    entries = entries[np.isfinite(entries)]
-    return float(np.ptp(entries)) if entries.size else 0.0
-
-
 def check_limit(value: float | None, name: str) -> float | None:
-    """Return a limit >= 0, or None.
+    """Return a limit >= 0, inf among them, or None.
 
     Examples
     --------
@@ -201,22 +181,10 @@ def check_limit(value: float | None, name: str) -> float | None:
     """
     if value is None:
         return None
-    if isinstance(value, bool) or not isinstance(value, (int, float, np.number)):
-        raise TypeError(f"{name} must be a number >= 0, or None; got {value!r}.")
-    if not value >= 0:
-        raise ValueError(f"{name} must be a number >= 0, or None; got {value!r}.")
+    is_number = isinstance(value, (int, float, np.number))
+    if isinstance(value, bool) or not is_number or math.isnan(value) or value < 0:
+        raise ArgumentError(f"{name} must be a number >= 0, or None; got {value!r}.")
     return float(value)
-
-
-def check_n_jobs(n_jobs: int | None) -> int | None:
-    """Return a number of threads >= 1, or None.
-
-    Examples
-    --------
-    >>> check_n_jobs(2)
-    2
-    """
-    return None if n_jobs is None else _at_least(n_jobs, 1, "n_jobs")
 
 
 def check_random_state(random_state: int | None) -> int:
@@ -227,16 +195,7 @@ def check_random_state(random_state: int | None) -> int:
     >>> check_random_state(None)
     0
     """
-    return 0 if random_state is None else _at_least(random_state, 0, "random_state")
-
-
-def _at_least(value: Any, least: int, name: str) -> int:
-    message = f"{name} must be None or a whole number >= {least}; got {value!r}."
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
-        raise TypeError(message)
-    if value < least:
-        raise ValueError(message)
-    return int(value)
+    return check_whole("random_state", random_state, low=0, optional=True) or 0
 
 
 def check_method(method: str, methods: Sequence[str]) -> str:
@@ -247,16 +206,35 @@ def check_method(method: str, methods: Sequence[str]) -> str:
     >>> check_method("auto", ("auto", "dp"))
     'auto'
     """
-    if method not in methods:
-        names = ", ".join(repr(name) for name in methods)
-        raise ValueError(f"method must be one of {names}; got {method!r}.")
-    return method
+    return check_choice("method", method, methods)
+
+
+def check_kinds(constraints: Any, kinds: tuple[type, ...]) -> tuple[Constraint, ...]:
+    """Return constraints as a tuple; each is an instance of one of ``kinds``.
+
+    Examples
+    --------
+    >>> from ltr.solvers import Precedence
+    >>> check_kinds([Precedence(0, 1)], (Precedence,))
+    (Precedence(before=0, after=1),)
+    """
+    names = ", ".join(kind.__name__ for kind in kinds)
+    if isinstance(constraints, kinds) or not hasattr(constraints, "__iter__"):
+        raise TypeError(
+            f"constraints must be a list of {names}; got {constraints!r}. Put it in a "
+            "list."
+        )
+    checked = tuple(constraints)
+    for constraint in checked:
+        if not isinstance(constraint, kinds):
+            raise TypeError(f"constraints must be of {names}; got {constraint!r}.")
+    return checked
 
 
 def check_order_constraints(
     constraints: Any, n_items: int, kinds: tuple[type, ...]
-) -> tuple[Any, ...]:
-    """Return the constraints as a tuple, without repeats, their items checked.
+) -> tuple[Constraint, ...]:
+    """Return constraints as a tuple without repeats, their items and positions checked.
 
     Parameters
     ----------
@@ -269,112 +247,9 @@ def check_order_constraints(
 
     Examples
     --------
-    >>> check_order_constraints([Precedence(0, 1)], 2, (Precedence,))
+    >>> from ltr.solvers import Precedence
+    >>> check_order_constraints([Precedence(0, 1)] * 2, 2, (Precedence,))
     (Precedence(before=0, after=1),)
     """
-    names = ", ".join(kind.__name__ for kind in kinds)
-    if isinstance(constraints, kinds) or not hasattr(constraints, "__iter__"):
-        raise TypeError(
-            f"constraints must be a list of {names}; got {constraints!r}. Put it in a "
-            "list."
-        )
-    checked = []
-    for constraint in constraints:
-        if not isinstance(constraint, kinds):
-            raise TypeError(f"constraints must be of {names}; got {constraint!r}.")
-        if isinstance(constraint, Precedence):
-            pair = [
-                _index(i, n_items, "items", constraint)
-                for i in (constraint.before, constraint.after)
-            ]
-            if pair[0] == pair[1]:
-                raise ValueError(
-                    f"{constraint} must name two different items; no item comes before "
-                    "itself."
-                )
-            constraint = Precedence(*pair)
-        elif isinstance(constraint, FixedPosition):
-            constraint = FixedPosition(
-                _index(constraint.item, n_items, "items", constraint),
-                _index(constraint.position, n_items, "positions", constraint),
-            )
-        elif isinstance(constraint, Together):
-            if not hasattr(constraint.items, "__iter__"):
-                raise TypeError(
-                    f"items of Together must be a tuple of items; got {constraint}."
-                )
-            items = [_index(i, n_items, "items", constraint) for i in constraint.items]
-            if len(items) < 2 or len(set(items)) < len(items):
-                raise ValueError(
-                    f"{constraint} must name at least two items, each once."
-                )
-            constraint = Together(tuple(items))
-        checked.append(constraint)
+    checked = [c.checked(n_items) for c in check_kinds(constraints, kinds)]
     return tuple(dict.fromkeys(checked))
-
-
-def renumber(
-    constraints: tuple[Any, ...], items: IntArray, n_items: int, i: int
-) -> tuple[Any, ...]:
-    """Return checked constraints in the numbers of the items that are left.
-
-    Parameters
-    ----------
-    constraints : tuple of Precedence, FixedPosition and Together
-        On items 0, …, n_items - 1.
-    items : int array of shape (n_left,)
-        Which of them are left, ascending.
-    n_items : int
-        How many there were.
-    i : int
-        Number of the list, for messages.
-
-    Examples
-    --------
-    >>> renumber((Precedence(3, 1),), np.array([1, 3]), 4, 0)
-    (Precedence(before=1, after=0),)
-    """
-    if not constraints:
-        return ()
-    new = np.full(n_items, -1)
-    new[items] = np.arange(len(items))
-    found: list[Any] = []
-    for constraint in constraints:
-        if isinstance(constraint, Precedence):
-            named = [constraint.before, constraint.after]
-        elif isinstance(constraint, FixedPosition):
-            named = [constraint.item]
-        else:
-            named = list(constraint.items)
-        numbers = new[named].tolist()
-        if min(numbers) < 0:
-            raise ValueError(
-                f"constraints must name real items; {constraint} names item "
-                f"{named[numbers.index(-1)]}, which is padding in list {i}."
-            )
-        if isinstance(constraint, Precedence):
-            found.append(Precedence(*numbers))
-        elif isinstance(constraint, FixedPosition):
-            if constraint.position >= len(items):
-                raise ValueError(
-                    f"positions must be in 0, …, {len(items) - 1} in list {i}; got "
-                    f"{constraint}."
-                )
-            found.append(FixedPosition(numbers[0], constraint.position))
-        else:
-            found.append(Together(tuple(numbers)))
-    return tuple(found)
-
-
-def _index(value: Any, n_items: int, what: str, constraint: Any) -> int:
-    try:
-        index = operator.index(value)
-    except TypeError as error:
-        raise TypeError(
-            f"{what} must be integers; got {value!r} in {constraint}."
-        ) from error
-    if not 0 <= index < n_items:
-        raise ValueError(
-            f"{what} must be in 0, …, {n_items - 1}; got {index} in {constraint}."
-        )
-    return index

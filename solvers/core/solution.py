@@ -3,17 +3,20 @@
 import time
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+
+if TYPE_CHECKING:
+    from ltr.solvers.core.constraints import Constraint
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 BoolArray = NDArray[np.bool_]
 
-# An order is proven optimal if no other can gain more than this share of the range of
-# the matrix, per item.
+# An order is proven optimal if no other is better by more than this share of the range
+# of the matrix, per item.
 TOLERANCE = 1e-6
 
 
@@ -22,18 +25,36 @@ class Status(StrEnum):
 
     ``OPTIMAL``: no order is better by more than ``1e-6 · n · range``. ``FEASIBLE``: it
     keeps the constraints; the bound says how much better another may be. ``UNKNOWN``:
-    no order was found within the limit. ``INFEASIBLE``: there is none.
+    no order was found within the limits. ``INFEASIBLE``: there is none.
 
     Examples
     --------
     >>> Status("OPTIMAL") is Status.OPTIMAL
     True
+    >>> print(Status.INFEASIBLE.advice)
+    No order keeps the constraints; explain_conflict(solution) names those that clash.
     """
 
     OPTIMAL = "OPTIMAL"
     FEASIBLE = "FEASIBLE"
     UNKNOWN = "UNKNOWN"
     INFEASIBLE = "INFEASIBLE"
+
+    @property
+    def advice(self) -> str:
+        """One sentence: what it means, and what to try next."""
+        return _ADVICE[self]
+
+
+_ADVICE = {
+    Status.OPTIMAL: "The order is proven to be best; there is nothing to improve.",
+    Status.FEASIBLE: "The order keeps the constraints, and solution.gap is left open; "
+    "raise time_limit_s or work_limit, or try another method, to close it.",
+    Status.UNKNOWN: "No order was found within the limits; raise time_limit_s or "
+    "work_limit, or drop constraints.",
+    Status.INFEASIBLE: "No order keeps the constraints; explain_conflict(solution) "
+    "names those that clash.",
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,13 +68,15 @@ class Solution:
     objective : float
         Value of the order, computed from it in double precision; NaN without an order.
     bound : float
-        No order has a greater value; inf if nothing is known, -inf if INFEASIBLE.
+        Upper bound on the value of every order; inf if none is known, -inf if
+        INFEASIBLE.
     status : Status
-        OPTIMAL, FEASIBLE, UNKNOWN or INFEASIBLE.
+        OPTIMAL, FEASIBLE, UNKNOWN or INFEASIBLE; ``status.advice`` says what to try
+        next.
     method : str
-        What found the order, or proved that it is best.
+        Method that found the order or, if it is OPTIMAL, proved it.
     wall_time_s : float
-        Seconds that the solve took.
+        Wall-clock seconds of the solve.
     conflict : tuple of constraints
         A smallest set of constraints that no order keeps; empty unless INFEASIBLE.
 
@@ -71,7 +94,7 @@ class Solution:
     status: Status
     method: str
     wall_time_s: float
-    conflict: tuple[Any, ...] = ()
+    conflict: "tuple[Constraint, ...]" = ()
 
     @property
     def is_optimal(self) -> bool:
@@ -80,18 +103,18 @@ class Solution:
 
     @property
     def gap(self) -> float:
-        """How much better another order may be, as a share of the objective."""
+        """Bound minus objective, relative to the objective; inf without an order."""
         if self.order is None:
             return float("inf")
-        missing = self.bound - self.objective
-        if missing <= 0:
+        difference = self.bound - self.objective
+        if difference <= 0:
             return 0.0
-        return missing / abs(self.objective) if self.objective else float("inf")
+        return difference / abs(self.objective) if self.objective else float("inf")
 
 
 @dataclass(frozen=True, eq=False)
 class Lottery:
-    """Orders to draw from, so that a constraint holds on average.
+    """A probability distribution over orders.
 
     Attributes
     ----------
@@ -129,7 +152,28 @@ class Lottery:
         )
 
 
-def solved(
+class Outcome(NamedTuple):
+    """What a method finds out about a problem, in the problem's own numbers.
+
+    Attributes
+    ----------
+    status : Status
+        FEASIBLE with an order, whether or not it is proven; UNKNOWN or INFEASIBLE.
+    order : int array of shape (n,), default=None
+        The best order that was found, if any.
+    bound : float, default=inf
+        Upper bound on the value of every order.
+    method : str, default=""
+        What found it.
+    """
+
+    status: Status
+    order: IntArray | None = None
+    bound: float = float("inf")
+    method: str = ""
+
+
+def certify(
     order: ArrayLike,
     objective: float,
     bound: float,
@@ -143,27 +187,27 @@ def solved(
     Parameters
     ----------
     order : array-like of int, shape (n,)
-        Item indices, best first, already known to keep the constraints.
+        Item indices, best first; it must keep the constraints.
     objective : float
         Its value, recomputed from the order.
     bound : float
-        Upper bound, rounding of the solver's numbers already added.
+        Upper bound, with the rounding of the solver's numbers added.
     tolerance : float
         Greatest gap that counts as a proof: ``TOLERANCE * n * range``.
     method : str
-        What found it.
+        What found or proved it.
     started : float
         ``time.perf_counter()`` at the beginning.
 
     Raises
     ------
     RuntimeError
-        If the bound is below the objective by more than the tolerance: the bound is
-        wrong, and nothing may be certified by it.
+        If the bound is below the objective by more than the tolerance: it is wrong, and
+        certifies nothing.
 
     Examples
     --------
-    >>> solution = solved([1, 0], 2.0, 2.5, tolerance=1e-6, method="x", started=0.0)
+    >>> solution = certify([1, 0], 2.0, 2.5, tolerance=1e-6, method="x", started=0.0)
     >>> solution.status.value, solution.gap
     ('FEASIBLE', 0.25)
     """
@@ -184,19 +228,19 @@ def solved(
     )
 
 
-def unsolved(
+def without_order(
     status: Status,
     *,
     method: str,
     started: float,
     bound: float = float("inf"),
-    conflict: tuple[Any, ...] = (),
+    conflict: "tuple[Constraint, ...]" = (),
 ) -> Solution:
     """Return a solution without an order, UNKNOWN or INFEASIBLE.
 
     Examples
     --------
-    >>> unsolved(Status.UNKNOWN, method="x", started=0.0).gap
+    >>> without_order(Status.UNKNOWN, method="x", started=0.0).gap
     inf
     """
     return Solution(

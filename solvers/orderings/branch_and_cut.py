@@ -1,6 +1,7 @@
-"""Branch and cut: the linear relaxation, and where it stays fractional, both ways."""
+"""Branch and cut: the linear relaxation, and branching where it stays fractional."""
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 
@@ -10,15 +11,21 @@ from ltr.solvers.orderings.cycle_relaxation import CycleRelaxation
 from ltr.solvers.orderings.local_search import borda_order, climb, search
 from ltr.solvers.orderings.problem import OrderingProblem
 
-# A node is done if its bound is this near to the best order, per item, as a share of
-# the scale: less than the tolerance of a solution.
+# A node is pruned if its bound exceeds the incumbent by at most this share of the
+# scale, per item: less than the tolerance of a solution.
 _CLOSE = 5e-7
-# What linear programs and sums get wrong, as a share of the scale.
+# Rounding of linear programs and sums, as a share of the scale.
 _ROUNDING = 1e-9
 # Kicks of the search before branching.
 _KICKS = 100
 
-Node = tuple[FloatArray, FloatArray, float]
+
+class Node(NamedTuple):
+    """A node of the tree: bounds of the variables, and on the value of its orders."""
+
+    lower: FloatArray
+    upper: FloatArray
+    bound: float
 
 
 def branch_and_cut(
@@ -29,8 +36,8 @@ def branch_and_cut(
 ) -> tuple[IntArray, float]:
     """Find a best order and a bound on the value of every order.
 
-    The first program mostly suffices, and then no search is needed. If not, a search
-    comes before the branching.
+    The root relaxation mostly suffices. If it does not, a local search improves the
+    incumbent before branching.
 
     Parameters
     ----------
@@ -41,19 +48,21 @@ def branch_and_cut(
     rng : Generator
         Draws of the search.
     budget : Budget
-        When it is spent, the bound is that of the open nodes.
+        When it is spent, the bound is the greatest of the open nodes.
 
     Returns
     -------
     order : int array of shape (n,)
-        The best one found, ``start`` if none is better.
+        The incumbent, ``start`` if no better one was found.
     bound : float
-        No order has a greater value.
+        Upper bound on the value of every order.
     """
     return _Tree(problem, climb(problem, start, budget), rng, budget).solve()
 
 
 class _Tree:
+    """Depth-first search with an incumbent ``order`` of value ``value``."""
+
     def __init__(
         self,
         problem: OrderingProblem,
@@ -67,33 +76,39 @@ class _Tree:
 
     def solve(self) -> tuple[IntArray, float]:
         relaxation = self.relaxation
-        done = self.value  # greatest bound of the nodes that are done
-        nodes: list[Node] = [(relaxation.lower, relaxation.upper, relaxation.bound)]
+        pruned = self.value  # greatest bound of the nodes that are pruned
+        nodes = [Node(relaxation.lower, relaxation.upper, relaxation.bound)]
         at_root = True
         while nodes and not self.budget.is_spent:
-            lower, upper, bound = nodes.pop()
+            node = nodes.pop()
+            bound = node.bound
             if not self._is_closed(bound):
-                relaxation.enter(lower, upper, bound)
-                is_cut = self._cut(at_root)
-                if at_root and is_cut and not self._is_closed(relaxation.bound):
+                relaxation.enter(node.lower, node.upper, bound)
+                is_solved = self._cut(at_root)
+                if at_root and is_solved and not self._is_closed(relaxation.bound):
                     self._search()
                 at_root, bound = False, relaxation.bound
-                if not is_cut:
-                    nodes.append((lower, upper, bound))
+                if not is_solved:
+                    nodes.append(node._replace(bound=bound))
                     break
                 if not self._is_closed(bound) and not relaxation.is_integral:
                     nodes.extend(self._children())
                     continue
-            done = max(done, bound)
-        return self.order, self._rounded(max([done, *(node[2] for node in nodes)]))
+            pruned = max(pruned, bound)
+        bounds = [pruned, *(node.bound for node in nodes)]
+        return self.order, self._rounded(max(bounds))
 
     def _is_closed(self, bound: float) -> bool:
-        """Whether orders within a bound are no better, or by too little to count."""
+        """Whether no order within a bound is better by more than the tolerance."""
         close = _CLOSE * len(self.problem) * self.problem.scale
         return self._rounded(bound) <= self.value + close
 
     def _rounded(self, bound: float) -> float:
-        """Round a bound down to a value that an order can have."""
+        """Round a bound down to a value that an order can have.
+
+        Values differ by multiples of the unit, if there is one: only whole units above
+        the incumbent count, as long as rounding is well below a unit.
+        """
         unit = self.problem.unit
         above = max(0.0, bound - self.value)
         if unit:
@@ -102,7 +117,7 @@ class _Tree:
         return self.value + above
 
     def _cut(self, at_root: bool) -> bool:
-        """Add rows until none is violated or the node closed; False: out of budget."""
+        """Add cuts until none is violated or the node is pruned; False: no budget."""
         relaxation = self.relaxation
         is_first = True
         while relaxation.add_cuts() or is_first:
@@ -123,7 +138,7 @@ class _Tree:
         return True
 
     def _search(self) -> None:
-        """Look for a better order, and fix pairs by what it is worth."""
+        """Improve the incumbent by local search, and fix pairs by its value."""
         if not self.relaxation.is_integral:
             self._offer(search(self.problem, self.order, self.rng, self.budget, _KICKS))
             self._fix()
@@ -133,18 +148,18 @@ class _Tree:
         self.relaxation.fix(least + self.problem.unit)
 
     def _children(self) -> list[Node]:
-        """Both ways round of one pair; the way that is nearer is last, to be first."""
+        """Both directions of one pair; the last, explored first, is the nearer one."""
         relaxation = self.relaxation
-        pair, is_first = relaxation.branching_pair()
+        pair, is_positive = relaxation.branching_pair()
         children = []
-        for side in (-1.0, 1.0) if is_first else (1.0, -1.0):
+        for z in (-1.0, 1.0) if is_positive else (1.0, -1.0):
             lower, upper = relaxation.lower.copy(), relaxation.upper.copy()
-            lower[pair] = upper[pair] = side
-            children.append((lower, upper, relaxation.bound))
+            lower[pair] = upper[pair] = z
+            children.append(Node(lower, upper, relaxation.bound))
         return children
 
     def _try(self, z: FloatArray) -> None:
-        """Order by how many others an item is before, and climb from there."""
+        """Round to the order by row sums of z, and climb from there."""
         problem = self.problem
         order = borda_order(z)
         if problem.is_free or problem.keeps(order):

@@ -1,8 +1,8 @@
-"""Good orders quickly: best insertions, then iterated search; and a bound for all n.
+"""Good orders quickly: best insertions, then iterated search; and a bound for any n.
 
-The neighbourhood is that of Schiavinotto and Stützle (2004), "The linear ordering
-problem: instances, search space analysis and algorithms": take an item out and put it
-in anywhere. The gains of all n² such moves are one cumulative sum.
+The neighborhood is that of Schiavinotto and Stützle (2004), "The linear ordering
+problem: instances, search space analysis and algorithms": remove an item and insert it
+anywhere. The gains of all n² such moves are one cumulative sum.
 """
 
 import numpy as np
@@ -11,12 +11,12 @@ from ltr.solvers.core.budget import Budget
 from ltr.solvers.core.solution import FloatArray, IntArray
 from ltr.solvers.orderings.problem import OrderingProblem
 
-# Moves that gain less than this share of the greatest gain are rounding.
+# Smaller gains, as a share of the greatest gain of a pair, are rounding.
 _LEAST_GAIN = 1e-9
 
 
 def borda_order(gains: FloatArray) -> IntArray:
-    """Items by the sum of their gains, greatest first; ties by number.
+    """Return the items by the sum of their gains, greatest first; ties by number.
 
     Examples
     --------
@@ -27,7 +27,12 @@ def borda_order(gains: FloatArray) -> IntArray:
 
 
 def move_gains(gains: FloatArray, order: IntArray) -> FloatArray:
-    """What it gains to move the item at place a to place b, for all a and b.
+    """Return the gain of moving the item at position a to position b, for all a and b.
+
+    Let T[a, b] be the sum of the gains of item a over the items at positions < b.
+    Moving it forward past a + 1, …, b reverses those pairs, which gains
+    2·(T[a, a] - T[a, b + 1]); moving it back past b, …, a - 1 gains 2·(T[a, a] -
+    T[a, b]).
 
     Examples
     --------
@@ -36,17 +41,16 @@ def move_gains(gains: FloatArray, order: IntArray) -> FloatArray:
            [2., 0.]])
     """
     n = len(order)
-    places = np.arange(n)
+    positions = np.arange(n)
     total = np.zeros((n, n + 1))
     np.cumsum(gains[order].take(order, axis=1), axis=1, out=total[:, 1:])
-    here = total[places, places][:, None]
-    return 2 * np.where(
-        places > places[:, None], here - total[:, 1:], here - total[:, :-1]
-    )
+    own = total[positions, positions][:, None]
+    is_forward = positions > positions[:, None]
+    return 2 * np.where(is_forward, own - total[:, 1:], own - total[:, :-1])
 
 
 def moved(order: IntArray, a: int, b: int) -> IntArray:
-    """The order with the item at place a put at place b.
+    """Return the order with the item at position a moved to position b.
 
     Examples
     --------
@@ -63,7 +67,7 @@ def moved(order: IntArray, a: int, b: int) -> IntArray:
 
 
 def climb(problem: OrderingProblem, order: IntArray, budget: Budget) -> IntArray:
-    """Insert while that gains; moves that do not touch each other are done at once."""
+    """Insert while that gains; moves over disjoint ranges are applied in one step."""
     if not problem.is_free:
         return _climb_within(problem, order, budget)
     gains, least = problem.steep, _LEAST_GAIN * problem.scale
@@ -72,17 +76,17 @@ def climb(problem: OrderingProblem, order: IntArray, budget: Budget) -> IntArray
         table = move_gains(gains, order)
         budget.spend(3e-5 + 1e-8 * n * n)
         targets = table.argmax(axis=1)
-        won = table[np.arange(n), targets]
-        touched = np.zeros(n, dtype=bool)
-        for a in np.argsort(-won, kind="stable").tolist():
-            if won[a] <= least:
+        best = table[np.arange(n), targets]
+        is_moved = np.zeros(n, dtype=bool)
+        for a in np.argsort(-best, kind="stable").tolist():
+            if best[a] <= least:
                 break
             b = int(targets[a])
             between = slice(min(a, b), max(a, b) + 1)
-            if not touched[between].any():
-                touched[between] = True
+            if not is_moved[between].any():
+                is_moved[between] = True
                 order = moved(order, a, b)
-        if not touched.any() or budget.is_spent:
+        if not is_moved.any() or budget.is_spent:
             break
     return order
 
@@ -90,41 +94,43 @@ def climb(problem: OrderingProblem, order: IntArray, budget: Budget) -> IntArray
 def _climb_within(
     problem: OrderingProblem, order: IntArray, budget: Budget
 ) -> IntArray:
-    """Insert one item or exchange two, while that gains and keeps the constraints."""
+    """Insert one item or swap two, while that gains and keeps the constraints."""
     gains, least = problem.steep, _LEAST_GAIN * problem.scale
     n = len(order)
     while n > 1 and not budget.is_spent:
         insertions, swaps = move_gains(gains, order), _swap_gains(gains, order)
         budget.spend(1e-4 + 4e-8 * n * n)
-        won = np.concatenate([insertions.ravel(), swaps.ravel()])
-        found = None
-        for move in np.argsort(-won, kind="stable")[: (won > least).sum()].tolist():
-            kind, (a, b) = move // (n * n), divmod(move % (n * n), n)
-            other = moved(order, a, b)
-            if kind:
-                other = order.copy()
-                other[[a, b]] = other[[b, a]]
+        table = np.concatenate([insertions.ravel(), swaps.ravel()])
+        n_gaining = int((table > least).sum())
+        for move in np.argsort(-table, kind="stable")[:n_gaining].tolist():
+            is_swap, (a, b) = move >= n * n, divmod(move % (n * n), n)
+            if is_swap:
+                candidate = order.copy()
+                candidate[[a, b]] = candidate[[b, a]]
+            else:
+                candidate = moved(order, a, b)
             budget.spend(1e-5)
-            if problem.keeps(other):
-                found = other
+            if problem.keeps(candidate):
+                order = candidate
                 break
-        if found is None:
+        else:
             break
-        order = found
     return order
 
 
 def _swap_gains(gains: FloatArray, order: IntArray) -> FloatArray:
-    """What it gains to exchange the items at places a < b, for all a and b."""
+    """Return the gain of swapping the items at positions a < b; 0 for other a, b.
+
+    It reverses the pairs of item a with those at a + 1, …, b, and of item b with those
+    at a + 1, …, b - 1.
+    """
     n = len(order)
-    there = gains[np.ix_(order, order)]
     total = np.zeros((n, n + 1))
-    np.cumsum(there, axis=1, out=total[:, 1:])
-    places = np.arange(n)
-    # the item at a loses to those at a+1, …, b; the item at b wins against a+1, …, b-1
-    lost = total[:, 1:] - total[places, places + 1][:, None]
-    won = (total[places, places][:, None] - total[:, 1:]).T
-    return np.where(places > places[:, None], 2 * (won - lost), 0.0)
+    np.cumsum(gains[np.ix_(order, order)], axis=1, out=total[:, 1:])
+    positions = np.arange(n)
+    loss = total[:, 1:] - total[positions, positions + 1][:, None]
+    win = (total[positions, positions][:, None] - total[:, 1:]).T
+    return np.where(positions > positions[:, None], 2 * (win - loss), 0.0)
 
 
 def search(
@@ -134,7 +140,7 @@ def search(
     budget: Budget,
     n_kicks: int,
 ) -> IntArray:
-    """Climb; then move a few items at random, climb again, and keep what is no worse.
+    """Climb; then move a few items at random, climb again, and accept if not worse.
 
     Parameters
     ----------
@@ -147,7 +153,7 @@ def search(
     budget : Budget
         Ends the search.
     n_kicks : int
-        How often.
+        Number of kicks.
 
     Returns
     -------
@@ -179,11 +185,11 @@ def _value(gains: FloatArray, order: IntArray) -> float:
 
 
 def bound_by_cycles(problem: OrderingProblem, budget: Budget) -> float:
-    """Bound the value: every pair its better way round, less what 3-cycles must lose.
+    """Bound the value: every pair in its better direction, minus the loss of 3-cycles.
 
-    Of three pairs that form a cycle i → j → k → i one must be the wrong way round, so
-    twice the least gain of the three is lost; that gain is taken from all three, and
-    further cycles are sought in what remains.
+    Let w_ij = max(gains_ij, 0). Of the pairs of a cycle i → j → k → i one must be
+    reversed, which loses at least 2·δ, δ = min(w_ij, w_jk, w_ki). Subtracting δ from
+    all three leaves weights for further cycles (a greedy packing of 3-cycles).
 
     Examples
     --------
@@ -192,24 +198,24 @@ def bound_by_cycles(problem: OrderingProblem, budget: Budget) -> float:
     >>> bound_by_cycles(cycle, Budget())
     1.0
     """
-    wins = np.maximum(problem.gains, 0.0)
-    bound = float(wins.sum())
-    wins[problem.settled] = np.inf  # the other two pairs of a cycle lose
-    n = len(wins)
+    w = np.maximum(problem.gains, 0.0)
+    bound = float(w.sum())
+    w[problem.settled] = np.inf  # never reversed: another pair of the cycle is
+    n = len(w)
     least = _LEAST_GAIN * problem.scale
     for i in range(n):
         if budget.is_spent:
             break
         budget.spend(5e-7 * n + 2e-9 * n * n)
-        for j in np.flatnonzero(wins[i] > least).tolist():
-            while wins[i, j] > least:
-                lost = np.minimum(wins[j], wins[:, i])
-                k = int(lost.argmax())
-                cut = min(lost[k], wins[i, j])
-                if not least < cut < np.inf:
+        for j in np.flatnonzero(w[i] > least).tolist():
+            while w[i, j] > least:
+                through = np.minimum(w[j], w[:, i])  # min(w_jk, w_ki) for each k
+                k = int(through.argmax())
+                delta = min(through[k], w[i, j])
+                if not least < delta < np.inf:
                     break
-                bound -= 2 * float(cut)
-                wins[i, j] -= cut
-                wins[j, k] -= cut
-                wins[k, i] -= cut
+                bound -= 2 * float(delta)
+                w[i, j] -= delta
+                w[j, k] -= delta
+                w[k, i] -= delta
     return bound

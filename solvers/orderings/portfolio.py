@@ -1,6 +1,7 @@
 """Which method solves which part of an ordering problem."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import replace
 from itertools import combinations
 
 import numpy as np
@@ -8,39 +9,148 @@ from scipy.sparse import csr_array
 from scipy.sparse.csgraph import connected_components
 
 from ltr.solvers.core.budget import Budget
-from ltr.solvers.core.solution import IntArray
+from ltr.solvers.core.conflicts import smallest_conflict
+from ltr.solvers.core.constraints import Constraint
+from ltr.solvers.core.lists import ItemList
+from ltr.solvers.core.solution import (
+    TOLERANCE,
+    FloatArray,
+    IntArray,
+    Outcome,
+    Solution,
+    Status,
+    certify,
+    without_order,
+)
 from ltr.solvers.orderings.branch_and_cut import branch_and_cut
-from ltr.solvers.orderings.cp_sat import find_order, optimise_pairs
+from ltr.solvers.orderings.cp_sat import find_order, optimize_pairs
 from ltr.solvers.orderings.local_search import borda_order, bound_by_cycles, search
-from ltr.solvers.orderings.problem import OrderingProblem, sorted_by
+from ltr.solvers.orderings.problem import OrderingProblem, ordering_problem, sorted_by
 from ltr.solvers.orderings.subset_dp import (
     DP_ITEMS,
-    allowed_next,
+    best_by_sets,
     forbidden_as_inf,
     order_by_sets,
 )
 
-# Kicks of the iterated search before CP-SAT, and when it is all there is.
+# Kicks of the iterated search: before CP-SAT, and if it is the method.
 _FEW_KICKS, _MANY_KICKS = 30, 300
 # With more items a linear program takes long, so that a search and a quick bound come
 # first; with still more it does not fit.
 _MANY_ITEMS, _MAX_LP_ITEMS = 100, 300
-# From the least to the most that a method may have left open.
+# From the one that leaves the least open to the one that leaves the most.
 _METHODS = ("components", "dp", "cutting_planes", "cp_sat", "local_search")
+# Work of a table of sets, for one set and item.
+_WORK_PER_STEP = 2e-9
+# Gains so small that their units would vanish are first multiplied by this power of 2.
+_LIFT = 2.0**960
 
 
-@dataclass(frozen=True, eq=False)
-class Part:
-    """Items in a good order, how much better another may be, and what found it."""
+def solve_list(
+    item_list: ItemList, method: str, budget: Budget, random_state: int
+) -> Solution:
+    """Solve one list."""
+    matrix = item_list.matrix
+    problem = ordering_problem(matrix, item_list.constraints)
+    lift = _LIFT if problem.scale < 1 / _LIFT else 1.0
+    problem = replace(problem, gains=problem.gains * lift)
+    rng = np.random.default_rng(random_state)
+    outcome = solve_problem(problem, method, rng, budget)
+    if outcome.status is Status.INFEASIBLE:
+        solution = without_order(
+            Status.INFEASIBLE,
+            method=method if method != "auto" else "constraints",
+            started=budget.started,
+            conflict=_conflict(item_list, budget),
+        )
+    elif outcome.order is None:
+        # every pair in its better direction
+        greater = np.maximum(matrix, matrix.T)[np.triu_indices(len(matrix), 1)]
+        solution = without_order(
+            Status.UNKNOWN,
+            method=method,
+            started=budget.started,
+            bound=float(greater.sum()),
+        )
+    else:
+        objective = ordering_value(matrix, outcome.order)
+        gap = max(0.0, outcome.bound - problem.value(outcome.order)) / lift
+        spread = 2 * float(np.abs(problem.gains).max(initial=0.0)) / lift
+        solution = certify(
+            outcome.order,
+            objective,
+            objective + gap,
+            tolerance=TOLERANCE * len(matrix) * spread,
+            method=outcome.method,
+            started=budget.started,
+        )
+    return item_list.in_user_numbers(solution)
 
-    order: IntArray
-    gap: float
-    method: str
+
+def _conflict(item_list: ItemList, budget: Budget) -> tuple[Constraint, ...]:
+    """A smallest set of constraints that clash; all, if the budget is spent."""
+
+    def is_feasible(constraints: tuple[Constraint, ...]) -> bool:
+        problem = ordering_problem(item_list.matrix, constraints)
+        return find_order(problem, budget).status is not Status.INFEASIBLE
+
+    return smallest_conflict(item_list.constraints, is_feasible)
 
 
-def solve_part(
+def ordering_value(matrix: FloatArray, order: IntArray) -> float:
+    """Sum of ``matrix[i, j]`` over all i before j in the order.
+
+    Examples
+    --------
+    >>> ordering_value(np.array([[0.0, 1.0], [2.0, 0.0]]), np.array([1, 0]))
+    2.0
+    """
+    return float(matrix[np.ix_(order, order)][np.triu_indices(len(order), 1)].sum())
+
+
+def solve_together(lists: Sequence[ItemList], budget: Budget) -> list[Solution]:
+    """Solve lists of equal length without constraints by one table of sets."""
+    matrices = np.stack([item_list.matrix for item_list in lists])  # (b, n, n)
+    n_lists, n = matrices.shape[:2]
+    if np.isneginf(matrices).any():
+        problems = [ordering_problem(matrix) for matrix in matrices]
+        gains = np.stack([problem.gains for problem in problems])
+        scores = np.stack([forbidden_as_inf(problem) for problem in problems])
+    else:
+        half = matrices / 2
+        gains = scores = half - half.transpose(0, 2, 1)
+    budget.spend(_WORK_PER_STEP * n_lists * n * 2**n)
+    orders, values = order_by_sets(scores)
+    # rows and columns of each matrix in the order of its list
+    permuted = np.take_along_axis(matrices, orders[:, :, None], axis=1)
+    permuted = np.take_along_axis(permuted, orders[:, None, :], axis=2)
+    rows, columns = np.triu_indices(n, 1)
+    objectives = permuted[:, rows, columns].sum(axis=1)
+    tolerances = TOLERANCE * n * 2 * np.abs(gains).max(axis=(1, 2))
+    solutions = []
+    for item_list, order, value, objective, tolerance in zip(
+        lists, orders, values, objectives.tolist(), tolerances.tolist(), strict=True
+    ):
+        if value > -np.inf:
+            solution = certify(
+                order,
+                objective,
+                objective,
+                tolerance=tolerance,
+                method="dp",
+                started=budget.started,
+            )
+        else:
+            solution = without_order(
+                Status.INFEASIBLE, method="constraints", started=budget.started
+            )
+        solutions.append(item_list.in_user_numbers(solution))
+    return solutions
+
+
+def solve_problem(
     problem: OrderingProblem, method: str, rng: np.random.Generator, budget: Budget
-) -> Part | bool:
+) -> Outcome:
     """Solve a problem by a method.
 
     Parameters
@@ -56,36 +166,28 @@ def solve_part(
 
     Returns
     -------
-    part : Part or bool
-        False: no order keeps the constraints; True: none was found within the budget.
+    outcome : Outcome
+        Its bound is on the values of ``problem``.
     """
     if problem.has_cycle:
-        return False
+        return Outcome(Status.INFEASIBLE)
     n = len(problem)
     if method == "dp" and budget.is_spent:
         method = "local_search"
     if method == "dp" or (method == "auto" and n <= DP_ITEMS):
-        return _by_sets(problem)
+        return best_by_sets(problem)
     if method == "auto":
         if problem.is_free:
             return _by_components(problem, rng, budget)
-        units = _by_groups(problem, rng, budget)
-        if units is not None:
-            return units
+        if _can_split(problem):
+            return _by_groups(problem, rng, budget)
     start = borda_order(problem.steep)
     if not problem.is_free:
-        found = find_order(problem, budget)
-        if isinstance(found, bool):
-            return found
-        start = found
+        outcome = find_order(problem, budget)
+        if outcome.order is None:
+            return outcome
+        start = outcome.order
     return _by_search(problem, start, method, rng, budget)
-
-
-def _by_sets(problem: OrderingProblem) -> Part | bool:
-    orders, values = order_by_sets(
-        forbidden_as_inf(problem)[None], allowed_next(problem)
-    )
-    return Part(orders[0], 0.0, "dp") if values[0] > -np.inf else False
 
 
 def _by_search(
@@ -94,89 +196,108 @@ def _by_search(
     method: str,
     rng: np.random.Generator,
     budget: Budget,
-) -> Part:
-    """Search, then prove what was found, if the method is to prove anything."""
+) -> Outcome:
+    """Search, then bound, by what the method proves."""
     if method == "auto":
         method = "cutting_planes" if len(problem) <= _MAX_LP_ITEMS else "local_search"
-    quick = float("inf")
+    quick_bound = float("inf")
     if method == "local_search" or len(problem) > _MANY_ITEMS:
-        quick = bound_by_cycles(problem, budget)
+        quick_bound = bound_by_cycles(problem, budget)
     if method == "local_search":
-        order, bound = search(problem, start, rng, budget, _MANY_KICKS), quick
+        order = search(problem, start, rng, budget, _MANY_KICKS)
+        bound = quick_bound
     elif method == "cutting_planes":
         if len(problem) > _MANY_ITEMS:
             start = search(problem, start, rng, budget, _FEW_KICKS)
         order, bound = branch_and_cut(problem, start, rng, budget)
         if budget.is_spent and len(problem) <= _MANY_ITEMS:
-            quick = bound_by_cycles(problem, Budget(work_limit=1.0))
+            quick_bound = bound_by_cycles(problem, Budget(work_limit=1.0))
     else:
         order = search(problem, start, rng, budget, _FEW_KICKS)
-        order, bound = optimise_pairs(problem, order, budget)
-    bound = min(bound, quick)
-    return Part(order, max(0.0, bound - problem.value(order)), method)
+        order, bound = optimize_pairs(problem, order, budget)
+    bound = max(min(bound, quick_bound), problem.value(order))
+    return Outcome(Status.FEASIBLE, order, bound, method)
 
 
 def _by_components(
     problem: OrderingProblem, rng: np.random.Generator, budget: Budget
-) -> Part | bool:
-    """Solve each strong component of "would gain, or must come, before" by itself.
+) -> Outcome:
+    """Solve each strong component by itself, and put them in topological order.
 
-    Between two components all pairs can have their better way round at once.
+    In the graph with an arc i → j if gains_ij > 0 or i must come before j, the strong
+    components C_1, C_2, … can be sorted so that all arcs between them go forwards.
+    Then every pair of items in two components is in its better direction, whatever the
+    orders inside, so the gap of the whole is the sum of the gaps of the components.
     """
-    before = (problem.steep > 0) & ~np.eye(len(problem), dtype=bool)
     n = len(problem)
-    i, j = np.nonzero(before)
+    arcs = (problem.steep > 0) & ~np.eye(n, dtype=bool)
+    i, j = np.nonzero(arcs)
     graph = csr_array((np.ones(len(i)), (i, j)), shape=(n, n))
-    n_parts, label = connected_components(graph, connection="strong")
-    members = [np.flatnonzero(label == part) for part in range(n_parts)]
-    belongs = np.zeros((n_parts, len(problem)))
-    belongs[label, np.arange(len(problem))] = 1.0
-    follows = belongs @ before @ belongs.T > 0
-    np.fill_diagonal(follows, False)
-    ranked = sorted_by(follows)
-    assert ranked is not None
-    parts = []
-    for items in (members[part] for part in ranked):
-        inside = problem.part(items)
+    n_components, label = connected_components(graph, connection="strong")
+    # the condensation: component a → b if any item of a has an arc to one of b
+    member = np.zeros((n_components, n))
+    member[label, np.arange(n)] = 1.0
+    condensed = member @ arcs @ member.T > 0
+    np.fill_diagonal(condensed, False)
+    topological = sorted_by(condensed)
+    assert topological is not None
+    orders, gap, methods = [], 0.0, ["components"]
+    for component in topological:
+        items = np.flatnonzero(label == component)
         if len(items) == 1:
-            parts.append(Part(items, 0.0, "components"))
+            orders.append(items)
             continue
+        inside = problem.part(items)
         if len(items) <= DP_ITEMS:
-            solved = _by_sets(inside)
+            outcome = best_by_sets(inside)
         else:
-            solved = _by_search(inside, borda_order(inside.steep), "auto", rng, budget)
-        if isinstance(solved, bool):
-            return solved
-        parts.append(Part(items[solved.order], solved.gap, solved.method))
-    return Part(
-        np.concatenate([part.order for part in parts]),
-        sum(part.gap for part in parts),
-        max((part.method for part in parts), key=_METHODS.index),
-    )
+            start = borda_order(inside.steep)
+            outcome = _by_search(inside, start, "auto", rng, budget)
+        if outcome.order is None:
+            return outcome
+        orders.append(items[outcome.order])
+        gap += outcome.bound - inside.value(outcome.order)
+        methods.append(outcome.method)
+    order = np.concatenate(orders)
+    return _joined(problem, order, gap, methods)
+
+
+def _can_split(problem: OrderingProblem) -> bool:
+    """Whether groups are nested or disjoint, and no item has a fixed position."""
+    groups = [set(group.items) for group in problem.together]
+    overlap = any(a & b and not (a <= b or b <= a) for a, b in combinations(groups, 2))
+    return not problem.fixed and not overlap
 
 
 def _by_groups(
     problem: OrderingProblem, rng: np.random.Generator, budget: Budget
-) -> Part | bool | None:
-    """Order each group by itself, then groups and items; None if groups overlap.
+) -> Outcome:
+    """Order each group by itself, then groups and other items as units.
 
-    The order inside of a group does not matter to the others, so that this is exact.
+    A group stands together, so its inner order changes no pair with an item outside:
+    the gap of the whole is the sum of the gaps. Small groups come first, so that those
+    inside a larger one are units there.
     """
     groups = sorted((set(group.items) for group in problem.together), key=len)
-    overlap = any(a & b and not a <= b for a, b in combinations(groups, 2))
-    if problem.fixed or overlap:
-        return None
     units = [np.array([item]) for item in range(len(problem))]
     gap, methods = 0.0, ["components"]
     for group in [*groups, set(range(len(problem)))]:
         inside = [unit for unit in units if group.issuperset(unit.tolist())]
         merged = problem.merged(inside)
-        solved = solve_part(merged, "auto", rng, budget)
-        if isinstance(solved, bool):
-            return solved
-        joined = np.concatenate([inside[unit] for unit in solved.order])
+        outcome = solve_problem(merged, "auto", rng, budget)
+        if outcome.order is None:
+            return outcome
+        joined = np.concatenate([inside[unit] for unit in outcome.order])
         units = [unit for unit in units if not group.issuperset(unit.tolist())]
         units.append(joined)
-        gap += solved.gap
-        methods.append(solved.method)
-    return Part(units[0], gap, max(methods, key=_METHODS.index))
+        gap += outcome.bound - merged.value(outcome.order)
+        methods.append(outcome.method)
+    return _joined(problem, units[0], gap, methods)
+
+
+def _joined(
+    problem: OrderingProblem, order: IntArray, gap: float, methods: list[str]
+) -> Outcome:
+    """The outcome of parts: their order, and the method that left the most open."""
+    method = max(methods, key=_METHODS.index)
+    return Outcome(Status.FEASIBLE, order, problem.value(order) + gap, method)

@@ -1,8 +1,12 @@
-"""A linear ordering problem in the form in which all of its methods read it.
+"""A linear ordering problem in the form that all of its methods read.
 
-An order is worth the sum of ``matrix[i, j]`` over the pairs with i before j. With
-``z[i, j] = 1`` if i is before j and -1 if not, that is a constant plus the sum of
-``gains[i, j] * z[i, j]`` over i < j, with ``gains = (matrix - matrix.T) / 2``.
+The value of an order is Σ matrix_ij over the pairs with i before j. With z_ij = 1 if i
+is before j and z_ij = -1 if not,
+
+    Σ_{i<j} (matrix_ij·(1 + z_ij)/2 + matrix_ji·(1 - z_ij)/2)
+        = Σ_{i<j} (matrix_ij + matrix_ji)/2 + Σ_{i<j} gains_ij·z_ij,
+
+gains = (matrix - matrix')/2. The first sum is the same for all orders.
 """
 
 from collections.abc import Iterable
@@ -12,25 +16,26 @@ from graphlib import CycleError, TopologicalSorter
 
 import numpy as np
 
-from ltr.solvers.core.constraints import FixedPosition, Precedence, Together
+from ltr.solvers.core.constraints import Constraint, FixedPosition, Together
+from ltr.solvers.core.order_rules import order_rules
 from ltr.solvers.core.solution import BoolArray, FloatArray, IntArray
 
 
 @dataclass(frozen=True, eq=False)
 class OrderingProblem:
-    """Gains, pairs whose order is settled, items with a place, items that stay close.
+    """Gains, settled pairs, fixed positions, and groups that stand together.
 
     Attributes
     ----------
     gains : float array of shape (n, n)
         Antisymmetric and finite; 0 for settled pairs.
     settled : bool array of shape (n, n)
-        ``settled[i, j]``: i must come before j. Transitively closed; an item before
-        itself means that there is no order.
+        ``settled[i, j]``: i must come before j. Transitively closed; if an item must
+        come before itself, there is no order.
     fixed : tuple of FixedPosition
-        Items with a place.
+        Items with a position.
     together : tuple of Together
-        Items that stand next to each other.
+        Groups of items that stand next to each other.
 
     Examples
     --------
@@ -49,15 +54,19 @@ class OrderingProblem:
 
     @cached_property
     def scale(self) -> float:
-        """Greatest gain of a pair; 1 if there is none."""
+        """Greatest gain of a pair; 1 if all are 0."""
         return float(np.abs(self.gains).max(initial=0.0)) or 1.0
 
     @cached_property
     def unit(self) -> float:
-        """The values of two orders differ by a multiple of this; 0 if none is known."""
+        """A number of which all differences of values are multiples; 0: none is known.
+
+        Reversing a pair changes the value by 2·gains_ij: if these are integers, it is
+        their greatest common divisor.
+        """
         entries = np.abs(2 * self.gains[np.triu_indices(len(self), 1)])
-        whole = entries.size and entries.max() < 2**40
-        if not whole or (entries != np.rint(entries)).any():
+        is_small = entries.size and entries.max() < 2**40
+        if not is_small or (entries != np.rint(entries)).any():
             return 0.0
         return float(np.gcd.reduce(entries.astype(np.int64)))
 
@@ -68,38 +77,45 @@ class OrderingProblem:
 
     @property
     def is_free(self) -> bool:
-        """Whether nothing but settled pairs constrains the order."""
+        """Whether settled pairs are all that constrains the order."""
         return not (self.fixed or self.together)
 
     @cached_property
     def steep(self) -> FloatArray:
-        """Gains in which no insertion makes up for breaking a settled pair."""
+        """Gains with a penalty on settled pairs that no insertion can make up for.
+
+        Moving one item changes at most n - 1 pairs, by at most 2·scale each.
+        """
         penalty = 2 * len(self) * self.scale
         return self.gains + penalty * (self.settled * 1.0 - self.settled.T)
 
     def value(self, order: IntArray) -> float:
-        """Sum of the gains of the earlier over the later items."""
+        """Sum of gains_ij over the pairs with i before j."""
         return float(np.triu(self.gains[np.ix_(order, order)], 1).sum())
 
     def keeps(self, order: IntArray) -> bool:
         """Whether an order keeps every constraint."""
-        place = np.empty(len(order), dtype=np.int64)
-        place[order] = np.arange(len(order))
+        position = np.empty(len(order), dtype=np.int64)
+        position[order] = np.arange(len(order))
         if np.tril(self.settled[np.ix_(order, order)]).any():
             return False
-        if any(place[c.item] != c.position for c in self.fixed):
+        if any(position[c.item] != c.position for c in self.fixed):
             return False
         return all(
-            np.ptp(place[list(c.items)]) == len(c.items) - 1 for c in self.together
+            np.ptp(position[list(c.items)]) == len(c.items) - 1 for c in self.together
         )
 
     def part(self, items: IntArray) -> "OrderingProblem":
-        """The settled pairs and gains of some items."""
-        chosen = np.ix_(items, items)
-        return OrderingProblem(self.gains[chosen], self.settled[chosen])
+        """The problem of some items: their gains and settled pairs."""
+        inside = np.ix_(items, items)
+        return OrderingProblem(self.gains[inside], self.settled[inside])
 
     def merged(self, units: list[IntArray]) -> "OrderingProblem":
-        """The problem in which each unit of items is one item."""
+        """The problem in which each unit of items is one item.
+
+        With member_ui = 1 if item i is in unit u, the gains of units are the sums
+        member · gains · member'; a unit is before another if any of its items must be.
+        """
         member = np.zeros((len(units), len(self)))
         for row, unit in zip(member, units, strict=True):
             row[unit] = 1.0
@@ -111,25 +127,18 @@ class OrderingProblem:
 
 
 def ordering_problem(
-    matrix: FloatArray,
-    constraints: Iterable[Precedence | FixedPosition | Together] = (),
+    matrix: FloatArray, constraints: Iterable[Constraint] = ()
 ) -> OrderingProblem:
-    """Read a matrix (-inf at [i, j]: i not before j) and constraints."""
-    constraints = tuple(constraints)
+    """Turn a matrix (-inf at [i, j]: i not before j) and constraints into a problem."""
+    rules = order_rules(constraints)
     settled = np.isneginf(matrix).T
-    for constraint in constraints:
-        if isinstance(constraint, Precedence):
-            settled[constraint.before, constraint.after] = True
+    for pair in rules.precedences:
+        settled[pair.before, pair.after] = True
     if settled.any():
         settled = closure(settled)
         matrix = np.where(settled | settled.T, 0.0, matrix)
     half = matrix / 2  # halved first: the difference of two huge numbers stays finite
-    return OrderingProblem(
-        half - half.T,
-        settled,
-        tuple(c for c in constraints if isinstance(c, FixedPosition)),
-        tuple(c for c in constraints if isinstance(c, Together)),
-    )
+    return OrderingProblem(half - half.T, settled, rules.fixed, rules.together)
 
 
 def sorted_by(before: BoolArray) -> list[int] | None:
@@ -148,14 +157,14 @@ def sorted_by(before: BoolArray) -> list[int] | None:
 
 
 def closure(before: BoolArray, across: bool = False) -> BoolArray:
-    """Add what follows: i before j and j before k puts i before k.
+    """Return the transitive closure: i before j and j before k puts i before k.
 
     Parameters
     ----------
     before : bool array of shape (n, n)
         Pairs that are settled.
     across : bool, default=False
-        Whether the diagonal is to be left out.
+        Whether to ignore the diagonal.
 
     Returns
     -------
@@ -168,6 +177,7 @@ def closure(before: BoolArray, across: bool = False) -> BoolArray:
     order = sorted_by(before)
     if order is None:
         return before | np.eye(len(before), dtype=bool)
+    # backwards, so that the successors of i have all of theirs
     for i in reversed(order):
         after = np.flatnonzero(before[i])
         if len(after):

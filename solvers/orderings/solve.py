@@ -1,32 +1,28 @@
-"""Linear orderings: the best order by how much each pair is worth one way round.
+"""Linear orderings: the best order by the gain of each pair.
 
-Maximise the sum of ``matrix[i, j]`` over all pairs with i before j; only
-``matrix - matrix.T`` matters to the order. It is what makes a consensus of many votes
+Maximize the sum of ``matrix[i, j]`` over all pairs with i before j; only
+``matrix - matrix.T`` matters to the order. It gives the consensus of many votes
 (:func:`ltr.solvers.kemeny`), decodes pairwise preferences, and triangulates
-input-output tables. For scores of *neighbours* see ``solve_path``: a path through
+input-output tables. For scores of *neighbors* see ``solve_path``: a path through
 preferences is a bad order of them.
 """
 
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 from numpy.typing import ArrayLike
 
-from ltr.solvers.core.batches import Interrupted, solve_each
+from ltr.solvers.core.batches import solve_batch
 from ltr.solvers.core.budget import Budget
-from ltr.solvers.core.inputs import (
-    check_limit,
-    check_matrix,
-    check_method,
-    check_random_state,
-)
+from ltr.solvers.core.constraints import OrderConstraint
+from ltr.solvers.core.inputs import check_limit, check_method, check_random_state
+from ltr.solvers.core.lists import ItemList, check_list, check_lists, jobs_of
 from ltr.solvers.core.solution import Solution
-from ltr.solvers.orderings.lists import (
-    check_size,
-    one_list,
-    ordering_lists,
-    solve_in_one_table,
-    turns,
+from ltr.solvers.orderings.portfolio import solve_list, solve_together
+from ltr.solvers.orderings.subset_dp import (
+    DP_ITEMS,
+    LANES,
+    MAX_DP_ITEMS,
+    MAX_LANES,
 )
 
 METHODS = ("auto", "dp", "cutting_planes", "cp_sat", "local_search")
@@ -35,52 +31,51 @@ METHODS = ("auto", "dp", "cutting_planes", "cp_sat", "local_search")
 def solve_ordering(
     matrix: ArrayLike,
     *,
-    constraints: Iterable[Any] = (),
+    constraints: Iterable[OrderConstraint] = (),
     method: str = "auto",
     time_limit_s: float | None = None,
     work_limit: float | None = None,
     random_state: int | None = None,
 ) -> Solution:
-    """Find the order of greatest worth, summed over all pairs.
+    """Find the order with the greatest sum of gains over all pairs.
 
-    The objective is the sum of ``matrix[i, j]`` over all i that stand before j (the
-    linear ordering problem; Martí and Reinelt, 2011, "The Linear Ordering Problem",
-    eq. 1.1).
+    The objective is the sum of ``matrix[i, j]`` over all i before j (the linear
+    ordering problem; Martí and Reinelt, 2011, "The Linear Ordering Problem", eq. 1.1).
 
     Parameters
     ----------
     matrix : array-like of shape (n, n)
-        Entry [i, j]: what it is worth that i stands anywhere before j. -inf: it must
-        not. The diagonal is not read.
-    constraints : iterable of Precedence, FixedPosition or Together, default=()
+        Entry [i, j] is the gain if i precedes j; -inf forbids it. The diagonal is not
+        read.
+    constraints : iterable of Precedence, FixedPosition, Together, default=()
         What the order must keep.
     method : str, default="auto"
-        "auto": splits the items where all pairs agree (strong components), then solves
-        parts of up to 12 items by "dp", and greater ones by a short search and
-        "cutting_planes"; above 300 items by "local_search".
-        "dp": a table over all sets of items, exact, up to 18 items.
-        "cutting_planes": the linear relaxation with 3-cycle cuts, then branching.
-        "cp_sat": OR-Tools' CP-SAT on one boolean per pair, for up to some 40 items.
-        "local_search": iterated best insertion, with a bound from 3-cycles.
-    time_limit_s : float or None, default=None
-        Seconds by the clock. None: no such limit.
-    work_limit : float or None, default=None
-        Units of work, each about a second; unlike seconds they repeat. None: 20, or no
-        limit if there is a time limit.
-    random_state : int or None, default=None
-        Seed of the search. None: 0, so that results repeat.
+        ``"auto"`` splits the items into strong components, which can be ordered
+        independently, and solves those of up to 12 items by ``"dp"`` and larger ones by
+        a short search and ``"cutting_planes"``, above 300 items by ``"local_search"``.
+        ``"dp"``: dynamic programming over all sets of items, up to 18 items.
+        ``"cutting_planes"``: the linear relaxation with 3-cycle cuts, then branching.
+        ``"cp_sat"``: OR-Tools CP-SAT with one boolean per pair, for up to some 40
+        items. ``"local_search"``: iterated best insertion, and a bound from 3-cycles.
+    time_limit_s : float, default=None
+        Wall-clock seconds. None: no such limit.
+    work_limit : float, default=None
+        Units of work, about a second each, counted so that the result repeats. None:
+        20, or no limit if there is a time limit.
+    random_state : int, default=None
+        Seed of the search. None: 0.
 
     Returns
     -------
     solution : Solution
-        With ``order``, ``objective``, ``bound`` and ``status``. INFEASIBLE comes with
-        ``conflict``, a smallest set of constraints that clash.
+        Order, objective, upper bound and status; if it is INFEASIBLE, ``conflict`` is a
+        smallest set of constraints that clash.
 
     Raises
     ------
     ValueError
         If the matrix is not square or has NaN or +inf; if a constraint names an item
-        that does not exist; if "dp" is asked for more than 18 items.
+        that does not exist; if ``method="dp"`` and there are more than 18 items.
 
     Examples
     --------
@@ -92,21 +87,19 @@ def solve_ordering(
     >>> solve_ordering(votes, constraints=[FixedPosition(2, 0)]).order
     array([2, 0, 1])
     """
-    array = check_matrix(matrix)
-    check_method(method, METHODS)
-    check_size(len(array), method)
-    task = one_list(array, constraints)
+    item_list = check_list(matrix, constraints=constraints)
+    _check_method(method, item_list)
     budget = Budget(
         check_limit(time_limit_s, "time_limit_s"), check_limit(work_limit, "work_limit")
     )
-    return task.solve(method, budget, check_random_state(random_state))
+    return solve_list(item_list, method, budget, check_random_state(random_state))
 
 
 def solve_orderings(
     matrices: ArrayLike | Sequence[ArrayLike],
     *,
-    where: ArrayLike | None = None,
-    constraints: Iterable[Any] = (),
+    where: ArrayLike | Sequence[ArrayLike] | None = None,
+    constraints: Iterable[OrderConstraint] = (),
     method: str = "auto",
     time_limit_s: float | None = None,
     batch_time_limit_s: float | None = None,
@@ -115,46 +108,46 @@ def solve_orderings(
     progress: bool = False,
     random_state: int | None = None,
 ) -> list[Solution]:
-    """Solve many orderings; short lists of equal length share one table.
+    """Solve many lists by :func:`solve_ordering`, in threads.
 
-    Each solution is what :func:`solve_ordering` gives for its list, whatever the number
-    of threads (unless a time limit ends it).
+    Short lists of equal length share one table. Unless a time limit ends it, each
+    solution is that of :func:`solve_ordering`, for any number of threads.
 
     Parameters
     ----------
     matrices : array-like of shape (b, n, n), or sequence of square array-likes
         As ``matrix`` of :func:`solve_ordering`, one per list.
-    where : array-like of bool, of shape (b, n), or None, default=None
-        False: padding, left out. Orders name the remaining items by their old numbers.
-    constraints : iterable of Precedence, FixedPosition or Together, default=()
-        What each order must keep; items are named by their numbers before padding is
+    where : bool array-like of shape (b, n), or sequence of masks, default=None
+        True: a real item; False: padding, which is left out. None: all are real.
+    constraints : iterable of Precedence, FixedPosition, Together, default=()
+        What each order must keep; items are called by their numbers before padding is
         left out, and must not be padding in any list.
     method : str, default="auto"
         As in :func:`solve_ordering`.
-    time_limit_s : float or None, default=None
-        Seconds for one list.
-    batch_time_limit_s : float or None, default=None
-        Seconds for all lists together; late ones get what is left.
-    work_limit : float or None, default=None
+    time_limit_s : float, default=None
+        Wall-clock seconds for one list.
+    batch_time_limit_s : float, default=None
+        Wall-clock seconds for all lists; late ones get the time that remains.
+    work_limit : float, default=None
         Units of work for one list.
-    n_jobs : int or None, default=None
-        Threads. None: as many as there are cores.
+    n_jobs : int, default=None
+        Threads. None: one per core.
     progress : bool, default=False
-        Whether to write how many lists are done to standard error.
-    random_state : int or None, default=None
+        Whether to write the number of solved lists to standard error.
+    random_state : int, default=None
         Seed of the search in each list. None: 0.
 
     Returns
     -------
     solutions : list of Solution
-        In the order of the lists.
+        One per list. Orders hold the numbers of real items.
 
     Raises
     ------
-    ValueError
-        As :func:`solve_ordering`, with the number of the list.
+    ValueError, TypeError
+        As :func:`solve_ordering`; the message names the list.
     Interrupted
-        On Ctrl-C; its ``partial`` has what is solved so far.
+        On Ctrl-C; its ``partial`` has the solutions so far.
 
     Examples
     --------
@@ -166,34 +159,38 @@ def solve_orderings(
     [[2, 0, 1], [1, 0]]
     """
     check_method(method, METHODS)
+    lists = check_lists(
+        matrices, where=where, constraints=constraints, alone="solve_ordering"
+    )
+    for item_list in lists:
+        _check_method(method, item_list)
     seed = check_random_state(random_state)
-    lists = ordering_lists(matrices, where, constraints, method)
-    jobs = turns(lists, method)
 
-    def solve(turn: int, budget: Budget) -> list[Solution]:
-        chosen = [lists[i] for i in jobs[turn]]
-        if len(chosen) > 1 and not budget.is_spent:
-            return solve_in_one_table(chosen, budget)
-        return [each.solve(method, budget, seed) for each in chosen]
+    def solve(job: list[int], budget: Budget) -> list[Solution]:
+        members = [lists[i] for i in job]
+        if len(job) > 1 and not budget.is_spent:
+            return solve_together(members, budget)
+        return [solve_list(member, method, budget, seed) for member in members]
 
-    def in_order(found: Sequence[list[Solution] | None]) -> list[Solution | None]:
-        by_list: list[Solution | None] = [None] * len(lists)
-        for job, solutions in zip(jobs, found, strict=True):
-            for i, solution in zip(job, solutions or [], strict=False):
-                by_list[i] = solution
-        return by_list
+    def can_share(item_list: ItemList) -> bool:
+        is_short = 2 <= item_list.n_items <= DP_ITEMS
+        return is_short and method in ("auto", "dp") and not item_list.constraints
 
-    try:
-        found = solve_each(
-            solve,
-            len(jobs),
-            counts=[len(job) for job in jobs],
-            time_limit_s=check_limit(time_limit_s, "time_limit_s"),
-            batch_time_limit_s=check_limit(batch_time_limit_s, "batch_time_limit_s"),
-            work_limit=check_limit(work_limit, "work_limit"),
-            n_jobs=n_jobs,
-            progress=progress,
+    return solve_batch(
+        solve,
+        jobs_of(lists, can_share, lambda n: min(MAX_LANES, LANES << (DP_ITEMS - n))),
+        time_limit_s=time_limit_s,
+        batch_time_limit_s=batch_time_limit_s,
+        work_limit=work_limit,
+        n_jobs=n_jobs,
+        progress=progress,
+    )
+
+
+def _check_method(method: str, item_list: ItemList) -> None:
+    check_method(method, METHODS)
+    if method == "dp" and item_list.n_items > MAX_DP_ITEMS:
+        raise ValueError(
+            f"method='dp' takes at most {MAX_DP_ITEMS} items; got "
+            f"{item_list.n_items}. Use 'auto'."
         )
-    except Interrupted as stop:
-        raise Interrupted(in_order(stop.partial)) from None
-    return [solution for solution in in_order(found) if solution is not None]

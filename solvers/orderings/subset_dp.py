@@ -1,22 +1,31 @@
-"""Exact orders by a table over all sets of items, many lists at once.
+"""Exact orders by dynamic programming over all sets of items, many lists at once.
 
-``best[S]``, the value of the best order of the items in S when they come first, is the
-greatest ``best[S - j] + sum of matrix[i, j] over i in S - j`` of all j in S (Lawler,
-1964, "A comment on minimum feedback arc sets", as Held and Karp, 1962, do for paths).
-Sets of one size are done together; the lists are the last, contiguous axis of all
-arrays.
+With V[S] the greatest value of an order of the items in S, the first of all,
+
+    V[S] = max over the last item j in S of V[S - j] + Σ_{i in S - j} matrix_ij
+
+(Lawler, 1964, "A comment on minimum feedback arc sets"). Sets of one size are done
+together; lists are lanes, the last and contiguous axis of all arrays.
 """
 
 from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 
-from ltr.solvers.core.solution import BoolArray, FloatArray, IntArray
+from ltr.solvers.core.solution import (
+    BoolArray,
+    FloatArray,
+    IntArray,
+    Outcome,
+    Status,
+)
 from ltr.solvers.orderings.problem import OrderingProblem
 
-# Up to here a table is the fastest exact method; up to there it fits into memory.
+# The table is the fastest exact method up to the first, and fits in memory up to the
+# second number of items.
 DP_ITEMS, MAX_DP_ITEMS = 12, 18
-# So many lists of 12 items, and of fewer items at most so many, share one table.
+# Lists that share a table: of 12 items; and at most, of fewer items.
 LANES, MAX_LANES = 128, 512
 
 
@@ -28,7 +37,7 @@ def order_by_sets(
     Parameters
     ----------
     matrices : float array of shape (b, n, n)
-        What i before j is worth; -inf forbids it.
+        Gain of i before j; -inf forbids it.
     allowed : bool array of shape (n, 2**n), default=None
         Whether an item may come next after a set of items, the bits of a number.
 
@@ -50,27 +59,30 @@ def order_by_sets(
     added = _gains_of_next(matrices, allowed)
     best = np.empty((1 << n, n_lists))
     best[0] = 0.0
-    for sets, rest, row in _layers(n):
-        top = best[rest[0]] + added[row[0]]
-        for before, gain in zip(rest[1:], row[1:], strict=True):
-            value = best[before]
+    for sets, before, row in _layers(n):
+        greatest = best[before[0]] + added[row[0]]
+        for members, gain in zip(before[1:], row[1:], strict=True):
+            value = best[members]
             value += added[gain]
-            np.maximum(top, value, out=top)
-        best[sets] = top
+            np.maximum(greatest, value, out=greatest)
+        best[sets] = greatest
     return _read_back(best, added, n), best[-1].copy()
 
 
 def _gains_of_next(matrices: FloatArray, allowed: BoolArray | None) -> FloatArray:
-    """What item j gains if exactly the items of S are before it: row _row(j, S, n)."""
+    """Σ_{i in S} matrix_ij for each item j and set S without j: row _row(j, S, n).
+
+    Doubling: the sums of the sets with bit b are those without, plus one matrix entry.
+    """
     n_lists, n = matrices.shape[:2]
-    worth = np.ascontiguousarray(np.moveaxis(matrices, 0, -1))
+    by_lane = np.ascontiguousarray(np.moveaxis(matrices, 0, -1))  # (n, n, b)
     added = np.empty((n, 1 << n - 1, n_lists))
     added[:, 0] = 0.0
     for item in range(n):
-        mine = added[item]
+        sums = added[item]
         for bit, other in enumerate(i for i in range(n) if i != item):
             half = 1 << bit
-            np.add(mine[:half], worth[other, item], out=mine[half : 2 * half])
+            np.add(sums[:half], by_lane[other, item], out=sums[half : 2 * half])
     if allowed is not None:
         for item in range(n):
             has_not = np.arange(1 << n) >> item & 1 == 0
@@ -78,10 +90,10 @@ def _gains_of_next(matrices: FloatArray, allowed: BoolArray | None) -> FloatArra
     return added.reshape(n << n - 1, n_lists)
 
 
-def _row(item: IntArray, rest: IntArray, n: int) -> IntArray:
-    """Row of the gains of an item after a set, which has it not: its bit is cut out."""
-    low = rest & ((1 << item) - 1)
-    return (item << n - 1) + (rest - low >> 1) + low
+def _row(item: IntArray, members: IntArray, n: int) -> IntArray:
+    """Row of the gains of an item after a set without it: the item's bit is cut out."""
+    low = members & ((1 << item) - 1)
+    return (item << n - 1) + (members - low >> 1) + low
 
 
 def _read_back(best: FloatArray, added: FloatArray, n: int) -> IntArray:
@@ -89,37 +101,48 @@ def _read_back(best: FloatArray, added: FloatArray, n: int) -> IntArray:
     n_lists = best.shape[1]
     lists = np.arange(n_lists)
     orders = np.zeros((n_lists, n), dtype=np.int64)
-    left = np.full(n_lists, (1 << n) - 1)
+    sets = np.full(n_lists, (1 << n) - 1)
     items = np.arange(n)[:, None]
-    for place in range(n - 1, -1, -1):
-        rest = left & ~(1 << items)
-        value = best[rest, lists] + added[_row(items, rest, n), lists]
-        value[rest == left] = np.nan
+    for position in range(n - 1, -1, -1):
+        before = sets & ~(1 << items)  # (n, b)
+        value = best[before, lists] + added[_row(items, before, n), lists]
+        value[before == sets] = np.nan  # the item is not in the set
         last = _last_maximum(value)
-        orders[:, place] = last
-        left = left & ~(1 << last)
+        orders[:, position] = last
+        sets = sets & ~(1 << last)
     return orders
 
 
 def _last_maximum(value: FloatArray) -> IntArray:
-    top = np.nanmax(value, axis=0)
-    return len(value) - 1 - np.argmax((value == top)[::-1], axis=0)
+    greatest = np.nanmax(value, axis=0)
+    return len(value) - 1 - np.argmax((value == greatest)[::-1], axis=0)
 
 
-def _layers(n: int) -> list[tuple[IntArray, IntArray, IntArray]]:
-    """For each size: the sets; without their r-th item; and the row of that item."""
+class Layer(NamedTuple):
+    """The sets of one size; each without its r-th item; the row of that item's gains.
+
+    Shapes (n_sets,), (size, n_sets) and (size, n_sets).
+    """
+
+    sets: IntArray
+    before: IntArray
+    row: IntArray
+
+
+def _layers(n: int) -> list[Layer]:
+    """Layers of sizes 1, …, n, cached for lists that are solved often."""
     return _cached_layers(n) if n <= DP_ITEMS else _make_layers(n)
 
 
-def _make_layers(n: int) -> list[tuple[IntArray, IntArray, IntArray]]:
+def _make_layers(n: int) -> list[Layer]:
     has = (np.arange(1 << n)[:, None] >> np.arange(n)) & 1
     size = has.sum(axis=1)
     layers = []
     for k in range(1, n + 1):
         sets = np.flatnonzero(size == k)
         items = np.nonzero(has[sets])[1].reshape(-1, k).T
-        rest = sets ^ (1 << items)
-        layers.append((sets, rest, _row(items, rest, n)))
+        before = sets ^ (1 << items)
+        layers.append(Layer(sets, before, _row(items, before, n)))
     return layers
 
 
@@ -127,12 +150,12 @@ _cached_layers = lru_cache(maxsize=DP_ITEMS + 1)(_make_layers)
 
 
 def forbidden_as_inf(problem: OrderingProblem) -> FloatArray:
-    """Gains with -inf where a settled pair would be the wrong way round."""
+    """Gains with -inf where a settled pair would be reversed."""
     return np.where(problem.settled.T, -np.inf, problem.gains)
 
 
 def allowed_next(problem: OrderingProblem) -> BoolArray | None:
-    """Whether an item may come next after a set, by places and neighbours.
+    """Return which items may come next after a set, by fixed positions and groups.
 
     Parameters
     ----------
@@ -150,14 +173,26 @@ def allowed_next(problem: OrderingProblem) -> BoolArray | None:
     sets = np.arange(1 << n)
     size = ((sets[:, None] >> np.arange(n)) & 1).sum(axis=1)
     allowed = np.ones((n, 1 << n), dtype=bool)
+    # after p items comes the item of position p, and it comes nowhere else
     for fixed in problem.fixed:
-        here = size == fixed.position
-        mine = allowed[fixed.item] & here
-        allowed[:, here] = False
-        allowed[fixed.item] = mine
+        is_its_turn = size == fixed.position
+        of_item = allowed[fixed.item] & is_its_turn
+        allowed[:, is_its_turn] = False
+        allowed[fixed.item] = of_item
+    # while a group is incomplete, only items of it
     for group in problem.together:
         bits = sum(1 << item for item in group.items)
-        begun = (sets & bits != 0) & (sets & bits != bits)
+        is_open = (sets & bits != 0) & (sets & bits != bits)
         outside = np.setdiff1d(np.arange(n), group.items)
-        allowed[np.ix_(outside, begun)] = False
+        allowed[np.ix_(outside, is_open)] = False
     return allowed
+
+
+def best_by_sets(problem: OrderingProblem) -> Outcome:
+    """Solve one problem to the end, its constraints included."""
+    orders, values = order_by_sets(
+        forbidden_as_inf(problem)[None], allowed_next(problem)
+    )
+    if values[0] == -np.inf:
+        return Outcome(Status.INFEASIBLE)
+    return Outcome(Status.FEASIBLE, orders[0], problem.value(orders[0]), "dp")

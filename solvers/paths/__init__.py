@@ -1,4 +1,4 @@
-"""Maximum-weight paths: the best order where only neighbours count."""
+"""Maximum-weight paths: the best order where only neighbors count."""
 
 from ltr.solvers.paths.solve import (
     solve_path,

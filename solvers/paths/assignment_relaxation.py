@@ -1,35 +1,36 @@
 """The assignment relaxation: its bound, Karp's patching, branch and bound.
 
-Leaving each node once and entering each node once, cycles allowed, is an assignment
-problem. Its value bounds the path's; its cycles can be patched into one tour (Karp,
-1979); branching on the arcs of one cycle makes it exact (Carpaneto and Toth, 1980).
+Without the condition that a tour is one cycle, an assignment problem is left: each node
+has one successor and one predecessor. Its least cost bounds that of a tour; its cycles
+can be patched into one tour (Karp, 1979); branching on the arcs of one cycle makes it
+exact (Carpaneto and Toth, 1980).
 """
 
 import heapq
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
 from ltr.solvers.core.budget import Budget
-from ltr.solvers.core.constraints import FixedPosition, Together
 from ltr.solvers.core.solution import FloatArray, IntArray
-from ltr.solvers.paths.problem import Incumbent, PathProblem, precedence_closure
+from ltr.solvers.paths.problem import Incumbent, PathProblem
 
-Arcs = tuple[tuple[int, int], ...]
+Arc = tuple[int, int]
 # Units of work of one assignment with m nodes: fixed, and per m².
 _WORK, _WORK_PER_ARC = 2e-5, 1.2e-8
 
 
 def assign(cost: FloatArray) -> tuple[IntArray, float]:
-    """Successor of each node in a cheapest assignment, and what it costs."""
+    """Return the successor of each node in a cheapest assignment, and its cost."""
     nodes, successor = linear_sum_assignment(cost)
     return successor, float(np.add.reduce(cost[nodes, successor]))
 
 
 def cycles_of(successor: Sequence[int]) -> list[list[int]]:
-    """Split a permutation into its cycles, each a run of nodes."""
+    """Split a permutation into its cycles, each a list of nodes."""
     seen = [False] * len(successor)
     cycles = []
     for first in range(len(successor)):
@@ -44,21 +45,23 @@ def cycles_of(successor: Sequence[int]) -> list[list[int]]:
 
 
 def order_of(tour: list[int]) -> list[int]:
-    """Items of a closed tour in order, from after the depot, its greatest node."""
-    at = tour.index(len(tour) - 1)
-    return tour[at + 1 :] + tour[:at]
+    """Return the items of a closed tour from after the depot, its greatest node."""
+    depot = tour.index(len(tour) - 1)
+    return tour[depot + 1 :] + tour[:depot]
 
 
 def patch(cost: FloatArray, successor: IntArray, cycles: list[list[int]]) -> list[int]:
     """Join the cycles of an assignment two by two, each time by the cheapest swap.
 
-    Swapping the successors of nodes i and j of two cycles makes them one (Karp, 1979).
+    Swapping the successors σ(i) and σ(j) of nodes in two cycles joins the cycles and
+    adds c[i, σ(j)] - c[i, σ(i)] + c[j, σ(i)] - c[j, σ(j)] (Karp, 1979).
     """
     size = len(successor)
     successor = successor.copy()
     label = np.empty(size, dtype=np.int64)
     for number, cycle in enumerate(cycles):
         label[cycle] = number
+    # (i, j): first c[i, σ(j)] - c[i, σ(i)], then the sum over both directions
     extra = cost[:, successor]
     extra -= extra.diagonal()[:, None].copy()
     extra = extra + extra.T
@@ -69,6 +72,7 @@ def patch(cost: FloatArray, successor: IntArray, cycles: list[list[int]]) -> lis
         if n_left == 2:
             break
         label[label == label[j]] = label[i]
+        # only i and j have new successors: their rows and columns change
         own = cost[np.arange(size), successor]
         for k in (i, j):
             extra[k] = cost[k, successor] + cost[:, successor[k]] - own - own[k]
@@ -78,7 +82,7 @@ def patch(cost: FloatArray, successor: IntArray, cycles: list[list[int]]) -> lis
 
 
 def relax(best: Incumbent) -> int:
-    """Solve the assignment relaxation, patch it, and return how many cycles it had."""
+    """Solve the assignment relaxation, patch it, and return its number of cycles."""
     problem = best.problem
     successor, lower = assign(problem.cost)
     best.raise_bound(lower, "assignment")
@@ -97,47 +101,57 @@ def offer_patched(
     best.offer(order, problem.tour_cost(order), method)
 
 
+class _Node(NamedTuple):
+    """A node of the search; the queue compares bounds, then takes the newest."""
+
+    lower: float
+    minus_number: int
+    required: tuple[Arc, ...]
+    excluded: tuple[Arc, ...]
+    successor: IntArray
+
+
 def branch_and_bound(
     best: Incumbent, budget: Budget, max_nodes: float = float("inf")
 ) -> None:
-    """Close the gap by branching on the arcs that the relaxation may not all have.
+    """Close the gap by branching on arcs that no tour can have all of.
 
-    A node of the search holds arcs that are in the tour and arcs that are not. If its
-    assignment has a cycle, or breaks a constraint, with the free arcs a₁, …, aₖ, then
-    child i keeps a₁, …, aᵢ₋₁ and forbids aᵢ. The node with the least bound is next.
+    A node of the search requires some arcs and excludes others. If its assignment has a
+    cycle, or a chain that breaks a constraint, whose arcs that are not required are
+    a₁, …, aₖ, then child i requires a₁, …, aᵢ₋₁ and excludes aᵢ: each tour of the node
+    is in exactly one child. The node with the least bound is next.
 
     Parameters
     ----------
     best : Incumbent
-        Gets better orders, and at the end the least bound of what is left.
+        Receives better orders, and at the end the least bound of the open nodes.
     budget : Budget
         When it is spent, the search ends.
     max_nodes : float
-        How many nodes to branch on.
+        The most nodes to branch on.
     """
     problem = best.problem
     successor, lower = assign(problem.cost)
     spend = _WORK + _WORK_PER_ARC * problem.cost.size
-    queue: list[tuple[float, int, Arcs, Arcs, IntArray]] = [
-        (lower, 0, (), (), successor)
-    ]
+    queue = [_Node(lower, 0, (), (), successor)]
     n_made, n_done = 0, 0
     while queue:
-        lower, _, kept, dropped, successor = heapq.heappop(queue)
-        if lower >= best.target:
-            queue = []
+        node = heapq.heappop(queue)
+        if node.lower >= best.target:
             break
         if n_done >= max_nodes or budget.is_spent:
-            best.raise_bound(lower, "branch_and_bound")
+            best.raise_bound(node.lower, "branch_and_bound")
             return
         n_done += 1
-        cycles = cycles_of(successor.tolist())
-        restricted = restrict(problem, kept, dropped)
+        cycles = cycles_of(node.successor.tolist())
+        restricted = restrict(problem, node.required, node.excluded)
         if n_done > 1:
-            offer_patched(best, successor, cycles, "branch_and_bound")
-        free = free_arcs(problem, cycles, set(kept))
+            offer_patched(best, node.successor, cycles, "branch_and_bound")
+        free = free_arcs(problem, cycles, set(node.required))
         target = best.target
         for k, arc in enumerate(free):
+            # the arcs before this one are required by all later children as well,
+            # this one is excluded for a single child
             if k:
                 i, j = free[k - 1]
                 value = restricted[i, j]
@@ -151,34 +165,27 @@ def branch_and_bound(
             budget.spend(spend)
             if child_lower < target:
                 n_made += 1
+                required = node.required + tuple(free[:k])
+                excluded = (*node.excluded, arc)
                 heapq.heappush(
-                    queue,
-                    (
-                        child_lower,
-                        -n_made,
-                        kept + tuple(free[:k]),
-                        (*dropped, arc),
-                        child,
-                    ),
+                    queue, _Node(child_lower, -n_made, required, excluded, child)
                 )
             if budget.is_spent:
-                best.raise_bound(lower, "branch_and_bound")
+                best.raise_bound(node.lower, "branch_and_bound")
                 return
     best.raise_bound(best.target, "branch_and_bound")
 
 
 def restrict(
-    problem: PathProblem,
-    kept: Sequence[tuple[int, int]],
-    dropped: Sequence[tuple[int, int]],
+    problem: PathProblem, required: Sequence[Arc], excluded: Sequence[Arc]
 ) -> FloatArray:
-    """Costs of the tours that have all the kept arcs and none of the dropped ones."""
+    """Return costs that allow the tours with all required and no excluded arcs."""
     cost = problem.cost.copy()
-    if dropped:
-        i, j = np.array(dropped).T
+    if excluded:
+        i, j = np.array(excluded).T
         cost[i, j] = problem.forbidden
-    if kept:
-        i, j = np.array(kept).T
+    if required:
+        i, j = np.array(required).T
         value = cost[i, j]
         cost[i] = problem.forbidden
         cost[:, j] = problem.forbidden
@@ -187,48 +194,49 @@ def restrict(
 
 
 def free_arcs(
-    problem: PathProblem, cycles: list[list[int]], kept: set[tuple[int, int]]
-) -> list[tuple[int, int]]:
-    """Fewest arcs, not kept, of a cycle or of a chain that breaks a constraint."""
+    problem: PathProblem, cycles: list[list[int]], required: set[Arc]
+) -> list[Arc]:
+    """Return the arcs to branch on: of the cycle with the fewest that are not required.
+
+    If there is a single cycle, it is a tour: those of a chain that breaks a constraint,
+    or none.
+    """
     if len(cycles) > 1:
         runs = [[*cycle, cycle[0]] for cycle in cycles]
     else:
         chain = problem.broken_chain(order_of(cycles[0]))
         runs = [] if chain is None else [chain]
-    found = [[arc for arc in pairwise(run) if arc not in kept] for run in runs]
-    return min(found, key=len, default=[])
+    free = [[arc for arc in pairwise(run) if arc not in required] for run in runs]
+    return min(free, key=len, default=[])
 
 
 def greedy(problem: PathProblem, cost: FloatArray) -> list[int] | None:
-    """Put the cheapest item next among those that the constraints allow now.
+    """Append the item with the cheapest arc among those that the constraints allow.
 
     With precedences alone this always ends in an order that keeps them; otherwise it
-    may not, and the result may be None.
+    may run into a dead end, and return None.
     """
-    n = problem.n_items
-    before = precedence_closure(n, problem.constraints)
+    n, rules = problem.n_items, problem.rules
+    before = rules.before(n)
     n_before = before.sum(axis=0)
     item_at = np.full(n, -1)
-    groups = []
-    for constraint in problem.constraints:
-        if isinstance(constraint, FixedPosition):
-            item_at[constraint.position] = constraint.item
-        elif isinstance(constraint, Together):
-            groups.append(np.isin(np.arange(n), constraint.items))
-    is_left, node = np.ones(n, dtype=bool), n
-    is_free = ~np.isin(np.arange(n), item_at)
+    for fixed in rules.fixed:
+        item_at[fixed.position] = fixed.item
+    has_no_position = ~np.isin(np.arange(n), item_at)
+    groups = [np.isin(np.arange(n), group.items) for group in rules.together]
+    remaining, node = np.ones(n, dtype=bool), n
     order: list[int] = []
-    for position in range(n):
-        may = is_left & (n_before == 0)
-        fixed = item_at[position]
-        may &= is_free if fixed < 0 else np.arange(n) == fixed
+    for item in item_at.tolist():
+        allowed = remaining & (n_before == 0)
+        allowed &= has_no_position if item < 0 else np.arange(n) == item
         for group in groups:
-            if (group & is_left).any() and (group & ~is_left).any():
-                may &= group
-        if not may.any():
+            is_open = (group & remaining).any() and (group & ~remaining).any()
+            if is_open:
+                allowed &= group
+        if not allowed.any():
             return None
-        node = int(np.where(may, cost[node, :n], np.inf).argmin())
+        node = int(np.where(allowed, cost[node, :n], np.inf).argmin())
         order.append(node)
-        is_left[node] = False
+        remaining[node] = False
         n_before -= before[node]
     return order

@@ -1,10 +1,11 @@
-"""Branch and cut: the subtour relaxation, arcs fixed by reduced costs, then a search.
+"""Branch and cut: the subtour relaxation, arcs removed by reduced costs, then a search.
 
 Padberg and Rinaldi (1991), for costs that need not be symmetric.
 """
 
 import heapq
 import math
+from typing import NamedTuple
 
 import numpy as np
 
@@ -28,13 +29,13 @@ from ltr.solvers.paths.separation import violated_cuts
 from ltr.solvers.paths.subtour_relaxation import Cut, SubtourRelaxation
 
 _EPSILON = 1e-6
-# Cheapest arcs out of and into each node that the relaxation begins with.
+# The relaxation begins with this number of cheapest arcs out of and into each node.
 _N_NEAREST = 6
-# Nodes of the search from one rounded solution to the next.
+# A solution is rounded to a tour at every such node of the search.
 _ROUND_EVERY = 8
-# With constraints, orders are hard to round off: a local search is worth its time.
+# With constraints, rounding rarely gives an order: a local search is worth its time.
 _KICKS_PER_ITEM = 50
-# The search begins if there are at most so many arcs per node.
+# The search begins if no more arcs per node are left.
 _MAX_ARCS_PER_NODE = 100
 
 
@@ -46,16 +47,17 @@ def branch_and_cut(
     Parameters
     ----------
     best : Incumbent
-        Gets better orders and a better bound.
+        Receives better orders and a better bound.
     budget : Budget
-        When it is spent, what is known is kept.
+        When it is spent, the search ends.
     max_nodes : float
-        How many nodes to branch on.
+        The most nodes to branch on.
 
     Returns
     -------
     arcs : bool array of shape (n + 1, n + 1), or None
-        Those that a better tour may have; None if that is not known.
+        Those that a tour better than the incumbent may have; None if the root was not
+        solved.
     """
     relaxation = None
     separate = PrecedenceCuts(best.problem)
@@ -71,12 +73,21 @@ def branch_and_cut(
 def _root(
     best: Incumbent, separate: PrecedenceCuts, budget: Budget
 ) -> SubtourRelaxation | None:
-    """Cut and price until nothing is missing; keep arcs that a better tour may have.
+    """Add cuts and columns until none is missing; then drop arcs by reduced costs.
+
+    The relaxation has few of the arcs. Let d be the reduced costs of all arcs at its
+    solution. Out-degree is one, so in any tour each node contributes at most its most
+    negative reduced cost among the arcs that are not columns (absent):
+
+        cost of a tour ≥ bound + Σ_i min(0, min_j absent d_ij).
+
+    Once no absent arc has d < 0, a tour with arc (i, j) costs at least bound + d_ij:
+    arcs for which that is not below the incumbent are in no better tour.
 
     Returns
     -------
     relaxation : SubtourRelaxation or None
-        With all those arcs and the cuts. None if the gap is closed, or too wide to
+        With the remaining arcs and the cuts. None if the gap is closed, or too wide to
         search.
     """
     problem = best.problem
@@ -88,7 +99,6 @@ def _root(
     while True:
         _cut(best, relaxation, separate, budget)
         reduced = relaxation.reduced()
-        # Each node is left once: so much the missing columns can gain at most.
         absent = np.where(allowed & ~present, reduced, 0.0)
         lower = relaxation.bound + float(np.minimum(absent.min(axis=1), 0.0).sum())
         best.raise_bound(min(lower, best.target), "branch_and_cut")
@@ -100,7 +110,7 @@ def _root(
             break
         relaxation.add_arcs(missing)
         present |= missing
-    if problem.constraints:
+    if not problem.rules.is_empty:
         local_search(best, budget, _KICKS_PER_ITEM * problem.n_items)
     if best.is_closed:
         return None
@@ -114,7 +124,7 @@ def _root(
 
 
 def _nearest_arcs(best: Incumbent) -> BoolArray:
-    """The cheapest arcs out of and into each node, and those of the best order."""
+    """The cheapest arcs out of and into each node, and those of the incumbent."""
     problem = best.problem
     cost, size = problem.cost, len(problem.cost)
     k = min(_N_NEAREST, size - 1)
@@ -133,7 +143,7 @@ def _cut(
     separate: PrecedenceCuts,
     budget: Budget,
 ) -> None:
-    """Solve and add violated cuts until there are none, or no better tour is left."""
+    """Solve and add violated cuts until there are none, or the node is pruned."""
     while True:
         relaxation.solve(budget)
         if relaxation.bound >= best.target:
@@ -141,7 +151,7 @@ def _cut(
         cuts = violated_cuts(
             relaxation.tails, relaxation.heads, relaxation.x, len(best.problem.cost)
         )
-        if best.problem.constraints and not cuts:
+        if not cuts and not best.problem.rules.is_empty:
             cuts = _constraint_cuts(best.problem, relaxation, separate, budget)
         if not sum([relaxation.add_cut(cut) for cut in cuts]):
             return
@@ -153,17 +163,17 @@ def _constraint_cuts(
     separate: PrecedenceCuts,
     budget: Budget,
 ) -> list[Cut]:
-    """Cuts of the precedences; of a tour, the chain that breaks a constraint."""
-    flow = np.zeros(problem.cost.shape)
-    flow[relaxation.tails, relaxation.heads] = relaxation.x
-    cuts = separate(flow, budget)
+    """Cuts of the precedences; if there is none, the broken chain of a whole tour."""
+    x = np.zeros(problem.cost.shape)
+    x[relaxation.tails, relaxation.heads] = relaxation.x
+    cuts = separate(x, budget)
     order = None if cuts else _tour(relaxation)
     chain = None if order is None else chain_cut(problem, order)
     return cuts if chain is None else [chain]
 
 
 def _tour(relaxation: SubtourRelaxation) -> list[int] | None:
-    """The order that a solution in whole numbers is; None if it is no single tour."""
+    """The order that an integral solution stands for; None if it is not one tour."""
     if np.minimum(relaxation.x, 1 - relaxation.x).max() >= _EPSILON:
         return None
     size = len(relaxation.present)
@@ -174,13 +184,16 @@ def _tour(relaxation: SubtourRelaxation) -> list[int] | None:
 
 
 def _round_off(best: Incumbent, relaxation: SubtourRelaxation, budget: Budget) -> None:
-    """Offer the tour that has most of the solution's arcs, improved by local search."""
+    """Offer the tour that a cheap assignment to the solution's arcs gives, improved.
+
+    Costs are lowered by x_ij times the greatest cost, so that arcs with a large x win.
+    """
     problem = best.problem
     order = _tour(relaxation)
     if order is None or not problem.keeps(order):
         cost = problem.cost.copy()
         cost[relaxation.tails, relaxation.heads] -= relaxation.x * problem.top
-        if problem.constraints:
+        if not problem.rules.is_empty:
             order = greedy(problem, cost)
         else:
             successor, _ = assign(cost)
@@ -195,6 +208,18 @@ def _round_off(best: Incumbent, relaxation: SubtourRelaxation, budget: Budget) -
     best.offer(order, problem.tour_cost(order), "branch_and_cut")
 
 
+class _Node(NamedTuple):
+    """A node of the search: a bound, and the arcs that are required and allowed.
+
+    The queue compares bounds, then takes the newest node.
+    """
+
+    lower: float
+    minus_number: int
+    required: BoolArray
+    allowed: BoolArray
+
+
 def _search(
     best: Incumbent,
     relaxation: SubtourRelaxation,
@@ -202,46 +227,48 @@ def _search(
     budget: Budget,
     max_nodes: float,
 ) -> None:
-    """Branch on the arc that is nearest to one half.
+    """Branch on the arc whose x is nearest to one half.
 
-    A node that keeps the arc is looked at next, while the solution is warm; when such a
-    run ends, the node with the least bound is.
+    Dive on the child that requires the arc, for which the last basis is nearly optimal;
+    at the end of a dive, take the node with the least bound.
     """
     tails, heads = relaxation.tails, relaxation.heads
-    root: tuple[float, FloatArray] | None = None
-    low = np.zeros(len(tails), dtype=bool)
-    queue = [(best.lower, 0, low, ~low)]
+    root: tuple[float, FloatArray] | None = None  # bound and reduced costs
+    none = np.zeros(len(tails), dtype=bool)
+    queue = [_Node(best.lower, 0, none, ~none)]
     n_made = n_done = 0
-    following = None
-    while queue or following:
-        if following is None:
-            following = heapq.heappop(queue)
-            best.raise_bound(min(following[0], best.target), "branch_and_cut")
+    child: _Node | None = None
+    while queue or child is not None:
+        if child is None:
+            node = heapq.heappop(queue)
+            best.raise_bound(min(node.lower, best.target), "branch_and_cut")
             if best.is_closed or n_done >= max_nodes:
                 return
-        lower, _, low, high = following
-        following = None
+        else:
+            node, child = child, None
         n_done += 1
+        allowed = node.allowed
         if root is not None:
-            high = high & (root[1] < best.target - root[0])
-        relaxation.branch(low, high)
+            allowed = allowed & (root[1] < best.target - root[0])
+        relaxation.branch(node.required, allowed)
         _cut(best, relaxation, separate, budget)
         if root is None:
             root = relaxation.bound, relaxation.reduced_of_arcs
         x = relaxation.x
-        half = np.minimum(x, 1 - x)
-        if half.max() < _EPSILON or n_done % _ROUND_EVERY == 0:
+        fraction = np.minimum(x, 1 - x)
+        if fraction.max() < _EPSILON or n_done % _ROUND_EVERY == 0:
             _round_off(best, relaxation, budget)
-        lower = max(lower, relaxation.bound)
+        lower = max(node.lower, relaxation.bound)
         if lower >= best.target:
             continue
-        k = int(half.argmax())
+        arc = int(fraction.argmax())
         n_made += 2
-        without = high.copy()
-        without[k] = False
-        heapq.heappush(queue, (lower, -n_made, low, without))
-        within = low.copy()
-        within[k] = True
-        others = high & ((tails != tails[k]) & (heads != heads[k]) | within)
-        following = (lower, 1 - n_made, within, others)
+        excluded = allowed.copy()
+        excluded[arc] = False
+        heapq.heappush(queue, _Node(lower, -n_made, node.required, excluded))
+        required = node.required.copy()
+        required[arc] = True
+        # a required arc leaves no other out of its tail and none other into its head
+        is_apart = (tails != tails[arc]) & (heads != heads[arc])
+        child = _Node(lower, 1 - n_made, required, allowed & (is_apart | required))
     best.raise_bound(best.target, "branch_and_cut")

@@ -1,22 +1,25 @@
 """Cuts for orders with constraints.
 
-After item j, the path to the end meets no item that must come before j: with those
-items left out, a whole arc still flows from j to the end. Likewise from the start to i
-without the items that must come after i, and from a to b, if a comes before b, without
-what must come before a or after b (Balas, Fischetti and Pulleyblank, 1995).
+The path from item j to the depot visits no item that must come before j. So x, as a
+flow, sends 1 from j to the depot through the nodes without pred(j); if the maximum flow
+there is less, its minimum cut (S, T) gives a violated inequality Σ_{i in S, k in T}
+x_ik ≥ 1. Likewise from the depot to i without succ(i), and, if a comes before b, from a
+to b without pred(a) and succ(b). These are the weak π-, σ- and (π, σ)-inequalities of
+Balas, Fischetti and Pulleyblank (1995).
 """
+
+from typing import NamedTuple
 
 import numpy as np
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import breadth_first_order, maximum_flow
 
 from ltr.solvers.core.budget import Budget
-from ltr.solvers.core.constraints import Together
 from ltr.solvers.core.solution import BoolArray, FloatArray
-from ltr.solvers.paths.problem import PathProblem, precedence_closure
+from ltr.solvers.paths.problem import PathProblem
 from ltr.solvers.paths.subtour_relaxation import Cut
 
-# Flows are computed in integers; this is a whole arc.
+# Flows are computed in integers; this is the flow of an arc with x = 1.
 _ONE = 10**6
 # By how much a cut must be violated.
 _LEAST = 0.01
@@ -25,70 +28,77 @@ _WORK_PER_ARC = 1e-7
 
 
 def together_cuts(problem: PathProblem) -> list[Cut]:
-    """Items that stand together are joined by all but one of as many arcs."""
+    """Return a cut for each group: at least m - 1 arcs between its m items."""
     size = problem.n_items + 1
     cuts = []
-    for constraint in problem.constraints:
-        if isinstance(constraint, Together):
-            counts = np.zeros((size, size), dtype=np.int8)
-            counts[np.ix_(constraint.items, constraint.items)] = -1
-            cuts.append(Cut(counts, 1 - len(constraint.items)))
+    for group in problem.rules.together:
+        counts = np.zeros((size, size), dtype=np.int8)
+        counts[np.ix_(group.items, group.items)] = -1
+        cuts.append(Cut(counts, 1 - len(group.items)))
     return cuts
 
 
+class Flow(NamedTuple):
+    """A unit of flow from source to sink that avoids some nodes, shape (n + 1,)."""
+
+    source: int
+    sink: int
+    avoided: BoolArray
+
+
 class PrecedenceCuts:
-    """Finds violated cuts of a problem's precedences.
+    """Separates the cuts of a problem's precedences.
 
     Attributes
     ----------
-    flows : list of (source, sink, left out)
-        Each must have a whole arc from source to sink without the nodes left out.
+    flows : list of Flow
+        Those of which each order that keeps the precedences sends 1.
     """
 
     def __init__(self, problem: PathProblem) -> None:
         n = problem.n_items
-        self.flows: list[tuple[int, int, BoolArray]] = []
-        if not problem.constraints:
+        self.flows: list[Flow] = []
+        if problem.rules.is_empty:
             return
-        closure = precedence_closure(n, problem.constraints)
+        closure = problem.rules.before(n)
         before = np.zeros((n + 1, n + 1), dtype=bool)
         before[:n, :n] = closure
         for i in range(n):
             if before[:, i].any():
-                self.flows.append((i, n, before[:, i]))
+                self.flows.append(Flow(i, n, before[:, i]))
             if before[i].any():
-                self.flows.append((n, i, before[i]))
-        count = closure.astype(np.float32)
-        for a, b in np.argwhere(closure & (count @ count == 0)).tolist():
-            out = before[:, a] | before[b]
-            out[n] = True
-            self.flows.append((a, b, out))
+                self.flows.append(Flow(n, i, before[i]))
+        # only pairs without a third item between them; the others are chains of these
+        n_between = closure.astype(np.float32) @ closure.astype(np.float32)
+        for a, b in np.argwhere(closure & (n_between == 0)).tolist():
+            avoided = before[:, a] | before[b]
+            avoided[n] = True
+            self.flows.append(Flow(a, b, avoided))
 
-    def __call__(self, flow: FloatArray, budget: Budget) -> list[Cut]:
-        """Cuts that a solution, as a matrix of arcs, violates; those found in time."""
-        capacity = np.rint(flow * _ONE).astype(np.int32)
+    def __call__(self, x: FloatArray, budget: Budget) -> list[Cut]:
+        """Return cuts that x, a matrix over the arcs, violates, within the budget."""
+        capacity = np.rint(x * _ONE).astype(np.int32)
         cuts = []
-        for source, sink, out in self.flows:
-            budget.spend(_WORK_PER_ARC * flow.size)
+        for source, sink, avoided in self.flows:
+            budget.spend(_WORK_PER_ARC * x.size)
             if budget.is_spent:
                 break
-            kept = np.where(out[:, None] | out, 0, capacity)
-            graph = csr_array(kept)
-            found = maximum_flow(graph, source, sink)
-            if found.flow_value > (1 - _LEAST) * _ONE:
+            inside = np.where(avoided[:, None] | avoided, 0, capacity)
+            flow = maximum_flow(csr_array(inside), source, sink)
+            if flow.flow_value > (1 - _LEAST) * _ONE:
                 continue
-            residual = csr_array(np.maximum(kept - found.flow.toarray(), 0))
-            near = np.zeros(len(flow), dtype=bool)
-            near[breadth_first_order(residual, source, return_predecessors=False)] = (
-                True
-            )
-            counts = -(near[:, None] & ~(near | out)).astype(np.int8)
+            # S: the nodes that the source reaches in the residual graph
+            residual = csr_array(np.maximum(inside - flow.flow.toarray(), 0))
+            reached = breadth_first_order(residual, source, return_predecessors=False)
+            in_s = np.zeros(len(x), dtype=bool)
+            in_s[reached] = True
+            counts = -(in_s[:, None] & ~(in_s | avoided)).astype(np.int8)
             cuts.append(Cut(counts, -1))
         return cuts
 
 
 def chain_cut(problem: PathProblem, order: list[int]) -> Cut | None:
-    """Not all arcs of a chain that breaks a constraint; None if none does."""
+    """Return the cut "not all arcs of the broken chain"; None if nothing is broken."""
     chain = problem.broken_chain(order)
     if chain is None:
         return None

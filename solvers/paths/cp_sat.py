@@ -1,4 +1,4 @@
-"""OR-Tools CP-SAT: a circuit over the arcs that a better tour may have."""
+"""OR-Tools CP-SAT: a circuit constraint over the arcs that a better tour may have."""
 
 import math
 from typing import Any
@@ -6,17 +6,16 @@ from typing import Any
 import numpy as np
 
 from ltr.solvers.core.budget import Budget
-from ltr.solvers.core.constraints import FixedPosition, Precedence, Together
 from ltr.solvers.core.cp_sat import solve_model
+from ltr.solvers.core.order_rules import OrderRules
 from ltr.solvers.core.solution import BoolArray
-from ltr.solvers.paths.problem import Incumbent, precedence_closure
+from ltr.solvers.paths.problem import Incumbent
 
-# Costs are rounded down to this many steps.
+# Costs are rounded down to integers; the greatest becomes this one.
 _STEPS = 2.0**27
-# CP-SAT's deterministic second is about a second.
-_WORK_PER_ARC = 2e-6
-# Making the model takes about so long; with less than twice this left it is not begun.
-_SECONDS_PER_ARC = 1.5e-5
+# Units of work, and seconds, of building the model. It is not begun if less than twice
+# these seconds are left.
+_WORK_PER_ARC, _SECONDS_PER_ARC = 2e-6, 1.5e-5
 
 
 def cp_sat(
@@ -25,16 +24,17 @@ def cp_sat(
     arcs: BoolArray | None = None,
     work_limit: float = math.inf,
 ) -> None:
-    """Close the gap with ``add_circuit``, one worker, linear relaxation at level 2.
+    """Close the gap with ``add_circuit``.
 
     Parameters
     ----------
     best : Incumbent
-        Gets a better order and bound.
+        Receives a better order and bound.
     budget : Budget
-        Its seconds and work that are left are CP-SAT's limits.
+        Its seconds and work left are CP-SAT's limits.
     arcs : bool array of shape (n + 1, n + 1)
-        The arcs that tours cheaper than the best one may have. None: all allowed ones.
+        The arcs that a tour cheaper than the incumbent may have. None: all allowed
+        ones.
     work_limit : float
         Units of work, if the budget has more.
     """
@@ -59,8 +59,8 @@ def cp_sat(
     model.add_circuit([(i, j, x) for (i, j), x in literal.items()])
     cost = cp_model.LinearExpr.weighted_sum(list(literal.values()), integers.tolist())
     model.minimize(cost)
-    if problem.constraints:
-        add_constraints(model, literal, n, problem.constraints)
+    if not problem.rules.is_empty:
+        add_constraints(model, literal, n, problem.rules)
         rounding = 0 if problem.is_whole else n + 1
         model.add(cost >= math.floor(best.lower / unit) - rounding)
     result = solve_model(
@@ -68,7 +68,7 @@ def cp_sat(
         budget,
         work_limit=work_limit,
         presolve=False,
-        bound_by_tree_search=bool(problem.constraints),
+        bound_by_tree_search=not problem.rules.is_empty,
     )
     if result.has_solution:
         in_tour = result.values(literal.values()) > 0
@@ -86,33 +86,30 @@ def cp_sat(
 
 
 def add_constraints(
-    model: Any,
-    literal: dict[tuple[int, int], Any],
-    n: int,
-    constraints: tuple[Any, ...],
+    model: Any, literal: dict[tuple[int, int], Any], n: int, rules: OrderRules
 ) -> None:
-    """Say in CP-SAT's terms what the order must keep.
+    """Add what the order must keep to a model with a literal for each arc.
 
-    Items that stand together are the ends of all but one of as many arcs; the other
-    constraints need the position of each item.
+    A group of m items has exactly m - 1 arcs between its items. The other constraints
+    need the position of each item, linked by x_ij → position_j = position_i + 1.
     """
     from ortools.sat.python import cp_model
 
-    for constraint in constraints:
-        if isinstance(constraint, Together):
-            items = set(constraint.items)
-            inside = [x for (i, j), x in literal.items() if i in items and j in items]
-            model.add(cp_model.LinearExpr.sum(inside) == len(items) - 1)
-    if not any(isinstance(c, (Precedence, FixedPosition)) for c in constraints):
+    for group in rules.together:
+        items = set(group.items)
+        inside = [x for (i, j), x in literal.items() if i in items and j in items]
+        model.add(cp_model.LinearExpr.sum(inside) == len(items) - 1)
+    if not rules.precedences and not rules.fixed:
         return
-    before = precedence_closure(n, constraints)
+    before = rules.before(n)
+    # all predecessors come first, all successors last
     earliest, latest = before.sum(axis=0), n - 1 - before.sum(axis=1)
     if (earliest > latest).any():
-        model.add_bool_or([])
+        model.add_bool_or([])  # false
         return
     position = [
-        model.new_int_var(int(a), int(b), "")
-        for a, b in zip(earliest, latest, strict=True)
+        model.new_int_var(int(low), int(high), "")
+        for low, high in zip(earliest, latest, strict=True)
     ]
     for (i, j), x in literal.items():
         if i == n:
@@ -121,9 +118,7 @@ def add_constraints(
             model.add(position[i] == n - 1).only_enforce_if(x)
         else:
             model.add(position[j] == position[i] + 1).only_enforce_if(x)
-    for constraint in constraints:
-        if isinstance(constraint, Precedence):
-            before, after = position[constraint.before], position[constraint.after]
-            model.add(before + 1 <= after)
-        elif isinstance(constraint, FixedPosition):
-            model.add(position[constraint.item] == constraint.position)
+    for pair in rules.precedences:
+        model.add(position[pair.before] + 1 <= position[pair.after])
+    for fixed in rules.fixed:
+        model.add(position[fixed.item] == fixed.position)

@@ -1,38 +1,42 @@
 """Held and Karp's dynamic program over sets of items, for many lists at once.
 
-The value of (set, last) is the cost of the cheapest path through the items of the set
-that ends with ``last``. Lists are lanes: each step is one operation on all of them.
+With V[S, j] the cost of the cheapest path from the depot through the items of S that
+ends at j in S (Held and Karp, 1962),
+
+    V[{j}, j] = c[depot, j],    V[S + k, k] = min over j in S of V[S, j] + c[j, k].
+
+Lists are lanes, the last axis of all arrays: each step is one operation on all of them.
 """
 
 from functools import lru_cache
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ltr.solvers.core.constraints import FixedPosition, Together
+from ltr.solvers.core.order_rules import OrderRules
 from ltr.solvers.core.solution import BoolArray, FloatArray, IntArray
-from ltr.solvers.paths.problem import Incumbent, precedence_closure
+from ltr.solvers.paths.problem import Incumbent
 
 MAX_ITEMS = 16
-# Lanes are chosen so that the table of values has about this many entries.
+# A table of values gets as many lanes as make about this number of entries.
 _TABLE = 2**23
 # Units of work of one transition of one list.
 _WORK_PER_STEP = 2e-9
 
 
 def lanes(n: int) -> int:
-    """How many lists of n items go well through one table."""
+    """Return a good number of lists of n items for one table."""
     return int(np.clip(_TABLE // (n * 2**n), 8, 512))
 
 
 def work(n: int) -> float:
-    """Units of work of one list of n items."""
+    """Return the units of work of one list of n items."""
     return _WORK_PER_STEP * n * n * 2.0**n
 
 
-def prefixes(n: int, constraints: tuple[Any, ...]) -> BoolArray:
-    """Which (set, last) may begin an order that keeps the constraints.
+def prefixes(n: int, rules: OrderRules) -> BoolArray:
+    """Return which (set, last) may begin an order that keeps the constraints.
 
     Returns
     -------
@@ -43,42 +47,48 @@ def prefixes(n: int, constraints: tuple[Any, ...]) -> BoolArray:
     has = (sets[:, None] >> np.arange(n)) & 1 > 0
     size = has.sum(axis=1)
     allowed = has.copy()
-    before = precedence_closure(n, constraints)
+    before = rules.before(n)
     for i in range(n):
         allowed[:, i] &= has[:, before[:, i]].all(axis=1)
         allowed[:, i] &= ~has[:, before[i]].any(axis=1)
-    for constraint in constraints:
-        if isinstance(constraint, FixedPosition):
-            item, place = constraint.item, constraint.position
-            allowed[:, item] &= size == place + 1
-            others = np.arange(n) != item
-            allowed[np.ix_(size == place + 1, others)] = False
-        elif isinstance(constraint, Together):
-            items = np.array(constraint.items)
-            others = np.setdiff1d(np.arange(n), items)
-            n_in = has[:, items].sum(axis=1)
-            allowed[np.ix_((n_in > 0) & (n_in < len(items)), others)] = False
+    # the last of the first p + 1 items is at position p
+    for fixed in rules.fixed:
+        ends_there = size == fixed.position + 1
+        allowed[:, fixed.item] &= ends_there
+        allowed[np.ix_(ends_there, np.arange(n) != fixed.item)] = False
+    # as long as a group is incomplete, the last item is one of it
+    for group in rules.together:
+        items = np.array(group.items)
+        others = np.setdiff1d(np.arange(n), items)
+        n_in = has[:, items].sum(axis=1)
+        allowed[np.ix_((n_in > 0) & (n_in < len(items)), others)] = False
     return allowed
 
 
+class Step(NamedTuple):
+    """A set S, the items that it can end with, and those that can follow."""
+
+    members: int
+    lasts: IntArray
+    nexts: IntArray
+
+
 @lru_cache(maxsize=16)
-def steps(
-    n: int, constraints: tuple[Any, ...]
-) -> tuple[list[tuple[int, IntArray, IntArray]], BoolArray]:
-    """Sets in an order in which each comes after its subsets, and what is reached.
+def steps(n: int, rules: OrderRules) -> tuple[list[Step], BoolArray]:
+    """Return sets, each after its subsets, and which values they reach.
 
     Returns
     -------
-    steps : list of (set, lasts, nexts)
-        Items that the set can end with, items that can follow.
+    schedule : list of Step
+        By number: a subset has a smaller one.
     reached : bool array of shape (2ⁿ, n)
         Which (set, last) have a value.
     """
-    allowed = prefixes(n, constraints)
+    allowed = prefixes(n, rules)
     reached = np.zeros_like(allowed)
     single = 1 << np.arange(n)
     reached[single, np.arange(n)] = allowed[single, np.arange(n)]
-    found = []
+    schedule = []
     for members in range(1, 2**n - 1):
         lasts = np.flatnonzero(reached[members])
         if lasts.size:
@@ -86,76 +96,77 @@ def steps(
             nexts = nexts[allowed[members | single[nexts], nexts]]
             if nexts.size:
                 reached[members | single[nexts], nexts] = True
-                found.append((members, lasts, nexts))
-    return found, reached
+                schedule.append(Step(members, lasts, nexts))
+    return schedule, reached
 
 
-def held_karp(
-    costs: NDArray[np.int32], constraints: tuple[Any, ...]
+def cheapest_tours(
+    costs: NDArray[np.int32], rules: OrderRules
 ) -> tuple[IntArray, IntArray]:
-    """Cheapest tours of many lists by dynamic programming, O(2ⁿ n²) each.
+    """Return cheapest tours of many lists, in O(2ⁿ n²) each.
 
     Parameters
     ----------
     costs : int32 array of shape (n + 1, n + 1, b)
         b lists as the last axis; the sum of any n + 1 of them must fit. Node n is the
         depot.
-    constraints : tuple
+    rules : OrderRules
         The same for all lists.
 
     Returns
     -------
     orders : int array of shape (b, n)
-        Best order of each list; rubbish where the constraints allow none.
+        Best order of each list; arbitrary where the constraints allow none.
     values : int array of shape (b,)
         Its cost, the greatest int32 where the constraints allow none.
     """
     n, n_lists = len(costs) - 1, costs.shape[2]
-    schedule, reached = steps(n, constraints)
+    schedule, reached = steps(n, rules)
     value = np.empty((2**n, n, n_lists), dtype=np.int32)
     single = 1 << np.arange(n)
     value[single, np.arange(n)] = costs[n, :n]
     for members, lasts, nexts in schedule:
-        through = costs[lasts[:, None], nexts]
+        through = costs[lasts[:, None], nexts]  # (n_lasts, n_nexts, b)
         through += value[members, lasts][:, None]
         value[members | single[nexts], nexts] = through.min(axis=0)
 
+    # read back: the last item of a set is the one that attains the minimum
     lanes = np.arange(n_lists)
     sets = np.full(n_lists, 2**n - 1)
-    following = np.full(n_lists, n)
+    successor = np.full(n_lists, n)
     orders = np.empty((n_lists, n), dtype=np.int64)
     none = np.int64(np.iinfo(np.int32).max)
     best = np.full(n_lists, none)
-    for place in range(n - 1, -1, -1):
-        total = value[sets, :, lanes] + costs[:n, following, lanes].T.astype(np.int64)
-        total = np.where(reached[sets], total, none)
+    for position in range(n - 1, -1, -1):
+        total = value[sets, :, lanes] + costs[:n, successor, lanes].T.astype(np.int64)
+        total = np.where(reached[sets], total, none)  # (b, n)
         last = total.argmin(axis=1)
-        if place == n - 1:
+        if position == n - 1:
             best = total[lanes, last]
-        orders[:, place] = last
+        orders[:, position] = last
         sets = sets & ~single[last]
-        following = last
+        successor = last
     return orders, best
 
 
 def scaled(
     costs: FloatArray, forbidden: FloatArray
 ) -> tuple[NDArray[np.int32], FloatArray]:
-    """Round the costs of many lists down to integers whose sums fit in 32 bits.
+    """Round the costs of many lists down to multiples whose sums fit in 32 bits.
 
     Parameters
     ----------
     costs : float array of shape (b, n + 1, n + 1)
-        Costs of tours, from 0 up.
+        Costs >= 0 of arcs.
     forbidden : float array of shape (b,)
-        What a forbidden arc costs, more than n + 1 times any other.
+        Cost of a forbidden arc, more than n + 1 times any other.
 
     Returns
     -------
     integers : int32 array of shape (n + 1, n + 1, b)
         Forbidden arcs cost more than any tour of others.
     unit : float array of shape (b,)
-        Size of 1.
+        Cost that an integer 1 stands for.
     """
     m = costs.shape[1]
     # m forbidden arcs must fit: each costs a little more than m allowed ones.
@@ -164,18 +175,18 @@ def scaled(
     return np.ascontiguousarray(integers.transpose(1, 2, 0), dtype=np.int32), unit
 
 
-def solve_batch(found: list[Incumbent]) -> None:
+def held_karp(incumbents: list[Incumbent]) -> None:
     """Solve lists of one size with the same constraints to the end.
 
-    Rounding down makes the integer optimum a lower bound.
+    Costs are rounded down, so the optimum in integers times its unit is a lower bound.
     """
-    problems = [best.problem for best in found]
+    problems = [best.problem for best in incumbents]
     costs = np.stack([problem.cost for problem in problems])
     forbidden = np.array([problem.forbidden for problem in problems])
     integers, unit = scaled(costs, forbidden)
-    orders, values = held_karp(integers, problems[0].constraints)
+    orders, values = cheapest_tours(integers, problems[0].rules)
     is_allowed = values < np.floor(forbidden / unit)
-    for k, best in enumerate(found):
+    for k, best in enumerate(incumbents):
         if is_allowed[k]:
             best.raise_bound(float(values[k] * unit[k]), "dp")
             order = orders[k].tolist()

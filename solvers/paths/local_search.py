@@ -1,8 +1,9 @@
 """Local search on tours: 3-opt without reversal, 2-opt, and kicks.
 
-Exchanging two neighbouring segments of a tour needs no reversal, so it suits costs that
-are not symmetric (Or, 1976; Kanellakis and Papadimitriou, 1980); 2-opt reverses a
-segment, and suits those that nearly are.
+Exchanging two adjacent segments of a tour reverses none of its arcs, so it suits costs
+that are not symmetric (Or, 1976; Kanellakis and Papadimitriou, 1980); 2-opt reverses a
+segment, and suits costs that nearly are. Moves are found for all places at once, from
+matrices over the tour t_0, t_1, …
 """
 
 from collections.abc import Sequence
@@ -13,27 +14,29 @@ from ltr.solvers.core.budget import Budget
 from ltr.solvers.core.solution import FloatArray, IntArray
 from ltr.solvers.paths.problem import Incumbent, PathProblem
 
-# Units of work of looking at one move.
+# Units of work of evaluating one move.
 _WORK_PER_MOVE = 4e-9
-# How many of the best moves are tried for the constraints, before giving up.
+# The most moves, best first, whose tours are checked against the constraints.
 _MAX_TRIED = 50
-# Greatest share of the gap by which a kicked order may be worse and still be kicked on.
+# A kicked order is accepted if it is worse by at most this share of the gap.
 _ACCEPTED = 0.8
 
 
 def exchanges(cost: FloatArray, tour: IntArray) -> tuple[IntArray, FloatArray]:
-    """Gains of swapping two segments that follow each other.
+    """Return the gains of swapping two adjacent segments (3-opt without reversal).
 
-    The arcs after the places a, b, c, in this cyclic order, give way to those from a to
-    the one after b, from b to the one after c, and from c to the one after a. Of the
-    three numberings of a move that gains, one starts with an arc that gains.
+    With a' the place after a, the arcs (a, a'), (b, b'), (c, c') at places a, b, c in
+    this cyclic order become (a, b'), (b, c'), (c, a'). With extra[p, q] = cost(t_p,
+    t_q') - cost(t_p, t_p') the tour changes by extra[a, b] + extra[b, c] + extra[c, a].
+    If that sum is negative, one of its three cyclic shifts starts with a negative
+    term, so only those with extra[a, b] < 0 are looked at.
 
     Returns
     -------
     places : int array of shape (n_moves, 3)
         a, b, c.
     gains : float array of shape (n_moves,)
-        What the tour gets cheaper by; all positive.
+        By how much the tour becomes cheaper; all positive.
     """
     size = len(tour)
     extra = cost[tour[:, None], np.roll(tour, -1)]
@@ -42,28 +45,32 @@ def exchanges(cost: FloatArray, tour: IntArray) -> tuple[IntArray, FloatArray]:
     a, b = np.nonzero(extra < 0)
     total = extra[a, b][:, None] + extra[b] + extra.T[a]
     third = np.arange(size)
-    in_turn = (third - a[:, None]) % size > ((b - a) % size)[:, None]
-    total[~in_turn] = 0.0
+    # c comes after b on the way from a round the tour
+    is_cyclic = (third - a[:, None]) % size > ((b - a) % size)[:, None]
+    total[~is_cyclic] = 0.0
     move, c = np.nonzero(total < 0)
     return np.stack([a[move], b[move], c], axis=1), -total[move, c]
 
 
 def reversals(cost: FloatArray, tour: IntArray) -> tuple[IntArray, FloatArray]:
-    """Gains of turning round the places a + 1, …, b.
+    """Return the gains of reversing the places a + 1, …, b (2-opt).
+
+    The arcs (a, a + 1) and (b, b + 1) become (a, b) and (a + 1, b + 1), and each arc
+    inside runs backwards: turned[p] sums its change over the arcs before place p.
 
     Returns
     -------
     places : int array of shape (n_moves, 2)
         a < b.
     gains : float array of shape (n_moves,)
-        What the tour gets cheaper by; all positive.
+        By how much the tour becomes cheaper; all positive.
     """
     after = np.roll(tour, -1)
     forward, backward = cost[tour, after], cost[after, tour]
     turned = np.concatenate([[0.0], np.cumsum(backward - forward)])
     total = cost[tour[:, None], tour] + cost[after[:, None], after]
     total -= forward[:, None] + forward
-    # arcs inside the segment run from place a + 1 to place b
+    # (a, b): + turned[b] - turned[a + 1], the arcs from place a + 1 to place b
     total += turned[:-1] - turned[1:, None]
     size = len(tour)
     a, b = np.nonzero((total < 0) & (np.arange(size) > np.arange(size)[:, None] + 1))
@@ -79,18 +86,18 @@ def exchange(tour: IntArray, places: Sequence[int]) -> IntArray:
 
 
 def reverse(tour: IntArray, places: Sequence[int]) -> IntArray:
-    """Turn round the segment after the first place up to the second."""
+    """Reverse the segment after the first place up to the second."""
     a, b = places
     return np.concatenate([tour[: a + 1], tour[b:a:-1], tour[b + 1 :]])
 
 
 def descend(problem: PathProblem, order: Sequence[int], budget: Budget) -> IntArray:
-    """Apply the best move again and again, until none gains or the budget is spent.
+    """Apply the best move until none gains or the budget is spent.
 
     Returns
     -------
     order : int array of shape (n,)
-        It keeps the constraints if the given one does.
+        It keeps the constraints if the start does.
     """
     tour = np.array([problem.n_items, *order])
     while not budget.is_spent:
@@ -103,7 +110,7 @@ def descend(problem: PathProblem, order: Sequence[int], budget: Budget) -> IntAr
 
 
 def _best_move(problem: PathProblem, tour: IntArray) -> IntArray | None:
-    """The tour after the move that gains most and keeps the constraints."""
+    """The tour after the move of greatest gain that keeps the constraints."""
     moves = []
     for find, apply in ((exchanges, exchange), (reversals, reverse)):
         places, gains = find(problem.cost, tour)
@@ -120,7 +127,10 @@ def _best_move(problem: PathProblem, tour: IntArray) -> IntArray | None:
 
 
 def kick(tour: IntArray, rng: np.random.Generator) -> IntArray:
-    """Swap two short neighbouring pairs of segments: a move that 3-opt cannot undo."""
+    """Turn adjacent segments A, B, C into C, B, A, which 3-opt cannot undo easily.
+
+    This is the double bridge of Martin, Otto and Felten (1991), within 30 places.
+    """
     size = len(tour)
     span = min(size - 1, 30)
     first = int(rng.integers(0, size - span))
@@ -144,11 +154,11 @@ def local_search(
     Parameters
     ----------
     best : Incumbent
-        Its order is where to begin; without one, nothing is done.
+        Its order is the start; without one, nothing is done.
     budget : Budget
         When it is spent, the search ends.
     n_kicks : int
-        How many kicks.
+        Number of kicks.
     random_state : int
         Seed of the kicks. None: 0.
     """
@@ -169,6 +179,6 @@ def local_search(
         changed = descend(problem, kicked.tolist(), budget)
         cost = problem.tour_cost(changed)
         best.offer(changed.tolist(), cost, "local_search")
-        # A little worse is accepted, so that the search does not stay where it is.
+        # slightly worse orders are accepted, to leave the basin of the incumbent
         if cost <= best.cost + _ACCEPTED * rng.random() * (best.cost - best.lower):
             order = changed

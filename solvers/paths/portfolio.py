@@ -1,15 +1,14 @@
 """Which solver of paths is tried when."""
 
-from typing import Any
-
 from ltr.solvers.core.budget import Budget
 from ltr.solvers.core.conflicts import smallest_conflict
-from ltr.solvers.core.solution import Solution, Status, solved, unsolved
+from ltr.solvers.core.constraints import Constraint
+from ltr.solvers.core.lists import ItemList
+from ltr.solvers.core.solution import Solution, Status, certify, without_order
 from ltr.solvers.paths.assignment_relaxation import branch_and_bound, greedy, relax
 from ltr.solvers.paths.branch_and_cut import branch_and_cut
 from ltr.solvers.paths.cp_sat import cp_sat
-from ltr.solvers.paths.held_karp import solve_batch
-from ltr.solvers.paths.lists import PathList
+from ltr.solvers.paths.held_karp import held_karp
 from ltr.solvers.paths.local_search import local_search
 from ltr.solvers.paths.problem import Incumbent, path_problem
 from ltr.solvers.paths.routing import routing
@@ -18,31 +17,41 @@ from ltr.solvers.paths.routing import routing
 MAX_BATCHED = 12
 # Nodes of the branch and bound before something else is tried.
 _MAX_NODES = 100
-# Nodes of the branch and cut before CP-SAT has a turn, its work, and its greatest size.
+# Nodes of the branch and cut before CP-SAT has a turn, the work of that turn, and the
+# most items with which CP-SAT is tried.
 _MAX_CUT_NODES, _CP_SAT_WORK, _MAX_CP_SAT = 150, 3.0, 150
+# Kicks of the local search.
+_KICKS_PER_ITEM = 10
 
 
-def solve_one(
-    one: PathList, method: str, budget: Budget, random_state: int | None
+def solve_list(
+    item_list: ItemList, method: str, budget: Budget, random_state: int | None
 ) -> Solution:
-    """Solve one list, all arguments checked."""
-    if not one.n_items:
-        return solved(
+    """Solve one list."""
+    if not item_list.n_items:
+        return certify(
             [], 0.0, 0.0, tolerance=0.0, method="trivial", started=budget.started
         )
-    best = Incumbent(path_problem(one.matrix, one.start, one.end, one.constraints))
+    best = _incumbent(item_list, item_list.constraints)
     _search(best, method, budget, random_state)
-    return finish(best, budget)
+    return _finish(best, item_list, budget)
 
 
-def solve_together(job: list[PathList], budget: Budget) -> list[Solution]:
+def solve_together(lists: list[ItemList], budget: Budget) -> list[Solution]:
     """Solve lists of one size with the same constraints by dynamic programming."""
-    found = [
-        Incumbent(path_problem(one.matrix, one.start, one.end, one.constraints))
-        for one in job
+    incumbents = [_incumbent(item_list, item_list.constraints) for item_list in lists]
+    held_karp(incumbents)
+    return [
+        _finish(best, item_list, budget)
+        for best, item_list in zip(incumbents, lists, strict=True)
     ]
-    solve_batch(found)
-    return [finish(best, budget) for best in found]
+
+
+def _incumbent(item_list: ItemList, constraints: tuple[Constraint, ...]) -> Incumbent:
+    """An incumbent without an order, for all or some of the constraints of a list."""
+    return Incumbent(
+        path_problem(item_list.matrix, item_list.start, item_list.end, constraints)
+    )
 
 
 def _search(
@@ -53,7 +62,7 @@ def _search(
     n_cycles = relax(best)
     if best.is_closed:
         return
-    if problem.constraints and best.order is None:
+    if best.order is None and not problem.rules.is_empty:
         _offer_greedy(best)
     if method == "branch_and_bound":
         branch_and_bound(best, budget)
@@ -64,10 +73,10 @@ def _search(
     elif method == "routing":
         routing(best, budget)
     elif method == "local_search":
-        local_search(best, budget, 10 * problem.n_items, random_state)
+        local_search(best, budget, _KICKS_PER_ITEM * problem.n_items, random_state)
     elif method == "dp":
         if not budget.is_spent:
-            solve_batch([best])
+            held_karp([best])
     else:
         _portfolio(best, n_cycles, budget, random_state)
 
@@ -77,27 +86,28 @@ def _portfolio(
 ) -> None:
     """Try what is likely to be fast first.
 
-    An assignment of many cycles, most of them pairs, is the sign of costs that are
-    nearly symmetric, where its bound is weak.
+    An assignment with many cycles, most of them pairs, is the sign of costs that are
+    nearly symmetric, for which its bound is weak.
     """
     problem = best.problem
-    if problem.constraints or n_cycles < 4 + problem.n_items / 8:
+    is_constrained = not problem.rules.is_empty
+    if is_constrained or n_cycles < 4 + problem.n_items / 8:
         branch_and_bound(best, budget, max_nodes=_MAX_NODES)
     if best.is_closed or budget.is_spent:
         return
-    if problem.constraints and problem.n_items <= MAX_BATCHED:
-        solve_batch([best])
+    if is_constrained and problem.n_items <= MAX_BATCHED:
+        held_karp([best])
         return
-    arcs = branch_and_cut(best, budget, 0 if problem.constraints else _MAX_CUT_NODES)
+    arcs = branch_and_cut(best, budget, 0 if is_constrained else _MAX_CUT_NODES)
     if best.is_closed or budget.is_spent:
         return
-    if problem.constraints:
+    if is_constrained:
         cp_sat(best, budget, arcs)
     elif problem.n_items <= _MAX_CP_SAT:
         cp_sat(best, budget, arcs, _CP_SAT_WORK)
     if not (best.is_closed or budget.is_spent):
         branch_and_cut(best, budget)
-    local_search(best, budget, 10 * problem.n_items, random_state)
+    local_search(best, budget, _KICKS_PER_ITEM * problem.n_items, random_state)
 
 
 def _offer_greedy(best: Incumbent) -> None:
@@ -106,26 +116,26 @@ def _offer_greedy(best: Incumbent) -> None:
         best.offer(order, best.problem.tour_cost(order), "greedy")
 
 
-def finish(best: Incumbent, budget: Budget) -> Solution:
-    """Make the solution; if there is none, find out which constraints clash."""
+def _finish(best: Incumbent, item_list: ItemList, budget: Budget) -> Solution:
+    """Return the solution in the user's numbers; if infeasible, with its conflict."""
     solution = best.solution(budget.started)
     if solution.status is not Status.INFEASIBLE:
-        return solution
-    problem = best.problem
+        return item_list.in_user_numbers(solution)
 
-    def is_feasible(constraints: tuple[Any, ...]) -> bool:
-        some = Incumbent(
-            path_problem(problem.matrix, problem.start, problem.end, constraints)
+    def is_feasible(constraints: tuple[Constraint, ...]) -> bool:
+        attempt = _incumbent(item_list, constraints)
+        _offer_greedy(attempt)
+        if attempt.order is None and not budget.is_spent:
+            is_small = item_list.n_items <= MAX_BATCHED
+            _search(attempt, "dp" if is_small else "cp_sat", budget, None)
+        return not attempt.is_infeasible
+
+    conflict = smallest_conflict(item_list.constraints, is_feasible)
+    return item_list.in_user_numbers(
+        without_order(
+            Status.INFEASIBLE,
+            method=solution.method,
+            started=budget.started,
+            conflict=conflict,
         )
-        _offer_greedy(some)
-        if some.order is None and not budget.is_spent:
-            small = problem.n_items <= MAX_BATCHED
-            _search(some, "dp" if small else "cp_sat", budget, None)
-        return not some.is_infeasible
-
-    return unsolved(
-        Status.INFEASIBLE,
-        method=solution.method,
-        started=budget.started,
-        conflict=smallest_conflict(problem.constraints, is_feasible),
     )

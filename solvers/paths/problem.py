@@ -1,20 +1,21 @@
-"""The longest open path as a shortest closed tour: one more node, costs from 0 up.
+"""The path of greatest score as a closed tour of least cost: one more node, costs >= 0.
 
-Node n, the depot, comes before the first item and after the last. Rows and columns are
-shifted so that their least cost is 0; since a tour leaves and enters each node once,
-this shifts all tours alike (Carpaneto, Dell'Amico and Toth, 1995, §2).
+Node n, the depot, comes before the first item and after the last: the costs of its arcs
+stand for ``start`` and ``end``. The matrix of scores is reduced by rows and columns to
+costs >= 0, which shifts all tours alike (Carpaneto, Dell'Amico and Toth, 1995, §2).
 """
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
 
-from ltr.solvers.core.constraints import FixedPosition, Precedence
+from ltr.solvers.core.constraints import Constraint
+from ltr.solvers.core.inputs import GREATEST
+from ltr.solvers.core.order_rules import OrderRules, order_rules
 from ltr.solvers.core.solution import (
     TOLERANCE,
     BoolArray,
@@ -22,32 +23,30 @@ from ltr.solvers.core.solution import (
     IntArray,
     Solution,
     Status,
-    solved,
-    unsolved,
+    certify,
+    without_order,
 )
 
-# Bounds on integer costs are rounded up beyond this error.
+# A bound on integer costs is rounded up if it exceeds an integer by more than this.
 _ROUNDING = 1e-3
-# Scores beyond this could not be added.
-_GREATEST = 1e290
 
 
 @dataclass(frozen=True, eq=False)
 class PathProblem:
-    """A maximum-weight path, and the costs of the tours that stand for it.
+    """A maximum-weight path, and the costs of the tours that represent it.
 
     Attributes
     ----------
     matrix : float array of shape (n, n)
-        Scores of neighbours.
+        Scores of neighbors.
     start, end : float arrays of shape (n,)
         Scores of the first and of the last item.
-    constraints : tuple
+    rules : OrderRules
         What the order must keep.
     cost : float array of shape (n + 1, n + 1)
-        From 0 up; forbidden arcs cost ``forbidden``.
+        Costs >= 0 of the arcs; node n is the depot.
     forbidden : float
-        More than any tour of allowed arcs costs.
+        Cost of a forbidden arc: more than any tour of allowed arcs costs.
     offset : float
         The objective of an order is this minus the cost of its tour.
     tolerance : float
@@ -57,7 +56,7 @@ class PathProblem:
     matrix: FloatArray
     start: FloatArray
     end: FloatArray
-    constraints: tuple[Any, ...]
+    rules: OrderRules
     cost: FloatArray
     forbidden: float
     offset: float
@@ -77,17 +76,18 @@ class PathProblem:
     @cached_property
     def is_whole(self) -> bool:
         """Whether all costs are integers, so that bounds can be rounded up."""
+        # the first row decides nearly always, and is quick to look at
         if not all(cost.is_integer() for cost in self.cost[0].tolist()):
             return False
         return self.top < 2**40 and bool((self.cost == np.rint(self.cost)).all())
 
     @property
     def slack(self) -> float:
-        """Costs that differ by less are taken for the same."""
+        """Costs that differ by less count as equal."""
         return 0.1 * self.tolerance
 
     def objective(self, order: Sequence[int] | IntArray) -> float:
-        """Score of an order in the user's numbers."""
+        """Score of an order, from the user's matrix, start and end."""
         order = np.asarray(order, dtype=np.int64)
         inside = self.matrix[order[:-1], order[1:]].sum()
         return float(self.start[order[0]] + inside + self.end[order[-1]])
@@ -100,62 +100,81 @@ class PathProblem:
         return float(self.cost[tour[:-1], tour[1:]].sum())
 
     def keeps(self, order: Sequence[int]) -> bool:
-        """Whether an order keeps all constraints; arcs are not looked at."""
-        return not self.constraints or self.broken_chain(order) is None
+        """Whether an order keeps all constraints; its arcs may be forbidden."""
+        return self.rules.is_empty or self.broken_chain(order) is None
 
     def broken_chain(self, order: Sequence[int]) -> list[int] | None:
-        """Shortest run of nodes that no order which keeps the constraints has.
+        """Return the shortest run of nodes of a tour that breaks a constraint.
+
+        No tour that keeps the constraints has all arcs of the run, so that a cut or a
+        branching on them removes the tour.
 
         Returns
         -------
         chain : list of int or None
-            Nodes one after the other, the depot among them; None if nothing is broken.
+            Consecutive nodes, the depot among them; None if every constraint is kept.
         """
         n = self.n_items
-        place = [0] * n
-        for position, item in enumerate(order):
-            place[item] = position
-        tour = [n, *order, n]
+        position = [0] * n
+        for place, item in enumerate(order):
+            position[item] = place
+        tour = [n, *order, n]  # the item at position p is tour[p + 1]
         chains = []
-        for constraint in self.constraints:
-            if isinstance(constraint, Precedence):
-                first, second = place[constraint.before], place[constraint.after]
-                if first > second:
-                    chains.append(tour[second + 1 : first + 2])
-            elif isinstance(constraint, FixedPosition):
-                at = place[constraint.item]
-                if at != constraint.position:
-                    chains += [tour[: at + 2], tour[at + 1 :]]
-            else:
-                places = sorted(place[item] for item in constraint.items)
-                chains += [
-                    tour[left + 1 : right + 2]
-                    for left, right in pairwise(places)
-                    if right > left + 1
-                ]
+        # after → … → before
+        for pair in self.rules.precedences:
+            last, first = position[pair.before], position[pair.after]
+            if last > first:
+                chains.append(tour[first + 1 : last + 2])
+        # depot → … → item, and item → … → depot: each fixes the position
+        for fixed in self.rules.fixed:
+            place = position[fixed.item]
+            if place != fixed.position:
+                chains += [tour[: place + 2], tour[place + 1 :]]
+        # member → others → next member: a run that leaves the group and comes back
+        for group in self.rules.together:
+            places = sorted(position[item] for item in group.items)
+            chains += [
+                tour[left + 1 : right + 2]
+                for left, right in pairwise(places)
+                if right > left + 1
+            ]
         return min(chains, key=len, default=None)
 
 
 @dataclass
 class Incumbent:
-    """The best order so far, and a lower bound on the cost of all orders."""
+    """The best order so far, and a lower bound on the cost of all orders.
+
+    Attributes
+    ----------
+    problem : PathProblem
+        What is solved.
+    order : list of int, default=None
+        None: no order was offered yet that keeps the constraints.
+    cost : float, default=inf
+        Cost of its tour.
+    lower : float, default=0
+        No tour costs less, if it is to be better than the incumbent.
+    method, proof : str, default="assignment"
+        What found the order, and what found the bound.
+    """
 
     problem: PathProblem
     order: list[int] | None = None
     cost: float = float("inf")
     lower: float = 0.0
     method: str = "assignment"
-    proof: str = field(default="assignment")
+    proof: str = "assignment"
 
     def offer(self, order: Sequence[int], cost: float, method: str) -> bool:
-        """Keep an order if it is better and allowed."""
+        """Keep an order if it is better and allowed; return whether it is."""
         if cost < min(self.cost, self.problem.forbidden) and self.problem.keeps(order):
             self.order, self.cost, self.method = list(order), cost, method
             return True
         return False
 
     def raise_bound(self, lower: float, method: str) -> None:
-        """Keep a bound if it is better; nothing costs less than the best order."""
+        """Keep a lower bound on the cost of better orders if it is higher."""
         if self.problem.is_whole:
             lower = math.ceil(lower - _ROUNDING)
         if lower > self.lower:
@@ -163,14 +182,18 @@ class Incumbent:
 
     @property
     def target(self) -> float:
-        """Bound that proves the best order, or that there is none."""
+        """Lower bound at which nothing better than the incumbent is left.
+
+        With integer costs a better tour costs at least 1 less. Without an incumbent, it
+        is the bound that only tours with a forbidden arc reach: there is no order.
+        """
         problem = self.problem
         step = 1 - 2 * _ROUNDING if problem.is_whole else problem.slack
         return min(self.cost - step, problem.forbidden * (1 - 1e-12))
 
     @property
     def is_closed(self) -> bool:
-        """Whether the best order is proven, or that there is none."""
+        """Whether the incumbent is proven, or that there is no order."""
         return self.lower >= self.target
 
     @property
@@ -179,12 +202,14 @@ class Incumbent:
         return self.order is None and self.is_closed
 
     def solution(self, started: float) -> Solution:
-        """Return what is known, in the user's numbers."""
+        """Return the incumbent as a Solution; the bound from the gap in costs."""
         problem = self.problem
         if self.order is None:
             if self.is_closed:
-                return unsolved(Status.INFEASIBLE, method=self.proof, started=started)
-            return unsolved(
+                return without_order(
+                    Status.INFEASIBLE, method=self.proof, started=started
+                )
+            return without_order(
                 Status.UNKNOWN,
                 method=self.proof,
                 started=started,
@@ -192,13 +217,12 @@ class Incumbent:
             )
         objective = problem.objective(self.order)
         gap = self.cost - self.lower
-        proven = gap <= problem.tolerance
-        return solved(
+        return certify(
             self.order,
             objective,
             objective + gap,
             tolerance=problem.tolerance + 1e-15 * abs(objective),
-            method=self.proof if proven else self.method,
+            method=self.proof if gap <= problem.tolerance else self.method,
             started=started,
         )
 
@@ -207,37 +231,52 @@ def path_problem(
     matrix: FloatArray,
     start: FloatArray,
     end: FloatArray,
-    constraints: tuple[Any, ...] = (),
+    constraints: Iterable[Constraint] = (),
 ) -> PathProblem:
-    """Make a problem of arrays that are checked, with at least one item."""
-    n = len(matrix)
+    """Reduce the scores of a path to costs of tours; arrays are checked, n >= 1.
+
+    1. The score s of a tour is that of its n + 1 arcs, those of the depot among them:
+       n - 1 arcs in ``matrix``, one in ``start``, one in ``end``. Each of the three
+       blocks is shifted to a greatest score of 0; offset collects the shifts.
+    2. With the potentials u_i = max_j s_ij of rows and v_j = min_i(u_i - s_ij) of
+       columns, c_ij = u_i - s_ij - v_j >= 0 has a 0 in each column. A tour leaves and
+       enters each node once, so its score is offset + Σu - Σv minus its cost.
+    3. A forbidden arc costs more than n + 1 arcs that are allowed.
+    """
+    n, rules = len(matrix), order_rules(constraints)
     score = np.empty((n + 1, n + 1))
     score[:n, :n], score[n, :n], score[:n, n] = matrix, start, end
     np.fill_diagonal(score, -np.inf)
-    if constraints:
-        score[~allowed_arcs(n, constraints)] = -np.inf
-    offset, spread = 0.0, 0.0
-    for part, n_arcs in ((score[:n, :n], n - 1), (score[n, :n], 1), (score[:n, n], 1)):
-        if n_arcs == 1 and not part.any():
-            continue
-        finite = part[part > -np.inf]
-        if finite.size:
-            top, least = float(finite.max()), float(finite.min())
-            if max(top, -least) > _GREATEST:
-                raise ValueError(
-                    f"scores must be at most {_GREATEST:g} in size, so that they can "
-                    f"be added; got {max(top, least, key=abs):g}. Scale them down."
-                )
-            part -= top
-            offset += n_arcs * top
-            spread = max(spread, top - least)
+    if not rules.is_empty:
+        score[~allowed_arcs(n, rules)] = -np.inf
 
-    row = score.max(axis=1)
-    row[row == -np.inf] = 0.0
-    cost = row[:, None] - score
-    column = cost.min(axis=0)
-    column[column == np.inf] = 0.0
-    cost -= column
+    offset, spread = 0.0, 0.0
+    for block, n_arcs in (
+        (score[:n, :n], n - 1),
+        (score[n, :n], 1),
+        (score[:n, n], 1),
+    ):
+        if n_arcs == 1 and not block.any():
+            continue
+        finite = block[block > -np.inf]
+        if finite.size:
+            greatest, least = float(finite.max()), float(finite.min())
+            if max(greatest, -least) > GREATEST:
+                raise ValueError(
+                    f"scores must be at most {GREATEST:g} in size, so that they can "
+                    f"be added; got {max(greatest, least, key=abs):g}. Scale them down."
+                )
+            block -= greatest
+            offset += n_arcs * greatest
+            spread = max(spread, greatest - least)
+
+    u = score.max(axis=1)
+    u[u == -np.inf] = 0.0
+    cost = u[:, None] - score
+    v = cost.min(axis=0)
+    v[v == np.inf] = 0.0
+    cost -= v
+
     allowed = cost < np.inf
     top = float(cost[allowed].max()) if allowed.any() else 0.0
     forbidden = (n + 1) * top + (top or 1.0)
@@ -246,52 +285,52 @@ def path_problem(
         matrix,
         start,
         end,
-        constraints,
+        rules,
         cost,
         forbidden,
-        offset + float(row.sum() - column.sum()),
+        offset + float(u.sum() - v.sum()),
         TOLERANCE * n * spread,
     )
 
 
-def allowed_arcs(n: int, constraints: tuple[Any, ...]) -> BoolArray:
-    """Which arcs some order that keeps the constraints may have; node n is the depot.
+def allowed_arcs(n: int, rules: OrderRules) -> BoolArray:
+    """Return the arcs i → j that the constraints do not rule out one by one.
 
-    Only what follows at once from the constraints is left out.
+    An allowed arc may still be in no order that keeps all of them.
+
+    Returns
+    -------
+    allowed : bool array of shape (n + 1, n + 1)
+        Node n is the depot.
     """
     allowed = np.ones((n + 1, n + 1), dtype=bool)
-    before = precedence_closure(n, constraints)
+    before = rules.before(n)
+    # a cycle of precedences: no order at all
     allowed &= not before.diagonal().any()
+    # not i → j if j comes before i, nor if some k must come between them
     allowed[:n, :n] &= ~before.T
-    allowed[:n, :n] &= before.astype(np.float32) @ before.astype(np.float32) == 0
+    n_between = before.astype(np.float32) @ before.astype(np.float32)
+    allowed[:n, :n] &= n_between == 0
+    # only an item without predecessors is first, only one without successors is last
     allowed[n, :n] &= ~before.any(axis=0)
     allowed[:n, n] &= ~before.any(axis=1)
     position = np.full(n, -1)
-    for constraint in constraints:
-        if isinstance(constraint, FixedPosition):
-            item, place = constraint.item, constraint.position
-            position[item] = place
-            allowed[n, item] &= place == 0
-            allowed[item, n] &= place == n - 1
-            if place == 0:
-                allowed[n, np.arange(n + 1) != item] = False
-            if place == n - 1:
-                allowed[np.arange(n + 1) != item, n] = False
-    fixed = np.flatnonzero(position >= 0)
-    next_to = position[fixed][:, None] + 1 == position[fixed]
-    allowed[np.ix_(fixed, fixed)] &= next_to
-    for i, j in fixed[np.argwhere(next_to)]:
-        allowed[i, np.arange(n + 1) != j] = False
-        allowed[np.arange(n + 1) != i, j] = False
+    nodes = np.arange(n + 1)
+    for fixed in rules.fixed:
+        item, place = fixed.item, fixed.position
+        position[item] = place
+        # only the item at position 0 follows the depot, only that at n - 1 precedes it
+        allowed[n, item] &= place == 0
+        allowed[item, n] &= place == n - 1
+        if place == 0:
+            allowed[n, nodes != item] = False
+        if place == n - 1:
+            allowed[nodes != item, n] = False
+    # between fixed items only the arcs from position p to p + 1, and then no others
+    items = np.flatnonzero(position >= 0)
+    is_next = position[items][:, None] + 1 == position[items]
+    allowed[np.ix_(items, items)] &= is_next
+    for i, j in items[np.argwhere(is_next)]:
+        allowed[i, nodes != j] = False
+        allowed[nodes != i, j] = False
     return allowed
-
-
-def precedence_closure(n: int, constraints: tuple[Any, ...]) -> BoolArray:
-    """Which item must come before which, chains of precedences followed."""
-    before = np.zeros((n, n), dtype=bool)
-    for constraint in constraints:
-        if isinstance(constraint, Precedence):
-            before[constraint.before, constraint.after] = True
-    for k in np.flatnonzero(before.any(axis=0) & before.any(axis=1)).tolist():
-        before |= before[:, k, None] & before[k]
-    return before

@@ -1,4 +1,4 @@
-"""OR-Tools routing with its CP-SAT search, which ends with a proof."""
+"""OR-Tools routing with its CP-SAT search, which proves optimality."""
 
 import math
 
@@ -7,18 +7,19 @@ import numpy as np
 from ltr.solvers.core.budget import Budget
 from ltr.solvers.paths.problem import Incumbent
 
+# Costs are rounded down to integers; the greatest becomes this one.
 _STEPS = 2.0**27
+# Units of work of building the model.
 _WORK_PER_ARC = 2e-6
-# routing's status when its CP-SAT search has proven the tour, or that there is none
+# The status of routing if its CP-SAT search proved the tour, or that there is none.
 _ROUTING_OPTIMAL, _ROUTING_INFEASIBLE = 7, 6
 
 
 def routing(best: Incumbent, budget: Budget) -> None:
     """Close the gap with one vehicle and ``use_cp_sat``; holds the interpreter lock.
 
-    Routing's own search needs no proof and gives none, so it is off. Its bound is only
-    known at the end, and its time is only limited by the clock: a work limit is taken
-    as seconds.
+    Routing's own search is off, since it proves nothing. The bound is known at the end
+    only, and the clock is the only limit: work left is taken as seconds.
     """
     from ortools.constraint_solver import pywrapcp, routing_enums_pb2
     from ortools.util.optional_boolean_pb2 import BOOL_FALSE, BOOL_TRUE
@@ -49,18 +50,18 @@ def routing(best: Incumbent, budget: Budget) -> None:
     seconds = min(budget.seconds_left, budget.work_left)
     if seconds < float("inf"):
         settings.time_limit.FromMilliseconds(max(1, math.ceil(seconds * 1e3)))
-    found = model.SolveWithParameters(settings)
+    assignment = model.SolveWithParameters(settings)
     if model.status() == _ROUTING_INFEASIBLE:
         best.raise_bound(problem.forbidden, "routing")
-    if found is None:
+    if assignment is None:
         return
     order = []
-    index = found.Value(model.NextVar(model.Start(0)))
+    index = assignment.Value(model.NextVar(model.Start(0)))
     while not model.IsEnd(index):
         order.append(manager.IndexToNode(index))
-        index = found.Value(model.NextVar(index))
+        index = assignment.Value(model.NextVar(index))
     cost = problem.tour_cost(order)
     best.offer(order, cost, "routing")
     if model.status() == _ROUTING_OPTIMAL:
-        lower = found.ObjectiveValue() * unit
+        lower = assignment.ObjectiveValue() * unit
         best.raise_bound(min(lower, cost), "routing")

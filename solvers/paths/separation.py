@@ -1,7 +1,7 @@
-"""Cuts that a fractional tour violates: sets of nodes, and sets with teeth.
+"""Separation: cuts that a fractional solution violates (subtours, blossoms, triangles).
 
-Leaving and entering a set balance, so a cut can be found on the undirected weights
-x_ij + x_ji, and is valid for both directions together.
+As many arcs enter a set of nodes as leave it, so most cuts are found on the undirected
+weights w_ij = x_ij + x_ji, and are valid for both directions together.
 """
 
 import numpy as np
@@ -10,18 +10,18 @@ from ltr.solvers.core.solution import BoolArray, FloatArray, IntArray
 from ltr.solvers.paths.subtour_relaxation import Cut
 
 _EPSILON = 1e-6
-# By how much a set with teeth, or a triangle, must be violated.
+# The least violation of a blossom or triangle that is worth a row.
 _LEAST = 0.02
 
 
 def violated_cuts(
     tails: IntArray, heads: IntArray, x: FloatArray, size: int
 ) -> list[Cut]:
-    """Cuts for a solution; none if it is a tour, or if all sets hold.
+    """Return cuts that a solution violates; none if it is a tour, or if none is found.
 
-    First the components of the arcs that are used; if these hang together, minimum cuts
-    (Stoer and Wagner, 1997) after nodes between which a whole arc runs are made one
-    (Padberg and Rinaldi, 1990); then sets with an odd number of teeth.
+    First the components of the support; if it is connected, minimum cuts (Stoer and
+    Wagner, 1997) after the ends of edges with w = 1 are contracted (Padberg and
+    Rinaldi, 1990); if no subtour cut is violated, blossoms and triangles.
     """
     weight = np.zeros((size, size))
     weight[tails, heads] = x
@@ -34,25 +34,29 @@ def violated_cuts(
     if n_groups == 1:
         return []
     groups = np.arange(n_groups)[:, None] == labels
-    joined = groups.astype(float)
-    between = joined @ weight @ joined.T
+    member = groups.astype(float)
+    between = member @ weight @ member.T
     np.fill_diagonal(between, 0.0)
-    open_ = np.flatnonzero(between.sum(axis=1) < 2 - _EPSILON)
-    sets = [groups[k] for k in open_] or cuts_below_two(between, groups)
+    # w(S, rest) < 2 violates Σ_{i, j in S} x_ij ≤ |S| - 1, since degrees are 2
+    violated = np.flatnonzero(between.sum(axis=1) < 2 - _EPSILON)
+    sets = [groups[k] for k in violated] or cuts_below_two(between, groups)
     if sets:
         return [set_cut(nodes) for nodes in sets]
     return blossoms(weight) + triangles(tails, heads, x, size)
 
 
 def set_cut(nodes: BoolArray) -> Cut:
-    """Fewer arcs inside a set than it has nodes; the smaller of it and the rest."""
+    """Return the subtour cut of a set S or of its complement, whichever is smaller.
+
+    The two are equivalent: x(S) ≤ |S| - 1 and x(complement) ≤ |complement| - 1.
+    """
     if 2 * nodes.sum() > len(nodes):
         nodes = ~nodes
     return Cut((nodes[:, None] & nodes).astype(np.int8), int(nodes.sum()) - 1)
 
 
 def components(near: BoolArray) -> IntArray:
-    """Number of each node's component; edges are read above the diagonal."""
+    """Return the component of each node; edges are read above the diagonal."""
     parent = list(range(len(near)))
 
     def root(node: int) -> int:
@@ -68,49 +72,53 @@ def components(near: BoolArray) -> IntArray:
 
 
 def cuts_below_two(weight: FloatArray, groups: BoolArray) -> list[BoolArray]:
-    """Sets with less than 2 between them and the rest, by minimum cuts.
+    """Return sets S with w(S, rest) < 2, by Stoer and Wagner's minimum cuts.
+
+    A phase adds the group most tightly connected to those added before, until all are
+    in; the cut between the last group and the others is a minimum cut between the last
+    two, which are then merged.
 
     Parameters
     ----------
     weight : float array of shape (r, r)
-        Symmetric, between groups of nodes.
+        Symmetric weights between groups of nodes.
     groups : bool array of shape (r, size)
         Nodes of each group.
     """
     weight, groups = weight.copy(), groups.copy()
-    left = np.ones(len(weight), dtype=bool)
-    found = []
-    for n_left in range(len(weight), 2, -1):
-        towards = np.where(left, 0.0, -np.inf)
+    remaining = np.ones(len(weight), dtype=bool)
+    sets = []
+    for n_remaining in range(len(weight), 2, -1):
+        connection = np.where(remaining, 0.0, -np.inf)
         previous = last = -1
-        for _ in range(n_left):
-            previous, last = last, int(towards.argmax())
-            between = towards[last]
-            towards += weight[last]
-            towards[last] = -np.inf
-        if between < 2 - _EPSILON:
-            found.append(groups[last].copy())
+        for _ in range(n_remaining):
+            previous, last = last, int(connection.argmax())
+            cut_of_phase = connection[last]
+            connection += weight[last]
+            connection[last] = -np.inf
+        if cut_of_phase < 2 - _EPSILON:
+            sets.append(groups[last].copy())
         weight[previous] += weight[last]
         weight[:, previous] += weight[:, last]
         weight[previous, previous] = 0.0
         groups[previous] |= groups[last]
-        left[last] = False
+        remaining[last] = False
         weight[last] = 0.0
         weight[:, last] = 0.0
-    return found
+    return sets
 
 
 def blossoms(weight: FloatArray) -> list[Cut]:
-    """Sets with an odd number of whole edges, the teeth, that stick out.
+    """Return violated blossom inequalities (2-matching, Edmonds, 1965).
 
-    A tour has at most |H| + (t - 1) / 2 edges inside the set H and among its t teeth
-    (Edmonds, 1965). Sets are components of the fractional edges (Padberg and Hong,
-    1980).
+    A tour has at most |H| + (t - 1) / 2 edges inside the handle H and among its teeth,
+    an odd number t of disjoint edges that leave H. Handles are components of the edges
+    with 0 < w < 1, teeth edges with w = 1 (Padberg and Hong, 1980).
     """
     fractional = (weight > _EPSILON) & (weight < 1 - _EPSILON)
     whole = weight >= 1 - _EPSILON
     labels = components(fractional)
-    found = []
+    cuts = []
     for k in np.flatnonzero(np.bincount(labels) >= 3):
         handle = labels == k
         inside, outside = np.nonzero(whole & handle[:, None] & ~handle)
@@ -121,27 +129,28 @@ def blossoms(weight: FloatArray) -> list[Cut]:
         arcs[inside, outside] = arcs[outside, inside] = True
         at_most = int(handle.sum()) + (n_teeth - 1) // 2
         if weight[arcs].sum() / 2 > at_most + _LEAST:
-            found.append(Cut(arcs.astype(np.int8), at_most))
-    return found
+            cuts.append(Cut(arcs.astype(np.int8), at_most))
+    return cuts
 
 
 def triangles(tails: IntArray, heads: IntArray, x: FloatArray, size: int) -> list[Cut]:
-    """Three nodes i, j, k with 2 x_ij + x_ji + x_ik + x_kj > 2, in either direction.
+    """Return violated inequalities 2 x_ij + x_ji + x_ik + x_kj ≤ 2, in both directions.
 
     These are D3+ and D3- of Grötschel and Padberg (1985).
     """
-    solution = np.zeros((size, size))
-    solution[tails, heads] = x
-    found = []
-    for is_turned in (False, True):
-        flow = solution.T if is_turned else solution
-        i, j = np.nonzero((flow > 0.01) & (flow < 0.99))
-        total = (2 * flow[i, j] + flow[j, i])[:, None] + flow[i] + flow.T[j]
+    matrix = np.zeros((size, size))
+    matrix[tails, heads] = x
+    cuts = []
+    for is_transposed in (False, True):
+        x_ij = matrix.T if is_transposed else matrix
+        i, j = np.nonzero((x_ij > 0.01) & (x_ij < 0.99))
+        # (number of the pair i, j; k)
+        total = (2 * x_ij[i, j] + x_ij[j, i])[:, None] + x_ij[i] + x_ij.T[j]
         pairs = np.arange(len(i))
         total[pairs, i] = total[pairs, j] = 0.0
         for pair, k in np.argwhere(total > 2 + _LEAST).tolist():
             counts = np.zeros((size, size), dtype=np.int8)
             counts[i[pair], j[pair]] = 2
             counts[j[pair], i[pair]] = counts[i[pair], k] = counts[k, j[pair]] = 1
-            found.append(Cut(counts.T.copy() if is_turned else counts, 2))
-    return found
+            cuts.append(Cut(counts.T.copy() if is_transposed else counts, 2))
+    return cuts

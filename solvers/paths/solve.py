@@ -1,25 +1,17 @@
-"""Maximum-weight paths: the best order where only neighbours count."""
+"""Maximum-weight paths: the best order where only neighbors count."""
 
-from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 from numpy.typing import ArrayLike
 
-from ltr.solvers.core.batches import Interrupted, solve_each
+from ltr.solvers.core.batches import solve_batch
 from ltr.solvers.core.budget import Budget
-from ltr.solvers.core.inputs import (
-    check_limit,
-    check_matrix,
-    check_method,
-    check_order_constraints,
-    check_random_state,
-    check_scores,
-)
+from ltr.solvers.core.constraints import OrderConstraint
+from ltr.solvers.core.inputs import check_limit, check_method, check_random_state
+from ltr.solvers.core.lists import ItemList, check_list, check_lists, jobs_of
 from ltr.solvers.core.solution import Solution
 from ltr.solvers.paths.held_karp import MAX_ITEMS, lanes, work
-from ltr.solvers.paths.lists import KINDS, PathList, path_lists
-from ltr.solvers.paths.portfolio import MAX_BATCHED, solve_one, solve_together
+from ltr.solvers.paths.portfolio import MAX_BATCHED, solve_list, solve_together
 
 METHODS = (
     "auto",
@@ -30,7 +22,7 @@ METHODS = (
     "routing",
     "local_search",
 )
-# Fewer lists of one size are solved one by one.
+# Fewer lists of one size are solved singly.
 _MIN_BATCH = 8
 
 
@@ -39,47 +31,47 @@ def solve_path(
     *,
     start: ArrayLike | None = None,
     end: ArrayLike | None = None,
-    constraints: Iterable[Any] = (),
+    constraints: Iterable[OrderConstraint] = (),
     method: str = "auto",
     time_limit_s: float | None = None,
     work_limit: float | None = None,
     random_state: int | None = None,
 ) -> Solution:
-    r"""Find the order whose neighbours have the greatest sum of scores.
+    r"""Find the order whose neighbors have the greatest sum of scores.
 
-    Maximises :math:`start_{o_1} + \sum_t matrix_{o_t o_{t+1}} + end_{o_n}` over all
+    Maximizes :math:`start_{o_1} + \sum_t matrix_{o_t o_{t+1}} + end_{o_n}` over all
     orders :math:`o`: the asymmetric travelling salesman problem with an open path.
 
     Parameters
     ----------
     matrix : array-like of shape (n, n)
-        Entry [i, j] is what j right after i is worth; -inf forbids it. The diagonal is
-        not read.
+        Entry [i, j] is the gain of placing j directly after i; -inf forbids it. The
+        diagonal is not read.
     start, end : array-like of shape (n,), default=None
-        What each item is worth as the first, and as the last; -inf forbids it. None:
+        Gain of each item in the first, and in the last position; -inf forbids it. None:
         zeros.
     constraints : iterable of Precedence, FixedPosition, Together, default=()
         What the order must keep.
     method : str, default="auto"
         ``"dp"``, the dynamic program of Held and Karp, up to 16 items;
         ``"branch_and_bound"`` on the assignment relaxation; ``"branch_and_cut"`` on the
-        subtour relaxation; ``"cp_sat"``, OR-Tools CP-SAT with a circuit; ``"routing"``,
-        OR-Tools routing, without constraints;
-        ``"local_search"``, 3-opt and 2-opt with kicks, which proves nothing beyond the
-        assignment bound. ``"auto"`` takes what is fastest for the size.
+        subtour relaxation; ``"cp_sat"``, OR-Tools CP-SAT with a circuit constraint;
+        ``"routing"``, OR-Tools routing, without constraints; ``"local_search"``, 3-opt
+        and 2-opt with kicks, which proves nothing beyond the assignment bound.
+        ``"auto"`` combines them, by size and structure.
     time_limit_s : float, default=None
-        Seconds.
+        Wall-clock seconds.
     work_limit : float, default=None
         Units of work, about a second each, counted so that the result repeats. With
-        neither limit 20 units.
+        neither limit, 20 units.
     random_state : int, default=None
         Seed of the kicks of the local search. None: 0.
 
     Returns
     -------
     solution : Solution
-        Order, objective, upper bound and status. When the limit ends the solve, the
-        best order so far with a bound that holds.
+        Order, objective, upper bound and status. If a limit ends the solve, the best
+        order so far and a bound that holds.
 
     Raises
     ------
@@ -103,25 +95,12 @@ def solve_path(
     >>> solution.order, solution.objective, solution.status.value
     (array([0, 1, 2]), 10.0, 'OPTIMAL')
     """
-    checked = check_matrix(matrix)
-    n = len(checked)
-    kept = check_order_constraints(constraints, n, KINDS)
-    _check_method(method, n, kept)
+    item_list = check_list(matrix, start=start, end=end, constraints=constraints)
+    _check_method(method, item_list)
     budget = Budget(
         check_limit(time_limit_s, "time_limit_s"), check_limit(work_limit, "work_limit")
     )
-    return solve_one(
-        PathList(
-            checked,
-            check_scores(start, n, "start"),
-            check_scores(end, n, "end"),
-            None,
-            {constraint: constraint for constraint in kept},
-        ),
-        method,
-        budget,
-        check_random_state(random_state),
-    )
+    return solve_list(item_list, method, budget, check_random_state(random_state))
 
 
 def solve_paths(
@@ -130,7 +109,7 @@ def solve_paths(
     where: ArrayLike | Sequence[ArrayLike] | None = None,
     start: ArrayLike | Sequence[ArrayLike] | None = None,
     end: ArrayLike | Sequence[ArrayLike] | None = None,
-    constraints: Iterable[Any] = (),
+    constraints: Iterable[OrderConstraint] = (),
     method: str = "auto",
     time_limit_s: float | None = None,
     batch_time_limit_s: float | None = None,
@@ -141,32 +120,33 @@ def solve_paths(
 ) -> list[Solution]:
     """Solve many lists by :func:`solve_path`, in threads.
 
-    With ``method="auto"``, lists of up to 12 items that share their size go through the
-    dynamic program of Held and Karp together, some hundreds at a time.
+    With ``method="auto"``, lists of equal size, up to 12 items, go through the dynamic
+    program of Held and Karp together, some hundreds at a time.
 
     Parameters
     ----------
     matrices : array-like of shape (b, n, n), or sequence of square matrices
         One per list; the sizes may differ.
     where : bool array-like of shape (b, n), or sequence of masks, default=None
-        Which items are real; the others are left out. None: all.
+        True: a real item; False: padding, which is left out. None: all are real.
     start, end : array-like of shape (b, n), or sequence of vectors, default=None
-        What each item is worth as the first, and as the last. None: zeros.
+        Gain of each item in the first, and in the last position. None: zeros.
     constraints : iterable of Precedence, FixedPosition, Together, default=()
-        What the order of each list must keep.
+        What the order of each list must keep; items are called by their numbers before
+        padding is left out.
     method : str, default="auto"
         See :func:`solve_path`.
     time_limit_s : float, default=None
-        Seconds for one list.
+        Wall-clock seconds for one list.
     batch_time_limit_s : float, default=None
-        Seconds for all. Lists whose turn comes late get their patched assignment and
-        its bound.
+        Wall-clock seconds for all. Lists that are reached too late get their patched
+        assignment and its bound.
     work_limit : float, default=None
         Units of work for one list; see :func:`solve_path`.
     n_jobs : int, default=None
-        Threads. None: as many as there are cores; one if ``method="routing"``.
+        Threads. None: one per core; ``method="routing"`` always takes one.
     progress : bool, default=False
-        Whether to write how many lists are done to standard error.
+        Whether to write the number of solved lists to standard error.
     random_state : int, default=None
         Seed of each list's kicks. None: 0.
 
@@ -180,7 +160,7 @@ def solve_paths(
     ValueError, TypeError
         If an argument is not as described; the message names the list.
     Interrupted
-        On Ctrl-C; its ``partial`` has what is solved so far.
+        On Ctrl-C; its ``partial`` has the solutions so far.
 
     Examples
     --------
@@ -188,71 +168,54 @@ def solve_paths(
     >>> [solution.order.tolist() for solution in solutions]
     [[1, 0], [0, 1, 2]]
     """
-    lists = path_lists(matrices, where, start, end, tuple(constraints))
-    for one in lists:
-        _check_method(method, one.n_items, one.constraints)
-    check_limit(work_limit, "work_limit")
-    seed = check_random_state(random_state)
-    jobs = _jobs(lists, method)
-
-    def solve(k: int, budget: Budget) -> list[Solution]:
-        job = [lists[i] for i in jobs[k]]
-        n = job[0].n_items
-        if len(job) > 1 and not budget.is_spent and work(n) <= budget.work_left:
-            found = solve_together(job, budget)
-        else:
-            found = [solve_one(one, method, budget, seed) for one in job]
-        return [
-            one.in_user_numbers(solution)
-            for one, solution in zip(job, found, strict=True)
-        ]
-
-    def in_order(found: Sequence[list[Solution] | None]) -> list[Solution | None]:
-        by_list: list[Solution | None] = [None] * len(lists)
-        for job, solutions in zip(jobs, found, strict=True):
-            for i, solution in zip(job, solutions or [], strict=False):
-                by_list[i] = solution
-        return by_list
-
-    try:
-        found = solve_each(
-            solve,
-            len(jobs),
-            time_limit_s=check_limit(time_limit_s, "time_limit_s"),
-            batch_time_limit_s=check_limit(batch_time_limit_s, "batch_time_limit_s"),
-            work_limit=work_limit,
-            n_jobs=1 if method == "routing" else n_jobs,
-            progress=progress,
-            counts=[len(job) for job in jobs],
-        )
-    except Interrupted as stop:
-        raise Interrupted(in_order(stop.partial)) from None
-    return [solution for solution in in_order(found) if solution is not None]
-
-
-def _jobs(lists: list[PathList], method: str) -> list[list[int]]:
-    """Numbers of the lists that are solved together."""
-    alone, together = [], defaultdict(list)
-    for i, one in enumerate(lists):
-        if method == "auto" and 2 < one.n_items <= MAX_BATCHED:
-            together[one.n_items, one.constraints].append(i)
-        else:
-            alone.append([i])
-    jobs = []
-    for (n, _), members in together.items():
-        size = lanes(n) if len(members) >= _MIN_BATCH else 1
-        jobs += [members[k : k + size] for k in range(0, len(members), size)]
-    return sorted(jobs + alone)
-
-
-def _check_method(method: str, n: int, constraints: tuple[Any, ...]) -> None:
     check_method(method, METHODS)
-    if method == "dp" and n > MAX_ITEMS:
+    lists = check_lists(
+        matrices,
+        where=where,
+        start=start,
+        end=end,
+        constraints=constraints,
+        alone="solve_path",
+    )
+    for item_list in lists:
+        _check_method(method, item_list)
+    seed = check_random_state(random_state)
+
+    def solve(job: list[int], budget: Budget) -> list[Solution]:
+        members = [lists[i] for i in job]
+        is_affordable = work(members[0].n_items) <= budget.work_left
+        if len(job) > 1 and is_affordable and not budget.is_spent:
+            return solve_together(members, budget)
+        return [solve_list(member, method, budget, seed) for member in members]
+
+    def can_share(item_list: ItemList) -> bool:
+        return method == "auto" and 2 < item_list.n_items <= MAX_BATCHED
+
+    return solve_batch(
+        solve,
+        jobs_of(
+            lists,
+            can_share,
+            lanes,
+            least=_MIN_BATCH,
+        ),
+        time_limit_s=time_limit_s,
+        batch_time_limit_s=batch_time_limit_s,
+        work_limit=work_limit,
+        n_jobs=1 if method == "routing" else n_jobs,
+        progress=progress,
+    )
+
+
+def _check_method(method: str, item_list: ItemList) -> None:
+    check_method(method, METHODS)
+    if method == "dp" and item_list.n_items > MAX_ITEMS:
         raise ValueError(
-            f"method='dp' takes at most {MAX_ITEMS} items; got {n}. Use 'auto'."
+            f"method='dp' takes at most {MAX_ITEMS} items; got {item_list.n_items}. "
+            "Use 'auto'."
         )
-    if method == "routing" and constraints:
+    if method == "routing" and item_list.user_constraints:
         raise ValueError(
-            f"method='routing' takes no constraints; got {constraints[0]}. Use "
-            "'cp_sat' or 'auto'."
+            "method='routing' takes no constraints; got "
+            f"{item_list.user_constraints[0]}. Use 'cp_sat' or 'auto'."
         )

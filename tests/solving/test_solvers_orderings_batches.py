@@ -1,6 +1,7 @@
 """Orderings: limits of time and work, batches, Ctrl-C, messages."""
 
 import re
+import sys
 import time
 
 import numpy as np
@@ -18,7 +19,6 @@ from ltr.solvers import (
     solve_orderings,
 )
 from ltr.solvers.dynamic import ordering_marginals
-from ltr.solvers.orderings.lists import OrderingList
 
 
 def test_batch_equals_loop():
@@ -122,16 +122,16 @@ def ordering_value_fast(order, matrix):
 
 def test_interrupt_keeps_what_is_solved(monkeypatch):
     """Ctrl-C in the third list: the first two are in partial."""
-    n_solved = []
-    solve = OrderingList.solve
+    orderings = sys.modules["ltr.solvers.orderings.solve"]
+    solve_list, n_solved = orderings.solve_list, []
 
-    def interrupted(self, *args):
+    def interrupted(*args):
         if len(n_solved) == 2:
             raise KeyboardInterrupt
         n_solved.append(1)
-        return solve(self, *args)
+        return solve_list(*args)
 
-    monkeypatch.setattr(OrderingList, "solve", interrupted)
+    monkeypatch.setattr(orderings, "solve_list", interrupted)
     with pytest.raises(Interrupted) as stop:
         solve_orderings([np.zeros((n, n)) for n in (1, 13, 14, 15)], n_jobs=1)
     assert [s is not None for s in stop.value.partial] == [True, True, False, False]
@@ -157,8 +157,8 @@ def test_progress(capsys):
         ),
         (
             lambda: solve_orderings(np.zeros((2, 2))),
-            "matrices must have shape (b, n, n), or be a sequence with one array per list; "
-            "got shape (2, 2).",
+            "matrices must have shape (b, n, n), one square matrix per list; got shape "
+            "(2, 2). Use solve_ordering for a single list.",
         ),
         (
             lambda: solve_orderings(np.zeros((2, 3, 3)), where=[[True] * 3]),
@@ -214,12 +214,12 @@ def test_gains_that_almost_vanish(method):
         (
             lambda: solve_orderings([np.eye(2)], n_jobs=0),
             ValueError,
-            "n_jobs must be None or a whole number >= 1; got 0.",
+            "n_jobs must be a whole number >= 1, or None; got 0.",
         ),
         (
             lambda: solve_ordering(np.eye(2), random_state="a"),
             TypeError,
-            "random_state must be None or a whole number >= 0; got 'a'.",
+            "random_state must be a whole number >= 0, or None; got 'a'.",
         ),
         (
             lambda: solve_ordering([[0, 10**400], [0, 0]]),

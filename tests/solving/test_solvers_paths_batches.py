@@ -111,15 +111,15 @@ def test_progress(capsys):
 
 def test_ctrl_c_keeps_what_is_solved(monkeypatch):
     paths = sys.modules["ltr.solvers.paths.solve"]
-    solve_one, n_solved = paths.solve_one, []
+    solve_list, n_solved = paths.solve_list, []
 
     def interrupted(*args):
         n_solved.append(1)
         if len(n_solved) == 3:
             raise KeyboardInterrupt
-        return solve_one(*args)
+        return solve_list(*args)
 
-    monkeypatch.setattr(paths, "solve_one", interrupted)
+    monkeypatch.setattr(paths, "solve_list", interrupted)
     lists = [nearly_symmetric(15, seed) for seed in range(4)]
     with pytest.raises(Interrupted, match="2 of 4") as stopped:
         solve_paths(lists, n_jobs=1)
@@ -208,7 +208,7 @@ MESSAGES = [
     ),
     (
         lambda: solve_path(np.zeros((2, 2)), random_state=-1),
-        "random_state must be None or a whole number >= 0; got -1.",
+        "random_state must be a whole number >= 0, or None; got -1.",
     ),
 ]
 

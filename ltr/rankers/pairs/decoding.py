@@ -224,11 +224,11 @@ def ordering_precedence(pairs: PairScores) -> FloatArray:
 
 def _identity_order(matrix: FloatArray) -> Solution:
     """The order 0, 1, …, its linear ordering value, and Σ max(M[i, j], M[j, i])."""
-    from ltr.solvers.core.solution import TOLERANCE, solved
+    from ltr.solvers.core.solution import TOLERANCE, certify
 
     started = time.perf_counter()
     n, spread = len(matrix), np.abs(matrix - matrix.T).max(initial=0.0)
-    return solved(
+    return certify(
         np.arange(n),
         np.triu(matrix, 1).sum(),
         np.triu(np.maximum(matrix, matrix.T), 1).sum(),

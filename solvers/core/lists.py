@@ -1,0 +1,252 @@
+"""The lists of a batch: paths and orderings check and split it alike."""
+
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from ltr.solvers.core.constraints import ORDER_KINDS, Constraint
+from ltr.solvers.core.inputs import (
+    check_kinds,
+    check_mask,
+    check_matrix,
+    check_order_constraints,
+    check_scores,
+    check_square,
+    to_array,
+)
+from ltr.solvers.core.solution import FloatArray, IntArray, Solution
+
+
+@dataclass(frozen=True, eq=False)
+class ItemList:
+    """One list to order, its padding left out.
+
+    Attributes
+    ----------
+    matrix : float array of shape (n, n)
+        Scores of pairs of items.
+    start, end : float arrays of shape (n,)
+        Scores of the first and of the last item; zeros for orderings.
+    items : int array of shape (n,), or None
+        The user's numbers of the items; None: 0, …, n - 1.
+    constraints : tuple of constraints
+        On the items 0, …, n - 1.
+    user_constraints : tuple of constraints
+        The same constraints on the user's numbers.
+    """
+
+    matrix: FloatArray
+    start: FloatArray
+    end: FloatArray
+    items: IntArray | None = None
+    constraints: tuple[Constraint, ...] = ()
+    user_constraints: tuple[Constraint, ...] = ()
+
+    @property
+    def n_items(self) -> int:
+        """Number of items that are not padding."""
+        return len(self.matrix)
+
+    def in_user_numbers(self, solution: Solution) -> Solution:
+        """Return a solution with the user's item numbers, in its conflict too."""
+        if self.items is None:
+            return solution
+        if solution.order is not None:
+            return replace(solution, order=self.items[solution.order])
+        as_passed = dict(zip(self.constraints, self.user_constraints, strict=True))
+        conflict = tuple(as_passed[constraint] for constraint in solution.conflict)
+        return replace(solution, conflict=conflict)
+
+
+def check_list(
+    matrix: ArrayLike,
+    *,
+    start: ArrayLike | None = None,
+    end: ArrayLike | None = None,
+    constraints: Any = (),
+) -> ItemList:
+    """Check a list that comes alone.
+
+    Examples
+    --------
+    >>> check_list([[0, 1], [2, 0]]).n_items
+    2
+    """
+    array = check_matrix(matrix)
+    n = len(array)
+    checked = check_order_constraints(constraints, n, ORDER_KINDS)
+    return ItemList(
+        array,
+        check_scores(start, n, "start"),
+        check_scores(end, n, "end"),
+        None,
+        checked,
+        checked,
+    )
+
+
+def check_lists(
+    matrices: Any,
+    *,
+    where: Any,
+    start: Any = None,
+    end: Any = None,
+    constraints: Any = (),
+    alone: str,
+) -> list[ItemList]:
+    """Check a batch and split it into its lists; messages name the list.
+
+    Parameters
+    ----------
+    matrices, where, start, end, constraints
+        As for :func:`ltr.solvers.solve_paths`.
+    alone : str
+        The function for a single list, which messages suggest.
+
+    Examples
+    --------
+    >>> where = [[True, False, True]]
+    >>> batch = check_lists(np.zeros((1, 3, 3)), where=where, alone="solve_path")
+    >>> batch[0].items.tolist()
+    [0, 2]
+    """
+    if not hasattr(matrices, "__len__"):
+        raise TypeError(
+            "matrices must be an array of shape (b, n, n) or a sequence of square "
+            f"matrices; got {type(matrices).__name__}."
+        )
+    if isinstance(matrices, np.ndarray) and matrices.ndim != 3 and matrices.size:
+        raise ValueError(
+            "matrices must have shape (b, n, n), one square matrix per list; got shape "
+            f"{matrices.shape}. Use {alone} for a single list."
+        )
+    n_lists = len(matrices)
+    masks = _rows(where, "where", n_lists)
+    starts, ends = _rows(start, "start", n_lists), _rows(end, "end", n_lists)
+    kinds = check_kinds(constraints, ORDER_KINDS)
+    arrays = _checked_at_once(matrices) if where is None else None
+    return [
+        _check_member(
+            i,
+            matrices[i] if arrays is None else arrays[i],
+            masks[i],
+            starts[i],
+            ends[i],
+            kinds,
+            is_checked=arrays is not None,
+        )
+        for i in range(n_lists)
+    ]
+
+
+def _rows(values: Any, name: str, n_lists: int) -> Any:
+    """Values by list; None for each if there are none."""
+    if values is None:
+        return [None] * n_lists
+    if not hasattr(values, "__len__"):
+        raise TypeError(f"{name} must have one row per list; got {values!r}.")
+    if len(values) != n_lists:
+        raise ValueError(
+            f"{name} must have one row per list, {n_lists}; got {len(values)}."
+        )
+    return values
+
+
+def _checked_at_once(matrices: Any) -> FloatArray | None:
+    """An array of valid matrices as :func:`check_matrix` returns them, else None."""
+    if not isinstance(matrices, np.ndarray) or matrices.dtype.kind not in "fiub":
+        return None
+    n_rows, n_columns = matrices.shape[1:] if matrices.ndim == 3 else (0, 1)
+    if n_rows != n_columns:
+        return None
+    arrays = matrices.astype(np.float64)
+    arrays[:, range(n_rows), range(n_rows)] = 0.0
+    return arrays if (arrays < np.inf).all() else None  # NaN is not below, either
+
+
+def _check_member(
+    i: int,
+    matrix: Any,
+    where: Any,
+    start: Any,
+    end: Any,
+    constraints: tuple[Constraint, ...],
+    *,
+    is_checked: bool,
+) -> ItemList:
+    name, mask, items = f"matrices[{i}]", None, None
+    if where is not None:
+        array = check_square(
+            to_array(matrix, f"{name} must be a square array", None), name
+        )
+        mask = check_mask(where, f"[{i}]", array.shape)
+        matrix = np.where(mask[:, None] & mask, array, 0.0)  # padding may hold anything
+        items = np.flatnonzero(mask)
+    array = matrix if is_checked else check_matrix(matrix, name)
+    n = len(array)
+    own = user = tuple(dict.fromkeys(c.checked(n) for c in constraints))
+    start = check_scores(start, n, f"start[{i}]", mask)
+    end = check_scores(end, n, f"end[{i}]", mask)
+    if items is None:
+        return ItemList(array, start, end, None, own, user)
+    if user:
+        own = tuple(_renumbered(constraint, items, n, i) for constraint in user)
+    inside = np.ix_(items, items)
+    return ItemList(array[inside], start[items], end[items], items, own, user)
+
+
+def _renumbered(
+    constraint: Constraint, items: IntArray, n_items: int, i: int
+) -> Constraint:
+    """The constraint on the items that are left of 0, …, n_items - 1, list i."""
+    numbers = np.full(n_items, -1)
+    numbers[items] = np.arange(len(items))
+    for item in constraint.named_items():
+        if numbers[item] < 0:
+            raise ValueError(
+                f"constraints must name real items; {constraint} names item {item}, "
+                f"which is padding in list {i}."
+            )
+    return constraint.renumbered(numbers).checked(len(items), f" in list {i}")
+
+
+def jobs_of(
+    lists: Sequence[ItemList],
+    can_share: Callable[[ItemList], bool],
+    lists_per_job: Callable[[int], int],
+    *,
+    least: int = 1,
+) -> list[list[int]]:
+    """Numbers of the lists that are solved together.
+
+    Parameters
+    ----------
+    lists : sequence of ItemList
+        The batch.
+    can_share : callable
+        Whether a list may be solved with others of its size and constraints.
+    lists_per_job : callable
+        The most lists of n items in one job.
+    least : int, default=1
+        If fewer lists than this could share, each is a job of its own.
+
+    Returns
+    -------
+    jobs : list of list of int
+        Each list is in one job; jobs are sorted by their first list.
+    """
+    jobs, groups = [], dict[Hashable, list[int]]()
+    for i, item_list in enumerate(lists):
+        if can_share(item_list):
+            key = item_list.n_items, item_list.constraints
+            groups.setdefault(key, []).append(i)
+        else:
+            jobs.append([i])
+    for members in groups.values():
+        n_items = lists[members[0]].n_items
+        size = lists_per_job(n_items) if len(members) >= least else 1
+        jobs += [members[k : k + size] for k in range(0, len(members), size)]
+    return sorted(jobs)
