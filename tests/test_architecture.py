@@ -56,7 +56,7 @@ MAY_IMPORT_LATE = {
     "plotting": {"matplotlib"},
     "compare": {"matplotlib"},
     "rankers": {"lightgbm", "solvers", "solvers.dynamic"},
-    "solvers": {"jax", "optax", "ortools"},
+    "solvers": {"jax", "joblib", "optax", "ortools"},
 }
 # Libraries whose import costs time or may fail, and what they load themselves.
 HEAVY = {

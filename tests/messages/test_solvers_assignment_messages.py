@@ -104,7 +104,11 @@ def test_messages():
         max_share=0.5,
     )
     raises(
-        "top of AtMost must be a whole number >= 1; got 0.", AtMost, "seller", 1, top=0
+        "top of AtMost must be a whole number >= 1, or None; got 0.",
+        AtMost,
+        "seller",
+        1,
+        top=0,
     )
     raises(
         "shares must be >= 0, sum to 1, and have every group; got {'a': 0.5}, which "
@@ -186,7 +190,7 @@ def test_no_position_for_a_quota(group):
     )
     assert (solution.status.value, solution.conflict) == ("INFEASIBLE", (rule,))
     assert "(0 of the 0 items" in explain_conflict(solution, {"g": []})
-    with pytest.raises(ValueError, match="^attributes must have 'g', of which"):
+    with pytest.raises(ValueError, match="^attributes must have 'g', to which"):
         explain_conflict(solution, {})
 
 
