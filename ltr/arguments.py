@@ -161,6 +161,34 @@ def check_number(
     raise ArgumentError(_expected(name, "a number", limits, optional, value))
 
 
+def check_fraction(name: str, value: Any) -> Any:
+    """Return ``value`` if it is a number between 0 and 1, neither of them included.
+
+    Parameters
+    ----------
+    name : str
+        Name of the argument.
+    value : object
+        Its value.
+
+    Returns
+    -------
+    value : float
+        As it came.
+
+    Raises
+    ------
+    ArgumentError
+        If it is no number, or out of range.
+
+    Examples
+    --------
+    >>> check_fraction("confidence", 0.95)
+    0.95
+    """
+    return check_number(name, value, low=0.0, high=1.0, open_low=True, open_high=True)
+
+
 def suggest(name: object, known: Iterable[str]) -> str:
     """Return a sentence with the nearest known name, to end a message; "" without one.
 

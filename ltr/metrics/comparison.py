@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from ltr.arguments import check_choice, check_fraction
 from ltr.metrics.names import MetricLike
 from ltr.metrics.runs import evaluate_run
 from ltr.metrics.significance import (
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
 Test = Literal["randomization", "t"]
 _TESTS = {
-    "randomization": (paired_randomization_test, "paired randomisation test"),
+    "randomization": (paired_randomization_test, "paired randomization test"),
     "t": (paired_t_test, "paired t-test"),
 }
 _LATEX = str.maketrans({c: f"\\{c}" for c in "&%$#_{}"} | {"\\": r"\textbackslash{}"})
@@ -55,9 +56,9 @@ def compare_runs(
     baseline : str, default=None
         Name of the run to test against. None: the first one.
     test : {"randomization", "t"}, default="randomization"
-        Paired randomisation test (10,000 random swaps) or Student's paired t-test.
+        Paired randomization test (10,000 random swaps) or Student's paired t-test.
     alpha : float, default=0.05
-        Level of significance after Holm's correction over the runs, for each metric.
+        Significance level after Holm's correction over the runs, for each metric.
     **options : dict
         Options of :func:`evaluate_run`: ``missing``, ``unjudged``, ``depth``, ``gain``,
         ….
@@ -71,7 +72,7 @@ def compare_runs(
     Raises
     ------
     ValueError
-        If there are fewer than two runs, or a name or an input is unknown or malformed.
+        If there are fewer than two runs, a name is unknown or an input is malformed.
 
     Examples
     --------
@@ -92,7 +93,10 @@ def compare_runs(
     if len(runs) < 2:
         raise ValueError(f"compare_runs needs at least two runs; got {list(runs)}.")
     if "per_query" in options:
-        raise ValueError("per_query is always on; read it from the result's per_query.")
+        raise ValueError(
+            "compare_runs takes no per_query; the values per query are the attribute "
+            "per_query of its result."
+        )
     values = {
         name: evaluate_run(run, qrels, metrics, per_query=True, **options)
         for name, run in runs.items()
@@ -101,9 +105,10 @@ def compare_runs(
     for table in values.values():
         index = index.intersection(table.index, sort=False)
     per_query = {name: table.loc[index] for name, table in values.items()}
-    first = next(iter(runs)) if baseline is None else baseline
     names = next(iter(values.values())).columns.tolist()
-    return RunComparison(per_query, names, first, test, alpha)
+    if baseline is None:
+        baseline = next(iter(runs))
+    return RunComparison(per_query, names, baseline, test, alpha)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -121,7 +126,7 @@ class RunComparison:
     test : {"randomization", "t"}, default="randomization"
         Paired test.
     alpha : float, default=0.05
-        Level of significance.
+        Significance level.
 
     Raises
     ------
@@ -144,15 +149,9 @@ class RunComparison:
     alpha: float = 0.05
 
     def __post_init__(self) -> None:
-        if self.baseline not in self.per_query:
-            raise ValueError(
-                f"baseline must be one of the runs {list(self.per_query)}; got "
-                f"{self.baseline!r}."
-            )
-        if self.test not in _TESTS:
-            raise ValueError(f"test must be one of {list(_TESTS)}; got {self.test!r}.")
-        if not 0.0 < self.alpha < 1.0:
-            raise ValueError(f"alpha must be between 0 and 1; got {self.alpha!r}.")
+        check_choice("baseline", self.baseline, self.per_query)
+        check_choice("test", self.test, _TESTS)
+        check_fraction("alpha", self.alpha)
 
     @property
     def table(self) -> pd.DataFrame:
@@ -161,8 +160,8 @@ class RunComparison:
         Columns: ``mean`` with its 95 % bootstrap interval ``low``, ``high``;
         ``difference`` from the baseline with its interval ``difference_low``,
         ``difference_high``; ``p_value`` of the paired test, after Holm's correction
-        over the runs; ``effect_size`` (Cohen's d_z); ``n_queries``. NaN in the row of
-        the baseline where nothing is compared.
+        over the runs; ``effect_size`` (Cohen's d_z); ``n_queries``. In the row of the
+        baseline, what compares is NaN.
         """
         import pandas as pd
 
@@ -217,7 +216,7 @@ class RunComparison:
         rows = [["run", *self.metrics]]
         for name, cells in self._cells(digits):
             rows.append([name, *(_mark(cell, "*{}", "†") for cell in cells)])
-        # a number without a sign leaves its place free, so that digits are aligned
+        # a cell without † is padded where its column has one, so that digits align
         marked = [
             any(row[c].endswith("†") for row in rows) for c in range(len(rows[0]))
         ]
@@ -300,9 +299,9 @@ class RunComparison:
         return "\n".join(lines) + f"\n</tbody>\n</table>\n<p>† {note}</p>\n"
 
     def _cells(self, digits: int) -> list[tuple[str, list[tuple[str, bool, bool]]]]:
-        """For each run its means, whether they are the best and significant."""
+        """Each run with its means, and whether each is the best and significant."""
         table = self.table
-        shape = (len(self.metrics), len(self.per_query))  # the order of the rows
+        shape = (len(self.metrics), len(self.per_query))  # as the rows are ordered
         means = table["mean"].to_numpy().reshape(shape).T
         best = means == np.nanmax(means, axis=0, initial=-np.inf)
         significant = self.alpha > table["p_value"].to_numpy().reshape(shape).T
@@ -330,10 +329,10 @@ class RunComparison:
 
 
 def _holm(p_values: list[float]) -> list[float]:
-    """Holm's correction; a test that could not be done stays NaN and does not count."""
-    done = [i for i, p in enumerate(p_values) if not np.isnan(p)]
+    """Holm's correction over the tests that have a p-value; the others stay NaN."""
+    tests = [i for i, p in enumerate(p_values) if not np.isnan(p)]
     adjusted = list(p_values)
-    for i, p in zip(done, holm([p_values[i] for i in done]), strict=True):
+    for i, p in zip(tests, holm([p_values[i] for i in tests]), strict=True):
         adjusted[i] = p
     return adjusted
 
@@ -351,5 +350,5 @@ def _interval(
 
 
 def _mark(cell: tuple[str, bool, bool], bold: str, sign: str) -> str:
-    text, best, significant = cell
-    return (bold.format(text) if best else text) + sign * significant
+    text, is_best, is_significant = cell
+    return (bold.format(text) if is_best else text) + sign * is_significant

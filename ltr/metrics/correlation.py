@@ -406,7 +406,7 @@ def information_coefficient_score(
 def _standardized(
     ranked: RankedLists, values: FloatArray
 ) -> tuple[FloatArray, BoolArray]:
-    """Values of each list centered and of length 1, and which lists are constant."""
+    """Values of each list with mean 0 and norm 1, and which lists are constant."""
     starts, sizes = ranked.queries.starts[:-1], ranked.queries.sizes
     constant = np.maximum.reduceat(values, starts) == np.minimum.reduceat(
         values, starts

@@ -8,6 +8,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
+from ltr.arguments import check_choice
 from ltr.queries import FloatArray
 
 Gain = Literal["exp2", "linear"] | ArrayLike | Callable[[FloatArray], ArrayLike]
@@ -50,17 +51,17 @@ def gains_of(labels: FloatArray, gain: Gain = "exp2") -> FloatArray:
             gains = labels.copy()
         elif (grades == labels).all():
             gains = (np.exp2(np.arange(grades.max(initial=0) + 1.0)) - 1.0)[grades]
-        else:  # 2^y − 1 loses the digits of a small y
+        else:  # 2^y − 1 = expm1(y ln 2), which keeps the digits of a small y
             small = np.expm1(np.minimum(labels, 0.5) * np.log(2.0))
             gains = np.where(labels < 0.5, small, np.exp2(labels) - 1.0)
     else:
         gains = _look_up(labels, np.asarray(gain, dtype=np.float64))
     bad = ~(np.isfinite(gains) & (gains >= 0))
     if bad.any():
-        first = int(bad.argmax())
+        row = int(bad.argmax())
         raise ValueError(
-            f"gain must give finite numbers >= 0; got {gains[first]} for the label "
-            f"{labels[first]:g}. Pass another gain, or use kendall_tau_score or "
+            f"gain must give finite numbers >= 0; got {gains[row]} for the label "
+            f"{labels[row]:g}. Pass another gain, or use kendall_tau_score or "
             "spearman_score, which take any label."
         )
     return gains
@@ -101,14 +102,10 @@ def discounts(n_positions: int, discount: Discount, k: int | None) -> FloatArray
                 f"discount must return one weight per rank; got shape {weights.shape} "
                 f"for {n_positions} ranks."
             )
-    elif discount == "log2":
-        weights = 1.0 / np.log2(ranks + 1.0)
-    elif discount == "letor":
-        weights = 1.0 / np.log2(np.maximum(ranks, 2.0))
     else:
-        raise ValueError(
-            f"discount must be 'log2', 'letor' or a function; got {discount!r}."
-        )
+        check_choice("discount", discount, ("log2", "letor"), alternative="a function")
+        shifted = ranks + 1.0 if discount == "log2" else np.maximum(ranks, 2.0)
+        weights = 1.0 / np.log2(shifted)
     if k is not None:
         weights[k:] = 0.0
     return weights
@@ -116,10 +113,7 @@ def discounts(n_positions: int, discount: Discount, k: int | None) -> FloatArray
 
 def check_labels(labels: FloatArray, gain: str) -> None:
     """Raise unless a named gain is defined for all labels."""
-    if gain not in ("exp2", "linear"):
-        raise ValueError(
-            f"gain must be 'exp2', 'linear', a table or a function; got {gain!r}."
-        )
+    check_choice("gain", gain, ("exp2", "linear"), alternative="a table or a function")
     if labels.min(initial=0) < 0:
         raise ValueError(
             f"labels must be >= 0 for gain={gain!r}; got {labels.min():g}. "
@@ -137,10 +131,10 @@ def _look_up(labels: FloatArray, table: FloatArray) -> FloatArray:
     index = labels.astype(np.intp)
     bad = (index != labels) | (index < 0) | (index >= len(table))
     if bad.any():
-        first = int(bad.argmax())
+        row = int(bad.argmax())
         raise ValueError(
             f"a gain table of length {len(table)} takes whole labels from 0 to "
-            f"{len(table) - 1}; got {labels[first]:g}. Extend the table or "
+            f"{len(table) - 1}; got {labels[row]:g}. Extend the table or "
             "pass gain as a function."
         )
     return table[index]

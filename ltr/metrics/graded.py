@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ltr.arguments import check_number
+from ltr.arguments import check_fraction
 from ltr.metrics.declaration import (
     Empty,
     Measured,
@@ -307,9 +307,7 @@ def rbp(
     gain: Gain = "linear",
 ) -> Measured:
     """Kernel of :func:`rbp_score`."""
-    check_number(
-        "persistence", persistence, low=0.0, high=1.0, open_low=True, open_high=True
-    )
+    check_fraction("persistence", persistence)
     weights = lists.cut(persistence ** np.arange(float(lists.max_size)), k)
     return _discounted_gain(lists, gain, (1.0 - persistence) * weights)
 

@@ -167,8 +167,8 @@ def get_metric(name: MetricLike, **options: Any) -> Metric:
         ``"AP(rel=2)"``, ``"IPrec@0.1"`` and trec_eval's ``"ndcg_cut_10"``, ``"gm_map"``
         are read too. Or a metric of your own, declared with :func:`ranking_metric`.
     **options : dict
-        Further keyword arguments of the metric (``gain``, ``empty``, …). Those that
-        only other metrics take are left out, so one set serves several metrics.
+        Keyword arguments of the metric (``gain``, ``empty``, …). Those that only other
+        metrics take are ignored, so that one set serves several metrics.
 
     Returns
     -------
@@ -288,7 +288,7 @@ def evaluate(
     per_query: bool = False,
     **options: Any,
 ) -> pd.DataFrame:
-    """Several metrics at once, with bootstrap intervals over lists.
+    """Several metrics at once, with bootstrap intervals over queries.
 
     Parameters
     ----------
@@ -301,7 +301,7 @@ def evaluate(
     metrics : sequence of str or callable, default=("ndcg@10", "map", "mrr")
         Names for :func:`get_metric`, or metrics of your own.
     per_query : bool, default=False
-        Return one row per list instead of means.
+        Return one row per query instead of means.
     **options : dict
         Options for all metrics that take them: ``gain``, ``discount``, ``ties``,
         ``empty``, ….
@@ -310,8 +310,8 @@ def evaluate(
     -------
     table : DataFrame
         A row per metric with columns ``mean``, ``low``, ``high`` (95 % bootstrap
-        interval over lists) and ``n_lists`` (lists counted); or, with ``per_query``, a
-        row per list (index ``qid``) and a column per metric.
+        interval over queries) and ``n_lists`` (how many are counted); or, with
+        ``per_query``, a row per query (index ``qid``) and a column per metric.
 
     Raises
     ------
@@ -349,20 +349,20 @@ def measure(
     *,
     per_query: bool = True,
 ) -> dict[str, FloatArray]:
-    """Values of several metrics from one sort for each rule of ties.
+    """Values of several metrics, with one sort for each rule for ties.
 
     Parameters
     ----------
     metrics : sequence of Metric
-        What to measure.
+        Metrics of the lists.
     ranked_by : callable
-        Ranked lists for a rule of ties; for None, those of metrics of whole orders.
+        Ranked lists by a rule for ties; by None, those of metrics of whole orders.
     per_query : bool, default=True
-        Whether the values are wanted for themselves, not for :func:`summary`.
+        Whether the values are the result, and not only input of :func:`summary`.
 
     Returns
     -------
-    values : dict of str to float array of shape (n_lists,)
+    values : dict of str to float array of shape (n_queries,)
         By name.
 
     Raises
@@ -389,14 +389,14 @@ def measure(
 def summary(
     values: dict[str, FloatArray], metrics: Sequence[Metric] = ()
 ) -> pd.DataFrame:
-    """Mean, bootstrap interval and number of lists of several metrics.
+    """Mean, bootstrap interval and number of queries of several metrics.
 
     Parameters
     ----------
-    values : dict of str to float array of shape (n_lists,)
-        Values by metric; NaN for a list that is left out.
+    values : dict of str to float array of shape (n_queries,)
+        Values by metric; NaN for a query that is left out.
     metrics : sequence of Metric, default=()
-        Those whose mean is geometric must be among them.
+        At least those whose mean is geometric.
 
     Returns
     -------

@@ -1,11 +1,11 @@
-"""How much the tops of two orders share: rank-biased and average overlap."""
+"""Overlap of the tops of two orders: rank-biased and average overlap."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ltr.arguments import check_number
+from ltr.arguments import check_fraction
 from ltr.metrics.declaration import (
     Empty,
     Measured,
@@ -29,9 +29,7 @@ def rbo(
         raise ValueError(
             "persistence must be < 1; got 1.0. For p = 1 use average_overlap_score."
         )
-    check_number(
-        "persistence", persistence, low=0.0, high=1.0, open_low=True, open_high=True
-    )
+    check_fraction("persistence", persistence)
     agreement, blank = _agreement(lists)
     sizes = lists.queries.sizes
     depth = sizes if k is None else np.minimum(sizes, k)
@@ -79,9 +77,8 @@ def rbo_score(
     persistence : float, default=0.9
         Probability p that the reader goes on to the next depth, in (0, 1).
     extrapolate : bool, default=True
-        Take the last agreement to hold beyond the depth of evaluation (the term in
-        brackets), so that equal orders are worth 1. False: the finite sum, a lower
-        bound.
+        Assume the last agreement beyond the depth of evaluation (the term in brackets),
+        so that the RBO of equal orders is 1. False: the finite sum, a lower bound.
     empty : {"skip", 0, 1}, default="skip"
         Lists without two distinct labels: leave out, or count as 0 or 1.
     per_query : bool, default=False
@@ -218,7 +215,7 @@ def expected_common(
     places: tuple[IntArray, IntArray],
     other_places: tuple[IntArray, IntArray],
 ) -> FloatArray:
-    """Expected number of items that both orders have in their first d, for each d.
+    """Expected number of items that are among the first d of both orders, for each d.
 
     Parameters
     ----------
@@ -238,8 +235,14 @@ def expected_common(
     -----
     In an order where its tie group takes positions [b, e), an item is among the first d
     with probability clip((d − b) / (e − b), 0, 1). The product of two such ramps is a
-    polynomial in d between their four ends, so each item switches coefficients on and
-    off, and a running sum over d evaluates all of them.
+    polynomial in d on each of three pieces,
+
+    * ρ ρ' (d − b) (d − b') from max(b, b') to min(e, e'), with slopes ρ = 1 / (e − b);
+    * ρ (d − b) of the ramp that ends later, from there to max(e, e');
+    * 1 from there on,
+
+    so each item adds its coefficients where a piece begins and subtracts them where it
+    ends; a running sum over d has the coefficients of the sum over all items.
 
     Examples
     --------
@@ -247,41 +250,36 @@ def expected_common(
     >>> expected_common(np.array([3]), one, (one, one + 1), (one, one + 2)).tolist()
     [0.5, 1.0, 1.0]
     """
-    (begin, end), (other_begin, other_end) = places, other_places
+    (b, e), (b2, e2) = places, other_places
     starts = np.cumsum(depths) - depths
     start, n = starts[lists], depths[lists]
-    rise, other_rise = 1.0 / (end - begin), 1.0 / (other_end - other_begin)
-    ends_last = end >= other_end
-    late_begin = np.where(ends_last, begin, other_begin)
-    late_rise = np.where(ends_last, rise, other_rise)
-    both = np.maximum(begin, other_begin)  # both ramps have begun
-    full = np.maximum(end, other_end)  # both are at 1
-    one_full = np.maximum(np.minimum(end, other_end), both)
-    coefficients = np.zeros((3, int(depths.sum()) + 1))
-    product = rise * other_rise
-    sum_of_begins = begin + other_begin
-    for low, high, terms in (
+    slope, slope2 = 1.0 / (e - b), 1.0 / (e2 - b2)
+    ends_later = e >= e2
+    later_b = np.where(ends_later, b, b2)
+    later_slope = np.where(ends_later, slope, slope2)
+    both_begun = np.maximum(b, b2)
+    one_ended = np.maximum(
+        np.minimum(e, e2), both_begun
+    )  # if one ends before the other
+    both_ended = np.maximum(e, e2)
+    pieces = (  # from, to, coefficients of 1, d and d²
         (
-            both,
-            one_full,
-            (product * begin * other_begin, -product * sum_of_begins, product),
+            both_begun,
+            one_ended,
+            (slope * slope2 * b * b2, -slope * slope2 * (b + b2), slope * slope2),
         ),
-        (one_full, full, (-late_rise * late_begin, late_rise, None)),
-        (full, n, (np.ones(len(begin)), None, None)),
-    ):
-        for power, term in enumerate(terms):
-            if term is not None:
-                _switch(coefficients[power], start + low, start + high, term)
+        (one_ended, both_ended, (-later_slope * later_b, later_slope)),
+        (both_ended, n, (np.ones(len(b)),)),
+    )
+    coefficients = np.zeros((3, int(depths.sum()) + 1))
+    for low, high, terms in pieces:
+        for coefficient, term in zip(coefficients, terms, strict=False):
+            size = len(coefficient)
+            coefficient += np.bincount(start + low, term, minlength=size)
+            coefficient -= np.bincount(start + high, term, minlength=size)
     running = np.cumsum(coefficients[:, :-1], axis=1)
     d = np.arange(1.0, running.shape[1] + 1.0) - np.repeat(starts, depths)
     return running[0] + d * (running[1] + d * running[2])
-
-
-def _switch(
-    coefficient: FloatArray, on: IntArray, off: IntArray, value: FloatArray
-) -> None:
-    coefficient += np.bincount(on, value, minlength=len(coefficient))
-    coefficient -= np.bincount(off, value, minlength=len(coefficient))
 
 
 METRICS: dict[str, RankingMetric[..., FloatArray | float]] = {

@@ -12,7 +12,17 @@ from ltr.queries import FloatArray, IntArray
 
 @dataclass(frozen=True)
 class PairCounts:
-    """Number of pairs in each list, by how labels and scores order them."""
+    """Number of pairs of each list, by how labels and scores order them.
+
+    Attributes
+    ----------
+    total : float array of shape (n_lists,)
+        All pairs.
+    different_labels, different_scores : float arrays of shape (n_lists,)
+        Those that are not tied in the labels, in the scores.
+    concordant, discordant : float arrays of shape (n_lists,)
+        Those that labels and scores order alike, and in opposite ways.
+    """
 
     total: FloatArray
     different_labels: FloatArray
@@ -30,6 +40,7 @@ def count_pairs(ranked: RankedLists) -> PairCounts:
     tied_scores = _tied_pairs(ranked, ranked.tie_begin)
     tied_both = _tied_pairs(ranked, ranked.tie_begin, codes)
     discordant = ranked.sum_lists(smaller_before(ranked, codes))
+    # pairs tied in neither, by inclusion and exclusion: C + D
     ordered = total - tied_labels - tied_scores + tied_both
     return PairCounts(
         total=total,
@@ -55,7 +66,7 @@ def label_codes(ranked: RankedLists) -> IntArray:
 
 
 def _tied_pairs(ranked: RankedLists, *keys: IntArray) -> FloatArray:
-    """Pairs of each list that agree in all keys."""
+    """Pairs of each list that agree in all keys, Σ m (m − 1) / 2 over runs of m."""
     lists = ranked.list_of_slot
     order = np.lexsort((*keys, lists))
     new = np.ones(len(order), dtype=bool)
@@ -70,10 +81,11 @@ def _tied_pairs(ranked: RankedLists, *keys: IntArray) -> FloatArray:
 def smaller_before(ranked: RankedLists, codes: IntArray) -> FloatArray:
     """Slots with a smaller label in the earlier tie groups of the list of each slot.
 
-    Radix counting over all lists at once. Slots start in score order (equal scores best
-    label first, so that they count nothing) and are split stably by the bits of the
-    label code, high to low. Two slots part at the highest bit in which they differ;
-    there, each 1 that follows a 0 of its block has a smaller label before it.
+    Inversions by radix, over all lists at once. A block holds slots of one list whose
+    codes agree in the bits so far. It starts in score order (equal scores best label
+    first, so that none of them is an inversion) and is split stably by the next bit,
+    high to low. Two slots part at the highest bit in which their codes differ; there
+    the one with a 1 counts the zeros before it in its block, the smaller labels.
     """
     block = ranked.list_of_slot
     slot = np.lexsort((-codes, ranked.tie_begin, block))
@@ -86,7 +98,7 @@ def smaller_before(ranked: RankedLists, codes: IntArray) -> FloatArray:
         length = np.diff(start, append=len(block))
         base = np.repeat(zeros_before[start] - (1 - ones[start]), length)
         count[slot] += ones * (zeros_before - base)
-        finer = 2 * block + ones  # the zeros of every block before its ones, stably
+        finer = 2 * block + ones  # the zeros of a block before its ones, stably
         order = np.argsort(finer, kind="stable")
         block = np.cumsum(np.diff(finer[order], prepend=finer[order[0]]) != 0)
         code, slot = code[order], slot[order]

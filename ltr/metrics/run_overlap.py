@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
+from ltr.arguments import check_choice, check_fraction
 from ltr.metrics.overlap import expected_common
 from ltr.metrics.ranked import TIES, Ties, sort_lists
 from ltr.queries import FloatArray, IntArray, Queries
@@ -27,14 +29,14 @@ def run_overlap(
     r"""Rank-biased overlap of what two runs returned, query by query.
 
     Neither run is the truth, they may hold different documents, and one may be longer:
-    it tells how much two systems, or two versions of one, differ. With S of length s
-    the shorter, L of length l the longer, and :math:`X_d` their common documents among
-    the first d of each,
+    a measure of how much two systems, or two versions of one, differ. With s and l
+    the lengths of the shorter and of the longer one, and :math:`X_d` the documents that
+    are among the first d of both,
 
     .. math:: \mathrm{RBO} = (1 - p) \sum_{d=1}^{l} p^{d-1} A_d + p^l A_l, \quad
         A_d = \frac{X_d}{d} + [d > s] \frac{X_s (d - s)}{s d}
 
-    takes the agreement at the ends to hold beyond them.
+    assumes that the agreement at the ends holds beyond them.
 
     Parameters
     ----------
@@ -50,8 +52,8 @@ def run_overlap(
     -------
     table : DataFrame
         A row per query that both runs have, in the order of the first; columns ``rbo``,
-        in [0, 1]; ``low``, what it is at least whatever follows in both lists; and
-        ``residual``, how much more it could be: ``low + residual`` is the upper bound.
+        in [0, 1]; ``low``, its lower bound over all continuations of both lists; and
+        ``residual``: ``low + residual`` is the upper bound.
 
     Raises
     ------
@@ -80,59 +82,68 @@ def run_overlap(
 
     from ltr.datasets.runs import run_rows
 
-    if not 0.0 < persistence < 1.0:
-        raise ValueError(f"persistence must be between 0 and 1; got {persistence!r}.")
-    if ties not in TIES or ties == "worst":
-        raise ValueError(f"ties must be 'average', 'first' or 'trec'; got {ties!r}.")
-    one, two = run_rows(first), run_rows(second)
-    ids, numbers = _common_queries(one, two)
+    check_fraction("persistence", persistence)
+    check_choice("ties", ties, [rule for rule in TIES if rule != "worst"])
+    runs = run_rows(first), run_rows(second)
+    ids, numbers = _common_queries(*runs)
     kept = [np.flatnonzero(number >= 0) for number in numbers]
-    lists = [number[keep] for number, keep in zip(numbers, kept, strict=True)]
+    lists = [number[rows] for number, rows in zip(numbers, kept, strict=True)]
     places = [
-        _places(rows, keep, Queries(number, ids), ties)
-        for rows, keep, number in zip((one, two), kept, lists, strict=True)
+        _tie_groups(run, rows, Queries(number, ids), ties)
+        for run, rows, number in zip(runs, kept, lists, strict=True)
     ]
-    document = one.docid.find(two.docid)[two.docid.codes[kept[1]]]
-    n_documents = len(one.docid.names)
-    pairs = lists[0] * n_documents + one.docid.codes[kept[0]]
-    wanted = np.where(document < 0, -1, lists[1] * n_documents + document)
-    found = pd.Index(pairs).get_indexer(wanted)
-    here = np.flatnonzero(found >= 0)
+    in_first = _match(runs, kept, lists)
+    rows = np.flatnonzero(in_first >= 0)  # documents of the second run that both have
+    begin, end = places[0]
     sizes = np.stack([np.bincount(number, minlength=len(ids)) for number in lists])
     common = expected_common(
         sizes.max(axis=0),
-        lists[1][here],
-        (places[0][0][found[here]], places[0][1][found[here]]),
-        (places[1][0][here], places[1][1][here]),
+        lists[1][rows],
+        (begin[in_first[rows]], end[in_first[rows]]),
+        (places[1][0][rows], places[1][1][rows]),
     )
     values = _rbo(common, sizes.min(axis=0), sizes.max(axis=0), persistence)
     return pd.DataFrame(values, index=pd.Index(ids, name="qid"))
 
 
 def _common_queries(
-    one: Rows, two: Rows
-) -> tuple[np.ndarray[tuple[int], np.dtype[np.object_]], list[IntArray]]:
+    first: Rows, second: Rows
+) -> tuple[NDArray[np.object_], list[IntArray]]:
     """Queries that both have, and their number at each row of either, or −1."""
-    other = one.qid.find(two.qid)
-    n_ids = len(one.qid.names)
-    present = np.bincount(one.qid.codes, minlength=n_ids) > 0
-    matched = other[two.qid.codes]
-    present &= np.bincount(matched[matched >= 0], minlength=n_ids) > 0
-    if not present.any():
+    matched = first.qid.find(second.qid)[second.qid.codes]
+    n_ids = len(first.qid.names)
+    in_both = np.bincount(first.qid.codes, minlength=n_ids) > 0
+    in_both &= np.bincount(matched[matched >= 0], minlength=n_ids) > 0
+    if not in_both.any():
         raise ValueError(
             "the runs must have a query in common; the first has "
-            f"{list(one.qid.text[:3])}, the second {list(two.qid.text[:3])}."
+            f"{list(first.qid.text[:3])}, the second {list(second.qid.text[:3])}."
         )
-    number = np.append(np.where(present, np.cumsum(present) - 1, -1), -1)  # of −1: −1
-    return one.qid.text[present], [number[one.qid.codes], number[matched]]
+    # the appended −1 is the number of the query −1, which the first run does not have
+    number = np.append(np.where(in_both, np.cumsum(in_both) - 1, -1), -1)
+    return first.qid.text[in_both], [number[first.qid.codes], number[matched]]
 
 
-def _places(
-    rows: Rows, keep: IntArray, queries: Queries, ties: Ties
+def _match(
+    runs: tuple[Rows, Rows], kept: list[IntArray], lists: list[IntArray]
+) -> IntArray:
+    """For each kept row of the second run that of the same document in the first."""
+    import pandas as pd
+
+    first, second = runs
+    n_documents = len(first.docid.names)
+    document = first.docid.find(second.docid)[second.docid.codes[kept[1]]]
+    pairs = lists[0] * n_documents + first.docid.codes[kept[0]]
+    wanted = np.where(document < 0, -1, lists[1] * n_documents + document)
+    return np.asarray(pd.Index(pairs).get_indexer(wanted), dtype=np.intp)
+
+
+def _tie_groups(
+    run: Rows, rows: IntArray, queries: Queries, ties: Ties
 ) -> tuple[IntArray, IntArray]:
-    """Begin and end of the tie group of each kept row."""
-    names, document = rows.docid.names, rows.docid.codes[keep]
-    scores = rows.values[keep]
+    """Begin and end of the tie group of each of the rows."""
+    names, document = run.docid.names, run.docid.codes[rows]
+    scores = run.values[rows]
     ranked = sort_lists(queries, scores, scores, ties, lambda r: names[document[r]])
     begin, end = np.empty_like(ranked.rows), np.empty_like(ranked.rows)
     begin[ranked.rows], end[ranked.rows] = ranked.tie_begin, ranked.tie_end
@@ -142,30 +153,38 @@ def _places(
 def _rbo(
     common: FloatArray, short: IntArray, long: IntArray, p: float
 ) -> dict[str, FloatArray]:
-    """Extrapolated value, lower bound and residual from X_d at d = 1 … l."""
+    """Extrapolated value, lower bound and residual from X_d at d = 1 … l.
+
+    All are (1 − p) / p Σ_d p^d A_d, and differ in the agreement A_d beyond the ends.
+    """
     starts = np.cumsum(long) - long
     d = np.arange(1.0, len(common) + 1.0) - np.repeat(starts, long)
     s, l = short.astype(np.float64), long.astype(np.float64)
-    at_short, at_long = common[starts + short - 1], common[starts + long - 1]
-    beyond = np.maximum(d - np.repeat(s, long), 0.0)
+    x_s, x_l = common[starts + short - 1], common[starts + long - 1]
+    beyond = np.maximum(d - np.repeat(s, long), 0.0)  # d − s, 0 up to s
     power = p**d
 
     def total(values: FloatArray) -> FloatArray:
         return np.add.reduceat(values, starts)
 
-    agreement = (common + np.repeat(at_short / s, long) * beyond) / d
+    # Extrapolated: the formula of run_overlap.
+    agreement = (common + np.repeat(x_s / s, long) * beyond) / d
     rbo = (1 - p) / p * total(agreement * power) + agreement[starts + long - 1] * p**l
-    # Σ p^i / i over i = 1 … n, for any n up to s + l; −ln(1 − p) for all i
+    # Lower bound, only new documents: X_d = X_l for d > l, with
+    # Σ_{d>l} p^d / d = −ln(1 − p) − H_l, where H_n = Σ_{i≤n} p^i / i.
     i = np.arange(1.0, (short + long).max() + 1.0)
     harmonic = np.append(0.0, np.cumsum(p**i / i))
-    after = -np.log1p(-p) - harmonic[long]
-    low = (1 - p) / p * (total(common * power / d) + at_long * after)
-    # the most there can be: one more a depth, then two, until all that is new is shared
-    full = s + l - at_long  # depth at which that is so
-    last = harmonic[np.rint(full).astype(np.intp)] - harmonic[long]
+    tail = -np.log1p(-p) - harmonic[long]
+    low = (1 - p) / p * (total(common * power / d) + x_l * tail)
+    # Upper bound: from s to l each new document of the short list is a common one,
+    # X_d + d − s. From there two a depth, 2 d − f with f = s + l − X_l, until all d are
+    # common at d = f, and A_d = 1 from there on:
+    # Σ_{l<d≤f} (2 d − f) p^d / d = 2 (p^{l+1} − p^{f+1}) / (1 − p) − f (H_f − H_l).
+    f = s + l - x_l
+    between = harmonic[np.rint(f).astype(np.intp)] - harmonic[long]
     most = total((common + beyond) * power / d)
-    most += 2 * (p ** (l + 1) - p ** (full + 1)) / (1 - p) - full * last
-    most += p ** (full + 1) / (1 - p)
+    most += 2 * (p ** (l + 1) - p ** (f + 1)) / (1 - p) - f * between
+    most += p ** (f + 1) / (1 - p)
     high = (1 - p) / p * most
     return {
         "rbo": np.clip(rbo, 0.0, 1.0),

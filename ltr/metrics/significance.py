@@ -1,4 +1,4 @@
-"""How sure a mean over lists is: bootstrap intervals, paired tests, effect sizes."""
+"""Uncertainty of means over queries: bootstrap, paired tests, effect sizes."""
 
 from __future__ import annotations
 
@@ -7,25 +7,26 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike
 
+from ltr.arguments import check_fraction
 from ltr.queries import FloatArray
 
 _CHUNK = 4_000_000  # numbers drawn at once
-_GRID = 2**12  # points of a bootstrap distribution
+_GRID = 2**12  # points of a bootstrap distribution, G
 
 
 def bootstrap_interval(
     values: ArrayLike, *, confidence: float = 0.95
 ) -> tuple[float, float]:
-    """Percentile bootstrap interval of a mean over lists, without resampling.
+    """Percentile bootstrap interval of a mean over queries, without resampling.
 
-    The mean of n values drawn with replacement has a distribution that needs no random
-    numbers: it is the n-fold convolution of the values with themselves, the n-th power
-    of their Fourier transform.
+    The distribution of the mean of n values drawn with replacement needs no random
+    numbers: it is the n-fold convolution of their empirical distribution, computed as
+    the n-th power of its Fourier transform.
 
     Parameters
     ----------
-    values : array-like of shape (n_lists,)
-        One value per list; NaN (a skipped list) is left out.
+    values : array-like of shape (n_queries,)
+        One value per query; NaN (a skipped query) is left out.
     confidence : float, default=0.95
         Coverage, in (0, 1).
 
@@ -50,8 +51,7 @@ def bootstrap_interval(
     >>> round(low, 2), round(high, 2)
     (0.4, 0.6)
     """
-    if not 0.0 < confidence < 1.0:
-        raise ValueError(f"confidence must be between 0 and 1; got {confidence!r}.")
+    check_fraction("confidence", confidence)
     sample = _without_nan(values)
     if len(sample) == 0:
         return float("nan"), float("nan")
@@ -59,23 +59,28 @@ def bootstrap_interval(
     spread = np.ptp(sample)
     if spread == 0:
         return mean, mean
-    # Values on a grid that is a circle, wide enough for any resampled sum that matters.
+    # The sum S of n draws of x − mean lives on a circle of G points with spacing h. The
+    # circle covers all sums, or 12 standard deviations σ √n on either side.
     width = min(2.0 * n * spread, 24.0 * deviation * np.sqrt(n) + 2.0 * spread)
-    step = width / _GRID
-    place = (sample - mean) / step
+    h = width / _GRID
+    place = (sample - mean) / h
     below = np.floor(place)
-    part = place - below
+    # One draw: a value at (a + f) h puts 1 − f of its mass on point a and f on a + 1.
+    f = place - below
     cell = below.astype(np.intp) % _GRID
-    upper = np.bincount(cell, part, minlength=_GRID)
-    lower = np.bincount(cell, minlength=_GRID) - upper
-    chance = np.fft.irfft(np.fft.rfft((lower + np.roll(upper, 1)) / n) ** n, _GRID)
-    steps = np.arange(_GRID) - _GRID // 2
-    share = np.cumsum(np.fft.fftshift(chance))
-    # Sharing a value between two points of the grid widens the sum a little.
-    widened = np.sqrt(1.0 + (part * (1.0 - part)).mean() * (step / deviation) ** 2)
+    on_upper = np.bincount(cell, f, minlength=_GRID)
+    on_lower = np.bincount(cell, minlength=_GRID) - on_upper
+    mass = (on_lower + np.roll(on_upper, 1)) / n
+    # n draws: the n-fold convolution of the mass, F⁻¹((F mass)ⁿ).
+    chance = np.fft.fftshift(np.fft.irfft(np.fft.rfft(mass) ** n, _GRID))
+    distribution = np.cumsum(chance)  # P(S ≤ (i − G/2) h) at i
     tail = (1.0 - confidence) / 2.0
-    at = np.searchsorted(share, [tail, 1.0 - tail])
-    ends = mean + steps[np.minimum(at, _GRID - 1)] * step / widened / n
+    at = np.searchsorted(distribution, [tail, 1.0 - tail])
+    quantiles = (np.minimum(at, _GRID - 1) - _GRID // 2) * h
+    # The split over two points adds f (1 − f) h² to the variance σ² of a draw, so the
+    # quantiles of S are too wide by the ratio of the standard deviations.
+    widening = np.sqrt(1.0 + (f * (1.0 - f)).mean() * (h / deviation) ** 2)
+    ends = mean + quantiles / widening / n
     low, high = np.clip(ends, sample.min(), sample.max())  # as every resampled mean is
     return float(low), float(high)
 
@@ -87,16 +92,17 @@ def paired_randomization_test(
     n_resamples: int = 10_000,
     random_state: int = 0,
 ) -> float:
-    """Two-sided p-value that two rankers do equally well on the same lists.
+    """Two-sided p-value for the null hypothesis that two rankers are exchangeable.
 
-    Under the null hypothesis each list could as well have had its two values swapped,
-    so the observed difference of means is compared with random swaps.
+    Under the null hypothesis the two values of each query could as well have been
+    swapped. The p-value is the share of random swaps in which the means differ at least
+    as much as they do.
 
     Parameters
     ----------
-    a, b : array-like of shape (n_lists,)
-        Values of the two rankers, list by list; lists that are NaN in either are left
-        out.
+    a, b : array-like of shape (n_queries,)
+        Values of the two rankers, query by query; queries that are NaN in either are
+        left out.
     n_resamples : int, default=10000
         Random swaps; the smallest p-value is 1 / (n_resamples + 1).
     random_state : int, default=0
@@ -123,33 +129,34 @@ def paired_randomization_test(
     1.0
     """
     difference = _differences(a, b)
-    difference = difference[difference != 0]  # swapping equal values changes nothing
+    difference = difference[difference != 0]  # a swap of equal values changes nothing
     if len(difference) == 0:
         return 1.0
     observed = abs(difference.sum())
     rng = np.random.default_rng(random_state)
     step = max(1, _CHUNK // len(difference))
-    as_extreme = 0
-    for left in range(n_resamples, 0, -step):
-        signs = rng.integers(2, size=(min(step, left), len(difference)), dtype=np.int8)
+    n_extreme = 0
+    for n_remaining in range(n_resamples, 0, -step):
+        size = (min(step, n_remaining), len(difference))
+        signs = rng.integers(2, size=size, dtype=np.int8)
         swapped = np.abs((2.0 * signs - 1.0) @ difference)
-        as_extreme += int((swapped >= observed * (1 - 1e-12)).sum())
-    return (as_extreme + 1) / (n_resamples + 1)
+        n_extreme += int((swapped >= observed * (1 - 1e-12)).sum())  # sums round
+    return (n_extreme + 1) / (n_resamples + 1)  # the observed order is one of the swaps
 
 
 def paired_t_test(a: ArrayLike, b: ArrayLike) -> float:
-    """Two-sided p-value of Student's paired t-test.
+    """Two-sided p-value of Student's paired t-test: the mean difference is 0.
 
     Parameters
     ----------
-    a, b : array-like of shape (n_lists,)
-        Values of the two rankers, list by list; lists that are NaN in either are left
-        out.
+    a, b : array-like of shape (n_queries,)
+        Values of the two rankers, query by query; queries that are NaN in either are
+        left out.
 
     Returns
     -------
     p_value : float in [0, 1]
-        1 if the rankers never differ, NaN with fewer than two lists.
+        1 if the rankers never differ, NaN with fewer than two queries.
 
     Raises
     ------
@@ -185,15 +192,15 @@ def effect_size(a: ArrayLike, b: ArrayLike) -> float:
 
     Parameters
     ----------
-    a, b : array-like of shape (n_lists,)
-        Values of the two rankers, list by list; lists that are NaN in either are left
-        out.
+    a, b : array-like of shape (n_queries,)
+        Values of the two rankers, query by query; queries that are NaN in either are
+        left out.
 
     Returns
     -------
     effect : float
         Positive if ``a`` is better; 0 if they never differ, ±inf if they always differ
-        by the same, NaN with fewer than two lists.
+        by the same, NaN with fewer than two queries.
 
     Raises
     ------
@@ -220,7 +227,10 @@ def effect_size(a: ArrayLike, b: ArrayLike) -> float:
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    """Adjust p-values of several tests so that any false alarm has probability α.
+    """Holm's correction of the p-values of several tests.
+
+    Rejecting the null hypotheses whose adjusted p-values are at most α rejects any true
+    one with probability at most α.
 
     Parameters
     ----------
@@ -247,20 +257,20 @@ def holm(p_values: Sequence[float]) -> list[float]:
     order = np.argsort(p_values)
     adjusted = [0.0] * len(order)
     largest = 0.0
-    for rank, test in enumerate(order):
+    for rank, test in enumerate(order):  # max over r' ≤ r of (m − r') p_(r'), r from 0
         largest = max(largest, min(1.0, (len(order) - rank) * p_values[test]))
         adjusted[test] = largest
     return adjusted
 
 
 def _differences(a: ArrayLike, b: ArrayLike) -> FloatArray:
-    first, second = np.asarray(a, np.float64), np.asarray(b, np.float64)
-    if first.shape != second.shape:
+    values_a, values_b = np.asarray(a, np.float64), np.asarray(b, np.float64)
+    if values_a.shape != values_b.shape:
         raise ValueError(
-            "a and b must have one value for each of the same lists; got shapes "
-            f"{first.shape} and {second.shape}."
+            "a and b must have one value for each of the same queries; got shapes "
+            f"{values_a.shape} and {values_b.shape}."
         )
-    return _without_nan(first - second)
+    return _without_nan(values_a - values_b)
 
 
 def _without_nan(values: ArrayLike) -> FloatArray:

@@ -131,11 +131,11 @@ def test_trecs_rule_of_ties():
     [
         (
             lambda: m.run_overlap(run_of("ab"), run_of("ab"), persistence=1),
-            "persistence must be between 0 and 1; got 1.",
+            "persistence must be a number > 0 and < 1; got 1.",
         ),
         (
             lambda: m.run_overlap(run_of("ab"), run_of("ab"), ties="worst"),
-            "ties must be 'average', 'first' or 'trec'; got 'worst'.",
+            "ties must be one of 'average', 'first', 'trec'; got 'worst'.",
         ),
         (
             lambda: m.run_overlap({"1": {"a": 1}}, {"2": {"a": 1}}),

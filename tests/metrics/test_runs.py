@@ -328,7 +328,7 @@ def test_a_comparison_prints_as_a_table():
         f"run              map    ndcg@5\n"
         f"a            *{a}   *{b}\n"
         f"another run   {c}†   {d}†\n\n"
-        "* best; † differs from a, p < 0.05 (paired randomisation test over 40 queries, "
+        "* best; † differs from a, p < 0.05 (paired randomization test over 40 queries, "
         "Holm's correction over 1 run)."
     )
 
@@ -340,7 +340,7 @@ def test_tables_of_a_comparison():
     comparison = m.compare_runs(runs, qrels, "map")
     good, bad = (f"{comparison.table['mean'].iloc[i]:.3f}" for i in (0, 1))
     note = (
-        "differs from good, p < 0.05 (paired randomisation test over 40 queries, Holm's "
+        "differs from good, p < 0.05 (paired randomization test over 40 queries, Holm's "
         "correction over 1 run)."
     )
     assert comparison.to_markdown(3) == (
@@ -359,7 +359,10 @@ def test_errors_of_a_comparison():
     runs, qrels = several(n_queries=3)
     with pytest.raises(ValueError, match="needs at least two runs"):
         m.compare_runs({"good": runs["good"]}, qrels)
-    with pytest.raises(ValueError, match="baseline must be one of the runs"):
+    with pytest.raises(
+        ValueError,
+        match="^baseline must be one of 'good', 'copy', 'random'; got 'best'.$",
+    ):
         m.compare_runs(runs, qrels, baseline="best")
 
 

@@ -1,4 +1,4 @@
-"""Intervals and tests of differences: bootstrap, t-test, randomisation, Holm."""
+"""Intervals and tests of differences: bootstrap, t-test, randomization, Holm."""
 
 import numpy as np
 import pytest

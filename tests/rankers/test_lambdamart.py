@@ -401,7 +401,9 @@ def test_label_gains():
     real = label_gains(np.array([-0.5, 0.25, -0.5]), "auto")
     assert real.labels.tolist() == [0.0, 1.0, 0.0]
     assert real.table == [0.0, 0.75]
-    with pytest.raises(ValueError, match="gain must be 'exp2', 'linear', a table"):
+    with pytest.raises(
+        ValueError, match="gain must be one of 'exp2', 'linear', or a table"
+    ):
         label_gains(np.array([1.0]), "exp")
 
 
