@@ -25,19 +25,19 @@ class Description:
     Attributes
     ----------
     n_lists, n_rows, n_features : int
-        Size.
+        Number of queries (each has one list), rows and columns.
     list_sizes : (int, float, int)
         Smallest, median and largest list.
     one_item_lists : int
-        Lists with one row.
+        Queries with one row.
     blank_lists : int
-        Lists without a label above 0.
+        Queries without a label above 0.
     usable_lists : int
-        Lists with two distinct labels, the ones that a ranker learns from.
+        Queries with two distinct labels, the ones that a ranker learns from.
     usable_pairs : int
-        Pairs of rows of a list with distinct labels.
+        Pairs of rows of a query with distinct labels.
     all_pairs : int
-        Pairs of rows of a list.
+        Pairs of rows of a query.
     labels : dict of float to int
         Number of rows with each label.
     missing_values, infinite_values : int
@@ -59,7 +59,7 @@ class Description:
     --------
     >>> description = describe([[1.0], [2.0]], [1, 1])
     >>> description.usable_pairs, description.problems
-    (0, ['no list has two distinct labels: there is nothing to learn.'])
+    (0, ['no query has two distinct labels: there is nothing to learn.'])
     """
 
     n_lists: int
@@ -82,7 +82,7 @@ class Description:
     problems: list[str] = field(default_factory=list)
 
     def __str__(self) -> str:
-        size = f"{self.n_lists:,} lists, {self.n_rows:,} rows, {self.n_features:,}"
+        size = f"{self.n_lists:,} queries, {self.n_rows:,} rows, {self.n_features:,}"
         facts = (f"{name:14} {text}" for name, text in self.facts().items())
         problems = (f"! {problem}" for problem in self.problems)
         return "\n".join([f"{size} features", *facts, *problems])
@@ -100,7 +100,7 @@ class Description:
         facts = {
             "list size": f"{smallest} to {largest}, median {median:g}; "
             f"{self.one_item_lists:,} of one item, {self.blank_lists:,} blank",
-            "usable pairs": f"{pairs} lists",
+            "usable pairs": f"{pairs} queries",
             "labels": self._labels(),
             "features": f"{len(self.constant_features)} constant, "
             f"{len(self.query_features)} constant within each list, "
@@ -160,14 +160,14 @@ def describe(
     --------
     >>> X = np.array([[1.0, 5.0], [2.0, 5.0], [3.0, 5.0]])
     >>> print(describe(X, [1, 0, 0], ["a", "a", "b"]))
-    2 lists, 3 rows, 2 features
+    2 queries, 3 rows, 2 features
     list size      1 to 2, median 1.5; 1 of one item, 1 blank
-    usable pairs   1 of 1 in 1 lists
+    usable pairs   1 of 1 in 1 queries
     labels         0: 2 (66.7%), 1: 1 (33.3%)
     features       1 constant, 0 constant within each list, 0 with NaN
-    ! 1 of 2 lists has no label above 0: pairwise and listwise losses learn nothing \
+    ! 1 of 2 queries has no label above 0: pairwise and listwise losses learn nothing \
 from it, and NDCG skips it or counts it as 0 (empty=).
-    ! 1 of 2 lists has one item: every ranker orders it correctly.
+    ! 1 of 2 queries has one item: every ranker orders it correctly.
     ! 1 of 2 features has the same value in all rows: column 1.
     """
     table, labels = _as_numbers(X), np.asarray(y, dtype=np.float64)
@@ -298,15 +298,15 @@ def _fingerprints(X: NDArray[Any]) -> NDArray[np.uint64]:
 
 
 def _problems(counts: Description) -> Iterator[str]:
-    lists, columns = (
-        f"of {counts.n_lists:,} lists",
+    queries, columns = (
+        f"of {counts.n_lists:,} queries",
         f"of {counts.n_features:,} features",
     )
     labels = np.array(list(counts.labels))
     if not np.isfinite(labels).all():
         yield "some labels are NaN or infinite: drop those rows."
     elif counts.usable_pairs == 0:
-        yield "no list has two distinct labels: there is nothing to learn."
+        yield "no query has two distinct labels: there is nothing to learn."
     elif labels.min() < 0:
         yield (
             f"the lowest label is {labels.min():g}: NDCG needs labels >= 0. Shift "
@@ -322,15 +322,15 @@ def _problems(counts: Description) -> Iterator[str]:
             )
         yield from _plural(
             counts.blank_lists,
-            f"{lists} has no label above 0: pairwise and listwise losses learn nothing "
-            "from it, and NDCG skips it or counts it as 0 (empty=).",
-            f"{lists} have no label above 0: pairwise and listwise losses learn "
+            f"{queries} has no label above 0: pairwise and listwise losses learn "
+            "nothing from it, and NDCG skips it or counts it as 0 (empty=).",
+            f"{queries} have no label above 0: pairwise and listwise losses learn "
             "nothing from them, and NDCG skips them or counts them as 0 (empty=).",
         )
     yield from _plural(
         counts.one_item_lists,
-        f"{lists} has one item: every ranker orders it correctly.",
-        f"{lists} have one item: every ranker orders them correctly.",
+        f"{queries} has one item: every ranker orders it correctly.",
+        f"{queries} have one item: every ranker orders them correctly.",
     )
     constant = _names(counts.constant_features)
     yield from _plural(
@@ -354,9 +354,9 @@ def _problems(counts: Description) -> Iterator[str]:
 def _repetitions(counts: Description) -> Iterator[str]:
     yield from _plural(
         counts.repeated_lists or 0,
-        f"of {counts.n_lists:,} lists is also in the other data set, row by row: "
+        f"of {counts.n_lists:,} queries is also in the other data set, row by row: "
         "a ranker trained on one has seen it before it is measured on the other.",
-        f"of {counts.n_lists:,} lists are also in the other data set, row by row: "
+        f"of {counts.n_lists:,} queries are also in the other data set, row by row: "
         "a ranker trained on one has seen them before it is measured on the other.",
     )
     repeated = counts.repeated_rows or 0

@@ -51,7 +51,7 @@ def whole_file(path: PathLike) -> Iterator[Path]:
     'all of it'
     """
     target = Path(path)
-    _check_parent(target)
+    check_parent(target)
     handle, name = tempfile.mkstemp(prefix=f".{target.name}-", dir=target.parent)
     os.close(handle)
     scratch = Path(name)
@@ -100,7 +100,7 @@ def whole_folder(path: PathLike, *, replace: bool = False) -> Iterator[Path]:
     ['weights.txt']
     """
     target = Path(path)
-    _check_parent(target)
+    check_parent(target)
     if target.exists() and not replace:
         raise FileExistsError(
             f"{target} must not exist yet; delete it or choose another folder."
@@ -113,6 +113,30 @@ def whole_folder(path: PathLike, *, replace: bool = False) -> Iterator[Path]:
         _put_in_place(scratch, target)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
+
+
+def check_parent(path: PathLike) -> None:
+    """Raise unless the folder of a file to be written exists.
+
+    Parameters
+    ----------
+    path : path
+        File or folder to be written.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such folder.
+
+    Examples
+    --------
+    >>> check_parent(Path(tempfile.mkdtemp()) / "notes.txt")
+    """
+    target = Path(path)
+    if not target.parent.is_dir():
+        raise FileNotFoundError(
+            f"{target} cannot be written: there is no folder {target.parent}."
+        )
 
 
 @contextmanager
@@ -211,13 +235,6 @@ def _put_in_place(scratch: Path, target: Path) -> None:
             raise
     finally:
         shutil.rmtree(aside, ignore_errors=True)
-
-
-def _check_parent(target: Path) -> None:
-    if not target.parent.is_dir():
-        raise FileNotFoundError(
-            f"{target} cannot be written: there is no folder {target.parent}."
-        )
 
 
 def _umask() -> int:

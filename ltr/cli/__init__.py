@@ -1,4 +1,4 @@
-"""The command line: ``ltr compare``, ``train``, ``predict``, ``evaluate``, ``fuse``."""
+"""The command line: ``ltr compare``, ``describe``, ``train``, ``predict``, …."""
 
 from ltr.cli.commands import build_parser, main
 

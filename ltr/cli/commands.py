@@ -1,16 +1,13 @@
-"""The command line: ``ltr compare``, ``describe``, ``train``, ``predict``, …."""
+"""The commands ``compare``, ``describe``, ``train``, ``predict`` and ``evaluate``."""
 
 from __future__ import annotations
 
 import argparse
 import json
-import os
 import shlex
 import sys
-import tempfile
 from collections.abc import Sequence
 from importlib.metadata import version
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -28,6 +25,7 @@ from ltr.compare.rankers import (
 )
 from ltr.compare.report import comparison_report, cutoff_metrics
 from ltr.datasets import RankingData, describe, load_letor, make_ranking
+from ltr.files import check_parent, whole_file
 from ltr.metrics import evaluate
 from ltr.plotting import check_matplotlib
 from ltr.rankers import load_ranker, save_ranker
@@ -39,8 +37,8 @@ if TYPE_CHECKING:
 _METRICS = "ndcg@10,ndcg@1,ndcg@5,map"
 _RANKER_HELP = (
     "random, best_feature, pointwise_trees, lambdamart, or <scorer>_<loss> such as "
-    "linear_lambdarank, mlp_ranknet, attention_softmax; ltr.compare.make_ranker lists "
-    "the parameters of each"
+    "linear_lambdarank, mlp_ranknet, attention_softmax; their parameters are those of "
+    "ltr.compare.make_ranker"
 )
 
 
@@ -55,11 +53,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns
     -------
     status : int
-        0, or 2 after an error in the input, which is printed in one line.
+        Exit status: 0; 2 after an error in the input, which is printed as one line; 130
+        after an interrupt.
     """
-    given = sys.argv[1:] if arguments is None else list(arguments)
-    options = build_parser().parse_args(given)
-    options.line = shlex.join(["ltr", *given])
+    words = sys.argv[1:] if arguments is None else list(arguments)
+    options = build_parser().parse_args(words)
+    options.line = shlex.join(["ltr", *words])
     try:
         status: int = options.run(options)
     except (ValueError, OSError, ImportError) as error:
@@ -73,11 +72,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _compare(options: argparse.Namespace) -> int:
     for path in (options.markdown, options.json, options.report):
-        if path and not Path(path).parent.is_dir():
-            raise ValueError(f"{path} cannot be written: there is no such folder.")
+        if path:
+            check_parent(path)
     if options.report:
         check_matplotlib("--report")
-    folds, what = _folds(options)
+    folds, data_summary = _folds(options)
     names, metrics = options.rankers.split(","), options.metrics.split(",")
     by_cutoff: list[str] = []
     if options.report:
@@ -86,12 +85,13 @@ def _compare(options: argparse.Namespace) -> int:
     neural = [name for name in names if name.partition("_")[0] in SCORERS]
     seeds = range(options.seeds)
     train = folds[0].train
-    found = describe(train.X, train.y, train.qid, other=folds[0].test)
+    description = describe(train.X, train.y, train.qid, other=folds[0].test)
     if not options.quiet:
-        print(f"{what}; {len(folds)} fold(s), {len(seeds)} seed(s)", file=sys.stderr)
-        for problem in found.problems:
-            print(f"! training lists of fold 1: {problem}", file=sys.stderr)
-    measured = compare_rankers(
+        repeats = f"{len(folds)} fold(s), {len(seeds)} seed(s)"
+        print(f"{data_summary}; {repeats}", file=sys.stderr)
+        for problem in description.problems:
+            print(f"! training data of fold 1: {problem}", file=sys.stderr)
+    full_board = compare_rankers(
         {name: make_ranker(name) for name in names},
         folds,
         metrics=[*metrics, *by_cutoff],
@@ -101,19 +101,20 @@ def _compare(options: argparse.Namespace) -> int:
         work_dir=options.work_dir,
         progress=None if options.quiet else lambda line: print(line, file=sys.stderr),
     )
-    board = measured.select(metrics)
+    board = full_board.select(metrics)
     print(board.to_text(), end="")
     if options.markdown:
-        heading = f"# ltr compare\n\n{what}.\n\n"
+        heading = f"# ltr compare\n\n{data_summary}.\n\n"
         _write(options.markdown, heading + board.to_markdown())
     if options.json:
-        _write(options.json, json.dumps({"data": what, **board.to_dict()}, indent=1))
+        document = {"data": data_summary, **board.to_dict()}
+        _write(options.json, json.dumps(document, indent=1))
     if options.report:
         page = comparison_report(
-            measured,
+            full_board,
             metrics=metrics,
-            what=what,
-            description=found,
+            what=data_summary,
+            description=description,
             command=options.line,
         )
         _write(options.report, page)
@@ -121,34 +122,34 @@ def _compare(options: argparse.Namespace) -> int:
 
 
 def _folds(options: argparse.Namespace) -> tuple[list[Fold], str]:
-    """Folds from what was given, and a description of the data."""
+    """Folds from DATA, ``--parts`` or ``--train``, and a summary of the data."""
     files = [options.train, options.valid, options.test]
-    given = [bool(options.data), bool(options.parts), any(files)]
-    if sum(given) > 1 or (any(files) and not all(files)):
+    n_sources = bool(options.data) + bool(options.parts) + any(files)
+    if n_sources > 1 or (any(files) and not all(files)):
         raise ValueError(
-            "pass either DATA (split by query), or --parts, or --train, --valid and "
-            "--test together."
+            "pass one of DATA (split by query), --parts, or --train with --valid and "
+            "--test."
         )
     if options.folds is not None and (options.parts or any(files)):
-        raise ValueError("--folds splits DATA; leave it out with --parts or --train.")
+        raise ValueError("--folds splits DATA; drop it with --parts or --train.")
     n_folds = 5 if options.folds is None else options.folds
     if options.parts:
         parts = _load_all(options.parts)
-        return part_folds(parts), _describe("parts " + " ".join(options.parts), *parts)
+        return part_folds(parts), _summary("parts " + " ".join(options.parts), *parts)
     if options.train:
         train, valid, test = _load_all([options.train, options.valid, options.test])
-        return [Fold(train, valid, test)], _describe(options.train, train, valid, test)
+        return [Fold(train, valid, test)], _summary(options.train, train, valid, test)
     if options.data:
         data = load_letor(options.data)
         name = " ".join(options.data)
     else:
         data = make_ranking(200, random_state=0)
-        name = "generated lists (pass LETOR files to rank your own)"
-    return query_folds(data, n_folds), _describe(name, data)
+        name = "generated data (pass LETOR files to use your own)"
+    return query_folds(data, n_folds), _summary(name, data)
 
 
 def _load_all(paths: Sequence[str | list[str]]) -> list[RankingData]:
-    """Files with the columns of the widest."""
+    """Files, all with the number of columns of the widest."""
     loaded = [load_letor(path) for path in paths]
     width = max(data.X.shape[1] for data in loaded)
     return [
@@ -157,13 +158,13 @@ def _load_all(paths: Sequence[str | list[str]]) -> list[RankingData]:
     ]
 
 
-def _describe(name: str, *data: RankingData) -> str:
-    n_lists = sum(part.n_lists for part in data)
-    n_rows = sum(len(part.y) for part in data)
-    return f"{name}: {n_lists} lists, {n_rows} rows, {data[0].X.shape[1]} features"
+def _summary(name: str, *data: RankingData) -> str:
+    n_queries = sum(part.n_queries for part in data)
+    n_rows, n_features = sum(len(part.y) for part in data), data[0].X.shape[1]
+    return f"{name}: {n_queries} queries, {n_rows} rows, {n_features} features"
 
 
-def _describe_data(options: argparse.Namespace) -> int:
+def _describe(options: argparse.Namespace) -> int:
     data, *others = _load_all([options.data] + [options.other] * bool(options.other))
     print(describe(data.X, data.y, data.qid, other=others[0] if others else None))
     return 0
@@ -178,16 +179,19 @@ def _train(options: argparse.Namespace) -> int:
         ranker.set_params(verbose=0 if options.quiet else 1)
     validation = {}
     if options.valid and "early_stopping" not in ranker.get_params():
-        raise ValueError(f"--valid has no use: {options.ranker} does not stop early.")
+        raise ValueError(
+            f"--valid needs a ranker with early stopping; {options.ranker} has none. "
+            "Drop the option."
+        )
     if options.valid:
         valid = load_letor(options.valid, n_features=data.X.shape[1])
         validation = {"X_val": valid.X, "y_val": valid.y, "qid_val": valid.qid}
     ranker.fit(data.X, data.y, data.qid, **validation)
     save_ranker(ranker, options.model)
-    print(f"{ranker} fitted on {data.n_lists} lists, saved to {options.model}")
+    print(f"{ranker} fitted on {data.n_queries} queries, saved to {options.model}")
     best = getattr(ranker, "best_score_", float("nan"))
     if not np.isnan(best):
-        source = options.valid or "held-out lists"
+        source = options.valid or "held-out queries"
         print(f"best {ranker.metric} on {source}: {best:.4f}")
     return 0
 
@@ -207,14 +211,14 @@ def _predict(options: argparse.Namespace) -> int:
 def _evaluate(options: argparse.Namespace) -> int:
     metrics = metric_names(options.metrics, _METRICS)
     if options.scores and options.model:
-        raise ValueError("pass --model or --scores, not both.")
+        raise ValueError("pass either --model or --scores, not both.")
     if options.scores or options.model:
         table = _evaluate_rows(options, metrics)
     elif len(options.data) > 1:
         table = evaluate_files(options, metrics)
     else:
         raise ValueError(
-            "pass --model or --scores to say what to evaluate, or judgments and runs: "
+            "pass --model or --scores to evaluate LETOR files, or judgments and runs: "
             "ltr evaluate QRELS RUN."
         )
     if options.json:
@@ -225,7 +229,7 @@ def _evaluate(options: argparse.Namespace) -> int:
 def _evaluate_rows(options: argparse.Namespace, metrics: list[str]) -> pd.DataFrame:
     for option in run_options(options):
         raise ValueError(
-            f"--{option} is for judgments and runs: ltr evaluate QRELS RUN."
+            f"--{option} applies to judgments and runs only: ltr evaluate QRELS RUN."
         )
     if options.scores:
         data = load_letor(options.data)
@@ -253,11 +257,11 @@ def _evaluate_rows(options: argparse.Namespace, metrics: list[str]) -> pd.DataFr
         return table
     print(table.to_string(float_format="%.4f"))
     for name, n_counted in table["n_lists"].items():
-        left_out = data.n_lists - int(n_counted)
-        if left_out:
+        n_skipped = data.n_queries - int(n_counted)
+        if n_skipped:
             print(
-                f"{name}: left out {left_out} of {data.n_lists} lists, on which it is "
-                "not defined (--empty 0 counts lists without a relevant item as 0)"
+                f"{name}: skipped {n_skipped} of {data.n_queries} queries, for which "
+                "it is undefined (--empty 0 counts those without a relevant item as 0)"
             )
     return table
 
@@ -267,21 +271,12 @@ def _empty(value: str) -> str | int:
 
 
 def _write(path: str, text: str) -> None:
-    """Write a file whole or not at all."""
-    target = Path(path)
-    handle, scratch = tempfile.mkstemp(prefix=f".{target.name}-", dir=target.parent)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-        Path(scratch).chmod(0o644)
-        Path(scratch).replace(target)
-    except BaseException:
-        Path(scratch).unlink(missing_ok=True)
-        raise
+    with whole_file(path) as scratch:
+        scratch.write_text(text, encoding="utf-8")
 
 
 def build_parser() -> argparse.ArgumentParser:
-    """Options of all commands."""
+    """Make the parser of all commands and their options."""
     parser = argparse.ArgumentParser(
         prog="ltr", description="Learning to rank: train and compare rankers."
     )
@@ -292,11 +287,15 @@ def build_parser() -> argparse.ArgumentParser:
         "compare",
         help="train several rankers and print a leaderboard",
         description="Train several rankers and print a leaderboard with 95 % "
-        "bootstrap intervals over lists. Without data: on a generated example.",
+        "bootstrap intervals over queries. Without data: on generated data.",
     )
     compare.add_argument("data", nargs="*", help="LETOR files, split by query")
-    compare.add_argument("--folds", type=int, help="folds of DATA (5)")
-    compare.add_argument("--parts", nargs="+", help="files to rotate as LETOR's folds")
+    compare.add_argument(
+        "--folds", type=int, help="number of folds of DATA (default: 5)"
+    )
+    compare.add_argument(
+        "--parts", nargs="+", help="files S1, S2, …, rotated to folds as in LETOR"
+    )
     compare.add_argument("--train", help="training file")
     compare.add_argument("--valid", help="validation file")
     compare.add_argument("--test", help="test file")
@@ -305,17 +304,23 @@ def build_parser() -> argparse.ArgumentParser:
         default=",".join(DEFAULT_RANKERS),
         help=f"comma-separated: {_RANKER_HELP}",
     )
-    compare.add_argument("--seeds", type=int, default=1, help="seeds 0, 1, …")
+    compare.add_argument(
+        "--seeds", type=int, default=1, help="number of seeds: 0, 1, … (default: 1)"
+    )
     compare.add_argument("--markdown", help="write the table to this file")
     compare.add_argument("--json", help="write all numbers to this file")
-    compare.add_argument("--report", help="write tables and pictures to this HTML file")
-    compare.add_argument("--work-dir", help="keep finished fits here and resume")
+    compare.add_argument("--report", help="write tables and figures to this HTML file")
+    compare.add_argument("--work-dir", help="cache finished fits here, to resume")
     compare.set_defaults(run=_compare)
 
-    about = commands.add_parser("describe", help="what is in LETOR files, what is off")
+    about = commands.add_parser(
+        "describe", help="summarize LETOR files and flag problems"
+    )
     about.add_argument("data", nargs="+", help="LETOR files")
-    about.add_argument("--other", nargs="+", help="files to look for the same lists in")
-    about.set_defaults(run=_describe_data)
+    about.add_argument(
+        "--other", nargs="+", help="other files, to check for shared rows and lists"
+    )
+    about.set_defaults(run=_describe)
 
     train = commands.add_parser("train", help="train a ranker and save it")
     train.add_argument("data", nargs="+", help="LETOR files")
@@ -323,25 +328,28 @@ def build_parser() -> argparse.ArgumentParser:
     train.add_argument("--ranker", default="lambdamart", help=_RANKER_HELP)
     train.add_argument(
         "--valid",
-        help="LETOR file to stop early on; else a tenth of the lists, if many",
+        help="LETOR file for early stopping (default: a tenth of the queries, if there "
+        "are enough)",
     )
-    train.add_argument("--seed", type=int, default=0)
+    train.add_argument("--seed", type=int, default=0, help="seed (default: 0)")
     train.set_defaults(run=_train)
 
     predict = commands.add_parser("predict", help="score the rows of LETOR files")
     predict.add_argument("data", nargs="+", help="LETOR files")
     predict.add_argument("--model", required=True, help="folder of a saved ranker")
-    predict.add_argument("--out", help="file for one score per row; else printed")
+    predict.add_argument(
+        "--out", help="file for the scores, one per row (default: print them)"
+    )
     predict.set_defaults(run=_predict)
 
     score = commands.add_parser(
-        "evaluate", help="metrics of runs, of a ranker or of scores"
+        "evaluate", help="compute metrics of runs, a ranker or scores"
     )
     score.add_argument(
         "data",
         nargs="+",
-        help="judgments and runs (TREC files, .jsonl or .tsv); or, with --model or "
-        "--scores, LETOR files",
+        help="judgments and runs (TREC files, .jsonl or .tsv); LETOR files with "
+        "--model or --scores",
     )
     score.add_argument("--model", help="folder of a saved ranker")
     score.add_argument("--scores", help="file with one score per row")
@@ -349,7 +357,7 @@ def build_parser() -> argparse.ArgumentParser:
     add_run_options(score)
     score.set_defaults(run=_evaluate)
 
-    add_fuse_options(commands.add_parser("fuse", help="merge several runs into one"))
+    add_fuse_options(commands.add_parser("fuse", help="fuse several runs into one"))
 
     compare.add_argument("--metrics", default=_METRICS, help="comma-separated")
     for command in (compare, score):
@@ -357,10 +365,15 @@ def build_parser() -> argparse.ArgumentParser:
             "--empty",
             default="skip",
             choices=["skip", "0", "1"],
-            help="lists without a relevant item: leave out, or count as 0 or 1 (runs: "
-            "0 unless given)",
+            help="skip queries without a relevant item, or count them as 0 or 1 "
+            "(default: skip; 0 for runs)",
         )
-        command.add_argument("--discount", default="log2", choices=["log2", "letor"])
+        command.add_argument(
+            "--discount",
+            default="log2",
+            choices=["log2", "letor"],
+            help="discount of DCG (default: log2)",
+        )
     score.set_defaults(empty=None, discount=None)
     for command in (compare, train):
         command.add_argument("--quiet", action="store_true", help="no progress")

@@ -1,4 +1,4 @@
-"""The command ``ltr evaluate`` on TREC files: judgments first, then runs."""
+"""The command ``ltr evaluate`` on judgments and runs."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pandas as pd
 
 from ltr.metrics import compare_runs, evaluate_run
 
-# what trec_eval prints unless asked for something else
+# what trec_eval prints by default
 OFFICIAL = ["num_ret", "num_rel", "num_rel_ret", "map", "gm_map", "Rprec", "bpref"]
 OFFICIAL += ["recip_rank", *(f"iprec_at_recall_{i / 10:.2f}" for i in range(11))]
 OFFICIAL += [f"P_{k}" for k in (5, 10, 15, 20, 30, 100, 200, 500, 1000)]
@@ -20,7 +20,7 @@ _COUNTS = ["n_returned(empty=0)", "n_relevant(empty=0)", "hits(empty=0)"]
 
 
 def add_run_options(parser: argparse.ArgumentParser) -> None:
-    """Declare the options of ``ltr evaluate`` that are for runs.
+    """Add the options of ``ltr evaluate`` for runs to a parser.
 
     Parameters
     ----------
@@ -39,37 +39,39 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
         "--metrics",
         nargs="+",
         action="extend",
-        help="names, also as trec_eval and ir_measures write them, with blanks or "
-        "commas between; 'official' is trec_eval's list",
+        help="metric names, also as trec_eval and ir_measures spell them, separated by "
+        "spaces or commas; 'official' is the default list of trec_eval",
     )
     parser.add_argument(
-        "-q", "--by-query", action="store_true", help="a line for each query"
+        "-q", "--by-query", action="store_true", help="print a line per query"
     )
     group = parser.add_argument_group("judgments and runs")
     group.add_argument(
         "--missing",
         choices=["0", "skip"],
-        help="judged queries that the run leaves out: count as 0 (the default, "
-        "trec_eval -c), or leave out (trec_eval without -c)",
+        help="judged queries that the run lacks: count as 0 (default; trec_eval -c) or "
+        "skip (trec_eval without -c)",
     )
     group.add_argument(
         "--unjudged",
         choices=["irrelevant", "drop"],
-        help="documents without a judgment: not relevant (the default), or out of the "
-        "ranking (-J)",
+        help="unjudged documents: irrelevant (default), or dropped from the ranking "
+        "(trec_eval -J)",
     )
-    group.add_argument("--depth", type=int, help="documents read per query (-M)")
+    group.add_argument(
+        "--depth", type=int, help="documents read per query (trec_eval -M)"
+    )
 
 
-def metric_names(given: list[str] | None, default: str) -> list[str]:
+def metric_names(words: list[str] | None, default: str) -> list[str]:
     """Names of metrics from the words of ``--metrics``.
 
     Parameters
     ----------
-    given : list of str or None
-        Words, each one or several names with commas between.
+    words : list of str or None
+        Each is one or several names, separated by commas.
     default : str
-        Words to use for None.
+        Names to use for None.
 
     Returns
     -------
@@ -81,28 +83,28 @@ def metric_names(given: list[str] | None, default: str) -> list[str]:
     ['ndcg@10', 'map', 'P(rel=2, cutoff=5)']
     """
     names: list[str] = []
-    for word in [default] if given is None else given:
+    for word in [default] if words is None else words:
         for name in re.split(r",(?![^(]*\))", word):
             names += OFFICIAL if name.strip() == "official" else [name.strip()]
     return list(dict.fromkeys(names))
 
 
 def run_options(options: argparse.Namespace) -> dict[str, Any]:
-    """Those of the options that are for judgments and runs alone, if given.
+    """Options that apply to judgments and runs only, as far as they were passed.
 
     Parameters
     ----------
     options : Namespace
-        What :func:`add_run_options` declares.
+        With the options of :func:`add_run_options`.
 
     Returns
     -------
-    chosen : dict
-        For :func:`ltr.metrics.evaluate_run`.
+    keywords : dict
+        Keyword arguments of :func:`ltr.metrics.evaluate_run`.
     """
     names = ("missing", "unjudged", "depth")
-    chosen = {name: getattr(options, name) for name in names}
-    return {name: _number(v) for name, v in chosen.items() if v is not None}
+    values = {name: getattr(options, name) for name in names}
+    return {name: _number(v) for name, v in values.items() if v is not None}
 
 
 def evaluate_files(options: argparse.Namespace, metrics: list[str]) -> pd.DataFrame:
@@ -111,48 +113,48 @@ def evaluate_files(options: argparse.Namespace, metrics: list[str]) -> pd.DataFr
     Parameters
     ----------
     options : Namespace
-        ``data`` holds the judgments and at least one run.
+        ``data`` has the judgments and at least one run.
     metrics : list of str
         Names.
 
     Returns
     -------
     table : DataFrame
-        What was printed: a row per metric, per query, or per run and metric.
+        The table printed: a row per metric, per query, or per run and metric.
 
     Raises
     ------
     ValueError
-        If a file is malformed, a name is unknown, or options do not go together.
+        If a file is malformed, a name is unknown, or options exclude each other.
     """
     qrels, *runs = options.data
-    chosen = run_options(options)
+    keywords = run_options(options)
     if options.empty is not None:
-        chosen["empty"] = _number(options.empty)
+        keywords["empty"] = _number(options.empty)
     if options.discount is not None:
-        chosen["discount"] = options.discount
+        keywords["discount"] = options.discount
     if len(runs) > 1:
         if options.by_query:
             raise ValueError(
-                "--by-query takes one run; pass the judgments and one run."
+                "--by-query takes a single run; pass judgments and one run."
             )
-        comparison = compare_runs(_by_name(runs), qrels, metrics, **chosen)
+        comparison = compare_runs(_by_name(runs), qrels, metrics, **keywords)
         sys.stdout.write(comparison.to_text())
         table = comparison.table
         table.index = pd.Index([f"{run} {metric}" for run, metric in table.index])
         return table
     if options.by_query:
-        table = evaluate_run(runs[0], qrels, metrics, per_query=True, **chosen)
+        table = evaluate_run(runs[0], qrels, metrics, per_query=True, **keywords)
         sys.stdout.write(table.to_string(float_format="%.4f") + "\n")
         return table
-    asked = list(dict.fromkeys([*metrics, *_COUNTS]))
-    table = evaluate_run(runs[0], qrels, asked, **chosen)
+    with_counts = list(dict.fromkeys([*metrics, *_COUNTS]))
+    table = evaluate_run(runs[0], qrels, with_counts, **keywords)
     counts = table.loc[_COUNTS]
     n_queries = counts["n_lists"].iloc[0]
-    returned, relevant, found = (counts["mean"] * n_queries).round().astype(int)
+    n_returned, n_relevant, n_hits = (counts["mean"] * n_queries).round().astype(int)
     sys.stdout.write(
-        f"{runs[0]}: {returned:,} documents for {n_queries:,} queries; "
-        f"{found:,} of {relevant:,} relevant ones\n"
+        f"{runs[0]}: {n_returned:,} documents for {n_queries:,} queries; "
+        f"{n_hits:,} of {n_relevant:,} relevant documents\n"
     )
     table = table.loc[metrics]
     sys.stdout.write(table.to_string(float_format="%.4f") + "\n")
@@ -164,7 +166,7 @@ def _number(value: Any) -> Any:
 
 
 def _by_name(paths: list[str]) -> dict[str, str]:
-    """Runs by file name, by path where names are equal."""
+    """Runs by file name, or by path if two have the same name."""
     names = [Path(path).name for path in paths]
     if len(set(names)) < len(names):
         return {path: path for path in paths}

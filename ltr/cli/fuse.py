@@ -1,4 +1,4 @@
-"""The command ``ltr fuse``: merge run files, measure the result."""
+"""The command ``ltr fuse``: fuse run files, and evaluate the result."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ltr.metrics import compare_runs
 
 
 def add_fuse_options(parser: argparse.ArgumentParser) -> None:
-    """Declare the options of ``ltr fuse``.
+    """Add the options of ``ltr fuse`` to a parser.
 
     Parameters
     ----------
@@ -28,18 +28,29 @@ def add_fuse_options(parser: argparse.ArgumentParser) -> None:
     'rrf'
     """
     parser.add_argument("runs", nargs="+", help="TREC run files, .jsonl or .tsv")
-    parser.add_argument("--method", default="rrf", choices=list(FUSIONS))
-    parser.add_argument("--out", help="file for the fused run (TREC, or .jsonl)")
-    parser.add_argument("--norm", choices=["minmax", "zscore", "rank", "none"])
-    parser.add_argument("--weights", help="comma-separated, one per run")
-    parser.add_argument("--k", type=float, help="constant of rrf (60)")
-    parser.add_argument("--depth", type=int, help="documents to read per query and run")
-    parser.add_argument("--ties", choices=["trec", "average", "first"])
     parser.add_argument(
-        "--alpha", help="for interpolate: weight of the first run (0.5), or 'tune'"
+        "--method",
+        default="rrf",
+        choices=list(FUSIONS),
+        help="fusion method (default: rrf)",
+    )
+    parser.add_argument("--out", help="file for the fused run (TREC, or .jsonl)")
+    parser.add_argument(
+        "--norm",
+        choices=["minmax", "zscore", "rank", "none"],
+        help="normalization of scores",
+    )
+    parser.add_argument("--weights", help="weights of the runs, comma-separated")
+    parser.add_argument("--k", type=float, help="constant of rrf (default: 60)")
+    parser.add_argument("--depth", type=int, help="documents read per query and run")
+    parser.add_argument(
+        "--ties", choices=["trec", "average", "first"], help="order of equal scores"
     )
     parser.add_argument(
-        "--qrels", help="judgments: compare the runs with the fused one"
+        "--alpha", help="interpolate: weight of the first run (default: 0.5), or 'tune'"
+    )
+    parser.add_argument(
+        "--qrels", help="judgments, to compare the runs with the fused run"
     )
     parser.add_argument("--metrics", default="ndcg@10,map", help="comma-separated")
     parser.set_defaults(run=fuse)
@@ -51,7 +62,7 @@ def fuse(options: argparse.Namespace) -> int:
     Parameters
     ----------
     options : Namespace
-        What :func:`add_fuse_options` declares.
+        With the options of :func:`add_fuse_options`.
 
     Returns
     -------
@@ -61,25 +72,27 @@ def fuse(options: argparse.Namespace) -> int:
     Raises
     ------
     ValueError
-        If an option has no use with the method, or there is nothing to do.
+        If an option does not apply to the method, or there is nothing to do.
     """
     if not (options.out or options.qrels):
-        raise ValueError("pass --out to write the fused run, --qrels to measure it.")
+        raise ValueError(
+            "pass --out to write the fused run, or --qrels to evaluate it."
+        )
     function, metrics = FUSIONS[options.method], options.metrics.split(",")
-    chosen = _given(options)
-    for name in sorted(set(chosen) - set(inspect.signature(function).parameters)):
-        raise ValueError(f"--{name} has no use with --method {options.method}.")
+    keywords = _keywords(options)
+    for name in sorted(set(keywords) - set(inspect.signature(function).parameters)):
+        raise ValueError(f"--{name} does not apply to --method {options.method}.")
     if options.alpha == "tune":
         if not options.qrels:
-            raise ValueError("--alpha tune needs --qrels of the queries to tune on.")
-        del chosen["alpha"]
-        alpha, _ = tune_alpha(options.runs, options.qrels, metrics[0], **chosen)
+            raise ValueError("--alpha tune needs --qrels with judgments to tune on.")
+        del keywords["alpha"]
+        alpha, _ = tune_alpha(options.runs, options.qrels, metrics[0], **keywords)
         sys.stdout.write(
-            f"alpha {alpha:g} is best for {metrics[0]} on these queries; report it on "
-            "others\n"
+            f"alpha {alpha:g} maximizes {metrics[0]} on these queries; report results "
+            "on others\n"
         )
-        chosen["alpha"] = alpha
-    fused = function(options.runs, **chosen)
+        keywords["alpha"] = alpha
+    fused = function(options.runs, **keywords)
     if options.out:
         write_run(fused, options.out, tag=options.method)
     if options.qrels:
@@ -89,13 +102,13 @@ def fuse(options: argparse.Namespace) -> int:
     return 0
 
 
-def _given(options: argparse.Namespace) -> dict[str, Any]:
-    """Options of the method that were passed."""
+def _keywords(options: argparse.Namespace) -> dict[str, Any]:
+    """Keyword arguments of the method, as far as they were passed."""
     names = ("norm", "weights", "k", "depth", "ties", "alpha")
-    chosen = {name: getattr(options, name) for name in names}
-    chosen = {name: value for name, value in chosen.items() if value is not None}
-    if "weights" in chosen:
-        chosen["weights"] = [float(weight) for weight in options.weights.split(",")]
-    if chosen.get("alpha", "tune") != "tune":
-        chosen["alpha"] = float(options.alpha)
-    return chosen
+    keywords = {name: getattr(options, name) for name in names}
+    keywords = {name: value for name, value in keywords.items() if value is not None}
+    if "weights" in keywords:
+        keywords["weights"] = [float(weight) for weight in options.weights.split(",")]
+    if keywords.get("alpha", "tune") != "tune":
+        keywords["alpha"] = float(options.alpha)
+    return keywords

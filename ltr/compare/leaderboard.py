@@ -1,4 +1,4 @@
-"""The table of a comparison: means, intervals over lists, significance."""
+"""The table of a comparison: means, intervals over queries, significance."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ ALPHA = 0.05
 
 @dataclass
 class Results:
-    """Outcomes of single fits, collected into a leaderboard.
+    """Metrics of single fits, collected into a leaderboard.
 
     Attributes
     ----------
     metrics : tuple of str
-        Names; the first one orders the table.
+        Names; the first one sorts the table.
     seeds : tuple of int
-        Seeds that were asked for.
+        Seeds of the comparison.
     failures : dict of str to str
-        Rankers that could not be fitted, and why.
+        Rankers whose fit failed, with the reason.
     """
 
     metrics: tuple[str, ...]
@@ -40,7 +40,7 @@ class Results:
     _seconds: dict[str, list[float]] = field(default_factory=dict)
 
     def add_lists(self, queries: Queries, random_order: FloatArray) -> None:
-        """Add the test lists of a fold, and what a random order of each is worth."""
+        """Add the test queries of a fold, with the expected metrics of random order."""
         columns = {"qid": list(queries.ids), "size": queries.sizes}
         fold = pd.DataFrame(columns, dtype=object).astype({"size": np.intp})
         self._lists.append(fold.assign(fold=len(self._lists) + 1))
@@ -55,33 +55,33 @@ class Results:
         test: FloatArray,
         seconds: float,
     ) -> None:
-        """Add one fit: validation metric, and test metrics (n_lists, n_metrics)."""
+        """Add a fit: validation metric, and test metrics (n_queries, n_metrics)."""
         self._valid.setdefault(name, {})[fold, seed] = valid
         self._test.setdefault(name, {})[fold, seed] = test
         self._seconds.setdefault(name, []).append(seconds)
 
     def pick(self, name: str, candidates: Sequence[str]) -> None:
-        """Add a row that takes, per fold and seed, the candidate best on validation."""
+        """Add a row of the candidates best on validation, by fold and seed."""
         fitted = [c for c in candidates if c in self._valid and c not in self.failures]
         if not fitted:
-            self.failures[name] = "none of its candidates could be fitted"
+            self.failures[name] = "the fits of all candidates failed"
             return
         seeded = max(fitted, key=lambda c: len(self._valid[c]))
         first_seed = next(iter(self._valid[seeded]))[1]
 
         def fit_of(candidate: str, fold: int, seed: int) -> tuple[int, int]:
-            """Which of its fits stands for this seed; a ranker without one has one."""
-            found = (fold, seed) in self._valid[candidate]
-            return (fold, seed if found else first_seed)
+            """Key of the fit for a seed; a deterministic ranker has one for all."""
+            has_fit = (fold, seed) in self._valid[candidate]
+            return (fold, seed if has_fit else first_seed)
 
         for fold, seed in self._valid[seeded]:
             best = max(fitted, key=lambda c: self._valid[c][fit_of(c, fold, seed)])
-            chosen = fit_of(best, fold, seed)
-            valid, test = self._valid[best][chosen], self._test[best][chosen]
+            key = fit_of(best, fold, seed)
+            valid, test = self._valid[best][key], self._test[best][key]
             self.add(name, fold, seed, valid, test, float("nan"))
 
     def leaderboard(self) -> Leaderboard:
-        """Average over seeds and join the folds."""
+        """Average over seeds and concatenate the folds."""
         per_query, seed_means, seconds = {}, {}, {}
         for name, fits in self._test.items():
             if name in self.failures:
@@ -94,7 +94,9 @@ class Results:
             per_query[name] = by_seed.mean(axis=0)
             seed_means[name] = np.array([_mean(values) for values in by_seed[:, :, 0]])
             seconds[name] = float(np.mean(self._seconds[name]))
-        order = sorted(per_query, key=lambda name: _last(_mean(per_query[name][:, 0])))
+        order = sorted(
+            per_query, key=lambda name: _descending(_mean(per_query[name][:, 0]))
+        )
         return Leaderboard(
             self.metrics,
             {name: per_query[name] for name in order},
@@ -109,27 +111,27 @@ class Results:
 
 @dataclass(frozen=True)
 class Leaderboard:
-    """A comparison of rankers on the same lists.
+    """A comparison of rankers on the same queries.
 
     Attributes
     ----------
     metrics : tuple of str
-        Names; the first one orders the table.
-    per_query : dict of str to array of shape (n_lists, n_metrics)
-        Best ranker first by the first metric. Mean over seeds for every test list; NaN
-        for skipped lists.
+        Names; the first one sorts the table.
+    per_query : dict of str to array of shape (n_queries, n_metrics)
+        By ranker, best first by the first metric: mean over seeds for every test query;
+        NaN for skipped queries.
     seed_means : dict of str to array of shape (n_seeds,)
         Mean of the first metric for every seed.
     seconds : dict of str to float
         Mean time of a fit; NaN for picks.
     failures : dict of str to str
-        Rankers that could not be fitted, and why.
+        Rankers whose fit failed, with the reason.
     seeds : tuple of int
-        Seeds that were asked for; rankers without one run once.
+        Seeds of the comparison; deterministic rankers are fitted once.
     lists : DataFrame
-        The test lists: ``qid``, ``size`` (rows) and ``fold`` (from 1).
-    random_order : array of shape (n_lists, n_metrics)
-        Expected values of a random order of each list.
+        The test queries: ``qid``, ``size`` (rows) and ``fold`` (from 1).
+    random_order : array of shape (n_queries, n_metrics)
+        Expected metrics of a random order of each list.
     """
 
     metrics: tuple[str, ...]
@@ -146,12 +148,12 @@ class Leaderboard:
         metrics: Sequence[str] | None = None,
         rankers: Sequence[str] | None = None,
     ) -> Leaderboard:
-        """Return the same comparison by fewer metrics, or of fewer rankers.
+        """Restrict the comparison to some metrics or rankers.
 
         Parameters
         ----------
         metrics : sequence of str, default=None
-            Metrics to keep, the first one as it is. None: all.
+            Metrics to keep, the first one included. None: all.
         rankers : sequence of str, default=None
             Rankers to keep. None: all.
 
@@ -162,8 +164,8 @@ class Leaderboard:
         Raises
         ------
         ValueError
-            If the first metric is not the first one here, which orders the table, or a
-            metric or ranker is not here.
+            If the first metric is not that of the leaderboard, which sorts the table,
+            or a metric or ranker is unknown.
         """
         metrics = self.metrics if metrics is None else tuple(metrics)
         rankers = tuple(self.per_query) if rankers is None else tuple(rankers)
@@ -179,17 +181,17 @@ class Leaderboard:
                 f"{list(self.per_query)}; got {list(metrics)} and {list(rankers)}."
             )
         columns = [self.metrics.index(metric) for metric in metrics]
-        kept = [name for name in self.per_query if name in rankers]
+        names = [name for name in self.per_query if name in rankers]
         return replace(
             self,
             metrics=metrics,
-            per_query={name: self.per_query[name][:, columns] for name in kept},
-            seed_means={name: self.seed_means[name] for name in kept},
+            per_query={name: self.per_query[name][:, columns] for name in names},
+            seed_means={name: self.seed_means[name] for name in names},
             random_order=self.random_order[:, columns],
         )
 
     def comparison(self, baseline: str | None = None) -> RunComparison:
-        """Values list by list, for paired tests and :mod:`ltr.plotting`.
+        """Metrics query by query, for paired tests and :mod:`ltr.plotting`.
 
         Parameters
         ----------
@@ -199,13 +201,13 @@ class Leaderboard:
         Returns
         -------
         comparison : RunComparison
-            Rankers are its runs; lists are named by ``qid``, or by ``(fold, qid)`` if
+            Rankers are its runs; queries are named by ``qid``, or by ``(fold, qid)`` if
             folds share ids.
 
         Raises
         ------
         ValueError
-            If there is no such ranker.
+            If the baseline is unknown.
         """
         index = pd.Index(self.lists["qid"], name="qid", tupleize_cols=False)
         if index.has_duplicates:
@@ -215,16 +217,17 @@ class Leaderboard:
             name: pd.DataFrame(values, index=index, columns=list(self.metrics))
             for name, values in self.per_query.items()
         }
-        first = next(iter(tables), "") if baseline is None else baseline
-        return RunComparison(tables, list(self.metrics), first)
+        if baseline is None:
+            baseline = next(iter(tables), "")
+        return RunComparison(tables, list(self.metrics), baseline)
 
     def random_values(self) -> pd.DataFrame:
-        """Expected values of a random order: a row per list, a column per metric."""
+        """Expected metrics of a random order: a row per query, a column per metric."""
         return pd.DataFrame(self.random_order, columns=list(self.metrics))
 
     @property
     def n_counted(self) -> int:
-        """Lists on which the first metric is defined."""
+        """Number of queries for which the first metric is defined."""
         values = next(iter(self.per_query.values()), self.random_order)[:, 0]
         return int((~np.isnan(values)).sum())
 
@@ -235,10 +238,10 @@ class Leaderboard:
         -------
         table : DataFrame
             For each metric ``<metric>``, ``<metric> low`` and ``<metric> high`` (95 %
-            bootstrap interval over lists); of the first metric ``difference`` from the
-            best ranker with ``difference low`` and ``difference high``, ``p`` (paired
-            randomisation test against the best, Holm-adjusted over the rankers) and
-            ``seed sd``; ``fit s``.
+            bootstrap interval over queries); for the first metric ``difference`` from
+            the best ranker with ``difference low`` and ``difference high``, ``p``
+            (paired randomization test against the best, Holm-adjusted over the rankers)
+            and ``seed sd`` (standard deviation over seeds); ``fit s`` (seconds).
         """
         if not self.per_query:
             return pd.DataFrame(columns=self._columns()).rename_axis("ranker")
@@ -266,7 +269,7 @@ class Leaderboard:
     def to_text(self) -> str:
         """Table for a terminal: intervals for the first metric, means of the others."""
         if not self.per_query:
-            return "no ranker could be fitted\n" + self._failed("")
+            return "every fit failed\n" + self._failed("")
         table, main = self.table(), self.metrics[0]
         width = max(len(name) for name in table.index)
         others = [f"{metric:>9}" for metric in self.metrics[1:]]
@@ -328,9 +331,9 @@ class Leaderboard:
     def _notes(self) -> list[str]:
         n_seeds = max(len(means) for means in self.seed_means.values())
         return [
-            f"{self.n_counted} test lists; means of {n_seeds} seed(s); 95 % bootstrap "
-            "intervals over lists;",
-            f"* differs from the best ranker (paired randomisation test, Holm, "
+            f"{self.n_counted} test queries; means over {n_seeds} seed(s); 95 % "
+            "bootstrap intervals over queries;",
+            f"* differs from the best ranker (paired randomization test, Holm, "
             f"p < {ALPHA}).",
         ]
 
@@ -340,13 +343,13 @@ class Leaderboard:
 
 
 def _mean(values: FloatArray) -> float:
-    """Mean over counted lists; NaN if there is none."""
+    """Mean without NaN; NaN if there is nothing else."""
     counted = values[~np.isnan(values)]
     return float(counted.mean()) if len(counted) else float("nan")
 
 
-def _last(mean: float) -> float:
-    """Key that sorts the best first and NaN last."""
+def _descending(mean: float) -> float:
+    """Sort key for the best first and NaN last."""
     return np.inf if np.isnan(mean) else -mean
 
 

@@ -1,10 +1,10 @@
-"""The page of a report: its skeleton, its style, its colours in light and dark."""
+"""HTML template of a report, its style sheet, and its colors in light and dark."""
 
 from ltr.plotting import COLORS, REFERENCE_COLOR
 
 _DARK = ("#5db4f0", "#ff9455", "#45cfa2", "#ec94c6", "#e0b548", "#aab6c4")
 
-# Colours of the pictures, and the CSS variables that replace them.
+# Colors of the figures, and the CSS variables that replace them.
 THEMED = {
     "#1c1c22": "var(--ink)",
     "#fffffe": "var(--paper)",
@@ -13,7 +13,7 @@ THEMED = {
 }
 _LIGHT_SERIES = "; ".join(f"--c{i}: {color}" for i, color in enumerate(COLORS))
 _DARK_SERIES = "; ".join(f"--c{i}: {color}" for i, color in enumerate(_DARK))
-_LIGHT = (
+_DAY = (
     f"--ink: #1c1c22; --paper: #fff; --muted: #63636d; --line: #dcdce2; "
     f"--wash: #f5f5f8; --alert: #b84a00; {_LIGHT_SERIES};"
 )
@@ -23,7 +23,7 @@ _NIGHT = (
 )
 
 _CSS = f"""
-:root {{ color-scheme: light dark; {_LIGHT} }}
+:root {{ color-scheme: light dark; {_DAY} }}
 @media (prefers-color-scheme: dark) {{ :root {{ {_NIGHT} }} }}
 * {{ box-sizing: border-box; }}
 body {{ margin: 0; background: var(--paper); color: var(--ink);
@@ -53,7 +53,7 @@ th:first-child {{ text-align: left; position: sticky; left: 0;
 tbody th {{ font-weight: 600; white-space: normal; overflow-wrap: anywhere;
   min-width: 8rem; max-width: 16rem; }}
 .range {{ display: block; color: var(--muted); font-size: .8125rem; }}
-.pictures {{ display: grid; gap: 2.25rem 2.5rem; margin-top: 1rem;
+.figures {{ display: grid; gap: 2.25rem 2.5rem; margin-top: 1rem;
   grid-template-columns: repeat(auto-fit, minmax(min(100%, 30rem), 1fr)); }}
 figure {{ margin: 0; min-width: 0; }}
 figcaption {{ margin-top: .25rem; overflow-wrap: anywhere; }}
@@ -79,12 +79,12 @@ pre {{ background: var(--wash); padding: .75rem 1rem; margin: .5rem 0;
   dl div {{ grid-template-columns: 1fr; gap: 0; }}
 }}
 @media print {{
-  :root {{ color-scheme: light; font-size: 9.5pt; {_LIGHT} }}
+  :root {{ color-scheme: light; font-size: 9.5pt; {_DAY} }}
   body {{ font-size: 1rem; }}
   main {{ max-width: none; padding: 0; }}
   figure, .warning, tr {{ break-inside: avoid; }}
   h2 {{ break-after: avoid; }}
-  .pictures {{ grid-template-columns: 1fr 1fr; gap: 1.5rem; }}
+  .figures {{ grid-template-columns: 1fr 1fr; gap: 1.5rem; }}
   svg.wide {{ display: none; }}
   svg.narrow {{ display: block; }}
   th:first-child {{ position: static; }}
@@ -115,11 +115,11 @@ $warnings
 $failures
 <h2>Leaderboard</h2>
 $table
-<h2>Pictures</h2>
-<div class="pictures">
-$pictures</div>
+<h2>Figures</h2>
+<div class="figures">
+$figures</div>
 $data
-<h2>How it was made</h2>
+<h2>Provenance</h2>
 $origin
 </main>
 </body>

@@ -1,18 +1,9 @@
-"""Several rankers on the same lists, one table with intervals.
-
->>> from ltr.datasets import make_ranking
->>> folds = query_folds(make_ranking(n_queries=30, random_state=0), n_folds=3)
->>> board = compare_rankers({name: make_ranker(name) for name in
-...                          ("random", "best_feature")}, folds)
->>> list(board.table().index)
-['best_feature', 'random']
-"""
+"""Fit several rankers on the same folds, with a cache of finished fits."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-import os
 import sys
 import time
 import zipfile
@@ -20,13 +11,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import sklearn.base
 
 from ltr.compare.leaderboard import Leaderboard, Results
 from ltr.datasets import RankingData
+from ltr.files import PathLike, whole_file
 from ltr.losses import LOSSES
 from ltr.metrics import Metric, get_metric
 from ltr.queries import FloatArray, group_queries
@@ -49,7 +41,7 @@ DEFAULT_RANKERS = (
     "mlp_listnet",
 )
 PICKED = "neural_picked"
-_ONE_THREAD_BELOW = 2_000_000  # values: starting threads costs more than it saves
+_ONE_THREAD_BELOW = 2_000_000  # feature values: threads would cost more than they save
 _TREES: dict[str, Any] = {
     "n_estimators": 400,
     "num_leaves": 15,
@@ -65,7 +57,13 @@ Progress = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Fold:
-    """Lists to train on, to stop and choose on, and to report."""
+    """Queries to train on, to stop and select on, and to report on.
+
+    Attributes
+    ----------
+    train, valid, test : RankingData
+        The three parts.
+    """
 
     train: RankingData
     valid: RankingData
@@ -75,16 +73,16 @@ class Fold:
 def query_folds(
     data: RankingData, n_folds: int = 5, random_state: int = 0
 ) -> list[Fold]:
-    """Deal the lists into parts; each is the test part once.
+    """Split the queries into parts, each of which is the test part of one fold.
 
     Parameters
     ----------
     data : RankingData
-        The lists.
+        Data to split.
     n_folds : int, default=5
-        Number of parts, ≥ 3: test, validation, and the rest to train on.
+        Number of parts, ≥ 3: test, validation, and the others to train on.
     random_state : int, default=0
-        Seed of the deal.
+        Seed of the split.
 
     Returns
     -------
@@ -93,17 +91,17 @@ def query_folds(
     Raises
     ------
     ValueError
-        If there are fewer than 3 parts, or fewer lists than parts.
+        If there are fewer than 3 parts, or fewer queries than parts.
     """
     queries = group_queries(data.qid, len(data.y))
     if n_folds < 3 or queries.n_lists < n_folds:
         raise ValueError(
             "n_folds must be >= 3 (test, validation, training) and at most the number "
-            f"of lists; got n_folds={n_folds} and {queries.n_lists} lists."
+            f"of queries; got n_folds={n_folds} and {queries.n_lists} queries."
         )
     shuffled = np.random.default_rng(random_state).permutation(queries.n_lists)
     parts = [
-        data.take(queries.subset(lists)) for lists in np.array_split(shuffled, n_folds)
+        data.take(queries.subset(part)) for part in np.array_split(shuffled, n_folds)
     ]
     return part_folds(parts)
 
@@ -114,13 +112,13 @@ def part_folds(parts: Sequence[RankingData]) -> list[Fold]:
     Parameters
     ----------
     parts : sequence of RankingData
-        At least 3 parts, S1, S2, ….
+        S1, S2, …, at least 3.
 
     Returns
     -------
     folds : list of Fold
-        Fold i trains on parts i, i + 1, …, validates on the last but one of the
-        rotation and tests on the last.
+        Fold i rotates the parts to i, i + 1, …: it tests on the last, validates on the
+        one before, and trains on the others.
 
     Raises
     ------
@@ -129,20 +127,20 @@ def part_folds(parts: Sequence[RankingData]) -> list[Fold]:
     """
     n = len(parts)
     if n < 3:
-        raise ValueError(f"parts must be at least 3; got {n}.")
+        raise ValueError(f"parts must have at least 3 parts; got {n}.")
     folds = []
     for i in range(n):
-        turned = [parts[(i + j) % n] for j in range(n)]
-        folds.append(Fold(_join(turned[:-2]), turned[-2], turned[-1]))
+        rotated = [parts[(i + j) % n] for j in range(n)]
+        folds.append(Fold(_concatenate(rotated[:-2]), rotated[-2], rotated[-1]))
     return folds
 
 
 def make_ranker(name: str) -> Any:
-    """Make an untuned ranker by the name that the command line uses.
+    """Make an untuned ranker by its name on the command line.
 
-    Trees have 400 rounds at most, learning rate .05, 15 leaves of at least 50 rows, .7
-    of the features and .8 of the rows each, and stop early; linear scorers have
-    learning rate .01; all else is the default of the ranker.
+    Trees have at most 400 rounds with early stopping, learning rate .05, and 15 leaves
+    of at least 50 rows, from .7 of the features and .8 of the rows. Linear scorers have
+    learning rate .01. Other parameters keep their defaults.
 
     Parameters
     ----------
@@ -153,7 +151,7 @@ def make_ranker(name: str) -> Any:
     Returns
     -------
     ranker : estimator
-        Not fitted.
+        Unfitted.
 
     Raises
     ------
@@ -176,9 +174,9 @@ def make_ranker(name: str) -> Any:
     scorer, _, loss = name.partition("_")
     if scorer not in SCORERS or scorer == "two_tower" or loss not in LOSSES:
         raise ValueError(
-            f"ranker {name!r} is not known. Known rankers: 'random', 'best_feature', "
-            "'pointwise_trees', 'lambdamart', or '<scorer>_<loss>' with a scorer of "
-            f"linear, mlp, attention and a loss of {', '.join(LOSSES)}."
+            f"unknown ranker {name!r}. Known rankers: 'random', 'best_feature', "
+            "'pointwise_trees', 'lambdamart', and '<scorer>_<loss>' with the scorer "
+            f"linear, mlp or attention and the loss {', '.join(LOSSES)}."
         )
     if scorer == "linear":
         return NeuralRanker(loss, "linear", learning_rate=0.01)
@@ -193,54 +191,55 @@ def compare_rankers(
     metric_options: Mapping[str, Any] | None = None,
     seeds: Sequence[int] = (0,),
     picks: Mapping[str, Sequence[str]] | None = None,
-    work_dir: str | os.PathLike[str] | None = None,
+    work_dir: PathLike | None = None,
     progress: Progress | None = None,
 ) -> Leaderboard:
-    """Fit every ranker on every fold and seed, and rank them on the test lists.
+    """Fit rankers on every fold and seed, and compare them on the test queries.
 
     Parameters
     ----------
     rankers : mapping of str to estimator
-        Rankers by name; each is cloned. Those with ``random_state`` run once a seed.
+        Rankers by name; each is cloned. Those with a ``random_state`` are fitted once
+        per seed.
     folds : sequence of Fold
-        From :func:`query_folds` or :func:`part_folds`, or your own.
+        From :func:`query_folds`, :func:`part_folds` or your own split.
     metrics : sequence of str, default=("ndcg@10", "ndcg@1", "ndcg@5", "map")
-        Names for :func:`ltr.metrics.get_metric`. The first one orders the table, and
-        rankers stop early and are picked on it.
+        Names for :func:`ltr.metrics.get_metric`. The first one sorts the table and is
+        the metric of early stopping and of picks.
     metric_options : mapping, default=None
-        Options for all metrics: ``empty``, ``gain``, ``discount``, ….
+        Options of all metrics: ``empty``, ``gain``, ``discount``, ….
     seeds : sequence of int, default=(0,)
-        Values of ``random_state``; the values of a list are averaged over them.
+        Values of ``random_state``; the metrics of a query are averaged over them.
     picks : mapping of str to sequence of str, default=None
-        Further rows: for each fold and seed, the one of these rankers that is best on
-        the validation lists.
+        Additional rows: for each fold and seed, the one of these rankers that is best
+        on the validation queries.
     work_dir : path, default=None
-        Folder that keeps every finished fit, so that an interrupted comparison goes on
-        where it stopped. Rankers with a function for a parameter are fitted anew.
+        Folder that caches every finished fit, so that an interrupted comparison
+        resumes. Rankers with a function as a parameter are always refitted.
     progress : callable, default=None
-        Gets a line for every fit.
+        Called with a line of text after every fit.
 
     Returns
     -------
     leaderboard : Leaderboard
-        Rankers that could not be fitted are listed with the reason.
+        Rankers whose fit failed are listed with the reason.
 
     Raises
     ------
     ValueError
-        If a metric is unknown, a pick names no ranker, or there is no fold.
+        If a metric is unknown, a pick has no or unknown rankers, or there is no fold.
     """
     metrics = [metrics] if isinstance(metrics, str) else list(metrics)
     if not metrics or len(set(metrics)) < len(metrics):
         raise ValueError(f"metrics must be distinct names; got {metrics!r}.")
     measures = [get_metric(name, **(metric_options or {})) for name in metrics]
     if not folds:
-        raise ValueError("folds must have at least one fold; got none.")
+        raise ValueError("folds must not be empty; got none.")
     for pick, names in (picks or {}).items():
         unknown = sorted(set(names) - set(rankers))
         if unknown or not names:
             raise ValueError(
-                f"pick {pick!r} must name compared rankers; got {names!r}."
+                f"pick {pick!r} must be among the compared rankers; got {names!r}."
             )
     cache = _Cache(work_dir)
     results = Results(metrics=tuple(metrics), seeds=tuple(seeds))
@@ -265,52 +264,50 @@ def compare_rankers(
         if "metric" in ranker.get_params():
             ranker.set_params(metric=metrics[0])
         try:
-            outcome = cache.get(ranker, fold)
+            fit = cache.get(ranker, fold)
         except ValueError as error:
             results.failures[name] = str(error)
             if progress:
                 progress(f"{label}: failed: {error}")
             continue
-        valid = measures[0](fold.valid.y, outcome.valid, fold.valid.qid)
-        test = _per_query(measures, fold.test, outcome.test)
-        results.add(name, number, seed, valid, test, outcome.seconds)
+        valid = measures[0](fold.valid.y, fit.valid, fold.valid.qid)
+        test = _per_query(measures, fold.test, fit.test)
+        results.add(name, number, seed, valid, test, fit.seconds)
         if progress:
             mean = float(np.nanmean(test[:, 0])) if len(test) else float("nan")
-            progress(f"{label}: {metrics[0]} {mean:.4f} in {outcome.seconds:.1f} s")
+            progress(f"{label}: {metrics[0]} {mean:.4f} in {fit.seconds:.1f} s")
     for pick, names in (picks or {}).items():
         results.pick(pick, names)
     return results.leaderboard()
 
 
-@dataclass(frozen=True)
-class _Outcome:
+class _Fit(NamedTuple):
+    """Scores of the validation and test rows, and the time of the fit."""
+
     valid: FloatArray
     test: FloatArray
     seconds: float
 
 
 class _Cache:
-    """Fits rankers, or finds what an earlier run left in the folder."""
+    """Fits rankers, or reads the fits that an earlier run left in the folder."""
 
-    def __init__(self, work_dir: str | os.PathLike[str] | None) -> None:
+    def __init__(self, work_dir: PathLike | None) -> None:
         self._folder = None if work_dir is None else Path(work_dir)
         self._fingerprints: dict[int, str] = {}
         if self._folder is not None:
             self._folder.mkdir(parents=True, exist_ok=True)
 
-    def get(self, ranker: Any, fold: Fold) -> _Outcome:
+    def get(self, ranker: Any, fold: Fold) -> _Fit:
         if self._folder is None or any(map(callable, ranker.get_params().values())):
-            return _fit(ranker, fold)  # what a function does has no fingerprint
+            return _fit(ranker, fold)  # a function has no fingerprint
         path = self._folder / f"{self._key(ranker, fold)}.npz"
         if path.exists():
-            with _open_fit(path) as file:
-                return _Outcome(file["valid"], file["test"], float(file["seconds"]))
-        outcome = _fit(ranker, fold)
-        scratch = path.with_suffix(f".{os.getpid()}.part")
-        with scratch.open("wb") as file:
-            np.savez(file, **vars(outcome))
-        scratch.rename(path)
-        return outcome
+            return _read_fit(path)
+        fit = _fit(ranker, fold)
+        with whole_file(path) as scratch, scratch.open("wb") as file:
+            np.savez(file, **fit._asdict())
+        return fit
 
     def _key(self, ranker: Any, fold: Fold) -> str:
         if id(fold) not in self._fingerprints:
@@ -321,31 +318,33 @@ class _Cache:
                     digest.update(repr((array.shape, array.dtype)).encode())
                     digest.update(np.ascontiguousarray(array).tobytes())
             self._fingerprints[id(fold)] = digest.hexdigest()
-        what = {
+        description = {
             "ranker": type(ranker).__qualname__,
             "parameters": {k: _exactly(v) for k, v in ranker.get_params().items()},
             "fold": self._fingerprints[id(fold)],
             "version": version("ltr"),
         }
-        return hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()
+        text = json.dumps(description, sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _exactly(value: Any) -> str:
-    """Text that differs for parameters that differ."""
+    """Text of a parameter in full, so that distinct values have distinct texts."""
     with np.printoptions(threshold=sys.maxsize, floatmode="unique"):
         return repr(value)
 
 
-def _open_fit(path: Path) -> Any:
+def _read_fit(path: Path) -> _Fit:
     try:
-        return np.load(path, allow_pickle=False)
-    except (OSError, ValueError, zipfile.BadZipFile) as error:
+        with np.load(path, allow_pickle=False) as file:
+            return _Fit(file["valid"], file["test"], float(file["seconds"]))
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
         raise ValueError(
-            f"{path} is not a whole fit of an earlier run ({error}). Delete it."
+            f"{path} is a truncated cache entry ({error}). Delete it."
         ) from error
 
 
-def _fit(ranker: Any, fold: Fold) -> _Outcome:
+def _fit(ranker: Any, fold: Fold) -> _Fit:
     started = time.perf_counter()
     validation = {}
     if "early_stopping" in ranker.get_params():
@@ -354,12 +353,12 @@ def _fit(ranker: Any, fold: Fold) -> _Outcome:
             "y_val": fold.valid.y,
             "qid_val": fold.valid.qid,
         }
-    few = fold.train.X.size < _ONE_THREAD_BELOW
-    if few and "n_jobs" in ranker.get_params() and ranker.n_jobs is None:
+    is_small = fold.train.X.size < _ONE_THREAD_BELOW
+    if is_small and "n_jobs" in ranker.get_params() and ranker.n_jobs is None:
         ranker.set_params(n_jobs=1)
     ranker.fit(fold.train.X, fold.train.y, fold.train.qid, **validation)
     seconds = time.perf_counter() - started
-    return _Outcome(
+    return _Fit(
         valid=ranker.predict(fold.valid.X, fold.valid.qid),
         test=ranker.predict(fold.test.X, fold.test.qid),
         seconds=seconds,
@@ -369,25 +368,25 @@ def _fit(ranker: Any, fold: Fold) -> _Outcome:
 def _per_query(
     measures: Sequence[Metric], data: RankingData, scores: FloatArray
 ) -> FloatArray:
-    """Metrics of each test list, shape (n_lists, n_metrics)."""
+    """Metrics of each query, shape (n_queries, n_metrics)."""
     queries = group_queries(data.qid, len(data.y))
     columns = [measure.per_query(data.y, scores, queries) for measure in measures]
     return np.stack(columns, axis=1)
 
 
 def _random_order(measures: Sequence[Metric], data: RankingData) -> FloatArray:
-    """Expected metrics of each list in random order, shape (n_lists, n_metrics)."""
+    """Expected metrics of a random order, shape (n_queries, n_metrics)."""
     averaged = [measure.with_averaged_ties() for measure in measures]
     return _per_query(averaged, data, np.zeros(len(data.y)))
 
 
-def _join(parts: Sequence[RankingData]) -> RankingData:
-    """One data set of several; a qid in two parts stays two lists."""
-    codes, start = [], 0
+def _concatenate(parts: Sequence[RankingData]) -> RankingData:
+    """Concatenate data sets; a qid in two of them stays two queries."""
+    codes, n_queries = [], 0
     for part in parts:
         queries = group_queries(part.qid, len(part.y))
-        codes.append(queries.codes + start)
-        start += queries.n_lists
+        codes.append(queries.codes + n_queries)
+        n_queries += queries.n_lists
     return RankingData(
         X=np.concatenate([part.X for part in parts]),
         y=np.concatenate([part.y for part in parts]),

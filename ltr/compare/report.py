@@ -1,7 +1,7 @@
-"""A comparison of rankers as one HTML page: numbers, pictures, data, how it was made.
+"""A comparison of rankers as one HTML page: tables, figures, data, provenance.
 
-The page is a single file without scripts: pictures are inline SVG whose colours are
-CSS variables, so that they follow the reader's light or dark mode, and print.
+The page is a single file without scripts. Figures are inline SVG whose colors are CSS
+variables, so that they follow the reader's light or dark mode, and print.
 """
 
 from __future__ import annotations
@@ -58,19 +58,20 @@ _STYLE: dict[str, Any] = {
 
 
 def cutoff_metrics(metrics: Sequence[str], largest: int) -> list[str]:
-    """The first metric that has a cut-off, at others: what a picture by cut-off needs.
+    """Other cut-offs of the first metric with a cut-off, for the figure by cut-off.
 
     Parameters
     ----------
     metrics : sequence of str
         Metrics of a comparison.
     largest : int
-        Rows of the longest test list; no cut-off is above the first one that covers it.
+        Rows of the longest test list; the last cut-off is the first one that covers
+        it.
 
     Returns
     -------
     names : list of str
-        Those that are not among ``metrics`` yet; none if no metric has a cut-off.
+        Those not yet among ``metrics``; none if no metric has a cut-off.
 
     Examples
     --------
@@ -80,8 +81,8 @@ def cutoff_metrics(metrics: Sequence[str], largest: int) -> list[str]:
     family = _family(metrics)
     if family is None:
         return []
-    n_used = int(np.searchsorted(_CUTOFFS, largest)) + 1
-    names = [f"{family}@{k}" for k in _CUTOFFS[:n_used]]
+    n_cutoffs = int(np.searchsorted(_CUTOFFS, largest)) + 1
+    names = [f"{family}@{k}" for k in _CUTOFFS[:n_cutoffs]]
     return [name for name in names if name not in metrics]
 
 
@@ -93,26 +94,26 @@ def comparison_report(
     description: Description | None = None,
     command: str = "",
 ) -> str:
-    """Write a comparison as an HTML page that needs no network and no script.
+    """Render a comparison as an HTML page that needs no network and no scripts.
 
     Parameters
     ----------
     board : Leaderboard
-        What :func:`ltr.compare.compare_rankers` returns.
+        From :func:`ltr.compare.compare_rankers`.
     metrics : sequence of str, default=None
-        Metrics of the table, the first one as in ``board``; cut-offs beyond them (see
-        :func:`cutoff_metrics`) serve the picture alone. None: all.
+        Metrics of the table, the first one as in ``board``; others at more cut-offs
+        (see :func:`cutoff_metrics`) appear in the figure only. None: all.
     what : str, default=""
-        What data it is about.
+        Summary of the data.
     description : Description, default=None
-        Of the training lists, from :func:`ltr.datasets.describe`.
+        Description of the training data, from :func:`ltr.datasets.describe`.
     command : str, default=""
-        How the comparison was started.
+        Command that made the comparison.
 
     Returns
     -------
     page : str
-        HTML; names and texts are escaped. Every picture is there twice, for wide and
+        HTML; names and texts are escaped. Every figure is included twice, for wide and
         for narrow screens.
 
     Raises
@@ -127,19 +128,19 @@ def comparison_report(
     >>> folds = query_folds(make_ranking(n_queries=12, random_state=0), n_folds=3)
     >>> names = ("random", "best_feature")
     >>> board = compare_rankers({name: make_ranker(name) for name in names}, folds)
-    >>> page = comparison_report(board, what="twelve lists")
-    >>> page.count("<figure>"), "twelve lists" in page
+    >>> page = comparison_report(board, what="twelve queries")
+    >>> page.count("<figure>"), "twelve queries" in page
     (3, True)
     """
-    shown = board.select(metrics)
-    table = shown.table()
+    tabled = board.select(metrics)
+    table = tabled.table()
     parts = {
         "what": escape(what),
-        "verdict": _verdict(shown, table),
+        "verdict": _verdict(tabled, table),
         "warnings": _warnings(description),
         "failures": _failures(board),
-        "table": _leaderboard(shown, table),
-        "pictures": "".join(_figures(board)),
+        "table": _leaderboard(tabled, table),
+        "figures": "".join(_figures(board)),
         "data": _data(description),
         "origin": _origin(board, command),
     }
@@ -147,36 +148,36 @@ def comparison_report(
 
 
 def _verdict(board: Leaderboard, table: pd.DataFrame) -> str:
-    """Who is best, who cannot be told apart from it, in a sentence or two."""
+    """The best ranker, and those that differ from it significantly or not."""
     main = board.metrics[0]
-    if not len(table) or np.isnan(table[main].iloc[0]):
-        none = "No ranker could be fitted." if not len(table) else (
-            f"{escape(main)} is not defined on any test list."
-        )  # fmt: skip
-        return f"<p>{none}</p>"
+    if not len(table):
+        return "<p>Every fit failed.</p>"
+    if np.isnan(table[main].iloc[0]):
+        return f"<p>{escape(main)} is undefined for every test query.</p>"
     best = str(table.index[0])
     interval = (
         f"[{table[f'{main} low'].iloc[0]:.4f}, {table[f'{main} high'].iloc[0]:.4f}]"
     )
     text = (
         f"<p><strong>{escape(best)}</strong> has the highest {escape(main)}: "
-        f"{table[main].iloc[0]:.4f} {interval} over {_lists(board.n_counted)}."
+        f"{table[main].iloc[0]:.4f} {interval} over {_queries(board.n_counted)}."
     )
-    rest = table.iloc[1:]
-    close = [str(name) for name in rest.index[~(rest["p"] < ALPHA)]]
-    worse = [str(name) for name in rest.index[rest["p"] < ALPHA]]
-    if close:
-        text += f" Not told apart from it (p ≥ {ALPHA}): {_listed(close)}."
+    others = table.iloc[1:]
+    is_worse = others["p"] < ALPHA
+    similar = [str(name) for name in others.index[~is_worse]]
+    worse = [str(name) for name in others.index[is_worse]]
+    if similar:
+        text += f" Not significantly different (p ≥ {ALPHA}): {_emphasized(similar)}."
     if worse:
-        text += f" Worse (p &lt; {ALPHA}): {_listed(worse)}."
+        text += f" Significantly worse (p &lt; {ALPHA}): {_emphasized(worse)}."
     return f"{text}</p>"
 
 
-def _lists(number: int) -> str:
-    return f"{number:,} test list{'' if number == 1 else 's'}"
+def _queries(number: int) -> str:
+    return f"{number:,} test {'query' if number == 1 else 'queries'}"
 
 
-def _listed(names: Sequence[str]) -> str:
+def _emphasized(names: Sequence[str]) -> str:
     return ", ".join(f"<em>{escape(name)}</em>" for name in names)
 
 
@@ -185,8 +186,8 @@ def _warnings(description: Description | None) -> str:
         return ""
     items = "".join(f"<li>{escape(text)}</li>" for text in description.problems)
     return (
-        '<section class="warning"><h2>Before you trust it</h2>'
-        f"<p>In the training lists of the first fold:</p><ul>{items}</ul></section>"
+        '<section class="warning"><h2>Problems of the data</h2>'
+        f"<p>In the training data of the first fold:</p><ul>{items}</ul></section>"
     )
 
 
@@ -197,18 +198,15 @@ def _failures(board: Leaderboard) -> str:
         f"<li><em>{escape(name)}</em>: {escape(why)}</li>"
         for name, why in board.failures.items()
     )
-    return (
-        '<section class="warning"><h2>Could not be fitted</h2>'
-        f"<ul>{items}</ul></section>"
-    )
+    return f'<section class="warning"><h2>Failed fits</h2><ul>{items}</ul></section>'
 
 
 def _leaderboard(board: Leaderboard, table: pd.DataFrame) -> str:
-    """Means and differences with their intervals, p-values, seeds, time."""
+    """Means and differences with intervals, p-values, spread over seeds, time."""
     main, *others = board.metrics
     if not len(table):
         return ""
-    head = ["ranker", main, "difference from best", "p", *others, "sd of seeds", "fit"]
+    head = ["ranker", main, "difference from best", "p", *others, "seed sd", "fit"]
     rows = []
     for name, row in table.iterrows():
         is_best = name == table.index[0]
@@ -227,25 +225,25 @@ def _leaderboard(board: Leaderboard, table: pd.DataFrame) -> str:
         ]
         rows.append(cells)
     notes = (
-        "Means over lists and seeds, with 95 % bootstrap intervals over lists. "
-        "Differences are taken list by list from the best ranker; p is that of a "
-        "paired randomisation test, after Holm’s correction over the rankers; "
-        f"* is p &lt; {ALPHA}. A row without a time was picked on validation lists."
+        "Means over queries and seeds, with 95 % bootstrap intervals over queries. "
+        "Differences are paired with the best ranker by query; p is that of a paired "
+        "randomization test with Holm’s correction over the rankers; * means p &lt; "
+        f"{ALPHA}. A row without a time was picked on validation queries."
     )
     return f'{_table(head, rows)}<p class="note">{notes}</p>'
 
 
 def _table(head: Iterable[str], rows: Iterable[Sequence[str]]) -> str:
-    """An HTML table of cells that are escaped already; the first of a row names it."""
-    top = "".join(f'<th scope="col">{escape(name)}</th>' for name in head)
+    """HTML table of escaped cells; the first cell of a row is its header."""
+    columns = "".join(f'<th scope="col">{escape(name)}</th>' for name in head)
     body = "".join(
-        f'<tr><th scope="row">{first}</th>'
-        + "".join(f"<td>{cell}</td>" for cell in rest)
+        f'<tr><th scope="row">{header}</th>'
+        + "".join(f"<td>{cell}</td>" for cell in cells)
         + "</tr>\n"
-        for first, *rest in rows
+        for header, *cells in rows
     )
     return (
-        f'<div class="scroll"><table><thead><tr>{top}</tr></thead>\n'
+        f'<div class="scroll"><table><thead><tr>{columns}</tr></thead>\n'
         f"<tbody>{body}</tbody></table></div>"
     )
 
@@ -264,132 +262,132 @@ def _p_value(p: float) -> str:
 
 
 def _figures(board: Leaderboard) -> Iterable[str]:
-    """The four pictures, where there is something to draw."""
-    drawn = _worth_drawing(board)
-    if not drawn:
+    """The four figures, as far as there is something to draw."""
+    names = _rankers_to_draw(board)
+    if not names:
         return
-    chosen, main = board.select(rankers=drawn), escape(board.metrics[0])
-    left_out = len(board.per_query) - len(drawn)
-    of_all = (
-        f" Drawn: the best {len(drawn)} rankers; {left_out} more (equal to one of "
-        "them, worth a random order, or further down) are in the table."
-        if left_out
+    drawn, main = board.select(rankers=names), escape(board.metrics[0])
+    n_others = len(board.per_query) - len(names)
+    note = (
+        f" The figures show {len(names)} rankers; the other {n_others} (with the "
+        "same scores, in random order, or lower down) are in the table."
+        if n_others
         else ""
     )
+    if len(board.seeds) == 1:
+        note += " With one seed there is no spread over seeds: pass --seeds 3."
     yield _figure(
-        SeedReliabilityDisplay.from_leaderboard(chosen),
-        "Seeds against lists",
-        "Each point is the mean of one seed, the bar the 95 % interval over lists. "
-        "“seeds ±” is the standard deviation between seeds, “lists ±” the standard "
-        "error over lists: a lead smaller than these may be luck, unless the paired "
-        f"test of the table says otherwise.{of_all}"
-        + (" With one seed, run with --seeds 3." if len(board.seeds) == 1 else ""),
+        SeedReliabilityDisplay.from_leaderboard(drawn),
+        "Variation over seeds and queries",
+        "Each point is the mean of a seed, the bar the 95 % interval over queries. "
+        "“seeds ±” is the standard deviation over seeds, “queries ±” the standard "
+        "error over queries: a smaller lead may be chance, unless the paired test of "
+        f"the table says otherwise.{note}",
     )
-    if len(drawn) > 1:
+    if len(names) > 1:
+        comparison = drawn.comparison(names[1])
         yield _figure(
-            QueryDifferencesDisplay.from_comparison(
-                chosen.comparison(drawn[1]), drawn[0]
-            ),
-            "The best against the next, list by list",
-            f"Every test list, sorted by the difference in {main}; the grey line is "
+            QueryDifferencesDisplay.from_comparison(comparison, names[0]),
+            "The best ranker and the runner-up, query by query",
+            f"Every test query, sorted by the difference in {main}; the gray line is "
             "the mean difference, the band its 95 % interval.",
         )
     family = _family(board.metrics)
     if family is not None:
-        comparison = chosen.comparison()
         yield _figure(
             MetricAtKDisplay.from_comparison(
-                comparison, metric=family, random_order=chosen.random_values()
+                drawn.comparison(), metric=family, random_order=drawn.random_values()
             ),
             f"{family} by cut-off",
-            "How good the top of the lists is, by how far down one looks; bands are "
-            "95 % intervals over lists.",
+            "The quality of the top k; bands are 95 % intervals over queries.",
         )
     yield _figure(
-        ListLengthDisplay.from_leaderboard(board.select(rankers=drawn[:3])),
-        "Short lists and long ones",
-        f"{main} by the number of rows of a list: what counts is the distance to the "
-        "random order. Points are lists of the best ranker, lines means of bins with "
-        "95 % intervals.",
+        ListLengthDisplay.from_leaderboard(board.select(rankers=names[:3])),
+        "Short and long lists",
+        f"{main} by the length of the lists. Long lists are harder, so compare with "
+        "a random order. Points are queries of the best ranker; lines are means of "
+        "bins, with 95 % intervals.",
     )
 
 
-def _worth_drawing(board: Leaderboard) -> list[str]:
-    """The best rankers, without copies of one another and of a random order."""
-    drawn: list[str] = []
-    seen = [board.random_order[:, 0]] if len(board.per_query) > 1 else []
+def _rankers_to_draw(board: Leaderboard) -> list[str]:
+    """The best rankers, without duplicates of one another or of random order."""
+    names: list[str] = []
+    columns = [board.random_order[:, 0]] if len(board.per_query) > 1 else []
     for name, values in board.per_query.items():
         column = values[:, 0]
-        if any(np.allclose(column, other, equal_nan=True) for other in seen):
+        if any(np.allclose(column, other, equal_nan=True) for other in columns):
             continue
-        seen.append(column)
-        drawn.append(name)
-    return (drawn or list(board.per_query))[:_MOST_DRAWN]
+        columns.append(column)
+        names.append(name)
+    return (names or list(board.per_query))[:_MOST_DRAWN]
 
 
 def _family(metrics: Sequence[str]) -> str | None:
-    """Name without its cut-off of the first metric that has one."""
+    """Name, without the cut-off, of the first metric that has one."""
     parts = (name.rpartition("@") for name in metrics)
     return next((name for name, at, k in parts if at and k.isdecimal()), None)
 
 
 def _figure(display: Any, title: str, caption: str) -> str:
-    pictures = "\n".join(_svg(display, title, width) for width in _INCHES)
+    drawings = "\n".join(_svg(display, title, width) for width in _INCHES)
     return (
-        f"<figure><h3>{escape(title)}</h3>{pictures}"
+        f"<figure><h3>{escape(title)}</h3>{drawings}"
         f"<figcaption>{caption}</figcaption></figure>\n"
     )
 
 
 def _svg(display: Any, title: str, width: str) -> str:
-    """Draw inline SVG with text that is text and colours that are CSS variables."""
+    """Draw inline SVG, with text as text and colors as CSS variables."""
     from matplotlib import style
     from matplotlib.figure import Figure
 
     buffer = io.StringIO()
-    # ids repeat from run to run, not between pictures
+    # ids are the same from run to run, but differ between figures
     salt = {"svg.hashsalt": title + width}
     with style.context(["default", _STYLE | salt]), warnings.catch_warnings():
-        warnings.filterwarnings("ignore", r"Glyph .* missing")  # the browser has it
+        warnings.filterwarnings("ignore", r"Glyph .* missing")  # browsers have it
         figure = Figure(figsize=_INCHES[width], layout="constrained")
         display.plot(figure.subplots())
         figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
     text = buffer.getvalue()
     text = text[text.index("<svg ") :]
     text = re.sub(r"<metadata>.*?</metadata>|<!--.*?-->", "", text, flags=re.DOTALL)
-    head, rest = text.split(">", 1)
-    view = re.search(r'viewBox="[^"]*"', head)
-    assert view is not None, "matplotlib writes one"
-    used = set(re.findall(r"#([\w-]+)", rest))
-    rest = re.sub(
-        r'(<\w+) id="([^"]*)"', lambda tag: tag[0] if tag[2] in used else tag[1], rest
+    opening_tag, body = text.split(">", 1)
+    view_box = re.search(r'viewBox="[^"]*"', opening_tag)
+    assert view_box is not None, "matplotlib writes one"
+    referenced = set(re.findall(r"#([\w-]+)", body))
+    body = re.sub(
+        r'(<\w+) id="([^"]*)"',
+        lambda tag: tag[0] if tag[2] in referenced else tag[1],
+        body,
     )
-    rest = re.sub(
+    body = re.sub(
         r"(fill|stroke): (#\w{6})",
         lambda rule: f"{rule[1]}: {THEMED.get(rule[2], rule[2])}",
-        rest,
+        body,
     )
-    kind = f'class="{width}" role="img" aria-label="{escape(title)}"'
-    return f"<svg {view[0]} {kind}>{rest.rstrip()}"
+    attributes = f'class="{width}" role="img" aria-label="{escape(title)}"'
+    return f"<svg {view_box[0]} {attributes}>{body.rstrip()}"
 
 
 def _data(description: Description | None) -> str:
     if description is None:
         return ""
     size = (
-        f"{description.n_lists:,} lists, {description.n_rows:,} rows, "
+        f"{description.n_lists:,} queries, {description.n_rows:,} rows, "
         f"{description.n_features:,} features"
     )
-    facts = {"training lists": size, **description.facts()}
+    facts = {"training data": size, **description.facts()}
     if "in the other" in facts:
-        facts["also in the test lists"] = facts.pop("in the other")
-    return f"<h2>Data</h2><p>Training lists of the first fold.</p>{_facts(facts)}"
+        facts["also in the test data"] = facts.pop("in the other")
+    return f"<h2>Data</h2><p>Training data of the first fold.</p>{_facts(facts)}"
 
 
 def _origin(board: Leaderboard, command: str) -> str:
     versions = ", ".join(f"{name} {version(name)}" for name in _PACKAGES)
     facts = {
-        "folds": f"{board.lists['fold'].max()}, {_lists(len(board.lists))}",
+        "folds": f"{board.lists['fold'].max()}, {_queries(len(board.lists))}",
         "seeds": ", ".join(map(str, board.seeds)),
         "versions": f"{versions}, Python {platform.python_version()}",
         "written": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),

@@ -1,18 +1,18 @@
-"""Pictures of rankings, as scikit-learn's Displays: data first, ``plot`` when wanted.
+"""Figures of rankings, as scikit-learn's Displays: data first, ``plot`` on demand.
 
-Each class keeps the numbers that it draws as attributes, and is made from values list
-by list, from labels and scores, from fitted rankers, or from a comparison. Rankers come
-as a mapping of names to what they gave. ``plot(ax=None)`` needs matplotlib
-(``pip install 'ltr[plot]'``) and sets ``ax_`` and ``figure_``.
+Each class keeps the numbers that it draws as attributes. It is made from metrics query
+by query, from labels and scores, from fitted rankers, or from a comparison; rankers are
+a mapping from names. ``plot(ax=None)`` needs matplotlib (``pip install 'ltr[plot]'``)
+and sets ``ax_`` and ``figure_``.
 
-==============================  =====================================================
-:class:`QueryDifferencesDisplay`  which lists one ranking wins and loses against another
-:class:`MetricAtKDisplay`         a metric at growing cut-offs, with bands over lists
-:class:`SeedReliabilityDisplay`   the spread of seeds against the spread of lists
+================================  ======================================================
+:class:`QueryDifferencesDisplay`  a metric of one ranking minus another, query by query
+:class:`MetricAtKDisplay`         a metric at increasing cut-offs, with bands
+:class:`SeedReliabilityDisplay`   the spread over seeds and over queries
 :class:`ListLengthDisplay`        a metric by the length of the lists
-==============================  =====================================================
+================================  ======================================================
 
-Colours are told apart by colour-blind readers; lines are labelled where they end.
+The colors are distinguishable for color-blind readers; lines are labeled at their ends.
 """
 
 from ltr.plotting._drawing import COLORS, REFERENCE_COLOR, check_matplotlib

@@ -1,4 +1,4 @@
-"""What the pictures share: axes, colours, labels that keep apart."""
+"""Parts that the figures share: axes, colors, labels that do not overlap."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.lines import Line2D
 
-# After Okabe & Ito (2008), darkened: a contrast of 4.5 or more on white, so that a
-# label in the colour of its line can be read.
+# After Okabe & Ito (2008), darkened to a contrast of at least 4.5 on white, so that
+# labels in the color of their line are legible.
 COLORS = ("#0069a6", "#b84a00", "#007a5a", "#a3437c", "#826000", "#56606b")
 _LINES = ("-", (0, (6, 1.5)), (0, (3, 1, 1, 1)), (0, (1.5, 1)))
 REFERENCE_COLOR = "#777780"
-_LONGEST = 24  # letters of a name in a figure of usual width
-_LETTERS_PER_INCH = 4.5  # of a figure that is narrow
+_LONGEST = 24  # characters of a name
+_CHARACTERS_PER_INCH = 4.5  # of a narrow figure
 SMALL = 8.5  # points
 
 
-def axes_for(ax: Axes | None, what: str) -> Axes:
-    """Return the axes, or new ones."""
-    check_matplotlib(what)
+def axes_for(ax: Axes | None, feature: str) -> Axes:
+    """Return the axes, or make new ones."""
+    check_matplotlib(feature)
     if ax is None:
         from matplotlib import pyplot
 
@@ -45,16 +45,16 @@ def check_matplotlib(what: str) -> None:
     Parameters
     ----------
     what : str
-        What needs it, for the message.
+        Feature that needs it, for the message.
 
     Raises
     ------
     ImportError
-        With what to install.
+        If it is not, with the command that installs it.
 
     Examples
     --------
-    >>> check_matplotlib("a picture")
+    >>> check_matplotlib("a figure")
     """
     try:
         import matplotlib  # noqa: F401
@@ -66,7 +66,7 @@ def check_matplotlib(what: str) -> None:
 
 
 def style(number: int) -> dict[str, Any]:
-    """Colour and dashes of the line of a ranker."""
+    """Color and dashes of the line of a ranker."""
     rounds = number // len(COLORS)
     return {
         "color": COLORS[number % len(COLORS)],
@@ -75,11 +75,11 @@ def style(number: int) -> dict[str, Any]:
 
 
 def short(name: object, ax: Axes | None = None) -> str:
-    """Name that fits into a picture: its two ends, if it is long."""
+    """Name that fits into a figure: its two ends, if it is long."""
     longest = _LONGEST
     if ax is not None:
         inches = ax.figure.bbox.width / ax.figure.dpi
-        longest = min(longest, max(8, int(_LETTERS_PER_INCH * inches)))
+        longest = min(longest, max(8, int(_CHARACTERS_PER_INCH * inches)))
     text = " ".join(str(name).split())
     if len(text) <= longest:
         return text
@@ -88,7 +88,7 @@ def short(name: object, ax: Axes | None = None) -> str:
 
 
 def draw_random_order(ax: Axes, x: ArrayLike, expected: ArrayLike) -> list[Line2D]:
-    """Draw what a random order is worth, as a reference."""
+    """Draw the expected metric of a random order, as a reference."""
     return ax.plot(
         x,
         expected,
@@ -99,27 +99,28 @@ def draw_random_order(ax: Axes, x: ArrayLike, expected: ArrayLike) -> list[Line2
 
 
 def label_lines(ax: Axes, lines: Sequence[Line2D]) -> None:
-    """Write the labels of lines at the right of the axes, tied to where the lines end.
+    """Label lines at the right of the axes, with a connector to the end of each.
 
-    Labels move as little as they can (in squares) so that none covers another: with the
-    gaps taken off, their places are an isotonic regression on the ends of the lines.
-    A line without a value has no end, and no label.
+    Labels get heights t with tᵢ₊₁ − tᵢ ≥ gap that are closest, in least squares, to the
+    ends e of the lines. With uᵢ = tᵢ − i · gap that is isotonic regression: minimize
+    Σ (uᵢ − (eᵢ − i · gap))² subject to u₁ ≤ u₂ ≤ …. A line without a value has no end,
+    and no label.
     """
     points = [(line, np.asarray(line.get_xydata())) for line in lines]
-    drawn = [(line, xy[~np.isnan(xy).any(axis=1)]) for line, xy in points]
-    ends = [(line, *xy[-1].tolist()) for line, xy in drawn if len(xy)]
+    defined = [(line, xy[~np.isnan(xy).any(axis=1)]) for line, xy in points]
+    ends = [(line, *xy[-1].tolist()) for line, xy in defined if len(xy)]
     ends.sort(key=lambda end: end[2])
     low, high = ax.get_ylim()
     inches = ax.get_window_extent().height / ax.figure.dpi
-    gaps = np.arange(len(ends)) * 1.15 * SMALL / 72 / inches
-    wanted = np.array([(y - low) / (high - low) for _, _, y in ends])
-    places = isotonic_regression(wanted - gaps).x + gaps
-    for (line, x, y), place in zip(ends, places, strict=True):
+    gaps = np.arange(len(ends)) * 1.15 * SMALL / 72 / inches  # in axes heights
+    targets = np.array([(y - low) / (high - low) for _, _, y in ends])
+    heights = isotonic_regression(targets - gaps).x + gaps
+    for (line, x, y), height in zip(ends, heights, strict=True):
         color = line.get_color()
         ax.annotate(
             short(line.get_label(), ax),
             (x, y),
-            xytext=(1.03, place),
+            xytext=(1.03, height),
             textcoords="axes fraction",
             va="center",
             color=color,
@@ -137,7 +138,7 @@ def label_lines(ax: Axes, lines: Sequence[Line2D]) -> None:
 
 
 def round_ticks(ax: Axes, low: float, high: float) -> None:
-    """Make the horizontal axis logarithmic if it is long, with whole numbers on it."""
+    """Put integer ticks on the horizontal axis, logarithmic over a wide range."""
     if low == high:
         ax.set_xlim(low - 1, high + 1)
         ax.set_xticks([low])
@@ -152,40 +153,40 @@ def round_ticks(ax: Axes, low: float, high: float) -> None:
         ax.locator_params(axis="x", integer=True)
 
 
-def say_nothing_to_draw(ax: Axes, why: str) -> None:
-    """Empty axes with a reason."""
-    ax.text(0.5, 0.5, why, transform=ax.transAxes, ha="center", va="center")
+def draw_reason(ax: Axes, reason: str) -> None:
+    """Write on empty axes why there is nothing to draw."""
+    ax.text(0.5, 0.5, reason, transform=ax.transAxes, ha="center", va="center")
     ax.set(xticks=[], yticks=[])
 
 
-def counted(number: int, noun: str = "list") -> str:
-    """``1 list``, ``1,200 lists``."""
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+def count_of(number: int, singular: str = "query", plural: str = "queries") -> str:
+    """``1 query``, ``1,200 queries``."""
+    return f"{number:,} {singular if number == 1 else plural}"
 
 
-def rows_of_lists(values: Mapping[str, ArrayLike]) -> dict[str, FloatArray]:
-    """Arrays of one length, by name."""
+def arrays_by_name(values: Mapping[str, ArrayLike]) -> dict[str, FloatArray]:
+    """Arrays of the same shape, by name of the ranker."""
     arrays = {str(name): np.asarray(v, np.float64) for name, v in values.items()}
     shapes = {array.shape for array in arrays.values()}
     if len(shapes) != 1:
         raise ValueError(
-            "values must have one array for each ranker, all over the same lists; got "
+            "values must have one array per ranker, all for the same queries; got "
             f"shapes { {name: array.shape for name, array in arrays.items()} }."
         )
     return arrays
 
 
-def measured(
+def evaluate_all(
     y_true: ArrayLike,
     y_score: Mapping[str, ArrayLike],
     qid: ArrayLike | None,
     metrics: list[str],
     options: Mapping[str, Any],
 ) -> dict[str, pd.DataFrame]:
-    """For each ranker a row per list and a column per metric."""
+    """Table of each ranker, with a row per query and a column per metric."""
     if not isinstance(y_score, Mapping):
         raise ValueError(
-            "y_score must be a mapping of names to scores, {'ours': scores, …}; got "
+            "y_score must map names to scores, {'ranker': scores, …}; got "
             f"{type(y_score).__name__}."
         )
     return {
@@ -194,13 +195,13 @@ def measured(
     }
 
 
-def random_order_of(
+def expected_in_random_order(
     y_true: ArrayLike,
     qid: ArrayLike | None,
     metrics: list[str],
     options: Mapping[str, Any],
 ) -> FloatArray:
-    """Expected values of a random order: constant scores, whose ties are averaged."""
+    """Expected metrics of a random order: those of tied scores, ties averaged."""
     labels = np.asarray(y_true)
     queries = group_queries(qid, len(labels), rows_of="y_true")
     constant = np.zeros(len(labels))
@@ -211,14 +212,14 @@ def random_order_of(
 
 
 def means_of_columns(values: FloatArray) -> FloatArray:
-    """Mean of each column without NaN; NaN where there is nothing else."""
+    """Mean of each column, ignoring NaN; NaN for a column without numbers."""
     present = ~np.isnan(values)
     total, n = np.where(present, values, 0.0).sum(axis=0), present.sum(axis=0)
     return np.divide(total, n, out=np.full(n.shape, np.nan), where=n > 0)
 
 
-def predicted(
+def predict_all(
     estimators: Mapping[str, Any], X: ArrayLike, qid: ArrayLike | None
 ) -> dict[str, FloatArray]:
-    """Scores of fitted rankers."""
+    """Scores of fitted rankers, by name."""
     return {name: predict_lists(e, X, qid) for name, e in estimators.items()}

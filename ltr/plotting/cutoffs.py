@@ -1,4 +1,4 @@
-"""How good the top of the lists is, by how far down one looks."""
+"""A metric at increasing cut-offs."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from numpy.typing import ArrayLike
 
 from ltr.metrics import RunComparison, bootstrap_interval, evaluate_run
 from ltr.plotting._drawing import (
+    arrays_by_name,
     axes_for,
     draw_random_order,
+    draw_reason,
+    evaluate_all,
+    expected_in_random_order,
     label_lines,
     means_of_columns,
-    measured,
-    predicted,
-    random_order_of,
+    predict_all,
     round_ticks,
-    rows_of_lists,
-    say_nothing_to_draw,
     style,
 )
 from ltr.queries import FloatArray
@@ -33,47 +33,46 @@ CUTOFFS = (1, 2, 3, 4, 5, 6, 7, 8, 9, 10)
 
 
 class MetricAtKDisplay:
-    """A metric at growing cut-offs, for several rankers, with bands over lists.
+    """A metric at increasing cut-offs for several rankers, with bands over queries.
 
-    Rankers may differ at the top and agree further down, or the other way round; the
-    cut-off that a table reports is one point of these lines. The bands are 95 %
-    bootstrap intervals of each mean over lists; that two bands overlap does not mean
-    that the rankers do not differ on the same lists (see
-    :class:`QueryDifferencesDisplay`).
+    Rankers may differ at the top and agree further down, or vice versa; the cut-off of
+    a table is one point of these lines. The bands are 95 % bootstrap intervals of the
+    means over queries. Overlapping bands do not mean that the rankers do not differ:
+    they are compared on the same queries (see :class:`QueryDifferencesDisplay`).
 
     Parameters
     ----------
-    values : mapping of str to array-like of shape (n_lists, n_cutoffs)
-        Rankers by name; NaN for lists to leave out.
+    values : mapping of str to array-like of shape (n_queries, n_cutoffs)
+        Rankers by name; NaN for queries to skip.
     k : sequence of int
         Cut-offs, ascending.
     metric : str, default="metric"
-        What the values are, without a cut-off.
-    random_order : array-like of shape (n_lists, n_cutoffs), default=None
-        Expected values of a random order, drawn beside the rankers.
+        Name of the metric, without a cut-off.
+    random_order : array-like of shape (n_queries, n_cutoffs), default=None
+        Expected values of a random order, drawn as a reference.
 
     Attributes
     ----------
     k : list of int
     means : dict of str to float array of shape (n_cutoffs,)
-        Means over lists.
+        Means over queries.
     intervals : dict of str to float array of shape (n_cutoffs, 2)
         Their 95 % bootstrap intervals.
     ax_, figure_ : Axes and Figure
-        Where it is drawn, after :meth:`plot`.
+        Set by :meth:`plot`.
 
     Raises
     ------
     ValueError
-        If the shapes differ or there are not as many columns as cut-offs.
+        If shapes differ, or the number of columns is not that of cut-offs.
 
     Examples
     --------
     >>> y, qid = [1, 0, 0, 1], ["a", "a", "b", "b"]
-    >>> scores = {"ours": [2, 1, 1, 2], "constant": [0, 0, 0, 0]}
+    >>> scores = {"mlp": [2, 1, 1, 2], "constant": [0, 0, 0, 0]}
     >>> display = MetricAtKDisplay.from_predictions(y, scores, qid, k=(1, 2))
     >>> {name: mean.round(2).tolist() for name, mean in display.means.items()}
-    {'ours': [1.0, 1.0], 'constant': [0.5, 0.82]}
+    {'mlp': [1.0, 1.0], 'constant': [0.5, 0.82]}
     """
 
     def __init__(
@@ -84,14 +83,14 @@ class MetricAtKDisplay:
         metric: str = "metric",
         random_order: ArrayLike | None = None,
     ) -> None:
-        arrays = rows_of_lists(values)
+        arrays = arrays_by_name(values)
         shape = next(iter(arrays.values())).shape
         self.k = [int(cut) for cut in k]
         ascending = self.k == sorted(set(self.k)) and self.k and self.k[0] >= 1
         if len(shape) != 2 or shape[1] != len(self.k) or not ascending:
             raise ValueError(
-                "values must have shape (n_lists, n_cutoffs) and k the cut-offs, "
-                f"ascending and >= 1; got shape {shape} and k={list(k)}."
+                "values must have shape (n_queries, n_cutoffs), and k ascending "
+                f"cut-offs >= 1; got shape {shape} and k={list(k)}."
             )
         self.metric = metric
         self.means = {name: means_of_columns(array) for name, array in arrays.items()}
@@ -116,7 +115,7 @@ class MetricAtKDisplay:
         k: Sequence[int] = CUTOFFS,
         **options: Any,
     ) -> MetricAtKDisplay:
-        """From labels and the scores of several rankers.
+        """Make the display from labels and the scores of several rankers.
 
         Parameters
         ----------
@@ -125,7 +124,7 @@ class MetricAtKDisplay:
         y_score : mapping of str to array-like of shape (n_samples,)
             Scores by name.
         qid : array-like of shape (n_samples,), default=None
-            List of each row. None: one list.
+            Query of each row. None: all rows belong to one query.
         metric : str, default="ndcg"
             Metric that takes a cut-off.
         k : sequence of int, default=(1, 2, 3, 4, 5, 6, 7, 8, 9, 10)
@@ -140,15 +139,15 @@ class MetricAtKDisplay:
         Raises
         ------
         ValueError
-            If the metric takes no cut-off, or does not take the input.
+            If the metric takes no cut-off, or rejects the input.
         """
         names = [f"{metric}@{cut}" for cut in k]
-        tables = measured(y_true, y_score, qid, names, options)
+        tables = evaluate_all(y_true, y_score, qid, names, options)
         return cls(
             {name: table.to_numpy() for name, table in tables.items()},
             k,
             metric=metric,
-            random_order=random_order_of(y_true, qid, names, options),
+            random_order=expected_in_random_order(y_true, qid, names, options),
         )
 
     @classmethod
@@ -163,7 +162,7 @@ class MetricAtKDisplay:
         k: Sequence[int] = CUTOFFS,
         **options: Any,
     ) -> MetricAtKDisplay:
-        """From fitted rankers.
+        """Make the display from fitted rankers.
 
         Parameters
         ----------
@@ -174,7 +173,7 @@ class MetricAtKDisplay:
         y : array-like of shape (n_samples,)
             Labels.
         qid : array-like of shape (n_samples,), default=None
-            List of each row. None: one list.
+            Query of each row. None: all rows belong to one query.
         metric : str, default="ndcg"
             Metric that takes a cut-off.
         k : sequence of int, default=(1, 2, 3, 4, 5, 6, 7, 8, 9, 10)
@@ -186,7 +185,7 @@ class MetricAtKDisplay:
         -------
         display : MetricAtKDisplay
         """
-        scores = predicted(estimators, X, qid)
+        scores = predict_all(estimators, X, qid)
         return cls.from_predictions(y, scores, qid, metric=metric, k=k, **options)
 
     @classmethod
@@ -199,7 +198,7 @@ class MetricAtKDisplay:
         k: Sequence[int] = CUTOFFS,
         **options: Any,
     ) -> MetricAtKDisplay:
-        """From runs and judgments, by trec_eval's conventions.
+        """Make the display from runs and judgments, by trec_eval's conventions.
 
         Parameters
         ----------
@@ -233,14 +232,14 @@ class MetricAtKDisplay:
         metric: str = "ndcg",
         random_order: pd.DataFrame | None = None,
     ) -> MetricAtKDisplay:
-        """From a comparison by a metric at several cut-offs.
+        """Make the display from a comparison by a metric at several cut-offs.
 
         Parameters
         ----------
         comparison : RunComparison
-            Of metrics ``<metric>@<k>``, among others.
+            Comparison by metrics ``<metric>@<k>``, among others.
         metric : str, default="ndcg"
-            Metric without its cut-off, as it is written in the comparison.
+            Metric without its cut-off, as spelled in the comparison.
         random_order : DataFrame, default=None
             Expected values of a random order, with the same columns.
 
@@ -273,12 +272,13 @@ class MetricAtKDisplay:
         Parameters
         ----------
         ax : Axes, default=None
-            Where to draw; names stand at the right of it. None: a new figure.
+            Axes to draw on, with room for names at the right. None: those of a new
+            figure.
 
         Returns
         -------
         display : MetricAtKDisplay
-            Itself, with ``ax_`` and ``figure_``.
+            Itself, with ``ax_`` and ``figure_`` set.
 
         Raises
         ------
@@ -288,18 +288,17 @@ class MetricAtKDisplay:
         self.ax_ = ax = axes_for(ax, "MetricAtKDisplay.plot")
         self.figure_ = ax.figure
         if np.isnan(list(self.means.values())).all():
-            say_nothing_to_draw(ax, "no list has a value")
+            draw_reason(ax, "no query has a value")
             return self
         lines: list[Line2D] = []
         if self.random_means is not None:
             lines += draw_random_order(ax, self.k, self.random_means)
         for number, (name, mean) in enumerate(self.means.items()):
-            look, (low, high) = style(number), self.intervals[name].T
-            ax.fill_between(
-                self.k, low, high, color=look["color"], alpha=0.13, linewidth=0
-            )
+            line_style, (low, high) = style(number), self.intervals[name].T
+            color = line_style["color"]
+            ax.fill_between(self.k, low, high, color=color, alpha=0.13, linewidth=0)
             lines += ax.plot(
-                self.k, mean, label=name, marker="o", markersize=3.5, **look
+                self.k, mean, label=name, marker="o", markersize=3.5, **line_style
             )
         round_ticks(ax, self.k[0], self.k[-1])
         if ax.get_xscale() == "linear" and len(self.k) <= 12:
@@ -311,14 +310,14 @@ class MetricAtKDisplay:
 
 
 def cutoffs_of(metrics: Sequence[str], metric: str) -> list[int]:
-    """Cut-offs at which a metric is among others, ascending.
+    """Cut-offs of a metric among other metrics, ascending.
 
     Parameters
     ----------
     metrics : sequence of str
         Names such as ``"ndcg@10"``.
     metric : str
-        Name without a cut-off.
+        Name without cut-off.
 
     Returns
     -------
@@ -334,6 +333,7 @@ def cutoffs_of(metrics: Sequence[str], metric: str) -> list[int]:
 
 
 def _on_the_same_queries(tables: Mapping[str, pd.DataFrame]) -> dict[str, FloatArray]:
+    """Values of the queries that all tables have."""
     index = next(iter(tables.values())).index
     for table in tables.values():
         index = index.intersection(table.index, sort=False)

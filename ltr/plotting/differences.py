@@ -1,4 +1,4 @@
-"""Where one ranking beats another: its differences, list by list."""
+"""Differences of a metric between two rankings, query by query."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from ltr.metrics import RunComparison, bootstrap_interval
 from ltr.plotting._drawing import (
     COLORS,
     SMALL,
+    arrays_by_name,
     axes_for,
-    counted,
-    measured,
-    predicted,
-    rows_of_lists,
-    say_nothing_to_draw,
+    count_of,
+    draw_reason,
+    evaluate_all,
+    predict_all,
     short,
 )
 from ltr.queries import FloatArray
@@ -25,48 +25,48 @@ from ltr.queries import FloatArray
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_TIE = 1e-9  # rounding of sums in another order
+_TIE = 1e-9  # differences up to rounding errors
 _MOST_BARS = 60  # drawn one by one
 _MOST_STEPS = 600
 
 
 class QueryDifferencesDisplay:
-    """Differences of a metric between two rankings, from the best list to the worst.
+    """Differences of a metric between two rankings, sorted over the queries.
 
-    A mean hides whether a ranker gains a little everywhere or much on a few lists and
-    loses on others. Here every list is a bar; wins, ties and losses are counted, and
-    the mean difference stands with its interval.
+    A mean hides whether a ranker gains a little on every query, or much on a few and
+    loses on others. Here every query is a bar; wins, ties and losses are counted, and
+    the mean difference is shown with its interval.
 
     Parameters
     ----------
-    differences : array-like of shape (n_lists,)
-        Value of the first ranking minus that of the second; NaN for lists to leave out.
+    differences : array-like of shape (n_queries,)
+        Value of the first ranking minus that of the second; NaN for queries to skip.
     names : tuple of two str, default=("first", "second")
         Names of the rankings.
     metric : str, default="metric"
-        What the values are.
-    qid : array-like of shape (n_lists,), default=None
-        Ids of the lists; the two ends of the picture are labelled with theirs.
+        Name of the metric.
+    qid : array-like of shape (n_queries,), default=None
+        Query ids; the queries at both ends are labeled.
 
     Attributes
     ----------
     differences : float array of shape (n_counted,)
         Largest first, without NaN.
     qid : list or None
-        Ids in that order.
+        Query ids in that order.
     wins, ties, losses : int
-        Lists on which the first ranking is better, equal (to 1e-9), worse.
+        Queries on which the first ranking is better, equal (within 1e-9), worse.
     mean : float
         Mean difference.
     interval : tuple of two float
-        Its 95 % bootstrap interval over lists.
+        Its 95 % bootstrap interval over queries.
     ax_, figure_ : Axes and Figure
-        Where it is drawn, after :meth:`plot`.
+        Set by :meth:`plot`.
 
     Raises
     ------
     ValueError
-        If ``qid`` is not as long as ``differences``.
+        If ``qid`` and ``differences`` differ in length.
 
     Examples
     --------
@@ -87,8 +87,8 @@ class QueryDifferencesDisplay:
         ids = None if qid is None else list(qid)  # type: ignore[arg-type]
         if values.ndim != 1 or (ids is not None and len(ids) != len(values)):
             raise ValueError(
-                "differences must be one-dimensional, and qid as long; got shape "
-                f"{values.shape} and {None if ids is None else len(ids)} ids."
+                "differences must be one-dimensional, and qid of the same length; got "
+                f"shape {values.shape} and {None if ids is None else len(ids)} ids."
             )
         order = np.argsort(-values, kind="stable")  # NaN last
         order = order[: int((~np.isnan(values)).sum())]
@@ -110,16 +110,16 @@ class QueryDifferencesDisplay:
         metric: str = "metric",
         qid: ArrayLike | None = None,
     ) -> QueryDifferencesDisplay:
-        """From values of a metric, list by list.
+        """Make the display from values of a metric, query by query.
 
         Parameters
         ----------
-        values : mapping of str to array-like of shape (n_lists,)
-            Two rankings by name; the second is taken from the first.
+        values : mapping of str to array-like of shape (n_queries,)
+            Two rankings by name; the second is subtracted from the first.
         metric : str, default="metric"
-            What the values are.
-        qid : array-like of shape (n_lists,), default=None
-            Ids of the lists.
+            Name of the metric.
+        qid : array-like of shape (n_queries,), default=None
+            Query ids.
 
         Returns
         -------
@@ -128,12 +128,12 @@ class QueryDifferencesDisplay:
         Raises
         ------
         ValueError
-            If there are not two rankings of the same lists.
+            If there are not two rankings of the same queries.
         """
         if len(values) != 2:
             raise ValueError(f"values must have two rankings; got {list(values)}.")
-        (first, a), (second, b) = rows_of_lists(values).items()
-        return cls(a - b, names=(first, second), metric=metric, qid=qid)
+        (name_a, a), (name_b, b) = arrays_by_name(values).items()
+        return cls(a - b, names=(name_a, name_b), metric=metric, qid=qid)
 
     @classmethod
     def from_predictions(
@@ -145,16 +145,16 @@ class QueryDifferencesDisplay:
         metric: str = "ndcg@10",
         **options: Any,
     ) -> QueryDifferencesDisplay:
-        """From labels and the scores of two rankers.
+        """Make the display from labels and the scores of two rankers.
 
         Parameters
         ----------
         y_true : array-like of shape (n_samples,)
             Labels.
         y_score : mapping of str to array-like of shape (n_samples,)
-            Scores of two rankers by name; the second is taken from the first.
+            Scores of two rankers by name; the second is subtracted from the first.
         qid : array-like of shape (n_samples,), default=None
-            List of each row. None: one list.
+            Query of each row. None: all rows belong to one query.
         metric : str, default="ndcg@10"
             Name for :func:`ltr.metrics.get_metric`.
         **options : dict
@@ -167,9 +167,9 @@ class QueryDifferencesDisplay:
         Raises
         ------
         ValueError
-            If there are not two rankers, or the metric does not take the input.
+            If there are not two rankers, or the metric rejects the input.
         """
-        tables = measured(y_true, y_score, qid, [metric], options)
+        tables = evaluate_all(y_true, y_score, qid, [metric], options)
         ids = next((list(table.index) for table in tables.values()), None)
         values = {name: table[metric].to_numpy() for name, table in tables.items()}
         return cls.from_values(values, metric=metric, qid=ids)
@@ -185,18 +185,18 @@ class QueryDifferencesDisplay:
         metric: str = "ndcg@10",
         **options: Any,
     ) -> QueryDifferencesDisplay:
-        """From two fitted rankers.
+        """Make the display from two fitted rankers.
 
         Parameters
         ----------
         estimators : mapping of str to estimator
-            Two fitted rankers by name; the second is taken from the first.
+            Two fitted rankers by name; the second is subtracted from the first.
         X : array-like of shape (n_samples, n_features)
             Features.
         y : array-like of shape (n_samples,)
             Labels.
         qid : array-like of shape (n_samples,), default=None
-            List of each row. None: one list.
+            Query of each row. None: all rows belong to one query.
         metric : str, default="ndcg@10"
             Name for :func:`ltr.metrics.get_metric`.
         **options : dict
@@ -206,21 +206,21 @@ class QueryDifferencesDisplay:
         -------
         display : QueryDifferencesDisplay
         """
-        scores = predicted(estimators, X, qid)
+        scores = predict_all(estimators, X, qid)
         return cls.from_predictions(y, scores, qid, metric=metric, **options)
 
     @classmethod
     def from_comparison(
         cls, comparison: RunComparison, name: str, *, metric: str | None = None
     ) -> QueryDifferencesDisplay:
-        """From what :func:`ltr.metrics.compare_runs` or a leaderboard holds.
+        """Make the display from a comparison of runs or rankers.
 
         Parameters
         ----------
         comparison : RunComparison
-            Values of several runs.
+            From :func:`ltr.metrics.compare_runs` or ``Leaderboard.comparison``.
         name : str
-            Run from which the baseline of the comparison is taken.
+            Run from which the baseline of the comparison is subtracted.
         metric : str, default=None
             One of the metrics. None: the first.
 
@@ -231,20 +231,20 @@ class QueryDifferencesDisplay:
         Raises
         ------
         ValueError
-            If there is no such run or metric.
+            If the run or the metric is unknown.
         """
-        chosen = comparison.metrics[0] if metric is None else metric
+        metric = comparison.metrics[0] if metric is None else metric
         tables = comparison.per_query
-        if name not in tables or chosen not in comparison.metrics:
+        if name not in tables or metric not in comparison.metrics:
             raise ValueError(
                 f"the comparison has the runs {list(tables)} and the metrics "
-                f"{comparison.metrics}; got {name!r} and {chosen!r}."
+                f"{comparison.metrics}; got {name!r} and {metric!r}."
             )
-        a, b = tables[name][chosen], tables[comparison.baseline][chosen]
+        a, b = tables[name][metric], tables[comparison.baseline][metric]
         return cls(
             a.to_numpy() - b.to_numpy(),
             names=(name, comparison.baseline),
-            metric=chosen,
+            metric=metric,
             qid=list(a.index),
         )
 
@@ -254,12 +254,12 @@ class QueryDifferencesDisplay:
         Parameters
         ----------
         ax : Axes, default=None
-            Where to draw. None: a new figure.
+            Axes to draw on. None: those of a new figure.
 
         Returns
         -------
         display : QueryDifferencesDisplay
-            Itself, with ``ax_`` and ``figure_``.
+            Itself, with ``ax_`` and ``figure_`` set.
 
         Raises
         ------
@@ -268,11 +268,11 @@ class QueryDifferencesDisplay:
         """
         self.ax_ = ax = axes_for(ax, "QueryDifferencesDisplay.plot")
         self.figure_ = ax.figure
-        first, second = (short(name, ax) for name in self.names)
-        ax.set_title(f"{first} − {second}", parse_math=False)
+        name_a, name_b = (short(name, ax) for name in self.names)
+        ax.set_title(f"{name_a} − {name_b}", parse_math=False)
         n = len(self.differences)
         if n == 0:
-            say_nothing_to_draw(ax, "no list has a value in both")
+            draw_reason(ax, "no query has a value for both")
             return self
         self._draw_bars(ax)
         ax.axhline(0.0, color=ax.yaxis.label.get_color(), linewidth=0.8)
@@ -282,9 +282,9 @@ class QueryDifferencesDisplay:
         ax.set_xlim(0, n)
         reach = self._reach()
         ax.set_ylim(-reach, reach)
-        ax.set_xlabel(f"{counted(n)}, from the largest gain to the largest loss")
+        ax.set_xlabel(f"{count_of(n)}, from largest gain to largest loss")
         ax.set_ylabel(f"difference in {short(self.metric)}", parse_math=False)
-        self._write_counts(ax, first, second)
+        self._write_counts(ax, name_a, name_b)
         return self
 
     def _draw_bars(self, ax: Axes) -> None:
@@ -300,42 +300,42 @@ class QueryDifferencesDisplay:
                 ax.stairs(side, edges, fill=True, color=color, linewidth=0)
 
     def _reach(self) -> float:
-        """Half the height: more than the bars need, if they fill the corners of text.
+        """Half the height of the axes, with room for the text in two corners.
 
-        The text at the upper right takes a quarter of the height, so the bars there
-        (from a third of the way on) may go up to half of the upper half; likewise
-        below.
+        The text at the upper right takes a quarter of the height, so the bars below it
+        (the last two thirds) may reach half of the upper half; likewise at the lower
+        left.
         """
         d, third = self.differences, len(self.differences) // 3
         corners = max(d[third], -d[-1 - third], 0.0)
         return float(max(1.08 * np.abs(d).max(), 2.0 * corners)) or 1.0
 
-    def _write_counts(self, ax: Axes, first: str, second: str) -> None:
-        """In the two corners that sorted bars leave free, or almost."""
+    def _write_counts(self, ax: Axes, name_a: str, name_b: str) -> None:
+        """Write the counts into the two corners that sorted bars leave free."""
         low, high = map(_signed, self.interval)
         gains: list[tuple[str, Any]]
-        gains = [(f"{first}: better on {self._share(self.wins)}", COLORS[0])]
-        losses = [(f"{second}: better on {self._share(self.losses)}", COLORS[1])]
+        gains = [(f"{name_a}: better on {self._share(self.wins)}", COLORS[0])]
+        losses = [(f"{name_b}: better on {self._share(self.losses)}", COLORS[1])]
         if self.qid and self.wins:
-            gains.append((f"most on list {short(self.qid[0], ax)}", COLORS[0]))
+            gains.append((f"most on query {short(self.qid[0], ax)}", COLORS[0]))
         if self.qid and self.losses:
             worst = short(self.qid[-1], ax)
-            losses.insert(0, (f"most on list {worst}", COLORS[1]))
+            losses.insert(0, (f"most on query {worst}", COLORS[1]))
         ink = ax.yaxis.label.get_color()
         if self.ties:
             gains.append((f"equal on {self._share(self.ties)}", ink))
         gains.append((f"mean {_signed(self.mean)} [{low}, {high}]", ink))
-        place: dict[str, Any]
-        place = {"textcoords": "offset points", "xycoords": "axes fraction"}
-        place |= {"fontsize": SMALL, "parse_math": False}
+        options: dict[str, Any]
+        options = {"textcoords": "offset points", "xycoords": "axes fraction"}
+        options |= {"fontsize": SMALL, "parse_math": False}
         row = 1.4 * SMALL
         for i, (text, color) in enumerate(gains):
-            at: dict[str, Any]
-            at = {"xytext": (-4, -2 - i * row), "ha": "right", "va": "top"}
-            ax.annotate(text, (1, 1), color=color, **place, **at)
+            corner: dict[str, Any]
+            corner = {"xytext": (-4, -2 - i * row), "ha": "right", "va": "top"}
+            ax.annotate(text, (1, 1), color=color, **options, **corner)
         for i, (text, color) in enumerate(reversed(losses)):
-            at = {"xytext": (4, 3 + i * row), "ha": "left", "va": "bottom"}
-            ax.annotate(text, (0, 0), color=color, **place, **at)
+            corner = {"xytext": (4, 3 + i * row), "ha": "left", "va": "bottom"}
+            ax.annotate(text, (0, 0), color=color, **options, **corner)
 
     def _share(self, count: int) -> str:
         return f"{count:,} ({count / len(self.differences):.0%})"

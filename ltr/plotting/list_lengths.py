@@ -1,4 +1,4 @@
-"""Whether a ranker is better on short lists or on long ones."""
+"""A metric by the length of the lists."""
 
 from __future__ import annotations
 
@@ -8,20 +8,21 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from ltr.arguments import check_whole
 from ltr.metrics import bootstrap_interval
 from ltr.plotting._drawing import (
     SMALL,
+    arrays_by_name,
     axes_for,
-    counted,
+    count_of,
     draw_random_order,
+    draw_reason,
+    evaluate_all,
+    expected_in_random_order,
     label_lines,
     means_of_columns,
-    measured,
-    predicted,
-    random_order_of,
+    predict_all,
     round_ticks,
-    rows_of_lists,
-    say_nothing_to_draw,
     short,
     style,
 )
@@ -37,55 +38,55 @@ _MOST_POINTS = 300
 
 
 class ListLengthDisplay:
-    """A metric by the length of the lists, beside what a random order is worth.
+    """A metric by the length of the lists, compared with a random order.
 
-    Long lists are harder, and a metric on short ones is high for any order; what counts
-    is the distance to the random order. The lists are put into bins of about equal
-    numbers by their length; lines show the mean of each bin with its 95 % bootstrap
-    interval. The lists of the first ranker are drawn as points.
+    Long lists are harder, and on short ones a metric is high for any order: what counts
+    is the distance to the random order. Queries are binned by the length of their lists
+    into bins of about equal size; lines show the mean of each bin with its 95 %
+    bootstrap interval. The queries of the first ranker are drawn as points.
 
     Parameters
     ----------
-    values : mapping of str to array-like of shape (n_lists,)
-        Rankers by name; NaN for lists to leave out.
-    sizes : array-like of shape (n_lists,)
-        Rows of each list.
+    values : mapping of str to array-like of shape (n_queries,)
+        Rankers by name; NaN for queries to skip.
+    sizes : array-like of shape (n_queries,)
+        List length (rows) of each query.
     metric : str, default="metric"
-        What the values are.
-    random_order : array-like of shape (n_lists,), default=None
-        Expected value of a random order for each list.
+        Name of the metric.
+    random_order : array-like of shape (n_queries,), default=None
+        Expected value of a random order for each query.
     n_bins : int, default=8
-        Bins at most; lists of one length stay together.
+        Maximum number of bins; equal lengths share a bin.
 
     Attributes
     ----------
     values : dict of str to float array of shape (n_counted,)
-        Without the lists that are NaN for all.
+        Values without the queries that are NaN for all rankers.
     sizes : int array of shape (n_counted,)
-        Their lengths.
+        Their list lengths.
     bins : int array of shape (n_counted,)
-        Bin of each.
+        Their bins.
     bin_sizes : float array of shape (n_bins,)
-        Mean length in each bin.
+        Mean list length of each bin.
     bin_counts : int array of shape (n_bins,)
-        Lists in each bin.
+        Number of queries in each bin.
     means : dict of str to float array of shape (n_bins,)
-        Means of the bins.
+        Mean of each bin.
     intervals : dict of str to float array of shape (n_bins, 2)
-        Their 95 % bootstrap intervals over lists.
+        Its 95 % bootstrap interval over queries.
     ax_, figure_ : Axes and Figure
-        Where it is drawn, after :meth:`plot`.
+        Set by :meth:`plot`.
 
     Raises
     ------
     ValueError
-        If the arrays have other lengths, or ``n_bins`` is below 1.
+        If lengths differ, or ``n_bins`` is below 1.
 
     Examples
     --------
-    >>> values = {"ours": [1.0, 0.8, 0.5, 0.3]}
+    >>> values = {"mlp": [1.0, 0.8, 0.5, 0.3]}
     >>> display = ListLengthDisplay(values, [2, 2, 9, 11], n_bins=2)
-    >>> display.bin_sizes.tolist(), display.means["ours"].tolist()
+    >>> display.bin_sizes.tolist(), display.means["mlp"].tolist()
     ([2.0, 10.0], [0.9, 0.4])
     """
 
@@ -98,19 +99,18 @@ class ListLengthDisplay:
         random_order: ArrayLike | None = None,
         n_bins: int = 8,
     ) -> None:
-        arrays, all_sizes = rows_of_lists(values), np.asarray(sizes, dtype=np.intp)
+        arrays, all_sizes = arrays_by_name(values), np.asarray(sizes, dtype=np.intp)
         shape = next(iter(arrays.values())).shape
         if shape != all_sizes.shape or len(shape) != 1:
             raise ValueError(
-                "values and sizes must have one entry for each list; got shapes "
+                "values and sizes must have one entry per query; got shapes "
                 f"{shape} and {all_sizes.shape}."
             )
-        if n_bins < 1:
-            raise ValueError(f"n_bins must be >= 1; got {n_bins!r}.")
+        check_whole("n_bins", n_bins, low=1)
         self.metric = metric
-        kept = ~np.isnan(list(arrays.values())).all(axis=0)
-        self.values = {name: array[kept] for name, array in arrays.items()}
-        self.sizes: IntArray = all_sizes[kept]
+        has_value = ~np.isnan(list(arrays.values())).all(axis=0)
+        self.values = {name: array[has_value] for name, array in arrays.items()}
+        self.sizes: IntArray = all_sizes[has_value]
         self.bins = _bins(self.sizes, n_bins)
         self.bin_counts: IntArray = np.bincount(self.bins).astype(np.intp)
         self.bin_sizes: FloatArray = (
@@ -124,7 +124,7 @@ class ListLengthDisplay:
         self.random_means = None
         if random_order is not None:
             self.random_means = self._means(
-                np.asarray(random_order, dtype=np.float64)[kept]
+                np.asarray(random_order, dtype=np.float64)[has_value]
             )
 
     @classmethod
@@ -138,7 +138,7 @@ class ListLengthDisplay:
         n_bins: int = 8,
         **options: Any,
     ) -> ListLengthDisplay:
-        """From labels and the scores of rankers.
+        """Make the display from labels and the scores of rankers.
 
         Parameters
         ----------
@@ -147,11 +147,11 @@ class ListLengthDisplay:
         y_score : mapping of str to array-like of shape (n_samples,)
             Scores by name.
         qid : array-like of shape (n_samples,), default=None
-            List of each row. None: one list.
+            Query of each row. None: all rows belong to one query.
         metric : str, default="ndcg@10"
             Name for :func:`ltr.metrics.get_metric`.
         n_bins : int, default=8
-            Bins at most.
+            Maximum number of bins.
         **options : dict
             Options of the metric.
 
@@ -162,10 +162,10 @@ class ListLengthDisplay:
         Raises
         ------
         ValueError
-            If the metric does not take the input.
+            If the metric rejects the input.
         """
-        tables = measured(y_true, y_score, qid, [metric], options)
-        expected = random_order_of(y_true, qid, [metric], options)
+        tables = evaluate_all(y_true, y_score, qid, [metric], options)
+        expected = expected_in_random_order(y_true, qid, [metric], options)
         return cls(
             {name: table[metric] for name, table in tables.items()},
             group_queries(qid, len(np.asarray(y_true)), rows_of="y_true").sizes,
@@ -186,7 +186,7 @@ class ListLengthDisplay:
         n_bins: int = 8,
         **options: Any,
     ) -> ListLengthDisplay:
-        """From fitted rankers.
+        """Make the display from fitted rankers.
 
         Parameters
         ----------
@@ -197,11 +197,11 @@ class ListLengthDisplay:
         y : array-like of shape (n_samples,)
             Labels.
         qid : array-like of shape (n_samples,), default=None
-            List of each row. None: one list.
+            Query of each row. None: all rows belong to one query.
         metric : str, default="ndcg@10"
             Name for :func:`ltr.metrics.get_metric`.
         n_bins : int, default=8
-            Bins at most.
+            Maximum number of bins.
         **options : dict
             Options of the metric.
 
@@ -211,7 +211,7 @@ class ListLengthDisplay:
         """
         return cls.from_predictions(
             y,
-            predicted(estimators, X, qid),
+            predict_all(estimators, X, qid),
             qid,
             metric=metric,
             n_bins=n_bins,
@@ -222,14 +222,14 @@ class ListLengthDisplay:
     def from_leaderboard(
         cls, board: Leaderboard, *, n_bins: int = 8
     ) -> ListLengthDisplay:
-        """From a comparison of rankers.
+        """Make the display from a comparison of rankers.
 
         Parameters
         ----------
         board : Leaderboard
-            What :func:`ltr.compare.compare_rankers` returns; its first metric is drawn.
+            From :func:`ltr.compare.compare_rankers`; its first metric is drawn.
         n_bins : int, default=8
-            Bins at most.
+            Maximum number of bins.
 
         Returns
         -------
@@ -244,17 +244,18 @@ class ListLengthDisplay:
         )
 
     def plot(self, ax: Axes | None = None) -> ListLengthDisplay:
-        """Draw the lists of the first ranker, and the bins of all.
+        """Draw the queries of the first ranker as points, and the bins of all.
 
         Parameters
         ----------
         ax : Axes, default=None
-            Where to draw; names stand at the right of it. None: a new figure.
+            Axes to draw on, with room for names at the right. None: those of a new
+            figure.
 
         Returns
         -------
         display : ListLengthDisplay
-            Itself, with ``ax_`` and ``figure_``.
+            Itself, with ``ax_`` and ``figure_`` set.
 
         Raises
         ------
@@ -264,29 +265,31 @@ class ListLengthDisplay:
         self.ax_ = ax = axes_for(ax, "ListLengthDisplay.plot")
         self.figure_ = ax.figure
         if not len(self.sizes):
-            say_nothing_to_draw(ax, "no list has a value")
+            draw_reason(ax, "no query has a value")
             return self
         n_drawn = self._draw_points(ax)
         lines: list[Line2D] = []
         if self.random_means is not None:
-            known = ~np.isnan(self.random_means)
+            defined = ~np.isnan(self.random_means)
             lines += draw_random_order(
-                ax, self.bin_sizes[known], self.random_means[known]
+                ax, self.bin_sizes[defined], self.random_means[defined]
             )
         for number, (name, mean) in enumerate(self.means.items()):
-            known, look = ~np.isnan(mean), style(number)
-            beside = 1.0 + 0.03 * (number - (len(self.means) - 1) / 2)
-            x = beside * self.bin_sizes[known]
-            low, high = self.intervals[name][known].T
-            ax.vlines(x, low, high, color=look["color"], alpha=0.45, linewidth=1.2)
+            defined, line_style = ~np.isnan(mean), style(number)
+            # shift rankers sideways, so that their intervals do not hide each other
+            shift = 1.0 + 0.03 * (number - (len(self.means) - 1) / 2)
+            x = shift * self.bin_sizes[defined]
+            low, high = self.intervals[name][defined].T
+            color = line_style["color"]
+            ax.vlines(x, low, high, color=color, alpha=0.45, linewidth=1.2)
             lines += ax.plot(
                 x,
-                mean[known],
+                mean[defined],
                 label=name,
                 marker="o",
                 markersize=4,
                 linewidth=1.6,
-                **look,
+                **line_style,
             )
         round_ticks(ax, max(1, self.sizes.min()), self.sizes.max())
         ax.set_title(
@@ -298,14 +301,15 @@ class ListLengthDisplay:
         return self
 
     def _draw_points(self, ax: Axes) -> int:
-        """Lists of the first ranker, a sample if they are many; how many are drawn."""
+        """Draw the queries of the first ranker, or a sample; return their number."""
         values = next(iter(self.values.values()))
-        lists = np.flatnonzero(~np.isnan(values))
-        if len(lists) > _MOST_POINTS:
-            lists = np.random.default_rng(0).choice(lists, _MOST_POINTS, replace=False)
+        queries = np.flatnonzero(~np.isnan(values))
+        if len(queries) > _MOST_POINTS:
+            rng = np.random.default_rng(0)
+            queries = rng.choice(queries, _MOST_POINTS, replace=False)
         ax.plot(
-            self.sizes[lists],
-            values[lists],
+            self.sizes[queries],
+            values[queries],
             linestyle="",
             marker="o",
             markersize=3,
@@ -314,11 +318,11 @@ class ListLengthDisplay:
             color=style(0)["color"],
             zorder=1,
         )
-        return len(lists)
+        return len(queries)
 
     def _note(self, n_drawn: int) -> str:
         n, n_bins = len(self.sizes), len(self.bin_counts)
-        note = f"{counted(n)} in {counted(n_bins, 'bin')}"
+        note = f"{count_of(n)} in {count_of(n_bins, 'bin', 'bins')}"
         return f"{note}, {n_drawn:,} drawn" if n_drawn < n else note
 
     def _members(self) -> list[IntArray]:
@@ -331,20 +335,20 @@ class ListLengthDisplay:
 
 
 def _bins(sizes: IntArray, n_bins: int) -> IntArray:
-    """Bin of each list: ascending lengths, closed once they hold their share of lists.
+    """Bin of each query: ascending lengths, a bin closed once it has its share.
 
-    Lists of one length stay together; a last bin of less than half its share joins the
-    one before.
+    Equal lengths share a bin; a last bin of less than half the share joins the one
+    before.
     """
-    lengths, which, counts = np.unique(sizes, return_inverse=True, return_counts=True)
+    lengths, inverse, counts = np.unique(sizes, return_inverse=True, return_counts=True)
     share = len(sizes) / n_bins
     bin_of_length = np.zeros(len(lengths), dtype=np.intp)
-    number, held = 0, 0
+    number, n_in_bin = 0, 0
     for i, count in enumerate(counts):
         bin_of_length[i] = number
-        held += count
-        if held >= share:
-            number, held = number + 1, 0
-    if 0 < held < share / 2 and number:
+        n_in_bin += count
+        if n_in_bin >= share:
+            number, n_in_bin = number + 1, 0
+    if 0 < n_in_bin < share / 2 and number:
         bin_of_length[bin_of_length == number] = number - 1
-    return bin_of_length[which]
+    return bin_of_length[inverse]

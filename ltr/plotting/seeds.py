@@ -1,4 +1,4 @@
-"""How much a result owes to the seed, and how much to the lists it was measured on."""
+"""The spread of a metric over seeds, and over queries."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from ltr.metrics import bootstrap_interval
 from ltr.plotting._drawing import (
     SMALL,
     axes_for,
-    counted,
+    count_of,
+    draw_reason,
+    evaluate_all,
     means_of_columns,
-    measured,
-    say_nothing_to_draw,
     short,
     style,
 )
@@ -28,48 +28,48 @@ if TYPE_CHECKING:
 
 
 class SeedReliabilityDisplay:
-    """The mean of a metric for each seed, beside its interval over lists.
+    """The mean of a metric for each seed, beside its interval over queries.
 
-    Two spreads say how far a mean can be trusted. The points are trainings that differ
-    in the seed alone: an advantage smaller than their spread may be luck of the seed.
-    The bar is the 95 % bootstrap interval over lists of the mean over seeds: an
-    advantage smaller than that may be luck of the lists (though on the same lists
-    smaller differences can be told apart, see :class:`QueryDifferencesDisplay`).
+    Two spreads tell how far a mean can be trusted. The points are fits that differ only
+    in the seed: a smaller advantage than their spread may be chance. The bar is the
+    95 % bootstrap interval over queries of the mean over seeds: a smaller
+    advantage may be chance, too (though a paired comparison can detect smaller
+    differences, see :class:`QueryDifferencesDisplay`).
 
     Parameters
     ----------
     seed_means : mapping of str to array-like of shape (n_seeds,)
-        Rankers by name: the mean over lists for each seed; the number of seeds may
+        Rankers by name: the mean over queries for each seed. Numbers of seeds may
         differ.
-    list_values : mapping of str to array-like of shape (n_lists,)
-        The mean over seeds for each list; NaN for lists to leave out.
+    list_values : mapping of str to array-like of shape (n_queries,)
+        Rankers by name: the mean over seeds for each query; NaN for queries to skip.
     metric : str, default="metric"
-        What the values are.
+        Name of the metric.
 
     Attributes
     ----------
     seed_means : dict of str to float array of shape (n_seeds,)
     means : dict of str to float
-        Means over lists and seeds.
+        Means over queries and seeds.
     intervals : dict of str to tuple of two float
-        95 % bootstrap intervals over lists.
+        95 % bootstrap intervals over queries.
     seed_deviation : dict of str to float
-        Standard deviation between seeds; NaN with one seed.
+        Standard deviation over seeds; NaN with one seed.
     list_error : dict of str to float
-        Standard error of the mean over lists; NaN with one list.
+        Standard error of the mean over queries; NaN with one query.
     ax_, figure_ : Axes and Figure
-        Where it is drawn, after :meth:`plot`.
+        Set by :meth:`plot`.
 
     Raises
     ------
     ValueError
-        If the two mappings have other names.
+        If the names of the two mappings differ.
 
     Examples
     --------
     >>> display = SeedReliabilityDisplay.from_values(
-    ...     {"ours": [[0.8, 0.2, 0.5], [0.6, 0.2, 0.4]]})
-    >>> round(display.means["ours"], 2), round(display.seed_deviation["ours"], 3)
+    ...     {"mlp": [[0.8, 0.2, 0.5], [0.6, 0.2, 0.4]]})
+    >>> round(display.means["mlp"], 2), round(display.seed_deviation["mlp"], 3)
     (0.45, 0.071)
     """
 
@@ -91,7 +91,7 @@ class SeedReliabilityDisplay:
         self.intervals: dict[str, tuple[float, float]] = {}
         self.seed_deviation: dict[str, float] = {}
         self.list_error: dict[str, float] = {}
-        self.n_lists = 0
+        self.n_queries = 0
         for name, means in seed_means.items():
             values = np.asarray(list_values[name], dtype=np.float64)
             values = values[~np.isnan(values)]
@@ -101,20 +101,20 @@ class SeedReliabilityDisplay:
             self.intervals[name] = bootstrap_interval(values)
             self.seed_deviation[name] = _deviation(by_seed)
             self.list_error[name] = _deviation(values) / np.sqrt(max(1, len(values)))
-            self.n_lists = max(self.n_lists, len(values))
+            self.n_queries = max(self.n_queries, len(values))
 
     @classmethod
     def from_values(
         cls, values: Mapping[str, ArrayLike], *, metric: str = "metric"
     ) -> SeedReliabilityDisplay:
-        """From values of a metric for each seed and list.
+        """Make the display from values of a metric for each seed and query.
 
         Parameters
         ----------
-        values : mapping of str to array-like of shape (n_seeds, n_lists)
-            Rankers by name; NaN for lists to leave out.
+        values : mapping of str to array-like of shape (n_seeds, n_queries)
+            Rankers by name; NaN for queries to skip.
         metric : str, default="metric"
-            What the values are.
+            Name of the metric.
 
         Returns
         -------
@@ -129,7 +129,7 @@ class SeedReliabilityDisplay:
         for name, array in arrays.items():
             if array.ndim != 2:
                 raise ValueError(
-                    "values must have shape (n_seeds, n_lists); got shape "
+                    "values must have shape (n_seeds, n_queries); got shape "
                     f"{array.shape} for {name!r}."
                 )
         return cls(
@@ -148,16 +148,16 @@ class SeedReliabilityDisplay:
         metric: str = "ndcg@10",
         **options: Any,
     ) -> SeedReliabilityDisplay:
-        """From labels and the scores of several trainings.
+        """Make the display from labels and the scores of several fits.
 
         Parameters
         ----------
         y_true : array-like of shape (n_samples,)
             Labels.
         y_score : mapping of str to sequence of array-like of shape (n_samples,)
-            Rankers by name: scores for each seed.
+            Rankers by name: the scores of each seed.
         qid : array-like of shape (n_samples,), default=None
-            List of each row. None: one list.
+            Query of each row. None: all rows belong to one query.
         metric : str, default="ndcg@10"
             Name for :func:`ltr.metrics.get_metric`.
         **options : dict
@@ -170,18 +170,18 @@ class SeedReliabilityDisplay:
         values = {}
         for name, scores in y_score.items():
             by_seed = {str(seed): column for seed, column in enumerate(scores)}
-            tables = measured(y_true, by_seed, qid, [metric], options)
+            tables = evaluate_all(y_true, by_seed, qid, [metric], options)
             values[name] = np.array([t[metric].to_numpy() for t in tables.values()])
         return cls.from_values(values, metric=metric)
 
     @classmethod
     def from_leaderboard(cls, board: Leaderboard) -> SeedReliabilityDisplay:
-        """From a comparison of rankers.
+        """Make the display from a comparison of rankers.
 
         Parameters
         ----------
         board : Leaderboard
-            What :func:`ltr.compare.compare_rankers` returns; its first metric is drawn.
+            From :func:`ltr.compare.compare_rankers`; its first metric is drawn.
 
         Returns
         -------
@@ -199,12 +199,12 @@ class SeedReliabilityDisplay:
         Parameters
         ----------
         ax : Axes, default=None
-            Where to draw. None: a new figure.
+            Axes to draw on. None: those of a new figure.
 
         Returns
         -------
         display : SeedReliabilityDisplay
-            Itself, with ``ax_`` and ``figure_``.
+            Itself, with ``ax_`` and ``figure_`` set.
 
         Raises
         ------
@@ -214,7 +214,7 @@ class SeedReliabilityDisplay:
         self.ax_ = ax = axes_for(ax, "SeedReliabilityDisplay.plot")
         self.figure_ = ax.figure
         if np.isnan(list(self.means.values())).all():
-            say_nothing_to_draw(ax, "no list has a value")
+            draw_reason(ax, "no query has a value")
             return self
         for number, (name, mean) in enumerate(self.means.items()):
             color, (low, high) = style(number)["color"], self.intervals[name]
@@ -228,12 +228,12 @@ class SeedReliabilityDisplay:
             )
             ax.plot([mean, mean], [number - 0.24, number + 0.24], color=color)
             seeds = np.sort(self.seed_means[name])
-            beside = np.zeros(len(seeds))
-            # neighbours do not hide each other
-            beside[1::2], beside[2::4] = 0.09, -0.09
+            # shift points up and down, so that neighbors do not hide each other
+            shift = np.zeros(len(seeds))
+            shift[1::2], shift[2::4] = 0.09, -0.09
             ax.plot(
                 seeds,
-                number + beside,
+                number + shift,
                 linestyle="",
                 marker="o",
                 markersize=4.5,
@@ -242,7 +242,7 @@ class SeedReliabilityDisplay:
                 markeredgewidth=0.5,
             )
             ax.annotate(
-                self._spreads(name),
+                self._spread(name),
                 (0.0, number),
                 xycoords=ax.get_yaxis_transform(),
                 xytext=(-4, -1),
@@ -257,15 +257,15 @@ class SeedReliabilityDisplay:
         ax.set_ylim(len(names) - 0.4, -0.6)
         ax.tick_params(axis="y", length=0)
         ax.spines["left"].set_visible(False)
-        note = f"points: seeds; bars: 95 % over {counted(self.n_lists)}"
+        note = f"points: seeds; bars: 95 % over {count_of(self.n_queries)}"
         ax.set_title(note, loc="right", fontsize=SMALL, fontweight="normal")
         ax.set_xlabel(short(self.metric), parse_math=False)
         return self
 
-    def _spreads(self, name: str) -> str:
-        seeds, lists = self.seed_deviation[name], self.list_error[name]
+    def _spread(self, name: str) -> str:
+        seeds, queries = self.seed_deviation[name], self.list_error[name]
         parts = [f"seeds ±{seeds:.4f}"] if np.isfinite(seeds) else ["one seed"]
-        parts += [f"lists ±{lists:.4f}"] if np.isfinite(lists) else []
+        parts += [f"queries ±{queries:.4f}"] if np.isfinite(queries) else []
         return ", ".join(parts)
 
 

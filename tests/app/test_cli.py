@@ -52,7 +52,7 @@ def test_compare(files, how, capsys, tmp_path):
     document = json.loads(numbers.read_text())
     n_lists = 8 if how == "files" else 40
     assert document["n_lists"] == n_lists
-    assert f"{24 if how == 'files' else 40} lists" in document["data"]
+    assert f"{24 if how == 'files' else 40} queries" in document["data"]
     assert "| random |" in markdown.read_text()
 
 
@@ -72,9 +72,11 @@ def test_describe(files, capsys):
     """Counts, and the lists that stand in both data sets."""
     assert main(["describe", *files[:2], "--other", *files[1:]]) == 0
     out = capsys.readouterr().out.splitlines()
-    assert out[0].startswith("16 lists, ")
+    assert out[0].startswith("16 queries, ")
     assert out[5].endswith(" rows, 8 whole lists")
-    assert out[6].startswith("! 8 of 16 lists are in the other data set row by row")
+    assert out[6].startswith(
+        "! 8 of 16 queries are also in the other data set, row by row"
+    )
     assert main(["describe", files[0]]) == 0
     assert len(capsys.readouterr().out.splitlines()) == 5
 
@@ -84,8 +86,8 @@ def test_compare_says_what_is_off(files, capsys):
     where = ["--train", files[0], "--valid", files[1], "--test", files[0]]
     assert main(["compare", *where, "--rankers", "random"]) == 0
     assert (
-        "! training lists of fold 1: 8 of 8 lists are in the other data set row by row"
-        in capsys.readouterr().err
+        "! training data of fold 1: 8 of 8 queries are also in the other data set, "
+        "row by row" in capsys.readouterr().err
     )
 
 
@@ -118,13 +120,16 @@ def test_train_predict_evaluate(files, capsys, tmp_path):
         (["compare", "missing.txt"], "No such file or directory: 'missing.txt'"),
         (
             ["compare", "--train", "a.txt"],
-            "pass either DATA (split by query), or --parts",
+            "pass one of DATA (split by query), --parts, or --train",
         ),
-        (["compare", "--rankers", "magic"], "ranker 'magic' is not known"),
+        (["compare", "--rankers", "magic"], "unknown ranker 'magic'. Known rankers: "),
         (["compare", "--metrics", "ndgc"], "Did you mean 'ndcg'?"),
         (["compare", "--rankers", "random", "--folds", "2"], "n_folds must be >= 3"),
         (["predict", "x.txt", "--model", "nowhere"], "which has no ranker.json"),
-        (["evaluate", "x.txt"], "pass --model or --scores to say what to evaluate"),
+        (
+            ["evaluate", "x.txt"],
+            "pass --model or --scores to evaluate LETOR files, or judgments",
+        ),
     ],
 )
 def test_errors_are_one_line(arguments, message, capsys):

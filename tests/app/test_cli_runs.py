@@ -36,7 +36,9 @@ def test_a_run(files, capsys, tmp_path):
     numbers = ["--json", str(tmp_path / "numbers.json")]
     assert main(["evaluate", *files[:2], "-m", *asked, *numbers]) == 0
     rows = words(capsys.readouterr().out)
-    assert " ".join(rows[0][1:]) == "5 documents for 3 queries; 2 of 4 relevant ones"
+    assert " ".join(rows[0][1:]) == (
+        "5 documents for 3 queries; 2 of 4 relevant documents"
+    )
     expected = evaluate_run(RUN, QRELS, asked)
     for row, (name, values) in zip(rows[3:], expected.iterrows(), strict=True):
         assert row == [name, *(f"{v:.4f}" for v in values[:3]), "3"]
@@ -49,7 +51,9 @@ def test_counts_do_not_depend_on_blank_queries(files, empty, capsys):
     """q3 has no answer: neither a document, nor left out of the first line."""
     assert main(["evaluate", *files[:2], "-m", "n_returned", "--empty", empty]) == 0
     rows = words(capsys.readouterr().out)
-    assert " ".join(rows[0][1:]) == "5 documents for 3 queries; 2 of 4 relevant ones"
+    assert " ".join(rows[0][1:]) == (
+        "5 documents for 3 queries; 2 of 4 relevant documents"
+    )
     assert rows[3][1] == {"0": "1.6667", "1": "2.0000", "skip": "2.5000"}[empty]
 
 
@@ -94,10 +98,14 @@ def test_the_official_list(files, capsys):
         (
             [0, 1, 2],
             ["-q"],
-            "--by-query takes one run; pass the judgments and one run.",
+            "--by-query takes a single run; pass judgments and one run.",
         ),
         ([0], [], "or judgments and runs: ltr evaluate QRELS RUN."),
-        ([0], ["--scores", "s", "--depth", "3"], "--depth is for judgments and runs"),
+        (
+            [0],
+            ["--scores", "s", "--depth", "3"],
+            "--depth applies to judgments and runs only",
+        ),
     ],
 )
 def test_errors_are_one_line(files, order, more, message, capsys):

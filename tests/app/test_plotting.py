@@ -64,7 +64,7 @@ def test_differences_count():
     written = text_of(display.plot())
     assert "a − b" in written
     assert "a: better on 1 (25%)" in written
-    assert "most on list v" in written
+    assert "most on query v" in written
     assert "b: better on 1 (25%)" in written
     assert "equal on 2 (50%)" in written
 
@@ -165,7 +165,7 @@ def test_seed_reliability():
     assert display.intervals["noisy"] == bootstrap_interval(lists)
     assert np.isnan(display.seed_deviation["sure"])
     written = text_of(display.plot())
-    spreads = [text for text in written if ", lists ±" in text]
+    spreads = [text for text in written if ", queries ±" in text]
     assert spreads[0].startswith(f"seeds ±{display.seed_deviation['noisy']:.4f}, ")
     assert spreads[1].startswith("one seed, ")
     assert {"noisy", "sure"} <= set(written)
@@ -272,8 +272,8 @@ def extent(text):
     [
         (
             lambda: QueryDifferencesDisplay([0.1, 0.2], qid=["a"]),
-            "differences must be one-dimensional, and qid as long; got shape (2,) and 1 "
-            "ids.",
+            "differences must be one-dimensional, and qid of the same length; got "
+            "shape (2,) and 1 ids.",
         ),
         (
             lambda: QueryDifferencesDisplay.from_values({"a": [1.0]}),
@@ -281,18 +281,17 @@ def extent(text):
         ),
         (
             lambda: QueryDifferencesDisplay.from_values({"a": [1.0], "b": [1.0, 2.0]}),
-            "values must have one array for each ranker, all over the same lists; got "
+            "values must have one array per ranker, all for the same queries; got "
             "shapes {'a': (1,), 'b': (2,)}.",
         ),
         (
             lambda: MetricAtKDisplay({"a": np.ones((3, 2))}, (2, 1)),
-            "values must have shape (n_lists, n_cutoffs) and k the cut-offs, ascending "
-            "and >= 1; got shape (3, 2) and k=[2, 1].",
+            "values must have shape (n_queries, n_cutoffs), and k ascending "
+            "cut-offs >= 1; got shape (3, 2) and k=[2, 1].",
         ),
         (
             lambda: MetricAtKDisplay.from_predictions([1, 0], [1, 0]),
-            "y_score must be a mapping of names to scores, {'ours': scores, …}; got "
-            "list.",
+            "y_score must map names to scores, {'ranker': scores, …}; got list.",
         ),
         (
             lambda: SeedReliabilityDisplay({"a": [0.1]}, {"b": [0.1]}),
@@ -301,16 +300,15 @@ def extent(text):
         ),
         (
             lambda: SeedReliabilityDisplay.from_values({"a": [0.1]}),
-            "values must have shape (n_seeds, n_lists); got shape (1,) for 'a'.",
+            "values must have shape (n_seeds, n_queries); got shape (1,) for 'a'.",
         ),
         (
             lambda: ListLengthDisplay({"a": [0.1]}, [1, 2]),
-            "values and sizes must have one entry for each list; got shapes (1,) and "
-            "(2,).",
+            "values and sizes must have one entry per query; got shapes (1,) and (2,).",
         ),
         (
             lambda: ListLengthDisplay({"a": [0.1]}, [1], n_bins=0),
-            "n_bins must be >= 1; got 0.",
+            "n_bins must be a whole number >= 1; got 0.",
         ),
     ],
 )

@@ -84,7 +84,7 @@ def test_repetitions():
     found = describe(train.X, train.y, train.qid, other=test)
     assert (found.repeated_rows, found.repeated_lists) == (10, 2)
     assert found.problems == [
-        "2 of 12 lists are also in the other data set, row by row: a ranker trained "
+        "2 of 12 queries are also in the other data set, row by row: a ranker trained "
         "on one has seen them before it is measured on the other."
     ]
     part = test.take(np.arange(len(test.y)) % 5 > 0)
@@ -104,7 +104,7 @@ def test_nothing_is_off(tmp_path):
     data = make_ranking(30, n_features=4, n_informative=2, random_state=0)
     text = str(describe(data.X, data.y, data.qid))
     assert text.splitlines() == [
-        f"30 lists, {len(data.y):,} rows, 4 features",
+        f"30 queries, {len(data.y):,} rows, 4 features",
         *text.splitlines()[1:4],
         "features       0 constant, 0 constant within each list, 0 with NaN",
     ]
@@ -124,7 +124,7 @@ X = np.arange(8.0).reshape(4, 2)
         ({"y": [0, np.nan, 1, 0]}, "some labels are NaN or infinite: drop those rows."),
         (
             {"y": [1, 1, 0, 0]},
-            "no list has two distinct labels: there is nothing to learn.",
+            "no query has two distinct labels: there is nothing to learn.",
         ),
         (
             {"y": [-1, 0, 1, 2]},
@@ -139,12 +139,12 @@ X = np.arange(8.0).reshape(4, 2)
         ),
         (
             {"y": [0, 1, 0, 0]},
-            "1 of 2 lists has no label above 0: pairwise and listwise losses learn "
+            "1 of 2 queries has no label above 0: pairwise and listwise losses learn "
             "nothing from it, and NDCG skips it or counts it as 0 (empty=).",
         ),
         (
             {"y": [1, 0, 1, 1], "qid": [0, 0, 1, 2]},
-            "2 of 3 lists have one item: every ranker orders them correctly.",
+            "2 of 3 queries have one item: every ranker orders them correctly.",
         ),
         (
             {"X": np.column_stack([X, np.ones(4), np.ones(4)])},

@@ -217,13 +217,13 @@ def test_command(tmp_path, capsys):
     assert [paths[0], "0.5000"] in [row[:2] for row in rows]
     tuned = ["--method", "interpolate", "--alpha", "tune", *judged]
     assert main(["fuse", *paths, *tuned]) == 0
-    assert capsys.readouterr().out.startswith("alpha 0.2 is best for mrr")
+    assert capsys.readouterr().out.startswith("alpha 0.2 maximizes mrr")
     assert main(["fuse", *paths]) == 2
     assert main(["fuse", *paths, "--method", "borda", "--k", "3", *out]) == 2
     errors = capsys.readouterr().err.splitlines()
     assert errors == [
-        "ltr fuse: pass --out to write the fused run, --qrels to measure it.",
-        "ltr fuse: --k has no use with --method borda.",
+        "ltr fuse: pass --out to write the fused run, or --qrels to evaluate it.",
+        "ltr fuse: --k does not apply to --method borda.",
     ]
 
 
