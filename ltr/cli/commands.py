@@ -282,99 +282,125 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=version("ltr"))
     commands = parser.add_subparsers(dest="command", required=True)
-
-    compare = commands.add_parser(
-        "compare",
-        help="train several rankers and print a leaderboard",
-        description="Train several rankers and print a leaderboard with 95 % "
-        "bootstrap intervals over queries. Without data: on generated data.",
+    _add_compare_options(
+        commands.add_parser(
+            "compare",
+            help="train several rankers and print a leaderboard",
+            description="Train several rankers and print a leaderboard with 95 % "
+            "bootstrap intervals over queries. Without data: on generated data.",
+        )
     )
-    compare.add_argument("data", nargs="*", help="LETOR files, split by query")
-    compare.add_argument(
+    _add_describe_options(
+        commands.add_parser("describe", help="summarize LETOR files and flag problems")
+    )
+    _add_train_options(commands.add_parser("train", help="train a ranker and save it"))
+    _add_predict_options(
+        commands.add_parser("predict", help="score the rows of LETOR files")
+    )
+    _add_evaluate_options(
+        commands.add_parser(
+            "evaluate", help="compute metrics of runs, a ranker or scores"
+        )
+    )
+    add_fuse_options(commands.add_parser("fuse", help="fuse several runs into one"))
+    return parser
+
+
+def _add_compare_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("data", nargs="*", help="LETOR files, split by query")
+    parser.add_argument(
         "--folds", type=int, help="number of folds of DATA (default: 5)"
     )
-    compare.add_argument(
+    parser.add_argument(
         "--parts", nargs="+", help="files S1, S2, …, rotated to folds as in LETOR"
     )
-    compare.add_argument("--train", help="training file")
-    compare.add_argument("--valid", help="validation file")
-    compare.add_argument("--test", help="test file")
-    compare.add_argument(
+    parser.add_argument("--train", help="training file")
+    parser.add_argument("--valid", help="validation file")
+    parser.add_argument("--test", help="test file")
+    parser.add_argument(
         "--rankers",
         default=",".join(DEFAULT_RANKERS),
         help=f"comma-separated: {_RANKER_HELP}",
     )
-    compare.add_argument(
+    parser.add_argument(
+        "--metrics", default=_METRICS, help="metric names, comma-separated"
+    )
+    parser.add_argument(
         "--seeds", type=int, default=1, help="number of seeds: 0, 1, … (default: 1)"
     )
-    compare.add_argument("--markdown", help="write the table to this file")
-    compare.add_argument("--json", help="write all numbers to this file")
-    compare.add_argument("--report", help="write tables and figures to this HTML file")
-    compare.add_argument("--work-dir", help="cache finished fits here, to resume")
-    compare.set_defaults(run=_compare)
+    parser.add_argument("--markdown", help="write the table to this file")
+    parser.add_argument("--json", help="write all numbers to this file")
+    parser.add_argument("--report", help="write tables and figures to this HTML file")
+    parser.add_argument("--work-dir", help="cache finished fits here, to resume")
+    _add_metric_options(parser, empty="skip", discount="log2")
+    _add_quiet(parser)
+    parser.set_defaults(run=_compare)
 
-    about = commands.add_parser(
-        "describe", help="summarize LETOR files and flag problems"
-    )
-    about.add_argument("data", nargs="+", help="LETOR files")
-    about.add_argument(
+
+def _add_describe_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("data", nargs="+", help="LETOR files")
+    parser.add_argument(
         "--other", nargs="+", help="other files, to check for shared rows and lists"
     )
-    about.set_defaults(run=_describe)
+    parser.set_defaults(run=_describe)
 
-    train = commands.add_parser("train", help="train a ranker and save it")
-    train.add_argument("data", nargs="+", help="LETOR files")
-    train.add_argument("--model", required=True, help="folder to write")
-    train.add_argument("--ranker", default="lambdamart", help=_RANKER_HELP)
-    train.add_argument(
+
+def _add_train_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("data", nargs="+", help="LETOR files")
+    parser.add_argument("--model", required=True, help="folder to write")
+    parser.add_argument("--ranker", default="lambdamart", help=_RANKER_HELP)
+    parser.add_argument(
         "--valid",
         help="LETOR file for early stopping (default: a tenth of the queries, if there "
         "are enough)",
     )
-    train.add_argument("--seed", type=int, default=0, help="seed (default: 0)")
-    train.set_defaults(run=_train)
+    parser.add_argument("--seed", type=int, default=0, help="seed (default: 0)")
+    _add_quiet(parser)
+    parser.set_defaults(run=_train)
 
-    predict = commands.add_parser("predict", help="score the rows of LETOR files")
-    predict.add_argument("data", nargs="+", help="LETOR files")
-    predict.add_argument("--model", required=True, help="folder of a saved ranker")
-    predict.add_argument(
+
+def _add_predict_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("data", nargs="+", help="LETOR files")
+    parser.add_argument("--model", required=True, help="folder of a saved ranker")
+    parser.add_argument(
         "--out", help="file for the scores, one per row (default: print them)"
     )
-    predict.set_defaults(run=_predict)
+    parser.set_defaults(run=_predict)
 
-    score = commands.add_parser(
-        "evaluate", help="compute metrics of runs, a ranker or scores"
-    )
-    score.add_argument(
+
+def _add_evaluate_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
         "data",
         nargs="+",
         help="judgments and runs (TREC files, .jsonl or .tsv); LETOR files with "
         "--model or --scores",
     )
-    score.add_argument("--model", help="folder of a saved ranker")
-    score.add_argument("--scores", help="file with one score per row")
-    score.add_argument("--json", help="write the numbers to this file")
-    add_run_options(score)
-    score.set_defaults(run=_evaluate)
+    parser.add_argument("--model", help="folder of a saved ranker")
+    parser.add_argument("--scores", help="file with one score per row")
+    parser.add_argument("--json", help="write the numbers to this file")
+    add_run_options(parser)
+    # None tells an option that was not passed: runs have other defaults than rows
+    _add_metric_options(parser, empty=None, discount=None)
+    parser.set_defaults(run=_evaluate)
 
-    add_fuse_options(commands.add_parser("fuse", help="fuse several runs into one"))
 
-    compare.add_argument("--metrics", default=_METRICS, help="comma-separated")
-    for command in (compare, score):
-        command.add_argument(
-            "--empty",
-            default="skip",
-            choices=["skip", "0", "1"],
-            help="skip queries without a relevant item, or count them as 0 or 1 "
-            "(default: skip; 0 for runs)",
-        )
-        command.add_argument(
-            "--discount",
-            default="log2",
-            choices=["log2", "letor"],
-            help="discount of DCG (default: log2)",
-        )
-    score.set_defaults(empty=None, discount=None)
-    for command in (compare, train):
-        command.add_argument("--quiet", action="store_true", help="no progress")
-    return parser
+def _add_metric_options(
+    parser: argparse.ArgumentParser, *, empty: str | None, discount: str | None
+) -> None:
+    parser.add_argument(
+        "--empty",
+        default=empty,
+        choices=["skip", "0", "1"],
+        help="skip queries without a relevant item, or count them as 0 or 1 (default: "
+        "skip; 0 for runs)",
+    )
+    parser.add_argument(
+        "--discount",
+        default=discount,
+        choices=["log2", "letor"],
+        help="discount of DCG (default: log2)",
+    )
+
+
+def _add_quiet(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--quiet", action="store_true", help="no progress")

@@ -52,7 +52,9 @@ def add_fuse_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--qrels", help="judgments, to compare the runs with the fused run"
     )
-    parser.add_argument("--metrics", default="ndcg@10,map", help="comma-separated")
+    parser.add_argument(
+        "--metrics", default="ndcg@10,map", help="metric names, comma-separated"
+    )
     parser.set_defaults(run=fuse)
 
 
