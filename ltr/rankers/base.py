@@ -61,7 +61,7 @@ class BaseRanker(BaseEstimator, ABC):
         X : array-like of shape (n_samples, n_features)
             Features.
         qid : array-like of shape (n_samples,), default=None
-            List of each row, any order. None: one list.
+            Query of each row, in any order. None: one query.
 
         Returns
         -------
@@ -70,19 +70,19 @@ class BaseRanker(BaseEstimator, ABC):
         """
 
     def rank(self, X: ArrayLike, qid: ArrayLike | None = None) -> IntArray:
-        """Rank the items of every list.
+        """Rank the items of every query.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
             Features.
         qid : array-like of shape (n_samples,), default=None
-            List of each row, any order. None: one list.
+            Query of each row, in any order. None: one query.
 
         Returns
         -------
         ranks : int array of shape (n_samples,)
-            1 for the best item of its list, in the order of the rows. Items with equal
+            1 for the best item of its query, in the order of the rows. Items with equal
             scores share the smallest rank (1, 2, 2, 4), so that the order of the rows
             decides nothing.
 
@@ -118,7 +118,7 @@ class BaseRanker(BaseEstimator, ABC):
         qid: ArrayLike | None = None,
         sample_weight: None = None,
     ) -> float:
-        """Mean of ``metric`` over the lists.
+        """Mean of ``metric`` over the queries.
 
         Parameters
         ----------
@@ -127,15 +127,15 @@ class BaseRanker(BaseEstimator, ABC):
         y : array-like of shape (n_samples,)
             Labels.
         qid : array-like of shape (n_samples,), default=None
-            List of each row, any order. None: one list.
+            Query of each row, in any order. None: one query.
         sample_weight : None
-            Must be None: every list counts once. It is here because scikit-learn's
+            Must be None: every query counts once. It is here because scikit-learn's
             Pipeline passes it.
 
         Returns
         -------
         score : float
-            Higher is better; lists without a relevant item are left out.
+            Higher is better; queries without a relevant item are left out.
 
         Raises
         ------
@@ -149,7 +149,7 @@ class BaseRanker(BaseEstimator, ABC):
     def _check_score(self, qid: ArrayLike | None, sample_weight: None) -> None:
         if sample_weight is not None:
             raise ValueError(
-                "score takes no sample_weight, because every list counts once; got an "
+                "score takes no sample_weight, because every query counts once; got an "
                 "array. Leave it out, or weight ltr.metrics per query yourself."
             )
         self._check_qid(qid, "score")

@@ -57,7 +57,7 @@ class RandomRanker(BaseRanker):
         y : array-like of shape (n_samples,)
             Labels.
         qid : array-like of shape (n_samples,), default=None
-            List of each row. None: one list.
+            Query of each row. None: one query.
 
         Returns
         -------
@@ -76,7 +76,7 @@ class RandomRanker(BaseRanker):
         X : array-like of shape (n_samples, n_features)
             Features.
         qid : array-like of shape (n_samples,), default=None
-            List of each row.
+            Query of each row.
 
         Returns
         -------
@@ -133,7 +133,7 @@ class SingleFeatureRanker(BaseRanker):
         y : array-like of shape (n_samples,)
             Labels.
         qid : array-like of shape (n_samples,), default=None
-            List of each row. None: one list.
+            Query of each row. None: one query.
 
         Returns
         -------
@@ -169,7 +169,7 @@ class SingleFeatureRanker(BaseRanker):
         X : array-like of shape (n_samples, n_features)
             Features.
         qid : array-like of shape (n_samples,), default=None
-            List of each row.
+            Query of each row.
 
         Returns
         -------

@@ -1,4 +1,4 @@
-"""ConstrainedRanker: any ranker, its orders brought under constraints."""
+"""ConstrainedRanker: any ranker, its orders made to satisfy constraints."""
 
 from __future__ import annotations
 
@@ -24,31 +24,30 @@ if TYPE_CHECKING:
 
 
 class ConstrainedRanker(BaseRanker):
-    """A ranker whose lists keep quotas, caps, fixed slots and precedences.
+    """A ranker whose orders satisfy quotas, caps, fixed positions and precedences.
 
-    In each list, the order with the greatest Σ score · 1 / log2(1 + rank) among those
-    that keep the constraints, the scores from the wrapped ranker: see
-    :func:`ltr.solvers.solve_assignment`.
+    For each query, the feasible order that maximizes Σ score / log2(1 + rank), with the
+    scores of the wrapped ranker: see :func:`ltr.solvers.solve_assignment`.
 
     Parameters
     ----------
     ranker : estimator
-        A ranker of this library, or another estimator whose ``predict`` gives a score
-        for each row. One that is fitted needs no further ``fit``; ``fit`` fits a clone.
+        A ranker of this library, or another estimator whose ``predict`` returns a score
+        per row. A fitted one can be used without ``fit``, which fits a clone.
     constraints : sequence of constraints, default=()
         ``Quota``, ``AtMost``, ``ExposureShare``, ``FixedPosition``, ``Precedence`` of
-        :mod:`ltr.solvers`. Attributes that they name are columns of ``X``, if it is a
-        DataFrame, or given to ``predict(…, attributes=…)``. Items that they number are
-        rows of each list, counted from 0 in the order in which they come.
+        :mod:`ltr.solvers`. Attributes that they refer to are columns of ``X``, if it is
+        a DataFrame, or passed to ``predict(…, attributes=…)``. Items are numbered
+        within each list from 0, in the order of the rows.
     k : int, default=None
         Constrain the first k positions; the other items follow by their scores. None:
         the whole list.
     infeasible : {"raise", "drop"}, default="raise"
-        What ``predict`` does with a list that cannot keep the constraints: raise, with
-        its ``qid`` and the conflict in words; or leave out all constraints of a
-        smallest conflict, until the others can be kept, and warn.
+        What ``predict`` does with a list without a feasible order: raise, with its
+        ``qid`` and the conflict in words; or drop all constraints of a smallest
+        conflict, until the others can be satisfied, and warn.
     work_limit : float, default=None
-        Units of work for one list, about a second each, that repeat. None: 20.
+        Units of work for one list, about a second each; results repeat. None: 20.
     metric : str, default="ndcg@10"
         Name for :func:`ltr.metrics.get_metric`: what ``score`` returns.
 
@@ -57,15 +56,15 @@ class ConstrainedRanker(BaseRanker):
     ranker_ : estimator
         The fitted ranker, after ``fit``.
     n_features_in_ : int
-        Number of features of it.
+        Number of its features.
     feature_names_in_ : array of shape (n_features,)
         Column names, if ``X`` had string ones.
 
     Notes
     -----
-    A column that a constraint names is no feature: it is taken out of a DataFrame in
-    ``fit``, and in ``predict`` unless the ranker was fitted with it. Equal scores are
-    ordered as the rows are.
+    A column that a constraint refers to is not a feature: it is dropped from a
+    DataFrame in ``fit``, and in ``predict`` unless the ranker was fitted with it. Items
+    with equal scores stay in the order of the rows.
 
     Examples
     --------
@@ -111,7 +110,7 @@ class ConstrainedRanker(BaseRanker):
     ) -> ConstrainedRanker:
         """Fit a clone of the ranker.
 
-        For weights or validation lists, fit the ranker itself, and wrap it then.
+        To use weights or validation queries, fit the ranker itself, then wrap it.
 
         Parameters
         ----------
@@ -120,7 +119,7 @@ class ConstrainedRanker(BaseRanker):
         y : array-like of shape (n_samples,)
             Labels.
         qid : array-like of shape (n_samples,), default=None
-            List of each row. None: one list.
+            Query of each row. None: one query.
 
         Returns
         -------
@@ -128,13 +127,12 @@ class ConstrainedRanker(BaseRanker):
         """
         self._check_parameters()
         features = _without(X, self._attribute_names())
-        listed = {} if qid is None else {"qid": qid}
-        if listed and not _takes_qid(self.ranker):
+        if qid is not None and not _takes_qid(self.ranker):
             raise TypeError(
                 f"fit of the ranker must take qid; that of {self.ranker!r} does not. "
                 "Fit it without qid, and use ConstrainedRanker without fit."
             )
-        self.ranker_ = clone(self.ranker).fit(features, y, **listed)
+        self.ranker_ = clone(self.ranker).fit(features, y, **_qid_argument(qid))
         for name in ("n_features_in_", "feature_names_in_"):
             if hasattr(self.ranker_, name):
                 setattr(self, name, getattr(self.ranker_, name))
@@ -156,9 +154,10 @@ class ConstrainedRanker(BaseRanker):
         X : array-like of shape (n_samples, n_features)
             Features, and in a DataFrame columns that constraints name.
         qid : array-like of shape (n_samples,), default=None
-            List of each row, any order. None: one list.
+            Query of each row, in any order. None: one query.
         attributes : mapping of str to array-like of shape (n_samples,), default=None
-            What constraints speak of, by name; goes before a column of ``X``.
+            Attributes that constraints refer to, by name; they override columns of
+            ``X``.
 
         Returns
         -------
@@ -168,8 +167,8 @@ class ConstrainedRanker(BaseRanker):
         Raises
         ------
         ValueError
-            If an attribute is missing, or, with ``infeasible="raise"``, a list cannot
-            keep the constraints.
+            If an attribute is missing, or, with ``infeasible="raise"``, a list has no
+            feasible order.
         RuntimeError
             If no order was found within ``work_limit``.
         """
@@ -180,20 +179,23 @@ class ConstrainedRanker(BaseRanker):
         for i, solution in enumerate(solutions):
             rows = queries.order[queries.starts[i] : queries.starts[i + 1]]
             if solution.status is Status.INFEASIBLE:
-                here = {name: column[rows] for name, column in columns.items()}
-                why = explain_conflict(solution, here)
+                attributes_of_list = {
+                    name: column[rows] for name, column in columns.items()
+                }
+                conflict = explain_conflict(solution, attributes_of_list)
                 raise ValueError(
-                    f"In {_list(queries, i, qid)}: {why}\nLoosen a constraint, or pass "
-                    "infeasible='drop'."
+                    f"In {_place(queries, i, qid)}: {conflict}\nLoosen a "
+                    "constraint, or pass infeasible='drop'."
                 )
             if solution.order is None:
                 raise RuntimeError(
-                    f"no order was found within work_limit for {_list(queries, i, qid)}"
-                    ". Raise work_limit, or use fewer constraints."
+                    "no order was found within work_limit for "
+                    f"{_place(queries, i, qid)}. Raise work_limit, or use fewer "
+                    "constraints."
                 )
             by_score = np.argsort(-scores[rows], kind="stable")
-            rest = by_score[~np.isin(by_score, solution.order)]
-            order = np.concatenate([solution.order, rest])
+            below_k = by_score[~np.isin(by_score, solution.order)]
+            order = np.concatenate([solution.order, below_k])
             positions[rows[order]] = np.arange(len(rows))
         return 0.0 - positions
 
@@ -204,23 +206,23 @@ class ConstrainedRanker(BaseRanker):
         *,
         attributes: Mapping[str, ArrayLike] | None = None,
     ) -> list[Solution]:
-        """Solve every list, and return the solutions with their bounds.
+        """Solve for the order of each list.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
             Features, and in a DataFrame columns that constraints name.
         qid : array-like of shape (n_samples,), default=None
-            List of each row, any order. None: one list.
+            Query of each row, in any order. None: one query.
         attributes : mapping of str to array-like of shape (n_samples,), default=None
-            What constraints speak of, by name.
+            Attributes that constraints refer to, by name.
 
         Returns
         -------
         solutions : list of Solution
-            One per list, by first appearance. ``order`` counts the rows of the list
-            from 0. A list that cannot keep the constraints has the status INFEASIBLE
-            and its conflict, unless ``infeasible="drop"``.
+            One per query, by first appearance. ``order`` numbers the rows of its list
+            from 0. A list without a feasible order has the status INFEASIBLE and its
+            conflict, unless ``infeasible="drop"``.
         """
         return self._solve(X, qid, attributes)[3]
 
@@ -231,21 +233,21 @@ class ConstrainedRanker(BaseRanker):
         *,
         attributes: Mapping[str, ArrayLike] | None = None,
     ) -> IntArray:
-        """Rank the items of every list.
+        """Rank the items of every query.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
             Features, and in a DataFrame columns that constraints name.
         qid : array-like of shape (n_samples,), default=None
-            List of each row, any order. None: one list.
+            Query of each row, in any order. None: one query.
         attributes : mapping of str to array-like of shape (n_samples,), default=None
-            What constraints speak of, by name.
+            Attributes that constraints refer to, by name.
 
         Returns
         -------
         ranks : int array of shape (n_samples,)
-            1 for the best item of its list; no two are equal.
+            1 for the best item of its query; no two are equal.
 
         Raises
         ------
@@ -265,7 +267,7 @@ class ConstrainedRanker(BaseRanker):
         *,
         attributes: Mapping[str, ArrayLike] | None = None,
     ) -> float:
-        """Mean of ``metric`` over the lists.
+        """Mean of ``metric`` over the queries.
 
         Parameters
         ----------
@@ -274,16 +276,16 @@ class ConstrainedRanker(BaseRanker):
         y : array-like of shape (n_samples,)
             Labels.
         qid : array-like of shape (n_samples,), default=None
-            List of each row, any order. None: one list.
+            Query of each row, in any order. None: one query.
         sample_weight : None
-            Must be None: every list counts once.
+            Must be None: every query counts once.
         attributes : mapping of str to array-like of shape (n_samples,), default=None
-            What constraints speak of, by name.
+            Attributes that constraints refer to, by name.
 
         Returns
         -------
         score : float
-            Higher is better; lists without a relevant item are left out.
+            Higher is better; queries without a relevant item are left out.
 
         Raises
         ------
@@ -304,29 +306,31 @@ class ConstrainedRanker(BaseRanker):
         check_is_fitted(self)
         ranker = self._fitted()
         names = self._attribute_names()
-        known = set(getattr(ranker, "feature_names_in_", ()))
-        listed = {} if qid is None else {"qid": qid}
-        features = _without(X, [name for name in names if name not in known])
-        scores = np.asarray(ranker.predict(features, **listed), dtype=np.float64)
+        feature_names = set(getattr(ranker, "feature_names_in_", ()))
+        features = _without(X, [name for name in names if name not in feature_names])
+        scores = ranker.predict(features, **_qid_argument(qid))
+        scores = np.asarray(scores, dtype=np.float64)
         if scores.ndim != 1 or not np.isfinite(scores).all():
             raise ValueError(
                 "the ranker must give one finite score per row; got scores of shape "
                 f"{scores.shape}, {int((~np.isfinite(scores)).sum())} of them not "
-                "finite. Fit it anew, or wrap another one."
+                "finite. Fit it again, or wrap another one."
             )
         if qid is None and self._fitted_with_qid:
             warn(
                 "predict orders all rows as one list because qid is None, but fit was "
-                "given a qid. Pass the list of each row as qid."
+                "given a qid. Pass the query of each row as qid."
             )
         columns = {name: _column(name, X, attributes, len(scores)) for name in names}
         queries = group_queries(qid, len(scores))
         solutions = []
         for i in range(queries.n_lists):
             rows = queries.order[queries.starts[i] : queries.starts[i + 1]]
-            here = {name: column[rows] for name, column in columns.items()}
-            place = _list(queries, i, qid)
-            solutions.append(self._solve_list(scores[rows], here, place))
+            attributes_of_list = {
+                name: column[rows] for name, column in columns.items()
+            }
+            place = _place(queries, i, qid)
+            solutions.append(self._solve_list(scores[rows], attributes_of_list, place))
         return scores, queries, columns, solutions
 
     def _solve_list(
@@ -349,8 +353,8 @@ class ConstrainedRanker(BaseRanker):
                 raise ValueError(f"In {place}: {error}") from error
             if self.infeasible == "raise" or solution.status is not Status.INFEASIBLE:
                 return solution
-            why = explain_conflict(solution, attributes)
-            warn(f"In {place}: {why}\nThis is left out.")
+            conflict = explain_conflict(solution, attributes)
+            warn(f"In {place}: {conflict}\nDropping these constraints.")
             constraints = [c for c in constraints if c not in solution.conflict]
 
     def _check_parameters(self) -> None:
@@ -361,14 +365,14 @@ class ConstrainedRanker(BaseRanker):
             )
         if not isinstance(self.constraints, Iterable):
             raise TypeError(
-                f"constraints must be a list of them; got {self.constraints!r}. Put it "
-                "in a list."
+                "constraints must be a sequence of constraints; got "
+                f"{self.constraints!r}. Put it in a list."
             )
         check_choice("infeasible", self.infeasible, ("raise", "drop"))
         check_whole("k", self.k, low=1, optional=True)
 
     def _attribute_names(self) -> list[str]:
-        """Attributes that the constraints name, each once."""
+        """Attributes that the constraints refer to, each once."""
         names = [
             getattr(constraint, "attribute", None) for constraint in self.constraints
         ]
@@ -395,9 +399,14 @@ class ConstrainedRanker(BaseRanker):
 
 
 def _takes_qid(ranker: Any) -> bool:
-    """Whether ``fit`` has a parameter ``qid``, or takes any."""
+    """Whether ``fit`` has a parameter ``qid``, or takes any keyword."""
     parameters = signature(ranker.fit).parameters.values()
     return any(p.name == "qid" or p.kind is p.VAR_KEYWORD for p in parameters)
+
+
+def _qid_argument(qid: ArrayLike | None) -> dict[str, ArrayLike]:
+    """Pass ``qid`` only if there is one: the wrapped estimator may not take it."""
+    return {} if qid is None else {"qid": qid}
 
 
 def _without(X: Any, names: list[str]) -> Any:
@@ -416,9 +425,9 @@ def _column(
     elif is_frame(X) and name in X.columns:
         values = X[name]
     else:
-        where = "X has no such column" if is_frame(X) else "X is not a DataFrame"
+        reason = "X has no such column" if is_frame(X) else "X is not a DataFrame"
         raise ValueError(
-            f"a constraint speaks of the attribute {name!r}, but {where} and "
+            f"a constraint refers to attribute {name!r}, but {reason} and "
             "attributes does not have it. Pass "
             f"attributes={{{name!r}: one value per row}}."
         )
@@ -431,7 +440,8 @@ def _column(
     return column
 
 
-def _list(queries: Queries, i: int, qid: ArrayLike | None) -> str:
+def _place(queries: Queries, i: int, qid: ArrayLike | None) -> str:
+    """List i in words, for messages."""
     if qid is None:
         return "the list"
     return f"list {queries.ids[i : i + 1].tolist()[0]!r}"

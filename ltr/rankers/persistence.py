@@ -1,4 +1,4 @@
-"""Rankers as folders of JSON and arrays: loading one executes nothing from it."""
+"""Rankers as folders of JSON and arrays: loading executes nothing that they hold."""
 
 from __future__ import annotations
 
@@ -56,8 +56,8 @@ def save_ranker(ranker: BaseRanker, folder: PathLike) -> None:
         A fitted ranker of this library. Its loss must be a name of
         :data:`ltr.losses.LOSSES` or a ``functools.partial`` of such a loss.
     folder : path
-        Must not exist, or be a folder that :func:`save_ranker` wrote, which is
-        replaced. It appears whole or not at all.
+        New, or a folder that :func:`save_ranker` wrote, which is replaced. It is
+        written whole or not at all.
 
     Raises
     ------
@@ -94,7 +94,7 @@ def save_ranker(ranker: BaseRanker, folder: PathLike) -> None:
 def load_ranker(folder: PathLike) -> Any:
     """Read a ranker that :func:`save_ranker` wrote.
 
-    Nothing of the folder is executed: it holds JSON, arrays without pickled objects,
+    Nothing in the folder is executed: it holds JSON, arrays without pickled objects,
     and LightGBM's text format.
 
     Parameters
@@ -172,10 +172,10 @@ def _check_replaceable(target: Path) -> None:
         return
     names = {path.name for path in target.iterdir()} if target.is_dir() else {"."}
     if not ("ranker.json" in names and names <= _FILES):
-        others = sorted(names - _FILES) or ["no ranker.json"]
+        foreign = sorted(names - _FILES) or ["no ranker.json"]
         raise FileExistsError(
             f"folder must be new or hold a saved ranker only; got {str(target)!r}, "
-            f"which has {others[0]!r}. Choose another name."
+            f"which has {foreign[0]!r}. Choose another name."
         )
 
 
@@ -233,19 +233,19 @@ def _restore_neural(ranker: GradientRanker, arrays: dict[str, Any]) -> None:
             lambda key: scorer.init(key, ranker.n_features_in_), jax.random.key(0)
         )
     leaves, structure = jax.tree.flatten(shapes)
-    stored = [arrays[f"params_{i}"] for i in range(len(leaves))]
-    stored_shapes = [leaf.shape for leaf in stored]
+    saved_leaves = [arrays[f"params_{i}"] for i in range(len(leaves))]
+    shapes_saved = [leaf.shape for leaf in saved_leaves]
     expected = [leaf.shape for leaf in leaves]
-    if stored_shapes != expected:
+    if shapes_saved != expected:
         raise ValueError(
             f"the saved weights must have shapes {expected} for {scorer!r}; got "
-            f"{stored_shapes}. Save the ranker again."
+            f"{shapes_saved}. Save the ranker again."
         )
     scaling = None
     if "mean" in arrays:
         names = [field.name for field in dataclasses.fields(FeatureScaling)]
         scaling = FeatureScaling(**{name: arrays[name] for name in names})
-    params = jax.tree.unflatten(structure, stored)
+    params = jax.tree.unflatten(structure, saved_leaves)
     ranker._learned_state = LearnedState(scorer, params, scaling)
 
 
@@ -256,9 +256,9 @@ def _restore_trees(
 
     trees = (source / "trees.txt").read_text(encoding="utf-8")
     ranker.booster_ = lightgbm.Booster(model_str=trees)
-    stored = document["categories"]
-    values = {key: tuple(map(_decode, v)) for key, v in stored["values"]}
-    ranker._categories = Categories(tuple(stored["columns"]), values)
+    categories = document["categories"]
+    values = {key: tuple(map(_decode, v)) for key, v in categories["values"]}
+    ranker._categories = Categories(tuple(categories["columns"]), values)
 
 
 def _encode(name: str, value: Any) -> Any:

@@ -228,8 +228,8 @@ def validation_rows(
         rows = ValidationRows(validation.X, validation.y, validation.queries.codes)
     elif held_out.any():
         codes = data.queries.codes
-        where = np.flatnonzero(held_out[codes] & data.has_weight)
-        rows = ValidationRows(data.X[where], data.y[where], codes[where])
+        index = np.flatnonzero(held_out[codes] & data.has_weight)
+        rows = ValidationRows(data.X[index], data.y[index], codes[index])
     else:
         return None
     check_metric_is_defined(metric, rows.y, rows.codes)

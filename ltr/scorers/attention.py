@@ -23,7 +23,7 @@ _NEVER = -1e30
 
 
 class Norm(NamedTuple):
-    """Scale and shift after layer normalisation, both of shape (width,)."""
+    """Scale and shift after layer normalization, both of shape (width,)."""
 
     scale: Array
     shift: Array
@@ -31,14 +31,14 @@ class Norm(NamedTuple):
     def __call__(self, h: Array) -> Array:
         """Normalise the last axis."""
         rows = h.reshape(-1, h.shape[-1])
-        centred = rows - rows.mean(axis=-1, keepdims=True)
-        variance = (centred * centred).mean(axis=-1, keepdims=True)
-        rows = centred / (variance + 1e-6) ** 0.5
+        centered = rows - rows.mean(axis=-1, keepdims=True)
+        variance = (centered * centered).mean(axis=-1, keepdims=True)
+        rows = centered / (variance + 1e-6) ** 0.5
         return (rows * self.scale[None, :] + self.shift[None, :]).reshape(h.shape)
 
 
 class Block(NamedTuple):
-    """One transformer block, normalisation first; it starts near the identity."""
+    """One transformer block, normalization first; it starts near the identity."""
 
     attention_norm: Norm
     query_key_value: Dense
@@ -143,18 +143,19 @@ class AttentionScorer(Scorer):
         return h
 
     def _apply_block(self, block: Block, h: Array, bias: Array | None) -> Array:
+        # softmax(Q Kᵀ / √d + bias) V, then the feed-forward layer, each on top of h.
         xp = h.__array_namespace__()
         heads = (*h.shape[:-1], 3, self.n_heads, h.shape[-1] // self.n_heads)
         qkv = block.query_key_value(block.attention_norm(h)).reshape(heads)
         qkv = xp.moveaxis(qkv, (-3, -2), (0, -3))  # (3, ..., head, item, width)
         query, key, value = qkv[0] * (1.0 / heads[-1] ** 0.5), qkv[1], qkv[2]
-        logits = query @ xp.swapaxes(key, -1, -2)
+        logits = query @ xp.swapaxes(key, -1, -2)  # (..., head, item, item)
         if bias is not None:
             logits = logits + bias
         attention = xp.exp(logits - logits.max(axis=-1, keepdims=True))
-        mixed = attention @ value / attention.sum(axis=-1, keepdims=True)
-        mixed = xp.moveaxis(mixed, -3, -2).reshape(h.shape)
-        h = h + block.output(mixed)
+        context = attention @ value / attention.sum(axis=-1, keepdims=True)
+        context = xp.moveaxis(context, -3, -2).reshape(h.shape)
+        h = h + block.output(context)
         return h + block.hidden_output(relu(block.hidden(block.hidden_norm(h))))
 
 
@@ -172,7 +173,7 @@ def _init_block(key: jax.Array, width: int) -> Block:
 
 
 def _key_bias(X: Any, where: Array | None, weights: Array | None) -> Array | None:
-    """What is added to the logits of each key, shape (..., 1, 1, list_size).
+    """Term added to the logits of each key, shape (..., 1, 1, list_size).
 
     log w makes an item of weight w attract as much attention as w copies of it.
     """

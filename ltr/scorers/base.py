@@ -10,7 +10,9 @@ import jax.numpy as jnp
 
 Params = Any
 Array = Any  # NumPy or JAX
-OUTPUT_SCALE = 0.01  # small scores at the start, but no ties: those stop λ-weights
+# Variance scale of output layers: scores start small, but not tied, because equal
+# scores have equal discounts and so λ-weights of 0.
+OUTPUT_SCALE = 0.01
 
 
 class Scorer(ABC):
@@ -60,7 +62,7 @@ class Scorer(ABC):
         X : array of shape (..., list_size, n_features)
             Features, NumPy or JAX.
         where : bool array of shape (..., list_size), optional
-            True for real items. Only list-context scorers look at it.
+            True for real items. Read only by scorers that use the list.
         weights : array of shape (..., list_size), optional
             Item weights in training: weight 2 is the item twice in the list.
 

@@ -1,4 +1,4 @@
-"""Bilinear scores of pairs: how well item j follows item i."""
+"""Bilinear scores of pairs: the gain of placing item j directly after item i."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import ClassVar, Literal, NamedTuple, get_args
 import jax
 import jax.numpy as jnp
 
+from ltr.arguments import check_choice
 from ltr.scorers.attention import AttentionScorer
 from ltr.scorers.base import OUTPUT_SCALE, Array, Params, Scorer
 from ltr.scorers.mlp import apply_hidden, init_layers
@@ -17,14 +18,14 @@ _PAIR_SCALE = 0.1
 
 
 class PairScores(NamedTuple):
-    """What a :class:`PairScorer` says about a list.
+    """Scores of the pairs of a list, from a :class:`PairScorer`.
 
     Attributes
     ----------
     matrix : array of shape (..., list_size, list_size)
-        Gain of placing item j directly after item i. The diagonal has no meaning.
+        Gain of placing item j directly after item i. The diagonal is not read.
     start : array of shape (..., list_size) or None
-        Gain of placing an item first. None: there are no such scores.
+        Gain of placing an item first. None: there are none.
     end : array of shape (..., list_size) or None
         Gain of placing an item last.
     """
@@ -51,7 +52,8 @@ class PairScorer(Scorer):
     hidden_layer_sizes : tuple of int, default=(128, 64)
         Layers of the encoder; the last is the width d of the embeddings.
     low_rank : int, default=None
-        W = U Vᵀ with so many columns each, for wide embeddings. None: W is free.
+        W = U Vᵀ, U and V with this many columns, for wide embeddings. None: W is
+        free.
     skew : bool, default=False
         Use W − Wᵀ for W, so that ``matrix[i, j] = -matrix[j, i]``: a preference, for
         linear ordering.
@@ -87,9 +89,9 @@ class PairScorer(Scorer):
         pair = {"left": deviation * jax.random.normal(left_key, (width, rank))}
         if self.low_rank is not None:
             pair["right"] = jax.random.normal(right_key, (width, rank)) / width**0.5
-        single = jax.random.normal(single_key, (width, 3))
-        single *= (OUTPUT_SCALE / width) ** 0.5
-        return {"encoder": encoder, **pair, "single": single}
+        item_weights = jax.random.normal(single_key, (width, 3))
+        item_weights *= (OUTPUT_SCALE / width) ** 0.5
+        return {"encoder": encoder, **pair, "single": item_weights}
 
     def apply(
         self,
@@ -99,30 +101,29 @@ class PairScorer(Scorer):
         weights: Array | None = None,
     ) -> PairScores:
         """Score the pairs of lists; ``weights`` enter the attention only."""
-        h = self._embed(params["encoder"], X, where, weights)
+        h = self._embed(params["encoder"], X, where, weights)  # (..., n, d)
         xp = h.__array_namespace__()
         right = h if self.low_rank is None else _times(h, params["right"])
+        # e_i · W e_j with W = left, or left rightᵀ: (..., n, n)
         matrix = _times(h, params["left"]) @ xp.swapaxes(right, -1, -2)
         matrix = matrix / h.shape[-1] ** 0.5
         if self.skew:
             matrix = matrix - xp.swapaxes(matrix, -1, -2)
-        single = _times(h, params["single"])
-        above = single[..., 0]
-        matrix = matrix + above[..., :, None] - above[..., None, :]
-        return PairScores(matrix, single[..., 1], single[..., 2])
+        item_scores = _times(h, params["single"])  # (..., n, 3): f, u and v
+        f = item_scores[..., 0]
+        matrix = matrix + f[..., :, None] - f[..., None, :]
+        return PairScores(matrix, item_scores[..., 1], item_scores[..., 2])
 
     def _init_encoder(self, key: jax.Array, n_features: int) -> tuple[Params, int]:
         """Parameters of the encoder, and the width of its embeddings."""
         if self.encoder == "identity":
             return (), n_features
+        check_choice("encoder", self.encoder, get_args(Encoder))
         widths = (n_features, *self.hidden_layer_sizes)
         if self.encoder == "mlp":
             return init_layers(key, widths), widths[-1]
-        if self.encoder == "attention":
-            params = self._attention.init(key, n_features)
-            return {name: params[name] for name in ("encoder", "blocks")}, widths[-1]
-        known = ", ".join(repr(name) for name in get_args(Encoder))
-        raise ValueError(f"encoder must be one of {known}; got {self.encoder!r}.")
+        params = self._attention.init(key, n_features)
+        return {name: params[name] for name in ("encoder", "blocks")}, widths[-1]
 
     def _embed(
         self, params: Params, X: Array, where: Array | None, weights: Array | None
@@ -143,8 +144,8 @@ class PublishedPairScorer(PairScorer):
     """The pair scores of TSPRank as its authors published it, for comparison.
 
     Two bilinear forms with a bias each: one where i ≤ j by *row number*, the other
-    below the diagonal. So the scores depend on the order in which the rows came. There
-    are no start and end scores. ``low_rank`` and ``skew`` are not read.
+    below the diagonal, so the scores depend on the order of the rows. There are no
+    start and end scores. ``low_rank`` and ``skew`` are not read.
 
     References
     ----------

@@ -8,6 +8,7 @@ from typing import ClassVar, Literal
 import jax
 import jax.numpy as jnp
 
+from ltr.arguments import check_choice
 from ltr.scorers.base import Array, Params, Scorer
 
 SIMILARITIES = ("cosine", "dot", "bilinear")
@@ -19,8 +20,8 @@ class TwoTowerScorer(Scorer):
     r"""Similarity of the query part and the item part of a row.
 
     A row is [query embedding | item embedding]. The towers are affine maps next to the
-    identity, A = I + ΔA and B = I + ΔB with ΔA = ΔB = 0 at the start, so training sets
-    out from the similarity of the embeddings as they are:
+    identity, A = I + ΔA and B = I + ΔB with ΔA = ΔB = 0 at the start, so training
+    starts from the similarity of the raw embeddings:
 
     .. math:: s = \frac{\cos(A q, B d)}{T}, \quad (A q) \cdot (B d),
         \quad q^\top (I + \Delta) d
@@ -33,7 +34,7 @@ class TwoTowerScorer(Scorer):
     similarity : {"cosine", "dot", "bilinear"}, default="cosine"
         How the two are compared.
     temperature : float, default=0.05
-        T of the cosine: scores in [−20, 20] give a softmax room to be sure.
+        T of the cosine: scores in [−20, 20] let a softmax be nearly one-hot.
 
     Examples
     --------
@@ -52,10 +53,7 @@ class TwoTowerScorer(Scorer):
     def init(self, key: jax.Array, n_features: int) -> Params:
         """Start at the untrained similarity: every parameter is 0."""
         width = self.n_query_features
-        if self.similarity not in SIMILARITIES:
-            raise ValueError(
-                f"similarity must be one of {SIMILARITIES}; got {self.similarity!r}."
-            )
+        check_choice("similarity", self.similarity, SIMILARITIES)
         if n_features != 2 * width:
             raise ValueError(
                 "two_tower needs rows of a query and an item embedding of the same "

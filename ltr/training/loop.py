@@ -148,9 +148,9 @@ def train(
     max_epochs : int
         Most epochs.
     validate : callable, optional
-        Parameters → metric to maximise, after each epoch. Default: none, no stopping.
+        Parameters → metric to maximize, after each epoch. Default: none, no stopping.
     n_iter_no_change : int, default=10
-        Stop after so many epochs without a better metric.
+        Stop after this many epochs without a better metric.
     tol : float, default=0.0
         What counts as better.
     on_epoch : callable, optional

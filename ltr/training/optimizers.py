@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import difflib
 import inspect
 from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 import optax
+
+from ltr.arguments import suggest
 
 OptimizerFactory = Callable[..., optax.GradientTransformation]
 
@@ -30,7 +31,7 @@ def get_optimizer(optimizer: str | OptimizerFactory) -> OptimizerFactory:
     ----------
     optimizer : str or callable
         A key of :data:`OPTIMIZERS`, or an importable function of ``learning_rate``
-        (and, if it likes, ``weight_decay``) that returns an optax transformation.
+        (and, optionally, ``weight_decay``) that returns an optax transformation.
 
     Returns
     -------
@@ -52,12 +53,10 @@ def get_optimizer(optimizer: str | OptimizerFactory) -> OptimizerFactory:
     if isinstance(optimizer, str):
         if optimizer in OPTIMIZERS:
             return OPTIMIZERS[optimizer]
-        known = ", ".join(repr(name) for name in OPTIMIZERS)
-        close = difflib.get_close_matches(optimizer, OPTIMIZERS, 1)
-        hint = f" Did you mean {close[0]!r}?" if close else ""
+        names = ", ".join(repr(name) for name in OPTIMIZERS)
         raise ValueError(
             f"optimizer={optimizer!r} is not a known optimizer. Known optimizers: "
-            f"{known}.{hint}"
+            f"{names}.{suggest(optimizer, OPTIMIZERS)}"
         )
     if not callable(optimizer):
         raise TypeError(
@@ -76,7 +75,7 @@ def build_optimizer(
     Each step shrinks the parameters by ``learning_rate · weight_decay`` beside the
     optimizer's own update (Loshchilov & Hutter, ICLR 2019), whatever the optimizer, so
     that ``weight_decay`` means the same for all. A factory that takes ``weight_decay``
-    gets it and decides itself.
+    gets it and applies it itself.
 
     Parameters
     ----------
@@ -89,9 +88,10 @@ def build_optimizer(
     -------
     optimizer : optax.GradientTransformation
     """
-    known = factory in OPTIMIZERS.values()
-    if not known and "weight_decay" in inspect.signature(factory).parameters:
+    is_own = factory in OPTIMIZERS.values()
+    if not is_own and "weight_decay" in inspect.signature(factory).parameters:
         return factory(learning_rate=learning_rate, weight_decay=weight_decay)
+    # θ ← θ + u - η λ θ: updates are added, so the decay comes with the sign of -η λ.
     return optax.chain(
         factory(learning_rate=learning_rate),
         optax.add_decayed_weights(-learning_rate * weight_decay),

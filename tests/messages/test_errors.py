@@ -201,7 +201,7 @@ INPUTS = {
     ),
     "weights in score": (
         lambda: neural().fit(X, Y, QID).score(X, Y, QID, np.ones(N)),
-        "score takes no sample_weight, because every list counts once; got an array. "
+        "score takes no sample_weight, because every query counts once; got an array. "
         "Leave it out, or weight ltr.metrics per query yourself.",
     ),
     "other columns": (

@@ -189,7 +189,7 @@ def test_a_list_that_cannot():
     assert [s.status for s in solutions] == [Status.OPTIMAL, Status.INFEASIBLE]
     assert solutions[1].conflict == RULES[1:]
     ranker.set_params(infeasible="drop")
-    message = f"^{re.escape(words)}This is left out.$"
+    message = f"^{re.escape(words)}Dropping these constraints.$"
     with pytest.warns(UserWarning, match=message) as warned:
         scores = ranker.predict(X, qid, attributes=attributes)
     assert warned[0].filename == __file__
@@ -200,7 +200,7 @@ def test_messages():
     """What is missing, and where to put it."""
     ranker = fitted()
     message = (
-        "a constraint speaks of the attribute 'seller', but X is not a DataFrame and "
+        "a constraint refers to attribute 'seller', but X is not a DataFrame and "
         "attributes does not have it. Pass attributes={'seller': one value per row}."
     )
     with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):

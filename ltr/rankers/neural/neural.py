@@ -57,7 +57,7 @@ class NeuralRanker(GradientRanker):
     batch_size : int, default=32
         Lists in a mini-batch.
     max_epochs : int, default=100
-        Most passes over the lists; with ``warm_start``, further passes.
+        Most passes over the training lists; with ``warm_start``, further passes.
     early_stopping : bool or "auto", default="auto"
         Stop when ``metric`` on validation lists no longer improves, and keep the best
         weights. True splits off ``validation_fraction`` of the lists unless ``X_val``
@@ -77,7 +77,7 @@ class NeuralRanker(GradientRanker):
     dtype : {"float32", "float64"}, default="float32"
         Precision of training. Prediction is in float64.
     warm_start : bool, default=False
-        Go on from the last fit instead of starting anew.
+        Go on from the last fit instead of starting over.
     random_state : int, RandomState or None, default=None
         Seed of weights, order of lists and validation split.
     verbose : int, default=0
@@ -105,7 +105,7 @@ class NeuralRanker(GradientRanker):
     Notes
     -----
     A fit with one ``random_state`` repeats on one machine. Changing a number
-    (``learning_rate``, ``sigma``, …) does not compile anew.
+    (``learning_rate``, ``sigma``, …) compiles nothing.
 
     Examples
     --------
@@ -178,7 +178,7 @@ class NeuralRanker(GradientRanker):
         y_val: ArrayLike | None = None,
         qid_val: ArrayLike | None = None,
     ) -> NeuralRanker:
-        """Train on lists.
+        """Train on the lists of the queries.
 
         Parameters
         ----------
@@ -187,11 +187,11 @@ class NeuralRanker(GradientRanker):
         y : array-like of shape (n_samples,)
             Labels, higher is better.
         qid : array-like of shape (n_samples,), default=None
-            List of each row: any hashable ids, any order. None: one list.
+            Query of each row: any hashable ids, in any order. None: one query.
         sample_weight : array-like of shape (n_samples,), default=None
             Row weights ≥ 0: weight 2 is the row twice in its list, weight 0 is no row.
         query_weight : array-like of shape (n_samples,), default=None
-            Weight of the list of each row, constant within a list.
+            Weight of each row's query, constant within a query.
         teacher_scores : array-like of shape (n_samples,), default=None
             For distillation losses (``"pld"``, ``"kl_distillation"``, …), which require
             it, and for ``"ranknet"``, which then learns its pairs instead of labels.
@@ -205,7 +205,7 @@ class NeuralRanker(GradientRanker):
         y_val : array-like of shape (n_val,), default=None
             Validation labels.
         qid_val : array-like of shape (n_val,), default=None
-            Validation lists.
+            Query of each validation row.
 
         Returns
         -------
@@ -253,7 +253,7 @@ class NeuralRanker(GradientRanker):
         X : array-like of shape (n_samples, n_features)
             Features.
         qid : array-like of shape (n_samples,), default=None
-            List of each row, any order. Only ``scorer="attention"`` looks at it.
+            Query of each row, in any order. Read only by ``scorer="attention"``.
 
         Returns
         -------

@@ -35,7 +35,7 @@ class TrainingOptions:
     batch_size : int
         Lists in a mini-batch.
     max_epochs : int
-        Most passes over the lists.
+        Most passes over the training lists.
     stopping : EarlyStopping
         When to stop before that.
     preprocess : {"auto", "standard", "log1p", None}

@@ -130,7 +130,7 @@ class Decoder:
         return scores
 
 
-def check_short(queries: Queries, what: str, cure: str) -> None:
+def check_short(queries: Queries, caller: str, cure: str) -> None:
     """Raise if a list has more items than the sum over its orders can take."""
     from ltr.solvers.dynamic import MAX_ITEMS
 
@@ -139,9 +139,9 @@ def check_short(queries: Queries, what: str, cure: str) -> None:
         longest = int(queries.sizes.argmax())
         (query_id,) = queries.ids[longest : longest + 1].tolist()
         raise ValueError(
-            f"{what} sums over all orders of a query's items, at most {MAX_ITEMS}; got "
-            f"{queries.sizes[longest]} items for query {query_id!r}, the longest of "
-            f"{too_long.sum()} above the limit. Leave those out, or {cure}."
+            f"{caller} sums over all orders of a query's items, at most {MAX_ITEMS}; "
+            f"got {queries.sizes[longest]} items for query {query_id!r}, the longest "
+            f"of {too_long.sum()} above the limit. Leave those out, or {cure}."
         )
 
 

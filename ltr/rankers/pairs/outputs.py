@@ -43,7 +43,7 @@ class PairOutputs(ABC):
         X : array-like of shape (n_samples, n_features)
             Features.
         qid : array-like of shape (n_samples,), default=None
-            List of each row, any order. None: one list.
+            Query of each row, in any order. None: one query.
 
         Returns
         -------
@@ -64,7 +64,7 @@ class PairOutputs(ABC):
         X : array-like of shape (n_samples, n_features)
             Features.
         qid : array-like of shape (n_samples,), default=None
-            List of each row, any order. None: one list.
+            Query of each row, in any order. None: one query.
 
         Returns
         -------
@@ -103,7 +103,7 @@ class PairOutputs(ABC):
         X : array-like of shape (n_samples, n_features)
             Features.
         qid : array-like of shape (n_samples,), default=None
-            List of each row, any order. None: one list.
+            Query of each row, in any order. None: one query.
 
         Returns
         -------
@@ -131,7 +131,7 @@ class PairOutputs(ABC):
         X : array-like of shape (n_samples, n_features)
             Features.
         qid : array-like of shape (n_samples,), default=None
-            List of each row, any order. None: one list.
+            Query of each row, in any order. None: one query.
 
         Returns
         -------

@@ -60,7 +60,7 @@ class TSPRanker(PairOutputs, GradientRanker):
     skew : bool, default=False
         Whether the bilinear part is a preference: ``matrix[i, j] = -matrix[j, i]``.
     decoder : {"auto", "path", "ordering", "borda", "bayes"}, default="auto"
-        ``"path"``: best sum over neighbours. ``"ordering"``: best sum over all pairs.
+        ``"path"``: best sum over neighbors. ``"ordering"``: best sum over all pairs.
         ``"borda"``: sort by row sums of ``matrix - matrix.T``. ``"bayes"``: the order
         of greatest expected Kendall τ under the path distribution, for lists of at most
         15. ``"auto"``: what the loss trains for, a linear ordering for ``"pairwise"``
@@ -86,7 +86,7 @@ class TSPRanker(PairOutputs, GradientRanker):
     batch_size : int, default=32
         Lists in a mini-batch.
     max_epochs : int, default=100
-        Most passes over the lists; with ``warm_start``, further passes.
+        Most passes over the training lists; with ``warm_start``, further passes.
     early_stopping : bool or "auto", default="auto"
         Stop when ``metric`` on validation lists no longer improves, and keep the best
         weights. True splits off ``validation_fraction`` of the lists unless ``X_val``
@@ -104,7 +104,7 @@ class TSPRanker(PairOutputs, GradientRanker):
     dtype : {"float32", "float64"}, default="float32"
         Precision of training. Prediction is in float64.
     warm_start : bool, default=False
-        Go on from the last fit instead of starting anew.
+        Go on from the last fit instead of starting over.
     random_state : int, RandomState or None, default=None
         Seed of weights, order of lists and validation split.
     verbose : int, default=0
@@ -134,7 +134,7 @@ class TSPRanker(PairOutputs, GradientRanker):
 
     Notes
     -----
-    A path sees only neighbours. Scores that say *i before j*, as pairwise losses learn
+    A path sees only neighbors. Scores that say *i before j*, as pairwise losses learn
     them, are decoded wrongly by a path: if ``matrix[i, j] = f_i - f_j``, the sum
     telescopes to the first f minus the last, and every order with the right ends is
     optimal. So the decoder follows the loss, and another choice warns.
@@ -230,7 +230,7 @@ class TSPRanker(PairOutputs, GradientRanker):
         y_val: ArrayLike | None = None,
         qid_val: ArrayLike | None = None,
     ) -> TSPRanker:
-        """Train on lists.
+        """Train on the lists of the queries.
 
         Parameters
         ----------
@@ -239,15 +239,15 @@ class TSPRanker(PairOutputs, GradientRanker):
         y : array-like of shape (n_samples,)
             Labels, higher is better; equal labels are in no order.
         qid : array-like of shape (n_samples,), default=None
-            List of each row: any hashable ids, any order. None: one list.
+            Query of each row: any hashable ids, in any order. None: one query.
         query_weight : array-like of shape (n_samples,), default=None
-            Weight of the list of each row, constant within a list.
+            Weight of each row's query, constant within a query.
         X_val : array-like of shape (n_val, n_features), default=None
             Validation features, for early stopping.
         y_val : array-like of shape (n_val,), default=None
             Validation labels.
         qid_val : array-like of shape (n_val,), default=None
-            Validation lists.
+            Query of each validation row.
 
         Returns
         -------
@@ -285,7 +285,7 @@ class TSPRanker(PairOutputs, GradientRanker):
         X : array-like of shape (n_samples, n_features)
             Features.
         qid : array-like of shape (n_samples,), default=None
-            List of each row, any order. None: one list.
+            Query of each row, in any order. None: one query.
 
         Returns
         -------
@@ -321,7 +321,7 @@ class TSPRanker(PairOutputs, GradientRanker):
         X : array-like of shape (n_samples, n_features)
             Features.
         qid : array-like of shape (n_samples,), default=None
-            List of each row, any order. None: one list.
+            Query of each row, in any order. None: one query.
 
         Returns
         -------

@@ -1,4 +1,4 @@
-"""LambdaMARTRanker: LightGBM's boosted trees, without what hurts about them."""
+"""LambdaMARTRanker: LightGBM's boosted trees, without its restrictions on input."""
 
 from ltr.rankers.trees.lambdamart import (
     LambdaMARTRanker,

@@ -287,10 +287,10 @@ def boost(
         callbacks=callbacks,
     )
     scores = recorded.get("validation", {}).get(metric.name, [])
-    best = booster.best_iteration or booster.current_iteration()
+    n_best = booster.best_iteration or booster.current_iteration()
     if len(params.get("label_gain", ())) > _LONG_TABLE:
         booster = _without_table(booster)
-    return Boosted(booster, best, max(scores, default=float("nan")), scores)
+    return Boosted(booster, n_best, max(scores, default=float("nan")), scores)
 
 
 def _evaluation(

@@ -18,15 +18,15 @@ CategoricalFeatures = Any  # "from_dtype", a sequence of indices or names, or No
 
 @dataclass(frozen=True)
 class Categories:
-    """Which columns are categorical, and the values that each had in ``fit``.
+    """Which columns are categorical, and the categories that each had in ``fit``.
 
     Attributes
     ----------
     columns : tuple of int
         Categorical columns.
     values : dict of int to tuple
-        For columns of a DataFrame with category dtype: their categories, whose
-        positions are the codes.
+        For columns of a DataFrame with category dtype: their categories; the code of a
+        category is its index.
     """
 
     columns: tuple[int, ...] = ()
@@ -104,7 +104,7 @@ def check_table(
     ------
     ValueError
         If a value is infinite, a column cannot be read as numbers, or a categorical
-        one holds something else than whole numbers ≥ 0.
+        one holds anything but whole numbers ≥ 0.
     """
     if categories.values:
         if not is_frame(X):
@@ -150,39 +150,40 @@ def _mask(flags: Sequence[Any], n_features: int) -> NDArray[np.bool_]:
     return np.array(flags, dtype=bool)
 
 
-def _column(which: int | str, names: Sequence[str] | None, n_features: int) -> int:
-    if isinstance(which, str):
-        if names is None or which not in names:
+def _column(column: int | str, names: Sequence[str] | None, n_features: int) -> int:
+    """Index of a column that is named or numbered."""
+    if isinstance(column, str):
+        if names is None or column not in names:
             raise ValueError(
-                f"categorical_features names {which!r}, which is not a column of X. "
+                f"categorical_features names {column!r}, which is not a column of X. "
                 f"Columns: {names if names is not None else 'X is not a DataFrame'}."
             )
-        return names.index(which)
-    if not 0 <= int(which) < n_features:
+        return names.index(column)
+    if not 0 <= int(column) < n_features:
         raise ValueError(
             f"categorical_features must be columns of X, 0 to {n_features - 1}; got "
-            f"{which!r}."
+            f"{column!r}."
         )
-    return int(which)
+    return int(column)
 
 
 def _with_codes(X: Any, values: dict[int, tuple[Any, ...]]) -> Any:
-    """Replace categories of a DataFrame by their codes, unknown ones by NaN."""
-    others = [i for i in range(X.shape[1]) if i not in values]
-    check_numeric_columns(X.iloc[:, others], _CURE)
+    """Replace the categories of a DataFrame by codes, those not in ``fit`` by NaN."""
+    numeric = [i for i in range(X.shape[1]) if i not in values]
+    check_numeric_columns(X.iloc[:, numeric], _CURE)
     columns = []
     for i in range(X.shape[1]):
         column = X.iloc[:, i]
         if i in values:
-            known = {value: float(code) for code, value in enumerate(values[i])}
-            columns.append(column.astype(object).map(known).to_numpy(np.float64))
+            codes = {value: float(code) for code, value in enumerate(values[i])}
+            columns.append(column.astype(object).map(codes).to_numpy(np.float64))
         else:
             columns.append(np.asarray(column, dtype=np.float64))
     return np.column_stack(columns)
 
 
 def _extremes(values: NDArray[Any]) -> NDArray[Any]:
-    """Smallest and largest value that is not NaN."""
+    """Least and greatest value that is not NaN."""
     if values.size == 0:
         return np.zeros(2)
     return np.array([np.fmin.reduce(values, None), np.fmax.reduce(values, None)])

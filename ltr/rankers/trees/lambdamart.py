@@ -48,7 +48,8 @@ class LambdaMARTRanker(BaseRanker):
         of the labels. ``"auto"``: 2^y − 1 for whole labels from 0 to 30, else
         y − min(y).
     truncation_level : int, default=30
-        Only pairs with an item among the first so many count (``lambdarank``).
+        Pairs without an item among the first ``truncation_level`` are left out
+        (``lambdarank``).
     norm : bool, default=True
         LightGBM's ``lambdarank_norm``.
     n_estimators : int, default=100
@@ -68,7 +69,7 @@ class LambdaMARTRanker(BaseRanker):
     subsample : float, default=1.0
         Share of the rows for each tree, in (0, 1]; needs ``subsample_freq``.
     subsample_freq : int, default=0
-        Draw rows anew every so many trees; 0: never.
+        Redraw the rows every ``subsample_freq`` trees; 0: never.
     colsample_bytree : float, default=1.0
         Share of the features for each tree, in (0, 1].
     reg_alpha : float, default=0.0
@@ -229,7 +230,7 @@ default="from_dtype"
         y_val: ArrayLike | None = None,
         qid_val: ArrayLike | None = None,
     ) -> LambdaMARTRanker:
-        """Grow trees on lists.
+        """Grow trees on the lists of the queries.
 
         Parameters
         ----------
@@ -238,11 +239,11 @@ default="from_dtype"
         y : array-like of shape (n_samples,)
             Labels, higher is better, any real numbers.
         qid : array-like of shape (n_samples,), default=None
-            List of each row: any hashable ids, any order. None: one list.
+            Query of each row: any hashable ids, in any order. None: one query.
         sample_weight : array-like of shape (n_samples,), default=None
             Row weights ≥ 0 on gradients and Hessians.
         query_weight : array-like of shape (n_samples,), default=None
-            Weight of the list of each row, constant within a list.
+            Weight of each row's query, constant within a query.
         teacher_scores : array-like of shape (n_samples,), default=None
             Not taken by these losses.
         reference_scores : array-like of shape (n_samples,), default=None
@@ -254,7 +255,7 @@ default="from_dtype"
         y_val : array-like of shape (n_val,), default=None
             Validation labels.
         qid_val : array-like of shape (n_val,), default=None
-            Validation lists.
+            Query of each validation row.
 
         Returns
         -------

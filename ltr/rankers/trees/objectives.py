@@ -1,4 +1,4 @@
-"""LambdaRank gradients in NumPy, for lists that are too long for LightGBM's own."""
+"""LambdaRank gradients in NumPy, for lists above LightGBM's limit of 10,000 rows."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ class LambdaRankObjective:
     gains : float array of shape (n_samples,)
         Gain of each row; equal labels have equal gains.
     queries : Queries
-        The lists.
+        Query of each row.
     weights : float array of shape (n_samples,) or None
         Row weights.
     truncation_level : int
-        Only pairs with an item among the first so many count.
+        Pairs without an item among the first ``truncation_level`` are left out.
     norm : bool
         LightGBM's ``lambdarank_norm``.
 
@@ -79,7 +79,16 @@ def lambda_gradients(
     truncation_level: int,
     norm: bool,
 ) -> tuple[FloatArray, FloatArray]:
-    """LightGBM's lambdas of some lists of one size.
+    r"""LightGBM's lambdas of lists of one size.
+
+    A pair with gains G_i > G_j, at positions p_i and p_j, has the logistic loss
+    log(1 + exp(-(s_i - s_j))) with the weight
+
+    .. math:: \Delta_{ij} = \frac{|G_i - G_j|\,|D(p_i) - D(p_j)|}{\mathrm{IDCG}},
+        \qquad D(p) = \frac{1}{\log_2(1 + p)},
+
+    and the weight is a constant of the derivative: λ_ij = Δ_ij ρ and curvature
+    Δ_ij ρ (1 - ρ) with ρ = 1 / (1 + exp(s_i - s_j)).
 
     Parameters
     ----------
@@ -88,42 +97,44 @@ def lambda_gradients(
     inverse_ideal : float array of shape (n_lists,)
         1 / IDCG at the truncation level.
     truncation_level : int
-        Only pairs with an item among the first so many count.
+        Pairs without an item among the first ``truncation_level`` are left out.
     norm : bool
-        Divide by the score distance, and the sum of lambdas by its logarithm.
+        Divide Δ by 0.01 + abs(s_i - s_j), and scale the lambdas of a list, with
+        L = Σ 2 abs(λ), by log2(1 + L) / L.
 
     Returns
     -------
     gradient, hessian : float arrays of shape (n_lists, list_size)
     """
     order = np.argsort(-scores, axis=1, kind="stable")
-    s = np.take_along_axis(scores, order, axis=1)
+    s = np.take_along_axis(scores, order, axis=1)  # (b, n), best score first
     g = np.take_along_axis(gains, order, axis=1)
     n = s.shape[1]
     top = min(truncation_level, n - 1)
     discount = 1.0 / np.log2(2.0 + np.arange(n))
 
-    first, others = np.arange(top)[:, None], np.arange(n)[None, :]
-    counts = others > first  # each pair once, from its higher position
+    # (b, top, n): each pair once, from its higher position, which is truncated
+    is_pair = np.arange(n)[None, :] > np.arange(top)[:, None]
     difference = g[:, :top, None] - g[:, None, :]
     better = np.sign(difference)
     delta = np.abs(difference) * np.abs(discount[:top, None] - discount[None, :])
-    delta = np.where(counts, delta * inverse_ideal[:, None, None], 0.0)
+    delta = np.where(is_pair, delta * inverse_ideal[:, None, None], 0.0)
     margin = better * (s[:, :top, None] - s[:, None, :])
     if norm:
         spread = (s[:, 0] != s[:, -1])[:, None, None]
         delta = np.where(spread, delta / (0.01 + np.abs(margin)), delta)
-    p = 1.0 / (1.0 + np.exp(np.clip(margin, -50.0, 50.0)))
-    pull = delta * p
-    signed, curvature = better * pull, delta * p * (1.0 - p)
+    rho = 1.0 / (1.0 + np.exp(np.clip(margin, -50.0, 50.0)))
+    magnitude = delta * rho
+    signed, curvature = better * magnitude, delta * rho * (1.0 - rho)
 
+    # λ_ij pulls i up and j down; both get the curvature.
     gradient, hessian = np.zeros_like(s), np.zeros_like(s)
     gradient[:, :top] -= signed.sum(axis=2)
     gradient += signed.sum(axis=1)
     hessian[:, :top] += curvature.sum(axis=2)
     hessian += curvature.sum(axis=1)
     if norm:
-        total = 2.0 * pull.sum(axis=(1, 2))
+        total = 2.0 * magnitude.sum(axis=(1, 2))
         safe = np.where(total > 0, total, 1.0)
         factor = np.where(total > 0, np.log2(1.0 + safe) / safe, 1.0)[:, None]
         gradient, hessian = gradient * factor, hessian * factor
@@ -138,6 +149,7 @@ def _take(values: FloatArray, index: IntArray) -> FloatArray:
 
 
 def _inverse_ideal(gains: FloatArray, truncation_level: int) -> FloatArray:
-    best = -np.sort(-gains, axis=1)[:, :truncation_level]
-    ideal = best @ (1.0 / np.log2(2.0 + np.arange(best.shape[1])))
+    """1 / IDCG of each list; 0 where no gain is positive."""
+    top_gains = -np.sort(-gains, axis=1)[:, :truncation_level]
+    ideal = top_gains @ (1.0 / np.log2(2.0 + np.arange(top_gains.shape[1])))
     return np.where(ideal > 0, 1.0 / np.where(ideal > 0, ideal, 1.0), 0.0)
