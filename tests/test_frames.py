@@ -8,6 +8,8 @@ from ltr import LambdaMARTRanker, NeuralRanker, TSPRanker
 from ltr.datasets import make_ranking
 from ltr.metrics import ndcg_score
 from ltr.metrics.runs import evaluate_run
+from ltr.solvers.orderings.subset_dp import order_by_sets
+from ltr.solvers.paths.held_karp import held_karp
 
 DATA = make_ranking(12, list_size=5, n_features=3, n_informative=2, random_state=0)
 TRAIN = DATA.X, DATA.y, DATA.qid
@@ -64,3 +66,19 @@ def test_from_fit_to_lightgbm():
         lambda: trees.fit(*TRAIN), LambdaMARTRanker.fit, lightgbm.train
     )
     assert len(names) <= 4, names
+
+
+def test_from_predict_to_the_solver():
+    """At most 6 frames between: the dynamic program is the seventh below predict."""
+    for loss, dynamic_program in (
+        ("successor", held_karp),
+        ("pairwise", order_by_sets),
+    ):
+        ranker = TSPRanker(loss, encoder="identity", max_epochs=0, n_jobs=1)
+        ranker.fit(*TRAIN)
+        names = frames_between(
+            lambda ranker=ranker: ranker.predict(DATA.X, DATA.qid),
+            TSPRanker.predict,
+            dynamic_program,
+        )
+        assert len(names) <= 6, names
