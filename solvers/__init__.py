@@ -97,3 +97,9 @@ __all__ = [
     "solve_path",
     "solve_paths",
 ]
+
+# A pickle names a class by its module: this one outlasts moves inside the package.
+for _name in __all__:
+    if isinstance(globals()[_name], type):
+        globals()[_name].__module__ = __name__
+del _name

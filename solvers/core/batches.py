@@ -9,6 +9,7 @@ from ltr.arguments import check_whole
 from ltr.progress import ProgressLine
 from ltr.solvers.core.budget import Budget
 from ltr.solvers.core.inputs import check_limit
+from ltr.solvers.core.lists import ItemList
 from ltr.solvers.core.solution import Solution
 
 _SECONDS_BETWEEN_LINES = 0.1
@@ -35,7 +36,8 @@ class Interrupted(KeyboardInterrupt):
 
 
 def solve_batch(
-    solve: Callable[[list[int], Budget], list[Solution]],
+    solve: Callable[[list[ItemList], Budget], list[Solution]],
+    lists: Sequence[ItemList],
     jobs: list[list[int]],
     *,
     time_limit_s: float | None = None,
@@ -49,10 +51,12 @@ def solve_batch(
     Parameters
     ----------
     solve : callable
-        (numbers of the lists of a job, their budget) → their solutions. With a budget
-        that is spent, it returns at once what it has.
+        (lists of a job, their budget) → their solutions. With a budget that is spent,
+        it returns at once what it has.
+    lists : sequence of ItemList
+        The batch.
     jobs : list of list of int
-        Numbers of lists; each of 0, …, n_lists - 1 is in one job.
+        Numbers of the lists that are solved together; each list is in one job.
     time_limit_s : float, default=None
         Seconds for one job.
     batch_time_limit_s : float, default=None
@@ -84,7 +88,7 @@ def solve_batch(
     if batch_time_limit_s is not None:
         end = time.perf_counter() + batch_time_limit_s
     cancelled = threading.Event()
-    partial: list[Solution | None] = [None] * sum(map(len, jobs))
+    partial: list[Solution | None] = [None] * len(lists)
     line = ProgressLine(every_s=_SECONDS_BETWEEN_LINES, in_place=True)
     n_done, lock = 0, threading.Lock()
 
@@ -108,10 +112,12 @@ def solve_batch(
         n_threads = 1 if len(jobs) <= 1 else min(n_jobs or _n_cores(), len(jobs))
         if n_threads == 1:
             for job in jobs:
-                record(job, solve(job, budget_of_job()))
+                record(job, solve([lists[i] for i in job], budget_of_job()))
         else:
             _run_in_threads(
-                lambda job: record(job, solve(job, budget_of_job())),
+                lambda job: record(
+                    job, solve([lists[i] for i in job], budget_of_job())
+                ),
                 jobs,
                 n_threads,
                 cancelled,

@@ -125,6 +125,7 @@ class Lottery:
 
     Examples
     --------
+    >>> import numpy as np
     >>> lottery = Lottery(np.array([[0, 1], [1, 0]]), np.array([0.5, 0.5]))
     >>> sorted(lottery.draw(np.random.default_rng(0)).tolist())
     [0, 1]

@@ -1,6 +1,5 @@
 """Which method solves which part of an ordering problem."""
 
-from collections.abc import Sequence
 from dataclasses import replace
 from itertools import combinations
 
@@ -108,8 +107,19 @@ def ordering_value(matrix: FloatArray, order: IntArray) -> float:
     return float(matrix[np.ix_(order, order)][np.triu_indices(len(order), 1)].sum())
 
 
-def solve_together(lists: Sequence[ItemList], budget: Budget) -> list[Solution]:
-    """Solve lists of equal length without constraints by one table of sets."""
+def solve_lists(
+    lists: list[ItemList], budget: Budget, *, method: str, random_state: int
+) -> list[Solution]:
+    """Solve the lists of a job: several, of one size, by one table of sets."""
+    if len(lists) == 1 or budget.is_spent:
+        return [
+            solve_list(item_list, method, budget, random_state) for item_list in lists
+        ]
+    return _by_one_table(lists, budget)
+
+
+def _by_one_table(lists: list[ItemList], budget: Budget) -> list[Solution]:
+    """Solve lists of one size without constraints."""
     matrices = np.stack([item_list.matrix for item_list in lists])  # (b, n, n)
     n_lists, n = matrices.shape[:2]
     if np.isneginf(matrices).any():

@@ -8,6 +8,7 @@ preferences is a bad order of them.
 """
 
 from collections.abc import Iterable, Sequence
+from functools import partial
 
 from numpy.typing import ArrayLike
 
@@ -17,7 +18,7 @@ from ltr.solvers.core.constraints import OrderConstraint
 from ltr.solvers.core.inputs import check_limit, check_method, check_random_state
 from ltr.solvers.core.lists import ItemList, check_list, check_lists, jobs_of
 from ltr.solvers.core.solution import Solution
-from ltr.solvers.orderings.portfolio import solve_list, solve_together
+from ltr.solvers.orderings.portfolio import solve_list, solve_lists
 from ltr.solvers.orderings.subset_dp import (
     DP_ITEMS,
     LANES,
@@ -166,18 +167,13 @@ def solve_orderings(
         _check_method(method, item_list)
     seed = check_random_state(random_state)
 
-    def solve(job: list[int], budget: Budget) -> list[Solution]:
-        members = [lists[i] for i in job]
-        if len(job) > 1 and not budget.is_spent:
-            return solve_together(members, budget)
-        return [solve_list(member, method, budget, seed) for member in members]
-
     def can_share(item_list: ItemList) -> bool:
         is_short = 2 <= item_list.n_items <= DP_ITEMS
         return is_short and method in ("auto", "dp") and not item_list.constraints
 
     return solve_batch(
-        solve,
+        partial(solve_lists, method=method, random_state=seed),
+        lists,
         jobs_of(lists, can_share, lambda n: min(MAX_LANES, LANES << (DP_ITEMS - n))),
         time_limit_s=time_limit_s,
         batch_time_limit_s=batch_time_limit_s,

@@ -8,7 +8,7 @@ from ltr.solvers.core.solution import Solution, Status, certify, without_order
 from ltr.solvers.paths.assignment_relaxation import branch_and_bound, greedy, relax
 from ltr.solvers.paths.branch_and_cut import branch_and_cut
 from ltr.solvers.paths.cp_sat import cp_sat
-from ltr.solvers.paths.held_karp import held_karp
+from ltr.solvers.paths.held_karp import held_karp, work
 from ltr.solvers.paths.local_search import local_search
 from ltr.solvers.paths.problem import Incumbent, path_problem
 from ltr.solvers.paths.routing import routing
@@ -37,8 +37,15 @@ def solve_list(
     return _finish(best, item_list, budget)
 
 
-def solve_together(lists: list[ItemList], budget: Budget) -> list[Solution]:
-    """Solve lists of one size with the same constraints by dynamic programming."""
+def solve_lists(
+    lists: list[ItemList], budget: Budget, *, method: str, random_state: int
+) -> list[Solution]:
+    """Solve the lists of a job: several, of one size and constraints, by one table."""
+    is_affordable = work(lists[0].n_items) <= budget.work_left
+    if len(lists) == 1 or budget.is_spent or not is_affordable:
+        return [
+            solve_list(item_list, method, budget, random_state) for item_list in lists
+        ]
     incumbents = [_incumbent(item_list, item_list.constraints) for item_list in lists]
     held_karp(incumbents)
     return [

@@ -1,6 +1,7 @@
 """Maximum-weight paths: the best order where only neighbors count."""
 
 from collections.abc import Iterable, Sequence
+from functools import partial
 
 from numpy.typing import ArrayLike
 
@@ -10,8 +11,8 @@ from ltr.solvers.core.constraints import OrderConstraint
 from ltr.solvers.core.inputs import check_limit, check_method, check_random_state
 from ltr.solvers.core.lists import ItemList, check_list, check_lists, jobs_of
 from ltr.solvers.core.solution import Solution
-from ltr.solvers.paths.held_karp import MAX_ITEMS, lanes, work
-from ltr.solvers.paths.portfolio import MAX_BATCHED, solve_list, solve_together
+from ltr.solvers.paths.held_karp import MAX_ITEMS, lanes
+from ltr.solvers.paths.portfolio import MAX_BATCHED, solve_list, solve_lists
 
 METHODS = (
     "auto",
@@ -181,18 +182,12 @@ def solve_paths(
         _check_method(method, item_list)
     seed = check_random_state(random_state)
 
-    def solve(job: list[int], budget: Budget) -> list[Solution]:
-        members = [lists[i] for i in job]
-        is_affordable = work(members[0].n_items) <= budget.work_left
-        if len(job) > 1 and is_affordable and not budget.is_spent:
-            return solve_together(members, budget)
-        return [solve_list(member, method, budget, seed) for member in members]
-
     def can_share(item_list: ItemList) -> bool:
         return method == "auto" and 2 < item_list.n_items <= MAX_BATCHED
 
     return solve_batch(
-        solve,
+        partial(solve_lists, method=method, random_state=seed),
+        lists,
         jobs_of(
             lists,
             can_share,

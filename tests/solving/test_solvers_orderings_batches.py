@@ -122,7 +122,7 @@ def ordering_value_fast(order, matrix):
 
 def test_interrupt_keeps_what_is_solved(monkeypatch):
     """Ctrl-C in the third list: the first two are in partial."""
-    orderings = sys.modules["ltr.solvers.orderings.solve"]
+    orderings = sys.modules["ltr.solvers.orderings.portfolio"]
     solve_list, n_solved = orderings.solve_list, []
 
     def interrupted(*args):

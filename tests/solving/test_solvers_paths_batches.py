@@ -110,7 +110,7 @@ def test_progress(capsys):
 
 
 def test_ctrl_c_keeps_what_is_solved(monkeypatch):
-    paths = sys.modules["ltr.solvers.paths.solve"]
+    paths = sys.modules["ltr.solvers.paths.portfolio"]
     solve_list, n_solved = paths.solve_list, []
 
     def interrupted(*args):
