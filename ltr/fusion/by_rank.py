@@ -1,4 +1,4 @@
-"""Fusion of ranks: reciprocal ranks, points, majorities, turns."""
+"""Fusion by rank: reciprocal ranks, points, majorities, turns."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from ltr.fusion.pool import FloatArray, Pool, RankTies, Runs, pool_runs
+from ltr.arguments import check_choice, check_number
+from ltr.fusion.pool import Pool, RankTies, Runs, pool_runs
+from ltr.queries import FloatArray
 
 _BLOCK = 2**24  # comparisons held at once
 
@@ -30,14 +32,14 @@ def rrf(
     runs : sequence or mapping of runs
         Runs as :func:`ltr.datasets.read_run` takes them.
     k : float, default=60.0
-        Added to the ranks 1, 2, …; the larger, the less the first ones stand out.
+        Added to the ranks 1, 2, …; the larger it is, the smaller the lead of the top.
     weights : sequence of float, default=None
         Weight of each run. None: 1 for all.
     ties : {"trec", "average", "first"}, default="trec"
         Ranks of equal scores of a run: by descending document id after rounding to
-        float32, as trec_eval; all the mean of their ranks; or in the order of the file.
+        float32, as trec_eval; the mean of their ranks; or in the order of the file.
     depth : int, default=None
-        Read only so many documents of each query of a run. None: all.
+        Documents to read of each query of a run. None: all.
 
     Returns
     -------
@@ -60,11 +62,10 @@ def rrf(
     >>> fused["docid"].tolist(), fused["score"].round(4).tolist()
     (['b', 'a'], [0.8333, 0.5])
     """
-    if k < 0:
-        raise ValueError(f"k must be >= 0; got {k!r}.")
+    check_number("k", k, low=0.0)
     pool = pool_runs(runs, depth, ties)
-    share = np.where(pool.returned, 1.0 / (k + pool.ranks), 0.0)
-    return pool.run_of(share @ pool.weights(weights))
+    reciprocal = np.where(pool.returned, 1.0 / (k + pool.ranks), 0.0)
+    return pool.run_of(reciprocal @ pool.weights(weights))
 
 
 def log_isr(
@@ -74,8 +75,8 @@ def log_isr(
 
     .. math:: s(d) = \log(1 + N(d)) \sum_j \frac{1}{r_j(d)^2}
 
-    with N(d) runs that returned d. The paper has log N(d), by which all documents of
-    one run alone are worth 0; the 1 keeps them apart.
+    with N(d) runs that returned d. The paper has log N(d), which is 0 for all documents
+    that a single run returned; the 1 keeps these apart.
 
     Parameters
     ----------
@@ -84,7 +85,7 @@ def log_isr(
     ties : {"trec", "average", "first"}, default="trec"
         Ranks of equal scores of a run; see :func:`rrf`.
     depth : int, default=None
-        Read only so many documents of each query of a run. None: all.
+        Documents to read of each query of a run. None: all.
 
     Returns
     -------
@@ -108,8 +109,8 @@ def log_isr(
     (['b', 'a'], [1.3733, 0.6931])
     """
     pool = pool_runs(runs, depth, ties)
-    share = np.where(pool.returned, 1.0 / pool.ranks**2, 0.0).sum(axis=1)
-    return pool.run_of(np.log1p(pool.returned.sum(axis=1)) * share)
+    inverse_squares = np.where(pool.returned, 1.0 / pool.ranks**2, 0.0).sum(axis=1)
+    return pool.run_of(np.log1p(pool.returned.sum(axis=1)) * inverse_squares)
 
 
 def borda(
@@ -127,15 +128,16 @@ def borda(
     runs : sequence or mapping of runs
         Runs as :func:`ltr.datasets.read_run` takes them.
     missing : {"none", "share"}, default="none"
-        Documents that a run left out. ``"none"``: they get no points, and n is what the
-        longest run returned for the query. ``"share"``: n counts all documents that any
-        run returned, and those left out share the points that were not given.
+        Documents that a run did not return. ``"none"``: they get no points, and n is
+        the number of documents that the longest run returned for the query.
+        ``"share"``: n counts the documents of all runs, and missing ones share the
+        remaining points.
     weights : sequence of float, default=None
         Weight of each run. None: 1 for all.
     ties : {"trec", "average", "first"}, default="trec"
         Ranks of equal scores of a run; see :func:`rrf`.
     depth : int, default=None
-        Read only so many documents of each query of a run. None: all.
+        Documents to read of each query of a run. None: all.
 
     Returns
     -------
@@ -160,16 +162,15 @@ def borda(
     >>> borda(runs, missing="share")["score"].tolist()
     [5.0, 4.0, 3.0]
     """
-    if missing not in ("none", "share"):
-        raise ValueError(f"missing must be 'none' or 'share'; got {missing!r}.")
+    check_choice("missing", missing, ("none", "share"))
     pool = pool_runs(runs, depth, ties)
     n_returned = pool.n_returned()
     if missing == "none":
-        n, rest = n_returned.max(axis=1, keepdims=True), np.zeros(1)
-    else:
+        n, points_of_missing = n_returned.max(axis=1, keepdims=True), np.zeros(1)
+    else:  # the mean of the points 1, …, n − n_returned that no document has
         n = np.bincount(pool.query, minlength=pool.n_queries)[pool.query][:, None]
-        rest = (n - n_returned + 1.0) / 2.0
-    points = np.where(pool.returned, n - pool.ranks + 1.0, rest)
+        points_of_missing = (n - n_returned + 1.0) / 2.0
+    points = np.where(pool.returned, n - pool.ranks + 1.0, points_of_missing)
     return pool.run_of(points @ pool.weights(weights))
 
 
@@ -178,8 +179,8 @@ def condorcet(
 ) -> pd.DataFrame:
     """Majority contests won minus lost (Copeland); a Condorcet winner comes first.
 
-    A document beats another if more runs rank it higher than lower; one that a run
-    returned is higher than one that it did not.
+    A document beats another if more runs rank it above than below the other; a returned
+    document is above one that was not returned.
 
     Parameters
     ----------
@@ -188,8 +189,8 @@ def condorcet(
     ties : {"trec", "average", "first"}, default="trec"
         Ranks of equal scores of a run; see :func:`rrf`.
     depth : int, default=None
-        Read only so many documents of each query of a run. None: all. The work grows
-        with the square of the number of candidates.
+        Documents to read of each query of a run. None: all. The work grows with the
+        square of the number of candidates.
 
     Returns
     -------
@@ -219,11 +220,12 @@ def condorcet(
         column = ranks[rows]
         step = max(1, _BLOCK // len(column))
         for low in range(0, len(column), step):
+            # runs that rank the row's document above the column's, minus those below
             lead = np.zeros((min(step, len(column) - low), len(column)), dtype=np.int16)
             for rank in column.T:
-                part = rank[low : low + step, None]
-                lead += part < rank
-                lead -= part > rank
+                block = rank[low : low + step, None]
+                lead += block < rank
+                lead -= block > rank
             contests = np.sign(lead).sum(axis=1, dtype=np.int64)
             value[rows.start + low : rows.start + low + len(lead)] = contests
     return pool.run_of(value)
@@ -234,7 +236,7 @@ def round_robin(
 ) -> pd.DataFrame:
     """Take turns: the first of each run in the order of the runs, then the second, ….
 
-    A document that is there already is passed over. The score is minus the turn.
+    A document that has been taken before is skipped. The score is minus the turn.
 
     Parameters
     ----------
@@ -243,7 +245,7 @@ def round_robin(
     ties : {"trec", "average", "first"}, default="trec"
         Ranks of equal scores of a run; see :func:`rrf`.
     depth : int, default=None
-        Read only so many documents of each query of a run. None: all.
+        Documents to read of each query of a run. None: all.
 
     Returns
     -------
@@ -275,10 +277,10 @@ def kemeny(
     time_limit_s: float | None = None,
     random_state: int = 0,
 ) -> pd.DataFrame:
-    """The order that disagrees with the runs on the fewest pairs, exactly if it can be.
+    """Kemeny's order, with the fewest pairwise disagreements with the runs.
 
-    A pair that a run ranks counts once, also one of which it returned a single
-    document; a pair of which it returned none counts nothing.
+    A pair counts once for every run that returned at least one of its two documents; a
+    returned document is above one that was not returned.
 
     Parameters
     ----------
@@ -287,9 +289,9 @@ def kemeny(
     ties : {"trec", "average", "first"}, default="trec"
         Ranks of equal scores of a run; see :func:`rrf`.
     depth : int, default=None
-        Read only so many documents of each query of a run. None: all.
+        Documents to read of each query of a run. None: all.
     max_candidates : int, default=200
-        Largest pool of a query to solve; a larger one is an error.
+        Most documents of a query; more are an error.
     time_limit_s : float, default=None
         Seconds for each query. None: the solver's own limit on its work.
     random_state : int, default=0
@@ -300,7 +302,7 @@ def kemeny(
     run : DataFrame
         Columns ``qid``, ``docid`` and ``score`` (minus the rank), best first within
         each query. ``run.attrs["is_optimal"]`` says for each query whether its order is
-        proven best.
+        proven to be optimal.
 
     Raises
     ------
@@ -332,8 +334,8 @@ def kemeny(
                 f"got {n} for {pool.qids[pool.query[rows.start]]!r}. Pass depth=…, or "
                 "raise max_candidates."
             )
-        column = ranks[rows]
-        above = (column[:, None, :] < column[None, :, :]).sum(axis=2)
+        column = ranks[rows]  # (n, n_runs)
+        above = (column[:, None, :] < column[None, :, :]).sum(axis=2)  # (n, n)
         matrices.append(above.astype(np.float64))
     solutions = solve_orderings(
         matrices, time_limit_s=time_limit_s, random_state=random_state
@@ -354,4 +356,5 @@ def kemeny(
 
 
 def _ranks_with_missing_last(pool: Pool) -> FloatArray:
+    """Ranks of shape (n_rows, n_runs), infinite where a document was not returned."""
     return np.where(pool.returned, pool.ranks, np.inf)

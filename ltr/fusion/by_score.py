@@ -1,4 +1,4 @@
-"""Fusion of scores: sums, means and maxima of what several runs say of a document."""
+"""Fusion by score: sums, means and maxima of the scores of several runs."""
 
 from __future__ import annotations
 
@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from ltr.fusion.pool import FloatArray, Norm, Pool, Runs, pool_runs
-from ltr.metrics import evaluate_run
+from ltr.arguments import check_number
+from ltr.fusion.pool import Norm, Pool, Runs, pool_runs
+from ltr.metrics import evaluate_run, get_metric
+from ltr.queries import FloatArray
 
 if TYPE_CHECKING:
+    from ltr.metrics.names import MetricLike
     from ltr.metrics.runs import Source
 
 
@@ -30,15 +33,15 @@ def comb_sum(
         Runs as :func:`ltr.datasets.read_run` takes them: paths, tables or
         ``{qid: {docid: score}}``.
     norm : {"minmax", "zscore", "rank", "none"} or callable, default="minmax"
-        What makes the scores of a run comparable, query by query: (s − min) / (max −
-        min), 1/2 if all are equal; (s − mean) / standard deviation, 0 if all are equal;
+        Normalization of the scores of a run, query by query: (s − min) / (max − min),
+        1/2 if all are equal; (s − mean) / standard deviation, 0 if all are equal;
         (n − rank + 1) / n; the scores as they are; or a function of an array of scores.
-        A document that a run did not return counts as its worst one (0 for "rank" and
+        A document that a run did not return has its worst score (0 for "rank" and
         "none").
     weights : sequence of float, default=None
         Weight of each run. None: 1 for all.
     depth : int, default=None
-        Read only so many documents of each query of a run. None: all.
+        Documents to read of each query of a run. None: all.
 
     Returns
     -------
@@ -78,7 +81,7 @@ def comb_mnz(
     norm : {"minmax", "zscore", "rank", "none"} or callable, default="minmax"
         See :func:`comb_sum`.
     depth : int, default=None
-        Read only so many documents of each query of a run. None: all.
+        Documents to read of each query of a run. None: all.
 
     Returns
     -------
@@ -116,7 +119,7 @@ def comb_anz(
     norm : {"minmax", "zscore", "rank", "none"} or callable, default="minmax"
         See :func:`comb_sum`.
     depth : int, default=None
-        Read only so many documents of each query of a run. None: all.
+        Documents to read of each query of a run. None: all.
 
     Returns
     -------
@@ -138,7 +141,7 @@ def comb_anz(
     np.float64(0.75)
     """
     pool = pool_runs(runs, depth)
-    scores, _ = pool.normalized(norm)
+    scores = pool.normalized(norm).scores
     total = np.where(pool.returned, scores, 0.0).sum(axis=1)
     return pool.run_of(total / pool.returned.sum(axis=1))
 
@@ -155,7 +158,7 @@ def comb_max(
     norm : {"minmax", "zscore", "rank", "none"} or callable, default="minmax"
         See :func:`comb_sum`.
     depth : int, default=None
-        Read only so many documents of each query of a run. None: all.
+        Documents to read of each query of a run. None: all.
 
     Returns
     -------
@@ -177,7 +180,7 @@ def comb_max(
     [1.0, 0.5, 0.0]
     """
     pool = pool_runs(runs, depth)
-    scores, _ = pool.normalized(norm)
+    scores = pool.normalized(norm).scores
     return pool.run_of(np.where(pool.returned, scores, -np.inf).max(axis=1))
 
 
@@ -188,7 +191,7 @@ def interpolate(
     norm: Norm = "minmax",
     depth: int | None = None,
 ) -> pd.DataFrame:
-    """Mix two runs: α times the scores of the first, 1 − α times those of the second.
+    """Weighted mean of two runs: α times the first, 1 − α times the second.
 
     Parameters
     ----------
@@ -199,7 +202,7 @@ def interpolate(
     norm : {"minmax", "zscore", "rank", "none"} or callable, default="minmax"
         See :func:`comb_sum`.
     depth : int, default=None
-        Read only so many documents of each query of a run. None: all.
+        Documents to read of each query of a run. None: all.
 
     Returns
     -------
@@ -229,13 +232,13 @@ def interpolate(
 def tune_alpha(
     runs: Runs,
     qrels: Source,
-    metric: str = "ndcg@10",
+    metric: MetricLike = "ndcg@10",
     *,
     grid: Sequence[float] | None = None,
     norm: Norm = "minmax",
     depth: int | None = None,
 ) -> tuple[float, pd.Series]:
-    """Choose the α of :func:`interpolate` that is best on judged queries.
+    """Find the best α of :func:`interpolate` on judged queries.
 
     Parameters
     ----------
@@ -243,19 +246,19 @@ def tune_alpha(
         Runs on the queries to tune on, which should not be those to report on.
     qrels : path, DataFrame or {qid: {docid: label}}
         Judgments.
-    metric : str, default="ndcg@10"
-        Name for :func:`ltr.metrics.get_metric`.
+    metric : str or callable, default="ndcg@10"
+        Name for :func:`ltr.metrics.get_metric`, or a metric of your own.
     grid : sequence of float, default=None
         Values to try. None: 0, 0.05, …, 1.
     norm : {"minmax", "zscore", "rank", "none"} or callable, default="minmax"
         See :func:`comb_sum`.
     depth : int, default=None
-        Read only so many documents of each query of a run. None: all.
+        Documents to read of each query of a run. None: all.
 
     Returns
     -------
     alpha : float
-        Best value; the middle one of several that are equally good.
+        Best value; of several that are equally good, the median.
     means : Series
         Mean of the metric for each value.
 
@@ -276,18 +279,19 @@ def tune_alpha(
     means = {}
     for alpha in np.arange(21) / 20 if grid is None else grid:
         run = pool.run_of(_mix(pool, alpha, *filled.T))
-        means[alpha] = evaluate_run(run, qrels, [metric], per_query=True)[metric].mean()
+        values = evaluate_run(run, qrels, metric, per_query=True)
+        means[alpha] = values.iloc[:, 0].mean()
     if not means:
         raise ValueError("grid must have at least one value; got none.")
-    series = pd.Series(means, name=metric)
+    series = pd.Series(means, name=get_metric(metric).name)
     best = np.flatnonzero(series.to_numpy() == series.max())
     return float(series.index[best[(len(best) - 1) // 2]]), series
 
 
 def _filled(pool: Pool, norm: Norm) -> FloatArray:
-    """Normalised scores, those of documents that were not returned included."""
-    scores, worst = pool.normalized(norm)
-    return np.where(pool.returned, scores, worst)
+    """Normalized scores, with the worst where a document was not returned."""
+    normalized = pool.normalized(norm)
+    return np.where(pool.returned, normalized.scores, normalized.worst)
 
 
 def _weighted_sum(
@@ -299,6 +303,5 @@ def _weighted_sum(
 def _mix(pool: Pool, alpha: float, *columns: FloatArray) -> FloatArray:
     if pool.n_runs != 2:
         raise ValueError(f"interpolation takes two runs; got {pool.n_runs}.")
-    if not 0.0 <= alpha <= 1.0:
-        raise ValueError(f"alpha must be from 0 to 1; got {alpha!r}.")
+    check_number("alpha", alpha, low=0.0, high=1.0)
     return alpha * columns[0] + (1.0 - alpha) * columns[1]

@@ -5,23 +5,37 @@ from __future__ import annotations
 import numbers
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from ltr.arguments import check_choice, check_whole
 from ltr.datasets import read_run
 from ltr.metrics.ranked import sort_lists
-from ltr.queries import Queries
+from ltr.queries import BoolArray, FloatArray, IntArray, Queries
 
-FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.intp]
 Runs = Sequence[Any] | Mapping[str, Any]
 Norm = Literal["minmax", "zscore", "rank", "none"] | Callable[[FloatArray], FloatArray]
 RankTies = Literal["trec", "average", "first"]
 RANK_TIES = ("trec", "average", "first")
 NORMS = ("minmax", "zscore", "rank", "none")
+
+
+class Normalized(NamedTuple):
+    """Scores of a pool on one scale.
+
+    Attributes
+    ----------
+    scores : float array of shape (n_rows, n_runs)
+        NaN where a run did not return the document.
+    worst : float array of shape (n_rows, n_runs)
+        Value of a document that was not returned: that of the worst returned one, or 0.
+    """
+
+    scores: FloatArray
+    worst: FloatArray
 
 
 @dataclass(frozen=True)
@@ -58,7 +72,7 @@ class Pool:
         return self.scores.shape[1]
 
     @property
-    def returned(self) -> NDArray[np.bool_]:
+    def returned(self) -> BoolArray:
         """Whether a run returned a document, shape (n_rows, n_runs)."""
         return ~np.isnan(self.ranks)
 
@@ -91,7 +105,7 @@ class Pool:
             }
         )
 
-    def normalized(self, norm: Norm) -> tuple[FloatArray, FloatArray]:
+    def normalized(self, norm: Norm) -> Normalized:
         """Scores made comparable within each query and run.
 
         Parameters
@@ -101,55 +115,67 @@ class Pool:
 
         Returns
         -------
-        scores : float array of shape (n_rows, n_runs)
-            NaN where a run did not return the document.
-        worst : float array of shape (n_rows, n_runs)
-            Value of a document that was not returned: that of the worst returned one,
-            and 0 if the run has nothing for the query.
+        normalized : Normalized
+
+        Raises
+        ------
+        ValueError
+            If ``norm`` is unknown, or a score is infinite and ``norm`` needs its value.
         """
+        if not callable(norm):
+            check_choice("norm", norm, NORMS, alternative="a function")
         if norm == "none":
-            return self.scores, np.zeros_like(self.scores)
+            return Normalized(self.scores, np.zeros_like(self.scores))
         if norm == "rank":
             n = np.maximum(self.n_returned(), 1.0)
             scores = (n - self.ranks + 1.0) / n
-            return scores, np.zeros_like(scores)
+            return Normalized(scores, np.zeros_like(scores))
         if np.isinf(self.scores).any():
             raise ValueError(
                 f"scores must be finite for norm={norm!r}; got an infinite one. Pass "
                 "norm='rank'."
             )
         if callable(norm):
-            scores = np.full_like(self.scores, np.nan)
-            for j in range(self.n_runs):
-                rows = np.flatnonzero(self.returned[:, j])
-                for part in np.split(
-                    rows, np.flatnonzero(np.diff(self.query[rows])) + 1
-                ):
-                    scores[part, j] = norm(self.scores[part, j])
-            low = self._by_query(np.where(self.returned, scores, np.inf), np.minimum)
-            return scores, np.where(np.isfinite(low), low, 0.0)
-        if norm not in NORMS:
-            raise ValueError(
-                f"norm must be one of {NORMS} or a function; got {norm!r}."
-            )
+            return self._mapped(norm)
+        return self._minmax() if norm == "minmax" else self._zscore()
+
+    def _mapped(self, norm: Callable[[FloatArray], FloatArray]) -> Normalized:
+        """A function of the scores of each query and run."""
+        scores = np.full_like(self.scores, np.nan)
+        for j in range(self.n_runs):
+            rows = np.flatnonzero(self.returned[:, j])
+            ends = np.flatnonzero(np.diff(self.query[rows])) + 1
+            for rows_of_query in np.split(rows, ends):
+                scores[rows_of_query, j] = norm(self.scores[rows_of_query, j])
+        low = self._by_query(np.where(self.returned, scores, np.inf), np.minimum)
+        return Normalized(scores, np.where(np.isfinite(low), low, 0.0))
+
+    def _minmax(self) -> Normalized:
+        """(s − min) / (max − min), 1/2 where all scores are equal."""
+        low, high = self._extremes()
+        is_constant = low == high
+        scores = (self.scores - low) / np.where(is_constant, 1.0, high - low)
+        scores = np.where(is_constant & self.returned, 0.5, scores)
+        return Normalized(scores, np.zeros_like(scores))
+
+    def _zscore(self) -> Normalized:
+        """(s − mean) / standard deviation, 0 where all scores are equal."""
+        low, high = self._extremes()
+        n = np.maximum(self.n_returned(), 1.0)
+        mean = self._by_query(np.where(self.returned, self.scores, 0.0), np.add) / n
+        centered = np.where(self.returned, self.scores - mean, 0.0)
+        deviation = np.sqrt(self._by_query(centered**2, np.add) / n)
+        # equal scores exactly 0, although their mean may round
+        is_constant = low == high
+        deviation = np.where(is_constant, np.inf, deviation)
+        return Normalized((self.scores - mean) / deviation, (low - mean) / deviation)
+
+    def _extremes(self) -> tuple[FloatArray, FloatArray]:
+        """Least and greatest score of each query and run; 0 where a run has none."""
         low = self._by_query(np.where(self.returned, self.scores, np.inf), np.minimum)
         high = self._by_query(np.where(self.returned, self.scores, -np.inf), np.maximum)
-        has_any, constant = np.isfinite(low), high == low
-        low = np.where(has_any, low, 0.0)
-        if norm == "minmax":
-            span = np.where(constant | ~has_any, 1.0, high - low)
-            scores = np.where(
-                constant, self.scores * 0.0 + 0.5, (self.scores - low) / span
-            )
-            return scores, np.zeros_like(scores)
-        n = np.maximum(self.n_returned(), 1.0)
-        filled = np.where(self.returned, self.scores, 0.0)
-        mean = self._by_query(filled, np.add) / n
-        centred = np.where(self.returned, self.scores - mean, 0.0)
-        deviation = np.sqrt(self._by_query(centred**2, np.add) / n)
-        deviation = np.where(constant | ~has_any, 1.0, deviation)
-        scores = np.where(constant, self.scores * 0.0, (self.scores - mean) / deviation)
-        return scores, np.where(constant | ~has_any, 0.0, (low - mean) / deviation)
+        has_scores = np.isfinite(low)
+        return np.where(has_scores, low, 0.0), np.where(has_scores, high, 0.0)
 
     def n_returned(self) -> FloatArray:
         """Documents that each run has for the query of a row, (n_rows, n_runs)."""
@@ -187,8 +213,8 @@ class Pool:
 
     def _by_query(self, values: FloatArray, combine: np.ufunc) -> FloatArray:
         """Combine the rows of each query, and give every row the result."""
-        first = np.flatnonzero(np.diff(self.query, prepend=-1))
-        return np.asarray(combine.reduceat(values, first, axis=0)[self.query])
+        heads = np.flatnonzero(np.diff(self.query, prepend=-1))
+        return np.asarray(combine.reduceat(values, heads, axis=0)[self.query])
 
 
 def pool_runs(runs: Runs, depth: int | None = None, ties: RankTies = "trec") -> Pool:
@@ -199,7 +225,7 @@ def pool_runs(runs: Runs, depth: int | None = None, ties: RankTies = "trec") -> 
     runs : sequence or mapping of runs
         At least one run, each as :func:`ltr.datasets.read_run` takes it.
     depth : int, default=None
-        Read only so many documents of each query of a run. None: all.
+        Documents to read of each query of a run. None: all.
     ties : {"trec", "average", "first"}, default="trec"
         Ranks of equal scores of a run: by descending document id after rounding to
         float32; all the mean of their ranks; or in the order of the rows.
@@ -226,35 +252,38 @@ def pool_runs(runs: Runs, depth: int | None = None, ties: RankTies = "trec") -> 
             f"runs must be a sequence or mapping of runs; got a {type(runs).__name__}. "
             "Put it in a list."
         )
-    if ties not in RANK_TIES:
-        raise ValueError(f"ties must be one of {RANK_TIES}; got {ties!r}.")
-    if depth is not None and depth < 1:
-        raise ValueError(f"depth must be >= 1, or None; got {depth!r}.")
+    check_choice("ties", ties, RANK_TIES)
+    check_whole("depth", depth, low=1, optional=True)
     sources = list(runs.values() if isinstance(runs, Mapping) else runs)
     if not sources:
         raise ValueError("runs must have at least one run; got none.")
     tables = [read_run(source) for source in sources]
-    query, qids = _number([table["qid"] for table in tables])
-    document, docids = _number([table["docid"] for table in tables])
+    query, qids = _common_numbers([table["qid"] for table in tables])
+    document, docids = _common_numbers([table["docid"] for table in tables])
+    # A pair of query and document is one integer; sorted, the rows of a query adjoin.
     keys = [q * len(docids) + d for q, d in zip(query, document, strict=True)]
-    rows, inverse = np.unique(np.concatenate(keys), return_inverse=True)
-    scores = np.full((len(rows), len(tables)), np.nan)
+    pairs, place = np.unique(np.concatenate(keys), return_inverse=True)
+    places = np.split(place, np.cumsum([len(key) for key in keys])[:-1])
+    scores = np.full((len(pairs), len(tables)), np.nan)
     ranks = np.full_like(scores, np.nan)
-    end = 0
     for j, table in enumerate(tables):
-        place, end = inverse[end : end + len(table)], end + len(table)
-        given = query[j], table["score"].to_numpy(), docids[document[j]]
-        rank = _ranks(*given, ties)
-        kept = np.ones(len(rank), dtype=bool)
+        columns = query[j], table["score"].to_numpy(), docids[document[j]]
+        rank = _ranks(*columns, ties)
+        in_depth = np.ones(len(rank), dtype=bool)
         if depth is not None:
-            cut: RankTies = "trec" if ties == "average" else ties
-            kept = _ranks(*given, cut) <= depth
-        scores[place[kept], j] = given[1][kept]
-        ranks[place[kept], j] = rank[kept]
-    held = ~np.isnan(ranks).all(axis=1)
-    rows = rows[held]
+            order: RankTies = "trec" if ties == "average" else ties
+            in_depth = _ranks(*columns, order) <= depth
+        scores[places[j][in_depth], j] = columns[1][in_depth]
+        ranks[places[j][in_depth], j] = rank[in_depth]
+    is_returned = ~np.isnan(ranks).all(axis=1)
+    pairs = pairs[is_returned]
     return Pool(
-        qids, docids, rows // len(docids), rows % len(docids), scores[held], ranks[held]
+        qids,
+        docids,
+        query=pairs // len(docids),
+        document=pairs % len(docids),
+        scores=scores[is_returned],
+        ranks=ranks[is_returned],
     )
 
 
@@ -262,29 +291,31 @@ def _is_a_run(runs: Any) -> bool:
     """Whether it is {qid: {docid: score}}, and not {name: run}."""
     if not isinstance(runs, Mapping) or not runs:
         return False
-    first = next(iter(runs.values()))
-    return isinstance(first, Mapping) and any(
-        isinstance(score, numbers.Real) for score in first.values()
+    value = next(iter(runs.values()))
+    return isinstance(value, Mapping) and any(
+        isinstance(score, numbers.Real) for score in value.values()
     )
 
 
-def _number(columns: list[Any]) -> tuple[list[IntArray], NDArray[Any]]:
-    """Common numbers for the ids of several columns."""
+def _common_numbers(columns: list[Any]) -> tuple[list[IntArray], NDArray[Any]]:
+    """Number the ids of several columns by first appearance; also the ids."""
     categories = [column.cat.categories.to_numpy() for column in columns]
     codes, ids = pd.factorize(np.concatenate(categories))
-    numbers, end = [], 0
-    for column, names in zip(columns, categories, strict=True):
-        part, end = codes[end : end + len(names)], end + len(names)
-        numbers.append(part[column.cat.codes.to_numpy()].astype(np.intp))
+    ends = np.cumsum([len(names) for names in categories])[:-1]
+    numbers = [
+        codes_of_column[column.cat.codes.to_numpy()].astype(np.intp)
+        for column, codes_of_column in zip(columns, np.split(codes, ends), strict=True)
+    ]
     return numbers, np.asarray(ids)
 
 
 def _ranks(
     query: IntArray, scores: FloatArray, docids: NDArray[Any], ties: RankTies
 ) -> FloatArray:
-    used, codes = np.unique(query, return_inverse=True)
+    """Ranks from 1 of the documents of each query; a tie group has its mean rank."""
+    present, codes = np.unique(query, return_inverse=True)
     ranked = sort_lists(
-        Queries(codes, used), scores, scores, ties, lambda rows: docids[rows]
+        Queries(codes, present), scores, scores, ties, lambda rows: docids[rows]
     )
     ranks = np.empty(len(scores))
     ranks[ranked.rows] = (ranked.tie_begin + ranked.tie_end + 1) / 2.0

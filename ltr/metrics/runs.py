@@ -51,14 +51,14 @@ def evaluate_run(
         Names for :func:`get_metric`, also as ir_measures and trec_eval write them, or
         metrics of your own.
     missing : {0, "skip"}, default=0
-        Judged queries for which the run has nothing: count them as lists without a
-        document, so 0 (``trec_eval -c``, ir_measures), or leave them out (trec_eval
-        without ``-c``, pytrec_eval).
+        Judged queries for which the run has no document: their value is 0
+        (``trec_eval -c``, ir_measures), or they are left out (trec_eval without ``-c``,
+        pytrec_eval).
     unjudged : {"irrelevant", "drop"}, default="irrelevant"
-        Returned documents that nobody judged: label 0, or out of the ranking
+        Returned documents without a judgment: label 0, or out of the ranking
         (``trec_eval -J``).
     depth : int, default=None
-        Read only so many documents of each query (``trec_eval -M``). None: all.
+        Documents to read of each query (``trec_eval -M``). None: all.
     per_query : bool, default=False
         Return one row per query instead of means.
     **options : dict
@@ -87,8 +87,8 @@ def evaluate_run(
     matters to bpref alone and is 0 otherwise; the ranks in a run file are not read. A
     document is relevant if its label is above ``threshold`` (0), trec_eval's ``-l 1``.
 
-    Metrics of whole orders (``kendall_tau``, ``auc``, ``rbo``, …) look at the judged
-    documents only, those that were not returned tied behind all others.
+    Metrics of whole orders (``kendall_tau``, ``auc``, ``rbo``, …) see the judged
+    documents only, with the missed ones tied in the last place.
 
     References
     ----------

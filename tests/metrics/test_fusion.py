@@ -162,15 +162,18 @@ def test_tune_alpha():
     ("call", "message"),
     [
         (lambda: f.rrf([]), "runs must have at least one run; got none."),
-        (lambda: f.rrf([ONE], k=-1), "k must be >= 0; got -1."),
-        (lambda: f.rrf([ONE], depth=0), "depth must be >= 1, or None; got 0."),
+        (lambda: f.rrf([ONE], k=-1), "k must be a number >= 0; got -1."),
+        (
+            lambda: f.rrf([ONE], depth=0),
+            "depth must be a whole number >= 1, or None; got 0.",
+        ),
         (
             lambda: f.rrf([ONE, TWO], weights=[1]),
             "weights must be one finite number for each of 2 runs; got [1].",
         ),
         (
             lambda: f.comb_sum([ONE], norm="max"),
-            "norm must be one of ('minmax', 'zscore', 'rank', 'none') or a function; got "
+            "norm must be one of 'minmax', 'zscore', 'rank', 'none', or a function; got "
             "'max'.",
         ),
         (
@@ -181,7 +184,7 @@ def test_tune_alpha():
         (lambda: f.interpolate([ONE]), "interpolation takes two runs; got 1."),
         (
             lambda: f.interpolate([ONE, TWO], alpha=2),
-            "alpha must be from 0 to 1; got 2.",
+            "alpha must be a number >= 0 and <= 1; got 2.",
         ),
         (
             lambda: f.kemeny([ONE, TWO], max_candidates=3),
