@@ -1,10 +1,8 @@
-"""Items to positions under constraints: quotas, caps, fixed slots, precedences."""
+"""Items at positions under constraints: quotas, caps, fixed slots, precedences."""
 
-from ltr.solvers.assignment.solve import (
-    assign,
-    broken_rule,
-    solve_assignment,
-)
+from __future__ import annotations
+
+from ltr.solvers.assignment.solve import assign, broken_rule, solve_assignment
 
 __all__ = [
     "assign",

@@ -1,15 +1,18 @@
-"""Positions under prefix quotas without a general solver: matching, and counting."""
+"""Prefix quotas without a general solver: by matching, and by counting."""
+
+from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
-from ltr.solvers.assignment.problem import Gains, Group, Rules
+from ltr.solvers.assignment.problem import Gains, Rules
+from ltr.solvers.core.groups import Group
 from ltr.solvers.core.solution import BoolArray, FloatArray, IntArray
 
-# The dynamic program is for at most this many steps: about a fifth of a second.
+# Steps that the dynamic program may take: about a fifth of a second.
 MAX_STEPS = 20_000_000
 
 
@@ -33,15 +36,16 @@ def can_match(gains: Gains, rules: Rules) -> bool:
 
 
 def _free_items(gains: Gains, rules: Rules) -> BoolArray:
+    """Which items have no fixed slot."""
     free = np.ones(gains.n_items, dtype=bool)
     free[list(rules.fixed.values())] = False
     return free
 
 
 def free_bounds(group: Group, rules: Rules, k: int) -> tuple[IntArray, IntArray]:
-    """Least and greatest number of members beside the fixed ones, in each prefix.
+    """Bounds on the members without a fixed slot in the first 0, 1, …, k positions.
 
-    Neither falls from one prefix to the next.
+    Both are nondecreasing.
 
     Examples
     --------
@@ -52,18 +56,21 @@ def free_bounds(group: Group, rules: Rules, k: int) -> tuple[IntArray, IntArray]
     fixed = np.zeros(k + 1, dtype=np.int64)
     for position, item in rules.fixed.items():
         fixed[position + 1 :] += group.members[item]
+    # counts of prefixes are nondecreasing, so a lower bound holds from there on, and an
+    # upper bound up to there
     lower = np.maximum.accumulate(np.maximum(group.lower - fixed, 0))
     upper = np.minimum.accumulate((group.upper - fixed)[::-1])[::-1]
     return lower, upper
 
 
 def solve_by_matching(gains: Gains, rules: Rules) -> IntArray | None:
-    """Assign items to positions; quotas of disjoint groups are intervals of positions.
+    """Solve a linear assignment in which disjoint quotas are intervals of positions.
 
-    If the gain is score · discount, the members of a group may come best first. A least
-    number of j among the first t then says that the j-th member is at one of the first
-    t positions, and a greatest number of j - 1 that it is not: a linear assignment
-    with an interval for each item. None if there is no such order.
+    If the gain is score · discount, some best order has the members of each group best
+    first (exchange two of them). Then "at least j members among the first t" means that
+    the j-th best member is at one of the first t positions, and "at most j - 1" that it
+    is at none of them: each item has an interval of positions. None if no assignment
+    keeps the intervals.
 
     Examples
     --------
@@ -73,49 +80,54 @@ def solve_by_matching(gains: Gains, rules: Rules) -> IntArray | None:
     array([2, 0, 1])
     """
     k = gains.k
-    first = np.zeros(gains.n_items, dtype=np.int64)
-    last = np.full(gains.n_items, k)  # k: it may also be left out
-    free = _free_items(gains, rules)
-    wanted = free.copy()
+    earliest = np.zeros(gains.n_items, dtype=np.int64)
+    latest = np.full(gains.n_items, k)  # k: the item may also stay unplaced
+    is_free = _free_items(gains, rules)
+    is_candidate = is_free.copy()
     if gains.scores is not None:
         best_first = np.argsort(-gains.scores, kind="stable")
-        best_first = best_first[free[best_first]]
-        rest = free.copy()
+        best_first = best_first[is_free[best_first]]
+        is_ungrouped = is_free.copy()
         for group in rules.groups:
             lower, upper = free_bounds(group, rules, k)
             members = best_first[group.members[best_first]]
-            count = 1 + np.arange(len(members))
-            first[members] = np.searchsorted(upper, count) - 1
-            last[members] = np.searchsorted(lower, count) - 1
-            too_few = lower[-1] > len(members) or upper[0] < 0
-            if too_few or (first[members] > last[members]).any():
+            j = 1 + np.arange(len(members))
+            # the least t with upper[t] >= j, and with lower[t] >= j, 0-based
+            earliest[members] = np.searchsorted(upper, j) - 1
+            latest[members] = np.searchsorted(lower, j) - 1
+            is_impossible = lower[-1] > len(members) or upper[0] < 0
+            if is_impossible or (earliest[members] > latest[members]).any():
                 return None
-            rest[members] = False
-            wanted[members] = first[members] < k
-        wanted[best_first[rest[best_first]][k:]] = False
-    items = np.flatnonzero(wanted)
+            is_ungrouped[members] = False
+            is_candidate[members] = earliest[members] < k
+        # of the items in no group, only the k best can be placed
+        is_candidate[best_first[is_ungrouped[best_first]][k:]] = False
+    items = np.flatnonzero(is_candidate)
     positions = np.setdiff1d(np.arange(k), list(rules.fixed))
     order = np.full(k, -1, dtype=np.int64)
     for position, item in rules.fixed.items():
         order[position] = item
     low, high = gains.extremes()
     values = (gains.rows(items)[:, positions] - low) / (high - low or 1.0)
-    must = last[items] < k
-    values[must] += k + 1.0  # all of these are placed, if they can be
-    outside = (positions < first[items][:, None]) | (positions > last[items][:, None])
-    values[outside] = -np.inf
+    # Gains are in [0, 1]: with k + 1 added to the items that must be placed, an
+    # assignment that places all of them beats any that does not.
+    is_required = latest[items] < k
+    values[is_required] += k + 1.0
+    is_early = positions < earliest[items][:, None]
+    is_late = positions > latest[items][:, None]
+    values[is_early | is_late] = -np.inf  # (n_candidates, n_positions)
     try:
-        place, chosen = linear_sum_assignment(values.T, maximize=True)
-    except ValueError:  # some position has no item left
+        columns, rows = linear_sum_assignment(values.T, maximize=True)
+    except ValueError:  # no assignment fills all positions
         return None
-    order[positions[place]] = items[chosen]
-    if (order < 0).any() or must.sum() > must[chosen].sum():
+    order[positions[columns]] = items[rows]
+    if (order < 0).any() or is_required.sum() > is_required[rows].sum():
         return None
     return order
 
 
 def count_steps(gains: Gains, rules: Rules) -> float:
-    """Work of :func:`solve_by_counting`; inf where it is not exact.
+    """Work of :func:`solve_by_counting`; inf if it is not exact.
 
     Examples
     --------
@@ -123,39 +135,48 @@ def count_steps(gains: Gains, rules: Rules) -> float:
     >>> count_steps(check_gains([2.0, 1.0], None, None), Rules({}, (), (), False))
     2
     """
-    exact = gains.scores is not None and not rules.precedences
-    if not exact or not all(group.is_prefix_only for group in rules.groups):
+    is_exact = gains.scores is not None and not rules.precedences
+    if not is_exact or not all(group.is_prefix_only for group in rules.groups):
         return math.inf
     classes = _classes(gains, rules)
-    states = math.prod(len(members) + 1 for members in classes[1:])
-    return states * len(classes) * gains.k
+    n_states = math.prod(len(members) + 1 for members in classes[1:])
+    return n_states * len(classes) * gains.k
 
 
 def _classes(gains: Gains, rules: Rules) -> list[IntArray]:
-    """Free items that are in the same groups, best first; the largest class first."""
+    """Classes of free items in the same groups, best first; the largest class first.
+
+    A class is cut to the number of its items that the upper bounds let in.
+    """
     assert gains.scores is not None
-    free = np.flatnonzero(_free_items(gains, rules))
-    best_first = free[np.argsort(-gains.scores[free], kind="stable")]
+    items = np.flatnonzero(_free_items(gains, rules))
+    best_first = items[np.argsort(-gains.scores[items], kind="stable")]
     codes = np.zeros(len(best_first), dtype=np.int64)
-    most = np.full(len(best_first), gains.k)
+    limits = np.full(len(best_first), gains.k)
     for group in rules.groups:
-        inside = group.members[best_first]
-        codes = np.unique(2 * codes + inside, return_inverse=True)[1]
+        is_member = group.members[best_first]
+        codes = np.unique(2 * codes + is_member, return_inverse=True)[1]
         upper = free_bounds(group, rules, gains.k)[1][-1]
-        most[inside] = np.minimum(most[inside], max(upper, 0))
+        limits[is_member] = np.minimum(limits[is_member], max(upper, 0))
     classes = []
     for code in range(codes.max(initial=-1) + 1):
-        inside = codes == code
-        classes.append(best_first[inside][: most[inside][0]])
+        in_class = codes == code
+        classes.append(best_first[in_class][: limits[in_class][0]])
     return sorted(classes, key=len, reverse=True)
 
 
 def solve_by_counting(gains: Gains, rules: Rules) -> IntArray | None:
-    """Dynamic program over how many items of each class are placed.
+    """Dynamic program over the number of placed items of each class.
 
-    A class is the items that are in the same groups; within it the better item comes
-    first, so that the numbers of placed items say which ones. The number of the first
-    (largest) class follows from the others. None if there is no order.
+    Items of a class are in the same groups, so some best order has them best first, and
+    the counts n = (n_0, n_1, …) of placed items say which are placed. Position by
+    position,
+
+        V(n) ← max_c V(n - e_c) + discount[t] · score of item n_c - 1 of class c,
+
+    and V(n) = -inf where the counts of a group break its bounds. The state leaves out
+    n_0 of the largest class: all counts sum to the number of free positions filled.
+    None if no order keeps the quotas.
 
     Examples
     --------
@@ -169,65 +190,67 @@ def solve_by_counting(gains: Gains, rules: Rules) -> IntArray | None:
     if not classes:
         classes = [np.zeros(0, dtype=np.int64)]
     shape = tuple(len(members) + 1 for members in classes[1:])
-    counts = np.indices(shape)  # counts[c - 1]: placed of class c in each state
-    others = counts.sum(axis=0)
+    counts = np.indices(shape)  # counts[c - 1] = n_c of each state
+    n_in_others = counts.sum(axis=0)  # n_1 + n_2 + …
     values = np.full(shape, -np.inf)
     values[(0,) * len(shape)] = 0.0
     scores = [gains.scores[members] for members in classes]
-    choices: list[IntArray | None] = []
+    choices: list[NDArray[np.int8] | None] = []  # None at a fixed slot
     n_free = 0
     for position in range(k):
         if position in rules.fixed:
             choices.append(None)
         else:
             values, choice = _place_one(
-                values, gains.discount[position], scores, n_free - others
+                values, gains.discount[position], scores, n_free - n_in_others
             )
             choices.append(choice)
             n_free += 1
         for group in rules.groups:
             lower, upper = free_bounds(group, rules, k)
-            number = np.zeros(shape, dtype=np.int64)
+            n_members = np.zeros(shape, dtype=np.int64)
             for c, members in enumerate(classes):
                 if len(members) and group.members[members[0]]:
-                    number += counts[c - 1] if c else n_free - others
+                    n_members += counts[c - 1] if c else n_free - n_in_others
             t = position + 1
-            values[(number < lower[t]) | (number > upper[t])] = -np.inf
+            values[(n_members < lower[t]) | (n_members > upper[t])] = -np.inf
     return _trace_back(values, choices, classes, rules)
 
 
 def _place_one(
-    values: FloatArray, discount: float, scores: list[FloatArray], first: IntArray
-) -> tuple[FloatArray, IntArray]:
-    """Add one item of each class to each state; keep the best and which it was.
+    values: FloatArray, discount: float, scores: list[FloatArray], n_0: IntArray
+) -> tuple[FloatArray, NDArray[np.int8]]:
+    """One step of the recursion: V of the next position, and the class that attains it.
 
-    ``first`` is the number of the first class in each state, before.
+    ``n_0`` is the count of the largest class in each state before the step.
     """
-    fits = (first >= 0) & (first < len(scores[0]))
-    best: Any = np.full(values.shape, -np.inf)
-    best[fits] = values[fits] + discount * scores[0][first[fits]]
-    choice: Any = np.zeros(values.shape, dtype=np.int8)
+    is_possible = (n_0 >= 0) & (n_0 < len(scores[0]))
+    best = np.full(values.shape, -np.inf)
+    best[is_possible] = values[is_possible] + discount * scores[0][n_0[is_possible]]
+    choice = np.zeros(values.shape, dtype=np.int8)
     for c in range(1, len(scores)):
         axis = c - 1
-        before = np.moveaxis(values, axis, -1)[..., :-1] + discount * scores[c]
-        after = np.moveaxis(best, axis, -1)[..., 1:]
-        better = before > after
-        after[better] = before[better]
-        np.moveaxis(choice, axis, -1)[..., 1:][better] = c
+        # from n_c to n_c + 1, along the axis of class c
+        candidate = np.moveaxis(values, axis, -1)[..., :-1] + discount * scores[c]
+        current = np.moveaxis(best, axis, -1)[..., 1:]  # a view
+        is_better = candidate > current
+        current[is_better] = candidate[is_better]
+        np.moveaxis(choice, axis, -1)[..., 1:][is_better] = c
     return best, choice
 
 
 def _trace_back(
     values: FloatArray,
-    choices: list[IntArray | None],
+    choices: list[NDArray[np.int8] | None],
     classes: list[IntArray],
     rules: Rules,
 ) -> IntArray | None:
-    state = list(np.unravel_index(int(values.argmax()), values.shape))
+    """Read the order off the choices, from the last position back."""
+    state = [int(n) for n in np.unravel_index(int(values.argmax()), values.shape)]
     if values[tuple(state)] == -np.inf:
         return None
     order = np.empty(len(choices), dtype=np.int64)
-    n_first = sum(choice is not None for choice in choices) - int(sum(state))
+    n_0 = sum(choice is not None for choice in choices) - sum(state)
     for position in range(len(choices) - 1, -1, -1):
         choice = choices[position]
         if choice is None:
@@ -235,8 +258,8 @@ def _trace_back(
             continue
         c = int(choice[tuple(state)])
         if c == 0:
-            n_first -= 1
-            order[position] = classes[0][n_first]
+            n_0 -= 1
+            order[position] = classes[0][n_0]
         else:
             state[c - 1] -= 1
             order[position] = classes[c][state[c - 1]]

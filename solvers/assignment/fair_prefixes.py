@@ -1,12 +1,16 @@
-"""Least numbers of protected items in each prefix, and the greedy re-ranker.
+"""Minimum numbers of protected items in each prefix, and the greedy re-ranker.
 
-Zehlike, Bonchi, Castillo, Hajian, Megahed, Baeza-Yates (2017), FA*IR: a fair top-k
-ranking algorithm. Geyik, Ambler, Kenthapadi (2019), Fairness-aware ranking in search
-and recommendation systems.
+References
+----------
+.. [1] M. Zehlike, F. Bonchi, C. Castillo, S. Hajian, M. Megahed and R. Baeza-Yates.
+   FA*IR: a fair top-k ranking algorithm. CIKM 2017.
+.. [2] S. C. Geyik, S. Ambler and K. Kenthapadi. Fairness-aware ranking in search and
+   recommendation systems with application to LinkedIn talent search. KDD 2019.
 """
 
+from __future__ import annotations
+
 import math
-import numbers
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,21 +18,20 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.stats import binom
 
+from ltr.arguments import check_number, check_whole
+from ltr.solvers.core.groups import ROUNDING
 from ltr.solvers.core.inputs import check_scores
 from ltr.solvers.core.solution import FloatArray, IntArray
-
-# Guards ⌊p·t⌋ and ⌈p·t⌉ against 0.29 · 100 = 28.999999999999996.
-ROUNDING = 1e-9
 
 
 def fair_minimums(
     k: int, share: float, alpha: float = 0.1, *, adjust: bool = True
 ) -> IntArray:
-    """Least numbers of protected items in each prefix that a fair coin would pass.
+    """Minimum numbers of protected items in each prefix, by a binomial test.
 
-    A ranking is called unfair at prefix t if it has fewer protected items than a
-    binomial(t, ``share``) variable has with probability above ``alpha``: m(t) is the
-    smallest m with F(m; t, share) > alpha (FA*IR, definition 3 and table 3).
+    A ranking fails the test at prefix t if it has fewer protected items than m(t), the
+    smallest m with F(m; t, share) > alpha, where F is the binomial distribution
+    function ([1]_, definition 3 and table 3).
 
     Parameters
     ----------
@@ -37,9 +40,9 @@ def fair_minimums(
     share : float
         Probability of a protected item at each position, in (0, 1).
     alpha : float, default=0.1
-        Probability with which a fair ranking may be called unfair, in (0, 1).
+        Probability that a fair ranking fails, in (0, 1).
     adjust : bool, default=True
-        Whether ``alpha`` is for all k prefixes together (FA*IR, section 4.2): each is
+        Whether ``alpha`` is for all k prefixes together ([1]_, section 4.2): each is
         then tested at the greatest level at which a fair ranking fails any of the tests
         with probability at most ``alpha``.
 
@@ -53,6 +56,10 @@ def fair_minimums(
     ValueError
         If an argument is out of range.
 
+    References
+    ----------
+    .. [1] M. Zehlike et al. FA*IR: a fair top-k ranking algorithm. CIKM 2017.
+
     Examples
     --------
     >>> fair_minimums(10, 0.5, adjust=False)
@@ -60,39 +67,40 @@ def fair_minimums(
     >>> fair_minimums(10, 0.5)
     array([0, 0, 0, 0, 1, 1, 1, 2, 2, 3])
     """
-    if not isinstance(k, numbers.Integral) or k < 1:
-        raise ValueError(f"k must be a whole number >= 1; got {k!r}.")
+    k = check_whole("k", k, low=1)
     for name, value in (("share", share), ("alpha", alpha)):
-        if not 0 < value < 1:
-            raise ValueError(f"{name} must be in (0, 1); got {value!r}.")
-    # below[m, t - 1] = F(m; t, share), the probability of at most m among t
-    below = binom.cdf(np.arange(k)[:, None], np.arange(1, k + 1), share)
+        check_number(name, value, low=0.0, high=1.0, open_low=True, open_high=True)
+    # cdf[m, t - 1] = F(m; t, share), the probability of at most m among t
+    cdf = binom.cdf(np.arange(k)[:, None], np.arange(1, k + 1), share)
     if not adjust:
-        return _minimums(below, alpha)
-    levels = np.unique(below[below <= alpha])  # the tests change at these only
-    kept, missed = -1, len(levels)
-    while missed - kept > 1:
-        middle = (kept + missed) // 2
-        if _failure(_minimums(below, levels[middle]), share) <= alpha:
-            kept = middle
+        return _minimums(cdf, alpha)
+    # the minimums change at values of the cdf only: bisect these for the greatest level
+    # whose tests fail together with probability at most alpha
+    levels = np.unique(cdf[cdf <= alpha])
+    low, high = -1, len(levels)
+    while high - low > 1:
+        middle = (low + high) // 2
+        if _failure_probability(_minimums(cdf, levels[middle]), share) <= alpha:
+            low = middle
         else:
-            missed = middle
-    return _minimums(below, levels[kept] if kept >= 0 else 0.0)
+            high = middle
+    return _minimums(cdf, levels[low] if low >= 0 else 0.0)
 
 
-def _minimums(below: FloatArray, alpha: float) -> IntArray:
+def _minimums(cdf: FloatArray, alpha: float) -> IntArray:
     """Smallest m with F(m; t, share) > alpha, for t = 1, …, k."""
-    return np.asarray((below <= alpha).sum(axis=0), dtype=np.int64)
+    return np.asarray((cdf <= alpha).sum(axis=0), dtype=np.int64)
 
 
-def _failure(minimums: IntArray, share: float) -> float:
+def _failure_probability(minimums: IntArray, share: float) -> float:
     """Probability that independent draws miss one of the minimums."""
-    passing = np.ones(1)  # passing[m]: m protected so far, all prefixes passed
-    for least in minimums:
+    # passing[m] = P(m protected items so far, and all prefixes pass)
+    passing = np.ones(1)
+    for minimum in minimums:
         longer = np.zeros(len(passing) + 1)
         longer[:-1] = (1 - share) * passing
         longer[1:] += share * passing
-        longer[:least] = 0.0
+        longer[:minimum] = 0.0
         passing = longer
     return 1.0 - float(passing.sum())
 
@@ -104,11 +112,11 @@ def det_const_sort(
     *,
     k: int | None = None,
 ) -> IntArray:
-    """Re-rank greedily so that every prefix has ⌊p·t⌋ items of each group.
+    """Re-rank greedily so that the first t have at least ⌊p·t⌋ items of each group.
 
-    When the minimum of a group rises, its best item left is appended, and moved up past
-    worse items as far as the minimums allow (Geyik et al. 2019, algorithm 3). It is the
-    peer of ``solve_assignment`` with ``Quota(min_share=…)``, which is exact.
+    When the minimum of a group increases, its best unplaced item is appended and moved
+    up past worse items as far as the minimums allow ([1]_, algorithm 3). Its exact
+    counterpart is ``solve_assignment`` with ``Quota(min_share=…)``.
 
     Parameters
     ----------
@@ -117,20 +125,26 @@ def det_const_sort(
     groups : array-like of shape (n_items,)
         Group of each item.
     shares : mapping of group to float
-        Wanted share p of every group; they sum to 1.
+        Target share p of each group; they sum to 1.
     k : int, default=None
         Positions to fill. None, or more than there are items: all.
 
     Returns
     -------
     order : int array of shape (k,)
-        Item indices, best first. Where a group has too few items, others follow.
+        Item indices, best first. Where a group runs out of items, others take its
+        place.
 
     Raises
     ------
     ValueError
         If a group has no share, the shares do not sum to 1, or an array has another
         length.
+
+    References
+    ----------
+    .. [1] S. C. Geyik, S. Ambler and K. Kenthapadi. Fairness-aware ranking in search
+       and recommendation systems with application to LinkedIn talent search. KDD 2019.
 
     Examples
     --------
@@ -139,35 +153,34 @@ def det_const_sort(
     """
     names = list(groups)  # type: ignore[arg-type]
     array = check_scores(scores, len(names), "scores")
-    if k is not None and (not isinstance(k, numbers.Integral) or k < 0):
-        raise ValueError(f"k must be None or a whole number >= 0; got {k!r}.")
+    k = check_whole("k", k, low=0, optional=True)
     missing = sorted({str(name) for name in names if name not in shares})
     total = sum(shares.values())
-    is_fair = all(share >= 0 for share in shares.values())
-    if missing or not is_fair or not abs(total - 1) <= ROUNDING:
+    is_positive = all(share >= 0 for share in shares.values())
+    if missing or not is_positive or not abs(total - 1) <= ROUNDING:
         raise ValueError(
             f"shares must be >= 0, sum to 1, and have every group; got {dict(shares)!r}"
             + (f" without {missing[0]!r}." if missing else f", which sum to {total:g}.")
         )
     k = len(names) if k is None else min(k, len(names))
-    waiting: dict[Any, list[int]] = {group: [] for group in shares}
+    unplaced: dict[Any, list[int]] = {group: [] for group in shares}
     for item in np.argsort(-array, kind="stable")[::-1]:
-        waiting[names[item]].append(int(item))  # the best is last
+        unplaced[names[item]].append(int(item))  # the best item is last
     order: list[int] = []
-    deadlines: list[int] = []  # how many positions of the list may end at this item
+    deadlines: list[int] = []  # an item must stay among the first ``deadline``
     minimums = dict.fromkeys(shares, 0)
     prefix = 0
-    while len(order) < k and any(waiting[group] and shares[group] for group in shares):
+    while len(order) < k and any(unplaced[group] and shares[group] for group in shares):
         prefix += 1
-        rising = []
+        due = []  # groups whose minimum increases
         for group, share in shares.items():
-            least = math.floor(share * prefix + ROUNDING)
-            if least > minimums[group] and waiting[group]:
-                rising.append(group)
-            minimums[group] = least
-        rising.sort(key=lambda group: -array[waiting[group][-1]])
-        for group in rising:
-            order.append(waiting[group].pop())
+            minimum = math.floor(share * prefix + ROUNDING)
+            if minimum > minimums[group] and unplaced[group]:
+                due.append(group)
+            minimums[group] = minimum
+        due.sort(key=lambda group: -array[unplaced[group][-1]])
+        for group in due:
+            order.append(unplaced[group].pop())
             deadlines.append(prefix)
             place = len(order) - 1
             while (
@@ -179,6 +192,6 @@ def det_const_sort(
                     row[place - 1], row[place] = row[place], row[place - 1]
                 place -= 1
     if len(order) < k:
-        rest = np.setdiff1d(np.arange(len(names)), order)
-        order += rest[np.argsort(-array[rest], kind="stable")].tolist()
+        others = np.setdiff1d(np.arange(len(names)), order)
+        order += others[np.argsort(-array[others], kind="stable")].tolist()
     return np.array(order[:k], dtype=np.int64)

@@ -7,9 +7,10 @@ import numpy as np
 import scipy.optimize
 import scipy.sparse
 
-from ltr.solvers.assignment.problem import SHARE_TOLERANCE, Gains, Group, Rules
+from ltr.solvers.assignment.problem import Gains, Rules
 from ltr.solvers.core.budget import Budget
 from ltr.solvers.core.cp_sat import solve_model
+from ltr.solvers.core.groups import SHARE_TOLERANCE, Group
 from ltr.solvers.core.solution import FloatArray, IntArray, Status
 
 # CP-SAT counts in whole numbers: the range of the gains is this many units, and the

@@ -1,9 +1,11 @@
-"""Items to positions under constraints: quotas, caps, fixed slots, precedences."""
+"""``solve_assignment``: the choice of a method, and groups added lazily."""
 
+from __future__ import annotations
+
+import warnings
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from heapq import heapify, heappop, heappush
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -21,34 +23,34 @@ from ltr.solvers.assignment.integer_program import (
     solve_with_highs,
 )
 from ltr.solvers.assignment.problem import (
-    Attributes,
     Gains,
-    Group,
     Rules,
     check_constraints,
     check_gains,
     compile_rules,
 )
+from ltr.solvers.core.attributes import Attributes
 from ltr.solvers.core.budget import Budget
 from ltr.solvers.core.conflicts import smallest_conflict
+from ltr.solvers.core.constraints import Constraint
+from ltr.solvers.core.groups import Group
 from ltr.solvers.core.inputs import check_limit, check_method
-from ltr.solvers.core.solution import IntArray, Solution, Status, certify, without_order
+from ltr.solvers.core.solution import (
+    IntArray,
+    Outcome,
+    Solution,
+    Status,
+    certify,
+    without_order,
+)
 
-METHODS = ("auto", "sort", "matching", "counting", "highs", "cpsat")
-
-
-@dataclass(frozen=True, eq=False)
-class _Found:
-    order: IntArray | None
-    bound: float | None  # None: the order is best
-    method: str
-    is_infeasible: bool = False
+METHODS = ("auto", "sort", "matching", "counting", "highs", "cp_sat")
 
 
 def solve_assignment(
     gain: ArrayLike,
     *,
-    constraints: Iterable[Any] = (),
+    constraints: Iterable[Constraint] = (),
     attributes: Mapping[str, ArrayLike] | None = None,
     k: int | None = None,
     discount: ArrayLike | None = None,
@@ -56,61 +58,67 @@ def solve_assignment(
     time_limit_s: float | None = None,
     work_limit: float | None = None,
 ) -> Solution:
-    """Put items at positions so that the sum of gains is greatest.
+    """Assign items to positions so that the sum of gains is greatest.
 
     Parameters
     ----------
     gain : array-like of shape (n_items,) or (n_items, n_positions)
-        One score per item, which gains score · discount at a position: with relevance
-        gains for scores the sum is the DCG. Or a matrix of what each item gains at each
+        One score per item: at a position it gains score · discount, so with relevance
+        gains as scores the sum is the DCG. Or a matrix of the gain of each item at each
         position; -inf forbids an entry.
     constraints : iterable of constraints, default=()
-        ``Quota``, ``AtMost``, ``ExposureShare``, ``FixedPosition``, ``Precedence``. An
-        item that is not placed counts as coming after all that are.
+        ``Quota``, ``AtMost``, ``ExposureShare``, ``FixedPosition``, ``Precedence``.
+        Unplaced items count as coming after all placed ones.
     attributes : mapping of str to array-like of shape (n_items,), default=None
-        What constraints speak of, by name; a DataFrame is one.
+        The attributes that constraints refer to, by name; a DataFrame is one.
     k : int, default=None
         Positions to fill. None: all n_items for scores, n_positions for a matrix.
     discount : array-like of shape (≥ k,), default=None
-        Exposure of each position, ≥ 0 and not rising. None: 1 / log2(1 + rank), the
-        rank from 1. For a matrix, only ``ExposureShare`` reads it.
+        Exposure of each position, ≥ 0 and nonincreasing. None: 1 / log2(1 + rank) with
+        ranks from 1. For a matrix, only ``ExposureShare`` reads it.
     method : str, default="auto"
-        ``"sort"`` (no constraint), ``"matching"`` (scores with fixed slots, and
-        prefix quotas of groups that share no item; any matrix with fixed slots),
-        ``"counting"`` (scores, fixed slots, any prefix quotas; a dynamic program over
-        the number of items of each class), ``"highs"`` and ``"cpsat"`` (everything,
-        by an integer program, to which groups are added as they are found broken).
-        ``"auto"``: the first of these that is exact and quick.
+        ``"sort"``: scores without constraints. ``"matching"``: scores with fixed slots
+        and prefix quotas of disjoint groups, or a matrix with fixed slots.
+        ``"counting"``: scores with fixed slots and any prefix quotas, by a dynamic
+        program over the counts of classes. ``"highs"`` and ``"cp_sat"``: all
+        constraints, by an integer program to which violated groups are added lazily.
+        ``"auto"``: the first of these that is exact and fast.
     time_limit_s : float, default=None
-        Seconds by the clock, for ``"highs"`` and ``"cpsat"``, which are not begun if
-        the program is too great to be read in that time. HiGHS looks at the clock now
-        and then only, and may end half a second late.
+        Wall-clock seconds, for ``"highs"`` and ``"cp_sat"``, which are not started if
+        reading the program takes longer. HiGHS checks the clock now and then only, and
+        may end half a second late.
     work_limit : float, default=None
-        Units of work that repeat: about a second each for ``"cpsat"``, 500 nodes for
-        ``"highs"``, whose first node may take long. None: 20, or no limit if there is
-        a time limit.
+        Units of deterministic work: about a second each for ``"cp_sat"``, 500 nodes for
+        ``"highs"``, whose root node may take long. None: 20, or no limit if there is a
+        time limit.
 
     Returns
     -------
     solution : Solution
-        ``order`` has the items of positions 0, …, k - 1. If the constraints cannot all
-        be kept, the status is INFEASIBLE and ``conflict`` is a smallest set of them
-        that clash; :func:`explain_conflict` says it in words.
+        ``order`` has the items of positions 0, …, k - 1. If no order keeps all
+        constraints, the status is INFEASIBLE and ``conflict`` is a smallest set of them
+        that clash; :func:`explain_conflict` puts it in words.
 
     Raises
     ------
     ValueError
-        If an array has another shape, or is not finite; an item, position or
-        attribute that a constraint names does not exist; or ``method`` is not exact for
-        these constraints.
+        If an array has the wrong shape or is not finite; if an item, position or
+        attribute that a constraint names does not exist; or if ``method`` is not exact
+        for these constraints.
     TypeError
         If a constraint is of another kind.
 
     Notes
     -----
-    Prefix quotas as in Zehlike et al. (2017, FA*IR) and Geyik et al. (2019). If the
-    groups share no item, the members of each may come best first, a quota becomes an
-    interval of positions for each of them, and the problem a linear assignment.
+    Prefix quotas are those of FA*IR [1]_ and of [2]_. If the groups are disjoint, some
+    best order has the members of each best first; a quota then is an interval of
+    positions for each of them, and the problem a linear assignment.
+
+    References
+    ----------
+    .. [1] M. Zehlike et al. FA*IR: a fair top-k ranking algorithm. CIKM 2017.
+    .. [2] S. C. Geyik, S. Ambler and K. Kenthapadi. Fairness-aware ranking in search
+       and recommendation systems with application to LinkedIn talent search. KDD 2019.
 
     Examples
     --------
@@ -123,24 +131,30 @@ def solve_assignment(
     >>> solution.order, solution.is_optimal
     (array([0, 3, 1, 2]), True)
     """
+    if method == "cpsat":
+        warnings.warn(
+            "method='cpsat' is now called 'cp_sat'; the old name goes away in ltr 0.3.",
+            DeprecationWarning,
+            stacklevel=2,
+        )
+        method = "cp_sat"
     check_method(method, METHODS)
     budget = Budget(
         check_limit(time_limit_s, "time_limit_s"), check_limit(work_limit, "work_limit")
     )
     gains = check_gains(gain, k, discount)
-    known = Attributes(attributes, gains.n_items)
-    checked = check_constraints(constraints, gains)
-    return assign(gains, checked, known, method, budget)
+    groups = Attributes(attributes, gains.n_items)
+    return assign(gains, check_constraints(constraints, gains), groups, method, budget)
 
 
 def assign(
     gains: Gains,
-    constraints: tuple[Any, ...],
+    constraints: tuple[Constraint, ...],
     attributes: Attributes,
     method: str,
     budget: Budget,
 ) -> Solution:
-    """Solve what is checked already.
+    """Solve a problem whose parts are checked.
 
     Examples
     --------
@@ -149,160 +163,170 @@ def assign(
     array([1, 0])
     """
     rules = compile_rules(constraints, attributes, gains)
-    found = _run(_choose(method, gains, rules), gains, rules, budget)
-    order, bound, method = found.order, found.bound, found.method
+    status, order, bound, method = _solve(
+        _select(method, gains, rules), gains, rules, budget
+    )
     started = budget.started
-    if found.is_infeasible:
+    if status is Status.INFEASIBLE:
         conflict = smallest_conflict(constraints, _Feasibility(gains, attributes))
-        return without_order(
-            Status.INFEASIBLE, method=method, started=started, conflict=conflict
-        )
+        return without_order(status, method=method, started=started, conflict=conflict)
     if order is None:
-        bound = np.inf if bound is None else bound
-        return without_order(
-            Status.UNKNOWN, method=method, started=started, bound=bound
+        return without_order(status, method=method, started=started, bound=bound)
+    violation = broken_rule(order, rules, gains)
+    if violation:
+        raise RuntimeError(
+            f"{method} returned an order with {violation}. Please report this."
         )
-    broken = broken_rule(order, rules, gains)
-    if broken:
-        raise RuntimeError(f"{method} gave an order with {broken}. Please report this.")
-    objective = gains.value(order)
     return certify(
         order,
-        objective,
-        objective if bound is None else bound,
+        gains.value(order),
+        bound,
         tolerance=gains.tolerance,
         method=method,
         started=started,
     )
 
 
-def _choose(method: str, gains: Gains, rules: Rules) -> str:
-    """Return the method to use; raise if the one asked for is not exact here."""
+def _select(method: str, gains: Gains, rules: Rules) -> str:
+    """Return the method to use; raise if the requested one is not exact here."""
     is_free = not (rules.fixed or rules.groups or rules.precedences or rules.clash)
-    exact = {
+    is_exact = {
         "sort": is_free and gains.scores is not None,
         "matching": can_match(gains, rules),
         "counting": count_steps(gains, rules) <= MAX_STEPS,
     }
     if method == "auto":
-        return next((name for name, is_exact in exact.items() if is_exact), "auto")
-    if not exact.get(method, True):
+        return next((name for name in is_exact if is_exact[name]), "auto")
+    if not is_exact.get(method, True):
         raise ValueError(
-            f"method={method!r} is not exact, or too much work, for these constraints. "
-            "Use method='auto'."
+            f"method={method!r} is not exact for these constraints, or too slow. Use "
+            "method='auto'."
         )
     return method
 
 
-def _run(method: str, gains: Gains, rules: Rules, budget: Budget) -> _Found:
-    if rules.clash or gains.k == 0:
-        none = np.zeros(0, dtype=np.int64)
-        kept = all(group.keeps(none, gains.discount) for group in rules.groups)
-        return _Found(none, None, "fixed slots", is_infeasible=rules.clash or not kept)
+def _solve(method: str, gains: Gains, rules: Rules, budget: Budget) -> Outcome:
+    if rules.clash:
+        return Outcome(Status.INFEASIBLE, method="fixed slots")
+    if gains.k == 0:
+        empty = np.zeros(0, dtype=np.int64)
+        is_kept = all(group.keeps(empty, gains.discount) for group in rules.groups)
+        return _exact(empty if is_kept else None, gains, "fixed slots")
     if method == "sort":
         assert gains.scores is not None
         order = np.argsort(-gains.scores, kind="stable")[: gains.k]
-        return _Found(order, None, method)
-    if method in ("matching", "counting"):
-        solve = solve_by_matching if method == "matching" else solve_by_counting
-        found = solve(gains, rules)
-        return _Found(found, None, method, is_infeasible=found is None)
+        return _exact(order, gains, method)
+    if method == "matching":
+        return _exact(solve_by_matching(gains, rules), gains, method)
+    if method == "counting":
+        return _exact(solve_by_counting(gains, rules), gains, method)
     return _solve_lazily(method, gains, rules, budget)
 
 
-def _solve_lazily(method: str, gains: Gains, rules: Rules, budget: Budget) -> _Found:
-    """Solve without the groups, then with those that the order breaks, until none is.
+def _exact(order: IntArray | None, gains: Gains, method: str) -> Outcome:
+    """Outcome of an exact method: a best order, or the proof that there is none."""
+    if order is None:
+        return Outcome(Status.INFEASIBLE, method=method)
+    return Outcome(Status.FEASIBLE, order, gains.value(order), method)
 
-    Without them the problem is a relaxation: its bound holds, and its order is best if
-    it breaks nothing. Of a hundred sellers, few come near their caps.
+
+def _solve_lazily(method: str, gains: Gains, rules: Rules, budget: Budget) -> Outcome:
+    """Solve without the groups, then with those that the order violates, and so on.
+
+    A problem with fewer groups is a relaxation: its bound is valid, and its order is
+    best if it violates no group. Of a hundred sellers, few come near their caps.
     """
-    run = solve_with_cpsat if method == "cpsat" else solve_with_highs
+    run = solve_with_cpsat if method == "cp_sat" else solve_with_highs
     low, high = gains.extremes()
-    loose = solve_by_matching(gains, replace(rules, groups=(), precedences=()))
-    if loose is None:
-        return _Found(None, None, "matching", is_infeasible=True)
-    least = gains.value(loose)  # the least bound so far
+    relaxed = solve_by_matching(gains, replace(rules, groups=(), precedences=()))
+    if relaxed is None:
+        return Outcome(Status.INFEASIBLE, method="matching")
+    bound = gains.value(relaxed)
     active: tuple[Group, ...] = ()
     while True:
-        some = replace(rules, groups=active)
-        if method == "auto" and can_match(gains, some):
-            used, bound = "matching", None
-            order = solve_by_matching(gains, some)
-            is_infeasible = order is None
+        relaxation = replace(rules, groups=active)
+        if method == "auto" and can_match(gains, relaxation):
+            outcome = _exact(solve_by_matching(gains, relaxation), gains, "matching")
+            if outcome.status is Status.INFEASIBLE:
+                return outcome
+            order, name, bound = outcome.order, outcome.method, outcome.bound
         else:
-            used = "highs" if method == "auto" else method
-            answer = run(build_program(gains, some), gains.k, budget)
-            order, is_infeasible = answer.order, answer.is_infeasible
-            bound = gains.k * low + (high - low) * answer.bound
-            least = bound = min(least, bound)
-            spare = None if is_infeasible else _greedy(gains, rules)
-            if spare is not None and (
-                order is None or gains.value(order) < gains.value(spare)
+            name = "highs" if method == "auto" else method
+            answer = run(build_program(gains, relaxation), gains.k, budget)
+            if answer.is_infeasible:
+                return Outcome(Status.INFEASIBLE, method=name)
+            # the program's gains are (gain - low) / (high - low)
+            bound = min(bound, gains.k * low + (high - low) * answer.bound)
+            order = answer.order
+            greedy_order = _greedy(gains, rules)
+            if greedy_order is not None and (
+                order is None or gains.value(order) < gains.value(greedy_order)
             ):
-                order, used = spare, "greedy"
+                order, name = greedy_order, "greedy"
         if order is None:
-            return _Found(None, bound, used, is_infeasible)
-        broken = [g for g in rules.groups if not g.keeps(order, gains.discount)]
-        if not broken:
-            return _Found(order, bound, used)
+            return Outcome(Status.UNKNOWN, None, bound, name)
+        violated = [g for g in rules.groups if not g.keeps(order, gains.discount)]
+        if not violated:
+            return Outcome(Status.FEASIBLE, order, bound, name)
         if budget.is_spent:
-            bound = min(least, gains.value(order)) if bound is None else bound
-            return _Found(None, bound, used)
-        active += tuple(broken)
+            return Outcome(Status.UNKNOWN, None, bound, name)
+        active += tuple(violated)
 
 
 def _greedy(gains: Gains, rules: Rules) -> IntArray | None:
-    """Take the best item whose predecessors are placed, again and again.
+    """Repeatedly place the best item whose predecessors are placed.
 
-    None if the problem is not one of scores and precedences only, or they clash.
+    None unless the problem is one of scores and precedences only, without a cycle.
     """
     if gains.scores is None or rules.groups or rules.fixed:
         return None
     n_before = np.zeros(gains.n_items, dtype=np.int64)
-    after: dict[int, list[int]] = {}
+    successors: dict[int, list[int]] = {}
     for pair in rules.precedences:
         n_before[pair.after] += 1
-        after.setdefault(pair.before, []).append(pair.after)
-    free = [(-gains.scores[i], i) for i in np.flatnonzero(n_before == 0).tolist()]
-    heapify(free)
+        successors.setdefault(pair.before, []).append(pair.after)
+    queue = [(-gains.scores[i], i) for i in np.flatnonzero(n_before == 0).tolist()]
+    heapify(queue)
     order: list[int] = []
-    while free and len(order) < gains.k:
-        item = heappop(free)[1]
+    while queue and len(order) < gains.k:
+        item = heappop(queue)[1]
         order.append(item)
-        for later in after.get(item, []):
-            n_before[later] -= 1
-            if n_before[later] == 0:
-                heappush(free, (-gains.scores[later], later))
+        for successor in successors.get(item, []):
+            n_before[successor] -= 1
+            if n_before[successor] == 0:
+                heappush(queue, (-gains.scores[successor], successor))
     return np.array(order) if len(order) == gains.k else None
 
 
 class _Feasibility:
     """Whether constraints may hold together: False only if that is proven impossible.
 
-    Fewer constraints than some that hold, hold; more than some that clash, clash.
+    Every subset of a feasible set is feasible, and every superset of a conflict is a
+    conflict, which saves most solves.
     """
 
     def __init__(self, gains: Gains, attributes: Attributes) -> None:
         self.gains, self.attributes = gains, attributes
-        self.holding: list[frozenset[Any]] = []
-        self.clashing: list[frozenset[Any]] = []
+        self.feasible: list[frozenset[Constraint]] = []
+        self.conflicts: list[frozenset[Constraint]] = []
 
-    def __call__(self, constraints: tuple[Any, ...]) -> bool:
-        """Answer from what is known, or solve."""
-        chosen = frozenset(constraints)
-        if any(chosen <= known for known in self.holding):
+    def __call__(self, constraints: tuple[Constraint, ...]) -> bool:
+        """Answer from earlier solves, or solve."""
+        subset = frozenset(constraints)
+        if any(subset <= feasible for feasible in self.feasible):
             return True
-        if any(chosen >= known for known in self.clashing):
+        if any(subset >= conflict for conflict in self.conflicts):
             return False
         rules = compile_rules(constraints, self.attributes, self.gains)
-        method = _choose("auto", self.gains, rules)
-        is_infeasible = _run(method, self.gains, rules, Budget()).is_infeasible
-        (self.clashing if is_infeasible else self.holding).append(chosen)
-        return not is_infeasible
+        method = _select("auto", self.gains, rules)
+        status = _solve(method, self.gains, rules, Budget()).status
+        is_feasible = status is not Status.INFEASIBLE
+        (self.feasible if is_feasible else self.conflicts).append(subset)
+        return is_feasible
 
 
 def broken_rule(order: IntArray, rules: Rules, gains: Gains) -> str:
-    """Say which rule an order breaks; nothing if it keeps all of them.
+    """Describe the first rule that an order breaks; "" if it keeps all of them.
 
     Examples
     --------
@@ -322,5 +346,5 @@ def broken_rule(order: IntArray, rules: Rules, gains: Gains) -> str:
         if place[pair.before] >= place[pair.after] < k:
             return f"item {pair.before} after item {pair.after}"
     if not all(group.keeps(order, gains.discount) for group in rules.groups):
-        return "too few or too many of a group"
+        return "too few or too many items of a group"
     return ""

@@ -1,10 +1,15 @@
 """Attributes as users pass them: lists, arrays, columns of a DataFrame."""
 
+from __future__ import annotations
+
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ltr.queries import is_missing
+from ltr.solvers.core.solution import BoolArray
 
 
 def read_column(values: Any) -> Any:
@@ -35,3 +40,67 @@ def read_column(values: Any) -> Any:
             column = column.copy()
             column[missing] = None
     return column
+
+
+class Attributes:
+    """The attributes of the items, and the items that share a value.
+
+    Parameters
+    ----------
+    attributes : mapping of str to array-like of shape (n_items,), or None
+        A DataFrame is one.
+    n_items : int
+        Number of items.
+
+    Examples
+    --------
+    >>> attributes = Attributes({"seller": ["x", "y", "x", None]}, 4)
+    >>> attributes.members("seller", "x").tolist()
+    [True, False, True, False]
+    >>> [members.tolist() for members in attributes.larger_groups("seller", 1)]
+    [[True, False, True, False]]
+    """
+
+    def __init__(
+        self, attributes: Mapping[str, ArrayLike] | None, n_items: int
+    ) -> None:
+        self._attributes = {} if attributes is None else attributes
+        self._n_items = n_items
+        self._columns: dict[str, Any] = {}
+
+    def _column(self, name: str) -> Any:
+        if name not in self._columns:
+            if name not in self._attributes:
+                names = ", ".join(repr(str(key)) for key in self._attributes) or "none"
+                raise ValueError(
+                    f"attributes must have {name!r}, to which a constraint refers; got "
+                    f"{names}. Pass attributes={{{name!r}: one value per item}}."
+                )
+            column = read_column(self._attributes[name])
+            if column.shape != (self._n_items,):
+                raise ValueError(
+                    f"attributes[{name!r}] must have one value per item, shape "
+                    f"({self._n_items},); got shape {column.shape}."
+                )
+            self._columns[name] = column
+        return self._columns[name]
+
+    def members(self, name: str, value: Any) -> BoolArray:
+        """Return which items have a value; a missing value has no members."""
+        column = self._column(name)
+        if is_missing(value):
+            return np.zeros(self._n_items, dtype=bool)
+        is_equal = column == value
+        if isinstance(is_equal, np.ndarray):
+            return is_equal.astype(bool)
+        return np.full(self._n_items, bool(is_equal))
+
+    def larger_groups(self, name: str, count: int) -> list[BoolArray]:
+        """Return the members of each value that more than ``count`` items share."""
+        numbers: dict[Any, int] = {}
+        codes = np.full(self._n_items, -1)
+        for item, value in enumerate(self._column(name).tolist()):
+            if not is_missing(value):
+                codes[item] = numbers.setdefault(value, len(numbers))
+        sizes = np.bincount(codes[codes >= 0], minlength=len(numbers))
+        return [codes == code for code in np.flatnonzero(sizes > count)]

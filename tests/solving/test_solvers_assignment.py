@@ -18,8 +18,8 @@ from ltr.solvers import (
     explain_conflict,
     solve_assignment,
 )
-from ltr.solvers.assignment import METHODS
 from ltr.solvers.assignment.exact import solve_by_matching
+from ltr.solvers.assignment.solve import METHODS
 
 
 def brute_force(gain, k, constraints, attributes):
@@ -103,7 +103,11 @@ def test_every_method_is_brute_force(problem):
                 method=method,
             )
         except ValueError as error:
-            if "is not exact" not in str(error) or method in ("auto", "highs", "cpsat"):
+            if "is not exact" not in str(error) or method in (
+                "auto",
+                "highs",
+                "cp_sat",
+            ):
                 raise
             continue
         if best == -np.inf:
@@ -116,7 +120,7 @@ def test_every_method_is_brute_force(problem):
         value = matrix[solution.order, np.arange(k)].sum()
         assert solution.objective == pytest.approx(value, rel=1e-12, abs=1e-12 * span)
         assert solution.bound >= best - 1e-12 * k * (span + abs(best))
-        slack = 1e-6 if solution.method in ("highs", "cpsat") else 1e-12
+        slack = 1e-6 if solution.method in ("highs", "cp_sat") else 1e-12
         assert solution.objective >= best - slack * k * (span + 1e-9 * abs(best))
 
 
@@ -237,7 +241,7 @@ def test_work_limits_keep_the_bound():
     scores, attributes = rng.normal(size=24), {"group": rng.integers(0, 2, 24)}
     rules = [ExposureShare("group", 1, lower=0.5, upper=0.5001)]
     rules += [Precedence(i, i + 1) for i in range(8)]
-    for method in ("highs", "cpsat"):
+    for method in ("highs", "cp_sat"):
         first, second = (
             solve_assignment(
                 scores,
@@ -267,7 +271,7 @@ def test_empty():
 
 def test_a_wrong_order_is_not_certified(monkeypatch):
     """Every order is checked before it is returned."""
-    import ltr.solvers.assignment as module
+    from ltr.solvers.assignment import solve as module
 
     def wrong(gains, rules):
         order = solve_by_matching(gains, rules)
@@ -276,6 +280,26 @@ def test_a_wrong_order_is_not_certified(monkeypatch):
     monkeypatch.setattr(module, "solve_by_matching", wrong)
     with pytest.raises(RuntimeError, match="item 1 at position 0, not 0"):
         solve_assignment([1.0, 2.0], constraints=[FixedPosition(0, 0)])
+
+
+def test_slots_that_clash_beside_a_quota():
+    """The quota has no say in it."""
+    slots = [FixedPosition(0, 0), FixedPosition(1, 0)]
+    solution = solve_assignment(
+        [2.0, 1.0],
+        constraints=[*slots, Quota("group", "b", upper=1)],
+        attributes={"group": ["a", "b"]},
+        k=1,
+    )
+    assert (solution.status, solution.conflict) == ("INFEASIBLE", tuple(slots))
+
+
+def test_the_old_name_of_cp_sat():
+    """It is still taken, with a warning."""
+    constraints = [Precedence(0, 1)]
+    with pytest.warns(DeprecationWarning, match="^method='cpsat' is now called"):
+        solution = solve_assignment([1.0, 2.0], constraints=constraints, method="cpsat")
+    assert solution.method == "cp_sat"
 
 
 def test_precedences_have_an_order_in_no_time():
@@ -290,7 +314,7 @@ def test_precedences_have_an_order_in_no_time():
 
 
 @pytest.mark.parametrize("limit", [{"work_limit": 1e-4}, {"time_limit_s": 0.05}])
-@pytest.mark.parametrize("method", ["highs", "cpsat"])
+@pytest.mark.parametrize("method", ["highs", "cp_sat"])
 def test_a_search_that_ends_early(method, limit):
     """Its order is no worse than the greedy one, and its bound holds."""
     rng = np.random.default_rng(0)
