@@ -14,6 +14,7 @@ import ltr
 import ltr.datasets
 import ltr.solvers
 from ltr.scorers import Scorer
+from ltr.solvers.core.rule import Rule
 
 MODULES = sorted(
     {
@@ -69,7 +70,8 @@ def public_callables():
             if method.startswith("_") or not inspect.isfunction(function):
                 continue
             overrides = any(method in vars(base) for base in value.__mro__[1:])
-            if not (overrides and issubclass(value, Scorer)):  # documented in Scorer
+            # methods of scorers and constraints are documented in their base class
+            if not (overrides and issubclass(value, (Scorer, Rule))):
                 yield pytest.param(function, function.__doc__, id=f"{name}.{method}")
 
 

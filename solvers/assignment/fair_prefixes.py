@@ -71,7 +71,7 @@ def fair_minimums(
     for name, value in (("share", share), ("alpha", alpha)):
         check_number(name, value, low=0.0, high=1.0, open_low=True, open_high=True)
     # cdf[m, t - 1] = F(m; t, share), the probability of at most m among t
-    cdf = binom.cdf(np.arange(k)[:, None], np.arange(1, k + 1), share)
+    cdf = np.asarray(binom.cdf(np.arange(k)[:, None], np.arange(1, k + 1), share))
     if not adjust:
         return _minimums(cdf, alpha)
     # the minimums change at values of the cdf only: bisect these for the greatest level

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,7 @@ from ltr.solvers.core.constraints import Quota
 from ltr.solvers.core.solution import BoolArray, FloatArray, IntArray
 
 Committee = Sequence[int] | IntArray
-Groups = ArrayLike | Mapping[Hashable, ArrayLike]
+Groups = ArrayLike | Mapping[Hashable, Iterable[Any]]
 
 
 class Quotas:

@@ -1,7 +1,7 @@
 """Constraints on groups of items: quotas, caps and shares of the exposure.
 
-A group is the items whose attribute has one value; an item whose value is missing (None,
-NaN, NA) belongs to none.
+A group is the items whose attribute has one value; an item whose value is missing
+(None, NaN, NA) belongs to none.
 """
 
 from __future__ import annotations

@@ -16,9 +16,9 @@ ROUNDING = 1e-9
 
 
 class Window(NamedTuple):
-    """At most ``count`` members in ``length`` consecutive positions below ``top``."""
+    """At most ``limit`` members in ``length`` consecutive positions below ``top``."""
 
-    count: int
+    limit: int
     length: int
     top: int
 
@@ -78,8 +78,8 @@ class Group:
         counts = np.concatenate([[0], np.cumsum(is_member)])
         if ((counts < self.lower) | (counts > self.upper)).any():
             return False
-        for count, length, top in self.windows:
-            if (counts[length : top + 1] - counts[: top + 1 - length] > count).any():
+        for limit, length, top in self.windows:
+            if (counts[length : top + 1] - counts[: top + 1 - length] > limit).any():
                 return False
         share = discount @ is_member / (discount.sum() or 1.0)
         return all(

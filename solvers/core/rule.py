@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from ltr.queries import IntArray
 
@@ -13,10 +13,14 @@ if TYPE_CHECKING:
 
 
 class Rule:
-    """What every constraint can do."""
+    """A constraint: what the solvers ask of it.
+
+    A kind overrides what concerns it; the defaults are those of a constraint that names
+    no items and bounds no groups.
+    """
 
     def in_words(self) -> str:
-        """Return the constraint as a sentence without a full stop."""
+        """Return the constraint as a clause, without a full stop."""
         raise NotImplementedError
 
     def parts(self) -> tuple[Constraint, ...]:
@@ -31,16 +35,45 @@ class Rule:
         return ()
 
     def checked(self, n_items: int, where: str = "") -> Self:
-        """Return it with its items and positions as ints in range(n_items), or raise.
+        """Return the constraint with its items and positions as ints, or raise.
 
-        ``where`` says in messages which list it is.
+        Parameters
+        ----------
+        n_items : int
+            Items and positions must be in 0, …, n_items - 1.
+        where : str, default=""
+            Which list it is, for messages.
         """
         return self
 
     def renumbered(self, numbers: IntArray) -> Self:
-        """Return it with each item i called ``numbers[i]``."""
+        """Return the constraint in other item numbers.
+
+        Parameters
+        ----------
+        numbers : int array
+            New number of each item.
+        """
         return self
 
     def groups(self, attributes: Attributes, k: int) -> list[Group]:
-        """Return the groups that it bounds in an assignment of k positions."""
+        """Return the groups that the constraint bounds in an assignment.
+
+        Parameters
+        ----------
+        attributes : Attributes
+            Of the items.
+        k : int
+            Number of positions.
+        """
         return []
+
+    def fact(self, values: list[Any]) -> str:
+        """Return a sentence on its attribute that helps to explain a conflict.
+
+        Parameters
+        ----------
+        values : list
+            Value of each item.
+        """
+        return ""
