@@ -1,8 +1,8 @@
-"""Rankings as users write them, as one table of levels.
+"""Rankings as users pass them, and as one table of levels.
 
-A ranking is a sequence of item numbers, best first; items tied with each other are an
-inner tuple. Inside, entry [v, i] of the levels says how many groups vote v puts before
-item i, NaN if i is absent.
+A ranking is a sequence of item numbers, best first; tied items are an inner tuple (a
+tie group). Entry [v, i] of the levels is the number of tie groups that vote v ranks
+before item i, NaN if i is absent.
 """
 
 import operator
@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from ltr.arguments import check_whole
 from ltr.solvers.core.inputs import GREATEST, to_array
 from ltr.solvers.core.solution import FloatArray
 
@@ -25,7 +26,7 @@ def read_levels(rankings: Any, n_items: int | None) -> FloatArray:
     rankings : array-like of int of shape (n_rankings, k), or sequence of sequences
         Item numbers, best first; tied items in an inner tuple, list or set.
     n_items : int or None
-        How many items there are; None: as many as the greatest number says.
+        Number of items; None: one more than the greatest item number.
 
     Returns
     -------
@@ -59,8 +60,8 @@ def read_levels(rankings: Any, n_items: int | None) -> FloatArray:
         if isinstance(ranking, _UNORDERED):
             raise TypeError(
                 "a ranking must be in order, best first; got a "
-                f"{type(ranking).__name__}, which has none, at {v}. Pass a list; a set "
-                "inside of it holds tied items. Approvals are a bool array of shape "
+                f"{type(ranking).__name__}, which has no order, at {v}. Pass a list; a "
+                "set inside it holds tied items. Approvals are a bool array of shape "
                 "(n_voters, n_items), for select_committee."
             )
         seen: set[int] = set()
@@ -86,10 +87,10 @@ def read_levels(rankings: Any, n_items: int | None) -> FloatArray:
 
 
 def _as_table(rankings: Any) -> Any:
-    """A two-dimensional array, if the rankings have one length and no ties."""
+    """The rankings as one integer array, or None if lengths differ or some are tied."""
     try:
         table = to_array(rankings, "rankings must hold item numbers", None)
-    except ValueError:  # lengths differ, or some have ties
+    except ValueError:
         return None
     if table.ndim == 2 and table.size and table.dtype != object:
         if not np.issubdtype(table.dtype, np.integer):
@@ -102,18 +103,19 @@ def _as_table(rankings: Any) -> Any:
 def _levels_of_table(table: Any, n_items: int | None) -> FloatArray:
     n_rankings, length = table.shape
     if table.min() < 0:
-        v, place = np.argwhere(table < 0)[0]
-        _number(table[v, place], v)
+        v, position = np.argwhere(table < 0)[0]
+        _number(table[v, position], v)
     n = _count(int(table.max()), int(table.min()), n_items)
     levels = np.full((n_rankings, n), np.nan)
     rows = np.arange(n_rankings)[:, None]
     levels[rows, table] = np.arange(length)
-    short = np.flatnonzero(np.isfinite(levels).sum(axis=1) < length)
-    if len(short):
-        ranking = table[short[0]].tolist()
+    # an item that is named twice has overwritten one level
+    repeats = np.flatnonzero(np.isfinite(levels).sum(axis=1) < length)
+    if len(repeats):
+        ranking = table[repeats[0]].tolist()
         twice = next(item for item in ranking if ranking.count(item) > 1)
         raise ValueError(
-            f"a ranking must name each item once; rankings[{short[0]}] names item "
+            f"a ranking must name each item once; rankings[{repeats[0]}] names item "
             f"{twice} twice."
         )
     return levels
@@ -124,17 +126,17 @@ def _number(item: Any, v: int) -> int:
         number = operator.index(item)
     except TypeError:
         if isinstance(item, str):
-            cure = (
+            advice = (
                 "Number names, as by {name: i for i, name in enumerate(names)}; lists "
                 "of ids are fused by ltr.fusion."
             )
         elif isinstance(item, np.bool_):
-            cure = "Pass approvals to select_committee, as a NumPy array."
+            advice = "Pass approvals to select_committee, as a NumPy array."
         else:
-            cure = "Turn ranks or scores into rankings by orders_from_ranks."
+            advice = "Turn ranks or scores into rankings by orders_from_ranks."
         raise TypeError(
             f"rankings must hold item numbers, integers from 0; got {item!r} in "
-            f"rankings[{v}]. {cure}"
+            f"rankings[{v}]. {advice}"
         ) from None
     if number < 0:
         raise ValueError(
@@ -145,6 +147,7 @@ def _number(item: Any, v: int) -> int:
 
 
 def _count(greatest: int, least: int, n_items: int | None) -> int:
+    """Number of items, given the least and greatest number that rankings name."""
     if n_items is None:
         if least > 0:
             raise ValueError(
@@ -153,18 +156,13 @@ def _count(greatest: int, least: int, n_items: int | None) -> int:
                 "orders_from_ranks."
             )
         return greatest + 1
-    try:
-        number = operator.index(n_items)
-    except TypeError:
-        raise TypeError(
-            f"n_items must be None or a whole number; got {n_items!r}."
-        ) from None
-    if greatest >= number:
+    n_items = check_whole("n_items", n_items, low=0)
+    if greatest >= n_items:
         raise ValueError(
-            f"n_items must be greater than all item numbers; got {number}, and item "
+            f"n_items must be greater than all item numbers; got {n_items}, and item "
             f"{greatest} in the rankings."
         )
-    return number
+    return n_items
 
 
 def check_weights(weights: ArrayLike | None, n_rows: int, what: str) -> FloatArray:
@@ -183,15 +181,15 @@ def check_weights(weights: ArrayLike | None, n_rows: int, what: str) -> FloatArr
             f"weights must have shape ({n_rows},), one number per {what}; got shape "
             f"{array.shape}."
         )
-    wrong = ~(np.isfinite(array) & (array >= 0))
-    if wrong.any():
-        first = int(np.argmax(wrong))
+    is_wrong = ~(np.isfinite(array) & (array >= 0))
+    if is_wrong.any():
+        row = int(np.argmax(is_wrong))
         raise ValueError(
-            f"weights must be finite and >= 0; got {array[first]} at [{first}]."
+            f"weights must be finite and >= 0; got {array[row]} at [{row}]."
         )
     if array.max(initial=0.0) > GREATEST:
         raise ValueError(
-            f"weights must be at most {GREATEST:g}, so that they can be added; got "
+            f"weights must be at most {GREATEST:g}, as larger sums overflow; got "
             f"{array.max():g}. Scale them down."
         )
     return array

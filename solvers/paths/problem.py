@@ -263,8 +263,9 @@ def path_problem(
             greatest, least = float(finite.max()), float(finite.min())
             if max(greatest, -least) > GREATEST:
                 raise ValueError(
-                    f"scores must be at most {GREATEST:g} in size, so that they can "
-                    f"be added; got {max(greatest, least, key=abs):g}. Scale them down."
+                    f"scores must be at most {GREATEST:g} in absolute value, as larger "
+                    f"sums overflow; got {max(greatest, least, key=abs):g}. Scale them "
+                    "down."
                 )
             block -= greatest
             offset += n_arcs * greatest

@@ -32,8 +32,8 @@ NAMES = (
     "fused by ltr.fusion."
 )
 NO_ORDER = (
-    "a ranking must be in order, best first; got a {}, which has none, at {}. Pass a "
-    "list; a set inside of it holds tied items. Approvals are a bool array of shape "
+    "a ranking must be in order, best first; got a {}, which has no order, at {}. Pass "
+    "a list; a set inside it holds tied items. Approvals are a bool array of shape "
     "(n_voters, n_items), for select_committee."
 )
 
@@ -128,7 +128,7 @@ CALLS = {
     "number of items": (
         lambda: kemeny([[0, 1]], n_items="2"),
         TypeError,
-        "n_items must be None or a whole number; got '2'.",
+        "n_items must be a whole number >= 0; got '2'.",
     ),
     "weights in words": (
         lambda: kemeny([[0, 1]], weights=["much"]),

@@ -90,6 +90,7 @@ def check(solution, problem, value):
 @few
 @given(problems())
 def test_every_method_is_the_enumeration(problem):
+    """Exact methods prove the best value of all orders, or that there is none."""
     matrix, start, end, constraints = problem
     value, _ = best(
         lambda order: path_value(order, matrix, start, end), len(matrix), constraints
@@ -109,6 +110,7 @@ def test_every_method_is_the_enumeration(problem):
 @settings(max_examples=4)
 @given(matrices(min_size=7, max_size=7))
 def test_seven_items(matrix):
+    """All 5,040 orders."""
     np.fill_diagonal(matrix, 0.0)
     value, _ = best(lambda order: path_value(order, matrix), 7)
     for method in EXACT:
@@ -120,6 +122,7 @@ def test_seven_items(matrix):
 @few
 @given(problems(), st.sampled_from([1e-6, 3.0, 1e7]), st.sampled_from([0.0, -5.0, 7e3]))
 def test_scale_and_shift_change_nothing(problem, scale, shift):
+    """All orders have n - 1 arcs, so a shift adds the same to each."""
     matrix, start, end, constraints = problem
     changed = matrix * scale + shift * scale * np.abs(matrix[np.isfinite(matrix)]).max(
         initial=0
@@ -146,6 +149,7 @@ def test_scale_and_shift_change_nothing(problem, scale, shift):
 @few
 @given(problems(), st.integers(0, 99))
 def test_items_may_be_renumbered(problem, seed):
+    """The value does not depend on the numbers of the items."""
     matrix, start, end, _ = problem
     p = np.random.default_rng(seed).permutation(len(matrix))
     solution = solve_path(matrix, start=start, end=end)
@@ -161,6 +165,7 @@ def test_items_may_be_renumbered(problem, seed):
 @few
 @given(problems())
 def test_transposing_reverses(problem):
+    """The transposed matrix, start and end exchanged, has the reversed order."""
     matrix, start, end, _ = problem
     solution = solve_path(matrix, start=start, end=end)
     other = solve_path(matrix.T, start=end, end=start)
@@ -175,7 +180,7 @@ def test_transposing_reverses(problem):
 @few
 @given(matrices(min_size=2, kinds=("normal", "symmetric", "tied")), st.integers(0, 99))
 def test_row_and_column_shifts_with_ends(matrix, seed):
-    """What leaving i and entering j are worth is the same in all orders."""
+    """Gains of leaving i and of entering j add the same to all orders."""
     n = len(matrix)
     rng = np.random.default_rng(seed)
     leave, enter = 1e3 * rng.normal(size=(2, n))
@@ -199,6 +204,7 @@ def test_telescoping_scores(method):
 
 @pytest.mark.parametrize("n", [0, 1, 2, 3, 40, 200])
 def test_equal_scores_close_at_once(n):
+    """Every order is best, and the assignment bound proves it."""
     solution = solve_path(np.full((n, n), 0.1), end=np.full(n, -0.3))
     assert solution.is_optimal
     assert solution.gap == 0
@@ -220,6 +226,7 @@ def test_equal_scores_with_constraints(method):
 
 
 def test_integer_scores_close_at_whole_bounds():
+    """Bounds on integers are rounded."""
     matrix = np.random.default_rng(3).integers(0, 3, size=(40, 40))
     solution = solve_path(matrix)
     assert solution.is_optimal
@@ -228,6 +235,7 @@ def test_integer_scores_close_at_whole_bounds():
 
 @pytest.mark.parametrize("n", [2, 3, 30])
 def test_all_forbidden(n):
+    """INFEASIBLE without a conflict: no constraint is to blame."""
     solution = solve_path(np.full((n, n), -np.inf))
     assert solution.status is Status.INFEASIBLE
     assert solution.order is None
@@ -333,6 +341,7 @@ def test_cuts_of_constraints_never_cut_off_an_order_that_keeps_them():
 
 
 def test_a_bound_that_is_wrong_is_an_error():
+    """Nothing is certified by a bound below the objective."""
     matrix = np.random.default_rng(0).normal(size=(5, 5))
     problem = path_problem(matrix, np.zeros(5), np.zeros(5))
     found = Incumbent(problem)
@@ -366,12 +375,14 @@ CONFLICT = [
 @pytest.mark.parametrize("method", ["auto", "dp", "cp_sat", "branch_and_bound"])
 @pytest.mark.parametrize("n", [6, 14])
 def test_a_conflict_is_the_smallest(n, method):
+    """Three of five constraints clash."""
     solution = solve_path(np.zeros((n, n)), constraints=CONFLICT, method=method)
     assert solution.status is Status.INFEASIBLE
     assert solution.conflict == (CONFLICT[0], CONFLICT[2], CONFLICT[4])
 
 
 def test_constraints_at_larger_sizes():
+    """Methods that share nothing but the problem prove the same value."""
     matrix = np.random.default_rng(1).normal(size=(13, 13))
     constraints = [
         Precedence(3, 2),

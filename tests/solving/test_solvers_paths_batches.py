@@ -42,6 +42,7 @@ def test_time_limits_are_kept(method):
     "method", ["auto", "cp_sat", "branch_and_bound", "local_search"]
 )
 def test_work_limits_repeat(method):
+    """A solve that its work limit ends gives the same order and bound again."""
     matrix = nearly_symmetric(60, 5)
     first, second = (
         solve_path(matrix, method=method, work_limit=0.03, random_state=1)
@@ -53,6 +54,7 @@ def test_work_limits_repeat(method):
 
 
 def test_a_spent_budget_still_gives_order_and_bound():
+    """The patched assignment is free; with constraints there may be no order."""
     matrix = nearly_symmetric(30, 0)
     for limits in ({"time_limit_s": 0}, {"work_limit": 0}):
         solution = solve_path(matrix, **limits)
@@ -67,6 +69,7 @@ def test_a_spent_budget_still_gives_order_and_bound():
 
 @pytest.mark.parametrize("n_jobs", [1, 3])
 def test_a_batch_is_the_loop(n_jobs):
+    """For any number of threads and sizes, alone or in one table."""
     rng = np.random.default_rng(0)
     sizes = [5] * 12 + [0, 1, 2, 9, 20, 5]
     lists = [rng.normal(size=(n, n)) for n in sizes]
@@ -80,6 +83,7 @@ def test_a_batch_is_the_loop(n_jobs):
 
 
 def test_padded_items_are_left_out():
+    """Padding may hold anything; orders name real items by their old numbers."""
     rng = np.random.default_rng(0)
     matrices = rng.normal(size=(20, 6, 6))
     where = rng.random((20, 6)) < 0.7
@@ -95,6 +99,7 @@ def test_padded_items_are_left_out():
 
 
 def test_constraints_of_a_batch_name_the_users_items():
+    """Padding changes no number in constraints, orders and conflicts."""
     where = np.array([[True, False, True, True]] * 9)
     constraints = [Precedence(3, 0), FixedPosition(2, 0)]
     found = solve_paths(np.zeros((9, 4, 4)), where=where, constraints=constraints)
@@ -105,11 +110,13 @@ def test_constraints_of_a_batch_name_the_users_items():
 
 
 def test_progress(capsys):
+    """Lists are counted, not the tables that solve them together."""
     solve_paths(np.zeros((20, 3, 3)), progress=True)
     assert "20 of 20" in capsys.readouterr().err
 
 
 def test_ctrl_c_keeps_what_is_solved(monkeypatch):
+    """Ctrl-C in the third list: the first two are in partial."""
     paths = sys.modules["ltr.solvers.paths.portfolio"]
     solve_list, n_solved = paths.solve_list, []
 
@@ -128,6 +135,7 @@ def test_ctrl_c_keeps_what_is_solved(monkeypatch):
 
 
 def test_cancelled_searches_end():
+    """The branch and cut of a cancelled budget returns at once."""
     cancelled = threading.Event()
     cancelled.set()
     problem = path_problem(nearly_symmetric(40, 0), np.zeros(40), np.zeros(40))
@@ -172,8 +180,8 @@ MESSAGES = [
     ),
     (
         lambda: solve_path([[0, 1e308], [-1e308, 0]]),
-        "scores must be at most 1e+290 in size, so that they can be added; got 1e+308. "
-        "Scale them down.",
+        "scores must be at most 1e+290 in absolute value, as larger sums overflow; got "
+        "1e+308. Scale them down.",
     ),
     (
         lambda: solve_paths(np.zeros((2, 2))),
@@ -215,5 +223,6 @@ MESSAGES = [
 
 @pytest.mark.parametrize(("call", "message"), MESSAGES)
 def test_messages(call, message):
+    """Expected, got, where, what to do."""
     with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
         call()
