@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from heapq import heapify, heappop, heappush
 
@@ -190,14 +190,14 @@ def assign(
 def _select(method: str, gains: Gains, rules: Rules) -> str:
     """Return the method to use; raise if the requested one is not exact here."""
     is_free = not (rules.fixed or rules.groups or rules.precedences or rules.clash)
-    is_exact = {
-        "sort": is_free and gains.scores is not None,
-        "matching": can_match(gains, rules),
-        "counting": count_steps(gains, rules) <= MAX_STEPS,
+    is_exact: dict[str, Callable[[], bool]] = {
+        "sort": lambda: is_free and gains.scores is not None,
+        "matching": lambda: can_match(gains, rules),
+        "counting": lambda: count_steps(gains, rules) <= MAX_STEPS,
     }
     if method == "auto":
-        return next((name for name in is_exact if is_exact[name]), "auto")
-    if not is_exact.get(method, True):
+        return next((name for name, check in is_exact.items() if check()), "auto")
+    if method in is_exact and not is_exact[method]():
         raise ValueError(
             f"method={method!r} is not exact for these constraints, or too slow. Use "
             "method='auto'."
@@ -206,6 +206,7 @@ def _select(method: str, gains: Gains, rules: Rules) -> str:
 
 
 def _solve(method: str, gains: Gains, rules: Rules, budget: Budget) -> Outcome:
+    """Run a method that is exact for the problem."""
     if rules.clash:
         return Outcome(Status.INFEASIBLE, method="fixed slots")
     if gains.k == 0:

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
-
 import numpy as np
-from numpy.typing import ArrayLike
 
-from ltr.solvers.core.rankings import read_levels
+from ltr.solvers.core.rankings import Rankings, read_levels
 from ltr.solvers.core.solution import BoolArray, FloatArray, IntArray
 
 # Rules that can be computed from approvals alone.
@@ -16,7 +12,7 @@ APPROVAL_RULES = ("bloc", "cc", "pav", "monroe")
 
 
 def utilities(
-    rankings: ArrayLike | Sequence[Sequence[Any]],
+    rankings: Rankings,
     k: int,
     rule: str,
     n_items: int | None,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -27,7 +27,7 @@ from ltr.solvers.committees.rules import (
 )
 from ltr.solvers.core.budget import Budget
 from ltr.solvers.core.inputs import check_limit, check_method
-from ltr.solvers.core.rankings import check_weights
+from ltr.solvers.core.rankings import Rankings, check_weights
 from ltr.solvers.core.solution import (
     TOLERANCE,
     FloatArray,
@@ -47,7 +47,7 @@ _SCORES: dict[str, type[ChamberlinCourant | Proportional | Monroe]] = {
 
 
 def select_committee(
-    rankings: ArrayLike | Sequence[Any],
+    rankings: Rankings,
     k: int,
     *,
     rule: str = "cc",

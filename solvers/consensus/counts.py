@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
-
 import numpy as np
 from numpy.typing import ArrayLike
 
 from ltr.arguments import check_choice
 from ltr.solvers.core.inputs import to_array
-from ltr.solvers.core.rankings import check_weights, read_levels
+from ltr.solvers.core.rankings import Rankings, check_weights, read_levels
 from ltr.solvers.core.solution import FloatArray
 
 TIES, ABSENT = ("half", "ignore"), ("ignore", "last")
@@ -59,7 +56,7 @@ def orders_from_ranks(ranks: ArrayLike) -> list[list[int | tuple[int, ...]]]:
 
 
 def pairwise_counts(
-    rankings: ArrayLike | Sequence[Sequence[Any]],
+    rankings: Rankings,
     *,
     n_items: int | None = None,
     weights: ArrayLike | None = None,
@@ -128,9 +125,7 @@ def _tied_counts(levels: FloatArray, weight: FloatArray) -> FloatArray:
     return counts
 
 
-def ranking_levels(
-    rankings: ArrayLike | Sequence[Sequence[Any]], n_items: int | None, absent: str
-) -> FloatArray:
+def ranking_levels(rankings: Rankings, n_items: int | None, absent: str) -> FloatArray:
     """Return the level of each item in each ranking, shape (n_rankings, n_items).
 
     Absent items have level NaN, or inf for ``absent="last"``.

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -12,12 +10,12 @@ from scipy.optimize import linear_sum_assignment
 from scipy.stats import rankdata
 
 from ltr.solvers.consensus.counts import ranking_levels
-from ltr.solvers.core.rankings import check_weights
+from ltr.solvers.core.rankings import Rankings, check_weights
 from ltr.solvers.core.solution import Solution, certify
 
 
 def footrule(
-    rankings: ArrayLike | Sequence[Sequence[Any]],
+    rankings: Rankings,
     *,
     n_items: int | None = None,
     weights: ArrayLike | None = None,

@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Iterable
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from ltr.solvers.consensus.counts import pairwise_counts
+from ltr.solvers.core.constraints import OrderConstraint
 from ltr.solvers.core.inputs import check_counts
+from ltr.solvers.core.rankings import Rankings
 from ltr.solvers.core.solution import Solution
 from ltr.solvers.orderings import solve_ordering
 
 
 def kemeny(
-    rankings: ArrayLike | Sequence[Sequence[Any]],
+    rankings: Rankings,
     *,
     n_items: int | None = None,
     weights: ArrayLike | None = None,
     ties: str = "half",
     absent: str = "ignore",
-    constraints: Iterable[Any] = (),
+    constraints: Iterable[OrderConstraint] = (),
     method: str = "auto",
     time_limit_s: float | None = None,
     work_limit: float | None = None,

@@ -5,7 +5,10 @@ tie group). Entry [v, i] of the levels is the number of tie groups that vote v r
 before item i, NaN if i is absent.
 """
 
+from __future__ import annotations
+
 import operator
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,6 +17,9 @@ from numpy.typing import ArrayLike
 from ltr.arguments import check_whole
 from ltr.solvers.core.inputs import GREATEST, to_array
 from ltr.solvers.core.solution import FloatArray
+
+# Item numbers, best first; a tie group is a collection of them.
+Rankings = ArrayLike | Sequence[Sequence[int | Collection[int]]]
 
 _UNORDERED = (set, frozenset, dict)
 

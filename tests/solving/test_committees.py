@@ -387,7 +387,7 @@ def test_swaps_fall_as_far_as_documented():
 BIASED = [
     (
         {"bias": 1.5},
-        "bias must be in [0, 1]; got 1.5.",
+        "bias must be a number >= 0 and <= 1; got 1.5.",
     ),
     (
         {"group": [0, 1]},
@@ -398,7 +398,7 @@ BIASED = [
         "utilities must be one finite number > 0 per item; got [1.0, -1.0]. Shift or "
         "exponentiate them.",
     ),
-    ({"model": "x"}, "model must be 'utility' or 'swap'; got 'x'."),
+    ({"model": "x"}, "model must be one of 'utility', 'swap'; got 'x'."),
 ]
 
 
