@@ -49,7 +49,7 @@ def calibrated_softmax_loss(
     scores : array of shape (..., list_size)
         Model scores, higher is better.
     labels : array of shape (..., list_size)
-        Labels ≥ 0, not normalised.
+        Labels ≥ 0, not normalized.
     where : bool array of shape (..., list_size), default=None
         True for real items. None: all.
     weights : array of shape (..., list_size), default=None
@@ -102,7 +102,7 @@ def clid_loss(
     where: ArrayLike | None = None,
     weights: ArrayLike | None = None,
 ) -> jax.Array:
-    r"""CLID: cross-entropy of normalised sigmoids, which keeps scores calibrated.
+    r"""CLID: cross-entropy of normalized sigmoids, which keeps scores calibrated.
 
     .. math:: \ell = -\sum_i q_i \log p_i, \quad
         p_i = \frac{\sigma(s_i)}{\sum_j w_j \sigma(s_j)}, \quad

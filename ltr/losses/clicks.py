@@ -8,12 +8,13 @@ expectation, from every loss that is linear in the clicks.
 from __future__ import annotations
 
 import math
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 
+from ltr.arguments import check_choice
 from ltr.losses.declaration import ranking_loss
 from ltr.losses.kernels.contract import (
     Lists,
@@ -22,7 +23,8 @@ from ltr.losses.kernels.contract import (
     masked_log_softmax,
     prepare,
 )
-from ltr.losses.kernels.pairs import Terms, logistic, pair_sum
+from ltr.losses.kernels.loops import positions
+from ltr.losses.kernels.pairs import logistic, pair_sum
 
 
 def examination_probabilities(position: ArrayLike, *, eta: float = 1.0) -> jax.Array:
@@ -196,7 +198,7 @@ def ips_softmax_loss(
     clip : float, default=0.0
         τ ≥ 0: smaller propensities are raised to it. Above 0 the loss is biased.
     normalize : bool, default=False
-        Divide by the sum of w c / θ: the self-normalised (SNIPS) form, not unbiased.
+        Divide by the sum of w c / θ: the self-normalized (SNIPS) form, not unbiased.
 
     Returns
     -------
@@ -285,7 +287,7 @@ def ips_pairwise_loss(
         That is biased whatever the propensities, since an item without a click need
         not be irrelevant: for comparison.
     normalize : bool, default=False
-        Divide by the weight of the pairs: self-normalised (SNIPS), not unbiased.
+        Divide by the weight of the pairs: self-normalized (SNIPS), not unbiased.
 
     Returns
     -------
@@ -317,33 +319,49 @@ def ips_pairwise_loss(
     >>> round(float(loss), 4)
     1.3863
     """
-    if against not in ("all", "unclicked"):
-        raise ValueError(f"against must be 'all' or 'unclicked'; got {against!r}.")
+    check_choice("against", against, ("all", "unclicked"))
     lists = prepare(scores, labels, where, weights)
-    worths = _corrected(lists, position, propensity, eta, clip)
-    if against == "all":
-        shape = worths.shape
-        index = jax.lax.broadcasted_iota(worths.dtype, shape, len(shape) - 1)
-        terms = (lists.weights, worths, index)
-        pair_weights = _clicked_over_others
-    else:
-        terms = (lists.weights, worths, lists.labels)
-        pair_weights = _clicked_over_unclicked
+    relevance = _corrected(lists, position, propensity, eta, clip)
+    terms = ClickTerms(lists.weights, relevance, lists.labels, positions(relevance))
+    pair_weights = _over_all if against == "all" else _over_unclicked
     total, weight = pair_sum(logistic, pair_weights, sigma * lists.scores, terms)
     return divide(total, weight, normalize)
 
 
-def _clicked_over_others(items: Terms, other: Terms) -> tuple[jax.Array, jax.Array]:
-    """Terms: weight, corrected click, index in the list; an item never meets itself."""
-    pair = jnp.where(items[2] != other[2], items[0] * other[0], 0.0)
-    return pair * items[1], pair * other[1]
+class ClickTerms(NamedTuple):
+    """What the weight of a pair depends on, arrays of shape (..., list_size).
+
+    Attributes
+    ----------
+    weight : array
+        w of the item.
+    relevance : array
+        c / θ, the click corrected for its propensity.
+    click : array
+        c.
+    position : array
+        Place in the list, to tell an item from another.
+    """
+
+    weight: jax.Array
+    relevance: jax.Array
+    click: jax.Array
+    position: jax.Array
 
 
-def _clicked_over_unclicked(items: Terms, other: Terms) -> tuple[jax.Array, jax.Array]:
-    """Terms: weight, corrected click, click."""
-    pair = items[0] * other[0]
-    wins, loses = items[2] > other[2], items[2] < other[2]
-    return jnp.where(wins, pair * items[1], 0.0), jnp.where(loses, pair * other[1], 0.0)
+def _over_all(i: ClickTerms, j: ClickTerms) -> tuple[jax.Array, jax.Array]:
+    """a(i, j) = w_i w_j c_i / θ_i for j ≠ i."""
+    weight = jnp.where(i.position != j.position, i.weight * j.weight, 0.0)
+    return weight * i.relevance, weight * j.relevance
+
+
+def _over_unclicked(i: ClickTerms, j: ClickTerms) -> tuple[jax.Array, jax.Array]:
+    """a(i, j) = w_i w_j c_i / θ_i where c_i > c_j."""
+    weight = i.weight * j.weight
+    return (
+        jnp.where(i.click > j.click, weight * i.relevance, 0.0),
+        jnp.where(i.click < j.click, weight * j.relevance, 0.0),
+    )
 
 
 def _corrected(

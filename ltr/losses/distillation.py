@@ -8,12 +8,12 @@ import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 
+from ltr.arguments import check_whole
 from ltr.losses.declaration import ranking_loss
 from ltr.losses.kernels.contract import (
     Lists,
-    check_cutoff,
+    check_key,
     check_positive,
-    check_required,
     divide,
     masked_input,
     masked_log_softmax,
@@ -362,12 +362,12 @@ def rankdistil_loss(
     >>> round(float(loss), 4)  # log 2
     0.6931
     """
-    check_cutoff(k)
+    check_whole("k", k, low=1, optional=True)
     lists = prepare(scores, labels, where, weights)
     teacher = masked_input(lists, teacher_scores)
     if k <= 2:
         return (cross_entropy if k == 1 else top_2_cross_entropy)(lists, teacher)
-    key = check_required("key", key, f"k={k} > 2")
+    key = check_key(key, f"k={k} > 2")
     noise = jax.random.gumbel(key, (n_samples, *teacher.shape), teacher.dtype)
     losses = listmle_loss(
         jnp.broadcast_to(lists.scores, noise.shape),

@@ -3,27 +3,25 @@
 from __future__ import annotations
 
 import math
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 
+from ltr.arguments import check_choice, check_whole
 from ltr.losses.declaration import ranking_loss
 from ltr.losses.kernels.contract import (
     Lists,
-    check_choice,
-    check_cutoff,
+    as_dtype,
     check_positive,
     divide,
     has_two_labels,
     prepare,
 )
 from ltr.losses.kernels.pairs import (
-    Terms,
-    by_label,
     difference,
-    label_terms,
+    label_pair_sum,
     logistic,
     pair_sum,
 )
@@ -181,9 +179,9 @@ def ndcg_loss2_loss(
     """
     check_choice("metric", metric, ("ndcg", "dcg"))
     check_positive("sigma", sigma)
-    check_cutoff(k)
+    check_whole("k", k, low=1, optional=True)
     lists = prepare(scores, labels, where, weights)
-    return _lambda_loss2(lists, label_weights, sigma, k, metric, None, normalize)
+    return _lambda_loss2(lists, label_weights, sigma, metric, normalize, k=k)
 
 
 @ranking_loss(
@@ -258,7 +256,7 @@ def ndcg_loss2pp_loss(
     check_choice("metric", metric, ("ndcg", "dcg"))
     check_positive("sigma", sigma)
     lists = prepare(scores, labels, where, weights)
-    return _lambda_loss2(lists, label_weights, sigma, None, metric, mu, normalize)
+    return _lambda_loss2(lists, label_weights, sigma, metric, normalize, mu=mu)
 
 
 @ranking_loss(
@@ -334,13 +332,51 @@ def arp_loss(
     if variant == 1:
         one = jnp.ones(lists.scores.shape[:-1], lists.scores.dtype)
         return _against_all(lists, lists.labels, sigma, one, normalize)
-    total, weight = pair_sum(
+    total, weight = label_pair_sum(
         logistic,
-        by_label(difference),
         sigma * lists.scores,
-        (*label_terms(lists), lists.labels),
+        lists,
+        pair_weight=difference,
+        terms=lists.labels,
     )
     return divide(total, weight, normalize)
+
+
+class OwnTerms(NamedTuple):
+    """A pair weight that belongs to the item that should win, whatever the labels.
+
+    Attributes
+    ----------
+    strength, weight : arrays of shape (..., list_size)
+        a(i, j) = w_i w_j strength_i.
+    """
+
+    strength: jax.Array
+    weight: jax.Array
+
+
+class DistanceTerms(NamedTuple):
+    """What the weight of a pair under NDCG-Loss2 and NDCG-Loss2++ depends on.
+
+    Attributes
+    ----------
+    gain : array of shape (..., list_size)
+        G by label.
+    rank : array of shape (..., list_size)
+        r by the current scores, from 1; equal scores share their mean rank.
+    k : number or None
+        Cut-off. None: none.
+    discount : array of shape (..., list_size) or None
+        D by rank, for ρ. None: NDCG-Loss2.
+    mu : number or None
+        Weight μ of δ beside ρ.
+    """
+
+    gain: jax.Array
+    rank: jax.Array
+    k: jax.Array | None = None
+    discount: jax.Array | None = None
+    mu: jax.Array | None = None
 
 
 def _against_all(
@@ -350,67 +386,60 @@ def _against_all(
     factor: jax.Array,
     normalize: bool,
 ) -> jax.Array:
-    """Each item against all, itself included, with a weight of its own."""
+    """Σ_ij w_i w_j strength_i log(1 + e^{−σ (s_i − s_j)}), times a factor per list."""
     strength = jnp.where(has_two_labels(lists), strength, 0.0)
-    total, weight = pair_sum(
-        logistic, _own_strength, sigma * lists.scores, (strength, lists.weights)
-    )
+    terms = OwnTerms(strength, lists.weights)
+    total, weight = pair_sum(logistic, _own_strength, sigma * lists.scores, terms)
     return divide(total * factor, weight * factor, normalize)
 
 
-def _own_strength(items: Terms, other: Terms) -> tuple[jax.Array, jax.Array]:
-    weight = items[1] * other[1]
-    return weight * items[0], weight * other[0]
+def _own_strength(i: OwnTerms, j: OwnTerms) -> tuple[jax.Array, jax.Array]:
+    weight = i.weight * j.weight
+    return weight * i.strength, weight * j.strength
 
 
 def _lambda_loss2(
     lists: Lists,
     label_weights: ArrayLike | None,
     sigma: float,
-    k: int | None,
     metric: str,
-    mu: float | None,
     normalize: bool,
+    *,
+    k: int | None = None,
+    mu: float | None = None,
 ) -> jax.Array:
-    gains, inverse_ideal = metric_gains(lists, k, metric)
+    """NDCG-Loss2, or with ``mu`` NDCG-Loss2++."""
+    gain, inverse_ideal = metric_gains(lists, k, metric)
     ranking = jax.lax.stop_gradient(lists.scores)
-    terms = [gains, mean_ranks(ranking, lists.where)]
-    change = _distance_change
+    terms = DistanceTerms(gain, mean_ranks(ranking, lists.where))
     if k is not None:
-        terms.append(jnp.full_like(ranking, k))
-        change = _cut_distance_change
+        terms = terms._replace(k=as_dtype(k, ranking))
     if mu is not None:
-        discounts = tied_discounts(ranking, lists.where, None)
-        terms += [discounts, jnp.full_like(ranking, mu)]
-        change = _distance_and_metric_change
-    total, weight = pair_sum(
+        discount = tied_discounts(ranking, lists.where, None)
+        terms = terms._replace(discount=discount, mu=as_dtype(mu, ranking))
+    total, weight = label_pair_sum(
         logistic,
-        by_label(change, one_sided=label_weights is not None),
         sigma * lists.scores,
-        (*label_terms(lists, label_weights), *terms),
+        lists,
+        label_weights=label_weights,
+        pair_weight=_distance_weight,
+        terms=terms,
     )
     return divide(total * inverse_ideal, weight * inverse_ideal, normalize)
 
 
-def _distance_discount(items: Terms, other: Terms) -> jax.Array:
-    """δ of two items by gain and rank."""
-    apart = jnp.maximum(jnp.abs(items[1] - other[1]), 1.0)
-    return log2_discount(apart) - log2_discount(apart + 1.0)
-
-
-def _distance_change(items: Terms, other: Terms) -> jax.Array:
-    return _distance_discount(items, other) * jnp.abs(items[0] - other[0])
-
-
-def _cut_distance_change(items: Terms, other: Terms) -> jax.Array:
-    worse = jnp.maximum(items[1], other[1])
-    beyond = worse > items[2]
-    factor = 1.0 / (1.0 - log2_discount(jnp.where(beyond, worse, 2.0)))
-    factor = jnp.where(beyond, factor, 1.0)
-    return factor * _distance_change(items, other)
-
-
-def _distance_and_metric_change(items: Terms, other: Terms) -> jax.Array:
-    rho = jnp.abs(items[2] - other[2])
-    delta = _distance_discount(items, other)
-    return (rho + items[3] * delta) * jnp.abs(items[0] - other[0])
+def _distance_weight(i: DistanceTerms, j: DistanceTerms) -> jax.Array:
+    """δ_ij |G_i − G_j|, or (ρ_ij + μ δ_ij) |G_i − G_j|."""
+    apart = jnp.maximum(jnp.abs(i.rank - j.rank), 1.0)
+    delta = log2_discount(apart) - log2_discount(apart + 1.0)
+    change = jnp.abs(i.gain - j.gain)
+    if i.k is not None:
+        # Jagerman et al.: beyond k, δ / (1 − D(worse rank)).
+        worse = jnp.maximum(i.rank, j.rank)
+        beyond = worse > i.k
+        factor = 1.0 / (1.0 - log2_discount(jnp.where(beyond, worse, 2.0)))
+        return jnp.where(beyond, factor, 1.0) * (delta * change)
+    if i.discount is None or j.discount is None:
+        return delta * change
+    rho = jnp.abs(i.discount - j.discount)
+    return (rho + i.mu * delta) * change

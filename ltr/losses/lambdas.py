@@ -1,29 +1,18 @@
-"""Pairwise losses whose weights say what a swap would change in a metric."""
+"""LambdaRank: pairs weighted by the change of a metric if their items swap ranks."""
 
 from __future__ import annotations
 
 import math
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 
+from ltr.arguments import check_choice, check_whole
 from ltr.losses.declaration import ranking_loss
-from ltr.losses.kernels.contract import (
-    check_choice,
-    check_cutoff,
-    check_positive,
-    divide,
-    prepare,
-)
-from ltr.losses.kernels.pairs import (
-    Terms,
-    by_label,
-    label_terms,
-    logistic,
-    pair_sum,
-)
+from ltr.losses.kernels.contract import check_positive, divide, prepare
+from ltr.losses.kernels.pairs import label_pair_sum, logistic
 from ltr.losses.kernels.ranks import (
     log2_discount,
     metric_gains,
@@ -57,7 +46,7 @@ def lambdarank_loss(
     metric: Literal["ndcg", "dcg", "mrr"] = "ndcg",
     normalize: bool = False,
 ) -> jax.Array:
-    r"""LambdaRank: RankNet with each pair weighted by what a swap changes in NDCG.
+    r"""LambdaRank: RankNet with each pair weighted by the change of NDCG if swapped.
 
     .. math:: \ell = \sum_{y_i > y_j} w_i w_j \,
         \frac{|G_i - G_j| \, |D_i - D_j|}{\mathrm{IDCG}}
@@ -113,30 +102,48 @@ def lambdarank_loss(
     """
     check_choice("metric", metric, ("ndcg", "dcg", "mrr"))
     check_positive("sigma", sigma)
-    check_cutoff(k)
+    check_whole("k", k, low=1, optional=True)
     lists = prepare(scores, labels, where, weights)
     ranking = jax.lax.stop_gradient(lists.scores)
     if metric == "mrr":
-        gains, inverse_ideal = None, jnp.ones(lists.scores.shape[:-1], ranking.dtype)
+        gain, inverse_ideal = None, jnp.ones(lists.scores.shape[:-1], ranking.dtype)
         by_rank = lambda ranks: 1.0 / ranks
     else:
-        gains, inverse_ideal = metric_gains(lists, k, metric)
+        gain, inverse_ideal = metric_gains(lists, k, metric)
         by_rank = log2_discount
-    discounts = tied_discounts(ranking, lists.where, k, by_rank)
-    terms = (discounts,) if gains is None else (discounts, gains)
-    total, weight = pair_sum(
+    discount = tied_discounts(ranking, lists.where, k, by_rank)
+    total, weight = label_pair_sum(
         logistic,
-        by_label(_metric_change, one_sided=label_weights is not None),
         sigma * lists.scores,
-        (*label_terms(lists, label_weights), *terms),
+        lists,
+        label_weights=label_weights,
+        pair_weight=change_by_swap,
+        terms=SwapTerms(discount, gain),
     )
     return divide(total * inverse_ideal, weight * inverse_ideal, normalize)
 
 
-def _metric_change(items: Terms, other: Terms) -> jax.Array:
-    """|D_i − D_j|, times |G_i − G_j| where there are gains."""
-    change = items[0] - other[0]
-    return jnp.abs(change if len(items) == 1 else change * (items[1] - other[1]))
+class SwapTerms(NamedTuple):
+    """What the metric changes by if two items swap ranks.
+
+    Attributes
+    ----------
+    discount : array of shape (..., list_size)
+        D by the rank of the item.
+    gain : array of shape (..., list_size) or None
+        G by its label. None: the metric has no gains.
+    """
+
+    discount: jax.Array
+    gain: jax.Array | None
+
+
+def change_by_swap(i: SwapTerms, j: SwapTerms) -> jax.Array:
+    """|D_i − D_j| |G_i − G_j|: the discounts trade places, the gains stay."""
+    change = i.discount - j.discount
+    if i.gain is not None and j.gain is not None:
+        change *= i.gain - j.gain
+    return jnp.abs(change)
 
 
 __all__ = [

@@ -9,20 +9,20 @@ import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 
+from ltr.arguments import check_choice
 from ltr.losses.declaration import ranking_loss
 from ltr.losses.kernels.contract import (
     Lists,
     as_dtype,
-    check_choice,
     check_positive,
     divide,
     has_two_labels,
     masked_log_softmax,
     prepare,
 )
-from ltr.losses.kernels.log_sums import NEVER, Terms, is_another, log_pair_sum
+from ltr.losses.kernels.log_sums import LOG_0, is_another, log_pair_sum
 from ltr.losses.kernels.loops import positions
-from ltr.losses.kernels.pairs import label_terms
+from ltr.losses.kernels.pairs import LabelTerms, label_terms
 
 
 @ranking_loss(
@@ -53,7 +53,7 @@ def softmax_loss(
     scores : array of shape (..., list_size)
         Model scores, higher is better.
     labels : array of shape (..., list_size)
-        Labels ≥ 0, not normalised.
+        Labels ≥ 0, not normalized.
     where : bool array of shape (..., list_size), default=None
         True for real items. None: all.
     weights : array of shape (..., list_size), default=None
@@ -214,10 +214,11 @@ def unique_softmax_loss(
     0.3133
     """
     lists = prepare(scores, labels, where, weights)
+    # log Σ_{y_j < y_i} w_j e^{s_j}, and log(e^{s_i} + Σ) − s_i = softplus(log Σ − s_i)
     beaten = log_pair_sum(lower_label, log_worths(lists), label_terms(lists))
-    counts = lists.where & (beaten > NEVER / 2)
-    gains = jnp.where(counts, lists.weights * (jnp.exp2(lists.labels) - 1.0), 0.0)
-    terms = jax.nn.softplus(jnp.where(counts, beaten - lists.scores, NEVER))
+    beats = lists.where & (beaten > LOG_0 / 2)
+    gains = jnp.where(beats, lists.weights * (jnp.exp2(lists.labels) - 1.0), 0.0)
+    terms = jax.nn.softplus(jnp.where(beats, beaten - lists.scores, LOG_0))
     return divide(jnp.sum(gains * terms, axis=-1), gains.sum(-1), normalize)
 
 
@@ -240,7 +241,7 @@ def xe_ndcg_loss(
     key: jax.Array | None = None,
     noise: ArrayLike | None = None,
 ) -> jax.Array:
-    r"""XE-NDCG: softmax cross-entropy with gains that are blurred anew at each step.
+    r"""XE-NDCG: softmax cross-entropy with gains perturbed by fresh noise at each step.
 
     .. math:: \ell = -\sum_i \phi_i \log p_i, \quad
         \phi_i = \frac{w_i (2^{y_i} - u_i)}{\sum_j w_j (2^{y_j} - u_j)}, \quad
@@ -281,8 +282,8 @@ def xe_ndcg_loss(
     if noise is None:
         shape, dtype = lists.scores.shape, lists.scores.dtype
         noise = 0.5 if key is None else jax.random.uniform(key, shape, dtype)
-    blurred = jnp.exp2(lists.labels) - as_dtype(noise, lists.scores)
-    targets = jnp.where(lists.where, lists.weights * blurred, 0.0)
+    gains = jnp.exp2(lists.labels) - as_dtype(noise, lists.scores)  # 2^y − u
+    targets = jnp.where(lists.where, lists.weights * gains, 0.0)
     total = targets.sum(-1, keepdims=True)
     targets /= jnp.where(total > 0, total, 1.0)
     targets = jnp.where(has_two_labels(lists), targets, 0.0)
@@ -323,7 +324,7 @@ def poly1_loss(
     weights : array of shape (..., list_size), default=None
         Item weights ≥ 0, in all sums; weight 2 is the item twice. None: 1.
     epsilon : float, default=1.0
-        Weight ε of the second part; 0 is the softmax loss with normalised labels.
+        Weight ε of the second part; 0 is the softmax loss with normalized labels.
 
     Returns
     -------
@@ -344,11 +345,11 @@ def poly1_loss(
     lists = prepare(scores, labels, where, weights)
     targets = lists.weights * lists.labels
     total = targets.sum(-1, keepdims=True)
-    informs = has_two_labels(lists) & (total > 0)
-    targets = jnp.where(informs, targets / jnp.where(informs, total, 1.0), 0.0)
+    informative = has_two_labels(lists) & (total > 0)
+    targets = jnp.where(informative, targets / jnp.where(informative, total, 1.0), 0.0)
     log_p = masked_log_softmax(lists, lists.scores)
-    missed = targets.sum(-1) - jnp.sum(targets * jnp.exp(log_p), axis=-1)
-    return -jnp.sum(targets * log_p, axis=-1) + epsilon * missed
+    first_coefficient = targets.sum(-1) - jnp.sum(targets * jnp.exp(log_p), axis=-1)
+    return -jnp.sum(targets * log_p, axis=-1) + epsilon * first_coefficient
 
 
 @ranking_loss(
@@ -412,18 +413,19 @@ def infonce_loss(
     lists = prepare(scores, labels, where, weights)
     positive = lists.where & (lists.labels > 0)
     negative = lists.where & ~positive
-    informs = positive.any(-1, keepdims=True) & negative.any(-1, keepdims=True)
-    share = jnp.where(positive & informs, lists.weights, 0.0)
+    mixed = positive.any(-1, keepdims=True) & negative.any(-1, keepdims=True)
+    share = jnp.where(positive & mixed, lists.weights, 0.0)
     total = share.sum(-1, keepdims=True)
     share /= jnp.where(total > 0, total, 1.0)
     scaled = lists.scores / temperature
     if other_positives == "kept":
         return -jnp.sum(share * masked_log_softmax(lists, scaled), axis=-1)
+    # −log(e^a / (e^a + N)) = softplus(log N − a), with N the sum over the negatives.
     worths = scaled + jnp.log(jnp.where(negative, lists.weights, 1.0))
-    against = jax.nn.logsumexp(
-        jnp.where(negative, worths, NEVER), axis=-1, keepdims=True
+    log_negatives = jax.nn.logsumexp(
+        jnp.where(negative, worths, LOG_0), axis=-1, keepdims=True
     )
-    terms = jax.nn.softplus(jnp.where(share > 0, against - scaled, NEVER))
+    terms = jax.nn.softplus(jnp.where(share > 0, log_negatives - scaled, LOG_0))
     return jnp.sum(share * terms, axis=-1)
 
 
@@ -434,35 +436,39 @@ def cross_entropy(lists: Lists, target_logits: jax.Array) -> jax.Array:
 
 
 def top_2_cross_entropy(lists: Lists, target_logits: jax.Array) -> jax.Array:
-    """Cross-entropy over ordered pairs of a first and a second item.
+    r"""Cross-entropy over ordered pairs of a first and a second item.
 
-    The log-probability of (a, b) is that of a among all plus that of b among the rest;
-    the target of b being second is Σ_a q_a q_b / (1 − q_a).
+    With q the softmax of the targets and p that of the scores, the pair (a, b) has the
+    target :math:`q_a q_b / (1 - q_a)` and the log-probability
+    :math:`\log p_a + s_b - \log \sum_{c \ne a} e^{s_c}`. Summed over b, resp. a, the
+    targets are the probabilities of being first, :math:`q_a`, and of being second,
+    :math:`q_b \sum_{a \ne b} q_a / (1 - q_a)`, so no pair needs to be formed.
     """
     index = positions(lists.scores)
     log_weights = jnp.log(jnp.where(lists.where, lists.weights, 1.0))
 
     def log_sum_of_others(logits: jax.Array) -> jax.Array:
-        worths = jnp.where(lists.where, logits + log_weights, NEVER)
-        return log_pair_sum(is_another, worths, (index,))
+        worths = jnp.where(lists.where, logits + log_weights, LOG_0)
+        return log_pair_sum(is_another, worths, index)
 
     log_q = masked_log_softmax(lists, target_logits)
-    log_rest = log_sum_of_others(log_q)  # log(1 − q_a) if all weights are 1
-    pairs = lists.where & (log_rest > NEVER / 2)
-    first = jnp.where(pairs, lists.weights * jnp.exp(log_q), 0.0)
-    odds = jnp.where(pairs, log_q - log_rest, NEVER)
-    log_second = log_q + log_sum_of_others(odds)
-    second = jnp.where(pairs, lists.weights * jnp.exp(log_second), 0.0)
-    rest = jnp.where(pairs, log_sum_of_others(lists.scores), 0.0)
+    log_1_minus_q = log_sum_of_others(log_q)
+    has_other = lists.where & (log_1_minus_q > LOG_0 / 2)
+    first = jnp.where(has_other, lists.weights * jnp.exp(log_q), 0.0)
+    log_odds = jnp.where(has_other, log_q - log_1_minus_q, LOG_0)
+    log_second = log_q + log_sum_of_others(log_odds)
+    second = jnp.where(has_other, lists.weights * jnp.exp(log_second), 0.0)
+    log_others = jnp.where(has_other, log_sum_of_others(lists.scores), 0.0)
     log_p = masked_log_softmax(lists, lists.scores)
-    return -jnp.sum(first * log_p + second * lists.scores - first * rest, axis=-1)
+    terms = first * log_p + second * lists.scores - first * log_others
+    return -jnp.sum(terms, axis=-1)
 
 
 def log_worths(lists: Lists) -> jax.Array:
-    """Scores, and NEVER at masked positions."""
-    return jnp.where(lists.where, lists.scores, NEVER)
+    """Scores; LOG_0 at masked positions."""
+    return jnp.where(lists.where, lists.scores, LOG_0)
 
 
-def lower_label(worse: Terms, better: Terms) -> jax.Array:
-    """Weight of an item where its label is lower; terms are labels and weights."""
-    return jnp.where(worse[0] < better[0], worse[1], 0.0)
+def lower_label(j: LabelTerms, i: LabelTerms) -> jax.Array:
+    """Share of item j in the sum of item i: its weight if its label is lower."""
+    return jnp.where(j.label < i.label, j.weight, 0.0)

@@ -1,4 +1,4 @@
-"""Further functions of the margin of a pair: soft 0–1, exponential, squared, …."""
+"""Other margin-based pairwise losses: soft 0–1, exponential, squared, quantile, …."""
 
 from __future__ import annotations
 
@@ -9,13 +9,9 @@ import jax.numpy as jnp
 from jax.typing import ArrayLike
 
 from ltr.losses.declaration import ranking_loss
-from ltr.losses.kernels.contract import (
-    check_positive,
-    divide,
-    prepare,
-)
-from ltr.losses.kernels.log_sums import NEVER, log_pair_sum
-from ltr.losses.kernels.pairs import PairLoss, below_0, by_label, label_terms, pair_sum
+from ltr.losses.kernels.contract import check_positive, divide, prepare
+from ltr.losses.kernels.log_sums import LOG_0, log_pair_sum
+from ltr.losses.kernels.pairs import below_0, label_pair_sum, label_terms
 from ltr.losses.listwise import lower_label
 
 
@@ -76,11 +72,8 @@ def soft_zero_one_loss(
     """
     check_positive("sigma", sigma)
     lists = prepare(scores, labels, where, weights)
-    total, weight = pair_sum(
-        _sigmoid_of_minus,
-        by_label(one_sided=label_weights is not None),
-        sigma * lists.scores,
-        label_terms(lists, label_weights),
+    total, weight = label_pair_sum(
+        _sigmoid_of_minus, sigma * lists.scores, lists, label_weights=label_weights
     )
     return divide(total, weight, normalize)
 
@@ -122,7 +115,7 @@ def exponential_loss(
     Returns
     -------
     loss : array of shape (...)
-        ≥ 0. Margins below −50 go on linearly, so that nothing overflows.
+        ≥ 0. Linear in margins below −50, so that nothing overflows.
 
     References
     ----------
@@ -136,7 +129,7 @@ def exponential_loss(
     Array(1., dtype=float32)
     """
     lists = prepare(scores, labels, where, weights)
-    total, weight = pair_sum(_exponential, by_label(), lists.scores, label_terms(lists))
+    total, weight = label_pair_sum(_exponential, lists.scores, lists)
     return divide(total, weight, normalize)
 
 
@@ -195,6 +188,7 @@ def pair_mse_loss(
     Array(8., dtype=float32)
     """
     lists = prepare(scores, labels, where, weights)
+    # Σ_ij w_i w_j (e_i − e_j)² = 2 W Σ_i w_i (e_i − mean)², with e = s − y, W = Σ w.
     weight = lists.weights.sum(axis=-1, keepdims=True)
     error = lists.scores - lists.labels
     mean = jnp.sum(lists.weights * error, axis=-1, keepdims=True)
@@ -265,20 +259,16 @@ def quantile_loss(
     Array(1.5, dtype=float32)
     """
     lists = prepare(scores, labels, where, weights)
-    missing, extra = (_below_0_squared, _above_0_squared) if squared else (
-        below_0, _above_0
-    )  # fmt: skip
+    missing, extra = below_0, _above_0
+    if squared:
+        missing, extra = _below_0_squared, _above_0_squared
 
-    def errors(pair_loss: PairLoss) -> tuple[jax.Array, jax.Array]:
-        return pair_sum(
-            pair_loss,
-            by_label(one_sided=label_weights is not None),
-            lists.scores - lists.labels,
-            label_terms(lists, label_weights),
-        )
-
-    short, weight = errors(missing)
-    long, _ = errors(extra)
+    # −e_ij is the margin of the residuals, (s_i − y_i) − (s_j − y_j).
+    residuals = lists.scores - lists.labels
+    short, weight = label_pair_sum(
+        missing, residuals, lists, label_weights=label_weights
+    )
+    long, _ = label_pair_sum(extra, residuals, lists, label_weights=label_weights)
     return divide(tau * short + (1.0 - tau) * long, weight, normalize)
 
 
@@ -338,15 +328,18 @@ def circle_loss(
     """
     lists = prepare(scores, labels, where, weights)
     s = jnp.clip(lists.scores, 0.0, 1.0)
-    fixed = jax.lax.stop_gradient(s)
-    as_better = gamma * jnp.maximum(0.0, 1.0 + margin - fixed) * (s - 1.0 + margin)
-    as_worse = gamma * jnp.maximum(0.0, fixed + margin) * (s - margin)
-    terms = label_terms(lists)
-    beaten = log_pair_sum(lower_label, jnp.where(lists.where, as_worse, NEVER), terms)
+    constant = jax.lax.stop_gradient(s)
+    as_better = gamma * jnp.maximum(0.0, 1.0 + margin - constant) * (s - 1.0 + margin)
+    as_worse = gamma * jnp.maximum(0.0, constant + margin) * (s - margin)
+    # The exponent splits into a term of j and one of i, so the inner sum over j is a
+    # log-sum per item, and the outer sum over i a log-sum-exp of the list.
+    beaten = log_pair_sum(
+        lower_label, jnp.where(lists.where, as_worse, LOG_0), label_terms(lists)
+    )  # log Σ_{y_j < y_i} w_j e^{γ a_j (s_j − m)}
     log_weights = jnp.log(jnp.where(lists.where, lists.weights, 1.0))
-    has_pair = lists.where & (beaten > NEVER / 2)
-    pairs = jnp.where(has_pair, log_weights + beaten - as_better, NEVER)
-    return jax.nn.softplus(jax.nn.logsumexp(pairs, axis=-1))
+    has_pair = lists.where & (beaten > LOG_0 / 2)
+    exponents = jnp.where(has_pair, log_weights + beaten - as_better, LOG_0)
+    return jax.nn.softplus(jax.nn.logsumexp(exponents, axis=-1))
 
 
 def _sigmoid_of_minus(margin: jax.Array) -> tuple[jax.Array, jax.Array]:
@@ -355,9 +348,10 @@ def _sigmoid_of_minus(margin: jax.Array) -> tuple[jax.Array, jax.Array]:
 
 
 def _exponential(margin: jax.Array) -> tuple[jax.Array, jax.Array]:
-    inside = jnp.maximum(margin, -50.0)
-    value = jnp.exp(-inside)
-    return value * (1.0 + inside - margin), -value
+    """e^−margin, continued by its tangent below −50."""
+    clipped = jnp.maximum(margin, -50.0)
+    value = jnp.exp(-clipped)
+    return value * (1.0 + clipped - margin), -value
 
 
 def _above_0(margin: jax.Array) -> tuple[jax.Array, jax.Array]:
@@ -365,10 +359,10 @@ def _above_0(margin: jax.Array) -> tuple[jax.Array, jax.Array]:
 
 
 def _below_0_squared(margin: jax.Array) -> tuple[jax.Array, jax.Array]:
-    short = jnp.minimum(margin, 0.0)
-    return short**2, 2.0 * short
+    negative = jnp.minimum(margin, 0.0)
+    return negative**2, 2.0 * negative
 
 
 def _above_0_squared(margin: jax.Array) -> tuple[jax.Array, jax.Array]:
-    over = jnp.maximum(margin, 0.0)
-    return over**2, 2.0 * over
+    positive = jnp.maximum(margin, 0.0)
+    return positive**2, 2.0 * positive

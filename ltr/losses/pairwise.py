@@ -3,37 +3,28 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 
+from ltr.arguments import check_choice
 from ltr.losses.declaration import ranking_loss
-from ltr.losses.kernels.contract import (
-    Lists,
-    as_dtype,
-    check_choice,
-    check_positive,
-    divide,
-    prepare,
-)
+from ltr.losses.kernels.contract import Lists, as_dtype, check_positive, divide, prepare
 from ltr.losses.kernels.loops import positions
 from ltr.losses.kernels.pairs import (
-    Terms,
-    by_label,
+    PairWeight,
     difference,
-    label_terms,
+    label_pair_sum,
     logistic,
     pair_sum,
 )
 from ltr.losses.kernels.ranks import mean_ranks
 
-PairWeight = Literal[
+PairWeightName = Literal[
     "uniform", "label_difference", "squared_label_difference", "rank_sum"
 ]
-_Change = Callable[[Terms, Terms], jax.Array]
 _PAIR_WEIGHTS = ("uniform", "label_difference", "squared_label_difference", "rank_sum")
 
 
@@ -55,7 +46,7 @@ def ranknet_loss(
     label_weights: ArrayLike | None = None,
     teacher_scores: ArrayLike | None = None,
     sigma: float = 1.0,
-    pair_weight: PairWeight = "uniform",
+    pair_weight: PairWeightName = "uniform",
     ties: Literal["drop", "half"] = "drop",
     normalize: bool = False,
 ) -> jax.Array:
@@ -137,12 +128,14 @@ def ranknet_loss(
                 f"label_weights; got pair_weight={pair_weight!r}. Leave one out."
             )
         return _ranknet_all_pairs(lists, teacher_scores, sigma, normalize)
-    change, terms = _pair_weight(lists, pair_weight)
-    total, weight = pair_sum(
+    weight_of_pair, terms = _pair_weight(lists, pair_weight)
+    total, weight = label_pair_sum(
         logistic,
-        by_label(change, one_sided=label_weights is not None),
         sigma * lists.scores,
-        (*label_terms(lists, label_weights), *terms),
+        lists,
+        label_weights=label_weights,
+        pair_weight=weight_of_pair,
+        terms=terms,
     )
     return divide(total, weight, normalize)
 
@@ -212,13 +205,28 @@ def hinge_loss(
     """
     check_positive("margin", margin)
     lists = prepare(scores, labels, where, weights)
-    total, weight = pair_sum(
-        _falls_short_of_1,
-        by_label(one_sided=label_weights is not None),
-        lists.scores / margin,
-        label_terms(lists, label_weights),
+    total, weight = label_pair_sum(
+        _falls_short_of_1, lists.scores / margin, lists, label_weights=label_weights
     )
     return divide(margin * total, weight, normalize)
+
+
+class TargetTerms(NamedTuple):
+    """What the soft target of a pair depends on, and the weight of the pair.
+
+    Attributes
+    ----------
+    target : array of shape (..., list_size)
+        t: a teacher's score, or the label.
+    weight : array of shape (..., list_size)
+        w of the item.
+    position : array of shape (..., list_size)
+        Place in the list, to tell an item from another.
+    """
+
+    target: jax.Array
+    weight: jax.Array
+    position: jax.Array
 
 
 def _falls_short_of_1(margin: jax.Array) -> tuple[jax.Array, jax.Array]:
@@ -230,8 +238,8 @@ def soft_ranknet(
     scores: jax.Array, targets: jax.Array, weights: jax.Array
 ) -> tuple[jax.Array, jax.Array]:
     """RankNet on all pairs with targets σ(t_i − t_j): sum, and weight of the pairs."""
-    terms = (targets, weights, positions(scores))
-    return pair_sum(logistic, _soft_preference, scores, terms)
+    terms = TargetTerms(targets, weights, positions(scores))
+    return pair_sum(logistic, _sigmoid_target, scores, terms)
 
 
 def _ranknet_all_pairs(
@@ -239,7 +247,7 @@ def _ranknet_all_pairs(
 ) -> jax.Array:
     scores = sigma * lists.scores
     if teacher_scores is None:
-        terms = (lists.labels, lists.weights, positions(scores))
+        terms = TargetTerms(lists.labels, lists.weights, positions(scores))
         total, weight = pair_sum(logistic, _order_or_half, scores, terms)
     else:
         teacher = jnp.where(lists.where, as_dtype(teacher_scores, scores), 0.0)
@@ -247,28 +255,39 @@ def _ranknet_all_pairs(
     return divide(total, weight, normalize)
 
 
-def _soft_preference(items: Terms, other: Terms) -> tuple[jax.Array, jax.Array]:
-    weight = jnp.where(items[2] == other[2], 0.0, items[1] * other[1])
-    preferred = jax.nn.sigmoid(items[0] - other[0])
-    return weight * preferred, weight * (1.0 - preferred)
+# A pair with target P is two pairs: i over j with weight P, and j over i with 1 − P,
+# because log(1 + e^d) − P d = P log(1 + e^−d) + (1 − P) log(1 + e^d).
 
 
-def _order_or_half(items: Terms, other: Terms) -> tuple[jax.Array, jax.Array]:
-    weight = jnp.where(items[2] == other[2], 0.0, items[1] * other[1])
-    preferred = 0.5 + 0.5 * jnp.sign(items[0] - other[0])
-    return weight * preferred, weight * (1.0 - preferred)
+def _sigmoid_target(i: TargetTerms, j: TargetTerms) -> tuple[jax.Array, jax.Array]:
+    """P_ij = σ(t_i − t_j)."""
+    return _two_pairs(i, j, jax.nn.sigmoid(i.target - j.target))
 
 
-def _pair_weight(lists: Lists, name: PairWeight) -> tuple[_Change | None, Terms]:
-    """Weight of a pair by further terms, and these terms."""
+def _order_or_half(i: TargetTerms, j: TargetTerms) -> tuple[jax.Array, jax.Array]:
+    """P_ij = 1, ½ or 0."""
+    return _two_pairs(i, j, 0.5 + 0.5 * jnp.sign(i.target - j.target))
+
+
+def _two_pairs(
+    i: TargetTerms, j: TargetTerms, target: jax.Array
+) -> tuple[jax.Array, jax.Array]:
+    weight = jnp.where(i.position == j.position, 0.0, i.weight * j.weight)
+    return weight * target, weight * (1.0 - target)
+
+
+def _pair_weight(
+    lists: Lists, name: PairWeightName
+) -> tuple[PairWeight | None, jax.Array | tuple[()]]:
+    """V as a function of one term per item, and this term."""
     if name == "uniform":
         return None, ()
     if name == "label_difference":
-        return difference, (lists.labels,)
+        return difference, lists.labels
     if name == "squared_label_difference":
-        return difference, (lists.labels**2,)
-    return _inverse_sum, (mean_ranks(lists.labels, lists.where),)
+        return difference, lists.labels**2
+    return _inverse_sum, mean_ranks(lists.labels, lists.where)
 
 
-def _inverse_sum(items: Terms, other: Terms) -> jax.Array:
-    return 1.0 / (items[0] + other[0])
+def _inverse_sum(i: jax.Array, j: jax.Array) -> jax.Array:
+    return 1.0 / (i + j)

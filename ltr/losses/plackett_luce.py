@@ -9,19 +9,13 @@ import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 
+from ltr.arguments import check_choice, check_whole
 from ltr.losses.declaration import ranking_loss
-from ltr.losses.kernels.contract import (
-    Lists,
-    check_choice,
-    check_cutoff,
-    check_required,
-    divide,
-    masked_max,
-    prepare,
-)
-from ltr.losses.kernels.draws import DrawGroups, draw_groups, log_left
-from ltr.losses.kernels.log_sums import NEVER, log_pair_sum
+from ltr.losses.kernels.contract import Lists, check_key, divide, masked_max, prepare
+from ltr.losses.kernels.draws import DrawGroups, draw_groups, log_remaining
+from ltr.losses.kernels.log_sums import LOG_0, log_pair_sum
 from ltr.losses.kernels.loops import positions
+from ltr.losses.kernels.pairs import LabelTerms
 from ltr.losses.kernels.ranks import log2_discount
 from ltr.losses.listwise import lower_label
 
@@ -51,13 +45,13 @@ def plackett_luce_loss(
     r"""Negative log-likelihood of the label order under a Plackett-Luce model.
 
     Groups of equal labels :math:`A_1 \succ A_2 \succ …` are drawn one after the other
-    from what remains; with :math:`R_g = A_g \cup A_{g+1} \cup …` and
+    from the items that remain; with :math:`R_g = A_g \cup A_{g+1} \cup …` and
     :math:`W_S = \sum_{i \in S} e^{s_i}`, the Efron form is
 
     .. math:: \ell = \sum_{g < G} \Bigl[ \sum_{l=0}^{|A_g| - 1}
         \log\bigl(W_{R_g} - \tfrac{l}{|A_g|} W_{A_g}\bigr) - \sum_{i \in A_g} s_i \Bigr]
 
-    The last group says nothing and contributes 0.
+    The last group has no alternative and contributes 0.
 
     Parameters
     ----------
@@ -193,7 +187,7 @@ def listmle_loss(
     """
     check_choice("ties", ties, tuple(rule for rule in _TIE_RULES if rule != "exact"))
     check_choice("stage_weights", stage_weights, _STAGE_WEIGHTS)
-    check_cutoff(k)
+    check_whole("k", k, low=1, optional=True)
     lists = prepare(scores, labels, where, weights)
     stages = draw_stages(lists, lists.labels, ties, key)
     if k is None and stage_weights == "uniform":
@@ -213,39 +207,40 @@ class Stages(NamedTuple):
     lists : Lists
         The lists.
     groups : DrawGroups
-        Tie group of each item. An item of a group of m is drawn when ``gone`` of them
-        are gone: under Efron's rule each member is then left by the share 1 − gone / m,
-        under Breslow's altogether.
-    log_left : array
-        Log of the weight that is left when the item is drawn.
+        Tie group of each item. When an item of a group of m is drawn, ``drawn`` of them
+        are gone: under Efron's rule the share 1 − drawn / m of each member remains,
+        under Breslow's the whole group.
+    log_remaining : array
+        Log of the worth that remains when the item is drawn.
     draw_weights : array
         Weight of the draw.
     counts : bool array
-        False for the last group, which says nothing.
+        False for the last group, whose draws have no alternative.
     """
 
     lists: Lists
     groups: DrawGroups
-    log_left: jax.Array
+    log_remaining: jax.Array
     draw_weights: jax.Array
     counts: jax.Array
 
     def loss(self, by_stage: jax.Array | None, normalize: bool) -> jax.Array:
-        """Σ over the draws of α (log of the weight that is left − score).
+        """Σ over the draws of α (log of the remaining worth − score).
 
         ``by_stage`` is α by the number of the draw, shape (..., list_size); the members
         of a group share the mean α of their draws. None: 1.
         """
         draw_weights, item_weights = self.draw_weights, self.lists.weights
         if by_stage is not None:
-            before, size, gone, _ = self.groups
-            last = by_stage.shape[-1] - 1
-            at_draw = jnp.clip(before + gone, 0, last)
-            draw_weights = draw_weights * jnp.take_along_axis(by_stage, at_draw, -1)
-            sums = jnp.cumsum(by_stage, axis=-1)
-            sums = jnp.concatenate([jnp.zeros_like(sums[..., :1]), sums], axis=-1)
-            total = jnp.take_along_axis(sums, jnp.clip(before + size, 0, last + 1), -1)
-            total -= jnp.take_along_axis(sums, jnp.clip(before, 0, last + 1), -1)
+            before, size, drawn, _ = self.groups
+            n = by_stage.shape[-1]
+            stage = jnp.clip(before + drawn, 0, n - 1)
+            draw_weights = draw_weights * jnp.take_along_axis(by_stage, stage, -1)
+            # Σ α over the draws of the group: a difference of prefix sums, (..., n + 1)
+            prefix = jnp.cumsum(by_stage, axis=-1)
+            prefix = jnp.concatenate([jnp.zeros_like(prefix[..., :1]), prefix], axis=-1)
+            total = jnp.take_along_axis(prefix, jnp.clip(before + size, 0, n), -1)
+            total -= jnp.take_along_axis(prefix, jnp.clip(before, 0, n), -1)
             m = jnp.maximum(size, 1).astype(total.dtype)
             item_weights = item_weights * total / m
         return self.weighted(draw_weights, item_weights, normalize)
@@ -253,9 +248,9 @@ class Stages(NamedTuple):
     def weighted(
         self, draw_weights: jax.Array, item_weights: jax.Array, normalize: bool
     ) -> jax.Array:
-        """Σ of weighted logs of what is left, less that of the weighted scores."""
-        centred = centre(self.lists)
-        terms = draw_weights * self.log_left - item_weights * centred
+        """Σ of the weighted logs of the remaining worth − Σ of the weighted scores."""
+        centered = center(self.lists)
+        terms = draw_weights * self.log_remaining - item_weights * centered
         total = jnp.sum(jnp.where(self.counts, terms, 0.0), axis=-1)
         weight = jnp.sum(jnp.where(self.counts, item_weights, 0.0), axis=-1)
         return divide(total, weight, normalize)
@@ -268,22 +263,22 @@ def draw_stages(
     labels = jnp.where(lists.where, labels, jnp.nan)
     groups = draw_groups(labels, lists.weights, _tie_break(labels, ties, key))
     if ties in ("stable", "random"):  # each item is a group of its own
-        rank = groups.before + groups.gone
+        rank = groups.before + groups.drawn
         labels = jnp.where(lists.where, -rank.astype(labels.dtype), jnp.nan)
-        one, none = jnp.ones_like(rank), jnp.zeros_like(rank)
-        groups = DrawGroups(rank, one, none, lists.weights)
+        one, zero = jnp.ones_like(rank), jnp.zeros_like(rank)
+        groups = DrawGroups(rank, one, zero, lists.weights)
     n_items = jnp.sum(lists.where, axis=-1, keepdims=True, dtype=jnp.int32)
     counts = lists.where & (groups.before + groups.size < n_items)
     m = jnp.maximum(groups.size, 1).astype(lists.scores.dtype)
     draw_weights, share = lists.weights, jnp.ones_like(m)
     if ties == "efron":
-        share -= groups.gone.astype(m.dtype) / m
+        share -= groups.drawn.astype(m.dtype) / m
         draw_weights = groups.weight / m
-    left = log_left(centre(lists), labels, lists.weights, share)
-    return Stages(lists, groups, left, draw_weights, counts)
+    remaining = log_remaining(center(lists), labels, lists.weights, share)
+    return Stages(lists, groups, remaining, draw_weights, counts)
 
 
-def centre(lists: Lists) -> jax.Array:
+def center(lists: Lists) -> jax.Array:
     """Scores relative to the highest of the list."""
     return lists.scores - jax.lax.stop_gradient(masked_max(lists.scores, lists.where))
 
@@ -292,7 +287,7 @@ def _tie_break(labels: jax.Array, ties: TieRule, key: jax.Array | None) -> jax.A
     """Order of equal labels: by position, or at random."""
     if ties != "random":
         return jax.lax.broadcasted_iota(jnp.int32, labels.shape, labels.ndim - 1)
-    key = check_required("key", key, "ties='random'")
+    key = check_key(key, "ties='random'")
     return jnp.argsort(jax.random.uniform(key, labels.shape), axis=-1)
 
 
@@ -311,11 +306,13 @@ def _stage_weights(lists: Lists, name: StageWeights, k: int | None) -> jax.Array
 def _exact(lists: Lists, normalize: bool) -> jax.Array:
     r"""−Σ over the groups of log P(all of the group are drawn before all below).
 
-    With worths w relative to the worth of all below the group,
+    Let an item of worth w arrive after an exponential time of rate w; the order of
+    arrival is Plackett-Luce. With worths relative to that of all below the group, the
+    first of those arrives at a time x of density :math:`e^{-x}`, so
 
-    .. math:: P = \int_0^\infty e^{-x} \prod_{a} (1 - e^{-w_a x}) \, dx,
+    .. math:: P = \int_0^\infty e^{-x} \prod_{a} (1 - e^{-w_a x}) \, dx.
 
-    whose integrand in log x is smooth and falls off at both ends, where the trapezoid
+    In log x the integrand is smooth and falls off at both ends, where the trapezoid
     rule is exact up to rounding.
     """
     labels = jnp.where(lists.where, lists.labels, jnp.nan)
@@ -323,18 +320,19 @@ def _exact(lists: Lists, normalize: bool) -> jax.Array:
     groups = draw_groups(labels, lists.weights, position)
     n_items = jnp.sum(lists.where, axis=-1, keepdims=True, dtype=jnp.int32)
     counts = lists.where & (groups.before + groups.size < n_items)
-    scores = jnp.where(lists.where, centre(lists), NEVER)
-    below = log_pair_sum(lower_label, scores, (labels, lists.weights))
+    scores = jnp.where(lists.where, center(lists), LOG_0)
+    below = log_pair_sum(lower_label, scores, LabelTerms(labels, lists.weights))
     log_worths = jnp.where(counts, scores - jnp.where(counts, below, 0.0), 0.0)
     step = 0.25
     log_x = jnp.arange(-42.0, 6.0, step, dtype=scores.dtype)
-    log_x = log_x.reshape((1,) * scores.ndim + (-1,))
+    log_x = log_x.reshape((1,) * scores.ndim + (-1,))  # (1, …, 1, n_nodes)
     log_factors = log_1_minus_exp_minus_exp(log_worths[..., None] + log_x)
     weighted = jnp.where(counts, lists.weights, 0.0)[..., None] * log_factors
     same = (labels[..., :, None] == labels[..., None, :]).astype(scores.dtype)
-    log_integrand = log_x - jnp.exp(log_x) + same @ weighted
+    # e^{-x} dx = e^{log x − x} d log x; the product over the group is a sum of logs.
+    log_integrand = log_x - jnp.exp(log_x) + same @ weighted  # (..., n, n_nodes)
     log_p = jax.nn.logsumexp(log_integrand, axis=-1) + math.log(step)
-    m = jnp.maximum(groups.size, 1).astype(scores.dtype)
+    m = jnp.maximum(groups.size, 1).astype(scores.dtype)  # each member has a share of P
     total = jnp.sum(jnp.where(counts, -log_p / m, 0.0), axis=-1)
     weight = jnp.sum(jnp.where(counts, lists.weights, 0.0), axis=-1)
     return divide(total, weight, normalize)
@@ -342,9 +340,9 @@ def _exact(lists: Lists, normalize: bool) -> jax.Array:
 
 def log_1_minus_exp_minus_exp(x: jax.Array) -> jax.Array:
     """log(1 − e^(−e^x)), without cancellation; close to x for small x."""
-    inside = jnp.clip(x, -8.0, 5.0)
-    exact = jnp.log(-jnp.expm1(-jnp.exp(inside)))
+    clipped = jnp.clip(x, -8.0, 5.0)
+    exact = jnp.log(-jnp.expm1(-jnp.exp(clipped)))
     low = jnp.minimum(x, -8.0)
     z = jnp.exp(low)
-    series = low - z / 2.0 + z * z / 24.0
+    series = low - z / 2.0 + z * z / 24.0  # log((1 − e^−z) / z) = −z/2 + z²/24 − …
     return jnp.where(x < -8.0, series, jnp.where(x > 5.0, 0.0, exact))

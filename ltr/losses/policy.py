@@ -1,7 +1,7 @@
 """PL-Rank: train a distribution over orders for its expected metric.
 
 A Plackett-Luce policy draws an order item by item, each with a probability in
-proportion to e^score among the items that are left.
+proportion to e^score among the items that remain.
 
 Sampled orders have shape (..., n_samples, list_size): item indices, best first, with
 the masked positions last.
@@ -16,10 +16,17 @@ import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 
+from ltr.arguments import check_choice
 from ltr.losses.declaration import ranking_loss
 from ltr.losses.grpo import leave_one_out_advantages
-from ltr.losses.kernels.contract import Lists, as_dtype, has_two_labels, prepare
-from ltr.losses.kernels.log_sums import NEVER
+from ltr.losses.kernels.contract import (
+    Lists,
+    as_dtype,
+    check_key,
+    has_two_labels,
+    prepare,
+)
+from ltr.losses.kernels.log_sums import LOG_0
 from ltr.losses.kernels.loops import item, over_items
 from ltr.losses.kernels.ranks import normalized_gains
 
@@ -117,13 +124,8 @@ def pl_rank_loss(
     Array(-1., dtype=float32)
     """
     _check_estimator(estimator, n_samples)
-    if metric not in ("ndcg", "dcg"):
-        raise ValueError(f"metric must be 'ndcg' or 'dcg'; got {metric!r}.")
-    if key is None:
-        raise ValueError(
-            "key is required by pl_rank_loss, which samples orders; got None. Pass a "
-            "JAX PRNG key, for instance key=jax.random.key(0), a new one at each step."
-        )
+    check_choice("metric", metric, ("ndcg", "dcg"))
+    key = check_key(key, "pl_rank_loss, which samples orders")
     lists = prepare(scores, labels, where, weights)
     relevance, theta = _relevance(lists, rank_weights, k, metric)
     orders = sample_orders(lists.scores, key, n_samples=n_samples, where=lists.where)
@@ -218,8 +220,10 @@ def order_log_probs(
     Array([[-0.6931,  0.    ]], dtype=float32)
     """
     lists = prepare(scores, scores, where, None)
-    ranked, log_left, real = _by_rank(lists.scores, jnp.asarray(orders), lists.where)
-    return jnp.where(real, ranked - log_left, 0.0)
+    ranked, log_remaining, real = _by_rank(
+        lists.scores, jnp.asarray(orders), lists.where
+    )
+    return jnp.where(real, ranked - log_remaining, 0.0)
 
 
 def pl_rank_gradient(
@@ -267,7 +271,7 @@ def pl_rank_gradient(
     Returns
     -------
     gradient : array of shape (..., list_size)
-        Of the expected reward, which is to be maximised; 0 at masked positions.
+        Of the expected reward, which is to be maximized; 0 at masked positions.
 
     Raises
     ------
@@ -290,17 +294,17 @@ def pl_rank_gradient(
     orders = jnp.asarray(orders)
     _check_estimator(estimator, orders.shape[-2])
     lists = prepare(scores, relevance, where, None)
-    theta = _fit(as_dtype(rank_weights, lists.scores), lists.scores.shape[-1])
+    theta = _pad(as_dtype(rank_weights, lists.scores), lists.scores.shape[-1])
     return _gradient(estimator, lists.scores, orders, lists.labels, theta, lists.where)
 
 
 def _check_estimator(estimator: str, n_samples: int) -> None:
-    if estimator not in _ESTIMATORS:
-        raise ValueError(f"estimator must be one of {_ESTIMATORS}; got {estimator!r}.")
+    check_choice("estimator", estimator, _ESTIMATORS)
     least = 2 if estimator == "reinforce" else 1
     if n_samples < least:
         raise ValueError(
-            f"n_samples must be ≥ {least} for estimator={estimator!r}; got {n_samples}."
+            f"n_samples must be >= {least} for estimator={estimator!r}; got "
+            f"{n_samples}."
         )
 
 
@@ -308,14 +312,14 @@ def _check_estimator(estimator: str, n_samples: int) -> None:
 def _relevance(
     lists: Lists, rank_weights: ArrayLike | None, k: int | None, metric: str
 ) -> tuple[jax.Array, jax.Array]:
-    """What an item at rank 1 adds to the metric for each unit of θ_1, and θ.
+    """ρ, what an item at rank r adds to the metric per unit of θ_r, and θ.
 
-    0 throughout a list without two distinct labels: there every order is as good.
+    ρ is 0 throughout a list without two distinct labels: all its orders are as good.
     """
     ranks = as_dtype(jnp.arange(1, lists.scores.shape[-1] + 1), lists.scores)
     theta = 1.0 / jnp.log2(1.0 + ranks)
     if rank_weights is not None:
-        theta = _fit(as_dtype(rank_weights, lists.scores), ranks.size)
+        theta = _pad(as_dtype(rank_weights, lists.scores), ranks.size)
     if k is not None:
         theta = jnp.where(ranks <= k, theta, 0.0)
     if metric == "ndcg":
@@ -328,7 +332,7 @@ def _relevance(
     return jnp.where(lists.where & has_two_labels(lists), gains, 0.0), theta
 
 
-def _fit(values: jax.Array, n: int) -> jax.Array:
+def _pad(values: jax.Array, n: int) -> jax.Array:
     """Cut a vector to length n, or append zeros."""
     return jnp.pad(values[:n], (0, max(n - values.size, 0)))
 
@@ -382,22 +386,23 @@ def _gradient(
     With G(x)_d = x_{r(d)} − Σ_{r ≤ r(d)} p_dr x_r, the gradient of Σ_r x_r log p_r,
     PL-Rank-1 is G(P), PL-Rank-2 and 3 are G(P) − ρ_d G(θ)_d, and REINFORCE is G(A).
     """
-    ranked, log_left, real = _by_rank(scores, orders, where)
+    ranked, log_remaining, real = _by_rank(scores, orders, where)  # (..., N, n)
     gains = jnp.take_along_axis(relevance[..., None, :], orders, axis=-1)
     theta = jnp.broadcast_to(_like(theta, gains), gains.shape)
     rewards = theta * gains
     to_come = jax.lax.cumsum(rewards, axis=rewards.ndim - 1, reverse=True)
     if estimator == "reinforce":
         advantage = leave_one_out_advantages(to_come[..., 0])[..., None]
-        used = as_dtype(theta != 0, theta)  # later draws do not matter to the reward
-        used = jax.lax.cummax(used, axis=used.ndim - 1, reverse=True)
-        steps = jnp.stack([advantage * used])
+        # Draws after the last rank with θ ≠ 0 do not matter to the reward.
+        matters = as_dtype(theta != 0, theta)
+        matters = jax.lax.cummax(matters, axis=matters.ndim - 1, reverse=True)
+        steps = jnp.stack([advantage * matters])
     elif estimator == "pl_rank_1":
         steps = jnp.stack([to_come])
     else:
         steps = jnp.stack([to_come, theta])
     expected = _by_summing if estimator == "pl_rank_2" else _by_prefix_sums
-    by_rank, *own = steps - expected(ranked[None], log_left[None], steps)
+    by_rank, *own = steps - expected(ranked[None], log_remaining[None], steps)
     if own:
         by_rank -= gains * own[0]
     by_item = jnp.put_along_axis(
@@ -414,14 +419,14 @@ def _gradient(
 def _by_rank(
     scores: jax.Array, orders: jax.Array, where: jax.Array
 ) -> tuple[jax.Array, jax.Array, jax.Array]:
-    """Score of the item at each rank, log of what is left there, and if it is real."""
-    top = jnp.max(scores, axis=-1, keepdims=True, where=where, initial=NEVER)
-    centred = jnp.where(where, scores - jax.lax.stop_gradient(top), NEVER)
-    ranked = jnp.take_along_axis(centred[..., None, :], orders, axis=-1)
-    return ranked, _log_left(ranked), ranked > NEVER / 2
+    """Score of the item at each rank, log of the worth remaining there, and if real."""
+    top = jnp.max(scores, axis=-1, keepdims=True, where=where, initial=LOG_0)
+    centered = jnp.where(where, scores - jax.lax.stop_gradient(top), LOG_0)
+    ranked = jnp.take_along_axis(centered[..., None, :], orders, axis=-1)
+    return ranked, _log_remaining(ranked), ranked > LOG_0 / 2
 
 
-def _log_left(ranked: jax.Array) -> jax.Array:
+def _log_remaining(ranked: jax.Array) -> jax.Array:
     """Log of Σ_{q ≥ r} e^{s_q}; while e^s stays in range, without a log per step."""
     axis = ranked.ndim - 1
     limit = 0.7 * jnp.log(jnp.finfo(ranked.dtype).tiny)
@@ -429,41 +434,44 @@ def _log_left(ranked: jax.Array) -> jax.Array:
     def in_range() -> jax.Array:
         total = jax.lax.cumsum(jnp.exp(ranked), axis=axis, reverse=True)
         some = total > 0
-        return jnp.where(some, jnp.log(jnp.where(some, total, 1.0)), NEVER)
+        return jnp.where(some, jnp.log(jnp.where(some, total, 1.0)), LOG_0)
 
     def wide() -> jax.Array:
         return jax.lax.cumlogsumexp(ranked, axis=axis, reverse=True)
 
-    fits = jnp.all((ranked > limit) | (ranked < NEVER / 2))
-    log_left: jax.Array = jax.lax.cond(fits, in_range, wide)
-    return log_left
+    fits = jnp.all((ranked > limit) | (ranked < LOG_0 / 2))
+    log_remaining: jax.Array = jax.lax.cond(fits, in_range, wide)
+    return log_remaining
 
 
-def _by_prefix_sums(ranked: jax.Array, log_left: jax.Array, x: jax.Array) -> jax.Array:
-    """Σ_{r ≤ r(d)} p_dr x_r with prefix sums of x_r / Z_r, Z what is left.
+def _by_prefix_sums(
+    ranked: jax.Array, log_remaining: jax.Array, x: jax.Array
+) -> jax.Array:
+    """Σ_{r ≤ r(d)} p_dr x_r = e^{s_d} Σ_{r ≤ r(d)} x_r / Z_r, Z the remaining worth.
 
-    1 / Z leaves the range of floats, so the sums are kept relative to the present Z:
-    C_r = x_r + (Z_r / Z_{r−1}) C_{r−1}, and Z never grows.
+    1 / Z leaves the range of floats, so the prefix sums are kept relative to the Z of
+    their last rank: C_r = x_r + (Z_r / Z_{r−1}) C_{r−1}, where Z never grows.
     """
-    shrinks = jnp.exp(log_left[..., 1:] - log_left[..., :-1])
+    shrinks = jnp.exp(log_remaining[..., 1:] - log_remaining[..., :-1])
     shrinks = jnp.concatenate([jnp.ones_like(ranked[..., :1]), shrinks], axis=-1)
     shrinks = jnp.broadcast_to(shrinks, x.shape)
 
     def join(
         early: tuple[jax.Array, jax.Array], late: tuple[jax.Array, jax.Array]
     ) -> tuple[jax.Array, jax.Array]:
+        # C → a C + x after C → b C + y is C → a b C + (a y + x).
         return early[0] * late[0], late[0] * early[1] + late[1]
 
     _, relative = jax.lax.associative_scan(join, (shrinks, x), axis=-1)
-    return jnp.exp(ranked - log_left) * relative
+    return jnp.exp(ranked - log_remaining) * relative
 
 
-def _by_summing(ranked: jax.Array, log_left: jax.Array, x: jax.Array) -> jax.Array:
+def _by_summing(ranked: jax.Array, log_remaining: jax.Array, x: jax.Array) -> jax.Array:
     """Σ_{r ≤ r(d)} p_dr x_r, one rank after the other."""
     ranks = jax.lax.broadcasted_iota(jnp.int32, x.shape, x.ndim - 1)
 
     def add(r: jax.Array, total: jax.Array) -> jax.Array:
-        p = jnp.exp(jnp.where(ranks >= r, ranked - item(log_left, r), NEVER))
+        p = jnp.exp(jnp.where(ranks >= r, ranked - item(log_remaining, r), LOG_0))
         return total + p * item(x, r)
 
     return over_items(add, jnp.zeros_like(x))

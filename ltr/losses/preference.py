@@ -1,4 +1,4 @@
-"""Preference optimisation: scores are implicit rewards against a reference model."""
+"""Preference optimization: scores are implicit rewards against a reference model."""
 
 from __future__ import annotations
 
@@ -9,26 +9,20 @@ import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 
+from ltr.arguments import check_choice
 from ltr.losses.declaration import ranking_loss
 from ltr.losses.kernels.contract import (
-    check_choice,
     check_positive,
     divide,
     has_two_labels,
     masked_input,
     prepare,
 )
-from ltr.losses.kernels.log_sums import NEVER, is_another, log_pair_sum
+from ltr.losses.kernels.log_sums import LOG_0, is_another, log_pair_sum
 from ltr.losses.kernels.loops import positions
-from ltr.losses.kernels.pairs import (
-    Terms,
-    below_0,
-    by_label,
-    label_terms,
-    logistic,
-    pair_sum,
-)
+from ltr.losses.kernels.pairs import below_0, label_pair_sum, logistic
 from ltr.losses.kernels.ranks import log2_discount, tied_discounts
+from ltr.losses.lambdas import SwapTerms, change_by_swap
 from ltr.losses.pairwise import hinge_loss, ranknet_loss
 
 
@@ -110,11 +104,12 @@ def lipo_lambda_loss(
     if discount == "ln":  # 1 / ln(1 + r) = 1 / (ln 2 · log2(1 + r))
         discounts = discounts / jnp.log(2.0).astype(discounts.dtype)
     gains = jnp.where(lists.where, jnp.exp2(lists.labels), 0.0)
-    total, weight = pair_sum(
+    total, weight = label_pair_sum(
         logistic,
-        by_label(_change_in_dcg),
         lists.scores,
-        (*label_terms(lists), gains, discounts),
+        lists,
+        pair_weight=change_by_swap,
+        terms=SwapTerms(discounts, gains),
     )
     return divide(total, weight, normalize)
 
@@ -238,12 +233,12 @@ def slic_loss(
 
     Notes
     -----
-    LiPO's ``pair-hinge``; without the regularising likelihood of SLiC-HF.
+    LiPO's ``pair-hinge``; without the regularizing likelihood of SLiC-HF.
 
     References
     ----------
     .. [1] Zhao et al., "SLiC-HF: sequence likelihood calibration with human feedback",
-       2023, eq. (1); normalised form in Liu et al., LiPO, proposition 2.2.
+       2023, eq. (1); normalized form in Liu et al., LiPO, proposition 2.2.
 
     Examples
     --------
@@ -322,7 +317,7 @@ def rrhf_loss(
     """
     check_positive("beta", beta)
     lists = prepare(_rewards(scores, reference_scores, beta), labels, where, weights)
-    total, weight = pair_sum(below_0, by_label(), lists.scores, label_terms(lists))
+    total, weight = label_pair_sum(below_0, lists.scores, lists)
     return divide(total, weight, normalize)
 
 
@@ -404,13 +399,15 @@ def irpo_loss(
     rank = jnp.where(lists.where, masked_input(lists, position), 1.0)
     gains = jnp.where(has_two_labels(lists), jnp.exp2(lists.labels) - 1.0, 0.0)
     anchors = lists.weights * gains * log2_discount(rank)
-    worths = jnp.where(lists.where, lists.scores, NEVER)
-    others = log_pair_sum(is_another, worths, (positions(worths),))
-    n_items = jnp.sum(lists.where, axis=-1, keepdims=True).astype(worths.dtype)
+    # log(1 + Σ_{j ≠ i} e^{s_j − s_i}) = softplus(log Σ_{j ≠ i} e^{s_j} − s_i)
+    log_worths = jnp.where(lists.where, lists.scores, LOG_0)
+    log_others = log_pair_sum(is_another, log_worths, positions(log_worths))
+    n_items = jnp.sum(lists.where, axis=-1, keepdims=True).astype(log_worths.dtype)
     if aggregate == "mean":
-        others -= jnp.log(jnp.maximum(n_items - 1.0, 1.0))
-    counts = lists.where & (others > NEVER / 2)
-    terms = jax.nn.softplus(jnp.where(counts, others - lists.scores, NEVER))
+        log_others -= jnp.log(jnp.maximum(n_items - 1.0, 1.0))
+    has_other = lists.where & (log_others > LOG_0 / 2)
+    log_odds = jnp.where(has_other, log_others - lists.scores, LOG_0)
+    terms = jax.nn.softplus(log_odds)
     total = jnp.sum(anchors * terms, axis=-1)
     if normalize:
         return divide(total, anchors.sum(-1), True)
@@ -420,6 +417,7 @@ def irpo_loss(
 def _rewards(
     scores: ArrayLike, reference_scores: ArrayLike | None, beta: float
 ) -> jax.Array:
+    """Implicit rewards β (f − f_ref)."""
     rewards = jnp.asarray(scores)
     if not jnp.issubdtype(rewards.dtype, jnp.floating):
         rewards = rewards.astype(jnp.float32)
@@ -427,8 +425,3 @@ def _rewards(
         reference = jnp.asarray(reference_scores).astype(rewards.dtype)
         rewards -= jax.lax.stop_gradient(reference)
     return beta * rewards
-
-
-def _change_in_dcg(items: Terms, other: Terms) -> jax.Array:
-    """|G_i − G_j| |D_i − D_j|."""
-    return jnp.abs((items[0] - other[0]) * (items[1] - other[1]))

@@ -6,16 +6,17 @@ import functools
 import math
 import operator
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 
+from ltr.arguments import check_choice
 from ltr.losses.declaration import ranking_loss
-from ltr.losses.kernels.contract import Lists, check_choice, divide, prepare
-from ltr.losses.kernels.log_sums import NEVER, log_pair_sum
-from ltr.losses.kernels.pairs import Terms, logistic, pair_sum
+from ltr.losses.kernels.contract import as_dtype, divide, prepare
+from ltr.losses.kernels.log_sums import LOG_0, log_pair_sum
+from ltr.losses.kernels.pairs import logistic, pair_sum
 from ltr.losses.kernels.ranks import dense_ranks
 
 
@@ -46,9 +47,9 @@ def ranklist_loss(
     r"""RankList: likelihood of local and non-local order constraints of a list.
 
     Items of the same label form a group; :math:`g` numbers the groups from the best.
-    A pair counts if its groups are a *skip* :math:`g_j - g_i` apart that is asked for,
-    with weight :math:`c`: ``local_weight`` for neighbouring groups, ``nonlocal_weight``
-    for others. With :math:`d_{ij} = s_i - s_j`
+    A pair counts if the distance of its groups, :math:`g_j - g_i`, is one of the
+    *skips*, with weight :math:`c`: ``local_weight`` for neighboring groups,
+    ``nonlocal_weight`` for others. With :math:`d_{ij} = s_i - s_j`
 
     .. math:: \ell_{none} = \sum_{ij} c_{ij} \log(1 + e^{-d_{ij}}), \quad
         \ell_{anchor} = \sum_i \log\bigl(1 + \sum_j c_{ij} e^{-d_{ij}}\bigr), \quad
@@ -73,7 +74,7 @@ def ranklist_loss(
     margin : float, default=0.0
         Only pairs whose labels differ by at least this count.
     local_weight : float, default=1.0
-        Weight of pairs of neighbouring groups.
+        Weight of pairs of neighboring groups.
     nonlocal_weight : float, default=1.0
         Weight of pairs farther apart.
     approx : {"none", "anchor", "global"}, default="none"
@@ -120,7 +121,9 @@ def ranklist_loss(
     if skips is not None and not (
         skips and all(isinstance(k, int) and k >= 1 for k in skips)
     ):
-        raise ValueError(f"skips must be positive integers; got {skips!r}.")
+        raise ValueError(
+            f"skips must be one or more whole numbers >= 1; got {skips!r}."
+        )
     farthest: ArrayLike = jnp.inf
     if epochs_per_skip is not None:
         if epoch is None:
@@ -130,55 +133,75 @@ def ranklist_loss(
             )
         farthest = 1.0 + jnp.floor(jnp.asarray(epoch) / epochs_per_skip)
     lists = prepare(scores, labels, where, weights)
-    numbers = (local_weight, nonlocal_weight, margin, farthest)
-    terms = (
-        dense_ranks(lists.labels, lists.where),
-        lists.labels,
-        lists.weights,
-        *(jnp.full_like(lists.scores, number) for number in numbers),
+    terms = SkipTerms(
+        group=dense_ranks(lists.labels, lists.where),
+        label=lists.labels,
+        weight=lists.weights,
+        local_weight=as_dtype(local_weight, lists.scores),
+        nonlocal_weight=as_dtype(nonlocal_weight, lists.scores),
+        margin=as_dtype(margin, lists.scores),
+        farthest=as_dtype(farthest, lists.scores),
     )
     pairs = _Skips(None if skips is None else tuple(sorted(set(skips))))
     if approx == "none":
         total, weight = pair_sum(logistic, pairs, lists.scores, terms)
         return divide(total, weight, normalize)
     top = jax.lax.stop_gradient(lists.scores.max(axis=-1, keepdims=True))
-    centred = jnp.where(lists.where, lists.scores - top, 0.0)
-    log_worths = jnp.where(lists.where, centred, NEVER)
-    beaten = log_pair_sum(pairs.counts_below, log_worths, terms)
-    has_pair = lists.where & (beaten > NEVER / 2)
-    excess = jnp.where(has_pair, beaten - centred, NEVER)
+    centered = jnp.where(lists.where, lists.scores - top, 0.0)
+    log_worths = jnp.where(lists.where, centered, LOG_0)
+    # log Σ_j c_ij e^{−d_ij} = log Σ_j c_ij e^{s_j} − s_i
+    beaten = log_pair_sum(pairs.beaten_share, log_worths, terms)
+    has_pair = lists.where & (beaten > LOG_0 / 2)
+    log_odds = jnp.where(has_pair, beaten - centered, LOG_0)
     if approx == "anchor":
-        return _anchors(lists, excess, has_pair, normalize)
+        anchors = jnp.where(has_pair, lists.weights, 0.0)
+        total = jnp.sum(anchors * jax.nn.softplus(log_odds), axis=-1)
+        return divide(total, anchors.sum(-1), normalize)
     log_weights = jnp.log(jnp.where(lists.weights > 0, lists.weights, 1.0))
-    return jax.nn.softplus(jax.nn.logsumexp(excess + log_weights, axis=-1))
+    return jax.nn.softplus(jax.nn.logsumexp(log_odds + log_weights, axis=-1))
+
+
+class SkipTerms(NamedTuple):
+    """What the weight of a pair depends on.
+
+    Attributes
+    ----------
+    group : array of shape (..., list_size)
+        g: 0 for the best label, 1 for the next; NaN at masked positions.
+    label, weight : arrays of shape (..., list_size)
+        y and w.
+    local_weight, nonlocal_weight, margin, farthest : arrays of shape ()
+        The options, and the largest skip of the curriculum.
+    """
+
+    group: jax.Array
+    label: jax.Array
+    weight: jax.Array
+    local_weight: jax.Array
+    nonlocal_weight: jax.Array
+    margin: jax.Array
+    farthest: jax.Array
 
 
 @dataclass(frozen=True)
 class _Skips:
-    """Which pairs of (group, label, weight, four numbers) count, and how much."""
+    """Weights of the pairs whose groups are one of the skips apart. None: any."""
 
     skips: tuple[int, ...] | None
 
-    def __call__(self, items: Terms, other: Terms) -> tuple[jax.Array, jax.Array]:
-        weight = items[2] * other[2]
-        return weight * self._factor(items, other), weight * self._factor(other, items)
+    def __call__(self, i: SkipTerms, j: SkipTerms) -> tuple[jax.Array, jax.Array]:
+        weight = i.weight * j.weight
+        return weight * self._factor(i, j), weight * self._factor(j, i)
 
-    def counts_below(self, worse: Terms, better: Terms) -> jax.Array:
-        return worse[2] * self._factor(better, worse)
+    def beaten_share(self, j: SkipTerms, i: SkipTerms) -> jax.Array:
+        """Weight w_j c_ij of item j in the sum of the anchor i."""
+        return j.weight * self._factor(i, j)
 
-    def _factor(self, better: Terms, worse: Terms) -> jax.Array:
-        group, label, _, local_weight, nonlocal_weight, margin, farthest = better
-        skip = worse[0] - group  # NaN at masked positions
-        counts = (skip >= 1) & (skip <= farthest) & (label - worse[1] >= margin)
+    def _factor(self, i: SkipTerms, j: SkipTerms) -> jax.Array:
+        """c_ij, 0 unless i is the better one of a pair that counts."""
+        skip = j.group - i.group
+        counts = (skip >= 1) & (skip <= i.farthest) & (i.label - j.label >= i.margin)
         if self.skips is not None:
             counts &= functools.reduce(operator.or_, (skip == k for k in self.skips))
-        factor = jnp.where(skip == 1, local_weight, nonlocal_weight)
+        factor = jnp.where(skip == 1, i.local_weight, i.nonlocal_weight)
         return jnp.where(counts, factor, 0.0)
-
-
-def _anchors(
-    lists: Lists, excess: jax.Array, has_pair: jax.Array, normalize: bool
-) -> jax.Array:
-    anchors = jnp.where(has_pair, lists.weights, 0.0)
-    total = jnp.sum(anchors * jax.nn.softplus(excess), axis=-1)
-    return divide(total, anchors.sum(-1), normalize)

@@ -1,4 +1,4 @@
-"""Smooth stand-ins for a metric: ApproxNDCG, ApproxMRR, Gumbel-ApproxNDCG, SmoothAP.
+"""Smooth relaxations of a metric: ApproxNDCG, ApproxMRR, Gumbel-ApproxNDCG, SmoothAP.
 
 All of them replace the rank of an item, 1 + the number of items above it, by a sum of
 sigmoids: :func:`smooth_ranks`.
@@ -10,9 +10,11 @@ import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 
+from ltr.arguments import check_whole
 from ltr.losses.declaration import ranking_loss
 from ltr.losses.kernels.contract import (
     as_dtype,
+    check_key,
     check_positive,
     has_two_labels,
     prepare,
@@ -230,14 +232,10 @@ def gumbel_ndcg_loss(
     >>> round(float(gumbel_ndcg_loss(s, y, key=jax.random.key(0))), 4)
     -1.0
     """
-    if n_samples < 1:
-        raise ValueError(f"n_samples must be at least 1; got {n_samples!r}.")
+    check_whole("n_samples", n_samples, low=1)
     lists = prepare(scores, labels, where, weights)
     if noise is None:
-        if key is None:
-            raise ValueError(
-                "key is required by gumbel_ndcg_loss. Pass a JAX PRNG key, or noise."
-            )
+        key = check_key(key, "gumbel_ndcg_loss without noise")
         shape, dtype = (n_samples, *lists.scores.shape), lists.scores.dtype
         noise = jax.random.gumbel(key, shape, dtype)
 
@@ -310,8 +308,8 @@ def smooth_ap_loss(
     """
     lists = prepare(scores, labels, where, weights)
     relevant = lists.where & (lists.labels > 0)
-    others = lists.where & ~relevant
-    mixed = relevant.any(-1, keepdims=True) & others.any(-1, keepdims=True)
+    irrelevant = lists.where & ~relevant
+    mixed = relevant.any(-1, keepdims=True) & irrelevant.any(-1, keepdims=True)
     mass = jnp.where(relevant & mixed, lists.weights, 0.0)
     total = jnp.sum(mass, axis=-1, keepdims=True)
     share = mass / jnp.where(total > 0, total, 1.0)
@@ -358,11 +356,12 @@ def _backward(
 ) -> tuple[jax.Array, None, jax.Array]:
     scores, where, temperature = residuals
     masked = jnp.where(where, scores, -jnp.inf)
-    given = jnp.where(where, cotangent, 0.0)
+    cotangent = jnp.where(where, cotangent, 0.0)
 
     def add(i: jax.Array, gradient: jax.Array) -> jax.Array:
         p = jax.nn.sigmoid((item(masked, i) - scores) / temperature)
-        return gradient + p * (1.0 - p) * (item(given, i) - given)
+        # r_i falls and r_j rises with s_i − s_j, both by p (1 − p) / T.
+        return gradient + p * (1.0 - p) * (item(cotangent, i) - cotangent)
 
     gradient = over_items(add, jnp.zeros_like(scores)) / temperature
     gradient = jnp.where(where, gradient, 0.0)

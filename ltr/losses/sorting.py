@@ -13,8 +13,9 @@ import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 
+from ltr.arguments import check_choice, check_whole
 from ltr.losses.declaration import ranking_loss
-from ltr.losses.kernels.contract import check_choice, divide, has_two_labels, prepare
+from ltr.losses.kernels.contract import divide, has_two_labels, prepare
 from ltr.losses.kernels.loops import positions
 from ltr.losses.kernels.permutations import (
     descending,
@@ -59,7 +60,7 @@ def neural_sort(
     Notes
     -----
     Equal scores have equal columns, and ∂|x| is 0 at x = 0, so nothing depends on the
-    order of the rows. The exponents are sums of gaps between neighbours in the sorted
+    order of the rows. The exponents are sums of gaps between neighbors in the sorted
     list, equal to the formula up to a constant per row and exact in single precision.
 
     References
@@ -203,12 +204,8 @@ def neural_ndcg_loss(
     -1.0
     """
     check_choice("relaxation", relaxation, ("neural_sort", "soft_sort"))
-    if k is not None and k < 1:
-        raise ValueError(f"k must be None or at least 1; got {k!r}.")
-    if sinkhorn_iterations < 0:
-        raise ValueError(
-            f"sinkhorn_iterations must be at least 0; got {sinkhorn_iterations!r}."
-        )
+    check_whole("k", k, low=1, optional=True)
+    check_whole("sinkhorn_iterations", sinkhorn_iterations, low=0)
     lists = prepare(scores, labels, where, weights)
     gains, inverse_ideal = normalized_gains(lists, k)
     inverse_ideal = jnp.where(has_two_labels(lists)[..., 0], inverse_ideal, 0.0)
@@ -299,7 +296,7 @@ def soft_rank(
     .. math:: \hat r = \mathrm{arg\,min}_{r \in \mathrm{conv}\{\text{permutations of }
         (1, …, n)\}} \; \tfrac12 \lVert r + s / \varepsilon \rVert^2
 
-    Where all neighbours in the sorted list differ by at least ε these are the ranks.
+    Where all neighbors in the sorted list differ by at least ε these are the ranks.
     Closer ones are pooled: they share their mean rank, minus 1 / ε times what their
     scores differ from the mean score of the pool.
 
@@ -342,7 +339,7 @@ def soft_rank(
     position = positions(ranked)
     levels = jnp.where(real, ranked / strength + position, -jnp.inf)
     begin = pool_begins(jax.lax.stop_gradient(levels))
-    # Differences within a pool are exact where scores are large.
+    # Scores relative to the first of their pool, which is exact for large scores.
     above = jnp.take_along_axis(jax.lax.stop_gradient(ranked), begin, axis=-1)
     offset = (ranked - above) / strength
     ranks = 1.0 + pool_means(position + offset, begin) - offset
@@ -380,7 +377,7 @@ def soft_spearman_loss(
     weights : array of shape (..., list_size), default=None
         Item weights ≥ 0 on the squares; ranks count every item once. None: 1.
     strength : float, default=1.0
-        ε > 0 of :func:`soft_rank`. The gradient is 0 where no two neighbours in the
+        ε > 0 of :func:`soft_rank`. The gradient is 0 where no two neighbors in the
         sorted list are closer than ε.
     normalize : bool, default=False
         Divide by the sum of the weights.

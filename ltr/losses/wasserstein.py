@@ -9,10 +9,10 @@ import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 
+from ltr.arguments import check_choice
 from ltr.losses.declaration import ranking_loss
 from ltr.losses.kernels.contract import (
     Lists,
-    check_choice,
     has_two_labels,
     masked_log_softmax,
     masked_max,
@@ -147,7 +147,7 @@ def wasserstein_batch_loss(
 
     Notes
     -----
-    With A and B the centred rows over √(b − 1), the last trace is the sum of the
+    With A and B the centered rows over √(b − 1), the last trace is the sum of the
     singular values of A Bᵀ. Singular values that are 0 up to rounding have derivative
     0: the batch is then at a kink, as where all lists of scores are equal.
 

@@ -198,9 +198,9 @@ class TestCombine:
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: L.ranklist_loss(S, TIED, skips=(0,)), "skips must be positive integers; got (0,)."),
-        (lambda: L.ranknet_loss(S, TIED, sigma=-1.0), "sigma must be > 0; got -1.0."),
-        (lambda: L.lambdarank_loss(S, TIED, k=0), "k must be a whole number >= 1 or None; got 0."),
+        (lambda: L.ranklist_loss(S, TIED, skips=(0,)), "skips must be one or more whole numbers >= 1; got (0,)."),
+        (lambda: L.ranknet_loss(S, TIED, sigma=-1.0), "sigma must be a number > 0; got -1.0."),
+        (lambda: L.lambdarank_loss(S, TIED, k=0), "k must be a whole number >= 1, or None; got 0."),
         (lambda: L.arp_loss(S, TIED, variant=3), "variant must be one of 1, 2; got 3."),
         (
             lambda: L.listnet_loss(S[:, None], TIED),
@@ -208,7 +208,8 @@ class TestCombine:
         ),
         (
             lambda: L.rankdistil_loss(S, S, teacher_scores=S, k=3),
-            "key is required by k=3 > 2. Pass key=....",
+            "key is required by k=3 > 2; got None. Pass a JAX PRNG key, for instance "
+            "key=jax.random.key(0), a new one at each step.",
         ),
     ],
 )  # fmt: skip

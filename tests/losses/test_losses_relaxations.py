@@ -93,9 +93,14 @@ def test_low_temperature_gives_the_metric():
 
 def test_gumbel_noise():
     """A key is needed and repeats; the mean over all draws is that over the samples."""
-    with pytest.raises(ValueError, match="key is required by gumbel_ndcg_loss"):
+    with pytest.raises(
+        ValueError,
+        match="key is required by gumbel_ndcg_loss without noise; got None. Pass",
+    ):
         gumbel_ndcg_loss(S, Y)
-    with pytest.raises(ValueError, match="n_samples must be at least 1; got 0"):
+    with pytest.raises(
+        ValueError, match="n_samples must be a whole number >= 1; got 0."
+    ):
         gumbel_ndcg_loss(S, Y, key=jax.random.key(0), n_samples=0)
     key = jax.random.key(3)
     noise = jax.random.gumbel(key, (4, 5))
@@ -212,7 +217,11 @@ def test_wrong_options():
     """The errors say what is allowed."""
     with pytest.raises(ValueError, match="relaxation must be one of 'neural_sort'"):
         neural_ndcg_loss(S, Y, relaxation="softsort")
-    with pytest.raises(ValueError, match="k must be None or at least 1; got 0"):
+    with pytest.raises(
+        ValueError, match="k must be a whole number >= 1, or None; got 0."
+    ):
         neural_ndcg_loss(S, Y, k=0)
-    with pytest.raises(ValueError, match="sinkhorn_iterations must be at least 0"):
+    with pytest.raises(
+        ValueError, match="sinkhorn_iterations must be a whole number >= 0; got"
+    ):
         neural_ndcg_loss(S, Y, sinkhorn_iterations=-1)

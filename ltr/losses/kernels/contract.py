@@ -1,14 +1,15 @@
-"""What every loss does first: masks, dtypes, weights; and last: divide by its terms."""
+"""The first and the last step of every loss: masked inputs, normalized sums."""
 
 from __future__ import annotations
 
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.typing import ArrayLike
 
-T = TypeVar("T")
+from ltr.arguments import check_number
 
 
 class Lists(NamedTuple):
@@ -36,9 +37,9 @@ def prepare(
 ) -> Lists:
     """Check the shapes of the inputs of a loss and put 0 where there is no item.
 
-    Gradients flow into the scores only. Scores of 16 bits are computed with in 32.
+    Gradients flow into the scores only. Scores of 16 bits are computed in 32.
 
-    Whatever a masked position holds, NaN included, is replaced *before* any arithmetic:
+    What stands at a masked position, NaN included, is replaced *before* any arithmetic:
     otherwise its gradient would be NaN instead of 0.
     """
     s = jnp.asarray(scores)
@@ -70,15 +71,19 @@ def check_shape(name: str, values: ArrayLike | None, scores: jax.Array) -> None:
 
 
 def check_positive(name: str, value: object) -> None:
-    """Raise unless a number is above 0; numbers that JAX traces pass."""
-    if isinstance(value, (int, float)) and not value > 0:
-        raise ValueError(f"{name} must be > 0; got {value!r}.")
+    """Raise unless a number is finite and above 0; what JAX traces passes."""
+    if not isinstance(value, (jax.Array, np.ndarray)):
+        check_number(name, value, low=0.0, open_low=True)
 
 
-def check_cutoff(k: object) -> None:
-    """Raise unless ``k`` is None or a whole number ≥ 1."""
-    if k is not None and not (isinstance(k, int) and k >= 1):
-        raise ValueError(f"k must be a whole number >= 1 or None; got {k!r}.")
+def check_key(key: jax.Array | None, why: str) -> jax.Array:
+    """Return the key of a loss that draws, or raise and say what needs it."""
+    if key is None:
+        raise ValueError(
+            f"key is required by {why}; got None. Pass a JAX PRNG key, for instance "
+            "key=jax.random.key(0), a new one at each step."
+        )
+    return key
 
 
 def as_dtype(values: ArrayLike, like: jax.Array) -> jax.Array:
@@ -86,28 +91,14 @@ def as_dtype(values: ArrayLike, like: jax.Array) -> jax.Array:
     return jnp.asarray(values).astype(like.dtype)
 
 
-def check_choice(name: str, value: object, choices: tuple[object, ...]) -> None:
-    """Raise a ValueError that lists the choices if ``value`` is none of them."""
-    if value not in choices:
-        known = ", ".join(repr(choice) for choice in choices)
-        raise ValueError(f"{name} must be one of {known}; got {value!r}.")
-
-
-def check_required(name: str, value: T | None, why: str) -> T:
-    """Return an input, or raise a ValueError that says what needs it."""
-    if value is None:
-        raise ValueError(f"{name} is required by {why}. Pass {name}=....")
-    return value
-
-
 def masked_input(lists: Lists, values: ArrayLike) -> jax.Array:
-    """Further values of the items in the dtype of the scores, 0 at masked positions."""
-    fixed = jax.lax.stop_gradient(as_dtype(values, lists.scores))
-    return jnp.where(lists.where, fixed, 0.0)
+    """Another input per item in the dtype of the scores, 0 at masked positions."""
+    constant = jax.lax.stop_gradient(as_dtype(values, lists.scores))
+    return jnp.where(lists.where, constant, 0.0)
 
 
 def divide(total: jax.Array, terms: jax.Array, normalize: bool) -> jax.Array:
-    """Divide a sum by the weight of its terms if asked to; 0 / 0 is 0."""
+    """Divide a sum by the weight of its terms if ``normalize``; 0 / 0 is 0."""
     if not normalize:
         return total
     return total / jnp.where(terms > 0, terms, 1.0)
@@ -119,7 +110,7 @@ def masked_log_softmax(lists: Lists, logits: jax.Array) -> jax.Array:
     ``exp`` of the result, times the weights, sums to 1: an item of weight 2 is two
     items of that probability.
     """
-    top = masked_max(logits, lists.where)
+    top = masked_max(logits, lists.where)  # (..., 1)
     shifted = jnp.where(lists.where, logits - jax.lax.stop_gradient(top), 0.0)
     total = jnp.sum(lists.weights * jnp.exp(shifted), axis=-1, keepdims=True)
     log_total = jnp.log(jnp.where(total > 0, total, 1.0))

@@ -1,16 +1,20 @@
 """Sums over all pairs of a list, in O(n) memory, with their exact gradient.
 
-:func:`pair_sum` is the one kernel of the pairwise and λ losses. Its forward pass goes
-through the items once; step ``i`` meets item ``i`` with all others, adds their terms,
-and adds the derivative to the gradient, which is all that is kept for the backward
-pass. The n × n matrix of pairs never exists.
+:func:`pair_sum` is the kernel of all pairwise losses and of their λ-weighted forms,
+
+    Σ_{i,j} a(i, j) φ(s_i − s_j),
+
+with a function φ of the margin and weights a that are constants in the gradient. One
+pass over the items adds up value and gradient together, so that the gradient is all
+that the backward pass needs. :func:`label_pair_sum` is its most common form, the sum
+over the pairs with y_i > y_j.
 """
 
 from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -19,10 +23,39 @@ from jax.typing import ArrayLike
 from ltr.losses.kernels.contract import Lists, as_dtype
 from ltr.losses.kernels.loops import item, over_items
 
+Terms = TypeVar("Terms")
 PairLoss = Callable[[jax.Array], tuple[jax.Array, jax.Array]]
-Terms = tuple[jax.Array, ...]
+PairWeight = Callable[[Any, Any], jax.Array]
 PairWeights = Callable[[Terms, Terms], tuple[jax.Array, jax.Array]]
-Sums = tuple[jax.Array, jax.Array, jax.Array]
+
+
+class LabelTerms(NamedTuple):
+    """What the order of two items by label depends on, and the weight of their pair.
+
+    Attributes
+    ----------
+    label : array of shape (..., list_size)
+        NaN where there is no item: it is neither above nor below another.
+    weight : array of shape (..., list_size)
+        w of the item.
+    label_weight : array of shape (..., list_size) or None
+        Factor of the pairs in which the item is the better one. None: 1.
+    terms : pytree of arrays
+        What else the weight v of a pair depends on.
+    """
+
+    label: jax.Array
+    weight: jax.Array
+    label_weight: jax.Array | None = None
+    terms: Any = ()
+
+
+class Sums(NamedTuple):
+    """Running sums of :func:`pair_sum`, by the item i, arrays of shape (..., n)."""
+
+    total: jax.Array
+    weight: jax.Array
+    gradient: jax.Array
 
 
 def logistic(margin: jax.Array) -> tuple[jax.Array, jax.Array]:
@@ -38,29 +71,29 @@ def below_0(margin: jax.Array) -> tuple[jax.Array, jax.Array]:
     return jnp.maximum(-margin, 0.0), jnp.where(margin < 0, -1.0, 0.0)
 
 
-def difference(items: Terms, other: Terms) -> jax.Array:
-    """Weight of a pair by the difference of a single term."""
-    return jnp.abs(items[0] - other[0])
+def difference(i: jax.Array, j: jax.Array) -> jax.Array:
+    """Weight of a pair: the absolute difference of a single term."""
+    return jnp.abs(i - j)
 
 
 def pair_sum(
     pair_loss: PairLoss,
-    pair_weights: PairWeights,
+    pair_weights: PairWeights[Terms],
     scores: jax.Array,
     terms: Terms,
 ) -> tuple[jax.Array, jax.Array]:
-    """Σ over ordered pairs of weight(i, j) · pair_loss(s_i − s_j).
+    """Σ over ordered pairs of a(i, j) · φ(s_i − s_j).
 
     Parameters
     ----------
     pair_loss : function
-        Margin → value and derivative, such as :func:`logistic`. Hashable.
+        φ: margin → value and derivative, such as :func:`logistic`. Hashable.
     pair_weights : function
-        (terms of i, terms of j) → weight(i, j) and weight(j, i): of the pair in which i
-        should win, and of the one in which j should. Hashable.
+        (terms of i, terms of j) → a(i, j) and a(j, i): the weight of the pair in which
+        i should win, and of the one in which j should. Hashable.
     scores : array of shape (..., list_size)
         Finite everywhere.
-    terms : tuple of arrays of shape (..., list_size)
+    terms : pytree of arrays of shape (..., list_size) or ()
         What ``pair_weights`` reads; no gradient flows into it.
 
     Returns
@@ -68,7 +101,7 @@ def pair_sum(
     total : array of shape (...)
         The sum.
     weight : array of shape (...)
-        The sum of the weights, to normalise with.
+        Σ a, to normalize with.
     """
     sums: tuple[jax.Array, jax.Array] = _pair_sum(
         pair_loss, pair_weights, scores, terms
@@ -76,67 +109,88 @@ def pair_sum(
     return sums
 
 
-@functools.cache
-def by_label(
-    change: Callable[[Terms, Terms], jax.Array] | None = None, one_sided: bool = False
-) -> PairWeights:
-    """Weights of the pairs in which the item with the higher label should win.
+def label_pair_sum(
+    pair_loss: PairLoss,
+    scores: jax.Array,
+    lists: Lists,
+    *,
+    label_weights: ArrayLike | None = None,
+    pair_weight: PairWeight | None = None,
+    terms: Any = (),
+) -> tuple[jax.Array, jax.Array]:
+    """Σ over the pairs with y_i > y_j of w_i w_j v_ij · φ(s_i − s_j).
 
     Parameters
     ----------
-    change : function, optional
-        Symmetric weight of two items by their further terms. Default: 1.
-    one_sided : bool, default=False
-        Whether there is a weight that belongs to the better item of a pair.
+    pair_loss : function
+        φ, as for :func:`pair_sum`.
+    scores : array of shape (..., list_size)
+        s, finite everywhere.
+    lists : Lists
+        Labels y and weights w.
+    label_weights : array of shape (..., list_size), default=None
+        A factor for the pairs in which the item is the better one. None: 1.
+    pair_weight : function, default=None
+        v: (terms of i, terms of j) → a symmetric weight. Hashable. None: 1.
+    terms : pytree of arrays of shape (..., list_size) or (), default=()
+        What ``pair_weight`` reads.
 
     Returns
     -------
-    pair_weights : function
-        Reads what :func:`label_terms` gives, followed by the terms of ``change``.
+    total, weight : arrays of shape (...)
+        The sum, and that of the weights.
     """
-
-    def weigh(items: Terms, other: Terms) -> tuple[jax.Array, jax.Array]:
-        better, worse = items[0] > other[0], items[0] < other[0]  # NaN is neither
-        weight = items[1] * other[1]
-        if change is not None:
-            n_own = 3 if one_sided else 2
-            weight *= change(items[n_own:], other[n_own:])
-        gain, lose = (
-            (weight * items[2], weight * other[2]) if one_sided else [weight] * 2
-        )
-        return jnp.where(better, gain, 0.0), jnp.where(worse, lose, 0.0)
-
-    return weigh
+    items = label_terms(lists, label_weights)._replace(terms=terms)
+    return pair_sum(pair_loss, _weights_by_label(pair_weight), scores, items)
 
 
-def label_terms(lists: Lists, label_weights: ArrayLike | None = None) -> Terms:
-    """Labels (NaN: in no pair), weights and, if given, those of the better item."""
+def label_terms(lists: Lists, label_weights: ArrayLike | None = None) -> LabelTerms:
+    """Labels and weights of the items as terms of a pair."""
     labels = jnp.where(lists.where, lists.labels, jnp.nan)
     if label_weights is None:
-        return labels, lists.weights
-    one_sided = jnp.where(lists.where, as_dtype(label_weights, lists.scores), 0.0)
-    return labels, lists.weights, one_sided
+        return LabelTerms(labels, lists.weights)
+    masked = jnp.where(lists.where, as_dtype(label_weights, lists.scores), 0.0)
+    return LabelTerms(labels, lists.weights, masked)
+
+
+@functools.cache  # one function object for each weight, so that it compiles once
+def _weights_by_label(pair_weight: PairWeight | None) -> PairWeights[LabelTerms]:
+    """a(i, j) = w_i w_j v_ij where y_i > y_j, else 0."""
+
+    def weights(i: LabelTerms, j: LabelTerms) -> tuple[jax.Array, jax.Array]:
+        weight = i.weight * j.weight
+        if pair_weight is not None:
+            weight *= pair_weight(i.terms, j.terms)
+        i_wins = j_wins = weight
+        if i.label_weight is not None and j.label_weight is not None:
+            i_wins, j_wins = weight * i.label_weight, weight * j.label_weight
+        return (
+            jnp.where(i.label > j.label, i_wins, 0.0),
+            jnp.where(i.label < j.label, j_wins, 0.0),
+        )
+
+    return weights
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(0, 1))
 def _pair_sum(
-    pair_loss: PairLoss, pair_weights: PairWeights, scores: jax.Array, terms: Terms
+    pair_loss: PairLoss, pair_weights: PairWeights[Any], scores: jax.Array, terms: Any
 ) -> tuple[jax.Array, jax.Array]:
     total, weight, _ = _loop(pair_loss, pair_weights, scores, terms)
     return total, weight
 
 
 def _forward(
-    pair_loss: PairLoss, pair_weights: PairWeights, scores: jax.Array, terms: Terms
-) -> tuple[tuple[jax.Array, jax.Array], tuple[jax.Array, Terms]]:
+    pair_loss: PairLoss, pair_weights: PairWeights[Any], scores: jax.Array, terms: Any
+) -> tuple[tuple[jax.Array, jax.Array], tuple[jax.Array, Any]]:
     total, weight, gradient = _loop(pair_loss, pair_weights, scores, terms)
     return (total, weight), (gradient, terms)
 
 
 def _backward(
     pair_loss: PairLoss,
-    pair_weights: PairWeights,
-    residuals: tuple[jax.Array, Terms],
+    pair_weights: PairWeights[Any],
+    residuals: tuple[jax.Array, Any],
     cotangents: tuple[jax.Array, jax.Array],
 ) -> tuple[Any, ...]:
     gradient, terms = residuals
@@ -148,55 +202,65 @@ _pair_sum.defvjp(_forward, _backward)
 
 @functools.partial(jax.jit, static_argnums=(0, 1))  # a call without jit compiles once
 def _loop(
-    pair_loss: PairLoss, pair_weights: PairWeights, scores: jax.Array, terms: Terms
+    pair_loss: PairLoss, pair_weights: PairWeights[Any], scores: jax.Array, terms: Any
 ) -> Sums:
     """Total, weight and gradient; every pair is met from both of its items."""
 
-    def against(i: jax.Array) -> tuple[jax.Array, jax.Array]:
-        return pair_weights(terms, tuple(item(term, i) for term in terms))
+    def weights_against(j: jax.Array) -> tuple[jax.Array, jax.Array]:
+        return pair_weights(terms, item(terms, j))  # a(i, j) and a(j, i), (..., n)
 
     if pair_loss is not logistic:
-        return _general_loop(pair_loss, against, scores)
-    # e^s is evaluated once per item and σ(a − b) = e^a / (e^a + e^b) per pair. That is
-    # exact while e^s stays in range; scores that spread wider take the general loop.
+        return _general_loop(pair_loss, weights_against, scores)
+    # e^s is evaluated once per item, and σ(s_i − s_j) = e^s_i / (e^s_i + e^s_j) per
+    # pair. That is exact while e^s stays in range; scores that spread wider take the
+    # general loop.
     exponents = scores - jnp.max(scores, axis=-1, keepdims=True)
     limit = 0.7 * jnp.log(jnp.finfo(scores.dtype).tiny)
     return jax.lax.cond(
         jnp.min(exponents) > limit,
-        lambda: _logistic_loop(against, jnp.exp(jnp.maximum(exponents, limit))),
-        lambda: _general_loop(logistic, against, scores),
+        lambda: _logistic_loop(weights_against, jnp.exp(jnp.maximum(exponents, limit))),
+        lambda: _general_loop(logistic, weights_against, scores),
     )
 
 
-Against = Callable[[jax.Array], tuple[jax.Array, jax.Array]]
+WeightsAgainst = Callable[[jax.Array], tuple[jax.Array, jax.Array]]
 
 
-def _general_loop(pair_loss: PairLoss, against: Against, scores: jax.Array) -> Sums:
-    def meet(i: jax.Array, sums: Sums) -> Sums:
-        total, weight, gradient = sums
-        gain, lose = against(i)
-        margin = scores - item(scores, i)
+def _general_loop(
+    pair_loss: PairLoss, weights_against: WeightsAgainst, scores: jax.Array
+) -> Sums:
+    def meet(j: jax.Array, sums: Sums) -> Sums:
+        i_wins, j_wins = weights_against(j)
+        margin = scores - item(scores, j)
         value, slope = pair_loss(margin)
-        gradient += gain * slope - lose * pair_loss(-margin)[1]
-        return total + gain * value, weight + gain, gradient
+        # s_i raises the margin of (i, j) and lowers that of (j, i).
+        gradient = i_wins * slope - j_wins * pair_loss(-margin)[1]
+        return Sums(
+            sums.total + i_wins * value, sums.weight + i_wins, sums.gradient + gradient
+        )
 
     return _sum_over_items(meet, scores)
 
 
-def _logistic_loop(against: Against, exponentials: jax.Array) -> Sums:
-    def meet(i: jax.Array, sums: Sums) -> Sums:
-        total, weight, gradient = sums
-        gain, lose = against(i)
-        other = item(exponentials, i)
-        share = 1.0 / (exponentials + other)
-        wins = exponentials * share
-        gradient += lose * wins - gain * other * share
-        return total - gain * jnp.log(wins), weight + gain, gradient
+def _logistic_loop(weights_against: WeightsAgainst, worths: jax.Array) -> Sums:
+    """The same for φ = −log σ, from the worths e^s."""
 
-    return _sum_over_items(meet, exponentials)
+    def meet(j: jax.Array, sums: Sums) -> Sums:
+        i_wins, j_wins = weights_against(j)
+        worth_j = item(worths, j)
+        inverse_sum = 1.0 / (worths + worth_j)
+        p = worths * inverse_sum  # σ(s_i − s_j)
+        gradient = j_wins * p - i_wins * worth_j * inverse_sum
+        return Sums(
+            sums.total - i_wins * jnp.log(p),
+            sums.weight + i_wins,
+            sums.gradient + gradient,
+        )
+
+    return _sum_over_items(meet, worths)
 
 
 def _sum_over_items(meet: Callable[[jax.Array, Sums], Sums], like: jax.Array) -> Sums:
     zero = jnp.zeros_like(like)
-    total, weight, gradient = over_items(meet, (zero, zero, zero))
-    return total.sum(-1), weight.sum(-1), gradient
+    total, weight, gradient = over_items(meet, Sums(zero, zero, zero))
+    return Sums(total.sum(-1), weight.sum(-1), gradient)

@@ -10,7 +10,7 @@ Items with equal labels are a *block*: they are next to each other, in no order.
 target of a path is not one path but all those that visit the blocks in turn, and
 
 * ``successor`` expects the arcs of one of them, drawn at random;
-* ``crf`` maximises the probability of all of them together;
+* ``crf`` maximizes the probability of all of them together;
 * ``max_margin`` and ``perturbed_fy`` compare with the best of them;
 * ``pairwise`` and ``gap_weighted`` leave equal pairs out.
 

@@ -11,7 +11,7 @@ from jax.typing import ArrayLike
 
 from ltr.losses.kernels.contract import as_dtype
 
-NEVER = -1e30
+LOG_0 = -1e30
 ArcWeight = Literal["uniform", "top"]
 
 
@@ -130,7 +130,7 @@ def expected_arcs(
 
 def log_softmax(rows: jax.Array) -> jax.Array:
     """Log-softmax of the last axis, 0 in places that cannot be chosen."""
-    return jnp.where(rows > NEVER, jax.nn.log_softmax(rows, axis=-1), 0.0)
+    return jnp.where(rows > LOG_0, jax.nn.log_softmax(rows, axis=-1), 0.0)
 
 
 def best_gain(solver: Callable[..., Any] | None, lists: Paths) -> jax.Array:

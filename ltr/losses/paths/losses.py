@@ -10,7 +10,7 @@ Items with equal labels are a *block*: they are next to each other, in no order.
 target of a path is not one path but all those that visit the blocks in turn, and
 
 * ``successor`` expects the arcs of one of them, drawn at random;
-* ``crf`` maximises the probability of all of them together;
+* ``crf`` maximizes the probability of all of them together;
 * ``max_margin`` and ``perturbed_fy`` compare with the best of them;
 * ``pairwise`` and ``gap_weighted`` leave equal pairs out.
 
@@ -30,10 +30,10 @@ import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 
+from ltr.arguments import check_choice
 from ltr.losses.declaration import ranking_loss
-from ltr.losses.kernels.contract import check_choice
 from ltr.losses.paths.blocks import (
-    NEVER,
+    LOG_0,
     ArcWeight,
     expected_arcs,
     finish,
@@ -107,14 +107,14 @@ def successor_loss(
     check_choice("arc_weight", arc_weight, ("uniform", "top"))
     lists = prepare_paths(matrix, labels, start, end, where)
     to_item, first, last = expected_arcs(lists, arc_weight)
-    rows = jnp.where(lists.arcs, lists.matrix, NEVER)
+    rows = jnp.where(lists.arcs, lists.matrix, LOG_0)
     if end is not None:
-        leave = jnp.where(lists.where, lists.end, NEVER)
+        leave = jnp.where(lists.where, lists.end, LOG_0)
         rows = jnp.concatenate([rows, leave[..., None]], axis=-1)
         to_item = jnp.concatenate([to_item, last[..., None]], axis=-1)
     total = -jnp.sum(to_item * log_softmax(rows), axis=(-1, -2))
     if start is not None:
-        begin = jnp.where(lists.where, lists.start, NEVER)
+        begin = jnp.where(lists.where, lists.start, LOG_0)
         total -= jnp.sum(first * log_softmax(begin), axis=-1)
     return finish(total, lists, n_arcs(lists, start, end) if normalize else None)
 

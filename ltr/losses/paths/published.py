@@ -22,7 +22,7 @@ import jax.numpy as jnp
 from jax.typing import ArrayLike
 
 from ltr.losses.declaration import ranking_loss
-from ltr.losses.paths.blocks import NEVER, prepare_paths
+from ltr.losses.paths.blocks import LOG_0, prepare_paths
 from ltr.losses.paths.losses import gap_weighted_bce_loss
 from ltr.losses.paths.structured import Solver, max_margin_loss
 
@@ -69,7 +69,7 @@ def published_successor_loss(
     itself = ~lists.arcs & real[..., None] & real[..., None, :]
     own = jnp.broadcast_to(jnp.where(real, diagonal, 0.0)[..., None], itself.shape)
     rows = jnp.where(itself, own, lists.matrix)
-    rows = jnp.where(lists.arcs | itself, rows, NEVER)
+    rows = jnp.where(lists.arcs | itself, rows, LOG_0)
     follows = lists.place[..., :, None] + 1 == lists.place[..., None, :]
     weight = lists.place[..., None, :] + 1 if rank_weighted else 1
     log_p = jnp.where(lists.arcs & follows, jax.nn.log_softmax(rows, axis=-1), 0.0)
