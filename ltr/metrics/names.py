@@ -165,7 +165,8 @@ def get_metric(name: MetricLike, **options: Any) -> Metric:
         ``tau``, ``ic``; upper or lower case; with ``@k`` for a cut-off and options in
         brackets: ``"ndcg(gain=linear)@10"``. ir_measures' ``"nDCG(dcg='log2')@10"``,
         ``"AP(rel=2)"``, ``"IPrec@0.1"`` and trec_eval's ``"ndcg_cut_10"``, ``"gm_map"``
-        are read too. Or a metric of your own, declared with :func:`ranking_metric`.
+        are read too. Or a metric of your own, declared with :func:`ranking_metric`,
+        whose name is that of the function, followed by ``@10`` if ``k=10``.
     **options : dict
         Keyword arguments of the metric (``gain``, ``empty``, …). Those that only other
         metrics take are ignored, so that one set serves several metrics.
@@ -221,10 +222,17 @@ def get_metrics(
     if isinstance(metrics, str) or callable(metrics):
         metrics = [metrics]
     parsed = [
-        _parsed(metric) if isinstance(metric, str) else _declared(metric)
+        _parsed(metric) if isinstance(metric, str) else _declared(metric, options)
         for metric in metrics
     ]
     _check_options(options, parsed)
+    names = [metric.name for metric in parsed]
+    for name, metric in zip(names, metrics, strict=True):
+        if not isinstance(metric, str) and names.count(name) > 1:
+            raise ValueError(
+                f"metrics must have different names; got {name!r} more than once. Pass "
+                "dataclasses.replace(get_metric(…), name=…)."
+            )
     return [_with_options(metric, options) for metric in parsed]
 
 
@@ -253,8 +261,8 @@ def _parsed(name: str) -> Metric:
     return Metric(name, METRICS[key], options)
 
 
-def _declared(metric: object) -> Metric:
-    """A metric that is a function, under its name without ``_score``."""
+def _declared(metric: object, options: dict[str, Any]) -> Metric:
+    """A metric that is a function, named ``"my_metric"`` or ``"my_metric@10"``."""
     if isinstance(metric, Metric):
         return metric
     if not isinstance(getattr(metric, "info", None), MetricInfo):
@@ -265,7 +273,8 @@ def _declared(metric: object) -> Metric:
     function: Function = metric  # type: ignore[assignment]
     names = {id(ours): name for name, ours in METRICS.items()}
     name = names.get(id(function), function.__name__.removesuffix("_score"))
-    return Metric(name, function)
+    k = options.get("k") if function.info.takes_cutoff else None
+    return Metric(name if k is None else f"{name}@{k}", function)
 
 
 def _with_options(metric: Metric, options: dict[str, Any]) -> Metric:

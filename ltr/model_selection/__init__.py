@@ -1,9 +1,9 @@
 """Query-aware splitters, scorers and scalers for scikit-learn's tools.
 
-**What goes wrong without them.** ``GridSearchCV(ranker, grid, cv=5)`` cuts lists in two
-in silence, and ``scoring="r2"`` or a plain ``make_scorer`` scores a fold as if it were
-one list. The way that works is to enable metadata routing, so that ``qid`` reaches
-splitting, fitting *and* scoring, and to split by query::
+**What goes wrong without them.** ``GridSearchCV(ranker, grid, cv=5)`` silently splits
+the rows of a query, and ``scoring="r2"`` or a plain ``make_scorer`` scores a fold as if
+it were one query. What works is metadata routing, so that ``qid`` reaches splitting,
+fitting *and* scoring, and to split by query::
 
     import sklearn
     from sklearn.model_selection import GridSearchCV
@@ -14,13 +14,13 @@ splitting, fitting *and* scoring, and to split by query::
         search.fit(X, y, qid=qid)
 
 The classes here and the rankers *request* ``qid``, so no ``set_fit_request`` is needed.
-:func:`cross_validate_ranker` does all of it in one call, by the ranker's own metric.
-``RFECV`` without ``scoring`` falls back on r2 inside scikit-learn: always pass a
+:func:`cross_validate_ranker` does all of it in one call, with the ranker's own metric.
+``RFECV`` without ``scoring`` falls back to r2 inside scikit-learn: always pass a
 :func:`make_ranking_scorer`.
 
-**Which splitter?** Lists that do not know of each other: :class:`QueryKFold`, or
-:class:`QueryShuffleSplit` for large data. Lists in time (days, auctions, releases):
-:class:`WalkForwardSplit`, which never trains on what comes after a test.
+**Which splitter?** For independent queries :class:`QueryKFold`, or
+:class:`QueryShuffleSplit` for large data. For queries in time (days, auctions,
+releases) :class:`WalkForwardSplit`, which never trains on data later than a test.
 """
 
 from ltr.model_selection.scalers import QueryMinMaxScaler, QueryStandardScaler

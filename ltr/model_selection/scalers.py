@@ -1,4 +1,4 @@
-"""Feature scaling within each list."""
+"""Feature scaling within each query."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ltr.queries import FloatArray, IntArray, Queries, group_queries
 
 
 class _QueryScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
-    """Scales features within each list; learns nothing but their number."""
+    """Scales features within each query; ``fit`` learns their number only."""
 
     __metadata_request__fit: ClassVar[dict[str, bool]] = {"qid": True}
     __metadata_request__transform: ClassVar[dict[str, bool]] = {"qid": True}
@@ -22,7 +22,7 @@ class _QueryScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     def fit(
         self, X: ArrayLike, y: ArrayLike | None = None, qid: ArrayLike | None = None
     ) -> Any:
-        """Remember the features.
+        """Check the features.
 
         Parameters
         ----------
@@ -31,7 +31,7 @@ class _QueryScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         y : array-like of shape (n_samples,), default=None
             Not used.
         qid : array-like of shape (n_samples,), default=None
-            List of each row. None: one list.
+            Query of each row. None: one query.
 
         Returns
         -------
@@ -42,19 +42,19 @@ class _QueryScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         return self
 
     def transform(self, X: ArrayLike, qid: ArrayLike | None = None) -> FloatArray:
-        """Scale each feature within each list.
+        """Scale each feature within each query.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
             Features.
         qid : array-like of shape (n_samples,), default=None
-            List of each row, any order. None: one list.
+            Query of each row, in any order. None: one query.
 
         Returns
         -------
         scaled : float array of shape (n_samples, n_features)
-            A feature that is constant in a list is 0 there.
+            A feature that is constant in a query is 0 there.
 
         Raises
         ------
@@ -82,7 +82,7 @@ class _QueryScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         y : array-like of shape (n_samples,), default=None
             Not used.
         qid : array-like of shape (n_samples,), default=None
-            List of each row. None: one list.
+            Query of each row. None: one query.
 
         Returns
         -------
@@ -102,11 +102,11 @@ class _QueryScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     def _shift_and_scale(
         self, grouped: FloatArray, starts: IntArray, lists: IntArray, sizes: IntArray
     ) -> tuple[FloatArray, FloatArray]:
-        """Return what to subtract and divide by, shapes (n_lists, n_features)."""
+        """Return shift and scale of each list, shapes (n_lists, n_features)."""
 
 
 class QueryStandardScaler(_QueryScaler):
-    """Mean 0 and standard deviation 1 of every feature within every list.
+    """Mean 0 and standard deviation 1 of every feature within every query.
 
     Examples
     --------
@@ -120,14 +120,15 @@ class QueryStandardScaler(_QueryScaler):
         self, grouped: FloatArray, starts: IntArray, lists: IntArray, sizes: IntArray
     ) -> tuple[FloatArray, FloatArray]:
         mean = np.add.reduceat(grouped, starts) / sizes[:, None]
-        centred = grouped - mean[lists]
-        deviation = np.sqrt(np.add.reduceat(centred**2, starts) / sizes[:, None])
+        centered = grouped - mean[lists]
+        deviation = np.sqrt(np.add.reduceat(centered**2, starts) / sizes[:, None])
+        # a constant feature may have a deviation above 0 by the rounding of its mean
         rounding = 1e-12 * np.maximum(np.abs(mean), 1e-300)
         return mean, np.where(deviation > rounding, deviation, 1.0)
 
 
 class QueryMinMaxScaler(_QueryScaler):
-    """Every feature from 0 to 1 within every list, as in LETOR's normalised files.
+    """Every feature from 0 to 1 within every query, as in LETOR's normalized files.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Scoring by list inside scikit-learn's searches, and cross-validation by query."""
+"""Scoring by query inside scikit-learn's searches, and cross-validation by query."""
 
 from __future__ import annotations
 
@@ -17,17 +17,18 @@ from sklearn.utils import get_tags
 from sklearn.utils.metadata_routing import MetadataRequest
 
 from ltr.metrics import get_metric
+from ltr.metrics.names import MetricLike, get_metrics
 from ltr.model_selection.splitters import QueryKFold, Split
 from ltr.queries import group_queries
 
 
 class RankingScorer:
-    """Scorer for scikit-learn that hands ``qid`` to ``predict`` and to the metric.
+    """Scorer for scikit-learn that passes ``qid`` to ``predict`` and to the metric.
 
     Made by :func:`make_ranking_scorer`.
     """
 
-    def __init__(self, metric: str, options: Mapping[str, Any]) -> None:
+    def __init__(self, metric: MetricLike, options: Mapping[str, Any]) -> None:
         self._metric = get_metric(metric, **options)
 
     def __call__(
@@ -38,10 +39,10 @@ class RankingScorer:
         *,
         qid: ArrayLike | None = None,
     ) -> float:
-        """Metric of ``estimator`` on the lists of ``X``."""
+        """Mean metric of ``estimator`` over the queries of ``X``."""
         if qid is None:
             raise ValueError(
-                f"scoring by {self._metric.name!r} needs the list of each row; got "
+                f"scoring by {self._metric.name!r} needs the query of each row; got "
                 "qid=None. Enable metadata routing "
                 "(sklearn.set_config(enable_metadata_routing=True)) and pass qid to "
                 "fit of a search or as params={'qid': qid} to cross_validate, or use "
@@ -69,7 +70,7 @@ def predict_lists(estimator: Any, X: ArrayLike, qid: ArrayLike | None) -> Any:
     X : array-like of shape (n_samples, n_features)
         Features.
     qid : array-like of shape (n_samples,) or None
-        List of each row; handed on if ``predict`` takes it.
+        Query of each row; passed on if ``predict`` takes it.
 
     Returns
     -------
@@ -85,13 +86,13 @@ def predict_lists(estimator: Any, X: ArrayLike, qid: ArrayLike | None) -> Any:
     return estimator.predict(X, qid=qid) if takes_qid else estimator.predict(X)
 
 
-def make_ranking_scorer(metric: str, **options: Any) -> RankingScorer:
-    """Make a scorer that scores by list.
+def make_ranking_scorer(metric: MetricLike, **options: Any) -> RankingScorer:
+    """Make a scorer that scores by query.
 
     Parameters
     ----------
-    metric : str
-        Name for :func:`ltr.metrics.get_metric`, such as ``"ndcg@10"``.
+    metric : str or callable
+        Metric for :func:`ltr.metrics.get_metric`, such as ``"ndcg@10"``.
     **options : dict
         Options of the metric: ``gain``, ``empty``, ….
 
@@ -100,7 +101,7 @@ def make_ranking_scorer(metric: str, **options: Any) -> RankingScorer:
     scorer : callable
         For ``scoring=`` of GridSearchCV, cross_validate, RFECV, …, with metadata
         routing enabled. Without ``qid`` it raises instead of scoring a fold as one
-        list.
+        query.
 
     Raises
     ------
@@ -122,7 +123,7 @@ def cross_validate_ranker(
     qid: ArrayLike,
     *,
     cv: int | BaseCrossValidator | Iterable[Split] = 5,
-    metrics: str | Sequence[str] | None = None,
+    metrics: MetricLike | Sequence[MetricLike] | None = None,
     fit_params: Mapping[str, ArrayLike] | None = None,
     n_jobs: int | None = None,
     return_estimator: bool = False,
@@ -138,18 +139,18 @@ def cross_validate_ranker(
     y : array-like of shape (n_samples,)
         Labels.
     qid : array-like of shape (n_samples,)
-        List of each row, any order.
+        Query of each row, in any order.
     cv : int, splitter or iterable, default=5
-        Number of folds for :class:`QueryKFold`; a splitter that keeps lists whole, one
-        of this module, or scikit-learn's GroupKFold and its like; or pairs of training
-        and test rows.
-    metrics : str or sequence of str, default=None
-        Names for :func:`ltr.metrics.get_metric`. None: the ``metric`` of the ranker, or
-        of the one that ends the pipeline.
+        Number of folds for :class:`QueryKFold`; a splitter that keeps queries whole,
+        from this module or such as scikit-learn's GroupKFold; or pairs of training and
+        test rows.
+    metrics : str, callable or sequence of them, default=None
+        Metrics for :func:`ltr.metrics.get_metric`. None: the ``metric`` of the ranker,
+        or of the one that ends the pipeline.
     fit_params : mapping of str to array-like, default=None
-        Further per-row inputs, such as ``sample_weight``.
+        Other inputs of ``fit`` per row, such as ``sample_weight``.
     n_jobs : int, default=None
-        Folds at a time.
+        Folds to fit in parallel.
     return_estimator : bool, default=False
         Whether to return the fitted rankers.
 
@@ -161,8 +162,8 @@ def cross_validate_ranker(
     Raises
     ------
     ValueError
-        If the splitter cuts a list in two, or ``metrics`` is None for an estimator
-        without a metric of its own.
+        If the splitter splits a query, or ``metrics`` is None for an estimator without
+        a metric of its own.
 
     Examples
     --------
@@ -175,18 +176,16 @@ def cross_validate_ranker(
     (2,)
     """
     splitter = QueryKFold(int(cv)) if isinstance(cv, numbers.Integral) else cv
-    splits = _whole_list_splits(splitter, X, y, qid)
+    splits = _splits_by_query(splitter, X, y, qid)
     codes = group_queries(qid, np.shape(X)[0]).codes
-    if metrics is None:
-        metrics = _own_metric(ranker)
-    names = [metrics] if isinstance(metrics, str) else list(metrics)
+    measures = get_metrics(_own_metric(ranker) if metrics is None else metrics, {})
     with sklearn.config_context(enable_metadata_routing=True):
         result = cross_validate(
             ranker,
             X,
             y,
             cv=splits,
-            scoring={name: make_ranking_scorer(name) for name in names},
+            scoring={metric.name: make_ranking_scorer(metric) for metric in measures},
             params={"qid": codes, **(fit_params or {})},
             n_jobs=n_jobs,
             return_estimator=return_estimator,
@@ -195,25 +194,26 @@ def cross_validate_ranker(
     return dict(result)
 
 
-def _own_metric(ranker: Any) -> str:
+def _own_metric(ranker: Any) -> MetricLike:
     """The parameter ``metric`` of a ranker, or of the one that ends a pipeline."""
     last = ranker
     while isinstance(last, Pipeline):
         last = last.steps[-1][1]
-    is_ranker = get_tags(last).estimator_type == "ranker"  # others mean another metric
-    metric = getattr(last, "metric", None) if is_ranker else None
+    is_ranker = get_tags(last).estimator_type == "ranker"
+    # of other estimators ``metric`` is something else, a distance for example
+    metric: MetricLike | None = getattr(last, "metric", None) if is_ranker else None
     if metric is None:
         raise ValueError(
             f"metrics must be given for an estimator without a metric of its own; got "
             f"None for {ranker!r}. Pass metrics='ndcg@10', say."
         )
-    return str(metric)
+    return metric
 
 
-def _whole_list_splits(
+def _splits_by_query(
     cv: Any, X: ArrayLike, y: ArrayLike, qid: ArrayLike
 ) -> list[Split]:
-    """Rows of the folds; an error if one has a list on both sides."""
+    """Rows of the folds; an error if a query is on both sides of one."""
     queries = group_queries(qid, np.shape(X)[0])
     if isinstance(cv, str) or not (hasattr(cv, "split") or hasattr(cv, "__iter__")):
         raise TypeError(
@@ -231,8 +231,8 @@ def _whole_list_splits(
         both = np.intersect1d(queries.codes[train], queries.codes[test])
         if len(both):
             raise ValueError(
-                f"cv must keep lists whole; got {cv!r}, which puts rows of qid "
-                f"{queries.ids[both[0]]!r} and of {len(both) - 1} other lists on both "
-                f"sides of fold {fold}. Use ltr.model_selection.QueryKFold."
+                f"cv must keep queries whole; got {cv!r}, which has rows of qid "
+                f"{queries.ids[both[0]]!r} and of {len(both) - 1} other queries on "
+                f"both sides of fold {fold}. Use ltr.model_selection.QueryKFold."
             )
     return splits

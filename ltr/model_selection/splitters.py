@@ -1,8 +1,7 @@
-"""Splitters whose parts hold whole lists."""
+"""Splitters that keep queries whole."""
 
 from __future__ import annotations
 
-import numbers
 import warnings
 from abc import abstractmethod
 from collections.abc import Iterator
@@ -14,13 +13,14 @@ from numpy.typing import ArrayLike
 from sklearn.model_selection import BaseCrossValidator
 from sklearn.utils.metadata_routing import UNUSED
 
+from ltr.arguments import check_fraction, check_whole
 from ltr.queries import IntArray, Queries, group_queries
 
 Split = tuple[IntArray, IntArray]
 
 
 class _QuerySplitter(BaseCrossValidator):
-    """Splits whose parts hold whole lists."""
+    """Splits in which all rows of a query are in one part."""
 
     __metadata_request__split: ClassVar[dict[str, Any]] = {
         "qid": True,
@@ -37,7 +37,7 @@ class _QuerySplitter(BaseCrossValidator):
         *,
         qid: ArrayLike | None = None,
     ) -> Iterator[Split]:
-        """Yield row numbers of training and test parts.
+        """Yield the rows of training and test parts.
 
         Parameters
         ----------
@@ -46,10 +46,10 @@ class _QuerySplitter(BaseCrossValidator):
         y : array-like of shape (n_samples,), default=None
             Not used.
         groups : array-like of shape (n_samples,), default=None
-            Another name of ``qid``. A search without metadata routing passes it on to
-            the splitter only, hence the warning.
+            Another name of ``qid``. A search without metadata routing passes it to the
+            splitter only, hence the warning.
         qid : array-like of shape (n_samples,), default=None
-            List of each row.
+            Query of each row.
 
         Yields
         ------
@@ -59,34 +59,34 @@ class _QuerySplitter(BaseCrossValidator):
         Raises
         ------
         ValueError
-            If neither ``qid`` nor ``groups`` is given, or there are too few lists.
+            If ``qid`` and ``groups`` are both None, or there are too few queries.
         """
         if qid is None and groups is not None:
             qid = groups
             if not sklearn.get_config()["enable_metadata_routing"]:
                 warnings.warn(
-                    "groups keeps lists whole, but a search or cross_validate gives "
+                    "groups keeps queries whole, but a search or cross_validate passes "
                     "qid to fit and score only with metadata routing "
                     "(sklearn.set_config(enable_metadata_routing=True)); without it "
-                    "each fold counts as one list. Pass qid=... instead of groups.",
+                    "each fold counts as one query. Pass qid=... instead of groups.",
                     UserWarning,
                     stacklevel=2,
                 )
         if qid is None:
             raise ValueError(
-                f"{type(self).__name__}.split needs the list of each row; got "
+                f"{type(self).__name__}.split needs the query of each row; got "
                 "qid=None. Pass qid; in a search, enable metadata routing "
                 "(sklearn.set_config(enable_metadata_routing=True)) and call "
                 "fit(X, y, qid=qid)."
             )
         n_samples = X.shape[0] if hasattr(X, "shape") else len(X)  # type: ignore[arg-type]
         queries = group_queries(qid, n_samples)
-        for train, test in self._split_lists(queries):
+        for train, test in self._split_queries(queries):
             yield queries.subset(train), queries.subset(test)
 
     @abstractmethod
-    def _split_lists(self, queries: Queries) -> Iterator[Split]:
-        """Yield numbers of training and test lists."""
+    def _split_queries(self, queries: Queries) -> Iterator[Split]:
+        """Yield the numbers of training and test queries."""
 
     def get_n_splits(
         self, X: Any = None, y: Any = None, groups: Any = None, *, qid: Any = None
@@ -106,14 +106,14 @@ class _QuerySplitter(BaseCrossValidator):
 
 
 class QueryKFold(_QuerySplitter):
-    """K folds of whole lists.
+    """K folds of whole queries.
 
     Parameters
     ----------
     n_splits : int, default=5
         Number of folds, ≥ 2.
     shuffle : bool, default=False
-        Whether to shuffle the lists; otherwise folds are runs of lists by first
+        Whether to shuffle the queries; otherwise the folds follow their first
         appearance.
     random_state : int or None, default=None
         Seed of the shuffle.
@@ -137,7 +137,7 @@ class QueryKFold(_QuerySplitter):
         self.shuffle = shuffle
         self.random_state = random_state
 
-    def _split_lists(self, queries: Queries) -> Iterator[Split]:
+    def _split_queries(self, queries: Queries) -> Iterator[Split]:
         check_whole("n_splits", self.n_splits, low=2)
         _check_enough(self, queries.n_lists, self.n_splits)
         lists = np.arange(queries.n_lists)
@@ -148,14 +148,14 @@ class QueryKFold(_QuerySplitter):
 
 
 class QueryShuffleSplit(_QuerySplitter):
-    """Random splits into whole lists.
+    """Random splits of whole queries.
 
     Parameters
     ----------
     n_splits : int, default=10
         Number of splits, ≥ 1.
     test_size : float, default=0.1
-        Share of the lists in the test part, in (0, 1).
+        Share of the queries in the test part, in (0, 1).
     random_state : int or None, default=None
         Seed.
 
@@ -180,15 +180,10 @@ class QueryShuffleSplit(_QuerySplitter):
         self.test_size = test_size
         self.random_state = random_state
 
-    def _split_lists(self, queries: Queries) -> Iterator[Split]:
+    def _split_queries(self, queries: Queries) -> Iterator[Split]:
         check_whole("n_splits", self.n_splits, low=1)
         _check_enough(self, queries.n_lists, 2)
-        is_number = isinstance(self.test_size, numbers.Real)
-        if not (is_number and 0.0 < self.test_size < 1.0):
-            raise ValueError(
-                "test_size must be a share of the lists, between 0 and 1; got "
-                f"{self.test_size!r}."
-            )
+        check_fraction("test_size", self.test_size)
         n_lists = queries.n_lists
         n_test = min(max(1, round(self.test_size * n_lists)), n_lists - 1)
         rng = np.random.default_rng(self.random_state)
@@ -197,22 +192,10 @@ class QueryShuffleSplit(_QuerySplitter):
             yield lists[n_test:], lists[:n_test]
 
 
-def check_whole(name: str, value: Any, low: int) -> None:
-    """Raise unless ``value`` is a whole number >= ``low``.
-
-    Examples
-    --------
-    >>> check_whole("n_splits", 3, low=2)
-    """
-    is_whole = isinstance(value, numbers.Integral) and not isinstance(value, bool)
-    if not is_whole or value < low:
-        raise ValueError(f"{name} must be a whole number >= {low}; got {value!r}.")
-
-
 def _check_enough(splitter: Any, n_lists: int, needed: int) -> None:
     if n_lists < needed:
         raise ValueError(
-            f"{type(splitter).__name__} needs at least {needed} lists for n_splits="
-            f"{splitter.n_splits}; got {n_lists}. Check that qid is shared by the "
-            "items of a list."
+            f"{type(splitter).__name__} needs at least {needed} queries for n_splits="
+            f"{splitter.n_splits}; got {n_lists}. Check that the items of a query have "
+            "the same qid."
         )

@@ -1,4 +1,4 @@
-"""Splits of daily data in which no window of days is shared by two parts."""
+"""Walk-forward splits of daily data, with an embargo between the parts."""
 
 from __future__ import annotations
 
@@ -10,25 +10,25 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.model_selection import BaseCrossValidator
 from sklearn.utils.metadata_routing import UNUSED
 
-from ltr.model_selection.splitters import check_whole
+from ltr.arguments import check_whole
 from ltr.queries import IntArray
 
 
 class WalkForwardSplit(BaseCrossValidator):
     """Walk-forward splits by day: fit on earlier days, test on later ones.
 
-    A row of day t is made of the days t − look_back, …, t and its label of day t + 1.
-    With ``embargo=look_back + 1`` no such window reaches from one part into another;
-    with less, what a model learned from is part of what it is tested on.
+    The features of day t are computed from days t − look_back, …, t, its label from day
+    t + 1. With ``embargo=look_back + 1`` no such window overlaps two parts; with a
+    shorter one a model is tested on data that it was trained on.
 
-    A day may have several lists (one for each industry, say); whole days go to a part.
-    Where each list is a day, or comes at a time of its own, its ``qid`` is the date, if
-    it sorts by time: ``dates=qid``.
+    A day may have several queries (one for each industry, say) and is in one part as a
+    whole. Where each query is a day or another point of time, and its ``qid`` sorts by
+    time, pass ``dates=qid``.
 
     Parameters
     ----------
     n_splits : int, default=5
-        Number of test parts, ≥ 1. They cover the end of the data, one after the other.
+        Number of test parts, ≥ 1; consecutive, up to the end of the data.
     test_days : int, default=None
         Days in each test part, ≥ 1. None: n_days // (n_splits + 1).
     validation_days : int, default=0
@@ -36,7 +36,7 @@ class WalkForwardSplit(BaseCrossValidator):
     embargo : int, default=0
         Days left out between two parts, ≥ 0.
     max_train_days : int, default=None
-        Longest training part, ≥ 1, counted from its end. None: all earlier days.
+        Most days in a training part, the latest ones, ≥ 1. None: all earlier days.
 
     References
     ----------
@@ -61,8 +61,8 @@ class WalkForwardSplit(BaseCrossValidator):
     >>> data = make_ranking(9, random_state=0)
     >>> parts = splitter.split(data.X, dates=data.qid)
     >>> ranker = SingleFeatureRanker("map")
-    >>> found = cross_validate_ranker(ranker, data.X, data.y, data.qid, cv=parts)
-    >>> found["test_map"].shape
+    >>> result = cross_validate_ranker(ranker, data.X, data.y, data.qid, cv=parts)
+    >>> result["test_map"].shape
     (2,)
     """
 
@@ -89,7 +89,7 @@ class WalkForwardSplit(BaseCrossValidator):
     def split_three(
         self, X: ArrayLike, *, dates: ArrayLike
     ) -> Iterator[tuple[IntArray, IntArray, IntArray]]:
-        """Yield row numbers of training, validation and test parts.
+        """Yield the rows of training, validation and test parts.
 
         Parameters
         ----------
@@ -97,7 +97,7 @@ class WalkForwardSplit(BaseCrossValidator):
             Only its length is used.
         dates : array-like of shape (n_samples,)
             Day of each row, in any order: numbers, dates, or strings that sort by time
-            (``"2017-12-08"``). The days that occur count, without gaps.
+            (``"2017-12-08"``). Only days that occur are counted.
 
         Yields
         ------
@@ -135,7 +135,7 @@ class WalkForwardSplit(BaseCrossValidator):
         *,
         dates: ArrayLike | None = None,
     ) -> Iterator[tuple[IntArray, IntArray]]:
-        """Yield row numbers of training and test parts; validation days are in neither.
+        """Yield the rows of training and test parts; validation days are in neither.
 
         Parameters
         ----------
@@ -161,7 +161,7 @@ class WalkForwardSplit(BaseCrossValidator):
         if dates is None:
             raise ValueError(
                 "WalkForwardSplit.split needs the day of each row; got dates=None. "
-                "Pass dates, or dates=qid if each list is a day; in a search, enable "
+                "Pass dates, or dates=qid if each query is a day; in a search, enable "
                 "metadata routing (sklearn.set_config(enable_metadata_routing=True)) "
                 "and call fit(X, y, qid=qid, dates=dates); in cross_validate_ranker, "
                 "pass cv=splitter.split(X, dates=dates)."
@@ -186,7 +186,7 @@ class WalkForwardSplit(BaseCrossValidator):
         return int(self.n_splits)
 
     def _test_size(self, n_days: int) -> int:
-        """Days in a test part, after a look at all the numbers."""
+        """Days in a test part; checks all the numbers."""
         lowest = {"n_splits": 1, "validation_days": 0, "embargo": 0}
         lowest |= {
             name: 1
@@ -194,7 +194,7 @@ class WalkForwardSplit(BaseCrossValidator):
             if getattr(self, name) is not None
         }
         for name, low in lowest.items():
-            check_whole(name, getattr(self, name), low)
+            check_whole(name, getattr(self, name), low=low)
         size = self.test_days or max(1, n_days // (self.n_splits + 1))
         gaps = 2 if self.validation_days else 1
         needed = size * self.n_splits + self.validation_days + gaps * self.embargo + 1
@@ -209,7 +209,7 @@ class WalkForwardSplit(BaseCrossValidator):
 
 
 def _number_days(dates: ArrayLike, n_samples: int) -> tuple[NDArray[np.intp], int]:
-    """Number the days in time."""
+    """Number of the day of each row, in order of time, and how many days there are."""
     values = np.asarray(dates)
     if values.shape != (n_samples,):
         raise ValueError(

@@ -13,6 +13,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from ltr.metrics import get_metric
+from ltr.metrics.names import MetricLike
 from ltr.queries import FloatArray, IntArray, group_queries
 from ltr.rankers.inputs import check_column
 from ltr.rankers.validation import check_metric_takes_labels
@@ -48,7 +49,7 @@ class BaseRanker(BaseEstimator, ABC):
     __metadata_request__predict: ClassVar[dict[str, bool]] = {"qid": True}
     __metadata_request__score: ClassVar[dict[str, bool]] = {"qid": True}
 
-    metric: str
+    metric: MetricLike
     _fitted_with_qid: bool
     _learned: ClassVar[str] = "n_features_in_"  # what only a finished fit sets
 

@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_is_fitted
 
 from ltr.metrics import get_metric
+from ltr.metrics.names import MetricLike
 from ltr.queries import FloatArray, group_queries
 from ltr.rankers.base import BaseRanker
 from ltr.rankers.features import check_dense_X
@@ -24,8 +25,8 @@ class RandomRanker(BaseRanker):
 
     Parameters
     ----------
-    metric : str, default="ndcg@10"
-        Name for :func:`ltr.metrics.get_metric`: what ``score`` returns.
+    metric : str or callable, default="ndcg@10"
+        Metric for :func:`ltr.metrics.get_metric`: what ``score`` returns.
 
     Attributes
     ----------
@@ -42,7 +43,7 @@ class RandomRanker(BaseRanker):
     0.7825
     """
 
-    def __init__(self, metric: str = "ndcg@10") -> None:
+    def __init__(self, metric: MetricLike = "ndcg@10") -> None:
         self.metric = metric
 
     def fit(
@@ -92,8 +93,8 @@ class SingleFeatureRanker(BaseRanker):
 
     Parameters
     ----------
-    metric : str, default="ndcg@10"
-        Name for :func:`ltr.metrics.get_metric`: what the feature is chosen by, and what
+    metric : str or callable, default="ndcg@10"
+        Metric for :func:`ltr.metrics.get_metric`: it selects the feature, and is what
         ``score`` returns.
 
     Attributes
@@ -118,7 +119,7 @@ class SingleFeatureRanker(BaseRanker):
 
     _learned: ClassVar[str] = "feature_"
 
-    def __init__(self, metric: str = "ndcg@10") -> None:
+    def __init__(self, metric: MetricLike = "ndcg@10") -> None:
         self.metric = metric
 
     def fit(

@@ -14,6 +14,7 @@ from sklearn.utils import get_tags
 from sklearn.utils.validation import check_is_fitted
 
 from ltr.arguments import check_choice, check_whole
+from ltr.metrics.names import MetricLike
 from ltr.queries import FloatArray, IntArray, Queries, group_queries
 from ltr.rankers.base import BaseRanker
 from ltr.rankers.features import is_frame
@@ -48,8 +49,8 @@ class ConstrainedRanker(BaseRanker):
         conflict, until the others can be satisfied, and warn.
     work_limit : float, default=None
         Units of work for one list, about a second each; results repeat. None: 20.
-    metric : str, default="ndcg@10"
-        Name for :func:`ltr.metrics.get_metric`: what ``score`` returns.
+    metric : str or callable, default="ndcg@10"
+        Metric for :func:`ltr.metrics.get_metric`: what ``score`` returns.
 
     Attributes
     ----------
@@ -96,7 +97,7 @@ class ConstrainedRanker(BaseRanker):
         k: int | None = None,
         infeasible: Literal["raise", "drop"] = "raise",
         work_limit: float | None = None,
-        metric: str = "ndcg@10",
+        metric: MetricLike = "ndcg@10",
     ) -> None:
         self.ranker = ranker
         self.constraints = constraints

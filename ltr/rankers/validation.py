@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike
 
 from ltr.arguments import check_choice, check_number, check_whole
 from ltr.metrics import get_metric
+from ltr.metrics.names import MetricLike
 from ltr.queries import BoolArray, FloatArray, IntArray
 from ltr.rankers.inputs import TrainingSet, training_set
 from ltr.rankers.warning import warn
@@ -31,8 +32,8 @@ class EarlyStopping:
         Share of the queries to hold out, in (0, 1].
     n_iter_no_change : int
         Epochs or trees without improvement before training stops.
-    metric : str
-        Name for :func:`ltr.metrics.get_metric`.
+    metric : str or callable
+        Metric for :func:`ltr.metrics.get_metric`.
     auto_lists : float, default=100
         Fewest informative lists for which ``"auto"`` holds some out.
 
@@ -45,7 +46,7 @@ class EarlyStopping:
     enabled: bool | Literal["auto"]
     validation_fraction: float
     n_iter_no_change: int
-    metric: str
+    metric: MetricLike
     auto_lists: float = AUTO_EARLY_STOPPING_LISTS
 
     def __post_init__(self) -> None:
@@ -124,7 +125,12 @@ def errors_in_validation_set() -> Iterator[None]:
 
 
 def validation_set(
-    features: Any, y_val: Any, qid_val: ArrayLike | None, *, metric: str, index_of: Any
+    features: Any,
+    y_val: Any,
+    qid_val: ArrayLike | None,
+    *,
+    metric: MetricLike,
+    index_of: Any,
 ) -> TrainingSet:
     """Check the labels and queries of validation rows, see :func:`training_set`."""
     data = training_set(features, y_val, qid_val, index_of=index_of)
@@ -199,7 +205,10 @@ def hold_out_lists(
 
 
 def validation_rows(
-    data: TrainingSet, held_out: BoolArray, validation: TrainingSet | None, metric: str
+    data: TrainingSet,
+    held_out: BoolArray,
+    validation: TrainingSet | None,
+    metric: MetricLike,
 ) -> ValidationRows | None:
     """Rows to validate on: those passed to ``fit``, else those of held-out lists.
 
@@ -236,24 +245,26 @@ def validation_rows(
     return rows
 
 
-def check_metric_takes_labels(metric: str, y: FloatArray) -> None:
+def check_metric_takes_labels(metric: MetricLike, y: FloatArray) -> None:
     """Raise with the way out if the labels do not fit the ranker's metric."""
     extremes = [y.min(), y.max()]
+    measure = get_metric(metric)
     try:
-        get_metric(metric).per_query(extremes, [0.0, 0.0], None)
+        measure.per_query(extremes, [0.0, 0.0], None)
     except ValueError as error:
         raise ValueError(
-            f"metric={metric!r} cannot score these labels: {error} For the ranker, "
-            "set metric='spearman', 'kendall_tau' or 'pairwise_accuracy'."
+            f"metric={measure.name!r} cannot score these labels: {error} For the "
+            "ranker, set metric='spearman', 'kendall_tau' or 'pairwise_accuracy'."
         ) from error
 
 
-def check_metric_is_defined(metric: str, y: FloatArray, codes: IntArray) -> None:
+def check_metric_is_defined(metric: MetricLike, y: FloatArray, codes: IntArray) -> None:
     """Raise if the metric is defined on no validation query."""
-    values = get_metric(metric).per_query(y, np.zeros(len(y)), codes)
+    measure = get_metric(metric)
+    values = measure.per_query(y, np.zeros(len(y)), codes)
     if np.isnan(values).all():
         raise ValueError(
-            f"metric={metric!r} must be defined on at least one validation query; got "
-            f"{len(values)} queries, none with a relevant item or two distinct labels. "
-            "Choose other queries."
+            f"metric={measure.name!r} must be defined on at least one validation "
+            f"query; got {len(values)} queries, none with {measure.info.needs}. Choose "
+            "other queries."
         )

@@ -514,9 +514,18 @@ def test_own_metric_has_the_rights_of_a_name():
     assert m.get_metric(metric, weight=2.0).options == {"k": 3, "weight": 2.0}
     run, qrels = {"q": {"a": 2, "b": 1, "c": 0}}, {"q": {"b": 1, "c": 1}}
     values = m.evaluate_run(run, qrels, weighted_hits, k=2)["mean"]
-    assert values.to_dict() == {"weighted_hits": 1.0}
+    assert values.to_dict() == {"weighted_hits@2": 1.0}
     table = m.compare_runs({"one": run, "two": run}, qrels, ["map", weighted_hits])
     assert table.metrics == ["map", "weighted_hits"]
+    both = [m.get_metric(weighted_hits, k=k) for k in (1, 2)]
+    values = m.evaluate_run(run, qrels, both)["mean"]
+    assert values.to_dict() == {"weighted_hits@1": 0.0, "weighted_hits@2": 1.0}
+    message = (
+        "metrics must have different names; got 'weighted_hits' more than once. Pass "
+        "dataclasses.replace(get_metric(…), name=…)."
+    )
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+        m.evaluate(y, s, qid, [weighted_hits, m.get_metric(weighted_hits, weight=2)])
 
 
 def test_own_metric_of_whole_orders():

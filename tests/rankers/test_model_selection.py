@@ -1,5 +1,6 @@
 """qid in splitting, fitting and scoring of scikit-learn's tools."""
 
+import pickle
 import re
 
 import hypothesis.strategies as st
@@ -7,6 +8,7 @@ import numpy as np
 import pytest
 import sklearn
 from hypothesis import given
+from sklearn.base import clone
 from sklearn.feature_selection import RFECV
 from sklearn.linear_model import Ridge
 from sklearn.model_selection import (
@@ -20,9 +22,9 @@ from sklearn.model_selection import (
 from sklearn.pipeline import make_pipeline
 from support.strategies import query_ids
 
-from ltr import LambdaMARTRanker, NeuralRanker
+from ltr import LambdaMARTRanker, NeuralRanker, save_ranker
 from ltr.datasets import make_ranking
-from ltr.metrics import ndcg_score
+from ltr.metrics import Measured, ndcg_score, ranking_metric
 from ltr.model_selection import (
     QueryKFold,
     QueryMinMaxScaler,
@@ -84,7 +86,7 @@ def test_k_folds_cover_every_row_once(qid):
 
 def test_groups_is_another_name():
     """Without routing groups= reaches the splitter, but nothing else: a warning."""
-    with pytest.warns(UserWarning, match="without it each fold counts as one list"):
+    with pytest.warns(UserWarning, match="without it each fold counts as one query"):
         (train, _), _ = QueryKFold(2).split(X, Y, QID)
     assert set(QID[train]).isdisjoint(QID[np.setdiff1d(np.arange(len(X)), train)])
 
@@ -170,7 +172,7 @@ def test_rfecv_without_scoring_is_r2():
 def test_cross_validate_ranker_keeps_lists_whole():
     """Splitters by row are refused, scikit-learn's group splitters work."""
     ranker = NeuralRanker("ranknet", "linear", max_epochs=1, random_state=0)
-    with pytest.raises(ValueError, match="cv must keep lists whole; got KFold"):
+    with pytest.raises(ValueError, match="cv must keep queries whole; got KFold"):
         cross_validate_ranker(ranker, DATA.X, DATA.y, DATA.qid, cv=KFold(3))
     result = cross_validate_ranker(ranker, DATA.X, DATA.y, DATA.qid, cv=GroupKFold(3))
     assert len(result["test_ndcg@10"]) == 3
@@ -242,7 +244,7 @@ NEEDS_QID = re.escape("needs qid because fit was given one; got qid=None.")
                 RANKER, {"learning_rate": [0.1]}, n_iter=1, cv=QueryKFold(2),
                 error_score="raise",
             ).fit(X, Y, qid=QID),
-            "split needs the list of each row; got qid=None",
+            "split needs the query of each row; got qid=None",
         ),
         (
             lambda: GridSearchCV(
@@ -259,7 +261,7 @@ NEEDS_QID = re.escape("needs qid because fit was given one; got qid=None.")
                 RANKER, X, Y, cv=QueryKFold(2), groups=QID,
                 scoring=make_ranking_scorer("ndcg@10"), error_score="raise",
             ),
-            re.escape("scoring by 'ndcg@10' needs the list of each row; got qid=None."),
+            re.escape("scoring by 'ndcg@10' needs the query of each row; got qid=None."),
         ),
         (
             lambda: make_pipeline(QueryStandardScaler(), RANKER)
@@ -277,11 +279,11 @@ NEEDS_QID = re.escape("needs qid because fit was given one; got qid=None.")
             lambda: RFECV(
                 RANKER, cv=QueryKFold(2), scoring=make_ranking_scorer("mrr")
             ).fit(X, Y, qid=QID),
-            "split needs the list of each row; got qid=None|enable_metadata_routing",
+            "split needs the query of each row; got qid=None|enable_metadata_routing",
         ),
     ],
 )  # fmt: skip
-@pytest.mark.filterwarnings("ignore:groups keeps lists whole")
+@pytest.mark.filterwarnings("ignore:groups keeps queries whole")
 def test_without_routing_there_is_an_error(run, message):
     """A fold is never scored as one list in silence: an error says how."""
     error = (ValueError, TypeError)
@@ -312,7 +314,7 @@ def test_scalers(scaler):
         (
             QueryKFold(5),
             [1, 1, 2],
-            "QueryKFold needs at least 5 lists for n_splits=5; got 2.",
+            "QueryKFold needs at least 5 queries for n_splits=5; got 2.",
         ),
         (QueryKFold(1), [1, 2], "n_splits must be a whole number >= 2; got 1."),
         (QueryKFold(2.5), [1, 2], "n_splits must be a whole number >= 2; got 2.5."),
@@ -324,7 +326,7 @@ def test_scalers(scaler):
         (
             QueryShuffleSplit(1, test_size=2.0),
             [1, 2],
-            "test_size must be a share of the lists, between 0 and 1; got 2.0.",
+            "test_size must be a number > 0 and < 1; got 2.0.",
         ),
     ],
 )
@@ -332,3 +334,44 @@ def test_errors(splitter, qid, message):
     """What is wrong with a splitter and its lists."""
     with pytest.raises(ValueError, match=re.escape(message)):
         list(splitter.split(np.zeros((len(qid), 1)), qid=qid))
+
+
+@ranking_metric(range=(0.0, 1.0))
+def half_recall(lists, *, k=None, threshold=0.0):
+    """Half the recall; of a user."""
+    relevant = lists.relevant(threshold)
+    n_hits = relevant.in_top(lists.queries.sizes if k is None else k)
+    return Measured(n_hits / np.maximum(relevant.total, 1) / 2, relevant.total == 0)
+
+
+@pytest.mark.parametrize(
+    "ranker",
+    [
+        NeuralRanker("ranknet", "linear", max_epochs=2, random_state=0),
+        LambdaMARTRanker(n_estimators=2, n_jobs=1, random_state=0),
+    ],
+    ids=lambda ranker: type(ranker).__name__,
+)
+def test_own_metric_of_a_ranker(ranker, tmp_path):
+    """It stops, scores, is cloned and pickled as a named one; JSON cannot hold it."""
+    named = clone(ranker).set_params(metric="recall", early_stopping=True)
+    own = clone(ranker).set_params(metric=half_recall, early_stopping=True)
+    own, named = clone(own).fit(X, Y, QID), named.fit(X, Y, QID)
+    halves = [value / 2 for value in named.history_["recall"]]
+    assert own.history_["half_recall"] == halves
+    assert own.best_score_ == named.best_score_ / 2
+    assert own.score(X, Y, QID) == named.score(X, Y, QID) / 2
+    assert pickle.loads(pickle.dumps(own)).metric is half_recall
+    with pytest.raises(ValueError, match="metric must be a plain value to be saved"):
+        save_ranker(own, tmp_path / "own")
+
+
+def test_own_metric_in_cross_validation():
+    """As the ranker's metric, as ``metrics=`` and in a scorer."""
+    ranker = clone(RANKER).set_params(metric=half_recall)
+    result = cross_validate_ranker(ranker, X, Y, QID, cv=2)
+    other = cross_validate_ranker(RANKER, X, Y, QID, cv=2, metrics=half_recall)
+    np.testing.assert_array_equal(result["test_half_recall"], other["test_half_recall"])
+    assert repr(make_ranking_scorer(half_recall, k=3)) == (
+        "make_ranking_scorer('half_recall@3')"
+    )

@@ -171,7 +171,7 @@ DAYS = np.arange(6)
             {},
             None,
             "WalkForwardSplit.split needs the day of each row; got dates=None. Pass "
-            "dates, or dates=qid if each list is a day; in a search, enable metadata "
+            "dates, or dates=qid if each query is a day; in a search, enable metadata "
             "routing (sklearn.set_config(enable_metadata_routing=True)) and call fit(X, "
             "y, qid=qid, dates=dates); in cross_validate_ranker, pass cv=splitter.split("
             "X, dates=dates).",

@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Literal, Self
 import jax
 from numpy.typing import ArrayLike
 
+from ltr.metrics import get_metric
 from ltr.rankers.base import BaseRanker
 from ltr.rankers.features import check_dense_X
 from ltr.rankers.inputs import TrainingSet, training_set
@@ -149,7 +150,7 @@ class GradientRanker(BaseRanker):
         self.best_score_ = result.best_score
         self.history_ = {"loss": result.losses, "seconds": result.seconds}
         if result.scores:
-            self.history_[self.metric] = result.scores
+            self.history_[get_metric(self.metric).name] = result.scores
         if result.interrupted:
             raise KeyboardInterrupt(
                 f"stopped after {self.n_iter_} epochs; the ranker is fitted with the "

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_is_fitted
 
 from ltr.losses import get_loss
+from ltr.metrics.names import MetricLike
 from ltr.queries import FloatArray, group_queries
 from ltr.rankers.features import check_dense_X
 from ltr.rankers.inputs import training_set
@@ -66,8 +67,8 @@ class NeuralRanker(GradientRanker):
         Share of the lists, in (0, 1).
     n_iter_no_change : int, default=10
         Epochs without improvement before training stops.
-    metric : str, default="ndcg@10"
-        Name for :func:`ltr.metrics.get_metric`: for early stopping and ``score``.
+    metric : str or callable, default="ndcg@10"
+        Metric for :func:`ltr.metrics.get_metric`: for early stopping and ``score``.
     preprocess : {"auto", "standard", "log1p", None}, default="auto"
         Feature scaling: z-scores; z-scores of sign(x)·log(1 + abs(x)); ``"auto"``
         takes the logarithm of heavy-tailed features only, and leaves the embeddings of
@@ -134,7 +135,7 @@ class NeuralRanker(GradientRanker):
         early_stopping: bool | Literal["auto"] = "auto",
         validation_fraction: float = 0.1,
         n_iter_no_change: int = 10,
-        metric: str = "ndcg@10",
+        metric: MetricLike = "ndcg@10",
         preprocess: Literal["auto", "standard", "log1p"] | None = "auto",
         normalize: bool = True,
         dtype: Literal["float32", "float64"] = "float32",

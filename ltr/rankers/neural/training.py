@@ -13,6 +13,7 @@ from sklearn.utils import check_random_state
 
 from ltr.lists import pack, with_padding_rows
 from ltr.metrics import get_metric
+from ltr.metrics.names import MetricLike
 from ltr.queries import BoolArray, FloatArray, Queries, group_queries
 from ltr.rankers.inputs import TrainingSet, check_single_precision, warn_if_no_order
 from ltr.rankers.neural.fitted import FittedScorer
@@ -221,7 +222,7 @@ def _validation_metric(
     scorer: Scorer,
     scaling: FeatureScaling | None,
     rows: ValidationRows | None,
-    metric: str,
+    metric: MetricLike,
     score_items: ScoreItems,
 ) -> Callable[[Any], float] | None:
     """Parameters → metric on fixed rows, by the code that ``score`` uses."""
@@ -281,7 +282,8 @@ def _start(
 def _printer(options: TrainingOptions) -> EpochPrinter | None:
     if options.verbose <= 0:
         return None
-    return EpochPrinter(options.verbose, options.max_epochs, options.stopping.metric)
+    name = get_metric(options.stopping.metric).name
+    return EpochPrinter(options.verbose, options.max_epochs, name)
 
 
 def _learned_state(

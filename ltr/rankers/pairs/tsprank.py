@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike
 from ltr.arguments import check_choice, check_number, check_whole
 from ltr.losses.paths import PATH_LOSSES, gap_weighted_bce_loss, pairwise_logistic_loss
 from ltr.losses.paths.published import PUBLISHED_LOSSES
+from ltr.metrics.names import MetricLike
 from ltr.queries import FloatArray
 from ltr.rankers.features import check_dense_X
 from ltr.rankers.inputs import training_set
@@ -95,8 +96,8 @@ class TSPRanker(PairOutputs, GradientRanker):
         Share of the lists, in (0, 1).
     n_iter_no_change : int, default=10
         Epochs without improvement before training stops.
-    metric : str, default="kendall_tau"
-        Name for :func:`ltr.metrics.get_metric`: for early stopping and ``score``.
+    metric : str or callable, default="kendall_tau"
+        Metric for :func:`ltr.metrics.get_metric`: for early stopping and ``score``.
     preprocess : {"auto", "standard", "log1p", None}, default="auto"
         Feature scaling, as for :class:`NeuralRanker`.
     normalize : bool, default=True
@@ -185,7 +186,7 @@ class TSPRanker(PairOutputs, GradientRanker):
         early_stopping: bool | Literal["auto"] = "auto",
         validation_fraction: float = 0.1,
         n_iter_no_change: int = 10,
-        metric: str = "kendall_tau",
+        metric: MetricLike = "kendall_tau",
         preprocess: Literal["auto", "standard", "log1p"] | None = "auto",
         normalize: bool = True,
         dtype: Literal["float32", "float64"] = "float32",

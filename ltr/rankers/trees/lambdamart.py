@@ -13,6 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 from ltr.arguments import check_choice, check_number, check_whole
 from ltr.metrics import get_metric
 from ltr.metrics.gains import Gain
+from ltr.metrics.names import MetricLike
 from ltr.queries import FloatArray, group_queries
 from ltr.rankers.base import BaseRanker
 from ltr.rankers.inputs import TrainingSet, training_set, warn_if_no_order
@@ -89,8 +90,8 @@ default="from_dtype"
         Share of the lists, in (0, 1).
     n_iter_no_change : int, default=50
         Trees without improvement before training stops.
-    metric : str, default="ndcg@10"
-        Name for :func:`ltr.metrics.get_metric`: for early stopping and ``score``.
+    metric : str or callable, default="ndcg@10"
+        Metric for :func:`ltr.metrics.get_metric`: for early stopping and ``score``.
     importance_type : {"split", "gain"}, default="split"
         What ``feature_importances_`` counts.
     warm_start : bool, default=False
@@ -178,7 +179,7 @@ default="from_dtype"
         early_stopping: bool | Literal["auto"] = "auto",
         validation_fraction: float = 0.1,
         n_iter_no_change: int = 50,
-        metric: str = "ndcg@10",
+        metric: MetricLike = "ndcg@10",
         importance_type: Literal["split", "gain"] = "split",
         warm_start: bool = False,
         extra_params: dict[str, Any] | None = None,
@@ -460,4 +461,5 @@ default="from_dtype"
         self.booster_ = boosted.booster
         self.n_iter_ = boosted.n_trees
         self.best_score_ = boosted.best_score
-        self.history_ = {self.metric: boosted.scores} if boosted.scores else {}
+        name = get_metric(self.metric).name
+        self.history_ = {name: boosted.scores} if boosted.scores else {}
