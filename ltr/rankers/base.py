@@ -51,7 +51,7 @@ class BaseRanker(BaseEstimator, ABC):
 
     metric: MetricLike
     _fitted_with_qid: bool
-    _learned: ClassVar[str] = "n_features_in_"  # what only a finished fit sets
+    _set_by_fit: ClassVar[str] = "n_features_in_"  # no unfitted ranker has it
 
     @abstractmethod
     def predict(self, X: ArrayLike, qid: ArrayLike | None = None) -> FloatArray:
@@ -179,7 +179,7 @@ class BaseRanker(BaseEstimator, ABC):
         return tags
 
     def __sklearn_is_fitted__(self) -> bool:
-        return hasattr(self, self._learned)
+        return hasattr(self, self._set_by_fit)
 
     def __getstate__(self) -> dict[str, Any]:
         return {**super().__getstate__(), "_ltr_version": version("ltr")}

@@ -117,7 +117,7 @@ class SingleFeatureRanker(BaseRanker):
     (1, -1)
     """
 
-    _learned: ClassVar[str] = "feature_"
+    _set_by_fit: ClassVar[str] = "feature_"
 
     def __init__(self, metric: MetricLike = "ndcg@10") -> None:
         self.metric = metric

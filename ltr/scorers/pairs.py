@@ -36,7 +36,45 @@ class PairScores(NamedTuple):
 
 
 @dataclass(frozen=True)
-class PairScorer(Scorer):
+class EncodedPairs(Scorer):
+    """Abstract: an encoder per item, whose embeddings a subclass combines in pairs.
+
+    The parameters are those of :class:`PairScorer`.
+    """
+
+    encoder: Encoder = "mlp"
+    hidden_layer_sizes: tuple[int, ...] = (128, 64)
+    low_rank: int | None = None
+    skew: bool = False
+    uses_list: ClassVar[bool] = True
+
+    def _init_encoder(self, key: jax.Array, n_features: int) -> tuple[Params, int]:
+        """Parameters of the encoder, and the width of its embeddings."""
+        if self.encoder == "identity":
+            return (), n_features
+        check_choice("encoder", self.encoder, get_args(Encoder))
+        widths = (n_features, *self.hidden_layer_sizes)
+        if self.encoder == "mlp":
+            return init_layers(key, widths), widths[-1]
+        params = self._attention.init(key, n_features)
+        return {name: params[name] for name in ("encoder", "blocks")}, widths[-1]
+
+    def _embed(
+        self, params: Params, X: Array, where: Array | None, weights: Array | None
+    ) -> Array:
+        if self.encoder == "mlp":
+            return apply_hidden(params, X)
+        if self.encoder == "attention":
+            return self._attention.embed(params, X, where, weights)
+        return X
+
+    @property
+    def _attention(self) -> AttentionScorer:
+        return AttentionScorer(self.hidden_layer_sizes)
+
+
+@dataclass(frozen=True)
+class PairScorer(EncodedPairs):
     """Encoder per item, then one bilinear form for all pairs of a list.
 
     ``matrix[i, j] = e_i · W e_j / sqrt(d) + f · e_i − f · e_j``, with start scores
@@ -74,12 +112,6 @@ class PairScorer(Scorer):
     ((5, 4, 4), (5, 4))
     """
 
-    encoder: Encoder = "mlp"
-    hidden_layer_sizes: tuple[int, ...] = (128, 64)
-    low_rank: int | None = None
-    skew: bool = False
-    uses_list: ClassVar[bool] = True
-
     def init(self, key: jax.Array, n_features: int) -> Params:
         """Draw encoder, bilinear form, and the scores of single items."""
         encoder_key, left_key, right_key, single_key = jax.random.split(key, 4)
@@ -114,33 +146,9 @@ class PairScorer(Scorer):
         matrix = matrix + f[..., :, None] - f[..., None, :]
         return PairScores(matrix, item_scores[..., 1], item_scores[..., 2])
 
-    def _init_encoder(self, key: jax.Array, n_features: int) -> tuple[Params, int]:
-        """Parameters of the encoder, and the width of its embeddings."""
-        if self.encoder == "identity":
-            return (), n_features
-        check_choice("encoder", self.encoder, get_args(Encoder))
-        widths = (n_features, *self.hidden_layer_sizes)
-        if self.encoder == "mlp":
-            return init_layers(key, widths), widths[-1]
-        params = self._attention.init(key, n_features)
-        return {name: params[name] for name in ("encoder", "blocks")}, widths[-1]
-
-    def _embed(
-        self, params: Params, X: Array, where: Array | None, weights: Array | None
-    ) -> Array:
-        if self.encoder == "mlp":
-            return apply_hidden(params, X)
-        if self.encoder == "attention":
-            return self._attention.embed(params, X, where, weights)
-        return X
-
-    @property
-    def _attention(self) -> AttentionScorer:
-        return AttentionScorer(self.hidden_layer_sizes)
-
 
 @dataclass(frozen=True)
-class PublishedPairScorer(PairScorer):
+class PublishedPairScorer(EncodedPairs):
     """The pair scores of TSPRank as its authors published it, for comparison.
 
     Two bilinear forms with a bias each: one where i ≤ j by *row number*, the other

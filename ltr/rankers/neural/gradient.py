@@ -33,7 +33,7 @@ class GradientRanker(BaseRanker):
     from ``optimizer`` to ``verbose``.
     """
 
-    _learned: ClassVar[str] = "_learned_state"
+    _set_by_fit: ClassVar[str] = "_learned_state"
     _learned_state: LearnedState
 
     loss: Any

@@ -24,7 +24,7 @@ from ltr.scorers import Scorer, get_scorer
 class NeuralRanker(GradientRanker):
     """A scorer trained by gradient descent on a ranking loss.
 
-    Rows are scored by a linear model, a multilayer perceptron, self-attention over the
+    Items are scored by a linear model, a multilayer perceptron, self-attention over the
     list, or two towers over embeddings; the loss is any function of
     :mod:`ltr.losses`. Training is jit-compiled JAX over mini-batches of whole lists of
     similar size; prediction is NumPy in float64.
@@ -60,11 +60,12 @@ class NeuralRanker(GradientRanker):
     max_epochs : int, default=100
         Most passes over the training lists; with ``warm_start``, further passes.
     early_stopping : bool or "auto", default="auto"
-        Stop when ``metric`` on validation lists no longer improves, and keep the best
-        weights. True splits off ``validation_fraction`` of the lists unless ``X_val``
-        is given; ``"auto"`` does so with ``X_val`` or with at least 100 lists.
+        Stop when ``metric`` on validation queries no longer improves, and keep the best
+        weights. True holds out ``validation_fraction`` of the queries unless ``X_val``
+        is passed; ``"auto"`` stops early with ``X_val``, or if at least 100 lists are
+        informative.
     validation_fraction : float, default=0.1
-        Share of the lists, in (0, 1).
+        Share of the queries to hold out, in (0, 1].
     n_iter_no_change : int, default=10
         Epochs without improvement before training stops.
     metric : str or callable, default="ndcg@10"
@@ -74,7 +75,7 @@ class NeuralRanker(GradientRanker):
         takes the logarithm of heavy-tailed features only, and leaves the embeddings of
         ``"two_tower"`` alone.
     normalize : bool, default=True
-        Divide the loss of a list by the weight of its terms.
+        Divide the loss of each list by the total weight of its terms.
     dtype : {"float32", "float64"}, default="float32"
         Precision of training. Prediction is in float64.
     warm_start : bool, default=False
@@ -179,7 +180,7 @@ class NeuralRanker(GradientRanker):
         y_val: ArrayLike | None = None,
         qid_val: ArrayLike | None = None,
     ) -> NeuralRanker:
-        """Train on the lists of the queries.
+        """Train on labeled queries.
 
         Parameters
         ----------
@@ -272,7 +273,8 @@ class NeuralRanker(GradientRanker):
         Warns
         -----
         UserWarning
-            If the scorer looks at lists and was fitted with ``qid``, but gets none.
+            If the scorer compares the items of a list and was fitted with ``qid``, but
+            gets none.
         """
         check_is_fitted(self)
         features = check_dense_X(self, X, reset=False)

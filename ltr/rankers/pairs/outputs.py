@@ -1,4 +1,4 @@
-"""What a fitted ranker of pairs says besides an order: matrices and probabilities."""
+"""Outputs of a fitted ranker of pairs besides scores: matrices and probabilities."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class PairOutputs(ABC):
         Returns
         -------
         pairs : list of PairScores
-            One per list, by first appearance, items in the order of the rows.
+            One per query, by first appearance, items in the order of the rows.
             ``matrix[i, j]``: gain of item j directly after item i (of item i before
             item j for the pairwise losses); the diagonal is 0.
         """
@@ -69,14 +69,14 @@ class PairOutputs(ABC):
         Returns
         -------
         probabilities : list of PairScores
-            One per list, by first appearance: ``matrix[i, j]`` that j comes directly
+            One per query, by first appearance: ``matrix[i, j]`` that j comes directly
             after i, ``start[j]`` that j is first, ``end[i]`` that i is last.
 
         Raises
         ------
         ValueError
-            If a list has more than 15 items, or the loss is about pairs in general and
-            not about neighbors.
+            If a list has more than 15 items, or the loss learns precedence and not
+            adjacency.
         """
         if self._learns_precedence:
             raise ValueError(
@@ -108,7 +108,7 @@ class PairOutputs(ABC):
         Returns
         -------
         probabilities : list of float arrays of shape (list_size, list_size)
-            One per list, by first appearance.
+            One per query, by first appearance.
 
         Raises
         ------

@@ -1,4 +1,4 @@
-"""TSPRanker: scores of pairs, and a solver that makes an order of them."""
+"""TSPRanker: scores of pairs, and a solver that finds the best order for them."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from ltr.scorers.mlp import layer_sizes
 if TYPE_CHECKING:
     from ltr.solvers import Solution
 
-# Trained to say which item comes earlier, not which comes next.
+# They learn which of two items comes earlier, not which comes next.
 _PRECEDENCE_LOSSES = (pairwise_logistic_loss, gap_weighted_bce_loss)
 _DECODERS = ("auto", "path", "ordering", "borda", "bayes")
 
@@ -35,21 +35,22 @@ _DECODERS = ("auto", "path", "ordering", "borda", "bayes")
 class TSPRanker(PairOutputs, GradientRanker):
     """Bilinear scores of pairs, decoded into the best order of the whole list.
 
-    For each pair of a list, a bilinear form of their embeddings says how well item j
-    follows item i. A solver then finds the order that is best in sum: a path that
-    visits every item (an open-path travelling salesman), or a linear ordering, both
-    with a proof of how good they are. Training needs no solver for most losses.
+    For each pair of items of a list, a bilinear form of their embeddings is the gain of
+    placing item j directly after item i. A solver then maximizes the total gain: over
+    paths through all items (an open-path traveling salesman problem) or over linear
+    orderings, both with a bound. Most losses train without a solver.
 
     Parameters
     ----------
     loss : str or callable, default="successor"
         ``"successor"``: cross-entropy of the true next item, start and end included.
         ``"crf"``: likelihood of the true path among all paths, for lists of at most 12.
-        ``"max_margin"``: structured hinge, which solves each list at every step.
-        ``"hybrid"``: the last and ``"successor"`` in turns, the paper's "global" mode.
+        ``"max_margin"``: structured hinge; each list is solved at every step.
+        ``"hybrid"``: alternates ``"max_margin"`` and ``"successor"``, the paper's
+        "global" mode.
         ``"pairwise"``: logistic loss of ``matrix[i, j] - matrix[j, i]``.
         ``"gap_weighted"``: binary targets, weighted by the distance in rank.
-        ``"perturbed_fy"``: perturbed Fenchel-Young, which solves noisy copies.
+        ``"perturbed_fy"``: perturbed Fenchel-Young; noisy copies are solved.
         Or a function of :mod:`ltr.losses.paths`, or a ``functools.partial`` of one.
     encoder : {"identity", "mlp", "attention"}, default="mlp"
         What makes embeddings of features: nothing, a multilayer perceptron per item, or
@@ -61,7 +62,8 @@ class TSPRanker(PairOutputs, GradientRanker):
     skew : bool, default=False
         Whether the bilinear part is a preference: ``matrix[i, j] = -matrix[j, i]``.
     decoder : {"auto", "path", "ordering", "borda", "bayes"}, default="auto"
-        ``"path"``: best sum over neighbors. ``"ordering"``: best sum over all pairs.
+        ``"path"``: best sum over adjacent items. ``"ordering"``: best sum over all
+        pairs.
         ``"borda"``: sort by row sums of ``matrix - matrix.T``. ``"bayes"``: the order
         of greatest expected Kendall τ under the path distribution, for lists of at most
         15. ``"auto"``: what the loss trains for, a linear ordering for ``"pairwise"``
@@ -89,11 +91,12 @@ class TSPRanker(PairOutputs, GradientRanker):
     max_epochs : int, default=100
         Most passes over the training lists; with ``warm_start``, further passes.
     early_stopping : bool or "auto", default="auto"
-        Stop when ``metric`` on validation lists no longer improves, and keep the best
-        weights. True splits off ``validation_fraction`` of the lists unless ``X_val``
-        is given; ``"auto"`` does so with ``X_val`` or with at least 100 lists.
+        Stop when ``metric`` on validation queries no longer improves, and keep the best
+        weights. True holds out ``validation_fraction`` of the queries unless ``X_val``
+        is passed; ``"auto"`` stops early with ``X_val``, or if at least 100 lists are
+        informative.
     validation_fraction : float, default=0.1
-        Share of the lists, in (0, 1).
+        Share of the queries to hold out, in (0, 1].
     n_iter_no_change : int, default=10
         Epochs without improvement before training stops.
     metric : str or callable, default="kendall_tau"
@@ -140,9 +143,9 @@ class TSPRanker(PairOutputs, GradientRanker):
     telescopes to the first f minus the last, and every order with the right ends is
     optimal. So the decoder follows the loss, and another choice warns.
 
-    Items with equal labels are in no order: each loss leaves them out or averages over
-    their orders, see :mod:`ltr.losses.paths`. Items that the encoder does not tell
-    apart (copies, or rows at which a narrow one has no active unit) get equal scores.
+    Items with equal labels have no order: each loss leaves such pairs out or averages
+    over their orders, see :mod:`ltr.losses.paths`. Items that the encoder does not tell
+    apart (copies, or rows for which a narrow one has no active unit) get equal scores.
 
     References
     ----------
@@ -231,14 +234,14 @@ class TSPRanker(PairOutputs, GradientRanker):
         y_val: ArrayLike | None = None,
         qid_val: ArrayLike | None = None,
     ) -> TSPRanker:
-        """Train on the lists of the queries.
+        """Train on labeled queries.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
             Features, finite.
         y : array-like of shape (n_samples,)
-            Labels, higher is better; equal labels are in no order.
+            Labels, higher is better; equal labels have no order.
         qid : array-like of shape (n_samples,), default=None
             Query of each row: any hashable ids, in any order. None: one query.
         query_weight : array-like of shape (n_samples,), default=None
@@ -291,8 +294,8 @@ class TSPRanker(PairOutputs, GradientRanker):
         Returns
         -------
         scores : float array of shape (n_samples,)
-            How many items of the list come after it; with ``decoder="borda"`` its row
-            sum. They are comparable within a list only.
+            Number of items of the list that come after it; with ``decoder="borda"`` its
+            Borda sum. They are comparable within a list only.
 
         Raises
         ------
@@ -327,10 +330,10 @@ class TSPRanker(PairOutputs, GradientRanker):
         Returns
         -------
         solutions : list of Solution
-            One per list, by first appearance. ``order`` numbers the rows of the list in
-            the order in which they came. ``"borda"`` gives the linear ordering value of
-            its order, and a bound on all; ``"bayes"`` the expected number of pairs in
-            the right order.
+            One per query, by first appearance. ``order`` numbers the rows of its list
+            from 0. The objective of ``"borda"`` is the linear ordering value of its
+            order, with a bound on all orders; that of ``"bayes"`` the expected number
+            of pairs in the right order.
         """
         decoder = self._decoder()
         return self._by_query(X, qid, decoder.solve, decoder.check_sizes)

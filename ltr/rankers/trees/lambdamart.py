@@ -33,11 +33,11 @@ from ltr.rankers.warning import warn
 class LambdaMARTRanker(BaseRanker):
     """Gradient-boosted trees on LambdaRank gradients, by LightGBM.
 
-    Wraps LightGBM and lifts what it refuses in ranking: rows in any order with a
+    Wraps LightGBM and lifts its restrictions in ranking: rows in any order with a
     ``qid`` per row instead of group sizes, real-valued labels, labels above 30,
-    lists over 10,000 rows, early stopping on any metric of :mod:`ltr.metrics` with ties
-    and blank lists counted rightly. On grouped rows with whole labels up to 30 the
-    trees are exactly LightGBM's.
+    queries with over 10,000 rows, and early stopping on any metric of
+    :mod:`ltr.metrics`, with ties averaged and queries without a relevant item skipped.
+    On grouped rows with whole labels up to 30 the trees are exactly LightGBM's.
 
     Parameters
     ----------
@@ -100,9 +100,8 @@ default="from_dtype"
         Further LightGBM parameters by their own names, such as
         ``{"bagging_by_query": True}``.
     n_jobs : int, default=None
-        Threads; None: all cores. On a machine that is busy with other work LightGBM
-        slows down out of proportion: pass the number of free cores, or 1 for small
-        data.
+        Threads; None: all cores. On a busy machine LightGBM slows down out of
+        proportion: pass the number of free cores, or 1 for small data.
     random_state : int, RandomState or None, default=None
         Seed.
     verbose : int, default=0
@@ -132,8 +131,8 @@ default="from_dtype"
 
     Notes
     -----
-    A list over 10,000 rows, which LightGBM refuses for ``lambdarank``, makes training
-    use the same gradients computed in NumPy.
+    If a query has over 10,000 rows, which LightGBM refuses for ``lambdarank``, the same
+    gradients are computed in NumPy.
 
     References
     ----------
@@ -151,7 +150,7 @@ default="from_dtype"
     """
 
     booster_: Any
-    _learned: ClassVar[str] = "booster_"
+    _set_by_fit: ClassVar[str] = "booster_"
 
     def __init__(
         self,
@@ -231,7 +230,7 @@ default="from_dtype"
         y_val: ArrayLike | None = None,
         qid_val: ArrayLike | None = None,
     ) -> LambdaMARTRanker:
-        """Grow trees on the lists of the queries.
+        """Grow trees on labeled queries.
 
         Parameters
         ----------
@@ -246,9 +245,10 @@ default="from_dtype"
         query_weight : array-like of shape (n_samples,), default=None
             Weight of each row's query, constant within a query.
         teacher_scores : array-like of shape (n_samples,), default=None
-            Not taken by these losses.
+            Must be None: LightGBM's losses learn from labels. It is here because all
+            rankers that train on a loss of choice share this signature.
         reference_scores : array-like of shape (n_samples,), default=None
-            Not taken by these losses.
+            Must be None, for the same reason.
         position : array-like of shape (n_samples,), default=None
             Logged position of each row, for LightGBM's model of position bias.
         X_val : array-like of shape (n_val, n_features), default=None
@@ -271,19 +271,14 @@ default="from_dtype"
         Warns
         -----
         UserWarning
-            If no list can teach anything, the labels do not fit ``metric``, or labels
+            If no list is informative, the labels do not fit ``metric``, or labels
             above 30 make ``label_gain="auto"`` choose the linear gain.
         """
         params = self._lightgbm_params()
         stopping = self._early_stopping()
-        for name, values in (
-            ("teacher_scores", teacher_scores),
-            ("reference_scores", reference_scores),
-        ):
-            if values is not None:
-                raise ValueError(
-                    f"loss={self.loss!r} takes no {name}. Leave it out of fit."
-                )
+        self._check_extras(
+            teacher_scores=teacher_scores, reference_scores=reference_scores
+        )
         goes_on = self.warm_start and hasattr(self, "booster_")
         if not goes_on:
             self._categories = fit_categories(X, self.categorical_features)
@@ -370,6 +365,14 @@ default="from_dtype"
         for name in ("subsample", "colsample_bytree"):
             check_number(name, getattr(self, name), low=0.0, high=1.0, open_low=True)
         return lightgbm_params(self.get_params(deep=False))
+
+    def _check_extras(self, **extras: ArrayLike | None) -> None:
+        """Raise if there is an input that no objective of LightGBM takes."""
+        for name, values in extras.items():
+            if values is not None:
+                raise ValueError(
+                    f"loss={self.loss!r} takes no {name}. Leave it out of fit."
+                )
 
     def _early_stopping(self) -> EarlyStopping:
         return EarlyStopping(
