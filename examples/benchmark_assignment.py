@@ -1,8 +1,8 @@
-"""Constrained ranking: time and value beside integer programs and greedy peers.
+"""Constrained ranking: time and value, compared with integer programs and greedy peers.
 
 python examples/benchmark_assignment.py
 
-Ratios are of medians in one run. "MIP": the same problem as an integer program in
+Ratios compare medians of one run. "MIP": the same problem as an integer program in
 scipy.optimize.milp (HiGHS). "LP + Birkhoff": the linear program of Singh and Joachims
 over doubly stochastic matrices in scipy.optimize.linprog, decomposed by birkhoff.
 """
@@ -37,18 +37,20 @@ def timed(function: Callable[[], Any], rounds: int) -> tuple[float, Any]:
 
 
 def make_list(n: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Scores, and a group of 3 in 10 whose scores are lower."""
+    """Scores, and a group of 30 % of the items with lower scores."""
     rng = np.random.default_rng(seed)
     group = (rng.random(n) < 0.3).astype(int)
     return rng.normal(size=n) - 0.8 * group, group
 
 
-def integer_program(scores: np.ndarray, member: np.ndarray, least: np.ndarray) -> float:
-    """Value of the best order by HiGHS; x[item, position], a row for each prefix."""
-    n, k = len(scores), len(least)
+def integer_program(
+    scores: np.ndarray, member: np.ndarray, minimums: np.ndarray
+) -> float:
+    """Value of the best order by HiGHS: x[item, position], one row per prefix."""
+    n, k = len(scores), len(minimums)
     gain = np.outer(scores, 1 / np.log2(2 + np.arange(k)))
     one_item = scipy.sparse.kron(np.ones(n), scipy.sparse.eye_array(k))
-    one_place = scipy.sparse.kron(scipy.sparse.eye_array(n), np.ones(k))
+    one_position = scipy.sparse.kron(scipy.sparse.eye_array(n), np.ones(k))
     prefix = scipy.sparse.kron(member, np.tri(k))
     result = scipy.optimize.milp(
         -gain.ravel(),
@@ -56,8 +58,8 @@ def integer_program(scores: np.ndarray, member: np.ndarray, least: np.ndarray) -
         bounds=scipy.optimize.Bounds(0, 1),
         constraints=[
             scipy.optimize.LinearConstraint(one_item, 1, 1),
-            scipy.optimize.LinearConstraint(one_place, 0, 1),
-            scipy.optimize.LinearConstraint(prefix, least, np.inf),
+            scipy.optimize.LinearConstraint(one_position, 0, 1),
+            scipy.optimize.LinearConstraint(prefix, minimums, np.inf),
         ],
         options={"mip_rel_gap": 0.0, "time_limit": 60.0},
     )
@@ -111,34 +113,35 @@ def prefix_quotas(n: int, k: int, n_small: int, rounds: int) -> dict[str, float]
     )
     print(f"  DetConstSort           {greedy:8.2f} ms   value {value:.6f}, no proof")
 
-    least = fair_minimums(k, 0.4)
+    minimums = fair_minimums(k, 0.4)
     small, member = scores[:n_small], group[:n_small]
-    quota = [Quota("group", 1, lower=least)]
-    exact, found = timed(
+    quota = [Quota("group", 1, lower=minimums)]
+    exact, solution = timed(
         lambda: solve_assignment(
             small, constraints=quota, attributes={"group": member}, k=k
         ),
         rounds,
     )
-    mip, mip_value = timed(lambda: integer_program(small, member, least), 1)
+    mip, mip_value = timed(lambda: integer_program(small, member, minimums), 1)
     print(f"FA*IR minimums, top {k} of {n_small}")
-    print(f"  {found.method:22} {exact:8.2f} ms   value {found.objective:.6f}, proven")
+    value_shown = f"value {solution.objective:.6f}, proven"
+    print(f"  {solution.method:22} {exact:8.2f} ms   {value_shown}")
     print(f"  MIP (HiGHS)            {mip:8.2f} ms   value {mip_value:.6f}")
     print(f"  ratio {mip / exact:.0f}")
     return {
         "ms": ours,
         "ratio_mip": mip / exact,
-        "lost_to_mip": mip_value - found.objective,
+        "lost_to_mip": mip_value - solution.objective,
         "lost_to_counting": other.objective - best.objective,
         "gain_over_greedy": best.objective - value,
     }
 
 
 def exposure(n: int, rounds: int) -> dict[str, float]:
-    """Demographic parity: column generation and the linear program."""
+    """Demographic parity by column generation, and by the linear program."""
     rng = np.random.default_rng(1)
     u, group = rng.random(n), rng.permutation(np.arange(n) % 2)
-    fair_exposure(u, group)  # loads the solver
+    fair_exposure(u, group)  # warm-up: loads the solver
     ours, lottery = timed(lambda: fair_exposure(u, group), rounds)
     peer, (value, n_orders) = timed(lambda: linear_program(u, group), rounds)
     print(f"equal exposure of 2 groups, {n} items")
@@ -146,8 +149,8 @@ def exposure(n: int, rounds: int) -> dict[str, float]:
         f"  column generation      {ours:8.2f} ms   value {lottery.objective:.6f}, "
         f"{len(lottery.orders)} orders"
     )
-    found = f"value {value:.6f}, {n_orders} orders"
-    print(f"  LP + Birkhoff          {peer:8.2f} ms   {found}")
+    peer_result = f"value {value:.6f}, {n_orders} orders"
+    print(f"  LP + Birkhoff          {peer:8.2f} ms   {peer_result}")
     print(f"  ratio {peer / ours:.0f}")
     return {"ms": ours, "ratio": peer / ours, "lost": value - lottery.objective}
 

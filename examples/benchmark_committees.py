@@ -1,8 +1,9 @@
-"""How long committees take: greedy and exact, beside abcvoting on approvals.
+"""Time of committees: greedy and exact, and abcvoting on approvals.
 
-Prints, for rankings drawn at random, the time and value of greedy and exact with its
-bound; for random approvals the time of the exact search over that of each algorithm of
-abcvoting that can be run, with both values. The peer is optional: pip install abcvoting
+Prints, for random rankings, time and value of greedy and of the exact search with its
+bound; for random approvals, the time of each available algorithm of abcvoting over that
+of the exact search, and whether the values agree. The peer is optional: pip install
+abcvoting
 
     python examples/benchmark_committees.py
 """
@@ -27,7 +28,7 @@ PEER = {
 
 
 def timed(work: Callable, rounds: int) -> tuple[float, Any]:
-    """Median seconds, and what the last call returned."""
+    """Median seconds of a call, and its last result."""
     seconds = []
     for _ in range(rounds):
         started = time.perf_counter()
@@ -48,7 +49,7 @@ def on_rankings(
                 rng = np.random.default_rng(seed)
                 rankings = np.argsort(rng.random((n, n)), axis=1)
                 choose = functools.partial(select_committee, rankings, k, rule=rule)
-                choose(method="greedy")  # imports are not timed
+                choose(method="greedy")  # warm-up: imports
                 greedy = functools.partial(choose, method="greedy")
                 quick_s, quick = timed(greedy, rounds)
                 search = functools.partial(choose, time_limit_s=time_limit_s)
@@ -86,29 +87,29 @@ def on_approvals(n_voters: int, n_items: int, k: int, n_seeds: int) -> list[dict
         return []
     rows = []
     for rule, algorithms in PEER.items():
-        known = abcrules.Rule(rule).available_algorithms
-        for algorithm in [name for name in algorithms if name in known]:
+        available = abcrules.Rule(rule).available_algorithms
+        for algorithm in [name for name in algorithms if name in available]:
             ours_s, peer_s, equal = [], [], []
             for seed in range(n_seeds):
                 rng = np.random.default_rng(seed)
                 approvals = rng.random((n_voters, n_items)) < 0.2
                 profile = Profile(n_items)
                 profile.add_voters([np.flatnonzero(row).tolist() for row in approvals])
-                seconds, mine = timed(
+                seconds, solution = timed(
                     functools.partial(select_committee, approvals, k, rule=rule), 3
                 )
                 ours_s.append(seconds)
                 options = {"algorithm": algorithm, "resolute": True}
-                seconds, found = timed(
+                seconds, committees = timed(
                     functools.partial(abcrules.compute, rule, profile, k, **options), 1
                 )
                 peer_s.append(seconds)
                 if rule == "monroe":
-                    theirs = scores.monroescore(profile, found[0])
+                    peer_value = scores.monroescore(profile, committees[0])
                 else:
-                    theirs = scores.thiele_score(rule, profile, found[0])
-                same = abs(float(theirs) - mine.objective) < 1e-9
-                equal.append(same and mine.is_optimal)
+                    peer_value = scores.thiele_score(rule, profile, committees[0])
+                is_equal = abs(float(peer_value) - solution.objective) < 1e-9
+                equal.append(is_equal and solution.is_optimal)
             ratio = statistics.median(
                 b / a for a, b in zip(ours_s, peer_s, strict=True)
             )

@@ -1,9 +1,9 @@
-"""Milliseconds per list of the dynamic programmes over subsets, beside NumPy's.
+"""Milliseconds per list of the dynamic programs over subsets, compared with NumPy.
 
-Each row is a program, compiled, on a batch of lists of n items: best path, log Z of the
+Each row is a compiled program on a batch of lists of n items: best path, log Z of the
 path distribution, its value and gradient, P(i before j), and the same for linear
-orderings. The last columns are the same maximum in NumPy, over the whole batch at a
-time, and how many times as long that takes, both measured in this run.
+orderings. The last columns are the time of the same maximum in NumPy, vectorized over
+the batch, and its ratio to ours, both measured in this run.
 
     python examples/benchmark_dynamic.py
     python examples/benchmark_dynamic.py --gpu-size     # 10^5 lists at n = 8, 10, 12
@@ -22,23 +22,23 @@ from ltr.solvers import dynamic
 
 
 def numpy_path(matrix: np.ndarray) -> np.ndarray:
-    """Held-Karp, set by set, all lists at a time."""
+    """Held-Karp, set by set, vectorized over the lists."""
     n_lists, n, _ = matrix.shape
     gain = np.full((1 << n, n, n_lists), -np.inf, matrix.dtype)
     arcs = np.moveaxis(matrix, 0, -1)
     for s in range(1, 1 << n):
         members = [i for i in range(n) if s >> i & 1]
         for j in members:
-            rest = [i for i in members if i != j]
-            if rest:
-                gain[s, j] = (gain[s ^ (1 << j), rest] + arcs[rest, j]).max(axis=0)
+            others = [i for i in members if i != j]
+            if others:
+                gain[s, j] = (gain[s ^ (1 << j), others] + arcs[others, j]).max(axis=0)
             else:
                 gain[s, j] = 0.0
     return gain[-1].max(axis=0)
 
 
 def numpy_ordering(matrix: np.ndarray) -> np.ndarray:
-    """Best orderings of all sets, all lists at a time."""
+    """Best orderings of all sets, vectorized over the lists."""
     n_lists, n, _ = matrix.shape
     value = np.zeros((1 << n, n_lists), matrix.dtype)
     into = np.zeros((1 << n, n, n_lists), matrix.dtype)  # sum over the set's rows
@@ -72,7 +72,7 @@ PROGRAMS: dict[str, tuple[Callable, Callable | None]] = {
 
 
 def timed(function: Callable, matrix: object, rounds: int) -> tuple[float, object]:
-    """Median seconds of a call, after one that does not count, and its result."""
+    """Median seconds of a call, after a warm-up, and its result."""
     result = jax.block_until_ready(function(matrix))
     seconds = []
     for _ in range(rounds):
@@ -97,7 +97,7 @@ def main(
     for n in sizes:
         rng = np.random.default_rng(n)
         matrix = rng.normal(size=(n_lists, n, n)).astype(np.float32)
-        some = matrix[:numpy_lists]
+        numpy_batch = matrix[:numpy_lists]
         on_device = jnp.asarray(matrix)
         for name, (program, peer) in PROGRAMS.items():
             started = time.perf_counter()
@@ -109,9 +109,10 @@ def main(
             text = f"n={n:<3} {name:26} {row['ms']:9.5f} ms/list"
             text += f"   compiled in {compile_s:.1f} s"
             if peer is not None:
-                peer_s, expected = timed(peer, some, 1)
-                np.testing.assert_allclose(result[0][: len(some)], expected, rtol=1e-4)
-                row["numpy ms"] = 1e3 * peer_s / len(some)
+                peer_s, expected = timed(peer, numpy_batch, 1)
+                values = result[0][: len(numpy_batch)]
+                np.testing.assert_allclose(values, expected, rtol=1e-4)
+                row["numpy ms"] = 1e3 * peer_s / len(numpy_batch)
                 row["ratio"] = row["numpy ms"] / row["ms"]
                 text += f"   NumPy {row['numpy ms']:.4f}, {row['ratio']:.1f} x"
             print(text, flush=True)

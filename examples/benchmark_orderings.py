@@ -1,9 +1,10 @@
 """Linear orderings: proofs and seconds on tables, votes and random matrices.
 
-Prints, each ratio measured in this run: batches of the table over sets beside a plain
-NumPy one; Kemeny's consensus of 11 votes on 20 items beside corankco's exact method, if
-that is installed; random matrices by size; and with ``--data FOLDER`` the 50
-input-output tables of LOLIB (``FOLDER/lolib/IO``) and the sushi votes.
+Prints, with each ratio measured in this run: batches of the dynamic program over
+subsets against a plain NumPy one; Kemeny's consensus of 11 votes on 20 items against
+corankco's exact method, if that is installed; random matrices by size; and with
+``--data FOLDER`` the 50 input-output tables of LOLIB (``FOLDER/lolib/IO``) and the
+sushi votes.
 
     python examples/benchmark_orderings.py --data FOLDER
 """
@@ -22,7 +23,7 @@ from ltr.solvers import kemeny, pairwise_counts, solve_ordering, solve_orderings
 
 
 def seconds(run: Callable[[], Any], rounds: int = 5) -> tuple[float, Any]:
-    """Median time of a call, and what it returned last."""
+    """Median time of a call, and its last result."""
     taken = []
     for _ in range(rounds):
         started = time.perf_counter()
@@ -32,7 +33,7 @@ def seconds(run: Callable[[], Any], rounds: int = 5) -> tuple[float, Any]:
 
 
 def plain_table(matrix: np.ndarray) -> float:
-    """Value of the best order, by a table over sets as one writes it for one list."""
+    """Value of the best order of one list by the textbook dynamic program."""
     n = len(matrix)
     sets = np.arange(1 << n)
     size = ((sets[:, None] >> np.arange(n)) & 1).sum(axis=1)
@@ -64,14 +65,16 @@ def mallows(n_items: int, n_votes: int, spread: float, seed: int) -> list[list[i
 
 
 def batches(n_lists: int, rounds: int) -> dict[int, float]:
-    """Time of the plain table for a list over that of a list in a batch."""
+    """Time of the plain program on a list over that of a list in a batch."""
     ratios = {}
     for n in (8, 10, 12):
         matrices = np.random.default_rng(n).normal(size=(n_lists, n, n))
         plain, value = seconds(lambda m=matrices[0]: plain_table(m), rounds)
-        batch, found = seconds(lambda m=matrices: solve_orderings(m, n_jobs=1), rounds)
-        assert abs(value - found[0].objective) < 1e-9
-        per_list = batch / n_lists
+        batch_s, solutions = seconds(
+            lambda m=matrices: solve_orderings(m, n_jobs=1), rounds
+        )
+        assert abs(value - solutions[0].objective) < 1e-9
+        per_list = batch_s / n_lists
         ratios[n] = plain / per_list
         print(
             f"table, n = {n:2}: batch {1e3 * per_list:.3f} ms a list, NumPy "
@@ -103,15 +106,15 @@ def consensus(n_items: int, n_instances: int) -> float | None:
         data = Dataset.from_raw_list([[{item} for item in one] for one in vote])
         scheme = ScoringScheme.get_unifying_scoring_scheme()
         method = ExactAlgorithmPulp()
-        theirs, found = seconds(
+        peer_s, peer_consensus = seconds(
             lambda d=data, s=scheme, m=method: m.compute_consensus_rankings(
                 d, s, False
             ),
             1,
         )
         distance = pairwise_counts(vote).sum() - solution.objective
-        assert abs(found.kemeny_score - distance) < 1e-6
-        ratios.append(theirs / taken)
+        assert abs(peer_consensus.kemeny_score - distance) < 1e-6
+        ratios.append(peer_s / taken)
     print(
         f"corankco's exact method takes {median(ratios):.0f} times as long (same value)"
     )
@@ -119,13 +122,13 @@ def consensus(n_items: int, n_instances: int) -> float | None:
 
 
 def random_matrices(sizes: tuple[int, ...], limit: float) -> None:
-    """Uniform matrices, the hard kind."""
+    """Uniform random matrices, the hard kind."""
     for n in sizes:
         matrices = np.random.default_rng(n).random((3, n, n))
-        found = [solve_ordering(m, time_limit_s=limit) for m in matrices]
-        taken = median(s.wall_time_s for s in found)
-        gap = max(s.gap for s in found)
-        proven = sum(s.is_optimal for s in found)
+        solutions = [solve_ordering(m, time_limit_s=limit) for m in matrices]
+        taken = median(s.wall_time_s for s in solutions)
+        gap = max(s.gap for s in solutions)
+        proven = sum(s.is_optimal for s in solutions)
         print(
             f"uniform, n = {n:3}: {taken:7.3f} s, {proven} of 3 proven, "
             f"gap <= {gap:.2%}"
@@ -133,7 +136,7 @@ def random_matrices(sizes: tuple[int, ...], limit: float) -> None:
 
 
 def lolib(folder: Path, n_jobs: int | None = None) -> tuple[int, float]:
-    """Table of all instances; how many are proven, and seconds in total."""
+    """Solve and print all instances; the number proven, and total seconds."""
     lines = (folder / "optima.txt").read_text().splitlines()
     optima = {row.split()[0]: float(row.split()[2]) for row in lines if row[0] != "#"}
     matrices = []
@@ -142,22 +145,23 @@ def lolib(folder: Path, n_jobs: int | None = None) -> tuple[int, float]:
         size = int(n)
         matrices.append(np.array(entries[: size**2], float).reshape(size, size))
     started = time.perf_counter()
-    found = solve_orderings(matrices, n_jobs=n_jobs)
+    solutions = solve_orderings(matrices, n_jobs=n_jobs)
     total = time.perf_counter() - started
     print("\nLOLIB           n   objective       known       gap  status      s")
-    for (name, known), solution in zip(optima.items(), found, strict=True):
+    for (name, optimum), solution in zip(optima.items(), solutions, strict=True):
         assert solution.order is not None
         print(
             f"{name:13} {len(solution.order):3} {solution.objective:11.0f} "
-            f"{known:11.0f} {solution.gap:9.2e}  {solution.status.value:8} "
+            f"{optimum:11.0f} {solution.gap:9.2e}  {solution.status.value:8} "
             f"{solution.wall_time_s:6.2f}"
         )
     equal = sum(
-        s.is_optimal and s.objective == known
-        for s, known in zip(found, optima.values(), strict=True)
+        s.is_optimal and s.objective == optimum
+        for s, optimum in zip(solutions, optima.values(), strict=True)
     )
     print(
-        f"{equal} of {len(found)} proven and equal to the known optimum, {total:.1f} s"
+        f"{equal} of {len(solutions)} proven and equal to the known optimum, "
+        f"{total:.1f} s"
     )
     return equal, total
 

@@ -1,8 +1,8 @@
-"""Maximum-weight paths: time to a proof, beside LKH and tuned CP-SAT in one run.
+"""Maximum-weight paths: time to a proof, compared with LKH and tuned CP-SAT in one run.
 
 LKH (``pip install elkai``) proves nothing; CP-SAT is ``add_circuit`` with one worker,
-linear relaxation at level 2 and no presolve. Times are of the processor, on one core;
-up to 50 items each solver has three tries, and the quickest counts.
+linear relaxation at level 2 and no presolve. Times are processor times on one core; up
+to 50 items they are the best of three runs.
 """
 
 import time
@@ -21,7 +21,7 @@ NEARLY_SYMMETRIC = ("cos", "sym")
 
 
 def draw(family, n, seed):
-    """One matrix: five kinds that are not symmetric, and two that nearly are."""
+    """One matrix: of five asymmetric kinds, or of two that are nearly symmetric."""
     rng = np.random.default_rng([seed, n, len(family), ord(family[0])])
     noise, s = rng.normal(size=(n, n)), rng.normal(size=n)
     if family == "succ":  # peaks at the successor in a hidden order
@@ -34,7 +34,7 @@ def draw(family, n, seed):
         return points @ rng.normal(size=(8, 8)) @ points.T / 8
     elif family == "lin":
         return 0.3 * (s[:, None] - s) + 0.3 * noise
-    elif family == "cos":  # cosines and a fifth of skew noise
+    elif family == "cos":  # cosines plus 20 % skew-symmetric noise
         points = rng.normal(size=(n, 8))
         points /= np.linalg.norm(points, axis=1, keepdims=True)
         cosines = points @ points.T
@@ -45,13 +45,13 @@ def draw(family, n, seed):
 
 
 def seconds(function, tries=1):
-    """Least processor time of some calls, and what the last returns."""
-    least = np.inf
+    """Least processor time of several calls, and the last result."""
+    fastest = np.inf
     for _ in range(tries):
         started = time.process_time()
         result = function()
-        least = min(least, time.process_time() - started)
-    return least, result
+        fastest = min(fastest, time.process_time() - started)
+    return fastest, result
 
 
 def lkh(matrix, tries=1):
@@ -71,7 +71,7 @@ def lkh(matrix, tries=1):
 
 
 def tuned_cp_sat(matrix, time_limit_s):
-    """CP-SAT alone: all arcs, no first order, no bound."""
+    """CP-SAT alone: all arcs, no incumbent, no bound."""
     zeros = np.zeros(len(matrix))
     cp_sat(Incumbent(path_problem(matrix, zeros, zeros)), Budget(time_limit_s))
 
@@ -107,24 +107,24 @@ def compare(family, n, n_instances, time_limit_s):
     print(
         f"{family:6s} n={n:<4d}{row['ms']:10.2f} ms  LKH/ours {row['LKH']:7.2f}  "
         f"CP-SAT/ours {row['CP-SAT']:7.2f}  proven {proven} of {n_instances}  "
-        f"greatest gap {row['gap']:.4f} %"
+        f"maximum gap {row['gap']:.4f} %"
     )
     return row
 
 
 def batch(n, n_lists):
-    """Print one row for many lists at once; nothing is compiled."""
+    """Print one row for a batch of lists; nothing is compiled."""
     matrices = np.stack([draw(EASY[k % 5], n, k) for k in range(n_lists)])
-    first, _ = seconds(lambda: solve_paths(matrices, n_jobs=1))
-    taken, found = seconds(lambda: solve_paths(matrices, n_jobs=1))
+    first_s, _ = seconds(lambda: solve_paths(matrices, n_jobs=1))
+    taken, solutions = seconds(lambda: solve_paths(matrices, n_jobs=1))
     peers = [lkh(matrix) for matrix in matrices[:50]]
     ratio = np.nan
     if peers[0] is not None:
         ratio = np.median([peer[0] for peer in peers]) / (taken / n_lists)
-    assert all(solution.is_optimal for solution in found)
+    assert all(solution.is_optimal for solution in solutions)
     print(
         f"batch of {n_lists}, n={n}: {1e3 * taken / n_lists:.3f} ms a list (first call "
-        f"{1e3 * first / n_lists:.3f}), LKH/ours {ratio:.1f}, all proven"
+        f"{1e3 * first_s / n_lists:.3f}), LKH/ours {ratio:.1f}, all proven"
     )
     return {"family": "batch", "n": n, "LKH": ratio}
 
@@ -159,10 +159,10 @@ def main(
     data=None, sizes=(15, 30, 50, 100), large=(200, 500), n_instances=8, n_lists=1000
 ):
     """Print all rows and return them."""
-    solve_path(draw("cos", 15, 99))  # imports
+    solve_path(draw("cos", 15, 99))  # warm-up: imports
     rows = [batch(n, n_lists) for n in (8, 10, 12)]
     for n in sizes:
-        count = 3 * n_instances // 2 if n < 30 else n_instances  # they differ more
+        count = 3 * n_instances // 2 if n < 30 else n_instances  # they vary more
         rows += [compare(f, n, count, 60) for f in EASY + NEARLY_SYMMETRIC]
     for n in large:
         limit = 15 if n < 300 else 2

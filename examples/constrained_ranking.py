@@ -1,4 +1,4 @@
-"""What fairness costs: one ranked list, unconstrained and under three kinds of rules.
+"""The cost of fairness: one list ranked without and under three kinds of constraints.
 
 python examples/constrained_ranking.py [--figure constrained_ranking.png]
 """
@@ -34,22 +34,25 @@ def make_list(n_items: int) -> tuple[np.ndarray, np.ndarray, dict[str, np.ndarra
 
 
 def measure(
-    orders: np.ndarray, chances: np.ndarray, relevance: np.ndarray, member: np.ndarray
+    orders: np.ndarray,
+    probabilities: np.ndarray,
+    relevance: np.ndarray,
+    member: np.ndarray,
 ) -> tuple[float, float]:
-    """Mean NDCG@k and mean share of the exposure that members get."""
+    """Mean NDCG@k, and the members' mean share of the exposure."""
     k = orders.shape[1]
     discount = 1 / np.log2(2 + np.arange(k))
     ndcg, share = 0.0, 0.0
-    for order, chance in zip(orders, chances, strict=True):
-        shown = np.full(len(relevance), -float(k))
-        shown[order] = -np.arange(k)
-        ndcg += chance * ndcg_score(relevance, shown, k=k)
-        share += chance * (discount @ member[order]) / discount.sum()
+    for order, probability in zip(orders, probabilities, strict=True):
+        scores = np.full(len(relevance), -float(k))
+        scores[order] = -np.arange(k)
+        ndcg += probability * ndcg_score(relevance, scores, k=k)
+        share += probability * (discount @ member[order]) / discount.sum()
     return ndcg, share
 
 
 def draw(figure: str, rows: dict[str, np.ndarray], group: np.ndarray) -> None:
-    """One strip per ranking, a square per position, coloured by group."""
+    """One strip per ranking, a square per position, colored by group."""
     import matplotlib
 
     matplotlib.use("Agg")
@@ -81,7 +84,7 @@ def draw(figure: str, rows: dict[str, np.ndarray], group: np.ndarray) -> None:
 
 
 def main(n_items: int = 60, k: int = 20, figure: str | None = None) -> dict[str, Any]:
-    """Rank under each rule; print and return NDCG@k and group b's exposure."""
+    """Rank under each constraint; print and return NDCG@k and group b's exposure."""
     relevance, scores, attributes = make_list(n_items)
     member = attributes["group"] == "b"
     fair = Quota("group", "b", lower=fair_minimums(k, member.mean()))
@@ -89,11 +92,11 @@ def main(n_items: int = 60, k: int = 20, figure: str | None = None) -> dict[str,
     rules = {
         "no constraint": [],
         "FA*IR minimums": [fair],
-        "2 of a seller in 10": [caps],
+        "2 per seller in 10": [caps],
         "both": [fair, caps],
     }
     print(f"{member.mean():.0%} of {n_items} items are in group b\n")
-    print(f"{'':20} NDCG@{k}  exposure of b  found by")
+    print(f"{'':20} NDCG@{k}  exposure of b  method")
     result: dict[str, Any] = {}
     strips = {}
     for name, constraints in rules.items():
@@ -108,17 +111,17 @@ def main(n_items: int = 60, k: int = 20, figure: str | None = None) -> dict[str,
 
     lottery = fair_exposure(scores, attributes["group"], k=k)
     ndcg, share = measure(lottery.orders, lottery.probabilities, relevance, member)
-    chances = ", ".join(f"{p:.0%}" for p in lottery.probabilities)
-    print(f"{'equal exposure':20} {ndcg:7.3f} {share:14.1%}  lottery: {chances}")
+    shown = ", ".join(f"{p:.0%}" for p in lottery.probabilities)
+    print(f"{'equal exposure':20} {ndcg:7.3f} {share:14.1%}  lottery: {shown}")
     result["equal exposure"] = {"ndcg": ndcg, "share": share}
-    for order, chance in zip(lottery.orders, lottery.probabilities, strict=True):
-        strips[f"lottery, {chance:.0%}"] = order
+    for order, p in zip(lottery.orders, lottery.probabilities, strict=True):
+        strips[f"lottery, {p:.0%}"] = order
 
     ads = [FixedPosition(int(i), p) for p, i in enumerate(np.flatnonzero(~member)[:4])]
     clash = [*ads, Quota("group", "b", lower=2, top=5), caps]
     solution = solve_assignment(scores, constraints=clash, attributes=attributes, k=k)
     result["conflict"] = explain_conflict(solution, attributes)
-    print(f"\nFour sponsored slots as well:\n{result['conflict']}")
+    print(f"\nWith four sponsored slots:\n{result['conflict']}")
     if figure is not None:
         draw(figure, strips, attributes["group"])
     return result

@@ -1,10 +1,10 @@
 """Choose committees from biased rankings, with a quota and without.
 
-Noisy voters rank items and discount one half of them by a bias. The best committee on
-these rankings is valued on the rankings that the same voters would give without the
-bias, as a share of the best committee there. The quota gives the discounted half at
-least half of the seats; a random committee is beside. Prints means over seeds with 95 %
-bootstrap intervals, and what the quota changes, paired.
+Noisy voters rank items and discount half of them by a bias. The best committee on these
+rankings is evaluated on the rankings that the same voters would give without the bias,
+relative to the best committee there. The quota gives the discounted half at least half
+of the seats; the baseline is a random committee. Prints means over seeds with 95 %
+bootstrap intervals, and the paired effect of the quota.
 
     python examples/fair_committee.py
     python examples/fair_committee.py --plot fair_committee.png
@@ -24,10 +24,10 @@ CHOICES = ("as ranked", "with a quota", "random")
 
 
 def value(committee: np.ndarray, rankings: np.ndarray, rule: str) -> float:
-    """Worth of one committee: the only one that its quota leaves."""
+    """Value of a committee, which its quota makes the only feasible one."""
     k = len(committee)
-    only = {"groups": {"chosen": committee}, "lower": {"chosen": k}}
-    return select_committee(rankings, k, rule=rule, **only).objective
+    quota = {"groups": {"committee": committee}, "lower": {"committee": k}}
+    return select_committee(rankings, k, rule=rule, **quota).objective
 
 
 def shares(
@@ -41,7 +41,7 @@ def shares(
         utilities, group, bias, n_voters, seed, model=model
     )
     quota = {"groups": group, "lower": {True: k // 2}}
-    found = {}
+    quality = {}
     for rule in RULES:
         best = select_committee(unbiased, k, rule=rule).objective
         committees = {
@@ -50,12 +50,12 @@ def shares(
             "random": rng.permutation(n_items)[:k],
         }
         for name, committee in committees.items():
-            found[rule, name] = value(committee, unbiased, rule) / best
-    return found
+            quality[rule, name] = value(committee, unbiased, rule) / best
+    return quality
 
 
 def show(result: dict, n_seeds: int, model: str) -> None:
-    """Print the table, and whether the quota helped."""
+    """Print the table, and whether the quota helps."""
     print(f"quality on unbiased rankings / best, {n_seeds} seeds, bias by {model}")
     for rule in RULES:
         for bias in BIASES:
@@ -72,7 +72,7 @@ def show(result: dict, n_seeds: int, model: str) -> None:
 
 
 def plot(result: dict, path: str, model: str) -> None:
-    """One panel per rule: quality against bias, with its intervals."""
+    """One panel per rule: quality against bias, with intervals."""
     import matplotlib.pyplot as plt
 
     figure, panels = plt.subplots(
@@ -106,8 +106,8 @@ def main(
     result: dict[tuple[str, str, float], list[float]] = {}
     for bias in BIASES:
         for seed in range(n_seeds):
-            found = shares(seed, bias, model, n_voters, n_items, k)
-            for (rule, name), quality in found.items():
+            qualities = shares(seed, bias, model, n_voters, n_items, k)
+            for (rule, name), quality in qualities.items():
                 result.setdefault((rule, name, bias), []).append(quality)
     show(result, n_seeds, model)
     if picture:

@@ -1,16 +1,16 @@
-"""One order from many votes: Kemeny's consensus, exact, beside simpler rules.
+"""One order from many votes: Kemeny's consensus, exact, and simpler rules.
 
-Voters rank the items at random around a known order (Plackett and Luce's model).
-Prints, for each rule, the number of pairs that its order has another way round than the
-votes, the least number that any order can have, and Kendall's tau to the known order.
-With matplotlib, also draws the majorities in the order of Kemeny.
+Voters rank the items at random around a known order (Plackett-Luce model). Prints, for
+each rule, the number of pairs on which its order disagrees with the votes, the least
+number for any order, and Kendall's tau to the known order. With matplotlib, also draws
+the pairwise majorities in the order of Kemeny.
 
     python examples/rank_aggregation.py
     python examples/rank_aggregation.py --data FOLDER --picture votes.png
 
 With ``--data``, the same for the sushi, skating and web search votes of PrefLib in
-``FOLDER/preflib/small``, and the likelihood of NASCAR's races of 2002
-(``FOLDER/pl-nascar2002``) by Plackett and Luce's model, a ranker without features.
+``FOLDER/preflib/small``, and the likelihood of the 2002 NASCAR races
+(``FOLDER/pl-nascar2002``) under the Plackett-Luce model, a ranker without features.
 """
 
 import argparse
@@ -29,14 +29,14 @@ FILES["web search"] = "00015-00000004.soc"
 
 
 def draw_votes(n_items: int, n_votes: int, seed: int, spread: float) -> np.ndarray:
-    """Votes by Plackett and Luce's model; item 0 is the best, then 1, and so on."""
+    """Votes from the Plackett-Luce model; item 0 is the best, then 1, and so on."""
     worth = np.linspace(spread, 0.0, n_items)
     noise = np.random.default_rng(seed).gumbel(size=(n_votes, n_items))
     return np.argsort(-(worth + noise), axis=1)
 
 
 def one_vote(rankings: Any, n_items: int, seed: int) -> np.ndarray:
-    """A random voter's ranking, ties and absent items put in by chance."""
+    """A random voter's ranking, with ties broken and absent items added at random."""
     rng = np.random.default_rng(seed)
     vote = rankings[rng.integers(len(rankings))]
     groups = [rng.permutation(np.atleast_1d(group)) for group in vote]
@@ -79,16 +79,15 @@ def show(title: str, rows: list[dict[str, Any]]) -> None:
 
 
 def draw(matrix: np.ndarray, order: np.ndarray, path: str) -> None:
-    """Draw the share of votes with the row's item before the column's."""
+    """Draw the share of votes that rank the row's item before the column's."""
     from matplotlib import pyplot
 
     share = matrix / np.maximum(matrix + matrix.T, 1e-300)
     np.fill_diagonal(share, np.nan)
     figure, axes = pyplot.subplots(1, 2, figsize=(9, 4.2), layout="constrained")
-    shown = {"Any order": np.random.default_rng(0).permutation(len(order))}
-    for axis, (title, items) in zip(
-        axes, {**shown, "Kemeny": order}.items(), strict=True
-    ):
+    random_order = np.random.default_rng(0).permutation(len(order))
+    orders = {"Random order": random_order, "Kemeny": order}
+    for axis, (title, items) in zip(axes, orders.items(), strict=True):
         image = axis.imshow(share[np.ix_(items, items)], "RdBu_r", vmin=0, vmax=1)
         axis.set(title=title, xlabel="item", ylabel="item")
         axis.set_xticks(range(len(order)), items)
@@ -99,9 +98,9 @@ def draw(matrix: np.ndarray, order: np.ndarray, path: str) -> None:
 
 
 def nascar(folder: str | Path) -> tuple[float, np.ndarray]:
-    """Log-likelihood and log-worths, driver 1's being 0, of the races of 2002.
+    """Log-likelihood of the 2002 races, and log-worths relative to driver 1.
 
-    Each driver is an own feature, each race a list; drivers 84 to 87 were always last.
+    Each driver is a feature and each race a query; drivers 84 to 87 always came last.
     """
     lines = (Path(folder) / "pl-nascar2002" / "nascar_orderings.csv").read_text()
     races = [[int(i) - 1 for i in line.split(",")] for line in lines.split()]

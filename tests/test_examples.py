@@ -225,7 +225,7 @@ def test_constrained_ranking():
     assert result["FA*IR minimums"]["share"] > free + 0.05
     assert result["both"]["share"] > free + 0.05
     assert result["equal exposure"]["share"] == pytest.approx(0.45, abs=1e-6)
-    assert result["2 of a seller in 10"]["ndcg"] > 0.7
+    assert result["2 per seller in 10"]["ndcg"] > 0.7
     assert "at most 2 items of one seller among the first 10" in result["conflict"]
 
 

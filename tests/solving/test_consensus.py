@@ -327,8 +327,8 @@ def test_rankings_may_come_from_a_generator():
         (
             lambda: kemeny([[0, 1, 2], [2, 1, 0]], weights=[1e308, 1e308]),
             ValueError,
-            "weights must be at most 1e+290, so that they can be added; got 1e+308. Scale "
-            "them down.",
+            "weights must be at most 1e+290, as larger sums overflow; got 1e+308. Scale them "
+            "down.",
         ),
         (
             lambda: bradley_terry([[0, -1], [2, 0]]),
