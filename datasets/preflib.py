@@ -179,7 +179,7 @@ class _Reader:
                 number, f"a vote must have the form '3: 1,{{2,4}},5'; got {line!r}."
             )
         ranking: Ranking = []
-        seen: set[int] = set()
+        ranked: set[int] = set()
         for tied, alone in _GROUP.findall(order):
             group = [int(item) for item in (tied or alone).split(",")]
             for item in group:
@@ -188,9 +188,9 @@ class _Reader:
                         number,
                         f"alternatives must be in 1, …, {self.n_items}; got {item}.",
                     )
-                if item in seen:
+                if item in ranked:
                     raise self._error(number, f"alternative {item} is ranked twice.")
-                seen.add(item)
+                ranked.add(item)
             zero_based = [item - 1 for item in group]
             ranking.append(tuple(zero_based) if len(group) > 1 else zero_based[0])
         self.rankings.append(ranking)

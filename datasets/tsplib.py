@@ -102,8 +102,8 @@ def load_tsplib(path: PathLike) -> TSPLIBData:
             f"{path} must have a line 'DIMENSION: n'; got {header.get('DIMENSION')!r}."
         ) from error
     weight_type = header.get("EDGE_WEIGHT_TYPE", "EXPLICIT")
-    known = ["EXPLICIT", *_DISTANCES]
-    check_choice(f"{path}: EDGE_WEIGHT_TYPE", weight_type, known)
+    weight_types = ["EXPLICIT", *_DISTANCES]
+    check_choice(f"{path}: EDGE_WEIGHT_TYPE", weight_type, weight_types)
     if weight_type == "EXPLICIT":
         matrix = _explicit(path, header, sections, n, kind)
     else:

@@ -69,9 +69,9 @@ def convert_letor(
     Examples
     --------
     >>> import pathlib, tempfile
-    >>> here = pathlib.Path(tempfile.mkdtemp())
-    >>> _ = (here / "train.txt").write_text("2 qid:7 1:0.5 3:1\n0 qid:7 2:4\n")
-    >>> data = convert_letor(here / "train.txt", here / "train")
+    >>> folder = pathlib.Path(tempfile.mkdtemp())
+    >>> _ = (folder / "train.txt").write_text("2 qid:7 1:0.5 3:1\n0 qid:7 2:4\n")
+    >>> data = convert_letor(folder / "train.txt", folder / "train")
     >>> type(data.X).__name__, data.X.tolist()
     ('memmap', [[0.5, 0.0, 1.0], [0.0, 4.0, 0.0]])
     """
@@ -115,10 +115,10 @@ def open_ranking(folder: PathLike) -> RankingData:
     Examples
     --------
     >>> import pathlib, tempfile
-    >>> here = pathlib.Path(tempfile.mkdtemp())
-    >>> _ = (here / "train.txt").write_text("2 qid:7 1:0.5")
-    >>> _ = convert_letor(here / "train.txt", here / "train")
-    >>> open_ranking(here / "train")
+    >>> folder = pathlib.Path(tempfile.mkdtemp())
+    >>> _ = (folder / "train.txt").write_text("2 qid:7 1:0.5")
+    >>> _ = convert_letor(folder / "train.txt", folder / "train")
+    >>> open_ranking(folder / "train")
     RankingData(1 queries, 1 rows, 1 features)
     """
     path = Path(folder)

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ltr.files import open_to_read
+from ltr.queries import FloatArray, IntArray
 
 MAX_FEATURE_INDEX = 10_000_000
 _BLOCK_BYTES = 4 * 2**20
@@ -29,9 +30,9 @@ _ONE_PER_LINE = bytes.maketrans(b": ", b"\n\n")
 class Chunk:
     """A block of parsed lines; ``comments`` is None if none of them has one."""
 
-    labels: NDArray[np.float64]
+    labels: FloatArray
     qids: NDArray[np.bytes_]
-    values: NDArray[np.float64]
+    values: FloatArray
     comments: list[bytes] | None
     zero_based: bool
 
@@ -108,7 +109,7 @@ def _parse(lines: Iterable[bytes], zero_based: bool) -> Chunk | None:
     return Chunk(y, np.array(qids), values, comments_or_none, zero_based)
 
 
-def _parse_features(features: list[bytes], zero_based: bool) -> NDArray[np.float64]:
+def _parse_features(features: list[bytes], zero_based: bool) -> FloatArray:
     text = b"\n".join(features)
     n_features = _count_features(text)
     if n_features is None:  # tabs or runs of spaces: normalize, then try again
@@ -133,7 +134,7 @@ def _parse_features(features: list[bytes], zero_based: bool) -> NDArray[np.float
     return _scatter(indices, values, n_features, zero_based)
 
 
-def _count_features(text: bytes) -> NDArray[np.intp] | None:
+def _count_features(text: bytes) -> IntArray | None:
     """Features of each line; None unless each is ``1:2 3:4 …`` with single spaces.
 
     Without all other bytes a line of n features is ``:`` and a space in turn, 2n − 1
@@ -146,7 +147,7 @@ def _count_features(text: bytes) -> NDArray[np.intp] | None:
     return np.array(counts)
 
 
-def _read_numbers(text: bytes) -> NDArray[np.float64]:
+def _read_numbers(text: bytes) -> FloatArray:
     """Read numbers, one a line, with pandas' parser."""
     import pandas as pd
 
@@ -169,11 +170,11 @@ def _read_numbers(text: bytes) -> NDArray[np.float64]:
 
 
 def _scatter(
-    indices: NDArray[np.float64],
-    values: NDArray[np.float64],
-    n_features: NDArray[np.intp],
+    indices: FloatArray,
+    values: FloatArray,
+    n_features: IntArray,
     zero_based: bool,
-) -> NDArray[np.float64]:
+) -> FloatArray:
     """Put the values of sparse lines into a table of zeros."""
     with np.errstate(invalid="ignore"):  # a NaN becomes some integer, and differs below
         columns = indices.astype(np.intp)

@@ -267,11 +267,11 @@ def _figures(board: Leaderboard) -> Iterable[str]:
     if not names:
         return
     drawn, main = board.select(rankers=names), escape(board.metrics[0])
-    n_others = len(board.per_query) - len(names)
+    n_rankers = len(board.per_query)
     note = (
-        f" The figures show {len(names)} rankers; the other {n_others} (with the "
-        "same scores, in random order, or lower down) are in the table."
-        if n_others
+        f" The figures show the best {len(names)} of {n_rankers} rankers, without "
+        "duplicates of another ranker or of random order."
+        if len(names) < n_rankers
         else ""
     )
     if len(board.seeds) == 1:

@@ -79,7 +79,7 @@ def test_part_folds_rotate_as_letor():
         ([4, 5, 1], 2, 3),
         ([5, 1, 2], 3, 4),
     ]
-    assert folds[0].train.n_lists == 3, "one qid in three parts is three lists"
+    assert folds[0].train.n_queries == 3, "one qid in three parts is three queries"
     with pytest.raises(ValueError, match="parts must have at least 3 parts; got 2"):
         part_folds(parts[:2])
 
@@ -178,7 +178,7 @@ def test_failures_are_listed():
 
 
 def test_resume(tmp_path):
-    """Finished fits are kept; a changed parameter or fold is fitted anew."""
+    """Finished fits are kept; a changed parameter or fold is refitted."""
     options = {"metrics": ("ndcg@3",), "work_dir": tmp_path}
     first = compare_rankers({"noisy": NoisyRanker()}, FOLDS, **options)
     assert len(list(tmp_path.iterdir())) == 3

@@ -112,7 +112,7 @@ def test_page_of_the_command(tmp_path, capsys):
 
 
 def test_page_stands_alone():
-    """No script, nothing from elsewhere, colours of the reader's mode, unique ids."""
+    """No script, nothing from elsewhere, colors of the reader's mode, unique ids."""
     board = compared({"a": NoisyRanker(), "b": SingleFeatureRanker()}, seeds=(0, 1))
     text = comparison_report(board, metrics=["ndcg@3", "mrr"])
     page = Page(text)
@@ -127,7 +127,7 @@ def test_page_stands_alone():
     assert not re.search(r"url\((?!#)|@import", text)
     pictures = text[text.index("<svg ") :]
     for color in (*COLORS, "#1c1c22", "#fffffe"):
-        assert color not in pictures, "a colour that does not follow the mode"
+        assert color not in pictures, "a color that does not follow the mode"
     assert "prefers-color-scheme: dark" in text
     assert "@media print" in text
     ids = [attributes["id"] for _, attributes in page.tags if "id" in attributes]

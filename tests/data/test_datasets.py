@@ -190,7 +190,7 @@ def test_make_ranking_sizes_and_grades():
     sizes = np.bincount(data.qid)
     assert sizes.min() >= 4
     assert sizes.max() <= 90
-    assert data.n_lists == 200
+    assert data.n_queries == data.n_lists == 200
     shares = np.bincount(data.y) / len(data.y)
     assert len(shares) == 4
     assert (np.diff(shares) < 0).all()
@@ -287,7 +287,7 @@ def test_train_test_split():
     data = RankingData(data.X, data.y, np.array([f"q{q}" for q in data.qid]))
     train, test = data.train_test_split(0.25, random_state=3)
     assert set(train.qid).isdisjoint(test.qid)
-    assert (train.n_lists, test.n_lists) == (15, 5)
+    assert (train.n_queries, test.n_lists) == (15, 5)
     together = np.concatenate([train.X, test.X])
     np.testing.assert_array_equal(np.sort(together, axis=0), np.sort(data.X, axis=0))
     again, _ = data.train_test_split(0.25, random_state=3)
@@ -306,5 +306,5 @@ def test_mq2008(ltr_data):
     data = load_letor([f"{ltr_data}/mq2008/S{i}.txt.gz" for i in range(1, 6)])
     assert data.X.shape == (15_211, 46)
     assert np.bincount(data.y.astype(int)).tolist() == [12_279, 2_001, 931]
-    assert data.n_lists == 784
+    assert data.n_queries == 784
     assert data.docids[0] == "GX008-86-4444840"

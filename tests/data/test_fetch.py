@@ -257,7 +257,7 @@ def test_file_that_changed_in_between(server, fold, tmp_path):
     check(fetch(server, tmp_path), folder)
 
 
-def test_no_mark_and_no_checksum_starts_anew(server, fold, tmp_path):
+def test_without_validator_and_checksum_it_restarts(server, fold, tmp_path):
     """Nothing could tell that the part belongs to the file; with a checksum, it does."""
     folder, server.body = fold
     sha256 = hashlib.sha256(server.body).hexdigest()

@@ -56,7 +56,7 @@ def test_same_as_in_memory(tmp_path, blocks, docids, options):
     assert np.isfinite(scores).all()
 
 
-def test_wider_towards_the_end(tmp_path, blocks):
+def test_wider_toward_the_end(tmp_path, blocks):
     """Without n_features the width is that of the whole file."""
     X = np.where(np.arange(40) <= np.arange(400)[:, None] // 10, 1.0, 0.0)
     data = RankingData(X, np.zeros(400), np.repeat(np.arange(4), 100))

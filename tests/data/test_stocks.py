@@ -73,14 +73,14 @@ def test_rows_and_lists():
     days = DATES[LOOK_BACK:-1]
     assert isinstance(DATA, StockData)
     assert (DATA.look_back, len(DATA.y)) == (LOOK_BACK, N_STOCKS * len(days))
-    assert DATA.n_lists == 2 * len(days)
+    assert DATA.n_queries == DATA.n_lists == 2 * len(days)
     np.testing.assert_array_equal(DATA.dates, np.repeat(days, N_STOCKS))
     assert DATA.tickers.tolist() == list("ACEBD") * len(days)
     assert (np.diff(DATA.qid) >= 0).all()
     of_list = pd.DataFrame({"day": DATA.dates, "industry": DATA.industries})
     of_list = of_list.groupby(DATA.qid)
     assert (of_list.nunique() == 1).all(axis=None)
-    assert of_list.first().drop_duplicates().shape == (DATA.n_lists, 2)
+    assert of_list.first().drop_duplicates().shape == (DATA.n_queries, 2)
     assert table(lists(draw_prices(), by="market")).equals(table(DATA))
     np.testing.assert_array_equal(
         lists(draw_prices(), by="market").qid, np.repeat(np.arange(len(days)), N_STOCKS)

@@ -27,6 +27,7 @@ LAYOUTS = {
 
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_triangles(tmp_path, layout):
+    """Every triangular layout gives the same symmetric matrix."""
     text = (
         f"NAME : tiny\nTYPE : TSP\nDIMENSION : 4\nEDGE_WEIGHT_TYPE : EXPLICIT\n"
         f"EDGE_WEIGHT_FORMAT : {layout}\nEDGE_WEIGHT_SECTION\n{LAYOUTS[layout]}\n"
@@ -56,6 +57,7 @@ POINTS = "1 0.0 0.0\n2 3.0 4.0\n3 1.0 1.2\n"
     ],
 )
 def test_distances(tmp_path, kind, distances):
+    """Each distance type, with the rounding of the format."""
     text = (
         f"TYPE: TSP\nDIMENSION: 3\nEDGE_WEIGHT_TYPE: {kind}\nNODE_COORD_SECTION\n"
         f"{POINTS}EOF\n"
@@ -76,6 +78,7 @@ def test_geographical_distances(tmp_path):
 
 
 def test_sequential_ordering(tmp_path):
+    """-1 at [i, j] is the precedence of j before i."""
     text = (
         "NAME: s\nTYPE: SOP\nDIMENSION: 3\nEDGE_WEIGHT_TYPE: EXPLICIT\n"
         "EDGE_WEIGHT_FORMAT: FULL_MATRIX\nEDGE_WEIGHT_SECTION\n3\n0 5 7\n-1 0 2\n-1 -1 0\n"
@@ -111,6 +114,7 @@ HEAD = "TYPE: ATSP\nDIMENSION: 2\nEDGE_WEIGHT_TYPE: EXPLICIT\n"
     ],
 )
 def test_messages(tmp_path, text, message):
+    """Whole messages."""
     path = write(tmp_path, text)
     with pytest.raises(ValueError, match=f"^{re.escape(str(path) + message)}$"):
         load_tsplib(path)
