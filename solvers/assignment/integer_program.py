@@ -11,37 +11,37 @@ from ltr.solvers.assignment.problem import Gains, Rules
 from ltr.solvers.core.budget import Budget
 from ltr.solvers.core.cp_sat import solve_model
 from ltr.solvers.core.groups import SHARE_TOLERANCE, Group
-from ltr.solvers.core.solution import FloatArray, IntArray, Status
+from ltr.solvers.core.solution import FloatArray, IntArray, Outcome, Status
 
-# CP-SAT counts in whole numbers: the range of the gains is this many units, and the
-# whole exposure that many.
+# CP-SAT works with integers: the range of the gains is divided into this number of
+# units, and the total exposure into that of the next line.
 UNITS = 10**7
 EXPOSURE_UNITS = 10**12
-# HiGHS keeps its tolerance of 1e-7 for each reduced cost; a bound gets that much slack
-# for each position.
+# Reduced costs of HiGHS are within a tolerance of 1e-7; its bound gets this slack for
+# each position.
 HIGHS_SLACK = 2e-7
-# Nodes of HiGHS in a unit of work, and the least that it is given.
+# Nodes of HiGHS in a unit of work.
 NODES = 500.0
-# Seconds for each variable in which a program is read and simplified by HiGHS, or
-# written down for CP-SAT, without a look at the clock.
+# Seconds per variable that HiGHS needs to read and presolve a program, or that building
+# the model for CP-SAT takes, before the time limit is first checked.
 READING = 2e-5
 
 
 @dataclass(frozen=True, eq=False)
 class Program:
-    """Maximise ``gain @ x`` subject to rows and bounds; all variables are whole.
+    """Maximize gain·x subject to low ≤ rows·x ≤ high, least ≤ x ≤ most, x integer.
 
     Attributes
     ----------
     items, positions : int array of shape (n_placements,)
-        Of the first variables, each of which places an item; the others count members
-        of a group in a prefix.
+        The first variables are 1 if the item is placed at the position; the others
+        count the members of a group in a prefix.
     gain : float array of shape (n_placements,)
-        In [0, 1].
+        Gains of the placements, scaled to [0, 1].
     rows : sparse matrix of shape (n_rows, n_variables)
-        Sums over variables.
+        Coefficients.
     low, high : float array of shape (n_rows,)
-        What they must be between.
+        Bounds of the rows.
     least, most : float array of shape (n_variables,)
         Bounds of the variables.
     """
@@ -57,26 +57,17 @@ class Program:
 
     @property
     def is_void(self) -> bool:
-        """Whether nothing may be placed, or a bound leaves no value."""
+        """Whether it has no placement, or a variable without a value."""
         return not len(self.items) or bool((self.least > self.most).any())
 
     def order(self, values: FloatArray | IntArray) -> IntArray:
-        """Item at each position."""
+        """Return the item at each position, given the values of the variables."""
         placed = np.flatnonzero(values[: len(self.items)] > 0.5)
         return self.items[placed[np.argsort(self.positions[placed])]]
 
 
-@dataclass(frozen=True, eq=False)
-class Answer:
-    """What a solver says: an order or None, a bound in [0, k], or a proof of none."""
-
-    order: IntArray | None
-    bound: float
-    is_infeasible: bool = False
-
-
 class _Rows:
-    """Rows of a sparse matrix, collected."""
+    """Collects the rows of a sparse matrix and their bounds."""
 
     def __init__(self) -> None:
         self.parts: list[tuple[Any, Any, Any]] = []
@@ -94,7 +85,7 @@ class _Rows:
         self.n_rows += len(low)
 
     def assemble(self, n_columns: int) -> tuple[Any, FloatArray, FloatArray]:
-        """Matrix, and the bounds of its rows."""
+        """Return the matrix and the bounds of its rows."""
         row, column, value = (
             np.concatenate(part) for part in zip(*self.parts, strict=True)
         )
@@ -104,11 +95,13 @@ class _Rows:
 
 
 def build_program(gains: Gains, rules: Rules) -> Program:
-    """Write the constraints as rows.
+    """Write gains and constraints as an integer program.
 
-    A counter c[t] for each group holds the number of members among the first t: prefix
-    quotas are its bounds, a window is c[t] - c[t - w], the exposure is
-    Σ c[t]·(d[t] - d[t + 1]), and a precedence compares the counters of two items.
+    Each position has one item, and each item at most one position. For each group a
+    counter c_t, the number of members among the first t positions, follows from
+    c_t = c_{t-1} + Σ_{i in group} x_it: prefix quotas are its bounds, a window of
+    length w is c_t - c_{t-w}, the exposure is Σ_t c_t·(d_t - d_{t+1}) (summation by
+    parts), and a precedence compares the counters of two items: after_t ≤ before_{t-1}.
 
     Examples
     --------
@@ -123,11 +116,11 @@ def build_program(gains: Gains, rules: Rules) -> Program:
     rows = _Rows()
     columns = np.arange(n_placements)
     rows.add(positions, columns, 1.0, np.ones(k), np.ones(k))
-    chosen, place = np.unique(items, return_inverse=True)
-    n_chosen = len(chosen)
-    rows.add(place, columns, 1.0, np.zeros(n_chosen), np.ones(n_chosen))
+    candidates, row = np.unique(items, return_inverse=True)
+    n_candidates = len(candidates)
+    rows.add(row, columns, 1.0, np.zeros(n_candidates), np.ones(n_candidates))
     counted = [*rules.groups]
-    single = {}
+    single = {}  # number of the counter of an item that a precedence names
     for item in {i for pair in rules.precedences for i in (pair.before, pair.after)}:
         members = np.zeros(gains.n_items, dtype=bool)
         members[item] = True
@@ -148,7 +141,8 @@ def build_program(gains: Gains, rules: Rules) -> Program:
             np.zeros(k),
         )
         for count, length, top in group.windows:
-            ends = np.arange(length, top)  # the first window is c[length] itself
+            # the first window is a bound of c_length itself
+            ends = np.arange(length, top)
             most[counter[length - 1]] = min(most[counter[length - 1]], count)
             rows.add(
                 np.tile(np.arange(len(ends)), 2),
@@ -176,7 +170,7 @@ def build_program(gains: Gains, rules: Rules) -> Program:
 
 
 def _placements(gains: Gains, rules: Rules) -> tuple[IntArray, IntArray, FloatArray]:
-    """Items, positions and gains of what may be placed where."""
+    """Items, positions and scaled gains of the placements that are allowed."""
     k = gains.k
     items, first = _candidates(gains, rules)
     values = gains.rows(items)
@@ -184,65 +178,71 @@ def _placements(gains: Gains, rules: Rules) -> tuple[IntArray, IntArray, FloatAr
     for position, item in rules.fixed.items():
         allowed[:, position] &= items == item
         allowed[items == item] &= np.arange(k) == position
-    place, positions = np.nonzero(allowed)
+    rows, positions = np.nonzero(allowed)
     low, high = gains.extremes()
-    normal = (values[place, positions] - low) / (high - low or 1.0)
-    return items[place], positions.astype(np.int64), normal
+    scaled = (values[rows, positions] - low) / (high - low or 1.0)
+    return items[rows], positions.astype(np.int64), scaled
 
 
 def _candidates(gains: Gains, rules: Rules) -> tuple[IntArray, IntArray]:
-    """Items that some best order has, and the first position of each.
+    """Items that suffice for a best order, and the earliest position of each.
 
-    Among items that no constraint tells apart, and whose gain is score · discount, the
-    better one may come first: the j-th of them is at position j or later.
+    Among items that no constraint distinguishes, and whose gain is score · discount,
+    exchanging two so that the better one comes first loses nothing: the j-th best of
+    such a class (from 0) is at position j or later, and not placed at all if j ≥ k.
     """
     n_items = gains.n_items
     if gains.scores is None:
         return np.arange(n_items), np.zeros(n_items, dtype=np.int64)
+    # an item that a constraint names is a class of its own
     named = set(rules.fixed.values())
     named |= {i for pair in rules.precedences for i in (pair.before, pair.after)}
     mark = np.zeros(n_items, dtype=np.int64)
     mark[list(named)] = 1 + np.arange(len(named))
     best_first = np.argsort(-gains.scores, kind="stable")
-    place = place_in_class(rules.groups, mark, best_first)
-    kept = best_first[place[best_first] < gains.k]
-    return kept, place[kept]
+    rank = rank_in_class(rules.groups, mark, best_first)
+    candidates = best_first[rank[best_first] < gains.k]
+    return candidates, rank[candidates]
 
 
-def place_in_class(
+def rank_in_class(
     groups: tuple[Group, ...], mark: IntArray, best_first: IntArray
 ) -> IntArray:
-    """Count the better items that are in the same groups and have the same mark.
+    """Return the number of better items with the same groups and mark as each item.
 
     Examples
     --------
     >>> members = np.array([True, False, True])
     >>> group = Group(members, np.zeros(4, int), np.arange(4))
-    >>> place_in_class((group,), np.zeros(3, int), np.array([2, 1, 0])).tolist()
+    >>> rank_in_class((group,), np.zeros(3, int), np.array([2, 1, 0])).tolist()
     [1, 0, 0]
     """
+    # classes: each group refines the codes by one bit, renumbered to stay small
     codes = mark
     for group in groups:
         codes = np.unique(2 * codes + group.members, return_inverse=True)[1]
     by_class = best_first[np.argsort(codes[best_first], kind="stable")]
     starts = np.flatnonzero(np.diff(codes[by_class], prepend=-1))
     sizes = np.diff(starts, append=len(by_class))
-    place = np.empty(len(by_class), dtype=np.int64)
-    place[by_class] = np.arange(len(by_class)) - np.repeat(starts, sizes)
-    return place
+    rank = np.empty(len(by_class), dtype=np.int64)
+    rank[by_class] = np.arange(len(by_class)) - np.repeat(starts, sizes)
+    return rank
 
 
-def _is_too_great(program: Program, budget: Budget) -> bool:
-    """Whether the time would be over before the search begins."""
+def _is_too_large(program: Program, budget: Budget) -> bool:
+    """Whether the time limit would pass before the search starts."""
     return budget.seconds_left < READING * len(program.least)
 
 
-def solve_with_highs(program: Program, k: int, budget: Budget) -> Answer:
-    """Branch and cut by HiGHS, its tolerances added to the bound."""
+def solve_with_highs(program: Program, k: int, budget: Budget) -> Outcome:
+    """Solve a program by HiGHS's branch and cut, its tolerances added to the bound.
+
+    The bound is on the scaled gains, of which an order has at most k.
+    """
     if program.is_void:
-        return Answer(None, -np.inf, is_infeasible=True)
-    if _is_too_great(program, budget):
-        return Answer(None, float(k))
+        return Outcome(Status.INFEASIBLE)
+    if _is_too_large(program, budget):
+        return Outcome(Status.UNKNOWN, None, float(k))
     cost = np.zeros(len(program.least))
     cost[: len(program.gain)] = -program.gain
     options: Any = {"mip_rel_gap": 0.0}
@@ -260,23 +260,27 @@ def solve_with_highs(program: Program, k: int, budget: Budget) -> Answer:
         options=options,
     )
     budget.spend((result.mip_node_count or 1) / NODES)
-    if result.status == 2:
-        return Answer(None, -np.inf, is_infeasible=True)
+    if result.status == 2:  # infeasible
+        return Outcome(Status.INFEASIBLE)
     bound = float(k)
     if result.mip_dual_bound is not None and np.isfinite(result.mip_dual_bound):
         bound = min(bound, HIGHS_SLACK * k - float(result.mip_dual_bound))
-    order = None if result.x is None else program.order(result.x)
-    return Answer(order, bound)
+    if result.x is None:
+        return Outcome(Status.UNKNOWN, None, bound)
+    return Outcome(Status.FEASIBLE, program.order(result.x), bound)
 
 
-def solve_with_cpsat(program: Program, k: int, budget: Budget) -> Answer:
-    """Search by CP-SAT in whole numbers, their rounding added to the bound."""
+def solve_with_cp_sat(program: Program, k: int, budget: Budget) -> Outcome:
+    """Solve a program by CP-SAT in integers, their rounding added to the bound.
+
+    The bound is on the scaled gains, of which an order has at most k.
+    """
     from ortools.sat.python import cp_model
 
     if program.is_void:
-        return Answer(None, -np.inf, is_infeasible=True)
-    if _is_too_great(program, budget):
-        return Answer(None, float(k))
+        return Outcome(Status.INFEASIBLE)
+    if _is_too_large(program, budget):
+        return Outcome(Status.UNKNOWN, None, float(k))
     model = cp_model.CpModel()
     n_placements = len(program.gain)
     variables = [
@@ -292,16 +296,22 @@ def solve_with_cpsat(program: Program, k: int, budget: Budget) -> Answer:
     model.maximize(cp_model.LinearExpr.weighted_sum(variables[:n_placements], weights))
     result = solve_model(model, budget)
     if result.status is Status.INFEASIBLE:
-        return Answer(None, -np.inf, is_infeasible=True)
-    order = None
-    if result.has_solution:
-        order = program.order(result.values(variables[:n_placements]))
+        return Outcome(Status.INFEASIBLE)
     # rounding changes the gain of each of the k placements by at most half a unit
-    return Answer(order, min(float(k), (result.bound + k / 2) / UNITS))
+    bound = min(float(k), (result.bound + k / 2) / UNITS)
+    if not result.has_solution:
+        return Outcome(Status.UNKNOWN, None, bound)
+    order = program.order(result.values(variables[:n_placements]))
+    return Outcome(Status.FEASIBLE, order, bound)
 
 
 def add_rows(model: Any, weighted_sum: Any, variables: Any, program: Program) -> None:
-    """Add the rows to a CP-SAT model; fractions in units, loosened by rounding."""
+    """Add the rows of a program to a CP-SAT model.
+
+    Rows with fractions, those of exposure, are multiplied by EXPOSURE_UNITS and
+    rounded; their bounds are relaxed by what rounding can change, half a unit for each
+    count.
+    """
     matrix = program.rows
     for row in range(matrix.shape[0]):
         span = slice(matrix.indptr[row], matrix.indptr[row + 1])

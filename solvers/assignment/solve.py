@@ -19,7 +19,7 @@ from ltr.solvers.assignment.exact import (
 )
 from ltr.solvers.assignment.integer_program import (
     build_program,
-    solve_with_cpsat,
+    solve_with_cp_sat,
     solve_with_highs,
 )
 from ltr.solvers.assignment.problem import (
@@ -237,7 +237,7 @@ def _solve_lazily(method: str, gains: Gains, rules: Rules, budget: Budget) -> Ou
     A problem with fewer groups is a relaxation: its bound is valid, and its order is
     best if it violates no group. Of a hundred sellers, few come near their caps.
     """
-    run = solve_with_cpsat if method == "cp_sat" else solve_with_highs
+    run = solve_with_cp_sat if method == "cp_sat" else solve_with_highs
     low, high = gains.extremes()
     relaxed = solve_by_matching(gains, replace(rules, groups=(), precedences=()))
     if relaxed is None:
@@ -253,12 +253,12 @@ def _solve_lazily(method: str, gains: Gains, rules: Rules, budget: Budget) -> Ou
             order, name, bound = outcome.order, outcome.method, outcome.bound
         else:
             name = "highs" if method == "auto" else method
-            answer = run(build_program(gains, relaxation), gains.k, budget)
-            if answer.is_infeasible:
-                return Outcome(Status.INFEASIBLE, method=name)
+            outcome = run(build_program(gains, relaxation), gains.k, budget)
+            if outcome.status is Status.INFEASIBLE:
+                return outcome._replace(method=name)
             # the program's gains are (gain - low) / (high - low)
-            bound = min(bound, gains.k * low + (high - low) * answer.bound)
-            order = answer.order
+            bound = min(bound, gains.k * low + (high - low) * outcome.bound)
+            order = outcome.order
             greedy_order = _greedy(gains, rules)
             if greedy_order is not None and (
                 order is None or gains.value(order) < gains.value(greedy_order)
