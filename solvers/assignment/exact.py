@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
+from ltr.queries import BoolArray, FloatArray, IntArray
 from ltr.solvers.assignment.problem import Gains, Rules
 from ltr.solvers.core.groups import Group
-from ltr.solvers.core.solution import BoolArray, FloatArray, IntArray
 
 # Steps that the dynamic program may take: about a fifth of a second.
 MAX_STEPS = 20_000_000

@@ -10,11 +10,11 @@ from numpy.typing import ArrayLike
 from scipy.optimize import linear_sum_assignment
 
 from ltr.arguments import check_choice
-from ltr.queries import is_missing
+from ltr.queries import BoolArray, FloatArray, IntArray, is_missing
 from ltr.solvers.assignment.problem import check_discount
 from ltr.solvers.core.inputs import check_scores, to_array
 from ltr.solvers.core.linear_program import LinearProgram
-from ltr.solvers.core.solution import BoolArray, FloatArray, IntArray, Lottery, Status
+from ltr.solvers.core.solution import Lottery, Status
 
 TREATMENTS = ("demographic_parity", "disparate_treatment", "disparate_impact", None)
 # Shares of the exposure are kept to within this.

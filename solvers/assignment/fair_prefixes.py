@@ -19,9 +19,9 @@ from numpy.typing import ArrayLike
 from scipy.stats import binom
 
 from ltr.arguments import check_number, check_whole
+from ltr.queries import FloatArray, IntArray
 from ltr.solvers.core.groups import ROUNDING
 from ltr.solvers.core.inputs import check_scores
-from ltr.solvers.core.solution import FloatArray, IntArray
 
 
 def fair_minimums(

@@ -7,11 +7,12 @@ import numpy as np
 import scipy.optimize
 import scipy.sparse
 
+from ltr.queries import FloatArray, IntArray
 from ltr.solvers.assignment.problem import Gains, Rules
 from ltr.solvers.core.budget import Budget
 from ltr.solvers.core.cp_sat import solve_model
 from ltr.solvers.core.groups import SHARE_TOLERANCE, Group
-from ltr.solvers.core.solution import FloatArray, IntArray, Outcome, Status
+from ltr.solvers.core.solution import Outcome, Status
 
 # CP-SAT works with integers: the range of the gains is divided into this number of
 # units, and the total exposure into that of the next line.

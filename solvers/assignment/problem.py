@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ltr.arguments import check_whole
+from ltr.queries import FloatArray, IntArray
 from ltr.solvers.core.attributes import Attributes
 from ltr.solvers.core.constraints import ASSIGNMENT_KINDS, Constraint, Precedence
 from ltr.solvers.core.groups import Group
@@ -19,7 +20,7 @@ from ltr.solvers.core.inputs import (
     to_array,
 )
 from ltr.solvers.core.order_rules import order_rules
-from ltr.solvers.core.solution import TOLERANCE, FloatArray, IntArray
+from ltr.solvers.core.solution import TOLERANCE
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,6 +10,7 @@ from heapq import heapify, heappop, heappush
 import numpy as np
 from numpy.typing import ArrayLike
 
+from ltr.queries import IntArray
 from ltr.solvers.assignment.exact import (
     MAX_STEPS,
     can_match,
@@ -35,14 +36,7 @@ from ltr.solvers.core.conflicts import smallest_conflict
 from ltr.solvers.core.constraints import Constraint
 from ltr.solvers.core.groups import Group
 from ltr.solvers.core.inputs import check_limit, check_method
-from ltr.solvers.core.solution import (
-    IntArray,
-    Outcome,
-    Solution,
-    Status,
-    certify,
-    without_order,
-)
+from ltr.solvers.core.solution import Outcome, Solution, Status, certify, without_order
 
 METHODS = ("auto", "sort", "matching", "counting", "highs", "cp_sat")
 

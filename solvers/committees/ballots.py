@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from ltr.queries import BoolArray, FloatArray, IntArray
 from ltr.solvers.core.rankings import Rankings, read_levels
-from ltr.solvers.core.solution import BoolArray, FloatArray, IntArray
 
 # Rules that can be computed from approvals alone.
 APPROVAL_RULES = ("bloc", "cc", "pav", "monroe")

@@ -15,10 +15,10 @@ from typing import NamedTuple, TypeVar
 
 import numpy as np
 
+from ltr.queries import BoolArray, FloatArray, IntArray
 from ltr.solvers.committees.quotas import Quotas
 from ltr.solvers.committees.rules import Score
 from ltr.solvers.core.budget import Budget
-from ltr.solvers.core.solution import BoolArray, FloatArray, IntArray
 
 # Subgradient steps at the root and at other nodes, and how many of them may fail to
 # lower the bound by a relative 1e-5 before the step length is halved. Tuned on random

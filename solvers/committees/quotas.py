@@ -10,9 +10,9 @@ from numpy.typing import ArrayLike
 from scipy.optimize import Bounds, LinearConstraint, milp
 
 from ltr.arguments import check_whole
+from ltr.queries import BoolArray, FloatArray, IntArray
 from ltr.solvers.core.conflicts import smallest_conflict
 from ltr.solvers.core.constraints import Quota
-from ltr.solvers.core.solution import BoolArray, FloatArray, IntArray
 
 Committee = Sequence[int] | IntArray
 Groups = ArrayLike | Mapping[Hashable, Iterable[Any]]

@@ -27,8 +27,8 @@ from typing import Protocol
 
 import numpy as np
 
+from ltr.queries import BoolArray, FloatArray, IntArray
 from ltr.solvers.committees.quotas import Committee
-from ltr.solvers.core.solution import BoolArray, FloatArray, IntArray
 
 # Values of PAV are multiples of 1 / lcm(1, …, k); units below 1e-6 are not used.
 _FINEST = 1_000_000

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ltr.arguments import check_choice, check_whole
+from ltr.queries import FloatArray
 from ltr.solvers.committees.ballots import utilities
 from ltr.solvers.committees.branch_and_bound import (
     Search,
@@ -30,7 +31,6 @@ from ltr.solvers.core.inputs import check_limit, check_method
 from ltr.solvers.core.rankings import Rankings, check_weights
 from ltr.solvers.core.solution import (
     TOLERANCE,
-    FloatArray,
     Solution,
     Status,
     certify,

@@ -9,8 +9,8 @@ from scipy.sparse.csgraph import connected_components
 from scipy.special import expit
 
 from ltr.arguments import check_number
+from ltr.queries import FloatArray
 from ltr.solvers.core.inputs import check_counts
-from ltr.solvers.core.solution import FloatArray
 
 _MAX_STEPS = 2000
 # Newton stops when a step changes no difference s_i - s_j by more than this; as the

@@ -6,9 +6,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ltr.arguments import check_choice
+from ltr.queries import FloatArray
 from ltr.solvers.core.inputs import to_array
 from ltr.solvers.core.rankings import Rankings, check_weights, read_levels
-from ltr.solvers.core.solution import FloatArray
 
 TIES, ABSENT = ("half", "ignore"), ("ignore", "last")
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
+from ltr.queries import FloatArray
 from ltr.solvers.core.inputs import check_counts
-from ltr.solvers.core.solution import FloatArray
 
 
 def borda(counts: ArrayLike) -> FloatArray:

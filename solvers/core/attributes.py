@@ -8,8 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ltr.queries import is_missing
-from ltr.solvers.core.solution import BoolArray
+from ltr.queries import BoolArray, is_missing
 
 
 def read_column(values: Any) -> Any:

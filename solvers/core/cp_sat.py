@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from ltr.queries import IntArray
 from ltr.solvers.core.budget import Budget
-from ltr.solvers.core.solution import IntArray, Status
+from ltr.solvers.core.solution import Status
 
 
 @dataclass(frozen=True, eq=False)

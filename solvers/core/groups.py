@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ltr.solvers.core.solution import BoolArray, FloatArray, IntArray
+from ltr.queries import BoolArray, FloatArray, IntArray
 
 # Shares of the exposure are kept to within this.
 SHARE_TOLERANCE = 1e-6

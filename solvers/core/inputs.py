@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ltr.arguments import ArgumentError, check_choice, check_whole
+from ltr.queries import BoolArray, FloatArray
 from ltr.solvers.core.constraints import Constraint
-from ltr.solvers.core.solution import BoolArray, FloatArray
 
 # Sums of larger numbers could overflow.
 GREATEST = 1e290

@@ -17,8 +17,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from ltr.queries import FloatArray, IntArray
 from ltr.solvers.core.budget import Budget
-from ltr.solvers.core.solution import FloatArray, IntArray, Status
+from ltr.solvers.core.solution import Status
 
 # The dual simplex method, and no presolve, so that it starts from the last basis.
 WARM_DUAL_SIMPLEX = "use_dual_simplex: true use_preprocessing: false"

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from ltr.queries import FloatArray, IntArray
 from ltr.solvers.core.constraints import ORDER_KINDS, Constraint
 from ltr.solvers.core.inputs import (
     check_kinds,
@@ -17,7 +18,7 @@ from ltr.solvers.core.inputs import (
     check_square,
     to_array,
 )
-from ltr.solvers.core.solution import FloatArray, IntArray, Solution
+from ltr.solvers.core.solution import Solution
 
 
 @dataclass(frozen=True, eq=False)

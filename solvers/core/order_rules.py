@@ -5,13 +5,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ltr.queries import BoolArray
 from ltr.solvers.core.constraints import (
     Constraint,
     FixedPosition,
     Precedence,
     Together,
 )
-from ltr.solvers.core.solution import BoolArray
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ltr.arguments import check_whole
+from ltr.queries import FloatArray
 from ltr.solvers.core.inputs import GREATEST, to_array
-from ltr.solvers.core.solution import FloatArray
 
 # Item numbers, best first; a tie group is a collection of them.
 Rankings = ArrayLike | Sequence[Sequence[int | Collection[int]]]

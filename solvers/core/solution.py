@@ -6,14 +6,12 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
+
+from ltr.queries import FloatArray, IntArray
 
 if TYPE_CHECKING:
     from ltr.solvers.core.constraints import Constraint
-
-FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.int64]
-BoolArray = NDArray[np.bool_]
 
 # An order is proven optimal if no other is better by more than this share of the range
 # of the matrix, per item.

@@ -12,7 +12,8 @@ import numpy as np
 from jax.typing import ArrayLike
 from numpy.typing import NDArray
 
-from ltr.solvers.core.solution import BoolArray, FloatArray, Solution, Status
+from ltr.queries import BoolArray, FloatArray
+from ltr.solvers.core.solution import Solution, Status
 from ltr.solvers.dynamic.inputs import prepare_lists
 
 STATUSES = tuple(Status)

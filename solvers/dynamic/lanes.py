@@ -9,7 +9,7 @@ from typing import TypeVar
 import jax
 import jax.numpy as jnp
 
-from ltr.solvers.core.solution import IntArray
+from ltr.queries import IntArray
 
 Combine = Callable[[list[jax.Array]], jax.Array]  # the sum of a semiring
 Tree = TypeVar("Tree")

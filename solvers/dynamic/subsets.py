@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ltr.solvers.core.solution import IntArray
+from ltr.queries import IntArray
 
 
 class Level(NamedTuple):

@@ -5,8 +5,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ltr.queries import FloatArray, IntArray
 from ltr.solvers.core.budget import Budget
-from ltr.solvers.core.solution import FloatArray, IntArray, Status
+from ltr.solvers.core.solution import Status
 from ltr.solvers.orderings.cycle_relaxation import CycleRelaxation
 from ltr.solvers.orderings.local_search import borda_order, climb, search
 from ltr.solvers.orderings.problem import OrderingProblem

@@ -5,9 +5,10 @@ from typing import Any
 
 import numpy as np
 
+from ltr.queries import IntArray
 from ltr.solvers.core.budget import Budget
 from ltr.solvers.core.cp_sat import solve_model
-from ltr.solvers.core.solution import IntArray, Outcome, Status
+from ltr.solvers.core.solution import Outcome, Status
 from ltr.solvers.orderings.problem import OrderingProblem, sorted_by
 from ltr.solvers.orderings.subset_dp import DP_ITEMS, best_by_sets
 

@@ -13,9 +13,10 @@ from functools import lru_cache
 
 import numpy as np
 
+from ltr.queries import FloatArray, IntArray
 from ltr.solvers.core.budget import Budget
 from ltr.solvers.core.linear_program import LinearProgram
-from ltr.solvers.core.solution import FloatArray, IntArray, Status
+from ltr.solvers.core.solution import Status
 from ltr.solvers.orderings.problem import OrderingProblem
 
 # What counts as violated, and as integral.

@@ -7,8 +7,8 @@ anywhere. The gains of all n² such moves are one cumulative sum.
 
 import numpy as np
 
+from ltr.queries import FloatArray, IntArray
 from ltr.solvers.core.budget import Budget
-from ltr.solvers.core.solution import FloatArray, IntArray
 from ltr.solvers.orderings.problem import OrderingProblem
 
 # Smaller gains, as a share of the greatest gain of a pair, are rounding.

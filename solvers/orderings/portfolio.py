@@ -7,14 +7,13 @@ import numpy as np
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import connected_components
 
+from ltr.queries import FloatArray, IntArray
 from ltr.solvers.core.budget import Budget
 from ltr.solvers.core.conflicts import smallest_conflict
 from ltr.solvers.core.constraints import Constraint
 from ltr.solvers.core.lists import ItemList
 from ltr.solvers.core.solution import (
     TOLERANCE,
-    FloatArray,
-    IntArray,
     Outcome,
     Solution,
     Status,

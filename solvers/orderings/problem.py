@@ -16,9 +16,9 @@ from graphlib import CycleError, TopologicalSorter
 
 import numpy as np
 
+from ltr.queries import BoolArray, FloatArray, IntArray
 from ltr.solvers.core.constraints import Constraint, FixedPosition, Together
 from ltr.solvers.core.order_rules import order_rules
-from ltr.solvers.core.solution import BoolArray, FloatArray, IntArray
 
 
 @dataclass(frozen=True, eq=False)

@@ -13,13 +13,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ltr.solvers.core.solution import (
-    BoolArray,
-    FloatArray,
-    IntArray,
-    Outcome,
-    Status,
-)
+from ltr.queries import BoolArray, FloatArray, IntArray
+from ltr.solvers.core.solution import Outcome, Status
 from ltr.solvers.orderings.problem import OrderingProblem
 
 # The table is the fastest exact method up to the first, and fits in memory up to the

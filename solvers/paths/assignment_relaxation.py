@@ -14,8 +14,8 @@ from typing import NamedTuple
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
+from ltr.queries import FloatArray, IntArray
 from ltr.solvers.core.budget import Budget
-from ltr.solvers.core.solution import FloatArray, IntArray
 from ltr.solvers.paths.problem import Incumbent, PathProblem
 
 Arc = tuple[int, int]

@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ltr.queries import BoolArray, FloatArray
 from ltr.solvers.core.budget import Budget, BudgetSpent
-from ltr.solvers.core.solution import BoolArray, FloatArray
 from ltr.solvers.paths.assignment_relaxation import (
     assign,
     cycles_of,

@@ -14,8 +14,8 @@ import numpy as np
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import breadth_first_order, maximum_flow
 
+from ltr.queries import BoolArray, FloatArray
 from ltr.solvers.core.budget import Budget
-from ltr.solvers.core.solution import BoolArray, FloatArray
 from ltr.solvers.paths.problem import PathProblem
 from ltr.solvers.paths.subtour_relaxation import Cut
 

@@ -5,10 +5,10 @@ from typing import Any
 
 import numpy as np
 
+from ltr.queries import BoolArray
 from ltr.solvers.core.budget import Budget
 from ltr.solvers.core.cp_sat import solve_model
 from ltr.solvers.core.order_rules import OrderRules
-from ltr.solvers.core.solution import BoolArray
 from ltr.solvers.paths.problem import Incumbent
 
 # Costs are rounded down to integers; the greatest becomes this one.

@@ -14,8 +14,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ltr.queries import BoolArray, FloatArray, IntArray
 from ltr.solvers.core.order_rules import OrderRules
-from ltr.solvers.core.solution import BoolArray, FloatArray, IntArray
 from ltr.solvers.paths.problem import Incumbent
 
 MAX_ITEMS = 16

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from ltr.queries import FloatArray, IntArray
 from ltr.solvers.core.budget import Budget
-from ltr.solvers.core.solution import FloatArray, IntArray
 from ltr.solvers.paths.problem import Incumbent, PathProblem
 
 # Units of work of evaluating one move.

@@ -13,14 +13,12 @@ from itertools import pairwise
 
 import numpy as np
 
+from ltr.queries import BoolArray, FloatArray, IntArray
 from ltr.solvers.core.constraints import Constraint
 from ltr.solvers.core.inputs import GREATEST
 from ltr.solvers.core.order_rules import OrderRules, order_rules
 from ltr.solvers.core.solution import (
     TOLERANCE,
-    BoolArray,
-    FloatArray,
-    IntArray,
     Solution,
     Status,
     certify,

@@ -6,7 +6,7 @@ weights w_ij = x_ij + x_ji, and are valid for both directions together.
 
 import numpy as np
 
-from ltr.solvers.core.solution import BoolArray, FloatArray, IntArray
+from ltr.queries import BoolArray, FloatArray, IntArray
 from ltr.solvers.paths.subtour_relaxation import Cut
 
 _EPSILON = 1e-6

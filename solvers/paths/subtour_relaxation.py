@@ -16,9 +16,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ltr.queries import BoolArray, FloatArray, IntArray
 from ltr.solvers.core.budget import Budget, BudgetSpent
 from ltr.solvers.core.linear_program import WARM_DUAL_SIMPLEX, LinearProgram
-from ltr.solvers.core.solution import BoolArray, FloatArray, IntArray, Status
+from ltr.solvers.core.solution import Status
 from ltr.solvers.paths.problem import PathProblem
 
 # The greatest cost in the linear program: GLOP's tolerances are absolute.
