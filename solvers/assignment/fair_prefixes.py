@@ -154,13 +154,17 @@ def det_const_sort(
     names = list(groups)  # type: ignore[arg-type]
     array = check_scores(scores, len(names), "scores")
     k = check_whole("k", k, low=0, optional=True)
-    missing = sorted({str(name) for name in names if name not in shares})
+    without_share = sorted({str(name) for name in names if name not in shares})
     total = sum(shares.values())
     is_positive = all(share >= 0 for share in shares.values())
-    if missing or not is_positive or not abs(total - 1) <= ROUNDING:
+    if without_share or not is_positive or not abs(total - 1) <= ROUNDING:
         raise ValueError(
             f"shares must be >= 0, sum to 1, and have every group; got {dict(shares)!r}"
-            + (f" without {missing[0]!r}." if missing else f", which sum to {total:g}.")
+            + (
+                f" without {without_share[0]!r}."
+                if without_share
+                else f", which sum to {total:g}."
+            )
         )
     k = len(names) if k is None else min(k, len(names))
     unplaced: dict[Any, list[int]] = {group: [] for group in shares}

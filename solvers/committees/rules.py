@@ -179,8 +179,8 @@ class Proportional:
     def __init__(self, values: FloatArray, weights: FloatArray, k: int) -> None:
         self.values, self.weights, self.k = values, weights, k
         self.harmonic = np.concatenate([[0.0], np.cumsum(1 / np.arange(1, k + 1))])
-        self.most = np.minimum(values.sum(axis=1), k)
-        denominator = math.lcm(*range(1, int(self.most.max()) + 1))
+        self.max_count = np.minimum(values.sum(axis=1), k)
+        denominator = math.lcm(*range(1, int(self.max_count.max()) + 1))
         coarse = denominator <= _FINEST
         self.unit = unit_of(values, weights) / denominator if coarse else 0.0
         self.is_submodular, self.work = True, 2e-5 + 4e-9 * values.size
@@ -212,7 +212,7 @@ class Proportional:
 
     def _demand(self, prices: FloatArray) -> FloatArray:
         """argmax_c H_c - λ_v c: the greatest c with 1/c > λ_v that approvals allow."""
-        return np.minimum(np.ceil(1 / np.maximum(prices, 1e-9)) - 1, self.most)
+        return np.minimum(np.ceil(1 / np.maximum(prices, 1e-9)) - 1, self.max_count)
 
     def dual(self, prices: FloatArray) -> tuple[float, FloatArray, Served]:
         """L(λ) as in the module docstring."""

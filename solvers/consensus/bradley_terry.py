@@ -41,8 +41,8 @@ def bradley_terry(counts: ArrayLike, *, ridge: float = 0.0) -> FloatArray:
     ------
     ValueError
         If a count is negative; if, without a ridge, some items never lost to the others
-        (then no finite maximum exists); if counts differ by so many orders of magnitude
-        that rounding hides the maximum.
+        (then no finite maximum exists); if counts differ by too many orders of
+        magnitude for double precision.
 
     References
     ----------

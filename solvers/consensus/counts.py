@@ -189,15 +189,16 @@ def comparisons_to_matrix(
             "np.unique([winners, losers], return_inverse=True); winners, losers = "
             "codes.reshape(2, -1)."
         )
-    both = np.stack(pairs).astype(np.int64)  # (2, n_comparisons)
-    is_loop = both[0] == both[1]
+    comparisons = np.stack(pairs).astype(np.int64)  # (2, n_comparisons)
+    is_loop = comparisons[0] == comparisons[1]
     if is_loop.any():
         row = int(np.argmax(is_loop))
         raise ValueError(
             f"an item cannot be compared with itself; comparison {row} has item "
-            f"{both[0, row]} twice."
+            f"{comparisons[0, row]} twice."
         )
-    least, greatest = int(both.min(initial=0)), int(both.max(initial=-1))
+    least = int(comparisons.min(initial=0))
+    greatest = int(comparisons.max(initial=-1))
     n = greatest + 1 if n_items is None else n_items
     if least < 0 or greatest >= n:
         raise ValueError(
@@ -205,5 +206,6 @@ def comparisons_to_matrix(
             f"{least if least < 0 else greatest}."
         )
     matrix = np.zeros((n, n))
-    np.add.at(matrix, tuple(both), check_weights(weights, both.shape[1], "comparison"))
+    weight = check_weights(weights, comparisons.shape[1], "comparison")
+    np.add.at(matrix, tuple(comparisons), weight)
     return matrix

@@ -188,7 +188,7 @@ def _are_numbers(
 ) -> BoolArray:
     """Which lists have no NaN or +inf among the gains of real items, shape (b,)."""
     pairs = real[:, :, None] & real[:, None, :] & ~np.eye(real.shape[1], dtype=bool)
-    wrong = np.where(pairs, ~(matrix < np.inf), False).any(axis=(1, 2))
+    has_error = np.where(pairs, ~(matrix < np.inf), False).any(axis=(1, 2))
     for gains in (start, end):
-        wrong |= np.where(real, ~(gains < np.inf), False).any(axis=1)
-    return np.asarray(~wrong)
+        has_error |= np.where(real, ~(gains < np.inf), False).any(axis=1)
+    return np.asarray(~has_error)

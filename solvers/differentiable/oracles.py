@@ -241,9 +241,13 @@ def _solve(
 
 def _path_parts(order: jax.Array, where: jax.Array, value: jax.Array) -> Parts:
     place = jnp.argsort(order, axis=-1)  # position of each item
-    last = where.sum(axis=-1, keepdims=True) - 1
+    last_place = where.sum(axis=-1, keepdims=True) - 1
     follows = place[..., :, None] + 1 == place[..., None, :]
-    parts = (both_real(where) & follows, where & (place == 0), where & (place == last))
+    parts = (
+        both_real(where) & follows,
+        where & (place == 0),
+        where & (place == last_place),
+    )
     return _nan_if_unsolved(Parts(*(x.astype(value.dtype) for x in parts)), value)
 
 

@@ -1,5 +1,6 @@
 """Assignments: every method equals brute force, or says why there is no order."""
 
+from dataclasses import dataclass
 from itertools import permutations
 
 import hypothesis.strategies as st
@@ -19,7 +20,10 @@ from ltr.solvers import (
     solve_assignment,
 )
 from ltr.solvers.assignment.exact import solve_by_matching
+from ltr.solvers.assignment.problem import check_gains, compile_rules
 from ltr.solvers.assignment.solve import METHODS
+from ltr.solvers.core.attributes import Attributes
+from ltr.solvers.core.constraints import Rule
 
 
 def brute_force(gain, k, constraints, attributes):
@@ -280,6 +284,29 @@ def test_a_wrong_order_is_not_certified(monkeypatch):
     monkeypatch.setattr(module, "solve_by_matching", wrong)
     with pytest.raises(RuntimeError, match="item 1 at position 0, not 0"):
         solve_assignment([1.0, 2.0], constraints=[FixedPosition(0, 0)])
+
+
+@dataclass(frozen=True)
+class Sponsored(Rule):
+    """An item in the first slot, and a second of its group among the first three."""
+
+    item: int
+
+    def parts(self):
+        quota = Quota("group", "a", lower=2, top=3)
+        return FixedPosition(self.item, 0), quota
+
+
+def test_a_kind_that_consists_of_others():
+    """Its parts are compiled in its place."""
+    gains = check_gains(np.ones(4), None, None)
+    attributes = Attributes({"group": list("aabb")}, 4)
+    rule = Sponsored(1)
+    whole = compile_rules((rule,), attributes, gains)
+    parts = compile_rules(rule.parts(), attributes, gains)
+    assert whole.fixed == parts.fixed == {0: 1}
+    assert [g.lower.tolist() for g in whole.groups] == [[0, 0, 0, 2, 2]]
+    assert [g.lower.tolist() for g in parts.groups] == [[0, 0, 0, 2, 2]]
 
 
 def test_slots_that_clash_beside_a_quota():
