@@ -55,7 +55,8 @@ def check_choice(
     'first'
     """
     # an array compares item by item: it is never a choice
-    if np.ndim(value) == 0 and any(value == choice for choice in choices):  # type: ignore[arg-type]
+    is_scalar = isinstance(value, (str, int)) or np.ndim(value) == 0  # type: ignore[arg-type]
+    if is_scalar and value in list(choices):
         return value
     listed = ", ".join(repr(choice) for choice in choices)
     other = f", or {alternative}" if alternative else ""
