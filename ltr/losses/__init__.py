@@ -1,44 +1,70 @@
 """Ranking losses: pure JAX functions of scores and labels, one value per list.
 
+A loss takes the scores and the labels of a list, or of a batch of lists, and returns
+one number per list:
+
+>>> import jax, jax.numpy as jnp
+>>> from ltr.losses import ranknet_loss
+>>> scores, labels = jnp.array([0.2, 1.0, 0.4]), jnp.array([2.0, 0.0, 1.0])
+>>> ranknet_loss(scores, labels).round(2)
+Array(3.01, dtype=float32)
+
+Lists of different sizes are padded; ``where`` says which items are real:
+
+>>> where = jnp.array([[True, True, True], [True, True, False]])
+>>> ranknet_loss(jnp.stack([scores] * 2), labels, where=where).round(2)
+Array([3.01, 1.17], dtype=float32)
+
+JAX differentiates it, and any ranker or training loop can take it from there:
+
+>>> jax.grad(ranknet_loss)(jnp.zeros(2), jnp.array([1.0, 0.0]))
+Array([-0.5,  0.5], dtype=float32)
+
 Every loss has the same contract::
 
-    <name>_loss(scores, labels, *, where=None, weights=None, key=None, …) -> loss
+    @ranking_loss(...)
+    def <name>_loss(scores, labels, *, where=None, weights=None, …) -> loss
 
 * the last axis is the list, all leading axes are the batch, one value per list comes
   back: ``scores`` of shape (..., list_size) give a loss of shape (...);
 * ``where`` is True for real items. What stands elsewhere, NaN included, changes neither
   value nor gradient, and its own gradient is exactly 0;
-* ``weights`` repeat: an item of weight 2 is the item twice, one of weight 0 is not
-  there. Losses in which that is not possible say so. ``label_weights`` is the one-sided
+* ``weights`` repeat: an item of weight 2 is the item twice, one of weight 0 is absent.
+  Losses in which that is not possible say so. ``label_weights`` is the one-sided
   weight of rax;
 * a list that holds no information (empty, one item, all labels equal) has loss 0 and
-  gradient 0. ListNet and the pointwise losses, by nature, only when it is empty;
+  gradient 0. Losses that regress on labels, or learn from a teacher, are 0 only when
+  it is empty;
 * no loss depends on the order of the rows: tied scores share their mean rank, tied
   labels follow a rule that treats them alike;
-* the value is the sum over the terms of the list; ``normalize=True`` divides by their
-  weight, which is what the rankers train with;
+* the value is the sum over the terms of the list; where that is not a mean already,
+  ``normalize=True`` divides by their weight, which is what the rankers train with;
 * scores of ±1e4 are finite in value and gradient; weights made from ranks (λ-weights)
   are constants in the gradient.
 
 Symbols of the papers are these arguments: σ, κ ``sigma``; δ ``margin``; τ, T
-``temperature``; a cut-off ``k``.
+``temperature``; a cut-off ``k``. A loss takes only the arguments that it uses: a
+``key`` if it draws, ``epoch`` or ``step`` if it changes in training, extras such as
+``teacher_scores``.
+
+What a loss needs and promises stands beside it, in :func:`ranking_loss`; read it with
+:func:`loss_info`. A loss of your own has the rights of a named one, declared or not.
+Lists are averaged outside of the loss: training takes the mean over *informative*
+lists, those with two distinct labels or with two items, as the loss declares in
+``learns_from`` (:data:`NEEDS_TWO_ITEMS`). The losses in :data:`NEEDS_LABELS_FROM_0`
+take no negative labels.
 
 The losses in :data:`PATH_LOSSES` take a matrix with a score for each pair of items in
 place of ``scores``: :mod:`ltr.losses.paths`.
-
-Reduction over lists is not a matter of the loss: the training loop takes the mean over
-*informative* lists, those with two distinct labels, or with two items for the losses in
-:data:`NEEDS_TWO_ITEMS`. The losses in :data:`NEEDS_LABELS_FROM_0` take no negative
-labels.
 """
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable
 
 import jax
 
+from ltr.arguments import suggest
 from ltr.losses.calibrated import (
     calibrated_softmax_loss,
     clid_loss,
@@ -61,6 +87,7 @@ from ltr.losses.declaration import (
     loss_info,
     ranking_loss,
 )
+from ltr.losses.derivatives import Derivatives, derivatives
 from ltr.losses.distillation import (
     dear_loss,
     js_distillation_loss,
@@ -223,10 +250,11 @@ def get_loss(name: str) -> Callable[..., jax.Array]:
     """
     if name in LOSSES:
         return LOSSES[name]
-    message = f"loss={name!r} is not a known loss. Known losses: "
-    message += ", ".join(repr(known) for known in sorted(LOSSES)) + "."
-    close = difflib.get_close_matches(str(name), LOSSES, 1)
-    raise ValueError(message + (f" Did you mean {close[0]!r}?" if close else ""))
+    names = ", ".join(repr(known) for known in sorted(LOSSES))
+    raise ValueError(
+        f"loss={name!r} is not a known loss. Known losses: {names}."
+        + suggest(name, LOSSES)
+    )
 
 
 def combine(*terms: tuple[float, str | Callable[..., jax.Array]]) -> Combination:
@@ -273,6 +301,7 @@ __all__ = [
     "NEEDS_TWO_ITEMS",
     "PATH_LOSSES",
     "Combination",
+    "Derivatives",
     "LossInfo",
     "affine_labels",
     "approx_mrr_loss",
@@ -285,6 +314,7 @@ __all__ = [
     "clid_loss",
     "combine",
     "dear_loss",
+    "derivatives",
     "dpo_loss",
     "examination_probabilities",
     "exponential_loss",

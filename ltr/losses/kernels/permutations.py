@@ -12,7 +12,14 @@ from jax.typing import ArrayLike
 from ltr.losses.kernels.loops import positions
 from ltr.losses.kernels.ranks import mean_ranks
 
-Stack = tuple[jax.Array, jax.Array, jax.Array, jax.Array]
+
+class _Pools(NamedTuple):
+    """The stack of pools of :func:`pool_begins`; beyond the last, nothing is read."""
+
+    n_taken: jax.Array  # items in the pools so far
+    last: jax.Array  # index of the last pool
+    totals: jax.Array  # Σ of the levels of each pool, (n,)
+    sizes: jax.Array  # items of each pool, (n,)
 
 
 def descending(scores: jax.Array, where: jax.Array) -> jax.Array:
@@ -53,6 +60,8 @@ def neural_sort_logits(scores: jax.Array, where: jax.Array) -> jax.Array:
     In row i the exponent falls by (2 |l - i| ± 1) times the gap from the l-th to the
     (l+1)-th largest score: no difference of large numbers, as in the formula.
     """
+    # In sorted order the exponent of column j in row i is −Σ over the gaps l between i
+    # and j of |2 (l − i) + 1| gap_l: `down` sums those below row i, `up` those above.
     order = descending(scores, where)
     ranked = jnp.take_along_axis(scores, order, axis=-1)
     real = jnp.take_along_axis(where, order, axis=-1)
@@ -108,29 +117,30 @@ def soft_sort_logits(scores: jax.Array, where: jax.Array) -> jax.Array:
     entries, column = real_entries(where), ranked[..., :, None]
     same = (entries & (column == constant[..., None, :])).astype(scores.dtype)
     higher = (entries & (column < constant[..., None, :])).astype(scores.dtype)
-    others = jnp.sum(same, axis=-1) - 1.0
-    above = positions(ranked) - jnp.sum(higher, axis=-1)
-    lean = (others - 2.0 * above) / jnp.maximum(others, 1.0)
-    mean = times(same, scores) / (jnp.maximum(others, 0.0) + 1.0)
+    n_others = jnp.sum(same, axis=-1) - 1.0  # m − 1, by rank
+    above = positions(ranked) - jnp.sum(higher, axis=-1)  # ranks of the group above i
+    mean_sign = (n_others - 2.0 * above) / jnp.maximum(n_others, 1.0)
+    mean = times(same, scores) / (jnp.maximum(n_others, 0.0) + 1.0)
     ranked += mean - jax.lax.stop_gradient(mean)  # adds 0, with the derivative
-    difference = ranked[..., :, None] - scores[..., None, :]
-    return -difference * jnp.where(same > 0, lean[..., None], jnp.sign(difference))
+    difference = ranked[..., :, None] - scores[..., None, :]  # (..., n, n)
+    sign = jnp.where(same > 0, mean_sign[..., None], jnp.sign(difference))
+    return -difference * sign
 
 
 class _Scales(NamedTuple):
-    """State of Sinkhorn scaling: factors, and whether they make the sums 1."""
+    """State of Sinkhorn scaling: the factors, and whether they make the sums 1."""
 
-    rows: jax.Array
-    columns: jax.Array
-    column_sums: jax.Array  # of the matrix with scaled rows
-    done: jax.Array  # of each list, shape (..., 1)
+    rows: jax.Array  # (..., n)
+    columns: jax.Array  # (..., n)
+    column_sums: jax.Array  # of the matrix with scaled rows, (..., n)
+    done: jax.Array  # of each list, (..., 1)
 
 
 def sinkhorn(matrix: jax.Array, iterations: int, tolerance: ArrayLike) -> jax.Array:
     """Divide columns, then rows, by their sums until both sum to 1.
 
-    Scales by a factor per row and one per column, which is all that an iteration keeps
-    for the backward pass.
+    The result is diag(rows) · matrix · diag(columns): only the factors change, and
+    they are all that an iteration stores for the backward pass.
     """
     transposed = jnp.swapaxes(matrix, -1, -2)
 
@@ -174,24 +184,31 @@ def pool_begins(levels: jax.Array) -> jax.Array:
     """
     n = levels.shape[0]
 
-    def step(_: jax.Array, stack: Stack) -> Stack:
-        taken, last, totals, sizes = stack
-        before = jnp.maximum(last - 1, 0)
+    def step(_: jax.Array, pools: _Pools) -> _Pools:
+        n_taken, last, totals, sizes = pools
+        previous = jnp.maximum(last - 1, 0)
         mean = totals[last] / sizes[last].astype(totals.dtype)
-        mean_before = totals[before] / sizes[before].astype(totals.dtype)
-        merge = (last > 0) & (mean > mean_before)
-        take = ~merge & (taken < n)
-        to = jnp.where(merge, before, jnp.where(take, last + 1, last))
-        other = jnp.where(merge, totals[before], 0.0)
-        total = jnp.where(take, levels[jnp.minimum(taken, n - 1)], totals[last] + other)
-        size = jnp.where(take, 1, sizes[last] + jnp.where(merge, sizes[before], 0))
-        totals, sizes = totals.at[to].set(total), sizes.at[to].set(size)
-        return taken + take.astype(jnp.int32), to, totals, sizes
+        previous_mean = totals[previous] / sizes[previous].astype(totals.dtype)
+        merge = (last > 0) & (mean > previous_mean)
+        take = ~merge & (n_taken < n)
+        target = jnp.where(merge, previous, jnp.where(take, last + 1, last))
+        merged = totals[last] + jnp.where(merge, totals[previous], 0.0)
+        total = jnp.where(take, levels[jnp.minimum(n_taken, n - 1)], merged)
+        size = jnp.where(take, 1, sizes[last] + jnp.where(merge, sizes[previous], 0))
+        return _Pools(
+            n_taken + take.astype(jnp.int32),
+            target,
+            totals.at[target].set(total),
+            sizes.at[target].set(size),
+        )
 
-    zero, sizes = jnp.int32(0), jnp.ones(n, jnp.int32)
-    start = (zero + 1, zero, levels, sizes)  # beyond the last pool nothing is read
-    _, last, _, sizes = jax.lax.fori_loop(0, 2 * n - 2, step, start)
-    sizes = jnp.where(jnp.arange(n, dtype=jnp.int32) <= last, sizes, 0)
+    # Each item is taken once and each pool is merged away at most once: 2n − 2 steps
+    # after the first item.
+    zero, one = jnp.int32(0), jnp.int32(1)
+    start = _Pools(one, zero, levels, jnp.ones(n, jnp.int32))
+    pools = jax.lax.fori_loop(0, 2 * n - 2, step, start)
+    in_use = jnp.arange(n, dtype=jnp.int32) <= pools.last
+    sizes = jnp.where(in_use, pools.sizes, 0)
     begins = jnp.cumsum(sizes, dtype=jnp.int32) - sizes
     return jnp.repeat(begins, sizes, total_repeat_length=n)
 

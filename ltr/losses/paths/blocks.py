@@ -10,26 +10,26 @@ import jax.numpy as jnp
 from jax.typing import ArrayLike
 
 from ltr.losses.kernels.contract import as_dtype
+from ltr.losses.kernels.log_sums import LOG_0
 
-LOG_0 = -1e30
 ArcWeight = Literal["uniform", "top"]
 
 
 class Paths(NamedTuple):
-    """A list, safe to compute with, and what is true of it."""
+    """A list, safe to compute with at masked positions, and its blocks."""
 
-    matrix: jax.Array  # 0 where there is no arc
-    start: jax.Array
-    end: jax.Array
-    where: jax.Array
-    arcs: jax.Array  # True for two different real items
-    place: jax.Array  # of the first of its block, from 0
-    block_size: jax.Array
-    informative: jax.Array  # whether there are two blocks
+    matrix: jax.Array  # gain of each arc, 0 where there is none, (..., n, n)
+    start: jax.Array  # (..., n)
+    end: jax.Array  # (..., n)
+    where: jax.Array  # (..., n)
+    arcs: jax.Array  # True for two different real items, (..., n, n)
+    place: jax.Array  # of the first item of its block, from 0, (..., n)
+    block_size: jax.Array  # (..., n)
+    informative: jax.Array  # whether there are two blocks, (...)
 
 
 class Arcs(NamedTuple):
-    """Something about each arc, each first and each last item."""
+    """A value for each arc, each first and each last item."""
 
     matrix: jax.Array
     start: jax.Array
@@ -43,7 +43,7 @@ def prepare_paths(
     end: ArrayLike | None,
     where: ArrayLike | None,
 ) -> Paths:
-    """Check the inputs of a path loss and mask what is not there."""
+    """Check the inputs of a path loss and mask what is not real."""
     A = jnp.asarray(matrix)
     if not jnp.issubdtype(A.dtype, jnp.floating) or A.dtype.itemsize < 4:
         A = A.astype(jnp.float32)
@@ -72,8 +72,8 @@ def prepare_paths(
     place = jnp.where(real, above.sum(axis=-1), 0)
 
     def ends(values: ArrayLike | None) -> jax.Array:
-        found = jnp.zeros(shape, A.dtype) if values is None else as_dtype(values, A)
-        return jnp.where(real, jnp.broadcast_to(found, shape), 0.0)
+        gains = jnp.zeros(shape, A.dtype) if values is None else as_dtype(values, A)
+        return jnp.where(real, jnp.broadcast_to(gains, shape), 0.0)
 
     return Paths(
         matrix=jnp.where(arcs, A, 0.0),
@@ -111,10 +111,12 @@ def expected_arcs(
     n = lists.where.shape[-1]
     k = jnp.arange(1, n + 2, dtype=lists.matrix.dtype)  # places from 1; the end is last
     weight = jnp.ones_like(k) if arc_weight == "uniform" else 1.0 / jnp.log2(k + 1.0)
-    up_to = jnp.concatenate([jnp.zeros(1, k.dtype), jnp.cumsum(weight)])
+    prefix = jnp.concatenate([jnp.zeros(1, k.dtype), jnp.cumsum(weight)])
     true = true_arcs(lists)
     first, m = lists.place, lists.block_size
-    inner = up_to[first + m] - up_to[first + 1]
+    # The block has m − 1 inner places; each of them holds any of the m (m − 1) ordered
+    # pairs with the same probability.
+    inner = prefix[first + m] - prefix[first + 1]
     inner /= m * jnp.maximum(m - 1, 1)
     across = weight[first] / m  # of the block that is entered
     same = first[..., :, None] == first[..., None, :]
@@ -129,12 +131,12 @@ def expected_arcs(
 
 
 def log_softmax(rows: jax.Array) -> jax.Array:
-    """Log-softmax of the last axis, 0 in places that cannot be chosen."""
+    """Log-softmax of the last axis, 0 at entries that are excluded."""
     return jnp.where(rows > LOG_0, jax.nn.log_softmax(rows, axis=-1), 0.0)
 
 
 def best_gain(solver: Callable[..., Any] | None, lists: Paths) -> jax.Array:
-    """Gain of the best path; its gradient is the parts of that path."""
+    """Gain of the best path; its gradient is the indicator of the path's arcs."""
     from ltr.solvers.differentiable import Parts, PathOracle, inner
 
     scores = Parts(lists.matrix, lists.start, lists.end)
@@ -142,16 +144,15 @@ def best_gain(solver: Callable[..., Any] | None, lists: Paths) -> jax.Array:
 
 
 def of_true_paths(lists: Paths, solve: Callable[[Paths], jax.Array]) -> jax.Array:
-    """Solve with −inf on what is in no true path; without ties, just add up."""
+    """Solve with −inf on arcs of no true path; without ties, add up the only one."""
     true = true_arcs(lists)
 
     def among_ties() -> jax.Array:
-        never = -jnp.inf
         return solve(
             lists._replace(
-                matrix=jnp.where(true.matrix, lists.matrix, never),
-                start=jnp.where(true.start, lists.start, never),
-                end=jnp.where(true.end, lists.end, never),
+                matrix=jnp.where(true.matrix, lists.matrix, -jnp.inf),
+                start=jnp.where(true.start, lists.start, -jnp.inf),
+                end=jnp.where(true.end, lists.end, -jnp.inf),
             )
         )
 
@@ -170,7 +171,7 @@ def n_arcs(lists: Paths, start: ArrayLike | None, end: ArrayLike | None) -> jax.
 
 
 def finish(total: jax.Array, lists: Paths, divisor: jax.Array | None) -> jax.Array:
-    """Divide, and give lists without information the value 0."""
+    """Divide, and set lists without information to 0."""
     if divisor is not None:
         total = total / jnp.maximum(divisor, 1)
     return jnp.where(lists.informative, total, 0.0)

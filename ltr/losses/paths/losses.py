@@ -32,8 +32,8 @@ from jax.typing import ArrayLike
 
 from ltr.arguments import check_choice
 from ltr.losses.declaration import ranking_loss
+from ltr.losses.kernels.log_sums import LOG_0
 from ltr.losses.paths.blocks import (
-    LOG_0,
     ArcWeight,
     expected_arcs,
     finish,

@@ -22,7 +22,8 @@ import jax.numpy as jnp
 from jax.typing import ArrayLike
 
 from ltr.losses.declaration import ranking_loss
-from ltr.losses.paths.blocks import LOG_0, prepare_paths
+from ltr.losses.kernels.log_sums import LOG_0
+from ltr.losses.paths.blocks import prepare_paths
 from ltr.losses.paths.losses import gap_weighted_bce_loss
 from ltr.losses.paths.structured import Solver, max_margin_loss
 
