@@ -1,8 +1,8 @@
 """Reading LETOR files: load_letor beside scikit-learn's load_svmlight_file.
 
-Writes generated lists with all features in each line, and with half of them, reads both
-files in turn with both loaders, and prints the ratio of the times (process time and
-wall clock) and the peak memory of load_letor over the size of the array it returns.
+Writes generated data with all features on each line, and with half of them. Reads each
+file with both loaders in turn, and prints the ratio of times (process time and wall
+clock) and the peak memory of load_letor relative to the array that it returns.
 
     python examples/benchmark_loading.py --megabytes 1000
 """
@@ -24,6 +24,7 @@ from ltr.datasets import RankingData, load_letor, make_ranking, save_letor
 PEAK = """
 import sys
 from pathlib import Path
+import pandas  # loaded by load_letor, and no part of its peak
 from ltr.datasets import load_letor
 status = Path("/proc/self/status")  # Linux; getrusage counts the parent process too
 def peak():
@@ -36,17 +37,17 @@ print((after - before) / X.nbytes)
 
 
 def write(path: Path, megabytes: float, density: float) -> None:
-    """Write lists of 100 rows with 136 features, until the file is large enough."""
+    """Write queries of 100 rows with 136 features until the file is large enough."""
     rng = np.random.default_rng(0)
     data = make_ranking(4, list_size=100, n_features=136, random_state=0)
     X = np.round(data.X, 6)
     block, n_blocks = path.with_suffix(".block"), 0
     with path.open("wb") as file:
         while file.tell() < megabytes * 1e6:
-            if n_blocks < 50:  # later blocks repeat the features of these
-                kept = rng.permutation(X.ravel()).reshape(X.shape)
-                kept[rng.random(X.shape) >= density] = 0.0
-                save_letor(RankingData(kept, data.y, data.qid), block, sparse=True)
+            if n_blocks < 50:  # later blocks reuse these features
+                values = rng.permutation(X.ravel()).reshape(X.shape)
+                values[rng.random(X.shape) >= density] = 0.0
+                save_letor(RankingData(values, data.y, data.qid), block, sparse=True)
             text = block.read_bytes()
             file.write(text.replace(b" qid:", b" qid:%d" % (n_blocks + 1)))
             n_blocks += 1
@@ -61,13 +62,13 @@ def seconds(work: Callable[[], object]) -> tuple[float, float]:
 
 
 def compare(path: Path, rounds: int) -> tuple[float, float]:
-    """Medians of our time over scikit-learn's, called in turn; the arrays are equal."""
-    ours, theirs = load_letor(path).X, load_svmlight_file(str(path))[0]
+    """Medians of our time over scikit-learn's, in turn, after a check of equality."""
+    array, peer_array = load_letor(path).X, load_svmlight_file(str(path))[0]
     assert all(
-        np.array_equal(ours[i : i + 1000], theirs[i : i + 1000].toarray())
-        for i in range(0, len(ours), 1000)
+        np.array_equal(array[i : i + 1000], peer_array[i : i + 1000].toarray())
+        for i in range(0, len(array), 1000)
     )
-    del ours, theirs
+    del array, peer_array
     ratios = []
     for _ in range(rounds):
         a = seconds(lambda: load_letor(path))
@@ -78,7 +79,7 @@ def compare(path: Path, rounds: int) -> tuple[float, float]:
 
 
 def main(megabytes: float = 50, rounds: int = 3) -> dict[str, dict[str, float]]:
-    """Return and print the ratios of dense and of half-empty lines."""
+    """Print and return the ratios for dense and half-empty lines."""
     table = {}
     with tempfile.TemporaryDirectory() as folder:
         for name, density in (("dense", 1.0), ("half-empty", 0.5)):

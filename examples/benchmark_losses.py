@@ -1,8 +1,8 @@
-"""Time and memory of the losses beside rax: value and gradient of a batch of lists.
+"""Time and memory of losses compared with rax: value and gradient of a batch.
 
-Both sides are jitted and called in turn; a row prints the loss, the milliseconds of
-both, their ratio, the temporary memory of the compiled programs and its ratio, and how
-far the gradients are apart. Needs `pip install rax`.
+Both sides are jitted and called in turn. A row has the loss, the milliseconds of both
+and their ratio, the temporary memory of the compiled programs, and the largest
+difference of the gradients. Needs `pip install rax`.
 
     python examples/benchmark_losses.py
     python examples/benchmark_losses.py --lists 2 --size 4096
@@ -26,7 +26,7 @@ weighted = lambda weight: functools.partial(rax_pairs, lambdaweight_fn=weight)
 labeldiff = functools.partial(losses.ranknet_loss, pair_weight="label_difference")
 dcg = functools.partial(losses.lambdarank_loss, metric="dcg")
 dcg2 = functools.partial(losses.ndcg_loss2_loss, metric="dcg")
-# ours, rax's, and what ours is multiplied by to be rax's
+# our loss, rax's, and the factor from ours to rax's for lists of n items
 PEERS: dict[str, tuple[Callable, Callable, Callable]] = {
     "mse": (losses.mse_loss, rax.pointwise_mse_loss, lambda n: 1),
     "bce": (losses.bce_loss, rax.pointwise_sigmoid_loss, lambda n: 1),
@@ -59,7 +59,7 @@ PEERS: dict[str, tuple[Callable, Callable, Callable]] = {
 def measure(
     ours: Callable, peer: Callable, inputs: tuple[jax.Array, ...], rounds: int
 ) -> dict[str, float]:
-    """Medians of the times of both sides and of their ratio; memory; difference."""
+    """Median times and ratio, memory, and difference of gradients."""
     compiled, memory, gradients = [], [], []
     for loss in (ours, peer):
         total = lambda s, y, w, loss=loss: loss(s, y, where=w).sum()
@@ -89,7 +89,7 @@ def measure(
 def main(
     n_lists: int = 128, size: int = 128, rounds: int = 21, names: str = ""
 ) -> dict[str, dict[str, float]]:
-    """Print and return a row per loss."""
+    """Print and return a row for each loss."""
     rng = np.random.default_rng(0)
     where = jnp.asarray(rng.random((n_lists, size)) >= 0.1)
     scores = jnp.asarray(rng.normal(size=(n_lists, size)), jnp.float32)
@@ -104,11 +104,11 @@ def main(
             continue
         labels = order.astype(jnp.float32) if name == "listmle" else grades  # no ties
         scale = factor(size)
-        same = lambda s, y, where, ours=ours, scale=scale: (
+        scaled = lambda s, y, where, ours=ours, scale=scale: (
             scale * ours(s, y, where=where)
         )
         peer = functools.partial(peer, reduce_fn=jnp.sum)
-        row = measure(same, peer, (scores, labels, where), rounds)
+        row = measure(scaled, peer, (scores, labels, where), rounds)
         table[name] = row
         cells = "".join(f"  {key} {value:<9.3g}" for key, value in row.items())
         print(f"{name:26}{cells}")

@@ -1,10 +1,10 @@
-"""Time of NDCG@10, AP and RR: ours from arrays and from files, against the peers.
+"""Time of NDCG@10, AP and RR from arrays and from files, compared with peers.
 
     python examples/benchmark_metrics.py
 
-pytrec_eval and ranx are timed on dicts and objects that are built already, ranx after a
-first call that compiles; ours starts from plain arrays. From a file everything counts.
-A peer that is not installed is left out. Ratios are medians over rounds of peer / ours.
+pytrec_eval and ranx are timed on dicts and objects built in advance, ranx after a first
+call that compiles; ltr starts from plain arrays. From files everything counts. Peers
+that are not installed are skipped. Ratios are medians over rounds of peer / ltr.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ TREC = ["ndcg_cut_10", "map", "recip_rank"]
 
 
 def draw(layout: str, n_lists: int, list_size: int, seed: int = 0) -> tuple[Any, ...]:
-    """Labels, scores and qid: equal sizes, or ragged with ties, or interleaved rows."""
+    """Labels, scores and qid: equal sizes, ragged with ties, or interleaved rows."""
     rng = np.random.default_rng(seed)
     sizes = np.full(n_lists, list_size)
     if layout != "rectangular":
@@ -45,7 +45,7 @@ def draw(layout: str, n_lists: int, list_size: int, seed: int = 0) -> tuple[Any,
 
 
 def as_dicts(values: Any, qid: Any, kind: type) -> dict[str, dict[str, Any]]:
-    """The form that pytrec_eval and ranx take."""
+    """Nested dicts, as pytrec_eval and ranx take them."""
     table: dict[str, dict[str, Any]] = {}
     for row, (q, value) in enumerate(zip(qid.tolist(), values.tolist(), strict=True)):
         table.setdefault(f"q{q}", {})[f"d{row}"] = kind(value)
@@ -55,7 +55,7 @@ def as_dicts(values: Any, qid: Any, kind: type) -> dict[str, dict[str, Any]]:
 def ratios(
     ours: Callable[[], Any], peers: dict[str, Any], rounds: int
 ) -> dict[str, Any]:
-    """Median seconds of ours, and of each peer the median of its ratio to ours."""
+    """Median seconds of ltr, and for each peer the median of its ratio to ltr."""
     seconds: dict[str, list[float]] = {name: [] for name in ("ours", *peers)}
     for call in (ours, *peers.values()):
         call()
@@ -67,14 +67,14 @@ def ratios(
     row: dict[str, Any] = {"seconds": median(seconds["ours"])}
     for name in peers:
         pairs = zip(seconds[name], seconds["ours"], strict=True)
-        row[name] = median(theirs / mine for theirs, mine in pairs)
+        row[name] = median(peer_s / ltr_s for peer_s, ltr_s in pairs)
     return row
 
 
 def from_arrays(
     layout: str, n_lists: int, list_size: int, rounds: int
 ) -> dict[str, Any]:
-    """Means and intervals from arrays, against peers whose input is ready."""
+    """Means and intervals from arrays, against peers with input built in advance."""
     y, s, qid = draw(layout, n_lists, list_size)
     peers: dict[str, Any] = {}
     if importlib.util.find_spec("pytrec_eval"):
@@ -82,11 +82,11 @@ def from_arrays(
         trec = importlib.import_module("pytrec_eval")
         evaluator = trec.RelevanceEvaluator(qrels, set(TREC))
         peers["pytrec_eval"] = lambda: evaluator.evaluate(run)
-        theirs = evaluator.evaluate(run)
-        mine = evaluate_run(run, qrels, TREC, per_query=True)
-        expected = [[theirs[q][name] for name in TREC] for q in mine.index]
-        worst = np.abs(mine.to_numpy() - expected).max()
-        assert worst < 1e-6, f"not what pytrec_eval says: {worst}"
+        values = evaluate_run(run, qrels, TREC, per_query=True)
+        reference = evaluator.evaluate(run)
+        expected = [[reference[q][name] for name in TREC] for q in values.index]
+        error = np.abs(values.to_numpy() - expected).max()
+        assert error < 1e-6, f"values differ from pytrec_eval by up to {error}"
     if importlib.util.find_spec("ranx"):
         ranx = importlib.import_module("ranx")
         ranx_run = ranx.Run(as_dicts(s, qid, float))
@@ -124,10 +124,10 @@ def from_file(n_lists: int, list_size: int, rounds: int) -> dict[str, Any]:
 def main(
     sizes: tuple[tuple[int, int], ...] = ((2_000, 100), (50_000, 20)), rounds: int = 5
 ) -> dict[str, dict[str, Any]]:
-    """Print a table: seconds of ours, then how many times as long each peer takes."""
+    """Print a table: the time of ltr, and how many times as long each peer takes."""
     table = {}
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the peers' own
+        warnings.simplefilter("ignore")  # of the peers
         for n_lists, list_size in sizes:
             for layout in ("rectangular", "ragged with ties", "interleaved"):
                 name = f"{n_lists:,} x {list_size}, {layout}"

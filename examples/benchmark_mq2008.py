@@ -1,20 +1,20 @@
 """MQ2008 in LETOR's protocol, and in that of the TSPRank paper.
 
-"letor": five folds, all documents. L@k and MAP are those of LETOR's evaluator (its
-discount; 0 for a query without relevant document or, in L@k, with fewer than k; equal
-scores by row), next to the official tables. NDCG@10 and linear@10 (its gain) average
-equal scores and leave out queries without relevant document.
+"letor": five folds, all documents. L@k and MAP follow LETOR's evaluator (its discount;
+0 for a query without relevant documents or, for L@k, with fewer than k documents; ties
+by row), next to the official tables. NDCG@10 and linear@10 (with linear gain) average
+over ties and skip queries without relevant documents.
 
 "oracle": only the 10 or 30 documents of a query *with the highest labels* are ranked,
-in training, validation and test, as the authors of TSPRank do: nobody has such a list
-before its labels. Their NDCG, "ordinal", takes ranks of labels as gains, where equal
-labels, which most are, are told apart by the number of their row: "row number" is what
-that alone is worth. Their scores depend on the order of the rows; "shuffled" is the
-same model, given the rows of the test part in another order.
+in training, validation and test, as the authors of TSPRank do; in practice nobody has
+such a list before the labels. Their NDCG, "ordinal", uses ranks of labels as gains,
+where equal labels (most are) are told apart by row number: "row number" is the value of
+that order alone. Their scores depend on the order of the rows; "shuffled" is the same
+model on the rows of the test part in another order.
 
-Settings and the baseline to compare with are picked on validation folds (NDCG@10, first
-seed). Means over seeds; 95 % intervals resample queries. FOLDER has S1.txt to S5.txt
-(or .gz), or is what ``fetch_letor_mq2008`` takes as path; else data are generated.
+Settings and the baseline of the comparison are selected on validation folds (NDCG@10,
+first seed). Means over seeds; 95 % intervals resample queries. FOLDER has S1.txt to
+S5.txt (or .gz), or is a path for ``fetch_letor_mq2008``; by default data are generated.
 
     python examples/benchmark_mq2008.py [--data FOLDER --protocol oracle --size 10]
 """
@@ -45,7 +45,7 @@ def neural(loss: str) -> list[NeuralRanker]:
 
 
 def tsp(loss: str, compat: str | None = None) -> list[TSPRanker]:
-    """Settings of a ranker with scores of pairs; limited to about 0.2 s per list."""
+    """Settings of a ranker with pair scores; limited to about 0.2 s per list."""
     options = {"compat": compat, "work_limit": 0.2}
     linear = TSPRanker(loss, encoder="identity", **LINEAR, **options)
     return [linear, *(TSPRanker(loss, **mlp, **options) for mlp in MLPS)]
@@ -100,19 +100,21 @@ def join(parts: list[RankingData]) -> RankingData:
     return RankingData(*map(np.concatenate, columns))
 
 
-def places(values: np.ndarray, qid: np.ndarray) -> np.ndarray:
-    """Ranks in the list from below, from 1; of equal values, later rows get more."""
+def ascending_ranks(values: np.ndarray, qid: np.ndarray) -> np.ndarray:
+    """Ascending ranks within the query, from 1; ties in row order."""
     return pd.Series(values).groupby(qid).rank(method="first").to_numpy(int)
 
 
 def oracle(part: RankingData, size: int) -> RankingData:
-    """The rows of the highest labels, of lists with as many rows."""
+    """The ``size`` rows with the highest labels, of queries that have as many."""
     length = pd.Series(part.y).groupby(part.qid).transform("size").to_numpy()
-    return part.take((length >= size) & (places(part.y, part.qid) > length - size))
+    return part.take(
+        (length >= size) & (ascending_ranks(part.y, part.qid) > length - size)
+    )
 
 
 def fit(setting, seed: int, train: RankingData):
-    """A fitted ranker as a function from data to scores."""
+    """Fit a ranker; return the function from data to its scores."""
     model, qid = clone(setting), pd.factorize(train.qid)[0]
     if isinstance(model, Ridge):
         model.fit(train.X, train.y)
@@ -121,34 +123,34 @@ def fit(setting, seed: int, train: RankingData):
         model.set_params(random_state=seed)
     if getattr(model, "loss", None) == "crf":
         shuffled = np.random.default_rng(seed).random(len(qid))
-        qid = qid + (qid.max() + 1) * ((places(shuffled, qid) - 1) // PIECE)
+        qid = qid + (qid.max() + 1) * ((ascending_ranks(shuffled, qid) - 1) // PIECE)
     model.fit(train.X, train.y, qid)
     return lambda data: model.predict(data.X, data.qid)
 
 
 def cross_fit(settings: list, parts: list[RankingData], n_seeds: int) -> tuple:
-    """NDCG@10 of validation folds; scores of rows by seed, as they are and shuffled."""
+    """NDCG@10 on validation; scores by seed, with rows in order and shuffled."""
     scores = [np.empty((2, n_seeds, len(part.y))) for part in parts]
     in_validation = np.empty(5)
     for fold in range(5):
-        *three, valid, test = (parts[(fold + k) % 5] for k in range(5))
-        train = join(three)
+        *train_parts, valid, test = (parts[(fold + k) % 5] for k in range(5))
+        train = join(train_parts)
         fits = [fit(setting, 0, train) for setting in settings]
         values = [ndcg_score(valid.y, f(valid), qid=valid.qid, k=10) for f in fits]
         best, in_validation[fold] = int(np.argmax(values)), max(values)
         order = np.random.default_rng(fold).permutation(len(test.y))
-        plain, shuffled = scores[(fold + 4) % 5]
+        in_order, shuffled = scores[(fold + 4) % 5]
         for seed in range(n_seeds):
             predict = fit(settings[best], seed, train) if seed else fits[best]
-            plain[seed] = predict(test)
+            in_order[seed] = predict(test)
             if getattr(settings[0], "compat", None):
                 shuffled[seed, order] = predict(test.take(order))
     return in_validation.mean(), *np.concatenate(scores, axis=-1)
 
 
 def evaluate(data: RankingData, scores: np.ndarray, columns: list[str]) -> dict:
-    """Metric → value of each query, means over the seeds, the rows of ``scores``."""
-    y = {"ordinal@10": places(data.y, data.qid)}
+    """Metric → value of each query: means over seeds, the rows of ``scores``."""
+    y = {"ordinal@10": ascending_ranks(data.y, data.qid)}
     lists = {"qid": data.qid, "per_query": True}
     values = lambda name, s: METRICS[name](y.get(name, data.y), s, **lists)
     return {name: np.mean([values(name, s) for s in scores], 0) for name in columns}
@@ -163,38 +165,44 @@ def main(data: str | None = None, protocol="letor", size: int = 10, n_seeds: int
     if protocol == "oracle":
         parts, columns = [oracle(part, size) for part in parts], [*METRICS][-3:]
         rankers = RANKERS | PUBLISHED
-    every = join(parts)
-    print(f"{protocol}, {'MQ2008' if data else 'generated data'}: {every}")
-    noise = np.random.default_rng(0).random((n_seeds, len(every.y)))
-    found, valid = {"random": evaluate(every, noise, columns)}, {}
+    all_parts = join(parts)
+    print(f"{protocol}, {'MQ2008' if data else 'generated data'}: {all_parts}")
+    noise = np.random.default_rng(0).random((n_seeds, len(all_parts.y)))
+    results, valid = {"random": evaluate(all_parts, noise, columns)}, {}
     if protocol == "oracle":
-        found["row number"] = evaluate(every, np.arange(len(every.y))[None], columns)
+        results["row number"] = evaluate(
+            all_parts, np.arange(len(all_parts.y))[None], columns
+        )
     for name, settings in rankers.items():
         valid[name], scores, shuffled = cross_fit(settings, parts, n_seeds)
-        found[name] = evaluate(every, scores, columns)
+        results[name] = evaluate(all_parts, scores, columns)
         if name in PUBLISHED:
-            found[f"{name}, shuffled"] = evaluate(every, shuffled, columns)
-        print(f"{name}: {valid[name]:.4f} in validation", flush=True)
+            results[f"{name}, shuffled"] = evaluate(all_parts, shuffled, columns)
+        print(f"{name}: {valid[name]:.4f} on validation", flush=True)
     best = max((n for n in valid if not n.startswith("TSP")), key=valid.__getitem__)
-    compared = "ordinal@10" if protocol == "oracle" else "MAP", "NDCG@10"
+    compared_metrics = "ordinal@10" if protocol == "oracle" else "MAP", "NDCG@10"
     print(f"\n{'':31}  valid", *(f"{name:>10}" for name in columns), end="")
-    print("".join(f"{f'{name} minus {best}':>29}" for name in compared))
-    for name in sorted(found, key=lambda name: -np.nanmean(found[name]["NDCG@10"])):
-        cells = [f"{np.nanmean(found[name][metric]):10.4f}" for metric in columns]
-        for metric in compared:
-            change = found[name][metric] - found[best][metric]
-            low, high = bootstrap_interval(change)
-            cells.append(f"  {np.nanmean(change):+.4f} [{low:+.4f}, {high:+.4f}]")
+    print("".join(f"{f'{name} minus {best}':>29}" for name in compared_metrics))
+    for name in sorted(results, key=lambda name: -np.nanmean(results[name]["NDCG@10"])):
+        cells = [f"{np.nanmean(results[name][metric]):10.4f}" for metric in columns]
+        for metric in compared_metrics:
+            difference = results[name][metric] - results[best][metric]
+            low, high = bootstrap_interval(difference)
+            cells.append(f"  {np.nanmean(difference):+.4f} [{low:+.4f}, {high:+.4f}]")
         print(f"{name:31} {valid.get(name, np.nan):6.4f}", *cells)
     for name, values in OFFICIAL.items() if data and protocol == "letor" else ():
         print(f"{name:38}", *(f"{value:10.4f}" for value in values))
-    return {name: {m: np.nanmean(v) for m, v in r.items()} for name, r in found.items()}
+    return {
+        name: {m: np.nanmean(v) for m, v in r.items()} for name, r in results.items()
+    }
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--data", help="folder of MQ2008")
     parser.add_argument("--protocol", default="letor", help="letor or oracle")
-    parser.add_argument("--size", type=int, default=10, help="of oracle: 10 or 30")
+    parser.add_argument(
+        "--size", type=int, default=10, help="list size of oracle: 10 or 30"
+    )
     parser.add_argument("--n-seeds", type=int, default=5)
     main(**vars(parser.parse_args()))

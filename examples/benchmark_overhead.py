@@ -1,8 +1,8 @@
-"""What the library costs around the work: fitting trees, predicting, reading files.
+"""Overhead of the library: fitting trees, predicting, reading files.
 
-Prints the time of LambdaMARTRanker.fit over that of plain LightGBM on the same rows,
-the time to score one list and a million rows with fitted neural rankers, and the time
-of load_letor over that of scikit-learn's loader.
+Prints the time of LambdaMARTRanker.fit relative to plain LightGBM on the same rows, the
+time to score one list and a million rows with fitted neural rankers, and the time of
+load_letor relative to scikit-learn's loader.
 
     python examples/benchmark_overhead.py
 """
@@ -31,51 +31,54 @@ def seconds(work: Callable[[], object]) -> float:
 
 
 def in_turn(ours: Callable, peer: Callable, rounds: int) -> tuple[float, float, float]:
-    """Medians of both sides, and of their ratio, called in turn."""
+    """Median times of two calls in turn, and the median of their ratio."""
     pairs = [(seconds(ours), seconds(peer)) for _ in range(rounds)]
     ratio = statistics.median(a / b for a, b in pairs)
     return *(statistics.median(side) for side in zip(*pairs, strict=True)), ratio
 
 
 def fit_trees(n_lists: int, rounds: int) -> float:
-    """LambdaMARTRanker and LGBMRanker on rows that are sorted by list."""
+    """LambdaMARTRanker and LGBMRanker on rows sorted by query."""
     data = make_ranking(n_lists, n_features=50, list_size=(50, 150), random_state=0)
     X, y = data.X.astype(np.float32), data.y.astype(int)
     sizes = np.unique(data.qid, return_counts=True)[1]
-    fitted = {}
+    rankers = {}
 
     def ours() -> None:
-        fitted["ours"] = LambdaMARTRanker(**TREES).fit(X, y, data.qid)
+        rankers["ours"] = LambdaMARTRanker(**TREES).fit(X, y, data.qid)
 
     def peer() -> None:
-        fitted["peer"] = lightgbm.LGBMRanker(**TREES, verbose=-1).fit(X, y, group=sizes)
+        rankers["peer"] = lightgbm.LGBMRanker(**TREES, verbose=-1).fit(
+            X, y, group=sizes
+        )
 
     ours(), peer()
     a, b, ratio = in_turn(ours, peer, rounds)
-    same = np.array_equal(fitted["ours"].predict(X), fitted["peer"].predict(X))
+    same = np.array_equal(rankers["ours"].predict(X), rankers["peer"].predict(X))
     print(f"trees: fit on {len(y):,} rows {a:.2f} s, plain LightGBM {b:.2f} s,")
     print(f"  ratio {ratio:.3f}; equal predictions: {same}")
     return ratio
 
 
 def predict(n_rows: int, rounds: int) -> dict[str, float]:
-    """Milliseconds for a list of 100 × 136, seconds for many rows."""
+    """Milliseconds for one list of 100 × 136, and seconds for many rows."""
     rng = np.random.default_rng(0)
     X = rng.normal(size=(2000, 136))
     y, qid = rng.integers(0, 5, 2000), np.repeat(np.arange(20), 100)
-    many = rng.normal(size=(n_rows, 136)).astype(np.float32)
-    of_many = np.repeat(np.arange(-(-n_rows // 100)), 100)[:n_rows]
+    X_many = rng.normal(size=(n_rows, 136)).astype(np.float32)
+    qid_many = np.repeat(np.arange(-(-n_rows // 100)), 100)[:n_rows]
     median = {}
     for scorer in ("linear", "mlp", "attention"):
         ranker = NeuralRanker("ranknet", scorer, max_epochs=1, random_state=0)
         ranker.fit(X, y, qid)
-        one = lambda ranker=ranker: ranker.predict(X[:100], qid[:100])
-        one()
-        median[scorer] = statistics.median(seconds(one) for _ in range(10 * rounds))
+        score_list = lambda ranker=ranker: ranker.predict(X[:100], qid[:100])
+        score_list()
+        times = [seconds(score_list) for _ in range(10 * rounds)]
+        median[scorer] = statistics.median(times)
         text = f"{scorer}: one list of 100 x 136 in {1e3 * median[scorer]:.2f} ms"
         if scorer != "attention":
-            took = seconds(lambda ranker=ranker: ranker.predict(many, of_many))
-            text += f", {n_rows:,} rows in {took:.2f} s"
+            time_s = seconds(lambda ranker=ranker: ranker.predict(X_many, qid_many))
+            text += f", {n_rows:,} rows in {time_s:.2f} s"
         print(text)
     return median
 

@@ -1,11 +1,12 @@
-"""Rank real stocks by the return of the next day, next to strong simple rankers.
+"""Rank real stocks by the return of the next day, against strong simple baselines.
 
-Protocols: "walk-forward", two tests, with an embargo between training, validation and
-test days; "paper", a model for each industry and one cut without embargo, as the
-authors of TSPRank do (on embeddings that are not public; here the features are those of
-``load_stocks``). The setting of each ranker and the baseline to compare with are those
-of best τ in validation. FOLDER holds NASDAQ.ohlcv.npz and NASDAQ_industry_ticker.json;
-its stocks were picked for trading to the end, so returns are too good, ranks not.
+Protocols: "walk-forward" has two test periods, with an embargo between training,
+validation and test days; "paper" has a model per industry and a single split without
+embargo, as the authors of TSPRank do (on embeddings that are not public; here the
+features are those of ``load_stocks``). The setting of each ranker and the baseline of
+the comparison have the best τ on validation. FOLDER has NASDAQ.ohlcv.npz and
+NASDAQ_industry_ticker.json. Its stocks all survived to the end, which inflates returns
+but not ranks.
 
     python examples/benchmark_stocks.py
     python examples/benchmark_stocks.py --data FOLDER --market NYSE --protocol paper
@@ -29,7 +30,7 @@ from ltr.model_selection import QueryStandardScaler, WalkForwardSplit
 
 LINEAR = {"max_epochs": 8, "early_stopping": False, "batch_size": 64}
 MLP = LINEAR | {"max_epochs": 4, "hidden_layer_sizes": (32,)}
-RANKERS = {  # settings to pick from; each is fitted to the ranks of the returns
+RANKERS = {  # settings to select from; each is fitted to the ranks of the returns
     "ridge": [Ridge(alpha) for alpha in (1e1, 1e3, 1e5)],
     "LambdaMART": [LambdaMARTRanker(n_estimators=n, **TREES) for n in (10, 30, 100)],
     "RankNet": [
@@ -61,24 +62,24 @@ PAPER_DAYS = 1244, 252, 237  # all, validation, test
 
 
 def split(data: StockData, protocol: str) -> list[tuple]:
-    """Rows of training, validation and test parts; "paper" cuts each industry."""
+    """Rows of training, validation and test parts; "paper" splits by industry."""
     n_days = len(np.unique(data.dates))
     if protocol == "walk-forward":
         days = {"test_days": n_days // 5, "validation_days": n_days // 10}
         splitter = WalkForwardSplit(2, embargo=data.look_back + 1, **days)
         return [*splitter.split_three(data.X, dates=data.dates)]
-    every, validation, test = PAPER_DAYS
-    days = {"validation_days": validation * n_days // every}
-    splitter = WalkForwardSplit(1, test_days=test * n_days // every, **days)
-    (cut,) = splitter.split_three(data.X, dates=data.dates)
+    n_all, validation, test = PAPER_DAYS
+    days = {"validation_days": validation * n_days // n_all}
+    splitter = WalkForwardSplit(1, test_days=test * n_days // n_all, **days)
+    (parts,) = splitter.split_three(data.X, dates=data.dates)
     names, code = np.unique(data.industries, return_inverse=True)
-    return [tuple(part[code[part] == i] for part in cut) for i in range(len(names))]
+    return [tuple(part[code[part] == i] for part in parts) for i in range(len(names))]
 
 
 def fit_and_score(settings: list, data: StockData, y, parts: tuple, n_seeds: int):
-    """Scores of the validation part by the best setting, of the test part by seed.
+    """Scores of validation by the best setting, and of test for each seed.
 
-    Settings are compared by their fits with the first seed.
+    Settings are selected with the first seed.
     """
     train, valid, test = parts
 
@@ -101,7 +102,7 @@ def fit_and_score(settings: list, data: StockData, y, parts: tuple, n_seeds: int
 
 
 def tau(data: StockData, rows: np.ndarray, scores: np.ndarray) -> float:
-    """Mean Kendall's τ of the lists of these rows."""
+    """Mean Kendall's τ of these rows."""
     return kendall_tau_score(data.y[rows], scores, qid=data.qid[rows])
 
 
@@ -117,7 +118,7 @@ def main(
     valid, test = (np.concatenate([s[k] for s in splits]) for k in (1, 2))
     test = np.sort(test)
     tested, runs, in_validation = data.take(test), {}, {}
-    print(f"{protocol}, {len(splits)} models a ranker and seed; test: {tested}")
+    print(f"{protocol}, {len(splits)} models per ranker and seed; test: {tested}")
     for name in ("random", *RULES, *RANKERS):
         begin = time.perf_counter()
         scores = np.random.default_rng(0).random((n_seeds, len(y)))
@@ -127,15 +128,15 @@ def main(
             valid_scores = sign * data.X[:, data.feature_names.index(feature)]
             scores = valid_scores[None]
         for parts in splits if name in RANKERS else ():
-            valid_scores[parts[1]], found = fit_and_score(
+            valid_scores[parts[1]], test_scores = fit_and_score(
                 RANKERS[name], data, y, parts, n_seeds
             )
-            scores = scores[: len(found)]
-            scores[:, parts[2]] = found
+            scores = scores[: len(test_scores)]
+            scores[:, parts[2]] = test_scores
         in_validation[name] = tau(data, valid, valid_scores[valid])
         runs[name] = np.stack([evaluate_days(tested, s[test]) for s in scores])
         print(
-            f"{name:15} τ in validation {in_validation[name]:.4f}, in test "
+            f"{name:15} τ on validation {in_validation[name]:.4f}, on test "
             f"{runs[name][:, 0].mean():.4f}, {time.perf_counter() - begin:.0f} s",
             flush=True,
         )
@@ -153,7 +154,9 @@ if __name__ == "__main__":
     parser.add_argument("--market", default="NASDAQ", help="NASDAQ or NYSE")
     parser.add_argument("--protocol", default="walk-forward", help="or: paper")
     parser.add_argument("--seeds", type=int, default=5)
-    given = parser.parse_args()
-    files = [f"{given.market}{e}" for e in (".ohlcv.npz", "_industry_ticker.json")]
-    stocks = load_stocks(*(f"{given.data}/{f}" for f in files)) if given.data else None
-    main(stocks, given.protocol, given.seeds)
+    options = parser.parse_args()
+    files = [f"{options.market}{e}" for e in (".ohlcv.npz", "_industry_ticker.json")]
+    stocks = (
+        load_stocks(*(f"{options.data}/{f}" for f in files)) if options.data else None
+    )
+    main(stocks, options.protocol, options.seeds)

@@ -1,9 +1,9 @@
-"""Training throughput of NeuralRanker against the plain way to train in JAX.
+"""Training throughput of NeuralRanker compared with a plain training loop in JAX.
 
-The plain way: pad all lists to the longest, a rax loss, optax.adam, one jitted step.
-Both sides: the same MLP, 32 lists a batch, shuffled every epoch, gathering included.
-Prints documents per second and their ratio, and the loss (rax's) and NDCG@10 on
-held-out lists after the same number of epochs. Needs `pip install rax`.
+The plain loop pads all lists to the longest, and has a rax loss, optax.adam and one
+jitted step. Both sides train the same MLP on batches of 32 lists, shuffled every epoch,
+gathering included. Prints documents per second and their ratio, and the loss (of rax)
+and NDCG@10 on held-out queries after equally many epochs. Needs `pip install rax`.
 
     python examples/benchmark_training.py
 """
@@ -41,7 +41,7 @@ def make_lists(n_lists: int, seed: int) -> RankingData:
 
 
 def pad(data: RankingData) -> tuple[np.ndarray, np.ndarray]:
-    """Row of each item in one block of lists, and which items are real."""
+    """Row of each item in a padded block, and the mask of items."""
     sizes = np.bincount(data.qid)
     starts = np.cumsum(sizes) - sizes
     where = np.arange(sizes.max()) < sizes[:, None]
@@ -49,7 +49,7 @@ def pad(data: RankingData) -> tuple[np.ndarray, np.ndarray]:
 
 
 class PlainTraining:
-    """What one writes by hand with rax and optax."""
+    """A training loop as one writes it by hand, with rax and optax."""
 
     def __init__(self, loss: str, data: RankingData, seed: int) -> None:
         rows, where = pad(data)
@@ -102,7 +102,7 @@ class PlainTraining:
 
 
 def train_ours(loss: str, data: RankingData, n_epochs: int) -> NeuralRanker:
-    """The same model, batches and optimizer by NeuralRanker."""
+    """Train the same model with the same batches and optimizer by NeuralRanker."""
     ranker = NeuralRanker(
         loss,
         "mlp",
@@ -111,7 +111,7 @@ def train_ours(loss: str, data: RankingData, n_epochs: int) -> NeuralRanker:
         optimizer="adam",
         weight_decay=0.0,
         preprocess=None,
-        normalize=loss == "ranknet",  # rax divides by the pairs, but not by the labels
+        normalize=loss == "ranknet",  # rax normalizes by pairs, not by labels
         early_stopping=False,
         max_epochs=n_epochs,
         random_state=0,
@@ -122,7 +122,7 @@ def train_ours(loss: str, data: RankingData, n_epochs: int) -> NeuralRanker:
 def main(
     n_lists: int = 1600, n_epochs: int = 5, n_timed: int = 40, rounds: int = 3
 ) -> list[dict]:
-    """Run the comparison; return and print one row per loss."""
+    """Run the comparison; print and return a row for each loss."""
     train, valid = make_lists(n_lists, seed=1), make_lists(n_lists // 4, seed=2)
     rows, where = pad(valid)
     table = []
@@ -157,8 +157,8 @@ def main(
             row[f"{side} held-out ndcg@10"] = ndcg
         table.append(row)
         for name, value in row.items():
-            shown = value if isinstance(value, str) else f"{value:,.4g}"
-            print(f"  {name:34} {shown}")
+            text = value if isinstance(value, str) else f"{value:,.4g}"
+            print(f"  {name:34} {text}")
     return table
 
 

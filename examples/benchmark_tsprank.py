@@ -1,9 +1,9 @@
-"""How fast TSPRanker trains and decodes, on matrices of trained rankers.
+"""Speed of TSPRanker in training and decoding, on matrices of trained rankers.
 
-Training: items per second of the steady epochs (the first one compiles). Decoding:
-lists of 10, 30 and 100 items by each decoder; seconds, share proven best, largest gap,
-and how many times as fast as the solver of the paper (its chart: .015, .063, .541 s a
-list with Gurobi, on another machine).
+Training: items per second, without the first epoch, which compiles. Decoding: lists of
+10, 30 and 100 items by each decoder; seconds, share proven optimal, largest gap, and
+speed-up over the solver of the paper (its chart: .015, .063 and .541 s per list with
+Gurobi, on another machine).
 
     python examples/benchmark_tsprank.py
 """
@@ -20,7 +20,7 @@ N_LISTS = {10: 1000, 30: 100, 100: 10}
 
 
 def lists(n_lists: int, size: int, n_features: int, seed: int):
-    """X, y, qid: labels are a noisy nonlinear function of the features."""
+    """X, y and qid; labels are a noisy nonlinear function of the features."""
     rng = np.random.default_rng(seed)
     X = rng.normal(size=(n_lists * size, n_features))
     direction = np.random.default_rng(0).normal(size=(2, n_features)) / n_features**0.5
@@ -32,8 +32,8 @@ def lists(n_lists: int, size: int, n_features: int, seed: int):
 def main(
     n_train: int = 1600, n_epochs: int = 6, sizes: tuple[int, ...] = (10, 30, 100)
 ) -> dict[str, float]:
-    """Print both tables; return items per second and seconds by row."""
-    found = {}
+    """Print both tables; return items per second, and seconds, by row."""
+    results = {}
     print("training, lists of 30 items, 384 features, batches of 32: items per second")
     for encoder, widths in (("identity", ()), ("mlp", (512, 64))):
         X, y, qid = lists(n_train, 30, 384, 1)
@@ -43,7 +43,7 @@ def main(
                 early_stopping=False, preprocess=None, random_state=0,
             ).fit(X, y, qid)  # fmt: skip
             speed = len(y) / np.median(ranker.history_["seconds"][1:])
-            found[f"{encoder} {loss}"] = float(speed)
+            results[f"{encoder} {loss}"] = float(speed)
             print(f"{encoder:9} {loss:10} {speed:10,.0f}")
     print("\ndecoding        lists      s   proven  worst gap  × paper's solver")
     for size in sizes:
@@ -58,20 +58,20 @@ def main(
                 loss, decoder=decoder, hidden_layer_sizes=(64,), max_epochs=10,
                 early_stopping=False, random_state=0,
             ).fit(X, y, qid)  # fmt: skip
-            chosen = qid < n_lists
-            ranker.decode(X[qid < 2], qid[qid < 2])  # load what is loaded once
+            rows = qid < n_lists
+            ranker.decode(X[qid < 2], qid[qid < 2])  # warm-up
             started = time.perf_counter()
-            solutions = ranker.decode(X[chosen], qid[chosen])
+            solutions = ranker.decode(X[rows], qid[rows])
             seconds = time.perf_counter() - started
             gaps = [s.gap for s in solutions if not s.is_optimal]
-            found[f"{size} {loss} {decoder}"] = seconds
+            results[f"{size} {loss} {decoder}"] = seconds
             ratio = PAPER_S[size] * n_lists / seconds
             print(
                 f"{size:4} {loss:10} {decoder:9}{n_lists:5} {seconds:7.3f}"
                 f" {1 - len(gaps) / n_lists:7.0%}  {max(gaps, default=0.0):8.1%}"
                 f"  {ratio:8.1f}"
             )
-    return found
+    return results
 
 
 if __name__ == "__main__":

@@ -1,9 +1,9 @@
-"""Distil boosted trees into a linear model, by several losses.
+"""Distill boosted trees into a linear model with several losses.
 
 The teacher is LambdaMART. The students are linear: two learn from the labels, the
-others from the teacher's scores on the same lists. Prints NDCG@10 on held-out lists,
-means over seeds with 95 % bootstrap intervals over lists, and the paired difference to
-the better student of labels.
+others from the teacher's scores of the same items. Prints NDCG@10 on held-out queries,
+means over seeds with 95 % bootstrap intervals over queries, and the paired difference
+from the better student of labels.
 
     python examples/distillation.py
     python examples/distillation.py --train train.txt --test test.txt
@@ -28,10 +28,10 @@ TEACHER = {
 }
 
 
-def lists(
+def load(
     train: str | None, test: str | None, n_queries: int, seed: int
 ) -> tuple[RankingData, RankingData]:
-    """Files if given; else lists with products of features and irrelevant ones."""
+    """Training and test data from files; by default generated."""
     if train and test:
         data = load_letor(train)
         return data, load_letor(test, n_features=data.X.shape[1])
@@ -50,42 +50,52 @@ def main(
     """Print the table; return the mean NDCG@10 of each ranker."""
     values: dict[str, list[np.ndarray]] = {}
     for seed in range(n_seeds):
-        seen, unseen = lists(train, test, n_queries, seed)
+        train_data, test_data = load(train, test, n_queries, seed)
 
-        def keep(name: str, ranker, data: RankingData = unseen) -> None:
+        def evaluate(name: str, ranker, data: RankingData = test_data) -> None:
             scores = ranker.predict(data.X, data.qid)
             ndcg = ndcg_score(data.y, scores, qid=data.qid, k=10, per_query=True)
             values.setdefault(name, []).append(ndcg)
 
-        keep("random", RandomRanker().fit(seen.X, seen.y, seen.qid))
+        evaluate(
+            "random", RandomRanker().fit(train_data.X, train_data.y, train_data.qid)
+        )
         teacher = LambdaMARTRanker(
             n_estimators=200, learning_rate=0.05, num_leaves=15, random_state=seed
-        ).fit(seen.X, seen.y, seen.qid)
-        keep("teacher: LambdaMART", teacher)
-        said = teacher.predict(seen.X, seen.qid)
-        said /= said.std()
+        ).fit(train_data.X, train_data.y, train_data.qid)
+        evaluate("teacher: LambdaMART", teacher)
+        teacher_scores = teacher.predict(train_data.X, train_data.qid)
+        teacher_scores /= teacher_scores.std()
         student = functools.partial(
             NeuralRanker, scorer="linear", learning_rate=0.01, random_state=seed
         )
         for name, loss in LABELS.items():
-            keep(name, student(loss).fit(seen.X, seen.y, seen.qid))
+            evaluate(
+                name, student(loss).fit(train_data.X, train_data.y, train_data.qid)
+            )
         for name, loss in TEACHER.items():
             ranker = student(loss)
-            keep(name, ranker.fit(seen.X, seen.y, seen.qid, teacher_scores=said))
-    if train and test:  # the same lists for all seeds
-        per_list = {name: np.mean(runs, axis=0) for name, runs in values.items()}
+            ranker.fit(
+                train_data.X,
+                train_data.y,
+                train_data.qid,
+                teacher_scores=teacher_scores,
+            )
+            evaluate(name, ranker)
+    if train and test:  # the same queries for all seeds
+        per_query = {name: np.mean(runs, axis=0) for name, runs in values.items()}
     else:
-        per_list = {name: np.concatenate(runs) for name, runs in values.items()}
-    means = {name: float(np.nanmean(v)) for name, v in per_list.items()}
+        per_query = {name: np.concatenate(runs) for name, runs in values.items()}
+    means = {name: float(np.nanmean(v)) for name, v in per_query.items()}
     best = max(LABELS, key=means.get)
-    print(f"linear students, {n_seeds} seeds; difference to {best}")
+    print(f"linear students, {n_seeds} seeds; difference from {best}")
     for name in sorted(means, key=means.get, reverse=True):
-        low, high = bootstrap_interval(per_list[name])
+        low, high = bootstrap_interval(per_query[name])
         line = f"{name:22} NDCG@10 {means[name]:.4f} [{low:.4f}, {high:.4f}]"
         if name != best:
-            difference = per_list[name] - per_list[best]
+            difference = per_query[name] - per_query[best]
             low, high = bootstrap_interval(difference)
-            p = paired_randomization_test(per_list[name], per_list[best])
+            p = paired_randomization_test(per_query[name], per_query[best])
             line += (
                 f"  {np.nanmean(difference):+.4f} [{low:+.4f}, {high:+.4f}] p {p:.4f}"
             )

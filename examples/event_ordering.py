@@ -1,13 +1,13 @@
 """Put groups of ten historical events in order, from their texts.
 
-All rankers read the same features: 64 components of TF-IDF, and a ridge regression of
+All rankers get the same features: 64 components of TF-IDF, and a ridge regression of
 the year on the words, out of fold on the training events. Prints Kendall's τ on groups
-of events not seen before, means over seeds, with 95 % intervals over groups; draws the
-scores of pairs of one group and its decoded path.
+of held-out events, means over seeds, with 95 % intervals over groups; plots the pair
+scores of one group and its decoded path.
 
     python examples/event_ordering.py --plot events.png
 
-The table on thousands of real events: ``examples/benchmark_events.py``.
+``examples/benchmark_events.py`` has the results on thousands of real events.
 """
 
 import argparse
@@ -42,7 +42,7 @@ RANKERS = {
 
 
 def features(train: pd.DataFrame, test: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
-    """Components of TF-IDF, and the year by ridge regression as the first column."""
+    """The year by ridge regression, followed by the components of TF-IDF."""
     target = train["year"].rank() / len(train) - 0.5
     words = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True, min_df=2)
     svd = make_pipeline(words, TruncatedSVD(64, random_state=0))
@@ -58,7 +58,7 @@ def features(train: pd.DataFrame, test: pd.DataFrame) -> tuple[np.ndarray, np.nd
 
 
 def groups(X: np.ndarray, year: np.ndarray, n_times: int, seed: int):
-    """X, y and qid of random groups, redrawn so many times; earlier is better."""
+    """X, y and qid of random groups from ``n_times`` shuffles; earlier is better."""
     rng, n = np.random.default_rng(seed), len(year) // SIZE * SIZE
     rows = np.concatenate([rng.permutation(len(year))[:n] for _ in range(n_times)])
     return X[rows], -year[rows], np.arange(len(rows)) // SIZE, rows
@@ -67,7 +67,7 @@ def groups(X: np.ndarray, year: np.ndarray, n_times: int, seed: int):
 def main(
     n_seeds: int = 5, n_events: int | None = None, plot: str | None = None
 ) -> dict[str, float]:
-    """Print the table, draw the picture; return the mean τ of each ranker."""
+    """Print the table, plot a group; return the mean τ of each ranker."""
     taus: dict[str, list[np.ndarray]] = {}
     for seed in range(n_seeds):
         events = load_events().sample(n_events or 756, random_state=seed)
@@ -75,8 +75,9 @@ def main(
         train, test = events[:n_train], events[n_train:]
         Z, Z_test = features(train, test)
         X, y, qid, _ = groups(Z, train["year"].to_numpy(), 5, seed)
-        unseen = groups(Z_test, test["year"].to_numpy(), 1, seed)
-        X_test, y_test, qid_test, rows = unseen
+        X_test, y_test, qid_test, rows = groups(
+            Z_test, test["year"].to_numpy(), 1, seed
+        )
         tau = functools.partial(kendall_tau_score, y_test, qid=qid_test, per_query=True)
         taus.setdefault("ridge regression of the year", []).append(tau(X_test[:, 0]))
         for name, make in RANKERS.items():
@@ -94,7 +95,7 @@ def main(
 
 
 def draw(ranker: TSPRanker, X: np.ndarray, events: pd.DataFrame, path: Path) -> None:
-    """Scores of pairs in the decoded order; the path, its mistakes in red."""
+    """Plot pair scores in the decoded order, and the path with mistakes in red."""
     import matplotlib
 
     matplotlib.use("Agg")
@@ -110,21 +111,22 @@ def draw(ranker: TSPRanker, X: np.ndarray, events: pd.DataFrame, path: Path) -> 
         1, 2, figsize=(13, 5.5), width_ratios=(1, 1.25), layout="constrained"
     )
     image = left.imshow(matrix, cmap="viridis")
-    figure.colorbar(image, ax=left, label="gain of column right after row")
+    figure.colorbar(image, ax=left, label="gain of column directly after row")
     left.plot(np.arange(1, len(order)), np.arange(len(order) - 1), "r.", markersize=9)
     left.set_xticks(range(len(order)), years, rotation=90)
     left.set_yticks(range(len(order)), years)
-    left.set_title("scores of pairs; the path is dotted")
-    for place, (year, text) in enumerate(
+    left.set_title("pair scores; dots: the path")
+    for position, (year, text) in enumerate(
         zip(years, events["text"].iloc[order], strict=True)
     ):
-        wrong = place > 0 and year < years[place - 1]
+        is_wrong = position > 0 and year < years[position - 1]
         line = textwrap.shorten(f"{year}  {text}", 88, placeholder=" …")
-        right.text(0, -place, line, color="crimson" if wrong else "black", va="center")
+        color = "crimson" if is_wrong else "black"
+        right.text(0, -position, line, color=color, va="center")
     right.set(xlim=(0, 1), ylim=(-len(order) + 0.5, 0.5))
     right.axis("off")
-    state = "proven best path" if solution.is_optimal else f"gap {solution.gap:.1%}"
-    right.set_title(f"decoded order ({state}); red: earlier than the one before")
+    state = "proven optimal" if solution.is_optimal else f"gap {solution.gap:.1%}"
+    right.set_title(f"decoded order ({state}); red: earlier than its predecessor")
     figure.savefig(path, dpi=110)
     plt.close(figure)
     print(f"wrote {path}")
@@ -133,6 +135,6 @@ def draw(ranker: TSPRanker, X: np.ndarray, events: pd.DataFrame, path: Path) -> 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--seeds", type=int, default=5)
-    parser.add_argument("--plot", help="file for the picture")
-    given = parser.parse_args()
-    main(given.seeds, plot=given.plot)
+    parser.add_argument("--plot", help="file for the plot")
+    options = parser.parse_args()
+    main(options.seeds, plot=options.plot)

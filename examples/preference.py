@@ -1,11 +1,11 @@
 """Learn from preferences over embeddings, with a frozen reference.
 
-LiPO-λ against DPO, SLiC and ListMLE. Each list has a query and items with embeddings. A
-crowd compares all pairs of a list a few times by a utility that reads some directions
-of the embeddings only; the label of an item is the share of the comparisons that it
-wins. Two towers start at the cosine, which is also the frozen reference, and learn.
-Prints NDCG@10 by the true utility on held-out lists, over seeds, and the paired
-difference to DPO.
+Compares LiPO-λ with DPO, SLiC and ListMLE. Queries and items have embeddings. A crowd
+compares all pairs of items of a query a few times, by a utility that depends on some
+directions of the embeddings only; the label of an item is the share of comparisons that
+it wins. Two towers start at the cosine, which is also the frozen reference. Prints
+NDCG@10 by the true utility on held-out queries, over seeds, and the paired difference
+from DPO.
 
     python examples/preference.py
 """
@@ -32,7 +32,7 @@ LOSSES = {
 
 
 def draw(n_queries: int, seed: int, size: int = 20, n_votes: int = 3) -> RankingData:
-    """Lists with embeddings, shares of wins as labels, and true utilities."""
+    """Embeddings, shares of wins as labels, and true utilities."""
     rng = np.random.default_rng(seed)
     unit = lambda a: a / np.linalg.norm(a, axis=-1, keepdims=True)
     queries = unit(rng.normal(size=(n_queries, WIDTH)))
@@ -56,19 +56,19 @@ def main(
     """Print the table; return the mean NDCG@10 of each loss."""
     values: dict[str, list[np.ndarray]] = {}
     for seed in range(n_seeds):
-        seen, unseen = draw(n_queries, seed), draw(n_queries, 1000 + seed)
-        cosine = np.einsum("nd,nd->n", seen.X[:, :WIDTH], seen.X[:, WIDTH:])
-        gain = 1 / (1 + np.exp(-unseen.true_scores))
+        train, test = draw(n_queries, seed), draw(n_queries, 1000 + seed)
+        cosine = np.einsum("nd,nd->n", train.X[:, :WIDTH], train.X[:, WIDTH:])
+        gain = 1 / (1 + np.exp(-test.true_scores))
 
-        def keep(name: str, scores: np.ndarray, data=unseen, gain=gain) -> None:
+        def evaluate(name: str, scores: np.ndarray, data=test, gain=gain) -> None:
             ndcg = ndcg_score(
                 gain, scores, qid=data.qid, k=10, gain="linear", per_query=True
             )
             values.setdefault(name, []).append(ndcg)
 
         noise = np.random.default_rng(seed).normal(size=len(gain))
-        keep("random", noise)
-        keep("reference: cosine", np.einsum("nd,nd->n", *np.hsplit(unseen.X, 2)))
+        evaluate("random", noise)
+        evaluate("reference: cosine", np.einsum("nd,nd->n", *np.hsplit(test.X, 2)))
         tower = functools.partial(
             NeuralRanker,
             scorer="two_tower",
@@ -78,22 +78,22 @@ def main(
             early_stopping=False,
             random_state=seed,
         )
-        ranker = tower("listmle").fit(seen.X, seen.y, seen.qid)
-        keep("ListMLE", ranker.predict(unseen.X, unseen.qid))
+        ranker = tower("listmle").fit(train.X, train.y, train.qid)
+        evaluate("ListMLE", ranker.predict(test.X, test.qid))
         for name, loss in LOSSES.items():
             ranker = tower(loss)
-            ranker.fit(seen.X, seen.y, seen.qid, reference_scores=cosine)
-            keep(name, ranker.predict(unseen.X, unseen.qid))
-    per_list = {name: np.concatenate(runs) for name, runs in values.items()}
-    means = {name: float(v.mean()) for name, v in per_list.items()}
-    print(f"{n_seeds} seeds, {n_queries} lists each; difference to DPO")
+            ranker.fit(train.X, train.y, train.qid, reference_scores=cosine)
+            evaluate(name, ranker.predict(test.X, test.qid))
+    per_query = {name: np.concatenate(runs) for name, runs in values.items()}
+    means = {name: float(v.mean()) for name, v in per_query.items()}
+    print(f"{n_seeds} seeds, {n_queries} queries each; difference from DPO")
     for name in sorted(means, key=means.get, reverse=True):
-        low, high = bootstrap_interval(per_list[name])
+        low, high = bootstrap_interval(per_query[name])
         line = f"{name:22} NDCG@10 {means[name]:.4f} [{low:.4f}, {high:.4f}]"
         if name != "DPO":
-            difference = per_list[name] - per_list["DPO"]
+            difference = per_query[name] - per_query["DPO"]
             low, high = bootstrap_interval(difference)
-            p = paired_randomization_test(per_list[name], per_list["DPO"])
+            p = paired_randomization_test(per_query[name], per_query["DPO"])
             line += f"  {difference.mean():+.4f} [{low:+.4f}, {high:+.4f}] p {p:.4f}"
         print(line)
     return means

@@ -1,4 +1,4 @@
-"""Rank generated lists: boosted trees beside neural rankers, scored by list.
+"""Rank generated data with boosted trees and a neural ranker.
 
 python examples/quickstart.py
 """
@@ -9,7 +9,7 @@ from ltr.metrics import evaluate
 
 
 def main(n_queries: int = 200, max_epochs: int = 100) -> dict[str, float]:
-    """Fit three rankers; print and return NDCG@10 of each on held-out lists."""
+    """Fit three rankers; print and return NDCG@10 of each on held-out queries."""
     data = make_ranking(n_queries, random_state=0)
     train, test = data.train_test_split(test_size=0.25, random_state=0)
     rankers = {

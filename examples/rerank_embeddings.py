@@ -1,10 +1,10 @@
-"""Re-rank by embeddings: two towers that set out from cosine similarity.
+"""Re-rank by embeddings: two towers that start at the cosine similarity.
 
-A row is [query embedding | item embedding]. The default draws embeddings in which some
-directions say nothing about relevance, so that there is something to learn. With
-`--data DIR` the Cranfield collection is re-ranked: its MiniLM embeddings and judgments
-are read from DIR/embeddings-minilm and DIR/ir-cranfield, and the 100 documents nearest
-to each query by cosine are its list.
+A row is [query embedding | item embedding]. By default embeddings are drawn in which
+some directions are irrelevant, so that there is something to learn. With `--data DIR`
+the Cranfield collection is re-ranked: MiniLM embeddings and judgments are read from
+DIR/embeddings-minilm and DIR/ir-cranfield, and the candidates of a query are the 100
+documents nearest by cosine.
 
     python examples/rerank_embeddings.py
     python examples/rerank_embeddings.py --data DIR
@@ -55,7 +55,7 @@ def draw(
 
 
 def load_cranfield(folder: Path) -> RankingData:
-    """225 queries; code 1 (complete answer) is worth 4, code 4 is worth 1."""
+    """225 queries; code 1 (complete answer) is grade 4, code 4 is grade 1."""
     docs = np.load(folder / "embeddings-minilm" / "cranfield.docs.npz")
     queries = np.load(folder / "embeddings-minilm" / "cranfield.queries.npz")
     unit = lambda a: a / np.linalg.norm(a, axis=1, keepdims=True)

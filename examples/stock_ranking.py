@@ -1,9 +1,9 @@
 """Rank stocks by the return of the next day, walking forward through time.
 
-An embargo keeps the days of training, validation and test apart. Prints Kendall's τ,
-the information coefficient (Spearman) and the reciprocal rank of the best stock; what
-the five top stocks of each list earn over all stocks, and its Sharpe ratio after costs:
-means over seeds, 95 % intervals by a bootstrap of blocks of days. The market is
+An embargo separates the days of training, validation and test. Prints Kendall's τ, the
+information coefficient (Spearman) and the reciprocal rank of the best stock; the excess
+return of the top five stocks of each list over all stocks, and its Sharpe ratio after
+costs: means over seeds, 95 % intervals by a block bootstrap over days. The market is
 simulated; ``examples/benchmark_stocks.py`` has real ones.
 
     python examples/stock_ranking.py [--plot FILE]
@@ -23,7 +23,7 @@ from ltr.datasets import StockData, make_stocks
 from ltr.metrics import kendall_tau_score, reciprocal_rank_score, spearman_score
 from ltr.model_selection import QueryStandardScaler, WalkForwardSplit
 
-TOP, COST, BLOCK, YEAR = 5, 5.0, 10, 252  # stocks, bp of traded money, days, days
+TOP, COST, BLOCK, YEAR = 5, 5.0, 10, 252  # stocks, bp of turnover, days, days
 NEURAL = {"metric": "kendall_tau", "n_iter_no_change": 4, "hidden_layer_sizes": (32,)}
 TREES = {"metric": "kendall_tau", "num_leaves": 8, "colsample_bytree": 0.7, "n_jobs": 1}
 RANKERS = {  # each is fitted to the ranks of the returns, with its own random_state
@@ -37,7 +37,7 @@ METRICS = {"tau": 4, "IC": 4, "MRR": 3, "top 5, bp": 1, "Sharpe": 2}  # decimals
 
 
 def score(name: str, data: StockData, y: np.ndarray, parts: tuple, seed: int):
-    """Scores of the test part by a ranker that saw training and validation part."""
+    """Scores of the test part by a ranker fitted on the other two parts."""
     (train, valid, test), X, qid = parts, data.X, data.qid
     if name == "random":
         return np.random.default_rng(seed).random(len(test))
@@ -49,14 +49,13 @@ def score(name: str, data: StockData, y: np.ndarray, parts: tuple, seed: int):
         tau = lambda scores: kendall_tau_score(y[valid], scores, qid=qid[valid])
         return max(fits, key=lambda fit: tau(fit.predict(X[valid]))).predict(X[test])
     ranker = clone(RANKERS[name]).set_params(random_state=seed)
-    seen = {"X_val": X[valid], "y_val": y[valid], "qid_val": qid[valid]}
-    return ranker.fit(X[train], y[train], qid[train], **seen).predict(
-        X[test], qid[test]
-    )
+    validation = {"X_val": X[valid], "y_val": y[valid], "qid_val": qid[valid]}
+    ranker.fit(X[train], y[train], qid[train], **validation)
+    return ranker.predict(X[test], qid[test])
 
 
 def evaluate_days(data: StockData, scores: np.ndarray) -> np.ndarray:
-    """Value of the METRICS on each day, shape (5, n_days); a day is a mean of lists."""
+    """METRICS of each day, shape (5, n_days): means over the lists of the day."""
     day = np.unique(data.dates, return_inverse=True)[1]
     lists = pd.DataFrame({"day": day, "y": data.y, "score": scores}).groupby(data.qid)
     day_of_list = lists["day"].first().to_numpy()
@@ -66,32 +65,32 @@ def evaluate_days(data: StockData, scores: np.ndarray) -> np.ndarray:
         spearman_score(data.y, **of_lists),
         reciprocal_rank_score(data.y == lists["y"].transform("max"), **of_lists),
     )
-    taken = (lists["score"].rank(ascending=False, method="first") <= TOP).to_numpy()
+    in_top = (lists["score"].rank(ascending=False, method="first") <= TOP).to_numpy()
     size = lists["y"].transform("size").to_numpy()
     share = 1.0 / np.bincount(day_of_list)[day]  # of a list among those of its day
-    weight, all_weights = share * taken / np.minimum(size, TOP), share / size
-    held = np.zeros((day.max() + 1, len(set(data.tickers))))
-    held[day, pd.factorize(data.tickers)[0]] = weight
-    traded = np.abs(np.diff(held, axis=0, prepend=0.0)).sum(axis=1)
-    top = 1e4 * np.bincount(day, (weight - all_weights) * data.y)
+    weight, all_weights = share * in_top / np.minimum(size, TOP), share / size
+    portfolio = np.zeros((day.max() + 1, len(set(data.tickers))))
+    portfolio[day, pd.factorize(data.tickers)[0]] = weight
+    turnover = np.abs(np.diff(portfolio, axis=0, prepend=0.0)).sum(axis=1)
+    excess = 1e4 * np.bincount(day, (weight - all_weights) * data.y)
     daily = [pd.Series(values).groupby(day_of_list).mean() for values in ranking]
-    return np.stack([*daily, top, top - COST * traded])
+    return np.stack([*daily, excess, excess - COST * turnover])
 
 
 def summarize(runs: dict[str, np.ndarray], best: str) -> dict[str, dict[str, tuple]]:
-    """Means over seeds, and minus the best; blocks wrap (Politis & Romano 1992)."""
+    """Means over seeds, and minus the best; circular blocks (Politis & Romano 1992)."""
     n_days = runs[best].shape[-1]
     starts = np.random.default_rng(0).integers(n_days, size=(1000, -(-n_days // BLOCK)))
     drawn = ((starts[:, :, None] + np.arange(BLOCK)) % n_days).reshape(1000, -1)
-    days = np.vstack([np.arange(n_days), drawn[:, :n_days]])  # first as they are
+    days = np.vstack([np.arange(n_days), drawn[:, :n_days]])  # row 0: the sample
     average = lambda v: v.mean(axis=-1).mean(axis=0)
     sharpe = lambda v: (np.sqrt(YEAR) * v.mean(axis=-1) / v.std(axis=-1)).mean(axis=0)
     table = {name: {} for name in runs}
     for k, metric in enumerate(METRICS):
         statistic = sharpe if metric == "Sharpe" else average
-        found = {name: statistic(values[:, k, days]) for name, values in runs.items()}
-        for name, v in found.items():
-            for column, s in ((metric, v), (f"{metric} - {best}", v - found[best])):
+        samples = {name: statistic(v[:, k, days]) for name, v in runs.items()}
+        for name, v in samples.items():
+            for column, s in ((metric, v), (f"{metric} - {best}", v - samples[best])):
                 table[name][column] = (s[0], *np.quantile(s[1:], [0.025, 0.975]))
     return table
 
@@ -106,7 +105,7 @@ def print_table(table: dict[str, dict[str, tuple]], columns: list[str]) -> None:
 
 
 def plot(runs: dict[str, np.ndarray], days: np.ndarray, path: str) -> None:
-    """Sums of daily returns over all stocks, after costs; bands are ranges of seeds."""
+    """Plot cumulative excess returns after costs; bands are ranges over seeds."""
     import matplotlib.pyplot as plt
 
     figure, panel = plt.subplots(figsize=(8, 5), layout="constrained")
@@ -114,7 +113,7 @@ def plot(runs: dict[str, np.ndarray], days: np.ndarray, path: str) -> None:
         total = values[:, -1].cumsum(axis=1) / 100
         panel.plot(days, total.mean(axis=0), label=name)
         panel.fill_between(days, total.min(axis=0), total.max(axis=0), alpha=0.2)
-    panel.set_ylabel(f"top {TOP} over all stocks, after costs: sum of daily %")
+    panel.set_ylabel(f"excess return of the top {TOP} after costs: sum of daily %")
     figure.legend(loc="outside upper center", ncols=4)
     figure.savefig(path, dpi=150)
 
@@ -144,6 +143,6 @@ def main(data: StockData | None = None, n_seeds: int = 5, picture: str | None = 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    drawn = "stock_ranking.png" if importlib.util.find_spec("matplotlib") else ""
-    parser.add_argument("--plot", default=drawn, help="picture; needs matplotlib")
+    path = "stock_ranking.png" if importlib.util.find_spec("matplotlib") else ""
+    parser.add_argument("--plot", default=path, help="file; needs matplotlib")
     main(picture=parser.parse_args().plot)

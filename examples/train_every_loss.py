@@ -1,7 +1,7 @@
-"""Train a linear ranker with every loss on lists whose features share an offset.
+"""Train a linear ranker with every loss, on queries whose features share an offset.
 
-Prints, for each loss, NDCG@10 on held-out lists as a share of that of the noise-free
-scores, beside a random order and plain pointwise regression.
+Prints NDCG@10 on held-out queries for each loss, as a share of that of the noise-free
+scores, next to a random order and plain pointwise regression.
 
     python examples/train_every_loss.py
 """
@@ -22,7 +22,7 @@ SLOW = {"neural_ndcg": 30, "neural_sort_cross_entropy": 30, "pl_rank": 30}
 def main(
     n_queries: int = 200, max_epochs: int = 60, names: tuple[str, ...] = tuple(LOSSES)
 ) -> dict[str, float]:
-    """Print and return the share of the noise-free NDCG@10 of each loss."""
+    """Print and return the share of the noise-free NDCG@10 for each loss."""
     data = make_ranking(
         n_queries,
         list_size=(8, 20),

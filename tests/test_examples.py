@@ -184,7 +184,7 @@ def test_benchmark_stocks(protocol, capsys, monkeypatch):
     assert table["TSP pairwise"]["tau"][1] > 0.1
     assert table["ridge"]["tau - ridge"] == (0.0, 0.0, 0.0)
     assert table["random"]["tau - ridge"][2] < -0.1
-    assert capsys.readouterr().out.startswith(f"{protocol}, 2 models a ranker")
+    assert capsys.readouterr().out.startswith(f"{protocol}, 2 models per ranker")
 
 
 def test_rank_aggregation(capsys):
