@@ -284,8 +284,8 @@ def tune_alpha(
     if not means:
         raise ValueError("grid must have at least one value; got none.")
     series = pd.Series(means, name=get_metric(metric).name)
-    best = np.flatnonzero(series.to_numpy() == series.max())
-    return float(series.index[best[(len(best) - 1) // 2]]), series
+    maxima = np.flatnonzero(series.to_numpy() == series.max())
+    return float(series.index[maxima[(len(maxima) - 1) // 2]]), series
 
 
 def _filled(pool: Pool, norm: Norm) -> FloatArray:

@@ -313,9 +313,9 @@ def _ranks(
     query: IntArray, scores: FloatArray, docids: NDArray[Any], ties: RankTies
 ) -> FloatArray:
     """Ranks from 1 of the documents of each query; a tie group has its mean rank."""
-    present, codes = np.unique(query, return_inverse=True)
+    query_numbers, codes = np.unique(query, return_inverse=True)
     ranked = sort_lists(
-        Queries(codes, present), scores, scores, ties, lambda rows: docids[rows]
+        Queries(codes, query_numbers), scores, scores, ties, lambda rows: docids[rows]
     )
     ranks = np.empty(len(scores))
     ranks[ranked.rows] = (ranked.tie_begin + ranked.tie_end + 1) / 2.0

@@ -165,14 +165,14 @@ class RunComparison:
         """
         import pandas as pd
 
-        others = [name for name in self.per_query if name != self.baseline]
+        challengers = [name for name in self.per_query if name != self.baseline]
         rows = {}
         for metric in self.metrics:
             column = {n: t[metric].to_numpy() for n, t in self.per_query.items()}
             base = column[self.baseline]
             test = _TESTS[self.test][0]
-            raw = [test(column[name], base) for name in others]
-            p_values = dict(zip(others, _holm(raw), strict=True))
+            raw = [test(column[name], base) for name in challengers]
+            p_values = dict(zip(challengers, _holm(raw), strict=True))
             for name, values in column.items():
                 row = {
                     "mean": _mean(values),
@@ -303,28 +303,28 @@ class RunComparison:
         table = self.table
         shape = (len(self.metrics), len(self.per_query))  # as the rows are ordered
         means = table["mean"].to_numpy().reshape(shape).T
-        best = means == np.nanmax(means, axis=0, initial=-np.inf)
-        significant = self.alpha > table["p_value"].to_numpy().reshape(shape).T
+        is_best = means == np.nanmax(means, axis=0, initial=-np.inf)
+        is_significant = self.alpha > table["p_value"].to_numpy().reshape(shape).T
         return [
             (
                 name,
                 [
-                    (f"{mean:.{digits}f}", bool(is_best), bool(is_significant))
-                    for mean, is_best, is_significant in zip(*columns, strict=True)
+                    (f"{mean:.{digits}f}", bool(bold), bool(sign))
+                    for mean, bold, sign in zip(*columns, strict=True)
                 ],
             )
             for name, *columns in zip(
-                self.per_query, means, best, significant, strict=True
+                self.per_query, means, is_best, is_significant, strict=True
             )
         ]
 
     def _note(self) -> str:
-        n_others = len(self.per_query) - 1
+        n_challengers = len(self.per_query) - 1
         n_queries = len(next(iter(self.per_query.values())))
         return (
             f"differs from {self.baseline}, p < {self.alpha:g} ({_TESTS[self.test][1]} "
-            f"over {n_queries} queries, Holm's correction over {n_others} "
-            f"run{'s' * (n_others > 1)})."
+            f"over {n_queries} queries, Holm's correction over {n_challengers} "
+            f"run{'s' * (n_challengers > 1)})."
         )
 
 
@@ -338,8 +338,8 @@ def _holm(p_values: list[float]) -> list[float]:
 
 
 def _mean(values: np.ndarray[Any, np.dtype[np.float64]]) -> float:
-    counted = values[~np.isnan(values)]
-    return float(counted.mean()) if len(counted) else float("nan")
+    defined_values = values[~np.isnan(values)]
+    return float(defined_values.mean()) if len(defined_values) else float("nan")
 
 
 def _interval(

@@ -295,8 +295,8 @@ def score(
     values = apply_policy(info.measure(lists, **options), empty)
     if per_query:
         return values
-    counted = values[~np.isnan(values)]
-    if len(counted) == 0:
+    defined_values = values[~np.isnan(values)]
+    if len(defined_values) == 0:
         warnings.warn(
             f"The mean is not defined and nan is returned: no list has {info.needs}. "
             "Pass empty=0 or empty=1 to count such lists.",
@@ -304,7 +304,7 @@ def score(
             stacklevel=3,  # the caller of the face
         )
         return float("nan")
-    return mean_of(counted, mean)
+    return mean_of(defined_values, mean)
 
 
 def apply_policy(measured: Measured, empty: Empty) -> FloatArray:

@@ -428,12 +428,12 @@ def _best_first(
         return gains[np.lexsort((-gains, lists))]
     gain_of_grade = np.zeros(n_grades)
     gain_of_grade[grades] = gains
-    best = np.argsort(-gain_of_grade)
+    by_gain = np.argsort(-gain_of_grade)
     place = np.empty(n_grades, dtype=np.intp)
-    place[best] = np.arange(n_grades)
+    place[by_gain] = np.arange(n_grades)
     cells = lists * n_grades + place[grades]
     count = np.bincount(cells, minlength=n_lists * n_grades)
-    return np.repeat(np.tile(gain_of_grade[best], n_lists), count)
+    return np.repeat(np.tile(gain_of_grade[by_gain], n_lists), count)
 
 
 METRICS: dict[str, RankingMetric[..., FloatArray | float]] = {

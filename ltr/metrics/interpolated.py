@@ -141,8 +141,8 @@ def _expected_relevant(ranked: RankedLists, threshold: float) -> FloatArray:
     is_relevant[relevant.slot] = 1.0
     if len(ranked.tied):
         begin = ranked.tie_begin - ranked.position + np.arange(len(is_relevant))
-        inside = np.bincount(begin, is_relevant, minlength=len(is_relevant))
-        is_relevant = inside[begin] / (ranked.tie_end - ranked.tie_begin)
+        n_in_group = np.bincount(begin, is_relevant, minlength=len(is_relevant))
+        is_relevant = n_in_group[begin] / (ranked.tie_end - ranked.tie_begin)
     total = np.append(0.0, np.cumsum(is_relevant))
     before = np.repeat(total[ranked.queries.starts[:-1]], ranked.queries.sizes)
     return ranked.only_returned(total[1:] - before)

@@ -221,27 +221,28 @@ def get_metrics(
     """
     if isinstance(metrics, str) or callable(metrics):
         metrics = [metrics]
-    parsed = [
+    measures = [
         _parsed(metric) if isinstance(metric, str) else _declared(metric, options)
         for metric in metrics
     ]
-    _check_options(options, parsed)
-    names = [metric.name for metric in parsed]
+    _check_options(options, measures)
+    names = [metric.name for metric in measures]
     for name, metric in zip(names, metrics, strict=True):
         if not isinstance(metric, str) and names.count(name) > 1:
             raise ValueError(
                 f"metrics must have different names; got {name!r} more than once. Pass "
                 "dataclasses.replace(get_metric(…), name=…)."
             )
-    return [_with_options(metric, options) for metric in parsed]
+    return [_with_options(metric, options) for metric in measures]
 
 
 def _parsed(name: str) -> Metric:
     """The metric of a name, with the options that the name gives."""
-    parsed = parse_metric(name)
-    if parsed is None or parsed[0] not in METRICS:
-        raise ValueError(_unknown_metric(name, name if parsed is None else parsed[0]))
-    key, k, options = parsed
+    spelling = parse_metric(name)
+    key = name if spelling is None else spelling[0]
+    if spelling is None or key not in METRICS:
+        raise ValueError(_unknown_metric(name, key))
+    _, k, options = spelling
     info = METRICS[key].info
     for option in sorted(set(options) - set(info.options)):
         raise ValueError(
@@ -271,21 +272,21 @@ def _declared(metric: object, options: dict[str, Any]) -> Metric:
             f"ltr.metrics.ranking_metric; got {metric!r}."
         )
     function: Function = metric  # type: ignore[assignment]
-    names = {id(ours): name for name, ours in METRICS.items()}
-    name = names.get(id(function), function.__name__.removesuffix("_score"))
+    names = [name for name, face in METRICS.items() if face is function]
+    name = names[0] if names else function.__name__.removesuffix("_score")
     k = options.get("k") if function.info.takes_cutoff else None
     return Metric(name if k is None else f"{name}@{k}", function)
 
 
 def _with_options(metric: Metric, options: dict[str, Any]) -> Metric:
     """The metric with those of the options that it takes; its own ones stay."""
-    taken = {name: v for name, v in options.items() if name in metric.info.options}
+    defaults = {name: v for name, v in options.items() if name in metric.info.options}
     k = metric.options.get("k")
-    if k is not None and taken.get("k", k) != k:
+    if k is not None and defaults.get("k", k) != k:
         raise ValueError(
-            f"metric {metric.name!r} and k={taken['k']!r} differ. Leave one out."
+            f"metric {metric.name!r} and k={defaults['k']!r} differ. Leave one out."
         )
-    return replace(metric, options=taken | metric.options)
+    return replace(metric, options=defaults | metric.options)
 
 
 def evaluate(
@@ -423,14 +424,14 @@ def summary(
     rows = []
     for name, value in values.items():
         mean: Mean = "geometric" if name in geometric else "arithmetic"
-        counted = value[~np.isnan(value)]
-        center = mean_of(counted, mean) if len(counted) else np.nan
+        defined_values = value[~np.isnan(value)]
+        center = mean_of(defined_values, mean) if len(defined_values) else np.nan
         if mean == "geometric":
             logs = np.log(np.maximum(value, FLOOR_OF_GEOMETRIC_MEAN))
             low, high = np.exp(bootstrap_interval(logs))
         else:
             low, high = bootstrap_interval(value)
-        rows.append((center, low, high, len(counted)))
+        rows.append((center, low, high, len(defined_values)))
     index = pd.Index(list(values), name="metric")
     return pd.DataFrame(rows, index=index, columns=["mean", "low", "high", "n_lists"])
 
@@ -439,14 +440,14 @@ def _check_options(options: dict[str, Any], metrics: Sequence[Metric]) -> None:
     """Raise if an option is one of no metric: a typo is not ignored."""
     infos = [metric.info for metric in metrics]
     infos += [function.info for function in METRICS.values()]
-    known = {option for info in infos for option in info.options}
-    for option in sorted(set(options) - known):
-        hint = suggest(option, sorted(known))
+    all_options = sorted({option for info in infos for option in info.options})
+    for option in sorted(set(options) - set(all_options)):
+        hint = suggest(option, all_options)
         if option in ("group", "groups", "qids", "query_id"):
             hint = " Pass the query of each row as qid."
         raise TypeError(
             f"{option!r} is not an option of any metric. Known options: "
-            f"{', '.join(repr(name) for name in sorted(known))}.{hint}"
+            f"{', '.join(map(repr, all_options))}.{hint}"
         )
 
 

@@ -34,8 +34,8 @@ def rbo(
     sizes = lists.queries.sizes
     depth = sizes if k is None else np.minimum(sizes, k)
     weights = (1.0 - persistence) * persistence**lists.position
-    inside = lists.position < np.repeat(depth, sizes)
-    value = lists.sum_lists(agreement * weights * inside)
+    in_depth = lists.position < np.repeat(depth, sizes)
+    value = lists.sum_lists(agreement * weights * in_depth)
     if extrapolate:
         last = agreement[lists.queries.starts[:-1] + depth - 1]
         value += last * persistence**depth
@@ -123,8 +123,8 @@ def average_overlap(lists: RankedLists, *, k: int | None = None) -> Measured:
     agreement, blank = _agreement(lists)
     sizes = lists.queries.sizes
     depth = sizes if k is None else np.minimum(sizes, k)
-    inside = lists.position < np.repeat(depth, sizes)
-    value = np.minimum(lists.sum_lists(agreement * inside) / depth, 1.0)
+    in_depth = lists.position < np.repeat(depth, sizes)
+    value = np.minimum(lists.sum_lists(agreement * in_depth) / depth, 1.0)
     return Measured(value, blank)
 
 

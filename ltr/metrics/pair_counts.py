@@ -56,9 +56,9 @@ def label_codes(ranked: RankedLists) -> IntArray:
     lists = ranked.list_of_slot
     by_label = np.lexsort((ranked.labels, lists))
     labels, sorted_lists = ranked.labels[by_label], lists[by_label]
-    new = np.zeros(len(lists), dtype=np.intp)
-    new[1:] = (labels[1:] != labels[:-1]) & (sorted_lists[1:] == sorted_lists[:-1])
-    count = np.cumsum(new)
+    is_head = np.zeros(len(lists), dtype=np.intp)
+    is_head[1:] = (labels[1:] != labels[:-1]) & (sorted_lists[1:] == sorted_lists[:-1])
+    count = np.cumsum(is_head)
     codes = np.empty(len(lists), dtype=np.intp)
     starts = ranked.queries.starts[:-1]
     codes[by_label] = count - np.repeat(count[starts], ranked.queries.sizes)
@@ -69,9 +69,9 @@ def _tied_pairs(ranked: RankedLists, *keys: IntArray) -> FloatArray:
     """Pairs of each list that agree in all keys, Σ m (m − 1) / 2 over runs of m."""
     lists = ranked.list_of_slot
     order = np.lexsort((*keys, lists))
-    new = np.ones(len(order), dtype=bool)
-    new[1:] = np.any([np.diff(key[order]) != 0 for key in (*keys, lists)], axis=0)
-    begin = np.flatnonzero(new)
+    is_head = np.ones(len(order), dtype=bool)
+    is_head[1:] = np.any([np.diff(key[order]) != 0 for key in (*keys, lists)], axis=0)
+    begin = np.flatnonzero(is_head)
     m = np.diff(np.concatenate([begin, [len(order)]])).astype(np.float64)
     n_lists = ranked.queries.n_lists
     pairs = np.bincount(lists[order[begin]], m * (m - 1) / 2, minlength=n_lists)

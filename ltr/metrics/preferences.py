@@ -21,10 +21,10 @@ def auc(lists: RankedLists, *, threshold: float = 0.0) -> Measured:
     """Kernel of :func:`auc_score`."""
     relevant = lists.relevant(threshold)
     n_other = lists.queries.sizes - relevant.total
-    above, inside = _others(lists, lists.labels <= threshold, relevant.slot)
-    below = n_other[relevant.lists] - above - inside
+    above, tied = _others(lists, lists.labels <= threshold, relevant.slot)
+    below = n_other[relevant.lists] - above - tied
     n_pairs = relevant.total * n_other
-    value = relevant.sum_lists(below + 0.5 * inside) / np.maximum(n_pairs, 1)
+    value = relevant.sum_lists(below + 0.5 * tied) / np.maximum(n_pairs, 1)
     return Measured(value, blank=n_pairs == 0)
 
 
@@ -98,13 +98,13 @@ def bpref(lists: RankedLists, *, threshold: float = 0.0) -> Measured:
     if lists.judged is not None:
         is_other &= lists.judged
     n_other = lists.sum_lists(is_other)
-    above, inside = _others(lists, is_other, relevant.slot)
-    # A relevant item with `above` others in earlier tie groups and `inside` in its own
-    # stands below n_r = above, above + 1, …, above + inside others, equally likely:
+    above, tied = _others(lists, is_other, relevant.slot)
+    # A relevant item with `above` others in earlier tie groups and `tied` in its own
+    # stands below n_r = above, above + 1, …, above + tied others, equally likely:
     # E min(n_r, R) is a difference of the sums S(n) = Σ_{i ≤ n} min(i, R).
     r = relevant.total[relevant.lists]
-    capped = _sum_of_capped(above + inside, r) - _sum_of_capped(above - 1.0, r)
-    capped /= inside + 1.0
+    capped = _sum_of_capped(above + tied, r) - _sum_of_capped(above - 1.0, r)
+    capped /= tied + 1.0
     bound = np.minimum(n_other, relevant.total)[relevant.lists]
     value = relevant.sum_lists(1.0 - capped / np.maximum(bound, 1.0))
     value = np.clip(value / np.maximum(relevant.total, 1), 0.0, 1.0)

@@ -153,9 +153,9 @@ def expected_at_first(relevant: RelevantSlots, weights: FloatArray) -> FloatArra
     [0.75]
     """
     expected = np.zeros(len(relevant.total))
-    best = np.flatnonzero(np.diff(relevant.lists, prepend=-1))  # of each list
-    expected[relevant.lists[best]] = weights[relevant.begin[best]]
-    tied = best[relevant.size[best] > 1]
+    heads = np.flatnonzero(np.diff(relevant.lists, prepend=-1))  # of each list
+    expected[relevant.lists[heads]] = weights[relevant.begin[heads]]
+    tied = heads[relevant.size[heads] > 1]
     if len(tied) == 0:
         return expected
     from scipy.special import gammaln  # slow to import, and needed under ties only

@@ -86,13 +86,13 @@ def run_overlap(
     check_choice("ties", ties, [rule for rule in TIES if rule != "worst"])
     runs = run_rows(first), run_rows(second)
     ids, numbers = _common_queries(*runs)
-    kept = [np.flatnonzero(number >= 0) for number in numbers]
-    lists = [number[rows] for number, rows in zip(numbers, kept, strict=True)]
+    rows_of_run = [np.flatnonzero(number >= 0) for number in numbers]
+    lists = [number[rows] for number, rows in zip(numbers, rows_of_run, strict=True)]
     places = [
         _tie_groups(run, rows, Queries(number, ids), ties)
-        for run, rows, number in zip(runs, kept, lists, strict=True)
+        for run, rows, number in zip(runs, rows_of_run, lists, strict=True)
     ]
-    in_first = _match(runs, kept, lists)
+    in_first = _match(runs, rows_of_run, lists)
     rows = np.flatnonzero(in_first >= 0)  # documents of the second run that both have
     begin, end = places[0]
     sizes = np.stack([np.bincount(number, minlength=len(ids)) for number in lists])
@@ -125,17 +125,17 @@ def _common_queries(
 
 
 def _match(
-    runs: tuple[Rows, Rows], kept: list[IntArray], lists: list[IntArray]
+    runs: tuple[Rows, Rows], rows_of_run: list[IntArray], lists: list[IntArray]
 ) -> IntArray:
-    """For each kept row of the second run that of the same document in the first."""
+    """For each row of the second run that of the same document in the first, or −1."""
     import pandas as pd
 
     first, second = runs
     n_documents = len(first.docid.names)
-    document = first.docid.find(second.docid)[second.docid.codes[kept[1]]]
-    pairs = lists[0] * n_documents + first.docid.codes[kept[0]]
-    wanted = np.where(document < 0, -1, lists[1] * n_documents + document)
-    return np.asarray(pd.Index(pairs).get_indexer(wanted), dtype=np.intp)
+    document = first.docid.find(second.docid)[second.docid.codes[rows_of_run[1]]]
+    pairs = lists[0] * n_documents + first.docid.codes[rows_of_run[0]]
+    pairs_of_second = np.where(document < 0, -1, lists[1] * n_documents + document)
+    return np.asarray(pd.Index(pairs).get_indexer(pairs_of_second), dtype=np.intp)
 
 
 def _tie_groups(

@@ -226,22 +226,28 @@ def _join(run: Rows, qrels: Rows, skip_missing: bool) -> _Rows:
     is_missed[judgment[is_judged]] = False
     if skip_missing:
         is_missed &= (np.bincount(query, minlength=n_queries) > 0)[qrels.qid.codes]
-    missed = np.flatnonzero(is_missed)
+    missed_rows = np.flatnonzero(is_missed)
     # Queries that have rows, numbered in the order of the judgments.
-    codes = np.concatenate([query, qrels.qid.codes[missed]])
-    present = np.bincount(codes, minlength=n_queries) > 0
-    number = np.cumsum(present) - 1
-    n_missed = len(missed)
+    codes = np.concatenate([query, qrels.qid.codes[missed_rows]])
+    has_rows = np.bincount(codes, minlength=n_queries) > 0
+    number = np.cumsum(has_rows) - 1
+    n_missed = len(missed_rows)
     return _Rows(
-        queries=Queries(number[codes], qrels.qid.text[present]),
+        queries=Queries(number[codes], qrels.qid.text[has_rows]),
         labels=np.concatenate(
-            [np.where(is_judged, qrels.values[judgment], 0.0), qrels.values[missed]]
+            [
+                np.where(is_judged, qrels.values[judgment], 0.0),
+                qrels.values[missed_rows],
+            ]
         ),
         scores=np.concatenate(
             [np.maximum(run.values[rows], _LOWEST), np.full(n_missed, -np.inf)]
         ),
         document=np.concatenate(
-            [run.docid.codes[rows], len(run.docid.names) + qrels.docid.codes[missed]]
+            [
+                run.docid.codes[rows],
+                len(run.docid.names) + qrels.docid.codes[missed_rows],
+            ]
         ),
         names=np.concatenate([run.docid.names, qrels.docid.names]),
         in_qrels=np.concatenate([is_judged, np.ones(n_missed, dtype=bool)]),

@@ -135,11 +135,11 @@ def parse_metric(text: str) -> tuple[str, int | None, dict[str, Any]] | None:
             return None
         name, options, cut = match["metric"], match["options"], match["k"]
     key = name.lower()
-    parsed = _parse_options(options)
-    if parsed is None:
+    keywords = _parse_options(options)
+    if keywords is None:
         return None
     name, implied = _WITH_OPTIONS.get(key, (SHORT.get(key, key), {}))
-    arguments = implied | _translated(parsed)
+    arguments = implied | _translated(keywords)
     if name == "interpolated_precision" and cut is not None:
         return name, None, {"recall": float(cut)} | arguments
     if cut is not None and not cut.isdigit():

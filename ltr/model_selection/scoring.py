@@ -228,11 +228,12 @@ def _splits_by_query(
             warnings.filterwarnings("ignore", "The groups parameter is ignored")
             splits = list(cv.split(X, y, queries.codes))
     for fold, (train, test) in enumerate(splits):
-        both = np.intersect1d(queries.codes[train], queries.codes[test])
-        if len(both):
+        cut_queries = np.intersect1d(queries.codes[train], queries.codes[test])
+        if len(cut_queries):
+            example, n_others = queries.ids[cut_queries[0]], len(cut_queries) - 1
             raise ValueError(
                 f"cv must keep queries whole; got {cv!r}, which has rows of qid "
-                f"{queries.ids[both[0]]!r} and of {len(both) - 1} other queries on "
-                f"both sides of fold {fold}. Use ltr.model_selection.QueryKFold."
+                f"{example!r} and of {n_others} other queries on both sides of fold "
+                f"{fold}. Use ltr.model_selection.QueryKFold."
             )
     return splits
