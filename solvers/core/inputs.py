@@ -218,6 +218,8 @@ def check_kinds(constraints: Any, kinds: tuple[type, ...]) -> tuple[Constraint, 
     >>> check_kinds([Precedence(0, 1)], (Precedence,))
     (Precedence(before=0, after=1),)
     """
+    if isinstance(constraints, tuple) and not constraints:
+        return ()
     names = ", ".join(kind.__name__ for kind in kinds)
     if isinstance(constraints, kinds) or not hasattr(constraints, "__iter__"):
         raise TypeError(

@@ -65,7 +65,8 @@ class LinearProgram:
         self._rows: list[Any] = []
         self._entries: list[tuple[IntArray, IntArray, FloatArray]] = []
         self._of_columns = np.zeros((4, 0))  # costs, lower, upper, implied upper bounds
-        self._of_rows = np.zeros((2, 0))  # low, high
+        self._of_rows = np.zeros((4, 0))  # low, high, least and greatest price
+        self._work_limit = math.inf
         self.x = self.prices = np.zeros(0)
         self._reduced: FloatArray | None = None
         self.n_iterations = 0
@@ -113,8 +114,10 @@ class LinearProgram:
     def add_rows(self, low: ArrayLike, high: ArrayLike) -> IntArray:
         """Add rows without entries, low ≤ A·x ≤ high, and return their numbers."""
         first = self.n_rows
-        rows = np.array([low, high], dtype=np.float64)
-        for least, most in rows.T.tolist():
+        rows = np.array([low, high, low, high], dtype=np.float64)
+        rows[2] = np.where(rows[1] == np.inf, 0.0, -np.inf)
+        rows[3] = np.where(rows[0] == -np.inf, 0.0, np.inf)
+        for least, most in rows[:2].T.tolist():
             self._rows.append(self._glop.Constraint(least, most))
         self._of_rows = np.concatenate([self._of_rows, rows], axis=1)
         return np.arange(first, self.n_rows)
@@ -174,15 +177,14 @@ class LinearProgram:
             return Status.UNKNOWN
         self._glop.FillSolutionResponseProto(self._response)
         self.x = np.array(self._response.variable_value)
-        prices = np.array(self._response.dual_value)
-        low, high = self._of_rows
-        prices[(prices > 0) & (low == -np.inf)] = 0.0
-        prices[(prices < 0) & (high == np.inf)] = 0.0
-        self.prices, self._reduced = prices, None
+        self.prices = np.array(self._response.dual_value).clip(*self._of_rows[2:])
+        self._reduced = None
         return Status.OPTIMAL
 
     def _limit(self, budget: Budget) -> None:
-        if budget.work_left < math.inf:
+        # parsing the parameters costs time, so they follow in steps of a tenth
+        if budget.work_left < 0.9 * self._work_limit:
+            self._work_limit = budget.work_left
             self._glop.SetSolverSpecificParametersAsString(
                 f"{self._parameters} max_deterministic_time: {budget.work_left}"
             )
@@ -206,15 +208,16 @@ class LinearProgram:
 
     def rows_bound(self) -> FloatArray:
         """What each row adds to the bound: min(y_i·low_i, y_i·high_i)."""
-        low, high = self._of_rows
-        side = np.where(self.prices > 0, low, high)
-        return self.prices * np.where(self.prices == 0, 0.0, side)
+        side = np.where(self.prices > 0, *self._of_rows[:2])
+        side[self.prices == 0] = 0.0
+        return self.prices * side
 
     def columns_bound(self) -> FloatArray:
         """What each column adds to the bound: min(d_j·l_j, d_j·u_j)."""
         _, lower, upper, implied = self._of_columns
         side = np.where(self.reduced > 0, lower, np.minimum(upper, implied))
-        return self.reduced * np.where(self.reduced == 0, 0.0, side)
+        side[self.reduced == 0] = 0.0
+        return self.reduced * side
 
     def bound(self) -> float:
         """Bound from the last prices: no solution of the program costs less."""

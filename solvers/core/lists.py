@@ -188,7 +188,7 @@ def _check_member(
         items = np.flatnonzero(mask)
     array = matrix if is_checked else check_matrix(matrix, name)
     n = len(array)
-    own = user = tuple(dict.fromkeys(c.checked(n) for c in constraints))
+    own = user = tuple(dict.fromkeys([c.checked(n) for c in constraints]))
     start = check_scores(start, n, f"start[{i}]", mask)
     end = check_scores(end, n, f"end[{i}]", mask)
     if items is None:

@@ -51,6 +51,9 @@ class OrderRules:
         return before
 
 
+_NO_RULES = OrderRules()
+
+
 def order_rules(constraints: Iterable[Constraint]) -> OrderRules:
     """Sort the parts of constraints by kind.
 
@@ -59,6 +62,9 @@ def order_rules(constraints: Iterable[Constraint]) -> OrderRules:
     >>> order_rules([Together((0, 1)), Precedence(2, 0)]).precedences
     (Precedence(before=2, after=0),)
     """
+    constraints = tuple(constraints)
+    if not constraints:
+        return _NO_RULES
     parts = [part for constraint in constraints for part in constraint.parts()]
     return OrderRules(
         tuple(part for part in parts if isinstance(part, Precedence)),

@@ -89,7 +89,8 @@ def solve_ordering(
     array([2, 0, 1])
     """
     item_list = check_list(matrix, constraints=constraints)
-    _check_method(method, item_list)
+    check_method(method, METHODS)
+    _check_sizes(method, [item_list])
     budget = Budget(
         check_limit(time_limit_s, "time_limit_s"), check_limit(work_limit, "work_limit")
     )
@@ -163,8 +164,7 @@ def solve_orderings(
     lists = check_lists(
         matrices, where=where, constraints=constraints, alone="solve_ordering"
     )
-    for item_list in lists:
-        _check_method(method, item_list)
+    _check_sizes(method, lists)
     seed = check_random_state(random_state)
 
     def can_share(item_list: ItemList) -> bool:
@@ -183,10 +183,11 @@ def solve_orderings(
     )
 
 
-def _check_method(method: str, item_list: ItemList) -> None:
-    check_method(method, METHODS)
-    if method == "dp" and item_list.n_items > MAX_DP_ITEMS:
+def _check_sizes(method: str, lists: list[ItemList]) -> None:
+    """Raise if the method does not take one of the lists."""
+    largest = max((item_list.n_items for item_list in lists), default=0)
+    if method == "dp" and largest > MAX_DP_ITEMS:
         raise ValueError(
-            f"method='dp' takes at most {MAX_DP_ITEMS} items; got "
-            f"{item_list.n_items}. Use 'auto'."
+            f"method='dp' takes at most {MAX_DP_ITEMS} items; got {largest}. Use "
+            "'auto'."
         )

@@ -97,7 +97,8 @@ def solve_path(
     (array([0, 1, 2]), 10.0, 'OPTIMAL')
     """
     item_list = check_list(matrix, start=start, end=end, constraints=constraints)
-    _check_method(method, item_list)
+    check_method(method, METHODS)
+    _check_sizes(method, [item_list])
     budget = Budget(
         check_limit(time_limit_s, "time_limit_s"), check_limit(work_limit, "work_limit")
     )
@@ -178,8 +179,7 @@ def solve_paths(
         constraints=constraints,
         alone="solve_path",
     )
-    for item_list in lists:
-        _check_method(method, item_list)
+    _check_sizes(method, lists)
     seed = check_random_state(random_state)
 
     def can_share(item_list: ItemList) -> bool:
@@ -202,15 +202,15 @@ def solve_paths(
     )
 
 
-def _check_method(method: str, item_list: ItemList) -> None:
-    check_method(method, METHODS)
-    if method == "dp" and item_list.n_items > MAX_ITEMS:
+def _check_sizes(method: str, lists: list[ItemList]) -> None:
+    """Raise if the method does not take one of the lists."""
+    largest = max((item_list.n_items for item_list in lists), default=0)
+    if method == "dp" and largest > MAX_ITEMS:
         raise ValueError(
-            f"method='dp' takes at most {MAX_ITEMS} items; got {item_list.n_items}. "
-            "Use 'auto'."
+            f"method='dp' takes at most {MAX_ITEMS} items; got {largest}. Use 'auto'."
         )
-    if method == "routing" and item_list.user_constraints:
+    if method == "routing" and lists and lists[0].user_constraints:
         raise ValueError(
             "method='routing' takes no constraints; got "
-            f"{item_list.user_constraints[0]}. Use 'cp_sat' or 'auto'."
+            f"{lists[0].user_constraints[0]}. Use 'cp_sat' or 'auto'."
         )

@@ -1,5 +1,6 @@
 """Paths: limits of time and work, batches, Ctrl-C, messages."""
 
+import os
 import re
 import sys
 import threading
@@ -107,6 +108,14 @@ def test_constraints_of_a_batch_name_the_users_items():
     clash = [Precedence(3, 0), Precedence(0, 3)]
     found = solve_paths(np.zeros((9, 4, 4)), where=where, constraints=clash)
     assert [solution.conflict for solution in found] == [tuple(clash)] * 9
+
+
+def test_cores_are_counted_on_every_system(monkeypatch):
+    """macOS and Windows have no ``os.sched_getaffinity``."""
+    monkeypatch.delattr(os, "sched_getaffinity", raising=False)
+    monkeypatch.setenv("LOKY_MAX_CPU_COUNT", "2")  # joblib asks for it on Linux
+    solutions = solve_paths([nearly_symmetric(n, 0) for n in (13, 14)])
+    assert all(solution.is_optimal for solution in solutions)
 
 
 def test_progress(capsys):
