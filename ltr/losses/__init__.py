@@ -258,7 +258,7 @@ def get_loss(name: str) -> Callable[..., jax.Array]:
 
 
 def combine(*terms: tuple[float, str | Callable[..., jax.Array]]) -> Combination:
-    """Add losses up, each with a weight.
+    """Combine losses into their weighted sum.
 
     Parameters
     ----------
@@ -271,7 +271,7 @@ def combine(*terms: tuple[float, str | Callable[..., jax.Array]]) -> Combination
     loss : callable
         A loss with the further inputs of its parts (``teacher_scores``, …). Hashable,
         equal to another one of the same parts, and it can be pickled. Changing a weight
-        does not compile anew in a ranker.
+        compiles nothing in a ranker.
 
     Raises
     ------

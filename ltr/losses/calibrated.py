@@ -1,4 +1,4 @@
-"""Losses that keep the level of the scores, so that a score means something."""
+"""Calibrated losses: the scores themselves predict a label or a probability."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def calibrated_softmax_loss(
     virtual_label: float = 1.0,
     normalize: bool = False,
 ) -> jax.Array:
-    r"""Softmax loss with a virtual item of score 0, so that scores have a level.
+    r"""Softmax loss with a virtual item of score 0, which anchors the scores.
 
     .. math:: \ell = -\sum_i w_i y_i \log p_i - y_0 \log p_0, \quad
         p_i = \frac{e^{s_i}}{1 + \sum_j w_j e^{s_j}}, \quad
@@ -77,6 +77,8 @@ def calibrated_softmax_loss(
     """
     lists = prepare(scores, labels, where, weights)
     targets = lists.weights * lists.labels
+    # log(1 + Σ_j w_j e^{s_j}), shifted by the highest exponent, that of the virtual
+    # item included.
     top = jnp.maximum(masked_max(lists.scores, lists.where), 0.0)
     top = jax.lax.stop_gradient(top)
     shifted = jnp.where(lists.where, lists.scores - top, 0.0)
@@ -186,8 +188,8 @@ def rcr_loss(
     Returns
     -------
     loss : array of shape (...)
-        ≥ 0; the list-wise part is 0 without two distinct labels. Both parts are least
-        where σ(s) = y, for which reason they do not pull against each other.
+        ≥ 0; the list-wise part is 0 without two distinct labels. Both parts have their
+        minimum at σ(s) = y, so they do not conflict.
 
     References
     ----------

@@ -1,4 +1,4 @@
-"""Unbiased losses on clicks: what was not examined was not clicked.
+"""Unbiased losses on clicks, which correct for items that were never examined.
 
 Under the position-based model a click at rank k is examination times relevance:
 P(click) = θ_k · relevance. Dividing each click by θ_k removes the examination, in
@@ -65,7 +65,7 @@ def ips_weights(
     *,
     clip: float = 0.0,
 ) -> jax.Array:
-    r"""Weights of clicks by a table of propensities: :math:`1 / \max(\theta_k, \tau)`.
+    r"""Inverse propensity weights from a table: :math:`1 / \max(\theta_k, \tau)`.
 
     Parameters
     ----------
@@ -81,7 +81,7 @@ def ips_weights(
     Returns
     -------
     weights : array of shape (...)
-        0 where both θ and τ are 0: what is never examined is never clicked.
+        0 where both θ and τ are 0: an item that is never examined is never clicked.
 
     References
     ----------
@@ -204,7 +204,7 @@ def ips_softmax_loss(
     -------
     loss : array of shape (...)
         ≥ 0; 0 for a list without clicks. A list in which all items are clicked counts:
-        to leave it out would be a bias.
+        dropping it would bias the loss.
 
     Raises
     ------

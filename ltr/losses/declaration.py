@@ -1,11 +1,11 @@
 """What a loss declares about itself: :func:`ranking_loss` and :class:`LossInfo`.
 
-A loss is a function. What others must know of it stands beside it, once::
+A loss is a function. What its callers must know about it stands beside it, once::
 
     @ranking_loss(learns_from="two_labels", shift_invariant=True, convex=True)
     def my_loss(scores, labels, *, where=None, weights=None): ...
 
-What its signature says (which inputs and options it takes) is read at the same moment.
+Its signature (which inputs and options it takes) is read at the same time.
 :func:`loss_info` gives both, also for a function that declares nothing.
 """
 
@@ -44,8 +44,7 @@ class LossInfo:
     labels : {"real", "from_0"}
         ``"from_0"``: negative labels have no meaning.
     learns_from : {"two_items", "two_labels"}
-        The least that a list must have to teach anything. Training leaves out the
-        lists that have less.
+        What a list must contain to be informative. Training drops the others.
     shift_invariant : bool
         Adding a constant to the scores of a list changes nothing.
     convex : bool
@@ -57,9 +56,9 @@ class LossInfo:
     bounds : tuple of float
         Range of the value.
     curvature : {"items", "pairs", "softmax", "secant", "ones"}
-        Where the diagonal of the Hessian comes from: each item by itself, the second
-        derivative of the pairs, p (1 − p) of a softmax, a secant of the gradient, or
-        nowhere, so that steps have length 1.
+        How the diagonal of the Hessian is approximated: by the second derivative of
+        each item's own term, or of the pairs; p (1 − p) of a softmax; a secant of the
+        gradient; or 1.
     parameters : tuple of str
         Names of the keyword arguments.
     required : tuple of str
@@ -107,11 +106,11 @@ class LossInfo:
 
     @property
     def inputs(self) -> tuple[str, ...]:
-        """What the loss names of the things that differ from call to call."""
+        """Named arguments that differ from call to call, unlike options."""
         return tuple(name for name in _INPUTS if name in self.parameters)
 
     def traced(self, options: Mapping[str, Any]) -> dict[str, float]:
-        """Those of the options that are traced numbers."""
+        """Select the options that are traced numbers."""
         return {
             name: float(value)
             for name, value in options.items()
@@ -121,15 +120,15 @@ class LossInfo:
         }
 
     def arguments(self, **inputs: Any) -> dict[str, Any]:
-        """Those of the inputs that the loss takes.
+        """Select the inputs that the loss takes.
 
         Parameters
         ----------
         **inputs : object
-            By the name of the argument. ``**kwargs`` of a loss take those of a list
-            (``where``, ``weights``, ``teacher_scores``, ``reference_scores``,
-            ``position``) that are not None; what else a loss wants, such as ``key`` or
-            ``epoch``, it must name.
+            By the name of the argument. ``**kwargs`` of a loss receive the inputs of a
+            list (``where``, ``weights``, ``teacher_scores``, ``reference_scores``,
+            ``position``) that are not None; others, such as ``key`` or ``epoch``, must
+            be named by the loss.
 
         Returns
         -------
@@ -169,8 +168,8 @@ def ranking_loss(
     labels : {"real", "from_0"}, default="real"
         ``"from_0"``: negative labels have no meaning, rankers refuse them.
     learns_from : {"two_items", "two_labels"}, default="two_items"
-        The least that a list must have to teach anything. Rankers leave out the lists
-        that have less, also from the mean over lists.
+        What a list must contain to be informative. Rankers drop the others, also from
+        the mean over lists.
     shift_invariant, convex, smooth, repeats : bool, default=False
         See :class:`LossInfo`.
     bounds : tuple of float, default=(-inf, inf)
@@ -296,9 +295,9 @@ def _read_signature(loss: LossFunction) -> LossInfo:
 
 
 def _without(info: LossInfo, names: Iterable[str]) -> LossInfo:
-    fixed = {name for name in names if name in EXTRAS}
+    extras = {name for name in names if name in EXTRAS}
     return dataclasses.replace(
         info,
-        parameters=tuple(name for name in info.parameters if name not in fixed),
-        required=tuple(name for name in info.required if name not in fixed),
+        parameters=tuple(name for name in info.parameters if name not in extras),
+        required=tuple(name for name in info.required if name not in extras),
     )

@@ -239,7 +239,7 @@ def margin_mse_loss(
     where: ArrayLike | None = None,
     weights: ArrayLike | None = None,
 ) -> jax.Array:
-    r"""MarginMSE: the margins of the relevant over the other items are the teacher's.
+    r"""MarginMSE: regression of score margins on the teacher's margins.
 
     .. math:: \ell = \frac{\sum_{y_i > 0 \ge y_j} w_i w_j
         \bigl((s_i - s_j) - (t_i - t_j)\bigr)^2}{\sum_{y_i > 0 \ge y_j} w_i w_j}
@@ -279,6 +279,8 @@ def margin_mse_loss(
     >>> margin_mse_loss(scores, labels, teacher_scores=jnp.array([5.0, 1.0]))
     Array(9., dtype=float32)
     """
+    # With errors e = s − t, the mean over the pairs of (e_i − e_j)² is the sum of the
+    # two variances plus the squared difference of the two means.
     lists = prepare(scores, labels, where, weights)
     error = lists.scores - masked_input(lists, teacher_scores)
     positive = jnp.where(lists.labels > 0, lists.weights, 0.0)
@@ -346,8 +348,8 @@ def rankdistil_loss(
 
     Notes
     -----
-    The paper also pushes down what is not in the top; as in TF-Ranking, that part is
-    left out here.
+    The paper also pushes down the items outside the top; as in TF-Ranking, that part
+    is omitted.
 
     References
     ----------
@@ -400,7 +402,7 @@ def dear_loss(
     temperature: float = 2.0,
     normalize: bool = False,
 ) -> jax.Array:
-    r"""DeAR's mixture of labels and a teacher for pointwise rerankers.
+    r"""DeAR: a mixture of label losses and distillation for pointwise rerankers.
 
     .. math:: \ell = (1 - \alpha) \bigl[ \beta \, \mathrm{RankNet}_{soft}(s, y)
         + (1 - \beta) \, \mathrm{CE}(s, y) \bigr]

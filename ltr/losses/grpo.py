@@ -53,14 +53,14 @@ def leave_one_out_advantages(rewards: ArrayLike) -> jax.Array:
             "rewards must have shape (..., n_samples) with two samples or more; got "
             f"shape {r.shape}."
         )
-    others = jnp.sum(r, axis=-1, keepdims=True) - r
-    return r - others / (r.shape[-1] - 1)
+    sum_of_others = jnp.sum(r, axis=-1, keepdims=True) - r
+    return r - sum_of_others / (r.shape[-1] - 1)
 
 
 def causal_dcg_rewards(
     relevance: ArrayLike, *, where: ArrayLike | None = None
 ) -> jax.Array:
-    r"""Reward of each rank: the part of the DCG that is still to come.
+    r"""Reward of each rank: the DCG from that rank on.
 
     .. math:: r_k = \sum_{j \ge k} \frac{\rho_j}{\log_2(1 + j)}
 

@@ -90,7 +90,7 @@ def ordinal_loss(
     grades = as_dtype(jnp.arange(1, logits.shape[-1] + 1), logits)
     above = lists.labels[..., None] - jnp.expand_dims(
         grades, tuple(range(lists.labels.ndim))
-    )
+    )  # y_i − k, (..., n, n_grades)
     reached = as_dtype(above >= 0, logits)
     targets = jnp.clip(above + 1.0, 0.0, 1.0) if fractional else reached
     items = jnp.sum(jax.nn.softplus(logits) - targets * logits, axis=-1)
@@ -186,8 +186,8 @@ def gaussian_nll_loss(
     lists = prepare(scores, labels, where, weights)
     log_var = jnp.zeros_like(lists.scores)
     if log_variance is not None:
-        given = as_dtype(log_variance, lists.scores)
-        log_var = jnp.where(lists.where, given, 0.0)
+        log_var = as_dtype(log_variance, lists.scores)
+        log_var = jnp.where(lists.where, log_var, 0.0)
     log_var = jnp.clip(log_var, -max_log_variance, max_log_variance)
     errors = (lists.labels - lists.scores) ** 2
     items = 0.5 * (log_var + errors * jnp.exp(-log_var) + math.log(2.0 * math.pi))

@@ -279,7 +279,7 @@ def _two_pairs(
 def _pair_weight(
     lists: Lists, name: PairWeightName
 ) -> tuple[PairWeight | None, jax.Array | tuple[()]]:
-    """V as a function of one term per item, and this term."""
+    """Weight v of a pair as a function of one term per item, and this term."""
     if name == "uniform":
         return None, ()
     if name == "label_difference":

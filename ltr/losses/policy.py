@@ -238,7 +238,7 @@ def pl_rank_gradient(
     r"""Estimate the gradient of an expected reward from orders sampled by the policy.
 
     The reward of an order π is :math:`\sum_r \theta_r \rho_{\pi_r}`. With
-    :math:`P_r = \sum_{q \ge r} \theta_q \rho_{\pi_q}`, what is still to come, and
+    :math:`P_r = \sum_{q \ge r} \theta_q \rho_{\pi_q}`, the reward from rank r on, and
     :math:`p_{dr}` the probability that item d is drawn at rank r, the mean over the
     samples of
 
@@ -433,8 +433,8 @@ def _log_remaining(ranked: jax.Array) -> jax.Array:
 
     def in_range() -> jax.Array:
         total = jax.lax.cumsum(jnp.exp(ranked), axis=axis, reverse=True)
-        some = total > 0
-        return jnp.where(some, jnp.log(jnp.where(some, total, 1.0)), LOG_0)
+        is_sum = total > 0
+        return jnp.where(is_sum, jnp.log(jnp.where(is_sum, total, 1.0)), LOG_0)
 
     def wide() -> jax.Array:
         return jax.lax.cumlogsumexp(ranked, axis=axis, reverse=True)

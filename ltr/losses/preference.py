@@ -45,7 +45,7 @@ def lipo_lambda_loss(
     discount: Literal["ln", "log2"] = "ln",
     normalize: bool = False,
 ) -> jax.Array:
-    r"""LiPO-λ: DPO on all pairs of a list, weighted by what a swap changes in DCG.
+    r"""LiPO-λ: DPO on all pairs of a list, weighted by the change of DCG if swapped.
 
     .. math:: \ell = \sum_{y_i > y_j} w_i w_j \,
         \bigl|2^{y_i} - 2^{y_j}\bigr| \,
@@ -373,7 +373,7 @@ def irpo_loss(
     Returns
     -------
     loss : array of shape (...)
-        ≥ 0; 0 for a list without two distinct labels. Above 0 at its least if two
+        ≥ 0; 0 for a list without two distinct labels. Its minimum is above 0 if two
         anchors conflict.
 
     Notes

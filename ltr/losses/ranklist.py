@@ -1,4 +1,4 @@
-"""RankList: RankNet over chosen distances in the label order of a list."""
+"""RankList: RankNet over given distances in the label order of a list."""
 
 from __future__ import annotations
 
@@ -81,7 +81,8 @@ def ranklist_loss(
         Exact likelihood of the pairs, or one log-sum-exp per better item, or one per
         list. With all skips and distinct labels ``"anchor"`` is ListMLE.
     epochs_per_skip : int, default=None
-        Curriculum: start with skip 1 and admit one more every so many epochs.
+        Curriculum: start with skip 1 and admit one more after each such number of
+        epochs.
         None: all ``skips`` at once.
     normalize : bool, default=False
         Divide by the weight of the pairs (``"none"``) or of the anchors

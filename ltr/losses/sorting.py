@@ -126,7 +126,7 @@ def soft_sort(
     return row_softmax(logits, lists.where)
 
 
-@ranking_loss(  # not smooth: a step of 1e-6 where Sinkhorn scaling goes on once more
+@ranking_loss(  # not smooth: a step of 1e-6 where Sinkhorn scaling iterates once more
     labels="from_0",
     learns_from="two_labels",
     shift_invariant=True,
@@ -144,7 +144,7 @@ def neural_ndcg_loss(
     sinkhorn_iterations: int = 50,
     sinkhorn_tolerance: float = 1e-6,
 ) -> jax.Array:
-    r"""NeuralNDCG: −NDCG of gains that a relaxed permutation matrix has sorted.
+    r"""NeuralNDCG: −NDCG of gains sorted by a relaxed permutation matrix.
 
     .. math:: \ell = -\frac{1}{\mathrm{IDCG@k}} \sum_{i \le k}
         \frac{\sum_j \hat P_{ij} w_j (2^{y_j} - 1)}{\log_2(1 + i)}
@@ -176,8 +176,8 @@ def neural_ndcg_loss(
     Returns
     -------
     loss : array of shape (...)
-        In [−1, 0] as far as Sinkhorn scaling has converged; without it slightly below
-        −1 is possible. 0 for a list without two distinct labels.
+        In [−1, 0] if Sinkhorn scaling has converged; otherwise it may be slightly below
+        −1. 0 for a list without two distinct labels.
 
     Raises
     ------

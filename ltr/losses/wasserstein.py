@@ -95,6 +95,8 @@ def wasserstein_loss(
         level = jnp.where(
             lists.where, -jnp.argsort(order, -1).astype(level.dtype), level
         )
+    # S(l) = Σ_{y_j ≥ l} (p_j − q_j); the distance is Σ_l |S(l)| over the labels l above
+    # the lowest, at which S is 0. Items of the same label share its term.
     above = _sum_at_or_above(difference, level)
     lowest = -masked_max(-level, lists.where)
     counts = lists.where & (level > lowest) & has_two_labels(lists)
@@ -118,10 +120,10 @@ def wasserstein_batch_loss(
     .. math:: \ell = \lVert \mu_X - \mu_Y \rVert^2 + \mathrm{tr}(C_X + C_Y)
         - 2 \, \mathrm{tr} \bigl( (C_X C_Y)^{1/2} \bigr)
 
-    It compares what the batch looks like, not list with list: permuting the lists of
-    the scores alone changes nothing. So it needs many different lists, and columns that
-    mean the same in all of them: every list scores all items of the batch, and those of
-    other queries have label 0.
+    It compares two distributions, not list with list: permuting the lists of the scores
+    alone changes nothing. So it needs many different lists, and columns with the same
+    meaning in all of them: every list scores all items of the batch, and those of other
+    queries have label 0.
 
     Parameters
     ----------
@@ -137,7 +139,7 @@ def wasserstein_batch_loss(
     Returns
     -------
     loss : array of shape (...)
-        One number per *batch*, ≥ 0 up to rounding; 0 if X = Y or there is no list. Of
+        One number per *batch*, ≥ 0 up to rounding; 0 if X = Y or the batch is empty. Of
         one list: ‖X − Y‖².
 
     Raises
@@ -240,7 +242,7 @@ def _norm_forward(
 def _norm_backward(
     residuals: tuple[jax.Array, ...], cotangent: jax.Array
 ) -> tuple[jax.Array, jax.Array]:
-    a, b, rotation = residuals
+    a, b, rotation = residuals  # ∂‖a bᵀ‖_* / ∂(a bᵀ) = U Vᵀ
     rotation = rotation * cotangent[..., None, None]
     return (
         jnp.einsum("...ij,...jk->...ik", rotation, b, precision="highest"),

@@ -25,8 +25,8 @@ class LossPlan:
     options : tuple of (str, value)
         Options that are part of the compiled program, sorted by name.
     info : LossInfo
-        What the loss declares, and what it takes. Not compared: it follows from the
-        function, but for what a combination claims by its weights.
+        What the loss declares and takes. Not compared: it follows from the function,
+        except for the bounds of a combination, which depend on its weights.
     """
 
     function: LossFunction
@@ -99,8 +99,8 @@ def plan_loss(
         )
     options = info.arguments(normalize=normalize) | options
     numbers = info.traced(options)
-    fixed = {name: value for name, value in options.items() if name not in numbers}
-    return LossPlan(function, tuple(sorted(fixed.items())), info), numbers
+    static = {name: value for name, value in options.items() if name not in numbers}
+    return LossPlan(function, tuple(sorted(static.items())), info), numbers
 
 
 def list_losses(

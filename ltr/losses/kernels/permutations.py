@@ -94,11 +94,16 @@ def _neural_sort_backward(
     s_l, where r is the mean rank.
     """
     scores, where = residuals
-    given = jnp.where(where[..., None, :], cotangent, 0.0)
-    rank = jax.lax.broadcasted_iota(given.dtype, given.shape, given.ndim - 2) + 1.0
+    cotangent = jnp.where(where[..., None, :], cotangent, 0.0)
+    rank = (
+        jax.lax.broadcasted_iota(cotangent.dtype, cotangent.shape, cotangent.ndim - 2)
+        + 1.0
+    )
     own = 2.0 * (mean_ranks(scores, where)[..., None, :] - rank)
     signs = jnp.sign(scores[..., None, :] - scores[..., :, None])
-    gradient = jnp.sum(given * own, axis=-2) + times(signs, jnp.sum(given, axis=-2))
+    gradient = jnp.sum(cotangent * own, axis=-2) + times(
+        signs, jnp.sum(cotangent, axis=-2)
+    )
     return jnp.where(where, gradient, 0.0), None
 
 

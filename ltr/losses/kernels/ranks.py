@@ -51,6 +51,7 @@ def tied_discounts(
     discounts = by_rank(np.arange(1.0, n + 1.0))
     if k is not None:
         discounts[k:] = 0.0
+    # The mean over the ranks of a tie group is a difference of prefix sums, (n + 1,).
     sums = jnp.asarray(np.concatenate([[0.0], np.cumsum(discounts)]), values.dtype)
     greater, equal = count_ranks(jnp.where(where, values, jnp.nan))
     own = jnp.asarray(discounts, values.dtype)[jnp.minimum(greater, n - 1)]
@@ -103,7 +104,7 @@ def mean_ranks(values: jax.Array, where: jax.Array) -> jax.Array:
 
 @jax.jit
 def dense_ranks(values: jax.Array, where: jax.Array) -> jax.Array:
-    """How many distinct values are greater; NaN at masked positions.
+    """Count the distinct values that are greater; NaN at masked positions.
 
     Parameters
     ----------
@@ -121,8 +122,8 @@ def dense_ranks(values: jax.Array, where: jax.Array) -> jax.Array:
     order = jnp.argsort(-masked, axis=-1)  # NaN comes last
     ranked = jnp.take_along_axis(masked, order, axis=-1)
     steps = jnp.cumsum(ranked[..., 1:] != ranked[..., :-1], axis=-1)
-    first = jnp.zeros_like(ranked[..., :1])
-    ranks = jnp.concatenate([first, steps.astype(ranked.dtype)], axis=-1)
+    zero = jnp.zeros_like(ranked[..., :1])
+    ranks = jnp.concatenate([zero, steps.astype(ranked.dtype)], axis=-1)
     back = jnp.argsort(order, axis=-1)
     return jnp.where(where, jnp.take_along_axis(ranks, back, axis=-1), jnp.nan)
 
@@ -131,7 +132,7 @@ def dense_ranks(values: jax.Array, where: jax.Array) -> jax.Array:
 def lexicographic_ranks(
     first: jax.Array, second: jax.Array, where: jax.Array
 ) -> jax.Array:
-    """How many items are greater by ``first``, or, if equal by it, by ``second``.
+    """Count the items that are greater by ``first`` or, if it ties, by ``second``.
 
     Parameters
     ----------
@@ -143,7 +144,7 @@ def lexicographic_ranks(
     Returns
     -------
     ranks : int array of shape (..., list_size)
-        Equal for items that tie in both. Meaningless at masked positions.
+        Equal for items that tie in both. Undefined at masked positions.
     """
     first = jnp.where(where, first, jnp.nan)
     if first.shape[-1] > COUNT_UP_TO:
@@ -153,8 +154,8 @@ def lexicographic_ranks(
         return jnp.take_along_axis(begin, jnp.argsort(order, axis=-1), axis=-1)
 
     def add(j: jax.Array, ranks: jax.Array) -> jax.Array:
-        one, two = item(first, j), item(second, j)
-        greater = (one > first) | ((one == first) & (two > second))
+        first_j, second_j = item(first, j), item(second, j)
+        greater = (first_j > first) | ((first_j == first) & (second_j > second))
         return ranks + greater.astype(jnp.int32)
 
     return over_items(add, jnp.zeros(first.shape, jnp.int32))
@@ -162,7 +163,7 @@ def lexicographic_ranks(
 
 @jax.jit
 def count_ranks(values: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """How many items are greater than, and equal to, each item; NaN is neither.
+    """Count the items that are greater than, and equal to, each item; NaN is neither.
 
     Parameters
     ----------
@@ -172,7 +173,7 @@ def count_ranks(values: jax.Array) -> tuple[jax.Array, jax.Array]:
     Returns
     -------
     greater, equal : int arrays of shape (..., list_size)
-        ``equal`` counts the item itself. Meaningless where there is no item.
+        ``equal`` counts the item itself. Undefined where there is no item.
     """
     n = values.shape[-1]
     if n > COUNT_UP_TO:

@@ -12,7 +12,7 @@ target of a path is not one path but all those that visit the blocks in turn, an
 * ``successor`` expects the arcs of one of them, drawn at random;
 * ``crf`` maximizes the probability of all of them together;
 * ``max_margin`` and ``perturbed_fy`` compare with the best of them;
-* ``pairwise`` and ``gap_weighted`` leave equal pairs out.
+* ``pairwise`` and ``gap_weighted`` omit pairs of equal labels.
 
 A list of one block holds no information: its loss is 0.
 

@@ -72,7 +72,7 @@ def successor_loss(
         p_{\pi_k \pi_{k+1}} + \log p^{end}_{\pi_n} \Bigr)
 
     where row i of p is the softmax of ``matrix[i, j]``, j ≠ i, and ``end[i]``. Without
-    ``start`` and ``end`` those terms and columns are left out, and n − 1 divides.
+    ``start`` and ``end`` those terms and columns are omitted, and n − 1 divides.
 
     Parameters
     ----------
@@ -148,7 +148,7 @@ def pairwise_logistic_loss(
     matrix : array of shape (..., n, n)
         Gain of item i before item j.
     labels : array of shape (..., n)
-        Higher is better; pairs of equal labels are left out.
+        Higher is better; pairs of equal labels do not count.
     start, end : array of shape (..., n), default=None
         Not read: an ordering has no ends.
     where : bool array of shape (..., n), default=None

@@ -1,4 +1,4 @@
-"""TSPRank's losses as its authors' code has them, to compare with; not for use.
+"""TSPRank's losses as in its authors' code, for comparison only.
 
 They differ from :mod:`ltr.losses.paths`: no start and end scores, the diagonal takes
 part in the softmax, n divides sums of n − 1 terms, the "global" margin is 1, and equal
