@@ -132,6 +132,7 @@ def test_equals_pytrec_eval(k):
     np.testing.assert_allclose(ours, expected, atol=1e-6)
 
 
+@pytest.mark.filterwarnings("ignore:unsafe cast from uint64")  # numba compiles ranx
 @pytest.mark.parametrize(
     "name", ["ndcg@5", "map@5", "mrr", "precision@3", "r_precision"]
 )
