@@ -13,7 +13,16 @@ import inspect
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple, ParamSpec, Protocol, TypeVar, cast
+from typing import (
+    Any,
+    Literal,
+    NamedTuple,
+    ParamSpec,
+    Protocol,
+    TypeVar,
+    cast,
+    overload,
+)
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -141,6 +150,32 @@ class RankingMetric(Protocol[P, R_co]):
         """Measure."""
 
 
+@overload
+def ranking_metric(
+    *,
+    kernel: Callable[..., Measured],
+    range: tuple[float, float] = ...,
+    labels: Labels = ...,
+    needs: Needs = ...,
+    monotone: bool = ...,
+    expected_under_ties: bool = ...,
+    whole_order: bool = ...,
+) -> Callable[[Callable[P, R_co]], RankingMetric[P, R_co]]: ...
+
+
+@overload
+def ranking_metric(
+    *,
+    kernel: None = None,
+    range: tuple[float, float] = ...,
+    labels: Labels = ...,
+    needs: Needs = ...,
+    monotone: bool = ...,
+    expected_under_ties: bool = ...,
+    whole_order: bool = ...,
+) -> Callable[[Callable[..., Measured]], RankingMetric[..., FloatArray | float]]: ...
+
+
 def ranking_metric(
     *,
     kernel: Callable[..., Measured] | None = None,
@@ -150,7 +185,7 @@ def ranking_metric(
     monotone: bool = True,
     expected_under_ties: bool = True,
     whole_order: bool = False,
-) -> Callable[[Callable[P, Any]], RankingMetric[P, Any]]:
+) -> Callable[[Callable[..., Any]], RankingMetric[..., Any]]:
     """Declare a metric, so that it can be used wherever a name of one can.
 
     The decorated function is the kernel, and what it becomes is the face: a function
@@ -215,12 +250,12 @@ def ranking_metric(
     check_choice("labels", labels, ("binary", "graded", "real"))
     check_choice("needs", needs, Needs.__args__)  # type: ignore[attr-defined]
 
-    def declare(function: Callable[P, Any]) -> RankingMetric[P, Any]:
+    def declare(function: Callable[..., Any]) -> RankingMetric[..., Any]:
         options = _options(function if kernel is None else kernel, n_inputs=1)
         face = function if kernel else _face_of(function, options, whole_order)
         face_options = _options(face, n_inputs=2)
         _check_face(face, face_options, options)
-        metric = cast(RankingMetric[P, Any], face)
+        metric = cast(RankingMetric[..., Any], face)
         metric.info = MetricInfo(
             kernel=function if kernel is None else kernel,
             options=tuple(name for name in face_options if name not in _ROWS),
@@ -415,7 +450,7 @@ def _face_of(
                 f"{min(unknown)!r}; its options are "
                 f"{', '.join([*options, *policies, 'per_query'])}."
             )
-        info = cast(RankingMetric[Any, Any], face).info
+        info = cast(RankingMetric[..., Any], face).info
         return score(info, y_true, y_score, qid, **arguments)
 
     for attribute in ("__name__", "__qualname__", "__module__", "__doc__"):
