@@ -208,7 +208,8 @@ class LinearProgram:
 
     def rows_bound(self) -> FloatArray:
         """What each row adds to the bound: min(y_i·low_i, y_i·high_i)."""
-        side = np.where(self.prices > 0, *self._of_rows[:2])
+        low, high = self._of_rows[:2]
+        side = np.where(self.prices > 0, low, high)
         side[self.prices == 0] = 0.0
         return self.prices * side
 
