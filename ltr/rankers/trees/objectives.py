@@ -1,4 +1,9 @@
-"""LambdaRank gradients in NumPy, for lists above LightGBM's limit of 10,000 rows."""
+"""LambdaRank gradients in NumPy, for lists above LightGBM's limit of 10,000 rows.
+
+:func:`ltr.losses.lambdarank_loss` has these gradients too, but not LightGBM's
+curvature, truncation and normalization. They are repeated here so that the objective is
+the same on either side of the limit.
+"""
 
 from __future__ import annotations
 
