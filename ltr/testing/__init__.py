@@ -12,6 +12,14 @@ breaks it::
 Needs hypothesis: ``pip install "ltr[testing]"``.
 """
 
+try:
+    import hypothesis  # noqa: F401
+except ImportError as error:
+    raise ImportError(
+        "ltr.testing draws its inputs with hypothesis, which is not installed. "
+        'Install it with: pip install "ltr[testing]".'
+    ) from error
+
 from ltr.testing.laws import Law, LawBroken, LawTable
 from ltr.testing.losses import LOSS_LAWS, check_loss
 from ltr.testing.metrics import METRIC_LAWS, check_metric

@@ -13,18 +13,11 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import hypothesis
 import numpy as np
+from hypothesis import strategies as st
 
 from ltr.arguments import check_whole, suggest
-
-try:
-    import hypothesis
-    from hypothesis import strategies as st
-except ImportError as error:
-    raise ImportError(
-        "ltr.testing draws its inputs with hypothesis, which is not installed. "
-        'Install it with pip install "ltr[testing]".'
-    ) from error
 
 Strategy = st.SearchStrategy[Any]
 Inputs = Strategy | Callable[[Any], Strategy]

@@ -7,6 +7,7 @@ from typing import Any
 
 import jax
 import numpy as np
+from hypothesis import strategies as st
 
 from ltr.losses import get_loss
 from ltr.testing.laws import (
@@ -17,7 +18,6 @@ from ltr.testing.laws import (
     expect_close,
     law,
     name_of,
-    st,
     text,
 )
 from ltr.testing.loss_under_test import (

@@ -10,10 +10,11 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
+from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from ltr.metrics import Metric, MetricInfo, get_metric
-from ltr.testing.laws import Strategy, st, text
+from ltr.testing.laws import Strategy, text
 
 LARGEST = 3  # of the labels that are drawn
 

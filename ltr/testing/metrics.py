@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection
 from typing import Any
 
 import numpy as np
+from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from ltr.metrics import Metric
@@ -18,7 +19,6 @@ from ltr.testing.laws import (
     expect_close,
     law,
     name_of,
-    st,
     text,
 )
 from ltr.testing.metric_under_test import (

@@ -6,9 +6,10 @@ from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import numpy as np
+from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from ltr.testing.laws import Strategy, st, text
+from ltr.testing.laws import Strategy, text
 
 SIZE = 6  # every drawn list is padded to this, so that JAX compiles once
 GRID = np.array([0.0, -1.0, 0.5, 2.0])  # scores from here tie often

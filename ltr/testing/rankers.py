@@ -6,10 +6,11 @@ import copy
 import functools
 import pickle
 import warnings
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
+from hypothesis import strategies as st
 from numpy.typing import NDArray
 from sklearn.base import clone
 
@@ -22,7 +23,6 @@ from ltr.testing.laws import (
     expect_close,
     law,
     name_of,
-    st,
     text,
 )
 
@@ -131,14 +131,14 @@ def fit_leaves_its_inputs_alone(ranker: RankerUnderTest) -> None:
 def lengths_must_agree(ranker: RankerUnderTest) -> None:
     """Fit and predict raise a ValueError if X, y and qid differ in length."""
     X, y, qid = ranker.X, ranker.y, ranker.qid
-    calls = {
-        "fit with one label too few": lambda: ranker.fit(qid, X, y[:-1]),
-        "fit with one qid too few": lambda: ranker.fit(qid[:-1], X, y),
-        "predict with one qid too few": lambda: ranker.predict(X, qid[:-1]),
+    calls: dict[str, tuple[Callable[..., Any], tuple[Any, ...]]] = {
+        "fit with one label too few": (ranker.fit, (qid, X, y[:-1])),
+        "fit with one qid too few": (ranker.fit, (qid[:-1], X, y)),
+        "predict with one qid too few": (ranker.predict, (X, qid[:-1])),
     }
-    for what, call in calls.items():
+    for what, (call, arguments) in calls.items():
         try:
-            call()
+            call(*arguments)
         except ValueError:
             continue
         raise differ(f"a ValueError from {what}", "none")

@@ -11,6 +11,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from ltr.scorers import PairScores, Scorer, get_scorer
@@ -23,7 +24,6 @@ from ltr.testing.laws import (
     expect_close,
     law,
     name_of,
-    st,
     text,
 )
 from ltr.testing.ranked_lists import digits
