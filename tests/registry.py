@@ -1,12 +1,17 @@
-"""One row per loss: a slow, obvious reference, and the laws that hold.
+"""One row per object, and which laws it keeps: losses, metrics, scorers, rankers, solvers.
 
-A new loss enters the test suite by adding its row to the file of its family,
-cases_*.py; the laws in test_losses_properties.py run over all rows.
-`python tests/registry.py` prints the table: loss, laws, number of tests.
+A new object enters the test suite by adding its row here (a loss: to the file of its
+family, support/cases_*.py, with a slow, obvious reference). The laws are those of
+ltr.testing; laws/test_*_laws.py run all of them on all rows. A law that an object
+breaks on purpose stands in its row with the reason, and must break.
+`python tests/registry.py` prints the table of laws × objects.
 """
 
-import re
-from pathlib import Path
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache, partial
+from typing import Any
 
 from support import (
     cases_lists,
@@ -16,6 +21,42 @@ from support import (
     cases_wasserstein,
 )
 
+from ltr import (
+    ConstrainedRanker,
+    LambdaMARTRanker,
+    NeuralRanker,
+    RandomRanker,
+    SingleFeatureRanker,
+    TSPRanker,
+)
+from ltr.losses import loss_info
+from ltr.metrics import METRICS
+from ltr.scorers import (
+    AttentionScorer,
+    LinearScorer,
+    MLPScorer,
+    PairScorer,
+    PublishedPairScorer,
+    TwoTowerScorer,
+)
+from ltr.solvers import (
+    AtMost,
+    orderings,
+    paths,
+    solve_assignment,
+    solve_ordering,
+    solve_orderings,
+    solve_path,
+    solve_paths,
+)
+from ltr.testing import LOSS_LAWS, METRIC_LAWS, RANKER_LAWS, SCORER_LAWS, SOLVER_LAWS
+from ltr.testing.laws import Law
+from ltr.testing.loss_under_test import LossClaims, LossUnderTest
+from ltr.testing.metric_under_test import metric_under_test
+from ltr.testing.rankers import RankerUnderTest
+from ltr.testing.scorers import ScorerUnderTest
+from ltr.testing.solvers import SolverUnderTest
+
 FAMILIES = (
     cases_pairs,
     cases_lists,
@@ -24,27 +65,218 @@ FAMILIES = (
     cases_policy,
 )
 CASES = [case for family in FAMILIES for case in family.CASES]
-LAWS = ("shift", "convex", "repeats", "zero_on_equal_labels", "smooth", "draws")
+# Compile a program of their own: once per loss, on the first of its rows.
+SLOW_LAWS = ("jit_changes_nothing", "batch_is_a_loop", "one_value_per_list")
+
+
+@dataclass(frozen=True)
+class Row:
+    """An object and the laws that it is excused from.
+
+    Attributes
+    ----------
+    id : str
+        Name, for pytest and for the table.
+    subject : object
+        What the laws take: ``LossUnderTest``, ….
+    laws : dict of str to Law
+        Laws of its kind.
+    breaks : dict of str to str
+        Law → why the object breaks it. It must.
+    elsewhere : tuple of str
+        Laws that another row checks.
+    n_inputs : int
+        Inputs of each law.
+    """
+
+    id: str
+    subject: Any
+    laws: Mapping[str, Law]
+    breaks: Mapping[str, str] = field(default_factory=dict)
+    elsewhere: tuple[str, ...] = ()
+    n_inputs: int = 50
+
+    def excuse(self, law: Law) -> str:
+        """Why the law is not checked on this row; "" if it is."""
+        if law.name in self.elsewhere:
+            return "another row of this loss"
+        return self.breaks.get(law.name) or law.exempt(self.subject)
+
+
+def loss_rows() -> list[Row]:
+    """A row per loss and option, from the cases with their references."""
+    seen, rows = set(), []
+    for case in CASES:
+        info = loss_info(case.function)
+        claims = LossClaims(
+            shift_invariant=case.shift,
+            convex=case.convex,
+            smooth=case.smooth,
+            repeats=case.repeats,
+            bounds=case.bounds,
+            zero_on_equal_labels=case.zero_on_equal_labels,
+            zero_on_one_item=case.zero_on_one_item,
+            extras=case.extras,
+            takes_weights=info.takes("weights"),
+            takes_key="key" in info.parameters,
+        )
+        rows.append(
+            Row(
+                case.id + ("-" + "-".join(case.extras) if case.extras else ""),
+                LossUnderTest(case.loss, claims, draws=case.draws),
+                LOSS_LAWS,
+                elsewhere=SLOW_LAWS if case.name in seen else (),
+            )
+        )
+        seen.add(case.name)
+    return rows
+
+
+def metric_rows() -> list[Row]:
+    """A row per metric, and one with a cut-off if it takes one."""
+    names = [
+        name + cut
+        for name, metric in METRICS.items()
+        for cut in (("", "@2") if metric.info.takes_cutoff else ("",))
+    ]
+    return [Row(name, metric_under_test(name), METRIC_LAWS) for name in names]
+
+
+BY_ROW_NUMBER = "published so: two forms, chosen by row number"
+SCORERS = {
+    LinearScorer(): {},
+    MLPScorer((8, 4)): {},
+    MLPScorer(()): {},
+    AttentionScorer((8,), n_blocks=2, n_heads=2): {},
+    TwoTowerScorer(3): {},
+    TwoTowerScorer(3, "dot"): {},
+    TwoTowerScorer(3, "bilinear"): {},
+    PairScorer("identity"): {},
+    PairScorer("mlp", (8,), low_rank=2): {},
+    PairScorer("mlp", (8,), skew=True): {},
+    PairScorer("attention", (8,)): {},
+    PublishedPairScorer("mlp", (8,)): {
+        "permuting_items_permutes_scores": BY_ROW_NUMBER
+    },
+}
+SMALL = {"hidden_layer_sizes": (8, 4), "max_epochs": 10}
+PAIRS = {"hidden_layer_sizes": (8,), "max_epochs": 20}
+RANKERS = {
+    NeuralRanker("softmax", "linear", max_epochs=20): {},
+    NeuralRanker("softmax", "mlp", **SMALL): {},
+    NeuralRanker("ranknet", "attention", **SMALL): {},
+    LambdaMARTRanker(n_estimators=10, n_jobs=1): {},
+    RandomRanker(): {"the_scores_have_learned": "its scores are drawn"},
+    SingleFeatureRanker(): {},
+    ConstrainedRanker(SingleFeatureRanker(), [AtMost(0, 2, top=2)]): {},
+    # one per decoder
+    TSPRanker(loss="successor", decoder="path", **PAIRS): {},
+    TSPRanker(loss="pairwise", decoder="ordering", **PAIRS): {},
+    TSPRanker(loss="pairwise", decoder="borda", **PAIRS): {},
+    TSPRanker(loss="crf", decoder="bayes", **PAIRS): {},
+}
+METHODS = {
+    "path": paths.METHODS,
+    "ordering": orderings.METHODS,
+    "assignment": ("auto", "matching", "highs", "cp_sat"),
+    "scores": ("auto", "sort", "matching", "counting", "highs"),
+}
+FUNCTIONS = {
+    "path": solve_path,
+    "ordering": solve_ordering,
+    "assignment": solve_assignment,
+    "scores": solve_assignment,
+}
+
+
+def one_of_paths(matrix, **options):
+    """A list of a batch."""
+    return solve_paths([matrix] * 8, **options)[3]
+
+
+def one_of_orderings(matrix, **options):
+    """A list of a batch."""
+    return solve_orderings([matrix] * 8, **options)[3]
+
+
+def solver_rows() -> list[Row]:
+    """A row per method of each problem, and for batches."""
+    rows = []
+    for problem, methods in METHODS.items():
+        for method in methods:
+            solve = partial(FUNCTIONS[problem], method=method)
+            breaks = {}
+            if method in ("routing", "sort"):
+                breaks["constraints_are_kept"] = "it takes no constraints"
+            if method in ("matching", "counting"):
+                breaks["constraints_are_kept"] = "it takes no Precedence"
+            rows.append(solver_row(f"{problem}: {method}", solve, problem, breaks))
+    rows.append(solver_row("path: batch", one_of_paths, "path", {}))
+    rows.append(solver_row("ordering: batch", one_of_orderings, "ordering", {}))
+    return rows
+
+
+def solver_row(name, solve, problem, breaks) -> Row:
+    """A row of a method."""
+    subject = SolverUnderTest(solve, problem, "tame")
+    return Row(name, subject, SOLVER_LAWS, breaks, n_inputs=15)
+
+
+@cache
+def rows_of(kind: str) -> list[Row]:
+    """The rows of a kind: "loss", "metric", "scorer", "ranker" or "solver"."""
+    if kind == "scorer":
+        return [
+            Row(repr(scorer), ScorerUnderTest(scorer, 6), SCORER_LAWS, breaks, (), 20)
+            for scorer, breaks in SCORERS.items()
+        ]
+    if kind == "ranker":
+        return [
+            Row(
+                " ".join(repr(ranker).split()),
+                RankerUnderTest(ranker),
+                RANKER_LAWS,
+                breaks,
+                (),
+                15,
+            )
+            for ranker, breaks in RANKERS.items()
+        ]
+    make = {"loss": loss_rows, "metric": metric_rows, "solver": solver_rows}
+    return make[kind]()
+
+
+KINDS = ("loss", "metric", "scorer", "ranker", "solver")
 
 
 def main() -> None:
-    """Print which laws each row claims, and how many law tests read it."""
-    source = (
-        Path(__file__).parent.joinpath("laws", "test_losses_properties.py").read_text()
-    )
-    marks = re.findall(r"^@(every_loss|every_sure_loss|one_row_a_loss)$", source, re.M)
-    laws = re.findall(r'^@losses_with\("(\w+)"\)$', source, re.M)
-    print(f"{'loss':58}{'tests':>6}" + "".join(f"{law:>22}" for law in LAWS))
-    seen = set()
-    for case in CASES:
-        n_tests = marks.count("every_loss") + sum(getattr(case, law) for law in laws)
-        n_tests += 0 if case.draws else marks.count("every_sure_loss")
-        n_tests += 0 if case.name in seen else marks.count("one_row_a_loss")
-        seen.add(case.name)
-        held = "".join(f"{'yes' if getattr(case, law) else '-':>22}" for law in LAWS)
-        print(f"{case.id:58}{n_tests:>6}{held}")
-    print(f"{len(CASES)} rows, {len({case.name for case in CASES})} losses")
+    """Print the table of laws × objects, a part for each kind."""
+    for kind in KINDS:
+        rows = rows_of(kind)
+        laws = list(rows[0].laws.values())
+        width = max(len(row.id) for row in rows)
+        print(f"{kind.capitalize()}: {len(rows)} rows, {len(laws)} laws")
+        for number, law in enumerate(laws, 1):
+            print(f"  {number:2}  {law.name}: {law.statement}")
+        heads = "".join(f"{number:>4}" for number in range(1, len(laws) + 1))
+        print(f"\n{'':{width}}{heads}")
+        for row in rows:
+            reasons = {
+                number: reason
+                for number, law in enumerate(laws, 1)
+                if (reason := row.excuse(law))
+            }
+            marks = "".join(
+                f"{'-' if number in reasons else 'yes':>4}"
+                for number in range(1, len(laws) + 1)
+            )
+            grouped: dict[str, list[str]] = {}
+            for number, reason in reasons.items():
+                grouped.setdefault(reason, []).append(str(number))
+            notes = "; ".join(f"{','.join(n)}: {why}" for why, n in grouped.items())
+            print(f"{row.id:{width}}{marks}  {notes}".rstrip())
+        print()
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -55,7 +55,9 @@ class LossClaims:
     takes_key: bool = False
 
     @classmethod
-    def of(cls, loss: Callable[..., Any]) -> LossClaims:
+    def of(
+        cls, loss: Callable[..., Any], extras: Collection[str] | None = None
+    ) -> LossClaims:
         """Claims of a loss. One that declares nothing is held to repeats and smooth."""
         info = loss_info(loss)
         declares = is_declared(loss)
@@ -66,7 +68,7 @@ class LossClaims:
             repeats=info.repeats or not declares,
             bounds=info.bounds,
             zero_on_equal_labels=declares and info.learns_from == "two_labels",
-            extras=info.required_extras,
+            extras=info.required_extras if extras is None else tuple(extras),
             takes_weights=info.takes("weights"),
             takes_key="key" in info.parameters,
         )
@@ -88,11 +90,20 @@ class LossUnderTest:
         The loss.
     claims : LossClaims
         What it promises.
+    draws : bool, default=None
+        Whether the value depends on the key. None: it is tried.
     """
 
-    def __init__(self, function: Callable[..., Any], claims: LossClaims) -> None:
+    def __init__(
+        self,
+        function: Callable[..., Any],
+        claims: LossClaims,
+        draws: bool | None = None,
+    ) -> None:
         self.function = function
         self.claims = claims
+        if draws is not None:
+            self.draws = draws
 
     def __call__(
         self, scores: Any, labels: Any, where: Any, weights: Any, extras: Any

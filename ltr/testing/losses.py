@@ -345,6 +345,7 @@ LOSS_LAWS = by_name(
 def check_loss(
     loss: str | Callable[..., Any],
     *,
+    extras: Collection[str] | None = None,
     skip: Collection[str] = (),
     max_examples: int = 50,
 ) -> LawTable:
@@ -361,6 +362,9 @@ def check_loss(
         A loss ``(scores, labels, *, where, weights=…, …)`` in JAX, a
         ``functools.partial`` of one, a combination, or a name of
         :data:`ltr.losses.LOSSES`.
+    extras : collection of str, default=None
+        Inputs to pass besides labels and weights: ``"teacher_scores"``,
+        ``"reference_scores"``, ``"position"``. None: those without a default.
     skip : collection of str, default=()
         Names of laws that the loss breaks on purpose.
     max_examples : int, default=50
@@ -411,7 +415,7 @@ def check_loss(
     If that is intended, pass skip=("padding_changes_nothing",).
     """
     function = get_loss(loss) if isinstance(loss, str) else loss
-    subject = LossUnderTest(function, LossClaims.of(function))
+    subject = LossUnderTest(function, LossClaims.of(function, extras))
     return check_laws(
         name_of(loss),
         subject,

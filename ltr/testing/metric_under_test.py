@@ -50,14 +50,14 @@ class PermutedRows(NamedTuple):
     order: list[int]
 
 
-def rows(ties: bool = True, max_rows: int = 12, n_queries: int = 3) -> Strategy:
+def rows(ties: bool = True, max_rows: int = 20, n_queries: int = 4) -> Strategy:
     """Labels 0 to LARGEST, scores that tie or differ all, and interleaved queries."""
     return permuted_rows(ties, max_rows, n_queries).map(lambda permuted: permuted.rows)
 
 
 @st.composite
 def permuted_rows(
-    draw: Any, ties: bool, max_rows: int = 12, n_queries: int = 3
+    draw: Any, ties: bool, max_rows: int = 20, n_queries: int = 4
 ) -> PermutedRows:
     """Rows, and an order of them.
 

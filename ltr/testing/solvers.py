@@ -25,9 +25,9 @@ from ltr.testing.laws import (
     text,
 )
 
-Problem = Literal["path", "ordering", "assignment"]
+Problem = Literal["path", "ordering", "assignment", "scores"]
 Scales = Literal["tame", "wild"]
-PROBLEMS = ("path", "ordering", "assignment")
+PROBLEMS = ("path", "ordering", "assignment", "scores")
 MAX_ITEMS = 5
 # Entries of one matrix are of one size, whatever that is …
 TAME = (1.0, 1e-9, 1e-3, 1e6, 1e12)
@@ -44,8 +44,9 @@ class Instance(NamedTuple):
 
     Attributes
     ----------
-    matrix : float array of shape (n, n)
-        Gains of arcs, of pairs, or of items at positions.
+    matrix : float array of shape (n, n) or (n,)
+        Gains of arcs, of pairs, or of items at positions; or scores of items, which are
+        discounted by 1 / log2(1 + rank).
     start, end : float array of shape (n,) or None
         Gains of the first and of the last item of a path.
     constraints : tuple
@@ -71,6 +72,8 @@ class Instance(NamedTuple):
         n = order.shape[-1]
         if problem == "assignment":
             return [self.matrix[order[..., t], t] for t in range(n)]
+        if problem == "scores":
+            return [self.matrix[order[..., t]] / np.log2(2 + t) for t in range(n)]
         pairs = list(itertools.combinations(range(n), 2))
         if problem == "path":
             pairs = list(itertools.pairwise(range(n)))
@@ -95,6 +98,8 @@ class Instance(NamedTuple):
             for name, value in zip(self._fields, self[:3], strict=False)
             if value is not None
         ]
+        if self.matrix.ndim == 1:
+            lines[0] = lines[0].replace("matrix", "scores")
         if self.constraints:
             lines.append(f"constraints = {list(self.constraints)}")
         return lines
@@ -124,7 +129,7 @@ class SolverUnderTest:
     ----------
     solve : callable
         ``(matrix, …)`` → :class:`ltr.solvers.Solution`.
-    problem : {"path", "ordering", "assignment"}
+    problem : {"path", "ordering", "assignment", "scores"}
         What it solves.
     scales : {"tame", "wild"}
         Which matrices are drawn.
@@ -191,6 +196,9 @@ def instances(
         constraints = []
     instance = Instance(matrix, start, end, tuple(constraints))
     kind = draw(st.sampled_from(KINDS[solver.scales]))
+    if solver.problem == "scores":
+        instance = instance._replace(matrix=matrix[:, 0])
+        kind = "plain" if kind == "forbidden" else kind
     if kind == "near":  # all gains within a hundredth of 1
         instance = instance.map(lambda x: 1.0 + x / 1000)
     elif kind == "negative":
@@ -209,7 +217,7 @@ def constraint(draw: Any, solver: SolverUnderTest, n: int) -> Any:
     """A constraint on two or more of n items."""
     items = draw(st.permutations(range(n)))
     kinds = [Precedence, FixedPosition, Together]
-    if solver.problem == "assignment":
+    if solver.problem in ("assignment", "scores"):
         kinds.remove(Together)
     kind = draw(st.sampled_from(kinds))
     if kind is Together:
@@ -334,7 +342,7 @@ def numbers_of_items_change_nothing(
     """Numbering the items backwards changes no value."""
     turned = (
         instance._replace(matrix=instance.matrix[::-1])
-        if solver.problem == "assignment"
+        if solver.problem in ("assignment", "scores")
         else instance.map(lambda x: x[::-1, ::-1] if x.ndim == 2 else x[::-1])
     )
     expect_same_value(solver, instance, turned, "before numbering backwards")
@@ -342,7 +350,7 @@ def numbers_of_items_change_nothing(
 
 @law(
     exempt=lambda solver: (
-        "an assignment has no reverse" if solver.problem == "assignment" else ""
+        "" if solver.problem in ("path", "ordering") else "positions have no reverse"
     ),
     instance=instances,
 )
@@ -382,10 +390,11 @@ def check_solver(
     ----------
     solve : callable
         As :func:`ltr.solvers.solve_path`, :func:`ltr.solvers.solve_ordering`, or
-        :func:`ltr.solvers.solve_assignment` with a matrix; ``start``, ``end`` and
-        ``constraints`` are passed if it takes them.
-    problem : {"path", "ordering", "assignment"}, default="path"
-        What it solves.
+        :func:`ltr.solvers.solve_assignment`; ``start``, ``end`` and ``constraints`` are
+        passed if it takes them.
+    problem : {"path", "ordering", "assignment", "scores"}, default="path"
+        What it solves; ``"scores"`` is an assignment whose gains are one score per
+        item.
     scales : {"tame", "wild"}, default="tame"
         The size of the gains. In a tame matrix all are of one size, 1e-9 to 1e12; a
         wild one has penalties of −1e6 to −1e12 among them, and a proof must tell the

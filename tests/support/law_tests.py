@@ -1,0 +1,36 @@
+"""Run the laws of ltr.testing on the rows of the registry."""
+
+import pytest
+from registry import rows_of
+
+from ltr.testing import LawBroken
+from ltr.testing.laws import check_laws
+
+
+def every(kind, broken=False):
+    """Parametrize over the rows of a kind and the laws that they keep, or break."""
+    pairs = [
+        pytest.param(row, law, id=f"{row.id}-{law.name}")
+        for row in rows_of(kind)
+        for law in row.laws.values()
+        if (law.name in row.breaks if broken else not row.excuse(law))
+    ]
+    return pytest.mark.parametrize(("row", "law"), pairs)
+
+
+def check(row, law):
+    """Raise if the object of a row breaks a law."""
+    check_laws(
+        row.id,
+        row.subject,
+        {law.name: law},
+        max_examples=row.n_inputs,
+        describe=row.subject.describe,
+        shorten=getattr(row.subject, "shorten", dict),
+    )
+
+
+def check_broken(row, law):
+    """Raise if the object of a row keeps a law that it is said to break."""
+    with pytest.raises(LawBroken):
+        check(row, law)
