@@ -2,6 +2,8 @@
 
 import dataclasses
 import functools
+import subprocess
+import sys
 
 import jax
 import jax.numpy as jnp
@@ -258,12 +260,12 @@ def test_message_of_a_metric():
         "stable_top breaks the law ties_do_not_follow_the_rows.\n"
         "Law: Permuting the rows changes nothing where scores are equal, either.\n"
         "Smallest input found:\n"
-        "    y_true = [0.0, 1.0]\n"
+        "    y_true = [1.0, 0.0]\n"
         "    y_score = [0.0, 0.0]\n"
         "    qid = [0, 0]\n"
         "    order = [1, 0]\n"
-        "Expected: 0.0 (before permuting)\n"
-        "Got: 1.0\n"
+        "Expected: 1.0 (before permuting)\n"
+        "Got: 0.0\n"
         'If that is intended, pass skip=("ties_do_not_follow_the_rows",).'
     )
 
@@ -486,3 +488,22 @@ def test_our_solvers_pass(solve, problem):
     """On matrices whose entries are all of one size."""
     table = check_solver(solve, problem, max_examples=20)
     assert table["optimal_is_the_best"] == 20
+
+
+# ---------------------------------------------------------------- without hypothesis
+
+
+def test_hypothesis_is_asked_for():
+    """Without it the message says what to install."""
+    code = (
+        "import sys; sys.modules['hypothesis'] = None\n"
+        "try:\n    import ltr.testing\n"
+        "except ImportError as error:\n    print(error)"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert run.stdout.strip() == (
+        "ltr.testing draws its inputs with hypothesis, which is not installed. "
+        'Install it with: pip install "ltr[testing]".'
+    )

@@ -318,7 +318,8 @@ def shortest(
     try:
         entry.holds(subject, **short)
     except Exception as short_error:  # noqa: BLE001 - of the user's object
-        return short, short_error
+        if type(short_error) is type(error):
+            return short, short_error
     return inputs, error
 
 

@@ -113,13 +113,8 @@ class LossUnderTest:
         if self.claims.takes_weights:
             options["weights"] = weights
         if self.claims.takes_key:
-            options["key"] = self.key
+            options["key"] = jax.random.key(0)
         return self.function(scores, labels, where=where, **options)
-
-    @functools.cached_property
-    def key(self) -> jax.Array:
-        """The key of all its draws."""
-        return jax.random.key(0)
 
     @functools.cached_property
     def draws(self) -> bool:
@@ -158,7 +153,7 @@ class LossUnderTest:
             return dict(inputs)
         items: RankedList = inputs["items"]
         slots = np.flatnonzero(items.where)
-        if "garbage" in inputs:
+        if "garbage" in inputs or len(slots) == 0:
             slots = np.append(slots, np.flatnonzero(~items.where)[:1])
         number = {slot: i for i, slot in enumerate(slots.tolist())}
         short = {**inputs, "items": items.keep(slots)}

@@ -184,9 +184,8 @@ def empty_list_is_0(loss: LossUnderTest) -> None:
 )
 def one_item_is_0(loss: LossUnderTest, items: RankedList, item: int) -> None:
     """A list of a single item has value 0 and gradient 0."""
-    expect_zero(
-        loss.evaluate(items._replace(where=np.arange(len(items.scores)) == item)), 1e-15
-    )
+    alone = items._replace(where=np.arange(len(items.scores)) == item)
+    expect_zero(loss.evaluate(alone, weighted=False), atol=1e-15)
 
 
 @law(
@@ -317,7 +316,7 @@ def single_precision_is_close(loss: LossUnderTest, items: RankedList) -> None:
     single = loss.evaluate(in_single_precision(items))
     if single.gradient.dtype != np.float32:
         raise differ("a gradient of dtype float32", single.gradient.dtype)
-    scale = np.abs(exact.gradient).max(initial=1e-3)
+    scale = np.abs(exact.gradient).max(initial=0.1)  # large terms may cancel
     expect_close(single.gradient, exact.gradient, "in float64", 0.0, 1e-4 * scale)
 
 

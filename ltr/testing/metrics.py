@@ -333,7 +333,7 @@ def check_metric(
     Law: Permuting the rows changes nothing where scores are equal, either.
     Smallest input found:
         y_true = [0.0, 1.0]
-        y_score = [0.0, 0.0]
+        y_score = [1.0, 1.0]
         order = [1, 0]
     Expected: 0.0 (before permuting)
     Got: 1.0

@@ -435,13 +435,13 @@ def check_solver(
     ...     check_solver(as_they_come, "path")
     ... except LawBroken as broken:
     ...     print(broken)
-    as_they_come breaks the law bound_is_no_less_than_the_best.
-    Law: No order has a greater value than the bound.
+    as_they_come breaks the law objective_is_the_value_of_the_order.
+    Law: The objective is what the gains of the order sum to.
     Smallest input found:
-        matrix = [[0.0, -1.0], [0.0, 0.0]]
-    Expected: at least 0.0, the value of the best order
-    Got: -1.0
-    If that is intended, pass skip=("bound_is_no_less_than_the_best",).
+        matrix = [[0.0, -inf], [0.0, 0.0]]
+    Expected: an order that -inf does not forbid
+    Got: [0, 1]
+    If that is intended, pass skip=("objective_is_the_value_of_the_order",).
     """
     check_choice("problem", problem, PROBLEMS)
     check_choice("scales", scales, ("tame", "wild"))

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 from hypothesis import given
 from support.cases_clicks import examinations, ips_pairwise, ips_softmax
-from support.strategies import SIZE, permutations, ranked_lists
 
 from ltr.losses.clicks import (
     affine_labels,
@@ -20,6 +19,7 @@ from ltr.losses.clicks import (
 from ltr.losses.listwise import softmax_loss
 from ltr.losses.pairwise import ranknet_loss
 from ltr.losses.pointwise import mse_loss
+from ltr.testing.ranked_lists import SIZE, orders, ranked_lists
 
 pytestmark = pytest.mark.usefixtures("x64")
 
@@ -151,7 +151,7 @@ def test_normalize_is_self_normalised(name):
 
 
 @every_loss
-@given(items=ranked_lists(), shown=permutations(), order=permutations())
+@given(items=ranked_lists(), shown=orders(), order=orders())
 def test_laws(name, items, shown, order):
     """Slow reference, order of the rows, padding, weight 0, shift."""
     clicks, shown = np.minimum(items.labels, 1.0), np.array(shown) + 1.0

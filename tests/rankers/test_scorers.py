@@ -1,7 +1,6 @@
-"""Scorers: shapes, NumPy and JAX agree, lists are sets."""
+"""Scorers: what each of them is; laws/test_scorer_laws.py has what all keep."""
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -13,17 +12,6 @@ from ltr.scorers import (
     get_scorer,
 )
 
-SCORERS = [
-    LinearScorer(),
-    MLPScorer((8, 4)),
-    MLPScorer(()),
-    AttentionScorer((8,), n_blocks=2, n_heads=2),
-    TwoTowerScorer(3),
-    TwoTowerScorer(3, "dot"),
-    TwoTowerScorer(3, "bilinear"),
-]
-every_scorer = pytest.mark.parametrize("scorer", SCORERS, ids=repr)
-
 
 def drawn(scorer, seed=0):
     """Parameters that are not at their special start."""
@@ -34,53 +22,9 @@ def drawn(scorer, seed=0):
     )
 
 
-@every_scorer
-def test_numpy_and_jax_agree(scorer):
-    """One apply serves training in JAX and prediction in NumPy."""
-    params = drawn(scorer)
-    X = np.random.default_rng(1).normal(size=(2, 5, 6))
-    ours = scorer.apply(params, X)
-    assert isinstance(ours, np.ndarray)
-    assert ours.dtype == np.float64
-    theirs = jax.jit(scorer.apply)(jax.tree.map(jnp.asarray, params), jnp.asarray(X))
-    assert ours.shape == theirs.shape == (2, 5)
-    np.testing.assert_allclose(ours, theirs, rtol=2e-4, atol=2e-5)
-
-
-@every_scorer
-def test_permuting_items_permutes_scores(scorer):
-    """A list is a set."""
-    params, X = drawn(scorer), np.random.default_rng(1).normal(size=(5, 6))
-    order = np.array([3, 0, 4, 1, 2])
-    np.testing.assert_allclose(
-        scorer.apply(params, X[order]), scorer.apply(params, X)[order], rtol=1e-12
-    )
-
-
-@every_scorer
-def test_masked_items_do_not_matter(scorer):
-    """Padding, whatever it holds, changes no score of a real item."""
-    params, X = drawn(scorer), np.random.default_rng(1).normal(size=(5, 6))
-    padded = np.concatenate([X, np.full((3, 6), 5.0)])
-    where = np.arange(8) < 5
-    np.testing.assert_allclose(
-        scorer.apply(params, padded, where)[:5], scorer.apply(params, X), rtol=1e-12
-    )
-
-
-@every_scorer
-def test_weight_2_is_the_item_twice(scorer):
-    """Also for the items that only look at it."""
-    params, X = drawn(scorer), np.random.default_rng(1).normal(size=(4, 6))
-    weights = np.array([1.0, 2.0, 1.0, 3.0])
-    weighted = scorer.apply(params, X, np.ones(4, bool), weights)
-    repeated = scorer.apply(params, X.repeat([1, 2, 1, 3], axis=0))
-    np.testing.assert_allclose(weighted, repeated[[0, 1, 3, 4]], rtol=1e-12)
-
-
 def test_attention_looks_at_the_list():
     """The score of an item depends on its competitors."""
-    scorer = SCORERS[3]
+    scorer = AttentionScorer((8,), n_blocks=2, n_heads=2)
     params, X = drawn(scorer), np.random.default_rng(1).normal(size=(5, 6))
     alone = scorer.apply(params, X[:1])
     assert scorer.uses_list
