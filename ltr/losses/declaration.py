@@ -91,7 +91,17 @@ class LossInfo:
     takes_kwargs: bool = False
 
     def takes(self, name: str) -> bool:
-        """Whether the loss has a keyword argument ``name``, or ``**kwargs`` for it."""
+        """Whether the loss has a keyword argument, or ``**kwargs`` that stand for it.
+
+        Parameters
+        ----------
+        name : str
+            Name of the argument.
+
+        Returns
+        -------
+        takes : bool
+        """
         return name in self.parameters or (self.takes_kwargs and name in _LIST_INPUTS)
 
     @property
@@ -110,7 +120,17 @@ class LossInfo:
         return tuple(name for name in _INPUTS if name in self.parameters)
 
     def traced(self, options: Mapping[str, Any]) -> dict[str, float]:
-        """Select the options that are traced numbers."""
+        """Select the options that are traced numbers.
+
+        Parameters
+        ----------
+        options : mapping of str to object
+            Options of the loss by name.
+
+        Returns
+        -------
+        numbers : dict of str to float
+        """
         return {
             name: float(value)
             for name, value in options.items()
@@ -155,7 +175,7 @@ def ranking_loss(
     convex: bool = False,
     smooth: bool = False,
     repeats: bool = False,
-    bounds: tuple[float, float] = (-math.inf, math.inf),
+    bounds: tuple[float, float] | None = None,
     curvature: Curvature = "secant",
 ) -> Callable[[Loss], Loss]:
     """Declare a loss: attach a :class:`LossInfo` to it as ``.info``.
@@ -172,8 +192,8 @@ def ranking_loss(
         the mean over lists.
     shift_invariant, convex, smooth, repeats : bool, default=False
         See :class:`LossInfo`.
-    bounds : tuple of float, default=(-inf, inf)
-        Range of the value.
+    bounds : tuple of float, default=None
+        Range of the value. None: any number.
     curvature : str, default="secant"
         See :class:`LossInfo`.
 
@@ -201,7 +221,8 @@ def ranking_loss(
     check_choice("learns_from", learns_from, ("two_items", "two_labels"))
     kinds = ("items", "pairs", "softmax", "secant", "ones")
     check_choice("curvature", curvature, kinds)
-    if not bounds[0] <= bounds[1]:
+    low, high = (-math.inf, math.inf) if bounds is None else bounds
+    if not low <= high:
         raise ValueError(f"bounds must be (low, high) with low <= high; got {bounds}.")
 
     def declare(loss: Loss) -> Loss:
@@ -213,7 +234,7 @@ def ranking_loss(
             convex=convex,
             smooth=smooth,
             repeats=repeats,
-            bounds=bounds,
+            bounds=(low, high),
             curvature=curvature,
         )
         object.__setattr__(loss, "info", info)
