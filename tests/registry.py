@@ -125,7 +125,7 @@ def loss_rows() -> list[Row]:
             zero_on_one_item=case.zero_on_one_item,
             extras=case.extras,
             takes_weights=info.takes("weights"),
-            takes_key="key" in info.parameters,
+            takes_key=case.draws,
         )
         rows.append(
             Row(

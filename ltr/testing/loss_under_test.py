@@ -40,7 +40,7 @@ class LossClaims:
     extras : tuple of str
         Inputs besides labels and weights that it is given: those without a default.
     takes_weights, takes_key : bool
-        Whether it has these arguments.
+        Whether weights and a key are passed; a key only if the loss needs one.
     """
 
     shift_invariant: bool = False
@@ -61,6 +61,7 @@ class LossClaims:
         """Claims of a loss. One that declares nothing is held to repeats and smooth."""
         info = loss_info(loss)
         declares = is_declared(loss)
+        extras = info.required_extras if extras is None else tuple(extras)
         return cls(
             shift_invariant=info.shift_invariant,
             convex=info.convex,
@@ -68,10 +69,20 @@ class LossClaims:
             repeats=info.repeats or not declares,
             bounds=info.bounds,
             zero_on_equal_labels=declares and info.learns_from == "two_labels",
-            extras=info.required_extras if extras is None else tuple(extras),
+            extras=extras,
             takes_weights=info.takes("weights"),
-            takes_key="key" in info.parameters,
+            takes_key="key" in info.parameters and needs_key(loss, extras),
         )
+
+
+def needs_key(loss: Callable[..., Any], extras: Collection[str]) -> bool:
+    """Whether a loss with an argument ``key`` fails without one."""
+    items = full_list([1.0, 0.0], [1.0, 0.0])
+    try:
+        loss(items.scores, items.labels, where=items.where, **items.extras(extras))
+    except (TypeError, ValueError):
+        return True
+    return False
 
 
 def is_declared(loss: Callable[..., Any]) -> bool:
