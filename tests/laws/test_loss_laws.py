@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from hypothesis import example, given
 from registry import CASES, rows_of
-from support.law_tests import check, every
+from support.law_tests import check, check_broken, every
 
 from ltr.testing.ranked_lists import RankedList, ranked_lists
 
@@ -45,6 +45,12 @@ TIED = RankedList(
 def test_law(row, law):
     """The loss keeps the law."""
     check(row, law)
+
+
+@every("loss", broken=True)
+def test_exception(row, law):
+    """A law that the registry excuses the loss from is broken indeed."""
+    check_broken(row, law)
 
 
 @losses_with(lambda case: not case.draws)
