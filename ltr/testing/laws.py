@@ -77,6 +77,12 @@ class LawTable(dict[str, "int | str"]):
 
     A dict from the name of a law to the number of inputs it was tried on, or to
     ``"skipped: …"`` with the reason. It prints as a table.
+
+    Examples
+    --------
+    >>> LawTable(empty_list_is_0=1, convex_in_the_scores="skipped: not claimed")
+    empty_list_is_0       1 inputs
+    convex_in_the_scores  skipped: not claimed
     """
 
     def __repr__(self) -> str:
@@ -103,11 +109,17 @@ class Law:
         Why the law does not apply to a subject, or ``""``.
     declare : str
         How an object declares that the law does not apply to it, or ``""``.
+
+    Examples
+    --------
+    >>> from ltr.testing import LOSS_LAWS
+    >>> LOSS_LAWS["weight_0_removes_an_item"].statement
+    'An item of weight 0 is not there.'
     """
 
     holds: Callable[..., None]
     inputs: Mapping[str, Inputs] = field(default_factory=dict)
-    exempt: Callable[[Any], str] = lambda subject: ""
+    exempt: Callable[[Any], str] = field(default_factory=lambda: lambda subject: "")
     declare: str = ""
 
     @property
