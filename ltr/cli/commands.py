@@ -22,6 +22,7 @@ from ltr.compare.rankers import (
     make_ranker,
     part_folds,
     query_folds,
+    scorer_and_loss,
 )
 from ltr.compare.report import comparison_report, cutoff_metrics
 from ltr.datasets import RankingData, describe, load_letor, make_ranking
@@ -29,7 +30,6 @@ from ltr.files import check_parent, whole_file
 from ltr.metrics import evaluate
 from ltr.plotting import check_matplotlib
 from ltr.rankers import load_ranker, save_ranker
-from ltr.scorers import SCORERS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -82,7 +82,7 @@ def _compare(options: argparse.Namespace) -> int:
     if options.report:
         longest = max(np.unique(f.test.qid, return_counts=True)[1].max() for f in folds)
         by_cutoff = cutoff_metrics(metrics, int(longest))
-    neural = [name for name in names if name.partition("_")[0] in SCORERS]
+    neural = [name for name in names if scorer_and_loss(name)]
     seeds = range(options.seeds)
     train = folds[0].train
     description = describe(train.X, train.y, train.qid, other=folds[0].test)

@@ -171,16 +171,51 @@ def make_ranker(name: str) -> Any:
         return LambdaMARTRanker("mse", **_TREES)
     if name == "lambdamart":
         return LambdaMARTRanker(**_TREES)
-    scorer, _, loss = name.partition("_")
-    if scorer not in SCORERS or scorer == "two_tower" or loss not in LOSSES:
+    parts = scorer_and_loss(name)
+    if parts is None:
+        *scorers, last_scorer = _scorers_by_name()
         raise ValueError(
             f"unknown ranker {name!r}. Known rankers: 'random', 'best_feature', "
             "'pointwise_trees', 'lambdamart', and '<scorer>_<loss>' with the scorer "
-            f"linear, mlp or attention and the loss {', '.join(LOSSES)}."
+            f"{', '.join(scorers)} or {last_scorer} and the loss {', '.join(LOSSES)}."
         )
+    scorer, loss = parts
     if scorer == "linear":
         return NeuralRanker(loss, "linear", learning_rate=0.01)
     return NeuralRanker(loss, scorer)
+
+
+def scorer_and_loss(name: str) -> tuple[str, str] | None:
+    """Split ``"<scorer>_<loss>"``; None if the name is not one of these.
+
+    Scorers that require a parameter, such as the width of an embedding, have no name
+    on the command line.
+
+    Parameters
+    ----------
+    name : str
+        Name of a ranker on the command line.
+
+    Returns
+    -------
+    parts : tuple of str or None
+        Keys of :data:`ltr.scorers.SCORERS` and :data:`ltr.losses.LOSSES`.
+
+    Examples
+    --------
+    >>> scorer_and_loss("mlp_approx_ndcg")
+    ('mlp', 'approx_ndcg')
+    """
+    for scorer in _scorers_by_name():
+        loss = name.removeprefix(f"{scorer}_")
+        if loss != name and loss in LOSSES:
+            return scorer, loss
+    return None
+
+
+def _scorers_by_name() -> list[str]:
+    """Names of the scorers that can be made without further parameters."""
+    return [name for name, kind in SCORERS.items() if not kind.required_parameters]
 
 
 def compare_rankers(

@@ -38,6 +38,7 @@ class LossInfo:
     """Facts about a loss: those it declares, and those that its signature shows.
 
     Claims are about the default options; False and infinite bounds claim nothing.
+    ``curvature`` is a choice, not a claim.
 
     Attributes
     ----------
@@ -50,15 +51,17 @@ class LossInfo:
     convex : bool
         Convex in the scores.
     smooth : bool
-        Differentiable wherever no two scores are equal.
+        Differentiable almost everywhere, and JAX's gradient is the derivative there. A
+        hinge qualifies; a gradient that is estimated from draws does not.
     repeats : bool
         An item of weight k is that item k times.
     bounds : tuple of float
         Range of the value.
     curvature : {"items", "pairs", "softmax", "secant", "ones"}
-        How the diagonal of the Hessian is approximated: by the second derivative of
-        each item's own term, or of the pairs; p (1 − p) of a softmax; a secant of the
-        gradient; or 1.
+        How tree objectives are to approximate the diagonal of the Hessian: by the
+        second derivative of each item's own term, or of the pairs; p (1 − p) of a
+        softmax; a secant of the gradient; or 1. This is a choice of its author, not a
+        property of the loss, so ``check_loss`` does not test it.
     parameters : tuple of str
         Names of the keyword arguments.
     required : tuple of str
@@ -181,7 +184,8 @@ def ranking_loss(
     """Declare a loss: attach a :class:`LossInfo` to it as ``.info``.
 
     Nothing else changes: the function, its signature and its docstring stay. A claim
-    is a promise that ``ltr.testing.check_loss`` tests; the defaults claim nothing.
+    is a promise that ``ltr.testing.check_loss`` tests; the defaults claim nothing. Only
+    ``curvature`` is not tested: it is a choice for tree objectives.
 
     Parameters
     ----------
@@ -194,8 +198,9 @@ def ranking_loss(
         See :class:`LossInfo`.
     bounds : tuple of float, default=None
         Range of the value. None: any number.
-    curvature : str, default="secant"
-        See :class:`LossInfo`.
+    curvature : {"items", "pairs", "softmax", "secant", "ones"}, default="secant"
+        How tree objectives approximate the second derivative: a choice, not a claim.
+        The default needs nothing but the gradient. See :class:`LossInfo`.
 
     Returns
     -------

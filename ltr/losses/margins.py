@@ -1,4 +1,4 @@
-"""Other margin-based pairwise losses: soft 0–1, exponential, squared, quantile, …."""
+"""Further pairwise losses: soft 0–1, exponential, squared error, quantile, circle."""
 
 from __future__ import annotations
 

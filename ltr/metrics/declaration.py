@@ -135,9 +135,13 @@ class MetricInfo:
         ------
         ValueError
             If an option is out of range, or a label does not fit.
+        TypeError
+            If the kernel does not return one value per list.
         """
         check_whole("k", options.get("k"), low=1, optional=True)
-        return self.kernel(lists, **options)
+        measured = self.kernel(lists, **options)
+        _check_measured(measured, lists.queries.n_lists, self.kernel)
+        return measured
 
 
 class RankingMetric(Protocol[P, R_co]):
@@ -188,11 +192,14 @@ def ranking_metric(
 ) -> Callable[[Callable[..., Any]], RankingMetric[..., Any]]:
     """Declare a metric, so that it can be used wherever a name of one can.
 
-    The decorated function is the kernel, and what it becomes is the face: a function
-    ``metric(y_true, y_score, *, qid=None, ties="average", empty="skip", docids=None,
-    per_query=False)`` that takes the kernel's options too. With ``kernel=`` the
-    decorated function is the face itself, for a signature of one's own, and stays as
-    it is.
+    In its short form, ``@ranking_metric()``, it decorates the kernel, and what the
+    kernel becomes is the face: a function ``metric(y_true, y_score, *, qid=None,
+    ties="average", empty="skip", docids=None, per_query=False)`` that takes the
+    kernel's options too. With ``kernel=`` it decorates the face itself, for a signature
+    of one's own, and the face stays as it is.
+
+    Higher is better: early stopping, searches over parameters and leaderboards maximize
+    a metric. A cost must be negated or inverted, ``-cost`` or ``1 / (1 + cost)``.
 
     Parameters
     ----------
@@ -404,6 +411,28 @@ def mean_of(values: FloatArray, mean: Mean) -> float:
         logs = np.log(np.maximum(values, FLOOR_OF_GEOMETRIC_MEAN))
         return float(np.exp(logs.mean()))
     return float(values.mean())
+
+
+def _check_measured(
+    measured: object, n_lists: int, kernel: Callable[..., Measured]
+) -> None:
+    """Raise unless a kernel has returned one value per list, and which are blank."""
+    if isinstance(measured, Measured):
+        shapes = [np.shape(values) for values in measured]
+        if shapes == [(n_lists,), (n_lists,)]:
+            return
+        outcome = (
+            f"values of shape {shapes[0]} and blank of shape {shapes[1]} for {n_lists} "
+            f"list{'s' if n_lists != 1 else ''}"
+        )
+    else:
+        outcome = type(measured).__name__
+        if isinstance(measured, np.ndarray):
+            outcome += f" of shape {measured.shape}"
+    raise TypeError(
+        f"kernel of {getattr(kernel, '__name__', kernel)!r} must return "
+        f"Measured(values, blank), one value per list; got {outcome}."
+    )
 
 
 def _options(function: Callable[..., Any], n_inputs: int) -> dict[str, Any]:

@@ -7,7 +7,8 @@ A scorer is a small frozen object with two methods::
 
 ``apply`` is written once, in the array namespace of ``X``: it runs under ``jit`` in
 training and in NumPy at prediction time, in float64, so a new list size never compiles.
-``uses_list`` says whether the score of an item depends on the rest of its list.
+``uses_list`` says whether the score of an item depends on the rest of its list. A line
+in :data:`SCORERS` gives a scorer its name; rankers make it by ``from_parameters``.
 :class:`PairScorer` scores pairs instead of items; it serves :class:`ltr.TSPRanker`.
 """
 
@@ -17,11 +18,11 @@ from collections.abc import Sequence
 
 from ltr.arguments import check_choice
 from ltr.scorers.attention import AttentionScorer
-from ltr.scorers.base import Scorer
+from ltr.scorers.base import Scorer, Similarity
 from ltr.scorers.linear import LinearScorer
 from ltr.scorers.mlp import MLPScorer, layer_sizes
 from ltr.scorers.pairs import PairScorer, PairScores, PublishedPairScorer
-from ltr.scorers.two_tower import Similarity, TwoTowerScorer
+from ltr.scorers.two_tower import TwoTowerScorer
 
 SCORERS: dict[str, type[Scorer]] = {
     "linear": LinearScorer,
@@ -67,19 +68,12 @@ def get_scorer(
     widths = layer_sizes(hidden_layer_sizes)
     if isinstance(scorer, Scorer):
         return scorer
-    if scorer == "linear":
-        return LinearScorer()
-    if scorer == "mlp":
-        return MLPScorer(widths)
-    if scorer == "attention":
-        return AttentionScorer(widths)
     check_choice("scorer", scorer, SCORERS, alternative="a Scorer object")
-    if n_query_features is None:
-        raise ValueError(
-            "n_query_features is required by scorer='two_tower': how many of the first "
-            "columns of X are the query embedding."
-        )
-    return TwoTowerScorer(n_query_features, similarity)
+    return SCORERS[scorer].from_parameters(
+        hidden_layer_sizes=widths,
+        n_query_features=n_query_features,
+        similarity=similarity,
+    )
 
 
 __all__ = [

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple, Self
 
 import jax
 import jax.numpy as jnp
@@ -14,6 +14,7 @@ from ltr.scorers.base import (
     Dense,
     Params,
     Scorer,
+    Similarity,
     init_dense,
     relu,
 )
@@ -82,6 +83,17 @@ class AttentionScorer(Scorer):
     n_blocks: int = 1
     n_heads: int = 4
     uses_list: ClassVar[bool] = True
+
+    @classmethod
+    def from_parameters(
+        cls,
+        *,
+        hidden_layer_sizes: tuple[int, ...],
+        n_query_features: int | None,
+        similarity: Similarity,
+    ) -> Self:
+        """Make one with these hidden layers, see :meth:`Scorer.from_parameters`."""
+        return cls(hidden_layer_sizes)
 
     def init(self, key: jax.Array, n_features: int) -> Params:
         """Draw encoder, blocks and output layer."""

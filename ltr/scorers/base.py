@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, Literal, NamedTuple, Self
 
 import jax
 import jax.numpy as jnp
 
 Params = Any
 Array = Any  # NumPy or JAX
+Similarity = Literal["cosine", "dot", "bilinear"]
 # Variance scale of output layers: scores start small, but not tied, because equal
 # scores have equal discounts and so λ-weights of 0.
 OUTPUT_SCALE = 0.01
@@ -24,10 +25,47 @@ class Scorer(ABC):
         Whether the score of an item depends on the other items of its list.
     wants_raw_features : bool
         Whether ``preprocess="auto"`` must leave the features as they are.
+    required_parameters : tuple of str
+        Parameters of a ranker without which :meth:`from_parameters` raises.
     """
 
     uses_list: ClassVar[bool] = False
     wants_raw_features: ClassVar[bool] = False
+    required_parameters: ClassVar[tuple[str, ...]] = ()
+
+    @classmethod
+    def from_parameters(
+        cls,
+        *,
+        hidden_layer_sizes: tuple[int, ...],
+        n_query_features: int | None,
+        similarity: Similarity,
+    ) -> Self:
+        """Make a scorer from the parameters of a ranker.
+
+        This is what a name in :data:`ltr.scorers.SCORERS` stands for. A scorer that
+        depends on none of the parameters need not override it.
+
+        Parameters
+        ----------
+        hidden_layer_sizes : tuple of int
+            Width of each hidden layer.
+        n_query_features : int or None
+            How many of the first columns are the query embedding.
+        similarity : {"cosine", "dot", "bilinear"}
+            How two embeddings are compared.
+
+        Returns
+        -------
+        scorer : Scorer
+            By default ``cls()``.
+
+        Raises
+        ------
+        ValueError
+            If one of ``required_parameters`` is None.
+        """
+        return cls()
 
     @abstractmethod
     def init(self, key: jax.Array, n_features: int) -> Params:

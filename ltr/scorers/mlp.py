@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Self
 
 import jax
 
@@ -14,6 +15,7 @@ from ltr.scorers.base import (
     Dense,
     Params,
     Scorer,
+    Similarity,
     init_dense,
     relu,
 )
@@ -38,6 +40,17 @@ class MLPScorer(Scorer):
     """
 
     hidden_layer_sizes: tuple[int, ...] = (128, 64)
+
+    @classmethod
+    def from_parameters(
+        cls,
+        *,
+        hidden_layer_sizes: tuple[int, ...],
+        n_query_features: int | None,
+        similarity: Similarity,
+    ) -> Self:
+        """Make one with these hidden layers, see :meth:`Scorer.from_parameters`."""
+        return cls(hidden_layer_sizes)
 
     def init(self, key: jax.Array, n_features: int) -> Params:
         """Draw one :class:`Dense` per layer; the scores start near a tie."""

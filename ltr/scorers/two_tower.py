@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import ClassVar, Self, get_args
 
 import jax
 import jax.numpy as jnp
 
 from ltr.arguments import check_choice
-from ltr.scorers.base import Array, Params, Scorer
+from ltr.scorers.base import Array, Params, Scorer, Similarity
 
-SIMILARITIES = ("cosine", "dot", "bilinear")
-Similarity = Literal["cosine", "dot", "bilinear"]
+SIMILARITIES = get_args(Similarity)
 
 
 @dataclass(frozen=True)
@@ -49,6 +48,23 @@ class TwoTowerScorer(Scorer):
     similarity: Similarity = "cosine"
     temperature: float = 0.05
     wants_raw_features: ClassVar[bool] = True
+    required_parameters: ClassVar[tuple[str, ...]] = ("n_query_features",)
+
+    @classmethod
+    def from_parameters(
+        cls,
+        *,
+        hidden_layer_sizes: tuple[int, ...],
+        n_query_features: int | None,
+        similarity: Similarity,
+    ) -> Self:
+        """Make one for these embeddings, see :meth:`Scorer.from_parameters`."""
+        if n_query_features is None:
+            raise ValueError(
+                "n_query_features is required by scorer='two_tower': how many of the "
+                "first columns of X are the query embedding."
+            )
+        return cls(n_query_features, similarity)
 
     def init(self, key: jax.Array, n_features: int) -> Params:
         """Start at the untrained similarity: every parameter is 0."""

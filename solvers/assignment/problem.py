@@ -214,7 +214,9 @@ def check_constraints(
     >>> check_constraints([AtMost("seller", 1)], check_gains([1.0], None, None))
     (AtMost(attribute='seller', count=1, top=None, window=None),)
     """
-    checked = check_order_constraints(constraints, gains.n_items, ASSIGNMENT_KINDS)
+    checked = check_order_constraints(
+        constraints, gains.n_items, ASSIGNMENT_KINDS, "solve_assignment"
+    )
     for slot in order_rules(checked).fixed:
         if slot.position >= gains.k:
             raise ValueError(

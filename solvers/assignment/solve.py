@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from heapq import heapify, heappop, heappush
@@ -125,14 +124,7 @@ def solve_assignment(
     >>> solution.order, solution.is_optimal
     (array([0, 3, 1, 2]), True)
     """
-    if method == "cpsat":
-        warnings.warn(
-            "method='cpsat' is now called 'cp_sat'; the old name goes away in ltr 0.3.",
-            DeprecationWarning,
-            stacklevel=2,
-        )
-        method = "cp_sat"
-    check_method(method, METHODS)
+    method = check_method(method, METHODS, renamed={"cpsat": "cp_sat"})
     budget = Budget(
         check_limit(time_limit_s, "time_limit_s"), check_limit(work_limit, "work_limit")
     )

@@ -1,7 +1,8 @@
 """Checks of what users pass to the solvers."""
 
 import math
-from collections.abc import Sequence
+import warnings
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -198,24 +199,45 @@ def check_random_state(random_state: int | None) -> int:
     return check_whole("random_state", random_state, low=0, optional=True) or 0
 
 
-def check_method(method: str, methods: Sequence[str]) -> str:
-    """Return the name if it is one of ``methods``.
+def check_method(
+    method: str, methods: Sequence[str], renamed: Mapping[str, str] | None = None
+) -> str:
+    """Return the name of a method; an old name is replaced, with a warning.
+
+    Parameters
+    ----------
+    method : str
+        Name that the caller of a solver passed.
+    methods : sequence of str
+        What it may be.
+    renamed : mapping of str to str, default=None
+        New names of methods by their old ones. None: none was renamed.
 
     Examples
     --------
     >>> check_method("auto", ("auto", "dp"))
     'auto'
     """
+    if renamed and isinstance(method, str) and method in renamed:
+        warnings.warn(
+            f"method={method!r} is now called {renamed[method]!r}; the old name goes "
+            "away in ltr 0.3.",
+            DeprecationWarning,
+            stacklevel=3,  # the caller of the solver
+        )
+        return renamed[method]
     return check_choice("method", method, methods)
 
 
-def check_kinds(constraints: Any, kinds: tuple[type, ...]) -> tuple[Constraint, ...]:
-    """Return constraints as a tuple; each is an instance of one of ``kinds``.
+def check_kinds(
+    constraints: Any, kinds: tuple[type, ...], solver: str
+) -> tuple[Constraint, ...]:
+    """Return constraints as a tuple; each is of a kind that the solver takes.
 
     Examples
     --------
     >>> from ltr.solvers import Precedence
-    >>> check_kinds([Precedence(0, 1)], (Precedence,))
+    >>> check_kinds([Precedence(0, 1)], (Precedence,), "solve_path")
     (Precedence(before=0, after=1),)
     """
     if isinstance(constraints, tuple) and not constraints:
@@ -229,12 +251,14 @@ def check_kinds(constraints: Any, kinds: tuple[type, ...]) -> tuple[Constraint, 
     checked = tuple(constraints)
     for constraint in checked:
         if not isinstance(constraint, kinds):
-            raise TypeError(f"constraints must be of {names}; got {constraint!r}.")
+            raise TypeError(
+                f"{solver} takes the constraints {names}; got {constraint!r}."
+            )
     return checked
 
 
 def check_order_constraints(
-    constraints: Any, n_items: int, kinds: tuple[type, ...]
+    constraints: Any, n_items: int, kinds: tuple[type, ...], solver: str
 ) -> tuple[Constraint, ...]:
     """Return constraints as a tuple without repeats, their items and positions checked.
 
@@ -246,12 +270,15 @@ def check_order_constraints(
         Items and positions must be below this.
     kinds : tuple of type
         What this solver takes.
+    solver : str
+        Name of the public function, for messages.
 
     Examples
     --------
     >>> from ltr.solvers import Precedence
-    >>> check_order_constraints([Precedence(0, 1)] * 2, 2, (Precedence,))
+    >>> twice = [Precedence(0, 1)] * 2
+    >>> check_order_constraints(twice, 2, (Precedence,), "solve_path")
     (Precedence(before=0, after=1),)
     """
-    checked = [c.checked(n_items) for c in check_kinds(constraints, kinds)]
+    checked = [c.checked(n_items) for c in check_kinds(constraints, kinds, solver)]
     return tuple(dict.fromkeys(checked))

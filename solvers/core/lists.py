@@ -68,17 +68,18 @@ def check_list(
     start: ArrayLike | None = None,
     end: ArrayLike | None = None,
     constraints: Any = (),
+    solver: str,
 ) -> ItemList:
-    """Check a list that comes alone.
+    """Check a list that comes alone; messages name the solver.
 
     Examples
     --------
-    >>> check_list([[0, 1], [2, 0]]).n_items
+    >>> check_list([[0, 1], [2, 0]], solver="solve_path").n_items
     2
     """
     array = check_matrix(matrix)
     n = len(array)
-    checked = check_order_constraints(constraints, n, ORDER_KINDS)
+    checked = check_order_constraints(constraints, n, ORDER_KINDS, solver)
     return ItemList(
         array,
         check_scores(start, n, "start"),
@@ -96,6 +97,7 @@ def check_lists(
     start: Any = None,
     end: Any = None,
     constraints: Any = (),
+    solver: str,
     alone: str,
 ) -> list[ItemList]:
     """Check a batch and split it into its lists; messages name the list.
@@ -104,13 +106,19 @@ def check_lists(
     ----------
     matrices, where, start, end, constraints
         As for :func:`ltr.solvers.solve_paths`.
+    solver : str
+        Name of the public function, for messages.
     alone : str
         The function for a single list, which messages suggest.
 
     Examples
     --------
-    >>> where = [[True, False, True]]
-    >>> batch = check_lists(np.zeros((1, 3, 3)), where=where, alone="solve_path")
+    >>> batch = check_lists(
+    ...     np.zeros((1, 3, 3)),
+    ...     where=[[True, False, True]],
+    ...     solver="solve_paths",
+    ...     alone="solve_path",
+    ... )
     >>> batch[0].items.tolist()
     [0, 2]
     """
@@ -127,7 +135,7 @@ def check_lists(
     n_lists = len(matrices)
     masks = _rows(where, "where", n_lists)
     starts, ends = _rows(start, "start", n_lists), _rows(end, "end", n_lists)
-    kinds = check_kinds(constraints, ORDER_KINDS)
+    kinds = check_kinds(constraints, ORDER_KINDS, solver)
     arrays = _checked_at_once(matrices) if where is None else None
     return [
         _check_member(

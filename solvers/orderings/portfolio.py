@@ -37,7 +37,7 @@ _FEW_KICKS, _MANY_KICKS = 30, 300
 # first; with still more it does not fit.
 _MANY_ITEMS, _MAX_LP_ITEMS = 100, 300
 # From the one that leaves the least open to the one that leaves the most.
-_METHODS = ("components", "dp", "cutting_planes", "cp_sat", "local_search")
+_METHODS = ("components", "dp", "branch_and_cut", "cp_sat", "local_search")
 # Work of a table of sets, for one set and item.
 _WORK_PER_STEP = 2e-9
 # Gains so small that their units would vanish are first multiplied by this power of 2.
@@ -167,7 +167,7 @@ def solve_problem(
     problem : OrderingProblem
         What to order.
     method : str
-        "auto", "dp", "cutting_planes", "cp_sat" or "local_search".
+        "auto", "dp", "branch_and_cut", "cp_sat" or "local_search".
     rng : Generator
         Draws of the local search.
     budget : Budget
@@ -208,14 +208,14 @@ def _by_search(
 ) -> Outcome:
     """Search, then bound, by what the method proves."""
     if method == "auto":
-        method = "cutting_planes" if len(problem) <= _MAX_LP_ITEMS else "local_search"
+        method = "branch_and_cut" if len(problem) <= _MAX_LP_ITEMS else "local_search"
     quick_bound = float("inf")
     if method == "local_search" or len(problem) > _MANY_ITEMS:
         quick_bound = bound_by_cycles(problem, budget)
     if method == "local_search":
         order = search(problem, start, rng, budget, _MANY_KICKS)
         bound = quick_bound
-    elif method == "cutting_planes":
+    elif method == "branch_and_cut":
         if len(problem) > _MANY_ITEMS:
             start = search(problem, start, rng, budget, _FEW_KICKS)
         order, bound = branch_and_cut(problem, start, rng, budget)

@@ -26,7 +26,8 @@ from ltr.solvers.orderings.subset_dp import (
     MAX_LANES,
 )
 
-METHODS = ("auto", "dp", "cutting_planes", "cp_sat", "local_search")
+METHODS = ("auto", "dp", "branch_and_cut", "cp_sat", "local_search")
+_RENAMED = {"cutting_planes": "branch_and_cut"}
 
 
 def solve_ordering(
@@ -53,9 +54,9 @@ def solve_ordering(
     method : str, default="auto"
         ``"auto"`` splits the items into strong components, which can be ordered
         independently, and solves those of up to 12 items by ``"dp"`` and larger ones by
-        a short search and ``"cutting_planes"``, above 300 items by ``"local_search"``.
+        a short search and ``"branch_and_cut"``, above 300 items by ``"local_search"``.
         ``"dp"``: dynamic programming over all sets of items, up to 18 items.
-        ``"cutting_planes"``: the linear relaxation with 3-cycle cuts, then branching.
+        ``"branch_and_cut"``: the linear relaxation with 3-cycle cuts, then branching.
         ``"cp_sat"``: OR-Tools CP-SAT with one boolean per pair, for up to some 40
         items. ``"local_search"``: iterated best insertion, and a bound from 3-cycles.
     time_limit_s : float, default=None
@@ -88,8 +89,8 @@ def solve_ordering(
     >>> solve_ordering(votes, constraints=[FixedPosition(2, 0)]).order
     array([2, 0, 1])
     """
-    item_list = check_list(matrix, constraints=constraints)
-    check_method(method, METHODS)
+    item_list = check_list(matrix, constraints=constraints, solver="solve_ordering")
+    method = check_method(method, METHODS, _RENAMED)
     _check_sizes(method, [item_list])
     budget = Budget(
         check_limit(time_limit_s, "time_limit_s"), check_limit(work_limit, "work_limit")
@@ -160,9 +161,13 @@ def solve_orderings(
     >>> [s.order.tolist() for s in solve_orderings(matrices, where=where)]
     [[2, 0, 1], [1, 0]]
     """
-    check_method(method, METHODS)
+    method = check_method(method, METHODS, _RENAMED)
     lists = check_lists(
-        matrices, where=where, constraints=constraints, alone="solve_ordering"
+        matrices,
+        where=where,
+        constraints=constraints,
+        solver="solve_orderings",
+        alone="solve_ordering",
     )
     _check_sizes(method, lists)
     seed = check_random_state(random_state)

@@ -96,7 +96,9 @@ def solve_path(
     >>> solution.order, solution.objective, solution.status.value
     (array([0, 1, 2]), 10.0, 'OPTIMAL')
     """
-    item_list = check_list(matrix, start=start, end=end, constraints=constraints)
+    item_list = check_list(
+        matrix, start=start, end=end, constraints=constraints, solver="solve_path"
+    )
     check_method(method, METHODS)
     _check_sizes(method, [item_list])
     budget = Budget(
@@ -177,6 +179,7 @@ def solve_paths(
         start=start,
         end=end,
         constraints=constraints,
+        solver="solve_paths",
         alone="solve_path",
     )
     _check_sizes(method, lists)

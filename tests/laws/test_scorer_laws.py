@@ -1,6 +1,16 @@
 """The laws of scorers, for every row of the registry."""
 
+from registry import rows_of
 from support.law_tests import check, check_broken, every
+
+from ltr.scorers import SCORERS
+
+
+def test_every_name_has_a_row():
+    """No scorer with a name is left out of the laws."""
+    assert set(SCORERS.values()) <= {
+        type(row.subject.scorer) for row in rows_of("scorer")
+    }
 
 
 @every("scorer")

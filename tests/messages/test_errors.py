@@ -12,6 +12,7 @@ from ltr import LambdaMARTRanker, NeuralRanker
 from ltr.datasets import make_ranking
 from ltr.losses import LOSSES
 from ltr.metrics import METRICS
+from ltr.scorers import SCORERS
 
 DATA = make_ranking(12, list_size=5, n_features=3, n_informative=2, random_state=0)
 X, Y, QID = DATA.X, DATA.y, DATA.qid
@@ -145,8 +146,8 @@ INPUTS = {
     ),
     "unknown scorer": (
         lambda: neural(scorer="mpl").fit(X, Y, QID),
-        "scorer must be one of 'linear', 'mlp', 'attention', 'two_tower', or a Scorer "
-        "object; got 'mpl'.",
+        f"scorer must be one of {', '.join(map(repr, SCORERS))}, or a Scorer object; "
+        "got 'mpl'.",
     ),
     "two towers without width": (
         lambda: neural(scorer="two_tower").fit(X, Y, QID),

@@ -72,8 +72,8 @@ def test_messages():
         k=1,
     )
     raises(
-        "constraints must be of Precedence, FixedPosition, Quota, AtMost, "
-        "ExposureShare; got Together(items=(0, 1)).",
+        "solve_assignment takes the constraints Precedence, FixedPosition, Quota, "
+        "AtMost, ExposureShare; got Together(items=(0, 1)).",
         solve_assignment,
         [1, 2],
         constraints=[Together((0, 1))],

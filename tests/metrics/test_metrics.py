@@ -434,14 +434,9 @@ def test_evaluate_accepts_tuples_as_ids():
         ),
         (
             lambda: m.get_metric("ndgc@10"),
-            "metric='ndgc@10' is not a known metric. Known metrics: 'auc', "
-            "'average_overlap', 'bpref', 'dcg', 'err', 'f', 'hits', "
-            "'information_coefficient', 'interpolated_precision', 'judged', "
-            "'kendall_tau', 'map', 'mrr', 'n_relevant', 'n_returned', 'ndcg', "
-            "'normalized_recall', 'pairwise_accuracy', 'precision', 'r_precision', "
-            "'rbo', 'rbp', 'recall', 'spearman', 'success', 'tau_ap'. Did you mean "
-            "'ndcg'? A cut-off is written as "
-            "in 'ndcg@10'.",
+            "metric='ndgc@10' is not a known metric. Known metrics: "
+            f"{', '.join(map(repr, sorted(m.METRICS)))}. Did you mean 'ndcg'? A cut-off "
+            "is written as in 'ndcg@10'.",
         ),
     ],
 )
@@ -559,6 +554,37 @@ def test_faces_hand_on_all_options():
         @m.ranking_metric(kernel=lambda lists, *, weight=1.0: None)
         def face(y_true, y_score, *, qid=None, weight=2.0, per_query=False):
             """Measure nothing."""
+
+
+@pytest.mark.parametrize(
+    ("kernel", "outcome"),
+    [
+        (lambda lists: np.array([1.0, 0.0]), "ndarray of shape (2,)"),
+        (lambda lists: None, "NoneType"),
+        (lambda lists: ([1.0, 0.0], [False, False]), "tuple"),
+        (
+            lambda lists: m.Measured(np.ones(3), np.zeros(2, dtype=bool)),
+            "values of shape (3,) and blank of shape (2,) for 2 lists",
+        ),
+        (
+            lambda lists: m.Measured(np.ones(2), False),
+            "values of shape (2,) and blank of shape () for 2 lists",
+        ),
+    ],
+)
+def test_kernels_return_measured(kernel, outcome):
+    """What else a kernel may return is named, from a call and from evaluate."""
+    kernel.__name__ = "half"
+    metric = m.ranking_metric()(kernel)
+    message = (
+        "kernel of 'half' must return Measured(values, blank), one value per list; got "
+        f"{outcome}."
+    )
+    y, s, qid = [1, 0, 1], [0.5, 0.2, 0.1], [1, 1, 2]
+    with pytest.raises(TypeError, match=f"^{re.escape(message)}$"):
+        metric(y, s, qid=qid)
+    with pytest.raises(TypeError, match=f"^{re.escape(message)}$"):
+        m.evaluate(y, s, qid, [metric])
 
 
 def test_functions_without_a_record():

@@ -4,13 +4,21 @@ import jax
 import numpy as np
 import pytest
 
+from ltr import NeuralRanker
+from ltr.compare.rankers import make_ranker, scorer_and_loss
+from ltr.datasets import make_ranking
 from ltr.scorers import (
+    SCORERS,
     AttentionScorer,
     LinearScorer,
     MLPScorer,
+    Scorer,
     TwoTowerScorer,
     get_scorer,
 )
+from ltr.scorers.base import init_dense
+
+DATA = make_ranking(20, n_features=4, n_informative=2, random_state=0)
 
 
 def drawn(scorer, seed=0):
@@ -20,6 +28,52 @@ def drawn(scorer, seed=0):
     return jax.tree.map(
         lambda p: np.asarray(p + 0.3 * rng.normal(size=p.shape)), params
     )
+
+
+class TwoHeads(Scorer):
+    """The sum of two linear scorers: it needs no parameter and overrides nothing."""
+
+    def init(self, key, n_features):
+        return init_dense(key, n_features, 2)
+
+    def apply(self, params, X, where=None, weights=None):
+        return params(X).sum(axis=-1)
+
+
+def one_step(scorer):
+    """A ranker after one step on one batch."""
+    ranker = NeuralRanker(
+        "softmax",
+        scorer,
+        hidden_layer_sizes=(8,),
+        n_query_features=2,
+        max_epochs=1,
+        early_stopping=False,
+        random_state=0,
+    )
+    return ranker.fit(DATA.X, DATA.y, DATA.qid)
+
+
+@pytest.mark.parametrize("name", SCORERS)
+def test_every_name_of_a_scorer(name):
+    """A ranker makes it from its parameters and takes a step."""
+    ranker = one_step(name)
+    assert type(ranker.make_scorer()) is SCORERS[name]
+    assert np.isfinite(ranker.predict(DATA.X, DATA.qid)).all()
+
+
+def test_a_line_in_scorers_is_enough(monkeypatch):
+    """A new name works in rankers and on the command line, with an underscore too."""
+    monkeypatch.setitem(SCORERS, "two_heads", TwoHeads)
+    ranker = one_step("two_heads")
+    assert isinstance(ranker.make_scorer(), TwoHeads)
+    assert np.isfinite(ranker.predict(DATA.X, DATA.qid)).all()
+    assert scorer_and_loss("two_heads_approx_ndcg") == ("two_heads", "approx_ndcg")
+    assert scorer_and_loss("two_tower_softmax") is None
+    named = make_ranker("two_heads_approx_ndcg")
+    assert (named.scorer, named.loss) == ("two_heads", "approx_ndcg")
+    with pytest.raises(ValueError, match="linear, mlp, attention or two_heads and the"):
+        make_ranker("three_heads_softmax")
 
 
 def test_attention_looks_at_the_list():

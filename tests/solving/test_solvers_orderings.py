@@ -23,7 +23,7 @@ from ltr.solvers.orderings.local_search import bound_by_cycles, move_gains, move
 from ltr.solvers.orderings.problem import ordering_problem
 from ltr.solvers.orderings.solve import METHODS
 
-EXACT = ("auto", "dp", "cutting_planes", "cp_sat")
+EXACT = ("auto", "dp", "branch_and_cut", "cp_sat")
 
 
 @st.composite
@@ -165,7 +165,7 @@ def test_large_parts_equal_the_table(seed):
     """Branch and cut, and CP-SAT, at a size that needs cuts and branching."""
     matrix = np.random.default_rng(seed).random((15, 15))
     table = solve_ordering(matrix, method="dp")
-    for method in ("auto", "cutting_planes", "cp_sat"):
+    for method in ("auto", "branch_and_cut", "cp_sat"):
         solution = solve_ordering(matrix, method=method)
         assert solution.is_optimal
         assert solution.objective == pytest.approx(table.objective)

@@ -10,6 +10,7 @@ from support.brute_force import keeps, ordering_value
 from support.ordering_checks import check, without_diagonal
 
 from ltr.solvers import (
+    AtMost,
     FixedPosition,
     Interrupted,
     Precedence,
@@ -184,7 +185,7 @@ def test_progress(capsys):
         ),
         (
             lambda: solve_ordering(np.zeros((2, 2)), method="simplex"),
-            "method must be one of 'auto', 'dp', 'cutting_planes', 'cp_sat', "
+            "method must be one of 'auto', 'dp', 'branch_and_cut', 'cp_sat', "
             "'local_search'; got 'simplex'.",
         ),
     ],
@@ -195,11 +196,29 @@ def test_messages(call, message):
         call()
 
 
-@pytest.mark.parametrize("method", ["auto", "dp", "cutting_planes", "cp_sat"])
+@pytest.mark.parametrize("method", ["auto", "dp", "branch_and_cut", "cp_sat"])
 def test_gains_that_almost_vanish(method):
     """Their units would be 0."""
     matrix = [[0, 5e-323, 0], [0, 0, 1e-323], [1e-322, 0, 0]]
     assert solve_ordering(matrix, method=method).order.tolist() == [2, 0, 1]
+
+
+@pytest.mark.parametrize(
+    "solve",
+    [solve_ordering, lambda matrix, **options: solve_orderings([matrix], **options)[0]],
+)
+def test_old_name_of_branch_and_cut(solve):
+    """It is still taken, with a warning at the line of the caller."""
+    message = (
+        "method='cutting_planes' is now called 'branch_and_cut'; the old name goes away "
+        "in ltr 0.3."
+    )
+    matrix = [[0, 2, 0], [0, 0, 2], [3, 0, 0]]
+    with pytest.warns(DeprecationWarning, match=f"^{re.escape(message)}$") as record:
+        solution = solve(matrix, method="cutting_planes")
+    assert record[0].filename == __file__
+    assert solution.method == "branch_and_cut"
+    assert solution.order.tolist() == [1, 2, 0]
 
 
 @pytest.mark.parametrize(
@@ -220,6 +239,18 @@ def test_gains_that_almost_vanish(method):
             lambda: solve_ordering(np.eye(2), random_state="a"),
             TypeError,
             "random_state must be a whole number >= 0, or None; got 'a'.",
+        ),
+        (
+            lambda: solve_ordering(np.eye(2), constraints=[AtMost("group", 1)]),
+            TypeError,
+            "solve_ordering takes the constraints Precedence, FixedPosition, Together; "
+            "got AtMost(attribute='group', count=1, top=None, window=None).",
+        ),
+        (
+            lambda: solve_orderings([np.eye(2)], constraints=["first"]),
+            TypeError,
+            "solve_orderings takes the constraints Precedence, FixedPosition, Together; "
+            "got 'first'.",
         ),
         (
             lambda: solve_ordering([[0, 10**400], [0, 0]]),

@@ -87,7 +87,10 @@ def pair_sum(
     Parameters
     ----------
     pair_loss : function
-        φ: margin → value and derivative, such as :func:`logistic`. Hashable.
+        φ: margin → value and derivative, such as :func:`logistic`. Hashable, because it
+        is a static argument: another φ compiles another program. So a number such as
+        the margin δ of a hinge is not captured by φ. The caller passes scores / δ and
+        multiplies the sum by δ: max(0, δ − d) = δ max(0, 1 − d / δ).
     pair_weights : function
         (terms of i, terms of j) → a(i, j) and a(j, i): the weight of the pair in which
         i should win, and of the one in which j should. Hashable.
@@ -123,7 +126,7 @@ def label_pair_sum(
     Parameters
     ----------
     pair_loss : function
-        φ, as for :func:`pair_sum`.
+        φ, as for :func:`pair_sum`, without numbers of its own.
     scores : array of shape (..., list_size)
         s, finite everywhere.
     lists : Lists

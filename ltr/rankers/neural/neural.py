@@ -38,8 +38,10 @@ class NeuralRanker(GradientRanker):
         contract, for example ``functools.partial(ltr.losses.ranknet_loss, sigma=2.0)``;
         or a sum of losses by :func:`ltr.losses.combine`.
     scorer : str or Scorer, default="mlp"
-        ``"linear"``, ``"mlp"``, ``"attention"``, ``"two_tower"`` (with
-        ``n_query_features``), or an object of :mod:`ltr.scorers`.
+        A key of :data:`ltr.scorers.SCORERS`, or a scorer object. ``"linear"``: one
+        weight per feature; ``"mlp"``: a multilayer perceptron on each item;
+        ``"attention"``: self-attention over the items of a list; ``"two_tower"``: the
+        similarity of a query and an item embedding, which needs ``n_query_features``.
     hidden_layer_sizes : int or tuple of int, default=(128, 64)
         Hidden layers of ``"mlp"``; of the encoder of ``"attention"``.
     n_query_features : int, default=None
