@@ -114,17 +114,20 @@ def expect_same(got: list[Any], expected: list[Any], what: str, **near: float) -
         expect_close(part, wanted, what, **(near or {"rtol": 1e-10, "atol": 1e-12}))
 
 
-def features(scorer: ScorerUnderTest) -> Strategy:
+def full_lists(scorer: ScorerUnderTest) -> Strategy:
     """Features of a list of LIST_SIZE items, in steps of 1/2."""
     shape = (LIST_SIZE, scorer.n_features)
     numbers = st.integers(0, 9 ** math.prod(shape) - 1).map(
         lambda number: digits(number, 9, math.prod(shape)).reshape(shape)
     )
     # 0, −1/2, 1/2, −1, …, 2
-    halves = numbers.map(lambda x: np.where(x % 2 == 0, x, -x - 1) / 4)
-    return st.tuples(halves, st.integers(1, LIST_SIZE)).map(
-        lambda drawn: drawn[0][: drawn[1]]
-    )
+    return numbers.map(lambda x: np.where(x % 2 == 0, x, -x - 1) / 4)
+
+
+def features(scorer: ScorerUnderTest) -> Strategy:
+    """Features of a list of 1 to LIST_SIZE items."""
+    sized = st.tuples(full_lists(scorer), st.integers(1, LIST_SIZE))
+    return sized.map(lambda drawn: drawn[0][: drawn[1]])
 
 
 def two_lists(scorer: ScorerUnderTest) -> Strategy:
@@ -217,13 +220,13 @@ def items_do_not_see_each_other(scorer: ScorerUnderTest, X: NDArray[Any]) -> Non
     expect_same(scorer(X), [alone], "each item alone")
 
 
-@law(X=features)
+@law(X=full_lists)  # of one size, so that JAX compiles once
 def numpy_equals_jax(scorer: ScorerUnderTest, X: NDArray[Any]) -> None:
     """The scores are the same in NumPy and under jax.jit."""
     expect_same(scorer.traced(X), scorer(X), "in NumPy", rtol=1e-3, atol=1e-4)
 
 
-@law(X=features)
+@law(X=full_lists)  # of one size, so that JAX compiles once
 def gradients_are_finite(scorer: ScorerUnderTest, X: NDArray[Any]) -> None:
     """The gradient of the sum of the squared scores is finite in every parameter."""
     for leaf in jax.tree.leaves(scorer.gradient(X)):

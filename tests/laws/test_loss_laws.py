@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from registry import CASES, rows_of
 from support.law_tests import check, check_broken, every
 
@@ -67,6 +67,7 @@ def test_equals_the_slow_reference(case, loss, items, weighted):
 
 
 @losses_with(lambda case: case.repeats)
+@settings(max_examples=25)  # beside the law, which repeats up to SIZE items
 @given(items=ranked_lists())
 def test_weight_k_repeats_an_item_of_the_reference(case, loss, items):
     """Weight k is the item k times, for the whole list and weights up to 3."""
