@@ -111,6 +111,23 @@ def test_equals_lightgbm(k):
     )
 
 
+@pytest.mark.parametrize("k", [None, 1, 3])
+@pytest.mark.parametrize("empty", [0, 1])
+def test_equals_xgboost(k, empty):
+    """NDCG of its own evaluation, without ties; a blank list is 1, or 0 with a minus."""
+    xgboost = pytest.importorskip("xgboost")
+    y, s, qid = ragged(ties=False)
+    order = np.argsort(qid, kind="stable")
+    y, s, qid = y[order], s[order], np.unique(qid[order], return_inverse=True)[1]
+    name = "ndcg" + (f"@{k}" if k else "") + ("" if empty else "-")
+    data = xgboost.DMatrix(np.zeros((len(y), 1)), label=y, qid=qid, base_margin=s)
+    parameters = {"objective": "rank:ndcg", "eval_metric": name, "nthread": 1}
+    booster = xgboost.train(parameters, data, num_boost_round=0)
+    theirs = float(booster.eval(data).rpartition(":")[2])
+    ours = m.ndcg_score(y, s, qid=qid, k=k, empty=empty)
+    assert ours == pytest.approx(theirs, abs=1e-6)
+
+
 @pytest.mark.parametrize("k", [None, 1, 3, 10])
 def test_equals_pytrec_eval(k):
     """Everything that it has, with ties by document id and blank lists 0."""
@@ -136,6 +153,7 @@ def test_equals_pytrec_eval(k):
 @pytest.mark.parametrize(
     "name", ["ndcg@5", "map@5", "mrr", "precision@3", "r_precision"]
 )
+@pytest.mark.filterwarnings("ignore:unsafe cast from uint64")  # in ranx's own code
 def test_equals_ranx(name):
     """Scores without ties; blank lists 0. Its NDCG has linear gains."""
     ranx = pytest.importorskip("ranx")
