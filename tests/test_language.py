@@ -9,7 +9,12 @@ import pytest
 ROOT = Path(__file__).parent.parent
 SOURCES = sorted(
     path
-    for pattern in ("ltr/**/*.py", "solvers/**/*.py", "datasets/**/*.py", "examples/*.py")
+    for pattern in (
+        "ltr/**/*.py",
+        "solvers/**/*.py",
+        "datasets/**/*.py",
+        "examples/*.py",
+    )
     for path in ROOT.glob(pattern)
 )
 TEXTS = [*SOURCES, *ROOT.glob("*.md"), *ROOT.glob("examples/*.md")]
