@@ -50,7 +50,7 @@ MAY_IMPORT = {
 }
 # Imports inside a function: what is only needed by some, or not always installed.
 MAY_IMPORT_LATE = {
-    "metrics": {"pandas", "datasets"},
+    "metrics": {"pandas", "scipy", "datasets"},
     "datasets": {"pandas"},
     "fusion": {"solvers"},
     "losses": {"solvers.differentiable", "solvers.dynamic"},
