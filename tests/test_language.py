@@ -29,16 +29,25 @@ IDIOLECT = (
     r"\banew\b|\bso many\b|\bso much\b|\bspeaks? of\b|\brubbish\b"
     r"|\bwith comfort\b|\bhas a turn\b|\bis worth that\b"
 )
+TITLES = (  # of papers, as they were printed
+    'asymmetric travelling salesman problem", 1980',
+    'travelling salesman model", KDD 2025',
+    "treatment of the travelling salesman",
+    "direct optimisation of a ranking metric",
+)
 STATES = {  # in what state a value is, not what it is
-    *("found", "chosen", "given", "kept", "said", "ours", "theirs", "here", "what"),
-    *("which", "each", "taken", "wanted", "known", "used"),
+    *("found", "chosen", "given", "kept", "said", "theirs", "here", "what"),
+    *("which", "each", "wanted", "known", "used"),
 }
 
 
 def lines_with(path: Path, pattern: str) -> list[str]:
     """Lines of a file that match, with their numbers."""
-    found_in = enumerate(path.read_text().splitlines(), 1)
-    return [f"{n}: {line.strip()}" for n, line in found_in if re.search(pattern, line)]
+    text = path.read_text()
+    for title in TITLES:
+        text = text.replace(title, "")
+    lines = enumerate(text.splitlines(), 1)
+    return [f"{n}: {line.strip()}" for n, line in lines if re.search(pattern, line)]
 
 
 @pytest.mark.parametrize("path", TEXTS, ids=lambda p: str(p.relative_to(ROOT)))

@@ -250,7 +250,7 @@ def get_loss(name: str) -> Callable[..., jax.Array]:
     """
     if name in LOSSES:
         return LOSSES[name]
-    names = ", ".join(repr(known) for known in sorted(LOSSES))
+    names = ", ".join(map(repr, sorted(LOSSES)))
     raise ValueError(
         f"loss={name!r} is not a known loss. Known losses: {names}."
         + suggest(name, LOSSES)

@@ -30,7 +30,7 @@ class Norm(NamedTuple):
     shift: Array
 
     def __call__(self, h: Array) -> Array:
-        """Normalise the last axis."""
+        """Normalize the last axis."""
         rows = h.reshape(-1, h.shape[-1])
         centered = rows - rows.mean(axis=-1, keepdims=True)
         variance = (centered * centered).mean(axis=-1, keepdims=True)

@@ -137,9 +137,9 @@ class OrderingOracle:
             value, order = solutions.objective, solutions.order
         place = jnp.argsort(order, axis=-1)  # position of each item
         before = place[..., :, None] < place[..., None, :]  # (..., n, n)
-        used = jnp.where(both_real(where), before, False).astype(matrix.dtype)
+        precedes = jnp.where(both_real(where), before, False).astype(matrix.dtype)
         zeros = jnp.zeros(where.shape, matrix.dtype)
-        return _nan_if_unsolved(Parts(used, zeros, zeros), value)
+        return _nan_if_unsolved(Parts(precedes, zeros, zeros), value)
 
 
 def path_parts(order: ArrayLike, *, where: ArrayLike | None = None) -> Parts:

@@ -17,8 +17,8 @@ from ltr.solvers.paths.routing import routing
 MAX_BATCHED = 12
 # Nodes of the branch and bound before something else is tried.
 _MAX_NODES = 100
-# Nodes of the branch and cut before CP-SAT has a turn, the work of that turn, and the
-# most items with which CP-SAT is tried.
+# Nodes of the branch and cut before CP-SAT is tried, the work CP-SAT may do, and the
+# most items it is tried on.
 _MAX_CUT_NODES, _CP_SAT_WORK, _MAX_CP_SAT = 150, 3.0, 150
 # Kicks of the local search.
 _KICKS_PER_ITEM = 10

@@ -41,7 +41,7 @@ def solve_path(
     r"""Find the order whose neighbors have the greatest sum of scores.
 
     Maximizes :math:`start_{o_1} + \sum_t matrix_{o_t o_{t+1}} + end_{o_n}` over all
-    orders :math:`o`: the asymmetric travelling salesman problem with an open path.
+    orders :math:`o`: the asymmetric traveling salesman problem with an open path.
 
     Parameters
     ----------
