@@ -153,7 +153,6 @@ def test_equals_pytrec_eval(k):
 @pytest.mark.parametrize(
     "name", ["ndcg@5", "map@5", "mrr", "precision@3", "r_precision"]
 )
-@pytest.mark.filterwarnings("ignore:unsafe cast from uint64")  # in ranx's own code
 def test_equals_ranx(name):
     """Scores without ties; blank lists 0. Its NDCG has linear gains."""
     ranx = pytest.importorskip("ranx")
