@@ -27,7 +27,7 @@ W = rng.integers(1, 4, (2, 5)).astype(float)
         LOSSES["plackett_luce"],
         combine((0.5, "exponential"), (1.0, "listnet")),
     ],
-    ids=str,
+    ids=lambda loss: getattr(loss, "__name__", "combination"),
 )
 def test_exact_curvature(loss):
     """The diagonal of the Hessian is the derivative of the gradient, item by item."""
