@@ -243,9 +243,9 @@ def adding_a_constant_changes_nothing(
     """Adding a constant to all scores changes nothing, so the gradient sums to 0."""
     before = loss.evaluate(items)
     after = loss.evaluate(items._replace(scores=items.scores + constant))
-    what = f"before adding {constant}"
-    expect_close(after.value, before.value, f"the value {what}")
-    expect_close(after.gradient, before.gradient, f"the gradient {what}", 1e-7, 1e-10)
+    moment = f"before adding {constant}"
+    expect_close(after.value, before.value, f"the value {moment}")
+    expect_close(after.gradient, before.gradient, f"the gradient {moment}", 1e-7, 1e-10)
     expect_close(before.gradient.sum(), 0.0, "the sum of the gradient", 0.0, 1e-10)
 
 
@@ -297,11 +297,11 @@ def jit_changes_nothing(loss: LossUnderTest) -> None:
 def batch_is_a_loop(loss: LossUnderTest) -> None:
     """Leading axes are a batch: a batch, jax.vmap and a loop over its lists agree."""
     items = random_lists(loss, (2, 3))
-    each = [
+    values = [
         loss.evaluate(RankedList(*(column[i] for column in items))).value
         for i in np.ndindex(2, 3)
     ]
-    expected = np.reshape(each, (2, 3))
+    expected = np.reshape(values, (2, 3))
     with jax.enable_x64(True):
         batched = jax.jit(loss)(*loss.arguments(items))
         mapped = jax.jit(jax.vmap(jax.vmap(loss)))(*loss.arguments(items))

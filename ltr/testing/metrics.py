@@ -142,8 +142,8 @@ def a_constant_score_beats_no_random_order(metric: MetricUnderTest, rows: Rows) 
     constant = rows._replace(y_score=np.zeros(len(rows.qid)))
     expected, value = mean_over_orders(metric, constant), metric(constant)
     if value > expected + SLACK:
-        what = "the mean over all orders"
-        raise differ(f"at most {expected}, {what}, for a constant score", value)
+        limit = f"at most {expected}, the mean over all orders, for a constant score"
+        raise differ(limit, value)
 
 
 @law(
@@ -155,8 +155,8 @@ def a_constant_score_beats_no_random_order(metric: MetricUnderTest, rows: Rows) 
 )
 def ties_are_averaged(metric: MetricUnderTest, rows: Rows) -> None:
     """The value under ties is the mean over all orders of the tied rows."""
-    what = "the mean over all orders of the tied rows"
-    expect_close(metric(rows), mean_over_orders(metric, rows), what)
+    meaning = "the mean over all orders of the tied rows"
+    expect_close(metric(rows), mean_over_orders(metric, rows), meaning)
 
 
 @law(rows=rows(n_queries=1))
@@ -186,8 +186,8 @@ def a_good_swap_never_hurts(metric: MetricUnderTest, rows: Rows) -> None:
     value = metric(rows)
     for (i, j), after in zip(pairs, each_list(metric, y_true, swapped), strict=True):
         if after < value - SLACK:
-            what = f"before the scores of rows {i} and {j} were swapped"
-            raise differ(f"at least {value}, the value {what}", after)
+            moment = f"before the scores of rows {i} and {j} were swapped"
+            raise differ(f"at least {value}, the value {moment}", after)
 
 
 @law(

@@ -136,12 +136,12 @@ def lengths_must_agree(ranker: RankerUnderTest) -> None:
         "fit with one qid too few": (ranker.fit, (qid[:-1], X, y)),
         "predict with one qid too few": (ranker.predict, (X, qid[:-1])),
     }
-    for what, (call, arguments) in calls.items():
+    for mistake, (call, arguments) in calls.items():
         try:
             call(*arguments)
         except ValueError:
             continue
-        raise differ(f"a ValueError from {what}", "none")
+        raise differ(f"a ValueError from {mistake}", "none")
 
 
 @law()

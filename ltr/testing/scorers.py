@@ -110,8 +110,8 @@ def select(output: list[Any], items: Any) -> list[Any]:
 
 def expect_same(got: list[Any], expected: list[Any], what: str, **near: float) -> None:
     """Raise unless all scores agree."""
-    for part, wanted in zip(got, expected, strict=True):
-        expect_close(part, wanted, what, **(near or {"rtol": 1e-10, "atol": 1e-12}))
+    for part, target in zip(got, expected, strict=True):
+        expect_close(part, target, what, **(near or {"rtol": 1e-10, "atol": 1e-12}))
 
 
 def full_lists(scorer: ScorerUnderTest) -> Strategy:
