@@ -121,6 +121,8 @@ def fit_leaves_its_inputs_alone(ranker: RankerUnderTest) -> None:
     """Fitting changes neither X, y nor qid, and takes arrays that are read-only."""
     inputs = [copy.deepcopy(x) for x in (ranker.X, ranker.y, ranker.qid)]
     before = copy.deepcopy(inputs)
+    for array in inputs:
+        array.flags.writeable = False
     X, y, qid = inputs
     ranker.fit(qid, X, y)
     for name, array, original in zip(("X", "y", "qid"), inputs, before, strict=True):
