@@ -71,6 +71,13 @@ LOSSES_THAT_BREAK = {
         "ranks, so the wrong order weighs the best item less"
     }
 }
+# Laws that a few inputs show, broken or kept; the others take Row.n_inputs.
+FEW_INPUTS = {
+    "right_order_costs_no_more": 20,
+    "one_item_is_0": 10,
+    "extreme_scores_stay_finite": 20,
+    "single_precision_is_close": 10,
+}
 # The laws that a cut-off may break; the others run on the metric without one.
 CUT_LAWS = (
     "values_are_in_range",
@@ -108,6 +115,10 @@ class Row:
     breaks: Mapping[str, str] = field(default_factory=dict)
     elsewhere: tuple[str, ...] = ()
     n_inputs: int = 50
+
+    def inputs_for(self, law: Law) -> int:
+        """Inputs that the law is tried on."""
+        return min(self.n_inputs, FEW_INPUTS.get(law.name, self.n_inputs))
 
     def excuse(self, law: Law) -> str:
         """Why the law is not checked on this row; "" if it is."""

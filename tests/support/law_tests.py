@@ -29,7 +29,7 @@ def check(row, law, times=1.0):
         row.id,
         row.subject,
         {law.name: law},
-        max_examples=max(1, round(times * row.n_inputs)),
+        max_examples=max(1, round(times * row.inputs_for(law))),
         describe=row.subject.describe,
         shorten=getattr(row.subject, "shorten", dict),
     )
