@@ -420,6 +420,8 @@ def rows_in_order(matrix):
     order = np.arange(len(matrix))
     value = sum(matrix[i, i + 1] for i in order[:-1])
     solution = solve_path(matrix)
+    if value == -np.inf:
+        return solution
     bound = max(value, solution.bound)
     return dataclasses.replace(
         solution, order=order, objective=value, bound=bound, status=Status.OPTIMAL
