@@ -43,7 +43,7 @@ MAY_IMPORT = {
     "compare": {"numpy", "pandas", "sklearn", "datasets", "losses", "metrics"}
     | {"plotting", "rankers", "scorers"},
     "cli": {"numpy", "pandas", "compare", "datasets", "fusion", "metrics", "plotting"}
-    | {"rankers", "scorers"},
+    | {"rankers"},
     "__init__": {"_moved"},
     "__main__": {"cli"},
     "_moved": set(),

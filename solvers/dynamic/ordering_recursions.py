@@ -89,9 +89,9 @@ def _marginals(matrix: jax.Array) -> tuple[jax.Array, jax.Array]:
         lambda smaller, gain, whole: jnp.exp(
             take(prefix, smaller) + gain + take(suffix, whole) - finite[None]
         ),
-        jnp.asarray(tables.smaller_sets),
+        jnp.asarray(tables.smaller_sets, jnp.int32),
         jnp.concatenate([gain.reshape(-1, lanes) for gain in gains]),
-        jnp.asarray(tables.sets),
+        jnp.asarray(tables.sets, jnp.int32),
     )
     before = sum_rows(partial(take, probabilities), tables.joint_rows)
     return log_z, off_diagonal(before, n)
@@ -113,12 +113,12 @@ def _orders(matrix: jax.Array, noise: jax.Array, combine: Combine) -> jax.Array:
     order = []
     for k in range(n, 0, -1):
         level = tables.levels[k - 1]
-        number = take(jnp.asarray(tables.number), mask)
-        smaller = take(jnp.asarray(level.smaller), number)
+        number = take(jnp.asarray(tables.number, jnp.int32), mask)
+        smaller = take(jnp.asarray(level.smaller, jnp.int32), number)
         gain = table[k - 1][smaller, lane]  # (n_samples, n_lanes, k)
         gain += gains[k - 1][number[..., None], jnp.arange(k)[None, None], lane]
         choice = jnp.argmax(gain + draws[:, k - 1, :, :k], axis=-1, keepdims=True)
-        items = take(jnp.asarray(level.members), number)
+        items = take(jnp.asarray(level.members, jnp.int32), number)
         item = jnp.take_along_axis(items, choice, axis=-1)[..., 0]
         mask = mask ^ (1 << item)
         order.append(item)

@@ -138,8 +138,8 @@ def _orders(
     order = [item]
     for k in range(n - 1, 0, -1):
         mask = mask ^ (1 << item)
-        number = take(jnp.asarray(tables.number), mask)
-        previous = take(jnp.asarray(tables.levels[k - 1].members), number)
+        number = take(jnp.asarray(tables.number, jnp.int32), mask)
+        previous = take(jnp.asarray(tables.levels[k - 1].members, jnp.int32), number)
         gain = table[k - 1][number[..., None], jnp.arange(k)[None, None], lane]
         gain += matrix[previous, item[..., None], lane]  # (n_samples, n_lanes, k)
         choice = jnp.argmax(gain + draws[:, k - 1, :, :k], axis=-1, keepdims=True)

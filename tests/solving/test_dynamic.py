@@ -1,5 +1,6 @@
 """The dynamic programs over subsets, against all orders one by one."""
 
+import functools
 import itertools
 import re
 
@@ -252,3 +253,22 @@ def test_messages():
     ):
         with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
             call()
+
+
+@pytest.mark.parametrize(
+    "program",
+    [
+        dynamic.best_path,
+        dynamic.path_marginals,
+        functools.partial(dynamic.sample_paths, key=jax.random.key(0), n_samples=2),
+        dynamic.best_ordering,
+        dynamic.ordering_marginals,
+        functools.partial(dynamic.sample_orderings, key=jax.random.key(0), n_samples=2),
+    ],
+)
+def test_single_after_double_precision(program):
+    """Compiled in double precision first, a program still works in single precision."""
+    matrix = np.random.default_rng(0).normal(size=(2, 3, 3))
+    jax.jit(program)(jnp.asarray(matrix))
+    with jax.enable_x64(False):
+        jax.jit(program)(jnp.asarray(matrix, jnp.float32))

@@ -81,14 +81,14 @@ FRAME = {"label": [1, 0], "qid": [7, 7], "f": [0.5, 1.0]}
         (
             {"f": ["a", "b"], "g": pd.to_datetime(["2020-01-01"] * 2)},
             {},
-            "labels and features must be numbers in the table; got text or dates in "
-            "'f', 'g'. List the feature columns in features=, or encode them.",
+            "labels and features must be numeric in the table; got text or dates in "
+            "'f', 'g'. List the feature columns in features=, or encode these.",
         ),
         (
             {"qid": [7, None]},
             {},
-            "column 'qid' must have no empty cells in the table; row 1 (from 0) is "
-            "empty. Drop such rows.",
+            "column 'qid' must have no empty cells in the table; row 1 (counted from "
+            "0) is empty. Drop such rows.",
         ),
     ],
 )
@@ -116,6 +116,6 @@ def test_kinds_of_files(tmp_path, monkeypatch):
     with pytest.raises(ImportError, match=f"^{re.escape(message)}$"):
         save_table(data, tmp_path / "data.parquet")
     clash = RankingData(data.X, data.y, data.qid, ["qid", "b"])
-    with pytest.raises(ValueError, match="none of label, qid, docid, in a table; got"):
+    with pytest.raises(ValueError, match="none of label, qid and docid, in a table; got"):
         save_table(clash, tmp_path / "data.csv")
     assert list(tmp_path.iterdir()) == []
