@@ -116,6 +116,8 @@ def test_kinds_of_files(tmp_path, monkeypatch):
     with pytest.raises(ImportError, match=f"^{re.escape(message)}$"):
         save_table(data, tmp_path / "data.parquet")
     clash = RankingData(data.X, data.y, data.qid, ["qid", "b"])
-    with pytest.raises(ValueError, match="none of label, qid and docid, in a table; got"):
+    with pytest.raises(
+        ValueError, match="none of label, qid and docid, in a table; got"
+    ):
         save_table(clash, tmp_path / "data.csv")
     assert list(tmp_path.iterdir()) == []
