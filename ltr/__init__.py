@@ -1,8 +1,8 @@
 """Learning to rank with JAX losses, boosted trees and combinatorial solvers.
 
 A ranker is a scikit-learn estimator: ``fit(X, y, qid)``, then ``predict(X, qid)`` for
-scores, ``rank(X, qid)`` for ranks and ``score(X, y, qid)`` for its metric. ``qid`` says
-which list each row belongs to; labels and scores are the higher the better.
+scores, ``rank(X, qid)`` for ranks and ``score(X, y, qid)`` for its metric. ``qid`` is
+the query of each row; for labels and scores, higher is better.
 
 >>> from ltr import LambdaMARTRanker
 >>> from ltr.datasets import make_ranking
@@ -11,7 +11,7 @@ which list each row belongs to; labels and scores are the higher the better.
 >>> ranker.fit(train.X, train.y, train.qid).rank(test.X, test.qid).min()
 np.int64(1)
 
-Further rooms, imported by name: :mod:`ltr.datasets`, :mod:`ltr.losses`,
+Further packages, imported by name: :mod:`ltr.datasets`, :mod:`ltr.losses`,
 :mod:`ltr.metrics`, :mod:`ltr.model_selection`, :mod:`ltr.compare`, :mod:`ltr.plotting`,
 :mod:`ltr.fusion`, :mod:`ltr.solvers`.
 """
@@ -79,5 +79,5 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    """Public names, those included that are not loaded yet."""
+    """Public names, including those that are not loaded yet."""
     return sorted([*globals(), *__all__, "__version__"])

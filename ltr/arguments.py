@@ -1,7 +1,7 @@
-"""Checks of single arguments, and their wording: the one place where it is written.
+"""Checks of single arguments, and the wording of their messages, in one place.
 
 Part of the ground floor that every room may import. A message says what was expected,
-what came and, where there is one, the nearest right value.
+what came and, where there is one, the nearest valid value.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ class ArgumentError(ValueError, TypeError):
     """An argument of the wrong kind or out of range.
 
     Both a ValueError and a TypeError, as scikit-learn's ``InvalidParameterError``, so
-    that a caller may expect either.
+    that a caller can catch either.
     """
 
 
@@ -36,7 +36,7 @@ def check_choice(
     value : object
         Its value.
     choices : collection
-        What it may be, in the order in which the message lists it.
+        Allowed values, in the order in which the message lists them.
     alternative : str, default=""
         What else is allowed, in words: ``"a function"``.
 
@@ -47,14 +47,14 @@ def check_choice(
     Raises
     ------
     ArgumentError
-        If it is none of them.
+        If it is none of ``choices``.
 
     Examples
     --------
     >>> check_choice("ties", "first", ("average", "first"))
     'first'
     """
-    # an array compares item by item: it is never a choice
+    # an array compares elementwise, so it is never a choice
     is_scalar = isinstance(value, (str, int)) or np.ndim(value) == 0  # type: ignore[arg-type]
     if is_scalar and value in list(choices):
         return value
@@ -82,7 +82,7 @@ def check_whole(
     low, high : int, default=None
         Least and greatest allowed value. None: any.
     optional : bool, default=False
-        Whether None passes, too.
+        Whether None is allowed, too.
 
     Returns
     -------
@@ -91,7 +91,7 @@ def check_whole(
     Raises
     ------
     ArgumentError
-        If it is no whole number, or out of range.
+        If it is not a whole number, or is out of range.
 
     Examples
     --------
@@ -131,17 +131,17 @@ def check_number(
     open_low, open_high : bool, default=False
         Whether the limit itself is excluded.
     optional : bool, default=False
-        Whether None passes, too.
+        Whether None is allowed, too.
 
     Returns
     -------
     value : float, int or None
-        As it came.
+        The value, unchanged.
 
     Raises
     ------
     ArgumentError
-        If it is no number, not finite, or out of range.
+        If it is not a number, not finite, or out of range.
 
     Examples
     --------
@@ -163,7 +163,7 @@ def check_number(
 
 
 def check_fraction(name: str, value: Any) -> Any:
-    """Return ``value`` if it is a number between 0 and 1, neither of them included.
+    """Return ``value`` if it is a number strictly between 0 and 1.
 
     Parameters
     ----------
@@ -175,12 +175,12 @@ def check_fraction(name: str, value: Any) -> Any:
     Returns
     -------
     value : float
-        As it came.
+        The value, unchanged.
 
     Raises
     ------
     ArgumentError
-        If it is no number, or out of range.
+        If it is not a number, or is out of range.
 
     Examples
     --------

@@ -185,8 +185,8 @@ def open_to_read(path: PathLike, mode: str = "rb") -> Iterator[Any]:
 def one_at_a_time(folder: Path) -> Iterator[None]:
     """Let one process at a time into the block; the others wait.
 
-    The system lifts the lock when a process ends, however it ends. Windows has no such
-    lock: there, start the first download alone.
+    The operating system releases the lock when a process ends, however it ends. Windows
+    has no such lock: let a single process do the first download there.
 
     Parameters
     ----------
@@ -219,7 +219,7 @@ def _name_in_errors(target: Path) -> Iterator[None]:
 
 
 def _put_in_place(scratch: Path, target: Path) -> None:
-    """Rename ``scratch`` to ``target``; an old folder comes back if that fails."""
+    """Rename ``scratch`` to ``target``; restore an old folder if that fails."""
     if not target.exists():
         scratch.rename(target)
         return

@@ -99,7 +99,7 @@ class PackedLists:
             yield self._fill(bucket.rows[members], bucket.batch_size)
 
     def _fill(self, rows: NDArray[np.int32], batch_size: int) -> NDArray[np.int32]:
-        """Fill up a partial batch with empty lists."""
+        """Fill a partial batch with empty lists."""
         n_empty = batch_size - len(rows)
         if not n_empty:
             return rows
@@ -131,8 +131,8 @@ def pack(
     max_list_sizes : int, default=8
         Upper bound on the number of buckets, that is of compiled shapes.
     list_size_cost : float, default=0.0
-        Price of one more bucket, in padded rows. A short fit spends more time
-        compiling than it can save.
+        Price of one more bucket, in padded rows. In a short fit, compiling another
+        shape takes more time than it saves.
     reusable_shapes : bool, default=False
         Pad to powers of two instead of the best sizes, so that the next piece of a
         stream meets shapes that are compiled already.
@@ -303,10 +303,10 @@ def _best_cuts(
 
 
 def _cut_candidates(n_lists: int, batch_size: int) -> IntArray:
-    """Every position of a short array; of a long one the first, and whole batches."""
+    """Every position if lists are few; else the first ones, and whole batches."""
     if n_lists <= _MAX_CUTS:
         return np.arange(n_lists + 1)
     step = batch_size * max(1, -(-n_lists // (batch_size * _MAX_CUTS)))
-    largest = np.arange(2 * batch_size)  # to set a few giants apart
+    largest = np.arange(2 * batch_size)  # to separate a few very long lists
     whole_batches = np.arange(0, n_lists, step)
     return np.unique(np.concatenate([largest, whole_batches, [n_lists]]))

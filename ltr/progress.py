@@ -1,4 +1,4 @@
-"""Lines that say how far long work is, on standard error."""
+"""Progress lines for long work, on standard error."""
 
 from __future__ import annotations
 

@@ -148,7 +148,7 @@ def group_queries(qid: ArrayLike | None, n_samples: int, rows_of: str = "X") -> 
     lengths = np.diff(np.concatenate([heads, [n_samples]]))
     codes = np.repeat(head_codes, lengths).astype(np.intp, copy=False)
     first_rows = np.zeros(n_lists, dtype=np.intp)
-    first_rows[head_codes[::-1]] = heads[::-1]  # of repeated indices the last one stays
+    first_rows[head_codes[::-1]] = heads[::-1]  # the last of repeated indices wins
     return Queries(codes, values[first_rows])
 
 
@@ -221,7 +221,7 @@ def _factorize(values: NDArray[Any]) -> tuple[IntArray, int]:
 def _factorize_dense(values: IntArray) -> tuple[IntArray, int]:
     """Codes of small numbers >= 0, by a table instead of a sort."""
     first_row = np.full(int(values.max()) + 1, -1, dtype=np.intp)
-    first_row[values[::-1]] = np.arange(len(values) - 1, -1, -1)  # the least one stays
+    first_row[values[::-1]] = np.arange(len(values) - 1, -1, -1)  # the least one wins
     distinct = np.flatnonzero(first_row >= 0)
     number = np.empty(len(first_row), dtype=np.intp)
     number[distinct[np.argsort(first_row[distinct])]] = np.arange(len(distinct))

@@ -149,7 +149,7 @@ def _folds(options: argparse.Namespace) -> tuple[list[Fold], str]:
 
 
 def _load_all(paths: Sequence[str | list[str]]) -> list[RankingData]:
-    """Files, all with the number of columns of the widest."""
+    """Load files, all with as many columns as the widest one."""
     loaded = [load_letor(path) for path in paths]
     width = max(data.X.shape[1] for data in loaded)
     return [
@@ -379,7 +379,7 @@ def _add_evaluate_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--scores", help="file with one score per row")
     parser.add_argument("--json", help="write the numbers to this file")
     add_run_options(parser)
-    # None tells an option that was not passed: runs have other defaults than rows
+    # None marks an option that was not passed: runs and rows have different defaults
     _add_metric_options(parser, empty=None, discount=None)
     parser.set_defaults(run=_evaluate)
 

@@ -90,7 +90,7 @@ def metric_names(words: list[str] | None, default: str) -> list[str]:
 
 
 def run_options(options: argparse.Namespace) -> dict[str, Any]:
-    """Options that apply to judgments and runs only, as far as they were passed.
+    """Options that apply only to judgments and runs, if they were passed.
 
     Parameters
     ----------

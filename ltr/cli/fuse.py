@@ -105,7 +105,7 @@ def fuse(options: argparse.Namespace) -> int:
 
 
 def _keywords(options: argparse.Namespace) -> dict[str, Any]:
-    """Keyword arguments of the method, as far as they were passed."""
+    """Keyword arguments of the method that were passed."""
     names = ("norm", "weights", "k", "depth", "ties", "alpha")
     keywords = {name: getattr(options, name) for name in names}
     keywords = {name: value for name, value in keywords.items() if value is not None}

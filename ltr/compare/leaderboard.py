@@ -61,7 +61,7 @@ class Results:
         self._seconds.setdefault(name, []).append(seconds)
 
     def pick(self, name: str, candidates: Sequence[str]) -> None:
-        """Add a row of the candidates best on validation, by fold and seed."""
+        """Add a row that takes the candidate best on validation, by fold and seed."""
         fitted = [c for c in candidates if c in self._valid and c not in self.failures]
         if not fitted:
             self.failures[name] = "the fits of all candidates failed"
@@ -70,7 +70,7 @@ class Results:
         first_seed = next(iter(self._valid[seeded]))[1]
 
         def fit_of(candidate: str, fold: int, seed: int) -> tuple[int, int]:
-            """Key of the fit for a seed; a deterministic ranker has one for all."""
+            """Key of the fit for a seed; a deterministic ranker has a single key."""
             has_fit = (fold, seed) in self._valid[candidate]
             return (fold, seed if has_fit else first_seed)
 

@@ -186,7 +186,7 @@ def make_ranker(name: str) -> Any:
 
 
 def scorer_and_loss(name: str) -> tuple[str, str] | None:
-    """Split ``"<scorer>_<loss>"``; None if the name is not one of these.
+    """Split ``"<scorer>_<loss>"``; None if it has another form.
 
     Scorers that require a parameter, such as the width of an embedding, have no name
     on the command line.

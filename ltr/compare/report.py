@@ -46,7 +46,7 @@ _TEXT = (
     "ytick.color",
 )
 _STYLE: dict[str, Any] = {
-    "svg.fonttype": "none",  # text stays text
+    "svg.fonttype": "none",  # text, not outlines
     "axes.facecolor": "#fffffe",
     "axes.titlesize": 10.5,
     "axes.titleweight": "bold",
@@ -346,7 +346,7 @@ def _svg(display: Any, title: str, width: str) -> str:
     # ids are the same from run to run, but differ between figures
     salt = {"svg.hashsalt": title + width}
     with style.context(["default", _STYLE | salt]), warnings.catch_warnings():
-        warnings.filterwarnings("ignore", r"Glyph .* missing")  # browsers have it
+        warnings.filterwarnings("ignore", r"Glyph .* missing")  # browsers have these
         figure = Figure(figsize=_INCHES[width], layout="constrained")
         display.plot(figure.subplots())
         figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})

@@ -5,10 +5,10 @@ DataFrame with columns ``qid``, ``docid`` and ``score``, best first, which
 :func:`ltr.metrics.evaluate_run` measures and :func:`ltr.datasets.write_run` writes.
 Documents are matched by id, never by position.
 
-Without judgments start with :func:`rrf`, which depends on ranks only, so that the runs
+Without judgments, start with :func:`rrf`, which depends on ranks only, so that the runs
 may score on any scale. ``comb_*`` combine scores, normalized by ``norm``. With
-judgments of some queries :func:`tune_alpha` finds the weight with which to
-:func:`interpolate` two runs. :func:`kemeny` has the fewest pairwise disagreements with
+judgments for some queries, :func:`tune_alpha` finds the weight for :func:`interpolate`,
+the weighted mean of two runs. :func:`kemeny` has the fewest pairwise disagreements with
 the runs, and says whether that is proven. For votes on numbered items see
 :mod:`ltr.solvers`.
 """

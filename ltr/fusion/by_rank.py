@@ -12,7 +12,7 @@ from ltr.arguments import check_choice, check_number
 from ltr.fusion.pool import Pool, RankTies, Runs, pool_runs
 from ltr.queries import FloatArray
 
-_BLOCK = 2**24  # comparisons held at once
+_BLOCK = 2**24  # comparisons held in memory at once
 
 
 def rrf(
@@ -75,8 +75,8 @@ def log_isr(
 
     .. math:: s(d) = \log(1 + N(d)) \sum_j \frac{1}{r_j(d)^2}
 
-    with N(d) runs that returned d. The paper has log N(d), which is 0 for all documents
-    that a single run returned; the 1 keeps these apart.
+    where N(d) is the number of runs that returned d. The paper has log N(d), which is 0
+    for every document that only one run returned; the 1 tells these apart.
 
     Parameters
     ----------
@@ -291,7 +291,7 @@ def kemeny(
     depth : int, default=None
         Documents to read of each query of a run. None: all.
     max_candidates : int, default=200
-        Most documents of a query; more are an error.
+        Maximum number of documents of a query; more raise an error.
     time_limit_s : float, default=None
         Seconds for each query. None: the solver's own limit on its work.
     random_state : int, default=0

@@ -36,8 +36,8 @@ def comb_sum(
         Normalization of the scores of a run, query by query: (s − min) / (max − min),
         1/2 if all are equal; (s − mean) / standard deviation, 0 if all are equal;
         (n − rank + 1) / n; the scores as they are; or a function of an array of scores.
-        A document that a run did not return has its worst score (0 for "rank" and
-        "none").
+        A document that a run did not return gets the worst score of the run (0 for
+        "rank" and "none").
     weights : sequence of float, default=None
         Weight of each run. None: 1 for all.
     depth : int, default=None

@@ -47,7 +47,7 @@ class Pool:
     qids, docids : array of str
         Ids of queries and of documents, in order of first appearance.
     query, document : int arrays of shape (n_rows,)
-        Their numbers in each row; the rows of a query stand together.
+        Numbers of the query and the document of each row; rows of a query are adjacent.
     scores : float array of shape (n_rows, n_runs)
         NaN where a run did not return the document.
     ranks : float array of shape (n_rows, n_runs)
@@ -165,7 +165,7 @@ class Pool:
         mean = self._by_query(np.where(self.returned, self.scores, 0.0), np.add) / n
         centered = np.where(self.returned, self.scores - mean, 0.0)
         deviation = np.sqrt(self._by_query(centered**2, np.add) / n)
-        # equal scores exactly 0, although their mean may round
+        # equal scores give exactly 0, although their mean may be rounded
         is_constant = low == high
         deviation = np.where(is_constant, np.inf, deviation)
         return Normalized((self.scores - mean) / deviation, (low - mean) / deviation)
@@ -204,7 +204,7 @@ class Pool:
         return checked
 
     def rows_of_queries(self) -> Iterator[slice]:
-        """Rows of one query after the other."""
+        """Yield the rows of each query in turn."""
         ends = np.flatnonzero(np.diff(self.query, append=-1)) + 1
         begin = 0
         for end in ends.tolist():
@@ -260,7 +260,7 @@ def pool_runs(runs: Runs, depth: int | None = None, ties: RankTies = "trec") -> 
     tables = [read_run(source) for source in sources]
     query, qids = _common_numbers([table["qid"] for table in tables])
     document, docids = _common_numbers([table["docid"] for table in tables])
-    # A pair of query and document is one integer; sorted, the rows of a query adjoin.
+    # A query and a document make one integer; sorted, rows of a query are adjacent.
     keys = [q * len(docids) + d for q, d in zip(query, document, strict=True)]
     pairs, place = np.unique(np.concatenate(keys), return_inverse=True)
     places = np.split(place, np.cumsum([len(key) for key in keys])[:-1])

@@ -30,7 +30,7 @@ Every loss has the same contract::
 * ``where`` is True for real items. What stands elsewhere, NaN included, changes neither
   value nor gradient, and its own gradient is exactly 0;
 * ``weights`` repeat: an item of weight 2 is the item twice, one of weight 0 is absent.
-  Losses in which that is not possible say so. ``label_weights`` is the one-sided
+  Losses for which that is impossible say so. ``label_weights`` is the one-sided
   weight of rax;
 * a list that holds no information (empty, one item, all labels equal) has loss 0 and
   gradient 0. Losses that regress on labels, or learn from a teacher, are 0 only when
@@ -48,7 +48,7 @@ Symbols of the papers are these arguments: σ, κ ``sigma``; δ ``margin``; τ, 
 ``teacher_scores``.
 
 What a loss needs and promises stands beside it, in :func:`ranking_loss`; read it with
-:func:`loss_info`. A loss of your own has the rights of a named one, declared or not.
+:func:`loss_info`. A loss of your own, declared or not, works wherever a named one does.
 Lists are averaged outside of the loss: training takes the mean over *informative*
 lists, those with two distinct labels or with two items, as the loss declares in
 ``learns_from`` (:data:`NEEDS_TWO_ITEMS`). The losses in :data:`NEEDS_LABELS_FROM_0`
@@ -271,7 +271,7 @@ def combine(*terms: tuple[float, str | Callable[..., jax.Array]]) -> Combination
     loss : callable
         A loss with the further inputs of its parts (``teacher_scores``, …). Hashable,
         equal to another one of the same parts, and it can be pickled. Changing a weight
-        compiles nothing in a ranker.
+        recompiles nothing in a ranker.
 
     Raises
     ------

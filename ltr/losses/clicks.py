@@ -116,8 +116,8 @@ def affine_labels(
     r"""Clicks corrected for position and trust bias: :math:`(c_i - \beta_i)/\alpha_i`.
 
     With trust bias P(click) = α · relevance + β at each rank, so that the result has
-    the relevance as its expectation. It may be negative: for losses that are linear in
-    the labels up to a constant, such as :func:`ltr.losses.mse_loss`.
+    the relevance as its expectation. It may be negative, so use it with losses that are
+    linear in the labels up to a constant, such as :func:`ltr.losses.mse_loss`.
 
     Parameters
     ----------
@@ -284,8 +284,8 @@ def ips_pairwise_loss(
         Steepness, > 0.
     against : {"all", "unclicked"}, default="all"
         ``"unclicked"`` keeps only the pairs with :math:`c_i > c_j`, as is often done.
-        That is biased whatever the propensities, since an item without a click need
-        not be irrelevant: for comparison.
+        That is biased whatever the propensities, since an item without a click need not
+        be irrelevant; use it only for comparison.
     normalize : bool, default=False
         Divide by the weight of the pairs: self-normalized (SNIPS), not unbiased.
 
@@ -329,7 +329,7 @@ def ips_pairwise_loss(
 
 
 class ClickTerms(NamedTuple):
-    """What the weight of a pair depends on, arrays of shape (..., list_size).
+    """Terms that give the weight of a pair, arrays of shape (..., list_size).
 
     Attributes
     ----------

@@ -68,7 +68,7 @@ class LossInfo:
         Those without a default.
     numbers : tuple of str
         Those whose default is a float: numbers that are traced, so that changing one
-        compiles nothing.
+        recompiles nothing.
     takes_kwargs : bool
         Whether the loss has ``**kwargs``, which stand for any input of a list.
 
@@ -94,7 +94,7 @@ class LossInfo:
     takes_kwargs: bool = False
 
     def takes(self, name: str) -> bool:
-        """Whether the loss has a keyword argument, or ``**kwargs`` that stand for it.
+        """Whether the loss has a keyword argument, or ``**kwargs`` that accept it.
 
         Parameters
         ----------
@@ -280,7 +280,7 @@ def loss_info(loss: LossFunction) -> LossInfo:
 
 
 def split_partial(loss: LossFunction) -> tuple[LossFunction, dict[str, Any]]:
-    """Split a partial that sets only keywords into its function and these."""
+    """Split a partial that sets only keywords into its function and those keywords."""
     if isinstance(loss, functools.partial) and not loss.args:
         return loss.func, dict(loss.keywords)  # a partial of a partial is one
     return loss, {}

@@ -22,7 +22,7 @@ class Derivatives(NamedTuple):
     gradient : array of shape (..., list_size)
         Its derivative by the scores.
     curvature : array of shape (..., list_size)
-        Diagonal of its Hessian, or what takes its place.
+        Diagonal of its Hessian, or a substitute for it.
     """
 
     value: jax.Array
@@ -53,7 +53,7 @@ def derivatives(
         True for real items. None: all.
     curvature : {"ones", "exact"}, default="ones"
         1 for each real item; or the diagonal of the Hessian, by differentiating the
-        gradient once per item: O(list_size) gradients, to compare others with.
+        gradient once per item: O(list_size) gradients, as a reference for others.
     **inputs : object
         What else the loss takes: ``weights``, ``key``, extras, options.
 

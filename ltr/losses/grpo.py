@@ -1,7 +1,8 @@
 """Rank-GRPO: policy gradient relative to a group of lists, rank by rank.
 
 For policies that give the log-probability of each item that they put on a list, such
-as language models. With it the advantages: rewards relative to those of other samples.
+as language models. The advantages, rewards relative to those of other samples, are here
+as well.
 """
 
 from __future__ import annotations
@@ -117,7 +118,8 @@ def group_advantages(
     Returns
     -------
     advantages : array of shape (..., group_size, n_ranks)
-        They sum to 0 over the group; 0 where rewards are equal or a rank has one list.
+        They sum to 0 over the group; 0 where rewards are equal or a rank exists in one
+        list only.
 
     References
     ----------

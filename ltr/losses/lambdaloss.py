@@ -356,7 +356,7 @@ class OwnTerms(NamedTuple):
 
 
 class DistanceTerms(NamedTuple):
-    """What the weight of a pair under NDCG-Loss2 and NDCG-Loss2++ depends on.
+    """Terms of an item that give its pair weights in NDCG-Loss2 and NDCG-Loss2++.
 
     Attributes
     ----------

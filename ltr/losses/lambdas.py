@@ -124,7 +124,7 @@ def lambdarank_loss(
 
 
 class SwapTerms(NamedTuple):
-    """What the metric changes by if two items swap ranks.
+    """Terms of an item that give the change of the metric if two items swap ranks.
 
     Attributes
     ----------

@@ -39,9 +39,9 @@ def ordinal_loss(
     ----------
     scores : array of shape (..., list_size, n_grades)
         Logits: ``scores[..., i, k - 1]`` is that of "the label of item i is at least
-        k". :func:`ordinal_scores` makes one score per item of them.
+        k". :func:`ordinal_scores` turns them into one score per item.
     labels : array of shape (..., list_size)
-        Labels from 0 to ``n_grades``; what lies outside counts as the nearest of them.
+        Labels from 0 to ``n_grades``; labels outside count as the nearest of these.
     where : bool array of shape (..., list_size), default=None
         True for real items. None: all.
     weights : array of shape (..., list_size), default=None

@@ -74,7 +74,7 @@ def ranknet_loss(
         A factor for the pairs in which the item is the better one (rax's ``weights``).
         None: 1.
     teacher_scores : array of shape (..., list_size), default=None
-        Scores to learn the pairs of, instead of labels.
+        Scores of a teacher, whose pairs are learned instead of those of the labels.
     sigma : float, default=1.0
         Steepness, > 0.
     pair_weight : str, default="uniform"
@@ -96,8 +96,9 @@ def ranknet_loss(
     Raises
     ------
     ValueError
-        If ``pair_weight`` or ``ties`` is unknown, or combined with each other, with
-        ``teacher_scores`` or, the latter, with ``label_weights``.
+        If ``pair_weight`` or ``ties`` is unknown, or if ``teacher_scores`` or
+        ``ties="half"`` is combined with a ``pair_weight`` other than ``"uniform"`` or
+        with ``label_weights``.
 
     Notes
     -----
@@ -212,7 +213,7 @@ def hinge_loss(
 
 
 class TargetTerms(NamedTuple):
-    """What the soft target of a pair depends on, and the weight of the pair.
+    """Terms of an item that give the soft target of a pair, and its weight.
 
     Attributes
     ----------

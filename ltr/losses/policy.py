@@ -249,8 +249,8 @@ def pl_rank_gradient(
         \text{REINFORCE:} \quad & A \, \partial \log \mathrm{PL}(\pi) / \partial s_d
 
     where A is the leave-one-out advantage of the reward. All are unbiased; 2 and 3 have
-    less variance. They are the same numbers: 3 has prefix sums in place of a sum over
-    the ranks for each item.
+    lower variance. These two give the same numbers: 3 has prefix sums in place of a sum
+    over the ranks for each item.
 
     Parameters
     ----------
@@ -314,7 +314,8 @@ def _relevance(
 ) -> tuple[jax.Array, jax.Array]:
     """ρ, what an item at rank r adds to the metric per unit of θ_r, and θ.
 
-    ρ is 0 throughout a list without two distinct labels: all its orders are as good.
+    ρ is 0 throughout a list without two distinct labels: all its orders are equally
+    good.
     """
     ranks = as_dtype(jnp.arange(1, lists.scores.shape[-1] + 1), lists.scores)
     theta = 1.0 / jnp.log2(1.0 + ranks)
@@ -381,7 +382,7 @@ def _gradient(
     theta: jax.Array,
     where: jax.Array,
 ) -> jax.Array:
-    """Compute :func:`pl_rank_gradient`: all in the order of ranks, then back to items.
+    """Compute :func:`pl_rank_gradient`: everything by rank, then back to items.
 
     With G(x)_d = x_{r(d)} − Σ_{r ≤ r(d)} p_dr x_r, the gradient of Σ_r x_r log p_r,
     PL-Rank-1 is G(P), PL-Rank-2 and 3 are G(P) − ρ_d G(θ)_d, and REINFORCE is G(A).

@@ -81,9 +81,8 @@ def ranklist_loss(
         Exact likelihood of the pairs, or one log-sum-exp per better item, or one per
         list. With all skips and distinct labels ``"anchor"`` is ListMLE.
     epochs_per_skip : int, default=None
-        Curriculum: start with skip 1 and admit one more after each such number of
-        epochs.
-        None: all ``skips`` at once.
+        Curriculum: start with skip 1, and admit one more after every
+        ``epochs_per_skip`` epochs. None: all ``skips`` at once.
     normalize : bool, default=False
         Divide by the weight of the pairs (``"none"``) or of the anchors
         (``"anchor"``).
@@ -103,7 +102,7 @@ def ranklist_loss(
     -----
     Reconstructed. The abstract and figure captions of [1]_ are all that was available:
     local and non-local constraints, skips, a minimum margin and a log-sum-exp
-    approximation are its, the formulas here are our reading of them.
+    approximation are taken from them; the formulas are our reading.
 
     O(list_size²) time and O(list_size) memory; the gradient is in closed form.
 
@@ -163,7 +162,7 @@ def ranklist_loss(
 
 
 class SkipTerms(NamedTuple):
-    """What the weight of a pair depends on.
+    """Terms of an item that give the weight of a pair.
 
     Attributes
     ----------

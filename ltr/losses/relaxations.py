@@ -215,7 +215,7 @@ def gumbel_ndcg_loss(
 
     Notes
     -----
-    The noise belongs to positions: with the same key, another order of the rows or a
+    The noise belongs to positions: with the same key, another order of the rows or
     longer padding gives another draw. The distribution depends on neither.
 
     References

@@ -168,8 +168,8 @@ def neural_ndcg_loss(
     k : int, default=None
         Cut-off of the metric, ≥ 1. None: no cut-off.
     sinkhorn_iterations : int, default=50
-        Most times that the columns and then the rows of P̂ are divided by their sums.
-        0: never (PiRank).
+        Maximum number of times that columns and then rows of P̂ are divided by their
+        sums. 0: never (PiRank).
     sinkhorn_tolerance : float, default=1e-6
         A list stops when its columns sum to 1 within this. 0: never.
 
@@ -186,8 +186,8 @@ def neural_ndcg_loss(
 
     Notes
     -----
-    O(list_size²) memory. Where a list stops one Sinkhorn iteration earlier the value
-    has a step of about ``sinkhorn_tolerance``.
+    O(list_size²) memory. The value jumps by about ``sinkhorn_tolerance`` where a list
+    stops one Sinkhorn iteration earlier.
 
     References
     ----------
@@ -262,7 +262,7 @@ def neural_sort_cross_entropy_loss(
 
     Notes
     -----
-    O(list_size²) memory. Positive also where the scores are the labels.
+    O(list_size²) memory. Positive even where the scores equal the labels.
 
     References
     ----------
@@ -296,9 +296,9 @@ def soft_rank(
     .. math:: \hat r = \mathrm{arg\,min}_{r \in \mathrm{conv}\{\text{permutations of }
         (1, …, n)\}} \; \tfrac12 \lVert r + s / \varepsilon \rVert^2
 
-    Where all neighbors in the sorted list differ by at least ε these are the ranks.
-    Closer ones are pooled: they share their mean rank, minus 1 / ε times what their
-    scores differ from the mean score of the pool.
+    Where all neighbors in the sorted list differ by at least ε these are the exact
+    ranks. Closer ones are pooled: they share their mean rank, minus 1 / ε times the
+    difference of their score from the mean score of the pool.
 
     Parameters
     ----------
@@ -319,7 +319,8 @@ def soft_rank(
     Notes
     -----
     Isotonic regression by pooling adjacent violators: a sort and 2n steps of constant
-    size. The derivative is exact: the pools stay, within each one averages.
+    size. The derivative is exact: the pools are locally constant, and within one it is
+    that of centering the scores.
 
     References
     ----------

@@ -43,9 +43,9 @@ def wasserstein_loss(
     .. math:: \ell = \sum_{c > y_\min} \Bigl| \sum_{y_i \ge c} (p_i - q_i) \Bigr|, \quad
         p = \mathrm{softmax}(s / T), \; q = \mathrm{softmax}(y)
 
-    The outer sum is over the distinct labels c but the lowest: they stand on a line,
-    one step apart, and probability on the wrong label costs the steps that it has to
-    move. Which item of a label it is on does not matter.
+    The outer sum is over all distinct labels c except the lowest: the labels lie on a
+    line, one step apart, and probability on the wrong label costs the number of steps
+    that it has to move. Which item of a label it is on does not matter.
 
     Parameters
     ----------
@@ -114,7 +114,7 @@ def wasserstein_batch_loss(
 ) -> jax.Array:
     r"""Wasserstein-2 distance of a batch of score lists to a batch of label lists.
 
-    The rows of X = softmax(s / T) and of Y = softmax(y) are taken for samples of two
+    The rows of X = softmax(s / T) and of Y = softmax(y) are treated as samples of two
     Gaussians with means μ and covariances C (divided by b − 1, of b lists):
 
     .. math:: \ell = \lVert \mu_X - \mu_Y \rVert^2 + \mathrm{tr}(C_X + C_Y)

@@ -11,7 +11,7 @@ and the same conventions:
   ``docids``, compared as text;
 * a list for which a metric is not defined (no relevant item; for correlations, fewer
   than two distinct labels) is left out of the mean, or counts as 0 or 1
-  (``empty="skip"|0|1``): tools differ here, and the numbers with them;
+  (``empty="skip"|0|1``): tools differ here, and so do their numbers;
 * ``per_query=True`` gives one value per query, in order of first appearance, NaN for
   those that are left out.
 

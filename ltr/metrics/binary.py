@@ -72,7 +72,7 @@ def average_precision_score(
         An item is relevant if its label is above it.
     denominator : {"relevant", "min"}, default="relevant"
         Z: the relevant items of the list (trec_eval, LETOR), or at most ``k`` of them
-        (LightGBM, XGBoost). They differ only with ``k``.
+        (LightGBM, XGBoost). The two differ only with ``k``.
     mean : {"arithmetic", "geometric"}, default="arithmetic"
         Mean over queries. Geometric (trec_eval's ``gm_map``; values below 1e-5 count as
         1e-5) weighs poor queries more; it has no values per query.
@@ -376,7 +376,7 @@ def _expected_precisions(relevant: RelevantSlots, k: int | None) -> FloatArray:
         r/m Σ_p (b + 1 + c (p − s)) / (p + 1)
             = r/m (c n + (b + 1 − c (s + 1)) (H_{s+n} − H_s)).
 
-    A relevant item stands for 1 / r of it.
+    Each relevant item accounts for 1 / r of this.
     """
     s, b = relevant.begin, relevant.before
     value = (b + 1.0) / (s + 1.0)  # r = m = n = 1

@@ -161,7 +161,7 @@ class RunComparison:
         ``difference`` from the baseline with its interval ``difference_low``,
         ``difference_high``; ``p_value`` of the paired test, after Holm's correction
         over the runs; ``effect_size`` (Cohen's d_z); ``n_queries``. In the row of the
-        baseline, what compares is NaN.
+        baseline, the comparison columns are NaN.
         """
         import pandas as pd
 

@@ -61,8 +61,8 @@ def kendall_tau_score(
     .. math:: \tau_b = \frac{C - D}{\sqrt{(N - T_y)(N - T_s)}}, \quad
         \tau_a = \frac{C - D}{N}
 
-    with C concordant and D discordant ones of N pairs, of which :math:`T_y` are tied in
-    the labels and :math:`T_s` in the scores.
+    where, of N pairs, C are concordant, D are discordant, :math:`T_y` are tied in the
+    labels and :math:`T_s` in the scores.
 
     Parameters
     ----------
@@ -300,7 +300,7 @@ def tau_ap_score(
     -------
     tau : float in [−1, 1], or array of shape (n_queries,) if ``per_query``
         Mean over queries; per query in order of first appearance, NaN if skipped. A
-        constant score has τ = 0; with equal labels no score has τ = 1.
+        constant score has τ = 0; if some labels tie, no score reaches τ = 1.
 
     Raises
     ------
@@ -355,9 +355,9 @@ def information_coefficient_score(
 ) -> FloatArray | float:
     """Pearson's correlation of scores and labels in each list.
 
-    In finance, where a query is a day and a label a return, the information
-    coefficient; that of ranks is :func:`spearman_score`. Unlike the other metrics it
-    depends on the values of the scores, not on their order alone.
+    In finance, where a query is a day and a label a return, this is the information
+    coefficient; :func:`spearman_score` is the rank information coefficient. Unlike the
+    other metrics it depends on the values of the scores, not on their order alone.
 
     Parameters
     ----------

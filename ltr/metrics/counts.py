@@ -221,7 +221,7 @@ def f_score(
     k : int, default=None
         Cut-off. None: the whole list, all that a run returned.
     beta : float, default=1.0
-        How many times as important as precision recall is; > 0 and finite.
+        Recall is ``beta`` times as important as precision; > 0 and finite.
     threshold : float, default=0.0
         An item is relevant if its label is above it.
     ties : {"average", "first", "worst", "trec"}, default="average"

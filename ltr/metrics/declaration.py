@@ -85,8 +85,8 @@ class MetricInfo:
         What a list must have for the metric to be defined: ``"a relevant item"``,
         ``"items of both kinds"``, ``"two distinct labels"`` or ``"a document"``.
     monotone : bool
-        Whether it never lowers the value to give the better of two items the higher of
-        their two scores.
+        Whether giving the better of two items the higher of their two scores never
+        lowers the value.
     expected_under_ties : bool
         Whether the value under equal scores is the mean over the orders of the tied
         items.
@@ -145,7 +145,7 @@ class MetricInfo:
 
 
 class RankingMetric(Protocol[P, R_co]):
-    """A function with a record: what :func:`ranking_metric` makes of a face."""
+    """A function with a record: what :func:`ranking_metric` turns a face into."""
 
     info: MetricInfo
     __name__: str
@@ -192,11 +192,11 @@ def ranking_metric(
 ) -> Callable[[Callable[..., Any]], RankingMetric[..., Any]]:
     """Declare a metric, so that it can be used wherever a name of one can.
 
-    In its short form, ``@ranking_metric()``, it decorates the kernel, and what the
-    kernel becomes is the face: a function ``metric(y_true, y_score, *, qid=None,
-    ties="average", empty="skip", docids=None, per_query=False)`` that takes the
-    kernel's options too. With ``kernel=`` it decorates the face itself, for a signature
-    of one's own, and the face stays as it is.
+    In its short form, ``@ranking_metric()``, it decorates the kernel and turns it into
+    the face: a function ``metric(y_true, y_score, *, qid=None, ties="average",
+    empty="skip", docids=None, per_query=False)`` that takes the kernel's options too.
+    With ``kernel=`` it decorates the face itself, for a signature of your own, and the
+    face stays as it is.
 
     Higher is better: early stopping, searches over parameters and leaderboards maximize
     a metric. A cost must be negated or inverted, ``-cost`` or ``1 / (1 + cost)``.
@@ -213,8 +213,8 @@ def ranking_metric(
         What a list must have for the metric to be defined: ``"a relevant item"``,
         ``"items of both kinds"``, ``"two distinct labels"`` or ``"a document"``.
     monotone : bool, default=True
-        Whether it never lowers the value to give the better of two items the higher of
-        their two scores.
+        Whether giving the better of two items the higher of their two scores never
+        lowers the value.
     expected_under_ties : bool, default=True
         Whether the value under equal scores is the mean over the orders of the tied
         items, as it is if the kernel asks :class:`RankedLists` for expected values.
@@ -324,7 +324,7 @@ def score(
     Raises
     ------
     ValueError
-        If an input or an option is not what it must be.
+        If an input or an option is invalid.
 
     Examples
     --------
@@ -350,7 +350,7 @@ def score(
 
 
 def apply_policy(measured: Measured, empty: Empty) -> FloatArray:
-    """Values of all lists, blank ones by the policy of the caller.
+    """Values of all lists; those of blank ones follow ``empty``.
 
     Parameters
     ----------
@@ -396,7 +396,7 @@ def mean_of(values: FloatArray, mean: Mean) -> float:
         Without NaN, not empty.
     mean : {"arithmetic", "geometric"}
         Sum over number, or trec_eval's geometric mean, in which values below 1e-5
-        count as 1e-5 (a single 0 would make all of it 0).
+        count as 1e-5 (a single 0 would make the mean 0).
 
     Returns
     -------
@@ -416,7 +416,7 @@ def mean_of(values: FloatArray, mean: Mean) -> float:
 def _check_measured(
     measured: object, n_lists: int, kernel: Callable[..., Measured]
 ) -> None:
-    """Raise unless a kernel has returned one value per list, and which are blank."""
+    """Raise unless a kernel has returned a value and a blank flag for each list."""
     if isinstance(measured, Measured):
         shapes = [np.shape(values) for values in measured]
         if shapes == [(n_lists,), (n_lists,)]:
@@ -444,7 +444,7 @@ def _options(function: Callable[..., Any], n_inputs: int) -> dict[str, Any]:
 def _check_face(
     face: Callable[..., Any], face_options: dict[str, Any], options: dict[str, Any]
 ) -> None:
-    """Raise unless a face hands on the options of its kernel, with their defaults."""
+    """Raise unless a face passes on the options of its kernel, with their defaults."""
     handed_on = {
         name: default
         for name, default in face_options.items()
@@ -460,7 +460,7 @@ def _check_face(
 def _face_of(
     kernel: Callable[..., Any], options: dict[str, Any], whole_order: bool
 ) -> Callable[..., Any]:
-    """A face for a kernel: its name and docstring, its options and those of all."""
+    """A face for a kernel: its name, docstring and options, and those of all faces."""
     policies: dict[str, Any] = {"ties": "average", "empty": "skip", "docids": None}
     if whole_order:
         policies = {"empty": "skip"}

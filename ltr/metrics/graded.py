@@ -120,7 +120,7 @@ def ndcg(
     weights = discounts(lists.max_size, discount, k)
     value = _discounted_gain(lists, gain, weights).values
     ideal = _ideal_dcg(lists, gain, weights)
-    # a discount may be 0 at all positions of a list, whose ideal then is 0, too
+    # a discount may be 0 at all positions of a list, whose ideal DCG then is 0 too
     blank = ideal == 0
     value = np.minimum(value / np.where(blank, 1.0, ideal), 1.0)  # 1 + 2e-16: rounding
     if discount == "letor" and k is not None:

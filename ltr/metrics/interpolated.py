@@ -106,7 +106,8 @@ def interpolated_precision_score(
     Notes
     -----
     ρR is rounded to a whole number of items, as trec_eval does now; up to version 9,
-    and so in pytrec_eval, it cut ρR + 0.9, which asks for one more item at times.
+    and so in pytrec_eval, it truncated ρR + 0.9, which sometimes asks for one more
+    item.
 
     References
     ----------

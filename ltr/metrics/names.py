@@ -84,7 +84,7 @@ class Metric:
         return None if self.info.whole_order else ties
 
     def with_averaged_ties(self) -> Metric:
-        """Return the same metric, for which constant scores are a random order."""
+        """Average ties, so that constant scores are worth a random order."""
         if self.options.get("ties", "average") == "average":
             return self  # also where ``ties`` is no option
         return replace(self, options={**self.options, "ties": "average"})
@@ -181,7 +181,7 @@ def get_metric(name: MetricLike, **options: Any) -> Metric:
     ValueError
         If the name is unknown, or has a cut-off that the metric does not take.
     TypeError
-        If no metric takes one of the options, or a function is no declared metric.
+        If no metric takes one of the options, or a function is not a declared metric.
 
     Examples
     --------
@@ -279,7 +279,7 @@ def _declared(metric: object, options: dict[str, Any]) -> Metric:
 
 
 def _with_options(metric: Metric, options: dict[str, Any]) -> Metric:
-    """The metric with those of the options that it takes; its own ones stay."""
+    """The metric with the options that it takes; those it already has stay."""
     defaults = {name: v for name, v in options.items() if name in metric.info.options}
     k = metric.options.get("k")
     if k is not None and defaults.get("k", k) != k:
@@ -366,9 +366,9 @@ def measure(
     metrics : sequence of Metric
         Metrics of the lists.
     ranked_by : callable
-        Ranked lists by a rule for ties; by None, those of metrics of whole orders.
+        Ranked lists by a rule for ties; for None, those for metrics of whole orders.
     per_query : bool, default=True
-        Whether the values are the result, and not only input of :func:`summary`.
+        Whether the values are the result, rather than input of :func:`summary`.
 
     Returns
     -------
@@ -437,7 +437,7 @@ def summary(
 
 
 def _check_options(options: dict[str, Any], metrics: Sequence[Metric]) -> None:
-    """Raise if an option is one of no metric: a typo is not ignored."""
+    """Raise if no metric takes an option, so that a typo is not ignored."""
     infos = [metric.info for metric in metrics]
     infos += [function.info for function in METRICS.values()]
     all_options = sorted({option for info in infos for option in info.options})
@@ -452,7 +452,7 @@ def _check_options(options: dict[str, Any], metrics: Sequence[Metric]) -> None:
 
 
 def _unknown_metric(name: str, key: str) -> str:
-    """Message for a name that is none: what comes nearest, and why it is not here."""
+    """Message for an unknown name: the nearest metric, and why this one is not here."""
     bare = _CUT.sub("", key.lower())
     if bare in NEAREST:
         nearest, reason = NEAREST[bare]

@@ -1,7 +1,7 @@
 """Rows of every list in ranked order, tied scores included.
 
 All metrics start from :func:`rank_lists`. A ranked row is a *slot*; slots of one list
-stand together, best score first. With ``ties="average"`` a slot knows the positions
+are adjacent, best score first. With ``ties="average"`` a slot knows the positions
 ``[tie_begin, tie_end)`` that its tie group occupies, and a metric takes its expected
 value over the orders inside the group (McSherry & Najork, "Computing information
 retrieval performance measures efficiently in the presence of tied scores", ECIR 2008).

@@ -70,7 +70,7 @@ class RelevantSlots:
     def in_top(self, k: int | IntArray) -> FloatArray:
         """Expected number of relevant items among the first ``k``.
 
-        Of a tie group that is cut by ``k``, each item counts in part.
+        If ``k`` cuts a tie group, each of its items counts in part.
 
         Parameters
         ----------

@@ -1,4 +1,4 @@
-"""Rank-biased overlap of two runs: other documents, other lengths, ties."""
+"""Rank-biased overlap of two runs with different documents, lengths and ties."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ def run_overlap(
 ) -> pd.DataFrame:
     r"""Rank-biased overlap of what two runs returned, query by query.
 
-    Neither run is the truth, they may hold different documents, and one may be longer:
-    a measure of how much two systems, or two versions of one, differ. With s and l
-    the lengths of the shorter and of the longer one, and :math:`X_d` the documents that
-    are among the first d of both,
+    It measures how much two systems, or two versions of one, differ: neither run is the
+    truth, they may hold different documents, and one may be longer. With s and l the
+    lengths of the shorter and of the longer one, and :math:`X_d` the documents that are
+    among the first d of both,
 
     .. math:: \mathrm{RBO} = (1 - p) \sum_{d=1}^{l} p^{d-1} A_d + p^l A_l, \quad
         A_d = \frac{X_d}{d} + [d > s] \frac{X_s (d - s)}{s d}
@@ -109,7 +109,7 @@ def run_overlap(
 def _common_queries(
     first: Rows, second: Rows
 ) -> tuple[NDArray[np.object_], list[IntArray]]:
-    """Queries that both have, and their number at each row of either, or −1."""
+    """Queries of both runs, and their number at each row of either run, or −1."""
     matched = first.qid.find(second.qid)[second.qid.codes]
     n_ids = len(first.qid.names)
     in_both = np.bincount(first.qid.codes, minlength=n_ids) > 0
@@ -127,7 +127,7 @@ def _common_queries(
 def _match(
     runs: tuple[Rows, Rows], rows_of_run: list[IntArray], lists: list[IntArray]
 ) -> IntArray:
-    """For each row of the second run that of the same document in the first, or −1."""
+    """For each row of the second run, the row of its document in the first, or −1."""
     import pandas as pd
 
     first, second = runs

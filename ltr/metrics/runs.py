@@ -205,7 +205,7 @@ def _join(run: Rows, qrels: Rows, skip_missing: bool) -> _Rows:
     n_queries, n_documents = len(qrels.qid.names), len(qrels.docid.names)
     has_judgments = np.bincount(qrels.qid.codes, minlength=n_queries) > 0
     # The run's rows of judged queries. Ids are numbered as in the judgments; the
-    # appended False is for −1, an id that these do not have.
+    # appended False is for −1, an id that the judgments lack.
     query = qrels.qid.find(run.qid)[run.qid.codes]
     rows = np.flatnonzero(np.append(has_judgments, False)[query])
     if len(rows) == 0:

@@ -96,7 +96,7 @@ def paired_randomization_test(
 
     Under the null hypothesis the two values of each query could as well have been
     swapped. The p-value is the share of random swaps in which the means differ at least
-    as much as they do.
+    as much as the observed ones.
 
     Parameters
     ----------
@@ -140,7 +140,7 @@ def paired_randomization_test(
         size = (min(step, n_remaining), len(difference))
         signs = rng.integers(2, size=size, dtype=np.int8)
         swapped = np.abs((2.0 * signs - 1.0) @ difference)
-        n_extreme += int((swapped >= observed * (1 - 1e-12)).sum())  # sums round
+        n_extreme += int((swapped >= observed * (1 - 1e-12)).sum())  # sums are rounded
     return (n_extreme + 1) / (n_resamples + 1)  # the observed order is one of the swaps
 
 

@@ -1,4 +1,4 @@
-"""Where a user stops who reads a list from the top: the probabilities behind ERR."""
+"""Where a user who reads a list from the top stops: the probabilities behind ERR."""
 
 from __future__ import annotations
 

@@ -3,7 +3,7 @@
 **What goes wrong without them.** ``GridSearchCV(ranker, grid, cv=5)`` silently splits
 the rows of a query, and ``scoring="r2"`` or a plain ``make_scorer`` scores a fold as if
 it were one query. What works is metadata routing, so that ``qid`` reaches splitting,
-fitting *and* scoring, and to split by query::
+fitting *and* scoring, and splitting by query::
 
     import sklearn
     from sklearn.model_selection import GridSearchCV

@@ -142,11 +142,11 @@ def cross_validate_ranker(
         Query of each row, in any order.
     cv : int, splitter or iterable, default=5
         Number of folds for :class:`QueryKFold`; a splitter that keeps queries whole,
-        from this module or such as scikit-learn's GroupKFold; or pairs of training and
-        test rows.
+        from this module or elsewhere, such as scikit-learn's GroupKFold; or pairs of
+        training and test rows.
     metrics : str, callable or sequence of them, default=None
         Metrics for :func:`ltr.metrics.get_metric`. None: the ``metric`` of the ranker,
-        or of the one that ends the pipeline.
+        or of the last step of a pipeline.
     fit_params : mapping of str to array-like, default=None
         Other inputs of ``fit`` per row, such as ``sample_weight``.
     n_jobs : int, default=None
@@ -195,12 +195,12 @@ def cross_validate_ranker(
 
 
 def _own_metric(ranker: Any) -> MetricLike:
-    """The parameter ``metric`` of a ranker, or of the one that ends a pipeline."""
+    """The parameter ``metric`` of a ranker, or of the last step of a pipeline."""
     last = ranker
     while isinstance(last, Pipeline):
         last = last.steps[-1][1]
     is_ranker = get_tags(last).estimator_type == "ranker"
-    # of other estimators ``metric`` is something else, a distance for example
+    # in other estimators ``metric`` means something else, such as a distance
     metric: MetricLike | None = getattr(last, "metric", None) if is_ranker else None
     if metric is None:
         raise ValueError(

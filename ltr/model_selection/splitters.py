@@ -46,7 +46,7 @@ class _QuerySplitter(BaseCrossValidator):
         y : array-like of shape (n_samples,), default=None
             Not used.
         groups : array-like of shape (n_samples,), default=None
-            Another name of ``qid``. A search without metadata routing passes it to the
+            Another name for ``qid``. A search without metadata routing passes it to the
             splitter only, hence the warning.
         qid : array-like of shape (n_samples,), default=None
             Query of each row.

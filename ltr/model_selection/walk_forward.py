@@ -36,7 +36,8 @@ class WalkForwardSplit(BaseCrossValidator):
     embargo : int, default=0
         Days left out between two parts, ≥ 0.
     max_train_days : int, default=None
-        Most days in a training part, the latest ones, ≥ 1. None: all earlier days.
+        Maximum number of days in a training part, the latest ones; ≥ 1. None: all
+        earlier days.
 
     References
     ----------

@@ -31,7 +31,7 @@ class SeedReliabilityDisplay:
     """The mean of a metric for each seed, beside its interval over queries.
 
     Two spreads tell how far a mean can be trusted. The points are fits that differ only
-    in the seed: a smaller advantage than their spread may be chance. The bar is the
+    in the seed: an advantage smaller than their spread may be chance. The bar is the
     95 % bootstrap interval over queries of the mean over seeds: a smaller
     advantage may be chance, too (though a paired comparison can detect smaller
     differences, see :class:`QueryDifferencesDisplay`).

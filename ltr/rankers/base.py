@@ -85,7 +85,7 @@ class BaseRanker(BaseEstimator, ABC):
         ranks : int array of shape (n_samples,)
             1 for the best item of its query, in the order of the rows. Items with equal
             scores share the smallest rank (1, 2, 2, 4), so that the order of the rows
-            decides nothing.
+            does not matter.
 
         Raises
         ------

@@ -18,7 +18,7 @@ from ltr.rankers.validation import check_metric_takes_labels
 
 
 class RandomRanker(BaseRanker):
-    """A random order, by expectation: all scores are equal.
+    """A random order, in expectation: all scores are equal.
 
     Metrics take the expected value over the orders of equal scores, so the constant
     score is worth exactly what a random order is worth on average.
@@ -89,7 +89,7 @@ class RandomRanker(BaseRanker):
 
 
 class SingleFeatureRanker(BaseRanker):
-    """The one feature, up or down, that ranks the training lists best.
+    """The single feature, ascending or descending, that ranks the training lists best.
 
     Parameters
     ----------
@@ -139,12 +139,12 @@ class SingleFeatureRanker(BaseRanker):
         Returns
         -------
         self : SingleFeatureRanker
-            The first of several equally good features, upwards before downwards.
+            The first of several equally good features, with direction 1 before −1.
 
         Raises
         ------
         ValueError
-            If an input is not what it must be, or a label does not fit the metric.
+            If an input is invalid, or a label does not fit the metric.
         """
         features = check_dense_X(self, X, reset=True)
         data = training_set(features, y, qid, index_of=X)

@@ -105,7 +105,8 @@ def training_set(
     Raises
     ------
     ValueError
-        With the argument, what it must be, what came and where, and what to do.
+        If a column is invalid; the message says which, what was expected, what came and
+        where, and what to do.
 
     Warns
     -----

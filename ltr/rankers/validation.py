@@ -22,7 +22,7 @@ AUTO_EARLY_STOPPING_LISTS = 100
 
 @dataclass(frozen=True)
 class EarlyStopping:
-    """The parameters of a ranker that say when training stops; checked when made.
+    """The parameters of a ranker that say when training stops; checked on creation.
 
     Attributes
     ----------
@@ -40,7 +40,7 @@ class EarlyStopping:
     Raises
     ------
     ValueError
-        If one of them is not what it must be.
+        If one of them is invalid.
     """
 
     enabled: bool | Literal["auto"]
@@ -117,7 +117,7 @@ class ValidationRows(NamedTuple):
 
 @contextmanager
 def errors_in_validation_set() -> Iterator[None]:
-    """Let messages say that they are about the validation set."""
+    """Make error messages say that they are about the validation set."""
     try:
         yield
     except ValueError as error:
@@ -151,7 +151,7 @@ def hold_out_lists(
     Parameters
     ----------
     stopping : EarlyStopping
-        Whether to hold lists out, and which share.
+        Whether to hold lists out, and what share.
     y : float array of shape (n_samples,)
         Labels.
     informative : bool array of shape (n_lists,)

@@ -85,8 +85,8 @@ class PairScorer(EncodedPairs):
     Parameters
     ----------
     encoder : {"identity", "mlp", "attention"}, default="mlp"
-        What makes embeddings of features: nothing, a multilayer perceptron per item, or
-        one followed by self-attention over the list.
+        How features become embeddings: unchanged, by a multilayer perceptron per item,
+        or by one followed by self-attention over the list.
     hidden_layer_sizes : tuple of int, default=(128, 64)
         Layers of the encoder; the last is the width d of the embeddings.
     low_rank : int, default=None

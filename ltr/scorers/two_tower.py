@@ -18,7 +18,7 @@ SIMILARITIES = get_args(Similarity)
 class TwoTowerScorer(Scorer):
     r"""Similarity of the query part and the item part of a row.
 
-    A row is [query embedding | item embedding]. The towers are affine maps next to the
+    A row is [query embedding | item embedding]. The towers are linear maps near the
     identity, A = I + ΔA and B = I + ΔB with ΔA = ΔB = 0 at the start, so training
     starts from the similarity of the raw embeddings:
 

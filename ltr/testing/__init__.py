@@ -1,4 +1,4 @@
-"""Laws of ranking losses, metrics, scorers, rankers and solvers, for your own ones.
+"""Laws of ranking losses, metrics, scorers, rankers and solvers, to check your own.
 
 As :func:`sklearn.utils.estimator_checks.check_estimator` does for estimators, each
 function runs the laws of a kind of object on one of yours, with inputs drawn and shrunk

@@ -64,7 +64,7 @@ def unless_repeats(loss: LossUnderTest) -> str:
 
 
 def unless_fixed(loss: LossUnderTest) -> str:
-    """Why laws do not apply whose two sides would see other draws."""
+    """Why laws whose two sides would see different draws do not apply."""
     return "its value depends on draws" if loss.draws else ""
 
 
@@ -350,9 +350,9 @@ def check_loss(
 ) -> LawTable:
     """Check a ranking loss against the laws of ranking losses.
 
-    The laws are those of :mod:`ltr.losses`: padding is not seen, the order of the rows
-    decides nothing, weights repeat, the right order costs least, gradients are
-    derivatives, and so on; :data:`LOSS_LAWS` has them all. What a loss declares with
+    The laws are those of :mod:`ltr.losses`: neither padding nor the order of the rows
+    matters, weights repeat, the right order costs least, gradients are derivatives, and
+    so on; :data:`LOSS_LAWS` has them all. What a loss declares with
     :func:`ltr.losses.ranking_loss` is checked as well. It takes a few seconds.
 
     Parameters

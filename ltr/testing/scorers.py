@@ -32,7 +32,7 @@ LIST_SIZE = 4
 
 
 class ScorerUnderTest:
-    """A scorer with parameters that are not at their special start.
+    """A scorer with parameters moved away from their special start.
 
     Parameters
     ----------
@@ -82,7 +82,7 @@ class ScorerUnderTest:
         return jax.jit(jax.grad(sum_of_squares))
 
     def shorten(self, inputs: Mapping[str, Any]) -> dict[str, Any]:
-        """Inputs without what is beyond the end of the list."""
+        """Inputs without the slots beyond the end of the list."""
         short = dict(inputs)
         if "order" in inputs:
             n = len(inputs["X"])
@@ -257,8 +257,8 @@ def check_scorer(
 ) -> LawTable:
     """Check a scorer against the laws of scorers.
 
-    The laws are those of :class:`ltr.scorers.Scorer`: a list is a set, padding is not
-    seen, NumPy and JAX agree, equal scorers share a compiled program, and so on;
+    The laws are those of :class:`ltr.scorers.Scorer`: a list is a set, padding does not
+    matter, NumPy and JAX agree, equal scorers share a compiled program, and so on;
     :data:`SCORER_LAWS` has them all. It takes a few seconds.
 
     Parameters

@@ -29,9 +29,9 @@ Problem = Literal["path", "ordering", "assignment", "scores"]
 Scales = Literal["tame", "wild"]
 PROBLEMS = ("path", "ordering", "assignment", "scores")
 MAX_ITEMS = 5
-# Entries of one matrix are of one size, whatever that is …
+# Entries of one matrix have one magnitude, whatever that is …
 TAME = (1.0, 1e-9, 1e-3, 1e6, 1e12)
-# … or some of them are penalties, as people write who have no −inf.
+# … or some of them are penalties, which stand in for −inf.
 PENALTIES = (-1e9, -1e12, -1e6)
 KINDS = {
     "tame": ("plain", "forbidden", "near", "negative"),
@@ -293,7 +293,7 @@ def infeasible_means_that_no_order_is_left(
 
 
 def expect_feasible(solver: SolverUnderTest, instance: Instance) -> None:
-    """Raise if the status is wrong on whether there is an order."""
+    """Raise if the status is wrong about whether an order exists."""
     solution, best = solved(solver, instance)
     if best == -np.inf and solution.order is not None:
         raise differ("INFEASIBLE: no order is left", f"order {text(solution.order)}")

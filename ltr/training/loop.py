@@ -21,7 +21,7 @@ Pytree = Any
 
 
 class StepNumbers(NamedTuple):
-    """Numbers that a compiled step takes as arguments: changing one compiles nothing.
+    """Numbers that a compiled step takes as arguments: changing one recompiles nothing.
 
     Attributes
     ----------
@@ -146,20 +146,20 @@ def train(
     rng : numpy Generator
         Order of the lists and seed of losses that draw.
     max_epochs : int
-        Most epochs.
+        Maximum number of epochs.
     validate : callable, optional
         Parameters → metric to maximize, after each epoch. Default: none, no stopping.
     n_iter_no_change : int, default=10
         Stop after this many epochs without a better metric.
     tol : float, default=0.0
-        What counts as better.
+        An improvement must exceed this to count.
     on_epoch : callable, optional
         Called with the epoch and the result so far.
 
     Returns
     -------
     result : TrainingResult
-        On Ctrl-C, what was reached; ``interrupted`` says so.
+        On Ctrl-C, the state reached so far; ``interrupted`` says so.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""What a compiled training step depends on, and what may change without compiling."""
+"""What a compiled training step depends on, and what may change without recompiling."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def plan_loss(
     loss : callable
         A loss, or a ``functools.partial`` of one that sets options by keyword. Options
         whose default is a float are numbers: they are traced, so that changing them
-        compiles nothing.
+        recompiles nothing.
     normalize : bool, default=True
         Value of that option of the loss, unless the partial sets it.
 
@@ -116,8 +116,8 @@ def list_losses(
     step: jax.Array | int,
 ) -> jax.Array:
     """Evaluate the loss of a plan on a batch, shape (n_lists,)."""
-    # What the user set by a partial goes before what the step offers: an option of a
-    # loss may be called epoch.
+    # Options set by the user's partial override inputs that the step offers: an option
+    # of a loss may be called epoch.
     options = plan.info.arguments(weights=weights, key=key, epoch=epoch, step=step)
     options |= {**dict(plan.options), **numbers, **extras}
     values: jax.Array = scores.matrix if isinstance(scores, PairScores) else scores

@@ -29,7 +29,7 @@ class DrawGroups(NamedTuple):
     size : int array
         Items with the same label, itself included.
     drawn : int array
-        Those of them that are drawn before it.
+        Items of its tie group that are drawn before it.
     weight : array
         Sum of their weights.
     """
@@ -41,7 +41,7 @@ class DrawGroups(NamedTuple):
 
 
 class DrawTerms(NamedTuple):
-    """What remains of an item depends on its label and, within its tie group, on this.
+    """Terms that give how much of an item remains when another one is drawn.
 
     Attributes
     ----------

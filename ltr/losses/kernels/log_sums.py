@@ -24,7 +24,7 @@ LOG_0 = -1e30  # stands for log 0; finite, so that gradients stay free of NaN
 
 
 def is_another(j: jax.Array, i: jax.Array) -> jax.Array:
-    """Share of j for i: 1 unless it is i itself; the term is the position."""
+    """Share of j for i: 1, but 0 if j is i; the term is the position."""
     return jnp.where(j == i, 0.0, 1.0)
 
 
@@ -105,7 +105,7 @@ def _gradient(
 ) -> jax.Array:
     """Σ_i g_i ∂y_i / ∂x_j with y_i the result: ∂y_i / ∂x_j = share(j, i) e^{x_j − y_i}.
 
-    Here all j at once meet one i after the other.
+    The loop runs over i and treats all j at once.
     """
     log_worths, terms, result = residuals  # x, …, y
     top = _top(log_worths)

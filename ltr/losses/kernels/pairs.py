@@ -30,7 +30,7 @@ PairWeights = Callable[[Terms, Terms], tuple[jax.Array, jax.Array]]
 
 
 class LabelTerms(NamedTuple):
-    """What the order of two items by label depends on, and the weight of their pair.
+    """Terms of an item that give the order of a pair by label, and its weight.
 
     Attributes
     ----------
@@ -88,9 +88,9 @@ def pair_sum(
     ----------
     pair_loss : function
         φ: margin → value and derivative, such as :func:`logistic`. Hashable, because it
-        is a static argument: another φ compiles another program. So a number such as
-        the margin δ of a hinge is not captured by φ. The caller passes scores / δ and
-        multiplies the sum by δ: max(0, δ − d) = δ max(0, 1 − d / δ).
+        is a static argument: another φ compiles another program. A number such as the
+        margin δ of a hinge must therefore not be captured by φ: the caller passes
+        scores / δ and multiplies the sum by δ: max(0, δ − d) = δ max(0, 1 − d / δ).
     pair_weights : function
         (terms of i, terms of j) → a(i, j) and a(j, i): the weight of the pair in which
         i should win, and of the one in which j should. Hashable.
@@ -207,7 +207,7 @@ _pair_sum.defvjp(_forward, _backward)
 def _loop(
     pair_loss: PairLoss, pair_weights: PairWeights[Any], scores: jax.Array, terms: Any
 ) -> Sums:
-    """Total, weight and gradient; every pair is met from both of its items."""
+    """Total, weight and gradient; every pair is visited from both of its items."""
 
     def weights_against(j: jax.Array) -> tuple[jax.Array, jax.Array]:
         return pair_weights(terms, item(terms, j))  # a(i, j) and a(j, i), (..., n)

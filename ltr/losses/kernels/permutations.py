@@ -58,7 +58,8 @@ def neural_sort_logits(scores: jax.Array, where: jax.Array) -> jax.Array:
     """Exponents of NeuralSort at temperature 1, relative to the largest of each row.
 
     In row i the exponent falls by (2 |l - i| ± 1) times the gap from the l-th to the
-    (l+1)-th largest score: no difference of large numbers, as in the formula.
+    (l+1)-th largest score: this avoids the differences of large numbers that the
+    formula has.
     """
     # In sorted order the exponent of column j in row i is −Σ over the gaps l between i
     # and j of |2 (l − i) + 1| gap_l: `down` sums those below row i, `up` those above.
@@ -113,9 +114,9 @@ neural_sort_logits.defvjp(_neural_sort_forward, _neural_sort_backward)
 def soft_sort_logits(scores: jax.Array, where: jax.Array) -> jax.Array:
     """−|s_(i) − s_j|, with the mean derivative over all orders of equal scores.
 
-    In such an order s_(i) is each of m equal scores equally often, and s_j of the same
-    group is below rank i more often than above by the share (below − above) / (m − 1)
-    of the other ranks of the group: that takes the place of the sign.
+    Over these orders each of m equal scores is s_(i) equally often. Another score s_j
+    of the group is below rank i more often than above it, by the share (below − above)
+    / (m − 1) of the other ranks of the group, which takes the place of the sign.
     """
     constant = jax.lax.stop_gradient(scores)
     ranked = jnp.take_along_axis(constant, descending(constant, where), axis=-1)
@@ -144,8 +145,9 @@ class _Scales(NamedTuple):
 def sinkhorn(matrix: jax.Array, iterations: int, tolerance: ArrayLike) -> jax.Array:
     """Divide columns, then rows, by their sums until both sum to 1.
 
-    The result is diag(rows) · matrix · diag(columns): only the factors change, and
-    they are all that an iteration stores for the backward pass.
+    A list stops when its columns sum to 1 within ``tolerance``, or at ``iterations``.
+    The result is diag(rows) · matrix · diag(columns): only the factors change, and they
+    are all that an iteration stores for the backward pass.
     """
     transposed = jnp.swapaxes(matrix, -1, -2)
 

@@ -43,7 +43,7 @@ def prepare_paths(
     end: ArrayLike | None,
     where: ArrayLike | None,
 ) -> Paths:
-    """Check the inputs of a path loss and mask what is not real."""
+    """Check the inputs of a path loss and mask the padding."""
     A = jnp.asarray(matrix)
     if not jnp.issubdtype(A.dtype, jnp.floating) or A.dtype.itemsize < 4:
         A = A.astype(jnp.float32)
@@ -105,8 +105,8 @@ def expected_arcs(
 ) -> tuple[jax.Array, jax.Array, jax.Array]:
     """Mean weight of each arc, first and last item in a random path through the blocks.
 
-    Within a block of m items each arc has probability 1/m, at each of its m − 1 inner
-    places as often; from a block of m to the next of m', 1/(m m').
+    Within a block of m items each arc has probability 1/m, spread evenly over the m − 1
+    inner places; an arc from a block of m items to the next, of m', has 1/(m m').
     """
     n = lists.where.shape[-1]
     k = jnp.arange(1, n + 2, dtype=lists.matrix.dtype)  # places from 1; the end is last

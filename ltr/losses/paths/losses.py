@@ -6,18 +6,18 @@ of placing j first, ``end[i]`` that of placing i last. The true order is descend
 leading axes the batch; what stands where ``where`` is False, and on the diagonal,
 changes neither value nor gradient.
 
-Items with equal labels are a *block*: they are next to each other, in no order. So the
-target of a path is not one path but all those that visit the blocks in turn, and
+Items with equal labels are a *block*: they are adjacent, in any order. So the target is
+not one path but every path that visits the blocks in turn, and
 
 * ``successor`` expects the arcs of one of them, drawn at random;
 * ``crf`` maximizes the probability of all of them together;
 * ``max_margin`` and ``perturbed_fy`` compare with the best of them;
-* ``pairwise`` and ``gap_weighted`` leave equal pairs out.
+* ``pairwise`` and ``gap_weighted`` omit pairs of equal labels.
 
 A list of one block holds no information: its loss is 0.
 
-The solvers compute exactly, without leaving the compiled program, up to 12 items, and
-are called from it beyond.
+Up to 12 items, best paths are computed exactly inside the compiled program; beyond
+that, it calls a solver.
 """
 
 from __future__ import annotations

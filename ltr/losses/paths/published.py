@@ -2,7 +2,7 @@
 
 They differ from :mod:`ltr.losses.paths`: no start and end scores, the diagonal takes
 part in the softmax, n divides sums of n − 1 terms, the "global" margin is 1, and equal
-labels are told apart by the order of the rows, which they therefore depend on.
+labels are told apart by the order of the rows, on which these losses therefore depend.
 
 References
 ----------
@@ -46,7 +46,7 @@ def published_successor_loss(
     matrix : array of shape (..., n, n)
         A, diagonal included.
     labels : array of shape (..., n)
-        Higher is better; of equal ones, the later row is.
+        Higher is better; among equal labels, the later row is.
     where : bool array of shape (..., n), default=None
         True for real items. None: all.
     rank_weighted : bool, default=False
@@ -89,7 +89,7 @@ def published_gap_weighted_loss(
     matrix : array of shape (..., n, n)
         Logits of "i before j"; the published model decodes them as a path.
     labels : array of shape (..., n)
-        Higher is better; of equal ones, the later row is.
+        Higher is better; among equal labels, the later row is.
     where : bool array of shape (..., n), default=None
         True for real items. None: all.
 
@@ -122,7 +122,7 @@ def published_max_margin_loss(
     matrix : array of shape (..., n, n)
         Gain of item j directly after item i.
     labels : array of shape (..., n)
-        Higher is better; of equal ones, the later row is.
+        Higher is better; among equal labels, the later row is.
     where : bool array of shape (..., n), default=None
         True for real items. None: all.
     solver : callable, default=None
@@ -156,7 +156,7 @@ def ordinal_labels(labels: ArrayLike, *, where: ArrayLike | None = None) -> jax.
     Returns
     -------
     ordinal : int array of shape (..., n)
-        1 for the least label; of equal ones, the later gets more.
+        1 for the lowest label; among equal labels, the later row ranks higher.
 
     Examples
     --------
@@ -191,7 +191,7 @@ def published_hybrid_loss(
     matrix : array of shape (..., n, n)
         A, diagonal included.
     labels : array of shape (..., n)
-        Higher is better; of equal ones, the later row is.
+        Higher is better; among equal labels, the later row is.
     where : bool array of shape (..., n), default=None
         True for real items. None: all.
     step : int, default=0

@@ -137,7 +137,7 @@ def max_margin_loss(
     margin : float, default=1.0
         m ≥ 0.
     solver : callable, default=None
-        What finds best paths, see :class:`ltr.solvers.differentiable.PathOracle`. None:
+        Finds best paths, see :class:`ltr.solvers.differentiable.PathOracle`. None:
         exact, in the compiled program up to 12 items, by ``solve_paths`` beyond.
     normalize : bool, default=True
         Divide by the number of arcs, start and end included.
@@ -211,7 +211,7 @@ def perturbed_fy_loss(
     n_samples : int, default=8
         Draws of Z.
     solver : callable, default=None
-        What finds best paths, see :class:`ltr.solvers.differentiable.PathOracle`. None:
+        Finds best paths, see :class:`ltr.solvers.differentiable.PathOracle`. None:
         exact, in the compiled program up to 12 items, by ``solve_paths`` beyond.
     normalize : bool, default=False
         Divide by the number of arcs, start and end included.

@@ -1,4 +1,4 @@
-"""What the rankers share that train a scorer by gradient descent."""
+"""What rankers that train a scorer by gradient descent have in common."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ class GradientRanker(BaseRanker):
         Raises
         ------
         ValueError
-            If an input is not what it must be.
+            If an input is invalid.
         """
         options = self._training_options(is_stream=True)
         start = getattr(self, "_learned_state", None)

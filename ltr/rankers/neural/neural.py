@@ -60,7 +60,8 @@ class NeuralRanker(GradientRanker):
     batch_size : int, default=32
         Lists in a mini-batch.
     max_epochs : int, default=100
-        Most passes over the training lists; with ``warm_start``, further passes.
+        Maximum number of passes over the training lists; with ``warm_start``, further
+        passes.
     early_stopping : bool or "auto", default="auto"
         Stop when ``metric`` on validation queries no longer improves, and keep the best
         weights. True holds out ``validation_fraction`` of the queries unless ``X_val``
@@ -109,7 +110,7 @@ class NeuralRanker(GradientRanker):
     Notes
     -----
     A fit with one ``random_state`` repeats on one machine. Changing a number
-    (``learning_rate``, ``sigma``, …) compiles nothing.
+    (``learning_rate``, ``sigma``, …) recompiles nothing.
 
     Examples
     --------
@@ -198,7 +199,8 @@ class NeuralRanker(GradientRanker):
             Weight of each row's query, constant within a query.
         teacher_scores : array-like of shape (n_samples,), default=None
             For distillation losses (``"pld"``, ``"kl_distillation"``, …), which require
-            it, and for ``"ranknet"``, which then learns its pairs instead of labels.
+            it, and for ``"ranknet"``, which then learns the pairs of the teacher
+            instead of those of the labels.
         reference_scores : array-like of shape (n_samples,), default=None
             For preference losses (``"lipo_lambda"``, ``"dpo"``, ``"irpo"``, …): scores
             of the frozen reference model.
@@ -218,7 +220,7 @@ class NeuralRanker(GradientRanker):
         Raises
         ------
         ValueError
-            If a parameter or an input is not what it must be; the message says what
+            If a parameter or an input is invalid; the message says what
             came and where.
 
         Warns

@@ -35,7 +35,7 @@ class TrainingOptions:
     batch_size : int
         Lists in a mini-batch.
     max_epochs : int
-        Most passes over the training lists.
+        Maximum number of passes over the training lists.
     stopping : EarlyStopping
         When to stop before that.
     preprocess : {"auto", "standard", "log1p", None}
@@ -45,7 +45,7 @@ class TrainingOptions:
     dtype : {"float32", "float64"}
         Precision.
     warm_start : bool
-        Whether to keep what another fit goes on from.
+        Whether to keep the state from which another fit continues.
     is_stream : bool
         Whether the data is a piece of a stream: shapes should recur from piece to
         piece, and nothing is held out.
@@ -57,7 +57,7 @@ class TrainingOptions:
     Raises
     ------
     ValueError
-        If one of them is not what it must be.
+        If one of them is invalid.
     """
 
     scorer: Scorer

@@ -186,7 +186,7 @@ def make_plan(
 
 
 def _check_labels_from_0(y: FloatArray, loss: object) -> None:
-    """Raise if a label is negative although the loss has gains made of labels."""
+    """Raise if a label is negative although the loss turns labels into gains."""
     if (y < 0).any():
         row = int((y < 0).argmax())
         raise ValueError(
@@ -199,7 +199,7 @@ def _check_labels_from_0(y: FloatArray, loss: object) -> None:
 def _learns_from(
     plan: TrainingPlan, data: TrainingSet
 ) -> Literal["two_items", "two_labels"]:
-    """What a list must have to teach something."""
+    """What a list must have to be informative."""
     info = plan.loss.info
     optional_extras = set(info.extras) - set(info.required_extras)
     if "teacher_scores" in optional_extras & set(data.extras):

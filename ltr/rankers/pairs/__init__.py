@@ -1,4 +1,4 @@
-"""TSPRanker: scores of pairs, and a solver that makes an order of them."""
+"""TSPRanker: scores of pairs, and a solver that turns them into an order."""
 
 from ltr.rankers.pairs.tsprank import (
     TSPRanker,

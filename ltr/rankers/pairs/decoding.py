@@ -18,13 +18,13 @@ from ltr.scorers import PairScores
 if TYPE_CHECKING:
     from ltr.solvers import Solution
 
-# Rounding, relative, of equal items that stand in different rows of a product.
+# Relative rounding error between equal items in different rows of a matrix product.
 _ROUNDING = 1e-12
 
 
 @dataclass(frozen=True)
 class Decoder:
-    """What makes an order of the scores of pairs.
+    """Turns the scores of pairs into an order.
 
     Attributes
     ----------
@@ -131,7 +131,7 @@ class Decoder:
 
 
 def check_short(queries: Queries, caller: str, cure: str) -> None:
-    """Raise if a list has more items than the sum over its orders can take."""
+    """Raise if a list has too many items for the sum over its orders."""
     from ltr.solvers.dynamic import MAX_ITEMS
 
     too_long = queries.sizes > MAX_ITEMS

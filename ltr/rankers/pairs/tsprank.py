@@ -44,17 +44,18 @@ class TSPRanker(PairOutputs, GradientRanker):
     ----------
     loss : str or callable, default="successor"
         ``"successor"``: cross-entropy of the true next item, start and end included.
-        ``"crf"``: likelihood of the true path among all paths, for lists of at most 12.
+        ``"crf"``: likelihood of the true path among all paths, for lists of at most 15.
         ``"max_margin"``: structured hinge; each list is solved at every step.
         ``"hybrid"``: alternates ``"max_margin"`` and ``"successor"``, the paper's
         "global" mode.
         ``"pairwise"``: logistic loss of ``matrix[i, j] - matrix[j, i]``.
         ``"gap_weighted"``: binary targets, weighted by the distance in rank.
-        ``"perturbed_fy"``: perturbed Fenchel-Young; noisy copies are solved.
+        ``"perturbed_fy"``: perturbed Fenchel-Young; noisy copies of each list are
+        solved.
         Or a function of :mod:`ltr.losses.paths`, or a ``functools.partial`` of one.
     encoder : {"identity", "mlp", "attention"}, default="mlp"
-        What makes embeddings of features: nothing, a multilayer perceptron per item, or
-        one followed by self-attention over the list.
+        How features become embeddings: unchanged, by a multilayer perceptron per item,
+        or by one followed by self-attention over the list.
     hidden_layer_sizes : int or tuple of int, default=(128, 64)
         Layers of the encoder; the last is the width of the embeddings.
     low_rank : int, default=None
@@ -76,8 +77,8 @@ class TSPRanker(PairOutputs, GradientRanker):
     time_limit_s : float, default=None
         Seconds for the solver on one list. With it, orders may differ between runs.
     work_limit : float, default=None
-        Units of work for the solver on one list, about a second each; repeats. None:
-        20 units.
+        Units of work for the solver on one list, about a second each; results repeat.
+        None: 20.
     n_jobs : int, default=None
         Threads of the solver. None: one per core.
     optimizer : str or callable, default="adamw"
@@ -89,7 +90,8 @@ class TSPRanker(PairOutputs, GradientRanker):
     batch_size : int, default=32
         Lists in a mini-batch.
     max_epochs : int, default=100
-        Most passes over the training lists; with ``warm_start``, further passes.
+        Maximum number of passes over the training lists; with ``warm_start``, further
+        passes.
     early_stopping : bool or "auto", default="auto"
         Stop when ``metric`` on validation queries no longer improves, and keep the best
         weights. True holds out ``validation_fraction`` of the queries unless ``X_val``
@@ -260,7 +262,7 @@ class TSPRanker(PairOutputs, GradientRanker):
         Raises
         ------
         ValueError
-            If a parameter or an input is not what it must be; the message says what
+            If a parameter or an input is invalid; the message says what
             came and where.
 
         Warns

@@ -16,7 +16,7 @@ from ltr.queries import BoolArray, FloatArray, IntArray, Queries, group_queries
 from ltr.rankers.inputs import TrainingSet
 from ltr.rankers.validation import ValidationRows
 
-_LONG_TABLE = 1000  # entries of a table of gains, above which saved models drop it
+_LONG_TABLE = 1000  # longer tables of gains are dropped from saved models
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class GroupedRows:
 
 @dataclass(frozen=True)
 class Boosted:
-    """What LightGBM leaves behind.
+    """The result of training with LightGBM.
 
     Attributes
     ----------

@@ -54,7 +54,7 @@ class LambdaMARTRanker(BaseRanker):
     norm : bool, default=True
         LightGBM's ``lambdarank_norm``.
     n_estimators : int, default=100
-        Most trees; with ``warm_start``, in all.
+        Maximum number of trees; with ``warm_start``, in total.
     learning_rate : float, default=0.1
         Shrinkage, > 0.
     num_leaves : int, default=31
@@ -87,7 +87,7 @@ default="from_dtype"
         ``validation_fraction`` of the lists unless ``X_val`` is given; ``"auto"`` only
         stops with ``X_val``.
     validation_fraction : float, default=0.1
-        Share of the lists, in (0, 1).
+        Share of the lists, in (0, 1].
     n_iter_no_change : int, default=50
         Trees without improvement before training stops.
     metric : str or callable, default="ndcg@10"
@@ -100,13 +100,13 @@ default="from_dtype"
         Further LightGBM parameters by their own names, such as
         ``{"bagging_by_query": True}``.
     n_jobs : int, default=None
-        Threads; None: all cores. On a busy machine LightGBM slows down out of
-        proportion: pass the number of free cores, or 1 for small data.
+        Threads; None: all cores. On a busy machine LightGBM slows down
+        disproportionately: pass the number of free cores, or 1 for small data.
     random_state : int, RandomState or None, default=None
         Seed.
     verbose : int, default=0
         1: a line of progress every 5 seconds; 2: one per tree; on standard error.
-        Negative, as LightGBM has it, is silent too.
+        Negative values, as in LightGBM, are silent too.
 
     Attributes
     ----------
@@ -246,7 +246,7 @@ default="from_dtype"
             Weight of each row's query, constant within a query.
         teacher_scores : array-like of shape (n_samples,), default=None
             Must be None: LightGBM's losses learn from labels. It is here because all
-            rankers that train on a loss of choice share this signature.
+            rankers with a choice of loss share this signature.
         reference_scores : array-like of shape (n_samples,), default=None
             Must be None, for the same reason.
         position : array-like of shape (n_samples,), default=None
@@ -265,7 +265,7 @@ default="from_dtype"
         Raises
         ------
         ValueError
-            If a parameter or an input is not what it must be; the message says what
+            If a parameter or an input is invalid; the message says what
             came and where.
 
         Warns

@@ -92,7 +92,7 @@ def lambda_gradients(
     .. math:: \Delta_{ij} = \frac{|G_i - G_j|\,|D(p_i) - D(p_j)|}{\mathrm{IDCG}},
         \qquad D(p) = \frac{1}{\log_2(1 + p)},
 
-    and the weight is a constant of the derivative: λ_ij = Δ_ij ρ and curvature
+    and the weight is held constant in the derivative: λ_ij = Δ_ij ρ and curvature
     Δ_ij ρ (1 - ρ) with ρ = 1 / (1 + exp(s_i - s_j)).
 
     Parameters
@@ -118,7 +118,7 @@ def lambda_gradients(
     top = min(truncation_level, n - 1)
     discount = 1.0 / np.log2(2.0 + np.arange(n))
 
-    # (b, top, n): each pair once, from its higher position, which is truncated
+    # (b, top, n): each pair once, from its upper position, one of the first `top`
     is_pair = np.arange(n)[None, :] > np.arange(top)[:, None]
     difference = g[:, :top, None] - g[:, None, :]
     better = np.sign(difference)

@@ -1,4 +1,4 @@
-"""What trees learn: LightGBM's objective, the labels in its form, the gains."""
+"""What trees learn: LightGBM's objective, the labels in its form, and the gains."""
 
 from __future__ import annotations
 
