@@ -1,14 +1,14 @@
 """Ranking data: loaders and generators.
 
 ``load_*`` read files, ``make_*`` draw synthetic data with a seed, ``fetch_*`` download
-benchmark data once. They return a :class:`RankingData`, whose ``X``, ``y`` and ``qid``
-go to ``fit``, for stocks a :class:`StockData`; events come as a DataFrame. This package
-imports nothing else of ``ltr``.
+benchmark data once. Most return a :class:`RankingData`, whose ``X``, ``y`` and ``qid``
+go to ``fit``; stocks come as a :class:`StockData`, events as a DataFrame. This package
+imports only the ground floor of ``ltr``.
 
 Your own data: :func:`load_table` for a table with a row per item, :func:`load_letor`
 for LETOR (svmlight with ``qid:``) files, :func:`convert_letor` and :func:`open_ranking`
-if they do not fit into memory, :func:`read_run` and :func:`read_qrels` for runs and
-judgments. :func:`describe` says what is off before you train.
+for those that do not fit into memory, :func:`read_run` and :func:`read_qrels` for runs
+and judgments. :func:`describe` reports problems before you train.
 """
 
 if __name__ != "ltr.datasets":

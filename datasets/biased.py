@@ -28,7 +28,7 @@ def make_biased_rankings(
 
     - ``"utility"``: the values of the group's items are multiplied by 1 - bias;
     - ``"swap"``: each item of the group moves below the next item outside the group
-      with probability ``bias``, and again, until a draw fails or no such item is below.
+      with probability ``bias``, repeatedly, until a draw fails or none is below it.
 
     The setting is that of Boehmer, Celis, Huang, Mehrotra and Vishnoi [1]_, who have a
     utility and a swap model; the two definitions here are ours and were not compared
@@ -108,14 +108,14 @@ def _moved_down(
     bias: float,
     rng: np.random.Generator,
 ) -> NDArray[np.int64]:
-    """Move each member below as many non-members as draws succeed before a failure."""
+    """Move each member below one non-member per success before the first failure."""
     is_member = members[rankings]  # (n, n_items)
     if bias == 1:
         order = np.argsort(is_member, axis=1, kind="stable")
         return np.take_along_axis(rankings, order, axis=1)
     n_passed = rng.geometric(1 - bias, size=rankings.shape) - 1
-    # a non-member sorts by its own rank r among the non-members; a member that r of
-    # them precede and that moves below m more sorts at r + m + ½, between two of them
+    # a non-member's key is its rank r among the non-members; a member preceded by r of
+    # them that moves below m more has the key r + m + ½, between two of them
     rank = np.cumsum(~is_member, axis=1)
     key = np.minimum(rank + n_passed, (~members).sum()) + 0.5
     order = np.argsort(np.where(is_member, key, rank), axis=1, kind="stable")

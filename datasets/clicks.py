@@ -33,10 +33,10 @@ class ClickLog:
     clicks : int array of shape (n_shown,)
         1 if it was clicked, else 0.
     propensities : float array of shape (n_shown,)
-        Slope of the click probability in the relevance; 0 where no user arrives, as
-        below a fully relevant item in the cascade model.
+        Slope of the click probability as a function of relevance; 0 where no user
+        arrives, as below a fully relevant item in the cascade model.
     offsets : float array of shape (n_shown,)
-        Click probability of an irrelevant item; 0 except under trust bias.
+        Click probability of an item of relevance 0; 0 except under trust bias.
 
     Examples
     --------
@@ -75,7 +75,7 @@ def simulate_clicks(
     trust: float = 0.65,
     random_state: int | None = None,
 ) -> ClickLog:
-    r"""Show lists in order of scores to simulated users, and log their clicks.
+    r"""Show lists, sorted by score, to simulated users and log their clicks.
 
     The relevance of an item is
     :math:`\gamma = \epsilon + (1-\epsilon)\, g(y) / g(y_\max)`, with
@@ -96,7 +96,7 @@ def simulate_clicks(
     y : array-like of shape (n_samples,)
         Labels ≥ 0.
     scores : array-like of shape (n_samples,)
-        Scores of the logging ranker; ties are shown in row order.
+        Scores of the logging policy; ties are shown in row order.
     qid : array-like of shape (n_samples,), default=None
         Query of each row. None: all rows belong to one query.
     model : {"position", "cascade", "trust"}, default="position"
@@ -156,7 +156,7 @@ def simulate_clicks(
             f"{values.shape} for {len(relevance)} labels, and "
             f"{int(np.isnan(values).sum())} NaN."
         )
-    # from here on, arrays run list by list, each in the order in which it is shown
+    # from here on, arrays are concatenated lists, each in the order shown
     order = np.lexsort((-values, codes))
     relevance, sizes = relevance[order], np.bincount(codes)
     starts = np.cumsum(sizes) - sizes
@@ -196,7 +196,7 @@ def simulate_clicks(
 
 
 def _arrival(leaving: FloatArray, starts: IntArray, sizes: IntArray) -> FloatArray:
-    """Probability of reaching each rank, given that of leaving at each.
+    """Probability of reaching each rank, given the probability of leaving at each.
 
     P(reach k) = P(reach k − 1) · (1 − P(leave at k − 1)), rank by rank for all lists.
     """

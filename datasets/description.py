@@ -20,7 +20,7 @@ _MAX_SHARE_REPEATED = 0.1
 
 @dataclass(frozen=True)
 class Description:
-    """Counts of a data set; ``print`` shows them and the problems counts.
+    """Counts of a data set and its problems; ``print`` shows both.
 
     Attributes
     ----------
@@ -47,11 +47,11 @@ class Description:
     constant_features : list of int
         Columns with the same value in all rows.
     query_features : list of int
-        Other columns that are constant within every list, so that alone they order
+        Other columns that are constant within every list, and so on their own rank
         nothing.
     repeated_rows, repeated_lists : int or None
-        Rows whose features also occur in the other data set, and lists, of at least two
-        distinct rows, all of whose rows do; None without another data set.
+        Rows whose features also occur in the other data set, and lists with at least
+        two distinct rows whose rows all do; None without another data set.
     problems : list of str
         Problems, in sentences.
 
@@ -143,7 +143,7 @@ def describe(
     qid : array-like of shape (n_samples,), default=None
         Query of each row. None: all rows belong to one query.
     other : RankingData, default=None
-        Another part, such as the test data, in which to look for the same rows and
+        Another part, such as the test data, in which to look for repeated rows and
         lists.
 
     Returns
@@ -216,7 +216,7 @@ from it, and NDCG skips it or counts it as 0 (empty=).
 
 
 def _as_numbers(X: ArrayLike) -> NDArray[Any]:
-    """Array of numbers; a memory map stays one."""
+    """Array of numbers; a memory map remains one."""
     table = np.asanyarray(X)
     return table if table.dtype.kind in "fiub" else table.astype(np.float64)
 
@@ -265,7 +265,7 @@ def _blocks(X: NDArray[Any]) -> Iterator[tuple[slice, NDArray[Any]]]:
 
 
 def _repeated(X: NDArray[Any], codes: IntArray, other: NDArray[Any]) -> tuple[int, int]:
-    """Number of rows that the other table has, and of lists that it has in full."""
+    """Number of rows, and of entire lists, that the other table also has."""
     if X.shape[1] != other.shape[1]:
         raise ValueError(
             "other must have as many features as X; got "

@@ -1,4 +1,4 @@
-"""Dated historical events: a bundled set, and a reader and a filter for others."""
+"""Dated historical events: a bundled set, a reader and a near-duplicate filter."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def load_events() -> pd.DataFrame:
         ``year`` is an integer from −1457 to 2020; negative years are BC as historians
         count them (−44 is 44 BC, and there is no year 0). The earliest dates are
         conventional: Thutmose's and Ramesses' battles, the founding of Rome.
-        ``place`` is the country, by today's borders, in which it happened; ``theme`` is
+        ``place`` is the country, by today's borders, where it happened; ``theme`` is
         one of art, disaster, economy, exploration, law, medicine, politics, religion,
         science, society, sport, technology, war; ``text`` has 8 to 20 words.
 
@@ -67,8 +67,8 @@ def read_events(path: PathLike) -> pd.DataFrame:
     Returns
     -------
     events : DataFrame
-        Columns ``year`` and ``text``. The index is the line number from 0: it still
-        finds the row of an array of embeddings after rows have been dropped.
+        Columns ``year`` and ``text``. The index is the line number from 0, which still
+        addresses the rows of an array of embeddings after events have been dropped.
 
     Raises
     ------
@@ -129,7 +129,7 @@ def drop_near_duplicates(
         With columns ``year`` and ``text``, as :func:`read_events` returns them. To drop
         the events of a validation and a test set at once, concatenate the two.
     jaccard : float, default=0.6
-        Similarity, in (0, 1], from which two events of a year count as the same.
+        Similarity, in (0, 1], at which two events of the same year count as one.
 
     Returns
     -------

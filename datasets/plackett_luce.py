@@ -20,7 +20,7 @@ def make_plackett_luce(
     temperature: float = 1.0,
     random_state: int | None = None,
 ) -> RankingData:
-    r"""Draw rankings from a Plackett-Luce model whose utilities are linear.
+    r"""Draw rankings from a Plackett-Luce model with linear utilities.
 
     Position 1 goes to item i with probability proportional to :math:`e^{u_i / T}`,
     :math:`u_i = x_i \cdot w`, position 2 likewise among the remaining items, and so on.
@@ -32,7 +32,7 @@ def make_plackett_luce(
     n_queries : int, default=100
         Number of rankings, ≥ 1.
     list_size : int, default=10
-        Items in each, ≥ 1.
+        Number of items in each ranking, ≥ 1.
     n_features : int, default=5
         Number of features, ≥ 1; they are standard normal.
     coef : array-like of shape (n_features,), default=None
@@ -104,7 +104,7 @@ def make_plackett_luce(
     noisy = utilities.reshape(shape) / temperature + rng.gumbel(size=shape)
     positions = (-noisy).argsort(axis=1).argsort(axis=1)  # from 0
     # all positions but the last determine the ranking, so without a cut-off the last
-    # one has the label 0, too
+    # item also gets the label 0
     n_observed = list_size - 1 if top is None else min(top, list_size - 1)
     return RankingData(
         X=X,

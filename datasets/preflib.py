@@ -26,9 +26,9 @@ class PrefLibData:
     ----------
     rankings : list of lists
         Items 0, …, n_items - 1, best first; tied items in a tuple; unranked items
-        absent. As ``ltr.solvers.kemeny`` and ``pairwise_counts`` take them.
+        absent. ``ltr.solvers.kemeny`` and ``pairwise_counts`` accept this format.
     counts : list of int
-        How many voters cast each ranking.
+        Number of voters who cast each ranking.
     names : list of str
         Names of the items; the file's alternative 1 is item 0.
     metadata : dict of str to str
@@ -260,7 +260,7 @@ def save_preflib(
     rankings : iterable of sequences
         Items from 0, best first; tied items in a tuple.
     counts : sequence of int, default=None
-        How many voters cast each ranking. None: one.
+        Number of voters who cast each ranking. None: one.
     names : sequence of str, default=None
         Names of the items. None: their PrefLib numbers, up to the largest item.
     metadata : dict of str to str, default=None

@@ -1,4 +1,4 @@
-"""What every loader and generator returns."""
+"""The data set that most loaders and generators return."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ class RankingData:
         Parameters
         ----------
         rows : int or bool array
-            Row numbers, in the order wanted, or a mask.
+            Row numbers, in the desired order, or a mask.
 
         Returns
         -------

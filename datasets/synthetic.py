@@ -55,7 +55,7 @@ def make_ranking(
         label is the noisy score.
     duplicates : float, default=0.0
         Share of the items after the first that repeat an earlier item of their query,
-        in [0, 1): equal features, hence tied scores of every model.
+        in [0, 1): with equal features, their scores tie under every model.
     random_state : int or None, default=None
         Seed.
 
@@ -87,7 +87,7 @@ def make_ranking(
         X = X[_repeat_items(rng, sizes, duplicates)]
     X += query_offset * rng.normal(size=(n_queries, n_features))[qid]
     linear, products = rng.normal(size=(2, n_informative))
-    # s = x·w + nonlinearity · Σⱼ vⱼ xⱼ x_π(j), with a permutation π of the informative
+    # s = x·w + nonlinearity · Σⱼ vⱼ xⱼ x_π(j), π a permutation of these features
     informative, partner = X[:, :n_informative], rng.permutation(n_informative)
     scores = informative @ linear
     scores += nonlinearity * (informative * informative[:, partner]) @ products
@@ -142,18 +142,18 @@ def _list_sizes(
 def _repeat_items(
     rng: np.random.Generator, sizes: IntArray, duplicates: float
 ) -> IntArray:
-    """Row that each row copies: itself, or an earlier one of its query."""
+    """Index of the row that each row copies: itself or an earlier row of its query."""
     starts = np.repeat(np.cumsum(sizes) - sizes, sizes)
     rows = np.arange(len(starts))
     earlier = starts + np.floor(rng.random(len(rows)) * (rows - starts)).astype(np.intp)
     source = np.where(rng.random(len(rows)) < duplicates, earlier, rows)
-    while (source[source] != source).any():  # the row copied may be a copy itself
+    while (source[source] != source).any():  # the copied row may itself be a copy
         source = source[source]
     return source
 
 
 def _grades(noisy: FloatArray, sizes: IntArray, n_grades: int) -> NDArray[np.int64]:
-    """Grade by the share of its query that ranks above an item.
+    """Grade each item by the share of its query that ranks above it.
 
     The grade of the item at position r of n is the number of shares in
     ``_GRADE_SHARES`` that exceed (r + ½) / n.

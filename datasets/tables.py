@@ -42,7 +42,7 @@ def load_table(
     qid : str, default="qid"
         Column of the query ids; the rows of a query need not be contiguous.
     docid : str, default=None
-        Column of the document ids, if there is one.
+        Column of the document ids. None: there is none.
     features : sequence of str, default=None
         Columns of the features. None: all other columns.
     dtype : float type, default=numpy.float64
@@ -111,7 +111,7 @@ def save_table(data: RankingData, path: PathLike) -> None:
     ----------
     data : RankingData
         What to write. Features without names become ``feature_1``, ``feature_2``, …;
-        ``docid`` is left out where there are no document ids.
+        ``docid`` is omitted if there are no document ids.
     path : path
         A ``.csv``, ``.tsv``, ``.csv.gz``, ``.tsv.gz`` or ``.parquet`` file.
 

@@ -32,7 +32,7 @@ class TSPLIBData:
         ``"TSP"`` and ``"ATSP"``: a closed tour. ``"SOP"``: a path from city 0 to city
         n - 1.
     precedences : tuple of (int, int)
-        Pairs (i, j) of a SOP: i comes before j.
+        Pairs (i, j) of an SOP: i comes before j.
 
     Examples
     --------
@@ -61,13 +61,13 @@ def load_tsplib(path: PathLike) -> TSPLIBData:
     Returns
     -------
     instance : TSPLIBData
-        The full cost matrix; in a SOP, -1 at [i, j] means that j comes before i, and
-        becomes a pair (j, i) of ``precedences``.
+        The full cost matrix; in an SOP, -1 at [i, j] means that j comes before i, and
+        yields a pair (j, i) of ``precedences``.
 
     Raises
     ------
     ValueError
-        If the file is of another type, or has not the numbers that its header
+        If the file is of another type, or does not have the numbers that its header
         announces.
 
     References
@@ -165,7 +165,7 @@ def _explicit(
     name = "EDGE_WEIGHT_SECTION"
     layout = header.get("EDGE_WEIGHT_FORMAT", "FULL_MATRIX")
     if layout == "FULL_MATRIX":
-        if kind == "SOP":  # its section starts with the dimension once more
+        if kind == "SOP":  # its section starts by repeating the dimension
             sections = {name: sections.get(name, [])[1:]}
         return _numbers(path, sections, name, n * n).reshape(n, n)
     match = re.fullmatch(r"(UPPER|LOWER)(_DIAG)?_(ROW|COL)", layout)
@@ -200,7 +200,7 @@ def _pseudo_euclidean(points: FloatArray) -> FloatArray:
 
 
 def _geographical(points: FloatArray) -> FloatArray:
-    """Distances on the sphere; π and the radius are those of the format.
+    """Distances on the sphere, with the π and the radius of the format.
 
     Coordinates are degrees.minutes. With the latitudes φ and longitudes λ,
     cos(angle) = ((1 + q₁) q₂ − (1 − q₁) q₃) / 2, q₁ = cos(λᵢ − λⱼ), q₂ = cos(φᵢ − φⱼ),

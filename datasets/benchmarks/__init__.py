@@ -1,1 +1,1 @@
-"""Public benchmark data sets: where they are, their download, their archives."""
+"""Public benchmark data sets: sources, downloads and archives."""

@@ -34,7 +34,7 @@ def read_member(source: Path, member: str) -> Iterator[Chunk]:
     source : Path
         Folder, zip or tar archive (also .tar.gz, .tar.bz2, .tar.xz).
     member : str
-        End of the path of the file, such as ``"Fold1/train.txt"``.
+        Trailing part of the path of the file, such as ``"Fold1/train.txt"``.
 
     Yields
     ------
@@ -45,7 +45,7 @@ def read_member(source: Path, member: str) -> Iterator[Chunk]:
     BrokenArchiveError
         If the archive is truncated or damaged.
     ValueError
-        If it is not an archive, has no such file or several, or a line is malformed.
+        If it is not an archive, has no such file or several, or if a line is malformed.
     FileNotFoundError
         If there is no such folder or archive.
     """

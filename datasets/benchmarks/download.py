@@ -1,4 +1,4 @@
-"""Downloads that resume after a cut connection and appear whole or not at all."""
+"""Downloads that resume after a dropped connection, whole or not at all."""
 
 from __future__ import annotations
 
@@ -38,31 +38,31 @@ def download(
     """Download a file and return its SHA-256.
 
     Bytes go to ``<target>.part`` until the file is complete and its checksum is right.
-    A cut download resumes from there, in this call or in the next one; a part is
-    resumed only if the server confirms that its file has not changed (If-Range), or if
-    there is a checksum to find out.
+    An interrupted download resumes from there, in this call or in the next one, but
+    only if the server confirms that its file has not changed (If-Range), or if there is
+    a checksum to verify the result.
 
     Parameters
     ----------
     url : str
         Address, http or https.
     target : Path
-        File to make; its folder exists.
+        File to write; its folder must exist.
     sha256 : str or None
         Expected checksum. None: not checked.
     by_hand : str
-        What to do if the download fails, a sentence for the message.
+        Sentence for the message: what to do by hand if the download fails.
     progress : callable
         Called with the number of bytes received, and the total or None.
 
     Raises
     ------
     ValueError
-        If the address is not http(s), or the checksum is wrong: the file is deleted.
+        If the address is not http(s), or the checksum is wrong (the file is deleted).
     ConnectionError
-        If the server cannot be reached, refuses, or the connection keeps being cut.
+        If the server cannot be reached or refuses, or the connection keeps dropping.
     OSError
-        If the disk is full: the part is deleted.
+        If the disk is full (the part is deleted).
     """
     if not url.startswith(("http://", "https://")):
         raise ValueError(f"url must begin with http:// or https://; got {url!r}.")
@@ -106,7 +106,7 @@ def download(
 
 
 def report_to_stderr(name: str) -> Progress:
-    """Progress of a download, as a line on standard error now and then."""
+    """Report the progress of a download on standard error from time to time."""
     line = ProgressLine()
 
     def progress(n_received: int, total: int | None) -> None:
@@ -131,7 +131,7 @@ class _Part:
         return self.path.stat().st_size if self.path.exists() else 0
 
     def headers(self) -> dict[str, str]:
-        """Headers that ask for the missing bytes, or for all if that is not safe."""
+        """Headers that request the missing bytes, or all bytes if that is not safe."""
         validator = self._validator.read_text() if self._validator.exists() else ""
         if not self.size() or not (validator or self._has_checksum):
             return {}
@@ -224,7 +224,7 @@ def _reason(error: BaseException) -> str:
 
 
 def home_folder(folder: PathLike | None) -> Path:
-    """Folder for downloads: this one, else ``LTR_DATA_HOME``, else ``~/.cache/ltr``."""
+    """Folder for downloads: ``folder``, ``LTR_DATA_HOME`` or ``~/.cache/ltr``."""
     if folder is None:
         folder = os.environ.get("LTR_DATA_HOME") or Path.home() / ".cache" / "ltr"
     return Path(folder).expanduser()

@@ -26,20 +26,20 @@ def fetch_letor_mq2007(
 ) -> RankingSplits:
     r"""Fetch a fold of LETOR 4.0 MQ2007: 46 features, labels 0 to 2.
 
-    ltr knows no address of it: pass ``path`` or ``url``. Microsoft publishes a RAR
-    archive, which Python cannot read: extract it and pass the folder.
+    ltr has no download address for it: pass ``path`` or ``url``. Microsoft publishes a
+    RAR archive, which Python cannot read: extract it and pass the folder.
 
     Parameters
     ----------
     fold : int, default=1
         Fold 1 to 5.
     path : path, default=None
-        A local archive (zip or tar) or its folder. It is read into memory; neither the
-        network nor the cache is used.
+        A local archive (zip or tar), or the folder of its files, read into memory.
+        Neither the network nor the cache is used.
     url : str, default=None
-        Another address of a zip or tar archive.
+        Address of a zip or tar archive.
     sha256 : str, default=None
-        Checksum of the archive at ``url``. None: unchecked, but printed.
+        Checksum of the archive at ``url``. None: it is printed, not checked.
     data_home : path, default=None
         Folder for downloads. None: the environment variable ``LTR_DATA_HOME``, or
         ``~/.cache/ltr``.
@@ -61,7 +61,7 @@ def fetch_letor_mq2007(
         If the download fails; bytes received are kept, and the next call resumes.
     ValueError
         If ``fold`` is unknown, there is no address, the checksum is wrong, or the
-        archive is damaged or has other files.
+        archive is damaged or lacks the expected files.
     OSError
         If the disk is full; nothing is kept.
 
@@ -94,20 +94,20 @@ def fetch_letor_mq2008(
 ) -> RankingSplits:
     r"""Fetch a fold of LETOR 4.0 MQ2008: 46 features, labels 0 to 2.
 
-    ltr knows no address of it: pass ``path`` or ``url``. Microsoft publishes a RAR
-    archive, which Python cannot read: extract it and pass the folder.
+    ltr has no download address for it: pass ``path`` or ``url``. Microsoft publishes a
+    RAR archive, which Python cannot read: extract it and pass the folder.
 
     Parameters
     ----------
     fold : int, default=1
         Fold 1 to 5.
     path : path, default=None
-        A local archive (zip or tar) or its folder. It is read into memory; neither the
-        network nor the cache is used.
+        A local archive (zip or tar), or the folder of its files, read into memory.
+        Neither the network nor the cache is used.
     url : str, default=None
-        Another address of a zip or tar archive.
+        Address of a zip or tar archive.
     sha256 : str, default=None
-        Checksum of the archive at ``url``. None: unchecked, but printed.
+        Checksum of the archive at ``url``. None: it is printed, not checked.
     data_home : path, default=None
         Folder for downloads. None: the environment variable ``LTR_DATA_HOME``, or
         ``~/.cache/ltr``.
@@ -129,7 +129,7 @@ def fetch_letor_mq2008(
         If the download fails; bytes received are kept, and the next call resumes.
     ValueError
         If ``fold`` is unknown, there is no address, the checksum is wrong, or the
-        archive is damaged or has other files.
+        archive is damaged or lacks the expected files.
     OSError
         If the disk is full; nothing is kept.
 
@@ -170,13 +170,13 @@ def fetch_mslr(
     fold : int, default=1
         Fold 1 to 5.
     path : path, default=None
-        A local archive (zip or tar) or its folder. It is read into memory; neither the
-        network nor the cache is used.
+        A local archive (zip or tar), or the folder of its files, read into memory.
+        Neither the network nor the cache is used.
     url : str, default=None
         Another address of the archive.
     sha256 : str, default=None
-        Checksum of the archive. None: the known one; with ``url``, unchecked, but
-        printed.
+        Checksum of the archive. None: the known one; with ``url``, it is printed, not
+        checked.
     data_home : path, default=None
         Folder for downloads. None: the environment variable ``LTR_DATA_HOME``, or
         ``~/.cache/ltr``.
@@ -198,7 +198,7 @@ def fetch_mslr(
         If the download fails; bytes received are kept, and the next call resumes.
     ValueError
         If ``size`` or ``fold`` is unknown, the checksum is wrong, or the archive is
-        damaged or has other files.
+        damaged or lacks the expected files.
     OSError
         If the disk is full; nothing is kept.
 
@@ -241,13 +241,13 @@ def fetch_istella(
     version : {"s", "full", "x"}, default="s"
         Istella-S, a sample with fewer documents, Istella, or Istella-X.
     path : path, default=None
-        A local archive (zip or tar) or its folder. It is read into memory; neither the
-        network nor the cache is used.
+        A local archive (zip or tar), or the folder of its files, read into memory.
+        Neither the network nor the cache is used.
     url : str, default=None
         Another address of the archive.
     sha256 : str, default=None
-        Checksum of the archive. None: the known one; with ``url``, unchecked, but
-        printed.
+        Checksum of the archive. None: the known one; with ``url``, it is printed, not
+        checked.
     data_home : path, default=None
         Folder for downloads. None: the environment variable ``LTR_DATA_HOME``, or
         ``~/.cache/ltr``.
@@ -269,7 +269,7 @@ def fetch_istella(
         If the download fails; bytes received are kept, and the next call resumes.
     ValueError
         If ``version`` is unknown, the checksum is wrong, or the archive is damaged or
-        has other files.
+        lacks the expected files.
     OSError
         If the disk is full; nothing is kept.
 
@@ -301,8 +301,8 @@ def fetch_yahoo(
     Parameters
     ----------
     path : path, default=None
-        The archive that Yahoo! gives to license holders, or its folder. There is no
-        public download.
+        The archive that Yahoo! gives to license holders, or the folder of its files.
+        There is no public download.
     subset : int, default=1
         Set 1, or set 2 of the challenge's transfer track.
     dtype : float type, default=numpy.float64
@@ -318,7 +318,7 @@ def fetch_yahoo(
     ------
     ValueError
         If ``path`` is missing (the message says where to request a license), or the
-        archive is damaged or has other files.
+        archive is damaged or lacks the expected files.
 
     References
     ----------

@@ -1,4 +1,4 @@
-"""Sources of benchmark data sets: downloaded once, converted once, then mapped."""
+"""Sources of benchmark data sets: downloaded and converted once, then mapped."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from ltr.files import PathLike, one_at_a_time, whole_folder
 
 
 class RankingSplits(NamedTuple):
-    """The split that the publishers of a data set made.
+    """The official split of a data set.
 
     Attributes
     ----------
@@ -59,7 +59,7 @@ _LETOR_TERMS = "Microsoft's LETOR agreement (see the page); do not redistribute"
 _MSLR_TERMS = "Microsoft's research license (see the page); do not redistribute"
 _ISTELLA_TERMS = "the Istella license agreement (see the page)"
 # Addresses and checksums are those of pytorchltr 0.2.1 (pytorchltr/datasets/svmrank);
-# we have not tried whether the servers still answer.
+# we have not checked whether the servers still answer.
 SOURCES = {
     "mq2007": Source("LETOR 4.0 MQ2007", _LETOR_PAGE, _LETOR_TERMS, 46),
     "mq2008": Source("LETOR 4.0 MQ2008", _LETOR_PAGE, _LETOR_TERMS, 46),
@@ -126,7 +126,7 @@ class Place:
 
 
 def fetch_splits(key: str, members: Mapping[str, str], place: Place) -> RankingSplits:
-    """Read the splits from a path, or from the cache, filling that if necessary."""
+    """Read the splits from a path, or from the cache, which is filled if necessary."""
     if place.path is not None:
         source = Path(place.path)
         return _in_order({k: _load(source, key, m, place) for k, m in members.items()})

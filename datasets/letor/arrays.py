@@ -43,10 +43,10 @@ def convert_letor(
     paths : path or sequence of paths
         Text files as for :func:`load_letor`.
     folder : path
-        Folder to make; it must not exist.
+        Folder to create; it must not exist.
     n_features : int, default=None
-        Number of columns. None: up to the highest index in the files, which costs a
-        second pass over them.
+        Number of columns. None: as many as the highest index requires, which takes a
+        second pass over the files.
     zero_based : bool, default=False
         Whether feature indices start at 0.
     dtype : float type, default=numpy.float64
@@ -103,8 +103,8 @@ def open_ranking(folder: PathLike) -> RankingData:
     Returns
     -------
     data : RankingData
-        Its arrays are read-only memory maps: the system loads pages when they are used
-        and drops them when memory is short. ``data.take(rows)`` copies rows into
+        Its arrays are read-only memory maps: the system loads pages on use and drops
+        them when memory is short. ``data.take(rows)`` copies rows into
         memory.
 
     Raises
@@ -157,10 +157,10 @@ def write_arrays(
 
 
 class _TableFile:
-    """Rows of a .npy file, whose header gets the number of rows at the end.
+    """Writer of a .npy file that puts the number of rows into the header at the end.
 
-    They are written, not mapped: writing to a map when the disk is full is a SIGBUS,
-    which kills the process, where ``write`` raises an OSError.
+    Rows are written, not mapped: on a full disk, writing to a map raises SIGBUS, which
+    kills the process, whereas ``write`` raises an OSError.
     """
 
     def __init__(self, file: BinaryIO, width: int, dtype: type[np.floating]) -> None:
@@ -178,7 +178,7 @@ class _TableFile:
         self._n_rows += n_rows
 
     def finish(self) -> None:
-        """Write the number of rows into the header, which NumPy pads for that."""
+        """Write the number of rows into the header, which NumPy pads for it."""
         self._file.seek(0)
         self._write_header()
         if self._file.tell() != self._header_size:

@@ -37,8 +37,8 @@ def load_letor(
     paths : path or sequence of paths
         Text files, gzipped if their names end in ``.gz``; several are concatenated.
     n_features : int, default=None
-        Number of columns. None: up to the highest index in the files. Pass it to give a
-        test file the columns of its training file.
+        Number of columns. None: as many as the highest index requires. Pass it to give
+        a test file the columns of its training file.
     zero_based : bool, default=False
         Whether feature indices start at 0.
     dtype : float type, default=numpy.float64
@@ -47,9 +47,9 @@ def load_letor(
     Returns
     -------
     data : RankingData
-        ``X`` dense, absent features 0; ``y`` float; ``qid`` integers, or strings if any
-        is not an integer; ``docids`` from the comments (the word after ``docid =``, or
-        the whole comment), None without comments.
+        ``X`` is dense, with absent features 0; ``y`` float; ``qid`` integers, or
+        strings if any is not an integer; ``docids`` come from the comments (the word
+        after ``docid =``, or the whole comment), None without comments.
 
     Raises
     ------
@@ -108,7 +108,7 @@ def save_letor(
     ------
     ValueError
         If a label or a feature is not finite (a feature may be NaN), a ``qid`` is not
-        a word, or a document id would not come back.
+        a single word, or a document id would not survive reading back.
     OSError
         If the disk is full.
 
@@ -147,7 +147,7 @@ def _lines(
 
 
 def _digits(values: NDArray[Any]) -> list[str]:
-    """Shortest digits of each number that tell it from others of its precision."""
+    """Shortest digits that identify each number among those of its precision."""
     if values.dtype in (np.float32, np.float16):
         return [str(value) for value in values]
     return [repr(value) for value in values.tolist()]
@@ -194,7 +194,7 @@ class Table(Protocol):
 
 
 class GrowingTable:
-    """Rows in memory; ``resize`` lets the system move pages instead of copying."""
+    """Rows in memory; ``resize`` lets the system move pages instead of copying them."""
 
     def __init__(self, width: int, dtype: type[np.floating]) -> None:
         self.X: NDArray[Any] = np.zeros((0, width), dtype=dtype)
@@ -238,7 +238,7 @@ def read_rows(
 def chunks_of(
     files: Sequence[Path], zero_based: bool, warn: bool = True
 ) -> Iterator[Chunk]:
-    """Chunks of all files; warns once if a qid is in two of them."""
+    """Chunks of all files; warns once if two files share a qid."""
     file_of_qid: dict[bytes, Path] = {}
     warn &= len(files) > 1
     for file in files:
@@ -267,7 +267,7 @@ def _warn_of_shared_qid(
 
 
 def list_files(paths: PathLike | Sequence[PathLike]) -> list[Path]:
-    """Paths as a list of at least one."""
+    """Return the paths as a non-empty list."""
     if isinstance(paths, (str, os.PathLike)):
         paths = [paths]
     files = [Path(path) for path in paths]

@@ -42,7 +42,7 @@ class _Malformed(ValueError):
 
 
 def exact_floats() -> dict[str, Any]:
-    """Options of ``pandas.read_csv`` with which every float is the nearest one."""
+    """Options of ``pandas.read_csv`` that round numbers to the nearest float."""
     import pandas as pd
 
     major, minor = (int(part) for part in pd.__version__.split(".")[:2])
@@ -56,7 +56,7 @@ def read_file(path: Path, zero_based: bool) -> Iterator[Chunk]:
 
 
 def read_chunks(file: Any, name: str, zero_based: bool) -> Iterator[Chunk]:
-    """Parse the lines of an open file; ``name`` names it in messages."""
+    """Parse the lines of an open file, which messages call ``name``."""
     first_line = 1
     for text in _whole_lines(file):
         lines = text.split(b"\n")
@@ -71,7 +71,7 @@ def read_chunks(file: Any, name: str, zero_based: bool) -> Iterator[Chunk]:
 
 
 def _whole_lines(file: Any) -> Iterator[bytes]:
-    """Blocks of the file that end at the end of a line."""
+    """Blocks of the file that end with whole lines."""
     tail = b""
     while block := file.read(_BLOCK_BYTES):
         cut = block.rfind(b"\n") + 1
@@ -126,7 +126,7 @@ def _parse_features(features: list[bytes], zero_based: bool) -> FloatArray:
         raise _Malformed
     indices, values = numbers[::2], numbers[1::2]
     width = int(n_features[0])
-    # dense lines, with the indices 1, …, width in order, are a table as they stand
+    # dense lines, with the indices 1, …, width in order, already form a table
     if (n_features == width).all():
         in_order = np.arange(width) + (not zero_based)
         if (indices.reshape(n_rows, width) == in_order).all():
@@ -137,8 +137,8 @@ def _parse_features(features: list[bytes], zero_based: bool) -> FloatArray:
 def _count_features(text: bytes) -> IntArray | None:
     """Features of each line; None unless each is ``1:2 3:4 …`` with single spaces.
 
-    Without all other bytes a line of n features is ``:`` and a space in turn, 2n − 1
-    delimiters.
+    With all other bytes removed, a line of n features alternates ``:`` and a space:
+    2n − 1 delimiters.
     """
     delimiters = text.translate(None, _NOT_DELIMITERS)
     counts = [(len(line) + 1) // 2 for line in delimiters.split(b"\n")]
@@ -176,7 +176,7 @@ def _scatter(
     zero_based: bool,
 ) -> FloatArray:
     """Put the values of sparse lines into a table of zeros."""
-    with np.errstate(invalid="ignore"):  # a NaN becomes some integer, and differs below
+    with np.errstate(invalid="ignore"):  # a NaN becomes an integer that differs
         columns = indices.astype(np.intp)
     if (columns != indices).any():
         raise _Malformed
@@ -211,7 +211,7 @@ def _find_malformed_line(
 
 
 def _requirement(line: bytes, zero_based: bool) -> str:
-    """What a line must have, and this one has not."""
+    """The first requirement that this line violates."""
     parts = line.partition(b"#")[0].split()
     try:
         finite = np.isfinite(float(parts[0])) and b"_" not in parts[0]

@@ -1,4 +1,4 @@
-"""Columns of a text file whose lines all have as many words, read without a loop.
+"""Columns of a text file with equally many words per line, read without a loop.
 
 Words are located by their edges (where a blank meets a letter) and held as pieces of
 8 bytes in integers, so that ids are compared and numbered as integers; the text of each
@@ -93,7 +93,7 @@ def _blocks(file: IO[bytes] | Any) -> Iterator[bytes]:
 
 
 def _words(text: bytes, columns: tuple[int, int, int]) -> list[Words]:
-    """Words of some columns of whole lines, each cut into pieces of 8 bytes."""
+    """Words of the columns of whole lines, each cut into pieces of 8 bytes."""
     buffer = text + bytes(_PIECE * _MAX_PIECES)  # pieces may reach beyond the last word
     letters = np.frombuffer(buffer, dtype=np.uint8, count=len(text))
     # edges alternate: the start of a word, the byte after it, the start of the next
@@ -107,8 +107,8 @@ def _words(text: bytes, columns: tuple[int, int, int]) -> list[Words]:
         raise Irregular("lines of different lengths")
     begin = edges[::2].reshape(len(newlines), -1)  # (n_lines, n_words of a line)
     end = edges[1::2].reshape(len(newlines), -1)
-    # a row is a line if its last word ends before the newline, and its first one
-    # begins after the newline before
+    # a row is a line if its last word ends before its newline, and its first word
+    # begins after the previous newline
     if (end[:, -1] > newlines).any() or (begin[1:, 0] < newlines[:-1]).any():
         raise Irregular("lines of different lengths")
     # a view of the buffer with an 8-byte integer at every byte, so that pieces[i] are

@@ -42,7 +42,7 @@ def read_run(source: Source) -> pd.DataFrame:
     ----------
     source : path, DataFrame or mapping
         A TREC run file (``qid Q0 docid rank score tag``; words after the score are
-        optional and, as in trec_eval, the rank is ignored); a ``.jsonl`` file with an
+        optional, and the rank is ignored, as in trec_eval); a ``.jsonl`` file with an
         object ``{"qid": …, "docid": …, "score": …}`` or ``{"qid": …, "results":
         {docid: score}}`` per line; a ``.tsv`` file with a header; each gzipped if its
         name ends in ``.gz``; a table with columns ``qid``, ``docid`` and ``score`` (or
@@ -84,7 +84,7 @@ def read_qrels(source: Source, *, split: str = "test") -> pd.DataFrame:
         file, as for :func:`read_run`, with a ``label``, ``relevance`` or ``score``; a
         table with such columns; or ``{qid: {docid: label}}``.
     split : str, default="test"
-        Which judgments of a BEIR folder.
+        Split of a BEIR folder.
 
     Returns
     -------
@@ -218,7 +218,7 @@ def qrels_rows(source: Source, *, split: str = "test") -> Rows:
     source : path, DataFrame or mapping
         As for :func:`read_qrels`.
     split : str, default="test"
-        Which judgments of a BEIR folder.
+        Split of a BEIR folder.
 
     Returns
     -------
@@ -272,7 +272,7 @@ def _read_trec(
         try:
             return Rows(*read_columns(file, columns))
         except Irregular:
-            pass  # malformed, or lines of different lengths, which pandas reads
+            pass  # malformed, or lines of different lengths, which pandas can read
     table = _read_csv(
         path,
         sep=r"\s+",

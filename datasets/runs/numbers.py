@@ -2,8 +2,8 @@
 
 A number of at most 15 digits is m / 10^d with an integer m < 2^53 and d ≤ 15: both are
 exact in float64, so the one division is correctly rounded, as Python's ``float`` is.
-Words of another form (an exponent, more digits) fall back to NumPy. Blocks that fit
-into the cache take a third of NumPy's time.
+Other words (with an exponent or more digits) fall back to NumPy. Blocks that fit into
+the cache take a third of NumPy's time.
 
 The steps on the bytes of an integer ("SWAR") are those of the fast_float library:
 D. Lemire, "Number parsing at a gigabyte per second", Software: Practice and Experience

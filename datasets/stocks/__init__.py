@@ -1,1 +1,1 @@
-"""Daily lists of stocks: from prices, or from a simulated market."""
+"""Daily lists of stocks, from prices or from a simulated market."""

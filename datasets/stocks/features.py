@@ -1,4 +1,4 @@
-"""Features of a stock from its prices up to a day, and none later."""
+"""Features of a stock on a day, from prices up to that day and none later."""
 
 from __future__ import annotations
 

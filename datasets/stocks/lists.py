@@ -39,7 +39,7 @@ class StockData:
     feature_names : list of str
         Names of the columns of ``X``.
     look_back : int
-        Number of days before its own that the features of a row read.
+        Number of earlier days that the features of a row depend on.
     description : str, optional
         Where the data come from.
     true_scores : array of shape (n_samples,), optional
@@ -94,7 +94,7 @@ class StockData:
         Parameters
         ----------
         rows : int or bool array
-            Row numbers, in the order wanted, or a mask.
+            Row numbers, in the desired order, or a mask.
 
         Returns
         -------
@@ -129,7 +129,7 @@ def load_stocks(
         JSON file: an object that maps industry names to lists of tickers. Stocks
         without an industry are dropped; tickers without prices are ignored.
     by : {"industry", "market"}, default="industry"
-        Whether the stocks of an industry on a day are a list, or all stocks.
+        Whether a list has the stocks of one industry on a day, or all stocks.
     list_size : (int, int or None), default=(5, 30)
         Minimum and maximum number of stocks of an industry; see :func:`stock_lists`.
     max_missing : float, default=0.2
@@ -198,7 +198,7 @@ def stock_lists(
     list_size: tuple[int, int | None] = (5, 30),
     max_missing: float = 0.2,
 ) -> StockData:
-    """Turn prices into daily lists of stocks, labeled by their next return.
+    """Turn prices into daily lists of stocks, labeled by the return of the next day.
 
     The features of day t read the 30 days t − 29, …, t and nothing later: returns over
     1, 5, 10 and 20 days; the close relative to its mean over 5, 10, 20 and 30 days; the
@@ -209,15 +209,15 @@ def stock_lists(
     that.
 
     A stock is in the list of day t if it has all prices that its features read, and a
-    close on day t + 1. (Day t does not know whether there will be one, but without it
+    close on day t + 1. (Whether there will be one is unknown on day t, but without it
     there is no label.)
 
     Parameters
     ----------
     ohlcv : array-like of shape (n_stocks, n_days, 5)
         Open, high, low, close (currency) and volume (shares), none negative. Missing
-        values are NaN; a price of 0, which files use for days without trade, is
-        missing, too.
+        values are NaN; a price of 0, which files use for days without trades, also
+        counts as missing.
     tickers : array-like of shape (n_stocks,)
         Names of the stocks.
     dates : array-like of shape (n_days,)
@@ -225,14 +225,14 @@ def stock_lists(
     industries : array-like of shape (n_stocks,)
         Industry of each stock.
     by : {"industry", "market"}, default="industry"
-        Whether the stocks of an industry on a day are a list, or all stocks.
+        Whether a list has the stocks of one industry on a day, or all stocks.
     list_size : (int, int or None), default=(5, 30)
         Minimum and maximum number of stocks of an industry; other industries are
         dropped, as are lists that on their day fall short of the minimum. None: no
         maximum.
     max_missing : float, default=0.2
-        Days with a larger share of missing closes, in [0, 1], count as no trading days
-        and are dropped before windows and returns are computed.
+        Days with a larger share of missing closes, in [0, 1], do not count as trading
+        days and are dropped before windows and returns are computed.
 
     Returns
     -------

@@ -26,7 +26,7 @@ def make_stocks(
     nonlinearity: float = 0.5,
     random_state: int | None = None,
 ) -> StockData:
-    r"""Simulate a market whose next returns are predictable to a known degree.
+    r"""Simulate a market whose next-day returns are predictable to a known degree.
 
     The log return of a stock is a market shock, plus an industry shock, plus its own
     shock σ·e[t + 1], with σ from 1 to 2 % a day, by industry, and
@@ -39,7 +39,7 @@ def make_stocks(
     ``signal`` and κ is ``nonlinearity``. High volume is thus followed by gains, and a
     move continues after high volume and reverses after low volume, as reported of real
     stocks [1]_ [2]_. The signal is contained in open, high, low, close and volume,
-    which pass through :func:`stock_lists` as real ones do.
+    which pass through :func:`stock_lists` as real prices do.
 
     **Attainable scores.** s is standard normal with correlation ρ to e, and within a
     list of one industry the returns are in the order of e. For such pairs Kendall's τ
@@ -47,7 +47,7 @@ def make_stocks(
 
     .. math:: \tau(\rho) = \frac{2}{\pi} \arcsin \rho,
 
-    so the expected τ of the best scores, ``true_scores``, is τ(ρ). The term of κ is
+    so the expected τ of the best scores, ``true_scores``, is τ(ρ). The term with κ is
     invisible to linear scores; the best of these is ``volume_over_20``, to which the
     mean over 20 days adds noise: its τ is τ(ρ √((1 − κ) · 20/21)). That of momentum
     is 0. With ``signal=0`` there is nothing to learn.
@@ -59,7 +59,7 @@ def make_stocks(
     n_days : int, default=500
         Number of days with lists, ≥ 1.
     n_industries : int, default=8
-        Number of industries, ≥ 1, whose sizes differ by at most 1; each is a list a
+        Number of industries, ≥ 1, whose sizes differ by at most 1; each has a list per
         day.
     signal : float, default=0.1
         Correlation ρ of the best scores with a stock's own return, in [0, 1].

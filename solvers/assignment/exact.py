@@ -56,21 +56,21 @@ def free_bounds(group: Group, rules: Rules, k: int) -> tuple[IntArray, IntArray]
     fixed = np.zeros(k + 1, dtype=np.int64)
     for position, item in rules.fixed.items():
         fixed[position + 1 :] += group.members[item]
-    # counts of prefixes are nondecreasing, so a lower bound holds from there on, and an
-    # upper bound up to there
+    # counts are nondecreasing in the prefix: a lower bound also holds for all longer
+    # prefixes, an upper bound for all shorter ones
     lower = np.maximum.accumulate(np.maximum(group.lower - fixed, 0))
     upper = np.minimum.accumulate((group.upper - fixed)[::-1])[::-1]
     return lower, upper
 
 
 def solve_by_matching(gains: Gains, rules: Rules) -> IntArray | None:
-    """Solve a linear assignment in which disjoint quotas are intervals of positions.
+    """Solve quotas on disjoint groups as a linear assignment with position intervals.
 
     If the gain is score · discount, some best order has the members of each group best
     first (exchange two of them). Then "at least j members among the first t" means that
     the j-th best member is at one of the first t positions, and "at most j - 1" that it
     is at none of them: each item has an interval of positions. None if no assignment
-    keeps the intervals.
+    places all items within their intervals.
 
     Examples
     --------
@@ -146,7 +146,7 @@ def count_steps(gains: Gains, rules: Rules) -> float:
 def _classes(gains: Gains, rules: Rules) -> list[IntArray]:
     """Classes of free items in the same groups, best first; the largest class first.
 
-    A class is cut to the number of its items that the upper bounds let in.
+    A class is truncated to the number of its items that the upper bounds admit.
     """
     assert gains.scores is not None
     items = np.flatnonzero(_free_items(gains, rules))

@@ -22,7 +22,8 @@ SHARE_TOLERANCE = 1e-7
 # A new order must improve on the last prices by this share of the range of values.
 _IMPROVEMENT = 1e-9
 _GLOP = "primal_feasibility_tolerance: 1e-10 dual_feasibility_tolerance: 1e-10"
-# Decomposition ends when this much of the matrix remains; smaller entries are rounding.
+# Decomposition ends when at most this much probability remains; entries below the
+# second number are rounding errors.
 _REMAINDER, _ROUNDING = 1e-9, 1e-15
 
 
@@ -73,7 +74,7 @@ def fair_exposure(
     orders. Here the orders are generated directly (column generation): for given prices
     of the constraints, the best order is a sort by adjusted scores; a linear program
     over the orders generated so far gives the prices. The value is the same, P is never
-    formed, and there are at most one more orders than binding constraints.
+    formed, and the number of orders exceeds that of binding constraints by at most one.
 
     Parameters
     ----------
@@ -184,7 +185,7 @@ def birkhoff(matrix: ArrayLike) -> Lottery:
     -----
     Birkhoff (1946): while the remainder is not 0, some order has only positive entries
     in it; subtract that order times its least entry. Here it is the order with the
-    greatest product of entries, so that few orders are needed.
+    greatest product of entries, which keeps the number of orders small.
 
     Examples
     --------
@@ -271,7 +272,7 @@ class _Fairness:
 def _treatment_rows(
     u: FloatArray, members: dict[Any, BoolArray], treatment: str | None, total: float
 ) -> tuple[list[FloatArray], list[float]]:
-    """Rows F and targets of F · exposure = target; that of one group is redundant."""
+    """Rows F and targets of F · exposure = target; one group needs no row."""
     check_choice("treatment", treatment, TREATMENTS)
     if treatment is None:
         return [], []
@@ -375,7 +376,7 @@ class _MasterProgram:
         self._lp.set_costs(self._slacks, np.zeros(len(needed)))
 
     def generate(self, values: FloatArray) -> float:
-        """Add orders while one of positive reduced gain is left; return the bound.
+        """Add orders while one with positive reduced gain remains; return the bound.
 
         With the dual values y of the fairness rows and π of the row of probabilities,
         an order o gains values·v[o] - y·F v[o] - π = adjusted·v[o] - π, which is

@@ -42,7 +42,7 @@ def fair_minimums(
     alpha : float, default=0.1
         Probability that a fair ranking fails, in (0, 1).
     adjust : bool, default=True
-        Whether ``alpha`` is for all k prefixes together ([1]_, section 4.2): each is
+        Whether ``alpha`` holds for all k tests together ([1]_, section 4.2): each is
         then tested at the greatest level at which a fair ranking fails any of the tests
         with probability at most ``alpha``.
 
@@ -74,8 +74,8 @@ def fair_minimums(
     cdf = np.asarray(binom.cdf(np.arange(k)[:, None], np.arange(1, k + 1), share))
     if not adjust:
         return _minimums(cdf, alpha)
-    # the minimums change at values of the cdf only: bisect these for the greatest level
-    # whose tests fail together with probability at most alpha
+    # the minimums change only at values of the cdf: bisect over these for the greatest
+    # level at which any of the tests fails with probability at most alpha
     levels = np.unique(cdf[cdf <= alpha])
     low, high = -1, len(levels)
     while high - low > 1:

@@ -14,12 +14,12 @@ from ltr.solvers.core.cp_sat import solve_model
 from ltr.solvers.core.groups import SHARE_TOLERANCE, Group
 from ltr.solvers.core.solution import Outcome, Status
 
-# CP-SAT works with integers: the range of the gains is divided into this number of
-# units, and the total exposure into that of the next line.
+# CP-SAT works with integers: the range of the gains is divided into UNITS units, the
+# total exposure into EXPOSURE_UNITS.
 UNITS = 10**7
 EXPOSURE_UNITS = 10**12
-# Reduced costs of HiGHS are within a tolerance of 1e-7; its bound gets this slack for
-# each position.
+# HiGHS tolerates reduced costs of the wrong sign up to 1e-7; its bound gets this slack
+# for each position.
 HIGHS_SLACK = 2e-7
 # Nodes of HiGHS in a unit of work.
 NODES = 500.0
@@ -96,7 +96,7 @@ class _Rows:
 
 
 def build_program(gains: Gains, rules: Rules) -> Program:
-    """Write gains and constraints as an integer program.
+    """Formulate gains and constraints as an integer program.
 
     Each position has one item, and each item at most one position. For each group a
     counter c_t, the number of members among the first t positions, follows from
@@ -238,7 +238,7 @@ def _is_too_large(program: Program, budget: Budget) -> bool:
 def solve_with_highs(program: Program, k: int, budget: Budget) -> Outcome:
     """Solve a program by HiGHS's branch and cut, its tolerances added to the bound.
 
-    The bound is on the scaled gains, of which an order has at most k.
+    The bound is on the sum of the scaled gains, which is at most k.
     """
     if program.is_void:
         return Outcome(Status.INFEASIBLE)
@@ -274,7 +274,7 @@ def solve_with_highs(program: Program, k: int, budget: Budget) -> Outcome:
 def solve_with_cp_sat(program: Program, k: int, budget: Budget) -> Outcome:
     """Solve a program by CP-SAT in integers, their rounding added to the bound.
 
-    The bound is on the scaled gains, of which an order has at most k.
+    The bound is on the sum of the scaled gains, which is at most k.
     """
     from ortools.sat.python import cp_model
 
@@ -309,9 +309,9 @@ def solve_with_cp_sat(program: Program, k: int, budget: Budget) -> Outcome:
 def add_rows(model: Any, weighted_sum: Any, variables: Any, program: Program) -> None:
     """Add the rows of a program to a CP-SAT model.
 
-    Rows with fractions, those of exposure, are multiplied by EXPOSURE_UNITS and
-    rounded; their bounds are relaxed by what rounding can change, half a unit for each
-    count.
+    Rows with fractional coefficients, those of exposure, are multiplied by
+    EXPOSURE_UNITS and rounded; their bounds are relaxed by the greatest effect of that
+    rounding, half a unit per member counted.
     """
     matrix = program.rows
     for row in range(matrix.shape[0]):

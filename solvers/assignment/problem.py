@@ -55,7 +55,7 @@ class Gains:
 
     @property
     def exposure(self) -> float:
-        """Sum of the discounts, a divisor: 1 if they are all 0."""
+        """Sum of the discounts, used as a divisor; 1 if all are 0."""
         return float(self.discount.sum()) or 1.0
 
     def rows(self, items: IntArray) -> FloatArray:

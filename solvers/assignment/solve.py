@@ -1,4 +1,4 @@
-"""``solve_assignment``: the choice of a method, and groups added lazily."""
+"""``solve_assignment``: selects a method, and adds violated groups lazily."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def solve_assignment(
         ``Quota``, ``AtMost``, ``ExposureShare``, ``FixedPosition``, ``Precedence``.
         Unplaced items count as coming after all placed ones.
     attributes : mapping of str to array-like of shape (n_items,), default=None
-        The attributes that constraints refer to, by name; a DataFrame is one.
+        The attributes that constraints refer to, by name; a DataFrame will do.
     k : int, default=None
         Positions to fill. None: all n_items for scores, n_positions for a matrix.
     discount : array-like of shape (≥ k,), default=None
@@ -78,8 +78,8 @@ def solve_assignment(
         ``"auto"``: the first of these that is exact and fast.
     time_limit_s : float, default=None
         Wall-clock seconds, for ``"highs"`` and ``"cp_sat"``, which are not started if
-        reading the program takes longer. HiGHS checks the clock now and then only, and
-        may end half a second late.
+        reading the program would take longer. HiGHS checks the clock only now and then
+        and may overrun by half a second.
     work_limit : float, default=None
         Units of deterministic work: about a second each for ``"cp_sat"``, 500 nodes for
         ``"highs"``, whose root node may take long. None: 20, or no limit if there is a
@@ -104,8 +104,8 @@ def solve_assignment(
     Notes
     -----
     Prefix quotas are those of FA*IR [1]_ and of [2]_. If the groups are disjoint, some
-    best order has the members of each best first; a quota then is an interval of
-    positions for each of them, and the problem a linear assignment.
+    best order has the members of each best first; a quota then confines each member to
+    an interval of positions, and the problem is a linear assignment.
 
     References
     ----------
@@ -140,7 +140,7 @@ def assign(
     method: str,
     budget: Budget,
 ) -> Solution:
-    """Solve a problem whose parts are checked.
+    """Solve a problem whose inputs have been checked.
 
     Examples
     --------
@@ -263,7 +263,8 @@ def _solve_lazily(method: str, gains: Gains, rules: Rules, budget: Budget) -> Ou
 def _greedy(gains: Gains, rules: Rules) -> IntArray | None:
     """Repeatedly place the best item whose predecessors are placed.
 
-    None unless the problem is one of scores and precedences only, without a cycle.
+    None unless gains are scores, precedences are the only constraints, and they have
+    no cycle.
     """
     if gains.scores is None or rules.groups or rules.fixed:
         return None
@@ -286,7 +287,7 @@ def _greedy(gains: Gains, rules: Rules) -> IntArray | None:
 
 
 class _Feasibility:
-    """Whether constraints may hold together: False only if that is proven impossible.
+    """Whether constraints can hold together: False only if proven infeasible.
 
     Every subset of a feasible set is feasible, and every superset of a conflict is a
     conflict, which saves most solves.

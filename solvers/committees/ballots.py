@@ -67,7 +67,7 @@ def utilities(
 
 
 def _level_counts(levels: IntArray) -> tuple[IntArray, IntArray]:
-    """Sizes of each item's tie group, and of all levels up to its own."""
+    """Size of each item's tie group, and number of items up to its end."""
     n_voters, n_items = levels.shape
     if (np.sort(levels, axis=1) == np.arange(n_items)).all():
         return np.ones_like(levels), levels + 1

@@ -3,7 +3,7 @@
 A node of the search includes some items and excludes others. Subgradient steps on the
 prices λ of the voters (see :mod:`ltr.solvers.committees.rules`) lower its bound L(λ);
 items whose inclusion or exclusion would bring the bound below the incumbent are fixed;
-then it branches on the item that was in about half of the maximizers of L.
+then the search branches on the item that was in about half of the maximizers of L.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def in_greedy_order(score: Score, committee: IntArray) -> list[int]:
 
 
 def swap(score: Score, quotas: Quotas, committee: IntArray, budget: Budget) -> IntArray:
-    """Exchange one item for another, the best pair each time, while that gains."""
+    """Swap one item for another, the best swap first, while the value increases."""
     value = score.value(committee)
     while not budget.is_spent:
         gains = score.swap_gains(committee)  # (k, n_items)
@@ -165,10 +165,10 @@ class Search:
         self.value = score.value(self.committee)
 
     def run(self) -> Incumbent:
-        """Search best-bound first until the incumbent is proven or the budget spent."""
+        """Search best bound first, until a proof or the end of the budget."""
         empty = np.zeros(self.quotas.n_items, dtype=bool)
         root = _Node(np.inf, self.score.prices(self.committee), empty, empty)
-        numbers = count()  # break ties of the bound by age
+        numbers = count()  # equal bounds: the oldest node first
         queue = [(-np.inf, next(numbers), root)]
         n_steps = _ROOT_STEPS
         while queue and -queue[0][0] > self.value + self.tolerance:
@@ -196,7 +196,7 @@ class Search:
         return np.asarray(round_down(bounds, self.score.unit) <= limit)
 
     def _consider(self, items: IntArray) -> None:
-        """Make a better committee the incumbent, after exchanges."""
+        """Make a better committee the incumbent, after improving it by swaps."""
         if self.score.value(items) > self.value:
             self.committee = swap(self.score, self.quotas, items, self.budget)
             self.value = self.score.value(self.committee)

@@ -79,7 +79,7 @@ class Quotas:
             counts = self.members[:, list(items)].sum(axis=1)
             may_join &= ~self.members[counts >= self.upper].any(axis=0)
             deficit = np.maximum(self.lower - counts, 0)
-            if deficit.sum() >= self.k - len(items):  # each further seat is owed
+            if deficit.sum() >= self.k - len(items):  # every open seat is owed
                 may_join &= self.members[deficit > 0].any(axis=0)
             return int(np.argmax(np.where(may_join, gains, -np.inf)))
         for item in np.argsort(-gains, kind="stable").tolist():
@@ -186,7 +186,7 @@ class Quotas:
 
 
 def check_groups(groups: Groups | None, n_items: int) -> dict[Hashable, BoolArray]:
-    """Return label → members, from one label per item or from label → items.
+    """Return the members of each label, from labels by item or from label → items.
 
     Examples
     --------
@@ -227,7 +227,7 @@ def check_bounds(
     upper: Mapping[Any, int] | None,
     groups: Mapping[Hashable, BoolArray],
 ) -> list[Quota]:
-    """Return one quota for each bound; a lower bound of 0 is none.
+    """Return one quota for each bound; lower bounds of 0 are dropped.
 
     Examples
     --------

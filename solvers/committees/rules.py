@@ -199,7 +199,7 @@ class Proportional:
         return gains
 
     def swap_gains(self, committee: IntArray) -> FloatArray:
-        """Voters who approve just one of the two gain 1/(c + 1) or lose 1/c."""
+        """Approving i but not s gains a voter 1/(c + 1); s but not i loses 1/c."""
         counts, inside = self._counts(committee), self.values[:, committee]
         gain = self.weights / (counts + 1)
         loss = self.weights / np.maximum(counts, 1)
@@ -227,7 +227,7 @@ class Proportional:
 
 
 class Monroe:
-    """Monroe: each item represents an equal share of the voters, each by one item.
+    """Monroe: every voter has one item, and items represent equal shares of the voters.
 
     Parameters
     ----------
@@ -287,7 +287,7 @@ class Monroe:
     ) -> tuple[FloatArray, FloatArray]:
         """Total value of the best ``share`` voters of each item, and who they are."""
         order = np.argsort(-values, axis=0, kind="stable")
-        # of a row of w voters, as many are served as fit below the share
+        # of the w voters of a row, as many are served as the share has room for
         total = np.cumsum(weights[order], axis=0)
         n_served = np.minimum(total, share) - np.minimum(total - weights[order], share)
         served = np.zeros_like(values)

@@ -75,9 +75,9 @@ def select_committee(
       voters, up to one; voters are assigned so that the total is greatest.
 
     The first three are sums over items, so a sort is exact, also under quotas on
-    disjoint groups; overlapping groups make an integer program with one variable per
-    item. For the others ``"exact"`` is greedy, exchanges of one item, and branch and
-    bound on a Lagrangian bound in which each voter has a price.
+    disjoint groups; overlapping groups require an integer program with one variable per
+    item. For the others ``"exact"`` runs greedy, improves it by swaps of one item, and
+    proves it by branch and bound on a Lagrangian bound with a price per voter.
 
     Parameters
     ----------
@@ -180,7 +180,7 @@ def select_committee(
 
 
 def _sort(totals: FloatArray, quotas: Quotas, unit: float, budget: Budget) -> Solution:
-    """Rules whose value is a sum over the items."""
+    """Solve under a rule whose value is a sum over the items."""
     items, excess = quotas.best(totals)
     assert items is not None
     value = float(totals[items].sum())
@@ -197,7 +197,7 @@ def _sort(totals: FloatArray, quotas: Quotas, unit: float, budget: Budget) -> So
 
 
 def _search(score: Score, quotas: Quotas, method: str, budget: Budget) -> Solution:
-    """Rules under which items of a committee substitute for each other."""
+    """Solve under a rule where items of a committee substitute for each other."""
     tolerance = _tolerance(score.weights @ score.values, quotas.k, score.unit)
     if method == "greedy":
         committee = greedy(score, quotas)

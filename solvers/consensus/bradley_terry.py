@@ -41,7 +41,7 @@ def bradley_terry(counts: ArrayLike, *, ridge: float = 0.0) -> FloatArray:
     ------
     ValueError
         If a count is negative; if, without a ridge, some items never lost to the others
-        (then no finite maximum exists); if counts differ by too many orders of
+        (so that no finite maximum exists); or if counts differ by too many orders of
         magnitude for double precision.
 
     References
@@ -92,9 +92,9 @@ def _check_connected(wins: FloatArray) -> None:
 def _newton(wins: FloatArray, ridge: float) -> FloatArray:
     """Maximize the penalized likelihood by damped Newton steps.
 
-    If the full step changes no difference of a pair that played by more than d, the
-    curvature along it changes by a factor of at most e^d, and log(1 + d) / d of the
-    step still increases the objective [1]_.
+    If the full step changes the difference of no pair that played by more than d, the
+    curvature along the step changes by a factor of at most e^d, and a step of length
+    log(1 + d) / d still increases the objective [1]_.
 
     References
     ----------

@@ -20,7 +20,7 @@ def orders_from_ranks(ranks: ArrayLike) -> list[list[int | tuple[int, ...]]]:
     ----------
     ranks : array-like of shape (n_rankings, n_items)
         Entry [v, i]: the rank of item i in vote v, lower is better; equal ranks are
-        ties, NaN is absent. Pass scores negated.
+        ties, NaN is absent. Negate scores before passing them.
 
     Returns
     -------

@@ -28,7 +28,7 @@ def kemeny(
     work_limit: float | None = None,
     random_state: int | None = None,
 ) -> Solution:
-    """Find the order that agrees with the votes on most pairs.
+    """Find the order that agrees with the votes on the most pairs.
 
     Kemeny's consensus [1]_ is the best linear ordering of the pairwise counts. The
     objective is the number of pairs, over all votes, on which order and vote agree;
@@ -124,5 +124,5 @@ def kemeny_distance(order: ArrayLike, counts: ArrayLike) -> float:
             f"order must have each of the items 0, …, {len(matrix) - 1} once; got "
             f"{order.tolist()}."
         )
-    # in the order's own numbering, votes against it stand below the diagonal
+    # with items renumbered by the order, disagreeing votes are below the diagonal
     return float(np.tril(matrix[np.ix_(order, order)], -1).sum())

@@ -12,12 +12,12 @@ from ltr.queries import BoolArray, is_missing
 
 
 def read_column(values: Any) -> Any:
-    """Return an array of the values, those of a list as the objects they are.
+    """Return the values as an array; a list becomes an array of its objects.
 
     Parameters
     ----------
     values : array-like of shape (n_items,)
-        Value of each item; None, NaN or pandas' NA: none.
+        Value of each item; None, NaN and pandas' NA are missing values.
 
     Returns
     -------
@@ -47,7 +47,7 @@ class Attributes:
     Parameters
     ----------
     attributes : mapping of str to array-like of shape (n_items,), or None
-        A DataFrame is one.
+        Attributes by name; a DataFrame will do.
     n_items : int
         Number of items.
 
@@ -85,7 +85,7 @@ class Attributes:
         return self._columns[name]
 
     def members(self, name: str, value: Any) -> BoolArray:
-        """Return which items have a value; a missing value has no members."""
+        """Return the mask of items with this value; a missing value has none."""
         column = self._column(name)
         if is_missing(value):
             return np.zeros(self._n_items, dtype=bool)

@@ -46,13 +46,13 @@ def solve_batch(
     n_jobs: int | None = None,
     progress: bool = False,
 ) -> list[Solution]:
-    """Solve all jobs of a batch in threads; the result is the same for any number.
+    """Solve all jobs of a batch; the result does not depend on the number of threads.
 
     Parameters
     ----------
     solve : callable
-        (lists of a job, their budget) → their solutions. With a budget that is spent,
-        it returns at once what it has.
+        (lists of a job, their budget) → their solutions. Once the budget is spent, it
+        returns at once with the best orders so far.
     lists : sequence of ItemList
         The batch.
     jobs : list of list of int
@@ -130,7 +130,7 @@ def solve_batch(
 
 
 def _n_cores() -> int:
-    """Cores that this process may use: by affinity, and by its container's limit."""
+    """Cores that this process may use, by its affinity and its container's limit."""
     import joblib
 
     return int(joblib.cpu_count())
@@ -142,7 +142,7 @@ def _run_in_threads(
     n_threads: int,
     cancelled: threading.Event,
 ) -> None:
-    """Run all jobs, of which at most 2 · n_threads are submitted at a time.
+    """Run all jobs, with at most 2 · n_threads submitted at a time.
 
     On any exception, the running jobs are cancelled by their budgets.
     """

@@ -1,9 +1,9 @@
-"""The budget of a solve: seconds by the clock, and units of work, which repeat."""
+"""The budget of a solve: wall-clock seconds, and deterministic units of work."""
 
 import threading
 import time
 
-# The work limit, about seconds, of a solve for which the user sets no limit.
+# Work limit, in units of about a second, where the user sets no limit.
 DEFAULT_WORK = 20.0
 
 

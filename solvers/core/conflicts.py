@@ -7,7 +7,7 @@ from typing import TypeVar
 
 Constraint = TypeVar("Constraint")
 
-# The sets of one size are all tried if there are at most this many.
+# All sets of one size are tried only if there are at most this many.
 _MAX_SETS = 500
 
 
@@ -18,9 +18,9 @@ def smallest_conflict(
     """Find constraints that cannot all be kept, while any proper subset of them can.
 
     First, constraints are dropped one by one while the remaining ones still clash: this
-    gives a set without a proper subset that clashes. Then all sets of fewer constraints
-    are tried, size by size, as long as there are few of a size. If that search ends, no
-    conflict is smaller.
+    gives a set whose proper subsets are all feasible. Then all smaller sets of
+    constraints are tried, size by size, as long as there are few of each size. If that
+    search is complete, no conflict is smaller.
 
     Parameters
     ----------

@@ -5,9 +5,9 @@ group is the items whose attribute has one value; an item whose value is missing
 NaN, NA) belongs to none.
 
 A new kind of constraint is a subclass of :class:`Rule` that is added to one of the
-unions below. If it can be stated by existing kinds, :meth:`Rule.parts` is all that the
+unions below. If existing kinds can express it, :meth:`Rule.parts` is all that the
 solvers need to know about it; if it bounds groups of items, :meth:`Rule.groups` is all
-that assignments do.
+that assignments need.
 """
 
 from __future__ import annotations
@@ -149,7 +149,7 @@ class Together(Rule):
 OrderConstraint = Precedence | FixedPosition | Together
 GroupConstraint = Quota | AtMost | ExposureShare
 Constraint = Union[OrderConstraint, GroupConstraint]  # noqa: UP007
-# What paths and orderings take, and what assignments take.
+# Kinds that paths and orderings accept, and kinds that assignments accept.
 ORDER_KINDS: tuple[type, ...] = get_args(OrderConstraint)
 ASSIGNMENT_KINDS: tuple[type, ...] = (
     Precedence,
@@ -166,7 +166,7 @@ def explain_conflict(
     Parameters
     ----------
     solution : Solution
-        What a solver returned.
+        An INFEASIBLE solution, as returned by a solver.
     attributes : mapping of str to array-like of shape (n_items,), default=None
         If given, the sizes of the groups and the values of the items that the conflict
         names are added.

@@ -1,4 +1,4 @@
-"""One way to call OR-Tools' CP-SAT: its parameters, limits, status and bound."""
+"""Calls of OR-Tools' CP-SAT: parameters, limits, status and bound."""
 
 import math
 from collections.abc import Iterable
@@ -14,15 +14,15 @@ from ltr.solvers.core.solution import Status
 
 @dataclass(frozen=True, eq=False)
 class CpSatResult:
-    """What CP-SAT found out about a model.
+    """What CP-SAT established about a model.
 
     Attributes
     ----------
     status : Status
         OPTIMAL, FEASIBLE, UNKNOWN or INFEASIBLE, in the integers of the model.
     bound : float
-        No solution of the model has a better objective. Without a proof of anything it
-        is inf if the model is maximized and -inf if it is minimized; if the model is
+        No solution of the model has a better objective. Without any proof it is
+        inf if the model is maximized and -inf if it is minimized; if the model is
         infeasible, the other way round.
     """
 
@@ -53,16 +53,16 @@ def solve_model(
     Parameters
     ----------
     model : CpModel
-        What to solve, with or without an objective.
+        Model to solve, with or without an objective.
     budget : Budget
         Its seconds and work left are CP-SAT's limits; CP-SAT's deterministic time,
         about a second each, is spent from it.
     work_limit : float, default=inf
-        Units of work, if the budget has more.
+        Cap on the units of work, if the budget has more.
     presolve : bool, default=True
         Whether to simplify the model first.
     bound_by_tree_search : bool, default=False
-        Whether the search is one that raises the lower bound (``lb_tree_search``).
+        Whether to use the tree search that raises the bound (``lb_tree_search``).
 
     Returns
     -------
@@ -110,6 +110,6 @@ def solve_model(
     bound = float(solver.best_objective_bound)
     if status is Status.INFEASIBLE:
         bound = -worst
-    elif status is Status.UNKNOWN and bound == 0:  # CP-SAT's value before it has any
+    elif status is Status.UNKNOWN and bound == 0:  # CP-SAT's initial value
         bound = worst
     return CpSatResult(status, bound, solver)

@@ -34,7 +34,7 @@ class Quota(Rule):
     lower, upper : int or tuple of int, default=0 and None
         Least and greatest number among the first ``top``. A tuple or array (c₁, c₂, …)
         has one number for each prefix: c₁ for the first position, c₂ for the first two,
-        …; longer prefixes are free. :func:`fair_minimums` makes such numbers.
+        …; longer prefixes are free. :func:`fair_minimums` computes such numbers.
     min_share, max_share : float, default=0 and 1
         Among the first t, at least ⌊min_share · t⌋ and at most ⌈max_share · t⌉ items,
         for each t up to ``top`` (Geyik, Ambler, Kenthapadi 2019, equations 1 and 2).
@@ -132,7 +132,7 @@ class AtMost(Rule):
     top : int, default=None
         Count among the first ``top`` positions. None: among all.
     window : int, default=None
-        Count in any ``window`` consecutive positions of these. None: in all of them.
+        Count in any ``window`` consecutive ones of these positions. None: in all.
 
     Examples
     --------

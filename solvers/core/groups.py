@@ -1,4 +1,4 @@
-"""Groups of items, and the bounds on how many of a group take which positions."""
+"""Groups of items, and bounds on the number of their members in the positions."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ROUNDING = 1e-9
 
 
 class Window(NamedTuple):
-    """At most ``limit`` members in ``length`` consecutive positions below ``top``."""
+    """At most ``limit`` members in any ``length`` consecutive of the ``top`` first."""
 
     limit: int
     length: int
@@ -32,7 +32,7 @@ class Share(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Group:
-    """A group and the bounds on its number of members, prefix by prefix.
+    """A group, with bounds on the number of its members in each prefix.
 
     Attributes
     ----------
@@ -63,7 +63,7 @@ class Group:
         return not self.windows and not self.shares
 
     def intersect(self, other: Group) -> Group:
-        """Return the bounds of both on the same members."""
+        """Return a group with the bounds of both, which have the same members."""
         return Group(
             self.members,
             np.maximum(self.lower, other.lower),

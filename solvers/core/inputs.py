@@ -44,7 +44,7 @@ def check_matrix(matrix: ArrayLike, name: str = "matrix") -> FloatArray:
     matrix : array-like of shape (n, n)
         -inf forbids an entry; the diagonal is not read.
     name : str
-        What messages call it.
+        Its name in messages.
 
     Raises
     ------
@@ -82,7 +82,7 @@ def check_mask(where: ArrayLike, name: str, shape: tuple[int, ...]) -> BoolArray
 
 
 def check_square(array: Any, name: str) -> Any:
-    """Return an array if it is a square matrix; an empty list is one.
+    """Return an array if it is a square matrix; an empty list counts as one.
 
     Examples
     --------
@@ -100,7 +100,7 @@ def check_square(array: Any, name: str) -> Any:
 
 
 def check_counts(counts: ArrayLike) -> FloatArray:
-    """Return counts of pairs as :func:`check_matrix`; raise if they are rankings.
+    """Return counts of pairs as :func:`check_matrix` does; raise if they are rankings.
 
     Examples
     --------
@@ -128,14 +128,14 @@ def check_scores(
     Parameters
     ----------
     scores : array-like of shape (n_items,), or None
-        What the user passed.
+        Argument of the user.
     n_items : int
         Required length.
     name : str
-        What messages call them.
+        Their name in messages.
     mask : bool array of shape (n_items,), default=None
-        Items that are real; entries of others are not read, and come back as 0. None:
-        all.
+        True for real items; the entries of others are ignored and returned as 0. None:
+        all are real.
 
     Examples
     --------
@@ -154,7 +154,7 @@ def check_scores(
 
 
 def check_entries(array: FloatArray, name: str) -> FloatArray:
-    """Return an array without NaN and +inf; raise and name the first of them.
+    """Return the array; if it has NaN or +inf, raise and name the first of them.
 
     Examples
     --------
@@ -173,7 +173,7 @@ def check_entries(array: FloatArray, name: str) -> FloatArray:
 
 
 def check_limit(value: float | None, name: str) -> float | None:
-    """Return a limit >= 0, inf among them, or None.
+    """Return a limit >= 0 (inf is allowed), or None.
 
     Examples
     --------
@@ -209,7 +209,7 @@ def check_method(
     method : str
         Name that the caller of a solver passed.
     methods : sequence of str
-        What it may be.
+        Accepted names.
     renamed : mapping of str to str, default=None
         New names of methods by their old ones. None: none was renamed.
 
@@ -232,7 +232,7 @@ def check_method(
 def check_kinds(
     constraints: Any, kinds: tuple[type, ...], solver: str
 ) -> tuple[Constraint, ...]:
-    """Return constraints as a tuple; each is of a kind that the solver takes.
+    """Return constraints as a tuple; raise unless the solver accepts their kinds.
 
     Examples
     --------
@@ -269,7 +269,7 @@ def check_order_constraints(
     n_items : int
         Items and positions must be below this.
     kinds : tuple of type
-        What this solver takes.
+        Kinds that this solver accepts.
     solver : str
         Name of the public function, for messages.
 

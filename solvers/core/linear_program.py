@@ -1,4 +1,4 @@
-"""A linear program that grows by columns and rows, and bounds from its dual values.
+"""A linear program that grows by columns and rows, with bounds from its dual values.
 
 Minimize c·x subject to l ≤ x ≤ u and low ≤ A·x ≤ high. For *any* row prices y, with
 y_i ≤ 0 where low_i = -inf and y_i ≥ 0 where high_i = inf, and reduced costs d = c - yA,
@@ -125,7 +125,7 @@ class LinearProgram:
     def add_entries(
         self, rows: ArrayLike, columns: ArrayLike, values: ArrayLike
     ) -> None:
-        """Set entries of A that were 0 so far."""
+        """Set entries of A that have been 0 until now."""
         rows, columns = np.asarray(rows, np.int64), np.asarray(columns, np.int64)
         values = np.asarray(values, dtype=np.float64)
         for row, column, value in zip(
@@ -182,7 +182,7 @@ class LinearProgram:
         return Status.OPTIMAL
 
     def _limit(self, budget: Budget) -> None:
-        # parsing the parameters costs time, so they follow in steps of a tenth
+        # parsing the parameters costs time: update them only after 10 % of the work
         if budget.work_left < 0.9 * self._work_limit:
             self._work_limit = budget.work_left
             self._glop.SetSolverSpecificParametersAsString(
@@ -207,14 +207,14 @@ class LinearProgram:
         return self._reduced
 
     def rows_bound(self) -> FloatArray:
-        """What each row adds to the bound: min(y_i·low_i, y_i·high_i)."""
+        """Contribution of each row to the bound: min(y_i·low_i, y_i·high_i)."""
         low, high = self._of_rows[:2]
         side = np.where(self.prices > 0, low, high)
         side[self.prices == 0] = 0.0
         return self.prices * side
 
     def columns_bound(self) -> FloatArray:
-        """What each column adds to the bound: min(d_j·l_j, d_j·u_j)."""
+        """Contribution of each column to the bound: min(d_j·l_j, d_j·u_j)."""
         _, lower, upper, implied = self._of_columns
         side = np.where(self.reduced > 0, lower, np.minimum(upper, implied))
         side[self.reduced == 0] = 0.0

@@ -1,4 +1,4 @@
-"""The lists of a batch: paths and orderings check and split it alike."""
+"""Batches of lists, checked and split alike for paths and orderings."""
 
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, replace
@@ -23,7 +23,7 @@ from ltr.solvers.core.solution import Solution
 
 @dataclass(frozen=True, eq=False)
 class ItemList:
-    """One list to order, its padding left out.
+    """One list to order, without its padding.
 
     Attributes
     ----------
@@ -52,7 +52,7 @@ class ItemList:
         return len(self.matrix)
 
     def in_user_numbers(self, solution: Solution) -> Solution:
-        """Return a solution with the user's item numbers, in its conflict too."""
+        """Return a solution, conflict included, in the user's item numbers."""
         if self.items is None:
             return solution
         if solution.order is not None:
@@ -70,7 +70,7 @@ def check_list(
     constraints: Any = (),
     solver: str,
 ) -> ItemList:
-    """Check a list that comes alone; messages name the solver.
+    """Check a single list; messages name the solver.
 
     Examples
     --------
@@ -152,7 +152,7 @@ def check_lists(
 
 
 def _rows(values: Any, name: str, n_lists: int) -> Any:
-    """Values by list; None for each if there are none."""
+    """One row per list; None for every list if no values are passed."""
     if values is None:
         return [None] * n_lists
     if not hasattr(values, "__len__"):
@@ -210,7 +210,7 @@ def _check_member(
 def _renumbered(
     constraint: Constraint, items: IntArray, n_items: int, i: int
 ) -> Constraint:
-    """The constraint on the items that are left of 0, …, n_items - 1, list i."""
+    """The constraint in the numbers of list i, which count real items only."""
     numbers = np.full(n_items, -1)
     numbers[items] = np.arange(len(items))
     for item in constraint.named_items():
@@ -238,9 +238,9 @@ def jobs_of(
     can_share : callable
         Whether a list may be solved with others of its size and constraints.
     lists_per_job : callable
-        The most lists of n items in one job.
+        Maximum number of lists of n items in one job.
     least : int, default=1
-        If fewer lists than this could share, each is a job of its own.
+        If fewer lists than this could share a job, each gets its own.
 
     Returns
     -------

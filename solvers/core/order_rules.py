@@ -1,4 +1,4 @@
-"""Constraints on orders by kind, in the terms that the methods read."""
+"""Constraints on orders, reduced to the basic kinds that the methods read."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from ltr.solvers.core.constraints import (
 
 @dataclass(frozen=True)
 class OrderRules:
-    """The basic constraints that given constraints consist of, sorted by kind.
+    """The basic constraints that the constraints of a problem amount to, by kind.
 
     Attributes
     ----------

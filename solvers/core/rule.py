@@ -1,4 +1,4 @@
-"""The base of all constraints: what the solvers ask of them."""
+"""The base class of all constraints: the interface that solvers rely on."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ if TYPE_CHECKING:
 
 
 class Rule:
-    """A constraint: what the solvers ask of it.
+    """Base class of constraints.
 
-    A kind overrides what concerns it; the defaults are those of a constraint that names
-    no items and bounds no groups.
+    A subclass overrides the methods that apply to it; the defaults are those of a
+    constraint that names no items and bounds no groups.
     """
 
     def in_words(self) -> str:
@@ -24,7 +24,7 @@ class Rule:
         raise NotImplementedError
 
     def parts(self) -> tuple[Constraint, ...]:
-        """Return constraints of the basic kinds that together say the same.
+        """Return constraints of the basic kinds that together are equivalent.
 
         The basic kinds, which the solvers read, return themselves.
         """
@@ -42,7 +42,7 @@ class Rule:
         n_items : int
             Items and positions must be in 0, …, n_items - 1.
         where : str, default=""
-            Which list it is, for messages.
+            Phrase for messages that names the list.
         """
         return self
 
@@ -62,7 +62,7 @@ class Rule:
         Parameters
         ----------
         attributes : Attributes
-            Of the items.
+            Attributes of the items.
         k : int
             Number of positions.
         """

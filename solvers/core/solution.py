@@ -72,7 +72,7 @@ class Solution:
         OPTIMAL, FEASIBLE, UNKNOWN or INFEASIBLE; ``status.advice`` says what to try
         next.
     method : str
-        Method that found the order or, if it is OPTIMAL, proved it.
+        Method that found the order or, if the status is OPTIMAL, proved it.
     wall_time_s : float
         Wall-clock seconds of the solve.
     conflict : tuple of constraints
@@ -152,7 +152,7 @@ class Lottery:
 
 
 class Outcome(NamedTuple):
-    """What a method finds out about a problem, in the problem's own numbers.
+    """What a method establishes about a problem, in the problem's own item numbers.
 
     Attributes
     ----------
@@ -163,7 +163,7 @@ class Outcome(NamedTuple):
     bound : float, default=inf
         Upper bound on the value of every order.
     method : str, default=""
-        What found it.
+        Method that found it.
     """
 
     status: Status
@@ -194,15 +194,15 @@ def certify(
     tolerance : float
         Greatest gap that counts as a proof: ``TOLERANCE * n * range``.
     method : str
-        What found or proved it.
+        Method that found the order or proved it optimal.
     started : float
         ``time.perf_counter()`` at the beginning.
 
     Raises
     ------
     RuntimeError
-        If the bound is below the objective by more than the tolerance: it is wrong, and
-        certifies nothing.
+        If the bound is below the objective by more than the tolerance, so that one of
+        the two is wrong.
 
     Examples
     --------

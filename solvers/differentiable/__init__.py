@@ -3,7 +3,7 @@ r"""Learn through a solver: losses and gradients for a best order.
 A solver answers "which order y has the greatest gain under the scores θ?" Written with
 the 0/1 indicator of its parts (arcs, first and last item; or "i before j"), that is
 :math:`y^*(\theta) = \arg\max_y \langle \theta, y \rangle`: piecewise constant, so
-its derivative is 0 almost everywhere. This module has the substitutes.
+its derivative is 0 almost everywhere. This module provides substitutes.
 
 ===============================  ========================================  ============
 function                         gradient with respect to θ                solves
@@ -15,13 +15,13 @@ function                         gradient with respect to θ                solv
 :func:`sinkhorn_loss`            relaxed arcs − y                          0
 ===============================  ========================================  ============
 
-(g is the gradient of a loss with respect to y*.) Up to 15 items
-:func:`ltr.solvers.dynamic.path_log_partition` has an exact gradient instead.
+(g is the gradient of a loss with respect to y*.) For up to 15 items
+:func:`ltr.solvers.dynamic.path_log_partition` has an exact gradient.
 
 The solver is an *oracle*: :class:`PathOracle` or :class:`OrderingOracle`, by default
 the dynamic program up to 12 items and ``solve_paths`` or ``solve_orderings`` beyond;
-any other solver plugs in. In all functions the last two axes of ``matrix`` are the
-list, leading axes the batch, and ``where`` is True for real items.
+any other solver can be plugged in. In all functions the last two axes of ``matrix`` are
+the list, leading axes are the batch, and ``where`` is True for real items.
 """
 
 from __future__ import annotations

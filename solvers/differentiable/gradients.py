@@ -41,7 +41,7 @@ def blackbox(
     matrix : array of shape (..., n, n)
         θ; −inf forbids. Keep its scale fixed: λ is in its units.
     start, end : array of shape (..., n), default=None
-        θ of the first, of the last item. None: 0.
+        θ of the first and of the last item. None: 0.
     where : bool array of shape (..., n), default=None
         True for real items. None: all.
     strength : float, default=1.0
@@ -92,7 +92,7 @@ def identity(
     matrix : array of shape (..., n, n)
         Scores; −inf forbids.
     start, end : array of shape (..., n), default=None
-        Scores of the first, of the last item. None: 0, and no gradient.
+        Scores of the first and of the last item. None: 0, and no gradient.
     where : bool array of shape (..., n), default=None
         True for real items. None: all.
 

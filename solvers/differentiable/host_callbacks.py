@@ -67,16 +67,15 @@ def solve_in_graph(
     matrix : array of shape (..., n, n)
         Gains; −inf forbids an entry, the diagonal is ignored.
     start, end : array of shape (..., n), default=None
-        Gain of starting with, ending with an item. None: 0.
+        Gains of starting with and of ending with each item. None: 0.
     where : bool array of shape (..., n), default=None
         True for real items. None: all.
 
     Returns
     -------
     solutions : GraphSolutions
-        Orders, objectives, bounds and statuses as arrays. A limit that was reached, an
-        infeasible list and NaN among the gains show in the status; none of them
-        raises.
+        Orders, objectives, bounds and statuses as arrays. The status tells when a limit
+        was reached, a list is infeasible or a gain is NaN; none of these raises.
 
     Raises
     ------
@@ -85,8 +84,8 @@ def solve_in_graph(
 
     Notes
     -----
-    The callback needs a host beside the device; for lists of at most 15 items
-    :func:`ltr.solvers.dynamic.best_path` needs none.
+    The callback runs on the host; for lists of at most 15 items
+    :func:`ltr.solvers.dynamic.best_path` runs on the device.
 
     Examples
     --------

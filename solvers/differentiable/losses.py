@@ -28,7 +28,7 @@ def structured_hinge(
     where: ArrayLike | None = None,
     margin: float = 1.0,
 ) -> jax.Array:
-    r"""Structured hinge loss: the target must win by ``margin`` per part it lacks.
+    r"""Structured hinge loss: orders must lose by ``margin`` per non-target part.
 
     .. math:: \ell = \max_y \langle \theta + m (1 - y_0), y \rangle
         - \langle \theta, y_0 \rangle
@@ -45,7 +45,7 @@ def structured_hinge(
     target : Parts
         y₀, see :func:`path_parts`.
     start, end : array of shape (..., n), default=None
-        θ of the first, of the last item. None: 0, without margin.
+        θ of the first and of the last item. None: 0, without margin.
     where : bool array of shape (..., n), default=None
         True for real items. None: all.
     margin : float, default=1.0
@@ -79,7 +79,7 @@ def structured_hinge(
         target,
         scored_parts(start, end),
     )
-    # no gradient flows through y*: by Danskin's theorem that of max ⟨θ, y⟩ is y*
+    # no gradient flows through y*: by Danskin's theorem, ∇ max ⟨θ, y⟩ = y*
     best = oracle(augmented, real)
     return inner(augmented, best) - inner(scores, target)
 
@@ -116,13 +116,13 @@ def perturbed_fenchel_young(
     key : PRNG key
         All lists of a call share their noise (common random numbers).
     start, end : array of shape (..., n), default=None
-        θ of the first, of the last item. None: 0, without noise.
+        θ of the first and of the last item. None: 0, without noise.
     where : bool array of shape (..., n), default=None
         True for real items. None: all.
     sigma : float, default=1.0
         σ > 0.
     n_samples : int, default=8
-        Draws of Z, that is solves per list.
+        Draws of Z; each takes one solve per list.
     noise : {"normal", "gumbel"}, default="normal"
         Distribution of Z; Gumbel noise is shifted to mean 0.
 

@@ -208,7 +208,7 @@ def checked_scores(
     end: ArrayLike | None,
     where: ArrayLike | None,
 ) -> tuple[Parts, jax.Array]:
-    """Checked scores and real items; scores are 0 where there is no part."""
+    """Checked scores, and the mask of real items; scores are 0 where no part exists."""
     lists = prepare_lists(matrix, start, end, where)
     real = lists.where
     pairs = both_real(real) & ~diagonal(lists.matrix)
@@ -225,7 +225,7 @@ def diagonal(matrix: jax.Array) -> jax.Array:
 
 
 def scored_parts(start: ArrayLike | None, end: ArrayLike | None) -> Parts:
-    """1 for parts with scores, 0 for an end that is None: no margin, no noise there."""
+    """1 for parts with scores, 0 for an end that is None: no margin or noise."""
     is_scored = (True, start is not None, end is not None)
     return Parts(*(jnp.asarray(float(x)) for x in is_scored))
 

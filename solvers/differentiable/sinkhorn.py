@@ -23,9 +23,9 @@ def sinkhorn(
 ) -> Parts:
     r"""Relaxed path: entropic assignment of successors, for any number of items.
 
-    A path is a tour through the items and a depot, whose row holds the start and whose
-    column the end scores; each node has one successor and one predecessor. Without
-    subtour constraints this is an assignment, and
+    A path is a tour through the items and a depot, whose row holds the start scores and
+    whose column the end scores; each node has one successor and one predecessor.
+    Without subtour constraints this is an assignment, and
     :math:`\arg\max_P \langle \theta, P \rangle + \tau H(P)` over doubly stochastic P
     results from scaling the rows and columns of :math:`e^{\theta / \tau}` in turn.
 
@@ -34,7 +34,7 @@ def sinkhorn(
     matrix : array of shape (..., n, n)
         θ; −inf forbids.
     start, end : array of shape (..., n), default=None
-        θ of the first, of the last item. None: 0.
+        θ of the first and of the last item. None: 0.
     where : bool array of shape (..., n), default=None
         True for real items. None: all.
     temperature : float, default=1.0
@@ -85,7 +85,7 @@ def sinkhorn_loss(
     target : Parts
         y₀, see :func:`path_parts`.
     start, end : array of shape (..., n), default=None
-        θ of the first, of the last item. None: 0.
+        θ of the first and of the last item. None: 0.
     where : bool array of shape (..., n), default=None
         True for real items. None: all.
     temperature : float, default=1.0
@@ -117,7 +117,7 @@ def sinkhorn_loss(
 def _log_sinkhorn(
     scores: Parts, where: jax.Array, temperature: float, n_iterations: int
 ) -> Parts:
-    """Log P over the items and a depot, node n; masked items are loops of their own.
+    """Log P over the items and a depot, node n; each masked item is a loop.
 
     Each step subtracts the logsumexp of the rows, then of the columns: with
     P = diag(u) e^{θ/τ} diag(v) these are the updates of log u and log v.

@@ -71,7 +71,7 @@ def prepare_lists(
     end: ArrayLike | None,
     where: ArrayLike | None,
 ) -> Paths:
-    """Check shapes; None becomes zeros; at least 32 bits."""
+    """Check shapes; None becomes zeros, and floats have at least 32 bits."""
     a = jnp.asarray(matrix)
     if not jnp.issubdtype(a.dtype, jnp.floating) or a.dtype.itemsize < 4:
         a = a.astype(jnp.float32)
@@ -108,8 +108,8 @@ def both_real(where: jax.Array) -> jax.Array:
 def with_tail(paths: Paths) -> Paths:
     """Chain the masked items behind the last real one, by index, at no gain.
 
-    Every path then visits all n items, and the masked ones are a tail that leaves its
-    value and its probability as they are: real item i → first masked item gains
+    Every path then visits all n items, and the masked ones are a tail that changes
+    neither its gain nor its probability: real item i → first masked item gains
     ``end[i]``, masked item → next masked item gains 0, and all other arcs into, out of
     and among masked items are forbidden.
     """

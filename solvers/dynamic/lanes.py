@@ -14,8 +14,8 @@ from ltr.queries import IntArray
 Combine = Callable[[list[jax.Array]], jax.Array]  # the sum of a semiring
 Tree = TypeVar("Tree")
 
-# Numbers that the tables of one chunk of lists may hold: on a CPU they fit its caches,
-# on an accelerator they keep all of it busy.
+# Numbers that the tables of one chunk of lists may hold: few enough to fit in the
+# caches of a CPU, and enough to keep an accelerator busy.
 _CPU_NUMBERS, _ACCELERATOR_NUMBERS = 2**18, 2**26
 _MIN_LANES, _MAX_LANES = 32, 2**16
 
@@ -60,7 +60,7 @@ def sum_rows(term: Callable[..., jax.Array], *tables: IntArray) -> jax.Array:
 
 
 def map_rows(function: Callable[..., jax.Array], *tables: jax.Array) -> jax.Array:
-    """``function`` of the rows of the tables, in blocks.
+    """Apply ``function`` to the rows of the tables, block by block.
 
     Without the blocks XLA fuses this with the computation of the tables, and on a CPU
     the fused program is ten times slower.
@@ -90,7 +90,7 @@ def off_diagonal(entries: jax.Array, n: int) -> jax.Array:
 
 
 def in_lanes(function: Callable[..., Tree]) -> Callable[..., Tree]:
-    """Turn a function of lists in lanes into one of lists in front, chunk by chunk.
+    """Adapt a function of lists in the last axis to lists in the first, in chunks.
 
     Parameters
     ----------

@@ -1,7 +1,7 @@
 """Recursions over subsets for linear orderings, with the list in the last axis.
 
-With ⊕ the sum of a semiring (maximum, or log-sum-exp), and G the gain of an item that
-comes last in its set, the combined gain of all orders of S is
+With ⊕ the sum of a semiring (maximum, or log-sum-exp), and G(S, j) the gain of placing
+j last in the set S, the combined gain of all orders of S is
 
     G(S, j) = Σ_{i ∈ S, i ≠ j} A[i, j],    F(S) = ⊕_{j ∈ S} F(S∖j) + G(S, j),
 

@@ -1,4 +1,4 @@
-"""Linear orderings of up to 15 items: best ones, log Z, marginals and samples."""
+"""Linear orderings of up to 15 items: the best, log Z, marginals and samples."""
 
 from __future__ import annotations
 

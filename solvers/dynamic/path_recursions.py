@@ -5,9 +5,9 @@ that visit exactly the set S and end at j is
 
     F({j}, j) = start[j],    F(S ∪ {j}, j) = ⊕_{p ∈ S} F(S, p) + A[p, j].
 
-What may follow (S, j) is a path through the other items that starts at j. Backward it
-is the same recursion on Aᵀ, with ``end`` as ``start``: B(T, j) combines the paths that
-start at j, visit exactly T ∋ j, and end anywhere. So one recursion serves both
+(S, j) is completed by a path that starts at j and visits the other items. Backward,
+that is the same recursion on Aᵀ, with ``end`` as ``start``: B(T, j) combines the paths
+that start at j, visit exactly T ∋ j, and end anywhere. So one recursion serves both
 directions, and no reverse-mode tape is needed.
 """
 

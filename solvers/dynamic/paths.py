@@ -1,4 +1,4 @@
-"""Paths of up to 15 items: best ones, log Z, marginals and samples."""
+"""Paths of up to 15 items: the best path, log Z, marginals and samples."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from ltr.solvers.dynamic.inputs import (
 
 
 class PathMarginals(NamedTuple):
-    """Probability of each arc, of each first and of each last item.
+    """Probability of each arc, and of each item being first and last.
 
     Attributes
     ----------
@@ -58,7 +58,7 @@ def path_log_partition(
     matrix : array of shape (..., n, n)
         A: ``matrix[i, j]`` is the gain of placing j directly after i. n ≤ 15.
     start, end : array of shape (..., n), default=None
-        Gain of starting with, ending with an item. None: 0.
+        Gains of starting with and of ending with each item. None: 0.
     where : bool array of shape (..., n), default=None
         True for real items. None: all.
 
@@ -89,14 +89,14 @@ def path_marginals(
     end: ArrayLike | None = None,
     where: ArrayLike | None = None,
 ) -> PathMarginals:
-    """Probability of each arc, of each first and of each last item of a path.
+    """Probability of each arc of a random path, and of each item being first and last.
 
     Parameters
     ----------
     matrix : array of shape (..., n, n)
         ``matrix[i, j]`` is the gain of placing j directly after i. n ≤ 15.
     start, end : array of shape (..., n), default=None
-        Gain of starting with, ending with an item. None: 0.
+        Gains of starting with and of ending with each item. None: 0.
     where : bool array of shape (..., n), default=None
         True for real items; masked items have probability 0. None: all.
 
@@ -139,7 +139,7 @@ def path_precedence(
     matrix : array of shape (..., n, n)
         ``matrix[i, j]`` is the gain of placing j directly after i. n ≤ 15.
     start, end : array of shape (..., n), default=None
-        Gain of starting with, ending with an item. None: 0.
+        Gains of starting with and of ending with each item. None: 0.
     where : bool array of shape (..., n), default=None
         True for real items; masked items have probability 0. None: all.
 
@@ -180,7 +180,7 @@ def best_path(
     matrix : array of shape (..., n, n)
         ``matrix[i, j]`` is the gain of placing j directly after i. n ≤ 15.
     start, end : array of shape (..., n), default=None
-        Gain of starting with, ending with an item. None: 0.
+        Gains of starting with and of ending with each item. None: 0.
     where : bool array of shape (..., n), default=None
         True for real items; masked items come last. None: all.
 
@@ -223,7 +223,7 @@ def sample_paths(
     key : PRNG key
         Do not reuse it.
     start, end : array of shape (..., n), default=None
-        Gain of starting with, ending with an item. None: 0.
+        Gains of starting with and of ending with each item. None: 0.
     where : bool array of shape (..., n), default=None
         True for real items; masked items come last. None: all.
     n_samples : int, default=1

@@ -37,13 +37,13 @@ def branch_and_cut(
 ) -> tuple[IntArray, float]:
     """Find a best order and a bound on the value of every order.
 
-    The root relaxation mostly suffices. If it does not, a local search improves the
+    The root relaxation usually suffices. If it does not, a local search improves the
     incumbent before branching.
 
     Parameters
     ----------
     problem : OrderingProblem
-        What to order.
+        The problem to solve.
     start : int array of shape (n,)
         An order that keeps the constraints.
     rng : Generator
@@ -100,7 +100,7 @@ class _Tree:
         return self.order, self._rounded(max(bounds))
 
     def _is_closed(self, bound: float) -> bool:
-        """Whether no order within a bound is better by more than the tolerance."""
+        """Whether the bound leaves no order better by more than the tolerance."""
         close = _CLOSE * len(self.problem) * self.problem.scale
         return self._rounded(bound) <= self.value + close
 

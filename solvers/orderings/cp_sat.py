@@ -12,7 +12,7 @@ from ltr.solvers.core.solution import Outcome, Status
 from ltr.solvers.orderings.problem import OrderingProblem, sorted_by
 from ltr.solvers.orderings.subset_dp import DP_ITEMS, best_by_sets
 
-# Gains are rounded to integers; the greatest becomes this one.
+# If gains have no common unit, the unit is the greatest gain divided by this.
 _STEPS = 2**30
 
 
@@ -24,7 +24,7 @@ def optimize_pairs(
     Parameters
     ----------
     problem : OrderingProblem
-        What to order.
+        The problem to solve.
     start : int array of shape (n,)
         An order that keeps the constraints, passed as a hint.
     budget : Budget
@@ -80,7 +80,7 @@ def _pairs(
 ) -> list[list[Any]] | None:
     """Booleans before[i][j], and all constraints on them; None: the budget ended.
 
-    Of three items no 3-cycle is allowed, in either direction: ¬(i → j → k → i) is
+    No three items may form a 3-cycle, in either direction: ¬(i → j → k → i) is
     before[i][k] ∨ before[k][j] ∨ before[j][i].
     """
     n = len(problem)

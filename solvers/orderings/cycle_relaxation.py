@@ -1,4 +1,4 @@
-"""The linear relaxation over 3-cycles, cut by cut, and a bound from its dual values.
+"""The linear relaxation with 3-cycle cuts, and a bound from its dual values.
 
 Grötschel, Jünger and Reinelt (1984), "A cutting plane algorithm for the linear ordering
 problem". With z_ij = 1 if i is before j and z_ij = -1 if not, z_ji = -z_ij, relax
@@ -19,11 +19,11 @@ from ltr.solvers.core.linear_program import LinearProgram
 from ltr.solvers.core.solution import Status
 from ltr.solvers.orderings.problem import OrderingProblem
 
-# What counts as violated, and as integral.
+# Violations up to the first are ignored; within the second, z counts as integral.
 _VIOLATED, _INTEGRAL = 1e-6, 1e-5
-# The most cuts added in one round: with the same pair, and in all.
+# Maximum number of cuts added in one round: per pair, and in total.
 _CUTS_OF_PAIR, _MAX_CUTS = 4, 3000
-# Units of work of a row or column: in each pivot, and as many pivots again for a solve.
+# Units of work per row or column and pivot; the overhead of a solve, in pivots.
 _WORK_PER_PIVOT, _PIVOTS_OF_SOLVE = 2e-8, 20
 
 
@@ -143,7 +143,7 @@ class CycleRelaxation:
         return status
 
     def fix(self, value: float) -> None:
-        """Fix the pairs whose other direction leaves no order of at least ``value``.
+        """Fix pairs whose other direction leaves no order of value ``value`` or more.
 
         With reduced costs d, the bound takes each pair at the better end of its range.
         At the other end it is less by |d| · (upper - lower): reduced cost fixing.
@@ -160,14 +160,14 @@ class CycleRelaxation:
 
     @property
     def is_integral(self) -> bool:
-        """Whether ``z`` has only 1 and -1."""
+        """Whether all entries of ``z`` are 1 or -1."""
         entries = self.z[self._i, self._j]
         return bool((np.abs(np.abs(entries) - 1) < _INTEGRAL).all())
 
     def branching_pair(self) -> tuple[int, bool]:
         """The pair i < j whose z is nearest to 0, and whether z_ij > 0.
 
-        Among equals, the one of greatest gain.
+        Ties favor the greatest gain.
         """
         entries = self.z[self._i, self._j]
         distance = np.abs(entries) - 1e-3 * np.abs(self._gains)

@@ -1,4 +1,4 @@
-"""Good orders quickly: best insertions, then iterated search; and a bound for any n.
+"""Good orders fast: best insertions, then iterated search; and a bound for any n.
 
 The neighborhood is that of Schiavinotto and Stützle (2004), "The linear ordering
 problem: instances, search space analysis and algorithms": remove an item and insert it
@@ -11,12 +11,12 @@ from ltr.queries import FloatArray, IntArray
 from ltr.solvers.core.budget import Budget
 from ltr.solvers.orderings.problem import OrderingProblem
 
-# Smaller gains, as a share of the greatest gain of a pair, are rounding.
+# Gains below this share of the greatest gain of a pair are rounding errors.
 _LEAST_GAIN = 1e-9
 
 
 def borda_order(gains: FloatArray) -> IntArray:
-    """Return the items by the sum of their gains, greatest first; ties by number.
+    """Return the items by the sum of their gains, greatest first; ties by index.
 
     Examples
     --------
@@ -30,8 +30,8 @@ def move_gains(gains: FloatArray, order: IntArray) -> FloatArray:
     """Return the gain of moving the item at position a to position b, for all a and b.
 
     Let T[a, b] be the sum of the gains of item a over the items at positions < b.
-    Moving it forward past a + 1, …, b reverses those pairs, which gains
-    2·(T[a, a] - T[a, b + 1]); moving it back past b, …, a - 1 gains 2·(T[a, a] -
+    Moving it down past a + 1, …, b reverses those pairs, which gains
+    2·(T[a, a] - T[a, b + 1]); moving it up past b, …, a - 1 gains 2·(T[a, a] -
     T[a, b]).
 
     Examples
@@ -67,7 +67,7 @@ def moved(order: IntArray, a: int, b: int) -> IntArray:
 
 
 def climb(problem: OrderingProblem, order: IntArray, budget: Budget) -> IntArray:
-    """Insert while that gains; moves over disjoint ranges are applied in one step."""
+    """Insert while that improves; moves over disjoint ranges go in one step."""
     if not problem.is_free:
         return _climb_within(problem, order, budget)
     gains, least = problem.steep, _LEAST_GAIN * problem.scale
@@ -94,7 +94,7 @@ def climb(problem: OrderingProblem, order: IntArray, budget: Budget) -> IntArray
 def _climb_within(
     problem: OrderingProblem, order: IntArray, budget: Budget
 ) -> IntArray:
-    """Insert one item or swap two, while that gains and keeps the constraints."""
+    """Insert one item or swap two, while that improves and keeps the constraints."""
     gains, least = problem.steep, _LEAST_GAIN * problem.scale
     n = len(order)
     while n > 1 and not budget.is_spent:
@@ -145,7 +145,7 @@ def search(
     Parameters
     ----------
     problem : OrderingProblem
-        What to order.
+        The problem to solve.
     start : int array of shape (n,)
         An order that keeps the constraints.
     rng : Generator
@@ -200,7 +200,7 @@ def bound_by_cycles(problem: OrderingProblem, budget: Budget) -> float:
     """
     w = np.maximum(problem.gains, 0.0)
     bound = float(w.sum())
-    w[problem.settled] = np.inf  # never reversed: another pair of the cycle is
+    w[problem.settled] = np.inf  # never reversed, so another pair of the cycle must be
     n = len(w)
     least = _LEAST_GAIN * problem.scale
     for i in range(n):

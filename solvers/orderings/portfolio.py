@@ -33,14 +33,14 @@ from ltr.solvers.orderings.subset_dp import (
 
 # Kicks of the iterated search: before CP-SAT, and if it is the method.
 _FEW_KICKS, _MANY_KICKS = 30, 300
-# With more items a linear program takes long, so that a search and a quick bound come
-# first; with still more it does not fit.
+# Above the first number of items the linear program is slow, so a search and a quick
+# bound come first; above the second it does not fit.
 _MANY_ITEMS, _MAX_LP_ITEMS = 100, 300
-# From the one that leaves the least open to the one that leaves the most.
+# By the gap that they typically leave, smallest first.
 _METHODS = ("components", "dp", "branch_and_cut", "cp_sat", "local_search")
-# Work of a table of sets, for one set and item.
+# Units of work per set and item of a table of sets.
 _WORK_PER_STEP = 2e-9
-# Gains so small that their units would vanish are first multiplied by this power of 2.
+# Gains so small that their unit would underflow are first multiplied by this.
 _LIFT = 2.0**960
 
 
@@ -86,7 +86,7 @@ def solve_list(
 
 
 def _conflict(item_list: ItemList, budget: Budget) -> tuple[Constraint, ...]:
-    """A smallest set of constraints that clash; all, if the budget is spent."""
+    """A smallest set of constraints that clash; larger if the budget runs out."""
 
     def is_feasible(constraints: tuple[Constraint, ...]) -> bool:
         problem = ordering_problem(item_list.matrix, constraints)
@@ -130,7 +130,7 @@ def _by_one_table(lists: list[ItemList], budget: Budget) -> list[Solution]:
         gains = scores = half - half.transpose(0, 2, 1)
     budget.spend(_WORK_PER_STEP * n_lists * n * 2**n)
     orders, values = order_by_sets(scores)
-    # rows and columns of each matrix in the order of its list
+    # rows and columns of each matrix, permuted by the best order of its list
     permuted = np.take_along_axis(matrices, orders[:, :, None], axis=1)
     permuted = np.take_along_axis(permuted, orders[:, None, :], axis=2)
     rows, columns = np.triu_indices(n, 1)
@@ -165,7 +165,7 @@ def solve_problem(
     Parameters
     ----------
     problem : OrderingProblem
-        What to order.
+        The problem to solve.
     method : str
         "auto", "dp", "branch_and_cut", "cp_sat" or "local_search".
     rng : Generator
@@ -206,7 +206,7 @@ def _by_search(
     rng: np.random.Generator,
     budget: Budget,
 ) -> Outcome:
-    """Search, then bound, by what the method proves."""
+    """Find an order and a bound, starting from an order that keeps the constraints."""
     if method == "auto":
         method = "branch_and_cut" if len(problem) <= _MAX_LP_ITEMS else "local_search"
     quick_bound = float("inf")
@@ -231,7 +231,7 @@ def _by_search(
 def _by_components(
     problem: OrderingProblem, rng: np.random.Generator, budget: Budget
 ) -> Outcome:
-    """Solve each strong component by itself, and put them in topological order.
+    """Solve each strong component separately, and join them in topological order.
 
     In the graph with an arc i → j if gains_ij > 0 or i must come before j, the strong
     components C_1, C_2, … can be sorted so that all arcs between them go forwards.
@@ -281,11 +281,11 @@ def _can_split(problem: OrderingProblem) -> bool:
 def _by_groups(
     problem: OrderingProblem, rng: np.random.Generator, budget: Budget
 ) -> Outcome:
-    """Order each group by itself, then groups and other items as units.
+    """Order each group separately, then order groups and other items as units.
 
     A group stands together, so its inner order changes no pair with an item outside:
     the gap of the whole is the sum of the gaps. Small groups come first, so that those
-    inside a larger one are units there.
+    inside a larger one are units within it.
     """
     groups = sorted((set(group.items) for group in problem.together), key=len)
     units = [np.array([item]) for item in range(len(problem))]

@@ -59,7 +59,7 @@ class OrderingProblem:
 
     @cached_property
     def unit(self) -> float:
-        """A number of which all differences of values are multiples; 0: none is known.
+        """A common divisor of all differences of values; 0 if none is known.
 
         Reversing a pair changes the value by 2·gains_ij: if these are integers, it is
         their greatest common divisor.
@@ -82,7 +82,7 @@ class OrderingProblem:
 
     @cached_property
     def steep(self) -> FloatArray:
-        """Gains with a penalty on settled pairs that no insertion can make up for.
+        """Gains with a penalty on reversed settled pairs that no insertion can offset.
 
         Moving one item changes at most n - 1 pairs, by at most 2·scale each.
         """
@@ -142,7 +142,7 @@ def ordering_problem(
 
 
 def sorted_by(before: BoolArray) -> list[int] | None:
-    """Return an order in which each ``before[i, j]`` has i first; None: a cycle.
+    """Return an order with i before j wherever ``before[i, j]``; None: a cycle.
 
     Examples
     --------
@@ -157,7 +157,7 @@ def sorted_by(before: BoolArray) -> list[int] | None:
 
 
 def closure(before: BoolArray, across: bool = False) -> BoolArray:
-    """Return the transitive closure: i before j and j before k puts i before k.
+    """Return the transitive closure: i before j and j before k imply i before k.
 
     Parameters
     ----------
@@ -177,7 +177,7 @@ def closure(before: BoolArray, across: bool = False) -> BoolArray:
     order = sorted_by(before)
     if order is None:
         return before | np.eye(len(before), dtype=bool)
-    # backwards, so that the successors of i have all of theirs
+    # backwards, so that the rows of the successors of i are already closed
     for i in reversed(order):
         after = np.flatnonzero(before[i])
         if len(after):

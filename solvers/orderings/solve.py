@@ -3,8 +3,8 @@
 Maximize the sum of ``matrix[i, j]`` over all pairs with i before j; only
 ``matrix - matrix.T`` matters to the order. It gives the consensus of many votes
 (:func:`ltr.solvers.kemeny`), decodes pairwise preferences, and triangulates
-input-output tables. For scores of *neighbors* see ``solve_path``: a path through
-preferences is a bad order of them.
+input-output tables. For scores of *neighbors* use ``solve_path``; given pairwise
+preferences, a maximum-weight path is a poor ranking.
 """
 
 from collections.abc import Iterable, Sequence
@@ -50,11 +50,12 @@ def solve_ordering(
         Entry [i, j] is the gain if i precedes j; -inf forbids it. The diagonal is not
         read.
     constraints : iterable of Precedence, FixedPosition, Together, default=()
-        What the order must keep.
+        Constraints that the order must keep.
     method : str, default="auto"
         ``"auto"`` splits the items into strong components, which can be ordered
-        independently, and solves those of up to 12 items by ``"dp"`` and larger ones by
-        a short search and ``"branch_and_cut"``, above 300 items by ``"local_search"``.
+        independently, and solves those of up to 12 items by ``"dp"``, larger ones by
+        ``"branch_and_cut"`` (from 101 items on after a short local search), and those
+        of more than 300 items by ``"local_search"``.
         ``"dp"``: dynamic programming over all sets of items, up to 18 items.
         ``"branch_and_cut"``: the linear relaxation with 3-cycle cuts, then branching.
         ``"cp_sat"``: OR-Tools CP-SAT with one boolean per pair, for up to some 40
@@ -121,10 +122,10 @@ def solve_orderings(
     matrices : array-like of shape (b, n, n), or sequence of square array-likes
         As ``matrix`` of :func:`solve_ordering`, one per list.
     where : bool array-like of shape (b, n), or sequence of masks, default=None
-        True: a real item; False: padding, which is left out. None: all are real.
+        True: a real item; False: padding, which is removed. None: all are real.
     constraints : iterable of Precedence, FixedPosition, Together, default=()
-        What each order must keep; items are called by their numbers before padding is
-        left out, and must not be padding in any list.
+        Constraints that each order must keep, in the item numbers before padding is
+        removed; they must not name padding of any list.
     method : str, default="auto"
         As in :func:`solve_ordering`.
     time_limit_s : float, default=None
@@ -143,7 +144,7 @@ def solve_orderings(
     Returns
     -------
     solutions : list of Solution
-        One per list. Orders hold the numbers of real items.
+        One per list. Orders contain real items only.
 
     Raises
     ------
@@ -189,7 +190,7 @@ def solve_orderings(
 
 
 def _check_sizes(method: str, lists: list[ItemList]) -> None:
-    """Raise if the method does not take one of the lists."""
+    """Raise if a list is too long for the method."""
     largest = max((item_list.n_items for item_list in lists), default=0)
     if method == "dp" and largest > MAX_DP_ITEMS:
         raise ValueError(

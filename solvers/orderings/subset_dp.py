@@ -1,10 +1,10 @@
 """Exact orders by dynamic programming over all sets of items, many lists at once.
 
-With V[S] the greatest value of an order of the items in S, the first of all,
+With V[S] the greatest value of an order of the items in S, which come first,
 
     V[S] = max over the last item j in S of V[S - j] + Σ_{i in S - j} matrix_ij
 
-(Lawler, 1964, "A comment on minimum feedback arc sets"). Sets of one size are done
+(Lawler, 1964, "A comment on minimum feedback arc sets"). Sets of one size are processed
 together; lists are lanes, the last and contiguous axis of all arrays.
 """
 
@@ -17,10 +17,10 @@ from ltr.queries import BoolArray, FloatArray, IntArray
 from ltr.solvers.core.solution import Outcome, Status
 from ltr.solvers.orderings.problem import OrderingProblem
 
-# The table is the fastest exact method up to the first, and fits in memory up to the
-# second number of items.
+# Up to the first number of items the table is the fastest exact method, and up to the
+# second it fits in memory.
 DP_ITEMS, MAX_DP_ITEMS = 12, 18
-# Lists that share a table: of 12 items; and at most, of fewer items.
+# Number of lists of 12 items that share a table; the maximum for shorter lists.
 LANES, MAX_LANES = 128, 512
 
 
@@ -67,7 +67,7 @@ def order_by_sets(
 def _gains_of_next(matrices: FloatArray, allowed: BoolArray | None) -> FloatArray:
     """Σ_{i in S} matrix_ij for each item j and set S without j: row _row(j, S, n).
 
-    Doubling: the sums of the sets with bit b are those without, plus one matrix entry.
+    By doubling: the sums of the sets with bit b are those without it plus one entry.
     """
     n_lists, n = matrices.shape[:2]
     by_lane = np.ascontiguousarray(np.moveaxis(matrices, 0, -1))  # (n, n, b)
@@ -114,7 +114,7 @@ def _last_maximum(value: FloatArray) -> IntArray:
 
 
 class Layer(NamedTuple):
-    """The sets of one size; each without its r-th item; the row of that item's gains.
+    """Sets of one size, the sets without their r-th item, and rows of its gains.
 
     Shapes (n_sets,), (size, n_sets) and (size, n_sets).
     """
@@ -168,13 +168,13 @@ def allowed_next(problem: OrderingProblem) -> BoolArray | None:
     sets = np.arange(1 << n)
     size = ((sets[:, None] >> np.arange(n)) & 1).sum(axis=1)
     allowed = np.ones((n, 1 << n), dtype=bool)
-    # after p items comes the item of position p, and it comes nowhere else
+    # the item fixed at position p comes after p items, and nowhere else
     for fixed in problem.fixed:
         is_its_turn = size == fixed.position
         of_item = allowed[fixed.item] & is_its_turn
         allowed[:, is_its_turn] = False
         allowed[fixed.item] = of_item
-    # while a group is incomplete, only items of it
+    # while a group is incomplete, only its items may come next
     for group in problem.together:
         bits = sum(1 << item for item in group.items)
         is_open = (sets & bits != 0) & (sets & bits != bits)
@@ -184,7 +184,7 @@ def allowed_next(problem: OrderingProblem) -> BoolArray | None:
 
 
 def best_by_sets(problem: OrderingProblem) -> Outcome:
-    """Solve one problem to the end, its constraints included."""
+    """Solve one problem exactly, constraints included."""
     orders, values = order_by_sets(
         forbidden_as_inf(problem)[None], allowed_next(problem)
     )

@@ -1,6 +1,6 @@
 """The assignment relaxation: its bound, Karp's patching, branch and bound.
 
-Without the condition that a tour is one cycle, an assignment problem is left: each node
+Without the condition that a tour is one cycle, an assignment problem remains: each node
 has one successor and one predecessor. Its least cost bounds that of a tour; its cycles
 can be patched into one tour (Karp, 1979); branching on the arcs of one cycle makes it
 exact (Carpaneto and Toth, 1980).
@@ -51,7 +51,7 @@ def order_of(tour: list[int]) -> list[int]:
 
 
 def patch(cost: FloatArray, successor: IntArray, cycles: list[list[int]]) -> list[int]:
-    """Join the cycles of an assignment two by two, each time by the cheapest swap.
+    """Join the cycles of an assignment pairwise, each time by the cheapest swap.
 
     Swapping the successors σ(i) and σ(j) of nodes in two cycles joins the cycles and
     adds c[i, σ(j)] - c[i, σ(i)] + c[j, σ(i)] - c[j, σ(j)] (Karp, 1979).
@@ -114,12 +114,12 @@ class _Node(NamedTuple):
 def branch_and_bound(
     best: Incumbent, budget: Budget, max_nodes: float = float("inf")
 ) -> None:
-    """Close the gap by branching on arcs that no tour can have all of.
+    """Close the gap by branching on sets of arcs that no tour contains entirely.
 
-    A node of the search requires some arcs and excludes others. If its assignment has a
-    cycle, or a chain that breaks a constraint, whose arcs that are not required are
-    a₁, …, aₖ, then child i requires a₁, …, aᵢ₋₁ and excludes aᵢ: each tour of the node
-    is in exactly one child. The node with the least bound is next.
+    A node of the search requires some arcs and excludes others. Let a₁, …, aₖ be the
+    arcs, other than required ones, of a subtour of its assignment, or of a chain that
+    breaks a constraint; then child i requires a₁, …, aᵢ₋₁ and excludes aᵢ, so that each
+    tour of the node is in exactly one child. The node with the least bound is next.
 
     Parameters
     ----------
@@ -128,7 +128,7 @@ def branch_and_bound(
     budget : Budget
         When it is spent, the search ends.
     max_nodes : float
-        The most nodes to branch on.
+        Maximum number of nodes to branch on.
     """
     problem = best.problem
     successor, lower = assign(problem.cost)
@@ -150,8 +150,8 @@ def branch_and_bound(
         free = free_arcs(problem, cycles, set(node.required))
         target = best.target
         for k, arc in enumerate(free):
-            # the arcs before this one are required by all later children as well,
-            # this one is excluded for a single child
+            # all later children also require the arcs before this one; only this child
+            # excludes it
             if k:
                 i, j = free[k - 1]
                 value = restricted[i, j]
@@ -198,8 +198,8 @@ def free_arcs(
 ) -> list[Arc]:
     """Return the arcs to branch on: of the cycle with the fewest that are not required.
 
-    If there is a single cycle, it is a tour: those of a chain that breaks a constraint,
-    or none.
+    A single cycle is a tour: then those of the chain that breaks a constraint, or none
+    if it keeps all constraints.
     """
     if len(cycles) > 1:
         runs = [[*cycle, cycle[0]] for cycle in cycles]

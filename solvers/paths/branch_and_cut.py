@@ -29,13 +29,13 @@ from ltr.solvers.paths.separation import violated_cuts
 from ltr.solvers.paths.subtour_relaxation import Cut, SubtourRelaxation
 
 _EPSILON = 1e-6
-# The relaxation begins with this number of cheapest arcs out of and into each node.
+# The relaxation starts with this number of cheapest arcs out of and into each node.
 _N_NEAREST = 6
-# A solution is rounded to a tour at every such node of the search.
+# Every how many nodes of the search a solution is rounded to a tour.
 _ROUND_EVERY = 8
 # With constraints, rounding rarely gives an order: a local search is worth its time.
 _KICKS_PER_ITEM = 50
-# The search begins if no more arcs per node are left.
+# The search starts only if at most this many arcs per node remain.
 _MAX_ARCS_PER_NODE = 100
 
 
@@ -51,13 +51,13 @@ def branch_and_cut(
     budget : Budget
         When it is spent, the search ends.
     max_nodes : float
-        The most nodes to branch on.
+        Maximum number of nodes to branch on.
 
     Returns
     -------
     arcs : bool array of shape (n + 1, n + 1), or None
-        Those that a tour better than the incumbent may have; None if the root was not
-        solved.
+        Arcs that a tour better than the incumbent may use; None if the gap is closed,
+        the root is unsolved, or too many arcs remain.
     """
     relaxation = None
     separate = PrecedenceCuts(best.problem)
@@ -163,7 +163,7 @@ def _constraint_cuts(
     separate: PrecedenceCuts,
     budget: Budget,
 ) -> list[Cut]:
-    """Cuts of the precedences; if there is none, the broken chain of a whole tour."""
+    """Cuts of the precedences; without any, the broken chain of an integral tour."""
     x = np.zeros(problem.cost.shape)
     x[relaxation.tails, relaxation.heads] = relaxation.x
     cuts = separate(x, budget)
@@ -173,7 +173,7 @@ def _constraint_cuts(
 
 
 def _tour(relaxation: SubtourRelaxation) -> list[int] | None:
-    """The order that an integral solution stands for; None if it is not one tour."""
+    """The order of an integral solution; None if it is fractional or has subtours."""
     if np.minimum(relaxation.x, 1 - relaxation.x).max() >= _EPSILON:
         return None
     size = len(relaxation.present)
@@ -184,9 +184,9 @@ def _tour(relaxation: SubtourRelaxation) -> list[int] | None:
 
 
 def _round_off(best: Incumbent, relaxation: SubtourRelaxation, budget: Budget) -> None:
-    """Offer the tour that a cheap assignment to the solution's arcs gives, improved.
+    """Round the solution to a tour by an assignment, improve the tour, and offer it.
 
-    Costs are lowered by x_ij times the greatest cost, so that arcs with a large x win.
+    Costs are lowered by x_ij times the greatest cost, which favors arcs with large x.
     """
     problem = best.problem
     order = _tour(relaxation)
@@ -268,7 +268,7 @@ def _search(
         heapq.heappush(queue, _Node(lower, -n_made, node.required, excluded))
         required = node.required.copy()
         required[arc] = True
-        # a required arc leaves no other out of its tail and none other into its head
+        # a required arc is the only one out of its tail and the only one into its head
         is_apart = (tails != tails[arc]) & (heads != heads[arc])
         child = _Node(lower, 1 - n_made, required, allowed & (is_apart | required))
     best.raise_bound(best.target, "branch_and_cut")

@@ -21,7 +21,7 @@ from ltr.solvers.paths.subtour_relaxation import Cut
 
 # Flows are computed in integers; this is the flow of an arc with x = 1.
 _ONE = 10**6
-# By how much a cut must be violated.
+# Minimum violation of a cut.
 _LEAST = 0.01
 # Units of work of one flow.
 _WORK_PER_ARC = 1e-7
@@ -47,12 +47,12 @@ class Flow(NamedTuple):
 
 
 class PrecedenceCuts:
-    """Separates the cuts of a problem's precedences.
+    """Separation of cuts from the precedences of a problem.
 
     Attributes
     ----------
     flows : list of Flow
-        Those of which each order that keeps the precedences sends 1.
+        Flows of value 1 in every order that keeps the precedences.
     """
 
     def __init__(self, problem: PathProblem) -> None:
@@ -68,7 +68,7 @@ class PrecedenceCuts:
                 self.flows.append(Flow(i, n, before[:, i]))
             if before[i].any():
                 self.flows.append(Flow(n, i, before[i]))
-        # only pairs without a third item between them; the others are chains of these
+        # only pairs with no third item between them: these imply all the others
         n_between = closure.astype(np.float32) @ closure.astype(np.float32)
         for a, b in np.argwhere(closure & (n_between == 0)).tolist():
             avoided = before[:, a] | before[b]
@@ -98,7 +98,7 @@ class PrecedenceCuts:
 
 
 def chain_cut(problem: PathProblem, order: list[int]) -> Cut | None:
-    """Return the cut "not all arcs of the broken chain"; None if nothing is broken."""
+    """Return the cut "not all arcs of the broken chain"; None if none is broken."""
     chain = problem.broken_chain(order)
     if chain is None:
         return None

@@ -1,4 +1,4 @@
-"""OR-Tools CP-SAT: a circuit constraint over the arcs that a better tour may have."""
+"""OR-Tools CP-SAT: a circuit constraint over the arcs that a better tour may use."""
 
 import math
 from typing import Any
@@ -11,10 +11,11 @@ from ltr.solvers.core.cp_sat import solve_model
 from ltr.solvers.core.order_rules import OrderRules
 from ltr.solvers.paths.problem import Incumbent
 
-# Costs are rounded down to integers; the greatest becomes this one.
+# Costs that are not integers are scaled so that the greatest becomes this, and rounded
+# down.
 _STEPS = 2.0**27
-# Units of work, and seconds, of building the model. It is not begun if less than twice
-# these seconds are left.
+# Units of work, and seconds, of building the model, which is not started with less than
+# twice these seconds left.
 _WORK_PER_ARC, _SECONDS_PER_ARC = 2e-6, 1.5e-5
 
 
@@ -33,10 +34,9 @@ def cp_sat(
     budget : Budget
         Its seconds and work left are CP-SAT's limits.
     arcs : bool array of shape (n + 1, n + 1)
-        The arcs that a tour cheaper than the incumbent may have. None: all allowed
-        ones.
+        Arcs that a tour cheaper than the incumbent may use. None: all allowed arcs.
     work_limit : float
-        Units of work, if the budget has more.
+        Cap on the units of work, if the budget has more.
     """
     from ortools.sat.python import cp_model
 
@@ -79,8 +79,8 @@ def cp_sat(
         while successor[order[-1]] != n:
             order.append(successor[order[-1]])
         best.offer(order, problem.tour_cost(order), "cp_sat")
-    # without a solution nothing is cheaper than a forbidden arc; tours with arcs that
-    # were left out cost at least as much as the incumbent did
+    # if infeasible, every tour has a forbidden arc; tours with arcs that were left out
+    # cost at least as much as the incumbent
     lower = min(result.bound * unit, problem.forbidden, best.cost)
     best.raise_bound(lower, "cp_sat")
 
@@ -88,7 +88,7 @@ def cp_sat(
 def add_constraints(
     model: Any, literal: dict[tuple[int, int], Any], n: int, rules: OrderRules
 ) -> None:
-    """Add what the order must keep to a model with a literal for each arc.
+    """Add the constraints on the order to a model with a literal for each arc.
 
     A group of m items has exactly m - 1 arcs between its items. The other constraints
     need the position of each item, linked by x_ij → position_j = position_i + 1.
@@ -102,7 +102,7 @@ def add_constraints(
     if not rules.precedences and not rules.fixed:
         return
     before = rules.before(n)
-    # all predecessors come first, all successors last
+    # all predecessors come earlier, all successors later
     earliest, latest = before.sum(axis=0), n - 1 - before.sum(axis=1)
     if (earliest > latest).any():
         model.add_bool_or([])  # false

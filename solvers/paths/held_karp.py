@@ -19,7 +19,7 @@ from ltr.solvers.core.order_rules import OrderRules
 from ltr.solvers.paths.problem import Incumbent
 
 MAX_ITEMS = 16
-# A table of values gets as many lanes as make about this number of entries.
+# A table of values has as many lanes as keep it to about this number of entries.
 _TABLE = 2**23
 # Units of work of one transition of one list.
 _WORK_PER_STEP = 2e-9
@@ -56,7 +56,7 @@ def prefixes(n: int, rules: OrderRules) -> BoolArray:
         ends_there = size == fixed.position + 1
         allowed[:, fixed.item] &= ends_there
         allowed[np.ix_(ends_there, np.arange(n) != fixed.item)] = False
-    # as long as a group is incomplete, the last item is one of it
+    # while a group is incomplete, the last item belongs to it
     for group in rules.together:
         items = np.array(group.items)
         others = np.setdiff1d(np.arange(n), items)
@@ -75,14 +75,14 @@ class Step(NamedTuple):
 
 @lru_cache(maxsize=16)
 def steps(n: int, rules: OrderRules) -> tuple[list[Step], BoolArray]:
-    """Return sets, each after its subsets, and which values they reach.
+    """Return the sets to process, each after its subsets, and the reachable values.
 
     Returns
     -------
     schedule : list of Step
-        By number: a subset has a smaller one.
+        By increasing bit mask, which puts subsets first.
     reached : bool array of shape (2ⁿ, n)
-        Which (set, last) have a value.
+        Which pairs (set, last) have a value.
     """
     allowed = prefixes(n, rules)
     reached = np.zeros_like(allowed)
@@ -108,8 +108,8 @@ def cheapest_tours(
     Parameters
     ----------
     costs : int32 array of shape (n + 1, n + 1, b)
-        b lists as the last axis; the sum of any n + 1 of them must fit. Node n is the
-        depot.
+        b lists as the last axis; the sum of any n + 1 costs must fit in int32. Node n
+        is the depot.
     rules : OrderRules
         The same for all lists.
 
@@ -152,7 +152,7 @@ def cheapest_tours(
 def scaled(
     costs: FloatArray, forbidden: FloatArray
 ) -> tuple[NDArray[np.int32], FloatArray]:
-    """Round the costs of many lists down to multiples whose sums fit in 32 bits.
+    """Round the costs of many lists down to multiples of units; sums fit in 32 bits.
 
     Parameters
     ----------
@@ -176,7 +176,7 @@ def scaled(
 
 
 def held_karp(incumbents: list[Incumbent]) -> None:
-    """Solve lists of one size with the same constraints to the end.
+    """Solve lists of one size with the same constraints exactly.
 
     Costs are rounded down, so the optimum in integers times its unit is a lower bound.
     """

@@ -16,7 +16,7 @@ from ltr.solvers.paths.problem import Incumbent, PathProblem
 
 # Units of work of evaluating one move.
 _WORK_PER_MOVE = 4e-9
-# The most moves, best first, whose tours are checked against the constraints.
+# Maximum number of moves, best first, that are checked against the constraints.
 _MAX_TRIED = 50
 # A kicked order is accepted if it is worse by at most this share of the gap.
 _ACCEPTED = 0.8
@@ -29,7 +29,7 @@ def exchanges(cost: FloatArray, tour: IntArray) -> tuple[IntArray, FloatArray]:
     this cyclic order become (a, b'), (b, c'), (c, a'). With extra[p, q] = cost(t_p,
     t_q') - cost(t_p, t_p') the tour changes by extra[a, b] + extra[b, c] + extra[c, a].
     If that sum is negative, one of its three cyclic shifts starts with a negative
-    term, so only those with extra[a, b] < 0 are looked at.
+    term, so only those with extra[a, b] < 0 are considered.
 
     Returns
     -------
@@ -45,7 +45,7 @@ def exchanges(cost: FloatArray, tour: IntArray) -> tuple[IntArray, FloatArray]:
     a, b = np.nonzero(extra < 0)
     total = extra[a, b][:, None] + extra[b] + extra.T[a]
     third = np.arange(size)
-    # c comes after b on the way from a round the tour
+    # c comes after b on the way around the tour from a
     is_cyclic = (third - a[:, None]) % size > ((b - a) % size)[:, None]
     total[~is_cyclic] = 0.0
     move, c = np.nonzero(total < 0)
@@ -127,7 +127,7 @@ def _best_move(problem: PathProblem, tour: IntArray) -> IntArray | None:
 
 
 def kick(tour: IntArray, rng: np.random.Generator) -> IntArray:
-    """Turn adjacent segments A, B, C into C, B, A, which 3-opt cannot undo easily.
+    """Reorder adjacent segments A, B, C to C, B, A, which 3-opt cannot easily undo.
 
     This is the double bridge of Martin, Otto and Felten (1991), within 30 places.
     """

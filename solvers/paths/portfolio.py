@@ -1,4 +1,4 @@
-"""Which solver of paths is tried when."""
+"""Which methods for paths are tried, and in which order."""
 
 from ltr.solvers.core.budget import Budget
 from ltr.solvers.core.conflicts import smallest_conflict
@@ -13,12 +13,13 @@ from ltr.solvers.paths.local_search import local_search
 from ltr.solvers.paths.problem import Incumbent, path_problem
 from ltr.solvers.paths.routing import routing
 
-# Up to this size a list is solved by dynamic programming, alone if it has constraints.
+# Up to this size the dynamic program solves lists of a batch, and single lists with
+# constraints.
 MAX_BATCHED = 12
-# Nodes of the branch and bound before something else is tried.
+# Nodes of branch and bound before another method is tried.
 _MAX_NODES = 100
-# Nodes of the branch and cut before CP-SAT is tried, the work CP-SAT may do, and the
-# most items it is tried on.
+# Nodes of branch and cut before CP-SAT is tried, CP-SAT's units of work, and the
+# maximum number of items it is tried on.
 _MAX_CUT_NODES, _CP_SAT_WORK, _MAX_CP_SAT = 150, 3.0, 150
 # Kicks of the local search.
 _KICKS_PER_ITEM = 10
@@ -93,8 +94,8 @@ def _portfolio(
 ) -> None:
     """Try what is likely to be fast first.
 
-    An assignment with many cycles, most of them pairs, is the sign of costs that are
-    nearly symmetric, for which its bound is weak.
+    An assignment with many cycles, most of them of two nodes, is a sign of nearly
+    symmetric costs, for which its bound is weak.
     """
     problem = best.problem
     is_constrained = not problem.rules.is_empty

@@ -40,7 +40,7 @@ class PathProblem:
     start, end : float arrays of shape (n,)
         Scores of the first and of the last item.
     rules : OrderRules
-        What the order must keep.
+        Constraints that the order must keep.
     cost : float array of shape (n + 1, n + 1)
         Costs >= 0 of the arcs; node n is the depot.
     forbidden : float
@@ -74,7 +74,7 @@ class PathProblem:
     @cached_property
     def is_whole(self) -> bool:
         """Whether all costs are integers, so that bounds can be rounded up."""
-        # the first row decides nearly always, and is quick to look at
+        # the first row nearly always decides, and is cheap to check
         if not all(cost.is_integer() for cost in self.cost[0].tolist()):
             return False
         return self.top < 2**40 and bool((self.cost == np.rint(self.cost)).all())
@@ -146,15 +146,15 @@ class Incumbent:
     Attributes
     ----------
     problem : PathProblem
-        What is solved.
+        The problem being solved.
     order : list of int, default=None
-        None: no order was offered yet that keeps the constraints.
+        None until an order that keeps the constraints is offered.
     cost : float, default=inf
         Cost of its tour.
     lower : float, default=0
-        No tour costs less, if it is to be better than the incumbent.
+        No tour that is better than the incumbent costs less.
     method, proof : str, default="assignment"
-        What found the order, and what found the bound.
+        Methods that found the order and the bound.
     """
 
     problem: PathProblem
@@ -165,7 +165,7 @@ class Incumbent:
     proof: str = "assignment"
 
     def offer(self, order: Sequence[int], cost: float, method: str) -> bool:
-        """Keep an order if it is better and allowed; return whether it is."""
+        """Keep an order if it is better and allowed; return whether it was kept."""
         if cost < min(self.cost, self.problem.forbidden) and self.problem.keeps(order):
             self.order, self.cost, self.method = list(order), cost, method
             return True
@@ -180,7 +180,7 @@ class Incumbent:
 
     @property
     def target(self) -> float:
-        """Lower bound at which nothing better than the incumbent is left.
+        """Lower bound at which no order can be better than the incumbent.
 
         With integer costs a better tour costs at least 1 less. Without an incumbent, it
         is the bound that only tours with a forbidden arc reach: there is no order.
@@ -191,7 +191,7 @@ class Incumbent:
 
     @property
     def is_closed(self) -> bool:
-        """Whether the incumbent is proven, or that there is no order."""
+        """Whether the incumbent is proven optimal, or the problem infeasible."""
         return self.lower >= self.target
 
     @property
@@ -200,7 +200,7 @@ class Incumbent:
         return self.order is None and self.is_closed
 
     def solution(self, started: float) -> Solution:
-        """Return the incumbent as a Solution; the bound from the gap in costs."""
+        """Return the incumbent as a Solution, with the bound from the gap in costs."""
         problem = self.problem
         if self.order is None:
             if self.is_closed:
@@ -293,9 +293,9 @@ def path_problem(
 
 
 def allowed_arcs(n: int, rules: OrderRules) -> BoolArray:
-    """Return the arcs i → j that the constraints do not rule out one by one.
+    """Return the arcs i → j that no single constraint or simple implication excludes.
 
-    An allowed arc may still be in no order that keeps all of them.
+    An allowed arc may still be in no order that keeps all constraints.
 
     Returns
     -------
@@ -304,13 +304,13 @@ def allowed_arcs(n: int, rules: OrderRules) -> BoolArray:
     """
     allowed = np.ones((n + 1, n + 1), dtype=bool)
     before = rules.before(n)
-    # a cycle of precedences: no order at all
+    # with a cycle of precedences no arc is allowed
     allowed &= not before.diagonal().any()
     # not i → j if j comes before i, nor if some k must come between them
     allowed[:n, :n] &= ~before.T
     n_between = before.astype(np.float32) @ before.astype(np.float32)
     allowed[:n, :n] &= n_between == 0
-    # only an item without predecessors is first, only one without successors is last
+    # only items without predecessors can be first, only those without successors last
     allowed[n, :n] &= ~before.any(axis=0)
     allowed[:n, n] &= ~before.any(axis=1)
     position = np.full(n, -1)
@@ -325,7 +325,8 @@ def allowed_arcs(n: int, rules: OrderRules) -> BoolArray:
             allowed[n, nodes != item] = False
         if place == n - 1:
             allowed[nodes != item, n] = False
-    # between fixed items only the arcs from position p to p + 1, and then no others
+    # between fixed items only the arcs i → j from position p to p + 1 remain, and they
+    # exclude all other arcs out of i and into j
     items = np.flatnonzero(position >= 0)
     is_next = position[items][:, None] + 1 == position[items]
     allowed[np.ix_(items, items)] &= is_next

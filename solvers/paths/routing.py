@@ -7,19 +7,21 @@ import numpy as np
 from ltr.solvers.core.budget import Budget
 from ltr.solvers.paths.problem import Incumbent
 
-# Costs are rounded down to integers; the greatest becomes this one.
+# Costs that are not integers are scaled so that the greatest becomes this, and rounded
+# down.
 _STEPS = 2.0**27
 # Units of work of building the model.
 _WORK_PER_ARC = 2e-6
-# The status of routing if its CP-SAT search proved the tour, or that there is none.
+# Status of routing if its CP-SAT search proved the tour optimal, or the model
+# infeasible.
 _ROUTING_OPTIMAL, _ROUTING_INFEASIBLE = 7, 6
 
 
 def routing(best: Incumbent, budget: Budget) -> None:
     """Close the gap with one vehicle and ``use_cp_sat``; holds the interpreter lock.
 
-    Routing's own search is off, since it proves nothing. The bound is known at the end
-    only, and the clock is the only limit: work left is taken as seconds.
+    Routing's own search is off, since it proves nothing. The bound is known only
+    at the end, and the clock is the only limit: work left is taken as seconds.
     """
     from ortools.constraint_solver import pywrapcp, routing_enums_pb2
     from ortools.util.optional_boolean_pb2 import BOOL_FALSE, BOOL_TRUE

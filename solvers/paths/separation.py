@@ -10,7 +10,7 @@ from ltr.queries import BoolArray, FloatArray, IntArray
 from ltr.solvers.paths.subtour_relaxation import Cut
 
 _EPSILON = 1e-6
-# The least violation of a blossom or triangle that is worth a row.
+# Minimum violation for which a blossom or triangle is worth a row.
 _LEAST = 0.02
 
 
@@ -56,7 +56,7 @@ def set_cut(nodes: BoolArray) -> Cut:
 
 
 def components(near: BoolArray) -> IntArray:
-    """Return the component of each node; edges are read above the diagonal."""
+    """Return the component of each node; only the upper triangle is read."""
     parent = list(range(len(near)))
 
     def root(node: int) -> int:

@@ -23,7 +23,7 @@ METHODS = (
     "routing",
     "local_search",
 )
-# Fewer lists of one size are solved singly.
+# If fewer lists than this have the same size, each is solved alone.
 _MIN_BATCH = 8
 
 
@@ -49,17 +49,17 @@ def solve_path(
         Entry [i, j] is the gain of placing j directly after i; -inf forbids it. The
         diagonal is not read.
     start, end : array-like of shape (n,), default=None
-        Gain of each item in the first, and in the last position; -inf forbids it. None:
+        Gain of each item in the first and in the last position; -inf forbids it. None:
         zeros.
     constraints : iterable of Precedence, FixedPosition, Together, default=()
-        What the order must keep.
+        Constraints that the order must keep.
     method : str, default="auto"
         ``"dp"``, the dynamic program of Held and Karp, up to 16 items;
         ``"branch_and_bound"`` on the assignment relaxation; ``"branch_and_cut"`` on the
         subtour relaxation; ``"cp_sat"``, OR-Tools CP-SAT with a circuit constraint;
         ``"routing"``, OR-Tools routing, without constraints; ``"local_search"``, 3-opt
         and 2-opt with kicks, which proves nothing beyond the assignment bound.
-        ``"auto"`` combines them, by size and structure.
+        ``"auto"`` combines all but ``"routing"``, by size and structure.
     time_limit_s : float, default=None
         Wall-clock seconds.
     work_limit : float, default=None
@@ -71,8 +71,8 @@ def solve_path(
     Returns
     -------
     solution : Solution
-        Order, objective, upper bound and status. If a limit ends the solve, the best
-        order so far and a bound that holds.
+        Order, objective, upper bound and status. If a limit ends the solve, the order
+        is the best so far, and the bound still holds.
 
     Raises
     ------
@@ -81,7 +81,7 @@ def solve_path(
 
     Notes
     -----
-    A closed tour through cities 0, …, n of least cost ``c`` is a path: leave out city 0
+    To find a closed tour of least cost ``c`` through cities 0, …, n, leave out city 0
     and let ``start = -c[0, 1:]``, ``end = -c[1:, 0]``, ``matrix = -c[1:, 1:]``.
 
     References
@@ -132,12 +132,12 @@ def solve_paths(
     matrices : array-like of shape (b, n, n), or sequence of square matrices
         One per list; the sizes may differ.
     where : bool array-like of shape (b, n), or sequence of masks, default=None
-        True: a real item; False: padding, which is left out. None: all are real.
+        True: a real item; False: padding, which is removed. None: all are real.
     start, end : array-like of shape (b, n), or sequence of vectors, default=None
-        Gain of each item in the first, and in the last position. None: zeros.
+        Gain of each item in the first and in the last position. None: zeros.
     constraints : iterable of Precedence, FixedPosition, Together, default=()
-        What the order of each list must keep; items are called by their numbers before
-        padding is left out.
+        Constraints that each order must keep, in the item numbers before padding is
+        removed.
     method : str, default="auto"
         See :func:`solve_path`.
     time_limit_s : float, default=None
@@ -206,7 +206,7 @@ def solve_paths(
 
 
 def _check_sizes(method: str, lists: list[ItemList]) -> None:
-    """Raise if the method does not take one of the lists."""
+    """Raise if the method cannot solve one of the lists."""
     largest = max((item_list.n_items for item_list in lists), default=0)
     if method == "dp" and largest > MAX_ITEMS:
         raise ValueError(

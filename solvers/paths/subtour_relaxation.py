@@ -47,7 +47,7 @@ class Cut:
 
     @property
     def key(self) -> bytes:
-        """The same for the same coefficients."""
+        """Key that cuts with the same coefficients share."""
         return self.counts.tobytes()
 
 
@@ -67,7 +67,7 @@ class SubtourRelaxation:
     bound : float
         No tour of these arcs costs less, within the bounds of the present branch.
     cuts : list of Cut
-        Those that are rows.
+        Cuts that are rows.
     """
 
     def __init__(self, problem: PathProblem, arcs: BoolArray) -> None:
@@ -93,7 +93,7 @@ class SubtourRelaxation:
     def add_arcs(self, arcs: BoolArray) -> None:
         """Add columns, with their entries in all rows."""
         tails, heads = np.nonzero(arcs)
-        # that no arc exceeds 1 follows from the degree rows
+        # the degree rows imply x ≤ 1
         columns = self._lp.add_columns(self._cost[tails, heads], implied=1.0)
         ones = np.ones(len(columns))
         self._lp.add_entries(tails, columns, ones)
