@@ -262,7 +262,7 @@ def _p_value(p: float) -> str:
 
 
 def _figures(board: Leaderboard) -> Iterable[str]:
-    """The four figures, as far as there is something to draw."""
+    """The four figures, except those with nothing to draw."""
     names = _rankers_to_draw(board)
     if not names:
         return

@@ -192,7 +192,7 @@ def ips_softmax_loss(
     position : array of shape (..., list_size), default=None
         1-based ranks at which the items were shown: θ = position^(−η).
     propensity : array of shape (..., list_size), default=None
-        θ of each item, instead of ``position``; 1 everywhere is no correction.
+        θ of each item, instead of ``position``; 1 everywhere means no correction.
     eta : float, default=1.0
         η, see :func:`examination_probabilities`. Not used with ``propensity``.
     clip : float, default=0.0
@@ -275,7 +275,7 @@ def ips_pairwise_loss(
     position : array of shape (..., list_size), default=None
         1-based ranks at which the items were shown: θ = position^(−η).
     propensity : array of shape (..., list_size), default=None
-        θ of each item, instead of ``position``; 1 everywhere is no correction.
+        θ of each item, instead of ``position``; 1 everywhere means no correction.
     eta : float, default=1.0
         η, see :func:`examination_probabilities`. Not used with ``propensity``.
     clip : float, default=0.0

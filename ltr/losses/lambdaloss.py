@@ -56,7 +56,9 @@ def ndcg_loss1_loss(
     .. math:: \ell = \frac{1}{\mathrm{IDCG}} \sum_{i, j} w_i w_j \, G_i D_i
         \log\bigl(1 + e^{-\sigma (s_i - s_j)}\bigr)
 
-    The sum is over all ordered pairs, i = j included, whatever their labels.
+    with G = 2^y − 1, and D = 1 / log2(1 + rank) by the current scores, held constant in
+    the gradient. The sum is over all ordered pairs, i = j included, whatever their
+    labels.
 
     Parameters
     ----------

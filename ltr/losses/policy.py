@@ -420,7 +420,7 @@ def _gradient(
 def _by_rank(
     scores: jax.Array, orders: jax.Array, where: jax.Array
 ) -> tuple[jax.Array, jax.Array, jax.Array]:
-    """Score of the item at each rank, log of the worth remaining there, and if real."""
+    """Score of the item at each rank, log of the worth left, and whether it is real."""
     top = jnp.max(scores, axis=-1, keepdims=True, where=where, initial=LOG_0)
     centered = jnp.where(where, scores - jax.lax.stop_gradient(top), LOG_0)
     ranked = jnp.take_along_axis(centered[..., None, :], orders, axis=-1)

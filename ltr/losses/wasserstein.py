@@ -60,7 +60,7 @@ def wasserstein_loss(
     temperature : float, default=1.0
         T > 0 of the scores.
     ties : {"shared", "stable"}, default="shared"
-        Equal labels stand in one place, or one step apart by position (depends on the
+        Equal labels share one place, or are one step apart by position (depends on the
         order of rows: for comparisons only).
 
     Returns

@@ -3,7 +3,7 @@
 The *kernel* measures lists that are ranked already, ``kernel(lists, *, k=None, …)``,
 and returns the value of each list and which lists it is not defined for. The *face*
 is what users call, ``metric(y_true, y_score, *, qid=None, …)``. The *record*, the
-``info`` of a face, says what holds of its values. :func:`ranking_metric` declares all
+``info`` of a face, says which laws its values obey. :func:`ranking_metric` declares all
 three; :func:`~ltr.metrics.evaluate`, the rankers and the tests of laws read the record.
 """
 
@@ -67,7 +67,7 @@ class Measured(NamedTuple):
 
 @dataclass(frozen=True)
 class MetricInfo:
-    """Record of a metric: how it is computed, what it takes and what holds of it.
+    """Record of a metric: how it is computed, what it takes, and its laws.
 
     Attributes
     ----------
@@ -366,7 +366,7 @@ def apply_policy(measured: Measured, empty: Empty) -> FloatArray:
     Raises
     ------
     ValueError
-        If ``empty`` is none of them.
+        If ``empty`` is none of these.
 
     Examples
     --------

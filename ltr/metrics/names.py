@@ -86,7 +86,7 @@ class Metric:
     def with_averaged_ties(self) -> Metric:
         """Average ties, so that constant scores are worth a random order."""
         if self.options.get("ties", "average") == "average":
-            return self  # also where ``ties`` is no option
+            return self  # also for one without ``ties``
         return replace(self, options={**self.options, "ties": "average"})
 
     @property

@@ -242,7 +242,7 @@ def expected_common(
     * 1 from there on,
 
     so each item adds its coefficients where a piece begins and subtracts them where it
-    ends; a running sum over d has the coefficients of the sum over all items.
+    ends; a running sum over d gives the coefficients of the sum over all items.
 
     Examples
     --------

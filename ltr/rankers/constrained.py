@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 class ConstrainedRanker(BaseRanker):
     """A ranker whose orders satisfy quotas, caps, fixed positions and precedences.
 
-    For each query, the feasible order that maximizes Σ score / log2(1 + rank), with the
-    scores of the wrapped ranker: see :func:`ltr.solvers.solve_assignment`.
+    For each query, it finds the feasible order that maximizes Σ score / log2(1 + rank),
+    with the scores of the wrapped ranker: see :func:`ltr.solvers.solve_assignment`.
 
     Parameters
     ----------

@@ -85,7 +85,7 @@ def training_set(
     extras: Mapping[str, ArrayLike | None] | None = None,
     index_of: Any = None,
 ) -> TrainingSet:
-    """Check the columns that stand beside the features.
+    """Check the columns that accompany the features.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Rankers as folders of JSON and arrays: loading executes nothing that they hold."""
+"""Rankers as folders of JSON and arrays: loading one executes no code from it."""
 
 from __future__ import annotations
 

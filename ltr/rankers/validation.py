@@ -35,7 +35,7 @@ class EarlyStopping:
     metric : str or callable
         Metric for :func:`ltr.metrics.get_metric`.
     auto_lists : float, default=100
-        Fewest informative lists for which ``"auto"`` holds some out.
+        Minimum number of informative lists for ``"auto"`` to hold some out.
 
     Raises
     ------

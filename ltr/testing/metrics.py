@@ -320,7 +320,7 @@ def check_metric(
     >>> check_metric("ndcg@3", max_examples=10)["ties_are_averaged"]
     10
 
-    A sort of one's own breaks ties by the order of the rows:
+    A sort of your own breaks ties by the order of the rows:
 
     >>> import numpy as np
     >>> def top_label(y_true, y_score):

@@ -103,7 +103,7 @@ def ranked_lists(
         Whether scores may tie. If not, they differ by 1e-3 at least, and their
         differences are off the multiples of 1/4.
     min_size : int, default=0
-        Fewest items.
+        Minimum number of items.
     weights : int, default=3
         Weights are whole numbers from 1 to this.
     grid : tuple of float, default=()

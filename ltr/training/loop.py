@@ -80,7 +80,7 @@ class TrainingResult:
     optimizer_state : pytree of NumPy arrays
         After the last step.
     last_params : pytree of NumPy arrays
-        After the last step; what further training goes on from.
+        After the last step; further training continues from these.
     losses : list of float
         Mean training loss of each epoch.
     seconds : list of float

@@ -16,7 +16,7 @@ class EpochPrinter:
     verbose : int
         1: a line every 5 seconds; 2 or more: a line per epoch.
     max_epochs : int
-        Most epochs of this fit.
+        Maximum number of epochs of this fit.
     metric : str
         Name of the validation metric.
     stream : text file, optional

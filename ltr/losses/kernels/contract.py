@@ -71,7 +71,7 @@ def check_shape(name: str, values: ArrayLike | None, scores: jax.Array) -> None:
 
 
 def check_positive(name: str, value: object) -> None:
-    """Raise unless a number is finite and above 0; what JAX traces passes."""
+    """Raise unless a number is finite and above 0; numbers that JAX traces pass."""
     if not isinstance(value, (jax.Array, np.ndarray)):
         check_number(name, value, low=0.0, open_low=True)
 

@@ -119,7 +119,7 @@ def log_remaining(
     scores : array of shape (..., list_size)
         Log-worths, finite everywhere.
     labels : array of shape (..., list_size)
-        Items with lower labels remain; NaN is no item.
+        Items with lower labels remain; NaN marks a position without an item.
     weights : array of shape (..., list_size)
         Item weights, > 0 where there is an item.
     share : array of shape (..., list_size)

@@ -90,7 +90,7 @@ def train_scorer(
     validation : TrainingSet or None
         Validation rows, if some were passed to ``fit``.
     start : LearnedState or None
-        Where to go on from. None: draw new parameters.
+        State to continue from. None: draw new parameters.
     score_items : callable, default=FittedScorer.scores
         How the trained scorer will score the items of validation lists.
 

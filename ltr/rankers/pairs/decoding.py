@@ -67,7 +67,8 @@ class Decoder:
         -------
         scores : float array of shape (n_samples,)
             How many items of the list come after each; items that the pairs do not
-            tell apart share the mean of theirs. Borda sums if that is the decoder.
+            distinguish share the mean of theirs. With the Borda decoder, the Borda
+            sums.
         """
         self.check_sizes(queries)
         scores = np.empty(queries.n_samples)

@@ -229,7 +229,7 @@ def boost(
     labels : float array of shape (n_rows,)
         Labels as LightGBM wants them.
     n_trees : int
-        Trees to add at most.
+        Maximum number of trees to add.
     feature_names : sequence of str or None
         Names of the columns, for the booster; left out if LightGBM cannot hold them.
     categorical : tuple of int
@@ -241,7 +241,7 @@ def boost(
     n_iter_no_change : int
         Trees without improvement before stopping.
     start : lightgbm.Booster, optional
-        Trees to go on from.
+        Trees to add to.
     verbose : int, default=0
         1: write a line every 5 seconds; 2 or more: a line per tree.
 

@@ -62,11 +62,11 @@ class LambdaMARTRanker(BaseRanker):
     max_depth : int, default=-1
         Depth of a tree; −1: no limit.
     min_child_samples : int, default=20
-        Fewest rows in a leaf.
+        Minimum number of rows in a leaf.
     min_child_weight : float, default=0.001
-        Least sum of Hessians in a leaf.
+        Minimum sum of Hessians in a leaf.
     min_split_gain : float, default=0.0
-        Least gain of a split.
+        Minimum gain of a split.
     subsample : float, default=1.0
         Share of the rows for each tree, in (0, 1]; needs ``subsample_freq``.
     subsample_freq : int, default=0
