@@ -2,9 +2,10 @@
 
 python examples/benchmark_assignment.py
 
-Ratios compare medians of one run. "MIP": the same problem as an integer program in
-scipy.optimize.milp (HiGHS). "LP + Birkhoff": the linear program of Singh and Joachims
-over doubly stochastic matrices in scipy.optimize.linprog, decomposed by birkhoff.
+Ratios are between medians of the same run. "MIP": the same problem as an integer
+program in scipy.optimize.milp (HiGHS). "LP + Birkhoff": the linear program of Singh and
+Joachims over doubly stochastic matrices in scipy.optimize.linprog, decomposed by
+birkhoff.
 """
 
 import statistics

@@ -1,9 +1,9 @@
-"""Time of committees: greedy and exact, and abcvoting on approvals.
+"""Committee selection: time of greedy and exact search, compared with abcvoting.
 
 Prints, for random rankings, time and value of greedy and of the exact search with its
-bound; for random approvals, the time of each available algorithm of abcvoting over that
-of the exact search, and whether the values agree. The peer is optional: pip install
-abcvoting
+bound; for random approvals, the ratio of the time of each available algorithm of
+abcvoting to that of the exact search, and whether the values agree. The peer is
+optional: pip install abcvoting
 
     python examples/benchmark_committees.py
 """

@@ -3,7 +3,7 @@
 Each row is a compiled program on a batch of lists of n items: best path, log Z of the
 path distribution, its value and gradient, P(i before j), and the same for linear
 orderings. The last columns are the time of the same maximum in NumPy, vectorized over
-the batch, and its ratio to ours, both measured in this run.
+the batch, and its ratio to ours, both measured in the same run.
 
     python examples/benchmark_dynamic.py
     python examples/benchmark_dynamic.py --gpu-size     # 10^5 lists at n = 8, 10, 12

@@ -1,4 +1,4 @@
-"""Put groups of historical events in order, from their texts.
+"""Put groups of historical events in order by their descriptions.
 
 All rankers get the same features: a kernel ridge regression of the year on the text
 (out of fold on the training events) and embeddings (by default 64 components of
@@ -61,7 +61,7 @@ for loss in ("successor", "crf", "pairwise"):
 
 
 def load(folder: str | None) -> tuple[list[pd.DataFrame], list[np.ndarray] | None]:
-    """Training, validation and test events; embeddings of the files."""
+    """Training, validation and test events, and their embeddings, if there are any."""
     if folder is None:
         events = load_events().sample(frac=1, random_state=0)
         return [events[:500], events[500:620], events[620:]], None
@@ -117,7 +117,7 @@ def features(parts: list[pd.DataFrame], vectors: list[np.ndarray] | None):
 
 
 def earliness(year: np.ndarray, among: np.ndarray) -> np.ndarray:
-    """From 1/2 (before all others) to -1/2 (after them): label and target."""
+    """From 1/2 (before all others) to -1/2 (after all others): label and target."""
     among = np.sort(among)
     low, high = (np.searchsorted(among, year, side=side) for side in ("left", "right"))
     return 0.5 - (low + high) / (2 * len(among))
@@ -131,7 +131,7 @@ def groups(n_events: int, size: int, n_times: int) -> np.ndarray:
 
 
 def taus(year: np.ndarray, rows: np.ndarray, scores: np.ndarray) -> np.ndarray:
-    """Concordant minus discordant pairs over all: of the events, then of resamples."""
+    """Kendall's τ pooled over all pairs: of the events, then of bootstrap resamples."""
     i, j = np.triu_indices(rows.shape[1], 1)
     a, b = rows[:, i].ravel(), rows[:, j].ravel()
     sign = np.sign(year[b] - year[a]) * np.sign(scores[:, i] - scores[:, j]).ravel()

@@ -1,4 +1,4 @@
-"""Reading LETOR files: load_letor beside scikit-learn's load_svmlight_file.
+"""Reading LETOR files: load_letor compared with scikit-learn's load_svmlight_file.
 
 Writes generated data with all features on each line, and with half of them. Reads each
 file with both loaders in turn, and prints the ratio of times (process time and wall
@@ -62,7 +62,7 @@ def seconds(work: Callable[[], object]) -> tuple[float, float]:
 
 
 def compare(path: Path, rounds: int) -> tuple[float, float]:
-    """Medians of our time over scikit-learn's, in turn, after a check of equality."""
+    """Median ratios of our time to scikit-learn's, after a check of equality."""
     array, peer_array = load_letor(path).X, load_svmlight_file(str(path))[0]
     assert all(
         np.array_equal(array[i : i + 1000], peer_array[i : i + 1000].toarray())

@@ -1,4 +1,4 @@
-"""Time and memory of losses compared with rax: value and gradient of a batch.
+"""Time and memory of losses, value and gradient of a batch, compared with rax.
 
 Both sides are jitted and called in turn. A row has the loss, the milliseconds of both
 and their ratio, the temporary memory of the compiled programs, and the largest

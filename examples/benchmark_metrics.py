@@ -2,9 +2,10 @@
 
     python examples/benchmark_metrics.py
 
-pytrec_eval and ranx are timed on dicts and objects built in advance, ranx after a first
-call that compiles; ltr starts from plain arrays. From files everything counts. Peers
-that are not installed are skipped. Ratios are medians over rounds of peer / ltr.
+pytrec_eval and ranx are timed on dicts and objects built in advance, ranx after a
+first call, which compiles; ltr starts from plain arrays. From files, everything is
+timed. Peers that are not installed are skipped. Ratios are medians over rounds of
+peer / ltr.
 """
 
 from __future__ import annotations
@@ -124,7 +125,7 @@ def from_file(n_lists: int, list_size: int, rounds: int) -> dict[str, Any]:
 def main(
     sizes: tuple[tuple[int, int], ...] = ((2_000, 100), (50_000, 20)), rounds: int = 5
 ) -> dict[str, dict[str, Any]]:
-    """Print a table: the time of ltr, and how many times as long each peer takes."""
+    """Print a table: the time of ltr, and the ratio of each peer to it."""
     table = {}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of the peers

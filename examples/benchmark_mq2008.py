@@ -6,11 +6,11 @@ by row), next to the official tables. NDCG@10 and linear@10 (with linear gain) a
 over ties and skip queries without relevant documents.
 
 "oracle": only the 10 or 30 documents of a query *with the highest labels* are ranked,
-in training, validation and test, as the authors of TSPRank do; in practice nobody has
-such a list before the labels. Their NDCG, "ordinal", uses ranks of labels as gains,
-where equal labels (most are) are told apart by row number: "row number" is the value of
-that order alone. Their scores depend on the order of the rows; "shuffled" is the same
-model on the rows of the test part in another order.
+in training, validation and test, as the authors of TSPRank do; in practice no such
+list exists without the labels. Their NDCG, "ordinal", uses ranks of labels as gains,
+where ties (most labels) are broken by row number: "row number" is the value of that
+order alone. Their scores depend on the order of the rows; "shuffled" is the same
+model with the rows of the test part shuffled.
 
 Settings and the baseline of the comparison are selected on validation folds (NDCG@10,
 first seed). Means over seeds; 95 % intervals resample queries. FOLDER has S1.txt to
@@ -106,7 +106,7 @@ def ascending_ranks(values: np.ndarray, qid: np.ndarray) -> np.ndarray:
 
 
 def oracle(part: RankingData, size: int) -> RankingData:
-    """The ``size`` rows with the highest labels, of queries that have as many."""
+    """The ``size`` rows with the highest labels, of queries with at least ``size``."""
     length = pd.Series(part.y).groupby(part.qid).transform("size").to_numpy()
     return part.take(
         (length >= size) & (ascending_ranks(part.y, part.qid) > length - size)

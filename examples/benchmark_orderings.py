@@ -65,7 +65,7 @@ def mallows(n_items: int, n_votes: int, spread: float, seed: int) -> list[list[i
 
 
 def batches(n_lists: int, rounds: int) -> dict[int, float]:
-    """Time of the plain program on a list over that of a list in a batch."""
+    """Ratio of the plain program's time per list to that of a list in a batch."""
     ratios = {}
     for n in (8, 10, 12):
         matrices = np.random.default_rng(n).normal(size=(n_lists, n, n))

@@ -1,8 +1,8 @@
 """Maximum-weight paths: time to a proof, compared with LKH and tuned CP-SAT in one run.
 
 LKH (``pip install elkai``) proves nothing; CP-SAT is ``add_circuit`` with one worker,
-linear relaxation at level 2 and no presolve. Times are processor times on one core; up
-to 50 items they are the best of three runs.
+linear relaxation at level 2 and no presolve. Times are process times on one core; up to
+50 items they are the best of three runs.
 """
 
 import time

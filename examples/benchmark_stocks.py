@@ -1,11 +1,11 @@
 """Rank real stocks by the return of the next day, against strong simple baselines.
 
 Protocols: "walk-forward" has two test periods, with an embargo between training,
-validation and test days; "paper" has a model per industry and a single split without
+validation and test days; "paper" fits a model per industry on a single split without
 embargo, as the authors of TSPRank do (on embeddings that are not public; here the
 features are those of ``load_stocks``). The setting of each ranker and the baseline of
-the comparison have the best τ on validation. FOLDER has NASDAQ.ohlcv.npz and
-NASDAQ_industry_ticker.json. Its stocks all survived to the end, which inflates returns
+the comparison are those with the best τ on validation. FOLDER has NASDAQ.ohlcv.npz and
+NASDAQ_industry_ticker.json. All its stocks survived to the end, which inflates returns
 but not ranks.
 
     python examples/benchmark_stocks.py
@@ -77,7 +77,7 @@ def split(data: StockData, protocol: str) -> list[tuple]:
 
 
 def fit_and_score(settings: list, data: StockData, y, parts: tuple, n_seeds: int):
-    """Scores of validation by the best setting, and of test for each seed.
+    """Validation scores of the best setting, and its test scores for each seed.
 
     Settings are selected with the first seed.
     """

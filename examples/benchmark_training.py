@@ -1,9 +1,10 @@
 """Training throughput of NeuralRanker compared with a plain training loop in JAX.
 
-The plain loop pads all lists to the longest, and has a rax loss, optax.adam and one
+The plain loop pads all lists to the longest, and uses a rax loss, optax.adam and one
 jitted step. Both sides train the same MLP on batches of 32 lists, shuffled every epoch,
 gathering included. Prints documents per second and their ratio, and the loss (of rax)
-and NDCG@10 on held-out queries after equally many epochs. Needs `pip install rax`.
+and NDCG@10 on held-out queries after the same number of epochs. Needs
+`pip install rax`.
 
     python examples/benchmark_training.py
 """
@@ -49,7 +50,7 @@ def pad(data: RankingData) -> tuple[np.ndarray, np.ndarray]:
 
 
 class PlainTraining:
-    """A training loop as one writes it by hand, with rax and optax."""
+    """A training loop as one would write it by hand, with rax and optax."""
 
     def __init__(self, loss: str, data: RankingData, seed: int) -> None:
         rows, where = pad(data)
@@ -102,7 +103,7 @@ class PlainTraining:
 
 
 def train_ours(loss: str, data: RankingData, n_epochs: int) -> NeuralRanker:
-    """Train the same model with the same batches and optimizer by NeuralRanker."""
+    """Train the same model, with the same batches and optimizer, by NeuralRanker."""
     ranker = NeuralRanker(
         loss,
         "mlp",

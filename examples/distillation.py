@@ -3,7 +3,7 @@
 The teacher is LambdaMART. The students are linear: two learn from the labels, the
 others from the teacher's scores of the same items. Prints NDCG@10 on held-out queries,
 means over seeds with 95 % bootstrap intervals over queries, and the paired difference
-from the better student of labels.
+from the better of the two students trained on labels.
 
     python examples/distillation.py
     python examples/distillation.py --train train.txt --test test.txt

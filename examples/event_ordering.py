@@ -1,4 +1,4 @@
-"""Put groups of ten historical events in order, from their texts.
+"""Put groups of ten historical events in order by their descriptions.
 
 All rankers get the same features: 64 components of TF-IDF, and a ridge regression of
 the year on the words, out of fold on the training events. Prints Kendall's τ on groups

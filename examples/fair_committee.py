@@ -1,8 +1,8 @@
 """Choose committees from biased rankings, with a quota and without.
 
-Noisy voters rank items and discount half of them by a bias. The best committee on these
+Noisy voters rank items, biased against half of them. The best committee on these
 rankings is evaluated on the rankings that the same voters would give without the bias,
-relative to the best committee there. The quota gives the discounted half at least half
+relative to the best committee there. The quota gives the half under bias at least half
 of the seats; the baseline is a random committee. Prints means over seeds with 95 %
 bootstrap intervals, and the paired effect of the quota.
 
@@ -24,7 +24,7 @@ CHOICES = ("as ranked", "with a quota", "random")
 
 
 def value(committee: np.ndarray, rankings: np.ndarray, rule: str) -> float:
-    """Value of a committee, which its quota makes the only feasible one."""
+    """Value of a committee, from a quota that makes it the only feasible one."""
     k = len(committee)
     quota = {"groups": {"committee": committee}, "lower": {"committee": k}}
     return select_committee(rankings, k, rule=rule, **quota).objective

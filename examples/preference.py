@@ -1,8 +1,8 @@
 """Learn from preferences over embeddings, with a frozen reference.
 
 Compares LiPO-λ with DPO, SLiC and ListMLE. Queries and items have embeddings. A crowd
-compares all pairs of items of a query a few times, by a utility that depends on some
-directions of the embeddings only; the label of an item is the share of comparisons that
+compares all pairs of items of a query a few times, by a utility that depends only on
+some directions of the embeddings; the label of an item is the share of comparisons that
 it wins. Two towers start at the cosine, which is also the frozen reference. Prints
 NDCG@10 by the true utility on held-out queries, over seeds, and the paired difference
 from DPO.

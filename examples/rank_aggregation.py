@@ -1,9 +1,9 @@
-"""One order from many votes: Kemeny's consensus, exact, and simpler rules.
+"""One order from many votes: the exact Kemeny consensus, and simpler rules.
 
 Voters rank the items at random around a known order (Plackett-Luce model). Prints, for
 each rule, the number of pairs on which its order disagrees with the votes, the least
 number for any order, and Kendall's tau to the known order. With matplotlib, also draws
-the pairwise majorities in the order of Kemeny.
+the pairwise majorities in the Kemeny order.
 
     python examples/rank_aggregation.py
     python examples/rank_aggregation.py --data FOLDER --picture votes.png

@@ -1,7 +1,7 @@
 """Re-rank by embeddings: two towers that start at the cosine similarity.
 
-A row is [query embedding | item embedding]. By default embeddings are drawn in which
-some directions are irrelevant, so that there is something to learn. With `--data DIR`
+A row is [query embedding | item embedding]. By default the embeddings are random, with
+some irrelevant directions, so that there is something to learn. With `--data DIR`
 the Cranfield collection is re-ranked: MiniLM embeddings and judgments are read from
 DIR/embeddings-minilm and DIR/ir-cranfield, and the candidates of a query are the 100
 documents nearest by cosine.

@@ -4,7 +4,7 @@ An embargo separates the days of training, validation and test. Prints Kendall's
 information coefficient (Spearman) and the reciprocal rank of the best stock; the excess
 return of the top five stocks of each list over all stocks, and its Sharpe ratio after
 costs: means over seeds, 95 % intervals by a block bootstrap over days. The market is
-simulated; ``examples/benchmark_stocks.py`` has real ones.
+simulated; ``examples/benchmark_stocks.py`` uses real ones.
 
     python examples/stock_ranking.py [--plot FILE]
 """
@@ -37,7 +37,7 @@ METRICS = {"tau": 4, "IC": 4, "MRR": 3, "top 5, bp": 1, "Sharpe": 2}  # decimals
 
 
 def score(name: str, data: StockData, y: np.ndarray, parts: tuple, seed: int):
-    """Scores of the test part by a ranker fitted on the other two parts."""
+    """Scores of the test part by a ranker fitted to the other two parts."""
     (train, valid, test), X, qid = parts, data.X, data.qid
     if name == "random":
         return np.random.default_rng(seed).random(len(test))

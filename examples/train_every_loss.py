@@ -1,7 +1,7 @@
 """Train a linear ranker with every loss, on queries whose features share an offset.
 
-Prints NDCG@10 on held-out queries for each loss, as a share of that of the noise-free
-scores, next to a random order and plain pointwise regression.
+Prints NDCG@10 on held-out queries for each loss, relative to that of the noise-free
+scores, beside a random order and plain pointwise regression.
 
     python examples/train_every_loss.py
 """

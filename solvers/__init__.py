@@ -3,8 +3,8 @@
 All solvers maximize. Each returns a :class:`Solution`: an order (0-based item indices,
 best first), its objective, an upper bound on the objective of every order, and a status
 that follows from the two. ``order`` is None if the status is UNKNOWN (a limit was
-reached) or INFEASIBLE; then ``conflict`` names the constraints that clash. This package
-imports only the ground floor of ``ltr``.
+reached) or INFEASIBLE (``conflict`` names constraints that clash). This package imports
+only the ground floor of ``ltr``.
 
 =============================================  =========================================
 input                                          solver

@@ -1,7 +1,7 @@
 """One order from many: Kemeny's consensus, and the scores that compete with it.
 
-Everywhere a ranking is a sequence of item numbers 0, …, n - 1, best first; tied items
-form an inner tuple, and a partial ranking leaves items out. Thus
+Throughout, a ranking is a sequence of item numbers 0, …, n - 1, best first; tied items
+form an inner tuple, and a partial ranking omits items. Thus
 ``[[2, 0, 1], [(0, 1), 2], [1]]`` are three votes. Rankings of equal length without ties
 may be an integer array of shape (n_rankings, k). :func:`orders_from_ranks` converts a
 table of *ranks* to rankings.

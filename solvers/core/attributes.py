@@ -1,4 +1,4 @@
-"""Attributes as users pass them: lists, arrays, columns of a DataFrame."""
+"""Attributes in the formats that users pass: lists, arrays, DataFrame columns."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""Constraints on an order: small frozen values that say what must hold.
+"""Constraints on an order, as small immutable objects.
 
 Items are row numbers of the matrix, positions are 0-based: position 0 is the best. A
-group is the items whose attribute has one value; an item whose value is missing (None,
-NaN, NA) belongs to none.
+group is the set of items that share a value of an attribute; an item whose value is
+missing (None, NaN, NA) belongs to no group.
 
 A new kind of constraint is a subclass of :class:`Rule` that is added to one of the
 unions below. If existing kinds can express it, :meth:`Rule.parts` is all that the

@@ -1,7 +1,7 @@
 """Constraints on groups of items: quotas, caps and shares of the exposure.
 
-A group is the items whose attribute has one value; an item whose value is missing
-(None, NaN, NA) belongs to none.
+A group is the set of items that share a value of an attribute; an item whose value is
+missing (None, NaN, NA) belongs to no group.
 """
 
 from __future__ import annotations
@@ -187,7 +187,7 @@ class AtMost(Rule):
 
 @dataclass(frozen=True)
 class ExposureShare(Rule):
-    """Bounds on a group's share of the exposure: its discounts over the sum of all.
+    """Bounds on a group's share of the exposure, the sum of all discounts.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""Rankings as users pass them, and as one table of levels.
+"""Rankings in the formats that users pass, and as one table of levels.
 
 A ranking is a sequence of item numbers, best first; tied items are an inner tuple (a
 tie group). Entry [v, i] of the levels is the number of tie groups that vote v ranks

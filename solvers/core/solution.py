@@ -1,4 +1,4 @@
-"""What a solver returns, and the one place where a proof is accepted."""
+"""The solutions of solvers, and the one place where a proof is accepted."""
 
 import time
 from dataclasses import dataclass
