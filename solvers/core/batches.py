@@ -52,7 +52,7 @@ def solve_batch(
     ----------
     solve : callable
         (lists of a job, their budget) → their solutions. Once the budget is spent, it
-        returns at once with the best orders so far.
+        returns at once with its best solutions so far.
     lists : sequence of ItemList
         The batch.
     jobs : list of list of int

@@ -132,7 +132,7 @@ class AtMost(Rule):
     top : int, default=None
         Count among the first ``top`` positions. None: among all.
     window : int, default=None
-        Count in any ``window`` consecutive ones of these positions. None: in all.
+        Count in any ``window`` consecutive positions among these. None: in all.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Groups of items, and bounds on the number of their members in the positions."""
+"""Groups of items, with bounds on their members in prefixes and windows."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ROUNDING = 1e-9
 
 
 class Window(NamedTuple):
-    """At most ``limit`` members in any ``length`` consecutive of the ``top`` first."""
+    """At most ``limit`` members in any ``length`` neighboring positions < ``top``."""
 
     limit: int
     length: int

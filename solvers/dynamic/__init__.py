@@ -1,6 +1,6 @@
 """Dynamic programs over subsets, in JAX: best orders, log Z, marginals, samples.
 
-For lists of up to 15 items (12 in comfort) all orders are summed over or compared.
+For lists of up to 15 items (12 comfortably) all orders are summed over or compared.
 There is no callback, so all of it runs inside ``jit``, ``vmap`` and ``grad`` and on any
 device.
 
