@@ -29,6 +29,13 @@ for name, examples in (("default", 50), ("thorough", 200)):
 hypothesis.settings.load_profile("default")
 
 
+@pytest.fixture(autouse=True, scope="module")
+def few_compiled_programs():
+    """Forget what a module compiled: Linux allows a process 65,530 memory maps."""
+    yield
+    jax.clear_caches()
+
+
 @pytest.fixture
 def x64():
     """Compute in double precision inside a test."""
