@@ -226,6 +226,7 @@ def ips_softmax_loss(
     1.3863
     """
     lists = prepare(scores, labels, where, weights)
+    # E[c / θ] = relevance, and the loss is linear in the targets.
     targets = lists.weights * _corrected(lists, position, propensity, eta, clip)
     total = -jnp.sum(targets * masked_log_softmax(lists, lists.scores), axis=-1)
     return divide(total, targets.sum(-1), normalize)
@@ -321,6 +322,7 @@ def ips_pairwise_loss(
     """
     check_choice("against", against, ("all", "unclicked"))
     lists = prepare(scores, labels, where, weights)
+    # Every pair is met once: pair_sum takes a(i, j) for i over j and a(j, i) for j over i.
     relevance = _corrected(lists, position, propensity, eta, clip)
     terms = ClickTerms(lists.weights, relevance, lists.labels, positions(relevance))
     pair_weights = _over_all if against == "all" else _over_unclicked

@@ -98,6 +98,7 @@ def pld_loss(
     lists = prepare(scores, labels, where, weights)
     teacher = masked_input(lists, teacher_scores)
     ranks = lexicographic_ranks(lists.labels, teacher, lists.where)
+    # Items that tie in π tie in the teacher too, so each draw of their group has one α.
     alpha = jnp.exp(masked_log_softmax(lists, teacher / temperature))
     stages = draw_stages(lists, -ranks.astype(lists.scores.dtype), "efron", None)
     return stages.weighted(
@@ -218,6 +219,7 @@ def js_distillation_loss(
     log_p = masked_log_softmax(lists, lists.scores)
     log_q = masked_log_softmax(lists, masked_input(lists, teacher_scores))
     log_m = jnp.logaddexp(log_p, log_q) - jnp.log(2.0).astype(log_p.dtype)
+    # Logs are of one copy of an item, masses of all its w copies.
     p, q = lists.weights * jnp.exp(log_p), lists.weights * jnp.exp(log_q)
     terms = p * (log_p - log_m) + q * (log_q - log_m)
     return 0.5 * jnp.sum(jnp.where(lists.where, terms, 0.0), axis=-1)
@@ -370,6 +372,8 @@ def rankdistil_loss(
     if k <= 2:
         return (cross_entropy if k == 1 else top_2_cross_entropy)(lists, teacher)
     key = check_key(key, f"k={k} > 2")
+    # Sorting t + Gumbel noise draws an order from PL(t) (Yellott 1977), and ListMLE@k
+    # of the student on that order is −log PL_k(π | s).
     noise = jax.random.gumbel(key, (n_samples, *teacher.shape), teacher.dtype)
     losses = listmle_loss(
         jnp.broadcast_to(lists.scores, noise.shape),

@@ -223,6 +223,7 @@ def rank_grpo_loss(
     old = jax.lax.stop_gradient(group.labels)
     ratio = jnp.exp(jnp.minimum(group.scores - old, _MAX_LOG_RATIO))
     clipped = jnp.clip(ratio, 1.0 - clip[0], 1.0 + clip[1])
+    # The pessimistic of two bounds: no reward for leaving [1 − ε_low, 1 + ε_high].
     items = -jnp.minimum(ratio * advantages, clipped * advantages)
     if log_prob_ref is not None:
         ref = jnp.where(group.where, as_dtype(log_prob_ref, group.scores), 0.0)

@@ -101,6 +101,7 @@ def ndcg_loss1_loss(
     check_positive("sigma", sigma)
     lists = prepare(scores, labels, where, weights)
     gains, inverse_ideal = metric_gains(lists, None, metric)
+    # G_i D_i, the DCG of item i at its current rank: fixed, as in the M-step of EM.
     ranking = jax.lax.stop_gradient(lists.scores)
     strength = gains * tied_discounts(ranking, lists.where, None)
     return _against_all(lists, strength, sigma, inverse_ideal, normalize)
@@ -432,6 +433,7 @@ def _lambda_loss2(
 
 def _distance_weight(i: DistanceTerms, j: DistanceTerms) -> jax.Array:
     """δ_ij |G_i − G_j|, or (ρ_ij + μ δ_ij) |G_i − G_j|."""
+    # Equal scores share a mean rank, and δ needs a distance of at least one rank.
     apart = jnp.maximum(jnp.abs(i.rank - j.rank), 1.0)
     delta = log2_discount(apart) - log2_discount(apart + 1.0)
     change = jnp.abs(i.gain - j.gain)

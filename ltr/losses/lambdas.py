@@ -104,6 +104,7 @@ def lambdarank_loss(
     check_positive("sigma", sigma)
     check_whole("k", k, low=1, optional=True)
     lists = prepare(scores, labels, where, weights)
+    # LambdaRank defines a gradient, not a loss: |ΔM| is held constant in the scores.
     ranking = jax.lax.stop_gradient(lists.scores)
     if metric == "mrr":
         gain, inverse_ideal = None, jnp.ones(lists.scores.shape[:-1], ranking.dtype)
@@ -112,6 +113,7 @@ def lambdarank_loss(
         gain, inverse_ideal = metric_gains(lists, k, metric)
         by_rank = log2_discount
     discount = tied_discounts(ranking, lists.where, k, by_rank)
+    # Σ over y_i > y_j of |D_i − D_j| |G_i − G_j| / IDCG · log(1 + e^{−σ (s_i − s_j)})
     total, weight = label_pair_sum(
         logistic,
         sigma * lists.scores,

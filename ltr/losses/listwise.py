@@ -348,6 +348,7 @@ def poly1_loss(
     informative = has_two_labels(lists) & (total > 0)
     targets = jnp.where(informative, targets / jnp.where(informative, total, 1.0), 0.0)
     log_p = masked_log_softmax(lists, lists.scores)
+    # PolyLoss: −log p = Σ_k (1 − p)^k / k; Poly-1 adds ε to the coefficient of 1 − p.
     first_coefficient = targets.sum(-1) - jnp.sum(targets * jnp.exp(log_p), axis=-1)
     return -jnp.sum(targets * log_p, axis=-1) + epsilon * first_coefficient
 
@@ -451,6 +452,8 @@ def top_2_cross_entropy(lists: Lists, target_logits: jax.Array) -> jax.Array:
         worths = jnp.where(lists.where, logits + log_weights, LOG_0)
         return log_pair_sum(is_another, worths, index)
 
+    # P(i first) = q_i, P(i second) = q_i Σ_{j ≠ i} q_j / (1 − q_j), so that
+    # −E log P(first, second | s) needs per item only these two and log Σ_{j ≠ i} e^{s_j}.
     log_q = masked_log_softmax(lists, target_logits)
     log_1_minus_q = log_sum_of_others(log_q)
     has_other = lists.where & (log_1_minus_q > LOG_0 / 2)

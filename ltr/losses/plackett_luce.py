@@ -268,9 +268,12 @@ def draw_stages(
         one, zero = jnp.ones_like(rank), jnp.zeros_like(rank)
         groups = DrawGroups(rank, one, zero, lists.weights)
     n_items = jnp.sum(lists.where, axis=-1, keepdims=True, dtype=jnp.int32)
+    # The group drawn last is drawn with probability 1 and costs nothing.
     counts = lists.where & (groups.before + groups.size < n_items)
     m = jnp.maximum(groups.size, 1).astype(lists.scores.dtype)
     draw_weights, share = lists.weights, jnp.ones_like(m)
+    # Efron: at the d-th draw of a group of m each member is gone with probability d / m,
+    # so it counts with the share 1 − d / m in the worth that remains.
     if ties == "efron":
         share -= groups.drawn.astype(m.dtype) / m
         draw_weights = groups.weight / m

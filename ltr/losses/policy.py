@@ -180,6 +180,8 @@ def _draw(
     scores: jax.Array, key: jax.Array, n_samples: int, where: jax.Array
 ) -> jax.Array:
     shape = (*scores.shape[:-1], n_samples, scores.shape[-1])
+    # The Gumbel trick: sorting s + noise draws an order from Plackett-Luce(s).
+    # (..., n_samples, n)
     noise = as_dtype(jax.random.gumbel(key, shape, jnp.float32), scores)
     noisy = jnp.where(where[..., None, :], scores[..., None, :] + noise, -jnp.inf)
     return jnp.argsort(-noisy, axis=-1).astype(jnp.int32)

@@ -103,6 +103,7 @@ def lipo_lambda_loss(
     discounts = tied_discounts(jax.lax.stop_gradient(lists.scores), lists.where, None)
     if discount == "ln":  # 1 / ln(1 + r) = 1 / (ln 2 · log2(1 + r))
         discounts = discounts / jnp.log(2.0).astype(discounts.dtype)
+    # |G_i − G_j| with G = 2^y: the −1 of DCG's gain cancels in the difference.
     gains = jnp.where(lists.where, jnp.exp2(lists.labels), 0.0)
     total, weight = label_pair_sum(
         logistic,

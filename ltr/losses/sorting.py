@@ -216,6 +216,7 @@ def neural_ndcg_loss(
     discounts = 1.0 / jnp.log2(1.0 + rank)
     if k is not None:
         discounts = jnp.where(rank <= k, discounts, 0.0)
+    # P̂ g: the expected gain at each rank.  # (..., n)
     sorted_gains = times(matrix, lists.weights * gains)
     return -jnp.sum(discounts * sorted_gains, axis=-1) * inverse_ideal
 
@@ -279,6 +280,7 @@ def neural_sort_cross_entropy_loss(
     0.6931
     """
     lists = prepare(scores, labels, where, weights)
+    # Cross-entropy of row i (rank i), summed over ranks: one term per item j.  # (..., n)
     target = neural_sort(lists.labels, where=lists.where)
     logits = neural_sort_logits(lists.scores, lists.where) / temperature
     by_item = -jnp.sum(
@@ -338,6 +340,9 @@ def soft_rank(
     ranked = jnp.take_along_axis(lists.scores, order, axis=-1)
     real = jnp.take_along_axis(lists.where, order, axis=-1)
     position = positions(ranked)
+    # With the scores in descending order the projection is r = v − s/ε, where v is the
+    # isotonic (here non-increasing) regression of s/ε + (1, …, n): a pool forms where
+    # s/ε + position fails to fall, and v is its mean there.
     levels = jnp.where(real, ranked / strength + position, -jnp.inf)
     begin = pool_begins(jax.lax.stop_gradient(levels))
     # Scores relative to the first of their pool, which is exact for large scores.

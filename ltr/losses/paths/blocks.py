@@ -90,6 +90,8 @@ def prepare_paths(
 def true_arcs(lists: Paths) -> Arcs:
     """Which arcs, first and last items occur in a path through the blocks in turn."""
     place, after = lists.place, lists.place + lists.block_size
+    # A path through the blocks stays in a block, or steps to the one that begins where
+    # this one ends.  # (..., n, n)
     same = place[..., :, None] == place[..., None, :]
     follows = after[..., :, None] == place[..., None, :]
     n = jnp.sum(lists.where, axis=-1, keepdims=True)

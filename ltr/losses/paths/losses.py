@@ -87,6 +87,7 @@ def successor_loss(
     check_choice("arc_weight", arc_weight, ("uniform", "top"))
     lists = prepare_paths(matrix, labels, start, end, where)
     to_item, first, last = expected_arcs(lists, arc_weight)
+    # Row i: logits of what follows item i, other items and (last column) the end.
     rows = jnp.where(lists.arcs, lists.matrix, LOG_0)
     if end is not None:
         leave = jnp.where(lists.where, lists.end, LOG_0)
@@ -203,9 +204,11 @@ def gap_weighted_bce_loss(
     Array(0.3466, dtype=float32)
     """
     lists = prepare_paths(matrix, labels, start, end, where)
+    # A block of m equal labels from place p on has the mean rank p + (m − 1) / 2.
     rank = lists.place + (lists.block_size - 1) / 2
     gap = rank[..., None, :] - rank[..., :, None]
     n = jnp.sum(lists.where, axis=-1).astype(gap.dtype)
+    # −log σ(A) = log(1 + e^A) − A where i is truly first, −log σ(−A) = log(1 + e^A) else.
     cost = jax.nn.softplus(lists.matrix) - jnp.where(gap > 0, lists.matrix, 0.0)
     total = jnp.sum(jnp.where(lists.arcs, jnp.abs(gap) * cost, 0.0), axis=(-1, -2))
     total = 2.0 * total / jnp.maximum(n, 1.0)

@@ -95,6 +95,7 @@ def path_crf_loss(
         ends = {"start": paths.start, "end": paths.end}
         return path_log_partition(paths.matrix, **ends, where=paths.where)
 
+    # log Z_C is the same recursion with −inf on every arc of no true path.
     total = log_z(lists) - of_true_paths(lists, log_z)
     return finish(total, lists, n_arcs(lists, start, end) if normalize else None)
 
@@ -158,6 +159,8 @@ def max_margin_loss(
     """
     lists = prepare_paths(matrix, labels, start, end, where)
     true = true_arcs(lists)
+    # Loss-augmented inference: the Hamming loss of a path is a sum over its arcs, so it
+    # goes into the matrix, and the maximum is one more best path.
     augmented = lists._replace(
         matrix=lists.matrix + margin * (lists.arcs & ~true.matrix),
         start=lists.start + (0.0 if start is None else margin * ~true.start),
@@ -249,5 +252,6 @@ def perturbed_fy_loss(
             )
         )
 
+    # F_σ(θ) − ⟨θ, y⟩ with F_σ(θ) = E max_π g(π; θ + σ Z), the mean over n_samples draws.
     total = jax.vmap(best)(noise).mean(axis=0) - of_true_paths(lists, gain)
     return finish(total, lists, n_arcs(lists, start, end) if normalize else None)
