@@ -322,7 +322,7 @@ def ips_pairwise_loss(
     """
     check_choice("against", against, ("all", "unclicked"))
     lists = prepare(scores, labels, where, weights)
-    # Every pair is met once: pair_sum takes a(i, j) for i over j and a(j, i) for j over i.
+    # pair_sum meets a pair once, with a(i, j) for i over j and a(j, i) for j over i.
     relevance = _corrected(lists, position, propensity, eta, clip)
     terms = ClickTerms(lists.weights, relevance, lists.labels, positions(relevance))
     pair_weights = _over_all if against == "all" else _over_unclicked

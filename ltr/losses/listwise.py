@@ -453,7 +453,7 @@ def top_2_cross_entropy(lists: Lists, target_logits: jax.Array) -> jax.Array:
         return log_pair_sum(is_another, worths, index)
 
     # P(i first) = q_i, P(i second) = q_i Σ_{j ≠ i} q_j / (1 − q_j), so that
-    # −E log P(first, second | s) needs per item only these two and log Σ_{j ≠ i} e^{s_j}.
+    # −E log P(first, second | s) needs per item these two and log Σ_{j ≠ i} e^{s_j}.
     log_q = masked_log_softmax(lists, target_logits)
     log_1_minus_q = log_sum_of_others(log_q)
     has_other = lists.where & (log_1_minus_q > LOG_0 / 2)

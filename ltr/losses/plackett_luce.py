@@ -272,8 +272,8 @@ def draw_stages(
     counts = lists.where & (groups.before + groups.size < n_items)
     m = jnp.maximum(groups.size, 1).astype(lists.scores.dtype)
     draw_weights, share = lists.weights, jnp.ones_like(m)
-    # Efron: at the d-th draw of a group of m each member is gone with probability d / m,
-    # so it counts with the share 1 − d / m in the worth that remains.
+    # Efron: before draw d = 0 … m − 1 of a group of m a member is gone with probability
+    # d / m, so it counts with the share 1 − d / m in the worth that remains.
     if ties == "efron":
         share -= groups.drawn.astype(m.dtype) / m
         draw_weights = groups.weight / m

@@ -280,7 +280,7 @@ def neural_sort_cross_entropy_loss(
     0.6931
     """
     lists = prepare(scores, labels, where, weights)
-    # Cross-entropy of row i (rank i), summed over ranks: one term per item j.  # (..., n)
+    # Summed over the ranks (rows): one term per item.  # (..., n)
     target = neural_sort(lists.labels, where=lists.where)
     logits = neural_sort_logits(lists.scores, lists.where) / temperature
     by_item = -jnp.sum(

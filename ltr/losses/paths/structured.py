@@ -252,6 +252,6 @@ def perturbed_fy_loss(
             )
         )
 
-    # F_σ(θ) − ⟨θ, y⟩ with F_σ(θ) = E max_π g(π; θ + σ Z), the mean over n_samples draws.
+    # F_σ(θ) − ⟨θ, y⟩ with F_σ(θ) = E max_π g(π; θ + σ Z), the mean over the draws of Z.
     total = jax.vmap(best)(noise).mean(axis=0) - of_true_paths(lists, gain)
     return finish(total, lists, n_arcs(lists, start, end) if normalize else None)
