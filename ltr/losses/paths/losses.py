@@ -208,7 +208,7 @@ def gap_weighted_bce_loss(
     rank = lists.place + (lists.block_size - 1) / 2
     gap = rank[..., None, :] - rank[..., :, None]
     n = jnp.sum(lists.where, axis=-1).astype(gap.dtype)
-    # −log σ(A) = log(1 + e^A) − A where i is truly first, else −log σ(−A) = log(1 + e^A)
+    # −log σ(A) = log(1 + e^A) − A if i is truly first, else −log σ(−A) = log(1 + e^A)
     cost = jax.nn.softplus(lists.matrix) - jnp.where(gap > 0, lists.matrix, 0.0)
     total = jnp.sum(jnp.where(lists.arcs, jnp.abs(gap) * cost, 0.0), axis=(-1, -2))
     total = 2.0 * total / jnp.maximum(n, 1.0)
