@@ -41,6 +41,10 @@ class Ids:
         """Id of a row."""
         return str(self.names[self.codes[row]].decode())
 
+    def first(self, n: int) -> list[str]:
+        """The first ids as text, as examples in a message."""
+        return list(as_text(self.names[:n]))
+
     def find(self, other: Ids) -> IntArray:
         """Look up the ids of another column: the code here, or −1.
 

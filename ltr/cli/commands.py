@@ -229,7 +229,8 @@ def _evaluate(options: argparse.Namespace) -> int:
 def _evaluate_rows(options: argparse.Namespace, metrics: list[str]) -> pd.DataFrame:
     for option in run_options(options):
         raise ValueError(
-            f"--{option} applies to judgments and runs only: ltr evaluate QRELS RUN."
+            f"--{option.replace('_', '-')} applies to judgments and runs only: ltr "
+            "evaluate QRELS RUN."
         )
     if options.scores:
         data = load_letor(options.data)

@@ -61,6 +61,12 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--depth", type=int, help="documents read per query (trec_eval -M)"
     )
+    group.add_argument(
+        "--trec-eval",
+        choices=["10", "9"],
+        help="version of trec_eval to agree with (default: 10); 9, as in pytrec_eval "
+        "and ir_measures, rounds scores to float32",
+    )
 
 
 def metric_names(words: list[str] | None, default: str) -> list[str]:
@@ -102,7 +108,7 @@ def run_options(options: argparse.Namespace) -> dict[str, Any]:
     keywords : dict
         Keyword arguments of :func:`ltr.metrics.evaluate_run`.
     """
-    names = ("missing", "unjudged", "depth")
+    names = ("missing", "unjudged", "depth", "trec_eval")
     values = {name: getattr(options, name) for name in names}
     return {name: _number(v) for name, v in values.items() if v is not None}
 

@@ -36,8 +36,8 @@ def rrf(
     weights : sequence of float, default=None
         Weight of each run. None: 1 for all.
     ties : {"trec", "average", "first"}, default="trec"
-        Ranks of equal scores of a run: by descending document id after rounding to
-        float32, as trec_eval; the mean of their ranks; or in the order of the file.
+        Ranks of equal scores of a run: by descending document id, as
+        trec_eval; the mean of their ranks; or in the order of the file.
     depth : int, default=None
         Documents to read of each query of a run. None: all.
 

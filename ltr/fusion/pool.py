@@ -227,8 +227,8 @@ def pool_runs(runs: Runs, depth: int | None = None, ties: RankTies = "trec") -> 
     depth : int, default=None
         Documents to read of each query of a run. None: all.
     ties : {"trec", "average", "first"}, default="trec"
-        Ranks of equal scores of a run: by descending document id after rounding to
-        float32; all the mean of their ranks; or in the order of the rows.
+        Ranks of equal scores of a run: by descending document id; all the
+        mean of their ranks; or in the order of the rows.
 
     Returns
     -------

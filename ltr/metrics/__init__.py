@@ -7,8 +7,8 @@ and the same conventions:
 * **equal scores are averaged** (``ties="average"``): the value is the expected one over
   all orders of the tied rows, so a constant model is worth a random order and never
   looks perfect. Other rules: ``"first"``, the order of the rows; ``"worst"``, lowest
-  label first; ``"trec"``, trec_eval's: scores rounded to float32, then descending
-  ``docids``, compared as text;
+  label first; ``"trec"``, trec_eval's: descending ``docids``, compared as text
+  (version 9 also rounds scores to float32 before);
 * a list for which a metric is not defined (no relevant item; for correlations, fewer
   than two distinct labels) is left out of the mean, or counts as 0 or 1
   (``empty="skip"|0|1``): tools differ here, and so do their numbers;

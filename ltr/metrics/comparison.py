@@ -11,7 +11,7 @@ import numpy as np
 
 from ltr.arguments import check_choice, check_fraction
 from ltr.metrics.names import MetricLike
-from ltr.metrics.runs import evaluate_run
+from ltr.metrics.runs import measure_run
 from ltr.metrics.significance import (
     bootstrap_interval,
     effect_size,
@@ -60,8 +60,8 @@ def compare_runs(
     alpha : float, default=0.05
         Significance level after Holm's correction over the runs, for each metric.
     **options : dict
-        Options of :func:`evaluate_run`: ``missing``, ``unjudged``, ``depth``, ``gain``,
-        ….
+        Options of :func:`evaluate_run`: ``missing``, ``unjudged``, ``depth``,
+        ``trec_eval``, ``gain``, ….
 
     Returns
     -------
@@ -90,6 +90,10 @@ def compare_runs(
     | bad | 0.5000 |
     | good | **1.0000**† |
     """
+    import pandas as pd
+
+    from ltr.datasets.runs import qrels_rows, run_rows
+
     if len(runs) < 2:
         raise ValueError(f"compare_runs needs at least two runs; got {list(runs)}.")
     if "per_query" in options:
@@ -97,10 +101,15 @@ def compare_runs(
             "compare_runs takes no per_query; the values per query are the attribute "
             "per_query of its result."
         )
-    values = {
-        name: evaluate_run(run, qrels, metrics, per_query=True, **options)
-        for name, run in runs.items()
-    }
+    judgments = None
+    values = {}
+    for name, run in runs.items():
+        rows = run_rows(run)
+        judgments = qrels_rows(qrels) if judgments is None else judgments
+        named = f"the run {name!r}"
+        measured = measure_run(rows, judgments, metrics, name=named, **options)
+        index = pd.Index(measured.qids, name="qid")
+        values[name] = pd.DataFrame(measured.values, index=index)
     index = next(iter(values.values())).index
     for table in values.values():
         index = index.intersection(table.index, sort=False)

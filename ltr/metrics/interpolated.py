@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import numpy as np
 from numpy.typing import ArrayLike
 
+from ltr.arguments import check_choice
 from ltr.metrics.declaration import (
     Empty,
     Measured,
@@ -15,7 +18,9 @@ from ltr.metrics.declaration import (
 from ltr.metrics.ranked import RankedLists, Ties
 from ltr.queries import FloatArray
 
+Rounding = Literal["nearest", "up"]
 _ELEVEN_POINTS = tuple(i / 10 for i in range(11))
+_SHIFTS = {"nearest": 0.5, "up": 0.9}
 _SLACK = 1e-9  # for the rounding of sums of shares of tied items
 
 
@@ -24,6 +29,7 @@ def interpolated_precision(
     *,
     recall: float | ArrayLike | None = None,
     threshold: float = 0.0,
+    rounding: Rounding = "nearest",
 ) -> Measured:
     """Kernel of :func:`interpolated_precision_score`."""
     levels = np.atleast_1d(
@@ -35,12 +41,13 @@ def interpolated_precision(
         or not ((levels >= 0) & (levels <= 1)).all()
     ):
         raise ValueError(f"recall must be one or several of [0, 1]; got {recall!r}.")
+    check_choice("rounding", rounding, _SHIFTS)
     total = lists.relevant(threshold).total
     n_relevant = _expected_relevant(lists, threshold)  # n_r of the formula
     precision = n_relevant / (lists.position + 1.0)
     value = np.zeros(len(total))
     for level in levels:
-        needed = np.floor(level * total + 0.5) - _SLACK
+        needed = np.floor(level * total + _SHIFTS[rounding]) - _SLACK
         reached = n_relevant >= np.repeat(needed, lists.queries.sizes)
         starts = lists.queries.starts[:-1]
         value += np.maximum.reduceat(np.where(reached, precision, 0.0), starts)
@@ -56,6 +63,7 @@ def interpolated_precision_score(
     qid: ArrayLike | None = None,
     recall: float | ArrayLike | None = None,
     threshold: float = 0.0,
+    rounding: Rounding = "nearest",
     ties: Ties = "average",
     empty: Empty = "skip",
     docids: ArrayLike | None = None,
@@ -81,6 +89,10 @@ def interpolated_precision_score(
         Recalls to reach, in [0, 1]. None: the eleven standard ones, 0, 0.1, …, 1.
     threshold : float, default=0.0
         An item is relevant if its label is above it.
+    rounding : {"nearest", "up"}, default="nearest"
+        Relevant items that a recall asks for: ρR rounded, as in trec_eval 10; or ρR +
+        0.9 truncated, as up to version 9 and in pytrec_eval, which sometimes is one
+        more.
     ties : {"average", "first", "worst", "trec"}, default="average"
         Equal scores: each takes an equal share of the relevant items of its tie group,
         so the curve is that of the expected precisions; row order; lowest label first;
@@ -102,12 +114,6 @@ def interpolated_precision_score(
     ValueError
         If shapes differ, a value is not finite, a recall is outside [0, 1], or an
         option is unknown.
-
-    Notes
-    -----
-    ρR is rounded to a whole number of items, as trec_eval does now; up to version 9,
-    and so in pytrec_eval, it truncated ρR + 0.9, which sometimes asks for one more
-    item.
 
     References
     ----------
@@ -132,6 +138,7 @@ def interpolated_precision_score(
         per_query=per_query,
         recall=recall,
         threshold=threshold,
+        rounding=rounding,
     )
 
 

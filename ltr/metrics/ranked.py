@@ -352,8 +352,6 @@ def sort_lists(
     >>> sort_lists(queries, np.array([1.0, 0.0]), np.array([0.3, 0.4])).rows.tolist()
     [1, 0]
     """
-    if ties == "trec":
-        scores = scores.astype(np.float32).astype(np.float64)
     if not queries.is_grouped:
         labels, scores = labels[queries.order], scores[queries.order]
     # averages over ties do not depend on the order inside a tie group

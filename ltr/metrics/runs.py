@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ltr.arguments import check_choice, check_whole
-from ltr.metrics.names import MetricLike, get_metrics, measure, summary
+from ltr.metrics.names import Metric, MetricLike, get_metrics, measure, summary
 from ltr.metrics.ranked import RankedLists, Ties, sort_lists
 from ltr.queries import BoolArray, FloatArray, IntArray, Queries
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 _TREC = {"ties": "trec", "gain": "linear", "empty": 0}
 _MOST_GRADES = 10
-_LOWEST = float(np.finfo(np.float32).min)
+_LOWEST = float(np.finfo(np.float64).min)
 
 
 def evaluate_run(
@@ -36,6 +36,7 @@ def evaluate_run(
     missing: Literal[0, "skip"] = 0,
     unjudged: Literal["irrelevant", "drop"] = "irrelevant",
     depth: int | None = None,
+    trec_eval: Literal["10", "9"] = "10",
     per_query: bool = False,
     **options: Any,
 ) -> pd.DataFrame:
@@ -55,16 +56,21 @@ def evaluate_run(
         (``trec_eval -c``, ir_measures), or they are left out (trec_eval without ``-c``,
         pytrec_eval).
     unjudged : {"irrelevant", "drop"}, default="irrelevant"
-        Returned documents without a judgment: label 0, or out of the ranking
-        (``trec_eval -J``).
+        Returned documents without a judgment, or with a label below 0: label 0, or out
+        of the ranking (``trec_eval -J``).
     depth : int, default=None
-        Documents to read of each query (``trec_eval -M``). None: all.
+        Documents to read of each query (``trec_eval -M``), before any are dropped.
+        None: all.
+    trec_eval : {"10", "9"}, default="10"
+        Version of trec_eval to agree with. Up to version 9, and so in pytrec_eval and
+        ir_measures, scores are rounded to float32, so that more of them are equal, and
+        interpolated precision rounds recalls up.
     per_query : bool, default=False
         Return one row per query instead of means.
     **options : dict
-        Options of the metrics. Unless given, ``ties="trec"`` (scores as float32, equal
-        ones by descending document id), ``gain="linear"`` and ``empty=0`` (a query
-        without a relevant document counts as 0).
+        Options of the metrics. Unless given, ``ties="trec"`` (equal scores by
+        descending document id), ``gain="linear"`` and ``empty=0`` (a query without a
+        relevant document counts as 0).
 
     Returns
     -------
@@ -79,20 +85,27 @@ def evaluate_run(
     TypeError
         If no metric takes one of the options.
 
+    Warns
+    -----
+    UserWarning
+        If no document that the run returned is judged for its query, or run and
+        judgments look swapped.
+
     Notes
     -----
     Further rules, all trec_eval's: queries without judgments are left out; relevant
     documents that were not returned count in the denominator of recall, AP, R-precision
     and bpref and in the ideal order of NDCG; a label below 0 means not judged, which
-    matters to bpref alone and is 0 otherwise; the ranks in a run file are not read. A
-    document is relevant if its label is above ``threshold`` (0), trec_eval's ``-l 1``.
+    bpref and ``unjudged="drop"`` leave out, and is 0 otherwise; the ranks in a run file
+    are not read. A document is relevant if its label is above ``threshold`` (0),
+    trec_eval's ``-l 1``.
 
-    Metrics of whole orders (``kendall_tau``, ``auc``, ``rbo``, …) see the judged
-    documents only, with the missed ones tied in the last place.
+    Metrics of whole orders (``kendall_tau``, ``auc``, ``rbo``, …) see the documents
+    with a label only, of any sign, with the missed ones tied in the last place.
 
     References
     ----------
-    .. [1] trec_eval 9, https://github.com/usnistgov/trec_eval.
+    .. [1] trec_eval 10, https://github.com/usnistgov/trec_eval.
 
     Examples
     --------
@@ -105,23 +118,91 @@ def evaluate_run(
 
     from ltr.datasets.runs import qrels_rows, run_rows
 
+    measured = measure_run(
+        run_rows(run),
+        qrels_rows(qrels),
+        metrics,
+        per_query=per_query,
+        missing=missing,
+        unjudged=unjudged,
+        depth=depth,
+        trec_eval=trec_eval,
+        **options,
+    )
+    if per_query:
+        return pd.DataFrame(measured.values, index=pd.Index(measured.qids, name="qid"))
+    return summary(measured.values, measured.metrics)
+
+
+class MeasuredRun(NamedTuple):
+    """Values of several metrics.
+
+    Attributes
+    ----------
+    values : dict of str to float array of shape (n_queries,)
+        By name of the metric; NaN for a query that is left out.
+    qids : object array of shape (n_queries,)
+        Ids of the queries, in the order of the judgments.
+    metrics : list of Metric
+        The metrics.
+    """
+
+    values: dict[str, FloatArray]
+    qids: NDArray[Any]
+    metrics: list[Metric]
+
+
+def measure_run(
+    run: Rows,
+    qrels: Rows,
+    metrics: MetricLike | Sequence[MetricLike],
+    *,
+    name: str = "the run",
+    per_query: bool = True,
+    missing: Literal[0, "skip"] = 0,
+    unjudged: Literal["irrelevant", "drop"] = "irrelevant",
+    depth: int | None = None,
+    trec_eval: Literal["10", "9"] = "10",
+    **options: Any,
+) -> MeasuredRun:
+    """Measure a run as :func:`evaluate_run` does.
+
+    Parameters
+    ----------
+    run, qrels : Rows
+        What a system returned, and the judgments.
+    metrics : sequence of str or callable
+        Names for :func:`get_metric`, or metrics of your own.
+    name : str, default="the run"
+        The run in warnings and errors.
+    per_query : bool, default=True
+        Whether the values per query are the result, rather than their means.
+    missing, unjudged, depth, trec_eval, **options
+        As in :func:`evaluate_run`.
+
+    Returns
+    -------
+    measured : MeasuredRun
+    """
     check_choice("missing", missing, (0, "skip"))
     check_choice("unjudged", unjudged, ("irrelevant", "drop"))
+    check_choice("trec_eval", str(trec_eval), ("10", "9"))
     check_whole("depth", depth, low=1, optional=True)
-    measures = get_metrics(metrics, {**_TREC, **options})
-    rows = _join(run_rows(run), qrels_rows(qrels), missing == "skip")
-    if unjudged == "drop":
-        rows = rows.take(rows.in_qrels)
+    is_old = str(trec_eval) == "9"
+    rounding = {"rounding": "up"} if is_old else {}
+    measures = get_metrics(metrics, {**_TREC, **rounding, **options})
+    rows = _join(run, qrels, missing == "skip", name)
+    if is_old:
+        rows = rows.in_single_precision()
     if depth is not None:
         rows = rows.cut(depth)
+    judged_rows = rows.only_judged() if unjudged == "drop" else rows
 
     def ranked_by(ties: Ties | None) -> RankedLists:
-        return rows.whole_orders() if ties is None else rows.ranked(ties)
+        return rows.whole_orders() if ties is None else judged_rows.ranked(ties)
 
     values = measure(measures, ranked_by, per_query=per_query)
-    if per_query:
-        return pd.DataFrame(values, index=pd.Index(rows.queries.ids, name="qid"))
-    return summary(values, measures)
+    return MeasuredRun(values, rows.queries.ids, measures)
 
 
 class _Rows(NamedTuple):
@@ -166,11 +247,27 @@ class _Rows(NamedTuple):
     def cut(self, depth: int) -> _Rows:
         """Only the first documents of each query count as returned."""
         ranked = self.ranked("trec")
-        beyond = ranked.rows[ranked.position >= depth]
-        returned, scores = self.returned.copy(), self.scores.copy()
-        returned[beyond], scores[beyond] = False, -np.inf
-        rows = self._replace(scores=scores, returned=returned)
-        return rows.take(returned | self.in_qrels)
+        is_beyond = np.zeros(len(self.labels), dtype=bool)
+        is_beyond[ranked.rows[ranked.position >= depth]] = True
+        return self._not_returned(is_beyond)
+
+    def only_judged(self) -> _Rows:
+        """Only documents with a label of at least 0 count as returned."""
+        return self._not_returned(~(self.in_qrels & (self.labels >= 0)))
+
+    def _not_returned(self, rows: BoolArray) -> _Rows:
+        """Without some of the returned documents: the judged ones become missed."""
+        returned = self.returned & ~rows
+        scores = np.where(returned, self.scores, -np.inf)
+        remaining = self._replace(scores=scores, returned=returned)
+        return remaining.take(returned | self.in_qrels)
+
+    def in_single_precision(self) -> _Rows:
+        """With scores as floats of C, as trec_eval read them up to version 9."""
+        with np.errstate(over="ignore"):
+            single = self.scores.astype(np.float32).astype(np.float64)
+        single[self.returned] = np.maximum(single[self.returned], _LOWEST)
+        return self._replace(scores=single)
 
     def ranked(self, ties: Ties) -> RankedLists:
         """Lists for metrics of the returned documents; a label below 0 is 0."""
@@ -191,16 +288,16 @@ class _Rows(NamedTuple):
         return sort_lists(judged.queries, judged.labels, judged.scores)
 
 
-def _join(run: Rows, qrels: Rows, skip_missing: bool) -> _Rows:
+def _join(run: Rows, qrels: Rows, skip_missing: bool, name: str) -> _Rows:
     """Match the run with the judgments by query and document."""
     import pandas as pd
 
     if _look_swapped(run.values, qrels.values):
         warnings.warn(
-            "the scores of the run are a few whole numbers and the labels of the "
+            f"the scores of {name} are a few whole numbers and the labels of the "
             "judgments are not: are they swapped? The run comes first.",
             UserWarning,
-            stacklevel=3,
+            stacklevel=4,
         )
     n_queries, n_documents = len(qrels.qid.names), len(qrels.docid.names)
     has_judgments = np.bincount(qrels.qid.codes, minlength=n_queries) > 0
@@ -210,8 +307,9 @@ def _join(run: Rows, qrels: Rows, skip_missing: bool) -> _Rows:
     rows = np.flatnonzero(np.append(has_judgments, False)[query])
     if len(rows) == 0:
         raise ValueError(
-            "the run must have some of the judged queries; it has "
-            f"{list(run.qid.text[:3])}, the judgments {list(qrels.qid.text[:3])}."
+            f"{name} must have some of the judged queries; it has "
+            f"{run.qid.first(3)}, the judgments {qrels.qid.first(3)}. Write query ids "
+            "the same way in both."
         )
     query = query[rows].astype(np.int64)
     document = qrels.docid.find(run.docid)[run.docid.codes[rows]]
@@ -221,6 +319,15 @@ def _join(run: Rows, qrels: Rows, skip_missing: bool) -> _Rows:
     returned_pairs = np.where(document < 0, -1, query * n_documents + document)
     judgment = pd.Index(pairs).get_indexer(returned_pairs)
     is_judged = judgment >= 0
+    if not is_judged.any():
+        warnings.warn(
+            f"no document that {name} returned for a judged query has a judgment, so "
+            f"every metric treats them as irrelevant. It has {run.docid.first(3)}, the "
+            f"judgments {qrels.docid.first(3)}; write document ids the same way in "
+            "both.",
+            UserWarning,
+            stacklevel=4,
+        )
     # Anti-join: judgments of documents that the run missed.
     is_missed = np.ones(len(pairs), dtype=bool)
     is_missed[judgment[is_judged]] = False

@@ -144,9 +144,47 @@ def test_equals_pytrec_eval(k):
     asked = {f"{name}.{k}" for name in cut} if k else set(whole)
     theirs = trec.RelevanceEvaluator(qrels, asked).evaluate(run)
     options = {"gain": "linear", "ties": "trec", "docids": docids, "empty": 0}
+    s = s.astype(np.float32)  # as pytrec_eval, of version 9, reads them
     ours = m.evaluate(y, s, qid, names, per_query=True, **options)
     expected = [[theirs[str(q)][name] for name in names] for q in ours.index]
     np.testing.assert_allclose(ours, expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("drop", [False, True])
+def test_runs_equal_pytrec_eval(drop):
+    """Near ties, missed and unjudged documents, interpolated precision: version 9."""
+    trec = pytest.importorskip("pytrec_eval")
+    rng = np.random.default_rng(0)
+    run, qrels = {}, {}
+    for q in map(str, range(60)):
+        docs = [f"d{i}" for i in rng.permutation(60)]
+        scores = rng.integers(0, 8, 40) + 1e-9 * rng.integers(0, 3, 40) + 1e3
+        run[q] = dict(zip(docs[:40], scores.tolist(), strict=True))
+        qrels[q] = {
+            d: int(y) for d, y in zip(docs[20:], rng.integers(-1, 3, 40), strict=True)
+        }
+    names = [
+        "map",
+        "ndcg",
+        "recip_rank",
+        "Rprec",
+        "bpref",
+        "P_5",
+        "P_30",
+        "ndcg_cut_10",
+    ]
+    names += [f"iprec_at_recall_{i / 10:.2f}" for i in range(11)]
+    names += ["11pt_avg", "num_ret", "num_rel", "num_rel_ret", "set_F", "recall_30"]
+    evaluator = trec.RelevanceEvaluator(
+        qrels, trec.supported_measures, judged_docs_only_flag=drop
+    )
+    theirs = evaluator.evaluate(run)
+    options = {"unjudged": "drop" if drop else "irrelevant", "per_query": True}
+    ours = m.evaluate_run(run, qrels, names, trec_eval="9", **options)
+    expected = [[theirs[q][name] for name in names] for q in ours.index]
+    np.testing.assert_allclose(ours, expected, atol=1e-6)
+    newer = m.evaluate_run(run, qrels, ["map", "11pt_avg"], **options)
+    assert (newer != ours[["map", "11pt_avg"]]).any().all()
 
 
 @pytest.mark.filterwarnings("ignore:unsafe cast from uint64")  # numba compiles ranx

@@ -205,15 +205,89 @@ def test_rules_by_hand():
     assert value("auc", missing="skip", empty="skip") == pytest.approx(0.0)
 
 
-def test_scores_are_compared_as_trec_eval_does():
-    """In single precision, equal ones by descending id as text."""
-    run = {"q": {"d9": 1.0, "d10": 1.0 + 1e-12, "z": 0.5}}
-    value = lambda **o: m.evaluate_run(run, {"q": {"d10": 1}}, "mrr", **o)[
-        "mean"
-    ].item()
-    assert value() == 1 / 2  # "d9" > "d10"
-    assert value(ties="average") == 1.0
-    assert value(ties="first") == 1.0
+def mean_of(run, qrels, name, **options):
+    """Mean of one metric."""
+    return m.evaluate_run(run, qrels, name, **options)["mean"].item()
+
+
+@pytest.mark.parametrize("depth", [None, 1])
+def test_versions_of_trec_eval(depth):
+    """10 compares scores as they are; 9 in single precision, in every rule for ties."""
+    times = {"q": {"a": 1700000001, "b": 1700000000}}
+    value = lambda **o: mean_of(times, {"q": {"a": 1}}, "map", depth=depth, **o)
+    assert value() == value(trec_eval="10") == value(ties="average") == 1.0
+    assert value(trec_eval="9") == (0.5 if depth is None else 0.0)  # "b" > "a"
+    if depth is None:
+        assert value(trec_eval="9", ties="average") == 0.75
+    ids = {"q": {"d9": 1.0, "d10": 1.0, "z": 0.5}}
+    assert mean_of(ids, {"q": {"d10": 1}}, "mrr") == 1 / 2  # "d9" > "d10"
+    with pytest.raises(
+        ValueError, match="^trec_eval must be one of '10', '9'; got '8'.$"
+    ):
+        value(trec_eval="8")
+
+
+def test_scores_at_the_ends_of_the_range():
+    """The lowest score is above a document that was not returned, in both versions."""
+    run = {"q": {"a": -np.inf, "b": 1e300, "c": -1.7e308, "d": np.inf}}
+    for version in ("10", "9"):
+        table = m.evaluate_run(
+            run, {"q": {"a": 1}}, ["mrr", "num_ret", "hits"], trec_eval=version
+        )
+        assert table["mean"].tolist() == [1 / 4, 4, 1]
+
+
+def test_recalls_of_version_9_are_rounded_up():
+    """A quarter of 5 documents is 1 to version 10, and 2 to version 9."""
+    run = {"q": {"a": 3, "x": 2, "b": 1}}
+    value = lambda v: mean_of(
+        run, {"q": dict.fromkeys("abcde", 1)}, "iprec_at_recall_0.25", trec_eval=v
+    )
+    assert (value("10"), value("9")) == (1.0, pytest.approx(2 / 3))
+
+
+def test_dropped_documents():
+    """A label below 0 is not judged (-J); documents are cut before they are dropped."""
+    value = lambda run, qrels, name, **o: mean_of(
+        {"q": run}, {"q": qrels}, name, unjudged="drop", **o
+    )
+    negative = {"a": 2, "b": 1}, {"a": -1, "b": 1}
+    assert value(*negative, "P_1") == value(*negative, "ndcg") == 1.0
+    assert value(*negative, "num_ret") == 1.0
+    late = {"x": 9, "a": 8, "b": 7}, {"a": 0, "b": 1}
+    assert [value(*late, "mrr", depth=k) for k in (1, 2, 3)] == [0.0, 0.0, 0.5]
+    assert value({"x": 1, "y": 2}, {"x": -1, "z": 1}, "map") == 0.0
+    assert value({"a": 1, "b": 2}, {"a": 1, "b": 0}, "auc") == 0.0
+
+
+UNJUDGED = (
+    "no document that {} returned for a judged query has a judgment, so every metric "
+    "treats them as irrelevant. It has ['10.0', '11.0'], the judgments ['10', '12']; "
+    "write document ids the same way in both."
+)
+
+
+def test_no_document_is_judged(recwarn):
+    """A warning shows both forms; a query without a judged document is none."""
+    run = {"q": {10.0: 2, 11.0: 1}, "p": {10.0: 1}}
+    qrels = {"q": {10: 1, 12: 0}, "p": {10: 1}}
+    right = {q: {int(d): s for d, s in docs.items()} for q, docs in run.items()}
+    m.evaluate_run({**right, "p": {"z": 1}}, qrels)
+    m.compare_runs({"a": right, "b": right}, qrels, "map")
+    assert not recwarn.list
+    with pytest.warns(UserWarning, match=f"^{re.escape(UNJUDGED.format('the run'))}$"):
+        assert mean_of(run, qrels, "map") == 0.0
+    named = re.escape(UNJUDGED.format("the run 'b'"))
+    with pytest.warns(UserWarning, match=f"^{named}$") as warned:
+        m.compare_runs({"a": right, "b": run}, qrels, "map")
+    assert len(warned) == 1
+    assert warned[0].filename == __file__
+    message = (
+        "the run must have some of the judged queries; it has ['1.0'], the judgments "
+        "['q', 'p']. Write query ids the same way in both."
+    )
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+        m.evaluate_run({1.0: {10: 1}}, qrels)
 
 
 @st.composite
@@ -227,13 +301,15 @@ def runs_and_qrels(draw):
     return run, {q: draw(labels) for q in "123"}
 
 
-def slow_trec_eval(run, qrels, k):
+def slow_trec_eval(run, qrels, k, depth=None, drop=False):
     """AP, P@k, NDCG@k and bpref as trec_eval's manual says, one document at a time."""
     rows = {}
     for q, judged in qrels.items():
         ranked = sorted(
             run.get(q, {}).items(), key=lambda x: (x[1], x[0]), reverse=True
-        )
+        )[:depth]
+        if drop:
+            ranked = [(d, s) for d, s in ranked if judged.get(d, -1) >= 0]
         relevant = sum(y > 0 for y in judged.values())
         others = sum(y == 0 for y in judged.values())
         ap = bpref = dcg = above = found = top = 0.0
@@ -255,13 +331,20 @@ def slow_trec_eval(run, qrels, k):
     return rows
 
 
-@given(case=runs_and_qrels(), k=st.integers(1, 4))
-def test_equals_trec_eval_as_written(case, k):
-    """Against a slow reading of trec_eval's rules."""
+@pytest.mark.filterwarnings("ignore:no document that the run returned")
+@given(
+    case=runs_and_qrels(),
+    k=st.integers(1, 4),
+    depth=st.sampled_from([None, 1, 2]),
+    drop=st.booleans(),
+)
+def test_equals_trec_eval_as_written(case, k, depth, drop):
+    """Against a slow reading of trec_eval's rules, with -M and -J."""
     run, qrels = case
     names = ["map", f"P_{k}", f"ndcg_cut_{k}", "bpref"]
-    ours = m.evaluate_run(run, qrels, names, per_query=True)
-    expected = slow_trec_eval(run, qrels, k)
+    options = {"depth": depth, "unjudged": "drop" if drop else "irrelevant"}
+    ours = m.evaluate_run(run, qrels, names, per_query=True, **options)
+    expected = slow_trec_eval(run, qrels, k, depth, drop)
     np.testing.assert_allclose(ours, [expected[q] for q in ours.index], atol=1e-12)
 
 
@@ -412,6 +495,32 @@ def test_trec_evals_own_tests(ltr_data, expected, run, qrels, names, options):
     assert len({name for name, _ in shared}) == n_names
     for key in shared:
         assert abs(values[key] - float(wanted[key])) < 5.0001e-5, key
+
+
+@pytest.mark.parametrize("depth", [None, 100])
+@pytest.mark.parametrize("qrels", ["qrels.test", "qrels.rel_level"])
+def test_trec_evals_judged_documents_only(ltr_data, qrels, depth):
+    """-J, after -M: every measure is that of the judged documents of the run's top."""
+    folder = Path(ltr_data) / "trec-eval-tests"
+    labels = as_dict(read_qrels(folder / qrels))
+    run = as_dict(read_run(folder / "results.test"))
+    judged_run = {
+        q: {
+            d: s
+            for d, s in sorted(docs.items(), key=lambda x: x[::-1], reverse=True)[
+                :depth
+            ]
+            if labels[q].get(d, -1) >= 0
+        }
+        for q, docs in run.items()
+    }
+    options = {"depth": depth, "unjudged": "drop", "per_query": True}
+    ours = m.evaluate_run(folder / "results.test", folder / qrels, TREC, **options)
+    expected = m.evaluate_run(judged_run, labels, TREC, per_query=True)
+    pd.testing.assert_frame_equal(ours, expected)
+    assert not ours.equals(
+        m.evaluate_run(folder / "results.test", folder / qrels, TREC, per_query=True)
+    )
 
 
 def test_trec_evals_judged_documents(ltr_data):
