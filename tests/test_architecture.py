@@ -18,12 +18,13 @@ FILES = sorted(
 # Arrows go down only: cli → compare → rankers → training, losses, model_selection →
 # scorers, metrics, lists, datasets, solvers → the ground floor, open to every room.
 ARRAYS = {"numpy", "scipy"}
-GROUND_FLOOR = {"arguments", "files", "progress", "queries"}
+GROUND_FLOOR = {"arguments", "files", "progress", "queries", "text"}
 MAY_IMPORT = {
     "arguments": {"numpy"},
     "files": set(),
     "progress": set(),
     "queries": {"numpy"},
+    "text": set(),
     "lists": {"numpy"},
     "metrics": {"numpy"},
     "datasets": {"numpy"},
