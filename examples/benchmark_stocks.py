@@ -66,7 +66,7 @@ def split(data: StockData, protocol: str) -> list[tuple]:
     n_days = len(np.unique(data.dates))
     if protocol == "walk-forward":
         days = {"test_days": n_days // 5, "validation_days": n_days // 10}
-        splitter = WalkForwardSplit(2, embargo=data.look_back + 1, **days)
+        splitter = WalkForwardSplit(2, embargo=data.embargo, **days)
         return [*splitter.split_three(data.X, dates=data.dates)]
     n_all, validation, test = PAPER_DAYS
     days = {"validation_days": validation * n_days // n_all}

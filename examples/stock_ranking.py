@@ -123,7 +123,7 @@ def main(data: StockData | None = None, n_seeds: int = 5, picture: str | None = 
     data = data or make_stocks(96, n_days=600, signal=0.1, random_state=0)
     y = pd.Series(data.y).groupby(data.qid).rank(pct=True).to_numpy()
     data = replace(data, X=QueryStandardScaler().fit_transform(data.X, qid=data.qid))
-    tenth, embargo = len(np.unique(data.dates)) // 10, data.look_back + 1
+    tenth, embargo = len(np.unique(data.dates)) // 10, data.embargo
     days = {"test_days": 2 * tenth, "validation_days": tenth, "embargo": embargo}
     splits = [*WalkForwardSplit(2, **days).split_three(data.X, dates=data.dates)]
     tested, runs = data.take(np.concatenate([test for *_, test in splits])), {}

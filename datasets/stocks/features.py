@@ -18,6 +18,15 @@ FEATURE_NAMES = [
     "close_in_range",
     f"volume_over_{_SPREAD}",
 ]
+# the prices that each feature reads
+READS = [
+    *([{"close"}] * (len(_RETURNS) + len(_AVERAGES) + 1)),
+    {"open", "close"},
+    {"open", "close"},
+    {"high", "low", "close"},
+    {"high", "low", "close"},
+    {"volume"},
+]
 
 
 def trailing_features(ohlcv: FloatArray) -> FloatArray:

@@ -1,19 +1,29 @@
-"""Daily lists of stocks, labeled by the return of the next day."""
+"""Daily lists of stocks, labeled by their next returns."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ltr.arguments import check_choice
-from ltr.datasets.stocks.features import FEATURE_NAMES, LOOK_BACK, trailing_features
+from ltr.arguments import check_choice, check_whole
+from ltr.datasets.stocks.features import (
+    FEATURE_NAMES,
+    LOOK_BACK,
+    READS,
+    trailing_features,
+)
+from ltr.datasets.stocks.frames import FIELDS, Market, check_days, pivot
 from ltr.files import PathLike
 from ltr.queries import FloatArray, IntArray
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,14 +32,17 @@ class StockData:
 
     There is no random split: neighboring days share their feature windows, so a random
     test day would leak into training. Use
-    :class:`ltr.model_selection.WalkForwardSplit` with ``embargo=data.look_back + 1``.
+    :class:`ltr.model_selection.WalkForwardSplit` with ``embargo=data.embargo``, whose
+    docstring has a picture of which day sees which prices.
 
     Attributes
     ----------
     X : array of shape (n_samples, n_features)
         Features of the stock, from its prices up to the day.
     y : array of shape (n_samples,)
-        Return of the next day: close of day t + 1 / close of day t, minus 1.
+        Return from day t on, as :func:`stock_lists` defines it: by default
+        (close of day t + 1 − close of day t) / close of day t. NaN where it is not
+        known, with ``labels="all"`` only.
     qid : int array of shape (n_samples,)
         Query of each row: an industry on a day, or a day.
     dates : datetime64[D] array of shape (n_samples,)
@@ -44,11 +57,16 @@ class StockData:
         Where the data come from.
     true_scores : array of shape (n_samples,), optional
         The best possible scores, for simulated data.
+    label_days : int, default=1
+        Number of later days that the label of a row depends on.
 
     Notes
     -----
     ``n_queries`` is the number of lists. ``n_lists`` is the same number under its older
     name.
+
+    ``fit``, ``score`` and the metrics raise on labels that are not known: a mean over
+    the others would be that of other lists. Select the known ones with ``is_labeled``.
 
     Examples
     --------
@@ -58,6 +76,8 @@ class StockData:
     StockData(8 lists on 4 days, 40 rows, 14 features)
     >>> data.take(data.industries == "industry 1")
     StockData(4 lists on 4 days, 20 rows, 14 features)
+    >>> data.look_back, data.label_days, data.embargo
+    (29, 1, 30)
     """
 
     X: FloatArray
@@ -70,6 +90,7 @@ class StockData:
     look_back: int
     description: str = ""
     true_scores: FloatArray | None = None
+    label_days: int = 1
 
     def __repr__(self) -> str:
         n_rows, n_features = self.X.shape
@@ -87,6 +108,16 @@ class StockData:
     def n_lists(self) -> int:
         """Alias of ``n_queries``."""
         return self.n_queries
+
+    @property
+    def embargo(self) -> int:
+        """Days to leave out between two parts, so that no price is read by both."""
+        return self.look_back + self.label_days
+
+    @property
+    def is_labeled(self) -> NDArray[np.bool_]:
+        """Whether the label of each row is known; shape (n_samples,)."""
+        return ~np.isnan(self.y)
 
     def take(self, rows: NDArray[Any]) -> StockData:
         """Select rows.
@@ -116,6 +147,9 @@ def load_stocks(
     by: Literal["industry", "market"] = "industry",
     list_size: tuple[int, int | None] = (5, 30),
     max_missing: float = 0.2,
+    labels: Literal["known", "all"] = "known",
+    horizon: int = 1,
+    trade_at: Literal["close", "open"] = "close",
 ) -> StockData:
     """Load daily lists of stocks from files of prices and industries.
 
@@ -134,6 +168,12 @@ def load_stocks(
         Minimum and maximum number of stocks of an industry; see :func:`stock_lists`.
     max_missing : float, default=0.2
         Maximum share of missing closes on a trading day, in [0, 1].
+    labels : {"known", "all"}, default="known"
+        Whether rows without a known label, such as those of the last day, are left out.
+    horizon : int, default=1
+        Trading days of the return that labels a row, ≥ 1; see :func:`stock_lists`.
+    trade_at : {"close", "open"}, default="close"
+        Prices of that return.
 
     Returns
     -------
@@ -184,21 +224,27 @@ def load_stocks(
         by=by,
         list_size=list_size,
         max_missing=max_missing,
+        labels=labels,
+        horizon=horizon,
+        trade_at=trade_at,
     )
     return replace(data, description=f"daily lists of stocks from {prices}")
 
 
 def stock_lists(
-    ohlcv: ArrayLike,
+    ohlcv: ArrayLike | pd.DataFrame,
     *,
-    tickers: ArrayLike,
-    dates: ArrayLike,
-    industries: ArrayLike,
+    tickers: ArrayLike | str | None = None,
+    dates: ArrayLike | str | None = None,
+    industries: ArrayLike | Mapping[str, str] | str | None = None,
     by: Literal["industry", "market"] = "industry",
     list_size: tuple[int, int | None] = (5, 30),
     max_missing: float = 0.2,
+    labels: Literal["known", "all"] = "known",
+    horizon: int = 1,
+    trade_at: Literal["close", "open"] = "close",
 ) -> StockData:
-    """Turn prices into daily lists of stocks, labeled by the return of the next day.
+    r"""Turn prices into daily lists of stocks, labeled by their next returns.
 
     The features of day t read the 30 days t − 29, …, t and nothing later: returns over
     1, 5, 10 and 20 days; the close relative to its mean over 5, 10, 20 and 30 days; the
@@ -208,22 +254,34 @@ def stock_lists(
     normalized across stocks: :class:`ltr.model_selection.QueryStandardScaler` does
     that.
 
-    A stock is in the list of day t if it has all prices that its features read, and a
-    close on day t + 1. (Whether there will be one is unknown on day t, but without it
-    there is no label.)
+    The label of day t is the return of a position held for ``horizon`` = h days,
+
+    .. math::
+        \frac{\mathrm{close}_{t+h} - \mathrm{close}_t}{\mathrm{close}_t}
+        \quad\text{or}\quad
+        \frac{\mathrm{open}_{t+1+h} - \mathrm{open}_{t+1}}{\mathrm{open}_{t+1}}
+
+    with ``trade_at="close"`` or ``"open"``. The former assumes that one can still trade
+    at the close that the features read; the latter trades at the next open. It depends
+    on the ``label_days`` = h or h + 1 days after t.
 
     Parameters
     ----------
-    ohlcv : array-like of shape (n_stocks, n_days, 5)
+    ohlcv : array-like of shape (n_stocks, n_days, 5) or DataFrame
         Open, high, low, close (currency) and volume (shares), none negative. Missing
         values are NaN; a price of 0, which files use for days without trades, also
-        counts as missing.
-    tickers : array-like of shape (n_stocks,)
-        Names of the stocks.
-    dates : array-like of shape (n_days,)
-        Trading days in ascending order: datetime64 or ISO strings.
-    industries : array-like of shape (n_stocks,)
-        Industry of each stock.
+        counts as missing. A DataFrame (pandas or polars) has a row per stock and day,
+        in any order, and columns of these names, of which only ``close`` is required:
+        features that read an absent one are left out.
+    tickers : array-like of shape (n_stocks,) or str, default=None
+        Names of the stocks. With a frame, their column; None: "ticker" or "symbol".
+    dates : array-like of shape (n_days,) or str, default=None
+        Trading days in ascending order: datetime64 or ISO strings. With a frame, their
+        column; None: "date", "day" or "timestamp".
+    industries : array-like of shape (n_stocks,), mapping or str, default=None
+        Industry of each stock. With a frame, their column, or a mapping of tickers to
+        industries; None: "industry" or "sector". Not needed with ``by="market"``, and
+        then no stock is dropped for the size of its industry.
     by : {"industry", "market"}, default="industry"
         Whether a list has the stocks of one industry on a day, or all stocks.
     list_size : (int, int or None), default=(5, 30)
@@ -233,6 +291,17 @@ def stock_lists(
     max_missing : float, default=0.2
         Days with a larger share of missing closes, in [0, 1], do not count as trading
         days and are dropped before windows and returns are computed.
+    labels : {"known", "all"}, default="known"
+        "known": a stock is in the list of day t if it has all prices that its features
+        and its label read, so the last ``label_days`` days have no list. "all": it is
+        in the list if it has those of its features, and its label is NaN where it is
+        not known; the lists of the last days are those to predict, and an earlier list
+        has the stocks that one could choose from on that day.
+    horizon : int, default=1
+        Number of trading days h from buying to selling, ≥ 1. With h > 1 the labels of
+        neighboring days overlap.
+    trade_at : {"close", "open"}, default="close"
+        Prices of the label.
 
     Returns
     -------
@@ -242,8 +311,8 @@ def stock_lists(
     Raises
     ------
     ValueError
-        If shapes disagree, days do not ascend, a value is negative, or no list
-        remains.
+        If shapes disagree, days do not ascend, a value is negative, a column is
+        missing or a row repeated, or no list remains.
 
     References
     ----------
@@ -261,31 +330,62 @@ def stock_lists(
     StockData(10 lists on 10 days, 30 rows, 14 features)
     >>> data.tickers[:3].tolist(), data.y[:3].round(3).tolist()
     (['A', 'B', 'C'], [0.01, 0.02, -0.01])
+
+    A long frame, and the last day, whose returns nobody knows yet:
+
+    >>> import pandas as pd
+    >>> frame = pd.DataFrame({
+    ...     "day": np.tile(np.datetime64("2013-01-01") + np.arange(40), 3),
+    ...     "symbol": np.repeat(["A", "B", "C"], 40), "close": close.ravel()})
+    >>> data = stock_lists(frame, by="market", list_size=(2, None), labels="all")
+    >>> today = data.take(data.dates == data.dates.max())
+    >>> today, today.y.tolist()
+    (StockData(1 lists on 1 days, 3 rows, 9 features), [nan, nan, nan])
+    >>> data.take(data.is_labeled)
+    StockData(10 lists on 10 days, 30 rows, 9 features)
     """
     check_choice("by", by, ("industry", "market"))
-    prices, names, days, groups = _check(ohlcv, tickers, dates, industries)
+    check_choice("labels", labels, ("known", "all"))
+    check_choice("trade_at", trade_at, ("close", "open"))
+    check_whole("horizon", horizon, low=1)
+    market = _market(ohlcv, tickers, dates, industries, by)
+    prices, names, days, groups = market
+    fields = {FIELDS[i] for i in range(5) if not np.isnan(prices[..., i]).all()}
+    columns = [i for i, reads in enumerate(READS) if reads <= fields]
+    if trade_at not in fields:
+        raise ValueError(
+            f"trade_at={trade_at!r} needs the prices of the {trade_at}, which are all "
+            "missing."
+        )
 
     is_trading_day = np.isnan(prices[..., 3]).mean(axis=0) <= max_missing
     prices, days = prices[:, is_trading_day], days[is_trading_day]
-    codes, sizes = np.unique(groups, return_inverse=True, return_counts=True)[1:]
     low, high = list_size[0], np.inf if list_size[1] is None else list_size[1]
+    if groups is None:
+        groups, high = np.full(len(names), ""), np.inf
+    codes, sizes = np.unique(groups, return_inverse=True, return_counts=True)[1:]
     in_bounds = (sizes >= low) & (sizes <= high)
     stocks = np.argsort(codes, kind="stable")
     stocks = stocks[in_bounds[codes[stocks]]]
     prices, codes = prices[stocks], codes[stocks]
 
-    X, y = trailing_features(prices), _next_return(prices[..., 3])
-    complete = np.isfinite(X).all(axis=-1) & np.isfinite(y)  # (n_stocks, n_days)
-    day, stock = np.nonzero(complete.T)  # day by day, industry by industry
+    X = trailing_features(prices)[..., columns]
+    y = _returns(prices, horizon, trade_at)
+    in_list = np.isfinite(X).all(axis=-1)  # (n_stocks, n_days)
+    if labels == "known":
+        in_list &= np.isfinite(y)
+    label_days = horizon + (trade_at == "open")
+    day, stock = np.nonzero(in_list.T)  # day by day, industry by industry
     key = day * len(sizes) + (codes[stock] if by == "industry" else 0)
     _, qid, counts = np.unique(key, return_inverse=True, return_counts=True)
     long_enough = counts[qid] >= low
     if not long_enough.any():
+        needed = LOOK_BACK + 1 + (label_days if labels == "known" else 0)
         raise ValueError(
             f"no list remains: of {len(names)} stocks on {len(is_trading_day)} days, "
             f"{len(stocks)} are in an industry of {low} to {high} stocks, and "
             f"{is_trading_day.sum()} days lack at most {max_missing:.0%} of closes; "
-            f"a row takes {LOOK_BACK + 2} days. Widen list_size or raise max_missing."
+            f"a row takes {needed} days. Widen list_size or raise max_missing."
         )
     day, stock = day[long_enough], stock[long_enough]
     return StockData(
@@ -295,17 +395,43 @@ def stock_lists(
         dates=days[day],
         tickers=names[stocks][stock],
         industries=groups[stocks][stock],
-        feature_names=list(FEATURE_NAMES),
+        feature_names=[FEATURE_NAMES[i] for i in columns],
         look_back=LOOK_BACK,
+        label_days=label_days,
+    )
+
+
+def _market(ohlcv: Any, tickers: Any, dates: Any, industries: Any, by: str) -> Market:
+    """Checked prices as arrays, from arrays or from a long frame."""
+    if hasattr(ohlcv, "columns"):
+        unneeded = industries is None and by == "market"
+        market = pivot(ohlcv, dates, tickers, False if unneeded else industries)
+        return _check(*market)
+    passed = {"tickers": tickers, "dates": dates, "industries": industries}
+    if by == "market":
+        del passed["industries"]
+    missing = [name for name, values in passed.items() if values is None]
+    if missing:
+        raise ValueError(
+            f"an array of prices must come with {', '.join(passed)}; got no "
+            f"{' and no '.join(missing)}. Only a frame with a row per stock and day "
+            "has them itself."
+        )
+    groups = None if industries is None else np.asarray(industries)
+    return _check(
+        np.array(ohlcv, dtype=np.float64),
+        np.asarray(tickers),
+        check_days(dates),
+        groups,
     )
 
 
 def _check(
-    ohlcv: ArrayLike, tickers: ArrayLike, dates: ArrayLike, industries: ArrayLike
-) -> tuple[FloatArray, NDArray[Any], NDArray[np.datetime64], NDArray[Any]]:
-    prices = np.array(ohlcv, dtype=np.float64)
-    names, groups = np.asarray(tickers), np.asarray(industries)
-    days = np.asarray(dates, dtype="datetime64[D]")
+    prices: FloatArray,
+    names: NDArray[Any],
+    days: NDArray[np.datetime64],
+    groups: NDArray[Any] | None,
+) -> Market:
     if prices.ndim != 3 or prices.shape[2] != 5:
         raise ValueError(
             "ohlcv must have shape (n_stocks, n_days, 5): open, high, low, close, "
@@ -313,6 +439,8 @@ def _check(
         )
     expected = {"tickers": names, "industries": groups, "dates": days}
     for name, values in expected.items():
+        if values is None:
+            continue
         length = prices.shape[1 if name == "dates" else 0]
         if values.shape != (length,):
             raise ValueError(
@@ -332,11 +460,15 @@ def _check(
             f"{prices[stock, day].tolist()} for {names[stock]} on {days[day]}."
         )
     prices[..., :4][prices[..., :4] == 0] = np.nan
-    return prices, names, days, groups
+    return Market(prices, names, days, groups)
 
 
-def _next_return(close: FloatArray) -> FloatArray:
-    """Close of the next day / close − 1; NaN on the last day."""
-    returns = np.full_like(close, np.nan)
-    returns[:, :-1] = close[:, 1:] / close[:, :-1] - 1.0
+def _returns(prices: FloatArray, horizon: int, trade_at: str) -> FloatArray:
+    """Label of each stock and day, (n_stocks, n_days); NaN where it is not known."""
+    price = prices[..., FIELDS.index(trade_at)]
+    bought = 1 if trade_at == "open" else 0
+    returns = np.full_like(price, np.nan)
+    n = max(0, price.shape[1] - bought - horizon)
+    buy, sell = price[:, bought : bought + n], price[:, bought + horizon :]
+    returns[:, :n] = sell[:, :n] / buy - 1.0
     return returns

@@ -17,9 +17,20 @@ from ltr.queries import IntArray
 class WalkForwardSplit(BaseCrossValidator):
     """Walk-forward splits by day: fit on earlier days, test on later ones.
 
-    The features of day t are computed from days t − look_back, …, t, its label from day
-    t + 1. With ``embargo=look_back + 1`` no such window overlaps two parts; with a
-    shorter one a model is tested on data that it was trained on.
+    Let the features of day t read the days t − look_back, …, t, and its label the days
+    up to t + label_days. Then ``embargo=look_back + label_days``, which is
+    ``data.embargo`` of :class:`ltr.datasets.StockData`, is the smallest with which no
+    day is read by two parts. Who sees which day, with look_back = 3, label_days = 1 and
+    so embargo = 4 (t: the day of the row; f: read by its features; y: by its label)::
+
+        day                        0  1  2  3  4  5  6  7  8  9  10
+        last row of training       f  f  f  t  y
+        left out                               -  -  -  -
+        first row of testing                      f  f  f  t  y
+
+    With an embargo of 3 the test part would begin on day 7, whose features read day 4,
+    the day that labels the last row of training. The same gap separates training from
+    validation and validation from testing.
 
     A day may have several queries (one for each industry, say) and is in one part as a
     whole. Where each query is a day or another point of time, and its ``qid`` sorts by
@@ -34,7 +45,7 @@ class WalkForwardSplit(BaseCrossValidator):
     validation_days : int, default=0
         Days in the validation part between training and test part, ≥ 0.
     embargo : int, default=0
-        Days left out between two parts, ≥ 0.
+        Days left out between two parts, ≥ 0: look_back + label_days, as above.
     max_train_days : int, default=None
         Maximum number of days in a training part, the latest ones; ≥ 1. None: all
         earlier days.
