@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ltr.arguments import check_choice, check_number, check_whole
+from ltr.queries import check_rows
 
 MODELS = ("utility", "swap")
 
@@ -77,6 +78,7 @@ def make_biased_rankings(
     >>> rankings.tolist(), unbiased.tolist()
     ([[1, 0, 2], [1, 0, 2]], [[0, 1, 2], [0, 1, 2]])
     """
+    check_rows({"utilities": utilities, "group": group})
     utility = np.asarray(utilities, dtype=np.float64)
     members = np.asarray(group)
     if utility.ndim != 1 or not (np.isfinite(utility) & (utility > 0)).all():

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ltr.arguments import check_choice, check_number, check_whole
-from ltr.queries import BoolArray, FloatArray, IntArray, group_queries
+from ltr.queries import BoolArray, FloatArray, IntArray, check_rows, group_queries
 
 _MAX_EXP2_LABEL = 1000
 _MODELS = ("position", "cascade", "trust")
@@ -147,6 +147,7 @@ def simulate_clicks(
     [0.1, 1.0, 0.4]
     """
     _check_options(model, n_sessions, k, gain, noise, eta, satisfaction, trust)
+    check_rows({"y": y, "scores": scores, "qid": qid})
     relevance = _relevance(np.asarray(y, dtype=np.float64), gain, max_label, noise)
     codes = group_queries(qid, len(relevance), rows_of="y").codes
     values = np.asarray(scores, dtype=np.float64)

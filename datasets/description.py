@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ltr.datasets.ranking_data import RankingData
-from ltr.queries import BoolArray, IntArray, group_queries
+from ltr.queries import BoolArray, IntArray, check_rows, group_queries
 
 _VALUES_AT_ONCE = 4_000_000
 _MAX_EXP2_LABEL = 10
@@ -170,6 +170,7 @@ from it, and NDCG skips it or counts it as 0 (empty=).
     ! 1 of 2 queries has one item: every ranker orders it correctly.
     ! 1 of 2 features has the same value in all rows: column 1.
     """
+    check_rows({"X": X, "y": y, "qid": qid})
     table, labels = _as_numbers(X), np.asarray(y, dtype=np.float64)
     if table.ndim != 2 or 0 in table.shape or labels.shape != table.shape[:1]:
         raise ValueError(

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ltr.arguments import check_number
-from ltr.queries import group_queries
+from ltr.queries import check_rows, group_queries
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,6 +33,11 @@ class RankingData:
     true_scores : array of shape (n_samples,), optional
         Noise-free scores of generated data.
 
+    Raises
+    ------
+    ValueError
+        If an array is masked, or pandas objects have one index in different orders.
+
     Notes
     -----
     ``n_queries`` is the number of queries. ``n_lists`` is the same number under its
@@ -53,6 +58,10 @@ class RankingData:
     description: str = ""
     docids: NDArray[Any] | None = None
     true_scores: NDArray[Any] | None = None
+
+    def __post_init__(self) -> None:
+        columns = {"X": self.X, "y": self.y, "qid": self.qid, "docids": self.docids}
+        check_rows({**columns, "true_scores": self.true_scores})
 
     def __repr__(self) -> str:
         n_rows, n_features = self.X.shape

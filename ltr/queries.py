@@ -2,7 +2,8 @@
 
 Everything else in the library (metrics, packed lists, splitters, rankers) reads the
 ids of the queries through :func:`group_queries`, so "any hashable dtype, any order" is
-true everywhere or nowhere. NumPy only.
+true everywhere or nowhere. Every function that takes several inputs by row compares
+them in :func:`check_rows`. NumPy only.
 
 Words: a *query* is what items compete for, the rows that share one ``qid``; its *list*
 is those items, the thing that a loss, a metric kernel or a solver works on. ``order``
@@ -12,7 +13,7 @@ means row indices, ``codes`` number the queries by first appearance.
 from __future__ import annotations
 
 import numbers
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -96,18 +97,24 @@ class Queries:
         return np.flatnonzero(keep[self.codes])
 
 
-def group_queries(qid: ArrayLike | None, n_samples: int, rows_of: str = "X") -> Queries:
+def group_queries(
+    qid: ArrayLike | None, n_samples: int, rows_of: str = "X", *, rows: Any = None
+) -> Queries:
     """Number the queries of a ``qid``.
 
     Parameters
     ----------
     qid : array-like of shape (n_samples,) or None
         Query id of each row: any hashable dtype, any order, interleaved rows welcome.
-        Tuples go in a list of tuples or an object array. None: one query.
+        Tuples go in a list of tuples or an object array. None: one query, or none if
+        there are no rows.
     n_samples : int
         Number of rows that ``qid`` must describe.
     rows_of : str, default="X"
         Name of the array that has those rows, for the error message.
+    rows : object, default=None
+        That array: if it and ``qid`` are pandas objects, their indices are compared, as
+        by :func:`check_rows`. None: nothing is compared.
 
     Returns
     -------
@@ -117,7 +124,8 @@ def group_queries(qid: ArrayLike | None, n_samples: int, rows_of: str = "X") -> 
     Raises
     ------
     ValueError
-        If ``qid`` has another length, more than one dimension, or a missing value.
+        If ``qid`` has another length, more than one dimension, a missing value, or the
+        index of ``rows`` in another order.
     TypeError
         If an id is not hashable.
 
@@ -128,7 +136,10 @@ def group_queries(qid: ArrayLike | None, n_samples: int, rows_of: str = "X") -> 
     ([0, 1, 0], ['b', 'a'], [0, 2, 1])
     """
     if qid is None:
-        return Queries(np.zeros(n_samples, np.intp), np.zeros(1, np.intp))
+        return Queries(
+            np.zeros(n_samples, np.intp), np.zeros(min(n_samples, 1), np.intp)
+        )
+    check_rows({rows_of: rows, "qid": qid})
     values = _as_ids(qid)
     if values.ndim != 1:
         raise ValueError(
@@ -150,6 +161,53 @@ def group_queries(qid: ArrayLike | None, n_samples: int, rows_of: str = "X") -> 
     first_rows = np.zeros(n_lists, dtype=np.intp)
     first_rows[head_codes[::-1]] = heads[::-1]  # the last of repeated indices wins
     return Queries(codes, values[first_rows])
+
+
+def check_rows(columns: Mapping[str, Any]) -> None:
+    """Raise if inputs by row have masked rows, or pandas indices in different orders.
+
+    Rows are matched by position. Where two pandas objects have the same index in
+    another order, that is not what their user means. Indices that are not permutations
+    of each other say nothing about the order (a fresh ``RangeIndex`` beside the index
+    of a test set), and other objects have none.
+
+    Parameters
+    ----------
+    columns : mapping of str to object
+        Inputs by name, one entry a row; None where there is none.
+
+    Raises
+    ------
+    ValueError
+        If an array is masked, or a pandas object has the index of the first one in
+        another order.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> check_rows({"y": pd.Series([1, 0], index=[7, 8]), "qid": ["a", "a"]})
+    """
+    reference = ""
+    for name, values in columns.items():
+        if isinstance(values, np.ma.MaskedArray) and np.ma.is_masked(values):
+            value = "an id" if name == "qid" else "a value"
+            raise ValueError(
+                f"{name} must not be masked; got a masked array. Drop those rows or "
+                f"give them {value}."
+            )
+        if not hasattr(values, "iloc"):
+            continue
+        if not reference:
+            reference, index = name, values.index
+        elif _is_reordered(index, values.index):
+            cure = f"Pass {name}.loc[{reference}.index], or"
+            if not index.is_unique:
+                cure = "Sort both the same way, or pass"
+            raise ValueError(
+                f"{name} must be in the order of the rows of {reference}; got the same "
+                f"index in another order. {cure} {name}.to_numpy() to match rows by "
+                "position."
+            )
 
 
 def group_sizes_to_qid(sizes: ArrayLike) -> IntArray:
@@ -184,13 +242,20 @@ def group_sizes_to_qid(sizes: ArrayLike) -> IntArray:
     return np.repeat(np.arange(len(counts)), counts.astype(np.intp))
 
 
+def _is_reordered(index: Any, other: Any) -> bool:
+    """Whether a pandas index has the entries of another one in another order."""
+    if len(index) != len(other) or index.equals(other):
+        return False
+    codes, entries = index.factorize()
+    # An entry that is missing, or not in the index, has code −1.
+    counts = np.bincount(codes + 1, minlength=len(entries) + 1)
+    other_codes = entries.get_indexer(other)
+    other_counts = np.bincount(other_codes + 1, minlength=len(entries) + 1)
+    return bool(np.array_equal(counts, other_counts))
+
+
 def _as_ids(qid: ArrayLike) -> NDArray[Any]:
     """Array of ids; ids of several types, and tuples, stay the objects they are."""
-    if isinstance(qid, np.ma.MaskedArray) and np.ma.is_masked(qid):
-        raise ValueError(
-            "qid must not be masked; got a masked array. Drop those rows or give them "
-            "an id."
-        )
     if isinstance(qid, Sequence) and not isinstance(qid, (str, bytes)):
         types = {type(item) for item in qid}
         if len(types) > 1 or types & {tuple, bytes}:

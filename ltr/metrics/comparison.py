@@ -19,6 +19,7 @@ from ltr.metrics.significance import (
     paired_randomization_test,
     paired_t_test,
 )
+from ltr.queries import check_rows
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -140,7 +141,8 @@ class RunComparison:
     Raises
     ------
     ValueError
-        If the baseline or the test is unknown, or ``alpha`` is outside (0, 1).
+        If the baseline or the test is unknown, ``alpha`` is outside (0, 1), or the
+        indices differ in their order.
 
     Examples
     --------
@@ -161,6 +163,7 @@ class RunComparison:
         check_choice("baseline", self.baseline, self.per_query)
         check_choice("test", self.test, _TESTS)
         check_fraction("alpha", self.alpha)
+        check_rows(self.per_query)
 
     @property
     def table(self) -> pd.DataFrame:

@@ -35,7 +35,7 @@ from ltr.metrics.declaration import (
 from ltr.metrics.ranked import RankedLists, Ties, rank_lists
 from ltr.metrics.significance import bootstrap_interval
 from ltr.metrics.syntax import NEAREST, SHORT, parse_metric
-from ltr.queries import FloatArray, Queries, group_queries
+from ltr.queries import FloatArray, Queries, check_rows, group_queries
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -339,9 +339,10 @@ def evaluate(
     import pandas as pd
 
     measures = get_metrics(metrics, options)
+    docids = options.get("docids")
+    check_rows({"y_true": y_true, "y_score": y_score, "qid": qid, "docids": docids})
     labels = np.asarray(y_true)
     queries = group_queries(qid, len(labels), rows_of="y_true")
-    docids = options.get("docids")
     values = measure(
         measures,
         lambda ties: rank_lists(labels, y_score, queries, ties or "average", docids),

@@ -25,7 +25,14 @@ from numpy.typing import ArrayLike, NDArray
 
 from ltr.arguments import check_choice
 from ltr.metrics.relevant import RelevantSlots
-from ltr.queries import BoolArray, FloatArray, IntArray, Queries, group_queries
+from ltr.queries import (
+    BoolArray,
+    FloatArray,
+    IntArray,
+    Queries,
+    check_rows,
+    group_queries,
+)
 
 Ties = Literal["average", "first", "worst", "trec"]
 Docids = Callable[[IntArray], NDArray[Any]]
@@ -277,8 +284,8 @@ def rank_lists(
     Raises
     ------
     ValueError
-        If shapes differ, a value is not finite, there are no rows, or ``docids`` are
-        missing with ``ties="trec"``.
+        If shapes or the order of pandas indices differ, a value is not finite, there
+        are no rows, or ``docids`` are missing with ``ties="trec"``.
 
     Examples
     --------
@@ -287,6 +294,7 @@ def rank_lists(
     ([1, 0, 2], [0, 1, 1], [1, 3, 3])
     """
     check_choice("ties", ties, TIES)
+    check_rows({"y_true": y_true, "y_score": y_score, "qid": qid, "docids": docids})
     labels = _column(y_true, "y_true")
     scores = _column(y_score, "y_score", finite=False)
     if len(labels) != len(scores):

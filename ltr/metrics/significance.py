@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ltr.arguments import check_fraction
-from ltr.queries import FloatArray
+from ltr.queries import FloatArray, check_rows
 
 _CHUNK = 4_000_000  # numbers drawn at once
 _GRID = 2**12  # points of a bootstrap distribution, G
@@ -116,7 +116,7 @@ def paired_randomization_test(
     Raises
     ------
     ValueError
-        If the lengths differ.
+        If the lengths or the order of pandas indices differ.
 
     References
     ----------
@@ -161,7 +161,7 @@ def paired_t_test(a: ArrayLike, b: ArrayLike) -> float:
     Raises
     ------
     ValueError
-        If the lengths differ.
+        If the lengths or the order of pandas indices differ.
 
     References
     ----------
@@ -205,7 +205,7 @@ def effect_size(a: ArrayLike, b: ArrayLike) -> float:
     Raises
     ------
     ValueError
-        If the lengths differ.
+        If the lengths or the order of pandas indices differ.
 
     References
     ----------
@@ -264,6 +264,7 @@ def holm(p_values: Sequence[float]) -> list[float]:
 
 
 def _differences(a: ArrayLike, b: ArrayLike) -> FloatArray:
+    check_rows({"a": a, "b": b})
     values_a, values_b = np.asarray(a, np.float64), np.asarray(b, np.float64)
     if values_a.shape != values_b.shape:
         raise ValueError(

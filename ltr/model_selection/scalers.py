@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from ltr.queries import FloatArray, IntArray, Queries, group_queries
+from ltr.queries import FloatArray, IntArray, Queries, check_rows, group_queries
 
 
 class _QueryScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
@@ -37,6 +37,7 @@ class _QueryScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         -------
         self : object
         """
+        check_rows({"X": X, "y": y, "qid": qid})
         validate_data(self, X, reset=True, dtype=np.float64)
         self._fitted_with_qid = qid is not None
         return self
@@ -68,7 +69,7 @@ class _QueryScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
                 "transform needs qid because fit was given one; got qid=None. Pass "
                 "qid; in a pipeline, enable metadata routing."
             )
-        return self._scale(array, group_queries(qid, len(array)))
+        return self._scale(array, group_queries(qid, len(array), rows=X))
 
     def fit_transform(
         self, X: ArrayLike, y: ArrayLike | None = None, qid: ArrayLike | None = None

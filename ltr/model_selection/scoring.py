@@ -19,7 +19,7 @@ from sklearn.utils.metadata_routing import MetadataRequest
 from ltr.metrics import get_metric
 from ltr.metrics.names import MetricLike, get_metrics
 from ltr.model_selection.splitters import QueryKFold, Split
-from ltr.queries import group_queries
+from ltr.queries import check_rows, group_queries
 
 
 class RankingScorer:
@@ -48,6 +48,7 @@ class RankingScorer:
                 "fit of a search or as params={'qid': qid} to cross_validate, or use "
                 "ltr.model_selection.cross_validate_ranker."
             )
+        check_rows({"X": X, "y": y, "qid": qid})
         return self._metric(y, predict_lists(estimator, X, qid), qid)
 
     def get_metadata_routing(self) -> MetadataRequest:
@@ -82,6 +83,7 @@ def predict_lists(estimator: Any, X: ArrayLike, qid: ArrayLike | None) -> Any:
     >>> predict_lists(LinearRegression().fit([[0], [1]], [0, 1]), [[2]], ["a"]).round(2)
     array([2.])
     """
+    check_rows({"X": X, "qid": qid})
     takes_qid = estimator.get_metadata_routing().consumes("predict", ["qid"])
     return estimator.predict(X, qid=qid) if takes_qid else estimator.predict(X)
 
@@ -175,6 +177,7 @@ def cross_validate_ranker(
     >>> result["test_ndcg@10"].shape
     (2,)
     """
+    check_rows({"X": X, "y": y, "qid": qid, **(fit_params or {})})
     splitter = QueryKFold(int(cv)) if isinstance(cv, numbers.Integral) else cv
     splits = _splits_by_query(splitter, X, y, qid)
     codes = group_queries(qid, np.shape(X)[0]).codes

@@ -14,7 +14,7 @@ from sklearn.model_selection import BaseCrossValidator
 from sklearn.utils.metadata_routing import UNUSED
 
 from ltr.arguments import check_fraction, check_whole
-from ltr.queries import IntArray, Queries, group_queries
+from ltr.queries import IntArray, Queries, check_rows, group_queries
 
 Split = tuple[IntArray, IntArray]
 
@@ -79,6 +79,7 @@ class _QuerySplitter(BaseCrossValidator):
                 "(sklearn.set_config(enable_metadata_routing=True)) and call "
                 "fit(X, y, qid=qid)."
             )
+        check_rows({"X": X, "y": y, "qid": qid})
         n_samples = X.shape[0] if hasattr(X, "shape") else len(X)  # type: ignore[arg-type]
         queries = group_queries(qid, n_samples)
         for train, test in self._split_queries(queries):

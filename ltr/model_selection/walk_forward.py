@@ -11,7 +11,7 @@ from sklearn.model_selection import BaseCrossValidator
 from sklearn.utils.metadata_routing import UNUSED
 
 from ltr.arguments import check_whole
-from ltr.queries import IntArray
+from ltr.queries import IntArray, check_rows
 
 
 class WalkForwardSplit(BaseCrossValidator):
@@ -121,6 +121,7 @@ class WalkForwardSplit(BaseCrossValidator):
         ValueError
             If dates are missing or too few, or a parameter is outside its range.
         """
+        check_rows({"X": X, "dates": dates})
         n_samples = X.shape[0] if hasattr(X, "shape") else len(X)  # type: ignore[arg-type]
         day_of_row, n_days = _number_days(dates, n_samples)
         size = self._test_size(n_days)
@@ -178,6 +179,7 @@ class WalkForwardSplit(BaseCrossValidator):
                 "and call fit(X, y, qid=qid, dates=dates); in cross_validate_ranker, "
                 "pass cv=splitter.split(X, dates=dates)."
             )
+        check_rows({"X": X, "y": y, "dates": dates})
         for train, _, test in self.split_three(X, dates=dates):
             yield train, test
 

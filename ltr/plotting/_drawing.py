@@ -11,7 +11,7 @@ from scipy.optimize import isotonic_regression
 
 from ltr.metrics import evaluate, get_metric
 from ltr.model_selection.scoring import predict_lists
-from ltr.queries import FloatArray, group_queries
+from ltr.queries import FloatArray, check_rows, group_queries
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -166,6 +166,7 @@ def count_of(number: int, singular: str = "query", plural: str = "queries") -> s
 
 def arrays_by_name(values: Mapping[str, ArrayLike]) -> dict[str, FloatArray]:
     """Arrays of the same shape, by name of the ranker."""
+    check_rows({f"values[{name!r}]": v for name, v in values.items()})
     arrays = {str(name): np.asarray(v, np.float64) for name, v in values.items()}
     shapes = {array.shape for array in arrays.values()}
     if len(shapes) != 1:
@@ -219,7 +220,8 @@ def means_of_columns(values: FloatArray) -> FloatArray:
 
 
 def predict_all(
-    estimators: Mapping[str, Any], X: ArrayLike, qid: ArrayLike | None
+    estimators: Mapping[str, Any], X: ArrayLike, y: ArrayLike, qid: ArrayLike | None
 ) -> dict[str, FloatArray]:
-    """Scores of fitted rankers, by name."""
+    """Scores of fitted rankers, by name; ``y`` must have the rows of ``X``."""
+    check_rows({"X": X, "y": y, "qid": qid})
     return {name: predict_lists(e, X, qid) for name, e in estimators.items()}

@@ -185,7 +185,7 @@ class MetricAtKDisplay:
         -------
         display : MetricAtKDisplay
         """
-        scores = predict_all(estimators, X, qid)
+        scores = predict_all(estimators, X, y, qid)
         return cls.from_predictions(y, scores, qid, metric=metric, k=k, **options)
 
     @classmethod

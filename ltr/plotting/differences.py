@@ -20,7 +20,7 @@ from ltr.plotting._drawing import (
     predict_all,
     short,
 )
-from ltr.queries import FloatArray
+from ltr.queries import FloatArray, check_rows
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -83,6 +83,7 @@ class QueryDifferencesDisplay:
         metric: str = "metric",
         qid: ArrayLike | None = None,
     ) -> None:
+        check_rows({"differences": differences, "qid": qid})
         values: FloatArray = np.asarray(differences, dtype=np.float64)
         ids = None if qid is None else list(qid)  # type: ignore[arg-type]
         if values.ndim != 1 or (ids is not None and len(ids) != len(values)):
@@ -206,7 +207,7 @@ class QueryDifferencesDisplay:
         -------
         display : QueryDifferencesDisplay
         """
-        scores = predict_all(estimators, X, qid)
+        scores = predict_all(estimators, X, y, qid)
         return cls.from_predictions(y, scores, qid, metric=metric, **options)
 
     @classmethod

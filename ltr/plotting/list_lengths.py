@@ -26,7 +26,7 @@ from ltr.plotting._drawing import (
     short,
     style,
 )
-from ltr.queries import FloatArray, IntArray, group_queries
+from ltr.queries import FloatArray, IntArray, check_rows, group_queries
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -99,6 +99,8 @@ class ListLengthDisplay:
         random_order: ArrayLike | None = None,
         n_bins: int = 8,
     ) -> None:
+        by_ranker = {f"values[{name!r}]": v for name, v in values.items()}
+        check_rows({"sizes": sizes, **by_ranker, "random_order": random_order})
         arrays, all_sizes = arrays_by_name(values), np.asarray(sizes, dtype=np.intp)
         shape = next(iter(arrays.values())).shape
         if shape != all_sizes.shape or len(shape) != 1:
@@ -211,7 +213,7 @@ class ListLengthDisplay:
         """
         return cls.from_predictions(
             y,
-            predict_all(estimators, X, qid),
+            predict_all(estimators, X, y, qid),
             qid,
             metric=metric,
             n_bins=n_bins,

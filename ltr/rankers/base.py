@@ -14,7 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from ltr.metrics import get_metric
 from ltr.metrics.names import MetricLike
-from ltr.queries import FloatArray, IntArray, group_queries
+from ltr.queries import FloatArray, IntArray, check_rows, group_queries
 from ltr.rankers.inputs import check_column
 from ltr.rankers.validation import check_metric_takes_labels
 
@@ -145,6 +145,7 @@ class BaseRanker(BaseEstimator, ABC):
             given, or a label does not fit the metric.
         """
         self._check_score(qid, sample_weight)
+        check_rows({"X": X, "y": y, "qid": qid})
         return self._mean_metric(y, self.predict(X, qid), qid)
 
     def _check_score(self, qid: ArrayLike | None, sample_weight: None) -> None:

@@ -85,7 +85,7 @@ class RandomRanker(BaseRanker):
         """
         check_is_fitted(self)
         features = check_dense_X(self, X, reset=False)
-        return np.zeros(group_queries(qid, len(features)).n_samples)
+        return np.zeros(group_queries(qid, len(features), rows=X).n_samples)
 
 
 class SingleFeatureRanker(BaseRanker):
@@ -178,5 +178,5 @@ class SingleFeatureRanker(BaseRanker):
         """
         check_is_fitted(self)
         features = check_dense_X(self, X, reset=False)
-        group_queries(qid, len(features))  # raises if qid does not fit
+        group_queries(qid, len(features), rows=X)  # raises if qid does not fit
         return np.asarray(self.direction_ * features[:, self.feature_], np.float64)

@@ -15,7 +15,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from ltr.arguments import check_choice, check_whole
 from ltr.metrics.names import MetricLike
-from ltr.queries import FloatArray, IntArray, Queries, group_queries
+from ltr.queries import FloatArray, IntArray, Queries, check_rows, group_queries
 from ltr.rankers.base import BaseRanker
 from ltr.rankers.features import is_frame
 from ltr.rankers.warning import warn
@@ -127,6 +127,7 @@ class ConstrainedRanker(BaseRanker):
         self : ConstrainedRanker
         """
         self._check_parameters()
+        check_rows({"X": X, "y": y, "qid": qid})
         features = _without(X, self._attribute_names())
         if qid is not None and not _takes_qid(self.ranker):
             raise TypeError(
@@ -294,6 +295,7 @@ class ConstrainedRanker(BaseRanker):
             As ``predict`` and the ``score`` of other rankers.
         """
         self._check_score(qid, sample_weight)
+        check_rows({"X": X, "y": y, "qid": qid})
         scores = self.predict(X, qid, attributes=attributes)
         return self._mean_metric(y, scores, qid)
 
@@ -305,6 +307,8 @@ class ConstrainedRanker(BaseRanker):
     ) -> tuple[FloatArray, Queries, dict[str, NDArray[Any]], list[Solution]]:
         self._check_parameters()
         check_is_fitted(self)
+        by_name = {f"attributes[{name!r}]": v for name, v in (attributes or {}).items()}
+        check_rows({"X": X, "qid": qid, **by_name})
         ranker = self._fitted()
         names = self._attribute_names()
         feature_names = set(getattr(ranker, "feature_names_in_", ()))

@@ -8,9 +8,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.validation import validate_data
 
+from ltr.queries import check_rows
+
 
 def check_dense_X(ranker: Any, X: ArrayLike, *, reset: bool) -> NDArray[Any]:
     """Features as a finite float array of shape (n_samples, n_features)."""
+    check_rows({"X": X})
     if is_frame(X):
         cure = "One-hot encode or drop it, or use LambdaMARTRanker for categories."
         check_numeric_columns(X, cure)

@@ -9,8 +9,13 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ltr.queries import BoolArray, FloatArray, Queries, group_queries
-from ltr.rankers.features import is_frame
+from ltr.queries import (
+    BoolArray,
+    FloatArray,
+    Queries,
+    check_rows,
+    group_queries,
+)
 from ltr.rankers.warning import warn
 
 MANY_ROWS = 1000
@@ -96,7 +101,7 @@ def training_set(
     extras : mapping of str to array-like or None, default=None
         Further columns by name.
     index_of : object, default=None
-        ``X`` as the user passed it: pandas columns must have its index.
+        ``X`` as the user passed it, to compare the indices of pandas objects.
 
     Returns
     -------
@@ -115,10 +120,10 @@ def training_set(
     """
     if y is None:
         raise ValueError("fit requires y to be passed, but the target y is None.")
-    columns = {"y": y, "qid": qid, "sample_weight": sample_weight}
-    columns |= {"query_weight": query_weight, **(extras or {})}
-    for name, values in columns.items():
-        _check_same_index(index_of, values, name)
+    check_rows(
+        {"X": index_of, "y": y, "qid": qid, "sample_weight": sample_weight}
+        | {"query_weight": query_weight, **(extras or {})}
+    )
     n_samples = features.shape[0]
     labels = check_column(y, "y", n_samples, entry="label")
     if qid is None and n_samples > MANY_ROWS:
@@ -159,11 +164,7 @@ def check_column(
     values: ArrayLike, name: str, n_samples: int, entry: str = "entry"
 ) -> FloatArray:
     """Return one finite number per row of X; ``entry`` is what messages call one."""
-    if isinstance(values, np.ma.MaskedArray) and np.ma.is_masked(values):
-        raise ValueError(
-            f"{name} must not be masked; got a masked array. Drop those rows or fill "
-            "them in."
-        )
+    check_rows({name: values})
     column = np.asarray(values)
     if column.dtype.kind in "mM":
         raise ValueError(f"{name} must hold numbers; got dtype {column.dtype}.")
@@ -219,22 +220,6 @@ def check_single_precision(values: FloatArray, name: str, cure: str) -> None:
             f"{name} must keep its distinctions in single precision; got values from "
             f"{values.min():g} to {values.max():g}, some of which become equal or "
             f"infinite. {cure}"
-        )
-
-
-def _check_same_index(X: Any, column: Any, name: str) -> None:
-    """Raise if a pandas column has the index of ``X`` in another order."""
-    if not (is_frame(X) and hasattr(column, "iloc")):
-        return
-    index, column_index = X.index, column.index
-    if len(index) != len(column_index) or index.equals(column_index):
-        return
-    are_labels = index.is_unique and column_index.is_unique
-    if are_labels and not len(index.difference(column_index)):
-        raise ValueError(
-            f"{name} must be in the order of the rows of X; got the same index in "
-            f"another order. Pass {name}.loc[X.index], or {name}.to_numpy() to match "
-            "rows by position."
         )
 
 

@@ -9,7 +9,7 @@ from heapq import heapify, heappop, heappush
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ltr.queries import IntArray
+from ltr.queries import IntArray, check_rows
 from ltr.solvers.assignment.exact import (
     MAX_STEPS,
     can_match,
@@ -128,6 +128,8 @@ def solve_assignment(
     budget = Budget(
         check_limit(time_limit_s, "time_limit_s"), check_limit(work_limit, "work_limit")
     )
+    by_name = {f"attributes[{name!r}]": v for name, v in (attributes or {}).items()}
+    check_rows({"gain": gain, **by_name})
     gains = check_gains(gain, k, discount)
     groups = Attributes(attributes, gains.n_items)
     return assign(gains, check_constraints(constraints, gains), groups, method, budget)

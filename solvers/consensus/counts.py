@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ltr.arguments import check_choice
-from ltr.queries import FloatArray
+from ltr.queries import FloatArray, check_rows
 from ltr.solvers.core.inputs import to_array
 from ltr.solvers.core.rankings import Rankings, check_weights, read_levels
 
@@ -176,6 +176,7 @@ def comparisons_to_matrix(
     >>> comparisons_to_matrix([0, 0, 2], [1, 1, 0], weights=[1, 2, 1]).tolist()
     [[0.0, 3.0, 0.0], [0.0, 0.0, 0.0], [1.0, 0.0, 0.0]]
     """
+    check_rows({"winners": winners, "losers": losers, "weights": weights})
     pairs = [np.asarray(items) for items in (winners, losers)]
     if pairs[0].shape != pairs[1].shape or pairs[0].ndim != 1:
         raise ValueError(

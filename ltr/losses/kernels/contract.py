@@ -10,6 +10,7 @@ import numpy as np
 from jax.typing import ArrayLike
 
 from ltr.arguments import check_number
+from ltr.queries import check_rows
 
 
 class Lists(NamedTuple):
@@ -35,13 +36,14 @@ def prepare(
     where: ArrayLike | None,
     weights: ArrayLike | None,
 ) -> Lists:
-    """Check the shapes of the inputs of a loss and put 0 where there is no item.
+    """Check the inputs of a loss and put 0 where there is no item.
 
     Gradients flow into the scores only. Scores of 16 bits are computed in 32.
 
     What stands at a masked position, NaN included, is replaced *before* any arithmetic:
     otherwise its gradient would be NaN instead of 0.
     """
+    check_rows({"scores": scores, "labels": labels, "where": where, "weights": weights})
     s = jnp.asarray(scores)
     if not jnp.issubdtype(s.dtype, jnp.floating) or s.dtype.itemsize < 4:
         s = s.astype(jnp.float32)

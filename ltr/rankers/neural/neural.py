@@ -282,7 +282,7 @@ class NeuralRanker(GradientRanker):
         """
         check_is_fitted(self)
         features = check_dense_X(self, X, reset=False)
-        queries = group_queries(qid, len(features))
+        queries = group_queries(qid, len(features), rows=X)
         fitted = self._learned_state.fitted
         if fitted.scorer.uses_list and qid is None and self._fitted_with_qid:
             warn(

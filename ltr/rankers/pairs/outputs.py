@@ -161,7 +161,7 @@ class PairOutputs(ABC):
     ) -> tuple[NDArray[Any], Queries]:
         check_is_fitted(self)
         features = check_dense_X(self, X, reset=False)
-        return features, group_queries(qid, len(features))
+        return features, group_queries(qid, len(features), rows=X)
 
     def _by_query(
         self,

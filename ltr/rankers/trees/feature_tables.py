@@ -11,6 +11,7 @@ import scipy.sparse
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.validation import check_array, validate_data
 
+from ltr.queries import check_rows
 from ltr.rankers.features import check_finite_X, check_numeric_columns, is_frame
 
 CategoricalFeatures = Any  # "from_dtype", a sequence of indices or names, or None
@@ -106,6 +107,7 @@ def check_table(
         If a value is infinite, a column cannot be read as numbers, or a categorical
         one holds anything but whole numbers ≥ 0.
     """
+    check_rows({"X": X})
     if categories.values:
         if not is_frame(X):
             raise ValueError(

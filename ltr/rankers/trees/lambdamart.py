@@ -323,7 +323,7 @@ default="from_dtype"
         """
         check_is_fitted(self)
         table = check_table(self, X, reset=False, categories=self._categories)
-        group_queries(qid, table.shape[0])
+        group_queries(qid, table.shape[0], rows=X)
         threads = self.n_jobs or 0
         return np.asarray(
             self.booster_.predict(

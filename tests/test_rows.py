@@ -1,0 +1,314 @@
+"""Inputs by row: pandas objects with one index in two orders, and masked arrays."""
+
+import re
+from functools import partial
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from ltr import (
+    ConstrainedRanker,
+    LambdaMARTRanker,
+    NeuralRanker,
+    RandomRanker,
+    SingleFeatureRanker,
+    TSPRanker,
+)
+from ltr.datasets import RankingData, describe, make_ranking, simulate_clicks
+from ltr.datasets.biased import make_biased_rankings
+from ltr.losses import mse_loss
+from ltr.metrics import METRICS, evaluate, get_metric
+from ltr.metrics.comparison import RunComparison
+from ltr.metrics.significance import (
+    effect_size,
+    paired_randomization_test,
+    paired_t_test,
+)
+from ltr.model_selection import (
+    QueryKFold,
+    QueryMinMaxScaler,
+    QueryShuffleSplit,
+    QueryStandardScaler,
+    WalkForwardSplit,
+    cross_validate_ranker,
+    make_ranking_scorer,
+)
+from ltr.plotting import ListLengthDisplay, MetricAtKDisplay, QueryDifferencesDisplay
+from ltr.queries import check_rows, group_queries
+from ltr.solvers import Quota, comparisons_to_matrix, solve_assignment
+
+DATA = make_ranking(8, list_size=5, n_features=3, n_informative=2, random_state=0)
+X = pd.DataFrame(DATA.X, columns=["a", "b", "c"])
+Y, QID = pd.Series(DATA.y, name="y"), pd.Series(DATA.qid, name="qid")
+S = X["a"]
+GROUP = pd.Series(np.tile(["u", "v", "u", "v", "u"], 8))
+WEIGHT = pd.Series(np.ones(len(Y)))
+NEURAL = NeuralRanker("mse", "linear", max_epochs=0, random_state=0)
+TREES = LambdaMARTRanker(n_estimators=1, min_child_samples=1, n_jobs=1)
+RANKERS = {
+    "random": RandomRanker(),
+    "feature": SingleFeatureRanker(),
+    "neural": NEURAL,
+    "pairs": TSPRanker(encoder="identity", max_epochs=0, random_state=0),
+    "trees": TREES,
+    "constrained": ConstrainedRanker(SingleFeatureRanker()),
+}
+QUOTA = ConstrainedRanker(SingleFeatureRanker(), [Quota("g", "u", lower=1, top=2)])
+
+
+def other_order(values):
+    """The same rows, the index included, in another order."""
+    return values.iloc[::-1]
+
+
+def message(name, reference):
+    """The whole message."""
+    return (
+        f"{name} must be in the order of the rows of {reference}; got the same index "
+        f"in another order. Pass {name}.loc[{reference}.index], or {name}.to_numpy() "
+        "to match rows by position."
+    )
+
+
+@pytest.fixture(scope="module")
+def fitted():
+    """Every ranker, fitted."""
+    return {name: ranker.fit(X, Y, QID) for name, ranker in RANKERS.items()}
+
+
+def check(call, name, reference):
+    """The call raises the message, and does not if the rows are matched."""
+    with pytest.raises(ValueError, match=f"^{re.escape(message(name, reference))}$"):
+        call(other_order)
+    call(lambda values: values)
+
+
+@pytest.mark.parametrize("metric", sorted(METRICS))
+@pytest.mark.parametrize("column", ["y_score", "qid"])
+def test_metrics(metric, column):
+    """Every metric compares the scores and the ids with the labels."""
+    face = METRICS[metric]
+
+    def call(change):
+        inputs = {"y_score": S, "qid": QID}
+        inputs[column] = change(inputs[column])
+        return face(Y.clip(0, 1), **inputs)
+
+    check(call, column, "y_true")
+
+
+CALLS = {
+    "evaluate": ("y_score", "y_true", lambda f: evaluate(Y, f(S), QID)),
+    "evaluate, arrays of labels": (
+        "qid", "y_score", lambda f: evaluate(DATA.y, S, f(QID)),
+    ),
+    "evaluate, docids": (
+        "docids", "y_true",
+        lambda f: evaluate(Y, S, QID, ties="trec", docids=f(GROUP)),
+    ),
+    "get_metric": ("qid", "y_true", lambda f: get_metric("map")(Y, S, f(QID))),
+    "paired_t_test": ("b", "a", lambda f: paired_t_test(Y, f(S))),
+    "paired_randomization_test": (
+        "b", "a", lambda f: paired_randomization_test(Y, f(S), n_resamples=9),
+    ),
+    "effect_size": ("b", "a", lambda f: effect_size(Y, f(S))),
+    "RunComparison": (
+        "two", "one", lambda f: RunComparison({"one": X, "two": f(X)}, ["a"], "one"),
+    ),
+    "fit without a frame": (
+        "qid", "y", lambda f: RandomRanker().fit(DATA.X, Y, f(QID)),
+    ),
+    "position": (
+        "position", "X",
+        lambda f: TREES.fit(X, Y, QID, position=f(WEIGHT)),
+    ),
+    "sample_weight": (
+        "sample_weight", "X", lambda f: NEURAL.fit(X, Y, QID, f(WEIGHT)),
+    ),
+    "attributes": (
+        "attributes['g']", "X",
+        lambda f: QUOTA.fit(X, Y, QID).predict(X, QID, attributes={"g": f(GROUP)}),
+    ),
+    "cross_validate_ranker, y": (
+        "y", "X", lambda f: cross_validate_ranker(RandomRanker(), X, f(Y), QID, cv=2),
+    ),
+    "cross_validate_ranker, qid": (
+        "qid", "X", lambda f: cross_validate_ranker(RandomRanker(), X, Y, f(QID), cv=2),
+    ),
+    "cross_validate_ranker, weights": (
+        "sample_weight", "X",
+        lambda f: cross_validate_ranker(
+            NEURAL, X, Y, QID, cv=2, fit_params={"sample_weight": f(WEIGHT)}
+        ),
+    ),
+    "make_ranking_scorer": (
+        "y", "X",
+        lambda f: make_ranking_scorer("map")(
+            RandomRanker().fit(X, Y, QID), X, f(Y), qid=QID
+        ),
+    ),
+    "QueryKFold": ("qid", "X", lambda f: list(QueryKFold(2).split(X, Y, qid=f(QID)))),
+    "QueryKFold, y": ("y", "X", lambda f: list(QueryKFold(2).split(X, f(Y), qid=QID))),
+    "QueryShuffleSplit": (
+        "qid", "X", lambda f: list(QueryShuffleSplit(2).split(X, qid=f(QID))),
+    ),
+    "WalkForwardSplit": (
+        "dates", "X", lambda f: list(WalkForwardSplit(2).split(X, dates=f(QID))),
+    ),
+    "split_three": (
+        "dates", "X", lambda f: list(WalkForwardSplit(2).split_three(X, dates=f(QID))),
+    ),
+    "QueryStandardScaler": (
+        "qid", "X", lambda f: QueryStandardScaler().fit_transform(X, qid=f(QID)),
+    ),
+    "QueryMinMaxScaler": (
+        "qid", "X",
+        lambda f: QueryMinMaxScaler().fit(X, qid=QID).transform(X, f(QID)),
+    ),
+    "MetricAtKDisplay": (
+        "y", "X",
+        lambda f: MetricAtKDisplay.from_estimators(
+            {"r": RandomRanker().fit(X, Y, QID)}, X, f(Y), QID
+        ),
+    ),
+    "QueryDifferencesDisplay": (
+        "values['s']", "values['r']",
+        lambda f: QueryDifferencesDisplay.from_values({"r": Y, "s": f(S)}),
+    ),
+    "ListLengthDisplay": (
+        "values['r']", "sizes", lambda f: ListLengthDisplay({"r": f(S)}, QID + 2),
+    ),
+    "a loss": ("labels", "scores", lambda f: mse_loss(S, f(Y))),
+    "weights of a loss": (
+        "weights", "scores", lambda f: mse_loss(S, Y, weights=f(WEIGHT)),
+    ),
+    "solve_assignment": (
+        "attributes['g']", "gain",
+        lambda f: solve_assignment(
+            S, constraints=[Quota("g", "u", lower=1, top=2)], attributes={"g": f(GROUP)}
+        ),
+    ),
+    "comparisons_to_matrix": (
+        "losers", "winners", lambda f: comparisons_to_matrix(QID, f(QID + 1)),
+    ),
+    "RankingData": ("qid", "X", lambda f: RankingData(X, Y, f(QID))),
+    "describe": ("y", "X", lambda f: describe(X, f(Y), QID)),
+    "simulate_clicks": (
+        "scores", "y", lambda f: simulate_clicks(Y, f(S), n_sessions=1),
+    ),
+    "make_biased_rankings": (
+        "group", "utilities",
+        lambda f: make_biased_rankings(Y + 1.0, f(GROUP == "u"), 0.5, 2),
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", CALLS)
+def test_functions(case):
+    """Wherever two inputs by row meet."""
+    name, reference, call = CALLS[case]
+    check(call, name, reference)
+
+
+@pytest.mark.filterwarnings("ignore:predict")
+@pytest.mark.parametrize("name", RANKERS)
+@pytest.mark.parametrize("method", ["fit", "predict", "rank", "score"])
+def test_rankers(fitted, name, method):
+    """Every method of every ranker."""
+    ranker = fitted[name]
+    if method == "fit":
+        check(lambda f: ranker.fit(X, f(Y), QID), "y", "X")
+        check(lambda f: ranker.fit(X, Y, f(QID)), "qid", "X")
+    elif method == "score":
+        check(lambda f: ranker.score(X, f(Y), QID), "y", "X")
+        check(lambda f: ranker.score(X, Y, f(QID)), "qid", "X")
+    else:
+        check(lambda f: getattr(ranker, method)(X, f(QID)), "qid", "X")
+
+
+def test_repeated_entries():
+    """An index of query ids: there is no .loc that would put it right."""
+    y, s = Y.set_axis(QID), S.set_axis(QID)
+    text = (
+        "y_score must be in the order of the rows of y_true; got the same index in "
+        "another order. Sort both the same way, or y_score"
+    )
+    text = text.replace("or y_score", "or pass y_score.to_numpy() to match rows by ")
+    with pytest.raises(ValueError, match=f"^{re.escape(text)}position.$"):
+        evaluate(y, other_order(s))
+    evaluate(y, s)
+
+
+@pytest.mark.parametrize(
+    ("index", "other"),
+    [
+        ([5, 6, 7], [0, 1, 2]),  # a test set beside fresh predictions
+        ([0, 1, 2], [0, 1, 5]),
+        ([0, 0, 1], [1, 1, 0]),
+        (["a", "b", "c"], [2, 1, 0]),
+        (pd.date_range("2020", periods=3), pd.date_range("2021", periods=3)),
+    ],
+)
+def test_other_indices(index, other):
+    """Indices that are not permutations of each other: rows are matched by position."""
+    check_rows({"a": pd.Series(range(3), index), "b": pd.Series(range(3), other)})
+
+
+@pytest.mark.parametrize(
+    "index",
+    [
+        [1, "a", None],
+        pd.date_range("2020", periods=3),
+        pd.MultiIndex.from_product([["x"], [1, 2, 3]]),
+        pd.CategoricalIndex(["a", "b", "c"]),
+        [np.nan, 1.0, 2.0],
+    ],
+)
+def test_kinds_of_index(index):
+    """Any index can be a permutation."""
+    column = pd.Series(range(3), index)
+    with pytest.raises(ValueError, match="b must be in the order of the rows of a"):
+        check_rows({"a": column, "b": other_order(column)})
+
+
+MASKED = np.ma.masked_array(np.ones(len(Y)), mask=np.arange(len(Y)) == 3)
+MASKED_X = np.ma.masked_array(DATA.X, mask=DATA.X > 1e9)
+MASKED_X[3, 1] = np.ma.masked
+
+
+@pytest.mark.parametrize(
+    ("name", "call"),
+    [
+        ("y_true", partial(evaluate, MASKED, S, QID)),
+        ("y_score", partial(METRICS["map"], Y, MASKED)),
+        ("qid", partial(METRICS["map"], Y, S, qid=MASKED)),
+        ("qid", partial(group_queries, MASKED, len(Y))),
+        ("labels", partial(mse_loss, S, MASKED)),
+        ("weights", partial(mse_loss, S, Y, weights=MASKED)),
+        ("sample_weight", partial(NEURAL.fit, X, Y, QID, MASKED)),
+        ("y", partial(describe, X, MASKED)),
+        ("gain", partial(solve_assignment, MASKED)),
+        ("a", partial(paired_t_test, MASKED, S)),
+        *[("y", partial(ranker.fit, X, MASKED)) for ranker in RANKERS.values()],
+        *[("X", partial(ranker.fit, MASKED_X, Y, QID)) for ranker in RANKERS.values()],
+        ("X", partial(QueryKFold(2).split(MASKED_X, qid=QID).__next__)),
+        ("X", partial(QueryStandardScaler().fit, MASKED_X)),
+    ],
+)
+def test_masked_arrays(name, call):
+    """The values under a mask are never computed with."""
+    value = "an id" if name == "qid" else "a value"
+    text = (
+        f"{name} must not be masked; got a masked array. Drop those rows or give them "
+        f"{value}."
+    )
+    with pytest.raises(ValueError, match=f"^{re.escape(text)}$"):
+        call()
+
+
+@pytest.mark.parametrize("name", RANKERS)
+def test_masked_features_in_predict(fitted, name):
+    """Also where no other input by row is there to be compared with."""
+    with pytest.raises(ValueError, match="^X must not be masked; got a masked array"):
+        fitted[name].predict(MASKED_X, QID)
