@@ -10,10 +10,11 @@ from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from ltr.atomic import AtomicFit
 from ltr.queries import FloatArray, IntArray, Queries, check_rows, group_queries
 
 
-class _QueryScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
+class _QueryScaler(AtomicFit, OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     """Scales features within each query; ``fit`` learns their number only."""
 
     __metadata_request__fit: ClassVar[dict[str, bool]] = {"qid": True}

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
+from ltr.atomic import AtomicFit
 from ltr.metrics import get_metric
 from ltr.metrics.names import MetricLike
 from ltr.queries import FloatArray, IntArray, check_rows, group_queries
@@ -31,11 +32,12 @@ _FIT_REQUESTS = {
 }
 
 
-class BaseRanker(BaseEstimator, ABC):
+class BaseRanker(AtomicFit, BaseEstimator, ABC):
     """Abstract base class of the rankers.
 
     A subclass has ``fit(X, y, qid=None, …)``, ``predict(X, qid=None)`` and a parameter
-    ``metric``, and sets ``_fitted_with_qid`` in ``fit``.
+    ``metric``, and sets ``_fitted_with_qid`` in ``fit``. A fit that raises changes no
+    attribute, see :class:`ltr.atomic.AtomicFit`.
 
     Notes
     -----

@@ -147,6 +147,24 @@ def lengths_must_agree(ranker: RankerUnderTest) -> None:
 
 
 @law()
+def a_fit_that_fails_changes_nothing(ranker: RankerUnderTest) -> None:
+    """A fit that raises leaves every attribute of a fitted ranker as it was."""
+    refitted = copy.deepcopy(ranker.fitted)
+    before = state_of(refitted)
+    try:
+        refitted.fit(ranker.X[:, ::-2], ranker.y[:-1])
+    except ValueError:
+        pass
+    else:
+        raise differ("a ValueError from fit with one label too few", "none")
+    after = state_of(refitted)
+    names = sorted({*before, *after})
+    changed = [name for name in names if before.get(name) != after.get(name)]
+    if changed:
+        raise differ("no attribute changed", f"changed: {', '.join(changed)}")
+
+
+@law()
 def the_scores_have_learned(ranker: RankerUnderTest) -> None:
     """On an easy task the better of two items has the higher score, mostly."""
     scores = ranker.predict(ranker.X, ranker.qid)
@@ -269,6 +287,7 @@ RANKER_LAWS = by_name(
     rank_1_is_the_highest_score,
     the_scores_have_learned,
     lengths_must_agree,
+    a_fit_that_fails_changes_nothing,
     same_seed_same_scores,
     names_of_queries_do_not_teach,
     a_pickled_ranker_predicts_the_same,
@@ -285,8 +304,9 @@ def check_ranker(
 
     The laws are those of :class:`ltr.rankers.base.BaseRanker`: neither the order of the
     rows, the names of the queries nor other queries matter, predict writes nothing,
-    rank follows predict, and the ranker learns; :data:`RANKER_LAWS` has them all. The
-    ranker is fitted a few times on 180 rows. These laws come on top of those of
+    rank follows predict, a fit that fails changes nothing, and the ranker learns;
+    :data:`RANKER_LAWS` has them all. The ranker is fitted a few times on 180 rows.
+    These laws come on top of those of
     :func:`sklearn.utils.estimator_checks.check_estimator`, which takes longer and is
     not run here.
 

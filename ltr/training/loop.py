@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -15,7 +15,7 @@ import optax
 
 from ltr.lists import PackedLists
 from ltr.training.optimizers import build_optimizer
-from ltr.training.plan import TrainingPlan, list_losses
+from ltr.training.plan import TrainingPlan, check_one_per_list, loss_arguments
 
 Pytree = Any
 
@@ -159,7 +159,7 @@ def train(
     Returns
     -------
     result : TrainingResult
-        On Ctrl-C, the state reached so far; ``interrupted`` says so.
+        On Ctrl-C, the state after the last whole epoch; ``interrupted`` says so.
 
     Raises
     ------
@@ -175,7 +175,7 @@ def train(
     result = TrainingResult(_copy(state[0]), _copy(state[1]), _copy(state[0]))
     if validate is not None:
         result.best_score = validate(result.params)
-    step_number = 0
+    reached, step_number = state, 0
     try:
         for epoch in range(1, max_epochs + 1):
             totals = []
@@ -185,23 +185,29 @@ def train(
                 state, total = _step(plan, state, numbers, data, rows, key, step_number)
                 totals.append(total)
                 step_number += 1
-            result.losses.append(float(np.sum(totals)) / packed.n_lists)
-            result.seconds.append(time.perf_counter() - started)
-            _check_finite(epoch, result.losses[-1], state[0], numbers.learning_rate)
+            loss = float(np.sum(totals)) / packed.n_lists
+            seconds = time.perf_counter() - started
+            _check_finite(epoch, loss, state[0], numbers.learning_rate)
+            changes: dict[str, Any] = {
+                "losses": [*result.losses, loss],
+                "seconds": [*result.seconds, seconds],
+            }
             if validate is not None:
                 candidate = _copy(state[0])
                 score = validate(candidate)
-                result.scores.append(score)
+                changes["scores"] = [*result.scores, score]
                 if score > result.best_score + tol or np.isnan(result.best_score):
-                    result.params, result.best_score = candidate, score
-                    result.best_epoch = epoch
+                    changes["params"], changes["best_score"] = candidate, score
+                    changes["best_epoch"] = epoch
+            # One assignment, so that Ctrl-C comes before or after an epoch.
+            result, reached = replace(result, **changes), state
             if on_epoch is not None:
                 on_epoch(epoch, result)
             if validate is not None and epoch - result.best_epoch >= n_iter_no_change:
                 break
     except KeyboardInterrupt:
         result.interrupted = True
-    result.last_params, result.optimizer_state = _copy(state[0]), _copy(state[1])
+    result.last_params, result.optimizer_state = _copy(reached[0]), _copy(reached[1])
     if validate is None:
         result.params, result.best_epoch = result.last_params, len(result.losses)
     return result
@@ -228,18 +234,18 @@ def _step(
 
     def mean_loss(params: Pytree) -> jax.Array:
         scores = plan.scorer.apply(params, X, where, weights)
-        losses = list_losses(
+        values, options = loss_arguments(
             plan.loss,
             numbers.loss,
             scores,
-            y,
-            where,
-            weights,
-            extras,
-            batch_key,
-            numbers.epoch,
-            step_number,
+            weights=weights,
+            extras=extras,
+            key=batch_key,
+            epoch=numbers.epoch,
+            step=step_number,
         )
+        losses = plan.loss.function(values, y, where=where, **options)
+        check_one_per_list(plan.loss, losses, values)
         return jnp.sum(list_weights * losses) / numbers.lists_per_step
 
     loss, gradient = jax.value_and_grad(mean_loss)(params)

@@ -103,19 +103,18 @@ def plan_loss(
     return LossPlan(function, tuple(sorted(static.items())), info), numbers
 
 
-def list_losses(
+def loss_arguments(
     plan: LossPlan,
     numbers: Mapping[str, Any],
     scores: jax.Array | PairScores,
-    labels: jax.Array,
-    where: jax.Array,
+    *,
     weights: jax.Array | None,
     extras: Mapping[str, jax.Array],
     key: jax.Array,
     epoch: jax.Array | float,
     step: jax.Array | int,
-) -> jax.Array:
-    """Evaluate the loss of a plan on a batch, shape (n_lists,)."""
+) -> tuple[jax.Array, dict[str, Any]]:
+    """What the loss of a plan is called with: scores or matrices, and its options."""
     # Options set by the user's partial override inputs that the step offers: an option
     # of a loss may be called epoch.
     options = plan.info.arguments(weights=weights, key=key, epoch=epoch, step=step)
@@ -123,11 +122,14 @@ def list_losses(
     values: jax.Array = scores.matrix if isinstance(scores, PairScores) else scores
     if isinstance(scores, PairScores) and scores.start is not None:
         options |= {"start": scores.start, "end": scores.end}
-    losses = plan.function(values, labels, where=where, **options)
-    if losses.shape != labels.shape[:-1]:
+    return values, options
+
+
+def check_one_per_list(plan: LossPlan, losses: jax.Array, values: jax.Array) -> None:
+    """Raise unless ``losses`` of these scores or matrices has shape (n_lists,)."""
+    if losses.shape != values.shape[:1]:
         raise ValueError(
-            f"a loss must return one number per list, shape {labels.shape[:-1]} for "
+            f"a loss must return one number per list, shape {values.shape[:1]} for "
             f"scores of shape {values.shape}; got shape {losses.shape} from "
             f"{plan.function!r}. Sum over the last axis only."
         )
-    return losses

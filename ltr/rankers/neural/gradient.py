@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Literal, Self
 import jax
 from numpy.typing import ArrayLike
 
+from ltr.atomic import FitStopped
 from ltr.metrics import get_metric
 from ltr.rankers.base import BaseRanker
 from ltr.rankers.features import check_dense_X
@@ -151,8 +152,12 @@ class GradientRanker(BaseRanker):
         self.history_ = {"loss": result.losses, "seconds": result.seconds}
         if result.scores:
             self.history_[get_metric(self.metric).name] = result.scores
-        if result.interrupted:
+        if result.interrupted and not result.losses:
             raise KeyboardInterrupt(
+                "stopped in the first epoch; the ranker is as it was before"
+            )
+        if result.interrupted:
+            raise FitStopped(
                 f"stopped after {self.n_iter_} epochs; the ranker is fitted with the "
                 "best weights so far"
             )
