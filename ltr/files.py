@@ -6,18 +6,30 @@ Part of the ground floor that every room may import.
 from __future__ import annotations
 
 import errno
+import glob
 import gzip
 import os
+import re
+import secrets
 import shutil
+import stat
 import sys
 import tempfile
+import time
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
+
+from ltr.locks import delete, locked, sweep
 
 PathLike = str | os.PathLike[str]
+
+_SCRATCH = ".ltr-part"  # ends the names of files and folders that are being written
+_MAX_LINKS = 40  # from one to the next, as in Linux
+_DESCRIPTOR = re.compile(r"/(?:dev|proc/self)/fd/(\d+)")
+_WAIT_FOR_READER_S = 0.5  # of a pipe, started beside the writer
 
 
 @contextmanager
@@ -27,20 +39,31 @@ def whole_file(path: PathLike) -> Iterator[Path]:
     Parameters
     ----------
     path : path
-        File to make or replace; its folder must exist.
+        File to make or replace; its folder must exist. A link keeps pointing, and the
+        file that it points to is made or replaced. Into a device, a named pipe or an
+        open descriptor (``/dev/null``, ``/dev/stdout``) the finished file is copied.
 
     Yields
     ------
     scratch : Path
         File beside it to write to. It is renamed to ``path`` when the block ends, and
-        deleted if the block raises.
+        deleted if the block raises. The next writer of the same file deletes those of
+        killed processes.
 
     Raises
     ------
     FileNotFoundError
         If the folder does not exist.
+    IsADirectoryError
+        If ``path`` is a folder.
     OSError
-        If the disk is full.
+        If ``path`` is a socket, a disk, or a pipe that nobody reads, it is
+        write-protected, or the disk is full.
+
+    Notes
+    -----
+    A file that is replaced keeps its permissions. Other hard links to it keep the old
+    text.
 
     Examples
     --------
@@ -50,23 +73,31 @@ def whole_file(path: PathLike) -> Iterator[Path]:
     >>> path.read_text()
     'all of it'
     """
-    target = Path(path)
-    check_parent(target)
-    handle, name = tempfile.mkstemp(prefix=f".{target.name}-", dir=target.parent)
-    os.close(handle)
-    scratch = Path(name)
-    try:
-        with _name_in_errors(target):
+    target = check_target(path)
+    if target.is_stream:
+        with tempfile.TemporaryDirectory() as folder:
+            scratch = Path(folder) / "stream"
+            scratch.touch()
             yield scratch
-        scratch.chmod(0o666 & ~_umask())
-        scratch.replace(target)
-    finally:
-        scratch.unlink(missing_ok=True)
+            stream = _open_stream(target)
+            with (
+                _name_in_errors(target.path, scratch),
+                scratch.open("rb") as source,
+                open(stream, "wb") as sink,
+            ):
+                shutil.copyfileobj(source, sink)
+        return
+    with _scratch(target.path, is_folder=False) as scratch:
+        yield scratch
+        _sync(scratch)
+        if target.path.exists():
+            scratch.chmod(stat.S_IMODE(target.path.stat().st_mode))
+        os.replace(scratch, target.path)
 
 
 @contextmanager
 def whole_folder(path: PathLike, *, replace: bool = False) -> Iterator[Path]:
-    """Write a folder whole or not at all.
+    """Write a new folder whole or not at all.
 
     Parameters
     ----------
@@ -80,14 +111,16 @@ def whole_folder(path: PathLike, *, replace: bool = False) -> Iterator[Path]:
     ------
     scratch : Path
         Folder beside it to write to. It is renamed to ``path`` when the block ends, and
-        deleted if the block raises.
+        deleted if the block raises. The next writer of the same folder deletes those of
+        killed processes.
 
     Raises
     ------
     FileNotFoundError
         If the parent folder does not exist.
     FileExistsError
-        If the folder exists and ``replace`` is False.
+        If there is a file or folder of this name, or another process makes one
+        meanwhile.
     OSError
         If the disk is full.
 
@@ -99,20 +132,89 @@ def whole_folder(path: PathLike, *, replace: bool = False) -> Iterator[Path]:
     >>> [file.name for file in path.iterdir()]
     ['weights.txt']
     """
-    target = Path(path)
+    target = _follow_links(Path(path))
     check_parent(target)
+    message = f"{target} must not exist yet; delete it or choose another folder."
     if target.exists() and not replace:
-        raise FileExistsError(
-            f"{target} must not exist yet; delete it or choose another folder."
-        )
-    scratch = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
-    try:
+        raise FileExistsError(message)
+    with _scratch(target, is_folder=True) as scratch:
+        yield scratch
+        for file in scratch.rglob("*"):
+            if file.is_file():
+                _sync(file)
+        try:
+            _put_in_place(scratch, target)
+        except OSError as error:
+            if target.exists() and not replace:
+                raise FileExistsError(message) from error
+            raise
+
+
+class Target(NamedTuple):
+    """What a writer writes to.
+
+    Attributes
+    ----------
+    path : Path
+        The path behind all links.
+    is_stream : bool
+        Whether it is a device, a pipe or an open descriptor: written through, not
+        replaced.
+    descriptor : int or None
+        The open descriptor of this process.
+    """
+
+    path: Path
+    is_stream: bool = False
+    descriptor: int | None = None
+
+
+def check_target(path: PathLike) -> Target:
+    """Raise unless a file can be written there.
+
+    Parameters
+    ----------
+    path : path
+        File to be written.
+
+    Returns
+    -------
+    target : Target
+
+    Raises
+    ------
+    FileNotFoundError
+        If the folder does not exist.
+    IsADirectoryError
+        If ``path`` is a folder.
+    OSError
+        If ``path`` is a socket, a disk, a closed descriptor or write-protected.
+
+    Examples
+    --------
+    >>> check_target("/dev/null").is_stream
+    True
+    """
+    target = _follow_links(Path(path))
+    descriptor = _DESCRIPTOR.fullmatch(str(target))
+    if descriptor:
         with _name_in_errors(target):
-            yield scratch
-        scratch.chmod(0o777 & ~_umask())
-        _put_in_place(scratch, target)
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
+            os.fstat(int(descriptor[1]))
+        return Target(target, is_stream=True, descriptor=int(descriptor[1]))
+    check_parent(target)
+    if not target.exists():
+        return Target(target)
+    mode = target.stat().st_mode
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError(
+            f"{target} must be a file; got a folder. Choose another name."
+        )
+    if stat.S_ISSOCK(mode) or stat.S_ISBLK(mode):
+        kind = "socket" if stat.S_ISSOCK(mode) else "disk"
+        raise OSError(f"{target} must be a file; got a {kind}. Choose another name.")
+    if not os.access(target, os.W_OK):
+        raise PermissionError(f"{target} is write-protected. Choose another name.")
+    return Target(target, is_stream=not stat.S_ISREG(mode))
 
 
 def check_parent(path: PathLike) -> None:
@@ -182,34 +284,44 @@ def open_to_read(path: PathLike, mode: str = "rb") -> Iterator[Any]:
 
 
 @contextmanager
-def one_at_a_time(folder: Path) -> Iterator[None]:
-    """Let one process at a time into the block; the others wait.
+def _scratch(target: Path, *, is_folder: bool) -> Iterator[Path]:
+    """File or folder beside ``target``, deleted at the end unless it was renamed."""
+    prefix = f".{target.name[:40]}-"
+    sweep(target.parent, f"{glob.escape(prefix)}*{_SCRATCH}")
+    with ExitStack() as stack:
+        with _name_in_errors(target, target.parent):
+            scratch = _locked_scratch(stack, target.parent, prefix, is_folder)
+        stack.callback(delete, scratch)
+        with _name_in_errors(target, scratch):
+            yield scratch
 
-    The operating system releases the lock when a process ends, however it ends. Windows
-    has no such lock: let a single process do the first download there.
 
-    Parameters
-    ----------
-    folder : Path
-        Existing folder that the processes share.
-    """
-    if sys.platform == "win32":
-        yield
-        return
-    import fcntl
-
-    with (folder / "lock").open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
+def _locked_scratch(
+    stack: ExitStack, folder: Path, prefix: str, is_folder: bool
+) -> Path:
+    """Make a file or folder of a new name, with the permissions of any new one."""
+    while True:
+        scratch = folder / f"{prefix}{secrets.token_hex(6)}{_SCRATCH}"
+        if is_folder:
+            scratch.mkdir()
+        else:
+            scratch.touch(exist_ok=False)
+        try:
+            stack.enter_context(locked(scratch))
+        except FileNotFoundError:
+            continue  # another writer swept it before it was locked
+        if scratch.exists():
+            return scratch
 
 
 @contextmanager
-def _name_in_errors(target: Path) -> Iterator[None]:
-    """Name the target in an error that names no file, such as that of a full disk."""
+def _name_in_errors(target: Path, *inner: Path) -> Iterator[None]:
+    """Name the target in an error that names no file, or only an ``inner`` one."""
     try:
         yield
     except OSError as error:
-        if error.filename is not None:
+        name = error.filename
+        if name is not None and not str(name).startswith(tuple(map(str, inner))):
             raise
         reason = os.strerror(error.errno) if error.errno else str(error)
         raise OSError(
@@ -237,8 +349,44 @@ def _put_in_place(scratch: Path, target: Path) -> None:
         shutil.rmtree(aside, ignore_errors=True)
 
 
-def _umask() -> int:
-    # the only portable way to read the mask is to set it
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+def _follow_links(path: Path) -> Path:
+    """Where a chain of links ends, whether there is a file or not."""
+    target = path
+    for _ in range(_MAX_LINKS):
+        if _DESCRIPTOR.fullmatch(str(target)) or not target.is_symlink():
+            return target
+        target = target.parent / target.readlink()
+    raise OSError(f"{path} is a link to itself. Choose another name.")
+
+
+def _open_stream(target: Target) -> int:
+    """Open a device, a pipe or a descriptor; raise if nobody reads the pipe."""
+    if target.descriptor is not None:
+        for file in (sys.stdout, sys.stderr):  # whose earlier text comes first
+            if file is not None and not file.closed:
+                file.flush()
+        return os.dup(target.descriptor)
+    path = target.path
+    if not path.is_fifo():
+        return os.open(path, os.O_WRONLY)
+    give_up = time.monotonic() + _WAIT_FOR_READER_S
+    while True:
+        try:
+            stream = os.open(path, os.O_WRONLY | os.O_NONBLOCK)
+        except OSError as error:
+            if error.errno != errno.ENXIO:
+                raise
+            if time.monotonic() < give_up:
+                time.sleep(0.01)
+                continue
+            raise OSError(
+                f"{path} is a pipe that nobody reads. Start its reader first."
+            ) from error
+        os.set_blocking(stream, True)
+        return stream
+
+
+def _sync(path: Path) -> None:
+    """Wait until a file is on the disk, so that its name is never there without it."""
+    with path.open("rb+") as file:
+        os.fsync(file.fileno())

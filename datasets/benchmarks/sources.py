@@ -16,7 +16,8 @@ from ltr.datasets.benchmarks.download import download, home_folder, report_to_st
 from ltr.datasets.letor.arrays import open_ranking, write_arrays
 from ltr.datasets.letor.files import GrowingTable, read_rows
 from ltr.datasets.ranking_data import RankingData
-from ltr.files import PathLike, one_at_a_time, whole_folder
+from ltr.files import PathLike, whole_folder
+from ltr.locks import one_at_a_time
 
 
 class RankingSplits(NamedTuple):

@@ -26,7 +26,7 @@ from ltr.compare.rankers import (
 )
 from ltr.compare.report import comparison_report, cutoff_metrics
 from ltr.datasets import RankingData, describe, load_letor, make_ranking
-from ltr.files import check_parent, whole_file
+from ltr.files import check_target, whole_file
 from ltr.metrics import evaluate
 from ltr.plotting import check_matplotlib
 from ltr.rankers import load_ranker, save_ranker
@@ -73,7 +73,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _compare(options: argparse.Namespace) -> int:
     for path in (options.markdown, options.json, options.report):
         if path:
-            check_parent(path)
+            check_target(path)
     if options.report:
         check_matplotlib("--report")
     folds, data_summary = _folds(options)
@@ -197,6 +197,8 @@ def _train(options: argparse.Namespace) -> int:
 
 
 def _predict(options: argparse.Namespace) -> int:
+    if options.out:
+        check_target(options.out)
     ranker = load_ranker(options.model)
     data = load_letor(options.data, n_features=ranker.n_features_in_)
     scores = ranker.predict(data.X, data.qid)
@@ -210,6 +212,8 @@ def _predict(options: argparse.Namespace) -> int:
 
 def _evaluate(options: argparse.Namespace) -> int:
     metrics = metric_names(options.metrics, _METRICS)
+    if options.json:
+        check_target(options.json)
     if options.scores and options.model:
         raise ValueError("pass either --model or --scores, not both.")
     if options.scores or options.model:
