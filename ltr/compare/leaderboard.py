@@ -14,6 +14,9 @@ from ltr.metrics.names import summary
 from ltr.queries import FloatArray, Queries
 
 ALPHA = 0.05
+_LATEX = {character: "\\" + character for character in "&%$#_{}"}
+_LATEX |= {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}"}
+_LATEX |= {"^": r"\textasciicircum{}", "\n": " "}
 
 
 @dataclass
@@ -28,6 +31,8 @@ class Results:
         Seeds of the comparison.
     failures : dict of str to str
         Rankers whose fit failed, with the reason.
+    rankers : dict of str to estimator
+        The rankers as they were fitted, but for the seed.
     """
 
     metrics: tuple[str, ...]
@@ -38,6 +43,7 @@ class Results:
     _valid: dict[str, dict[tuple[int, int], float]] = field(default_factory=dict)
     _test: dict[str, dict[tuple[int, int], FloatArray]] = field(default_factory=dict)
     _seconds: dict[str, list[float]] = field(default_factory=dict)
+    rankers: dict[str, Any] = field(default_factory=dict)
 
     def add_lists(self, queries: Queries, random_order: FloatArray) -> None:
         """Add the test queries of a fold, with the expected metrics of random order."""
@@ -106,12 +112,13 @@ class Results:
             self.seeds,
             pd.concat(self._lists, ignore_index=True),
             np.concatenate(self._random_order),
+            self.rankers,
         )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Leaderboard:
-    """A comparison of rankers on the same queries.
+    """A comparison of rankers on the same queries; it prints as its table.
 
     Attributes
     ----------
@@ -132,6 +139,8 @@ class Leaderboard:
         The test queries: ``qid``, ``size`` (rows) and ``fold`` (from 1).
     random_order : array of shape (n_queries, n_metrics)
         Expected metrics of a random order of each list.
+    rankers : dict of str to estimator
+        The rankers by name, unfitted: their hyperparameters.
     """
 
     metrics: tuple[str, ...]
@@ -142,6 +151,10 @@ class Leaderboard:
     seeds: tuple[int, ...]
     lists: pd.DataFrame
     random_order: FloatArray
+    rankers: dict[str, Any] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        return self.to_text().rstrip("\n")
 
     def select(
         self,
@@ -308,14 +321,60 @@ class Leaderboard:
         notes = " ".join(note.strip() for note in self._notes())
         return "\n".join([*lines, "", notes, ""]) + self._failed("- ")
 
+    def to_latex(self) -> str:
+        r"""LaTeX table for the package booktabs; the best mean of a metric is bold.
+
+        Examples
+        --------
+        >>> from ltr.compare import compare_rankers, make_ranker, query_folds
+        >>> from ltr.datasets import make_ranking
+        >>> folds = query_folds(make_ranking(n_queries=12, random_state=0), n_folds=3)
+        >>> rankers = {"best_feature": make_ranker("best_feature")}
+        >>> print(compare_rankers(rankers, folds, metrics=["ndcg@10"]).to_latex())
+        \begin{tabular}{lrrr}
+        \toprule
+        ranker & ndcg@10 & 95\,\% interval & $p$ \\
+        \midrule
+        best\_feature & \textbf{0.6586} & [0.5739, 0.7422] & best \\
+        \bottomrule
+        \end{tabular}
+        % 12 test queries; means over 1 seed(s); 95 % bootstrap intervals over queries;
+        % * differs from the best ranker (paired randomization test, Holm, p < 0.05).
+        <BLANKLINE>
+        """
+        table, (main, *others) = self.table(), self.metrics
+        names = [_latex(name) for name in (main, *others)]
+        head = ["ranker", names[0], r"95\,\% interval", *names[1:], "$p$"]
+        lines = [r"\begin{tabular}{l" + "r" * (len(head) - 1) + "}", r"\toprule"]
+        lines += [" & ".join(head) + r" \\", r"\midrule"]
+        best = table[list(self.metrics)].max()
+        for name, row in table.iterrows():
+            means = [
+                rf"\textbf{{{row[m]:.4f}}}" if row[m] == best[m] else f"{row[m]:.4f}"
+                for m in self.metrics
+            ]
+            p = "best" if np.isnan(row["p"]) else f"{row['p']:.4f}"
+            p += "$^*$" if row["p"] < ALPHA else ""
+            interval = f"[{row[f'{main} low']:.4f}, {row[f'{main} high']:.4f}]"
+            cells = [_latex(str(name)), means[0], interval, *means[1:], p]
+            lines.append(" & ".join(cells) + r" \\")
+        lines += [r"\bottomrule", r"\end{tabular}"]
+        notes = self._notes() if self.per_query else []
+        notes += self._failed("").splitlines()
+        return "\n".join([*lines, *(f"% {note}" for note in notes)]) + "\n"
+
     def to_dict(self) -> dict[str, Any]:
-        """Plain numbers for JSON: the table, and every seed's mean; NaN is None."""
+        """Plain values for JSON: the table, each seed's mean, the hyperparameters.
+
+        NaN is None.
+        """
         table = self.table()
         rankers = {}
         for name, row in table.iterrows():
             numbers = {str(key): _plain(value) for key, value in row.items()}
             seeds = [_plain(value) for value in self.seed_means[str(name)]]
-            rankers[str(name)] = {**numbers, "seeds": seeds}
+            parameters = parameters_of(self.rankers.get(str(name)))
+            rankers[str(name)] = {**numbers, "seeds": seeds, "parameters": parameters}
         return {
             "metrics": list(self.metrics),
             "n_lists": self.n_counted,
@@ -340,6 +399,37 @@ class Leaderboard:
     def _failed(self, bullet: str) -> str:
         lines = [f"{bullet}{n}: failed: {why}" for n, why in self.failures.items()]
         return "\n".join(lines) + "\n" if lines else ""
+
+
+def parameters_of(ranker: Any) -> dict[str, str]:
+    """Class and hyperparameters of an estimator as texts; none for None.
+
+    Parameters
+    ----------
+    ranker : estimator or None
+        Its seed is left out, since a comparison sets it.
+
+    Returns
+    -------
+    parameters : dict of str to str
+
+    Examples
+    --------
+    >>> from ltr import RandomRanker
+    >>> parameters_of(RandomRanker(metric="map"))
+    {'class': 'RandomRanker', 'metric': "'map'"}
+    """
+    if ranker is None:
+        return {}
+    values = ranker.get_params()
+    values.pop("random_state", None)
+    texts = {name: repr(value) for name, value in values.items()}
+    return {"class": type(ranker).__name__, **texts}
+
+
+def _latex(text: str) -> str:
+    """Text with the special characters of LaTeX escaped."""
+    return "".join(_LATEX.get(character, character) for character in text)
 
 
 def _mean(values: FloatArray) -> float:

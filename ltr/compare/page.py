@@ -61,6 +61,10 @@ svg {{ display: block; width: 100%; height: auto; }}
 svg.narrow {{ display: none; }}
 svg text {{ font-family: system-ui, -apple-system, "Segoe UI", Roboto,
   "Liberation Sans", Arial, sans-serif !important; }}
+details {{ border-bottom: 1px solid var(--line); padding: .3rem 0; }}
+summary {{ cursor: pointer; overflow-wrap: anywhere; }}
+details dl div {{ grid-template-columns: 17rem 1fr; }}
+code {{ font-size: .875rem; color: var(--muted); }}
 dl {{ margin: .5rem 0; }}
 dl div {{ display: grid; grid-template-columns: 11rem 1fr; gap: .25rem 1rem;
   padding: .3rem 0; border-bottom: 1px solid var(--line); }}
@@ -76,7 +80,7 @@ pre {{ background: var(--wash); padding: .75rem 1rem; margin: .5rem 0;
   svg.narrow {{ display: block; }}
   tbody th {{ min-width: 6.5rem; max-width: 8.5rem; }}
   th, td {{ padding: .4rem .5rem; }}
-  dl div {{ grid-template-columns: 1fr; gap: 0; }}
+  dl div, details dl div {{ grid-template-columns: 1fr; gap: 0; }}
 }}
 @media print {{
   :root {{ color-scheme: light; font-size: 9.5pt; {_DAY} }}

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import sys
 import time
-import zipfile
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -52,6 +53,8 @@ _TREES: dict[str, Any] = {
     "subsample_freq": 1,
     "early_stopping": True,
 }
+_LARGEST_HEADERS = 4096  # bytes of an entry of the cache beside its numbers
+_DIGEST = hashlib.sha256().digest_size
 Progress = Callable[[str], None]
 
 
@@ -250,7 +253,8 @@ def compare_rankers(
         on the validation queries.
     work_dir : path, default=None
         Folder that caches every finished fit, so that an interrupted comparison
-        resumes. Rankers with a function as a parameter are always refitted.
+        resumes. A damaged entry is refitted, with a warning. Rankers with a function as
+        a parameter are always refitted.
     progress : callable, default=None
         Called with a line of text after every fit.
 
@@ -262,7 +266,8 @@ def compare_rankers(
     Raises
     ------
     ValueError
-        If a metric is unknown, a pick has no or unknown rankers, or there is no fold.
+        If a metric is unknown, a pick has no or unknown rankers, there is no fold, or
+        ``work_dir`` is not a folder.
     """
     metrics = [metrics] if isinstance(metrics, str) else list(metrics)
     if not metrics or len(set(metrics)) < len(metrics):
@@ -294,14 +299,15 @@ def compare_rankers(
         fold = folds[number]
         label = f"[{task}/{len(tasks)}] fold {number + 1} seed {seed} {name}"
         ranker = sklearn.base.clone(rankers[name])
-        if "random_state" in ranker.get_params():
-            ranker.set_params(random_state=seed)
         if "metric" in ranker.get_params():
             ranker.set_params(metric=metrics[0])
+        results.rankers.setdefault(name, sklearn.base.clone(ranker))
+        if "random_state" in ranker.get_params():
+            ranker.set_params(random_state=seed)
         try:
             fit = cache.get(ranker, fold)
-        except ValueError as error:
-            results.failures[name] = str(error)
+        except (ValueError, MemoryError, RuntimeError) as error:
+            results.failures[name] = str(error) or type(error).__name__
             if progress:
                 progress(f"{label}: failed: {error}")
             continue
@@ -325,23 +331,44 @@ class _Fit(NamedTuple):
 
 
 class _Cache:
-    """Fits rankers, or reads the fits that an earlier run left in the folder."""
+    """Fits rankers, or reads the fits that an earlier run left in the folder.
+
+    An entry is an ``.npz`` archive followed by its SHA-256, so that damage of any kind
+    is found before the archive is parsed.
+    """
 
     def __init__(self, work_dir: PathLike | None) -> None:
         self._folder = None if work_dir is None else Path(work_dir)
         self._fingerprints: dict[int, str] = {}
-        if self._folder is not None:
-            self._folder.mkdir(parents=True, exist_ok=True)
+        if self._folder is None:
+            return
+        if self._folder.exists() and not self._folder.is_dir():
+            raise ValueError(
+                f"work_dir must be a folder, or not exist yet; {self._folder} is "
+                "something else. Choose another path."
+            )
+        self._folder.mkdir(parents=True, exist_ok=True)
 
     def get(self, ranker: Any, fold: Fold) -> _Fit:
         if self._folder is None or any(map(callable, ranker.get_params().values())):
             return _fit(ranker, fold)  # a function has no fingerprint
         path = self._folder / f"{self._key(ranker, fold)}.npz"
         if path.exists():
-            return _read_fit(path)
+            try:
+                return _read_fit(path, fold)
+            except (OSError, ValueError) as error:
+                warnings.warn(
+                    f"{path} is not a finished fit: {error}. It is fitted again.",
+                    stacklevel=3,
+                )
         fit = _fit(ranker, fold)
-        with whole_file(path) as scratch, scratch.open("wb") as file:
-            np.savez(file, **fit._asdict())
+        if path.exists() and not path.is_file():
+            return fit
+        archive = io.BytesIO()
+        np.savez(archive, **fit._asdict())
+        content = archive.getvalue()
+        with whole_file(path) as scratch:
+            scratch.write_bytes(content + hashlib.sha256(content).digest())
         return fit
 
     def _key(self, ranker: Any, fold: Fold) -> str:
@@ -358,6 +385,7 @@ class _Cache:
             "parameters": {k: _exactly(v) for k, v in ranker.get_params().items()},
             "fold": self._fingerprints[id(fold)],
             "version": version("ltr"),
+            "form": 2,  # of the entry
         }
         text = json.dumps(description, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()
@@ -369,14 +397,22 @@ def _exactly(value: Any) -> str:
         return repr(value)
 
 
-def _read_fit(path: Path) -> _Fit:
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            return _Fit(file["valid"], file["test"], float(file["seconds"]))
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
-        raise ValueError(
-            f"{path} is a truncated cache entry ({error}). Delete it."
-        ) from error
+def _read_fit(path: Path, fold: Fold) -> _Fit:
+    """Read an entry of the cache; an error if it is damaged or of other rows."""
+    if not path.is_file():
+        raise ValueError("it is a folder, a device or a pipe")
+    n_valid, n_test = len(fold.valid.y), len(fold.test.y)
+    if path.stat().st_size > 8 * (n_valid + n_test) + _LARGEST_HEADERS:
+        raise ValueError("it is too large")
+    content = path.read_bytes()
+    archive, digest = content[:-_DIGEST], content[-_DIGEST:]
+    if hashlib.sha256(archive).digest() != digest:
+        raise ValueError("it is cut off or damaged")
+    with np.load(io.BytesIO(archive), allow_pickle=False) as file:
+        fit = _Fit(*(file[name] for name in _Fit._fields))
+    if (fit.valid.shape, fit.test.shape) != ((n_valid,), (n_test,)):
+        raise ValueError("it has the scores of other rows")
+    return fit._replace(seconds=float(fit.seconds))
 
 
 def _fit(ranker: Any, fold: Fold) -> _Fit:

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ltr.compare.leaderboard import ALPHA, Leaderboard
+from ltr.compare.leaderboard import ALPHA, Leaderboard, parameters_of
 from ltr.compare.page import PAGE, THEMED
 from ltr.datasets import Description
 from ltr.plotting import (
@@ -141,7 +141,7 @@ def comparison_report(
         "failures": _failures(board),
         "table": _leaderboard(tabled, table),
         "figures": "".join(_figures(board)),
-        "data": _data(description),
+        "data": _data(description) + _parameters(tabled),
         "origin": _origin(board, command),
     }
     return Template(PAGE).substitute(parts)
@@ -231,6 +231,28 @@ def _leaderboard(board: Leaderboard, table: pd.DataFrame) -> str:
         f"{ALPHA}. A row without a time was picked on validation queries."
     )
     return f'{_table(head, rows)}<p class="note">{notes}</p>'
+
+
+def _parameters(board: Leaderboard) -> str:
+    """Each ranker as one would type it; unfolded, all its hyperparameters."""
+    items = ""
+    for name in board.per_query:
+        ranker = board.rankers.get(name)
+        if ranker is None:
+            continue
+        facts = parameters_of(ranker)
+        del facts["class"]
+        typed = escape(" ".join(repr(ranker).split()))
+        items += (
+            f"<details><summary><em>{escape(name)}</em> <code>{typed}</code></summary>"
+            f"{_facts(facts)}</details>\n"
+        )
+    if not items:
+        return ""
+    return (
+        '<h2>Hyperparameters</h2><p class="note">Those that differ from the defaults; '
+        f"unfold a ranker to see all.</p>{items}"
+    )
 
 
 def _table(head: Iterable[str], rows: Iterable[Sequence[str]]) -> str:

@@ -1,6 +1,9 @@
 """Comparisons: folds, averages over seeds, picks, resuming, the table."""
 
 import json
+import os
+import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -201,6 +204,66 @@ def test_resume(tmp_path):
     assert len(fitted) == 6
 
 
+def damage(path, how):
+    """Spoil an entry of the cache in one of many ways."""
+    content = path.read_bytes()
+    path.unlink()
+    if how == "pipe":
+        os.mkfifo(path)
+    elif how == "folder":
+        path.mkdir()
+    elif isinstance(how, int):
+        bit = how * 8 * len(content) // 16
+        flipped = content[bit // 8] ^ (1 << bit % 8)
+        path.write_bytes(
+            content[: bit // 8] + bytes([flipped]) + content[bit // 8 + 1 :]
+        )
+    else:
+        spoiled = {
+            "empty": b"",
+            "cut": content[:-7],
+            "longer": content + b"1",
+            "huge": bytes(10**6),
+            "text": b"not a fit\n",
+        }
+        path.write_bytes(spoiled[how])
+
+
+KINDS = ["pipe", "folder", "empty", "cut", "longer", "huge", "text", *range(16)]
+
+
+def test_damaged_fits_are_refitted(tmp_path):
+    """Whatever happened to an entry: the board is the same, and it is said."""
+    options = {"metrics": ("ndcg@3",), "work_dir": tmp_path}
+    first = compare_rankers({"noisy": NoisyRanker()}, FOLDS, **options)
+    for how in KINDS:
+        path = min(tmp_path.glob("*.npz"))
+        damage(path, how)
+        message = f"^{re.escape(str(path))} is not a finished fit: .*It is fitted again"
+        with pytest.warns(UserWarning, match=message):
+            again = compare_rankers({"noisy": NoisyRanker()}, FOLDS, **options)
+        assert not again.failures
+        np.testing.assert_array_equal(
+            again.per_query["noisy"], first.per_query["noisy"]
+        )
+        if how in ("pipe", "folder"):
+            path.rmdir() if path.is_dir() else path.unlink()
+        compare_rankers({"noisy": NoisyRanker()}, FOLDS, **options)  # says nothing
+
+
+@pytest.mark.parametrize("make", [Path.touch, os.mkfifo])
+def test_work_dir_that_is_no_folder(tmp_path, make):
+    """A file or a pipe: an error before anything is fitted."""
+    path = tmp_path / "work"
+    make(path)
+    message = (
+        f"work_dir must be a folder, or not exist yet; {path} is something else. Choose "
+        "another path."
+    )
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+        compare_rankers({"noisy": NoisyRanker()}, FOLDS, work_dir=path)
+
+
 def test_rankers_stop_on_the_validation_lists_of_the_fold(monkeypatch):
     """A ranker with early stopping gets them, and the metric of the table."""
     seen = {}
@@ -232,6 +295,27 @@ def test_reports():
     assert noisy["ndcg@10"] == board.table().loc["noisy", "ndcg@10"]
     assert len(noisy["seeds"]) == 2
     assert document["n_lists"] == 30
+
+
+def test_it_prints_as_its_table():
+    """print, repr and LaTeX; the hyperparameters stand in the JSON."""
+    rankers = {"noisy_1": NoisyRanker(0.5, 3), "random": RandomRanker()}
+    board = compare_rankers(rankers | {"bad": FailingRanker()}, FOLDS)
+    assert f"{board}\n" == f"{board!r}\n" == board.to_text()
+    latex, table = board.to_latex().splitlines(), board.table()
+    assert latex[0] == r"\begin{tabular}{lrrrrrr}"
+    assert latex[2] == (
+        r"ranker & ndcg@10 & 95\,\% interval & ndcg@1 & ndcg@5 & map & $p$ \\"
+    )
+    best, low, high = table.iloc[0][["ndcg@10", "ndcg@10 low", "ndcg@10 high"]]
+    assert latex[4].startswith(
+        rf"noisy\_1 & \textbf{{{best:.4f}}} & [{low:.4f}, {high:.4f}] & "
+    )
+    assert latex[-1] == "% bad: failed: the labels are upside down"
+    parameters = board.to_dict()["rankers"]["noisy_1"]["parameters"]
+    assert parameters == {"class": "NoisyRanker", "metric": "'ndcg@10'", "noise": "0.5"}
+    nothing = compare_rankers({"bad": FailingRanker()}, FOLDS).to_latex()
+    assert nothing.count("&") == 6, "the head alone"
 
 
 @pytest.mark.filterwarnings("ignore:No tree has a split")  # few rows

@@ -107,6 +107,8 @@ def test_page_of_the_command(tmp_path, capsys):
     assert page.text("pre") == f"ltr {' '.join(line)}"
     assert "200 queries, 4147 rows, 20 features" in page.text("p")
     assert "0, 1" in page.text("dd")
+    assert "SingleFeatureRanker()" in page.text("code")
+    assert "'ndcg@10'" in page.text("dd"), "a hyperparameter"
     assert list(tmp_path.iterdir()) == [path], "no scratch file is left"
     assert path.stat().st_size < 400_000
 
