@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import itertools
+import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
+import scipy.sparse
 from numpy.typing import NDArray
 
 from ltr.metrics import Metric
 from ltr.progress import SECONDS_BETWEEN_LINES, ProgressLine
 from ltr.queries import BoolArray, FloatArray, IntArray, Queries, group_queries
 from ltr.rankers.inputs import TrainingSet
+from ltr.rankers.trees.feature_tables import Categories
+from ltr.rankers.trees.parameters import is_forest, lightgbm_errors
 from ltr.rankers.validation import ValidationRows
+from ltr.rankers.warning import warn
 
 _LONG_TABLE = 1000  # longer tables of gains are dropped from saved models
 
@@ -51,9 +57,7 @@ class Boosted:
     Attributes
     ----------
     booster : lightgbm.Booster
-        The trees.
-    n_trees : int
-        Trees up to the best validation metric; all without validation.
+        The trees up to the best validation metric; all without validation.
     best_score : float
         That metric; NaN without validation.
     scores : list of float
@@ -61,7 +65,6 @@ class Boosted:
     """
 
     booster: Any
-    n_trees: int
     best_score: float
     scores: list[float]
 
@@ -110,100 +113,6 @@ def _whole(position: FloatArray) -> IntArray:
     return position.astype(np.intp)
 
 
-def lightgbm_params(parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """Translate the parameters of a LambdaMARTRanker to LightGBM's names.
-
-    Parameters
-    ----------
-    parameters : mapping of str to object
-        From ``get_params`` of the ranker.
-
-    Returns
-    -------
-    params : dict of str to object
-        All but the objective and the seed.
-
-    Raises
-    ------
-    ValueError
-        If ``extra_params`` sets what a parameter of the ranker sets.
-    """
-    extra_params = parameters["extra_params"] or {}
-    for name in extra_params:
-        if name in _SET_BY:
-            raise ValueError(
-                f"extra_params sets {name!r}, which is the parameter "
-                f"{_SET_BY[name]!r} of the ranker. Set that instead."
-            )
-    return {
-        **{synonyms[0]: parameters[name] for name, synonyms in _NAMES.items()},
-        "metric": "None",
-        "num_threads": parameters["n_jobs"] or 0,
-        "verbosity": -1,
-        **extra_params,
-    }
-
-
-# Parameters of the ranker → LightGBM's name and its most used synonyms.
-_NAMES = {
-    "truncation_level": ("lambdarank_truncation_level",),
-    "norm": ("lambdarank_norm",),
-    "position_bias_regularization": ("lambdarank_position_bias_regularization",),
-    "learning_rate": ("learning_rate", "shrinkage_rate", "eta"),
-    "num_leaves": ("num_leaves", "num_leaf", "max_leaves", "max_leaf_nodes"),
-    "max_depth": ("max_depth",),
-    "min_child_samples": (
-        "min_data_in_leaf",
-        "min_data_per_leaf",
-        "min_data",
-        "min_child_samples",
-        "min_samples_leaf",
-    ),
-    "min_child_weight": (
-        "min_sum_hessian_in_leaf",
-        "min_sum_hessian",
-        "min_child_weight",
-    ),
-    "min_split_gain": ("min_gain_to_split", "min_split_gain"),
-    "subsample": ("bagging_fraction", "sub_row", "subsample", "bagging"),
-    "subsample_freq": ("bagging_freq", "subsample_freq"),
-    "colsample_bytree": ("feature_fraction", "sub_feature", "colsample_bytree"),
-    "reg_alpha": ("lambda_l1", "reg_alpha", "l1_regularization"),
-    "reg_lambda": ("lambda_l2", "reg_lambda", "lambda", "l2_regularization"),
-}
-_SET_BY = {synonym: name for name, names in _NAMES.items() for synonym in names} | {
-    "objective": "loss",
-    "application": "loss",
-    "loss": "loss",
-    "metric": "metric",
-    "eval_at": "metric",
-    "label_gain": "label_gain",
-    "num_iterations": "n_estimators",
-    "num_iteration": "n_estimators",
-    "n_iter": "n_estimators",
-    "num_trees": "n_estimators",
-    "num_round": "n_estimators",
-    "num_rounds": "n_estimators",
-    "num_boost_round": "n_estimators",
-    "n_estimators": "n_estimators",
-    "max_iter": "n_estimators",
-    "early_stopping_round": "n_iter_no_change",
-    "early_stopping_rounds": "n_iter_no_change",
-    "early_stopping": "early_stopping",
-    "n_iter_no_change": "n_iter_no_change",
-    "categorical_feature": "categorical_features",
-    "cat_feature": "categorical_features",
-    "num_threads": "n_jobs",
-    "num_thread": "n_jobs",
-    "nthread": "n_jobs",
-    "nthreads": "n_jobs",
-    "n_jobs": "n_jobs",
-    "seed": "random_state",
-    "random_seed": "random_state",
-    "random_state": "random_state",
-}
-
-
 def boost(
     params: dict[str, Any],
     rows: GroupedRows,
@@ -211,7 +120,7 @@ def boost(
     *,
     n_trees: int,
     feature_names: Sequence[str] | None,
-    categorical: tuple[int, ...],
+    categories: Categories,
     validation: ValidationRows | None,
     metric: Metric,
     n_iter_no_change: int,
@@ -232,8 +141,8 @@ def boost(
         Maximum number of trees to add.
     feature_names : sequence of str or None
         Names of the columns, for the booster; left out if LightGBM cannot hold them.
-    categorical : tuple of int
-        Categorical columns.
+    categories : Categories
+        Categorical columns, and the categories that the booster shall know.
     validation : ValidationRows or None
         Rows to stop on.
     metric : Metric
@@ -241,16 +150,26 @@ def boost(
     n_iter_no_change : int
         Trees without improvement before stopping.
     start : lightgbm.Booster, optional
-        Trees to add to.
+        Trees to add to; with ``validation``, none are added unless the metric improves.
     verbose : int, default=0
         1: write a line every 5 seconds; 2 or more: a line per tree.
 
     Returns
     -------
     boosted : Boosted
+
+    Warns
+    -----
+    UserWarning
+        If there are validation rows, and the kind of boosting cannot stop early.
     """
     import lightgbm
 
+    if start is not None and is_forest(params):
+        raise ValueError(
+            "warm_start cannot add trees to a random forest, as LightGBM draws and "
+            "averages them in one go; got boosting='rf'. Fit all n_estimators at once."
+        )
     dataset = lightgbm.Dataset(
         rows.X,
         labels,
@@ -258,47 +177,110 @@ def boost(
         weight=rows.weights,
         position=rows.position,
         feature_name=_safe_names(feature_names),
-        categorical_feature=list(categorical),
+        categorical_feature=list(categories.columns),
         params=params,
         free_raw_data=start is None,
     )
     callbacks: list[Callable[..., Any]] = []
-    valid_sets, feval = [], None
-    recorded: dict[str, dict[str, list[float]]] = {}
+    valid_sets, feval, stopping = [], None, None
     if validation is not None:
         # LightGBM never sees these labels: the metric below has them.
         no_labels = np.zeros(len(validation.y))
         valid_sets = [lightgbm.Dataset(validation.X, no_labels, reference=dataset)]
-        feval = _evaluation(metric, validation)
-        callbacks += [
-            lightgbm.early_stopping(n_iter_no_change, verbose=False),
-            lightgbm.record_evaluation(recorded),
-        ]
+        evaluate, feval = _evaluation(metric, validation)
+        stopping = _Stopping(
+            n_iter_no_change, can_stop=params.get("boosting") != "dart"
+        )
+        if start is not None:
+            threads = params["num_threads"]
+            scores = start.predict(validation.X, num_threads=threads)
+            stopping.offer(start.current_iteration(), evaluate(scores))
+        callbacks.append(stopping)
     if verbose > 0:
         callbacks.append(_progress(verbose))
-    booster = lightgbm.train(
-        params,
-        dataset,
-        num_boost_round=n_trees,
-        valid_sets=valid_sets,
-        valid_names=["validation"] * len(valid_sets),
-        feval=feval,
-        init_model=start,
-        callbacks=callbacks,
-    )
-    scores = recorded.get("validation", {}).get(metric.name, [])
-    n_best = booster.best_iteration or booster.current_iteration()
-    if len(params.get("label_gain", ())) > _LONG_TABLE:
-        booster = _without_table(booster)
-    return Boosted(booster, n_best, max(scores, default=float("nan")), scores)
+    with lightgbm_errors(params):
+        booster = lightgbm.train(
+            params,
+            dataset,
+            num_boost_round=n_trees,
+            valid_sets=valid_sets,
+            valid_names=["validation"] * len(valid_sets),
+            feval=feval,
+            init_model=start,
+            callbacks=callbacks,
+        )
+    booster.pandas_categorical = categories.for_lightgbm
+    if stopping is None:
+        booster = _without(booster, params, booster.current_iteration())
+        return Boosted(booster, float("nan"), [])
+    if not stopping.can_stop:
+        warn(
+            "boosting='dart' rescales earlier trees with each new one, so training "
+            "cannot stop early and predict uses all trees; best_score_ is the metric "
+            "of all of them. Set early_stopping=False to say so."
+        )
+    n_best, best_score = stopping.best(booster.current_iteration())
+    return Boosted(_without(booster, params, n_best), best_score, stopping.scores)
 
 
 def _evaluation(
     metric: Metric, rows: ValidationRows
-) -> Callable[[NDArray[Any], Any], tuple[str, float, bool]]:
-    """LightGBM's ``feval``: name, value, whether higher is better."""
+) -> tuple[Callable[..., float], Callable[..., tuple[str, float, bool]]]:
+    """The metric of scores, and LightGBM's ``feval``: its name, value and direction."""
     queries = group_queries(rows.codes, len(rows.y))
-    return lambda scores, _: (metric.name, metric(rows.y, scores, queries), True)
+
+    def evaluate(scores: NDArray[Any]) -> float:
+        return metric(rows.y, scores, queries)
+
+    return evaluate, lambda scores, _: (metric.name, evaluate(scores), True)
+
+
+class _Stopping:
+    """LightGBM's callback: record the metric, and stop when it no longer improves.
+
+    LightGBM's own counts the first new tree as the start even if there are trees
+    before it, and iterations without a split as trees.
+
+    Parameters
+    ----------
+    patience : int
+        Trees without improvement before stopping.
+    can_stop : bool
+        False: later trees change earlier ones, so all must be kept.
+    """
+
+    order = 30  # after the line of progress
+
+    def __init__(self, patience: int, *, can_stop: bool) -> None:
+        self._patience = patience
+        self.can_stop = can_stop
+        self._best = (0, -math.inf)
+        self._n_worse = 0
+        self.scores: list[float] = []
+
+    def offer(self, n_trees: int, score: float) -> None:
+        """Take trees as the best ones if their score is higher."""
+        self._n_worse += 1
+        if score > self._best[1]:
+            self._best, self._n_worse = (n_trees, score), 0
+
+    def best(self, n_all: int) -> tuple[int, float]:
+        """Number of trees with the highest score, and the score; all if it is NaN."""
+        if not self.can_stop:
+            self.offer(n_all, self.scores[-1])
+        n_trees, score = self._best
+        return (n_trees, score) if n_trees else (n_all, float("nan"))
+
+    def __call__(self, env: Any) -> None:
+        from lightgbm.callback import EarlyStopException
+
+        results = env.evaluation_result_list
+        self.scores.append(float(results[0][2]))
+        if not self.can_stop:
+            return
+        self.offer(env.model.current_iteration(), self.scores[-1])
+        if self._n_worse >= self._patience:
+            raise EarlyStopException(self._best[0] - 1, results)
 
 
 def _safe_names(names: Sequence[str] | None) -> list[str] | Literal["auto"]:
@@ -325,10 +307,63 @@ def _progress(verbose: int) -> Callable[[Any], None]:
     return write
 
 
-def _without_table(booster: Any) -> Any:
-    """Drop the table of gains, which is needed in training only, from the model."""
+def _without(booster: Any, params: Mapping[str, Any], n_trees: int) -> Any:
+    """Drop what predict does not need: later trees, and a long table of gains."""
     import lightgbm
 
-    text = booster.model_to_string(num_iteration=-1)
-    text = re.sub(r"\[label_gain: [^\]]*\]\n", "", text)
+    has_long_table = len(params.get("label_gain", ())) > _LONG_TABLE
+    if n_trees == booster.current_iteration() and not has_long_table:
+        return booster
+    text = booster.model_to_string(num_iteration=n_trees)
+    if has_long_table:
+        text = re.sub(r"\[label_gain: [^\]]*\]\n", "", text)
     return lightgbm.Booster(model_str=text)
+
+
+def warn_if_no_split(booster: Any, X: Any, params: Mapping[str, Any]) -> None:
+    """Warn if all scores are equal, with the likely reason."""
+    if booster.feature_importance("split").any():
+        return
+    n_rows, min_rows = X.shape[0], params["min_data_in_leaf"]
+    if not _varies(X):
+        reason = "Every column of X is constant. Check the features."
+    elif n_rows < 2 * min_rows:
+        reason = (
+            f"{n_rows} rows cannot make two leaves of min_child_samples={min_rows}. "
+            "Lower it."
+        )
+    else:
+        reason = (
+            f"No split has min_child_samples={min_rows} rows and "
+            f"min_child_weight={params['min_sum_hessian_in_leaf']:g} on either side, "
+            f"and a gain above min_split_gain={params['min_gain_to_split']:g}. Lower "
+            "them, or check the features."
+        )
+    warn(f"No tree has a split, so all scores are equal. {reason}")
+
+
+def _varies(X: Any) -> bool:
+    """Whether a column has two values; NaN and the zeros of a sparse matrix are one."""
+    if scipy.sparse.issparse(X):
+        X = scipy.sparse.csc_matrix(X)
+        columns = (X.data[a:b] for a, b in itertools.pairwise(X.indptr))
+        padded = (np.append(c, 0.0) if len(c) < X.shape[0] else c for c in columns)
+    else:
+        padded = iter(X.T)
+    return any(len(np.unique(column)) > 1 for column in padded)
+
+
+def contributions(booster: Any, table: Any, n_trees: int, n_threads: int) -> Any:
+    """SHAP values of the scores, see :meth:`LambdaMARTRanker.predict_contrib`."""
+    header = booster.model_to_string(num_iteration=1)
+    if re.search(r"^is_linear=1$", header, re.MULTILINE):
+        raise ValueError(
+            "predict_contrib needs trees with constant leaves; these have linear ones. "
+            "Fit without 'linear_tree' in extra_params."
+        )
+    shares = booster.predict(
+        table, num_iteration=n_trees, num_threads=n_threads, pred_contrib=True
+    )
+    # The score of a random forest is the mean over its trees; LightGBM adds them here.
+    is_mean = re.search(r"^average_output$", header, re.MULTILINE) is not None
+    return shares / n_trees if is_mean else shares

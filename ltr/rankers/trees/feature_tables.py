@@ -24,14 +24,23 @@ class Categories:
     Attributes
     ----------
     columns : tuple of int
-        Categorical columns.
-    values : dict of int to tuple
-        For columns of a DataFrame with category dtype: their categories; the code of a
-        category is its index.
+        Columns that trees split by subsets of the codes; the others, ordered
+        categories among them, are split by a threshold.
+    values : dict of int to tuple, or None
+        For columns of a DataFrame with category dtype, in the order of the columns:
+        their categories; the code of a category is its index. None if ``fit`` was not
+        given a DataFrame.
     """
 
     columns: tuple[int, ...] = ()
     values: dict[int, tuple[Any, ...]] | None = None
+
+    @property
+    def for_lightgbm(self) -> list[list[Any]] | None:
+        """The ``pandas_categorical`` of a booster: categories column by column."""
+        if self.values is None:
+            return None
+        return [list(categories) for categories in self.values.values()]
 
 
 def fit_categories(X: Any, categorical_features: CategoricalFeatures) -> Categories:
@@ -42,7 +51,7 @@ def fit_categories(X: Any, categorical_features: CategoricalFeatures) -> Categor
     X : array-like of shape (n_samples, n_features)
         A DataFrame, an array or a sparse matrix.
     categorical_features : "from_dtype", sequence of int or str, or None
-        Columns of category dtype; the named ones; or none.
+        Columns of category dtype that are not ordered; the named ones; or none.
 
     Returns
     -------
@@ -51,14 +60,18 @@ def fit_categories(X: Any, categorical_features: CategoricalFeatures) -> Categor
     Raises
     ------
     ValueError
-        If a name or index is not a column of ``X``.
+        If a name or index is not a column of ``X``, or a category is neither a string,
+        a number nor a boolean.
     """
     names = [str(name) for name in X.columns] if hasattr(X, "columns") else None
-    values = {}
+    values: dict[int, tuple[Any, ...]] | None = None
+    unordered = []
     if is_frame(X):
+        values = {}
         for i, dtype in enumerate(X.dtypes):
             if str(dtype) == "category":
-                values[i] = tuple(X.iloc[:, i].cat.categories.tolist())
+                values[i] = _plain_categories(X.columns[i], dtype.categories)
+                unordered += [] if dtype.ordered else [i]
     if categorical_features is None:
         return Categories((), values)
     if isinstance(categorical_features, str):
@@ -67,7 +80,7 @@ def fit_categories(X: Any, categorical_features: CategoricalFeatures) -> Categor
                 "categorical_features must be 'from_dtype', a sequence of column names "
                 f"or indices, or None; got {categorical_features!r}."
             )
-        return Categories(tuple(values), values)
+        return Categories(tuple(unordered), values)
     n_features = np.shape(X)[1]
     if any(not isinstance(c, (str, int, np.integer)) for c in categorical_features):
         raise ValueError(
@@ -169,19 +182,42 @@ def _column(column: int | str, names: Sequence[str] | None, n_features: int) -> 
     return int(column)
 
 
-def _with_codes(X: Any, values: dict[int, tuple[Any, ...]]) -> Any:
+def _plain_categories(column: Any, categories: Any) -> tuple[Any, ...]:
+    """Categories as strings, numbers and booleans, which a file of trees can hold."""
+    plain = tuple(v.item() if isinstance(v, np.generic) else v for v in categories)
+    for value in plain:
+        if not isinstance(value, (str, bool, int, float)):
+            raise ValueError(
+                f"categories must be strings, numbers or booleans, which LightGBM's "
+                f"files can hold; got {value!r} in column {column!r} of X. Convert "
+                "them, here and for predict, with .cat.rename_categories(str)."
+            )
+    return plain
+
+
+def _with_codes(X: Any, values: dict[int, tuple[Any, ...]]) -> NDArray[np.float64]:
     """Replace the categories of a DataFrame by codes, those not in ``fit`` by NaN."""
     numeric = [i for i in range(X.shape[1]) if i not in values]
     check_numeric_columns(X.iloc[:, numeric], _CURE)
-    columns = []
+    table = np.empty(X.shape)
     for i in range(X.shape[1]):
         column = X.iloc[:, i]
-        if i in values:
-            codes = {value: float(code) for code, value in enumerate(values[i])}
-            columns.append(column.astype(object).map(codes).to_numpy(np.float64))
-        else:
-            columns.append(np.asarray(column, dtype=np.float64))
-    return np.column_stack(columns)
+        table[:, i] = (
+            _codes(column, list(values[i]))
+            if i in values
+            else np.asarray(column, dtype=np.float64)
+        )
+    return table
+
+
+def _codes(column: Any, categories: list[Any]) -> NDArray[np.float64]:
+    """Code of each category, NaN where there is none; exactly as LightGBM finds it."""
+    if str(column.dtype) != "category":
+        column = column.astype("category")
+    if list(column.cat.categories) != categories:
+        column = column.cat.set_categories(categories)
+    codes = column.cat.codes.to_numpy()
+    return np.where(codes >= 0, codes.astype(np.float64), np.nan)
 
 
 def _extremes(values: NDArray[Any]) -> NDArray[Any]:

@@ -7,27 +7,23 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from ltr.arguments import check_choice, check_number, check_whole
 from ltr.metrics import get_metric
 from ltr.metrics.gains import Gain
 from ltr.metrics.names import MetricLike
 from ltr.queries import FloatArray, group_queries
 from ltr.rankers.base import BaseRanker
-from ltr.rankers.inputs import TrainingSet, training_set, warn_if_no_order
-from ltr.rankers.trees.boosting import Boosted, boost, group_rows, lightgbm_params
+from ltr.rankers.inputs import TrainingSet, training_set
+from ltr.rankers.trees.boosting import Boosted, contributions
 from ltr.rankers.trees.feature_tables import check_table, fit_categories
-from ltr.rankers.trees.targets import LIGHTGBM_OBJECTIVES, boosting_target
+from ltr.rankers.trees.parameters import check_parameters, lightgbm_params, n_threads
+from ltr.rankers.trees.training import grow
 from ltr.rankers.validation import (
     EarlyStopping,
     errors_in_validation_set,
-    hold_out_lists,
-    validation_rows,
     validation_set,
 )
-from ltr.rankers.warning import warn
 
 
 class LambdaMARTRanker(BaseRanker):
@@ -68,9 +64,10 @@ class LambdaMARTRanker(BaseRanker):
     min_split_gain : float, default=0.0
         Minimum gain of a split.
     subsample : float, default=1.0
-        Share of the rows for each tree, in (0, 1]; needs ``subsample_freq``.
+        Share of the rows for each tree, in (0, 1].
     subsample_freq : int, default=0
-        Redraw the rows every ``subsample_freq`` trees; 0: never.
+        If ``subsample`` is below 1: draw rows every ``subsample_freq`` trees; 0 is 1.
+        LightGBM itself draws none at 0.
     colsample_bytree : float, default=1.0
         Share of the features for each tree, in (0, 1].
     reg_alpha : float, default=0.0
@@ -81,7 +78,9 @@ class LambdaMARTRanker(BaseRanker):
         For ``position``: LightGBM's ``lambdarank_position_bias_regularization``.
     categorical_features : "from_dtype", sequence of int or str, or None, \
 default="from_dtype"
-        Columns of category dtype of a DataFrame; the named columns; or none.
+        Columns of a DataFrame with a category dtype that is not ordered, as in
+        LightGBM; the named columns; or none. Trees split the other columns by a
+        threshold: ordered categories in their order.
     early_stopping : bool or "auto", default="auto"
         Stop when ``metric`` on validation lists no longer improves. True splits off
         ``validation_fraction`` of the lists unless ``X_val`` is given; ``"auto"`` only
@@ -95,10 +94,11 @@ default="from_dtype"
     importance_type : {"split", "gain"}, default="split"
         What ``feature_importances_`` counts.
     warm_start : bool, default=False
-        Add trees to those of the last fit.
+        Add trees to those of the last fit; with validation, only if that improves
+        ``metric``.
     extra_params : dict, default=None
-        Further LightGBM parameters by their own names, such as
-        ``{"bagging_by_query": True}``.
+        Further LightGBM parameters by their own names, such as ``{"max_bin": 63}``.
+        Names that LightGBM does not know, or that have no effect here, are refused.
     n_jobs : int, default=None
         Threads; None: all cores. On a busy machine LightGBM slows down
         disproportionately: pass the number of free cores, or 1 for small data.
@@ -111,7 +111,8 @@ default="from_dtype"
     Attributes
     ----------
     booster_ : lightgbm.Booster
-        The trees.
+        The trees that ``predict`` uses. It knows the categories of a DataFrame:
+        ``booster_.predict(X)``, and LightGBM with its saved file, give our scores.
     feature_importances_ : float array of shape (n_features,)
         Splits or gain of each feature.
     n_features_in_ : int
@@ -119,11 +120,11 @@ default="from_dtype"
     feature_names_in_ : array of shape (n_features,)
         Column names, if ``X`` had string ones.
     n_iter_ : int
-        Trees used by ``predict``.
+        Number of those trees.
     best_score_ : float
         Validation metric with those trees; NaN without validation.
     history_ : dict of str to list of float
-        With validation, ``metric`` after each tree.
+        With validation, ``metric`` after each tree of this fit.
 
     See Also
     --------
@@ -133,6 +134,11 @@ default="from_dtype"
     -----
     If a query has over 10,000 rows, which LightGBM refuses for ``lambdarank``, the same
     gradients are computed in NumPy.
+
+    Before the first tree all scores are equal, and LightGBM takes the rows of a query
+    as ranked in the order in which they come. So with ``lambdarank`` the order of the
+    rows changes the trees a little, as another seed would, while predictions do not
+    depend on the order of the rows.
 
     References
     ----------
@@ -274,7 +280,9 @@ default="from_dtype"
             If no list is informative, the labels do not fit ``metric``, or labels
             above 30 make ``label_gain="auto"`` choose the linear gain.
         """
-        params = self._lightgbm_params()
+        parameters = self.get_params(deep=False)
+        check_parameters(parameters)
+        params = lightgbm_params(parameters)
         stopping = self._early_stopping()
         self._check_extras(
             teacher_scores=teacher_scores, reference_scores=reference_scores
@@ -295,7 +303,7 @@ default="from_dtype"
         self._fitted_with_qid = qid is not None
         validation = self._validation_set(X_val, y_val, qid_val, stopping)
         start = self.booster_ if goes_on else None
-        self._report(self._boost(params, stopping, data, validation, start))
+        self._report(grow(self, params, stopping, data, validation, start))
         return self
 
     def predict(self, X: ArrayLike, qid: ArrayLike | None = None) -> FloatArray:
@@ -324,13 +332,53 @@ default="from_dtype"
         check_is_fitted(self)
         table = check_table(self, X, reset=False, categories=self._categories)
         group_queries(qid, table.shape[0], rows=X)
-        threads = self.n_jobs or 0
         return np.asarray(
             self.booster_.predict(
-                table, num_iteration=self.n_iter_, num_threads=threads
+                table, num_iteration=self.n_iter_, num_threads=n_threads(self.n_jobs)
             ),
             dtype=np.float64,
         )
+
+    def predict_contrib(self, X: ArrayLike) -> Any:
+        """Shares of the features in each score: SHAP values.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+            Features.
+
+        Returns
+        -------
+        contributions : float array or CSR matrix of shape (n_samples, n_features + 1)
+            What each feature adds to the score of each row, and in the last column the
+            mean score in training. The sum of a row is the score of ``predict``. A CSR
+            matrix if ``X`` is sparse.
+
+        Raises
+        ------
+        ValueError
+            If ``X`` does not fit, see ``predict``, or the trees have linear leaves
+            (``extra_params={"linear_tree": True}``), which have no such shares.
+
+        References
+        ----------
+        .. [1] Lundberg et al., "From local explanations to global understanding with
+           explainable AI for trees", Nature Machine Intelligence 2, 2020.
+
+        Examples
+        --------
+        >>> from ltr.datasets import make_ranking
+        >>> data = make_ranking(n_queries=50, random_state=0)
+        >>> ranker = LambdaMARTRanker(n_estimators=5, random_state=0, n_jobs=1)
+        >>> shares = ranker.fit(data.X, data.y, data.qid).predict_contrib(data.X)
+        >>> shares.shape == (len(data.y), ranker.n_features_in_ + 1)
+        True
+        >>> np.allclose(shares.sum(axis=1), ranker.predict(data.X))
+        True
+        """
+        check_is_fitted(self)
+        table = check_table(self, X, reset=False, categories=self._categories)
+        return contributions(self.booster_, table, self.n_iter_, n_threads(self.n_jobs))
 
     @property
     def feature_importances_(self) -> FloatArray:
@@ -345,26 +393,6 @@ default="from_dtype"
         tags.input_tags.sparse = True
         tags.input_tags.categorical = True
         return tags
-
-    def _lightgbm_params(self) -> dict[str, Any]:
-        """The parameters, checked, by LightGBM's names."""
-        check_choice("loss", self.loss, tuple(LIGHTGBM_OBJECTIVES))
-        check_choice("importance_type", self.importance_type, ("split", "gain"))
-        check_number("learning_rate", self.learning_rate, low=0.0, open_low=True)
-        for name, low in (
-            ("truncation_level", 1),
-            ("n_estimators", 1),
-            ("num_leaves", 2),
-            ("max_depth", -1),
-            ("min_child_samples", 0),
-            ("subsample_freq", 0),
-        ):
-            check_whole(name, getattr(self, name), low=low)
-        for name in ("min_child_weight", "min_split_gain", "reg_alpha", "reg_lambda"):
-            check_number(name, getattr(self, name), low=0.0)
-        for name in ("subsample", "colsample_bytree"):
-            check_number(name, getattr(self, name), low=0.0, high=1.0, open_low=True)
-        return lightgbm_params(self.get_params(deep=False))
 
     def _check_extras(self, **extras: ArrayLike | None) -> None:
         """Raise if there is an input that no objective of LightGBM takes."""
@@ -400,69 +428,10 @@ default="from_dtype"
                 table, y_val, qid_val, metric=self.metric, index_of=X_val
             )
 
-    def _boost(
-        self,
-        params: dict[str, Any],
-        stopping: EarlyStopping,
-        data: TrainingSet,
-        validation: TrainingSet | None,
-        start: Any,
-    ) -> Boosted:
-        """Split off validation lists, choose the objective, grow the trees."""
-        informative = data.informative_lists(
-            "two_items" if self.loss == "mse" else "two_labels"
-        )
-        warn_if_no_order(data)
-        seed = self.random_state
-        if not isinstance(seed, (int, np.integer)):
-            seed = check_random_state(seed).randint(2**31 - 1)
-        held_out = np.zeros(data.queries.n_lists, dtype=bool)
-        if validation is None:
-            held_out = hold_out_lists(
-                stopping,
-                data.y,
-                informative,
-                np.random.default_rng(seed),
-                trains_on="the labels themselves"
-                if self.loss == "mse"
-                else "their gains, y - min(y) if label_gain is 'auto',",
-            )
-        rows = group_rows(data, ~held_out)
-        target = boosting_target(
-            rows, self.loss, self.label_gain, self.truncation_level, norm=self.norm
-        )
-        n_before = start.current_iteration() if start is not None else 0
-        if n_before >= self.n_estimators:
-            raise ValueError(
-                "n_estimators must be above the number of trees so far to add more "
-                f"with warm_start; got n_estimators={self.n_estimators} and {n_before} "
-                "trees."
-            )
-        boosted = boost(
-            {**params, "seed": int(seed), **target.params},
-            rows,
-            target.labels,
-            n_trees=self.n_estimators - n_before,
-            feature_names=getattr(self, "feature_names_in_", None),
-            categorical=self._categories.columns,
-            validation=validation_rows(data, held_out, validation, self.metric),
-            metric=get_metric(self.metric),
-            n_iter_no_change=self.n_iter_no_change,
-            start=start,
-            verbose=self.verbose,
-        )
-        if informative.any() and not boosted.booster.feature_importance("split").any():
-            warn(
-                "No tree has a split, so all scores are equal. With "
-                f"{len(rows.y)} rows min_child_samples={self.min_child_samples} may be "
-                "too large. Lower it."
-            )
-        return boosted
-
     def _report(self, boosted: Boosted) -> None:
         """Set the attributes of a fitted ranker."""
         self.booster_ = boosted.booster
-        self.n_iter_ = boosted.n_trees
+        self.n_iter_ = boosted.booster.current_iteration()
         self.best_score_ = boosted.best_score
         name = get_metric(self.metric).name
         self.history_ = {name: boosted.scores} if boosted.scores else {}

@@ -11,12 +11,7 @@ from ltr.rankers.inputs import check_single_precision
 from ltr.rankers.trees.boosting import GroupedRows
 from ltr.rankers.trees.label_gains import label_gains
 from ltr.rankers.trees.objectives import LIGHTGBM_MAX_LIST_SIZE, LambdaRankObjective
-
-LIGHTGBM_OBJECTIVES = {
-    "lambdarank": "lambdarank",
-    "xe_ndcg": "rank_xendcg",
-    "mse": "regression",
-}
+from ltr.rankers.trees.parameters import LIGHTGBM_OBJECTIVES
 
 
 @dataclass(frozen=True)

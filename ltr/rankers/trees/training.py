@@ -1,0 +1,113 @@
+"""Training of trees: what a LambdaMARTRanker hands to LightGBM."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+import numpy as np
+from sklearn.utils import check_random_state
+
+from ltr.metrics import get_metric
+from ltr.rankers.inputs import TrainingSet, warn_if_no_order
+from ltr.rankers.trees.boosting import Boosted, boost, group_rows, warn_if_no_split
+from ltr.rankers.trees.parameters import check_interactions, warn_without_effect
+from ltr.rankers.trees.targets import boosting_target
+from ltr.rankers.validation import EarlyStopping, hold_out_lists, validation_rows
+
+
+def grow(
+    ranker: Any,
+    params: dict[str, Any],
+    stopping: EarlyStopping,
+    data: TrainingSet,
+    validation: TrainingSet | None,
+    start: Any,
+) -> Boosted:
+    """Split off validation lists, choose the objective, grow the trees.
+
+    Parameters
+    ----------
+    ranker : LambdaMARTRanker
+        Its parameters, names of columns and categories.
+    params : dict of str to object
+        The parameters by LightGBM's names.
+    stopping : EarlyStopping
+        When to stop.
+    data : TrainingSet
+        Training rows.
+    validation : TrainingSet or None
+        Rows to stop on, if ``fit`` was given some.
+    start : lightgbm.Booster or None
+        Trees to add to.
+
+    Returns
+    -------
+    boosted : Boosted
+    """
+    informative = data.informative_lists(
+        "two_items" if ranker.loss == "mse" else "two_labels"
+    )
+    warn_if_no_order(data)
+    seed = ranker.random_state
+    if not isinstance(seed, (int, np.integer)):
+        seed = check_random_state(seed).randint(2**31 - 1)
+    held_out = np.zeros(data.queries.n_lists, dtype=bool)
+    if validation is None:
+        held_out = hold_out_lists(
+            stopping,
+            data.y,
+            informative,
+            np.random.default_rng(seed),
+            trains_on="the labels themselves"
+            if ranker.loss == "mse"
+            else "their gains, y - min(y) if label_gain is 'auto',",
+        )
+    check_interactions(params, data.X.shape[1])
+    warn_without_effect(
+        ranker.get_params(deep=False),
+        params,
+        _defaults(ranker),
+        has_position="position" in data.extras,
+        has_validation=validation is not None,
+        holds_out=bool(held_out.any()),
+    )
+    rows = group_rows(data, ~held_out)
+    target = boosting_target(
+        rows, ranker.loss, ranker.label_gain, ranker.truncation_level, norm=ranker.norm
+    )
+    if callable(target.params["objective"]) and "sigmoid" in params:
+        raise ValueError(
+            "sigmoid in extra_params needs queries of at most 10,000 rows, LightGBM's "
+            f"limit; got one of {int(rows.queries.sizes.max())}. Split it, or leave "
+            "sigmoid out."
+        )
+    n_before = start.current_iteration() if start is not None else 0
+    if n_before >= ranker.n_estimators:
+        raise ValueError(
+            "n_estimators must be above the number of trees so far to add more "
+            f"with warm_start; got n_estimators={ranker.n_estimators} and {n_before} "
+            "trees."
+        )
+    boosted = boost(
+        {**params, "seed": int(seed), **target.params},
+        rows,
+        target.labels,
+        n_trees=ranker.n_estimators - n_before,
+        feature_names=getattr(ranker, "feature_names_in_", None),
+        categories=ranker._categories,
+        validation=validation_rows(data, held_out, validation, ranker.metric),
+        metric=get_metric(ranker.metric),
+        n_iter_no_change=ranker.n_iter_no_change,
+        start=start,
+        verbose=ranker.verbose,
+    )
+    if informative.any():
+        warn_if_no_split(boosted.booster, rows.X, params)
+    return boosted
+
+
+def _defaults(ranker: Any) -> dict[str, Any]:
+    """Default of each parameter."""
+    arguments = inspect.signature(type(ranker)).parameters
+    return {name: argument.default for name, argument in arguments.items()}
