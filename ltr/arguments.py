@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 import math
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any, TypeVar
 
 import numpy as np
@@ -60,7 +60,7 @@ def check_choice(
         return value
     listed = ", ".join(repr(choice) for choice in choices)
     other = f", or {alternative}" if alternative else ""
-    raise ArgumentError(f"{name} must be one of {listed}{other}; got {value!r}.")
+    raise ArgumentError(f"{name} must be one of {listed}{other}; got {plain(value)!r}.")
 
 
 def check_whole(
@@ -190,6 +190,57 @@ def check_fraction(name: str, value: Any) -> Any:
     return check_number(name, value, low=0.0, high=1.0, open_low=True, open_high=True)
 
 
+def check_column_names(names: Sequence[Any], expected: Sequence[Any]) -> None:
+    """Raise unless a table has the columns of ``fit`` in the same order.
+
+    Parameters
+    ----------
+    names : sequence of object
+        Column names of ``X``: text, numbers, dates, or tuples of them.
+    expected : sequence of object
+        Those of ``fit``.
+
+    Raises
+    ------
+    ArgumentError
+        With the first column that differs.
+
+    Examples
+    --------
+    >>> check_column_names([0, 1, "price"], [0, 1, "price"])
+    """
+    if list(names) == list(expected):
+        return
+    missing = [name for name in expected if name not in names]
+    others = [name for name in names if name not in expected]
+    if missing or others:
+        parts = [f"lacks {_first(missing)}"] if missing else []
+        parts += [f"has {_first(others)}, which fit had not"] if others else []
+        raise ArgumentError(
+            f"X must have the columns of fit; it {' and '.join(parts)}. A number and "
+            "its text are different names."
+        )
+    i = next(i for i, name in enumerate(names) if name != expected[i])
+    raise ArgumentError(
+        f"X must have the columns of fit in their order; got {plain(names[i])!r} at "
+        f"position {i}, where fit had {plain(expected[i])!r}. Pass X[columns], with "
+        "the columns of fit."
+    )
+
+
+def plain(value: Any) -> Any:
+    """Python's number or string in place of NumPy's, for messages.
+
+    Examples
+    --------
+    >>> f"got {plain(np.float64('nan'))!r}"
+    'got nan'
+    """
+    is_plain = isinstance(value, (np.inexact, np.integer, np.bool_, np.str_))
+    is_duration = isinstance(value, np.timedelta64)  # an integer to NumPy
+    return value.item() if is_plain and not is_duration else value
+
+
 def suggest(name: object, known: Iterable[str]) -> str:
     """Return a sentence with the nearest known name, to end a message; "" without one.
 
@@ -207,4 +258,11 @@ def _expected(
 ) -> str:
     allowed = " ".join([kind, " and ".join(limits)]).strip()
     none = ", or None" if optional else ""
-    return f"{name} must be {allowed}{none}; got {value!r}."
+    return f"{name} must be {allowed}{none}; got {plain(value)!r}."
+
+
+def _first(names: Sequence[Any]) -> str:
+    """The first of some names, and how many others there are."""
+    n_others = len(names) - 1
+    others = f" and {n_others} other{'s' * (n_others > 1)}" if n_others else ""
+    return f"{plain(names[0])!r}{others}"

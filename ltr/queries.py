@@ -21,6 +21,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ltr.arguments import plain
+
 IntArray = NDArray[np.intp]
 FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
@@ -340,8 +342,8 @@ def _check_no_missing(values: NDArray[Any]) -> None:
     if missing.any():
         row = int(missing.argmax())
         raise ValueError(
-            f"qid must not have missing values; got {values[row]!r} at row {row}. "
-            "Drop those rows or give them an id."
+            f"qid must not have missing values; got {plain(values[row])!r} at row "
+            f"{row}. Drop those rows or give them an id."
         )
 
 

@@ -59,7 +59,7 @@ MAY_IMPORT_LATE = {
     "losses": {"solvers.differentiable", "solvers.dynamic"},
     "plotting": {"matplotlib"},
     "compare": {"matplotlib"},
-    "rankers": {"lightgbm", "solvers", "solvers.dynamic"},
+    "rankers": {"lightgbm", "pandas", "solvers", "solvers.dynamic"},
     "solvers": {"joblib", "ortools"},
 }
 # Libraries whose import costs time or may fail, and what they load themselves.

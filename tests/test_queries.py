@@ -103,7 +103,7 @@ def test_sizes_to_qid():
         (
             [1.0, np.nan],
             2,
-            f"qid must not have missing values; got {np.float64('nan')!r} at row 1. Drop "
+            "qid must not have missing values; got nan at row 1. Drop "
             "those rows or give them an id.",
         ),
         (

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from ltr.arguments import check_column_names
 from ltr.atomic import AtomicFit
 from ltr.queries import FloatArray, IntArray, Queries, check_rows, group_queries
 
@@ -17,6 +18,7 @@ from ltr.queries import FloatArray, IntArray, Queries, check_rows, group_queries
 class _QueryScaler(AtomicFit, OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     """Scales features within each query; ``fit`` learns their number only."""
 
+    _column_names: list[Any] | None = None  # of a DataFrame
     __metadata_request__fit: ClassVar[dict[str, bool]] = {"qid": True}
     __metadata_request__transform: ClassVar[dict[str, bool]] = {"qid": True}
 
@@ -40,6 +42,7 @@ class _QueryScaler(AtomicFit, OneToOneFeatureMixin, TransformerMixin, BaseEstima
         """
         check_rows({"X": X, "y": y, "qid": qid})
         validate_data(self, X, reset=True, dtype=np.float64)
+        self._column_names = _names_of(X)
         self._fitted_with_qid = qid is not None
         return self
 
@@ -64,6 +67,9 @@ class _QueryScaler(AtomicFit, OneToOneFeatureMixin, TransformerMixin, BaseEstima
             If ``qid`` is None although ``fit`` was given one.
         """
         check_is_fitted(self, "n_features_in_")
+        names = _names_of(X)
+        if self._column_names is not None and names is not None:
+            check_column_names(names, self._column_names)
         array = np.asarray(validate_data(self, X, reset=False, dtype=np.float64))
         if qid is None and self._fitted_with_qid:
             raise ValueError(
@@ -105,6 +111,11 @@ class _QueryScaler(AtomicFit, OneToOneFeatureMixin, TransformerMixin, BaseEstima
         self, grouped: FloatArray, starts: IntArray, lists: IntArray, sizes: IntArray
     ) -> tuple[FloatArray, FloatArray]:
         """Return shift and scale of each list, shapes (n_lists, n_features)."""
+
+
+def _names_of(X: Any) -> list[Any] | None:
+    """Column names of a DataFrame; scikit-learn compares only those that are text."""
+    return X.columns.tolist() if hasattr(X, "iloc") else None
 
 
 class QueryStandardScaler(_QueryScaler):

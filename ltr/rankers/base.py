@@ -53,6 +53,7 @@ class BaseRanker(AtomicFit, BaseEstimator, ABC):
 
     metric: MetricLike
     _fitted_with_qid: bool
+    _column_names: list[Any] | None = None  # of a DataFrame, unless all are text
     _set_by_fit: ClassVar[str] = "n_features_in_"  # no unfitted ranker has it
 
     @abstractmethod

@@ -17,7 +17,7 @@ from ltr.arguments import check_choice, check_whole
 from ltr.metrics.names import MetricLike
 from ltr.queries import FloatArray, IntArray, Queries, check_rows, group_queries
 from ltr.rankers.base import BaseRanker
-from ltr.rankers.features import is_frame
+from ltr.rankers.features import as_pandas, is_frame
 from ltr.rankers.warning import warn
 
 if TYPE_CHECKING:
@@ -128,6 +128,7 @@ class ConstrainedRanker(BaseRanker):
         """
         self._check_parameters()
         check_rows({"X": X, "y": y, "qid": qid})
+        X = as_pandas(X)
         features = _without(X, self._attribute_names())
         if qid is not None and not _takes_qid(self.ranker):
             raise TypeError(
@@ -307,11 +308,15 @@ class ConstrainedRanker(BaseRanker):
     ) -> tuple[FloatArray, Queries, dict[str, NDArray[Any]], list[Solution]]:
         self._check_parameters()
         check_is_fitted(self)
-        by_name = {f"attributes[{name!r}]": v for name, v in (attributes or {}).items()}
+        attributes = {} if attributes is None else attributes
+        by_name = {f"attributes[{name!r}]": v for name, v in attributes.items()}
         check_rows({"X": X, "qid": qid, **by_name})
+        X = as_pandas(X)
         ranker = self._fitted()
         names = self._attribute_names()
-        feature_names = set(getattr(ranker, "feature_names_in_", ()))
+        feature_names = getattr(ranker, "feature_names_in_", None)
+        if feature_names is None:
+            feature_names = getattr(ranker, "_column_names", None) or ()
         features = _without(X, [name for name in names if name not in feature_names])
         scores = ranker.predict(features, **_qid_argument(qid))
         scores = np.asarray(scores, dtype=np.float64)

@@ -2,46 +2,174 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.utils.validation import validate_data
+from sklearn.utils.validation import check_array, validate_data
 
+from ltr.arguments import check_column_names, plain
 from ltr.queries import check_rows
+from ltr.rankers.warning import warn
+
+_CURE = "One-hot encode or drop it, or use LambdaMARTRanker for categories."
+_CHECKS: dict[str, Any] = {
+    "dtype": [np.float64, np.float32],
+    "order": "C",  # sums must not depend on the layout of the input
+    "ensure_all_finite": False,
+}
 
 
 def check_dense_X(ranker: Any, X: ArrayLike, *, reset: bool) -> NDArray[Any]:
     """Features as a finite float array of shape (n_samples, n_features)."""
-    check_rows({"X": X})
-    if is_frame(X):
-        cure = "One-hot encode or drop it, or use LambdaMARTRanker for categories."
-        check_numeric_columns(X, cure)
-    array = validate_data(
-        ranker,
-        X,
-        reset=reset,
-        dtype=[np.float64, np.float32],
-        order="C",  # sums must not depend on the layout of the input
-        ensure_all_finite=False,
-    )
+    array = read_X(ranker, X, lambda frame: frame_values(frame, _CURE), reset=reset)
     if not np.isfinite(array.sum(dtype=np.float64)):
         check_finite_X(ranker, array, allow_nan=False)
     return np.asarray(array)
 
 
+def read_X(
+    ranker: Any,
+    X: Any,
+    values_of: Callable[[Any], Any],
+    *,
+    reset: bool,
+    accept_sparse: bool = False,
+) -> Any:
+    """Features as floats, with the names and number of the columns of ``fit``.
+
+    Parameters
+    ----------
+    ranker : estimator
+        Gets the names and number of the columns if ``reset``.
+    X : array-like or sparse matrix of shape (n_samples, n_features)
+        Features; at predict there may be no rows.
+    values_of : callable
+        Float array, or sparse matrix, of a pandas DataFrame.
+    reset : bool
+        Whether this is ``fit``.
+    accept_sparse : bool, default=False
+        Whether sparse matrices are taken, as CSR.
+
+    Returns
+    -------
+    features : float array or CSR matrix of shape (n_samples, n_features)
+        Not checked for NaN and inf.
+
+    Raises
+    ------
+    ValueError
+        If ``X`` is masked, has other columns than in ``fit``, or cannot be read as
+        numbers.
+    """
+    check_rows({"X": X})
+    X = as_pandas(X)
+    checks = {
+        **_CHECKS,
+        "accept_sparse": ["csr"] if accept_sparse else False,
+        "ensure_min_samples": int(reset),
+    }
+    if is_frame(X):
+        return _read_frame(ranker, X, values_of, reset, checks)
+    if reset:
+        ranker._column_names = None
+    elif ranker._column_names not in (None, list(range(ranker.n_features_in_))):
+        warn(
+            "X has no column names, but the ranker was fitted with "
+            f"{_listed(ranker._column_names)}. Its columns are taken in that order; "
+            "pass a DataFrame to have them checked."
+        )
+    if not reset and isinstance(X, (list, tuple, np.ndarray)) and np.shape(X) == (0,):
+        X = np.zeros((0, ranker.n_features_in_))  # a list of no candidates
+    dtype = getattr(X, "dtype", None)
+    if isinstance(dtype, np.dtype) and dtype.kind in "mM":
+        raise ValueError(
+            f"X must hold numbers; got dtype {dtype}. Subtract a date from dates, and "
+            "divide by a duration."
+        )
+    return validate_data(ranker, X, reset=reset, **checks)
+
+
+def _read_frame(
+    ranker: Any,
+    X: Any,
+    values_of: Callable[[Any], Any],
+    reset: bool,
+    checks: dict[str, Any],
+) -> Any:
+    """Compare the names of the columns; scikit-learn ignores those that are no text."""
+    names = X.columns.tolist()
+    is_text = all(isinstance(name, str) for name in names)
+    if reset:
+        ranker._column_names = None if is_text else names
+    else:
+        expected = ranker._column_names
+        if hasattr(ranker, "feature_names_in_"):
+            expected = ranker.feature_names_in_.tolist()
+        if names == expected:  # as in most requests: there is nothing else to check
+            array = values_of(X)
+            is_sparse = not isinstance(array, np.ndarray)
+            return array if is_sparse else np.ascontiguousarray(array)
+        if expected is not None and not (is_text and ranker._column_names is None):
+            check_column_names(names, expected)
+    if not is_text:
+        return validate_data(ranker, values_of(X), reset=reset, **checks)
+    validate_data(ranker, X, reset=reset, skip_check_array=True)
+    return check_array(values_of(X), estimator=ranker, **checks)
+
+
 def is_frame(X: Any) -> bool:
-    """Whether ``X`` is a pandas DataFrame; other frames are read as arrays."""
+    """Whether ``X`` is a pandas DataFrame."""
     return hasattr(X, "iloc") and hasattr(X, "columns")
+
+
+def as_pandas(X: Any) -> Any:
+    """Return a polars DataFrame as one of pandas, anything else as it is.
+
+    Columns of type ``Categorical`` and ``Enum`` get category dtype.
+    """
+    if not type(X).__module__.startswith("polars"):
+        return X
+    if not hasattr(X, "get_columns"):
+        raise ValueError(
+            f"X must be a DataFrame; got polars' {type(X).__name__}. Pass X.collect() "
+            "if it is a LazyFrame, X.to_frame() if it is a Series."
+        )
+    import pandas as pd
+
+    if all(dtype.is_numeric() for dtype in X.dtypes):
+        return pd.DataFrame(X.to_numpy(), columns=X.columns)
+    columns = {}
+    for column in X.get_columns():
+        kind = str(column.dtype.base_type())
+        if kind == "Enum":
+            levels = column.dtype.categories.to_list()
+            columns[column.name] = pd.Categorical(column.to_list(), levels)
+        elif kind == "Categorical":
+            columns[column.name] = pd.Categorical(column.to_list())
+        else:
+            columns[column.name] = column.to_numpy()
+    return pd.DataFrame(columns)
+
+
+def frame_values(X: Any, cure: str) -> NDArray[Any]:
+    """Float array of a DataFrame; ``cure`` ends the message if it has other columns."""
+    dtypes = set(X.dtypes)
+    if all(isinstance(dtype, np.dtype) and dtype.kind in "biuf" for dtype in dtypes):
+        _check_distinct_names(X)
+        is_float = len(dtypes) == 1 and next(iter(dtypes)).kind == "f"
+        return np.asarray(X.to_numpy() if is_float else X.to_numpy(dtype=np.float64))
+    check_numeric_columns(X, cure)
+    if any(dtype.kind == "c" for dtype in dtypes):
+        raise ValueError("Complex data not supported: X must hold real numbers.")
+    columns = [np.asarray(X.iloc[:, i], np.float64) for i in range(X.shape[1])]
+    return np.column_stack(columns) if columns else np.zeros(X.shape)
 
 
 def check_numeric_columns(X: Any, cure: str) -> None:
     """Raise with the first column of a DataFrame that does not hold numbers."""
-    if not X.columns.is_unique:
-        twice = X.columns[X.columns.duplicated()][0]
-        raise ValueError(
-            f"X must have distinct column names; got {twice!r} twice. Rename one."
-        )
+    _check_distinct_names(X)
     for i in range(X.shape[1]):
         column = X.iloc[:, i]
         if not _holds_numbers(column):
@@ -49,6 +177,21 @@ def check_numeric_columns(X: Any, cure: str) -> None:
                 f"column {column.name!r} of X has dtype {column.dtype}, which is not a "
                 f"number. {cure}"
             )
+
+
+def _check_distinct_names(X: Any) -> None:
+    if not X.columns.is_unique:
+        twice = X.columns[X.columns.duplicated()][0]
+        raise ValueError(
+            f"X must have distinct column names; got {plain(twice)!r} twice. Rename "
+            "one."
+        )
+
+
+def _listed(names: list[Any]) -> str:
+    """The first few names."""
+    more = ", …" if len(names) > 3 else ""
+    return ", ".join(repr(name) for name in names[:3]) + more
 
 
 def _holds_numbers(column: Any) -> bool:
@@ -71,6 +214,7 @@ def check_finite_X(ranker: Any, X: NDArray[Any], *, allow_nan: bool) -> None:
     row, column = np.unravel_index(int(bad.argmax()), bad.shape)
     value = "NaN" if np.isnan(X[row, column]) else "inf"
     names = getattr(ranker, "feature_names_in_", None)
+    names = ranker._column_names if names is None else names
     name = "" if names is None else f" ({names[column]!r})"
     need = "finite or NaN" if allow_nan else "finite"
     cure = (

@@ -157,6 +157,8 @@ def _load(source: Path) -> Any:
     for name in _PLAIN:
         if name in document["attributes"]:
             setattr(ranker, name, document["attributes"][name])
+    if "column_names" in document:
+        ranker._column_names = [_decode(name) for name in document["column_names"]]
     if "feature_names_in_" in arrays:
         ranker.feature_names_in_ = arrays["feature_names_in_"].astype(object)
     if isinstance(ranker, GradientRanker):
@@ -200,6 +202,10 @@ def _describe(ranker: BaseRanker) -> tuple[dict[str, Any], dict[str, Any]]:
         "parameters": {key: _encode(key, v) for key, v in parameters.items()},
         "attributes": {key: vars(ranker)[key] for key in _PLAIN if key in vars(ranker)},
     }
+    if ranker._column_names is not None:
+        document["column_names"] = [
+            _encode("a column name", column) for column in ranker._column_names
+        ]
     arrays: dict[str, Any] = {}
     if hasattr(ranker, "feature_names_in_"):
         arrays["feature_names_in_"] = np.asarray(ranker.feature_names_in_, dtype=str)

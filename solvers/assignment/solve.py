@@ -128,7 +128,8 @@ def solve_assignment(
     budget = Budget(
         check_limit(time_limit_s, "time_limit_s"), check_limit(work_limit, "work_limit")
     )
-    by_name = {f"attributes[{name!r}]": v for name, v in (attributes or {}).items()}
+    columns = {} if attributes is None else attributes
+    by_name = {f"attributes[{name!r}]": v for name, v in columns.items()}
     check_rows({"gain": gain, **by_name})
     gains = check_gains(gain, k, discount)
     groups = Attributes(attributes, gains.n_items)

@@ -9,10 +9,15 @@ from typing import Any
 import numpy as np
 import scipy.sparse
 from numpy.typing import ArrayLike, NDArray
-from sklearn.utils.validation import check_array, validate_data
 
-from ltr.queries import check_rows
-from ltr.rankers.features import check_finite_X, check_numeric_columns, is_frame
+from ltr.rankers.features import (
+    as_pandas,
+    check_finite_X,
+    check_numeric_columns,
+    frame_values,
+    is_frame,
+    read_X,
+)
 
 CategoricalFeatures = Any  # "from_dtype", a sequence of indices or names, or None
 
@@ -63,6 +68,7 @@ def fit_categories(X: Any, categorical_features: CategoricalFeatures) -> Categor
         If a name or index is not a column of ``X``, or a category is neither a string,
         a number nor a boolean.
     """
+    X = as_pandas(X)
     names = [str(name) for name in X.columns] if hasattr(X, "columns") else None
     values: dict[int, tuple[Any, ...]] | None = None
     unordered = []
@@ -120,19 +126,20 @@ def check_table(
         If a value is infinite, a column cannot be read as numbers, or a categorical
         one holds anything but whole numbers ≥ 0.
     """
-    check_rows({"X": X})
-    if categories.values:
-        if not is_frame(X):
-            raise ValueError(
-                "X must be a DataFrame because fit was given one with columns of "
-                f"category dtype; got {type(X).__name__}. Pass the same columns."
-            )
-        validate_data(ranker, X, reset=reset, skip_check_array=True)
-        table = check_array(_with_codes(X, categories.values), **_CHECKS)
-    else:
-        if is_frame(X):
-            check_numeric_columns(X, _CURE)
-        table = validate_data(ranker, X, reset=reset, **_CHECKS)
+    X = as_pandas(X)
+    values = categories.values or {}
+    if values and not is_frame(X):
+        raise ValueError(
+            "X must be a DataFrame because fit was given one with columns of category "
+            f"dtype; got {type(X).__name__}. Pass the same columns."
+        )
+    table = read_X(
+        ranker,
+        X,
+        lambda frame: _with_codes(frame, values),
+        reset=reset,
+        accept_sparse=True,
+    )
     if isinstance(table, np.ndarray):
         if np.isinf(_extremes(table)).any():
             check_finite_X(ranker, table, allow_nan=True)
@@ -149,11 +156,6 @@ def check_table(
 
 
 _CURE = "Convert it with .astype('category') or drop it."
-_CHECKS: dict[str, Any] = {
-    "dtype": [np.float64, np.float32],
-    "accept_sparse": ["csr"],
-    "ensure_all_finite": False,
-}
 
 
 def _mask(flags: Sequence[Any], n_features: int) -> NDArray[np.bool_]:
@@ -197,6 +199,8 @@ def _plain_categories(column: Any, categories: Any) -> tuple[Any, ...]:
 
 def _with_codes(X: Any, values: dict[int, tuple[Any, ...]]) -> NDArray[np.float64]:
     """Replace the categories of a DataFrame by codes, those not in ``fit`` by NaN."""
+    if not values:
+        return frame_values(X, _CURE)
     numeric = [i for i in range(X.shape[1]) if i not in values]
     check_numeric_columns(X.iloc[:, numeric], _CURE)
     table = np.empty(X.shape)
