@@ -6,7 +6,6 @@ return, whose ids stay bytes.
 """
 
 from ltr.datasets.runs.files import (
-    Rows,
     qrels_rows,
     read_qrels,
     read_run,
@@ -14,10 +13,13 @@ from ltr.datasets.runs.files import (
     write_run,
 )
 from ltr.datasets.runs.ids import Ids
+from ltr.datasets.runs.in_memory import is_one_run
+from ltr.datasets.runs.rows import Rows
 
 __all__ = [
     "Ids",
     "Rows",
+    "is_one_run",
     "qrels_rows",
     "read_qrels",
     "read_run",

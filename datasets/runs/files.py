@@ -2,51 +2,48 @@
 
 from __future__ import annotations
 
-import csv
 import gzip
 import json
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
-from ltr.datasets.letor.lines import exact_floats
-from ltr.datasets.runs.columns import Irregular, read_columns
-from ltr.datasets.runs.ids import Ids
-from ltr.files import PathLike, open_to_read, whole_file
-from ltr.queries import FloatArray
+from ltr.datasets.runs.columns import QRELS, RUN, Layout, read_columns
+from ltr.datasets.runs.delimited import has_header, read_jsonl, read_tsv
+from ltr.datasets.runs.in_memory import rows_in_memory
+from ltr.datasets.runs.rows import Rows
+from ltr.files import PathLike, whole_file
+from ltr.text import open_text
 
 if TYPE_CHECKING:
     import pandas as pd
 
-Source: TypeAlias = "PathLike | pd.DataFrame | Mapping[Any, Mapping[Any, float]]"
-_NAMES = {
-    "qid": ("qid", "query-id", "query_id", "q_id", "topic"),
-    "docid": ("docid", "corpus-id", "corpus_id", "doc_id", "docno"),
-    "score": ("score",),
-    "label": ("label", "relevance", "rel", "score"),
-}
-_TREC_RUN = "qid Q0 docid rank score tag"
-_TREC_QRELS = "qid 0 docid label"
-_WORDS_OF_A_RUN, _WORDS_OF_QRELS = 6, 4
-_SWAPPED = "Are the run and the judgments swapped?"
+Source: TypeAlias = (
+    "PathLike | pd.DataFrame | Mapping[Any, Mapping[Any, float] | Sequence[Any]]"
+)
+BLOCK_BYTES = 2**19  # of text at a time: the edges of its words stay in the cache
 
 
-def read_run(source: Source) -> pd.DataFrame:
+def read_run(source: Source, *, encoding: str = "utf-8") -> pd.DataFrame:
     r"""Read a run: the documents that a system returned for each query.
 
     Parameters
     ----------
-    source : path, DataFrame or mapping
+    source : path, table or mapping
         A TREC run file (``qid Q0 docid rank score tag``; words after the score are
-        optional, and the rank is ignored, as in trec_eval); a ``.jsonl`` file with an
-        object ``{"qid": …, "docid": …, "score": …}`` or ``{"qid": …, "results":
-        {docid: score}}`` per line; a ``.tsv`` file with a header; each gzipped if its
-        name ends in ``.gz``; a table with columns ``qid``, ``docid`` and ``score`` (or
-        their names in BEIR or Terrier); or ``{qid: {docid: score}}``.
+        optional, the rank is ignored and lines that begin with ``#`` are comments, as
+        in trec_eval); a ``.jsonl`` file with an object ``{"qid": …, "docid": …,
+        "score": …}`` or ``{"qid": …, "results": {docid: score}}`` per line; a ``.tsv``
+        file with a header; each may be gzipped; a table of pandas, polars or pyarrow
+        with columns ``qid``, ``docid`` and ``score`` (or their names in BEIR or
+        Terrier); ``{qid: {docid: score}}``; or ``{qid: [docid, …]}``, best first, which
+        get the scores n, n − 1, …, 1.
+    encoding : str, default="utf-8"
+        Encoding of a file.
 
     Returns
     -------
@@ -57,8 +54,10 @@ def read_run(source: Source) -> pd.DataFrame:
     Raises
     ------
     ValueError
-        If a line is malformed, a score is NaN, a document is repeated for a query, or
-        there are no rows.
+        If a line is malformed or not text in the encoding, a score is NaN, a document
+        is repeated for a query, or there are no rows; with the line of a file.
+    ArgumentError
+        If it is none of these, a ``ValueError`` and ``TypeError``.
     FileNotFoundError
         If a file is missing.
 
@@ -70,21 +69,25 @@ def read_run(source: Source) -> pd.DataFrame:
     >>> read_run(path).to_dict("list")
     {'qid': ['7', '7'], 'docid': ['a', 'b'], 'score': [2.5, 1.5]}
     """
-    return run_rows(source).as_table("score")
+    return run_rows(source, encoding=encoding).as_table("score")
 
 
-def read_qrels(source: Source, *, split: str = "test") -> pd.DataFrame:
+def read_qrels(
+    source: Source, *, split: str = "test", encoding: str = "utf-8"
+) -> pd.DataFrame:
     r"""Read relevance judgments.
 
     Parameters
     ----------
-    source : path, DataFrame or mapping
-        A TREC qrels file (``qid 0 docid label``); a BEIR folder, whose
-        ``qrels/<split>.tsv`` is read; a ``.tsv`` file with a header or a ``.jsonl``
-        file, as for :func:`read_run`, with a ``label``, ``relevance`` or ``score``; a
-        table with such columns; or ``{qid: {docid: label}}``.
+    source : path, table or mapping
+        A TREC qrels file (``qid 0 docid label``, comments as in a run); a BEIR folder,
+        whose ``qrels/<split>.tsv`` is read; a ``.tsv`` file with a header or a
+        ``.jsonl`` file, as for :func:`read_run`, with a ``label``, ``relevance`` or
+        ``score``; a table with such columns; or ``{qid: {docid: label}}``.
     split : str, default="test"
         Split of a BEIR folder.
+    encoding : str, default="utf-8"
+        Encoding of a file.
 
     Returns
     -------
@@ -95,8 +98,11 @@ def read_qrels(source: Source, *, split: str = "test") -> pd.DataFrame:
     Raises
     ------
     ValueError
-        If a line is malformed, a label is NaN, a document is judged twice for a query,
-        or there are no rows.
+        If a line is malformed or not text in the encoding, a label is not finite, a
+        document is judged twice for a query, or there are no rows; with the line of a
+        file.
+    ArgumentError
+        If it is none of these, a ``ValueError`` and ``TypeError``.
     FileNotFoundError
         If a file is missing.
 
@@ -105,7 +111,7 @@ def read_qrels(source: Source, *, split: str = "test") -> pd.DataFrame:
     >>> read_qrels({"7": {"a": 1, "b": 0}}).to_dict("list")
     {'qid': ['7', '7'], 'docid': ['a', 'b'], 'label': [1.0, 0.0]}
     """
-    return qrels_rows(source, split=split).as_table("label")
+    return qrels_rows(source, split=split, encoding=encoding).as_table("label")
 
 
 def write_run(run: Source, path: PathLike, *, tag: str = "ltr") -> None:
@@ -113,7 +119,7 @@ def write_run(run: Source, path: PathLike, *, tag: str = "ltr") -> None:
 
     Parameters
     ----------
-    run : path, DataFrame or mapping
+    run : path, table or mapping
         As for :func:`read_run`.
     path : path
         File to write: gzipped if its name ends in ``.gz``; one JSON object per line if
@@ -124,7 +130,8 @@ def write_run(run: Source, path: PathLike, *, tag: str = "ltr") -> None:
     Raises
     ------
     ValueError
-        If an id or the tag contains whitespace, which the TREC format cannot hold.
+        If an id or the tag contains whitespace, or a query id begins with ``#``, which
+        the TREC format cannot hold.
 
     Examples
     --------
@@ -153,6 +160,12 @@ def write_run(run: Source, path: PathLike, *, tag: str = "ltr") -> None:
                         f"a {name} must be one word in a TREC file; got {word!r}. "
                         "Write a .jsonl file instead."
                     )
+        comments = [word for word in ids["qid"] if word.startswith("#")]
+        if comments:
+            raise ValueError(
+                "a qid must not begin with '#', which begins a comment in a TREC file; "
+                f"got {comments[0]!r}. Write a .jsonl file instead."
+            )
         starts = np.flatnonzero(np.diff(codes, prepend=-1))  # of each query
         sizes = np.diff(starts, append=len(codes))
         rank = np.arange(len(codes)) - np.repeat(starts, sizes)
@@ -163,62 +176,38 @@ def write_run(run: Source, path: PathLike, *, tag: str = "ltr") -> None:
         scratch.write_bytes(gzip.compress(data) if path.suffix == ".gz" else data)
 
 
-@dataclass(frozen=True)
-class Rows:
-    """Checked rows of a run or of judgments.
-
-    Attributes
-    ----------
-    qid, docid : Ids
-        Query and document of each row.
-    values : float array of shape (n_rows,)
-        Score or label.
-    """
-
-    qid: Ids
-    docid: Ids
-    values: FloatArray
-
-    def as_table(self, value: str) -> pd.DataFrame:
-        """Return a table with columns ``qid``, ``docid`` and ``value``."""
-        import pandas as pd
-
-        columns: dict[str, Any] = {
-            name: pd.Categorical.from_codes(ids.codes, pd.Index(ids.text))
-            for name, ids in (("qid", self.qid), ("docid", self.docid))
-        }
-        return pd.DataFrame({**columns, value: self.values})
-
-
-def run_rows(source: Source) -> Rows:
+def run_rows(source: Source, *, encoding: str = "utf-8", name: str = "run") -> Rows:
     """Read a run as :func:`read_run` does, keeping ids as bytes.
 
     Parameters
     ----------
-    source : path, DataFrame or mapping
+    source : path, table or mapping
         As for :func:`read_run`.
+    encoding : str, default="utf-8"
+        Encoding of a file.
+    name : str, default="run"
+        A run in memory, in messages.
 
     Returns
     -------
     rows : Rows
     """
     if isinstance(source, (str, os.PathLike)):
-        path = Path(source)
-        return _checked(
-            _read_file(path, "score", _TREC_RUN, (0, 2, 4)), "score", str(path)
-        )
-    return _checked(_as_table(source, "score"), "score", "run")
+        return _read_file(Path(source), "score", RUN, encoding)
+    return rows_in_memory(source, "score", name).checked("score", name)
 
 
-def qrels_rows(source: Source, *, split: str = "test") -> Rows:
+def qrels_rows(source: Source, *, split: str = "test", encoding: str = "utf-8") -> Rows:
     """Read judgments as :func:`read_qrels` does, keeping ids as bytes.
 
     Parameters
     ----------
-    source : path, DataFrame or mapping
+    source : path, table or mapping
         As for :func:`read_qrels`.
     split : str, default="test"
         Split of a BEIR folder.
+    encoding : str, default="utf-8"
+        Encoding of a file.
 
     Returns
     -------
@@ -228,204 +217,24 @@ def qrels_rows(source: Source, *, split: str = "test") -> Rows:
         path = Path(source)
         if path.is_dir():
             path = path / "qrels" / f"{split}.tsv"
-        return _checked(
-            _read_file(path, "label", _TREC_QRELS, (0, 2, 3)), "label", str(path)
-        )
-    return _checked(_as_table(source, "label"), "label", "qrels")
+        return _read_file(path, "label", QRELS, encoding)
+    return rows_in_memory(source, "label", "qrels").checked("label", "qrels")
 
 
-def _read_file(
-    path: Path, value: str, line: str, columns: tuple[int, int, int]
-) -> pd.DataFrame | Rows:
+def _read_file(path: Path, value: str, layout: Layout, encoding: str) -> Rows:
     if not path.exists():
         raise FileNotFoundError(f"{path} does not exist.")
-    kind = path.name.removesuffix(".gz")
-    if kind.endswith(".jsonl"):
-        return _read_jsonl(path, value)
-    try:
-        if kind.endswith(".tsv"):
-            table = _read_csv(path, sep="\t", dtype=str)
-            if len(set(_NAMES["qid"]) & set(table.columns)):
-                return _as_table(table, value)
-        return _read_trec(path, value, line, columns)
-    except ValueError as error:  # pandas' ParserError is one
-        if str(error).startswith(str(path)):
-            raise
-        hint = ""
-        if value == "score" and len(_first_line(path).split()) == _WORDS_OF_QRELS:
-            hint = f" It looks like judgments. {_SWAPPED}"
-        raise ValueError(
-            f"{path} must have lines of the form '{line}'; {_first_bad(path, columns)}."
-            + hint
-        ) from error
-
-
-def _read_trec(
-    path: Path, value: str, line: str, columns: tuple[int, int, int]
-) -> pd.DataFrame | Rows:
-    if value == "label" and len(_first_line(path).split()) >= _WORDS_OF_A_RUN:
-        raise ValueError(
-            f"{path} must have lines of the form '{line}'; the first one is "
-            f"{_excerpt(_first_line(path))}, as in a run. {_SWAPPED}"
-        )
-    with open_to_read(path) as file:
-        try:
-            return Rows(*read_columns(file, columns))
-        except Irregular:
-            pass  # malformed, or lines of different lengths, which pandas can read
-    table = _read_csv(
-        path,
-        sep=r"\s+",
-        header=None,
-        usecols=list(columns),
-        dtype={columns[0]: object, columns[1]: object, columns[2]: np.float64},
-    )
-    return table.set_axis(["qid", "docid", value], axis=1)
-
-
-def _read_csv(path: Path, **options: Any) -> pd.DataFrame:
-    import pandas as pd
-
-    with open_to_read(path) as file:
-        return pd.read_csv(
-            file,
-            keep_default_na=False,
-            quoting=csv.QUOTE_NONE,
-            **exact_floats(),
-            **options,
-        )
-
-
-def _first_bad(path: Path, columns: tuple[int, int, int]) -> str:
-    """Number and text of the first line that does not parse."""
-    with open_to_read(path) as file:
-        for number, line in enumerate(file, start=1):
-            words = line.split()
-            try:
-                bad = bool(np.isnan(float(words[columns[2]])))
-            except (IndexError, ValueError):
-                bad = bool(words)
-            if bad:
-                return f"line {number} is {_excerpt(line.decode(errors='replace'))}"
-    return "it has none"
-
-
-def _first_line(path: Path) -> str:
-    """First line that is not blank; "" if there is none."""
-    with open_to_read(path) as file:
-        line = next((line for line in file if line.strip()), b"")
-    return str(line.decode(errors="replace"))
-
-
-def _excerpt(line: str) -> str:
-    text = line.strip()
-    return repr(text if len(text) <= 60 else text[:57] + "...")
-
-
-def _read_jsonl(path: Path, value: str) -> pd.DataFrame:
-    import pandas as pd
-
-    rows: list[dict[str, Any]] = []
-    with open_to_read(path, "rt") as file:
-        for number, line in enumerate(file, start=1):
-            if not line.strip():
-                continue
-            try:
-                record = json.loads(line)
-                results = record.pop("results", None)
-            except (ValueError, AttributeError) as error:
-                raise ValueError(
-                    f"{path}, line {number}: a line must be a JSON object; {error}."
-                ) from error
-            if results is None:
-                rows.append(record)
+    name, kind = str(path), path.name.removesuffix(".gz")
+    with open_text(path, encoding=encoding) as file:
+        blocks = file.blocks(BLOCK_BYTES)
+        if kind.endswith(".jsonl"):
+            rows = read_jsonl(blocks, value, name)
+        else:
+            head = next(blocks, (1, b""))
+            blocks = chain([head], blocks) if head[1] else blocks
+            first_line = head[1].lstrip().partition(b"\n")[0].decode()
+            if kind.endswith(".tsv") and has_header(first_line):
+                rows = read_tsv(blocks, value, name)
             else:
-                items = results.items()
-                rows.extend({**record, "docid": d, value: v} for d, v in items)
-    return _as_table(pd.DataFrame(rows), value)
-
-
-def _as_table(source: Any, value: str) -> pd.DataFrame:
-    """Table with columns ``qid``, ``docid`` and ``value`` from a table or mapping."""
-    import pandas as pd
-
-    if isinstance(source, Mapping):
-        n_docs = [len(docs) for docs in source.values()]
-        return pd.DataFrame(
-            {
-                "qid": np.repeat(np.array([*source, None], object)[:-1], n_docs),
-                "docid": [doc for docs in source.values() for doc in docs],
-                value: [v for docs in source.values() for v in docs.values()],
-            }
-        )
-    if not isinstance(source, pd.DataFrame):
-        raise TypeError(
-            "expected a path, a DataFrame or {qid: {docid: value}}; got "
-            f"{type(source).__name__}."
-        )
-    columns = {}
-    for name in ("qid", "docid", value):
-        present = [column for column in _NAMES[name] if column in source.columns]
-        if not present:
-            raise ValueError(
-                f"the table must have a column {name!r} (or {_NAMES[name][1:]}); got "
-                f"{list(source.columns)}."
-            )
-        columns[name] = source[present[0]]
-    return pd.DataFrame(columns)
-
-
-def _checked(table: pd.DataFrame | Rows, value: str, name: str) -> Rows:
-    """Rows in which no query has a document twice."""
-    import pandas as pd
-
-    rows = table if isinstance(table, Rows) else _as_rows(table, value, name)
-    # one integer per (query, document): query · n_documents + document
-    pairs = rows.qid.codes.astype(np.int64) * len(rows.docid.names) + rows.docid.codes
-    repeated = pd.Series(pairs).duplicated()
-    if repeated.any():
-        row = int(repeated.to_numpy().argmax())
-        raise ValueError(
-            f"{name}: duplicate document {rows.docid.of(row)!r} for query "
-            f"{rows.qid.of(row)!r}. Keep one of the rows."
-        )
-    return rows
-
-
-def _as_rows(table: pd.DataFrame, value: str, name: str) -> Rows:
-    if len(table) == 0:
-        raise ValueError(f"{name} must have at least one row; got none.")
-    try:
-        numbers = table[value].to_numpy(dtype=np.float64)
-    except (ValueError, TypeError) as error:
-        raise ValueError(f"{name}: a {value} must be a number; {error}.") from error
-    bad = np.isnan(numbers)
-    if bad.any():
-        row = int(bad.argmax())
-        raise ValueError(
-            f"{name}: a {value} must be a number; got {numbers[row]} for query "
-            f"{table['qid'].iloc[row]!r}, document {table['docid'].iloc[row]!r}."
-        )
-    return Rows(_coded(table["qid"]), _coded(table["docid"]), numbers)
-
-
-def _coded(ids: pd.Series[Any]) -> Ids:
-    """Ids as text, numbered by first appearance."""
-    import pandas as pd
-
-    if isinstance(ids.dtype, pd.CategoricalDtype):
-        codes, categories = ids.cat.codes.to_numpy(), ids.cat.categories
-    else:
-        codes, categories = pd.factorize(ids)
-    if (codes < 0).any():
-        row = int((codes < 0).argmax())
-        raise ValueError(
-            f"{ids.name} must not have missing values; row {row} has none."
-        )
-    if isinstance(categories, pd.Index) and categories.inferred_type == "string":
-        return Ids.from_text(codes.astype(np.intp), categories.tolist())
-    text = [str(word) for word in categories]
-    if len(set(text)) < len(text):  # 1 and "1" are one id
-        text_codes, unique = pd.factorize(pd.Index(text, dtype=object))
-        codes, text = text_codes[codes], list(unique)
-    return Ids.from_text(codes.astype(np.intp), text)
+                rows = read_columns(blocks, layout, name)
+    return rows.checked(value, name)

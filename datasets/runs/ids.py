@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from ltr.queries import IntArray
 
 _PIECE = 8
+_MAX_PADDED = 64  # bytes; longer ids are padded only if most are about as long
 # Odd, so that multiplication modulo 2^64 loses no bit: 2^64 over the golden ratio, and
 # the first multiplier of SplitMix64.
 _MULTIPLIERS = np.array([0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9], dtype=np.uint64)
@@ -25,12 +26,13 @@ class Ids:
     ----------
     codes : int array of shape (n_rows,)
         Index of the id of each row in ``names``.
-    names : bytes array of shape (n_ids,)
-        Distinct ids in UTF-8, padded with NUL to a multiple of 8 bytes.
+    names : array of shape (n_ids,)
+        Distinct ids in UTF-8: a bytes array, padded with NUL to a multiple of 8 bytes,
+        or an object array of bytes where padding would take much memory.
     """
 
     codes: IntArray
-    names: NDArray[np.bytes_]
+    names: NDArray[Any]
 
     @property
     def text(self) -> NDArray[np.object_]:
@@ -65,17 +67,67 @@ class Ids:
         """
         import pandas as pd
 
-        width = max(self.names.itemsize, other.names.itemsize)
-        pieces, other_pieces = (_pieces(ids.names, width) for ids in (self, other))
-        keys = pd.Index(hash_of(list(pieces.T)))
-        if keys.is_unique:
-            codes = keys.get_indexer(pd.Index(hash_of(list(other_pieces.T))))
-            hits = np.flatnonzero(codes >= 0)
-            if (pieces[codes[hits]] == other_pieces[hits]).all():
-                return codes
-        # two ids share a hash: compare the bytes themselves
+        if not (self.names.dtype.hasobject or other.names.dtype.hasobject):
+            width = max(self.names.itemsize, other.names.itemsize)
+            pieces, other_pieces = (_pieces(i.names, width) for i in (self, other))
+            keys = pd.Index(hash_of(list(pieces.T)))
+            if keys.is_unique:
+                codes = keys.get_indexer(pd.Index(hash_of(list(other_pieces.T))))
+                hits = np.flatnonzero(codes >= 0)
+                if (pieces[codes[hits]] == other_pieces[hits]).all():
+                    return codes
+        # long ids, or two that share a hash: compare the bytes themselves
         names = pd.Index(self.names.astype(object))
         return names.get_indexer(pd.Index(other.names.astype(object)))
+
+    def followed_by(self, other: Ids) -> Ids:
+        """Ids of the rows of this column and then of another one.
+
+        Parameters
+        ----------
+        other : Ids
+            Another column.
+
+        Returns
+        -------
+        ids : Ids
+
+        Examples
+        --------
+        >>> ids = Ids.from_text(np.arange(2), ["x", "y"])
+        >>> longer = ids.followed_by(Ids.from_text(np.arange(2), ["y", "z"]))
+        >>> longer.text.tolist(), longer.codes.tolist()
+        (['x', 'y', 'z'], [0, 1, 1, 2])
+        """
+        codes = self.find(other).astype(np.intp)
+        is_new = codes < 0
+        codes[is_new] = len(self.names) + np.arange(is_new.sum())
+        names = np.concatenate([self.names, other.names[is_new]])
+        return Ids(np.concatenate([self.codes, codes[other.codes]]), names)
+
+    @classmethod
+    def from_bytes(cls, codes: IntArray, words: list[bytes]) -> Ids:
+        """Distinct ids in UTF-8.
+
+        Parameters
+        ----------
+        codes : int array of shape (n_rows,)
+            Index of the id of each row in ``words``.
+        words : list of bytes
+            Distinct ids without NUL.
+
+        Returns
+        -------
+        ids : Ids
+        """
+        longest = max(map(len, words), default=0)
+        width = max(-(-longest // _PIECE), 1) * _PIECE
+        if longest > _MAX_PADDED and width * len(words) > 4 * sum(map(len, words)):
+            names: NDArray[Any] = np.empty(len(words), dtype=object)
+            names[:] = words
+        else:
+            names = np.array(words, dtype=f"S{width}")
+        return cls(codes, names)
 
     @classmethod
     def from_text(cls, codes: IntArray, text: Sequence[str]) -> Ids:
@@ -95,24 +147,34 @@ class Ids:
         Raises
         ------
         ValueError
-            If an id contains a NUL character, which the padding would swallow.
+            If an id contains a NUL character, which the padding would swallow, or a
+            surrogate, which is no character.
         """
         # one call of encode() for all ids, joined by a character that none may contain
-        words = "\0".join(text).encode().split(b"\0")
+        try:
+            words = "\0".join(text).encode().split(b"\0")
+        except UnicodeEncodeError as error:
+            bad = next(word for word in text if _has_surrogate(word))
+            raise ValueError(
+                f"an id must be text; got {bad!r}, which has a surrogate."
+            ) from error
         if len(words) > len(text) > 0:
             bad = next(word for word in text if "\0" in word)
             raise ValueError(f"an id must not contain a NUL character; got {bad!r}.")
-        width = -(-max(map(len, words)) // _PIECE) * _PIECE
-        return cls(codes, np.array(words[: len(text)], dtype=f"S{max(width, _PIECE)}"))
+        return cls.from_bytes(codes, words[: len(text)])
 
 
-def as_text(names: NDArray[np.bytes_]) -> NDArray[np.object_]:
+def _has_surrogate(word: str) -> bool:
+    return any("\ud800" <= character <= "\udfff" for character in word)
+
+
+def as_text(names: NDArray[Any]) -> NDArray[np.object_]:
     """Decode ids.
 
     Parameters
     ----------
-    names : bytes array of shape (n,)
-        Ids in UTF-8.
+    names : array of shape (n,)
+        Ids in UTF-8, as in :class:`Ids`.
 
     Returns
     -------

@@ -12,6 +12,7 @@ D. Lemire, "Number parsing at a gigabyte per second", Software: Practice and Exp
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
@@ -28,6 +29,22 @@ _DOTS = np.uint64(ord(".")) * _LOW
 _ZEROS = np.uint64(ord("0")) * _LOW
 _POWERS = 10.0 ** np.arange(23)
 _WHOLE_POWERS = np.array([10**i for i in range(9)], dtype=np.uint64)
+
+
+_NUMBER = re.compile(
+    rb"[+-]?((\d+\.?\d*|\.\d+)(e[+-]?\d+)?|inf|infinity|nan)", re.IGNORECASE
+)
+
+
+def parse_number(word: bytes) -> float | None:
+    """Read one number as :func:`parse_numbers` does; None if it is not one.
+
+    Examples
+    --------
+    >>> parse_number(b"-2.25"), parse_number(b"1_000")
+    (-2.25, None)
+    """
+    return float(word) if _NUMBER.fullmatch(word) else None
 
 
 def parse_numbers(words: list[Array]) -> FloatArray:
@@ -77,6 +94,8 @@ def parse_numbers(words: list[Array]) -> FloatArray:
 
 def _by_numpy(words: list[Array]) -> FloatArray:
     table = np.stack(words, axis=1).astype("<u8", copy=False)
+    if (table.view(np.uint8) == ord("_")).any():  # NumPy and Python read 1_000 as 1000
+        raise ValueError("could not convert a word with an underscore to a number")
     return table.view(f"S{8 * len(words)}")[:, 0].astype(np.float64)
 
 

@@ -62,6 +62,9 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
         "--depth", type=int, help="documents read per query (trec_eval -M)"
     )
     group.add_argument(
+        "--encoding", help="encoding of the files, such as latin-1 (default: utf-8)"
+    )
+    group.add_argument(
         "--trec-eval",
         choices=["10", "9"],
         help="version of trec_eval to agree with (default: 10); 9, as in pytrec_eval "
@@ -108,7 +111,7 @@ def run_options(options: argparse.Namespace) -> dict[str, Any]:
     keywords : dict
         Keyword arguments of :func:`ltr.metrics.evaluate_run`.
     """
-    names = ("missing", "unjudged", "depth", "trec_eval")
+    names = ("missing", "unjudged", "depth", "trec_eval", "encoding")
     values = {name: getattr(options, name) for name in names}
     return {name: _number(v) for name, v in values.items() if v is not None}
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import numbers
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
@@ -11,8 +10,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ltr.arguments import check_choice, check_whole
-from ltr.datasets import read_run
+from ltr.arguments import ArgumentError, check_choice, check_whole
+from ltr.datasets.runs import is_one_run, run_rows
 from ltr.metrics.ranked import sort_lists
 from ltr.queries import BoolArray, FloatArray, IntArray, Queries
 
@@ -90,9 +89,10 @@ class Pool:
             Columns ``qid``, ``docid`` and ``score``; equal scores by descending
             document id, as trec_eval ranks them.
         """
-        ids = self.docids[self.document].astype(str)
-        by_id = np.argsort(ids, kind="stable")[::-1]
-        order = by_id[np.lexsort((-values[by_id], self.query[by_id]))]
+        by_id = np.argsort(self.docids, kind="stable")
+        rank = np.empty(len(by_id), dtype=np.intp)
+        rank[by_id] = np.arange(len(by_id))
+        order = np.lexsort((-rank[self.document], -values, self.query))
         return pd.DataFrame(
             {
                 "qid": pd.Categorical.from_codes(
@@ -238,8 +238,8 @@ def pool_runs(runs: Runs, depth: int | None = None, ties: RankTies = "trec") -> 
     ------
     ValueError
         If there is no run, or ``depth`` is below 1.
-    TypeError
-        If ``runs`` is a single run.
+    ArgumentError
+        If ``runs`` is a single run, or no collection of runs.
 
     Examples
     --------
@@ -247,17 +247,24 @@ def pool_runs(runs: Runs, depth: int | None = None, ties: RankTies = "trec") -> 
     >>> pool.docids.tolist(), pool.ranks.tolist()
     (['a', 'b', 'c'], [[1.0, nan], [2.0, 2.0], [nan, 1.0]])
     """
-    if isinstance(runs, (str, pd.DataFrame)) or _is_a_run(runs):
-        raise TypeError(
-            f"runs must be a sequence or mapping of runs; got a {type(runs).__name__}. "
-            "Put it in a list."
+    if is_one_run(runs):
+        raise ArgumentError(
+            "runs must be a sequence or mapping of runs; got a single run. Put it in a "
+            "list."
+        )
+    if isinstance(runs, Set) or not isinstance(runs, Iterable):
+        raise ArgumentError(
+            f"runs must be a sequence or mapping of runs; got {type(runs).__name__}."
         )
     check_choice("ties", ties, RANK_TIES)
     check_whole("depth", depth, low=1, optional=True)
-    sources = list(runs.values() if isinstance(runs, Mapping) else runs)
+    sources = dict(runs if isinstance(runs, Mapping) else enumerate(runs))
     if not sources:
         raise ValueError("runs must have at least one run; got none.")
-    tables = [read_run(source) for source in sources]
+    tables = [
+        run_rows(source, name=f"runs[{name!r}]").as_table("score")
+        for name, source in sources.items()
+    ]
     query, qids = _common_numbers([table["qid"] for table in tables])
     document, docids = _common_numbers([table["docid"] for table in tables])
     # A query and a document make one integer; sorted, rows of a query are adjacent.
@@ -284,16 +291,6 @@ def pool_runs(runs: Runs, depth: int | None = None, ties: RankTies = "trec") -> 
         document=pairs % len(docids),
         scores=scores[is_returned],
         ranks=ranks[is_returned],
-    )
-
-
-def _is_a_run(runs: Any) -> bool:
-    """Whether it is {qid: {docid: score}}, and not {name: run}."""
-    if not isinstance(runs, Mapping) or not runs:
-        return False
-    value = next(iter(runs.values()))
-    return isinstance(value, Mapping) and any(
-        isinstance(score, numbers.Real) for score in value.values()
     )
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from ltr.arguments import check_choice, check_fraction
+from ltr.arguments import ArgumentError, check_choice, check_fraction
 from ltr.metrics.names import MetricLike
 from ltr.metrics.runs import measure_run
 from ltr.metrics.significance import (
@@ -42,6 +42,7 @@ def compare_runs(
     baseline: str | None = None,
     test: Test = "randomization",
     alpha: float = 0.05,
+    encoding: str = "utf-8",
     **options: Any,
 ) -> RunComparison:
     r"""Measure several runs and test each against a baseline, query by query.
@@ -60,6 +61,8 @@ def compare_runs(
         Paired randomization test (10,000 random swaps) or Student's paired t-test.
     alpha : float, default=0.05
         Significance level after Holm's correction over the runs, for each metric.
+    encoding : str, default="utf-8"
+        Encoding of files.
     **options : dict
         Options of :func:`evaluate_run`: ``missing``, ``unjudged``, ``depth``,
         ``trec_eval``, ``gain``, ….
@@ -93,8 +96,13 @@ def compare_runs(
     """
     import pandas as pd
 
-    from ltr.datasets.runs import qrels_rows, run_rows
+    from ltr.datasets.runs import is_one_run, qrels_rows, run_rows
 
+    if not isinstance(runs, Mapping) or is_one_run(runs):
+        kind = "a single run" if is_one_run(runs) else type(runs).__name__
+        raise ArgumentError(
+            f"runs must be {{name: run}}, with at least two runs; got {kind}."
+        )
     if len(runs) < 2:
         raise ValueError(f"compare_runs needs at least two runs; got {list(runs)}.")
     if "per_query" in options:
@@ -105,9 +113,10 @@ def compare_runs(
     judgments = None
     values = {}
     for name, run in runs.items():
-        rows = run_rows(run)
-        judgments = qrels_rows(qrels) if judgments is None else judgments
         named = f"the run {name!r}"
+        rows = run_rows(run, encoding=encoding, name=named)
+        if judgments is None:
+            judgments = qrels_rows(qrels, encoding=encoding)
         measured = measure_run(rows, judgments, metrics, name=named, **options)
         index = pd.Index(measured.qids, name="qid")
         values[name] = pd.DataFrame(measured.values, index=index)

@@ -38,15 +38,16 @@ def evaluate_run(
     depth: int | None = None,
     trec_eval: Literal["10", "9"] = "10",
     per_query: bool = False,
+    encoding: str = "utf-8",
     **options: Any,
 ) -> pd.DataFrame:
     """Measure a run against relevance judgments, as trec_eval does.
 
     Parameters
     ----------
-    run : path, DataFrame or {qid: {docid: score}}
+    run : path, table, {qid: {docid: score}} or {qid: [docid, …]}
         What a system returned; see :func:`ltr.datasets.read_run`.
-    qrels : path, DataFrame or {qid: {docid: label}}
+    qrels : path, table or {qid: {docid: label}}
         Judgments; see :func:`ltr.datasets.read_qrels`.
     metrics : sequence of str or callable, default=("ndcg@10", "map", "mrr")
         Names for :func:`get_metric`, also as ir_measures and trec_eval write them, or
@@ -67,6 +68,8 @@ def evaluate_run(
         interpolated precision rounds recalls up.
     per_query : bool, default=False
         Return one row per query instead of means.
+    encoding : str, default="utf-8"
+        Encoding of files.
     **options : dict
         Options of the metrics. Unless given, ``ties="trec"`` (equal scores by
         descending document id), ``gain="linear"`` and ``empty=0`` (a query without a
@@ -119,8 +122,8 @@ def evaluate_run(
     from ltr.datasets.runs import qrels_rows, run_rows
 
     measured = measure_run(
-        run_rows(run),
-        qrels_rows(qrels),
+        run_rows(run, encoding=encoding),
+        qrels_rows(qrels, encoding=encoding),
         metrics,
         per_query=per_query,
         missing=missing,

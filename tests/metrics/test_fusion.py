@@ -197,13 +197,43 @@ def test_errors(call, message):
     """Every message in full."""
     with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
         call()
-    with pytest.raises(TypeError, match="Put it in a list"):
-        f.rrf("run.txt")
+
+
+SINGLE = "a single run. Put it in a list."
+
+
+@pytest.mark.parametrize("method", f.FUSIONS)
+@pytest.mark.parametrize(
+    ("runs", "got"),
+    [
+        ("run.txt", SINGLE),
+        (Path("run.txt"), SINGLE),
+        ({"q1": {"a": 2.0, "b": 1.0}}, SINGLE),
+        ({"q1": ["a", "b"]}, SINGLE),
+        (read_run(ONE), SINGLE),
+        ({"one", "two"}, "set."),
+        (3, "int."),
+    ],
+)
+def test_what_is_no_collection_of_runs(method, runs, got):
+    """A single run in any form, a set, which has no order, a number."""
+    message = f"runs must be a sequence or mapping of runs; got {got}"
+    with pytest.raises(TypeError, match=f"^{re.escape(message)}$"):
+        f.FUSIONS[method](runs)
+
+
+@pytest.mark.parametrize("method", f.FUSIONS)
+def test_rankings_without_scores(method):
+    """A list of ids, best first, is a run with the scores n, n − 1, …, 1."""
+    lists = {"x": {"q": ["a", "b", "c"]}, "y": {"q": ("b", "d")}}
+    scored = {"x": {"q": {"a": 3, "b": 2, "c": 1}}, "y": {"q": {"b": 2, "d": 1}}}
+    assert f.FUSIONS[method](lists).equals(f.FUSIONS[method](scored))
     message = (
-        "runs must be a sequence or mapping of runs; got a dict. Put it in a list."
+        "runs['y'] must have {docid: score} or a list of ids, best first for each "
+        "query; got set for query 'q'."
     )
     with pytest.raises(TypeError, match=f"^{re.escape(message)}$"):
-        f.rrf({"q1": {"a": 2.0, "b": 1.0}})
+        f.FUSIONS[method]({**lists, "y": {"q": {"a", "b"}}})
 
 
 def test_command(tmp_path, capsys):

@@ -54,7 +54,12 @@ ID = st.text(
 
 @given(
     rows=st.lists(
-        st.tuples(ID | st.sampled_from(["a", "a" * 8, "a" * 70]), ID, st.floats(-9, 9)),
+        st.tuples(
+            ID.filter(lambda qid: qid[0] != "#")  # a comment
+            | st.sampled_from(["a", "a" * 8, "a" * 70]),
+            ID,
+            st.floats(-9, 9),
+        ),
         min_size=1,
         max_size=8,
         unique_by=lambda row: row[:2],
@@ -74,7 +79,7 @@ def test_ids_and_numbers_of_any_form(tmp_path, rows, gap, end):
 
 def test_files_of_several_blocks(tmp_path, monkeypatch):
     """A block boundary inside a line, ids that grow from block to block."""
-    monkeypatch.setattr("ltr.datasets.runs.columns._BLOCK", 64)
+    monkeypatch.setattr("ltr.datasets.runs.files.BLOCK_BYTES", 64)
     rows = [(f"q{i % 7}", f"d{10**i}", i / 3) for i in range(30)]
     lines = [f"{q} Q0 {d} 1 {s} tag" for q, d, s in rows]
     for last in ("", "\n"):
@@ -105,32 +110,32 @@ def test_forms_of_judgments(tmp_path):
         assert as_dict(read_qrels(source)) == QRELS
 
 
+FORM = "a line must have the form 'qid Q0 docid rank score tag'"
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
         (
             "q1 Q0 a 1 3 t\nq1 Q0 b two\n",
-            "{path} must have lines of the form 'qid Q0 docid rank score tag'; line 2 is "
-            "'q1 Q0 b two'.",
+            f"line 2: {FORM}; got 'q1 Q0 b two'.",
+        ),
+        ("q1 Q0 a 1 high t\n", f"line 1: {FORM}; got 'q1 Q0 a 1 high t'."),
+        ("q1 Q0 a 1 1_000 t\n", f"line 1: {FORM}; got 'q1 Q0 a 1 1_000 t'."),
+        ("q1 Q0 a 1 nan t\n", f"line 1: {FORM}; got 'q1 Q0 a 1 nan t'."),
+        (  # an id of two words moves the score
+            "q1 Q0 a 1 3 t\nq1 Q0 New York 2 0.5 t\n",
+            f"line 2: {FORM}; got 'q1 Q0 New York 2 0.5 t'.",
         ),
         (
-            "q1 Q0 a 1 high t\n",
-            "{path} must have lines of the form 'qid Q0 docid rank score tag'; line 1 is "
-            "'q1 Q0 a 1 high t'.",
+            "# tag x\n\nq1 Q0 a 1 3 t\nq2 Q0 a 1 3 t\n#\nq1 Q0 a 2 1 t\n",
+            "line 6: a query must have a document only once; got 'a' again for query "
+            "'q1', as in line 3. Keep one of the rows.",
         ),
         (
-            "",
-            "{path} must have lines of the form 'qid Q0 docid rank score tag'; it has "
-            "none.",
-        ),
-        (
-            "q1 Q0 a 1 3 t\nq2 Q0 a 1 3 t\nq1 Q0 a 2 1 t\n",
-            "{path}: duplicate document 'a' for query 'q1'. Keep one of the rows.",
-        ),
-        (
-            "q1 Q0 a 1 nan t\n",
-            "{path} must have lines of the form 'qid Q0 docid rank score tag'; line 1 is "
-            "'q1 Q0 a 1 nan t'.",
+            "q1 Q0 a 1 2\0.5 t\n",
+            "line 1: text must not have NUL bytes; got one after 'q1 Q0 a 1 2'. Is this "
+            'a binary file, or text in UTF-16 (pass encoding="utf-16-le")?',
         ),
     ],
 )
@@ -138,15 +143,29 @@ def test_malformed_runs(tmp_path, text, message):
     """The whole message."""
     path = tmp_path / "run"
     path.write_text(text)
-    with pytest.raises(ValueError, match=f"^{re.escape(message.format(path=path))}$"):
+    with pytest.raises(ValueError, match=f"^{re.escape(f'{path}, {message}')}$"):
+        read_run(path)
+
+
+@pytest.mark.parametrize("text", ["", "\n\n", "# only a comment\n", " # \n"])
+def test_no_line(tmp_path, text):
+    """An empty file, blank lines, comments."""
+    path = tmp_path / "run"
+    path.write_text(text)
+    message = (
+        f"{path} must have lines of the form 'qid Q0 docid rank score tag'; got none."
+    )
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
         read_run(path)
 
 
 def test_other_errors(tmp_path):
     """What is no run, and what cannot be written as one."""
-    with pytest.raises(TypeError, match="expected a path, a DataFrame or"):
-        read_run([1, 2])
-    with pytest.raises(ValueError, match=re.escape("must have a column 'docid'")):
+    message = (
+        "run must have a column 'docid' (or 'corpus-id', 'corpus_id', 'doc_id', "
+        "'docno'); got ['qid', 'score']."
+    )
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
         read_run(pd.DataFrame({"qid": [1], "score": [2]}))
     with pytest.raises(ValueError, match="got nan for query 'q', document 'a'"):
         read_run({"q": {"a": float("nan")}})
@@ -173,14 +192,14 @@ def test_swapped_arguments(tmp_path):
     write_run(RUN, run)
     qrels.write_text("q1 0 b 1\nq2 0 a 2\n")
     message = (
-        f"{qrels} must have lines of the form 'qid Q0 docid rank score tag'; line 1 is "
-        "'q1 0 b 1'. It looks like judgments. Are the run and the judgments swapped?"
+        f"{qrels}, line 1: {FORM}; got 'q1 0 b 1'. It looks like judgments. Are the run "
+        "and the judgments swapped?"
     )
     with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
         m.evaluate_run(qrels, run)
     message = (
-        f"{run} must have lines of the form 'qid 0 docid label'; the first one is 'q1 "
-        "Q0 a 1 3.0 ltr', as in a run. Are the run and the judgments swapped?"
+        f"{run}, line 1: a line must have the form 'qid 0 docid label'; got 'q1 Q0 a 1 "
+        "3.0 ltr'. It looks like a run. Are the run and the judgments swapped?"
     )
     with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
         m.evaluate_run(RUN, run)

@@ -1,0 +1,298 @@
+"""Runs and judgments as tab-separated values with a header, or as JSON lines."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from ltr.datasets.runs.ids import Ids
+from ltr.datasets.runs.numbers import parse_number
+from ltr.datasets.runs.rows import Rows
+from ltr.queries import IntArray
+from ltr.text import excerpt, line_error
+
+Blocks = Iterator[tuple[int, bytes]]
+_MAX_SHOWN = 60
+NAMES = {
+    "qid": ("qid", "query-id", "query_id", "q_id", "topic"),
+    "docid": ("docid", "corpus-id", "corpus_id", "doc_id", "docno"),
+    "score": ("score",),
+    "label": ("label", "relevance", "rel", "score"),
+}
+
+
+class _Columns:
+    """Rows of a file, one after another."""
+
+    def __init__(self, name: str, value: str) -> None:
+        self.name, self.value = name, value
+        self.qids: list[str] = []
+        self.docids: list[str] = []
+        self.values: list[float] = []
+        self.lines: list[int] = []
+
+    def add(self, line: int, qid: str, docid: str, value: float) -> None:
+        self.qids.append(qid)
+        self.docids.append(docid)
+        self.values.append(value)
+        self.lines.append(line)
+
+    def rows(self) -> Rows:
+        if not self.values:
+            raise ValueError(f"{self.name} must have at least one row; got none.")
+        return Rows(
+            numbered(self.qids),
+            numbered(self.docids),
+            np.array(self.values),
+            np.array(self.lines, dtype=np.intp),
+        )
+
+
+def numbered(words: list[str]) -> Ids:
+    """Number ids by first appearance.
+
+    Examples
+    --------
+    >>> numbered(["b", "a", "b"]).codes.tolist()
+    [0, 1, 0]
+    """
+    numbers: dict[str, int] = {}
+    codes: IntArray = np.array(
+        [numbers.setdefault(word, len(numbers)) for word in words], dtype=np.intp
+    )
+    return Ids.from_text(codes, list(numbers))
+
+
+def has_header(first_line: str) -> bool:
+    r"""Whether the first line of a ``.tsv`` file names the column of query ids.
+
+    Examples
+    --------
+    >>> has_header("query-id\tcorpus-id\tscore"), has_header("1\t0\ta\t1")
+    (True, False)
+    """
+    return bool(set(NAMES["qid"]) & set(_cells(first_line)))
+
+
+def column_of(columns: list[Any], name: str, source: str) -> Any:
+    """The column of a table that holds the query, the document or the number.
+
+    Parameters
+    ----------
+    columns : list
+        Names of the columns.
+    name : {"qid", "docid", "score", "label"}
+        What it holds.
+    source : str
+        The table in messages.
+
+    Returns
+    -------
+    column : object
+        One of ``columns``.
+
+    Raises
+    ------
+    ValueError
+        If there is none, or it is there twice.
+
+    Examples
+    --------
+    >>> column_of(["query-id", "corpus-id", "score"], "label", "the table")
+    'score'
+    """
+    present = [column for column in NAMES[name] if column in columns]
+    others = f" (or {', '.join(map(repr, NAMES[name][1:]))})" if NAMES[name][1:] else ""
+    if not present:
+        raise ValueError(
+            f"{source} must have a column {name!r}{others}; got {columns}."
+        )
+    if columns.count(present[0]) > 1:
+        raise ValueError(
+            f"{source} must have one column {present[0]!r}; got {columns}."
+        )
+    return present[0]
+
+
+def read_tsv(blocks: Blocks, value: str, name: str) -> Rows:
+    r"""Read tab-separated values; the first line names the columns.
+
+    Parameters
+    ----------
+    blocks : iterator of (int, bytes)
+        Blocks of whole lines, each with the number of its first line.
+    value : {"score", "label"}
+        What the numbers are.
+    name : str
+        The file in messages.
+
+    Returns
+    -------
+    rows : Rows
+
+    Raises
+    ------
+    ValueError
+        If a column is missing, a row has more or fewer cells than the header, an id is
+        empty, a number does not parse, or there are no rows.
+
+    Examples
+    --------
+    >>> text = b"query-id\tcorpus-id\tscore\n7\ta\t1\n"
+    >>> read_tsv(iter([(1, text)]), "label", "test.tsv").docid.text.tolist()
+    ['a']
+    """
+    lines = _lines(blocks)
+    number, first = next(lines)
+    header = _cells(first)
+    places = [
+        header.index(column_of(header, column, f"{name}, line {number}:"))
+        for column in ("qid", "docid", value)
+    ]
+    columns = _Columns(name, value)
+    for number, line in lines:
+        cells = _cells(line)
+        if len(cells) != len(header):
+            raise line_error(
+                name,
+                number,
+                f"a row must have {len(header)} cells between tabs, as the header has",
+                f"{len(cells)} in {excerpt(line)}",
+            )
+        qid, docid, text = (cells[place] for place in places)
+        if not (qid and docid):
+            raise line_error(name, number, "an id must not be empty", excerpt(line))
+        score = parse_number(text.encode())
+        if score is None or math.isnan(score):
+            raise line_error(name, number, f"a {value} must be a number", excerpt(text))
+        columns.add(number, qid, docid, score)
+    return columns.rows()
+
+
+def read_jsonl(blocks: Blocks, value: str, name: str) -> Rows:
+    r"""Read a JSON object per line.
+
+    Parameters
+    ----------
+    blocks : iterator of (int, bytes)
+        Blocks of whole lines, each with the number of its first line.
+    value : {"score", "label"}
+        What the numbers are.
+    name : str
+        The file in messages.
+
+    Returns
+    -------
+    rows : Rows
+
+    Raises
+    ------
+    ValueError
+        If a line is no JSON object, lacks a field, has one twice or one of another
+        type, or there are no rows.
+
+    Examples
+    --------
+    >>> text = b'{"qid": 7, "results": {"a": 2.5, "b": 1}}\n'
+    >>> read_jsonl(iter([(1, text)]), "score", "run.jsonl").values.tolist()
+    [2.5, 1.0]
+    """
+    columns = _Columns(name, value)
+    for number, line in _lines(blocks):
+        try:
+            record = json.loads(line, object_pairs_hook=_distinct)
+            if not isinstance(record, dict):
+                raise ValueError(f"got {excerpt(line)}")
+            for qid, docid, score in _items(record, value):
+                columns.add(number, qid, docid, score)
+        except (ValueError, RecursionError) as error:
+            raise ValueError(
+                f"{name}, line {number}: a line must be a JSON object with 'qid', "
+                f"'docid' and {value!r}, or with 'qid' and 'results'; "
+                f"{_reason(error)}."
+            ) from error
+    return columns.rows()
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, RecursionError):
+        return "got one nested too deeply"
+    if isinstance(error, UnicodeEncodeError):
+        return f"got {error.object!r}, which has a surrogate"
+    if isinstance(error, json.JSONDecodeError):
+        return f"{error.msg} at character {error.pos + 1}"
+    return str(error) if str(error).startswith("got ") else "got too long a number"
+
+
+def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object of JSON, none of whose names is there twice."""
+    record = dict(pairs)
+    if len(record) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"got {twice!r} twice")
+    return record
+
+
+def _items(record: dict[str, Any], value: str) -> Iterator[tuple[str, str, float]]:
+    """Query, document and number of each result of a record."""
+    qid = _id(_field(record, "qid"), "qid")
+    if "results" not in record:
+        number = _field(record, value)
+        yield qid, _id(_field(record, "docid"), "docid"), _number(number, value)
+        return
+    results = record["results"]
+    if not isinstance(results, dict):
+        raise ValueError(f"got 'results': {_shown(results)}")
+    for docid, number in results.items():
+        yield qid, _id(docid, "docid"), _number(number, value)
+
+
+def _field(record: dict[str, Any], name: str) -> Any:
+    for field in NAMES[name]:
+        if field in record:
+            return record[field]
+    raise ValueError(f"got no {name!r}, but {_shown(list(record))}")
+
+
+def _shown(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= _MAX_SHOWN else text[: _MAX_SHOWN - 3] + "..."
+
+
+def _id(word: Any, name: str) -> str:
+    """An id, which is text or a whole number."""
+    if isinstance(word, bool) or not isinstance(word, (str, int)) or word == "":
+        raise ValueError(f"got {name!r}: {_shown(word)}")
+    text = str(word)
+    if not text.isascii():
+        text.encode()  # UnicodeEncodeError, a ValueError, for a lone surrogate
+    return text
+
+
+def _number(number: Any, value: str) -> float:
+    if isinstance(number, bool) or not isinstance(number, (int, float)):
+        raise ValueError(f"got {value!r}: {_shown(number)}")
+    try:
+        as_float = float(number)
+    except OverflowError:
+        as_float = math.nan
+    if math.isnan(as_float):
+        raise ValueError(f"got {value!r}: {_shown(number)}")
+    return as_float
+
+
+def _lines(blocks: Blocks) -> Iterator[tuple[int, str]]:
+    """Lines that are not blank, with their numbers."""
+    for first_line, block in blocks:
+        for number, line in enumerate(block.decode().split("\n"), first_line):
+            if line.strip():
+                yield number, line
+
+
+def _cells(line: str) -> list[str]:
+    return [cell.strip() for cell in line.split("\t")]

@@ -1,0 +1,209 @@
+"""Runs and judgments in memory: tables of several libraries, and mappings."""
+
+from __future__ import annotations
+
+import numbers
+import os
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ltr.arguments import ArgumentError
+from ltr.datasets.runs.delimited import column_of
+from ltr.datasets.runs.ids import Ids
+from ltr.datasets.runs.rows import Rows
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_FORMS = {
+    "score": "a path, a table with the columns qid, docid and score (of pandas, polars "
+    "or pyarrow), {qid: {docid: score}} or {qid: [docid, …]}, best first",
+    "label": "a path, a table with the columns qid, docid and label (of pandas, polars "
+    "or pyarrow) or {qid: {docid: label}}",
+}
+
+
+def is_one_run(source: object) -> bool:
+    """Whether an object is a run by itself, and not several runs.
+
+    Parameters
+    ----------
+    source : object
+        What was passed for a sequence of runs, or for ``{name: run}``.
+
+    Returns
+    -------
+    is_one : bool
+
+    Examples
+    --------
+    >>> is_one_run({"q": {"a": 2.0}}), is_one_run({"bm25": {"q": {"a": 2.0}}})
+    (True, False)
+    """
+    if isinstance(source, (str, os.PathLike)) or _columns(source) is not None:
+        return True
+    if not isinstance(source, Mapping) or not source:
+        return False
+    value = next(iter(source.values()))
+    if isinstance(value, Mapping):
+        return any(isinstance(score, numbers.Real) for score in value.values())
+    return isinstance(value, (list, tuple))
+
+
+def rows_in_memory(source: object, value: str, name: str) -> Rows:
+    """Rows of a table or mapping.
+
+    Parameters
+    ----------
+    source : table or mapping
+        A DataFrame of pandas or polars, a Table of pyarrow, ``{qid: {docid: value}}``
+        or, for a run, ``{qid: [docid, …]}``.
+    value : {"score", "label"}
+        What the numbers are.
+    name : str
+        The source in messages.
+
+    Returns
+    -------
+    rows : Rows
+
+    Raises
+    ------
+    ArgumentError
+        If it is something else.
+    ValueError
+        If a column is missing, an id is missing, a number does not parse, or there are
+        no rows.
+
+    Examples
+    --------
+    >>> rows_in_memory({"q": ["b", "a"]}, "score", "run").values.tolist()
+    [2.0, 1.0]
+    """
+    if isinstance(source, Mapping):
+        return _as_rows(*_from_mapping(source, value, name), value, name)
+    columns = _columns(source)
+    if columns is None:
+        raise ArgumentError(
+            f"{name} must be {_FORMS[value]}; got {_kind(source)}.{_hint(source)}"
+        )
+    names, column = columns
+    qid, docid, numbers = (
+        column(column_of(names, part, name)) for part in ("qid", "docid", value)
+    )
+    return _as_rows(qid, docid, numbers, value, name)
+
+
+def _columns(source: Any) -> tuple[list[Any], Callable[[Any], pd.Series[Any]]] | None:
+    """Names of the columns of a table, and a function that returns one; else None."""
+    import pandas as pd
+
+    if isinstance(source, pd.DataFrame):
+        return list(source.columns), lambda name: source[name]
+    if hasattr(source, "get_column") and hasattr(source, "columns"):
+        return list(source.columns), lambda name: _series(
+            source.get_column(name).to_list(), name
+        )
+    if hasattr(source, "column_names") and hasattr(source, "column"):
+        return list(source.column_names), lambda name: _series(
+            source.column(name).to_pylist(), name
+        )
+    return None
+
+
+def _series(values: list[Any], name: str) -> pd.Series[Any]:
+    """Column of Python objects: the numbers 1 and 1.0 stay different ids."""
+    import pandas as pd
+
+    return pd.Series(np.array([*values, None], object)[:-1], name=name)
+
+
+def _kind(source: object) -> str:
+    """Type of an object, with its library if the name alone would mislead."""
+    kind = type(source)
+    library = kind.__module__.split(".")[0]
+    return kind.__name__ if library == "builtins" else f"{library}.{kind.__name__}"
+
+
+def _hint(source: object) -> str:
+    if hasattr(source, "collect"):
+        return " Call its collect() first."
+    return ""
+
+
+def _from_mapping(
+    source: Mapping[Any, Any], value: str, name: str
+) -> tuple[pd.Series[Any], pd.Series[Any], pd.Series[Any]]:
+    """Query, document and number of each row of a mapping."""
+    qids: list[Any] = []
+    n_docs: list[int] = []
+    docids: list[Any] = []
+    values: list[Any] = []
+    for qid, docs in source.items():
+        if isinstance(docs, Mapping):
+            docids += docs
+            values += docs.values()
+        elif value == "score" and isinstance(docs, (list, tuple)):
+            docids += _ranking(docs, qid, name)
+            values += range(len(docs), 0, -1)
+        else:
+            ranking = " or a list of ids, best first" if value == "score" else ""
+            raise ArgumentError(
+                f"{name} must have {{docid: {value}}}{ranking} for each query; got "
+                f"{_kind(docs)} for query {qid!r}."
+            )
+        qids.append(qid)
+        n_docs.append(len(docs))
+    repeated = _series(qids, "qid").repeat(n_docs)
+    return repeated, _series(docids, "docid"), _series(values, value)
+
+
+def _ranking(docs: list[Any] | tuple[Any, ...], qid: Any, name: str) -> list[Any]:
+    """Ids of a ranking without scores."""
+    for doc in docs:
+        if not isinstance(doc, (str, int, np.integer)):
+            raise ArgumentError(
+                f"{name} must have ids, best first, in the list of a query; got "
+                f"{doc!r} for query {qid!r}. Pass scores as {{docid: score}}."
+            )
+    return list(docs)
+
+
+def _as_rows(
+    qid: pd.Series[Any],
+    docid: pd.Series[Any],
+    numbers: pd.Series[Any],
+    value: str,
+    name: str,
+) -> Rows:
+    if len(numbers) == 0:
+        raise ValueError(f"{name} must have at least one row; got none.")
+    try:
+        values = numbers.to_numpy(dtype=np.float64)
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"{name}: a {value} must be a number; {error}.") from error
+    return Rows(_coded(qid, name), _coded(docid, name), values)
+
+
+def _coded(ids: pd.Series[Any], name: str) -> Ids:
+    """Ids as text, numbered by first appearance."""
+    import pandas as pd
+
+    if isinstance(ids.dtype, pd.CategoricalDtype):
+        codes, categories = ids.cat.codes.to_numpy(), ids.cat.categories
+    else:
+        codes, categories = pd.factorize(ids)
+    if (codes < 0).any():
+        row = int((codes < 0).argmax())
+        raise ValueError(
+            f"{name}: {ids.name} must not have missing values; row {row} has none."
+        )
+    if isinstance(categories, pd.Index) and categories.inferred_type == "string":
+        return Ids.from_text(codes.astype(np.intp), categories.tolist())
+    text = [str(word) for word in categories]
+    if len(set(text)) < len(text):  # 1 and "1" are one id
+        text_codes, unique = pd.factorize(pd.Index(text, dtype=object))
+        codes, text = text_codes[codes], list(unique)
+    return Ids.from_text(codes.astype(np.intp), text)
