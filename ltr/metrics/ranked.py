@@ -25,6 +25,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ltr.arguments import check_choice
 from ltr.metrics.relevant import RelevantSlots
+from ltr.metrics.text_keys import column_of_ids, text_keys
 from ltr.queries import (
     BoolArray,
     FloatArray,
@@ -37,7 +38,6 @@ from ltr.queries import (
 Ties = Literal["average", "first", "worst", "trec"]
 Docids = Callable[[IntArray], NDArray[Any]]
 TIES = ("average", "first", "worst", "trec")
-_MAX_PADDING = 64  # bytes of a table of ids for each byte of an id
 _ROWS_PER_SORT = 300  # with fewer, one sort of all rows takes less time than many
 
 
@@ -317,7 +317,7 @@ def rank_lists(
         return sort_lists(queries, labels, scores, ties)
     if docids is None:
         raise ValueError("docids is required by ties='trec'. Pass docids=….")
-    ids = _column_of_ids(docids)
+    ids = column_of_ids(docids)
     if len(ids) != len(labels):
         raise ValueError(
             f"docids must have one entry per row of y_true; got {len(ids)} "
@@ -453,49 +453,8 @@ def _break_ties(
     tied = ranked.tied[scores[ranked.tied] > -np.inf]
     if len(tied) == 0:
         return
-    keys = _text_keys(docids(queries.order[order[tied]]))
+    keys = text_keys(docids(queries.order[order[tied]]))
     # The tie groups are sorted as lists are, descending: ~x = 2^64 − 1 − x.
     is_head = ranked.position[tied] == ranked.tie_begin[tied]
     groups = Queries(np.cumsum(is_head) - 1, np.flatnonzero(is_head))
     order[tied] = order[tied[argsort_lists(~keys, groups, stable=False)]]
-
-
-def _column_of_ids(ids: ArrayLike) -> NDArray[Any]:
-    """An array of ids that one long id does not widen."""
-    if isinstance(ids, (list, tuple)):
-        return np.array([*ids, None], dtype=object)[:-1]
-    return np.asarray(ids)
-
-
-def _text_keys(names: NDArray[Any]) -> NDArray[np.uint64]:
-    """An integer per name that sorts as its UTF-8 does, shape (n,)."""
-    if names.dtype == object:
-        texts = [x if isinstance(x, bytes) else str(x).encode() for x in names.tolist()]
-        lengths = [len(text) for text in texts]
-        if max(lengths) * len(texts) > _MAX_PADDING * sum(lengths):
-            distinct_names = {text: i for i, text in enumerate(sorted(set(texts)))}
-            return np.array([distinct_names[text] for text in texts], dtype=np.uint64)
-        names = np.array(texts, dtype=np.bytes_)
-    return _as_one(_text_as_integers(names))
-
-
-def _as_one(words: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """Dense rank of each row of words, so that one integer sorts as the row does."""
-    if words.shape[1] == 1:
-        return words[:, 0]
-    order = np.lexsort(words.T[::-1])
-    differs = (words[order[1:]] != words[order[:-1]]).any(axis=1)
-    rank = np.zeros(len(words), dtype=np.uint64)
-    rank[order[1:]] = np.cumsum(differs)
-    return rank
-
-
-def _text_as_integers(names: NDArray[Any]) -> NDArray[np.uint64]:
-    """Big-endian words of 8 bytes, which sort as the UTF-8 does, shape (n, n_words)."""
-    try:
-        text = names.astype(np.bytes_)
-    except UnicodeEncodeError:
-        text = np.char.encode(names.astype(str), "utf-8")
-    width = -(-text.itemsize // 8) * 8
-    words = text.astype(f"S{width}").view(">u8").reshape(len(names), -1)
-    return words.astype(np.uint64)
