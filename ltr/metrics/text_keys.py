@@ -1,4 +1,4 @@
-"""Document ids as integers that sort as the text does, for trec_eval's rule for ties."""
+"""Document ids as integers that sort as text does, for trec_eval's rule for ties."""
 
 from __future__ import annotations
 
