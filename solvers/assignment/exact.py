@@ -11,9 +11,13 @@ from scipy.optimize import linear_sum_assignment
 from ltr.queries import BoolArray, FloatArray, IntArray
 from ltr.solvers.assignment.problem import Gains, Rules
 from ltr.solvers.core.groups import Group
+from ltr.solvers.core.tolerance import EPSILON
 
 # Steps that the dynamic program may take: about a fifth of a second.
 MAX_STEPS = 20_000_000
+# A problem is solved again without the losses that are too great for a better order if
+# the loss of the order is less than this share of the greatest.
+MUCH_LESS = 1e-3
 
 
 def can_match(gains: Gains, rules: Rules) -> bool:
@@ -107,23 +111,44 @@ def solve_by_matching(gains: Gains, rules: Rules) -> IntArray | None:
     order = np.full(k, -1, dtype=np.int64)
     for position, item in rules.fixed.items():
         order[position] = item
-    low, high = gains.extremes()
-    values = (gains.rows(items)[:, positions] - low) / (high - low or 1.0)
-    # Gains are in [0, 1]: with k + 1 added to the items that must be placed, an
-    # assignment that places all of them beats any that does not.
     is_required = latest[items] < k
-    values[is_required] += k + 1.0
     is_early = positions < earliest[items][:, None]
     is_late = positions > latest[items][:, None]
-    values[is_early | is_late] = -np.inf  # (n_candidates, n_positions)
-    try:
-        columns, rows = linear_sum_assignment(values.T, maximize=True)
-    except ValueError:  # no assignment fills all positions
+    losses = gains.losses(items)[:, positions]  # (n_candidates, n_positions)
+    losses[is_early | is_late] = np.inf
+    pairs = _cheapest(losses, is_required)
+    if pairs is None:
         return None
+    rows, columns = pairs
     order[positions[columns]] = items[rows]
     if (order < 0).any() or is_required.sum() > is_required[rows].sum():
         return None
     return order
+
+
+def _cheapest(
+    losses: FloatArray, is_required: BoolArray
+) -> tuple[IntArray, IntArray] | None:
+    """Rows and columns of a cheapest assignment to all columns; None if there is none.
+
+    With m + 1 times the greatest loss subtracted from the rows that must be used, an
+    assignment of the m columns that has all of them beats any that has not. Losses are
+    >= 0, so no better assignment has a loss above the total of this one: where that is
+    much less than the greatest, it is solved again without them, with less rounding.
+    """
+    losses = losses.copy()
+    while True:
+        top = float(losses[losses < np.inf].max(initial=0.0))
+        costs = losses.T.copy()  # (m, n_rows)
+        costs[:, is_required] -= (len(costs) + 1) * (top or 1.0)
+        try:
+            columns, rows = linear_sum_assignment(costs)
+        except ValueError:  # no assignment fills all positions
+            return None
+        total = float(losses[rows, columns].sum())
+        if is_required.sum() > is_required[rows].sum() or total >= MUCH_LESS * top:
+            return rows, columns
+        losses[losses > total * (1 + EPSILON * len(rows))] = np.inf
 
 
 def count_steps(gains: Gains, rules: Rules) -> float:

@@ -13,14 +13,15 @@ from ltr.solvers.core.budget import Budget
 from ltr.solvers.core.cp_sat import solve_model
 from ltr.solvers.core.groups import SHARE_TOLERANCE, Group
 from ltr.solvers.core.solution import Outcome, Status
+from ltr.solvers.core.tolerance import are_whole
 
-# CP-SAT works with integers: the range of the gains is divided into UNITS units, the
-# total exposure into EXPOSURE_UNITS.
-UNITS = 10**7
+# CP-SAT works with integers: the greatest loss is divided into UNITS units, the total
+# exposure into EXPOSURE_UNITS.
+UNITS = 2**36
 EXPOSURE_UNITS = 10**12
-# HiGHS tolerates reduced costs of the wrong sign up to 1e-7; its bound gets this slack
-# for each position.
-HIGHS_SLACK = 2e-7
+# The greatest loss in HiGHS, whose tolerances are absolute: it tolerates reduced costs
+# of the wrong sign up to 1e-7, and its bound gets this slack for each position.
+HIGHS_TOP, HIGHS_SLACK = 1e4, 2e-7
 # Nodes of HiGHS in a unit of work.
 NODES = 500.0
 # Seconds per variable that HiGHS needs to read and presolve a program, or that building
@@ -30,15 +31,15 @@ READING = 2e-5
 
 @dataclass(frozen=True, eq=False)
 class Program:
-    """Maximize gain·x subject to low ≤ rows·x ≤ high, least ≤ x ≤ most, x integer.
+    """Minimize loss·x subject to low ≤ rows·x ≤ high, least ≤ x ≤ most, x integer.
 
     Attributes
     ----------
     items, positions : int array of shape (n_placements,)
         The first variables are 1 if the item is placed at the position; the others
         count the members of a group in a prefix.
-    gain : float array of shape (n_placements,)
-        Gains of the placements, scaled to [0, 1].
+    loss : float array of shape (n_placements,)
+        Losses of the placements, >= 0; see :meth:`Gains.losses`.
     rows : sparse matrix of shape (n_rows, n_variables)
         Coefficients.
     low, high : float array of shape (n_rows,)
@@ -49,12 +50,17 @@ class Program:
 
     items: IntArray
     positions: IntArray
-    gain: FloatArray
+    loss: FloatArray
     rows: Any
     low: FloatArray
     high: FloatArray
     least: FloatArray
     most: FloatArray
+
+    @property
+    def top(self) -> float:
+        """Greatest loss of a placement; 1 if all are 0."""
+        return float(self.loss.max(initial=0.0)) or 1.0
 
     @property
     def is_void(self) -> bool:
@@ -95,8 +101,13 @@ class _Rows:
         return matrix, np.concatenate(self.low), np.concatenate(self.high)
 
 
-def build_program(gains: Gains, rules: Rules) -> Program:
+def build_program(
+    gains: Gains, rules: Rules, limit: float = float("inf")
+) -> Program:
     """Formulate gains and constraints as an integer program.
+
+    Placements that lose more than ``limit`` are left out: losses are >= 0, so an order
+    that loses at most the limit has none of them.
 
     Each position has one item, and each item at most one position. For each group a
     counter c_t, the number of members among the first t positions, follows from
@@ -108,11 +119,11 @@ def build_program(gains: Gains, rules: Rules) -> Program:
     --------
     >>> from ltr.solvers.assignment.problem import check_gains
     >>> gains = check_gains([2.0, 1.0], None, None)
-    >>> build_program(gains, Rules({}, (), (), False)).gain.round(2).tolist()
-    [1.0, 0.46, 0.0]
+    >>> build_program(gains, Rules({}, (), (), False)).loss.round(2).tolist()
+    [0.0, 0.0, 0.63]
     """
     k = gains.k
-    items, positions, gain = _placements(gains, rules)
+    items, positions, loss = _placements(gains, rules, limit)
     n_placements = len(items)
     rows = _Rows()
     columns = np.arange(n_placements)
@@ -167,22 +178,23 @@ def build_program(gains: Gains, rules: Rules) -> Program:
             np.zeros(k - 1),
         )
     matrix, lowest, highest = rows.assemble(len(least))
-    return Program(items, positions, gain, matrix, lowest, highest, least, most)
+    return Program(items, positions, loss, matrix, lowest, highest, least, most)
 
 
-def _placements(gains: Gains, rules: Rules) -> tuple[IntArray, IntArray, FloatArray]:
-    """Items, positions and scaled gains of the placements that are allowed."""
+def _placements(
+    gains: Gains, rules: Rules, limit: float
+) -> tuple[IntArray, IntArray, FloatArray]:
+    """Items, positions and losses of the placements that are allowed."""
     k = gains.k
     items, first = _candidates(gains, rules)
-    values = gains.rows(items)
-    allowed = np.isfinite(values) & (np.arange(k) >= first[:, None])
+    losses = gains.losses(items)
+    allowed = np.isfinite(losses) & (losses <= limit)
+    allowed &= np.arange(k) >= first[:, None]
     for position, item in rules.fixed.items():
         allowed[:, position] &= items == item
         allowed[items == item] &= np.arange(k) == position
     rows, positions = np.nonzero(allowed)
-    low, high = gains.extremes()
-    scaled = (values[rows, positions] - low) / (high - low or 1.0)
-    return items[rows], positions.astype(np.int64), scaled
+    return items[rows], positions.astype(np.int64), losses[rows, positions]
 
 
 def _candidates(gains: Gains, rules: Rules) -> tuple[IntArray, IntArray]:
@@ -238,14 +250,14 @@ def _is_too_large(program: Program, budget: Budget) -> bool:
 def solve_with_highs(program: Program, k: int, budget: Budget) -> Outcome:
     """Solve a program by HiGHS's branch and cut, its tolerances added to the bound.
 
-    The bound is on the sum of the scaled gains, which is at most k.
+    The bound is on minus the loss.
     """
     if program.is_void:
         return Outcome(Status.INFEASIBLE)
     if _is_too_large(program, budget):
-        return Outcome(Status.UNKNOWN, None, float(k))
-    cost = np.zeros(len(program.least))
-    cost[: len(program.gain)] = -program.gain
+        return Outcome(Status.UNKNOWN, None, 0.0)
+    cost, unit = np.zeros(len(program.least)), program.top / HIGHS_TOP
+    cost[: len(program.loss)] = program.loss / unit
     options: Any = {"mip_rel_gap": 0.0}
     if np.isfinite(budget.work_left):
         options["node_limit"] = max(1, int(NODES * budget.work_left))
@@ -263,9 +275,9 @@ def solve_with_highs(program: Program, k: int, budget: Budget) -> Outcome:
     budget.spend((result.mip_node_count or 1) / NODES)
     if result.status == 2:  # infeasible
         return Outcome(Status.INFEASIBLE)
-    bound = float(k)
+    bound = 0.0
     if result.mip_dual_bound is not None and np.isfinite(result.mip_dual_bound):
-        bound = min(bound, HIGHS_SLACK * k - float(result.mip_dual_bound))
+        bound = min(bound, unit * (HIGHS_SLACK * k - float(result.mip_dual_bound)))
     if result.x is None:
         return Outcome(Status.UNKNOWN, None, bound)
     return Outcome(Status.FEASIBLE, program.order(result.x), bound)
@@ -274,16 +286,16 @@ def solve_with_highs(program: Program, k: int, budget: Budget) -> Outcome:
 def solve_with_cp_sat(program: Program, k: int, budget: Budget) -> Outcome:
     """Solve a program by CP-SAT in integers, their rounding added to the bound.
 
-    The bound is on the sum of the scaled gains, which is at most k.
+    The bound is on minus the loss.
     """
     from ortools.sat.python import cp_model
 
     if program.is_void:
         return Outcome(Status.INFEASIBLE)
     if _is_too_large(program, budget):
-        return Outcome(Status.UNKNOWN, None, float(k))
+        return Outcome(Status.UNKNOWN, None, 0.0)
     model = cp_model.CpModel()
-    n_placements = len(program.gain)
+    n_placements = len(program.loss)
     variables = [
         model.new_bool_var("")
         if column < n_placements
@@ -293,13 +305,15 @@ def solve_with_cp_sat(program: Program, k: int, budget: Budget) -> Outcome:
         )
     ]
     add_rows(model, cp_model.LinearExpr.weighted_sum, variables, program)
-    weights = np.rint(program.gain * UNITS).astype(np.int64).tolist()
-    model.maximize(cp_model.LinearExpr.weighted_sum(variables[:n_placements], weights))
+    is_whole = program.top < UNITS and are_whole(program.loss)
+    unit = 1.0 if is_whole else program.top / UNITS
+    weights = np.floor(program.loss / unit).astype(np.int64).tolist()
+    model.minimize(cp_model.LinearExpr.weighted_sum(variables[:n_placements], weights))
     result = solve_model(model, budget)
     if result.status is Status.INFEASIBLE:
         return Outcome(Status.INFEASIBLE)
-    # rounding changes the gain of each of the k placements by at most half a unit
-    bound = min(float(k), (result.bound + k / 2) / UNITS)
+    # losses are rounded down, so the bound holds for the losses themselves
+    bound = min(0.0, -unit * result.bound)
     if not result.has_solution:
         return Outcome(Status.UNKNOWN, None, bound)
     order = program.order(result.values(variables[:n_placements]))

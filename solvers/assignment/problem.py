@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -14,13 +15,13 @@ from ltr.solvers.core.attributes import Attributes
 from ltr.solvers.core.constraints import ASSIGNMENT_KINDS, Constraint, Precedence
 from ltr.solvers.core.groups import Group
 from ltr.solvers.core.inputs import (
-    GREATEST,
     check_entries,
     check_order_constraints,
+    check_size,
     to_array,
 )
 from ltr.solvers.core.order_rules import order_rules
-from ltr.solvers.core.solution import TOLERANCE
+from ltr.solvers.core.tolerance import are_whole, tolerance
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,26 +73,48 @@ class Gains:
         assert self.matrix is not None
         return float(self.matrix[order, np.arange(len(order))].sum())
 
-    def extremes(self) -> tuple[float, float]:
-        """Least and greatest finite gain."""
-        if not self.n_items or not self.k:
-            return 0.0, 0.0
+    def terms(self, order: IntArray) -> FloatArray:
+        """Gain of each item of an order at its position."""
         if self.scores is not None:
-            # a bilinear function takes its extremes at corners
-            ends = [self.scores.min(), self.scores.max()]
-            corners = np.outer(ends, self.discount[[0, -1]])
-            return float(corners.min()), float(corners.max())
+            return self.scores[order] * self.discount[: len(order)]
         assert self.matrix is not None
-        finite = self.matrix[np.isfinite(self.matrix)]
-        if not finite.size:
-            return 0.0, 0.0
-        return float(finite.min()), float(finite.max())
+        return self.matrix[order, np.arange(len(order))]
 
-    @property
-    def tolerance(self) -> float:
-        """Greatest gap that counts as a proof."""
-        low, high = self.extremes()
-        return TOLERANCE * self.k * (high - low)
+    @cached_property
+    def greatest(self) -> FloatArray:
+        """Greatest gain at each position, shape (k,); 0 if no item may stand there."""
+        if self.scores is not None:
+            return self.scores.max(initial=-np.inf) * self.discount
+        assert self.matrix is not None
+        greatest = self.matrix.max(axis=0, initial=-np.inf)
+        return np.where(np.isfinite(greatest), greatest, 0.0)
+
+    def losses(self, items: IntArray) -> FloatArray:
+        """What each item loses at each position to the greatest gain there.
+
+        An order fills all positions, so its value is the sum of the greatest gains less
+        the sum of its losses. Losses are >= 0: that of an order has no rounding from
+        entries that it does not use. Shape (len(items), k); inf where forbidden.
+        """
+        return self.greatest - self.rows(items)
+
+    def loss(self, order: IntArray) -> float:
+        """What an order loses to the greatest gain at each position."""
+        return float((self.greatest - self.terms(order)).sum())
+
+    @cached_property
+    def is_whole(self) -> bool:
+        """Whether all gains are integers."""
+        return self.matrix is not None and are_whole(self.matrix)
+
+    def tolerance(self, order: IntArray) -> float:
+        """Greatest gap that proves an order.
+
+        Another one that may be better loses less.
+        """
+        return tolerance(
+            self.terms(order), self.k * self.loss(order), is_whole=self.is_whole
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -149,7 +172,6 @@ def check_gains(gain: ArrayLike, k: int | None, discount: ArrayLike | None) -> G
     weights = check_discount(discount, k)
     if array.ndim == 2:
         matrix = check_entries(array, "gain")[:, :k]
-        _check_size(matrix, "gain")
         return Gains(None, weights, matrix)
     if not np.isfinite(array).all():
         row = int((~np.isfinite(array)).argmax())
@@ -158,20 +180,8 @@ def check_gains(gain: ArrayLike, k: int | None, discount: ArrayLike | None) -> G
             f"[{row}]. Leave that item out, or pass a matrix with -inf at the "
             "positions that are forbidden."
         )
-    _check_size(array, "gain", float(weights.max(initial=1.0)))
+    check_size(array, "gain", float(weights.max(initial=1.0)))
     return Gains(array, weights, None)
-
-
-def _check_size(values: FloatArray, name: str, discount: float = 1.0) -> None:
-    """Raise if sums of the values, times the greatest discount, could overflow."""
-    sizes = np.abs(values[np.isfinite(values)])
-    limit = GREATEST / discount
-    if sizes.max(initial=0.0) > limit:
-        factor = f" with a discount of {discount:g}" if discount > 1 else ""
-        raise ValueError(
-            f"{name} must be at most {limit:g} in absolute value{factor}, as larger "
-            f"sums overflow; got {sizes.max():g}. Scale it down."
-        )
 
 
 def check_discount(discount: ArrayLike | None, k: int) -> FloatArray:
@@ -199,7 +209,7 @@ def check_discount(discount: ArrayLike | None, k: int) -> FloatArray:
             "discount must be finite, >= 0 and not increase from one position to the "
             f"next; got {weights[position]} at position {position}."
         )
-    _check_size(weights, "discount")
+    check_size(weights, "discount")
     return weights
 
 

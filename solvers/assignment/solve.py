@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike
 from ltr.queries import IntArray, check_rows
 from ltr.solvers.assignment.exact import (
     MAX_STEPS,
+    MUCH_LESS,
     can_match,
     count_steps,
     solve_by_counting,
@@ -36,6 +37,7 @@ from ltr.solvers.core.constraints import Constraint
 from ltr.solvers.core.groups import Group
 from ltr.solvers.core.inputs import check_limit, check_method
 from ltr.solvers.core.solution import Outcome, Solution, Status, certify, without_order
+from ltr.solvers.core.tolerance import EPSILON
 
 METHODS = ("auto", "sort", "matching", "counting", "highs", "cp_sat")
 
@@ -170,9 +172,10 @@ def assign(
         order,
         gains.value(order),
         bound,
-        tolerance=gains.tolerance,
+        tolerance=gains.tolerance(order),
         method=method,
         started=started,
+        is_whole=gains.is_whole,
     )
 
 
@@ -227,40 +230,68 @@ def _solve_lazily(method: str, gains: Gains, rules: Rules, budget: Budget) -> Ou
     best if it violates no group. Of a hundred sellers, few come near their caps.
     """
     run = solve_with_cp_sat if method == "cp_sat" else solve_with_highs
-    low, high = gains.extremes()
     relaxed = solve_by_matching(gains, replace(rules, groups=(), precedences=()))
     if relaxed is None:
         return Outcome(Status.INFEASIBLE, method="matching")
-    bound = gains.value(relaxed)
+    least = gains.loss(relaxed)  # no order loses less
+    limit = float("inf")  # placements that lose more are left out
+    best = Outcome(Status.UNKNOWN, method=method)
     active: tuple[Group, ...] = ()
     while True:
         relaxation = replace(rules, groups=active)
+        top = 0.0  # greatest loss of a placement in the program
         if method == "auto" and can_match(gains, relaxation):
             outcome = _exact(solve_by_matching(gains, relaxation), gains, "matching")
             if outcome.status is Status.INFEASIBLE:
                 return outcome
-            order, name, bound = outcome.order, outcome.method, outcome.bound
+            order, name = outcome.order, outcome.method
+            assert order is not None
+            least = max(least, gains.loss(order))
         else:
             name = "highs" if method == "auto" else method
-            outcome = run(build_program(gains, relaxation), gains.k, budget)
+            program = build_program(gains, relaxation, limit)
+            outcome, top = run(program, gains.k, budget), program.top
             if outcome.status is Status.INFEASIBLE:
-                return outcome._replace(method=name)
-            # the program's gains are (gain - low) / (high - low)
-            bound = min(bound, gains.k * low + (high - low) * outcome.bound)
+                return outcome._replace(method=name) if best.order is None else best
+            least = max(least, -outcome.bound)
             order = outcome.order
             greedy_order = _greedy(gains, rules)
             if greedy_order is not None and (
                 order is None or gains.value(order) < gains.value(greedy_order)
             ):
                 order, name = greedy_order, "greedy"
+        best = _better(best, order, name, least, gains, rules)
         if order is None:
-            return Outcome(Status.UNKNOWN, None, bound, name)
+            return best
         violated = [g for g in rules.groups if not g.keeps(order, gains.discount)]
-        if not violated:
-            return Outcome(Status.FEASIBLE, order, bound, name)
-        if budget.is_spent:
-            return Outcome(Status.UNKNOWN, None, bound, name)
         active += tuple(violated)
+        if not violated:
+            assert best.order is not None
+            limit = gains.loss(best.order) * (1 + EPSILON * gains.k)
+            is_proven = limit - least <= gains.tolerance(best.order)
+            if is_proven or limit > MUCH_LESS * top:
+                return best
+            # solve again: losses that no better order has took the solver's digits
+        if budget.is_spent:
+            return best
+
+
+def _better(
+    best: Outcome,
+    order: IntArray | None,
+    name: str,
+    least: float,
+    gains: Gains,
+    rules: Rules,
+) -> Outcome:
+    """The better of two orders that keeps the groups, and a bound by the least loss."""
+    if order is not None and all(g.keeps(order, gains.discount) for g in rules.groups):
+        if best.order is None or gains.loss(order) < gains.loss(best.order):
+            best = Outcome(Status.FEASIBLE, order, method=name)
+    if best.order is None:
+        return best._replace(bound=float(gains.greatest.sum()) - least, method=name)
+    gap = max(0.0, gains.loss(best.order) - least)
+    return best._replace(bound=gains.value(best.order) + gap)
 
 
 def _greedy(gains: Gains, rules: Rules) -> IntArray | None:

@@ -150,22 +150,25 @@ class Search:
         Value of a committee.
     quotas : Quotas
         Feasible committees; there is at least one.
-    tolerance : float
-        Greatest gap that counts as a proof.
     budget : Budget
         Time and work.
     """
 
-    def __init__(
-        self, score: Score, quotas: Quotas, tolerance: float, budget: Budget
-    ) -> None:
+    def __init__(self, score: Score, quotas: Quotas, budget: Budget) -> None:
         self.score, self.quotas, self.budget = score, quotas, budget
-        self.tolerance = tolerance  # nodes within it are pruned
+        self.tolerance = 0.0  # nodes within it are pruned
         self.committee = swap(score, quotas, greedy(score, quotas), budget)
         self.value = score.value(self.committee)
 
-    def run(self) -> Incumbent:
-        """Search best bound first, until a proof or the end of the budget."""
+    def run(self, tolerance: float) -> Incumbent:
+        """Search best bound first, until a proof or the end of the budget.
+
+        Parameters
+        ----------
+        tolerance : float
+            Committees that are better by at most this are not searched for.
+        """
+        self.tolerance = tolerance
         empty = np.zeros(self.quotas.n_items, dtype=bool)
         root = _Node(np.inf, self.score.prices(self.committee), empty, empty)
         numbers = count()  # equal bounds: the oldest node first

@@ -14,6 +14,8 @@ from ltr.queries import BoolArray, FloatArray, IntArray
 from ltr.solvers.core.conflicts import smallest_conflict
 from ltr.solvers.core.constraints import Quota
 
+# The greatest value in HiGHS, whose tolerances are absolute.
+_HIGHS_TOP = 1e4
 Committee = Sequence[int] | IntArray
 Groups = ArrayLike | Mapping[Hashable, Iterable[Any]]
 
@@ -146,8 +148,9 @@ class Quotas:
         """Maximize v·x over x ∈ {0, 1}^n with Σ x = k and lower ≤ members·x ≤ upper."""
         free = np.isfinite(values)
         scale = float(np.abs(values[free]).max(initial=0.0)) or 1.0
+        unit = scale / _HIGHS_TOP
         result = milp(
-            -np.where(free, values, 0.0) / scale,
+            -np.where(free, values, 0.0) / unit,
             integrality=np.ones(self.n_items, dtype=np.int64),
             bounds=Bounds(values == np.inf, values != -np.inf),
             constraints=[
@@ -160,7 +163,7 @@ class Quotas:
             return None, 0.0
         items = np.flatnonzero(result.x > 0.5)
         gap = max(0.0, float(result.fun - result.mip_dual_bound))
-        return items, (gap + 1e-7 * self.k) * scale  # 1e-7: the tolerance of HiGHS
+        return items, (gap + 1e-7 * self.k) * unit  # 1e-7: the tolerance of HiGHS
 
     def swaps(self, committee: IntArray) -> BoolArray:
         """Whether item i may replace the s-th of a committee: shape (k, n_items)."""

@@ -30,12 +30,12 @@ from ltr.solvers.core.budget import Budget
 from ltr.solvers.core.inputs import check_limit, check_method
 from ltr.solvers.core.rankings import Rankings, check_weights
 from ltr.solvers.core.solution import (
-    TOLERANCE,
     Solution,
     Status,
     certify,
     without_order,
 )
+from ltr.solvers.core.tolerance import tolerance
 
 RULES = ("sntv", "bloc", "borda", "cc", "pav", "monroe")
 METHODS = ("auto", "greedy", "exact")
@@ -190,7 +190,7 @@ def _sort(totals: FloatArray, quotas: Quotas, unit: float, budget: Budget) -> So
         items[np.lexsort((items, -totals[items]))],
         value,
         max(value, round_down(value + excess, unit)),
-        tolerance=_tolerance(totals, quotas.k, unit),
+        tolerance=unit / 2 or tolerance(totals[items]),
         method="sort" if quotas.are_disjoint else "integer program",
         started=budget.started,
     )
@@ -198,25 +198,34 @@ def _sort(totals: FloatArray, quotas: Quotas, unit: float, budget: Budget) -> So
 
 def _search(score: Score, quotas: Quotas, method: str, budget: Budget) -> Solution:
     """Solve under a rule where items of a committee substitute for each other."""
-    tolerance = _tolerance(score.weights @ score.values, quotas.k, score.unit)
     if method == "greedy":
         committee = greedy(score, quotas)
         value, bound = score.value(committee), greedy_bound(score, quotas, committee)
+        gap = _provable(score, value, bound)
     else:
-        committee, value, bound = Search(score, quotas, tolerance / 2, budget).run()
+        search = Search(score, quotas, budget)
+        bound = greedy_bound(score, quotas, search.committee)
+        gap = _provable(score, search.value, bound)
+        committee, value, bound = search.run(gap / 2)
     return certify(
         in_greedy_order(score, committee),
         value,
         bound,
-        tolerance=tolerance,
+        tolerance=gap,
         method="greedy" if method == "greedy" else "branch and bound",
         started=budget.started,
     )
 
 
-def _tolerance(totals: FloatArray, k: int, unit: float) -> float:
-    """Greatest gap that counts as a proof: less than a unit, where there is one."""
-    return unit / 2 if unit else TOLERANCE * k * float(totals.max())
+def _provable(score: Score, value: float, bound: float) -> float:
+    """Greatest gap that counts as a proof: less than a unit, where there is one.
+
+    Otherwise by the rule for the terms of the voters, all >= 0; committees that are
+    still candidates have values from ``value`` to ``bound``.
+    """
+    n_voters = len(score.weights)
+    terms = np.full(n_voters, value / n_voters)
+    return score.unit / 2 or tolerance(terms, max(0.0, bound - value))
 
 
 def _check_voters(weights: ArrayLike | None, n_voters: int, rule: str) -> FloatArray:

@@ -154,7 +154,7 @@ def check_scores(
 
 
 def check_entries(array: FloatArray, name: str) -> FloatArray:
-    """Return the array; if it has NaN or +inf, raise and name the first of them.
+    """Return the array; if it has NaN, +inf or too large a number, raise and name it.
 
     Examples
     --------
@@ -169,6 +169,26 @@ def check_entries(array: FloatArray, name: str) -> FloatArray:
             f"{name} must be finite (-inf forbids); got {array[where]} at [{place}]. "
             "Replace it by a number, or by -inf to forbid it."
         )
+    return check_size(array, name)
+
+
+def check_size(array: FloatArray, name: str, factor: float = 1.0) -> FloatArray:
+    """Return the array; raise if sums of its entries times a factor could overflow.
+
+    Examples
+    --------
+    >>> check_size(np.array([2.0, -np.inf]), "gain")
+    array([  2., -inf])
+    """
+    limit = GREATEST / max(1.0, factor)
+    if array.size and (array.max() > limit or array.min() < -limit):
+        sizes = np.abs(array[np.isfinite(array)])
+        if sizes.max(initial=0.0) > limit:
+            times = f" with a discount of {factor:g}" if factor > 1 else ""
+            raise ValueError(
+                f"{name} must be at most {limit:g} in absolute value{times}, as larger "
+                f"sums overflow; got {sizes.max():g}. Scale it down."
+            )
     return array
 
 

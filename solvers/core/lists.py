@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 from ltr.queries import FloatArray, IntArray
 from ltr.solvers.core.constraints import ORDER_KINDS, Constraint
 from ltr.solvers.core.inputs import (
+    GREATEST,
     check_kinds,
     check_mask,
     check_matrix,
@@ -173,7 +174,10 @@ def _checked_at_once(matrices: Any) -> FloatArray | None:
         return None
     arrays = matrices.astype(np.float64)
     arrays[:, range(n_rows), range(n_rows)] = 0.0
-    return arrays if (arrays < np.inf).all() else None  # NaN is not below, either
+    if not (arrays <= GREATEST).all():  # NaN is not, either
+        return None
+    is_low = arrays < -GREATEST
+    return None if np.isfinite(arrays[is_low]).any() else arrays
 
 
 def _check_member(

@@ -13,17 +13,14 @@ from ltr.queries import FloatArray, IntArray
 if TYPE_CHECKING:
     from ltr.solvers.core.constraints import Constraint
 
-# An order is proven optimal if no other is better by more than this share of the range
-# of the matrix, per item.
-TOLERANCE = 1e-6
-
 
 class Status(StrEnum):
     """How much is known about an order.
 
-    ``OPTIMAL``: no order is better by more than ``1e-6 · n · range``. ``FEASIBLE``: it
-    keeps the constraints; the bound says how much better another may be. ``UNKNOWN``:
-    no order was found within the limits. ``INFEASIBLE``: there is none.
+    ``OPTIMAL``: no order is better, beyond rounding at the scale of the order's own
+    terms; if all gains are integers, none is better at all. ``FEASIBLE``: it keeps the
+    constraints; the bound says how much better another may be. ``UNKNOWN``: no order
+    was found within the limits. ``INFEASIBLE``: there is none.
 
     Examples
     --------
@@ -180,6 +177,7 @@ def certify(
     tolerance: float,
     method: str,
     started: float,
+    is_whole: bool = False,
 ) -> Solution:
     """Return a solution whose status follows from objective and bound.
 
@@ -192,11 +190,13 @@ def certify(
     bound : float
         Upper bound, with the rounding of the solver's numbers added.
     tolerance : float
-        Greatest gap that counts as a proof: ``TOLERANCE * n * range``.
+        Greatest gap that counts as a proof; see :mod:`ltr.solvers.core.tolerance`.
     method : str
         Method that found the order or proved it optimal.
     started : float
         ``time.perf_counter()`` at the beginning.
+    is_whole : bool, default=False
+        Whether all values are integers: a bound that proves the objective equals it.
 
     Raises
     ------
@@ -217,6 +217,8 @@ def certify(
         )
     bound = max(bound, objective)
     proven = bound - objective <= tolerance
+    if is_whole and proven:
+        bound = objective
     return Solution(
         np.asarray(order, dtype=np.int64),
         float(objective),

@@ -8,13 +8,14 @@ import numpy as np
 from ltr.queries import FloatArray, IntArray
 from ltr.solvers.core.budget import Budget
 from ltr.solvers.core.solution import Status
+from ltr.solvers.core.tolerance import RELATIVE
 from ltr.solvers.orderings.cycle_relaxation import CycleRelaxation
 from ltr.solvers.orderings.local_search import borda_order, climb, search
 from ltr.solvers.orderings.problem import OrderingProblem
 
 # A node is pruned if its bound exceeds the incumbent by at most this share of the
-# scale, per item: less than the tolerance of a solution.
-_CLOSE = 5e-7
+# tolerance's scale.
+_CLOSE = 0.5 * RELATIVE
 # Rounding of linear programs and sums, as a share of the scale.
 _ROUNDING = 1e-9
 # Kicks of the search before branching.
@@ -101,7 +102,7 @@ class _Tree:
 
     def _is_closed(self, bound: float) -> bool:
         """Whether the bound leaves no order better by more than the tolerance."""
-        close = _CLOSE * len(self.problem) * self.problem.scale
+        close = _CLOSE * self.problem.spread
         return self._rounded(bound) <= self.value + close
 
     def _rounded(self, bound: float) -> float:

@@ -13,7 +13,7 @@ from ltr.solvers.orderings.problem import OrderingProblem, sorted_by
 from ltr.solvers.orderings.subset_dp import DP_ITEMS, best_by_sets
 
 # If gains have no common unit, the unit is the greatest gain divided by this.
-_STEPS = 2**30
+_STEPS = 2**38
 
 
 def optimize_pairs(

@@ -13,21 +13,26 @@ from ltr.solvers.core.conflicts import smallest_conflict
 from ltr.solvers.core.constraints import Constraint
 from ltr.solvers.core.lists import ItemList
 from ltr.solvers.core.solution import (
-    TOLERANCE,
     Outcome,
     Solution,
     Status,
     certify,
     without_order,
 )
+from ltr.solvers.core.tolerance import are_whole, tolerance
 from ltr.solvers.orderings.branch_and_cut import branch_and_cut
 from ltr.solvers.orderings.cp_sat import find_order, optimize_pairs
-from ltr.solvers.orderings.local_search import borda_order, bound_by_cycles, search
+from ltr.solvers.orderings.local_search import (
+    borda_order,
+    bound_by_cycles,
+    climb,
+    search,
+)
 from ltr.solvers.orderings.problem import OrderingProblem, ordering_problem, sorted_by
 from ltr.solvers.orderings.subset_dp import (
     DP_ITEMS,
     best_by_sets,
-    forbidden_as_inf,
+    losses,
     order_by_sets,
 )
 
@@ -42,6 +47,9 @@ _METHODS = ("components", "dp", "branch_and_cut", "cp_sat", "local_search")
 _WORK_PER_STEP = 2e-9
 # Gains so small that their unit would underflow are first multiplied by this.
 _LIFT = 2.0**960
+# Gains that differ by more than this ratio are worth a search for pairs that no best
+# order reverses.
+_WIDE = 1e-3
 
 
 def solve_list(
@@ -53,6 +61,8 @@ def solve_list(
     lift = _LIFT if problem.scale < 1 / _LIFT else 1.0
     problem = replace(problem, gains=problem.gains * lift)
     rng = np.random.default_rng(random_state)
+    if not _by_table(method, len(problem)):
+        problem = narrowed(problem, budget)
     outcome = solve_problem(problem, method, rng, budget)
     if outcome.status is Status.INFEASIBLE:
         solution = without_order(
@@ -73,14 +83,19 @@ def solve_list(
     else:
         objective = ordering_value(matrix, outcome.order)
         gap = max(0.0, outcome.bound - problem.value(outcome.order)) / lift
-        spread = 2 * float(np.abs(problem.gains).max(initial=0.0)) / lift
+        is_whole = are_whole(matrix)
         solution = certify(
             outcome.order,
             objective,
             objective + gap,
-            tolerance=TOLERANCE * len(matrix) * spread,
+            tolerance=tolerance(
+                ordering_terms(matrix, outcome.order),
+                problem.spread / lift,
+                is_whole=is_whole,
+            ),
             method=outcome.method,
             started=budget.started,
+            is_whole=is_whole,
         )
     return item_list.in_user_numbers(solution)
 
@@ -103,7 +118,46 @@ def ordering_value(matrix: FloatArray, order: IntArray) -> float:
     >>> ordering_value(np.array([[0.0, 1.0], [2.0, 0.0]]), np.array([1, 0]))
     2.0
     """
-    return float(matrix[np.ix_(order, order)][np.triu_indices(len(order), 1)].sum())
+    return float(ordering_terms(matrix, order).sum())
+
+
+def ordering_terms(matrix: FloatArray, order: IntArray) -> FloatArray:
+    """Entries ``matrix[i, j]`` for all i before j in the order, shape (n·(n - 1)/2,).
+
+    Examples
+    --------
+    >>> ordering_terms(np.array([[0.0, 1.0], [2.0, 0.0]]), np.array([1, 0]))
+    array([2.])
+    """
+    return np.asarray(
+        matrix[np.ix_(order, order)][np.triu_indices(len(order), 1)]
+    )
+
+
+def narrowed(problem: OrderingProblem, budget: Budget) -> OrderingProblem:
+    """Settle pairs that no best order reverses, if gains are of different sizes.
+
+    Each round may remove the greatest gains, so that the next one, with less rounding,
+    finds a better order.
+    """
+    while not (problem.has_cycle or budget.is_spent):
+        sizes = np.abs(problem.gains[problem.gains != 0])
+        if not sizes.size or sizes.min() > _WIDE * problem.scale:
+            break
+        order = borda_order(problem.steep)
+        if not problem.is_free:
+            outcome = find_order(problem, budget)
+            if outcome.order is None:
+                break
+            order = outcome.order
+        order = climb(problem, order, budget)
+        if not problem.keeps(order):
+            break
+        reduced = problem.without_losers(problem.loss(order))
+        if reduced is problem:
+            break
+        problem = reduced
+    return problem
 
 
 def solve_lists(
@@ -123,11 +177,9 @@ def _by_one_table(lists: list[ItemList], budget: Budget) -> list[Solution]:
     n_lists, n = matrices.shape[:2]
     if np.isneginf(matrices).any():
         problems = [ordering_problem(matrix) for matrix in matrices]
-        gains = np.stack([problem.gains for problem in problems])
-        scores = np.stack([forbidden_as_inf(problem) for problem in problems])
+        scores = np.stack([losses(problem) for problem in problems])
     else:
-        half = matrices / 2
-        gains = scores = half - half.transpose(0, 2, 1)
+        scores = np.minimum(matrices - matrices.transpose(0, 2, 1), 0.0)
     budget.spend(_WORK_PER_STEP * n_lists * n * 2**n)
     orders, values = order_by_sets(scores)
     # rows and columns of each matrix, permuted by the best order of its list
@@ -135,17 +187,16 @@ def _by_one_table(lists: list[ItemList], budget: Budget) -> list[Solution]:
     permuted = np.take_along_axis(permuted, orders[:, None, :], axis=2)
     rows, columns = np.triu_indices(n, 1)
     objectives = permuted[:, rows, columns].sum(axis=1)
-    tolerances = TOLERANCE * n * 2 * np.abs(gains).max(axis=(1, 2))
     solutions = []
-    for item_list, order, value, objective, tolerance in zip(
-        lists, orders, values, objectives.tolist(), tolerances.tolist(), strict=True
+    for item_list, order, value, objective in zip(
+        lists, orders, values, objectives.tolist(), strict=True
     ):
         if value > -np.inf:
             solution = certify(
                 order,
                 objective,
                 objective,
-                tolerance=tolerance,
+                tolerance=0.0,
                 method="dp",
                 started=budget.started,
             )
@@ -183,7 +234,7 @@ def solve_problem(
     n = len(problem)
     if method == "dp" and budget.is_spent:
         method = "local_search"
-    if method == "dp" or (method == "auto" and n <= DP_ITEMS):
+    if _by_table(method, n):
         return best_by_sets(problem)
     if method == "auto":
         if problem.is_free:
@@ -197,6 +248,11 @@ def solve_problem(
             return outcome
         start = outcome.order
     return _by_search(problem, start, method, rng, budget)
+
+
+def _by_table(method: str, n_items: int) -> bool:
+    """Whether a table of sets solves the problem; it adds up losses only."""
+    return method == "dp" or (method == "auto" and n_items <= DP_ITEMS)
 
 
 def _by_search(

@@ -6,7 +6,10 @@ is before j and z_ij = -1 if not,
     Σ_{i<j} (matrix_ij·(1 + z_ij)/2 + matrix_ji·(1 - z_ij)/2)
         = Σ_{i<j} (matrix_ij + matrix_ji)/2 + Σ_{i<j} gains_ij·z_ij,
 
-gains = (matrix - matrix')/2. The first sum is the same for all orders.
+gains = (matrix - matrix')/2. The first sum is the same for all orders. An order loses
+2·gains_ij for each pair with gains_ij > 0 that it reverses, so the best order has the
+least loss. Losses are sums of what an order actually reverses: a penalty of -1e12 that
+it avoids adds no rounding to its loss, but does to the sum of gains.
 """
 
 from collections.abc import Iterable
@@ -19,6 +22,7 @@ import numpy as np
 from ltr.queries import BoolArray, FloatArray, IntArray
 from ltr.solvers.core.constraints import Constraint, FixedPosition, Together
 from ltr.solvers.core.order_rules import order_rules
+from ltr.solvers.core.tolerance import EPSILON
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,6 +96,32 @@ class OrderingProblem:
     def value(self, order: IntArray) -> float:
         """Sum of gains_ij over the pairs with i before j."""
         return float(np.triu(self.gains[np.ix_(order, order)], 1).sum())
+
+    def loss(self, order: IntArray) -> float:
+        """What an order loses by reversing pairs."""
+        below = np.tril(self.gains[np.ix_(order, order)], -1)
+        return 2 * float(np.maximum(below, 0.0).sum())
+
+    @cached_property
+    def spread(self) -> float:
+        """Most that an order can lose: every pair in its worse direction."""
+        return float(np.abs(self.gains).sum())
+
+    def without_losers(self, loss: float) -> "OrderingProblem":
+        """The problem in which no pair is reversed that loses more than ``loss``.
+
+        An order that reverses one loses more than that: with the loss of an order as
+        the limit, no better order does.
+        """
+        limit = loss * (1 + 4 * EPSILON * len(self) ** 2)
+        if 2 * self.scale <= limit:
+            return self
+        is_sure = 2 * self.gains > limit
+        if not is_sure.any():
+            return self
+        settled = closure(self.settled | is_sure)
+        gains = np.where(settled | settled.T, 0.0, self.gains)
+        return OrderingProblem(gains, settled, self.fixed, self.together)
 
     def keeps(self, order: IntArray) -> bool:
         """Whether an order keeps every constraint."""

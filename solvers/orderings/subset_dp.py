@@ -144,9 +144,13 @@ def _make_layers(n: int) -> list[Layer]:
 _cached_layers = lru_cache(maxsize=DP_ITEMS + 1)(_make_layers)
 
 
-def forbidden_as_inf(problem: OrderingProblem) -> FloatArray:
-    """Gains with -inf where a settled pair would be reversed."""
-    return np.where(problem.settled.T, -np.inf, problem.gains)
+def losses(problem: OrderingProblem) -> FloatArray:
+    """What i before j loses, as a gain <= 0; -inf where a settled pair is reversed.
+
+    Their sums differ from those of the gains by a constant, and have no rounding from
+    pairs that an order has in their better direction.
+    """
+    return np.where(problem.settled.T, -np.inf, np.minimum(2 * problem.gains, 0.0))
 
 
 def allowed_next(problem: OrderingProblem) -> BoolArray | None:
@@ -186,7 +190,7 @@ def allowed_next(problem: OrderingProblem) -> BoolArray | None:
 def best_by_sets(problem: OrderingProblem) -> Outcome:
     """Solve one problem exactly, constraints included."""
     orders, values = order_by_sets(
-        forbidden_as_inf(problem)[None], allowed_next(problem)
+        losses(problem)[None], allowed_next(problem)
     )
     if values[0] == -np.inf:
         return Outcome(Status.INFEASIBLE)

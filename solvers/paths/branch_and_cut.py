@@ -101,7 +101,7 @@ def _root(
         reduced = relaxation.reduced()
         absent = np.where(allowed & ~present, reduced, 0.0)
         lower = relaxation.bound + float(np.minimum(absent.min(axis=1), 0.0).sum())
-        best.raise_bound(min(lower, best.target), "branch_and_cut")
+        best.raise_bound(min(lower, best.proven), "branch_and_cut")
         if best.is_closed:
             return None
         _round_off(best, relaxation, budget)
@@ -114,7 +114,7 @@ def _root(
         local_search(best, budget, _KICKS_PER_ITEM * problem.n_items)
     if best.is_closed:
         return None
-    alive = allowed & (reduced < best.target - lower)
+    alive = allowed & (reduced < best.proven - lower)
     if alive.sum() > _MAX_ARCS_PER_NODE * len(alive):
         return None
     smaller = SubtourRelaxation(problem, alive)
@@ -146,7 +146,7 @@ def _cut(
     """Solve and add violated cuts until there are none, or the node is pruned."""
     while True:
         relaxation.solve(budget)
-        if relaxation.bound >= best.target:
+        if relaxation.bound >= best.proven:
             return
         cuts = violated_cuts(
             relaxation.tails, relaxation.heads, relaxation.x, len(best.problem.cost)
@@ -238,10 +238,11 @@ def _search(
     queue = [_Node(best.lower, 0, none, ~none)]
     n_made = n_done = 0
     child: _Node | None = None
+    closed = math.inf  # least bound of the nodes whose solution is a tour
     while queue or child is not None:
         if child is None:
             node = heapq.heappop(queue)
-            best.raise_bound(min(node.lower, best.target), "branch_and_cut")
+            best.raise_bound(min(node.lower, best.proven, closed), "branch_and_cut")
             if best.is_closed or n_done >= max_nodes:
                 return
         else:
@@ -249,7 +250,7 @@ def _search(
         n_done += 1
         allowed = node.allowed
         if root is not None:
-            allowed = allowed & (root[1] < best.target - root[0])
+            allowed = allowed & (root[1] < best.proven - root[0])
         relaxation.branch(node.required, allowed)
         _cut(best, relaxation, separate, budget)
         if root is None:
@@ -259,7 +260,11 @@ def _search(
         if fraction.max() < _EPSILON or n_done % _ROUND_EVERY == 0:
             _round_off(best, relaxation, budget)
         lower = max(node.lower, relaxation.bound)
-        if lower >= best.target:
+        if lower >= best.proven:
+            continue
+        if fraction.max() < _EPSILON and _tour(relaxation) is not None:
+            # a tour, with all cuts: what is missing is rounding of the bound
+            closed = min(closed, lower)
             continue
         arc = int(fraction.argmax())
         n_made += 2
@@ -271,4 +276,4 @@ def _search(
         # a required arc is the only one out of its tail and the only one into its head
         is_apart = (tails != tails[arc]) & (heads != heads[arc])
         child = _Node(lower, 1 - n_made, required, allowed & (is_apart | required))
-    best.raise_bound(best.target, "branch_and_cut")
+    best.raise_bound(min(best.proven, closed), "branch_and_cut")

@@ -100,29 +100,43 @@ def steps(n: int, rules: OrderRules) -> tuple[list[Step], BoolArray]:
     return schedule, reached
 
 
+class Tours(NamedTuple):
+    """Cheapest tours of b lists.
+
+    Attributes
+    ----------
+    orders : int array of shape (b, n)
+        Best order of each list; arbitrary where the constraints allow none.
+    values : array of shape (b,)
+        Its cost, inf where the constraints allow none.
+    others : array of shape (b,)
+        No other order of the list costs less; inf if there is none.
+    """
+
+    orders: IntArray
+    values: FloatArray
+    others: FloatArray
+
+
 def cheapest_tours(
-    costs: NDArray[np.int32], rules: OrderRules
-) -> tuple[IntArray, IntArray]:
+    costs: NDArray[np.int32] | FloatArray, rules: OrderRules
+) -> Tours:
     """Return cheapest tours of many lists, in O(2ⁿ n²) each.
+
+    An order other than the best one has the same items after some position and another
+    item at it: the cheapest of these, over all positions, is the second best.
 
     Parameters
     ----------
-    costs : int32 array of shape (n + 1, n + 1, b)
-        b lists as the last axis; the sum of any n + 1 costs must fit in int32. Node n
-        is the depot.
+    costs : int32 or float array of shape (n + 1, n + 1, b)
+        b lists as the last axis; the sum of any n + 1 costs must fit. Node n is the
+        depot.
     rules : OrderRules
         The same for all lists.
-
-    Returns
-    -------
-    orders : int array of shape (b, n)
-        Best order of each list; arbitrary where the constraints allow none.
-    values : int array of shape (b,)
-        Its cost, the greatest int32 where the constraints allow none.
     """
     n, n_lists = len(costs) - 1, costs.shape[2]
     schedule, reached = steps(n, rules)
-    value = np.empty((2**n, n, n_lists), dtype=np.int32)
+    value = np.empty((2**n, n, n_lists), dtype=costs.dtype)
     single = 1 << np.arange(n)
     value[single, np.arange(n)] = costs[n, :n]
     for members, lasts, nexts in schedule:
@@ -135,18 +149,21 @@ def cheapest_tours(
     sets = np.full(n_lists, 2**n - 1)
     successor = np.full(n_lists, n)
     orders = np.empty((n_lists, n), dtype=np.int64)
-    none = np.int64(np.iinfo(np.int32).max)
-    best = np.full(n_lists, none)
+    best = np.full(n_lists, np.inf)
+    others, after = best.copy(), np.zeros(n_lists)  # cost of the arcs after the position
     for position in range(n - 1, -1, -1):
-        total = value[sets, :, lanes] + costs[:n, successor, lanes].T.astype(np.int64)
-        total = np.where(reached[sets], total, none)  # (b, n)
+        arcs = costs[:n, successor, lanes].T  # (b, n)
+        total = np.where(reached[sets], value[sets, :, lanes] + arcs.astype(float), np.inf)
         last = total.argmin(axis=1)
         if position == n - 1:
             best = total[lanes, last]
+        total[lanes, last] = np.inf
+        others = np.minimum(others, total.min(axis=1) + after)
+        after += arcs[lanes, last]
         orders[:, position] = last
         sets = sets & ~single[last]
         successor = last
-    return orders, best
+    return Tours(orders, best, others)
 
 
 def scaled(
@@ -178,18 +195,45 @@ def scaled(
 def held_karp(incumbents: list[Incumbent]) -> None:
     """Solve lists of one size with the same constraints exactly.
 
-    Costs are rounded down, so the optimum in integers times its unit is a lower bound.
+    Many lists are first solved in 32-bit integers, which is fastest. Their costs are
+    rounded down, so no order other than the one found costs less than the second best
+    value in integers times its unit: if that one costs no more, it is best. The other
+    lists, and a single one, are solved in double precision.
     """
+    if len(incumbents) > 1:
+        _solve_in_integers(incumbents)
+        incumbents = [best for best in incumbents if not best.is_closed]
+    if incumbents:
+        _solve_in_doubles(incumbents)
+
+
+def _solve_in_integers(incumbents: list[Incumbent]) -> None:
     problems = [best.problem for best in incumbents]
     costs = np.stack([problem.cost for problem in problems])
     forbidden = np.array([problem.forbidden for problem in problems])
     integers, unit = scaled(costs, forbidden)
-    orders, values = cheapest_tours(integers, problems[0].rules)
-    is_allowed = values < np.floor(forbidden / unit)
+    tours = cheapest_tours(integers, problems[0].rules)
+    is_allowed = tours.values < np.floor(forbidden / unit)
     for k, best in enumerate(incumbents):
         if is_allowed[k]:
-            best.raise_bound(float(values[k] * unit[k]), "dp")
-            order = orders[k].tolist()
-            best.offer(order, best.problem.tour_cost(order), "dp")
+            order = tours.orders[k].tolist()
+            cost = best.problem.tour_cost(order)
+            best.offer(order, cost, "dp")
+            lower = max(tours.values[k], min(cost / unit[k], tours.others[k]))
+            best.raise_bound(min(float(lower * unit[k]), best.cost), "dp")
+        else:
+            best.raise_bound(best.problem.forbidden, "dp")
+
+
+def _solve_in_doubles(incumbents: list[Incumbent]) -> None:
+    problems = [best.problem for best in incumbents]
+    costs = np.stack([problem.cost for problem in problems], axis=-1)
+    costs[costs >= np.array([problem.forbidden for problem in problems])] = np.inf
+    tours = cheapest_tours(costs, problems[0].rules)
+    for best, order, value in zip(incumbents, tours.orders, tours.values, strict=True):
+        if value < np.inf:
+            items = order.tolist()
+            best.offer(items, best.problem.tour_cost(items), "dp")
+            best.raise_bound(min(float(value), best.cost), "dp")
         else:
             best.raise_bound(best.problem.forbidden, "dp")

@@ -8,7 +8,7 @@ from ltr.solvers.core.solution import Solution, Status, certify, without_order
 from ltr.solvers.paths.assignment_relaxation import branch_and_bound, greedy, relax
 from ltr.solvers.paths.branch_and_cut import branch_and_cut
 from ltr.solvers.paths.cp_sat import cp_sat
-from ltr.solvers.paths.held_karp import held_karp, work
+from ltr.solvers.paths.held_karp import MAX_ITEMS, held_karp, work
 from ltr.solvers.paths.local_search import local_search
 from ltr.solvers.paths.problem import Incumbent, path_problem
 from ltr.solvers.paths.routing import routing
@@ -21,6 +21,9 @@ _MAX_NODES = 100
 # Nodes of branch and cut before CP-SAT is tried, CP-SAT's units of work, and the
 # maximum number of items it is tried on.
 _MAX_CUT_NODES, _CP_SAT_WORK, _MAX_CP_SAT = 150, 3.0, 150
+# If the arcs of no better order had costs so much greater than all others, the
+# assignment is solved again without them.
+_MUCH_LESS = 1e-3
 # Kicks of the local search.
 _KICKS_PER_ITEM = 10
 
@@ -66,12 +69,15 @@ def _search(
     best: Incumbent, method: str, budget: Budget, random_state: int | None
 ) -> None:
     """Improve order and bound until they meet or the budget is spent."""
-    problem = best.problem
     n_cycles = relax(best)
     if best.is_closed:
         return
-    if best.order is None and not problem.rules.is_empty:
+    if best.order is None and not best.problem.rules.is_empty:
         _offer_greedy(best)
+    top = best.problem.top
+    if best.narrow() and best.problem.top < _MUCH_LESS * top:
+        relax(best)  # again, with less rounding
+    problem = best.problem
     if method == "branch_and_bound":
         branch_and_bound(best, budget)
     elif method == "branch_and_cut":
@@ -103,9 +109,10 @@ def _portfolio(
         branch_and_bound(best, budget, max_nodes=_MAX_NODES)
     if best.is_closed or budget.is_spent:
         return
-    if is_constrained and problem.n_items <= MAX_BATCHED:
+    if problem.n_items <= MAX_ITEMS and work(problem.n_items) <= budget.work_left:
         held_karp([best])
         return
+    best.narrow()
     arcs = branch_and_cut(best, budget, 0 if is_constrained else _MAX_CUT_NODES)
     if best.is_closed or budget.is_spent:
         return

@@ -7,7 +7,7 @@ costs >= 0, which shifts all tours alike (Carpaneto, Dell'Amico and Toth, 1995, 
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import pairwise
 
@@ -15,18 +15,14 @@ import numpy as np
 
 from ltr.queries import BoolArray, FloatArray, IntArray
 from ltr.solvers.core.constraints import Constraint
-from ltr.solvers.core.inputs import GREATEST
 from ltr.solvers.core.order_rules import OrderRules, order_rules
-from ltr.solvers.core.solution import (
-    TOLERANCE,
-    Solution,
-    Status,
-    certify,
-    without_order,
-)
+from ltr.solvers.core.solution import Solution, Status, certify, without_order
+from ltr.solvers.core.tolerance import EPSILON, are_whole, tolerance
 
 # A bound on integer costs is rounded up if it exceeds an integer by more than this.
 _ROUNDING = 1e-3
+# Costs below this are first multiplied by _LIFT, so that their units do not underflow.
+_TINY, _LIFT = 2.0**-800, 2.0**600
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,8 +43,10 @@ class PathProblem:
         Cost of a forbidden arc: more than any tour of allowed arcs costs.
     offset : float
         The objective of an order is this minus the cost of its tour.
-    tolerance : float
-        Greatest gap that counts as a proof.
+    shift : float
+        Greatest potential that was subtracted from a column.
+    lift : float
+        Costs are differences of scores times this.
     """
 
     matrix: FloatArray
@@ -58,7 +56,8 @@ class PathProblem:
     cost: FloatArray
     forbidden: float
     offset: float
-    tolerance: float
+    shift: float
+    lift: float = 1.0
 
     @property
     def n_items(self) -> int:
@@ -81,8 +80,40 @@ class PathProblem:
 
     @property
     def slack(self) -> float:
-        """Costs that differ by less count as equal."""
-        return 0.1 * self.tolerance
+        """Costs of tours that differ by less count as equal."""
+        return self.rounding(self.top)
+
+    def rounding(self, cost: float) -> float:
+        """Rounding of a sum of n + 1 arcs that is about ``cost``.
+
+        An arc c_ij = (u_i - s_ij) - v_j has an error of up to EPSILON · (c_ij + v_j).
+        """
+        return 4 * EPSILON * len(self.cost) * (cost + self.shift)
+
+    def tolerance(self, order: Sequence[int] | IntArray) -> float:
+        """Greatest gap, in scores, that proves an order."""
+        order = np.asarray(order, dtype=np.int64)
+        inside = self.matrix[order[:-1], order[1:]]
+        terms = np.append(inside, [self.start[order[0]], self.end[order[-1]]])
+        spread = len(self.cost) * self.top / self.lift
+        is_whole = self.is_whole and are_whole(terms)
+        return tolerance(terms, spread, is_whole=is_whole)
+
+    def within(self, limit: float) -> "PathProblem":
+        """The problem without the arcs that cost more than ``limit``.
+
+        All costs are >= 0, so these arcs are in no tour that costs at most the limit:
+        with the cost of a tour as the limit, they are in no better one.
+        """
+        limit += self.rounding(limit)
+        if self.top <= limit:
+            return self
+        cost = self.cost.copy()
+        is_out = cost > limit
+        top = float(cost[~is_out].max(initial=0.0))
+        forbidden = _forbidden(self.n_items, top)
+        cost[is_out] = forbidden
+        return replace(self, cost=cost, forbidden=forbidden)
 
     def objective(self, order: Sequence[int] | IntArray) -> float:
         """Score of an order, from the user's matrix, start and end."""
@@ -163,6 +194,8 @@ class Incumbent:
     lower: float = 0.0
     method: str = "assignment"
     proof: str = "assignment"
+    _tolerance_of: tuple[list[int], float] | None = None
+    _tolerance: float = 0.0
 
     def offer(self, order: Sequence[int], cost: float, method: str) -> bool:
         """Keep an order if it is better and allowed; return whether it was kept."""
@@ -185,14 +218,51 @@ class Incumbent:
         With integer costs a better tour costs at least 1 less. Without an incumbent, it
         is the bound that only tours with a forbidden arc reach: there is no order.
         """
+        return self._target(0.0)
+
+    @property
+    def proven(self) -> float:
+        """Lower bound that proves the incumbent: for relaxations in floating point."""
+        if self.order is None or self.problem.is_whole:
+            return self.target
+        return self._target(0.5 * self.problem.lift * self.tolerance)
+
+    def _target(self, step: float) -> float:
         problem = self.problem
-        step = 1 - 2 * _ROUNDING if problem.is_whole else problem.slack
+        if self.order is not None:
+            step = max(step, problem.rounding(self.cost))
+        if problem.is_whole:
+            step = 1 - 2 * _ROUNDING
         return min(self.cost - step, problem.forbidden * (1 - 1e-12))
+
+    @property
+    def tolerance(self) -> float:
+        """Greatest gap, in scores, that proves the incumbent."""
+        assert self.order is not None
+        if self._tolerance_of != (self.order, self.problem.top):
+            self._tolerance_of = (self.order, self.problem.top)
+            self._tolerance = self.problem.tolerance(self.order)
+        return self._tolerance
 
     @property
     def is_closed(self) -> bool:
         """Whether the incumbent is proven optimal, or the problem infeasible."""
-        return self.lower >= self.target
+        if self.lower >= self.target:
+            return True
+        if self.order is None or self.problem.is_whole:
+            return False
+        gap = (self.cost - self.lower) / self.problem.lift
+        # nearly always much wider than the tolerance can be
+        is_near = gap <= 1e-7 * len(self.problem.cost) * self.problem.top
+        return is_near and gap <= self.tolerance
+
+    def narrow(self) -> bool:
+        """Forbid the arcs that no better order has; return whether any was."""
+        problem = self.problem
+        if self.order is None:
+            return False
+        self.problem = problem.within(self.cost)
+        return self.problem is not problem
 
     @property
     def is_infeasible(self) -> bool:
@@ -211,16 +281,18 @@ class Incumbent:
                 Status.UNKNOWN,
                 method=self.proof,
                 started=started,
-                bound=problem.offset - self.lower,
+                bound=problem.offset - self.lower / problem.lift,
             )
         objective = problem.objective(self.order)
-        gap = self.cost - self.lower
+        gap = (self.cost - self.lower) / problem.lift
+        if abs(gap) * problem.lift <= problem.rounding(self.cost):
+            gap = 0.0
         return certify(
             self.order,
             objective,
             objective + gap,
-            tolerance=problem.tolerance + 1e-15 * abs(objective),
-            method=self.proof if gap <= problem.tolerance else self.method,
+            tolerance=self.tolerance,
+            method=self.proof if gap <= self.tolerance else self.method,
             started=started,
         )
 
@@ -235,7 +307,8 @@ def path_problem(
 
     1. The score s of a tour is that of its n + 1 arcs, those of the depot among them:
        n - 1 arcs in ``matrix``, one in ``start``, one in ``end``. Each of the three
-       blocks is shifted to a greatest score of 0; offset collects the shifts.
+       blocks is shifted to a greatest score of 0, if that is exact; offset collects the
+       shifts.
     2. With the potentials u_i = max_j s_ij of rows and v_j = min_i(u_i - s_ij) of
        columns, c_ij = u_i - s_ij - v_j >= 0 has a 0 in each column. A tour leaves and
        enters each node once, so its score is offset + Σu - Σv minus its cost.
@@ -248,7 +321,7 @@ def path_problem(
     if not rules.is_empty:
         score[~allowed_arcs(n, rules)] = -np.inf
 
-    offset, spread = 0.0, 0.0
+    offset = 0.0
     for block, n_arcs in (
         (score[:n, :n], n - 1),
         (score[n, :n], 1),
@@ -256,18 +329,12 @@ def path_problem(
     ):
         if n_arcs == 1 and not block.any():
             continue
-        finite = block[block > -np.inf]
-        if finite.size:
-            greatest, least = float(finite.max()), float(finite.min())
-            if max(greatest, -least) > GREATEST:
-                raise ValueError(
-                    f"scores must be at most {GREATEST:g} in absolute value, as larger "
-                    f"sums overflow; got {max(greatest, least, key=abs):g}. Scale them "
-                    "down."
-                )
-            block -= greatest
-            offset += n_arcs * greatest
-            spread = max(spread, greatest - least)
+        greatest = float(block.max())
+        if greatest > -np.inf:
+            shifted = block - greatest
+            if (shifted + greatest == block).all():
+                block[...] = shifted
+                offset += n_arcs * greatest
 
     u = score.max(axis=1)
     u[u == -np.inf] = 0.0
@@ -278,7 +345,10 @@ def path_problem(
 
     allowed = cost < np.inf
     top = float(cost[allowed].max()) if allowed.any() else 0.0
-    forbidden = (n + 1) * top + (top or 1.0)
+    lift = _LIFT if 0 < top < _TINY else 1.0
+    if lift > 1:
+        cost *= lift
+    forbidden = _forbidden(n, top * lift)
     cost[~allowed] = forbidden
     return PathProblem(
         matrix,
@@ -288,8 +358,14 @@ def path_problem(
         cost,
         forbidden,
         offset + float(u.sum() - v.sum()),
-        TOLERANCE * n * spread,
+        float(v.max(initial=0.0)) * lift,
+        lift,
     )
+
+
+def _forbidden(n: int, top: float) -> float:
+    """A cost of more than n + 1 arcs that cost ``top`` each."""
+    return (n + 1) * top + (top or 1.0)
 
 
 def allowed_arcs(n: int, rules: OrderRules) -> BoolArray:

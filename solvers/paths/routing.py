@@ -5,11 +5,9 @@ import math
 import numpy as np
 
 from ltr.solvers.core.budget import Budget
+from ltr.solvers.paths.cp_sat import unit_of
 from ltr.solvers.paths.problem import Incumbent
 
-# Costs that are not integers are scaled so that the greatest becomes this, and rounded
-# down.
-_STEPS = 2.0**27
 # Units of work of building the model.
 _WORK_PER_ARC = 2e-6
 # Status of routing if its CP-SAT search proved the tour optimal, or the model
@@ -31,7 +29,7 @@ def routing(best: Incumbent, budget: Budget) -> None:
     budget.spend(_WORK_PER_ARC * problem.cost.size)
     if budget.is_spent:
         return
-    unit = 1.0 if problem.is_whole else problem.top / _STEPS
+    unit = unit_of(best)
     integers = np.floor(problem.cost / unit).astype(np.int64)
     manager = pywrapcp.RoutingIndexManager(n + 1, 1, n)
     model = pywrapcp.RoutingModel(manager)

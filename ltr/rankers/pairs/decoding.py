@@ -225,15 +225,15 @@ def ordering_precedence(pairs: PairScores) -> FloatArray:
 
 def _identity_order(matrix: FloatArray) -> Solution:
     """The order 0, 1, …, its linear ordering value, and Σ max(M[i, j], M[j, i])."""
-    from ltr.solvers.core.solution import TOLERANCE, certify
+    from ltr.solvers.core.solution import certify
+    from ltr.solvers.core.tolerance import tolerance
 
     started = time.perf_counter()
-    n, spread = len(matrix), np.abs(matrix - matrix.T).max(initial=0.0)
     return certify(
-        np.arange(n),
+        np.arange(len(matrix)),
         np.triu(matrix, 1).sum(),
         np.triu(np.maximum(matrix, matrix.T), 1).sum(),
-        tolerance=TOLERANCE * n * spread,
+        tolerance=tolerance(np.triu(matrix, 1)),
         method="borda",
         started=started,
     )
