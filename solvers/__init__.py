@@ -20,7 +20,8 @@ a score per item, groups that share exposure   :func:`fair_exposure`
 votes, and k items to choose                   :func:`select_committee`
 =============================================  =========================================
 
-Items are numbers from 0; :mod:`ltr.fusion` takes runs of named documents.
+:func:`verify` checks any solution by code that shares nothing with the solvers. Items
+are numbers from 0; :mod:`ltr.fusion` takes runs of named documents.
 
 :mod:`ltr.solvers.dynamic` sums over all orders of short lists in JAX (log Z, marginals,
 samples); :mod:`ltr.solvers.differentiable` puts any solver inside ``jit`` and ``grad``.
@@ -63,11 +64,13 @@ from ltr.solvers.core.constraints import (
 from ltr.solvers.core.solution import Lottery, Solution, Status
 from ltr.solvers.orderings import solve_ordering, solve_orderings
 from ltr.solvers.paths import solve_path, solve_paths
+from ltr.solvers.verification import Fault, Verification, verify
 
 __all__ = [
     "AtMost",
     "ExposureShare",
     "FairLottery",
+    "Fault",
     "FixedPosition",
     "Interrupted",
     "Lottery",
@@ -76,6 +79,7 @@ __all__ = [
     "Solution",
     "Status",
     "Together",
+    "Verification",
     "birkhoff",
     "borda",
     "bradley_terry",
@@ -96,6 +100,7 @@ __all__ = [
     "solve_orderings",
     "solve_path",
     "solve_paths",
+    "verify",
 ]
 
 # A pickle names a class by its module: this one outlasts moves inside the package.

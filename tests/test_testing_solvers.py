@@ -96,9 +96,10 @@ def test_message_of_a_solver():
     ],
     ids=["path", "ordering", "assignment"],
 )
-def test_our_solvers_pass(solve, problem):
-    """On matrices whose entries are all of one size."""
-    table = check_solver(solve, problem, max_examples=20)
+@pytest.mark.parametrize("scales", ["tame", "wild"])
+def test_our_solvers_pass(solve, problem, scales):
+    """On matrices whose entries are all of one size, and among penalties."""
+    table = check_solver(solve, problem, scales=scales, max_examples=20)
     assert table["optimal_is_the_best"] == 20
 
 

@@ -398,8 +398,7 @@ def check_solver(
     scales : {"tame", "wild"}, default="tame"
         The size of the gains. In a tame matrix all are of one size, 1e-9 to 1e12; a
         wild one has penalties of −1e6 to −1e12 among them, and a proof must tell the
-        orders without a penalty apart. The solvers of this version pass the tame
-        scales only: their tolerance is a share of the range of the matrix.
+        orders without a penalty apart.
     skip : collection of str, default=()
         Names of laws that the solver breaks on purpose.
     max_examples : int, default=50

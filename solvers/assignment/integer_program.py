@@ -101,9 +101,7 @@ class _Rows:
         return matrix, np.concatenate(self.low), np.concatenate(self.high)
 
 
-def build_program(
-    gains: Gains, rules: Rules, limit: float = float("inf")
-) -> Program:
+def build_program(gains: Gains, rules: Rules, limit: float = float("inf")) -> Program:
     """Formulate gains and constraints as an integer program.
 
     Placements that lose more than ``limit`` are left out: losses are >= 0, so an order

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -102,6 +102,13 @@ class Gains:
         """What an order loses to the greatest gain at each position."""
         return float((self.greatest - self.terms(order)).sum())
 
+    def as_zeros(self) -> Gains:
+        """The same entries forbidden, and no gains."""
+        if self.scores is not None:
+            return replace(self, scores=np.zeros_like(self.scores))
+        assert self.matrix is not None
+        return replace(self, matrix=np.where(np.isfinite(self.matrix), 0.0, -np.inf))
+
     @cached_property
     def is_whole(self) -> bool:
         """Whether all gains are integers."""
@@ -180,7 +187,7 @@ def check_gains(gain: ArrayLike, k: int | None, discount: ArrayLike | None) -> G
             f"[{row}]. Leave that item out, or pass a matrix with -inf at the "
             "positions that are forbidden."
         )
-    check_size(array, "gain", float(weights.max(initial=1.0)))
+    check_size(array, "gain", factor=float(weights.max(initial=1.0)))
     return Gains(array, weights, None)
 
 

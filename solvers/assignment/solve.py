@@ -285,9 +285,12 @@ def _better(
     rules: Rules,
 ) -> Outcome:
     """The better of two orders that keeps the groups, and a bound by the least loss."""
-    if order is not None and all(g.keeps(order, gains.discount) for g in rules.groups):
-        if best.order is None or gains.loss(order) < gains.loss(best.order):
-            best = Outcome(Status.FEASIBLE, order, method=name)
+    if (
+        order is not None
+        and all(group.keeps(order, gains.discount) for group in rules.groups)
+        and (best.order is None or gains.loss(order) < gains.loss(best.order))
+    ):
+        best = Outcome(Status.FEASIBLE, order, method=name)
     if best.order is None:
         return best._replace(bound=float(gains.greatest.sum()) - least, method=name)
     gap = max(0.0, gains.loss(best.order) - least)
@@ -324,11 +327,11 @@ class _Feasibility:
     """Whether constraints can hold together: False only if proven infeasible.
 
     Every subset of a feasible set is feasible, and every superset of a conflict is a
-    conflict, which saves most solves.
+    conflict, which saves most solves. All gains that are not -inf count as 0.
     """
 
     def __init__(self, gains: Gains, attributes: Attributes) -> None:
-        self.gains, self.attributes = gains, attributes
+        self.gains, self.attributes = gains.as_zeros(), attributes
         self.feasible: list[frozenset[Constraint]] = []
         self.conflicts: list[frozenset[Constraint]] = []
 

@@ -39,6 +39,8 @@ from ltr.solvers.core.tolerance import tolerance
 
 RULES = ("sntv", "bloc", "borda", "cc", "pav", "monroe")
 METHODS = ("auto", "greedy", "exact")
+# The squares of greater weights, or of smaller ones, leave the range of floats.
+_WIDE = 1e100
 _SCORES: dict[str, type[ChamberlinCourant | Proportional | Monroe]] = {
     "cc": ChamberlinCourant,
     "pav": Proportional,
@@ -174,8 +176,10 @@ def select_committee(
             conflict=quotas.conflict(),
         )
     if rule in _SCORES:
-        score = _SCORES[rule](*_merge(values, voters), k)
-        return _search(score, quotas, method, budget)
+        size = float(voters.max())
+        unit = 1.0 if 1 / _WIDE < size < _WIDE else 2.0 ** np.floor(np.log2(size))
+        score = _SCORES[rule](*_merge(values, voters / unit), k)
+        return _search(score, quotas, method, budget, unit)
     return _sort(voters @ values, quotas, unit_of(values, voters), budget)
 
 
@@ -186,18 +190,24 @@ def _sort(totals: FloatArray, quotas: Quotas, unit: float, budget: Budget) -> So
     value = float(totals[items].sum())
     if excess >= unit:  # multiples of the unit cannot be told apart
         unit = 0.0
+    bound = max(value, round_down(value + excess, unit)) if excess else value
     return certify(
         items[np.lexsort((items, -totals[items]))],
         value,
-        max(value, round_down(value + excess, unit)),
+        bound,
         tolerance=unit / 2 or tolerance(totals[items]),
         method="sort" if quotas.are_disjoint else "integer program",
         started=budget.started,
     )
 
 
-def _search(score: Score, quotas: Quotas, method: str, budget: Budget) -> Solution:
-    """Solve under a rule where items of a committee substitute for each other."""
+def _search(
+    score: Score, quotas: Quotas, method: str, budget: Budget, unit: float
+) -> Solution:
+    """Solve under a rule where items of a committee substitute for each other.
+
+    The weights of the score are those of the voters divided by ``unit``.
+    """
     if method == "greedy":
         committee = greedy(score, quotas)
         value, bound = score.value(committee), greedy_bound(score, quotas, committee)
@@ -209,9 +219,9 @@ def _search(score: Score, quotas: Quotas, method: str, budget: Budget) -> Soluti
         committee, value, bound = search.run(gap / 2)
     return certify(
         in_greedy_order(score, committee),
-        value,
-        bound,
-        tolerance=gap,
+        value * unit,
+        bound * unit,
+        tolerance=gap * unit,
         method="greedy" if method == "greedy" else "branch and bound",
         started=budget.started,
     )

@@ -56,7 +56,7 @@ def bradley_terry(counts: ArrayLike, *, ridge: float = 0.0) -> FloatArray:
     >>> bradley_terry([[0, 3], [1, 0]]).round(4)
     array([ 0.5493, -0.5493])
     """
-    wins = check_counts(counts)
+    wins = check_counts(counts, np.inf)  # they are divided by the greatest
     if not (wins >= 0).all():
         i, j = np.argwhere(wins < 0)[0]
         raise ValueError(

@@ -36,7 +36,9 @@ def to_array(values: Any, expected: str, dtype: Any = np.float64) -> Any:
         raise ValueError(f"{expected}; {error}.") from error
 
 
-def check_matrix(matrix: ArrayLike, name: str = "matrix") -> FloatArray:
+def check_matrix(
+    matrix: ArrayLike, name: str = "matrix", limit: float = GREATEST
+) -> FloatArray:
     """Return a square matrix of float64, a copy, with zeros on its diagonal.
 
     Parameters
@@ -45,11 +47,14 @@ def check_matrix(matrix: ArrayLike, name: str = "matrix") -> FloatArray:
         -inf forbids an entry; the diagonal is not read.
     name : str
         Its name in messages.
+    limit : float
+        Greatest absolute value of an entry.
 
     Raises
     ------
     ValueError
-        If it is not square, not numeric, or has NaN or +inf off the diagonal.
+        If it is not square, not numeric, or has NaN, +inf or too large a number off the
+        diagonal.
 
     Examples
     --------
@@ -59,7 +64,7 @@ def check_matrix(matrix: ArrayLike, name: str = "matrix") -> FloatArray:
     array = to_array(matrix, f"{name} must be a square array of numbers")
     array = check_square(array, name)
     np.fill_diagonal(array, 0.0)
-    return check_entries(array, name)
+    return check_entries(array, name, limit)
 
 
 def check_mask(where: ArrayLike, name: str, shape: tuple[int, ...]) -> BoolArray:
@@ -99,7 +104,7 @@ def check_square(array: Any, name: str) -> Any:
     return array
 
 
-def check_counts(counts: ArrayLike) -> FloatArray:
+def check_counts(counts: ArrayLike, limit: float = GREATEST) -> FloatArray:
     """Return counts of pairs as :func:`check_matrix` does; raise if they are rankings.
 
     Examples
@@ -117,7 +122,7 @@ def check_counts(counts: ArrayLike) -> FloatArray:
                 f"{expected}; got rows that have each of 0, …, {n - 1} once, which are "
                 "rankings. Pass pairwise_counts(rankings)."
             )
-    return check_matrix(array, "counts")
+    return check_matrix(array, "counts", limit)
 
 
 def check_scores(
@@ -153,7 +158,7 @@ def check_scores(
     return check_entries(array if mask is None else np.where(mask, array, 0.0), name)
 
 
-def check_entries(array: FloatArray, name: str) -> FloatArray:
+def check_entries(array: FloatArray, name: str, limit: float = GREATEST) -> FloatArray:
     """Return the array; if it has NaN, +inf or too large a number, raise and name it.
 
     Examples
@@ -169,10 +174,12 @@ def check_entries(array: FloatArray, name: str) -> FloatArray:
             f"{name} must be finite (-inf forbids); got {array[where]} at [{place}]. "
             "Replace it by a number, or by -inf to forbid it."
         )
-    return check_size(array, name)
+    return check_size(array, name, limit)
 
 
-def check_size(array: FloatArray, name: str, factor: float = 1.0) -> FloatArray:
+def check_size(
+    array: FloatArray, name: str, limit: float = GREATEST, factor: float = 1.0
+) -> FloatArray:
     """Return the array; raise if sums of its entries times a factor could overflow.
 
     Examples
@@ -180,7 +187,7 @@ def check_size(array: FloatArray, name: str, factor: float = 1.0) -> FloatArray:
     >>> check_size(np.array([2.0, -np.inf]), "gain")
     array([  2., -inf])
     """
-    limit = GREATEST / max(1.0, factor)
+    limit /= max(1.0, factor)
     if array.size and (array.max() > limit or array.min() < -limit):
         sizes = np.abs(array[np.isfinite(array)])
         if sizes.max(initial=0.0) > limit:

@@ -78,7 +78,7 @@ def are_whole(*arrays: FloatArray) -> bool:
         # the first entry nearly always decides, and is cheap to check
         if array.size and not _is_integer(array.flat[-1]):
             return False
-    return all(bool(((array == np.rint(array))).all()) for array in arrays)
+    return all(bool((array == np.rint(array)).all()) for array in arrays)
 
 
 def _is_integer(number: float) -> bool:

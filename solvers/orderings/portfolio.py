@@ -129,9 +129,7 @@ def ordering_terms(matrix: FloatArray, order: IntArray) -> FloatArray:
     >>> ordering_terms(np.array([[0.0, 1.0], [2.0, 0.0]]), np.array([1, 0]))
     array([2.])
     """
-    return np.asarray(
-        matrix[np.ix_(order, order)][np.triu_indices(len(order), 1)]
-    )
+    return np.asarray(matrix[np.ix_(order, order)][np.triu_indices(len(order), 1)])
 
 
 def narrowed(problem: OrderingProblem, budget: Budget) -> OrderingProblem:

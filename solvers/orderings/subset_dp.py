@@ -189,9 +189,7 @@ def allowed_next(problem: OrderingProblem) -> BoolArray | None:
 
 def best_by_sets(problem: OrderingProblem) -> Outcome:
     """Solve one problem exactly, constraints included."""
-    orders, values = order_by_sets(
-        losses(problem)[None], allowed_next(problem)
-    )
+    orders, values = order_by_sets(losses(problem)[None], allowed_next(problem))
     if values[0] == -np.inf:
         return Outcome(Status.INFEASIBLE)
     return Outcome(Status.FEASIBLE, orders[0], problem.value(orders[0]), "dp")

@@ -118,9 +118,7 @@ class Tours(NamedTuple):
     others: FloatArray
 
 
-def cheapest_tours(
-    costs: NDArray[np.int32] | FloatArray, rules: OrderRules
-) -> Tours:
+def cheapest_tours(costs: NDArray[np.int32] | FloatArray, rules: OrderRules) -> Tours:
     """Return cheapest tours of many lists, in O(2ⁿ n²) each.
 
     An order other than the best one has the same items after some position and another
@@ -137,6 +135,8 @@ def cheapest_tours(
     n, n_lists = len(costs) - 1, costs.shape[2]
     schedule, reached = steps(n, rules)
     value = np.empty((2**n, n, n_lists), dtype=costs.dtype)
+    if costs.dtype == np.float64:
+        value.fill(np.inf)  # what is not reached is read, and then masked
     single = 1 << np.arange(n)
     value[single, np.arange(n)] = costs[n, :n]
     for members, lasts, nexts in schedule:
@@ -150,10 +150,15 @@ def cheapest_tours(
     successor = np.full(n_lists, n)
     orders = np.empty((n_lists, n), dtype=np.int64)
     best = np.full(n_lists, np.inf)
-    others, after = best.copy(), np.zeros(n_lists)  # cost of the arcs after the position
+    others, after = (
+        best.copy(),
+        np.zeros(n_lists),
+    )  # cost of the arcs after the position
     for position in range(n - 1, -1, -1):
         arcs = costs[:n, successor, lanes].T  # (b, n)
-        total = np.where(reached[sets], value[sets, :, lanes] + arcs.astype(float), np.inf)
+        total = np.where(
+            reached[sets], value[sets, :, lanes] + arcs.astype(float), np.inf
+        )
         last = total.argmin(axis=1)
         if position == n - 1:
             best = total[lanes, last]

@@ -189,8 +189,8 @@ MESSAGES = [
     ),
     (
         lambda: solve_path([[0, 1e308], [-1e308, 0]]),
-        "scores must be at most 1e+290 in absolute value, as larger sums overflow; got "
-        "1e+308. Scale them down.",
+        "matrix must be at most 1e+290 in absolute value, as larger sums overflow; got "
+        "1e+308. Scale it down.",
     ),
     (
         lambda: solve_paths(np.zeros((2, 2))),

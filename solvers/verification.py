@@ -1,0 +1,226 @@
+"""A check of solutions by code that shares nothing with the solvers.
+
+Values, constraints and quotas are computed again from the arguments, as the docstrings
+read. If there are few enough orders, all of them are tried.
+"""
+
+from __future__ import annotations
+
+import inspect
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ltr.queries import BoolArray, FloatArray, IntArray
+from ltr.solvers.core.solution import Solution, Status
+from ltr.solvers.verified_problems import CandidateSet, problem_of
+
+# What counts as equal, as a share of the terms of the best order or of the spread of
+# all orders; and the rounding of a sum.
+_RELATIVE, _ROUNDING = 1e-9, 1e-15
+
+
+class Fault(NamedTuple):
+    """Something that a solution says and that is not so.
+
+    Attributes
+    ----------
+    kind : {"order", "objective", "constraint", "bound", "optimal", "infeasible"}
+        What is wrong.
+    text : str
+        The same in words, with numbers.
+    """
+
+    kind: str
+    text: str
+
+
+@dataclass(frozen=True, eq=False)
+class Verification:
+    """What :func:`verify` computed about a solution.
+
+    Attributes
+    ----------
+    objective : float
+        Value of the solution's order, computed again; NaN without an order.
+    best : float or None
+        Greatest value of an order that keeps the constraints, -inf if there is none.
+        None: there are too many orders to try them all.
+    faults : tuple of Fault
+        Empty if nothing is wrong.
+    """
+
+    objective: float
+    best: float | None
+    faults: tuple[Fault, ...]
+
+    @property
+    def is_right(self) -> bool:
+        """Whether no fault was found."""
+        return not self.faults
+
+
+def verify(
+    solution: Solution,
+    solver: Callable[..., Solution],
+    *arguments: Any,
+    max_orders: int = 50_000,
+    **keywords: Any,
+) -> Verification:
+    """Check a solution, given the call that returned it.
+
+    The order must have each item at most once and keep every constraint and quota; the
+    objective must be its value, and the bound no less. OPTIMAL must mean that bound and
+    objective are equal, exactly so where all gains are integers, up to rounding
+    otherwise. If there are at most ``max_orders`` orders, all are tried: none may
+    exceed the bound, none may be better than an OPTIMAL one, there must be none if the
+    status is INFEASIBLE, and then the conflict must be a smallest one: impossible,
+    while any part of it is possible.
+
+    Parameters
+    ----------
+    solution : Solution
+        What the solver returned.
+    solver : callable
+        ``solve_path``, ``solve_ordering``, ``solve_assignment``, ``select_committee``,
+        ``kemeny`` or ``footrule``.
+    *arguments, **keywords
+        The arguments of that call. Methods, limits and seeds are ignored.
+    max_orders : int, default=50_000
+        Number of orders (or committees) that are tried at most; 8 items have 40,320
+        orders.
+
+    Returns
+    -------
+    verification : Verification
+        The value of the order, that of the best one, and the faults.
+
+    Raises
+    ------
+    TypeError
+        If the solver is none of these, or the arguments are not its own.
+
+    Examples
+    --------
+    >>> from ltr.solvers import solve_path, verify
+    >>> matrix = [[0, 3, 1], [1, 0, 2], [4, 1, 0]]
+    >>> solution = solve_path(matrix, end=[0, 0, 5])
+    >>> verification = verify(solution, solve_path, matrix, end=[0, 0, 5])
+    >>> verification.is_right, verification.objective, verification.best
+    (True, 10.0, 10.0)
+
+    The same order is not the best without ``end``:
+
+    >>> [fault.kind for fault in verify(solution, solve_path, matrix).faults]
+    ['objective', 'optimal']
+    """
+    name = getattr(solver, "__name__", "")
+    call = inspect.signature(solver).bind(*arguments, **keywords)
+    call.apply_defaults()
+    problem = problem_of(name, call.arguments)
+    candidates = problem.all_orders() if problem.n_orders <= max_orders else None
+    best = kept = values = None
+    if candidates is not None:
+        values = problem.terms(candidates).sum(axis=1)
+        kept = problem.kept(candidates, problem.constraints) & (values > -np.inf)
+        best = float(values[kept].max(initial=-np.inf))
+    faults: list[Fault] = []
+    if solution.order is None:
+        faults += _faults_without_order(solution, problem, candidates, values, best)
+        return Verification(math.nan, best, tuple(faults))
+
+    order = np.asarray(solution.order)
+    if not problem.is_order(order):
+        text = f"{order.tolist()} does not have {problem.k} different items"
+        return Verification(math.nan, best, (Fault("order", text),))
+    terms = problem.terms(order[None])[0]
+    objective = math.fsum(terms.tolist()) if np.isfinite(terms).all() else -math.inf
+    total = float(np.abs(terms).sum())
+    if objective == -math.inf:
+        faults.append(Fault("constraint", "-inf forbids the order"))
+    for constraint in problem.constraints:
+        if not problem.kept(order[None], (constraint,))[0]:
+            faults.append(Fault("constraint", f"the order breaks {constraint}"))
+    if not abs(objective - solution.objective) <= 1e-12 * total:
+        text = f"the objective is {solution.objective!r}; the order is worth "
+        faults.append(Fault("objective", text + repr(objective)))
+    spread = math.inf
+    if best is not None and values is not None and kept is not None and kept.any():
+        # of all orders: constraints may leave only one
+        spread = float(np.ptp(values[values > -np.inf]))
+        total = float(np.abs(_best_terms(problem, candidates, values, kept)).sum())
+    faults += _faults_of_proof(solution, objective, best, problem, total, spread)
+    return Verification(objective, best, tuple(faults))
+
+
+def _best_terms(
+    problem: CandidateSet, candidates: Any, values: FloatArray, kept: BoolArray
+) -> FloatArray:
+    place = int(np.where(kept, values, -np.inf).argmax())
+    return problem.terms(candidates[place][None])[0]
+
+
+def _faults_of_proof(
+    solution: Solution,
+    objective: float,
+    best: float | None,
+    problem: CandidateSet,
+    total: float,
+    spread: float,
+) -> list[Fault]:
+    """Whether bound and status are true, up to what counts as equal."""
+    rounding = _ROUNDING * len(problem.terms(problem.any_order())[0]) * total
+    slack = _RELATIVE * min(total, spread) + rounding
+    if problem.is_whole and total < 2.0**53:
+        rounding = slack = 0.0
+    faults = []
+    if not solution.bound >= objective - rounding:
+        text = f"the bound {solution.bound!r} is below the order's value {objective!r}"
+        faults.append(Fault("bound", text))
+    elif best is not None and not solution.bound >= best - rounding:
+        text = f"the bound is {solution.bound!r}, but an order has the value {best!r}"
+        faults.append(Fault("bound", text))
+    if solution.status is not Status.OPTIMAL:
+        return faults
+    if not solution.bound - objective <= slack:
+        text = f"OPTIMAL, with a bound of {solution.bound!r} and a value of "
+        faults.append(Fault("optimal", text + repr(objective)))
+    elif best is not None and not objective >= best - slack:
+        text = f"OPTIMAL, with a value of {objective!r}; the best has {best!r}"
+        faults.append(Fault("optimal", text))
+    return faults
+
+
+def _faults_without_order(
+    solution: Solution,
+    problem: CandidateSet,
+    candidates: IntArray | None,
+    values: FloatArray | None,
+    best: float | None,
+) -> list[Fault]:
+    """Whether there is no order, and whether the conflict is a smallest one."""
+    if solution.status in (Status.OPTIMAL, Status.FEASIBLE):
+        return [Fault("order", f"{solution.status.value} without an order")]
+    if solution.status is Status.UNKNOWN:
+        if best is not None and not solution.bound >= best - 1e-12 * abs(best):
+            text = f"the bound is {solution.bound!r}, but an order has the value "
+            return [Fault("bound", text + repr(best))]
+        return []
+    if best is None or candidates is None or values is None:
+        return []
+    if best > -np.inf:
+        return [Fault("infeasible", f"INFEASIBLE, but an order has the value {best!r}")]
+    possible = values > -np.inf
+    conflict = problem.conflict(solution.conflict)
+    if (problem.kept(candidates, conflict) & possible).any():
+        text = f"the conflict {solution.conflict} leaves an order"
+        return [Fault("infeasible", text)]
+    for i in range(len(conflict)):
+        part = conflict[:i] + conflict[i + 1 :]
+        if not (problem.kept(candidates, part) & possible).any():
+            text = f"the conflict {solution.conflict} is not smallest"
+            return [Fault("infeasible", text)]
+    return []

@@ -1,0 +1,372 @@
+"""Values and constraints of all orders of a problem, as the docstrings read.
+
+Only :mod:`ltr.solvers.verification` uses this: it must share nothing with the solvers.
+Arrays have a row per order.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from itertools import combinations, permutations
+from typing import Any
+
+import numpy as np
+from scipy.optimize import linear_sum_assignment
+
+from ltr.queries import BoolArray, FloatArray, IntArray
+from ltr.solvers.core.constraints import (
+    AtMost,
+    ExposureShare,
+    FixedPosition,
+    Precedence,
+    Quota,
+    Together,
+)
+
+# Shares of the exposure are kept to within this.
+_SHARE = 1e-6 + 1e-9
+
+
+class CandidateSet:
+    """Orders of k of n items, their terms, and which constraints they keep.
+
+    Parameters
+    ----------
+    n_items, k : int
+        Number of items, and of those in an order.
+    constraints : sequence of constraints
+        What an order must keep.
+    attributes : mapping of str to sequence, default=None
+        The attributes that constraints refer to.
+    """
+
+    is_whole = False
+
+    def __init__(
+        self,
+        n_items: int,
+        k: int,
+        constraints: Any = (),
+        attributes: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.n_items, self.k = n_items, k
+        self.constraints = tuple(constraints)
+        self.attributes = attributes
+        self.discount = 1 / np.log2(2.0 + np.arange(k))
+
+    @property
+    def n_orders(self) -> float:
+        """Number of orders."""
+        return math.perm(self.n_items, self.k)
+
+    def all_orders(self) -> IntArray:
+        """Every order, shape (n_orders, k)."""
+        orders = list(permutations(range(self.n_items), self.k))
+        return np.array(orders, dtype=np.int64).reshape(len(orders), self.k)
+
+    def any_order(self) -> IntArray:
+        """Some order, shape (1, k)."""
+        return np.arange(self.k)[None]
+
+    def is_order(self, order: IntArray) -> bool:
+        """Whether an array has k different items."""
+        items = set(order.tolist())
+        is_integer = order.dtype.kind in "iu" and order.shape == (self.k,)
+        return is_integer and len(items) == self.k and items <= set(range(self.n_items))
+
+    def terms(self, orders: IntArray) -> FloatArray:
+        """Terms of the value of each order, shape (n_orders, n_terms)."""
+        raise NotImplementedError
+
+    def conflict(self, constraints: tuple[Any, ...]) -> tuple[Any, ...]:
+        """The constraints of a conflict, as this problem states them."""
+        return constraints
+
+    def kept(self, orders: IntArray, constraints: Any) -> BoolArray:
+        """Which orders keep all of some constraints."""
+        kept = np.ones(len(orders), dtype=bool)
+        if not constraints:
+            return kept
+        place = np.full((len(orders), self.n_items), self.k)
+        np.put_along_axis(place, orders, np.arange(self.k)[None], axis=1)
+        for constraint in constraints:
+            if isinstance(constraint, Precedence):
+                before, after = place[:, constraint.before], place[:, constraint.after]
+                kept &= (before < after) | (after == self.k)
+            elif isinstance(constraint, FixedPosition):
+                kept &= place[:, constraint.item] == constraint.position
+            elif isinstance(constraint, Together):
+                of_group = place[:, list(constraint.items)]
+                extent = of_group.max(axis=1) - of_group.min(axis=1)
+                kept &= extent == len(constraint.items) - 1
+            else:
+                kept &= self._kept_of_groups(orders, constraint)
+        return kept
+
+    def _kept_of_groups(self, orders: IntArray, constraint: Any) -> BoolArray:
+        assert self.attributes is not None
+        values = list(self.attributes[constraint.attribute])
+        top = getattr(constraint, "top", None)
+        top = self.k if top is None else min(top, self.k)
+        kept = np.ones(len(orders), dtype=bool)
+        if isinstance(constraint, AtMost):
+            width = top if constraint.window is None else min(constraint.window, top)
+            for value in {v for v in values if v is not None and v == v}:
+                is_member = np.array([v == value for v in values], dtype=bool)[orders]
+                for first in range(top - width + 1):
+                    inside = is_member[:, first : first + width].sum(axis=1)
+                    kept &= inside <= constraint.count
+            return kept
+        is_member = np.array([v == constraint.value for v in values], dtype=bool)
+        shown = is_member[orders]
+        if isinstance(constraint, ExposureShare):
+            share = shown @ self.discount / (self.discount.sum() or 1.0)
+            return (share >= constraint.lower - _SHARE) & (
+                share <= constraint.upper + _SHARE
+            )
+        assert isinstance(constraint, Quota)
+        for t in range(top + 1):
+            count = shown[:, :t].sum(axis=1)
+            kept &= count >= _at(constraint.lower, t, top, 0)
+            kept &= count <= _at(constraint.upper, t, top, t)
+            kept &= count >= math.floor(constraint.min_share * t + 1e-9)
+            kept &= count <= math.ceil(constraint.max_share * t - 1e-9)
+        return kept
+
+
+def _at(counts: Any, t: int, top: int, free: int) -> int:
+    """The bound of a quota on the first t positions."""
+    if counts is None:
+        return free
+    if isinstance(counts, tuple):
+        return counts[t - 1] if 1 <= t <= len(counts) else free
+    return counts if t == top else free
+
+
+class Pairs(CandidateSet):
+    """Orders valued by neighbors (a path) or by all pairs (an ordering)."""
+
+    def __init__(self, matrix: Any, start: Any, end: Any, constraints: Any) -> None:
+        n = len(matrix)
+        self.matrix = np.array(matrix, dtype=np.float64).reshape(n, n)
+        np.fill_diagonal(self.matrix, 0.0)
+        super().__init__(n, n, constraints)
+        self.is_path = start is not None
+        self.start, self.end = (
+            np.zeros(n) if gains is None or not self.is_path else np.array(gains, float)
+            for gains in (start, end)
+        )
+        if not self.is_path:
+            self.start = self.end = np.zeros(n)
+        self.is_whole = all(
+            _is_whole(gains) for gains in (self.matrix, self.start, self.end)
+        )
+
+    def terms(self, orders: IntArray) -> FloatArray:
+        """Gains of the neighbors and of both ends; or of all pairs."""
+        if not self.is_path:
+            first, second = np.triu_indices(self.k, 1)
+            return np.asarray(self.matrix[orders[:, first], orders[:, second]])
+        arcs = self.matrix[orders[:, :-1], orders[:, 1:]]
+        ends = [self.start[orders[:, :1]], self.end[orders[:, -1:]]]
+        return np.concatenate([arcs, *ends], axis=1)
+
+
+class Positions(CandidateSet):
+    """Items at positions: gains of a matrix, or scores times a discount."""
+
+    def __init__(self, arguments: Mapping[str, Any]) -> None:
+        gain = np.array(arguments["gain"], dtype=np.float64)
+        k = arguments["k"]
+        if k is None:
+            k = gain.shape[-1]
+        super().__init__(
+            len(gain), k, arguments["constraints"], arguments["attributes"]
+        )
+        if arguments["discount"] is not None:
+            self.discount = np.array(arguments["discount"], dtype=np.float64)[:k]
+        if gain.ndim == 1:
+            self.gain = gain[:, None] * self.discount
+        else:
+            self.gain = gain[:, :k]
+            self.is_whole = _is_whole(gain)
+
+    def terms(self, orders: IntArray) -> FloatArray:
+        """Gain at each position."""
+        return np.asarray(self.gain[orders, np.arange(self.k)])
+
+
+class Votes(CandidateSet):
+    """Orders valued by their agreement with votes: Kemeny's, or Spearman's footrule."""
+
+    def __init__(self, arguments: Mapping[str, Any], *, by_pairs: bool) -> None:
+        levels = _levels(arguments["rankings"], arguments["n_items"])
+        n = levels.shape[1]
+        super().__init__(n, n, arguments.get("constraints", ()))
+        is_last = arguments["absent"] == "last"
+        if is_last:
+            levels = np.where(np.isnan(levels), n, levels)
+        weights = _weights(arguments["weights"], len(levels))
+        self.by_pairs = by_pairs
+        self.is_whole = by_pairs and _is_whole(weights)
+        gain = np.zeros((n, n))
+        if by_pairs:
+            for i, j in permutations(range(n), 2):
+                gain[i, j] = weights[levels[:, i] < levels[:, j]].sum()
+                if arguments["ties"] == "half":
+                    gain[i, j] += weights[levels[:, i] == levels[:, j]].sum() / 2
+            self.is_whole &= _is_whole(gain)
+        else:
+            for vote, weight in zip(levels, weights, strict=True):
+                here = ~np.isnan(vote)
+                for i in np.flatnonzero(here):
+                    n_below, n_tied = (vote < vote[i]).sum(), (vote == vote[i]).sum()
+                    rank = (n_below + (n_tied + 1) / 2) * (n + 1) / (here.sum() + 1)
+                    gain[i] -= weight * np.abs(rank - np.arange(1, n + 1))
+        self.gain = gain
+
+    def terms(self, orders: IntArray) -> FloatArray:
+        """Votes that agree with each pair; or minus the displacement of each item."""
+        if not self.by_pairs:
+            return np.asarray(self.gain[orders, np.arange(self.k)])
+        first, second = np.triu_indices(self.k, 1)
+        return np.asarray(self.gain[orders[:, first], orders[:, second]])
+
+
+class Committees(CandidateSet):
+    """Committees of k items, valued by a rule; an order is a committee."""
+
+    def __init__(self, arguments: Mapping[str, Any]) -> None:
+        groups, n_items, k = (arguments[name] for name in ("groups", "n_items", "k"))
+        if groups is not None and not isinstance(groups, Mapping):
+            labels = list(groups)
+            n_items = len(labels)
+            groups = {
+                label: [i for i, other in enumerate(labels) if other == label]
+                for label in set(labels)
+            }
+        self.groups = groups or {}
+        self.rule = arguments["rule"]
+        self.utility = _utilities(arguments["rankings"], k, self.rule, n_items)
+        bounds = [
+            Quota("group", label, lower=count)
+            for label, count in (arguments["lower"] or {}).items()
+            if count > 0
+        ] + [
+            Quota("group", label, upper=count)
+            for label, count in (arguments["upper"] or {}).items()
+        ]
+        super().__init__(self.utility.shape[1], k, bounds)
+        self.weights = _weights(arguments["weights"], len(self.utility))
+        self.is_whole = (
+            self.rule != "pav" and _is_whole(self.utility) and _is_whole(self.weights)
+        )
+
+    @property
+    def n_orders(self) -> float:
+        """Number of committees."""
+        return math.comb(self.n_items, self.k)
+
+    def all_orders(self) -> IntArray:
+        """Every committee."""
+        return np.array(list(combinations(range(self.n_items), self.k)), dtype=np.int64)
+
+    def _kept_of_groups(self, orders: IntArray, constraint: Any) -> BoolArray:
+        members = np.isin(np.arange(self.n_items), self.groups[constraint.value])
+        counts = members[orders].sum(axis=1)
+        upper = self.k if constraint.upper is None else constraint.upper
+        return np.asarray((counts >= constraint.lower) & (counts <= upper))
+
+    def terms(self, orders: IntArray) -> FloatArray:
+        """Weighted utility of each voter (of each seat, for Monroe's rule)."""
+        inside = self.utility[:, orders]  # (n_voters, n_orders, k)
+        if self.rule == "monroe":
+            return np.array([self._seats(inside[:, i]) for i in range(len(orders))])
+        if self.rule == "cc":
+            utility = inside.max(axis=2)
+        elif self.rule == "pav":
+            harmonic = np.concatenate([[0.0], np.cumsum(1 / np.arange(1, self.k + 1))])
+            utility = harmonic[inside.sum(axis=2).astype(int)]
+        else:
+            utility = inside.sum(axis=2)
+        return np.asarray((self.weights[:, None] * utility).T)
+
+    def _seats(self, inside: FloatArray) -> FloatArray:
+        """Utility of each voter in the best assignment of voters to seats.
+
+        ⌊n/k⌋ seats of each item must be filled, one more of n mod k items may be.
+        """
+        voters = np.repeat(inside, self.weights.astype(int), axis=0)
+        share = len(voters) // self.k
+        seats = np.repeat(voters, share, axis=1) + 1e6
+        seats = np.concatenate([seats, voters], axis=1)
+        rows, columns = linear_sum_assignment(seats, maximize=True)
+        item = np.where(columns < share * self.k, columns // max(share, 1), columns)
+        item = np.where(columns < share * self.k, item, columns - share * self.k)
+        return np.asarray(voters[rows, item])
+
+
+def problem_of(solver: str, arguments: Mapping[str, Any]) -> CandidateSet:
+    """The orders of a call of a solver, given its name and its arguments."""
+    if solver == "solve_path":
+        n = len(arguments["matrix"])
+        start = arguments["start"]
+        start = np.zeros(n) if start is None else start
+        rules = arguments["constraints"]
+        return Pairs(arguments["matrix"], start, arguments["end"], rules)
+    if solver == "solve_ordering":
+        return Pairs(arguments["matrix"], None, None, arguments["constraints"])
+    if solver == "solve_assignment":
+        return Positions(arguments)
+    if solver == "select_committee":
+        return Committees(arguments)
+    if solver in ("kemeny", "footrule"):
+        return Votes(arguments, by_pairs=solver == "kemeny")
+    raise TypeError(
+        "solver must be solve_path, solve_ordering, solve_assignment, "
+        f"select_committee, kemeny or footrule; got {solver or 'no name'!r}."
+    )
+
+
+def _is_whole(gains: FloatArray) -> bool:
+    finite = gains[np.isfinite(gains)]
+    return bool((finite == np.rint(finite)).all())
+
+
+def _weights(weights: Any, n_votes: int) -> FloatArray:
+    return np.ones(n_votes) if weights is None else np.array(weights, dtype=np.float64)
+
+
+def _levels(rankings: Any, n_items: int | None) -> FloatArray:
+    """Tie group of each item in each vote, NaN if it is absent."""
+    votes = [
+        [
+            set(group) if isinstance(group, (tuple, list, set, frozenset)) else {group}
+            for group in vote
+        ]
+        for vote in rankings
+    ]
+    named = [item for vote in votes for group in vote for item in group]
+    n = max(named, default=-1) + 1 if n_items is None else n_items
+    levels = np.full((len(votes), n), np.nan)
+    for row, vote in zip(levels, votes, strict=True):
+        for level, group in enumerate(vote):
+            row[list(group)] = level
+    return levels
+
+
+def _utilities(rankings: Any, k: int, rule: str, n_items: int | None) -> FloatArray:
+    """Borda points; or 1 for an approved item."""
+    if isinstance(rankings, np.ndarray) and rankings.dtype == bool:
+        return rankings.astype(np.float64)
+    levels = _levels(rankings, n_items)
+    levels = np.where(np.isnan(levels), np.inf, levels)
+    lower = (levels[:, None, :] > levels[:, :, None]).sum(axis=2)
+    tied = (levels[:, None, :] == levels[:, :, None]).sum(axis=2) - 1
+    if rule in ("cc", "monroe", "borda"):
+        return np.asarray(lower + tied / 2)
+    n_approved = 1 if rule == "sntv" else k
+    higher = levels.shape[1] - 1 - lower - tied
+    is_in = np.isfinite(levels) & (higher + tied < n_approved)
+    return np.asarray(is_in, dtype=np.float64)
