@@ -13,16 +13,21 @@ import codecs
 import gzip
 import io
 import os
+import re
 import stat
 import time
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from ltr.arguments import ArgumentError
 from ltr.files import PathLike
+from ltr.queries import IntArray
 
 MAX_LINE_BYTES = 2**26
 _BLOCK_BYTES = 2**20
@@ -35,6 +40,8 @@ _OTHER_BOMS = {  # UTF-32 first: its little-endian mark begins as that of UTF-16
 }
 _GZIP_MAGIC = b"\x1f\x8b"
 _MAX_EXCERPT = 60
+_MAX_FIXED_WIDTH_BYTES = 2**26
+_INTEGER = re.compile(r"0|-?[1-9][0-9]{0,18}")
 _WRITER_WAIT_S = 3.0
 
 
@@ -340,6 +347,63 @@ def excerpt(text: str | bytes) -> str:
     if len(words) <= _MAX_EXCERPT and len(head) == len(text):
         return repr(words)
     return repr(words[: _MAX_EXCERPT - 3] + "...")
+
+
+def text_array(words: Sequence[str], counts: IntArray | None = None) -> NDArray[Any]:
+    """Array of texts: of fixed width, or objects if one long text made it huge.
+
+    Parameters
+    ----------
+    words : sequence of str
+        The texts.
+    counts : int array of shape (n_words,), default=None
+        How often each is repeated. None: once.
+
+    Returns
+    -------
+    texts : str or object array of shape (n,)
+        Objects if a fixed width would take more than 64 MiB, and more than 8 times the
+        memory of the characters.
+
+    Examples
+    --------
+    >>> text_array(["a", "bc"], np.array([2, 1])).tolist()
+    ['a', 'a', 'bc']
+    """
+    lengths = np.array(list(map(len, words)), dtype=np.intp)
+    repeats = np.ones(len(words), dtype=np.intp) if counts is None else counts
+    n_characters = int(lengths.max(initial=1)) * int(repeats.sum())
+    is_wasteful = n_characters > 8 * int(lengths @ repeats)
+    is_huge = n_characters * np.dtype("U1").itemsize > _MAX_FIXED_WIDTH_BYTES
+    texts = np.array(words, dtype=object if is_huge and is_wasteful else np.str_)
+    return texts if counts is None else np.repeat(texts, counts)
+
+
+def id_array(words: Sequence[str], counts: IntArray | None = None) -> NDArray[Any]:
+    """Array of ids: integers if each is written as an integer is, else text.
+
+    Parameters
+    ----------
+    words : sequence of str
+        The ids. ``07`` and ``+7`` are text, so that they do not become the id 7.
+    counts : int array of shape (n_words,), default=None
+        How often each is repeated. None: once.
+
+    Returns
+    -------
+    ids : int64, str or object array of shape (n,)
+
+    Examples
+    --------
+    >>> id_array(["7", "-1"]).tolist(), id_array(["7", "07"]).tolist()
+    ([7, -1], ['7', '07'])
+    """
+    if all(map(_INTEGER.fullmatch, words)):
+        numbers = list(map(int, words))
+        if min(numbers, default=0) >= -(2**63) and max(numbers, default=0) < 2**63:
+            ids = np.array(numbers, dtype=np.int64)
+            return ids if counts is None else np.repeat(ids, counts)
+    return text_array(words, counts)
 
 
 def _line_feeds(pieces: Iterable[bytes]) -> Iterator[bytes]:

@@ -26,7 +26,7 @@ MAY_IMPORT = {
     "locks": set(),
     "progress": set(),
     "queries": {"numpy"},
-    "text": set(),
+    "text": {"numpy"},
     "lists": {"numpy"},
     "metrics": {"numpy"},
     "datasets": {"numpy"},
@@ -54,7 +54,7 @@ MAY_IMPORT = {
 # Imports inside a function: what is only needed by some, or not always installed.
 MAY_IMPORT_LATE = {
     "metrics": {"pandas", "scipy", "datasets"},
-    "datasets": {"pandas"},
+    "datasets": {"pandas", "scipy"},
     "fusion": {"solvers"},
     "losses": {"solvers.differentiable", "solvers.dynamic"},
     "plotting": {"matplotlib"},

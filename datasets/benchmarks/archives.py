@@ -12,6 +12,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from ltr.datasets.letor.lines import Chunk, read_chunks
+from ltr.text import TextFile
 
 _BROKEN = (
     zipfile.BadZipFile,
@@ -52,7 +53,8 @@ def read_member(source: Path, member: str) -> Iterator[Chunk]:
     with _opened(source) as (names, open_member):
         name = _find(names, member, source)
         with open_member(name) as file:
-            yield from read_chunks(file, f"{source}, {name}", zero_based=False)
+            text = TextFile(file, f"{source}, {name}")
+            yield from read_chunks(text, zero_based=False)
 
 
 @contextmanager

@@ -14,7 +14,8 @@ import numpy as np
 from ltr.datasets.benchmarks.archives import BrokenArchiveError, read_member
 from ltr.datasets.benchmarks.download import download, home_folder, report_to_stderr
 from ltr.datasets.letor.arrays import open_ranking, write_arrays
-from ltr.datasets.letor.files import GrowingTable, read_rows
+from ltr.datasets.letor.features import GrowingTable
+from ltr.datasets.letor.files import read_rows
 from ltr.datasets.ranking_data import RankingData
 from ltr.files import PathLike, whole_folder
 from ltr.locks import one_at_a_time
@@ -168,7 +169,7 @@ def _in_order(parts: Mapping[str, RankingData]) -> RankingSplits:
 
 def _load(source: Path, key: str, member: str, place: Place) -> RankingData:
     width = SOURCES[key].n_features
-    table = GrowingTable(width, place.dtype)
+    table = GrowingTable(width, place.dtype, first_index=1)
     y, qid, docids = read_rows(read_member(source, member), table, width)
     description = f"{SOURCES[key].name}, {member}"
     return RankingData(table.X, y, qid, description=description, docids=docids)

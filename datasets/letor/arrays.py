@@ -10,9 +10,12 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
+from ltr.datasets.letor.features import Features, ZeroBased
 from ltr.datasets.letor.files import (
+    check_options,
     chunks_of,
     describe_files,
+    first_index,
     list_files,
     no_rows,
     read_rows,
@@ -20,9 +23,9 @@ from ltr.datasets.letor.files import (
 from ltr.datasets.letor.lines import Chunk
 from ltr.datasets.ranking_data import RankingData
 from ltr.files import PathLike, whole_folder
-from ltr.queries import FloatArray
 
 _ABOUT = "ranking.json"
+_VALUES_AT_ONCE = 2**22
 
 
 def convert_letor(
@@ -30,8 +33,9 @@ def convert_letor(
     folder: PathLike,
     *,
     n_features: int | None = None,
-    zero_based: bool = False,
+    zero_based: ZeroBased = "auto",
     dtype: type[np.floating] = np.float64,
+    encoding: str = "utf-8",
 ) -> RankingData:
     r"""Convert LETOR files, however large, to a folder of arrays, and open it.
 
@@ -47,10 +51,12 @@ def convert_letor(
     n_features : int, default=None
         Number of columns. None: as many as the highest index requires, which takes a
         second pass over the files.
-    zero_based : bool, default=False
-        Whether feature indices start at 0.
+    zero_based : bool or "auto", default="auto"
+        Whether feature indices start at 0. "auto": they do if an index is 0.
     dtype : float type, default=numpy.float64
         Type of ``X``.
+    encoding : str, default="utf-8"
+        Encoding of the files.
 
     Returns
     -------
@@ -60,7 +66,9 @@ def convert_letor(
     Raises
     ------
     ValueError
-        If a line is malformed; the message has the file and line number.
+        If a line is malformed, with the file and line number; if ``X`` would be large
+        and nearly all zeros; or if an id is so long that the ids of all rows, which
+        take equal room, do not fit.
     FileExistsError
         If the folder exists.
     OSError
@@ -76,20 +84,48 @@ def convert_letor(
     ('memmap', [[0.5, 0.0, 1.0], [0.0, 4.0, 0.0]])
     """
     files = list_files(paths)
+    check_options(n_features, zero_based, encoding)
     with whole_folder(folder) as scratch:
         if n_features is None:
-            chunks = chunks_of(files, zero_based, warn=False)
-            n_features = max((chunk.values.shape[1] for chunk in chunks), default=0)
-        n_rows = write_arrays(
-            scratch,
-            chunks_of(files, zero_based),
-            n_features,
-            dtype,
-            describe_files(files),
-        )
+            n_features, zero_based = _shape(files, zero_based, encoding)
+        try:
+            n_rows = write_arrays(
+                scratch,
+                chunks_of(files, zero_based, encoding),
+                n_features,
+                dtype,
+                describe_files(files),
+                first_index(zero_based),
+            )
+        except _LateZero:  # of "auto", after rows were written
+            n_rows = write_arrays(
+                scratch,
+                chunks_of(files, True, encoding),
+                n_features,
+                dtype,
+                describe_files(files),
+                first_index(True),
+            )
         if not n_rows:
             raise no_rows(files)
     return open_ranking(folder)
+
+
+def _shape(
+    files: Sequence[Path], zero_based: ZeroBased, encoding: str
+) -> tuple[int, bool]:
+    """Number of columns, and whether indices start at 0."""
+    for file in files:
+        if file.is_fifo():
+            raise ValueError(
+                f"{file} is a pipe, which can only be read once. Pass n_features= and "
+                "zero_based=, or a file."
+            )
+    low, high = 1, 0
+    for chunk in chunks_of(files, zero_based, encoding, warn=False):
+        low, high = min(low, chunk.features.low), max(high, chunk.features.high)
+    starts_at_0 = low == 0 or zero_based is True
+    return high + starts_at_0, starts_at_0
 
 
 def open_ranking(folder: PathLike) -> RankingData:
@@ -140,20 +176,32 @@ def write_arrays(
     n_features: int,
     dtype: type[np.floating],
     description: str,
+    first_index: int = 1,
 ) -> int:
     """Write what :func:`open_ranking` reads; return the number of rows."""
     with (folder / "X.npy").open("wb") as file:
-        table = _TableFile(file, n_features, dtype)
+        table = _TableFile(file, n_features, dtype, first_index)
         y, qid, docids = read_rows(chunks, table, n_features)
         table.finish()
     arrays: dict[str, NDArray[Any]] = {"y": y, "qid": qid}
     if docids is not None:
         arrays["docids"] = docids
     for name, array in arrays.items():
+        if array.dtype == object:
+            longest = max(map(len, array))
+            raise ValueError(
+                f"{name} must not need more than 64 MiB, mostly of padding, in mapped "
+                f"data; got {len(array):,} rows and an id of {longest:,} characters. "
+                "Shorten the long ids, or read the files with load_letor."
+            )
         np.save(folder / f"{name}.npy", array)
     about = {"description": description, "arrays": ["X", *arrays]}
     (folder / _ABOUT).write_text(json.dumps(about), encoding="utf-8")
     return len(y)
+
+
+class _LateZero(Exception):
+    """An index 0 after rows were written that seemed to start at 1."""
 
 
 class _TableFile:
@@ -163,19 +211,29 @@ class _TableFile:
     kills the process, whereas ``write`` raises an OSError.
     """
 
-    def __init__(self, file: BinaryIO, width: int, dtype: type[np.floating]) -> None:
+    def __init__(
+        self, file: BinaryIO, width: int, dtype: type[np.floating], first_index: int
+    ) -> None:
         self._file, self._width, self._dtype = file, width, np.dtype(dtype)
-        self._n_rows = 0
+        self.first_index, self.n_rows = first_index, 0
         self._write_header()
         self._header_size = file.tell()
 
-    def add(self, values: FloatArray) -> None:
+    def add(self, features: Features) -> None:
         """Append rows; columns missing on the right are 0."""
-        n_rows, width = values.shape
-        rows = np.zeros((n_rows, self._width), dtype=self._dtype)
-        rows[:, :width] = values
-        self._file.write(rows.data)
-        self._n_rows += n_rows
+        step = max(1, _VALUES_AT_ONCE // max(1, self._width))
+        for start in range(0, features.n_rows, step):
+            n_rows = min(step, features.n_rows - start)
+            rows = np.zeros((n_rows, self._width), dtype=self._dtype)
+            features.put(rows, self.first_index, start)
+            self._file.write(rows.data)
+        self.n_rows += features.n_rows
+
+    def shift(self) -> None:
+        """Start at the index 0; rows that are written cannot be shifted."""
+        if self.n_rows:
+            raise _LateZero
+        self.first_index = 0
 
     def finish(self) -> None:
         """Write the number of rows into the header, which NumPy pads for it."""
@@ -188,6 +246,6 @@ class _TableFile:
         about = {
             "descr": np.lib.format.dtype_to_descr(self._dtype),
             "fortran_order": False,
-            "shape": (self._n_rows, self._width),
+            "shape": (self.n_rows, self._width),
         }
         np.lib.format.write_array_header_1_0(self._file, about)

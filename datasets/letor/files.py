@@ -3,23 +3,34 @@
 from __future__ import annotations
 
 import gzip
+import itertools
 import os
 import re
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ltr.arguments import check_choice, check_whole
+from ltr.datasets.letor.features import (
+    GrowingTable,
+    SparseTable,
+    Table,
+    ZeroBased,
+    check_room,
+)
 from ltr.datasets.letor.lines import Chunk, read_file
 from ltr.datasets.ranking_data import RankingData
 from ltr.files import PathLike, whole_file
 from ltr.queries import FloatArray
+from ltr.text import check_encoding, id_array, text_array
 
 _DOCID = re.compile(rb"docid\s*=\s*(\S+)")
-_NO_WORD = re.compile(r"[\s#]|^$")
+_NO_WORD = re.compile(r"[\s#\0]|^$")
+_BREAKS = re.compile(r"[\n\r\0]")
 _ROWS_AT_ONCE = 10_000
 
 
@@ -27,8 +38,10 @@ def load_letor(
     paths: PathLike | Sequence[PathLike],
     *,
     n_features: int | None = None,
-    zero_based: bool = False,
+    zero_based: ZeroBased = "auto",
     dtype: type[np.floating] = np.float64,
+    sparse: bool = False,
+    encoding: str = "utf-8",
 ) -> RankingData:
     r"""Load ranking data in the LETOR (svmlight with qid) format.
 
@@ -39,22 +52,31 @@ def load_letor(
     n_features : int, default=None
         Number of columns. None: as many as the highest index requires. Pass it to give
         a test file the columns of its training file.
-    zero_based : bool, default=False
-        Whether feature indices start at 0.
+    zero_based : bool or "auto", default="auto"
+        Whether feature indices start at 0. "auto": they do if an index is 0, as in
+        files that scikit-learn's ``dump_svmlight_file`` writes. Pass True for such a
+        file if its first feature is 0, and so absent, in all rows.
     dtype : float type, default=numpy.float64
         Type of ``X``.
+    sparse : bool, default=False
+        Whether ``X`` becomes a SciPy matrix, for wide files in which most features are
+        absent.
+    encoding : str, default="utf-8"
+        Encoding of the files.
 
     Returns
     -------
     data : RankingData
-        ``X`` is dense, with absent features 0; ``y`` float; ``qid`` integers, or
-        strings if any is not an integer; ``docids`` come from the comments (the word
-        after ``docid =``, or the whole comment), None without comments.
+        ``X`` is an array in which absent features are 0, or a CSR matrix; ``y`` float;
+        ``qid`` integers, or strings if any is not an integer (or written as ``07``);
+        ``docids`` come from the comments (the word after ``docid =``, or the whole
+        comment), None without comments.
 
     Raises
     ------
     ValueError
-        If a line is malformed; the message has the file and line number.
+        If a line is malformed, with the file and line number, or if ``X`` would be
+        large and nearly all zeros, and ``sparse`` is False.
     FileNotFoundError
         If a file is missing.
 
@@ -72,8 +94,11 @@ def load_letor(
     ([[0.5, 0.0, 1.0], [0.0, 4.0, 0.0]], [2.0, 0.0], [7, 7], ['a', ''])
     """
     files = list_files(paths)
-    table = GrowingTable(n_features or 0, dtype)
-    y, qid, docids = read_rows(chunks_of(files, zero_based), table, n_features)
+    check_options(n_features, zero_based, encoding)
+    kind = SparseTable if sparse else GrowingTable
+    table = kind(n_features or 0, dtype, first_index(zero_based))
+    chunks = chunks_of(files, zero_based, encoding)
+    y, qid, docids = read_rows(chunks, table, n_features, is_sparse=sparse)
     if not len(y):
         raise no_rows(files)
     return RankingData(
@@ -100,7 +125,8 @@ def save_letor(
     path : path
         File to write, gzipped if it ends in ``.gz``.
     sparse : bool, default=False
-        Whether to leave out features that are 0.
+        Whether to leave out features that are 0. They always are if ``X`` is a SciPy
+        matrix.
     zero_based : bool, default=False
         Whether feature indices start at 0.
 
@@ -136,14 +162,25 @@ def _lines(
 ) -> Iterator[str]:
     labels, qids = data.y[rows].tolist(), data.qid[rows].tolist()
     docids = [""] * len(labels) if data.docids is None else data.docids[rows].tolist()
-    names = [f"{i}:" for i in range(first_index, first_index + data.X.shape[1])]
-    all_columns = np.arange(len(names))
-    for x, y, qid, docid in zip(data.X[rows], labels, qids, docids, strict=True):
-        columns = np.flatnonzero(x) if sparse else all_columns
-        digits = _digits(x[columns])
-        words = [names[i] + value for i, value in zip(columns, digits, strict=True)]
+    features = _entries(data.X[rows], sparse)
+    for (columns, x), y, qid, docid in zip(features, labels, qids, docids, strict=True):
+        indices = (columns + first_index).tolist()
+        words = [f"{i}:{value}" for i, value in zip(indices, _digits(x), strict=True)]
         words += _comment(str(docid)) if docid else []
         yield " ".join([str(y), f"qid:{_word(str(qid))}", *words]) + "\n"
+
+
+def _entries(X: Any, sparse: bool) -> Iterator[tuple[NDArray[np.intp], NDArray[Any]]]:
+    """Columns and values to write of each row."""
+    if _is_sparse(X):
+        matrix = X.tocsr()
+        for begin, end in itertools.pairwise(matrix.indptr):
+            yield matrix.indices[begin:end], matrix.data[begin:end]
+        return
+    all_columns = np.arange(X.shape[1])
+    for x in X:
+        columns = np.flatnonzero(x) if sparse else all_columns
+        yield columns, x[columns]
 
 
 def _digits(values: NDArray[Any]) -> list[str]:
@@ -163,7 +200,7 @@ def _word(qid: str) -> str:
 
 def _comment(docid: str) -> list[str]:
     comment = docid if any(map(str.isspace, docid)) else f"docid = {docid}"
-    if "\n" in docid or _docid(comment.strip().encode()) != docid:
+    if _BREAKS.search(docid) or _docid(comment.strip().encode()) != docid:
         raise ValueError(
             "docids must survive as comments of a LETOR file; got "
             f"{docid!r}, which does not. Remove line breaks and outer spaces."
@@ -173,11 +210,20 @@ def _comment(docid: str) -> list[str]:
 
 def _check_numbers(data: RankingData) -> None:
     bad_labels = np.flatnonzero(~np.isfinite(data.y))
+    is_matrix = _is_sparse(data.X)
+    is_infinite = np.isinf(data.X.data if is_matrix else data.X)
     if len(bad_labels):
         culprit = f"the label {data.y[bad_labels[0]]} in row {bad_labels[0]}"
-    elif np.isinf(data.X).any():
-        row, column = np.argwhere(np.isinf(data.X))[0]
-        culprit = f"{data.X[row, column]} in row {row}, column {column}"
+    elif is_infinite.any():
+        if is_matrix:
+            entries = data.X.tocoo()
+            entry = int(np.isinf(entries.data).argmax())
+            row, column = entries.row[entry], entries.col[entry]
+            value = entries.data[entry]
+        else:
+            row, column = np.argwhere(is_infinite)[0]
+            value = data.X[row, column]
+        culprit = f"{value} in row {row}, column {column}"
     else:
         return
     raise ValueError(
@@ -186,63 +232,69 @@ def _check_numbers(data: RankingData) -> None:
     )
 
 
-class Table(Protocol):
-    """Destination of the features of a chunk."""
-
-    def add(self, values: FloatArray) -> None:
-        """Append rows; columns missing on the right are 0."""
+def _is_sparse(X: Any) -> bool:
+    return hasattr(X, "tocsr")
 
 
-class GrowingTable:
-    """Rows in memory; ``resize`` lets the system move pages instead of copying them."""
+def first_index(zero_based: ZeroBased) -> int:
+    """Index of the first column until an index 0 appears."""
+    return 0 if zero_based is True else 1
 
-    def __init__(self, width: int, dtype: type[np.floating]) -> None:
-        self.X: NDArray[Any] = np.zeros((0, width), dtype=dtype)
 
-    def add(self, values: FloatArray) -> None:
-        """Append rows; columns missing on the right are 0."""
-        (n_rows, width), (n_new, new_width) = self.X.shape, values.shape
-        if new_width > width:
-            wider = np.zeros((n_rows, new_width), dtype=self.X.dtype)
-            wider[:, :width] = self.X
-            self.X, width = wider, new_width
-        self.X.resize((n_rows + n_new, width), refcheck=False)
-        self.X[n_rows:, :new_width] = values
+def check_options(n_features: int | None, zero_based: ZeroBased, encoding: str) -> None:
+    """Raise for options that no file can have."""
+    check_whole("n_features", n_features, low=0, optional=True)
+    check_choice("zero_based", zero_based, (True, False, "auto"))
+    check_encoding(encoding)
 
 
 def read_rows(
-    chunks: Iterable[Chunk], table: Table, n_features: int | None
-) -> tuple[FloatArray, NDArray[Any], NDArray[np.str_] | None]:
+    chunks: Iterable[Chunk],
+    table: Table,
+    n_features: int | None,
+    *,
+    is_sparse: bool = False,
+) -> tuple[FloatArray, NDArray[Any], NDArray[Any] | None]:
     """Put the features into the table; return labels, qids and document ids."""
     labels: list[FloatArray] = []
-    qids: list[NDArray[np.bytes_]] = []
-    docids: list[NDArray[np.str_]] = []
+    qids: list[NDArray[Any]] = []
+    docids: list[str] = []
+    n_values, high = 0, 0
     for chunk in chunks:
-        width = chunk.values.shape[1]
+        features = chunk.features
+        high = max(high, features.high)
+        if features.low == 0 and table.first_index == 1:
+            table.shift()
+        width = high + 1 - table.first_index
         if n_features is not None and width > n_features:
-            raise ValueError(
-                "n_features must be at least the highest feature index; got "
-                f"n_features={n_features} and the index {width - chunk.zero_based}."
+            raise chunk.error(
+                high,
+                f"feature indices must fit into n_features={n_features} columns",
+                f"the index {high}, counted from {table.first_index}",
+                "Pass a higher n_features, or none.",
             )
-        table.add(chunk.values)
+        n_values += len(features.values)
+        if not is_sparse:
+            n_rows = table.n_rows + features.n_rows
+            check_room(chunk.file, n_rows, max(width, n_features or 0), n_values)
+        table.add(features)
         labels.append(chunk.labels)
         qids.append(chunk.qids)
-        docids.append(_docids(chunk))
+        docids += _docids(chunk)
     if not labels:
         return np.zeros(0), np.zeros(0, dtype=np.int64), None
-    ids = np.concatenate(docids)
-    ids_or_none = ids if (ids != "").any() else None
+    ids_or_none = text_array(docids) if any(docids) else None
     return np.concatenate(labels), _qids(np.concatenate(qids)), ids_or_none
 
 
 def chunks_of(
-    files: Sequence[Path], zero_based: bool, warn: bool = True
+    files: Sequence[Path], zero_based: ZeroBased, encoding: str, warn: bool = True
 ) -> Iterator[Chunk]:
     """Chunks of all files; warns once if two files share a qid."""
     file_of_qid: dict[bytes, Path] = {}
     warn &= len(files) > 1
     for file in files:
-        for chunk in read_file(file, zero_based):
+        for chunk in read_file(file, zero_based, encoding):
             yield chunk
             if warn:
                 qids = set(chunk.qids.tolist())
@@ -256,7 +308,7 @@ def _warn_of_shared_qid(
         other = file_of_qid.setdefault(qid, file)
         if other != file:
             warnings.warn(
-                f"qid {qid.decode(errors='replace')} is in {other} and in {file}: its "
+                f"qid {qid.decode()} is in {other} and in {file}: its "
                 "rows become one query. Load the files one by one if each numbers its "
                 "queries from the start.",
                 UserWarning,
@@ -287,31 +339,25 @@ def describe_files(files: Sequence[Path]) -> str:
     return "LETOR files: " + ", ".join(str(file) for file in files)
 
 
-def _docids(chunk: Chunk) -> NDArray[np.str_]:
+def _docids(chunk: Chunk) -> list[str]:
     if chunk.comments is None:
-        return np.zeros(len(chunk.labels), dtype="U1")
-    return np.array([_docid(comment) for comment in chunk.comments])
+        return [""] * len(chunk.labels)
+    return [_docid(comment) for comment in chunk.comments]
 
 
 def _docid(comment: bytes) -> str:
     match = _DOCID.search(comment)
-    return (match[1] if match else comment).decode(errors="replace")
+    return (match[1] if match else comment).decode()
 
 
-def _qids(qids: NDArray[np.bytes_]) -> NDArray[np.int64] | NDArray[np.str_]:
-    """int64 if every id parses as an integer, else text.
+def _qids(qids: NDArray[Any]) -> NDArray[Any]:
+    """int64 if every id is an integer as Python writes it, else text.
 
-    Ids are run-length encoded because the rows of a query are nearly always
-    consecutive: each run is parsed once.
+    Otherwise the ids 7, 07 and +7 would become one. Ids are run-length encoded because
+    the rows of a query are nearly always consecutive: each run is parsed once.
     """
     changes = np.flatnonzero(qids[1:] != qids[:-1]) + 1
     heads = np.concatenate([[0], changes])
     lengths = np.diff(np.concatenate([heads, [len(qids)]]))
-    words = qids[heads].tolist()
-    try:
-        if any(b"_" in qid for qid in words):  # Python reads 1_0 as 10
-            raise ValueError("an underscore is not part of a number")
-        values = np.array([int(qid) for qid in words], dtype=np.int64)
-    except (ValueError, OverflowError):
-        return np.repeat([qid.decode(errors="replace") for qid in words], lengths)
-    return np.repeat(values, lengths)
+    words = [qid.decode() for qid in qids[heads].tolist()]
+    return id_array(words, lengths)

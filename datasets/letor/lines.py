@@ -8,7 +8,7 @@ pandas' parser reads in C, rounding each to the nearest float.
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -17,24 +17,55 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ltr.files import open_to_read
+from ltr.datasets.letor.features import Features, ZeroBased
 from ltr.queries import FloatArray, IntArray
+from ltr.text import TextFile, excerpt, line_error, open_text
 
 MAX_FEATURE_INDEX = 10_000_000
 _BLOCK_BYTES = 4 * 2**20
 _NOT_DELIMITERS = bytes(set(range(256)) - set(b": \n"))
 _ONE_PER_LINE = bytes.maketrans(b": ", b"\n\n")
+_OTHER_SPACES = (b"\t", b"\v", b"\f")
+_MAX_BYTES_OF_FIXED_WIDTH = 64
 
 
 @dataclass
 class Chunk:
-    """A block of parsed lines; ``comments`` is None if none of them has one."""
+    """A block of parsed lines.
+
+    Attributes
+    ----------
+    labels : float array of shape (n_rows,)
+        Labels.
+    qids : bytes or object array of shape (n_rows,)
+        Ids of the queries, in UTF-8.
+    features : Features
+        Indices and values.
+    comments : list of bytes or None
+        Text after "#"; None if no line has one.
+    file : str
+        The file, as messages call it.
+    first_line : int
+        Number of the first of ``lines``.
+    lines : list of bytes
+        The lines that were parsed, blank ones included.
+    """
 
     labels: FloatArray
-    qids: NDArray[np.bytes_]
-    values: FloatArray
+    qids: NDArray[Any]
+    features: Features
     comments: list[bytes] | None
-    zero_based: bool
+    file: str
+    first_line: int
+    lines: list[bytes]
+
+    def error(self, index: int, expected: str, got: str, cure: str) -> ValueError:
+        """Error about the first line with a feature of this index."""
+        for number, line in enumerate(self.lines, self.first_line):
+            rows = _parse([line], "auto")
+            if rows is not None and index in rows[2].entries():
+                return line_error(self.file, number, expected, got, cure)
+        return ValueError(f"{self.file}: {expected}; got {got}. {cure}")
 
 
 class _Malformed(ValueError):
@@ -49,42 +80,31 @@ def exact_floats() -> dict[str, Any]:
     return {} if (major, minor) >= (3, 1) else {"float_precision": "round_trip"}
 
 
-def read_file(path: Path, zero_based: bool) -> Iterator[Chunk]:
+def read_file(path: Path, zero_based: ZeroBased, encoding: str) -> Iterator[Chunk]:
     """Parse a text file, gzipped if its name ends in .gz."""
-    with open_to_read(path) as file:
-        yield from read_chunks(file, str(path), zero_based)
+    with open_text(path, encoding=encoding) as file:
+        yield from read_chunks(file, zero_based)
 
 
-def read_chunks(file: Any, name: str, zero_based: bool) -> Iterator[Chunk]:
-    """Parse the lines of an open file, which messages call ``name``."""
-    first_line = 1
-    for text in _whole_lines(file):
+def read_chunks(file: TextFile, zero_based: ZeroBased) -> Iterator[Chunk]:
+    """Parse the lines of an open file."""
+    for first_line, text in file.blocks(_BLOCK_BYTES):
+        if text.isspace():
+            continue
         lines = text.split(b"\n")
         try:
-            chunk = _parse(lines, zero_based)
-        except ValueError:
-            _find_malformed_line(lines, name, first_line, zero_based)
-            raise
-        if chunk is not None:
-            yield chunk
-        first_line += len(lines) - 1
+            rows = _parse(lines, zero_based)
+        except ValueError as error:
+            raise _malformed(lines, file.name, first_line, zero_based) from error
+        if rows is not None:
+            yield Chunk(*rows, file.name, first_line, lines)
 
 
-def _whole_lines(file: Any) -> Iterator[bytes]:
-    """Blocks of the file that end with whole lines."""
-    tail = b""
-    while block := file.read(_BLOCK_BYTES):
-        cut = block.rfind(b"\n") + 1
-        if cut:
-            yield tail + block[:cut]
-            tail = block[cut:]
-        else:
-            tail += block
-    if tail:
-        yield tail
+_Rows = tuple[FloatArray, NDArray[Any], Features, list[bytes] | None]
 
 
-def _parse(lines: Iterable[bytes], zero_based: bool) -> Chunk | None:
+def _parse(lines: Iterable[bytes], zero_based: ZeroBased) -> _Rows | None:
+    """Labels, ids, features and comments of the lines that are not blank."""
     labels, qids, features, comments = [], [], [], []
     for line in lines:
         body, _, comment = line.partition(b"#")
@@ -99,42 +119,52 @@ def _parse(lines: Iterable[bytes], zero_based: bool) -> Chunk | None:
         comments.append(comment.strip())
     if not labels:
         return None
-    values = _parse_features(features, zero_based)
-    y = np.array(labels).astype(np.float64)
-    if not np.isfinite(y).all() or np.isinf(values).any():
+    numbers = _parse_features(features, zero_based)
+    y = np.array(list(map(float, labels)))
+    if not np.isfinite(y).all() or np.isinf(numbers.values).any():
         raise _Malformed
     if b"_" in b"".join(labels):
         raise _Malformed  # Python reads 1_0 as 10
     comments_or_none = comments if any(comments) else None
-    return Chunk(y, np.array(qids), values, comments_or_none, zero_based)
+    return y, _as_array(qids), numbers, comments_or_none
 
 
-def _parse_features(features: list[bytes], zero_based: bool) -> FloatArray:
+def _as_array(words: list[bytes]) -> NDArray[Any]:
+    """Array of ids; a long one must not decide how much memory all others take."""
+    is_short = max(map(len, words)) <= _MAX_BYTES_OF_FIXED_WIDTH
+    return np.array(words, dtype=None if is_short else object)
+
+
+def _parse_features(features: list[bytes], zero_based: ZeroBased) -> Features:
     text = b"\n".join(features)
-    n_features = _count_features(text)
-    if n_features is None:  # tabs or runs of spaces: normalize, then try again
-        text = b"\n".join(b" ".join(words.split()) for words in features)
-        n_features = _count_features(text)
-        if n_features is None:
+    counts = None if any(space in text for space in _OTHER_SPACES) else _counts(text)
+    if counts is None:  # tabs or runs of spaces: normalize, then try again
+        features = [b" ".join(words.split()) for words in features]
+        text = b"\n".join(features)
+        counts = _counts(text)
+        if counts is None:
             raise _Malformed
-    n_rows, n_numbers = len(features), 2 * int(n_features.sum())
-    if n_numbers == 0:
-        return np.zeros((n_rows, 0))
+    if any(features[row] for row in np.flatnonzero(counts == 0)):
+        raise _Malformed  # a word without a colon
+    n_values = int(counts.sum())
+    if n_values == 0:
+        return Features(1, 0, counts, np.zeros(0, np.intp), np.zeros(0))
     # "1:0.5 2:0.1" and line ends alike become "1", "0.5", "2", "0.1", one a line
     numbers = _read_numbers(text.translate(_ONE_PER_LINE))
-    if len(numbers) != n_numbers:
+    if len(numbers) != 2 * n_values:
         raise _Malformed
-    indices, values = numbers[::2], numbers[1::2]
-    width = int(n_features[0])
+    indices, values = numbers[::2], np.ascontiguousarray(numbers[1::2])
+    width, low = int(counts[0]), indices[0]
     # dense lines, with the indices 1, …, width in order, already form a table
-    if (n_features == width).all():
-        in_order = np.arange(width) + (not zero_based)
-        if (indices.reshape(n_rows, width) == in_order).all():
-            return np.ascontiguousarray(values).reshape(n_rows, width)
-    return _scatter(indices, values, n_features, zero_based)
+    if (low == 1 or (low == 0 and zero_based)) and (counts == width).all():
+        in_order = np.arange(low, low + width)
+        if (indices.reshape(len(counts), width) == in_order).all():
+            return Features(int(low), int(low) + width - 1, counts, None, values)
+    columns = _checked_indices(indices, counts, 0 if zero_based else 1)
+    return Features(int(columns.min()), int(columns.max()), counts, columns, values)
 
 
-def _count_features(text: bytes) -> IntArray | None:
+def _counts(text: bytes) -> IntArray | None:
     """Features of each line; None unless each is ``1:2 3:4 …`` with single spaces.
 
     With all other bytes removed, a line of n features alternates ``:`` and a space:
@@ -169,48 +199,42 @@ def _read_numbers(text: bytes) -> FloatArray:
     return table.to_numpy()[:, 0]
 
 
-def _scatter(
-    indices: FloatArray,
-    values: FloatArray,
-    n_features: IntArray,
-    zero_based: bool,
-) -> FloatArray:
-    """Put the values of sparse lines into a table of zeros."""
-    with np.errstate(invalid="ignore"):  # a NaN becomes an integer that differs
-        columns = indices.astype(np.intp)
-    if (columns != indices).any():
+def _checked_indices(
+    indices: FloatArray, counts: IntArray, lowest: int
+) -> NDArray[np.intp]:
+    """Indices as integers, in range and distinct within each line."""
+    in_range = (indices >= lowest) & (indices <= MAX_FEATURE_INDEX)
+    if not (in_range & (indices == np.floor(indices))).all():
         raise _Malformed
-    columns -= not zero_based
-    if columns.min() < 0 or columns.max() + (not zero_based) > MAX_FEATURE_INDEX:
-        raise _Malformed
-    width = int(columns.max()) + 1
-    # cell of the flattened table: row · width + column
-    cells = columns + np.repeat(np.arange(len(n_features)) * width, n_features)
+    columns = indices.astype(np.intp)
+    # a number that increases along the file while each line has ascending indices
+    rows = np.repeat(np.arange(len(counts)), counts)
+    cells = columns + rows * (MAX_FEATURE_INDEX + 1)
     if (np.diff(cells) <= 0).any() and len(np.unique(cells)) < len(cells):
         raise _Malformed  # a line repeats an index
-    table = np.zeros(len(n_features) * width)
-    table[cells] = values
-    return table.reshape(len(n_features), width)
+    return columns
 
 
-def _find_malformed_line(
-    lines: list[bytes], name: str, first_line: int, zero_based: bool
-) -> None:
-    """Raise for the first line that does not parse by itself."""
+def _malformed(
+    lines: Sequence[bytes], name: str, first_line: int, zero_based: ZeroBased
+) -> ValueError:
+    """Error about the first line that does not parse by itself."""
     for number, line in enumerate(lines, start=first_line):
         try:
             _parse([line], zero_based)
         except ValueError:
-            text = line.decode(errors="replace").strip()
-            excerpt = text if len(text) <= 60 else text[:57] + "..."
-            raise ValueError(
-                f"{name}, line {number}: a line must be 'label qid:id index:value "
-                f"index:value ... # comment' with {_requirement(line, zero_based)}; "
-                f"got {excerpt!r}."
-            ) from None
+            return line_error(
+                name,
+                number,
+                "a line must be 'label qid:id index:value index:value ... # comment' "
+                f"with {_requirement(line, zero_based)}",
+                excerpt(line),
+            )
+    last_line = first_line + len(lines) - 1
+    return ValueError(f"{name}: lines {first_line} to {last_line} must be LETOR lines.")
 
 
-def _requirement(line: bytes, zero_based: bool) -> str:
+def _requirement(line: bytes, zero_based: ZeroBased) -> str:
     """The first requirement that this line violates."""
     parts = line.partition(b"#")[0].split()
     try:

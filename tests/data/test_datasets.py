@@ -109,7 +109,7 @@ def test_blocks_of_a_long_file(tmp_path, monkeypatch):
 
 
 INDICES = (
-    "distinct feature indices that are whole numbers from 1 to 10000000, and values "
+    "distinct feature indices that are whole numbers from 0 to 10000000, and values "
     "that are finite numbers or nan"
 )
 
@@ -118,7 +118,13 @@ INDICES = (
     ("line", "need"),
     [
         ("1 qid:1 1:2 2:x", INDICES),
-        ("1 qid:1 0:2", INDICES),
+        ("1 qid:1 -1:2", INDICES),
+        ("1 qid:1 -9223372036854775808:2", INDICES),
+        ("1 qid:1 1000000000:2", INDICES),
+        ("1 qid:1 foo", INDICES),
+        ("1 qid:1 12", INDICES),
+        ("1 qid:1 1:2 foo", INDICES),
+        ("1 qid:1 1:\t2", INDICES),
         ("1 qid:1 1.5:2", INDICES),
         ("1 qid:1 1:2 3", INDICES),
         ("1 qid:1 1: 2", INDICES),
@@ -139,6 +145,23 @@ def test_malformed_line(tmp_path, line, need):
         f"comment' with {need}; got {line!r}."
     )
     with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+        load_letor(path)
+
+
+def test_index_0_of_files_that_start_at_1(tmp_path):
+    """An error if the caller says that indices start at 1."""
+    path = write(tmp_path, "1 qid:1 1:2\n1 qid:1 0:2\n")
+    message = f"with {INDICES.replace('from 0', 'from 1')}; got '1 qid:1 0:2'."
+    with pytest.raises(ValueError, match=f"line 2: .*{re.escape(message)}$"):
+        load_letor(path, zero_based=False)
+
+
+@pytest.mark.parametrize("word", ["12", "foo", "1", ":", "1:", ":1"])
+@pytest.mark.parametrize("other", ["", " 1:1", " 1:1 2:1"])
+def test_words_that_are_no_features(tmp_path, word, other):
+    """Never a row without features, whatever stands in the lines around it."""
+    path = write(tmp_path, f"1 qid:1{other}\n1 qid:1 {word}\n1 qid:1{other}\n")
+    with pytest.raises(ValueError, match=f"data.txt, line 2: .*; got '1 qid:1 {word}'"):
         load_letor(path)
 
 
@@ -169,10 +192,10 @@ def test_file_errors(tmp_path):
         load_letor([])
     path = write(tmp_path, "1 qid:1 7:2\n")
     message = (
-        "n_features must be at least the highest feature index; got "
-        "n_features=3 and the index 7."
+        f"{path}, line 1: feature indices must fit into n_features=3 columns; got the "
+        "index 7, counted from 1. Pass a higher n_features, or none."
     )
-    with pytest.raises(ValueError, match=re.escape(message)):
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
         load_letor(path, n_features=3)
 
 

@@ -3,11 +3,14 @@
 import errno
 import gzip
 import re
+import tracemalloc
 
 import hypothesis.strategies as st
 import numpy as np
 import pytest
 from hypothesis import given
+from scipy.sparse import csr_matrix
+from sklearn.datasets import dump_svmlight_file
 
 from ltr.datasets import RankingData, load_letor, make_ranking, save_letor
 
@@ -84,6 +87,20 @@ def test_text(tmp_path):
             "docids must survive as comments of a LETOR file; got 'b\\nc', which "
             "does not. Remove line breaks and outer spaces.",
         ),
+        (
+            {"docids": np.array(["a", "b\rc"])},
+            "docids must survive as comments of a LETOR file; got 'b\\rc', which "
+            "does not. Remove line breaks and outer spaces.",
+        ),
+        (
+            {"qid": np.array(["q1", "q\0x"])},
+            "qid must be one word without '#' in a LETOR file; got 'q\\x00x'.",
+        ),
+        (
+            {"X": csr_matrix([[1.0, 0.0], [0.0, np.inf]])},
+            "labels must be finite, and features finite or NaN, in a LETOR file; got "
+            "inf in row 1, column 1. Replace it or drop the row.",
+        ),
     ],
 )
 def test_what_cannot_be_written(tmp_path, change, message):
@@ -154,3 +171,79 @@ def test_gzip_cut_at_every_kind_of_place(tmp_path):
         path.write_bytes(whole[:size])
         with pytest.raises(ValueError, match="must be a complete gzip file"):
             load_letor(path)
+
+
+@pytest.mark.parametrize("density", [1.0, 0.3])
+@pytest.mark.parametrize("block", [100, 2**22])
+def test_files_of_scikit_learn(tmp_path, monkeypatch, density, block):
+    """Indices from 0, as it writes them by default; dense, sparse and as a matrix."""
+    monkeypatch.setattr("ltr.datasets.letor.lines._BLOCK_BYTES", block)
+    rng = np.random.default_rng(0)
+    X = np.where(rng.random((40, 5)) < density, rng.normal(size=(40, 5)), 0)
+    X = np.round(X, 3)  # scikit-learn writes 16 digits
+    X[:10, 0] = 0  # the index 0 comes late
+    y, qid, path = rng.integers(0, 3, 40), np.repeat([4, 2], 20), tmp_path / "data.txt"
+    dump_svmlight_file(X, y, str(path), query_id=qid, comment="by scikit-learn")
+    same(load_letor(path), RankingData(X, y, qid))
+    np.testing.assert_array_equal(load_letor(path, sparse=True).X.toarray(), X)
+    assert load_letor(path, n_features=7).X.shape == (40, 7)
+    save_letor(RankingData(X, y, qid), path, sparse=True)  # from 1
+    same(load_letor(path), RankingData(X, y, qid))
+    assert load_letor(path, zero_based=True).X.shape == (40, 6)
+
+
+def test_wide_file(tmp_path):
+    """A SciPy matrix on request; an error that says so before the table is made."""
+    path = tmp_path / "data.txt"
+    columns = np.random.default_rng(0).integers(0, 10**6 - 1, 5000)
+    columns[-1] = 10**6 - 1
+    entries = np.ones(5000), (np.repeat(np.arange(1000), 5), columns)
+    X = csr_matrix(entries, shape=(1000, 10**6))
+    data = RankingData(X, np.ones(1000), np.repeat(np.arange(10), 100))
+    save_letor(data, path)
+    again = load_letor(path, sparse=True, n_features=10**6)
+    assert again.X.shape == X.shape
+    assert (again.X != X).nnz == 0
+    message = (
+        f"{path}: a dense table must not be large and nearly all zeros; got {X.nnz:,} "
+        "values for 1,000 rows × 1,000,000 columns, which take 7.5 GiB or more. Read "
+        "the file with load_letor(..., sparse=True), or number its features without "
+        "gaps."
+    )
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+        load_letor(path)
+    half = data.take(data.qid < 5)
+    assert half.X.shape == (500, 10**6)
+
+
+def test_ids_stay_distinct(tmp_path):
+    """Bytes that are no UTF-8, padded numbers, a mark at the start of the file."""
+    path = tmp_path / "data.txt"
+    path.write_bytes(b"1 qid:\xe9 1:1\n1 qid:\xe8 1:1\n")
+    with pytest.raises(ValueError, match="line 1: text must be in utf-8; got the byte"):
+        load_letor(path)
+    assert load_letor(path, encoding="latin-1").qid.tolist() == ["é", "è"]
+    path.write_bytes(b"\xef\xbb\xbf1 qid:07 1:1\r1 qid:7 1:1\r")
+    assert load_letor(path).qid.tolist() == ["07", "7"]
+
+
+def test_one_long_id(tmp_path):
+    """It takes its own room, not that of all rows."""
+    path = tmp_path / "data.txt"
+    lines = "1 qid:a 1:1\n" * 20_000
+    path.write_text(lines + f"1 qid:{'x' * 200_000} 1:1 # {'y' * 200_000}\n")
+    tracemalloc.start()
+    data = load_letor(path)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 50e6
+    assert [len(data.qid[-1]), len(data.docids[-1])] == [200_000, 200_000]
+    assert data.n_queries == 2
+
+
+def test_blank_lines_are_skipped_fast(tmp_path):
+    """Blocks of nothing but line ends are not cut into lines."""
+    path = tmp_path / "data.txt.gz"
+    path.write_bytes(gzip.compress(b"\n" * 2_000_000 + b"1 qid:1 x:1\n", 1))
+    with pytest.raises(ValueError, match=r"line 2000001: "):
+        load_letor(path)

@@ -86,7 +86,7 @@ def test_nothing_is_left_after_an_error(tmp_path, blocks):
     n_lines = len(path.read_text().splitlines())
     with pytest.raises(ValueError, match=f"data.txt, line {n_lines}: a line must be"):
         convert_letor(path, tmp_path / "data")
-    with pytest.raises(ValueError, match="n_features must be at least the highest"):
+    with pytest.raises(ValueError, match="indices must fit into n_features=3 columns"):
         convert_letor(path, tmp_path / "data", n_features=3)
     (tmp_path / "empty.txt").write_text("\n")
     with pytest.raises(ValueError, match="must have at least one row; got none in"):
@@ -135,3 +135,29 @@ def test_folders(tmp_path):
     )
     with pytest.raises(ValueError, match=re.escape(message)):
         open_ranking(tmp_path)
+
+
+@pytest.mark.parametrize("n_features", [None, 3, 4])
+def test_indices_from_0(tmp_path, blocks, n_features):
+    """Recognized by an index 0, also one after rows that were written already."""
+    path = tmp_path / "data.txt"
+    path.write_text("1 qid:1 1:1 2:2\n" * 3000 + "1 qid:1 0:3\n")
+    data = convert_letor(path, tmp_path / "data", n_features=n_features)
+    assert data.X.shape == (3001, n_features or 3)
+    assert data.X[[0, 3000], :3].tolist() == [[0, 1, 2], [3, 0, 0]]
+    with pytest.raises(ValueError, match=r"n_features=2 columns; got the index 2"):
+        convert_letor(path, tmp_path / "other", n_features=2)
+
+
+def test_long_id(tmp_path):
+    """Refused before its length is multiplied by the number of rows."""
+    path = tmp_path / "data.txt"
+    path.write_text("1 qid:1 1:1\n" * 5000 + f"1 qid:{'x' * 200_000} 1:1\n")
+    message = (
+        "qid must not need more than 64 MiB, mostly of padding, in mapped data; got "
+        "5,001 rows and an id of 200,000 characters. Shorten the long ids, or read the "
+        "files with load_letor."
+    )
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+        convert_letor(path, tmp_path / "data")
+    assert [p.name for p in tmp_path.iterdir()] == ["data.txt"]
