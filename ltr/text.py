@@ -124,7 +124,7 @@ class TextFile:
         for piece in _line_feeds(self._pieces(n_bytes)):
             cut = piece.rfind(b"\n") + 1
             if cut:
-                yield b"".join([*tail, piece[:cut]])
+                yield b"".join([*tail, memoryview(piece)[:cut]])
                 tail, n_tail = [], 0
             tail.append(piece[cut:])
             n_tail += len(piece) - cut

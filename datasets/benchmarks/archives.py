@@ -27,7 +27,7 @@ class BrokenArchiveError(ValueError):
     """An archive that is truncated or damaged."""
 
 
-def read_member(source: Path, member: str) -> Iterator[Chunk]:
+def read_member(source: Path, member: str, n_features: int) -> Iterator[Chunk]:
     """Parse a LETOR file in a folder or archive.
 
     Parameters
@@ -36,6 +36,8 @@ def read_member(source: Path, member: str) -> Iterator[Chunk]:
         Folder, zip or tar archive (also .tar.gz, .tar.bz2, .tar.xz).
     member : str
         Trailing part of the path of the file, such as ``"Fold1/train.txt"``.
+    n_features : int
+        Number of features.
 
     Yields
     ------
@@ -54,7 +56,7 @@ def read_member(source: Path, member: str) -> Iterator[Chunk]:
         name = _find(names, member, source)
         with open_member(name) as file:
             text = TextFile(file, f"{source}, {name}")
-            yield from read_chunks(text, zero_based=False)
+            yield from read_chunks(text, False, n_features)
 
 
 @contextmanager

@@ -170,7 +170,7 @@ def _in_order(parts: Mapping[str, RankingData]) -> RankingSplits:
 def _load(source: Path, key: str, member: str, place: Place) -> RankingData:
     width = SOURCES[key].n_features
     table = GrowingTable(width, place.dtype, first_index=1)
-    y, qid, docids = read_rows(read_member(source, member), table, width)
+    y, qid, docids = read_rows(read_member(source, member, width), table, width)
     description = f"{SOURCES[key].name}, {member}"
     return RankingData(table.X, y, qid, description=description, docids=docids)
 
@@ -181,7 +181,7 @@ def _convert(archive: Path, key: str, member: str, folder: Path, place: Place) -
         sys.stderr.write(f"{source.name}: converting {member} (once)\n")
     try:
         with whole_folder(folder) as scratch:
-            chunks = read_member(archive, member)
+            chunks = read_member(archive, member, source.n_features)
             description = f"{source.name}, {member}"
             write_arrays(scratch, chunks, source.n_features, place.dtype, description)
     except BrokenArchiveError as error:

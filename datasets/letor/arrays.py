@@ -91,7 +91,7 @@ def convert_letor(
         try:
             n_rows = write_arrays(
                 scratch,
-                chunks_of(files, zero_based, encoding),
+                chunks_of(files, zero_based, n_features, encoding),
                 n_features,
                 dtype,
                 describe_files(files),
@@ -100,7 +100,7 @@ def convert_letor(
         except _LateZero:  # of "auto", after rows were written
             n_rows = write_arrays(
                 scratch,
-                chunks_of(files, True, encoding),
+                chunks_of(files, True, n_features, encoding),
                 n_features,
                 dtype,
                 describe_files(files),
@@ -122,7 +122,7 @@ def _shape(
                 "zero_based=, or a file."
             )
     low, high = 1, 0
-    for chunk in chunks_of(files, zero_based, encoding, warn=False):
+    for chunk in chunks_of(files, zero_based, None, encoding, warn=False):
         low, high = min(low, chunk.features.low), max(high, chunk.features.high)
     starts_at_0 = low == 0 or zero_based is True
     return high + starts_at_0, starts_at_0

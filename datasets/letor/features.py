@@ -77,7 +77,10 @@ class Table(Protocol):
     """Destination of the features of all blocks."""
 
     first_index: int
-    n_rows: int
+
+    @property
+    def n_rows(self) -> int:
+        """Number of rows."""
 
     def add(self, features: Features) -> None:
         """Append rows; ``first_index`` is the index of the first column."""
@@ -133,7 +136,8 @@ class SparseTable:
         self._counts: list[IntArray] = []
         self._indices: list[IntArray] = []
         self._values: list[FloatArray] = []
-        self.first_index, self.n_rows = first_index, 0
+        self.first_index = first_index
+        self.n_rows = 0
 
     def add(self, features: Features) -> None:
         """Append rows."""

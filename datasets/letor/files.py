@@ -22,7 +22,7 @@ from ltr.datasets.letor.features import (
     ZeroBased,
     check_room,
 )
-from ltr.datasets.letor.lines import Chunk, read_file
+from ltr.datasets.letor.lines import Chunk, read_file, too_wide
 from ltr.datasets.ranking_data import RankingData
 from ltr.files import PathLike, whole_file
 from ltr.queries import FloatArray
@@ -95,9 +95,9 @@ def load_letor(
     """
     files = list_files(paths)
     check_options(n_features, zero_based, encoding)
-    kind = SparseTable if sparse else GrowingTable
+    kind: Any = SparseTable if sparse else GrowingTable
     table = kind(n_features or 0, dtype, first_index(zero_based))
-    chunks = chunks_of(files, zero_based, encoding)
+    chunks = chunks_of(files, zero_based, n_features, encoding)
     y, qid, docids = read_rows(chunks, table, n_features, is_sparse=sparse)
     if not len(y):
         raise no_rows(files)
@@ -210,19 +210,20 @@ def _comment(docid: str) -> list[str]:
 
 def _check_numbers(data: RankingData) -> None:
     bad_labels = np.flatnonzero(~np.isfinite(data.y))
-    is_matrix = _is_sparse(data.X)
-    is_infinite = np.isinf(data.X.data if is_matrix else data.X)
+    X: Any = data.X
+    is_matrix = _is_sparse(X)
+    is_infinite = np.isinf(X.data if is_matrix else X)
     if len(bad_labels):
         culprit = f"the label {data.y[bad_labels[0]]} in row {bad_labels[0]}"
     elif is_infinite.any():
         if is_matrix:
-            entries = data.X.tocoo()
+            entries = X.tocoo()
             entry = int(np.isinf(entries.data).argmax())
             row, column = entries.row[entry], entries.col[entry]
             value = entries.data[entry]
         else:
             row, column = np.argwhere(is_infinite)[0]
-            value = data.X[row, column]
+            value = X[row, column]
         culprit = f"{value} in row {row}, column {column}"
     else:
         return
@@ -266,13 +267,8 @@ def read_rows(
         if features.low == 0 and table.first_index == 1:
             table.shift()
         width = high + 1 - table.first_index
-        if n_features is not None and width > n_features:
-            raise chunk.error(
-                high,
-                f"feature indices must fit into n_features={n_features} columns",
-                f"the index {high}, counted from {table.first_index}",
-                "Pass a higher n_features, or none.",
-            )
+        if n_features is not None and width > n_features:  # since an index is 0
+            raise too_wide(chunk.file, n_features, high, table.first_index)
         n_values += len(features.values)
         if not is_sparse:
             n_rows = table.n_rows + features.n_rows
@@ -288,13 +284,17 @@ def read_rows(
 
 
 def chunks_of(
-    files: Sequence[Path], zero_based: ZeroBased, encoding: str, warn: bool = True
+    files: Sequence[Path],
+    zero_based: ZeroBased,
+    n_features: int | None,
+    encoding: str,
+    warn: bool = True,
 ) -> Iterator[Chunk]:
     """Chunks of all files; warns once if two files share a qid."""
     file_of_qid: dict[bytes, Path] = {}
     warn &= len(files) > 1
     for file in files:
-        for chunk in read_file(file, zero_based, encoding):
+        for chunk in read_file(file, zero_based, n_features, encoding):
             yield chunk
             if warn:
                 qids = set(chunk.qids.tolist())

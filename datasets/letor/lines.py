@@ -22,7 +22,7 @@ from ltr.queries import FloatArray, IntArray
 from ltr.text import TextFile, excerpt, line_error, open_text
 
 MAX_FEATURE_INDEX = 10_000_000
-_BLOCK_BYTES = 4 * 2**20
+_BLOCK_BYTES = 2**23
 _NOT_DELIMITERS = bytes(set(range(256)) - set(b": \n"))
 _ONE_PER_LINE = bytes.maketrans(b": ", b"\n\n")
 _OTHER_SPACES = (b"\t", b"\v", b"\f")
@@ -45,10 +45,6 @@ class Chunk:
         Text after "#"; None if no line has one.
     file : str
         The file, as messages call it.
-    first_line : int
-        Number of the first of ``lines``.
-    lines : list of bytes
-        The lines that were parsed, blank ones included.
     """
 
     labels: FloatArray
@@ -56,16 +52,6 @@ class Chunk:
     features: Features
     comments: list[bytes] | None
     file: str
-    first_line: int
-    lines: list[bytes]
-
-    def error(self, index: int, expected: str, got: str, cure: str) -> ValueError:
-        """Error about the first line with a feature of this index."""
-        for number, line in enumerate(self.lines, self.first_line):
-            rows = _parse([line], "auto")
-            if rows is not None and index in rows[2].entries():
-                return line_error(self.file, number, expected, got, cure)
-        return ValueError(f"{self.file}: {expected}; got {got}. {cure}")
 
 
 class _Malformed(ValueError):
@@ -80,14 +66,22 @@ def exact_floats() -> dict[str, Any]:
     return {} if (major, minor) >= (3, 1) else {"float_precision": "round_trip"}
 
 
-def read_file(path: Path, zero_based: ZeroBased, encoding: str) -> Iterator[Chunk]:
+def read_file(
+    path: Path, zero_based: ZeroBased, n_features: int | None, encoding: str
+) -> Iterator[Chunk]:
     """Parse a text file, gzipped if its name ends in .gz."""
     with open_text(path, encoding=encoding) as file:
-        yield from read_chunks(file, zero_based)
+        yield from read_chunks(file, zero_based, n_features)
 
 
-def read_chunks(file: TextFile, zero_based: ZeroBased) -> Iterator[Chunk]:
-    """Parse the lines of an open file."""
+def read_chunks(
+    file: TextFile, zero_based: ZeroBased, n_features: int | None
+) -> Iterator[Chunk]:
+    """Parse the lines of an open file.
+
+    Indices must fit into ``n_features`` columns; those of "auto" as if they started at
+    1, until one is 0.
+    """
     for first_line, text in file.blocks(_BLOCK_BYTES):
         if text.isspace():
             continue
@@ -97,7 +91,35 @@ def read_chunks(file: TextFile, zero_based: ZeroBased) -> Iterator[Chunk]:
         except ValueError as error:
             raise _malformed(lines, file.name, first_line, zero_based) from error
         if rows is not None:
-            yield Chunk(*rows, file.name, first_line, lines)
+            first_index = 0 if zero_based is True or rows[2].low == 0 else 1
+            if n_features is not None and rows[2].high >= n_features + first_index:
+                raise _too_wide(lines, file.name, first_line, n_features, first_index)
+            yield Chunk(*rows, file.name)
+
+
+def too_wide(place: str, n_features: int, index: int, first_index: int) -> ValueError:
+    """Error about an index that does not fit into the columns."""
+    return ValueError(
+        f"{place}: feature indices must fit into n_features={n_features} columns; got "
+        f"the index {index}, counted from {first_index}. Pass a higher n_features, or "
+        "none."
+    )
+
+
+def _too_wide(
+    lines: Sequence[bytes],
+    name: str,
+    first_line: int,
+    n_features: int,
+    first_index: int,
+) -> ValueError:
+    """Error about the first line with an index that does not fit."""
+    for number, line in enumerate(lines, start=first_line):
+        rows = _parse([line], "auto")
+        if rows is not None and rows[2].high >= n_features + first_index:
+            place = f"{name}, line {number}"
+            return too_wide(place, n_features, rows[2].high, first_index)
+    raise AssertionError("one of these lines is too wide")
 
 
 _Rows = tuple[FloatArray, NDArray[Any], Features, list[bytes] | None]
@@ -203,15 +225,19 @@ def _checked_indices(
     indices: FloatArray, counts: IntArray, lowest: int
 ) -> NDArray[np.intp]:
     """Indices as integers, in range and distinct within each line."""
-    in_range = (indices >= lowest) & (indices <= MAX_FEATURE_INDEX)
-    if not (in_range & (indices == np.floor(indices))).all():
+    # a NaN is the minimum, and not in range
+    if not (indices.min() >= lowest and indices.max() <= MAX_FEATURE_INDEX):
         raise _Malformed
     columns = indices.astype(np.intp)
-    # a number that increases along the file while each line has ascending indices
-    rows = np.repeat(np.arange(len(counts)), counts)
-    cells = columns + rows * (MAX_FEATURE_INDEX + 1)
-    if (np.diff(cells) <= 0).any() and len(np.unique(cells)) < len(cells):
-        raise _Malformed  # a line repeats an index
+    if (columns != indices).any():
+        raise _Malformed
+    # indices that ascend within each line are distinct: they descend at its start only
+    descents = np.flatnonzero(columns[1:] <= columns[:-1]) + 1
+    if not np.isin(descents, np.cumsum(counts)).all():
+        rows = np.repeat(np.arange(len(counts)), counts)
+        cells = columns + rows * (MAX_FEATURE_INDEX + 1)
+        if len(np.unique(cells)) < len(cells):
+            raise _Malformed  # a line repeats an index
     return columns
 
 
