@@ -1,21 +1,17 @@
-"""PrefLib files (2022 format): ``# KEY: value`` lines, then ``count: 1,{2,3},4``."""
+"""PrefLib files: votes with ties, gaps or categories, and their header."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ltr.datasets.preflib_reader import Ranking, read_votes
 from ltr.files import PathLike, whole_file
-
-Ranking = list[int | tuple[int, ...]]
+from ltr.text import open_text
 
 _TYPES = ("soc", "soi", "toc", "toi")
-_NAME = re.compile(r"ALTERNATIVE NAME (\d+)$")
-_ORDER = re.compile(r"(?:\d+|\{\d+(?:,\d+)*\})(?:,(?:\d+|\{\d+(?:,\d+)*\}))*$")
-_GROUP = re.compile(r"\{([\d,]+)\}|(\d+)")
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,6 +29,9 @@ class PrefLibData:
         Names of the items; the file's alternative 1 is item 0.
     metadata : dict of str to str
         The other header lines in file order, such as "TITLE".
+    categories : list of str
+        Names of the categories of a .cat file, best first: each ranking then has a
+        tuple for each of them, which may be empty. [] for rankings.
 
     Examples
     --------
@@ -45,6 +44,7 @@ class PrefLibData:
     counts: list[int]
     names: list[str]
     metadata: dict[str, str] = field(default_factory=dict)
+    categories: list[str] = field(default_factory=list)
 
     def __repr__(self) -> str:
         return (
@@ -66,8 +66,10 @@ class PrefLibData:
     def data_type(self) -> str:
         """PrefLib's type: strict or with ties, orders complete or incomplete.
 
-        "soc", "soi", "toc" or "toi".
+        "soc", "soi", "toc" or "toi"; "cat" for votes by categories.
         """
+        if self.categories:
+            return "cat"
         ties = any(isinstance(group, tuple) for r in self.rankings for group in r)
         complete = all(_length(r) == self.n_items for r in self.rankings)
         return ("t" if ties else "s") + "o" + ("c" if complete else "i")
@@ -77,29 +79,34 @@ def _length(ranking: Ranking) -> int:
     return sum(len(group) if isinstance(group, tuple) else 1 for group in ranking)
 
 
-def load_preflib(path: PathLike) -> PrefLibData:
-    r"""Load votes from a PrefLib file of type soc, soi, toc or toi.
+def load_preflib(path: PathLike, *, encoding: str = "utf-8") -> PrefLibData:
+    r"""Load votes from a PrefLib file of type soc, soi, toc, toi or cat.
 
     The format of 2022 (https://www.preflib.org/format): header lines ``# KEY: value``,
     then one line ``count: order`` for each distinct vote, with alternatives numbered
-    from 1 and tied ones in braces.
+    from 1 and tied ones in braces. The format before it is read, too: the number of
+    alternatives, a line ``1,name`` for each, a line with the numbers of voters, votes
+    and unique orders, and lines ``count,order``.
 
     Parameters
     ----------
     path : path
-        A file whose name ends in .soc, .soi, .toc or .toi.
+        A file whose name ends in .soc, .soi, .toc, .toi or .cat; it may be gzipped.
+    encoding : str, default="utf-8"
+        Its encoding.
 
     Returns
     -------
     votes : PrefLibData
-        ``rankings``, ``counts``, ``names``, ``metadata``.
+        ``rankings``, ``counts``, ``names``, ``metadata``; of a .cat file also
+        ``categories``.
 
     Raises
     ------
     ValueError
-        If a line is malformed, ranks an alternative twice or an unknown one, or if the
-        numbers of voters and orders in the header disagree with the votes; the message
-        has the file and line number.
+        If a line is malformed or not text in the encoding, ranks an alternative twice
+        or an unknown one, or if the header disagrees with the votes, or announces
+        100,000 alternatives more than it names; the message has the file and line.
     FileNotFoundError
         If the file is missing.
 
@@ -114,118 +121,23 @@ def load_preflib(path: PathLike) -> PrefLibData:
     ([[1, (0, 2)], [2]], [4, 1], ['tea', '2', '3'])
     """
     file = Path(path)
-    if file.suffix[1:] not in _TYPES:
-        kinds = ", ".join("." + kind for kind in _TYPES)
+    kind = Path(file.name.removesuffix(".gz")).suffix[1:].lower()
+    if kind not in (*_TYPES, "cat"):
+        kinds = ", ".join("." + name for name in (*_TYPES, "cat"))
         raise ValueError(f"the name of a PrefLib file must end in {kinds}; got {file}.")
-    reader = _Reader(file)
-    with open(file, encoding="utf-8") as lines:
-        for number, line in enumerate(lines, 1):
-            reader.read(number, line.strip())
-    return reader.data()
+    with open_text(file, encoding=encoding) as text:
+        votes = PrefLibData(*read_votes(text, is_categorical=kind == "cat"))
+    if kind != "cat":
+        _check_type(votes, kind, str(file))
+    return votes
 
 
-class _Reader:
-    """Parser of a PrefLib file, line by line."""
-
-    def __init__(self, file: Path) -> None:
-        self.file = file
-        self.metadata: dict[str, str] = {}
-        self.lines: dict[str, int] = {}
-        self.names: dict[int, str] = {}
-        self.rankings: list[Ranking] = []
-        self.counts: list[int] = []
-        self.n_items = 0
-
-    def read(self, number: int, line: str) -> None:
-        if line.startswith("#"):
-            self._read_header(number, line[1:].strip())
-        elif line:
-            self._read_vote(number, line)
-
-    def _error(self, number: int, problem: str) -> ValueError:
-        return ValueError(f"{self.file}, line {number}: {problem}")
-
-    def _read_header(self, number: int, line: str) -> None:
-        key, colon, value = (part.strip() for part in line.partition(":"))
-        if not colon:
-            raise self._error(
-                number, f"a header line must be '# KEY: value'; got {line!r}."
-            )
-        match = _NAME.match(key)
-        if match:
-            self.names[int(match[1])] = value
-        else:
-            self.metadata[key] = value
-            self.lines[key] = number
-        if key == "NUMBER ALTERNATIVES":
-            self.n_items = self._whole(key)
-
-    def _whole(self, key: str) -> int:
-        if not self.metadata[key].isdecimal():
-            raise self._error(
-                self.lines[key],
-                f"{key} must be a whole number; got {self.metadata[key]!r}.",
-            )
-        return int(self.metadata[key])
-
-    def _read_vote(self, number: int, line: str) -> None:
-        if not self.n_items:
-            raise self._error(
-                number, "the line '# NUMBER ALTERNATIVES: n' must precede the votes."
-            )
-        count, colon, order = line.replace(" ", "").partition(":")
-        if not (colon and count.isdecimal() and _ORDER.match(order)):
-            raise self._error(
-                number, f"a vote must have the form '3: 1,{{2,4}},5'; got {line!r}."
-            )
-        ranking: Ranking = []
-        ranked: set[int] = set()
-        for tied, alone in _GROUP.findall(order):
-            group = [int(item) for item in (tied or alone).split(",")]
-            for item in group:
-                if not 1 <= item <= self.n_items:
-                    raise self._error(
-                        number,
-                        f"alternatives must be in 1, …, {self.n_items}; got {item}.",
-                    )
-                if item in ranked:
-                    raise self._error(number, f"alternative {item} is ranked twice.")
-                ranked.add(item)
-            zero_based = [item - 1 for item in group]
-            ranking.append(tuple(zero_based) if len(group) > 1 else zero_based[0])
-        self.rankings.append(ranking)
-        self.counts.append(int(count))
-
-    def data(self) -> PrefLibData:
-        if not self.n_items:
-            raise self._error(1, "the header must have '# NUMBER ALTERNATIVES: n'.")
-        unknown = [item for item in self.names if not 1 <= item <= self.n_items]
-        if unknown:
-            raise ValueError(
-                f"{self.file}: alternatives must be in 1, …, {self.n_items}; the "
-                f"header has a name for {unknown[0]}."
-            )
-        names = [self.names.get(i, str(i)) for i in range(1, self.n_items + 1)]
-        data = PrefLibData(self.rankings, self.counts, names, self.metadata)
-        self._check_total("NUMBER VOTERS", data.n_voters)
-        self._check_total("NUMBER UNIQUE ORDERS", len(data.rankings))
-        self._check_type(data)
-        return data
-
-    def _check_total(self, key: str, total: int) -> None:
-        if key in self.metadata and self._whole(key) != total:
-            raise self._error(
-                self.lines[key],
-                f"{key} is {self.metadata[key]}, but the votes have {total}.",
-            )
-
-    def _check_type(self, data: PrefLibData) -> None:
-        kind = self.file.suffix[1:]
-        if not _allows(kind, data.data_type):
-            raise ValueError(
-                f"{self.file}: the votes of a .{kind} file must be "
-                f"{_requirement(kind)}; got votes of type {data.data_type}."
-            )
+def _check_type(votes: PrefLibData, kind: str, name: str) -> None:
+    if not _allows(kind, votes.data_type):
+        raise ValueError(
+            f"{name}: the votes of a .{kind} file must be {_requirement(kind)}; got "
+            f"votes of type {votes.data_type}."
+        )
 
 
 def _allows(kind: str, data_type: str) -> bool:
@@ -327,7 +239,8 @@ def _checked_votes(
             tied = (
                 [int(i) for i in group] if hasattr(group, "__iter__") else [int(group)]
             )
-            groups.append(tuple(tied) if len(tied) > 1 else tied[0])
+            if tied:
+                groups.append(tuple(tied) if len(tied) > 1 else tied[0])
         items = _items(groups)
         if not items or min(items) < 0 or len(set(items)) < len(items):
             raise ValueError(

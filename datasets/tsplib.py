@@ -3,19 +3,37 @@
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
-from ltr.arguments import check_choice
+from ltr.arguments import check_choice, check_whole
 from ltr.files import PathLike
 from ltr.queries import FloatArray
+from ltr.text import TextFile, excerpt, line_error, open_text
 
 _KINDS = ("TSP", "ATSP", "SOP")
-_DATA = ("EDGE_WEIGHT_SECTION", "NODE_COORD_SECTION")
-_OTHER = ("DISPLAY_DATA_SECTION", "FIXED_EDGES_SECTION", "TOUR_SECTION")
+_WEIGHTS, _COORDINATES = "EDGE_WEIGHT_SECTION", "NODE_COORD_SECTION"
+_SECTIONS = (
+    _WEIGHTS,
+    _COORDINATES,
+    "DISPLAY_DATA_SECTION",
+    "FIXED_EDGES_SECTION",
+    "TOUR_SECTION",
+)
+_DIGITS = r"[0-9]{1,30}"
+_NUMBER = rf"[+-]?(?:{_DIGITS}(?:\.{_DIGITS})?|\.{_DIGITS})(?:[eE][+-]?[0-9]{{1,3}})?"
+_NUMBERS = re.compile(rf"{_NUMBER}(?:\s+{_NUMBER})*")
+_CITY = re.compile(rf"([0-9]+)\s+({_NUMBER})\s+({_NUMBER})")
+_FIELD = re.compile(r"([A-Z_]+)\s*:(.*)", re.IGNORECASE)
+_DIMENSION = re.compile(r"[0-9]{1,9}")
+_ROWS = 256  # of a matrix of distances at a time
+
+
+Distance = Callable[[FloatArray, FloatArray], FloatArray]
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,7 +64,9 @@ class TSPLIBData:
     precedences: tuple[tuple[int, int], ...] = ()
 
 
-def load_tsplib(path: PathLike) -> TSPLIBData:
+def load_tsplib(
+    path: PathLike, *, max_cities: int = 10_000, encoding: str = "utf-8"
+) -> TSPLIBData:
     r"""Load an instance in the TSPLIB format.
 
     Explicit matrices (``FULL_MATRIX``, upper and lower rows and columns, with or
@@ -56,7 +76,12 @@ def load_tsplib(path: PathLike) -> TSPLIBData:
     Parameters
     ----------
     path : path
-        Text file of type TSP, ATSP or SOP.
+        Text file of type TSP, ATSP or SOP; it may be gzipped.
+    max_cities : int, default=10000
+        Largest instance to read: the matrix of n cities takes 8 n² bytes, 800 MB for
+        10,000.
+    encoding : str, default="utf-8"
+        Encoding of the file.
 
     Returns
     -------
@@ -67,8 +92,14 @@ def load_tsplib(path: PathLike) -> TSPLIBData:
     Raises
     ------
     ValueError
-        If the file is of another type, or does not have the numbers that its header
-        announces.
+        If the file is of another type, a line is malformed or not text in the encoding,
+        the file does not have the numbers that its header announces or names a city
+        twice, or there are more than ``max_cities``; with file and line.
+
+    Warns
+    -----
+    UserWarning
+        If the file fixes edges, which are not read.
 
     References
     ----------
@@ -88,139 +119,257 @@ def load_tsplib(path: PathLike) -> TSPLIBData:
     ...     load_tsplib(path).matrix.tolist()
     [[0.0, 3.0], [4.0, 0.0]]
     """
+    check_whole("max_cities", max_cities, low=1)
     path = Path(path)
-    header, sections = _parts(path.read_text())
-    kind = header.get("TYPE", "").split(" ")[0]
+    with open_text(path, encoding=encoding) as text:
+        file = _read(text)
+    kind = (file.header.get("TYPE", "").split() or [""])[0].upper()
     if kind not in _KINDS:
         raise ValueError(
-            f"{path} must be of TYPE TSP, ATSP or SOP; got {header.get('TYPE')!r}."
+            f"{path} must be of TYPE TSP, ATSP or SOP; got {file.header.get('TYPE')!r}."
         )
-    try:
-        n = int(header["DIMENSION"])
-    except (KeyError, ValueError) as error:
-        raise ValueError(
-            f"{path} must have a line 'DIMENSION: n'; got {header.get('DIMENSION')!r}."
-        ) from error
-    weight_type = header.get("EDGE_WEIGHT_TYPE", "EXPLICIT")
+    n = _dimension(file, max_cities)
+    weight_type = file.header.get("EDGE_WEIGHT_TYPE", "EXPLICIT").upper()
     weight_types = ["EXPLICIT", *_DISTANCES]
     check_choice(f"{path}: EDGE_WEIGHT_TYPE", weight_type, weight_types)
     if weight_type == "EXPLICIT":
-        matrix = _explicit(path, header, sections, n, kind)
+        matrix = _explicit(file, n, kind)
     else:
-        numbers = _numbers(path, sections, "NODE_COORD_SECTION", 3 * n)
-        points = numbers.reshape(n, 3)[:, 1:]  # after the number of the city
-        matrix = _DISTANCES[weight_type](points)
+        matrix = _distances(_points(file, n), _DISTANCES[weight_type])
+    if "FIXED_EDGES_SECTION" in file.sections:
+        warnings.warn(
+            f"{path} fixes edges, which are not read: an order may leave them out.",
+            UserWarning,
+            stacklevel=2,
+        )
     precedences: tuple[tuple[int, int], ...] = ()
     if kind == "SOP":
         after, before = np.nonzero(matrix == -1)
         precedences = tuple(zip(before.tolist(), after.tolist(), strict=True))
-    return TSPLIBData(matrix, header.get("NAME", path.stem), kind, precedences)
+    return TSPLIBData(matrix, file.header.get("NAME", path.stem), kind, precedences)
 
 
-def _parts(text: str) -> tuple[dict[str, str], dict[str, list[str]]]:
-    """Header fields, and the words of each section."""
-    header: dict[str, str] = {}
-    sections: dict[str, list[str]] = {}
-    words: list[str] | None = None
-    for line in text.splitlines():
+@dataclass
+class _File:
+    """Fields of the header and lines of the sections, each with its number."""
+
+    name: str
+    header: dict[str, str] = field(default_factory=dict)
+    header_lines: dict[str, int] = field(default_factory=dict)
+    sections: dict[str, list[tuple[int, str]]] = field(default_factory=dict)
+    section_lines: dict[str, int] = field(default_factory=dict)
+
+
+def _read(text: TextFile) -> _File:
+    file = _File(text.name)
+    section: list[tuple[int, str]] | None = None
+    for number, line in text.lines():
         line = line.strip()
-        key = re.match(r"[A-Z_0-9]+", line)
-        name = key[0] if key else ""
+        name = line.rstrip(" :").upper()
         if name == "EOF":
             break
-        if name in _DATA or name in _OTHER:
-            words = sections.setdefault(name, [])
-        elif name and ":" in line and not name[0].isdigit():
-            field, _, value = line.partition(":")
-            header[field.strip()] = value.strip()
-            words = None
-        elif words is not None:
-            words += line.split()
-    return header, sections
+        match = _FIELD.fullmatch(line)
+        if name in _SECTIONS:
+            if name in file.sections:
+                raise text.error(number, f"{name} must be there once", "it again")
+            section = file.sections[name] = []
+            file.section_lines[name] = number
+        elif match:
+            key = match[1].upper()
+            if key in file.header and key != "COMMENT":
+                raise text.error(number, f"{key} must be there once", excerpt(line))
+            file.header[key] = match[2].strip()
+            file.header_lines[key] = number
+            section = None
+        elif line and section is not None:
+            section.append((number, line))
+        elif line:
+            raise text.error(
+                number, "a line must be 'KEY: value' or begin a section", excerpt(line)
+            )
+    return file
 
 
-def _numbers(
-    path: Path, sections: dict[str, list[str]], name: str, count: int
-) -> FloatArray:
-    words = sections.get(name, [])
-    try:
-        numbers = np.array(words, dtype=np.float64)
-    except ValueError as error:
-        raise ValueError(f"{path}: {name} must hold numbers; {error}.") from error
-    if len(numbers) != count:
-        raise ValueError(
-            f"{path}: {name} must hold {count} numbers; got {len(numbers)}."
+def _dimension(file: _File, max_cities: int) -> int:
+    value = file.header.get("DIMENSION")
+    if value is None:
+        raise ValueError(f"{file.name} must have a line 'DIMENSION: n'; got None.")
+    line = file.header_lines["DIMENSION"]
+    if not _DIMENSION.fullmatch(value) or int(value) == 0:
+        raise line_error(
+            file.name, line, "DIMENSION must be a whole number > 0", excerpt(value)
         )
+    n = int(value)
+    if n > max_cities:
+        raise line_error(
+            file.name,
+            line,
+            f"DIMENSION must be at most max_cities={max_cities:,}",
+            f"{n:,}, whose matrix takes {8 * n * n / 2**30:,.1f} GiB",
+            "Raise max_cities if you have the memory.",
+        )
+    return n
+
+
+def _points(file: _File, n: int) -> FloatArray:
+    """Coordinates of the cities in the order of their numbers, shape (n, 2)."""
+    lines = file.sections.get(_COORDINATES, [])
+    if len(lines) != n:
+        raise _count_error(
+            file, _COORDINATES, f"a line for each of {n} cities", len(lines)
+        )
+    points = np.empty((n, 2))
+    line_of_city: dict[int, int] = {}
+    for number, line in lines:
+        match = _CITY.fullmatch(line)
+        city = int(match[1]) if match and len(match[1]) <= len(str(n)) else 0
+        if match is None or not 1 <= city <= n:
+            raise line_error(
+                file.name,
+                number,
+                f"a line must have a city of 1, …, {n} and its two coordinates",
+                excerpt(line),
+            )
+        if city in line_of_city:
+            raise line_error(
+                file.name,
+                number,
+                "a city must have coordinates once",
+                f"city {city} again, after line {line_of_city[city]}",
+            )
+        line_of_city[city] = number
+        points[city - 1] = float(match[2]), float(match[3])
+    _check_finite(file, points, _COORDINATES)
+    return points
+
+
+def _count_error(file: _File, name: str, expected: str, count: int) -> ValueError:
+    if name not in file.sections:
+        return ValueError(
+            f"{file.name} must have the section {name} with {expected}; got none."
+        )
+    return line_error(
+        file.name, file.section_lines[name], f"{name} must hold {expected}", str(count)
+    )
+
+
+def _check_finite(file: _File, numbers: FloatArray, name: str) -> None:
+    if not np.isfinite(numbers).all():
+        raise line_error(
+            file.name,
+            file.section_lines[name],
+            f"the numbers of {name} must be finite",
+            "one that is not",
+        )
+
+
+def _numbers(file: _File, count: int, *, dimension: int | None = None) -> FloatArray:
+    """The numbers of the matrix, after the dimension, which an SOP repeats."""
+    lines = file.sections.get(_WEIGHTS, [])
+    for number, line in lines:
+        if not _NUMBERS.fullmatch(line):
+            raise line_error(
+                file.name, number, "a line must have numbers only", excerpt(line)
+            )
+    n_words = sum(len(line.split()) for _, line in lines)
+    if dimension is not None and n_words == count + 1:
+        number, line = lines[0]
+        first, _, others = line.partition(" ")
+        if first != str(dimension):
+            raise line_error(
+                file.name,
+                number,
+                f"the matrix of an SOP must follow its dimension, {dimension}",
+                excerpt(first),
+            )
+        lines, n_words = [(number, others), *lines[1:]], count
+    if n_words != count:
+        raise _count_error(file, _WEIGHTS, f"{count} numbers", n_words)
+    numbers = np.empty(count)
+    begin = 0
+    for _, line in lines:
+        words = line.split()
+        numbers[begin : begin + len(words)] = words
+        begin += len(words)
+    _check_finite(file, numbers, _WEIGHTS)
     return numbers
 
 
-def _explicit(
-    path: Path,
-    header: dict[str, str],
-    sections: dict[str, list[str]],
-    n: int,
-    kind: str,
-) -> FloatArray:
+def _explicit(file: _File, n: int, kind: str) -> FloatArray:
     """Matrix from a full or a triangular section."""
-    name = "EDGE_WEIGHT_SECTION"
-    layout = header.get("EDGE_WEIGHT_FORMAT", "FULL_MATRIX")
+    layout = file.header.get("EDGE_WEIGHT_FORMAT", "FULL_MATRIX").upper()
     if layout == "FULL_MATRIX":
-        if kind == "SOP":  # its section starts by repeating the dimension
-            sections = {name: sections.get(name, [])[1:]}
-        return _numbers(path, sections, name, n * n).reshape(n, n)
+        dimension = n if kind == "SOP" else None
+        return _numbers(file, n * n, dimension=dimension).reshape(n, n)
     match = re.fullmatch(r"(UPPER|LOWER)(_DIAG)?_(ROW|COL)", layout)
     if match is None:
         raise ValueError(
-            f"{path}: EDGE_WEIGHT_FORMAT must be FULL_MATRIX, or a triangle such as "
-            f"UPPER_ROW or LOWER_DIAG_ROW; got {layout!r}."
+            f"{file.name}: EDGE_WEIGHT_FORMAT must be FULL_MATRIX, or a triangle such "
+            f"as UPPER_ROW or LOWER_DIAG_ROW; got {layout!r}."
         )
     offset = 0 if match[2] else 1
+    numbers = _numbers(file, n * (n + 1) // 2 - offset * n)
     # an upper triangle by columns is a lower triangle by rows, and vice versa
     is_upper = (match[1] == "UPPER") == (match[3] == "ROW")
     rows, columns = (
         np.triu_indices(n, offset) if is_upper else np.tril_indices(n, -offset)
     )
     matrix = np.zeros((n, n))
-    matrix[rows, columns] = _numbers(path, sections, name, len(rows))
-    return np.maximum(matrix, matrix.T)
+    matrix[rows, columns] = numbers
+    matrix[columns, rows] = numbers
+    return matrix
 
 
-def _differences(points: FloatArray) -> FloatArray:
-    return np.abs(points[:, None] - points)
+def _distances(points: FloatArray, distance: Distance) -> FloatArray:
+    """Matrix of the distances, some rows at a time: no array is larger than it."""
+    matrix = np.empty((len(points), len(points)))
+    for begin in range(0, len(points), _ROWS):
+        rows = slice(begin, begin + _ROWS)
+        matrix[rows] = distance(points[rows], points)
+    return matrix
 
 
-def _euclidean(points: FloatArray) -> FloatArray:
-    return np.sqrt((_differences(points) ** 2).sum(axis=2))
+def _differences(points: FloatArray, others: FloatArray) -> FloatArray:
+    return np.abs(points[:, None] - others)
 
 
-def _pseudo_euclidean(points: FloatArray) -> FloatArray:
-    exact = np.sqrt((_differences(points) ** 2).sum(axis=2) / 10)
+def _euclidean(points: FloatArray, others: FloatArray) -> FloatArray:
+    return np.sqrt((_differences(points, others) ** 2).sum(axis=2))
+
+
+def _pseudo_euclidean(points: FloatArray, others: FloatArray) -> FloatArray:
+    exact = np.sqrt((_differences(points, others) ** 2).sum(axis=2) / 10)
     rounded = np.floor(exact + 0.5)
     return np.where(rounded < exact, rounded + 1, rounded)
 
 
-def _geographical(points: FloatArray) -> FloatArray:
+def _geographical(points: FloatArray, others: FloatArray) -> FloatArray:
     """Distances on the sphere, with the π and the radius of the format.
 
     Coordinates are degrees.minutes. With the latitudes φ and longitudes λ,
     cos(angle) = ((1 + q₁) q₂ − (1 − q₁) q₃) / 2, q₁ = cos(λᵢ − λⱼ), q₂ = cos(φᵢ − φⱼ),
     q₃ = cos(φᵢ + φⱼ), which is the spherical law of cosines.
     """
-    degrees = np.trunc(points)
-    minutes = points - degrees
-    latitude, longitude = (3.141592 * (degrees + 5 * minutes / 3) / 180).T
-    q1 = np.cos(longitude[:, None] - longitude)
-    q2 = np.cos(latitude[:, None] - latitude)
-    q3 = np.cos(latitude[:, None] + latitude)
+    latitude, longitude = (column[:, None] for column in _radians(points).T)
+    latitudes, longitudes = _radians(others).T
+    q1 = np.cos(longitude - longitudes)
+    q2 = np.cos(latitude - latitudes)
+    q3 = np.cos(latitude + latitudes)
     angle = np.arccos(np.clip(0.5 * ((1 + q1) * q2 - (1 - q1) * q3), -1, 1))
     return np.floor(6378.388 * angle + 1)
 
 
-_DISTANCES: dict[str, Callable[[FloatArray], FloatArray]] = {
-    "EUC_2D": lambda points: np.floor(_euclidean(points) + 0.5),
-    "CEIL_2D": lambda points: np.ceil(_euclidean(points)),
-    "MAN_2D": lambda points: np.floor(_differences(points).sum(axis=2) + 0.5),
-    "MAX_2D": lambda points: np.floor(_differences(points).max(axis=2) + 0.5),
+def _radians(points: FloatArray) -> FloatArray:
+    degrees = np.trunc(points)
+    minutes = points - degrees
+    return 3.141592 * (degrees + 5 * minutes / 3) / 180
+
+
+_DISTANCES: dict[str, Distance] = {
+    "EUC_2D": lambda *points: np.floor(_euclidean(*points) + 0.5),
+    "CEIL_2D": lambda *points: np.ceil(_euclidean(*points)),
+    "MAN_2D": lambda *points: np.floor(_differences(*points).sum(axis=2) + 0.5),
+    "MAX_2D": lambda *points: np.floor(_differences(*points).max(axis=2) + 0.5),
     "ATT": _pseudo_euclidean,
     "GEO": _geographical,
 }

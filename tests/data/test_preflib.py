@@ -1,5 +1,6 @@
 """PrefLib files: what is written is what is read, and errors name the line."""
 
+import gzip
 import re
 
 import hypothesis.strategies as st
@@ -72,7 +73,15 @@ def test_round_trip(tmp_path, drawn, data):
             "a.soc",
             "3: 1,2,3\n",
             1,
-            "the line '# NUMBER ALTERNATIVES: n' must precede the votes.",
+            "a file must begin with '# KEY: value', or, in the format before 2022, with "
+            "the number of alternatives; got '3: 1,2,3'.",
+        ),
+        (
+            "a.soc",
+            "# TITLE: none\n3: 1,2,3\n",
+            2,
+            "the line '# NUMBER ALTERNATIVES: n', n > 0, must precede the votes; got '3: "
+            "1,2,3'.",
         ),
         (
             "a.soc",
@@ -88,11 +97,59 @@ def test_round_trip(tmp_path, drawn, data):
         ),
         (
             "a.soc",
+            HEADER + "1: 1 2,3\n",
+            4,
+            "a vote must have the form '3: 1,{2,4},5'; got '1: 1 2,3'.",
+        ),
+        (
+            "a.soc",
+            HEADER + "0: 1,2,3\n",
+            4,
+            "a vote must have the form '3: 1,{2,4},5'; got '0: 1,2,3'.",
+        ),
+        (
+            "a.soc",
+            HEADER + "٣: 1,2,3\n",
+            4,
+            "a vote must have the form '3: 1,{2,4},5'; got '٣: 1,2,3'.",
+        ),
+        (
+            "a.toi",
+            HEADER + "1: 1,{}\n",
+            4,
+            "a group of ties must not be empty; got '1: 1,{}'.",
+        ),
+        (
+            "a.soi",
+            "# NUMBER ALTERNATIVES: 1000000000\n# ALTERNATIVE NAME 1: tea\n1: 1\n",
+            1,
+            "NUMBER ALTERNATIVES must be at most 100,000 more than the 1 that have names; "
+            "got 1,000,000,000.",
+        ),
+        (
+            "a.soc",
+            HEADER + "# NUMBER ALTERNATIVES: 2\n",
+            4,
+            "NUMBER ALTERNATIVES must be given once; got it again, after line 2.",
+        ),
+        (
+            "a.soc",
+            HEADER + "# ALTERNATIVE NAME 2: milk\n",
+            4,
+            "ALTERNATIVE NAME 2 must be given once; got it again, after line 3.",
+        ),
+        (
+            "a.soc",
             HEADER + "1: 1,2,3\n2: 1,2,4\n",
             5,
             "alternatives must be in 1, …, 3; got 4.",
         ),
-        ("a.soc", HEADER + "1: 1,2,1\n", 4, "alternative 1 is ranked twice."),
+        (
+            "a.soc",
+            HEADER + "1: 1,2,1\n",
+            4,
+            "a vote must have an alternative only once; got 1 twice.",
+        ),
         (
             "a.soc",
             HEADER + "# nonsense\n",
@@ -109,13 +166,7 @@ def test_round_trip(tmp_path, drawn, data):
             "a.soc",
             HEADER + "# NUMBER VOTERS: 3\n2: 1,2,3\n",
             4,
-            "NUMBER VOTERS is 3, but the votes have 2.",
-        ),
-        (
-            "a.soc",
-            "# TITLE: none\n",
-            1,
-            "the header must have '# NUMBER ALTERNATIVES: n'.",
+            "NUMBER VOTERS must be that of the votes, 2; got 3.",
         ),
     ],
 )
@@ -158,10 +209,134 @@ def test_votes_fit_the_type(tmp_path, name, vote, what):
 
 
 def test_name_of_the_file(tmp_path):
-    """Only the four kinds."""
-    message = f"the name of a PrefLib file must end in .soc, .soi, .toc, .toi; got {tmp_path / 'a.txt'}."
+    """Only the five kinds, in either case, gzipped or not."""
+    message = (
+        "the name of a PrefLib file must end in .soc, .soi, .toc, .toi, .cat; got "
+        f"{tmp_path / 'a.txt'}."
+    )
     with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
         load_preflib(tmp_path / "a.txt")
+    for name in ("a.SOI", "a.soi.gz"):
+        (tmp_path / name).write_bytes(gzip.compress(f"{HEADER}2: 3,1\n".encode()))
+        assert load_preflib(tmp_path / name).rankings == [[2, 0]]
+
+
+@pytest.mark.parametrize("text", ["", "\n", "# TITLE: none\n"])
+def test_no_alternatives(tmp_path, text):
+    """An empty file, a header without them."""
+    path = tmp_path / "a.soc"
+    path.write_text(text)
+    message = f"{path} must have the line '# NUMBER ALTERNATIVES: n', n > 0; got none."
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+        load_preflib(path)
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "latin-1", "utf-16"])
+def test_text_of_any_kind(tmp_path, end, encoding):
+    """Marks, line ends and encodings; an encoding that was not passed is named."""
+    path = tmp_path / "a.toi"
+    text = f"{HEADER.replace('tea', 'thé')}4 : 2 , {{ 1,3 }}\n"
+    path.write_bytes(text.replace("\n", end).encode(encoding))
+    votes = load_preflib(path, encoding=encoding)
+    assert (votes.rankings, votes.names[1]) == ([[1, (0, 2)]], "thé")
+    if encoding == "latin-1":
+        message = (
+            f"{path}, line 3: text must be in utf-8; got the byte 0xe9 (byte 25 of the "
+            'line). Pass encoding= with its encoding, such as encoding="latin-1", or '
+            "convert the file: iconv -f LATIN1 -t UTF-8."
+        )
+        with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+            load_preflib(path)
+
+
+OLD = "3\n1,tea\n2,coffee, black\n3,milk\n5,5,2\n"
+
+
+def test_the_format_before_2022(tmp_path):
+    """No marks: names, totals, votes."""
+    path = tmp_path / "drinks.toi"
+    path.write_text(f"{OLD}4,2,{{1,3}}\n1,3\n")
+    votes = load_preflib(path)
+    assert (votes.rankings, votes.counts) == ([[1, (0, 2)], [2]], [4, 1])
+    assert votes.names == ["tea", "coffee, black", "milk"]
+    save_preflib(tmp_path / "new.toi", votes.rankings, counts=[4, 1], names=votes.names)
+    assert load_preflib(tmp_path / "new.toi").rankings == votes.rankings
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "what"),
+    [
+        (
+            OLD + "4,2 1,3\n",
+            6,
+            "a vote must have the form '3,1,{2,4},5'; got '4,2 1,3'.",
+        ),
+        (OLD + "4,2,1,4\n", 6, "alternatives must be in 1, …, 3; got 4."),
+        (
+            OLD + "4,2,1,3\n",
+            5,
+            "NUMBER VOTERS must be that of the votes, 4; got 5.",
+        ),
+        (
+            OLD + "5,2,1,3\n",
+            5,
+            "NUMBER UNIQUE ORDERS must be that of the votes, 1; got 2.",
+        ),
+        (
+            "3\n1,tea\n3,milk\n",
+            3,
+            "the name of alternative 2 must follow; got '3,milk'.",
+        ),
+        (
+            "2\n1,tea\n2,milk\n1,2,1\n",
+            4,
+            "after the names must follow the numbers of voters, of votes and of unique "
+            "orders, such as '5,5,2'; got '1,2,1'.",
+        ),
+        (
+            "999999999\n1,tea\n",
+            3,
+            "after the names must follow the numbers of voters, of votes and of unique "
+            "orders, such as '5,5,2'; got ''.",
+        ),
+    ],
+)
+def test_malformed_lines_before_2022(tmp_path, text, line, what):
+    """File, line, what is wrong."""
+    path = tmp_path / "a.soc"
+    path.write_text(text.replace("1,2,1\n", "1,2\n"))
+    what = what.replace("'1,2,1'", "'1,2'")
+    with pytest.raises(
+        ValueError, match=f"^{re.escape(f'{path}, line {line}: {what}')}$"
+    ):
+        load_preflib(path)
+
+
+CATEGORIES = (
+    "# NUMBER ALTERNATIVES: 3\n# NUMBER CATEGORIES: 2\n# CATEGORY NAME 1: Yes\n"
+)
+
+
+def test_categories(tmp_path):
+    """A tuple for each category, which may be empty; a consensus takes them."""
+    path = tmp_path / "a.cat"
+    path.write_text(
+        f"{CATEGORIES}# NUMBER VOTERS: 3\n2: {{1,3}},2\n1: {{}},{{1,2,3}}\n"
+    )
+    votes = load_preflib(path)
+    assert votes.rankings == [[(0, 2), (1,)], [(), (0, 1, 2)]]
+    assert (votes.categories, votes.data_type) == (["Yes", "2"], "cat")
+    assert kemeny(votes.rankings, weights=votes.counts).order[-1] == 1
+    save_preflib(tmp_path / "a.toc", votes.rankings, counts=votes.counts)
+    again = load_preflib(tmp_path / "a.toc")
+    assert again.rankings == [[(0, 2), 1], [(0, 1, 2)]]
+    path.write_text(f"{CATEGORIES}2: {{1,3}}\n")
+    message = (
+        f"{path}: a vote must have an entry for each of 2 categories; got one with 1."
+    )
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+        load_preflib(path)
 
 
 @pytest.mark.parametrize(
