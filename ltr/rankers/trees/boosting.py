@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
-import scipy.sparse
 from numpy.typing import NDArray
 
 from ltr.metrics import Metric
@@ -344,12 +343,11 @@ def warn_if_no_split(booster: Any, X: Any, params: Mapping[str, Any]) -> None:
 
 def _varies(X: Any) -> bool:
     """Whether a column has two values; NaN and the zeros of a sparse matrix are one."""
-    if scipy.sparse.issparse(X):
-        X = scipy.sparse.csc_matrix(X)
-        columns = (X.data[a:b] for a, b in itertools.pairwise(X.indptr))
-        padded = (np.append(c, 0.0) if len(c) < X.shape[0] else c for c in columns)
-    else:
-        padded = iter(X.T)
+    if isinstance(X, np.ndarray):
+        return any(len(np.unique(column)) > 1 for column in X.T)
+    table = X.tocsc()
+    columns = (table.data[a:b] for a, b in itertools.pairwise(table.indptr))
+    padded = (np.append(c, 0.0) if len(c) < X.shape[0] else c for c in columns)
     return any(len(np.unique(column)) > 1 for column in padded)
 
 
