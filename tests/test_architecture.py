@@ -39,7 +39,8 @@ MAY_IMPORT = {
     "training": {"jax", "optax", "numpy", "losses", "scorers", "lists"},
     "model_selection": {"numpy", "sklearn", "metrics"},
     "rankers": ARRAYS
-    | {"jax", "sklearn", "lists", "metrics", "losses", "scorers", "training"},
+    | {"jax", "sklearn", "threadpoolctl"}
+    | {"lists", "metrics", "losses", "scorers", "training"},
     "plotting": ARRAYS | {"metrics", "model_selection"},
     "testing": {"hypothesis", "jax", "numpy", "sklearn"}
     | {"losses", "metrics", "scorers", "solvers"},

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from ltr.lists import equal_size_blocks
 from ltr.queries import FloatArray, IntArray, Queries
 from ltr.rankers.neural.scaling import FeatureScaling
+from ltr.rankers.threads import blas_threads_for
 from ltr.scorers import PairScores, Scorer
 
 _CHUNK_ROWS = 4096
@@ -57,8 +58,9 @@ class FittedScorer(NamedTuple):
         else:
             starts = range(0, len(X), _CHUNK_ROWS)
             blocks = (slice(start, start + _CHUNK_ROWS) for start in starts)
-        for rows in blocks:
-            scores[rows] = self.scorer.apply(params, self._scaled(X[rows]))
+        with blas_threads_for(self._work(len(X), queries)):
+            for rows in blocks:
+                scores[rows] = self.scorer.apply(params, self._scaled(X[rows]))
         return scores
 
     def pairs(
@@ -86,9 +88,19 @@ class FittedScorer(NamedTuple):
             step = max(1, _MAX_ENTRIES // size**2)
             for start in range(0, len(block), step):
                 rows = block[start : start + step]
-                pairs = self.scorer.apply(params, self._scaled(X[rows]))
+                with blas_threads_for(self._work(rows.size, queries)):
+                    pairs = self.scorer.apply(params, self._scaled(X[rows]))
                 pairs.matrix[:, np.arange(size), np.arange(size)] = 0.0
                 yield rows, pairs
+
+    def _work(self, n_rows: int, queries: Queries) -> float:
+        """Multiplications in the products of matrices of some rows, roughly."""
+        leaves = jax.tree.leaves(self.params)
+        per_row = sum(leaf.size for leaf in leaves)
+        if self.scorer.uses_list:  # each item with every other of its list
+            width = max((size for leaf in leaves for size in leaf.shape), default=1)
+            per_row += int(queries.sizes.max(initial=0)) * width
+        return float(n_rows) * per_row
 
     def _scaled(self, X: NDArray[Any]) -> NDArray[Any]:
         Z = np.asarray(X, dtype=np.float64, order="C")

@@ -17,7 +17,11 @@ from ltr.rankers.base import BaseRanker
 from ltr.rankers.inputs import TrainingSet, training_set
 from ltr.rankers.trees.boosting import Boosted, contributions
 from ltr.rankers.trees.feature_tables import check_table, fit_categories
-from ltr.rankers.trees.parameters import check_parameters, lightgbm_params, n_threads
+from ltr.rankers.trees.parameters import (
+    check_parameters,
+    lightgbm_params,
+    n_threads_for,
+)
 from ltr.rankers.trees.training import grow
 from ltr.rankers.validation import (
     EarlyStopping,
@@ -100,8 +104,10 @@ default="from_dtype"
         Further LightGBM parameters by their own names, such as ``{"max_bin": 63}``.
         Names that LightGBM does not know, or that have no effect here, are refused.
     n_jobs : int, default=None
-        Threads; None: all cores. On a busy machine LightGBM slows down
-        disproportionately: pass the number of free cores, or 1 for small data.
+        Threads; None or −1: all cores, −2: all but one. On a busy machine LightGBM
+        slows down disproportionately: pass the number of free cores, or 1 for small
+        data. Small blocks (rows × trees up to 100,000) are always predicted on one
+        thread. Scores do not depend on it.
     random_state : int, RandomState or None, default=None
         Seed.
     verbose : int, default=0
@@ -332,9 +338,10 @@ default="from_dtype"
         check_is_fitted(self)
         table = check_table(self, X, reset=False, categories=self._categories)
         group_queries(qid, table.shape[0], rows=X)
+        threads = n_threads_for(table.shape[0], self.n_iter_, self.n_jobs)
         return np.asarray(
             self.booster_.predict(
-                table, num_iteration=self.n_iter_, num_threads=n_threads(self.n_jobs)
+                table, num_iteration=self.n_iter_, num_threads=threads
             ),
             dtype=np.float64,
         )
@@ -378,7 +385,10 @@ default="from_dtype"
         """
         check_is_fitted(self)
         table = check_table(self, X, reset=False, categories=self._categories)
-        return contributions(self.booster_, table, self.n_iter_, n_threads(self.n_jobs))
+        # A share takes a walk through all leaves of a tree, a score a single path.
+        work = table.shape[0] * self.num_leaves
+        threads = n_threads_for(work, self.n_iter_, self.n_jobs)
+        return contributions(self.booster_, table, self.n_iter_, threads)
 
     @property
     def feature_importances_(self) -> FloatArray:

@@ -108,6 +108,9 @@ _NO_NUMBER = re.compile(r'Parameter (\w+) should be of type (\w+), got "(.*)"')
 _OUT_OF_RANGE = re.compile(r"Check failed: \((\w+)\) ([<>=!]+) \((.+?)\) at ")
 _WRONG_LENGTH = re.compile(r"Check failed: .*config_?(?:->|\.)(\w+)\.size\(\)")
 _MAX_THREADS = 1024
+# Rows × trees that take one core a few ms. On a busy machine a second thread waits for
+# a core longer than that.
+_SMALL_BLOCK = 100_000
 
 
 def check_parameters(parameters: Mapping[str, Any]) -> None:
@@ -128,6 +131,7 @@ def check_parameters(parameters: Mapping[str, Any]) -> None:
         ("max_depth", -1),
         ("min_child_samples", 0),
         ("subsample_freq", 0),
+        ("n_iter_no_change", 1),
     ):
         check_whole(name, parameters[name], low=low)
         check_whole(name, parameters[name], high=2**31 - 1)
@@ -163,6 +167,20 @@ def n_threads(n_jobs: int | None) -> int:
     jobs = check_whole("n_jobs", n_jobs, **limits, optional=True) or 0
     n_cores = os.cpu_count() or 1
     return int(min(jobs, n_cores) if jobs >= 0 else max(1, n_cores + 1 + jobs))
+
+
+def n_threads_for(n_rows: int, n_trees: int, n_jobs: int | None) -> int:
+    """Threads to predict with: one for a small block.
+
+    Parameters
+    ----------
+    n_rows, n_trees : int
+        Every row goes through every tree.
+    n_jobs : int or None
+        See :func:`n_threads`.
+    """
+    threads = n_threads(n_jobs)
+    return 1 if n_rows * n_trees <= _SMALL_BLOCK else threads
 
 
 def lightgbm_params(parameters: Mapping[str, Any]) -> dict[str, Any]:
