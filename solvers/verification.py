@@ -32,6 +32,11 @@ class Fault(NamedTuple):
         What is wrong.
     text : str
         The same in words, with numbers.
+
+    Examples
+    --------
+    >>> Fault("optimal", "OPTIMAL, with a value of 5.0; the best has 6.0").kind
+    'optimal'
     """
 
     kind: str
@@ -51,6 +56,11 @@ class Verification:
         None: there are too many orders to try them all.
     faults : tuple of Fault
         Empty if nothing is wrong.
+
+    Examples
+    --------
+    >>> Verification(5.0, 6.0, (Fault("optimal", "5 is not 6"),)).is_right
+    False
     """
 
     objective: float
@@ -87,11 +97,13 @@ def verify(
     solver : callable
         ``solve_path``, ``solve_ordering``, ``solve_assignment``, ``select_committee``,
         ``kemeny`` or ``footrule``.
-    *arguments, **keywords
-        The arguments of that call. Methods, limits and seeds are ignored.
+    *arguments : object
+        Positional arguments of that call. Methods, limits and seeds are ignored.
     max_orders : int, default=50_000
         Number of orders (or committees) that are tried at most; 8 items have 40,320
         orders.
+    **keywords : object
+        Keyword arguments of that call.
 
     Returns
     -------
@@ -122,11 +134,11 @@ def verify(
     call.apply_defaults()
     problem = problem_of(name, call.arguments)
     candidates = problem.all_orders() if problem.n_orders <= max_orders else None
-    best = kept = values = None
+    best = is_kept = values = None
     if candidates is not None:
         values = problem.terms(candidates).sum(axis=1)
-        kept = problem.kept(candidates, problem.constraints) & (values > -np.inf)
-        best = float(values[kept].max(initial=-np.inf))
+        is_kept = problem.keeps(candidates, problem.constraints) & (values > -np.inf)
+        best = float(values[is_kept].max(initial=-np.inf))
     faults: list[Fault] = []
     if solution.order is None:
         faults += _faults_without_order(solution, problem, candidates, values, best)
@@ -142,24 +154,29 @@ def verify(
     if objective == -math.inf:
         faults.append(Fault("constraint", "-inf forbids the order"))
     for constraint in problem.constraints:
-        if not problem.kept(order[None], (constraint,))[0]:
+        if not problem.keeps(order[None], (constraint,))[0]:
             faults.append(Fault("constraint", f"the order breaks {constraint}"))
     if not abs(objective - solution.objective) <= 1e-12 * total:
         text = f"the objective is {solution.objective!r}; the order is worth "
         faults.append(Fault("objective", text + repr(objective)))
     spread = math.inf
-    if best is not None and values is not None and kept is not None and kept.any():
+    if (
+        best is not None
+        and values is not None
+        and is_kept is not None
+        and is_kept.any()
+    ):
         # of all orders: constraints may leave only one
         spread = float(np.ptp(values[values > -np.inf]))
-        total = float(np.abs(_best_terms(problem, candidates, values, kept)).sum())
+        total = float(np.abs(_best_terms(problem, candidates, values, is_kept)).sum())
     faults += _faults_of_proof(solution, objective, best, problem, total, spread)
     return Verification(objective, best, tuple(faults))
 
 
 def _best_terms(
-    problem: CandidateSet, candidates: Any, values: FloatArray, kept: BoolArray
+    problem: CandidateSet, candidates: Any, values: FloatArray, is_kept: BoolArray
 ) -> FloatArray:
-    place = int(np.where(kept, values, -np.inf).argmax())
+    place = int(np.where(is_kept, values, -np.inf).argmax())
     return problem.terms(candidates[place][None])[0]
 
 
@@ -215,12 +232,12 @@ def _faults_without_order(
         return [Fault("infeasible", f"INFEASIBLE, but an order has the value {best!r}")]
     possible = values > -np.inf
     conflict = problem.conflict(solution.conflict)
-    if (problem.kept(candidates, conflict) & possible).any():
+    if (problem.keeps(candidates, conflict) & possible).any():
         text = f"the conflict {solution.conflict} leaves an order"
         return [Fault("infeasible", text)]
     for i in range(len(conflict)):
         part = conflict[:i] + conflict[i + 1 :]
-        if not (problem.kept(candidates, part) & possible).any():
+        if not (problem.keeps(candidates, part) & possible).any():
             text = f"the conflict {solution.conflict} is not smallest"
             return [Fault("infeasible", text)]
     return []

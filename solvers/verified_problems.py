@@ -83,41 +83,41 @@ class CandidateSet:
         """The constraints of a conflict, as this problem states them."""
         return constraints
 
-    def kept(self, orders: IntArray, constraints: Any) -> BoolArray:
+    def keeps(self, orders: IntArray, constraints: Any) -> BoolArray:
         """Which orders keep all of some constraints."""
-        kept = np.ones(len(orders), dtype=bool)
+        is_kept = np.ones(len(orders), dtype=bool)
         if not constraints:
-            return kept
+            return is_kept
         place = np.full((len(orders), self.n_items), self.k)
         np.put_along_axis(place, orders, np.arange(self.k)[None], axis=1)
         for constraint in constraints:
             if isinstance(constraint, Precedence):
                 before, after = place[:, constraint.before], place[:, constraint.after]
-                kept &= (before < after) | (after == self.k)
+                is_kept &= (before < after) | (after == self.k)
             elif isinstance(constraint, FixedPosition):
-                kept &= place[:, constraint.item] == constraint.position
+                is_kept &= place[:, constraint.item] == constraint.position
             elif isinstance(constraint, Together):
                 of_group = place[:, list(constraint.items)]
                 extent = of_group.max(axis=1) - of_group.min(axis=1)
-                kept &= extent == len(constraint.items) - 1
+                is_kept &= extent == len(constraint.items) - 1
             else:
-                kept &= self._kept_of_groups(orders, constraint)
-        return kept
+                is_kept &= self._keeps_groups(orders, constraint)
+        return is_kept
 
-    def _kept_of_groups(self, orders: IntArray, constraint: Any) -> BoolArray:
+    def _keeps_groups(self, orders: IntArray, constraint: Any) -> BoolArray:
         assert self.attributes is not None
         values = list(self.attributes[constraint.attribute])
         top = getattr(constraint, "top", None)
         top = self.k if top is None else min(top, self.k)
-        kept = np.ones(len(orders), dtype=bool)
+        is_kept = np.ones(len(orders), dtype=bool)
         if isinstance(constraint, AtMost):
             width = top if constraint.window is None else min(constraint.window, top)
             for value in {v for v in values if v is not None and v == v}:
                 is_member = np.array([v == value for v in values], dtype=bool)[orders]
                 for first in range(top - width + 1):
                     inside = is_member[:, first : first + width].sum(axis=1)
-                    kept &= inside <= constraint.count
-            return kept
+                    is_kept &= inside <= constraint.count
+            return is_kept
         is_member = np.array([v == constraint.value for v in values], dtype=bool)
         shown = is_member[orders]
         if isinstance(constraint, ExposureShare):
@@ -128,11 +128,11 @@ class CandidateSet:
         assert isinstance(constraint, Quota)
         for t in range(top + 1):
             count = shown[:, :t].sum(axis=1)
-            kept &= count >= _at(constraint.lower, t, top, 0)
-            kept &= count <= _at(constraint.upper, t, top, t)
-            kept &= count >= math.floor(constraint.min_share * t + 1e-9)
-            kept &= count <= math.ceil(constraint.max_share * t - 1e-9)
-        return kept
+            is_kept &= count >= _at(constraint.lower, t, top, 0)
+            is_kept &= count <= _at(constraint.upper, t, top, t)
+            is_kept &= count >= math.floor(constraint.min_share * t + 1e-9)
+            is_kept &= count <= math.ceil(constraint.max_share * t - 1e-9)
+        return is_kept
 
 
 def _at(counts: Any, t: int, top: int, free: int) -> int:
@@ -220,10 +220,13 @@ class Votes(CandidateSet):
         else:
             for vote, weight in zip(levels, weights, strict=True):
                 here = ~np.isnan(vote)
-                for i in np.flatnonzero(here):
-                    n_below, n_tied = (vote < vote[i]).sum(), (vote == vote[i]).sum()
+                for item in np.flatnonzero(here).tolist():
+                    n_below, n_tied = (
+                        (vote < vote[item]).sum(),
+                        (vote == vote[item]).sum(),
+                    )
                     rank = (n_below + (n_tied + 1) / 2) * (n + 1) / (here.sum() + 1)
-                    gain[i] -= weight * np.abs(rank - np.arange(1, n + 1))
+                    gain[item] -= weight * np.abs(rank - np.arange(1, n + 1))
         self.gain = gain
 
     def terms(self, orders: IntArray) -> FloatArray:
@@ -272,7 +275,7 @@ class Committees(CandidateSet):
         """Every committee."""
         return np.array(list(combinations(range(self.n_items), self.k)), dtype=np.int64)
 
-    def _kept_of_groups(self, orders: IntArray, constraint: Any) -> BoolArray:
+    def _keeps_groups(self, orders: IntArray, constraint: Any) -> BoolArray:
         members = np.isin(np.arange(self.n_items), self.groups[constraint.value])
         counts = members[orders].sum(axis=1)
         upper = self.k if constraint.upper is None else constraint.upper

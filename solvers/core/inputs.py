@@ -188,7 +188,7 @@ def check_size(
     array([  2., -inf])
     """
     limit /= max(1.0, factor)
-    if array.size and (array.max() > limit or array.min() < -limit):
+    if array.size and (float(array.max()) > limit or float(array.min()) < -limit):
         sizes = np.abs(array[np.isfinite(array)])
         if sizes.max(initial=0.0) > limit:
             times = f" with a discount of {factor:g}" if factor > 1 else ""

@@ -21,8 +21,8 @@ _MAX_NODES = 100
 # Nodes of branch and cut before CP-SAT is tried, CP-SAT's units of work, and the
 # maximum number of items it is tried on.
 _MAX_CUT_NODES, _CP_SAT_WORK, _MAX_CP_SAT = 150, 3.0, 150
-# If the arcs of no better order had costs so much greater than all others, the
-# assignment is solved again without them.
+# The assignment is solved again if the greatest cost of an arc that a better order may
+# have is less than this share of the greatest cost.
 _MUCH_LESS = 1e-3
 # Kicks of the local search.
 _KICKS_PER_ITEM = 10
