@@ -8,7 +8,12 @@ from numpy.typing import ArrayLike
 from ltr.arguments import check_choice
 from ltr.queries import FloatArray, check_rows
 from ltr.solvers.core.inputs import to_array
-from ltr.solvers.core.rankings import Rankings, check_weights, read_levels
+from ltr.solvers.core.rankings import (
+    Rankings,
+    check_memory,
+    check_weights,
+    read_levels,
+)
 
 TIES, ABSENT = ("half", "ignore"), ("ignore", "last")
 
@@ -88,7 +93,8 @@ def pairwise_counts(
     Raises
     ------
     TypeError, ValueError
-        If a ranking holds anything but item numbers, or one of them twice.
+        If a ranking holds anything but item numbers, or one of them twice, or if a
+        table takes more than 4 GiB (23,170 items).
 
     Examples
     --------
@@ -128,7 +134,8 @@ def _tied_counts(levels: FloatArray, weight: FloatArray) -> FloatArray:
 def ranking_levels(rankings: Rankings, n_items: int | None, absent: str) -> FloatArray:
     """Return the level of each item in each ranking, shape (n_rankings, n_items).
 
-    Absent items have level NaN, or inf for ``absent="last"``.
+    Absent items have level NaN, or inf for ``absent="last"``. Raises where the table of
+    pairs, or of items and positions, that the caller fills would be too large.
 
     Examples
     --------
@@ -137,6 +144,7 @@ def ranking_levels(rankings: Rankings, n_items: int | None, absent: str) -> Floa
     """
     check_choice("absent", absent, ABSENT)
     levels = read_levels(rankings, n_items)
+    check_memory(levels.shape[1], levels.shape[1], "rankings")
     if absent == "last":
         levels[np.isnan(levels)] = np.inf
     return levels
@@ -169,7 +177,8 @@ def comparisons_to_matrix(
     Raises
     ------
     ValueError
-        If the lengths differ, or an item is compared with itself.
+        If the lengths differ, an item is compared with itself, or the matrix takes more
+        than 4 GiB (23,170 items).
 
     Examples
     --------
@@ -206,6 +215,7 @@ def comparisons_to_matrix(
             f"item numbers must be in 0, …, {n - 1}; got "
             f"{least if least < 0 else greatest}."
         )
+    check_memory(n, n, "comparisons")
     matrix = np.zeros((n, n))
     weight = check_weights(weights, comparisons.shape[1], "comparison")
     np.add.at(matrix, tuple(comparisons), weight)

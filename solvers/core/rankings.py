@@ -21,6 +21,7 @@ from ltr.solvers.core.inputs import GREATEST, to_array
 # Item numbers, best first; a tie group is a collection of them.
 Rankings = ArrayLike | Sequence[Sequence[int | Collection[int]]]
 
+MAX_GIB = 4
 _UNORDERED = (set, frozenset, dict)
 
 
@@ -87,6 +88,7 @@ def read_levels(rankings: Any, n_items: int | None) -> FloatArray:
                 items.append(number)
                 levels.append(level)
     n = _count(max(items, default=-1), min(items, default=0), n_items)
+    check_memory(len(rankings), n, "rankings")
     table = np.full((len(rankings), n), np.nan)
     table[votes, items] = levels
     return table
@@ -112,6 +114,7 @@ def _levels_of_table(table: Any, n_items: int | None) -> FloatArray:
         v, position = np.argwhere(table < 0)[0]
         _number(table[v, position], v)
     n = _count(int(table.max()), int(table.min()), n_items)
+    check_memory(n_rankings, n, "rankings")
     levels = np.full((n_rankings, n), np.nan)
     rows = np.arange(n_rankings)[:, None]
     levels[rows, table] = np.arange(length)
@@ -169,6 +172,23 @@ def _count(greatest: int, least: int, n_items: int | None) -> int:
             f"{greatest} in the rankings."
         )
     return n_items
+
+
+def check_memory(n_rows: int, n_items: int, name: str) -> None:
+    """Raise if a table with a row of all items takes too much memory.
+
+    Examples
+    --------
+    >>> check_memory(1000, 1000, "rankings")
+    """
+    gib = 8 * n_rows * n_items / 2**30
+    if gib > MAX_GIB:
+        raise ValueError(
+            f"{name} must need a table of at most {MAX_GIB} GiB; got {n_rows:,} ×"
+            f" {n_items:,} numbers, {gib:,.1f} GiB, for the items 0, …, "
+            f"{n_items - 1:,}. "
+            "Leave out items, or number them without gaps."
+        )
 
 
 def check_weights(weights: ArrayLike | None, n_rows: int, what: str) -> FloatArray:

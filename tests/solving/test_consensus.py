@@ -341,3 +341,38 @@ def test_messages(call, error, message):
     """Expected, got, where, what to do."""
     with pytest.raises(error, match=f"^{re.escape(message)}$"):
         call()
+
+
+TOO_LARGE = (
+    "{} must need a table of at most 4 GiB; got {:,} × {:,} numbers, {} GiB, for the items "
+    "0, …, {:,}. Leave out items, or number them without gaps."
+)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda n: kemeny([np.arange(n)]),
+        lambda n: pairwise_counts(np.arange(n)[None]),
+        lambda n: footrule([[n - 1, 0]], absent="last"),
+        lambda n: pairwise_counts([[0]], n_items=n),
+    ],
+)
+def test_a_table_that_is_too_large(call):
+    """The limit is checked before anything is allocated."""
+    n = 100_000
+    message = TOO_LARGE.format("rankings", n, n, "74.5", n - 1)
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+        call(n)
+
+
+def test_one_large_item_number():
+    """As many votes, or as many comparisons, as one likes: the number is named."""
+    message = TOO_LARGE.format("rankings", 1000, 10**9 + 1, "7,450.6", 10**9)
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+        pairwise_counts([[0, 10**9]] * 1000)
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+        pairwise_counts([[(0, 10**9)]] * 1000)
+    message = TOO_LARGE.format("comparisons", 99_999, 99_999, "74.5", 99_998)
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+        comparisons_to_matrix([0], [99_998])
