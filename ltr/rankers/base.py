@@ -12,12 +12,14 @@ from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
+from ltr.arguments import check_whole
 from ltr.atomic import AtomicFit
 from ltr.metrics import get_metric
 from ltr.metrics.names import MetricLike
-from ltr.queries import FloatArray, IntArray, check_rows, group_queries
-from ltr.rankers.inputs import check_column
+from ltr.queries import FloatArray, IntArray, Queries, check_rows, group_queries
+from ltr.rankers.inputs import MANY_ROWS, check_column
 from ltr.rankers.validation import check_metric_takes_labels
+from ltr.rankers.warning import warn
 
 _FIT_REQUESTS = {
     "qid": True,
@@ -63,7 +65,7 @@ class BaseRanker(AtomicFit, BaseEstimator, ABC):
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Features.
+            Features, or an empty list of candidates.
         qid : array-like of shape (n_samples,), default=None
             Query of each row, in any order. None: one query.
 
@@ -93,16 +95,16 @@ class BaseRanker(AtomicFit, BaseEstimator, ABC):
         Raises
         ------
         ValueError
-            If ``qid`` is None although ``fit`` was given one, or a score is NaN.
+            If a score is NaN.
+
+        Warns
+        -----
+        UserWarning
+            If over 1000 rows are one query because ``qid`` is None, but ``fit`` was
+            given one.
         """
-        self._check_qid(qid, "rank")
         scores = self.predict(X, qid)
-        if np.isnan(scores).any():
-            raise ValueError(
-                "rank needs scores that are numbers; predict gave NaN at row "
-                f"{int(np.isnan(scores).argmax())}. Fit the ranker again."
-            )
-        queries = group_queries(qid, len(scores))
+        queries = self._lists_of(scores, qid)
         order = np.lexsort((-scores, queries.codes))  # by list, then best first
         sorted_scores = scores[order]
         list_starts = np.repeat(queries.starts[:-1], queries.sizes)
@@ -114,6 +116,51 @@ class BaseRanker(AtomicFit, BaseEstimator, ABC):
         ranks = np.empty(len(scores), dtype=np.intp)
         ranks[order] = group_starts - list_starts + 1
         return ranks
+
+    def order(
+        self, X: ArrayLike, qid: ArrayLike | None = None, k: int | None = None
+    ) -> IntArray:
+        """Row numbers of every query, best first: ``X[ranker.order(X)]`` is sorted.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Features, or an empty list of candidates.
+        qid : array-like of shape (n_samples,), default=None
+            Query of each row, in any order. None: one query.
+        k : int, default=None
+            Take the first k rows of each query, or all that it has. None: all.
+
+        Returns
+        -------
+        rows : int array of shape (n_rows,)
+            Query by query, by first appearance, and best first within a query. Items
+            with equal scores stay in the order of the rows.
+
+        Raises
+        ------
+        ValueError
+            If ``k`` is no whole number ≥ 1, or as ``rank``.
+
+        Warns
+        -----
+        UserWarning
+            As ``rank``.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from ltr import SingleFeatureRanker
+        >>> X, y = np.array([[1.0], [3.0], [2.0], [0.0]]), [0, 2, 1, 0]
+        >>> ranker = SingleFeatureRanker().fit(X, y)
+        >>> ranker.order(X), ranker.order(X, k=2)
+        (array([1, 2, 0, 3]), array([1, 2]))
+        >>> ranker.order(X, qid=["b", "a", "b", "a"], k=1)
+        array([2, 1])
+        """
+        check_whole("k", k, low=1, optional=True)
+        scores = self.predict(X, qid)
+        return order_rows(scores, self._lists_of(scores, qid), k)
 
     def score(
         self,
@@ -159,6 +206,25 @@ class BaseRanker(AtomicFit, BaseEstimator, ABC):
             )
         self._check_qid(qid, "score")
 
+    def _lists_of(self, scores: FloatArray, qid: ArrayLike | None) -> Queries:
+        """The lists that scores are sorted in; an error if a score is NaN."""
+        if np.isnan(scores).any():
+            raise ValueError(
+                "rank needs scores that are numbers; predict gave NaN at row "
+                f"{int(np.isnan(scores).argmax())}. Fit the ranker again."
+            )
+        self._warn_if_many(len(scores), qid)
+        return group_queries(qid, len(scores))
+
+    def _warn_if_many(self, n_samples: int, qid: ArrayLike | None) -> None:
+        """Warn if so many rows are one list that a qid was probably forgotten."""
+        if qid is None and n_samples > MANY_ROWS and self._fitted_with_qid:
+            warn(
+                f"qid is None, so all {n_samples} rows compete in one list, although "
+                "fit was given a qid. Pass the query of each row as qid; if they "
+                "really are one list, pass qid=np.zeros(len(X))."
+            )
+
     def _check_qid(self, qid: ArrayLike | None, method: str) -> None:
         """Raise if the ranker was fitted with a qid and ``method`` gets none."""
         check_is_fitted(self)
@@ -173,7 +239,10 @@ class BaseRanker(AtomicFit, BaseEstimator, ABC):
     def _mean_metric(
         self, y: ArrayLike, scores: FloatArray, qid: ArrayLike | None
     ) -> float:
-        check_metric_takes_labels(self.metric, check_column(y, "y", len(scores)))
+        labels = check_column(y, "y", len(scores))
+        if len(labels) == 0:
+            raise ValueError("y must have at least one row to be scored; got none.")
+        check_metric_takes_labels(self.metric, labels)
         return get_metric(self.metric)(y, scores, qid)
 
     def __sklearn_tags__(self) -> Any:
@@ -198,3 +267,12 @@ class BaseRanker(AtomicFit, BaseEstimator, ABC):
                 stacklevel=2,
             )
         super().__setstate__(state)
+
+
+def order_rows(scores: FloatArray, queries: Queries, k: int | None) -> IntArray:
+    """Rows list by list, best first, equal scores in row order; k of each list."""
+    rows = np.lexsort((-scores, queries.codes))
+    if k is None:
+        return rows
+    positions = np.arange(len(rows)) - np.repeat(queries.starts[:-1], queries.sizes)
+    return rows[positions < k]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -12,7 +12,13 @@ from ltr.metrics import get_metric
 from ltr.metrics.names import MetricLike
 from ltr.queries import FloatArray, group_queries
 from ltr.rankers.base import BaseRanker
-from ltr.rankers.features import check_dense_X
+from ltr.rankers.features import (
+    category_columns,
+    check_finite_sparse,
+    check_finite_X,
+    read_X,
+    values_without,
+)
 from ltr.rankers.inputs import training_set
 from ltr.rankers.validation import check_metric_takes_labels
 
@@ -21,7 +27,8 @@ class RandomRanker(BaseRanker):
     """A random order, in expectation: all scores are equal.
 
     Metrics take the expected value over the orders of equal scores, so the constant
-    score is worth exactly what a random order is worth on average.
+    score is worth exactly what a random order is worth on average. The features are
+    ignored: only their number and names must be those of ``fit``.
 
     Parameters
     ----------
@@ -53,8 +60,8 @@ class RandomRanker(BaseRanker):
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
-            Features, finite.
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+            Features.
         y : array-like of shape (n_samples,)
             Labels.
         qid : array-like of shape (n_samples,), default=None
@@ -64,7 +71,7 @@ class RandomRanker(BaseRanker):
         -------
         self : RandomRanker
         """
-        features = check_dense_X(self, X, reset=True)
+        features = read_X(self, X, _ignored, reset=True, accept_sparse=True)
         training_set(features, y, qid, index_of=X)
         self._fitted_with_qid = qid is not None
         return self
@@ -84,12 +91,19 @@ class RandomRanker(BaseRanker):
         scores : float array of shape (n_samples,)
         """
         check_is_fitted(self)
-        features = check_dense_X(self, X, reset=False)
-        return np.zeros(group_queries(qid, len(features), rows=X).n_samples)
+        features = read_X(self, X, _ignored, reset=False, accept_sparse=True)
+        return np.zeros(group_queries(qid, features.shape[0], rows=X).n_samples)
+
+    def __sklearn_tags__(self) -> Any:
+        return _takes_what_trees_take(super().__sklearn_tags__())
 
 
 class SingleFeatureRanker(BaseRanker):
     """The single feature, ascending or descending, that ranks the training lists best.
+
+    Items without a value come after all others, in either direction. A column of
+    category dtype has no order: it counts as a feature without values, which is worth a
+    random order.
 
     Parameters
     ----------
@@ -129,8 +143,8 @@ class SingleFeatureRanker(BaseRanker):
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
-            Features, finite.
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+            Features; NaN is a missing value.
         y : array-like of shape (n_samples,)
             Labels.
         qid : array-like of shape (n_samples,), default=None
@@ -146,15 +160,18 @@ class SingleFeatureRanker(BaseRanker):
         ValueError
             If an input is invalid, or a label does not fit the metric.
         """
-        features = check_dense_X(self, X, reset=True)
+        features = self._features(X, reset=True)
         data = training_set(features, y, qid, index_of=X)
         check_metric_takes_labels(self.metric, data.y)
         self._fitted_with_qid = qid is not None
         metric = get_metric(self.metric, empty=0)
         values = np.array(
             [
-                [metric(data.y, sign * column, data.queries) for sign in (1.0, -1.0)]
-                for column in np.asarray(data.X, dtype=np.float64).T
+                [
+                    metric(data.y, _scores(data.X, feature, sign), data.queries)
+                    for sign in (1, -1)
+                ]
+                for feature in range(self.n_features_in_)
             ]
         )
         feature, downwards = np.unravel_index(int(values.argmax()), values.shape)
@@ -175,8 +192,49 @@ class SingleFeatureRanker(BaseRanker):
         Returns
         -------
         scores : float array of shape (n_samples,)
+            −inf for an item without a value.
         """
         check_is_fitted(self)
-        features = check_dense_X(self, X, reset=False)
-        group_queries(qid, len(features), rows=X)  # raises if qid does not fit
-        return np.asarray(self.direction_ * features[:, self.feature_], np.float64)
+        features = self._features(X, reset=False)
+        group_queries(qid, features.shape[0], rows=X)  # raises if qid does not fit
+        return _scores(features, self.feature_, self.direction_)
+
+    def _features(self, X: ArrayLike, *, reset: bool) -> Any:
+        """Float array or CSC matrix; NaN where there is no value to sort by."""
+        features = read_X(self, X, _numbers, reset=reset, accept_sparse=True)
+        if isinstance(features, np.ndarray):
+            check_finite_X(self, features, allow_nan=True)
+            return features
+        check_finite_sparse(features)
+        return features.tocsc()
+
+    def __sklearn_tags__(self) -> Any:
+        return _takes_what_trees_take(super().__sklearn_tags__())
+
+
+def _ignored(frame: Any) -> FloatArray:
+    """Zeros in place of a DataFrame whose values do not matter."""
+    return np.zeros(frame.shape)
+
+
+def _numbers(frame: Any) -> FloatArray:
+    """Values of a DataFrame, NaN in columns of category dtype."""
+    cure = "Convert it with .astype('category') or drop it."
+    return values_without(frame, category_columns(frame), cure)
+
+
+def _scores(features: Any, feature: int, direction: int) -> FloatArray:
+    """A feature with its sign; −inf where it is missing."""
+    column = features[:, [feature]]
+    if not isinstance(column, np.ndarray):
+        column = column.toarray()
+    scores = direction * column[:, 0].astype(np.float64)
+    return np.where(np.isnan(scores), -np.inf, scores)
+
+
+def _takes_what_trees_take(tags: Any) -> Any:
+    """The tags of :class:`LambdaMARTRanker`, so that a comparison has its baselines."""
+    tags.input_tags.allow_nan = True
+    tags.input_tags.sparse = True
+    tags.input_tags.categorical = True
+    return tags

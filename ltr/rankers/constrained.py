@@ -11,12 +11,12 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.utils import get_tags
-from sklearn.utils.validation import check_is_fitted
+from sklearn.utils.validation import _num_samples, check_is_fitted
 
 from ltr.arguments import check_choice, check_whole
 from ltr.metrics.names import MetricLike
 from ltr.queries import FloatArray, IntArray, Queries, check_rows, group_queries
-from ltr.rankers.base import BaseRanker
+from ltr.rankers.base import BaseRanker, order_rows
 from ltr.rankers.features import as_pandas, is_frame
 from ltr.rankers.warning import warn
 
@@ -255,11 +255,46 @@ class ConstrainedRanker(BaseRanker):
         Raises
         ------
         ValueError
-            If ``qid`` is None although ``fit`` was given one, or as ``predict``.
+            As ``predict``.
         """
-        self._check_qid(qid, "rank")
         scores = self.predict(X, qid, attributes=attributes)
         return (1 - scores).astype(np.intp)
+
+    def order(
+        self,
+        X: ArrayLike,
+        qid: ArrayLike | None = None,
+        k: int | None = None,
+        *,
+        attributes: Mapping[str, ArrayLike] | None = None,
+    ) -> IntArray:
+        """Row numbers of every query, best first, as the constraints allow.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Features, and in a DataFrame columns that constraints name.
+        qid : array-like of shape (n_samples,), default=None
+            Query of each row, in any order. None: one query.
+        k : int, default=None
+            Take the first k rows of each query, or all that it has. None: all. It
+            changes no order: the parameter ``k`` says what constraints cover.
+        attributes : mapping of str to array-like of shape (n_samples,), default=None
+            Attributes that constraints refer to, by name.
+
+        Returns
+        -------
+        rows : int array of shape (n_rows,)
+            Query by query, by first appearance, and best first within a query.
+
+        Raises
+        ------
+        ValueError
+            If ``k`` is no whole number ≥ 1, or as ``predict``.
+        """
+        check_whole("k", k, low=1, optional=True)
+        scores = self.predict(X, qid, attributes=attributes)
+        return order_rows(scores, group_queries(qid, len(scores)), k)
 
     def score(
         self,
@@ -318,19 +353,17 @@ class ConstrainedRanker(BaseRanker):
         if feature_names is None:
             feature_names = getattr(ranker, "_column_names", None) or ()
         features = _without(X, [name for name in names if name not in feature_names])
-        scores = ranker.predict(features, **_qid_argument(qid))
-        scores = np.asarray(scores, dtype=np.float64)
+        scores = np.zeros(0)
+        if _num_samples(features):
+            scores = ranker.predict(features, **_qid_argument(qid))
+            scores = np.asarray(scores, dtype=np.float64)
         if scores.ndim != 1 or not np.isfinite(scores).all():
             raise ValueError(
                 "the ranker must give one finite score per row; got scores of shape "
                 f"{scores.shape}, {int((~np.isfinite(scores)).sum())} of them not "
                 "finite. Fit it again, or wrap another one."
             )
-        if qid is None and self._fitted_with_qid:
-            warn(
-                "predict orders all rows as one list because qid is None, but fit was "
-                "given a qid. Pass the query of each row as qid."
-            )
+        self._warn_if_many(len(scores), qid)
         columns = {name: _column(name, X, attributes, len(scores)) for name in names}
         queries = group_queries(qid, len(scores))
         solutions = []

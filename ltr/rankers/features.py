@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 import numpy as np
@@ -119,6 +119,11 @@ def _read_frame(
     return check_array(values_of(X), estimator=ranker, **checks)
 
 
+def category_columns(X: Any) -> list[int]:
+    """Columns of a DataFrame that have category dtype."""
+    return [i for i, dtype in enumerate(X.dtypes) if str(dtype) == "category"]
+
+
 def is_frame(X: Any) -> bool:
     """Whether ``X`` is a pandas DataFrame."""
     return hasattr(X, "iloc") and hasattr(X, "columns")
@@ -167,6 +172,16 @@ def frame_values(X: Any, cure: str) -> NDArray[Any]:
     return np.column_stack(columns) if columns else np.zeros(X.shape)
 
 
+def values_without(X: Any, skipped: Collection[int], cure: str) -> NDArray[Any]:
+    """Float array of a DataFrame, NaN in the columns that are skipped."""
+    if not skipped:
+        return frame_values(X, cure)
+    columns = [i for i in range(X.shape[1]) if i not in skipped]
+    values = np.full(X.shape, np.nan)
+    values[:, columns] = frame_values(X.iloc[:, columns], cure)
+    return values
+
+
 def check_numeric_columns(X: Any, cure: str) -> None:
     """Raise with the first column of a DataFrame that does not hold numbers."""
     _check_distinct_names(X)
@@ -204,6 +219,14 @@ def _holds_numbers(column: Any) -> bool:
     except (TypeError, ValueError):
         return False
     return True
+
+
+def check_finite_sparse(X: Any) -> None:
+    """Raise if a sparse matrix holds inf."""
+    if np.isinf(X.data).any():
+        raise ValueError(
+            "X must be finite or NaN; got inf in a sparse matrix. Clip it."
+        )
 
 
 def check_finite_X(ranker: Any, X: NDArray[Any], *, allow_nan: bool) -> None:

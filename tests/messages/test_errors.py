@@ -193,13 +193,6 @@ INPUTS = {
         "(sklearn.set_config(enable_metadata_routing=True)) or use "
         "ltr.model_selection.cross_validate_ranker.",
     ),
-    "rank without qid": (
-        lambda: trees().fit(X, Y, QID).rank(X),
-        "rank needs qid because fit was given one; got qid=None. Pass qid; in a search "
-        "or pipeline, enable metadata routing "
-        "(sklearn.set_config(enable_metadata_routing=True)) or use "
-        "ltr.model_selection.cross_validate_ranker.",
-    ),
     "weights in score": (
         lambda: neural().fit(X, Y, QID).score(X, Y, QID, np.ones(N)),
         "score takes no sample_weight, because every query counts once; got an array. "
@@ -383,14 +376,16 @@ def test_no_pairs_of_items():
 
 
 def test_context_without_qid_warns():
-    """Self-attention over all rows at once is hardly what was meant."""
+    """Self-attention over so many rows at once is hardly what was meant."""
     ranker = neural(scorer="attention", hidden_layer_sizes=(4,)).fit(X, Y, QID)
+    ranker.predict(X)
     message = (
-        "predict scores all rows as one list because qid is None, but fit was given one "
-        "and scorer='attention' compares the items of a list. Pass qid."
+        "qid is None, so all 1020 rows compete in one list, although fit was given a "
+        "qid. Pass the query of each row as qid; if they really are one list, pass "
+        "qid=np.zeros(len(X))."
     )
     with pytest.warns(UserWarning, match=f"^{re.escape(message)}$"):
-        ranker.predict(X)
+        ranker.predict(np.repeat(X, 17, axis=0))
 
 
 def test_many_rows_without_qid_warn():

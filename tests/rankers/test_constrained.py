@@ -207,10 +207,8 @@ def test_messages():
         ranker.predict(DATA.X, DATA.qid)
     with pytest.raises(ValueError, match=r"attributes\['seller'\] must have one value"):
         ranker.predict(DATA.X, DATA.qid, attributes={**ATTRIBUTES, "seller": ["x"]})
-    with pytest.raises(ValueError, match="rank needs qid because fit was given one"):
-        ranker.rank(DATA.X, attributes=ATTRIBUTES)
-    with pytest.warns(UserWarning, match="predict orders all rows as one list"):
-        ranker.predict(DATA.X, attributes=ATTRIBUTES)
+    with pytest.raises(ValueError, match="score needs qid because fit was given one"):
+        ranker.score(DATA.X, DATA.y, attributes=ATTRIBUTES)
     with pytest.raises(ValueError, match="infeasible must be one of 'raise', 'drop'"):
         clone(ranker).set_params(infeasible="ignore").fit(DATA.X, DATA.y)
     high = ConstrainedRanker(ranker.ranker_, [FixedPosition(0, 99)])

@@ -287,9 +287,11 @@ def test_open_lists_are_counted(capsys):
 
 
 def test_forgotten_qid_warns():
-    """All rows are one list then, and fit had many."""
-    with pytest.warns(UserWarning, match="orders all rows as one list because qid"):
-        fitted().predict(TEST.X[:5])
+    """So many rows are hardly one list, if fit had many lists."""
+    ranker = fitted(decoder="borda", loss="pairwise", max_epochs=0)
+    ranker.predict(TEST.X[:5])
+    with pytest.warns(UserWarning, match="^qid is None, so all 1001 rows compete in"):
+        ranker.predict(np.resize(TEST.X, (1001, TEST.X.shape[1])))
 
 
 def test_decoder_must_fit_the_loss():

@@ -17,7 +17,6 @@ from ltr.rankers.features import check_dense_X
 from ltr.rankers.inputs import training_set
 from ltr.rankers.neural.gradient import GradientRanker
 from ltr.rankers.neural.training import train_scorer
-from ltr.rankers.warning import warn
 from ltr.scorers import Scorer, get_scorer
 
 
@@ -259,7 +258,8 @@ class NeuralRanker(GradientRanker):
         X : array-like of shape (n_samples, n_features)
             Features.
         qid : array-like of shape (n_samples,), default=None
-            Query of each row, in any order. Read only by ``scorer="attention"``.
+            Query of each row, in any order. None: one query. Read only by
+            ``scorer="attention"``.
 
         Returns
         -------
@@ -277,19 +277,15 @@ class NeuralRanker(GradientRanker):
         Warns
         -----
         UserWarning
-            If the scorer compares the items of a list and was fitted with ``qid``, but
-            gets none.
+            If the scorer compares the items of a list, and over 1000 rows are one
+            because ``qid`` is None, but ``fit`` was given one.
         """
         check_is_fitted(self)
         features = check_dense_X(self, X, reset=False)
         queries = group_queries(qid, len(features), rows=X)
         fitted = self._learned_state.fitted
-        if fitted.scorer.uses_list and qid is None and self._fitted_with_qid:
-            warn(
-                "predict scores all rows as one list because qid is None, but fit was "
-                f"given one and scorer={self.scorer!r} compares the items of a list. "
-                "Pass qid."
-            )
+        if fitted.scorer.uses_list:
+            self._warn_if_many(len(features), qid)
         return fitted.scores(features, queries)
 
     @property

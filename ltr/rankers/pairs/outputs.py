@@ -32,6 +32,7 @@ class PairOutputs(ABC):
 
     loss: Any
     _learned_state: LearnedState
+    _warn_if_many: Callable[[int, ArrayLike | None], None]
 
     def pairwise_matrix(
         self, X: ArrayLike, qid: ArrayLike | None = None
@@ -148,7 +149,7 @@ class PairOutputs(ABC):
         ranks = np.empty(queries.n_samples)
         # E[rank of j] = 1 + Σ_i P(i before j)
         by_list = [1.0 + matrix.sum(axis=0) for matrix in precedence]
-        ranks[queries.order] = np.concatenate(by_list)
+        ranks[queries.order] = np.concatenate([*by_list, np.zeros(0)])
         return ranks
 
     @property
@@ -161,6 +162,7 @@ class PairOutputs(ABC):
     ) -> tuple[NDArray[Any], Queries]:
         check_is_fitted(self)
         features = check_dense_X(self, X, reset=False)
+        self._warn_if_many(len(features), qid)
         return features, group_queries(qid, len(features), rows=X)
 
     def _by_query(

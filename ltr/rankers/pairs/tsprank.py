@@ -309,13 +309,9 @@ class TSPRanker(PairOutputs, GradientRanker):
         Warns
         -----
         UserWarning
-            If the ranker was fitted with ``qid``, but gets none.
+            If over 1000 rows are one list because ``qid`` is None, but ``fit`` was
+            given one.
         """
-        if qid is None and getattr(self, "_fitted_with_qid", False):
-            warn(
-                "predict orders all rows as one list because qid is None, but fit was "
-                "given one. Pass qid."
-            )
         features, queries = self._check_lists(X, qid)
         return self._decoder().scores(self._learned_state.fitted, features, queries)
 

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ltr.rankers.features import (
     as_pandas,
+    check_finite_sparse,
     check_finite_X,
     check_numeric_columns,
     frame_values,
@@ -145,10 +146,7 @@ def check_table(
             check_finite_X(ranker, table, allow_nan=True)
         _check_codes(table, categories.columns)
         return table
-    if np.isinf(_extremes(table.data)).any():
-        raise ValueError(
-            "X must be finite or NaN; got inf in a sparse matrix. Clip it."
-        )
+    check_finite_sparse(table)
     if not table.has_canonical_format:
         table = table.copy()
         table.sum_duplicates()  # LightGBM would take one of two entries of a cell

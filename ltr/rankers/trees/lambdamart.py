@@ -338,6 +338,8 @@ default="from_dtype"
         check_is_fitted(self)
         table = check_table(self, X, reset=False, categories=self._categories)
         group_queries(qid, table.shape[0], rows=X)
+        if not table.shape[0]:
+            return np.zeros(0)
         threads = n_threads_for(table.shape[0], self.n_iter_, self.n_jobs)
         return np.asarray(
             self.booster_.predict(
