@@ -96,16 +96,15 @@ def whole_file(path: PathLike) -> Iterator[Path]:
 
 
 @contextmanager
-def whole_folder(path: PathLike, *, replace: bool = False) -> Iterator[Path]:
+def whole_folder(path: PathLike, *, replace_empty: bool = False) -> Iterator[Path]:
     """Write a new folder whole or not at all.
 
     Parameters
     ----------
     path : path
         Folder to make; its parent must exist.
-    replace : bool, default=False
-        Whether an existing folder is replaced. It is deleted only once the new one is
-        in its place.
+    replace_empty : bool, default=False
+        Whether ``path`` may be an empty folder.
 
     Yields
     ------
@@ -135,7 +134,7 @@ def whole_folder(path: PathLike, *, replace: bool = False) -> Iterator[Path]:
     target = _follow_links(Path(path))
     check_parent(target)
     message = f"{target} must not exist yet; delete it or choose another folder."
-    if target.exists() and not replace:
+    if target.exists() and not (replace_empty and target.is_dir()):
         raise FileExistsError(message)
     with _scratch(target, is_folder=True) as scratch:
         yield scratch
@@ -143,9 +142,9 @@ def whole_folder(path: PathLike, *, replace: bool = False) -> Iterator[Path]:
             if file.is_file():
                 _sync(file)
         try:
-            _put_in_place(scratch, target)
+            os.rename(scratch, target)
         except OSError as error:
-            if target.exists() and not replace:
+            if target.exists():
                 raise FileExistsError(message) from error
             raise
 
@@ -286,22 +285,35 @@ def open_to_read(path: PathLike, mode: str = "rb") -> Iterator[Any]:
 @contextmanager
 def _scratch(target: Path, *, is_folder: bool) -> Iterator[Path]:
     """File or folder beside ``target``, deleted at the end unless it was renamed."""
-    prefix = f".{target.name[:40]}-"
-    sweep(target.parent, f"{glob.escape(prefix)}*{_SCRATCH}")
+    sweep_leftovers(target)
     with ExitStack() as stack:
         with _name_in_errors(target, target.parent):
-            scratch = _locked_scratch(stack, target.parent, prefix, is_folder)
+            scratch = _locked_scratch(stack, target, is_folder)
         stack.callback(delete, scratch)
         with _name_in_errors(target, scratch):
             yield scratch
 
 
-def _locked_scratch(
-    stack: ExitStack, folder: Path, prefix: str, is_folder: bool
-) -> Path:
+def sweep_leftovers(target: Path) -> None:
+    """Delete what killed writers of a file or folder left beside it.
+
+    Parameters
+    ----------
+    target : Path
+        The file or folder.
+    """
+    sweep(target.parent, f"{glob.escape(_prefix(target))}*{_SCRATCH}")
+
+
+def _prefix(target: Path) -> str:
+    return f".{target.name[:40]}-"
+
+
+def _locked_scratch(stack: ExitStack, target: Path, is_folder: bool) -> Path:
     """Make a file or folder of a new name, with the permissions of any new one."""
     while True:
-        scratch = folder / f"{prefix}{secrets.token_hex(6)}{_SCRATCH}"
+        name = f"{_prefix(target)}{secrets.token_hex(6)}{_SCRATCH}"
+        scratch = target.parent / name
         if is_folder:
             scratch.mkdir()
         else:
@@ -321,6 +333,8 @@ def _name_in_errors(target: Path, *inner: Path) -> Iterator[None]:
         yield
     except OSError as error:
         name = error.filename
+        if error.errno is None and type(error) is not OSError:
+            raise  # one of ours
         if name is not None and not str(name).startswith(tuple(map(str, inner))):
             raise
         reason = os.strerror(error.errno) if error.errno else str(error)
@@ -328,25 +342,6 @@ def _name_in_errors(target: Path, *inner: Path) -> Iterator[None]:
             error.errno or errno.EIO,
             f"{target} could not be written, and no part of it was kept: {reason}",
         ) from error
-
-
-def _put_in_place(scratch: Path, target: Path) -> None:
-    """Rename ``scratch`` to ``target``; restore an old folder if that fails."""
-    if not target.exists():
-        scratch.rename(target)
-        return
-    # rename() replaces no folder that has files, so the old one moves aside first
-    aside = Path(tempfile.mkdtemp(prefix=f".{target.name}-old-", dir=target.parent))
-    old = aside / target.name
-    try:
-        target.rename(old)
-        try:
-            scratch.rename(target)
-        except BaseException:
-            old.rename(target)
-            raise
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)
 
 
 def _follow_links(path: Path) -> Path:

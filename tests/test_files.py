@@ -39,44 +39,25 @@ def test_error_without_a_name(tmp_path):
 
 
 def test_existing_folder(tmp_path):
-    """It is refused, or replaced once the new one is whole."""
+    """It is refused, unless it is empty and may be."""
     folder = tmp_path / "model"
     folder.mkdir()
-    (folder / "old.txt").write_text("old")
     message = f"{folder} must not exist yet; delete it or choose another folder."
     with (
         pytest.raises(FileExistsError, match=f"^{re.escape(message)}$"),
         whole_folder(folder),
     ):
         pytest.fail("nothing may be written")
-    with pytest.raises(KeyError), whole_folder(folder, replace=True):
+    with pytest.raises(KeyError), whole_folder(folder, replace_empty=True):
         raise KeyError
-    assert [file.name for file in folder.iterdir()] == ["old.txt"]
-    with whole_folder(folder, replace=True) as scratch:
+    with whole_folder(folder, replace_empty=True) as scratch:
         (scratch / "new.txt").write_text("new")
-    assert [file.name for file in folder.iterdir()] == ["new.txt"]
-    assert [path.name for path in tmp_path.iterdir()] == ["model"]
-
-
-def test_folder_that_cannot_take_its_place(tmp_path, monkeypatch):
-    """The old folder comes back."""
-    folder = tmp_path / "model"
-    folder.mkdir()
-    (folder / "old.txt").write_text("old")
-    rename = type(folder).rename
-
-    def fail_on_the_new_one(path, target):
-        if path.name.startswith(".model-") and target == folder:
-            raise OSError(errno.EIO, "Input/output error")
-        return rename(path, target)
-
-    monkeypatch.setattr(type(folder), "rename", fail_on_the_new_one)
     with (
-        pytest.raises(OSError, match="Input/output error"),
-        whole_folder(folder, replace=True),
+        pytest.raises(FileExistsError, match=f"^{re.escape(message)}$"),
+        whole_folder(folder, replace_empty=True),
     ):
         pass
-    assert [file.name for file in folder.iterdir()] == ["old.txt"]
+    assert [file.name for file in folder.iterdir()] == ["new.txt"]
     assert [path.name for path in tmp_path.iterdir()] == ["model"]
 
 

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-import functools
-import hashlib
-import json
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -14,20 +10,38 @@ import jax
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from ltr.files import PathLike, whole_folder
-from ltr.losses import LOSSES, Combination, combine
+from ltr.files import PathLike
 from ltr.rankers.base import BaseRanker
 from ltr.rankers.baselines import RandomRanker, SingleFeatureRanker
+from ltr.rankers.document_checks import (
+    check_attributes,
+    check_categories,
+    check_column_names,
+    check_keys,
+    check_names,
+    check_parameters,
+    check_scaling,
+)
+from ltr.rankers.model_folder import (
+    DOCUMENT,
+    SavedModel,
+    check_replaceable,
+    read_model,
+    write_model,
+)
 from ltr.rankers.neural import NeuralRanker
 from ltr.rankers.neural.gradient import GradientRanker
-from ltr.rankers.neural.scaling import FeatureScaling
 from ltr.rankers.neural.training import LearnedState
 from ltr.rankers.pairs.tsprank import TSPRanker
-from ltr.rankers.trees.feature_tables import Categories
+from ltr.rankers.saved_values import (
+    decode,
+    encode,
+    pack_arrays,
+    unpack_arrays,
+)
 from ltr.rankers.trees.lambdamart import LambdaMARTRanker
+from ltr.scorers.mlp import layer_sizes
 
-_FORMAT = 1
-_FILES = {"ranker.json", "arrays.npz", "trees.txt"}
 _CLASSES: dict[str, type[BaseRanker]] = {
     "LambdaMARTRanker": LambdaMARTRanker,
     "NeuralRanker": NeuralRanker,
@@ -35,16 +49,32 @@ _CLASSES: dict[str, type[BaseRanker]] = {
     "SingleFeatureRanker": SingleFeatureRanker,
     "TSPRanker": TSPRanker,
 }
-_PLAIN = (
-    "n_features_in_",
-    "_fitted_with_qid",
-    "n_iter_",
-    "best_epoch_",
-    "best_score_",
-    "history_",
-    "feature_",
-    "direction_",
-)
+# attributes that each class needs to predict, and those that it may have besides
+_REQUIRED = {
+    "LambdaMARTRanker": ("n_features_in_", "_fitted_with_qid", "n_iter_"),
+    "NeuralRanker": ("n_features_in_", "_fitted_with_qid"),
+    "RandomRanker": ("n_features_in_", "_fitted_with_qid"),
+    "SingleFeatureRanker": (
+        "n_features_in_",
+        "_fitted_with_qid",
+        "feature_",
+        "direction_",
+    ),
+    "TSPRanker": ("n_features_in_", "_fitted_with_qid"),
+}
+_OPTIONAL = ("n_iter_", "best_epoch_", "best_score_", "history_")
+_UNUSED_LAYERS = 100  # that a scorer without hidden layers may ignore
+_FIELDS = {
+    "format",
+    "ltr_version",
+    "class",
+    "parameters",
+    "attributes",
+    "categories",
+    "column_names",
+    "sha256",
+    "checksum",
+}
 
 
 def save_ranker(ranker: BaseRanker, folder: PathLike) -> None:
@@ -76,19 +106,10 @@ def save_ranker(ranker: BaseRanker, folder: PathLike) -> None:
     RandomRanker()
     """
     target = Path(folder).resolve()
-    _check_replaceable(target)
-    document, arrays = _describe(ranker)
+    check_replaceable(target)
+    model = _describe(ranker)
     target.parent.mkdir(parents=True, exist_ok=True)
-    with whole_folder(target, replace=True) as scratch:
-        np.savez(scratch / "arrays.npz", **arrays)
-        if isinstance(ranker, LambdaMARTRanker):
-            trees = ranker.booster_.model_to_string(num_iteration=-1)
-            (scratch / "trees.txt").write_text(trees, encoding="utf-8")
-        document["sha256"] = {
-            file.name: _sha256(file) for file in sorted(scratch.iterdir())
-        }
-        text = json.dumps(document, indent=1, allow_nan=True)
-        (scratch / "ranker.json").write_text(text + "\n", encoding="utf-8")
+    write_model(target, model)
 
 
 def load_ranker(folder: PathLike) -> Any:
@@ -114,79 +135,57 @@ def load_ranker(folder: PathLike) -> Any:
         version, or is damaged.
     """
     source = Path(folder)
-    if not (source / "ranker.json").is_file():
-        raise ValueError(
-            f"folder must hold a saved ranker; got {str(source)!r}, which has no "
-            "ranker.json. Write one with save_ranker or `ltr train`."
-        )
+    model = read_model(source)
     try:
-        return _load(source)
-    except (KeyError, TypeError, AttributeError, IndexError, OSError) as error:
+        return _restore(model)
+    except ValueError as error:
+        raise ValueError(f"{source}: {error}") from error
+    except (KeyError, TypeError, AttributeError, IndexError, OverflowError) as error:
         raise ValueError(
             f"{source} is not a complete saved ranker: {type(error).__name__}: "
             f"{error}. Save it again."
         ) from error
 
 
-def _load(source: Path) -> Any:
-    try:
-        document = json.loads((source / "ranker.json").read_text(encoding="utf-8"))
-    except ValueError as error:
+def _restore(model: SavedModel) -> BaseRanker:
+    document = check_keys(DOCUMENT, model.document, _FIELDS)
+    name = document.get("class")
+    if not isinstance(name, str) or name not in _CLASSES:
         raise ValueError(
-            f"{source / 'ranker.json'} is not JSON: {error}. Save the ranker again."
-        ) from error
-    if document.get("format") != _FORMAT or document.get("class") not in _CLASSES:
-        raise ValueError(
-            f"{source / 'ranker.json'} must have format {_FORMAT} and a class of "
-            f"{sorted(_CLASSES)}; got format {document.get('format')!r} and class "
-            f"{document.get('class')!r}. Update ltr, or save the ranker again."
+            f"class in {DOCUMENT} must be one of {sorted(_CLASSES)}; got "
+            f"{name!r:.100}. Update ltr, or save the ranker again."
         )
-    trees = ["trees.txt"] if document["class"] == "LambdaMARTRanker" else []
-    for name in ["arrays.npz", *trees]:
-        if _sha256(source / name) != document["sha256"][name]:
-            raise ValueError(
-                f"{source / name} is not the file that was saved with ranker.json: its "
-                "checksum differs. Save the ranker again."
-            )
-    with np.load(source / "arrays.npz", allow_pickle=False) as file:
-        arrays = dict(file)
-    parameters = {
-        name: _decode(value) for name, value in document["parameters"].items()
-    }
-    ranker = _CLASSES[document["class"]](**parameters)
-    for name in _PLAIN:
-        if name in document["attributes"]:
-            setattr(ranker, name, document["attributes"][name])
+    ranker = _with_parameters(_CLASSES[name], document.get("parameters"))
+    required = _REQUIRED[name]
+    names = {*required, *_OPTIONAL}
+    attributes = check_keys("attributes", document.get("attributes"), names)
+    for key, value in check_attributes(attributes, required=required).items():
+        setattr(ranker, key, value)
     if "column_names" in document:
-        ranker._column_names = [_decode(name) for name in document["column_names"]]
+        ranker._column_names = check_column_names(
+            document["column_names"], ranker.n_features_in_
+        )
+    arrays = unpack_arrays(model.parts["arrays.npz"])
     if "feature_names_in_" in arrays:
-        ranker.feature_names_in_ = arrays["feature_names_in_"].astype(object)
+        names = arrays.pop("feature_names_in_")
+        ranker.feature_names_in_ = check_names(names, ranker.n_features_in_)
     if isinstance(ranker, GradientRanker):
         _restore_neural(ranker, arrays)
     elif isinstance(ranker, LambdaMARTRanker):
-        _restore_trees(ranker, document, source)
+        _restore_trees(ranker, document, model.parts["trees.txt"])
     return ranker
 
 
-def _check_replaceable(target: Path) -> None:
-    """Raise unless ``target`` is new, or holds a saved ranker and nothing else."""
-    if not target.exists():
-        return
-    names = {path.name for path in target.iterdir()} if target.is_dir() else {"."}
-    if not ("ranker.json" in names and names <= _FILES):
-        foreign = sorted(names - _FILES) or ["no ranker.json"]
-        raise FileExistsError(
-            f"folder must be new or hold a saved ranker only; got {str(target)!r}, "
-            f"which has {foreign[0]!r}. Choose another name."
-        )
+def _with_parameters(ranker_class: type[BaseRanker], document: Any) -> Any:
+    ranker = ranker_class()
+    parameters = check_keys("parameters", document, set(ranker.get_params(deep=False)))
+    ranker.set_params(**{key: decode(key, v) for key, v in parameters.items()})
+    check_parameters(ranker)
+    return ranker
 
 
-def _sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
-def _describe(ranker: BaseRanker) -> tuple[dict[str, Any], dict[str, Any]]:
-    """JSON document and arrays."""
+def _describe(ranker: BaseRanker) -> SavedModel:
+    """Everything that is written."""
     name = type(ranker).__name__
     if _CLASSES.get(name) is not type(ranker):
         raise ValueError(
@@ -195,18 +194,24 @@ def _describe(ranker: BaseRanker) -> tuple[dict[str, Any], dict[str, Any]]:
         )
     check_is_fitted(ranker)
     parameters = ranker.get_params(deep=False)
+    encoded = {key: encode(key, value) for key, value in parameters.items()}
+    check_parameters(ranker)
     document: dict[str, Any] = {
-        "format": _FORMAT,
         "ltr_version": version("ltr"),
         "class": name,
-        "parameters": {key: _encode(key, v) for key, v in parameters.items()},
-        "attributes": {key: vars(ranker)[key] for key in _PLAIN if key in vars(ranker)},
+        "parameters": encoded,
+        "attributes": {
+            key: vars(ranker)[key]
+            for key in (*_REQUIRED[name], *_OPTIONAL)
+            if key in vars(ranker)
+        },
     }
     if ranker._column_names is not None:
         document["column_names"] = [
-            _encode("a column name", column) for column in ranker._column_names
+            encode("a column name", column) for column in ranker._column_names
         ]
     arrays: dict[str, Any] = {}
+    parts: dict[str, bytes] = {}
     if hasattr(ranker, "feature_names_in_"):
         arrays["feature_names_in_"] = np.asarray(ranker.feature_names_in_, dtype=str)
     if isinstance(ranker, GradientRanker):
@@ -217,8 +222,8 @@ def _describe(ranker: BaseRanker) -> tuple[dict[str, Any], dict[str, Any]]:
                 f"({learned.scorer!r} and {ranker.make_scorer()!r}). Fit it again, or "
                 "set the parameters back."
             )
-        for i, leaf in enumerate(jax.tree.leaves(learned.params)):
-            arrays[f"params_{i}"] = leaf
+        for name, leaves in _leaves(learned).items():
+            arrays |= {f"{name}_{i}": leaf for i, leaf in enumerate(leaves)}
         if learned.scaling is not None:
             arrays |= vars(learned.scaling)
     elif isinstance(ranker, LambdaMARTRanker):
@@ -226,74 +231,73 @@ def _describe(ranker: BaseRanker) -> tuple[dict[str, Any], dict[str, Any]]:
         document["categories"] = {
             "columns": list(ranker._categories.columns),
             "values": [
-                [key, _encode("categories", list(v))] for key, v in values.items()
+                [key, encode("categories", list(v))] for key, v in values.items()
             ],
         }
-    return document, arrays
+        trees = ranker.booster_.model_to_string(num_iteration=-1)
+        parts["trees.txt"] = trees.encode()
+    parts["arrays.npz"] = pack_arrays(arrays)
+    return SavedModel(document, parts)
+
+
+def _leaves(learned: LearnedState) -> dict[str, list[Any]]:
+    """Arrays of the scorer and, where training may go on, of the optimizer."""
+    leaves = {"params": jax.tree.leaves(learned.params)}
+    if learned.last_params is not None:
+        leaves["last"] = jax.tree.leaves(learned.last_params)
+        leaves["optimizer"] = learned.optimizer_leaves or []
+    return leaves
 
 
 def _restore_neural(ranker: GradientRanker, arrays: dict[str, Any]) -> None:
-    scorer = ranker.make_scorer()
+    scorer, n_features = ranker.make_scorer(), ranker.n_features_in_
+    params = _numbered("params", arrays)
+    widths = layer_sizes(ranker.hidden_layer_sizes)
+    if len(widths) > len(params) + _UNUSED_LAYERS or max(widths, default=0) >= 2**31:
+        raise ValueError(
+            f"hidden_layer_sizes must fit {len(params)} arrays of weights; got "
+            f"{ranker.hidden_layer_sizes!r:.100}."
+        )  # before the scorer is traced
     with jax.enable_x64(ranker.dtype == "float64"):
         shapes = jax.eval_shape(
-            lambda key: scorer.init(key, ranker.n_features_in_), jax.random.key(0)
+            lambda key: scorer.init(key, n_features), jax.random.key(0)
         )
-    leaves, structure = jax.tree.flatten(shapes)
-    saved_leaves = [arrays[f"params_{i}"] for i in range(len(leaves))]
-    shapes_saved = [leaf.shape for leaf in saved_leaves]
-    expected = [leaf.shape for leaf in leaves]
-    if shapes_saved != expected:
-        raise ValueError(
-            f"the saved weights must have shapes {expected} for {scorer!r}; got "
-            f"{shapes_saved}. Save the ranker again."
-        )
-    scaling = None
-    if "mean" in arrays:
-        names = [field.name for field in dataclasses.fields(FeatureScaling)]
-        scaling = FeatureScaling(**{name: arrays[name] for name in names})
-    params = jax.tree.unflatten(structure, saved_leaves)
-    ranker._learned_state = LearnedState(scorer, params, scaling)
+    expected, structure = jax.tree.flatten(shapes)
+    last, optimizer = _numbered("last", arrays), _numbered("optimizer", arrays)
+    for leaves in (params, last or params):
+        if list(map(_shape_and_dtype, leaves)) != list(map(_shape_and_dtype, expected)):
+            raise ValueError(
+                f"the saved weights must be {[*map(_shape_and_dtype, expected)]} for "
+                f"{scorer!r} and dtype={ranker.dtype!r}; got "
+                f"{[*map(_shape_and_dtype, leaves)]}."
+            )
+    ranker._learned_state = LearnedState(
+        scorer,
+        jax.tree.unflatten(structure, params),
+        check_scaling(arrays, n_features) if arrays else None,
+        jax.tree.unflatten(structure, last) if last else None,
+        optimizer or None,
+    )
+
+
+def _shape_and_dtype(leaf: Any) -> tuple[tuple[int, ...], str]:
+    return leaf.shape, str(leaf.dtype)
+
+
+def _numbered(name: str, arrays: dict[str, Any]) -> list[Any]:
+    """Take the arrays ``<name>_0``, ``<name>_1``, … out of a dictionary."""
+    leaves: list[Any] = []
+    while f"{name}_{len(leaves)}" in arrays:
+        leaves.append(arrays.pop(f"{name}_{len(leaves)}"))
+    return leaves
 
 
 def _restore_trees(
-    ranker: LambdaMARTRanker, document: dict[str, Any], source: Path
+    ranker: LambdaMARTRanker, document: dict[str, Any], trees: bytes
 ) -> None:
     import lightgbm
 
-    trees = (source / "trees.txt").read_text(encoding="utf-8")
-    ranker.booster_ = lightgbm.Booster(model_str=trees)
-    categories = document["categories"]
-    values = {key: tuple(map(_decode, v)) for key, v in categories["values"]}
-    ranker._categories = Categories(tuple(categories["columns"]), values)
-
-
-def _encode(name: str, value: Any) -> Any:
-    """A parameter as JSON; losses with options as {"loss": name, option: value}."""
-    if isinstance(value, Combination):
-        return {"combine": [[w, _encode(name, part)] for w, part in value.terms()]}
-    if isinstance(value, functools.partial) and not value.args:
-        names = [key for key, function in LOSSES.items() if function is value.func]
-        if names:
-            options = {key: _encode(key, v) for key, v in value.keywords.items()}
-            return {"loss": names[0], "options": options}
-    if isinstance(value, np.generic):
-        value = value.item()
-    if isinstance(value, tuple):
-        value = list(value)
-    try:
-        json.dumps(value)
-    except TypeError:
-        raise ValueError(
-            f"{name} must be a plain value to be saved; got {value!r}. Use a name "
-            "instead of a function, or pickle the ranker."
-        ) from None
-    return value
-
-
-def _decode(value: Any) -> Any:
-    if isinstance(value, dict) and set(value) == {"combine"}:
-        return combine(*((weight, _decode(part)) for weight, part in value["combine"]))
-    if isinstance(value, dict) and set(value) == {"loss", "options"}:
-        options = {key: _decode(option) for key, option in value["options"].items()}
-        return functools.partial(LOSSES[value["loss"]], **options)
-    return tuple(value) if isinstance(value, list) else value
+    ranker.booster_ = lightgbm.Booster(model_str=trees.decode())
+    ranker._categories = check_categories(
+        document.get("categories"), ranker.n_features_in_
+    )

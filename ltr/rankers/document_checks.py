@@ -1,0 +1,327 @@
+"""What ``ranker.json`` may hold: names, types, ranges, and how they fit together.
+
+A checksum only tells that nothing changed by accident. These checks keep a document
+that somebody wrote by hand, or forged, from an error or a crash at prediction time.
+"""
+
+from __future__ import annotations
+
+import inspect
+import warnings
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ltr.arguments import check_choice, check_whole
+from ltr.metrics import get_metric
+from ltr.rankers.base import BaseRanker
+from ltr.rankers.neural.gradient import GradientRanker
+from ltr.rankers.neural.scaling import FeatureScaling
+from ltr.rankers.trees import parameters
+from ltr.rankers.trees.feature_tables import Categories
+from ltr.rankers.trees.lambdamart import LambdaMARTRanker
+
+_MAX_THREADS = 1024
+
+
+def check_keys(name: str, value: Any, expected: set[str]) -> dict[str, Any]:
+    """Return a JSON object whose keys are all expected.
+
+    Parameters
+    ----------
+    name : str
+        Name of the field.
+    value : object
+        From JSON.
+    expected : set of str
+        The keys that it may have.
+
+    Returns
+    -------
+    value : dict
+
+    Raises
+    ------
+    ValueError
+        If it is no object, or has another key.
+    """
+    if not isinstance(value, dict):
+        raise ValueError(f"{name} must be an object; got {value!r:.100}.")
+    for key in value:
+        if key not in expected:
+            raise ValueError(
+                f"{name} must have the keys {', '.join(sorted(expected))} only; got "
+                f"{key!r:.100}."
+            )
+    return value
+
+
+def check_attributes(
+    attributes: Mapping[str, Any], required: tuple[str, ...]
+) -> Mapping[str, Any]:
+    """Return the fitted attributes, each of its type and in its range.
+
+    Parameters
+    ----------
+    attributes : mapping of str to object
+        From JSON.
+    required : tuple of str
+        Those that the class cannot predict without.
+
+    Returns
+    -------
+    attributes : mapping
+
+    Raises
+    ------
+    ValueError
+        If one is missing, or not what ``fit`` sets.
+    """
+    for name in required:
+        if name not in attributes:
+            raise ValueError(
+                f"attributes must have {name}, without which no ranker predicts."
+            )
+    for name, value in attributes.items():
+        _CHECKS[name](name, value)
+    n_features = attributes["n_features_in_"]
+    check_whole("feature_", attributes.get("feature_", 0), low=0, high=n_features - 1)
+    return attributes
+
+
+def check_names(names: NDArray[Any], n_features: int) -> NDArray[Any]:
+    """Return the names of the features as ``fit`` sets them.
+
+    Parameters
+    ----------
+    names : array
+        As saved.
+    n_features : int
+        How many there must be.
+
+    Returns
+    -------
+    names : object array of shape (n_features,)
+
+    Raises
+    ------
+    ValueError
+        If they are no text, repeated, or of another number.
+    """
+    if names.dtype.kind != "U" or names.shape != (n_features,):
+        raise ValueError(
+            f"feature_names_in_ must be {n_features} names; got {names.dtype} of shape "
+            f"{names.shape}."
+        )
+    if len(set(names.tolist())) < n_features:
+        raise ValueError("feature_names_in_ must be distinct; one is repeated.")
+    return names.astype(object)
+
+
+def check_column_names(names: Any, n_features: int) -> list[Any]:
+    """Return the names of columns that are not all text, as ``fit`` sets them.
+
+    Parameters
+    ----------
+    names : object
+        From JSON.
+    n_features : int
+        How many there must be.
+
+    Returns
+    -------
+    names : list
+        Lists are tuples: levels of a name.
+
+    Raises
+    ------
+    ValueError
+        If they are of another number, repeated, or neither text nor numbers.
+    """
+    if not isinstance(names, list) or len(names) != n_features:
+        raise ValueError(
+            f"column_names must be {n_features} names; got {names!r:.100}."
+        )
+    columns = [tuple(name) if isinstance(name, list) else name for name in names]
+    for name in columns:
+        for level in name if isinstance(name, tuple) else (name,):
+            if level is not None and not isinstance(level, (str, bool, int, float)):
+                raise ValueError(
+                    f"column_names must be text or numbers; got {level!r:.100}."
+                )
+    if len(set(columns)) < n_features:
+        raise ValueError("column_names must be distinct; one is repeated.")
+    return columns
+
+
+def check_parameters(ranker: BaseRanker) -> None:
+    """Raise unless the parameters of a ranker are valid.
+
+    Parameters
+    ----------
+    ranker : ranker
+        Of this library.
+
+    Raises
+    ------
+    ValueError
+        If one is invalid; the message has its name.
+    """
+    for name, parameter in inspect.signature(type(ranker)).parameters.items():
+        value = getattr(ranker, name)
+        if isinstance(parameter.default, bool):
+            check_choice(name, value, (True, False))
+    for name in ("verbose", "n_jobs"):
+        value = getattr(ranker, name, None)
+        if not isinstance(value, bool):
+            limits = {"low": -_MAX_THREADS, "high": _MAX_THREADS}
+            check_whole(name, value, **limits, optional=True)
+    if hasattr(ranker, "random_state"):
+        check_whole(
+            "random_state", ranker.random_state, low=0, high=2**32 - 1, optional=True
+        )
+    get_metric(ranker.metric)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # of choices that do not fit well
+        if isinstance(ranker, GradientRanker):
+            ranker._training_options()
+        elif isinstance(ranker, LambdaMARTRanker):
+            parameters.check_parameters(ranker.get_params(deep=False))
+            ranker._early_stopping()
+            if not isinstance(ranker.extra_params, (dict, type(None))):
+                raise ValueError(
+                    f"extra_params must be a dict or None; got {ranker.extra_params!r}."
+                )
+
+
+def check_scaling(
+    arrays: Mapping[str, NDArray[Any]], n_features: int
+) -> FeatureScaling:
+    """Return the feature scaling, one finite entry a feature.
+
+    Parameters
+    ----------
+    arrays : mapping of str to array
+        With ``log_features``, ``mean`` and ``scale``.
+    n_features : int
+        Number of features.
+
+    Returns
+    -------
+    scaling : FeatureScaling
+
+    Raises
+    ------
+    ValueError
+        If an array is missing, or of another kind.
+    """
+    kinds = {"log_features": "b", "mean": "f", "scale": "f"}
+    for name in arrays:
+        if name not in kinds:
+            raise ValueError(f"arrays.npz has {name!r:.100}, which no ranker has.")
+    for name, kind in kinds.items():
+        array = arrays.get(name)
+        if array is None or array.shape != (n_features,) or array.dtype.kind != kind:
+            culprit = (
+                "missing" if array is None else f"{array.dtype} of shape {array.shape}"
+            )
+            raise ValueError(
+                f"{name} must have one entry a feature, {n_features}; got {culprit}."
+            )
+        if not np.isfinite(array).all():
+            raise ValueError(f"{name} must be finite; got {array.tolist()!r:.100}.")
+    if (arrays["scale"] <= 0).any():
+        raise ValueError("scale must be > 0; got a smaller entry.")
+    return FeatureScaling(**{name: arrays[name] for name in kinds})
+
+
+def check_categories(document: Any, n_features: int) -> Categories:
+    """Return the categories of a saved table.
+
+    Parameters
+    ----------
+    document : object
+        From JSON.
+    n_features : int
+        Number of columns.
+
+    Returns
+    -------
+    categories : Categories
+
+    Raises
+    ------
+    ValueError
+        If a column is out of range or repeated, or a category is.
+    """
+    check_keys("categories", document, {"columns", "values"})
+    columns = _columns("categories.columns", document.get("columns"), n_features)
+    values = document.get("values")
+    if not isinstance(values, list) or any(
+        not isinstance(pair, list) or len(pair) != 2 or not isinstance(pair[1], list)
+        for pair in values
+    ):
+        raise ValueError(
+            "categories.values must be pairs of a column and a list; got "
+            f"{values!r:.100}."
+        )
+    _columns("categories.values", [pair[0] for pair in values], n_features)
+    by_column = {}
+    for column, items in values:
+        name = f"categories.values of column {column}"
+        for item in items:
+            if not isinstance(item, (str, bool, int, float)):
+                raise ValueError(
+                    f"{name} must be strings, numbers or booleans; got {item!r:.100}."
+                )
+        by_column[column] = tuple(items)
+        if len(set(by_column[column])) < len(items):
+            raise ValueError(f"{name} must be distinct; one is repeated.")
+    return Categories(columns, by_column)
+
+
+def _columns(name: str, columns: Any, n_features: int) -> tuple[int, ...]:
+    if not isinstance(columns, list):
+        raise ValueError(f"{name} must be a list of columns; got {columns!r:.100}.")
+    for column in columns:
+        check_whole(f"a column in {name}", column, low=0, high=n_features - 1)
+    if len(set(columns)) < len(columns):
+        raise ValueError(f"{name} must be distinct columns; got {columns!r:.100}.")
+    return tuple(columns)
+
+
+def _whole(low: int) -> Callable[[str, Any], object]:
+    return lambda name, value: check_whole(name, value, low=low, high=2**31 - 1)
+
+
+def _score(name: str, value: Any) -> None:
+    if not _is_number(value) and value is not None:
+        raise ValueError(f"{name} must be a number; got {value!r:.100}.")
+
+
+def _history(name: str, value: Any) -> None:
+    if not isinstance(value, dict) or any(
+        not isinstance(column, list) or not all(map(_is_number, column))
+        for column in value.values()
+    ):
+        raise ValueError(
+            f"{name} must be lists of numbers by name; got {value!r:.100}."
+        )
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+_CHECKS: dict[str, Callable[[str, Any], object]] = {
+    "n_features_in_": _whole(1),
+    "_fitted_with_qid": lambda name, value: check_choice(name, value, (True, False)),
+    "n_iter_": _whole(0),
+    "best_epoch_": _whole(-1),
+    "best_score_": _score,
+    "history_": _history,
+    "feature_": _whole(0),
+    "direction_": lambda name, value: check_choice(name, value, (1, -1)),
+}
