@@ -157,8 +157,8 @@ def _restore(model: SavedModel) -> BaseRanker:
         )
     ranker = _with_parameters(_CLASSES[name], document.get("parameters"))
     required = _REQUIRED[name]
-    names = {*required, *_OPTIONAL}
-    attributes = check_keys("attributes", document.get("attributes"), names)
+    fields = {*required, *_OPTIONAL}
+    attributes = check_keys("attributes", document.get("attributes"), fields)
     for key, value in check_attributes(attributes, required=required).items():
         setattr(ranker, key, value)
     if "column_names" in document:
