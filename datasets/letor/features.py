@@ -104,10 +104,13 @@ class GrowingTable:
 
     def add(self, features: Features) -> None:
         """Append rows; columns missing on the right are 0."""
-        n_rows, width = self.X.shape
+        n_rows = self.n_rows
         self._widen(features.high + 1 - self.first_index)
-        width = self.X.shape[1]
-        self.X.resize((n_rows + features.n_rows, width), refcheck=False)
+        shape = n_rows + features.n_rows, self.X.shape[1]
+        if n_rows:
+            self.X.resize(shape, refcheck=False)
+        else:
+            self.X = np.zeros(shape, self.X.dtype)
         features.put(self.X[n_rows:], self.first_index)
 
     def shift(self) -> None:
