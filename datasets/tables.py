@@ -24,7 +24,7 @@ _SEPARATORS = {".csv": ",", ".tsv": "\t"}
 def load_table(
     table: PathLike | pd.DataFrame,
     *,
-    label: str = "label",
+    label: str | None = "label",
     qid: str = "qid",
     docid: str | None = None,
     features: Sequence[str] | None = None,
@@ -38,7 +38,7 @@ def load_table(
         A ``.csv`` or ``.tsv`` file (also gzipped, ``.csv.gz``) with a header, a
         ``.parquet`` file (needs pyarrow), or a DataFrame.
     label : str, default="label"
-        Column of the labels.
+        Column of the labels. None: there is none, and ``y`` is NaN.
     qid : str, default="qid"
         Column of the query ids; the rows of a query need not be contiguous.
     docid : str, default=None
@@ -72,13 +72,14 @@ def load_table(
 
     source = "the table" if isinstance(table, pd.DataFrame) else str(table)
     frame = table if isinstance(table, pd.DataFrame) else _read(Path(table))
-    special = [label, qid] + ([] if docid is None else [docid])
+    special = [name for name in (label, qid, docid) if name is not None]
     if features is None:
         features = [name for name in frame.columns if name not in special]
     for name in [*special, *features]:
         if name not in frame.columns:
             raise ValueError(_missing_column(name, list(frame.columns), source))
-    bad = [name for name in [label, *features] if not _is_numeric(frame[name])]
+    numeric = [*features] if label is None else [label, *features]
+    bad = [name for name in numeric if not _is_numeric(frame[name])]
     if bad:
         names = ", ".join(map(repr, bad))
         raise ValueError(
@@ -94,7 +95,7 @@ def load_table(
             )
     return RankingData(
         X=frame[list(features)].to_numpy(dtype=dtype, na_value=np.nan),
-        y=_plain(frame[label]),
+        y=np.full(len(frame), np.nan) if label is None else _plain(frame[label]),
         qid=_plain(frame[qid]),
         feature_names=[str(name) for name in features],
         description=f"table: {source}",

@@ -46,8 +46,8 @@ MAY_IMPORT = {
     | {"losses", "metrics", "scorers", "solvers"},
     "compare": {"numpy", "pandas", "sklearn", "datasets", "losses", "metrics"}
     | {"plotting", "rankers", "scorers"},
-    "cli": {"numpy", "pandas", "compare", "datasets", "fusion", "metrics", "plotting"}
-    | {"rankers"},
+    "cli": {"numpy", "pandas", "threadpoolctl", "compare", "datasets", "fusion"}
+    | {"metrics", "plotting", "rankers"},
     "__init__": {"_moved"},
     "__main__": {"cli"},
     "_moved": set(),

@@ -49,6 +49,8 @@ def load_letor(
     ----------
     paths : path or sequence of paths
         Text files, gzipped if their names end in ``.gz``; several are concatenated.
+        Lines need no ``qid`` where a file of the same name and ``.query`` (LightGBM) or
+        ``.group`` (XGBoost) has the number of rows of each query.
     n_features : int, default=None
         Number of columns. None: as many as the highest index requires. Pass it to give
         a test file the columns of its training file.
@@ -293,8 +295,9 @@ def chunks_of(
     """Chunks of all files; warns once if two files share a qid."""
     file_of_qid: dict[bytes, Path] = {}
     warn &= len(files) > 1
+    numbers = itertools.count(1)
     for file in files:
-        for chunk in read_file(file, zero_based, n_features, encoding):
+        for chunk in read_file(file, zero_based, n_features, encoding, numbers):
             yield chunk
             if warn:
                 qids = set(chunk.qids.tolist())

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ltr.datasets.letor.features import Features, ZeroBased
+from ltr.datasets.letor.group_sizes import QuerySizes, sizes_file
 from ltr.queries import FloatArray, IntArray
 from ltr.text import TextFile, excerpt, line_error, open_text
 
@@ -67,15 +68,28 @@ def exact_floats() -> dict[str, Any]:
 
 
 def read_file(
-    path: Path, zero_based: ZeroBased, n_features: int | None, encoding: str
+    path: Path,
+    zero_based: ZeroBased,
+    n_features: int | None,
+    encoding: str,
+    numbers: Iterator[int],
 ) -> Iterator[Chunk]:
-    """Parse a text file, gzipped if its name ends in .gz."""
+    """Parse a text file, gzipped if its name ends in .gz.
+
+    Queries of a file without ``qid``, but with a file of their sizes beside it, are
+    named by ``numbers``.
+    """
+    beside = sizes_file(path)
+    sizes = None if beside is None else QuerySizes(path, beside, numbers)
     with open_text(path, encoding=encoding) as file:
-        yield from read_chunks(file, zero_based, n_features)
+        yield from read_chunks(file, zero_based, n_features, sizes)
 
 
 def read_chunks(
-    file: TextFile, zero_based: ZeroBased, n_features: int | None
+    file: TextFile,
+    zero_based: ZeroBased,
+    n_features: int | None,
+    sizes: QuerySizes | None = None,
 ) -> Iterator[Chunk]:
     """Parse the lines of an open file.
 
@@ -85,6 +99,8 @@ def read_chunks(
     for first_line, text in file.blocks(_BLOCK_BYTES):
         if text.isspace():
             continue
+        if sizes is not None:
+            text = sizes.insert(text)
         lines = text.split(b"\n")
         try:
             rows = _parse(lines, zero_based)
@@ -95,6 +111,8 @@ def read_chunks(
             if n_features is not None and rows[2].high >= n_features + first_index:
                 raise _too_wide(lines, file.name, first_line, n_features, first_index)
             yield Chunk(*rows, file.name)
+    if sizes is not None:
+        sizes.check_end()
 
 
 def too_wide(place: str, n_features: int, index: int, first_index: int) -> ValueError:

@@ -1,5 +1,5 @@
 """The command line: ``ltr compare``, ``describe``, ``train``, ``predict``, …."""
 
-from ltr.cli.commands import build_parser, main
+from ltr.cli.entry import build_parser, main
 
 __all__ = ["build_parser", "main"]

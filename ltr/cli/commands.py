@@ -1,217 +1,85 @@
-"""The commands ``compare``, ``describe``, ``train``, ``predict`` and ``evaluate``."""
+"""The parser of all commands, and the commands ``describe`` and ``evaluate``."""
 
 from __future__ import annotations
 
 import argparse
-import json
+import os
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
+from ltr.cli.compare import METRICS, add_compare_options, empty_value, write
+from ltr.cli.data import FILES, add_data_options, load, load_alike
 from ltr.cli.evaluate import add_run_options, evaluate_files, metric_names, run_options
 from ltr.cli.fuse import add_fuse_options
-from ltr.compare.rankers import (
-    DEFAULT_RANKERS,
-    PICKED,
-    Fold,
-    compare_rankers,
-    make_ranker,
-    part_folds,
-    query_folds,
-    scorer_and_loss,
-)
-from ltr.compare.report import comparison_report, cutoff_metrics
-from ltr.datasets import RankingData, describe, load_letor, make_ranking
-from ltr.files import check_target, whole_file
+from ltr.cli.train import add_predict_options, add_train_options, columns, load_model
+from ltr.cli.words import in_words, warnings_as_lines
+from ltr.datasets import describe
+from ltr.files import check_target
 from ltr.metrics import evaluate
-from ltr.plotting import check_matplotlib
-from ltr.rankers import load_ranker, save_ranker
 
 if TYPE_CHECKING:
     import pandas as pd
 
-_METRICS = "ndcg@10,ndcg@1,ndcg@5,map"
-_RANKER_HELP = (
-    "random, best_feature, pointwise_trees, lambdamart, or <scorer>_<loss> such as "
-    "linear_lambdarank, mlp_ranknet, attention_softmax; their parameters are those of "
-    "ltr.compare.make_ranker"
-)
 
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line.
+def run(words: Sequence[str]) -> int:
+    """Run a command.
 
     Parameters
     ----------
-    arguments : sequence of str, optional
-        Default: those of the process.
+    words : sequence of str
+        The command and its options.
 
     Returns
     -------
     status : int
-        Exit status: 0; 2 after an error in the input, which is printed as one line; 130
-        after an interrupt.
+        0; 2 after an error in the input, which is printed as one line.
     """
-    words = sys.argv[1:] if arguments is None else list(arguments)
     options = build_parser().parse_args(words)
     options.line = shlex.join(["ltr", *words])
     try:
-        status: int = options.run(options)
+        with warnings_as_lines(options), _threads(getattr(options, "jobs", None)):
+            status: int = options.run(options)
+    except BrokenPipeError:
+        raise
     except (ValueError, OSError, ImportError) as error:
-        print(f"ltr {options.command}: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print(f"ltr {options.command}: interrupted", file=sys.stderr)
-        return 130
-    return status
-
-
-def _compare(options: argparse.Namespace) -> int:
-    for path in (options.markdown, options.json, options.report):
-        if path:
-            check_target(path)
-    if options.report:
-        check_matplotlib("--report")
-    folds, data_summary = _folds(options)
-    names, metrics = options.rankers.split(","), options.metrics.split(",")
-    by_cutoff: list[str] = []
-    if options.report:
-        longest = max(np.unique(f.test.qid, return_counts=True)[1].max() for f in folds)
-        by_cutoff = cutoff_metrics(metrics, int(longest))
-    neural = [name for name in names if scorer_and_loss(name)]
-    seeds = range(options.seeds)
-    train = folds[0].train
-    description = describe(train.X, train.y, train.qid, other=folds[0].test)
-    if not options.quiet:
-        repeats = f"{len(folds)} fold(s), {len(seeds)} seed(s)"
-        print(f"{data_summary}; {repeats}", file=sys.stderr)
-        for problem in description.problems:
-            print(f"! training data of fold 1: {problem}", file=sys.stderr)
-    full_board = compare_rankers(
-        {name: make_ranker(name) for name in names},
-        folds,
-        metrics=[*metrics, *by_cutoff],
-        metric_options={"empty": _empty(options.empty), "discount": options.discount},
-        seeds=list(seeds),
-        picks={PICKED: neural} if len(neural) > 1 else None,
-        work_dir=options.work_dir,
-        progress=None if options.quiet else lambda line: print(line, file=sys.stderr),
-    )
-    board = full_board.select(metrics)
-    print(board.to_text(), end="")
-    if options.markdown:
-        heading = f"# ltr compare\n\n{data_summary}.\n\n"
-        _write(options.markdown, heading + board.to_markdown())
-    if options.json:
-        document = {"data": data_summary, **board.to_dict()}
-        _write(options.json, json.dumps(document, indent=1))
-    if options.report:
-        page = comparison_report(
-            full_board,
-            metrics=metrics,
-            what=data_summary,
-            description=description,
-            command=options.line,
-        )
-        _write(options.report, page)
-    return 0 if board.per_query else 2
-
-
-def _folds(options: argparse.Namespace) -> tuple[list[Fold], str]:
-    """Folds from DATA, ``--parts`` or ``--train``, and a summary of the data."""
-    files = [options.train, options.valid, options.test]
-    n_sources = bool(options.data) + bool(options.parts) + any(files)
-    if n_sources > 1 or (any(files) and not all(files)):
-        raise ValueError(
-            "pass one of DATA (split by query), --parts, or --train with --valid and "
-            "--test."
-        )
-    if options.folds is not None and (options.parts or any(files)):
-        raise ValueError("--folds splits DATA; drop it with --parts or --train.")
-    n_folds = 5 if options.folds is None else options.folds
-    if options.parts:
-        parts = _load_all(options.parts)
-        return part_folds(parts), _summary("parts " + " ".join(options.parts), *parts)
-    if options.train:
-        train, valid, test = _load_all([options.train, options.valid, options.test])
-        return [Fold(train, valid, test)], _summary(options.train, train, valid, test)
-    if options.data:
-        data = load_letor(options.data)
-        name = " ".join(options.data)
+        text = in_words(str(error), options)
+    except MemoryError as error:
+        text = f"the memory does not suffice. {in_words(str(error), options)}".strip()
     else:
-        data = make_ranking(200, random_state=0)
-        name = "generated data (pass LETOR files to use your own)"
-    return query_folds(data, n_folds), _summary(name, data)
+        return status
+    print(f"ltr {options.command}: {text}", file=sys.stderr)
+    return 2
 
 
-def _load_all(paths: Sequence[str | list[str]]) -> list[RankingData]:
-    """Load files, all with as many columns as the widest one."""
-    loaded = [load_letor(path) for path in paths]
-    width = max(data.X.shape[1] for data in loaded)
-    return [
-        data if data.X.shape[1] == width else load_letor(path, n_features=width)
-        for path, data in zip(paths, loaded, strict=True)
-    ]
-
-
-def _summary(name: str, *data: RankingData) -> str:
-    n_queries = sum(part.n_queries for part in data)
-    n_rows, n_features = sum(len(part.y) for part in data), data[0].X.shape[1]
-    return f"{name}: {n_queries} queries, {n_rows} rows, {n_features} features"
+@contextmanager
+def _threads(n_threads: int | None) -> Iterator[None]:
+    """Limit the threads of BLAS and OpenMP, and those that JAX is about to start."""
+    if n_threads is None:
+        yield
+        return
+    os.environ["NPROC"] = str(n_threads)  # read by XLA when its client starts
+    with threadpool_limits(n_threads):
+        yield
 
 
 def _describe(options: argparse.Namespace) -> int:
-    data, *others = _load_all([options.data] + [options.other] * bool(options.other))
-    print(describe(data.X, data.y, data.qid, other=others[0] if others else None))
-    return 0
-
-
-def _train(options: argparse.Namespace) -> int:
-    data = load_letor(options.data)
-    ranker = make_ranker(options.ranker)
-    if "random_state" in ranker.get_params():
-        ranker.set_params(random_state=options.seed)
-    if "verbose" in ranker.get_params():
-        ranker.set_params(verbose=0 if options.quiet else 1)
-    validation = {}
-    if options.valid and "early_stopping" not in ranker.get_params():
-        raise ValueError(
-            f"--valid needs a ranker with early stopping; {options.ranker} has none. "
-            "Drop the option."
-        )
-    if options.valid:
-        valid = load_letor(options.valid, n_features=data.X.shape[1])
-        validation = {"X_val": valid.X, "y_val": valid.y, "qid_val": valid.qid}
-    ranker.fit(data.X, data.y, data.qid, **validation)
-    save_ranker(ranker, options.model)
-    print(f"{ranker} fitted on {data.n_queries} queries, saved to {options.model}")
-    best = getattr(ranker, "best_score_", float("nan"))
-    if not np.isnan(best):
-        source = options.valid or "held-out queries"
-        print(f"best {ranker.metric} on {source}: {best:.4f}")
-    return 0
-
-
-def _predict(options: argparse.Namespace) -> int:
-    if options.out:
-        check_target(options.out)
-    ranker = load_ranker(options.model)
-    data = load_letor(options.data, n_features=ranker.n_features_in_)
-    scores = ranker.predict(data.X, data.qid)
-    text = "".join(f"{score!r}\n" for score in scores.tolist())
-    if options.out:
-        _write(options.out, text)
-    else:
-        sys.stdout.write(text)
+    paths = [options.data] + [options.other] * bool(options.other)
+    data, *others = load_alike(paths, options)
+    text = describe(data.X, data.y, data.qid, other=others[0] if others else None)
+    for line in str(text).splitlines():
+        print(in_words(line, options) if line.startswith("!") else line)
     return 0
 
 
 def _evaluate(options: argparse.Namespace) -> int:
-    metrics = metric_names(options.metrics, _METRICS)
+    metrics = metric_names(options.metrics, METRICS)
     if options.json:
         check_target(options.json)
     if options.scores and options.model:
@@ -226,7 +94,7 @@ def _evaluate(options: argparse.Namespace) -> int:
             "ltr evaluate QRELS RUN."
         )
     if options.json:
-        _write(options.json, table.to_json(orient="index", indent=1) + "\n")
+        write(options.json, table.to_json(orient="index", indent=1) + "\n")
     return 0
 
 
@@ -237,7 +105,7 @@ def _evaluate_rows(options: argparse.Namespace, metrics: list[str]) -> pd.DataFr
             "evaluate QRELS RUN."
         )
     if options.scores:
-        data = load_letor(options.data)
+        data = load(options.data, options)
         scores = np.loadtxt(options.scores, ndmin=1)
         if len(scores) != len(data.y):
             raise ValueError(
@@ -245,16 +113,16 @@ def _evaluate_rows(options: argparse.Namespace, metrics: list[str]) -> pd.DataFr
                 f"{len(scores)} scores for {len(data.y)} rows."
             )
     else:
-        ranker = load_ranker(options.model)
-        data = load_letor(options.data, n_features=ranker.n_features_in_)
-        scores = ranker.predict(data.X, data.qid)
+        ranker = load_model(options)
+        data = load(options.data, options, ranker)
+        scores = ranker.predict(columns(ranker, data), data.qid)
     table = evaluate(
         data.y,
         scores,
         data.qid,
         metrics,
         per_query=options.by_query,
-        empty=_empty(options.empty or "skip"),
+        empty=empty_value(options.empty or "skip"),
         discount=options.discount or "log2",
     )
     if options.by_query:
@@ -271,13 +139,17 @@ def _evaluate_rows(options: argparse.Namespace, metrics: list[str]) -> pd.DataFr
     return table
 
 
-def _empty(value: str) -> str | int:
-    return value if value == "skip" else int(value)
+class _HelpFormatter(argparse.HelpFormatter):
+    """Help with the defaults of the options that have one."""
 
-
-def _write(path: str, text: str) -> None:
-    with whole_file(path) as scratch:
-        scratch.write_text(text, encoding="utf-8")
+    def _get_help_string(self, action: argparse.Action) -> str | None:
+        text = action.help or ""
+        default = action.default
+        has_default = bool(default) or (default == 0 and default is not False)
+        has_default &= default != argparse.SUPPRESS
+        if action.option_strings and has_default and "default:" not in text:
+            text += " (default: %(default)s)"
+        return text
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -287,98 +159,52 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=version("ltr"))
     commands = parser.add_subparsers(dest="command", required=True)
-    _add_compare_options(
-        commands.add_parser(
-            "compare",
-            help="train several rankers and print a leaderboard",
-            description="Train several rankers and print a leaderboard with 95 % "
-            "bootstrap intervals over queries. Without data: on generated data.",
+
+    def command(name: str, text: str, more: str = "") -> argparse.ArgumentParser:
+        sentence = f"{text[0].upper()}{text[1:]}.{more}"
+        return commands.add_parser(
+            name, help=text, description=sentence, formatter_class=_HelpFormatter
         )
+
+    compare = command(
+        "compare",
+        "train several rankers and print a leaderboard",
+        " With 95 %% bootstrap intervals over queries; without DATA on generated data.",
     )
-    _add_describe_options(
-        commands.add_parser("describe", help="summarize LETOR files and flag problems")
-    )
-    _add_train_options(commands.add_parser("train", help="train a ranker and save it"))
-    _add_predict_options(
-        commands.add_parser("predict", help="score the rows of LETOR files")
-    )
-    _add_evaluate_options(
-        commands.add_parser(
-            "evaluate", help="compute metrics of runs, a ranker or scores"
-        )
-    )
-    add_fuse_options(commands.add_parser("fuse", help="fuse several runs into one"))
+    add_compare_options(compare)
+    _add_metric_options(compare, empty="skip", discount="log2")
+    _add_quiet(compare)
+    _add_jobs(compare)
+    _add_describe_options(command("describe", "summarize data files and flag problems"))
+    train = command("train", "train a ranker and save it")
+    add_train_options(train)
+    _add_quiet(train)
+    _add_jobs(train)
+    predict = command("predict", "score the rows of data files")
+    add_predict_options(predict)
+    _add_jobs(predict)
+    evaluate_parser = command("evaluate", "compute metrics of runs, a ranker or scores")
+    _add_evaluate_options(evaluate_parser)
+    _add_jobs(evaluate_parser)
+    add_fuse_options(command("fuse", "fuse several runs into one"))
     return parser
 
 
-def _add_compare_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("data", nargs="*", help="LETOR files, split by query")
-    parser.add_argument(
-        "--folds", type=int, help="number of folds of DATA (default: 5)"
-    )
-    parser.add_argument(
-        "--parts", nargs="+", help="files S1, S2, …, rotated to folds as in LETOR"
-    )
-    parser.add_argument("--train", help="training file")
-    parser.add_argument("--valid", help="validation file")
-    parser.add_argument("--test", help="test file")
-    parser.add_argument(
-        "--rankers",
-        default=",".join(DEFAULT_RANKERS),
-        help=f"comma-separated: {_RANKER_HELP}",
-    )
-    parser.add_argument(
-        "--metrics", default=_METRICS, help="metric names, comma-separated"
-    )
-    parser.add_argument(
-        "--seeds", type=int, default=1, help="number of seeds: 0, 1, … (default: 1)"
-    )
-    parser.add_argument("--markdown", help="write the table to this file")
-    parser.add_argument("--json", help="write all numbers to this file")
-    parser.add_argument("--report", help="write tables and figures to this HTML file")
-    parser.add_argument("--work-dir", help="cache finished fits here, to resume")
-    _add_metric_options(parser, empty="skip", discount="log2")
-    _add_quiet(parser)
-    parser.set_defaults(run=_compare)
-
-
 def _add_describe_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("data", nargs="+", help="LETOR files")
+    parser.add_argument("data", nargs="+", help=FILES)
     parser.add_argument(
         "--other", nargs="+", help="other files, to check for shared rows and lists"
     )
+    add_data_options(parser)
     parser.set_defaults(run=_describe)
-
-
-def _add_train_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("data", nargs="+", help="LETOR files")
-    parser.add_argument("--model", required=True, help="folder to write")
-    parser.add_argument("--ranker", default="lambdamart", help=_RANKER_HELP)
-    parser.add_argument(
-        "--valid",
-        help="LETOR file for early stopping (default: a tenth of the queries, if there "
-        "are enough)",
-    )
-    parser.add_argument("--seed", type=int, default=0, help="seed (default: 0)")
-    _add_quiet(parser)
-    parser.set_defaults(run=_train)
-
-
-def _add_predict_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("data", nargs="+", help="LETOR files")
-    parser.add_argument("--model", required=True, help="folder of a saved ranker")
-    parser.add_argument(
-        "--out", help="file for the scores, one per row (default: print them)"
-    )
-    parser.set_defaults(run=_predict)
 
 
 def _add_evaluate_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "data",
         nargs="+",
-        help="judgments and runs (TREC files, .jsonl or .tsv); LETOR files with "
-        "--model or --scores",
+        help="judgments and runs (TREC files, .jsonl or .tsv); LETOR files or "
+        "tables with --model or --scores",
     )
     parser.add_argument("--model", help="folder of a saved ranker")
     parser.add_argument("--scores", help="file with one score per row")
@@ -386,6 +212,7 @@ def _add_evaluate_options(parser: argparse.ArgumentParser) -> None:
     add_run_options(parser)
     # None marks an option that was not passed: runs and rows have different defaults
     _add_metric_options(parser, empty=None, discount=None)
+    add_data_options(parser)
     parser.set_defaults(run=_evaluate)
 
 
@@ -409,3 +236,17 @@ def _add_metric_options(
 
 def _add_quiet(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--quiet", action="store_true", help="no progress")
+
+
+def _add_jobs(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--jobs",
+        type=_positive,
+        help="number of threads (default: those of the libraries, mostly one a core)",
+    )
+
+
+def _positive(word: str) -> int:
+    if not word.isdigit() or int(word) < 1:
+        raise argparse.ArgumentTypeError(f"must be a whole number >= 1; got {word!r}")
+    return int(word)

@@ -40,7 +40,8 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         action="extend",
         help="metric names, also as trec_eval and ir_measures spell them, separated by "
-        "spaces or commas; 'official' is the default list of trec_eval",
+        "spaces or commas; 'official' is the default list of trec_eval (default: "
+        "ndcg@10,ndcg@1,ndcg@5,map)",
     )
     parser.add_argument(
         "-q", "--by-query", action="store_true", help="print a line per query"

@@ -1,0 +1,162 @@
+"""Data files of the command line: LETOR files and tables."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ltr.datasets import RankingData, load_letor, load_table
+
+FILES = "LETOR files or tables (.csv, .tsv, .parquet)"
+_TABLES = {".csv", ".tsv", ".parquet"}
+_Paths = str | Sequence[str]
+
+
+def add_data_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options of data files to the parser of a command.
+
+    Parameters
+    ----------
+    parser : ArgumentParser
+        Parser of the command.
+    """
+    group = parser.add_argument_group(
+        "data files",
+        "LETOR (svmlight) lines 'label qid:id 1:value ...'; without qid if FILE.query "
+        "(LightGBM) or FILE.group (XGBoost) has the number of rows of each query. Or "
+        "tables with a header: .csv, .tsv, .parquet. All but the last also as .gz.",
+    )
+    group.add_argument("--label", default="label", help="column of a table: labels")
+    group.add_argument("--qid", default="qid", help="column of a table: query ids")
+    group.add_argument(
+        "--features",
+        help="columns of a table: features, comma-separated (default: all others)",
+    )
+    group.add_argument(
+        "--zero-based",
+        action="store_true",
+        help="feature indices of LETOR files start at 0, although none is 0",
+    )
+
+
+def load(
+    paths: _Paths,
+    options: argparse.Namespace,
+    ranker: Any = None,
+    *,
+    needs_label: bool = True,
+) -> RankingData:
+    """Load data files of a command.
+
+    Parameters
+    ----------
+    paths : str or sequence of str
+        LETOR files or tables; several are concatenated.
+    options : Namespace
+        With the options of :func:`add_data_options`.
+    ranker : estimator, default=None
+        Fitted; its features are read.
+    needs_label : bool, default=True
+        Whether a table must have the column of labels.
+
+    Returns
+    -------
+    data : RankingData
+
+    Raises
+    ------
+    ValueError
+        If a file is malformed, or there are files of both kinds.
+    """
+    paths = [paths] if isinstance(paths, str) else list(paths)
+    are_tables = [_is_table(path) for path in paths]
+    if not any(are_tables):
+        width = None if ranker is None else ranker.n_features_in_
+        return load_letor(
+            paths, n_features=width, zero_based=options.zero_based or "auto"
+        )
+    if not all(are_tables):
+        raise ValueError(
+            "data files must be all tables or all LETOR files; got "
+            f"{paths[are_tables.index(True)]} and {paths[are_tables.index(False)]}."
+        )
+    names = options.features.split(",") if options.features else None
+    names = list(getattr(ranker, "feature_names_in_", names or [])) or names
+    parts: list[RankingData] = []
+    for path in paths:
+        label = options.label if needs_label or names is None else None
+        part = load_table(path, label=label, qid=options.qid, features=names)
+        names = part.feature_names
+        parts.append(part)
+    return concatenate(parts)
+
+
+def load_alike(
+    paths: Sequence[_Paths], options: argparse.Namespace
+) -> list[RankingData]:
+    """Load several data sets with the same columns: as many as the widest has.
+
+    Parameters
+    ----------
+    paths : sequence of str or of sequences of str
+        Files of each data set.
+    options : Namespace
+        With the options of :func:`add_data_options`.
+
+    Returns
+    -------
+    data : list of RankingData
+    """
+    loaded = [load(path, options) for path in paths]
+    width = max(data.X.shape[1] for data in loaded)
+    return [_widened(data, width) for data in loaded]
+
+
+def features(data: RankingData, names: Sequence[str] | None = None) -> Any:
+    """Features of a table as a frame, so that a ranker remembers and checks the names.
+
+    Parameters
+    ----------
+    data : RankingData
+        Data.
+    names : sequence of str, default=None
+        Names that a fitted ranker expects. None: those of the data, if there are any.
+
+    Returns
+    -------
+    X : array or DataFrame of shape (n_samples, n_features)
+    """
+    names = data.feature_names if names is None else list(names)
+    return data.X if names is None else pd.DataFrame(data.X, columns=names)
+
+
+def concatenate(parts: Sequence[RankingData]) -> RankingData:
+    """Concatenate data sets with the same columns; equal qids become one query."""
+    if len(parts) == 1:
+        return parts[0]
+    return RankingData(
+        X=np.concatenate([part.X for part in parts]),
+        y=np.concatenate([part.y for part in parts]),
+        qid=np.concatenate([part.qid for part in parts]),
+        feature_names=parts[0].feature_names,
+        description="; ".join(part.description for part in parts),
+    )
+
+
+def _is_table(path: str) -> bool:
+    return Path(path.removesuffix(".gz")).suffix in _TABLES
+
+
+def _widened(data: RankingData, width: int) -> RankingData:
+    """The same data with further columns of 0, which sparse lines leave out."""
+    n_rows, n_columns = data.X.shape
+    if n_columns == width or data.feature_names is not None:
+        return data
+    X = np.zeros((n_rows, width), dtype=data.X.dtype)
+    X[:, :n_columns] = data.X
+    return RankingData(X, data.y, data.qid, None, data.description, data.docids)

@@ -1,0 +1,209 @@
+"""The commands ``ltr train`` and ``ltr predict``."""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import json
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ltr.arguments import suggest
+from ltr.cli.compare import RANKERS, write
+from ltr.cli.data import FILES, add_data_options, features, load
+from ltr.compare.rankers import make_ranker
+from ltr.files import check_parent, check_target
+from ltr.metrics import get_metric
+from ltr.rankers import load_ranker, save_ranker
+
+
+def add_train_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options of ``ltr train`` to a parser.
+
+    Parameters
+    ----------
+    parser : ArgumentParser
+        Parser of the command.
+    """
+    parser.add_argument("data", nargs="+", help=FILES)
+    parser.add_argument("--model", required=True, help="folder to write")
+    parser.add_argument("--ranker", default="lambdamart", help=RANKERS)
+    parser.add_argument(
+        "--metric",
+        help="metric of early stopping and of the best score, such as map or "
+        "'ndcg(gain=linear)@10' for labels that are not grades (default: that of the "
+        "ranker, ndcg@10)",
+    )
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="parameter of the ranker, such as num_leaves=31, "
+        "hidden_layer_sizes=[64,32] or early_stopping=false; may be repeated",
+    )
+    parser.add_argument(
+        "--valid",
+        help="file for early stopping (default: a tenth of the queries, if there are "
+        "enough)",
+    )
+    parser.add_argument("--seed", type=int, default=0, help="seed")
+    add_data_options(parser)
+    parser.set_defaults(run=_train)
+
+
+def add_predict_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options of ``ltr predict`` to a parser.
+
+    Parameters
+    ----------
+    parser : ArgumentParser
+        Parser of the command.
+    """
+    parser.add_argument("data", nargs="+", help=f"{FILES}; tables need no labels")
+    parser.add_argument("--model", required=True, help="folder of a saved ranker")
+    parser.add_argument(
+        "--out", help="file for the scores, one per row (default: print them)"
+    )
+    add_data_options(parser)
+    parser.set_defaults(run=_predict)
+
+
+def _train(options: argparse.Namespace) -> int:
+    check_parent(options.model)
+    ranker = make_ranker(options.ranker)
+    options.settings = set(ranker.get_params())
+    ranker.set_params(**_parameters(options, ranker))
+    if options.valid and "early_stopping" not in options.settings:
+        raise ValueError(
+            f"--valid needs a ranker with early stopping; {options.ranker} has none. "
+            "Drop the option."
+        )
+    data = load(options.data, options)
+    validation = {}
+    if options.valid:
+        valid = load(options.valid, options, _Columns(data))
+        validation = {"X_val": features(valid), "y_val": valid.y, "qid_val": valid.qid}
+    ranker.fit(features(data), data.y, data.qid, **validation)
+    save_ranker(ranker, options.model)
+    print(f"{ranker} fitted on {data.n_queries} queries, saved to {options.model}")
+    best = getattr(ranker, "best_score_", float("nan"))
+    if not np.isnan(best):
+        source = options.valid or "held-out queries"
+        print(f"best {ranker.metric} on {source}: {best:.4f}")
+    return 0
+
+
+class _Columns:
+    """What a file of validation queries must have: the columns of the training data."""
+
+    def __init__(self, data: Any) -> None:
+        self.n_features_in_ = data.X.shape[1]
+        if data.feature_names is not None:
+            self.feature_names_in_ = data.feature_names
+
+
+def _parameters(options: argparse.Namespace, ranker: Any) -> dict[str, Any]:
+    """Parameters of the ranker from the options."""
+    defaults = ranker.get_params()
+    parameters: dict[str, Any] = {
+        "random_state": options.seed,
+        "verbose": 0 if options.quiet else 1,
+        "n_jobs": options.jobs,
+    }
+    parameters = {k: v for k, v in parameters.items() if k in defaults}
+    if options.metric is not None:
+        if "metric" not in defaults:
+            raise ValueError(f"--metric: {options.ranker} has no metric.")
+        get_metric(options.metric)
+        parameters["metric"] = options.metric
+    return parameters | settings(options.set, defaults, options.ranker)
+
+
+def settings(
+    words: Sequence[str], defaults: dict[str, Any], ranker: str
+) -> dict[str, Any]:
+    """Parameters from words ``name=value``.
+
+    Parameters
+    ----------
+    words : sequence of str
+        Values are JSON or Python's literals; anything else is text.
+    defaults : dict
+        Parameters of the ranker.
+    ranker : str
+        Its name, for messages.
+
+    Returns
+    -------
+    parameters : dict
+
+    Raises
+    ------
+    ValueError
+        If a word has no ``=``, or the ranker no such parameter.
+
+    Examples
+    --------
+    >>> defaults = {"loss": "listnet", "hidden_layer_sizes": (128, 64), "tol": None}
+    >>> settings(["loss=pld", "hidden_layer_sizes=[8]", "tol=1e-3"], defaults, "mlp")
+    {'loss': 'pld', 'hidden_layer_sizes': (8,), 'tol': 0.001}
+    """
+    parameters = {}
+    for word in words:
+        name, equals, text = word.partition("=")
+        name = name.strip()
+        if not equals:
+            raise ValueError(f"--set must be NAME=VALUE; got {word!r}.")
+        if name not in defaults:
+            raise ValueError(
+                f"--set {word}: {ranker} has no parameter {name!r}; it has "
+                f"{', '.join(sorted(defaults))}.{suggest(name, defaults)}"
+            )
+        value = _literal(text.strip())
+        is_tuple = isinstance(value, list) and isinstance(defaults[name], tuple)
+        parameters[name] = tuple(value) if is_tuple else value
+    return parameters
+
+
+def _literal(text: str) -> Any:
+    """Value of a JSON or Python literal; the text itself if it is neither."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        pass
+    try:
+        return ast.literal_eval(text)
+    except (ValueError, SyntaxError, RecursionError, MemoryError):
+        return text
+
+
+def _predict(options: argparse.Namespace) -> int:
+    if options.out:
+        check_target(options.out)
+    ranker = load_model(options)
+    data = load(options.data, options, ranker, needs_label=False)
+    scores = ranker.predict(columns(ranker, data), data.qid)
+    text = "".join(f"{score!r}\n" for score in scores.tolist())
+    if options.out:
+        write(options.out, text)
+    else:
+        sys.stdout.write(text)
+    return 0
+
+
+def load_model(options: argparse.Namespace) -> Any:
+    """Load the ranker of ``--model``, to run on ``--jobs`` threads."""
+    ranker = load_ranker(options.model)
+    if options.jobs is not None and "n_jobs" in ranker.get_params():
+        ranker.set_params(n_jobs=options.jobs)
+    return ranker
+
+
+def columns(ranker: Any, data: Any) -> Any:
+    """Features with the names that the ranker was fitted with, if it was with names."""
+    names = getattr(ranker, "feature_names_in_", None)
+    return data.X if names is None else features(data, names)

@@ -1,0 +1,227 @@
+"""The command line on tables and query sizes; parameters; messages in its words."""
+
+import re
+import signal
+import subprocess
+import sys
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from ltr.cli import build_parser, main
+from ltr.cli.words import in_words
+from ltr.datasets import make_ranking, save_letor, save_table
+from ltr.rankers import load_ranker
+
+NAMES = ["bm25", "tf", "pagerank"]
+DATA = replace(
+    make_ranking(20, list_size=(5, 9), n_features=3, n_informative=2, random_state=0),
+    feature_names=NAMES,
+)
+TREES = ["--set", "n_estimators=3", "--set", "min_child_samples=2", "--quiet"]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """The same data in every format, and two models."""
+    path = tmp_path_factory.mktemp("data")
+    for name in ("d.csv", "d.tsv.gz"):
+        save_table(DATA, path / name)
+    save_letor(DATA, path / "d.txt")
+    frame = pd.read_csv(path / "d.csv")
+    odd = frame.rename(columns={"label": "grade", "qid": "query"})
+    odd.assign(note=1).to_csv(path / "odd.csv", index=False)
+    frame[["tf", "qid", "pagerank", "bm25"]].to_csv(path / "blind.csv", index=False)
+    sizes = np.unique(DATA.qid, return_counts=True)[1]
+    (path / "rank.train.query").write_text("".join(f"{n}\n" for n in sizes))
+    lines = re.sub(r" qid:\d+", "", (path / "d.txt").read_text())
+    (path / "rank.train").write_text(lines)
+    for name in ("d.csv", "d.txt"):
+        model = ["--model", str(path / f"model of {name}")]
+        assert main(["train", str(path / name), *model, *TREES]) == 0
+    return path
+
+
+def printed(capsys, *words):
+    assert main([str(word) for word in words]) == 0
+    return capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", ["d.csv", "d.tsv.gz", "rank.train"])
+def test_describe_reads_every_format(folder, name, capsys):
+    """As the LETOR file says it."""
+    expected = printed(capsys, "describe", folder / "d.txt")
+    assert printed(capsys, "describe", folder / name) == expected
+
+
+def test_columns_by_name(folder, capsys):
+    """--label, --qid and --features choose the columns of a table."""
+    expected = printed(capsys, "describe", folder / "d.txt")
+    options = ["--label", "grade", "--qid", "query", "--features", ",".join(NAMES)]
+    assert printed(capsys, "describe", folder / "odd.csv", *options) == expected
+    assert main(["describe", str(folder / "odd.csv")]) == 2
+    assert "column 'label' is not in" in capsys.readouterr().err
+
+
+def test_a_model_reads_its_own_columns(folder, capsys):
+    """In any order, without labels, from a table or by position from LETOR."""
+    model = ["--model", folder / "model of d.csv"]
+    assert load_ranker(model[1]).feature_names_in_.tolist() == NAMES
+    expected = printed(capsys, "predict", folder / "d.csv", *model)
+    for name in ("blind.csv", "d.txt", "rank.train", "d.tsv.gz"):
+        assert printed(capsys, "predict", folder / name, *model) == expected
+    by_position = ["--model", folder / "model of d.txt"]
+    assert printed(capsys, "predict", folder / "d.csv", *by_position) == expected
+    assert printed(capsys, "predict", folder / "d.csv", *model, "--jobs", 1) == expected
+    table = printed(capsys, "evaluate", folder / "d.csv", *model, "-m", "map")
+    assert table.splitlines()[-1].split()[0] == "map"
+
+
+def test_parquet(folder, capsys, monkeypatch):
+    """With pyarrow as the others; without it the cure is said."""
+    pytest.importorskip("pyarrow")
+    save_table(DATA, folder / "d.parquet")
+    expected = printed(capsys, "describe", folder / "d.txt")
+    assert printed(capsys, "describe", folder / "d.parquet") == expected
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    assert main(["describe", str(folder / "d.parquet")]) == 2
+    assert capsys.readouterr().err == (
+        "ltr describe: Parquet files need pyarrow: pip install pyarrow, or use a "
+        ".csv.gz file.\n"
+    )
+
+
+def test_files_of_both_kinds(folder, capsys):
+    """Columns have names in one and numbers in the other."""
+    paths = [str(folder / "d.csv"), str(folder / "d.txt")]
+    assert main(["describe", *paths]) == 2
+    assert capsys.readouterr().err == (
+        "ltr describe: data files must be all tables or all LETOR files; got "
+        f"{paths[0]} and {paths[1]}.\n"
+    )
+
+
+def test_parameters_and_metric(folder, tmp_path):
+    """--set and --metric reach the ranker, with the type of the value."""
+    words = ["--ranker", "mlp_ranknet", "--metric", "map", "--jobs", "1", "--quiet"]
+    for word in ("hidden_layer_sizes=[4, 2]", "max_epochs=1", "early_stopping=False"):
+        words += ["--set", word]
+    model = ["--model", str(tmp_path / "model")]
+    assert main(["train", str(folder / "d.csv"), *model, *words]) == 0
+    ranker = load_ranker(tmp_path / "model")
+    assert ranker.hidden_layer_sizes == (4, 2)
+    assert (ranker.max_epochs, ranker.early_stopping) == (1, False)
+    assert (ranker.metric, ranker.loss) == ("map", "ranknet")
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (
+            ["--ranker", "best_feature", "--set", "metrik=map"],
+            "--set metrik=map: best_feature has no parameter 'metrik'; it has metric. "
+            "Did you mean 'metric'?",
+        ),
+        (["--set", "num_leaves"], "--set must be NAME=VALUE; got 'num_leaves'."),
+        (["--set", "num_leaves=many"], "num_leaves must be "),
+        (["--metric", "ndgc"], "Did you mean 'ndcg'?"),
+        (["--set", "learning_rate=-1"], "learning_rate must be "),
+    ],
+)
+def test_parameters_that_do_not_fit(folder, tmp_path, words, message, capsys):
+    """The message names the option or the parameter, and the nearest name."""
+    model = ["--model", str(tmp_path / "model")]
+    assert main(["train", str(folder / "d.csv"), *model, *words]) == 2
+    err = capsys.readouterr().err.splitlines()
+    assert len(err) == 1
+    assert message in err[0]
+
+
+def test_large_labels_have_a_cure_at_hand(folder, tmp_path, capsys):
+    """The metric that the message names is an option, and it works."""
+    save_letor(replace(DATA, y=DATA.y * 1361), tmp_path / "large.txt")
+    words = ["train", str(tmp_path / "large.txt"), "--model", str(tmp_path / "model")]
+    assert main([*words, *TREES]) == 2
+    assert "--metric 'ndcg(gain=linear)@10'" in capsys.readouterr().err
+    more = ["--metric", "ndcg(gain=linear)@10", "--set", "label_gain=linear"]
+    assert main([*words, *TREES, *more]) == 0
+
+
+def test_messages_speak_of_options():
+    """Arguments of Python become options; what is none of them stays."""
+    options = build_parser().parse_args(["compare"])
+    text = "Set metric='map' or work_dir='w', then gain='linear';\ngot k=3."
+    assert in_words(text, options) == (
+        "Pass --metrics 'map' or --work-dir 'w', then --metrics 'ndcg(gain=linear)@10'; "
+        "got k=3."
+    )
+
+
+def test_training_queries_validate_without_a_file(folder, capsys):
+    """A fifth of them, and it is said; too few are refused."""
+    path = str(folder / "d.csv")
+    words = ["compare", "--train", path, "--test", path, "--rankers", "best_feature"]
+    assert main(words) == 0
+    out, err = capsys.readouterr()
+    assert "4 of 20 training queries validate (no --valid)" in err
+    assert out.splitlines()[1].startswith("best_feature")
+    first = pd.read_csv(path).query("qid < 3")
+    first.to_csv(folder / "few.csv", index=False)
+    words[2] = str(folder / "few.csv")
+    assert main(words) == 2
+    assert "--train must have at least 5 queries" in capsys.readouterr().err
+
+
+def test_help_has_the_defaults(capsys):
+    """Of every option that has one, and no more."""
+    with pytest.raises(SystemExit):
+        build_parser().parse_args(["train", "--help"])
+    text = " ".join(capsys.readouterr().out.split())
+    assert "(default: lambdamart)" in text
+    assert "seed (default: 0)" in text
+    assert "None)" not in text
+    with pytest.raises(SystemExit):
+        build_parser().parse_args(["compare", "--help"])
+    text = " ".join(capsys.readouterr().out.split())
+    assert "number of seeds: 0, 1, … (default: 1)" in text
+    assert text.count("(default: skip") == 1
+
+
+def start(*words, **options):
+    words = [sys.executable, "-m", "ltr", *map(str, words)]
+    return subprocess.Popen(words, text=True, stderr=subprocess.PIPE, **options)
+
+
+def test_a_closed_pipe_is_quiet(folder):
+    """As with ``| head``: no message."""
+    words = ["predict", folder / "d.csv", "--model", folder / "model of d.csv"]
+    with start(*words, stdout=subprocess.PIPE) as process:
+        process.stdout.close()
+        assert process.stderr.read() == ""
+    assert process.returncode == 141
+
+
+def test_an_interrupt_is_one_line(folder):
+    """Ctrl-C while rankers are fitted: status 130, no traceback."""
+    words = ["compare", folder / "d.csv", "--rankers", "mlp_listnet", "--seeds", 99]
+    with start(*words) as process:
+        assert "20 queries" in process.stderr.readline()
+        process.send_signal(signal.SIGINT)
+        assert process.stderr.read().splitlines()[-1] == "ltr compare: interrupted"
+    assert process.returncode == 130
+
+
+def test_an_interrupt_while_libraries_load(monkeypatch, capsys):
+    """It is answered alike."""
+
+    class Interrupted:
+        def find_spec(self, name, path=None, target=None):
+            if name == "ltr.cli.commands":
+                raise KeyboardInterrupt
+
+    monkeypatch.delitem(sys.modules, "ltr.cli.commands", raising=False)
+    monkeypatch.setattr(sys, "meta_path", [Interrupted(), *sys.meta_path])
+    assert main(["describe", "x"]) == 130
+    assert capsys.readouterr().err == "ltr describe: interrupted\n"
