@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from ltr.text import TextFile, excerpt, line_error
+from ltr.text import BLANKS, TextFile, excerpt, line_error
 
 Ranking = list[int | tuple[int, ...]]
 
@@ -61,13 +61,14 @@ def read_votes(file: TextFile, *, is_categorical: bool = False) -> Votes:
     >>> read_votes(TextFile(io.BytesIO(text), "drinks.soc")).rankings
     [[1, 0]]
     """
-    lines = [(number, line.strip()) for number, line in file.lines() if line.strip()]
+    lines = [(number, line.strip(BLANKS)) for number, line in file.lines()]
+    lines = [(number, line) for number, line in lines if line]
     reader = _Reader(file.name, is_categorical)
     is_old = bool(lines) and not lines[0][1].startswith("#") and not is_categorical
     votes = reader.read_old_header(lines) if is_old else lines
     for number, line in votes:
         if line.startswith("#") and not is_old:
-            reader.read_header(number, line[1:].strip())
+            reader.read_header(number, line[1:].strip(BLANKS))
         else:
             reader.read_vote(number, line)
     return reader.votes()
@@ -91,7 +92,7 @@ class _Reader:
         return line_error(self.name, line, expected, got, cure)
 
     def read_header(self, number: int, line: str) -> None:
-        key, colon, value = (part.strip() for part in line.partition(":"))
+        key, colon, value = (part.strip(BLANKS) for part in line.partition(":"))
         if not colon:
             raise self.error(
                 number, "a header line must be '# KEY: value'", excerpt(line)
@@ -142,7 +143,7 @@ class _Reader:
                 raise self.error(
                     number, f"the name of alternative {item} must follow", excerpt(line)
                 )
-            self.names[item] = match[2].strip()
+            self.names[item] = match[2].strip(BLANKS)
         number, line = (
             lines[n_header - 1] if n_header <= len(lines) else (number + 1, "")
         )
@@ -196,7 +197,7 @@ class _Reader:
             match = _OLD_VOTE.fullmatch(line)
             return (match[1], match[2]) if match else ("", "")
         count, _, order = line.partition(":")
-        return count.strip(), order
+        return count.strip(BLANKS), order
 
     def _check_item(self, number: int, item: int, ranked: set[int]) -> None:
         if not 1 <= item <= self.n_items:

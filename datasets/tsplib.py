@@ -13,7 +13,7 @@ import numpy as np
 from ltr.arguments import check_choice, check_whole
 from ltr.files import PathLike
 from ltr.queries import FloatArray
-from ltr.text import TextFile, excerpt, line_error, open_text
+from ltr.text import BLANKS, TextFile, excerpt, line_error, open_text
 
 _KINDS = ("TSP", "ATSP", "SOP")
 _WEIGHTS, _COORDINATES = "EDGE_WEIGHT_SECTION", "NODE_COORD_SECTION"
@@ -26,9 +26,9 @@ _SECTIONS = (
 )
 _DIGITS = r"[0-9]{1,30}"
 _NUMBER = rf"[+-]?(?:{_DIGITS}(?:\.{_DIGITS})?|\.{_DIGITS})(?:[eE][+-]?[0-9]{{1,3}})?"
-_NUMBERS = re.compile(rf"{_NUMBER}(?:\s+{_NUMBER})*")
-_CITY = re.compile(rf"([0-9]+)\s+({_NUMBER})\s+({_NUMBER})")
-_FIELD = re.compile(r"([A-Z_]+)\s*:(.*)", re.IGNORECASE)
+_NUMBERS = re.compile(rf"{_NUMBER}(?:[ \t\v\f]+{_NUMBER})*")
+_CITY = re.compile(rf"([0-9]+)[ \t\v\f]+({_NUMBER})[ \t\v\f]+({_NUMBER})")
+_FIELD = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)[ \t]*:(.*)")
 _DIMENSION = re.compile(r"[0-9]{1,9}")
 _ROWS = 256  # of a matrix of distances at a time
 
@@ -135,7 +135,9 @@ def load_tsplib(
     if weight_type == "EXPLICIT":
         matrix = _explicit(file, n, kind)
     else:
-        matrix = _distances(_points(file, n), _DISTANCES[weight_type])
+        with np.errstate(over="ignore", invalid="ignore"):
+            matrix = _distances(_points(file, n), _DISTANCES[weight_type])
+        _check_finite(file, matrix, "distances")
     if "FIXED_EDGES_SECTION" in file.sections:
         warnings.warn(
             f"{path} fixes edges, which are not read: an order may leave them out.",
@@ -164,7 +166,7 @@ def _read(text: TextFile) -> _File:
     file = _File(text.name)
     section: list[tuple[int, str]] | None = None
     for number, line in text.lines():
-        line = line.strip()
+        line = line.strip(BLANKS)
         name = line.rstrip(" :").upper()
         if name == "EOF":
             break
@@ -178,7 +180,7 @@ def _read(text: TextFile) -> _File:
             key = match[1].upper()
             if key in file.header and key != "COMMENT":
                 raise text.error(number, f"{key} must be there once", excerpt(line))
-            file.header[key] = match[2].strip()
+            file.header[key] = match[2].strip(BLANKS)
             file.header_lines[key] = number
             section = None
         elif line and section is not None:
@@ -239,7 +241,7 @@ def _points(file: _File, n: int) -> FloatArray:
             )
         line_of_city[city] = number
         points[city - 1] = float(match[2]), float(match[3])
-    _check_finite(file, points, _COORDINATES)
+    _check_finite(file, points, "coordinates")
     return points
 
 
@@ -255,11 +257,8 @@ def _count_error(file: _File, name: str, expected: str, count: int) -> ValueErro
 
 def _check_finite(file: _File, numbers: FloatArray, name: str) -> None:
     if not np.isfinite(numbers).all():
-        raise line_error(
-            file.name,
-            file.section_lines[name],
-            f"the numbers of {name} must be finite",
-            "one that is not",
+        raise ValueError(
+            f"{file.name}: {name} must be finite; got one that is too large."
         )
 
 
@@ -274,7 +273,8 @@ def _numbers(file: _File, count: int, *, dimension: int | None = None) -> FloatA
     n_words = sum(len(line.split()) for _, line in lines)
     if dimension is not None and n_words == count + 1:
         number, line = lines[0]
-        first, _, others = line.partition(" ")
+        first, *words = line.split()
+        others = " ".join(words)
         if first != str(dimension):
             raise line_error(
                 file.name,
@@ -291,7 +291,7 @@ def _numbers(file: _File, count: int, *, dimension: int | None = None) -> FloatA
         words = line.split()
         numbers[begin : begin + len(words)] = words
         begin += len(words)
-    _check_finite(file, numbers, _WEIGHTS)
+    _check_finite(file, numbers, "weights")
     return numbers
 
 

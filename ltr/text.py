@@ -30,6 +30,7 @@ from ltr.files import PathLike
 from ltr.queries import IntArray
 
 MAX_LINE_BYTES = 2**26
+BLANKS = " \t\v\f"  # between words; other spaces of Unicode are letters of an id
 _BLOCK_BYTES = 2**20
 _BOM = codecs.BOM_UTF8
 _OTHER_BOMS = {  # UTF-32 first: its little-endian mark begins as that of UTF-16

@@ -227,8 +227,8 @@ def _read_block(first_line: int, text: bytes, layout: Layout) -> _Block | None:
     if ((first[0] & np.uint64(0xFF)) == ord("#")).any():
         raise _Irregular("an indented comment")
     values = parse_numbers(number)
-    if np.isnan(values).any():
-        raise _Irregular("not a number")
+    if not np.isfinite(values).all():
+        raise _Irregular("not a finite number")
     if lines is None:
         lines = np.arange(first_line, first_line + len(values), dtype=np.intp)
     return _Block(first, second, values, lines)

@@ -13,7 +13,7 @@ from ltr.datasets.runs.ids import Ids
 from ltr.datasets.runs.numbers import parse_number
 from ltr.datasets.runs.rows import Rows
 from ltr.queries import IntArray
-from ltr.text import excerpt, line_error
+from ltr.text import BLANKS, excerpt, line_error
 
 Blocks = Iterator[tuple[int, bytes]]
 _MAX_SHOWN = 60
@@ -204,7 +204,7 @@ def read_jsonl(blocks: Blocks, value: str, name: str) -> Rows:
     columns = _Columns(name, value)
     for number, line in _lines(blocks):
         try:
-            record = json.loads(line, object_pairs_hook=_distinct)
+            record = json.loads(line, object_pairs_hook=_distinct, parse_float=_float)
             if not isinstance(record, dict):
                 raise ValueError(f"got {excerpt(line)}")
             for qid, docid, score in _items(record, value):
@@ -226,6 +226,14 @@ def _reason(error: Exception) -> str:
     if isinstance(error, json.JSONDecodeError):
         return f"{error.msg} at character {error.pos + 1}"
     return str(error) if str(error).startswith("got ") else "got too long a number"
+
+
+def _float(digits: str) -> float:
+    """A number of JSON with a dot or an exponent; "Infinity" is not read here."""
+    value = float(digits)
+    if math.isinf(value):
+        raise ValueError(f"got {excerpt(digits)}, which is too large")
+    return value
 
 
 def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -290,9 +298,9 @@ def _lines(blocks: Blocks) -> Iterator[tuple[int, str]]:
     """Lines that are not blank, with their numbers."""
     for first_line, block in blocks:
         for number, line in enumerate(block.decode().split("\n"), first_line):
-            if line.strip():
+            if line.strip(BLANKS):
                 yield number, line
 
 
 def _cells(line: str) -> list[str]:
-    return [cell.strip() for cell in line.split("\t")]
+    return [cell.strip(" ") for cell in line.split("\t")]

@@ -12,6 +12,7 @@ D. Lemire, "Number parsing at a gigabyte per second", Software: Practice and Exp
 
 from __future__ import annotations
 
+import math
 import re
 from typing import Any
 
@@ -39,12 +40,18 @@ _NUMBER = re.compile(
 def parse_number(word: bytes) -> float | None:
     """Read one number as :func:`parse_numbers` does; None if it is not one.
 
+    None also for digits that are too large for a float: only "inf" is infinite.
+
     Examples
     --------
-    >>> parse_number(b"-2.25"), parse_number(b"1_000")
-    (-2.25, None)
+    >>> parse_number(b"-2.25"), parse_number(b"1_000"), parse_number(b"1e999")
+    (-2.25, None, None)
     """
-    return float(word) if _NUMBER.fullmatch(word) else None
+    if not _NUMBER.fullmatch(word):
+        return None
+    value = float(word)
+    has_digits = word[-1:].isdigit() or b"." in word
+    return None if math.isinf(value) and has_digits else value
 
 
 def parse_numbers(words: list[Array]) -> FloatArray:

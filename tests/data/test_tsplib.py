@@ -183,8 +183,15 @@ HEAD = "TYPE: ATSP\nDIMENSION: 2\nEDGE_WEIGHT_TYPE: EXPLICIT\n"
         ),
         (
             HEAD + "EDGE_WEIGHT_SECTION\n0 1\n2 1e999\n",
-            ", line 4: the numbers of EDGE_WEIGHT_SECTION must be finite; got one that is "
-            "not.",
+            ": weights must be finite; got one that is too large.",
+        ),
+        (
+            COORDINATES + "1 0 0\n2 1e999 4\n",
+            ": coordinates must be finite; got one that is too large.",
+        ),
+        (
+            COORDINATES + "1 0 0\n2 1e200 4\n",
+            ": distances must be finite; got one that is too large.",
         ),
         (
             HEAD + "EDGE_WEIGHT_SECTION\n0 1\nEDGE_WEIGHT_SECTION\n2 3\n",
