@@ -29,10 +29,16 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from support import files_letor
+from support import files_letor, files_problems, files_runs
 from support.file_text import Refused
 
-from ltr.datasets import load_letor
+from ltr.datasets import (
+    load_letor,
+    load_preflib,
+    load_tsplib,
+    read_qrels,
+    read_run,
+)
 
 LIMIT_S = 1.0
 SPECIAL = [
@@ -93,6 +99,23 @@ def read_letor(path: Path) -> Any:
     ]
 
 
+def read_rows(read: Callable[[Path], Any], path: Path) -> Any:
+    """Query, document and number of each row."""
+    return list(read(path).itertuples(index=False, name=None))
+
+
+def read_preflib(path: Path) -> Any:
+    """Rankings, counts, names."""
+    votes = load_preflib(path)
+    return [votes.rankings, votes.counts, votes.names]
+
+
+def read_tsplib(path: Path) -> Any:
+    """Name, kind, matrix."""
+    instance = load_tsplib(path)
+    return [instance.name, instance.kind, instance.matrix.tolist()]
+
+
 FORMATS = [
     Format(
         "letor",
@@ -101,6 +124,54 @@ FORMATS = [
         read_letor,
         files_letor.reference,
         [b"qid:", b"1:2", b"0:1", b":", b" 2:", b"docid = ", b"9999999:1"],
+    ),
+    Format(
+        "run",
+        "run.txt",
+        files_runs.write_run,
+        partial(read_rows, read_run),
+        files_runs.read_run,
+        files_runs.WORDS,
+    ),
+    Format(
+        "qrels",
+        "qrels.txt",
+        files_runs.write_qrels,
+        partial(read_rows, read_qrels),
+        files_runs.read_qrels,
+        files_runs.WORDS,
+    ),
+    Format(
+        "run_tsv",
+        "run.tsv",
+        files_runs.write_tsv,
+        partial(read_rows, read_run),
+        files_runs.read_tsv,
+        files_runs.WORDS,
+    ),
+    Format(
+        "run_jsonl",
+        "run.jsonl",
+        files_runs.write_jsonl,
+        partial(read_rows, read_run),
+        files_runs.read_jsonl,
+        files_runs.WORDS,
+    ),
+    Format(
+        "preflib",
+        "a.toi",
+        files_problems.write_preflib,
+        read_preflib,
+        files_problems.read_preflib,
+        files_problems.PREFLIB_WORDS,
+    ),
+    Format(
+        "tsplib",
+        "a.tsp",
+        files_problems.write_tsplib,
+        read_tsplib,
+        files_problems.read_tsplib,
+        files_problems.TSPLIB_WORDS,
     ),
 ]
 
