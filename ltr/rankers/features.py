@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 import numpy as np
@@ -77,7 +77,7 @@ def read_X(
     elif ranker._column_names not in (None, list(range(ranker.n_features_in_))):
         warn(
             "X has no column names, but the ranker was fitted with "
-            f"{_listed(ranker._column_names)}. Its columns are taken in that order; "
+            f"{listed(ranker._column_names)}. Its columns are taken in that order; "
             "pass a DataFrame to have them checked."
         )
     if not reset and isinstance(X, (list, tuple, np.ndarray)) and np.shape(X) == (0,):
@@ -176,10 +176,10 @@ def values_without(X: Any, skipped: Collection[int], cure: str) -> NDArray[Any]:
     """Float array of a DataFrame, NaN in the columns that are skipped."""
     if not skipped:
         return frame_values(X, cure)
-    columns = [i for i in range(X.shape[1]) if i not in skipped]
-    values = np.full(X.shape, np.nan)
-    values[:, columns] = frame_values(X.iloc[:, columns], cure)
-    return values
+    others = X.copy(deep=False)  # its blocks are shared: a selection would copy them
+    for i in skipped:
+        others.isetitem(i, np.full(len(X), np.nan))
+    return frame_values(others, cure)
 
 
 def check_numeric_columns(X: Any, cure: str) -> None:
@@ -203,10 +203,10 @@ def _check_distinct_names(X: Any) -> None:
         )
 
 
-def _listed(names: list[Any]) -> str:
-    """The first few names."""
+def listed(names: Sequence[Any]) -> str:
+    """The first few names, for messages."""
     more = ", …" if len(names) > 3 else ""
-    return ", ".join(repr(name) for name in names[:3]) + more
+    return ", ".join(repr(plain(name)) for name in names[:3]) + more
 
 
 def _holds_numbers(column: Any) -> bool:

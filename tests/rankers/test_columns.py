@@ -253,3 +253,42 @@ def test_an_array_of_dates(name):
     )
     with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
         RANKERS[name].fit(days, DATA.y)
+
+
+SIZES = pd.DataFrame(
+    {"x": DATA.X[:, 0], "size": pd.Categorical(np.tile(["m", "l", "s", "xl"], 10))}
+)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "n_rows", "example"),
+    [
+        ([1, 2, 3, 4], 4, "1"),
+        (["m", "xxl", "xs", None], 2, "'xxl'"),
+        (pd.Categorical(["xs", "xs", "m", "m"]), 2, "'xs'"),
+        ([np.nan, 2.5, 2.5, 2.5], 3, "2.5"),
+    ],
+)
+def test_unknown_categories(sizes, n_rows, example):
+    """They count as missing, and a warning counts them."""
+    ranker = TREES.fit(SIZES, DATA.y, DATA.qid)
+    request = SIZES[:4].assign(size=sizes)
+    message = (
+        f"{n_rows} of 4 rows have a category in column 'size' of X that fit did not "
+        f"see, such as {example}; they count as missing. Fit saw 'l', 'm', 's', …. A "
+        "number and its text are different categories."
+    )
+    with pytest.warns(UserWarning, match=f"^{re.escape(message)}$"):
+        scores = ranker.predict(request)
+    seen = pd.Series(sizes).where(pd.Series(sizes).isin(["m", "l", "s", "xl"]))
+    known = pd.Categorical(seen.astype(object), ["l", "m", "s", "xl"])
+    assert np.array_equal(scores, ranker.predict(request.assign(size=known)))
+
+
+def test_categories_in_text():
+    """Text that fit saw as categories is read as such, without a warning."""
+    ranker = TREES.fit(SIZES, DATA.y, DATA.qid)
+    text = SIZES.assign(size=SIZES["size"].astype(object))
+    assert np.array_equal(ranker.predict(text), ranker.predict(SIZES))
+    text.loc[3, "size"] = None
+    ranker.predict(text)

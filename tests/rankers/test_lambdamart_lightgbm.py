@@ -51,6 +51,7 @@ def columns(draw):
     return declared, values, draw(st.booleans()), seed
 
 
+@pytest.mark.filterwarnings("ignore:.* rows have a category in column")
 @settings(max_examples=12)
 @given(columns(), columns())
 def test_frames_with_categories(a, b):

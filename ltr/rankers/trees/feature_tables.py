@@ -10,15 +10,17 @@ import numpy as np
 import scipy.sparse
 from numpy.typing import ArrayLike, NDArray
 
+from ltr.arguments import plain
 from ltr.rankers.features import (
     as_pandas,
     check_finite_sparse,
     check_finite_X,
-    check_numeric_columns,
-    frame_values,
     is_frame,
+    listed,
     read_X,
+    values_without,
 )
+from ltr.rankers.warning import warn
 
 CategoricalFeatures = Any  # "from_dtype", a sequence of indices or names, or None
 
@@ -126,6 +128,11 @@ def check_table(
     ValueError
         If a value is infinite, a column cannot be read as numbers, or a categorical
         one holds anything but whole numbers ≥ 0.
+
+    Warns
+    -----
+    UserWarning
+        With their number, if rows have categories that ``fit`` did not see.
     """
     X = as_pandas(X)
     values = categories.values or {}
@@ -197,18 +204,20 @@ def _plain_categories(column: Any, categories: Any) -> tuple[Any, ...]:
 
 def _with_codes(X: Any, values: dict[int, tuple[Any, ...]]) -> NDArray[np.float64]:
     """Replace the categories of a DataFrame by codes, those not in ``fit`` by NaN."""
-    if not values:
-        return frame_values(X, _CURE)
-    numeric = [i for i in range(X.shape[1]) if i not in values]
-    check_numeric_columns(X.iloc[:, numeric], _CURE)
-    table = np.empty(X.shape)
-    for i in range(X.shape[1]):
+    table = values_without(X, values, _CURE)
+    for i, categories in values.items():
         column = X.iloc[:, i]
-        table[:, i] = (
-            _codes(column, list(values[i]))
-            if i in values
-            else np.asarray(column, dtype=np.float64)
-        )
+        table[:, i] = _codes(column, list(categories))
+        unknown = np.isnan(table[:, i])
+        if unknown.any():
+            unknown &= ~column.isna().to_numpy()
+        if unknown.any():
+            warn(
+                f"{int(unknown.sum())} of {len(X)} rows have a category in column "
+                f"{column.name!r} of X that fit did not see, such as "
+                f"{plain(column[unknown].iloc[0])!r}; they count as missing. Fit saw "
+                f"{listed(categories)}. A number and its text are different categories."
+            )
     return table
 
 
@@ -216,9 +225,9 @@ def _codes(column: Any, categories: list[Any]) -> NDArray[np.float64]:
     """Code of each category, NaN where there is none; exactly as LightGBM finds it."""
     if str(column.dtype) != "category":
         column = column.astype("category")
-    if list(column.cat.categories) != categories:
+    if column.array.categories.tolist() != categories:
         column = column.cat.set_categories(categories)
-    codes = column.cat.codes.to_numpy()
+    codes = column.array.codes
     return np.where(codes >= 0, codes.astype(np.float64), np.nan)
 
 
