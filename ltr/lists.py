@@ -73,6 +73,11 @@ class PackedLists:
         """Number of packed lists."""
         return sum(len(bucket.lists) for bucket in self.buckets)
 
+    @property
+    def n_batches(self) -> int:
+        """Number of mini-batches of an epoch."""
+        return sum(-(-len(b.lists) // b.batch_size) for b in self.buckets)
+
     def epoch(self, rng: np.random.Generator) -> Iterator[NDArray[np.int32]]:
         """Yield the mini-batches of one epoch in random order.
 

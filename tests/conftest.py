@@ -29,6 +29,13 @@ for name, examples in (("default", 50), ("thorough", 200)):
 hypothesis.settings.load_profile("default")
 
 
+def pytest_configure(config):
+    """Most tests train for a few epochs, and do not mean to converge."""
+    config.addinivalue_line(
+        "filterwarnings", "ignore::sklearn.exceptions.ConvergenceWarning"
+    )
+
+
 @pytest.fixture(autouse=True, scope="module")
 def few_compiled_programs():
     """Forget what a module compiled: Linux allows a process 65,530 memory maps."""

@@ -10,7 +10,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ltr.arguments import check_choice, check_number, check_whole
+from ltr.arguments import check_choice, check_number
 from ltr.metrics import get_metric
 from ltr.metrics.names import MetricLike
 from ltr.queries import BoolArray, FloatArray, IntArray
@@ -30,8 +30,6 @@ class EarlyStopping:
         ``early_stopping`` of the ranker.
     validation_fraction : float
         Share of the queries to hold out, in (0, 1].
-    n_iter_no_change : int
-        Epochs or trees without improvement before training stops.
     metric : str or callable
         Metric for :func:`ltr.metrics.get_metric`.
     auto_lists : float, default=100
@@ -45,7 +43,6 @@ class EarlyStopping:
 
     enabled: bool | Literal["auto"]
     validation_fraction: float
-    n_iter_no_change: int
     metric: MetricLike
     auto_lists: float = AUTO_EARLY_STOPPING_LISTS
 
@@ -55,7 +52,6 @@ class EarlyStopping:
             "validation_fraction", self.validation_fraction, low=0.0, high=1.0,
             open_low=True,
         )  # fmt: skip
-        check_whole("n_iter_no_change", self.n_iter_no_change, low=1)
         get_metric(self.metric)
 
     @property

@@ -14,6 +14,7 @@ import numpy as np
 import optax
 
 from ltr.lists import PackedLists
+from ltr.training.convergence import EpochLimits, Trend, loss_trend
 from ltr.training.optimizers import build_optimizer
 from ltr.training.plan import TrainingPlan, check_one_per_list, loss_arguments
 
@@ -91,6 +92,9 @@ class TrainingResult:
         Highest validation metric; NaN without validation.
     best_epoch : int
         Epoch it was reached in, from 1; 0 for the state before training.
+    unfinished : Trend or None
+        Trend of the loss, if it still falls although there are no more epochs, and with
+        validation the metric still improves.
     interrupted : bool
         Whether the user stopped it with Ctrl-C.
     """
@@ -103,6 +107,7 @@ class TrainingResult:
     scores: list[float] = field(default_factory=list)
     best_score: float = float("nan")
     best_epoch: int = 0
+    unfinished: Trend | None = None
     interrupted: bool = False
 
 
@@ -120,9 +125,9 @@ def train(
     *,
     numbers: StepNumbers,
     rng: np.random.Generator,
-    max_epochs: int,
+    limits: EpochLimits,
+    start_params: Pytree = None,
     validate: Callable[[Pytree], float] | None = None,
-    n_iter_no_change: int = 10,
     tol: float = 0.0,
     on_epoch: Callable[[int, TrainingResult], None] | None = None,
 ) -> TrainingResult:
@@ -145,12 +150,13 @@ def train(
         Learning rate, weight decay and the traced options of the loss.
     rng : numpy Generator
         Order of the lists and seed of losses that draw.
-    max_epochs : int
-        Maximum number of epochs.
+    limits : EpochLimits
+        When to stop.
+    start_params : pytree, optional
+        Parameters that predict before training: epoch 0 of the validation. Default:
+        ``params``, from which training starts.
     validate : callable, optional
         Parameters → metric to maximize, after each epoch. Default: none, no stopping.
-    n_iter_no_change : int, default=10
-        Stop after this many epochs without a better metric.
     tol : float, default=0.0
         An improvement must exceed this to count.
     on_epoch : callable, optional
@@ -173,11 +179,13 @@ def train(
         jax.tree.map(jnp.asarray, optimizer_state),
     )
     result = TrainingResult(_copy(state[0]), _copy(state[1]), _copy(state[0]))
+    if start_params is not None:
+        result.params = _copy(start_params)
     if validate is not None:
         result.best_score = validate(result.params)
     reached, step_number = state, 0
     try:
-        for epoch in range(1, max_epochs + 1):
+        for epoch in range(1, limits.max_epochs + 1):
             totals = []
             started = time.perf_counter()
             numbers = numbers._replace(epoch=epoch - 1.0)
@@ -203,14 +211,29 @@ def train(
             result, reached = replace(result, **changes), state
             if on_epoch is not None:
                 on_epoch(epoch, result)
-            if validate is not None and epoch - result.best_epoch >= n_iter_no_change:
+            if validate is not None and epoch - result.best_epoch >= limits.patience:
                 break
+            if limits.ends_settled(result.losses):
+                break
+        else:
+            result.unfinished = _unfinished(result, validated=validate is not None)
     except KeyboardInterrupt:
         result.interrupted = True
     result.last_params, result.optimizer_state = _copy(reached[0]), _copy(reached[1])
     if validate is None:
         result.params, result.best_epoch = result.last_params, len(result.losses)
     return result
+
+
+def _unfinished(result: TrainingResult, *, validated: bool) -> Trend | None:
+    """The trend of the loss, unless training has converged as far as one can tell."""
+    trend = loss_trend(result.losses)
+    if trend is None or not trend.still_falls:
+        return None
+    n_epochs = len(result.losses)
+    if validated and result.best_epoch <= n_epochs - max(1, n_epochs // 10):
+        return None  # the metric has stopped improving before the loss
+    return trend
 
 
 @partial(jax.jit, static_argnames=("plan",))

@@ -23,6 +23,7 @@ from ltr.training import (
     plan_loss,
     train,
 )
+from ltr.training.convergence import EpochLimits
 from ltr.training.loop import init_optimizer
 from ltr.training.optimizers import build_optimizer
 
@@ -31,7 +32,9 @@ RNG = np.random.default_rng(0)
 X, Y = RNG.normal(size=(len(QID), 4)), RNG.integers(0, 3, len(QID))
 
 
-def run(loss=listnet_loss, epochs=3, optimizer="sgd", validate=None, **options):
+def run(
+    loss=listnet_loss, epochs=3, optimizer="sgd", validate=None, patience=10, **options
+):
     """Train a linear scorer from 0 on six small lists."""
     loss_plan, numbers = plan_loss(loss)
     plan = TrainingPlan(LinearScorer(), loss_plan, get_optimizer(optimizer))
@@ -47,7 +50,7 @@ def run(loss=listnet_loss, epochs=3, optimizer="sgd", validate=None, **options):
         pack(group_queries(QID, len(QID)), **packing),
         numbers=StepNumbers(learning_rate=0.1, weight_decay=0.0, loss=numbers),
         rng=np.random.default_rng(0),
-        max_epochs=epochs,
+        limits=EpochLimits(epochs, None, patience),
         validate=validate,
         **options,
     )
@@ -95,7 +98,7 @@ def test_splitting_into_batches_and_padding_change_no_gradient():
 
 
 def test_early_stopping_keeps_the_best():
-    """Training stops after n_iter_no_change epochs and returns the best weights."""
+    """Training stops after some epochs without a better score, and returns the best weights."""
     scores = iter([0.1, 0.3, 0.2, 0.5, 0.4, 0.45, 0.5, 0.9])
     seen = []
 
@@ -103,7 +106,7 @@ def test_early_stopping_keeps_the_best():
         seen.append(params.weight.copy())
         return next(scores)
 
-    result = run(epochs=100, validate=validate, n_iter_no_change=3)
+    result = run(epochs=100, validate=validate, patience=3)
     assert result.scores == [0.3, 0.2, 0.5, 0.4, 0.45, 0.5]
     assert (result.best_epoch, result.best_score) == (3, 0.5)
     np.testing.assert_array_equal(result.params.weight, seen[3])

@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Literal, Self
 
 import jax
 from numpy.typing import ArrayLike
+from sklearn.exceptions import ConvergenceWarning
 
 from ltr.atomic import FitStopped
 from ltr.metrics import get_metric
@@ -22,6 +23,7 @@ from ltr.rankers.validation import (
     errors_in_validation_set,
     validation_set,
 )
+from ltr.rankers.warning import warn
 from ltr.scorers import Scorer
 from ltr.training import TrainingResult
 
@@ -42,10 +44,10 @@ class GradientRanker(BaseRanker):
     learning_rate: float
     weight_decay: float | Literal["auto"]
     batch_size: int
-    max_epochs: int
+    max_epochs: int | Literal["auto"]
     early_stopping: bool | Literal["auto"]
     validation_fraction: float
-    n_iter_no_change: int
+    n_iter_no_change: int | Literal["auto"]
     preprocess: Preprocess
     normalize: bool
     dtype: Literal["float32", "float64"]
@@ -112,10 +114,10 @@ class GradientRanker(BaseRanker):
             weight_decay=self.weight_decay,
             batch_size=self.batch_size,
             max_epochs=1 if is_stream else self.max_epochs,
+            n_iter_no_change=self.n_iter_no_change,
             stopping=EarlyStopping(
                 enabled=self.early_stopping,
                 validation_fraction=self.validation_fraction,
-                n_iter_no_change=self.n_iter_no_change,
                 metric=self.metric,
             ),
             preprocess=self.preprocess,
@@ -145,7 +147,7 @@ class GradientRanker(BaseRanker):
             )
 
     def _report(self, result: TrainingResult) -> None:
-        """Set the attributes that describe the fit; pass Ctrl-C on."""
+        """Set the attributes that describe the fit; pass Ctrl-C on, and warn."""
         self.n_iter_ = len(result.losses)
         self.best_epoch_ = result.best_epoch
         self.best_score_ = result.best_score
@@ -160,4 +162,18 @@ class GradientRanker(BaseRanker):
             raise FitStopped(
                 f"stopped after {self.n_iter_} epochs; the ranker is fitted with the "
                 "best weights so far"
+            )
+        if result.unfinished is not None:
+            trend = result.unfinished
+            raised = (
+                f"max_epochs (now {self.max_epochs})"
+                if self.max_epochs != "auto"
+                else f"max_epochs above {self.n_iter_}"
+            )
+            warn(
+                f"training ended after {self.n_iter_} epochs, but the loss still "
+                f"falls: from {trend.before:.5g} in the last tenth but one of the epochs to "
+                f"{trend.after:.5g} in the last. Raise {raised} or learning_rate (now "
+                f"{self.learning_rate:g}).",
+                ConvergenceWarning,
             )

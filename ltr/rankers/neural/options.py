@@ -34,8 +34,10 @@ class TrainingOptions:
         Decoupled weight decay; ``"auto"``: 1 for ``"adamw"``, 0 for others.
     batch_size : int
         Lists in a mini-batch.
-    max_epochs : int
+    max_epochs : int or "auto"
         Maximum number of passes over the training lists.
+    n_iter_no_change : int or "auto"
+        Epochs without a better validation metric before training stops.
     stopping : EarlyStopping
         When to stop before that.
     preprocess : {"auto", "standard", "log1p", None}
@@ -67,7 +69,8 @@ class TrainingOptions:
     learning_rate: float
     weight_decay: float | Literal["auto"]
     batch_size: int
-    max_epochs: int
+    max_epochs: int | Literal["auto"]
+    n_iter_no_change: int | Literal["auto"]
     stopping: EarlyStopping
     preprocess: Preprocess
     normalize: bool
@@ -82,6 +85,9 @@ class TrainingOptions:
         if self.weight_decay != "auto":
             check_number("weight_decay", self.weight_decay, low=0.0)
         check_whole("batch_size", self.batch_size, low=1)
-        check_whole("max_epochs", self.max_epochs, low=0)
+        if self.max_epochs != "auto":
+            check_whole("max_epochs", self.max_epochs, low=0)
+        if self.n_iter_no_change != "auto":
+            check_whole("n_iter_no_change", self.n_iter_no_change, low=1)
         check_choice("preprocess", self.preprocess, PREPROCESS)
         check_choice("dtype", self.dtype, ("float32", "float64"))

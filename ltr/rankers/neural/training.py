@@ -30,6 +30,7 @@ from ltr.training import (
     plan_loss,
     train,
 )
+from ltr.training.convergence import AUTO_EPOCHS, epoch_limits
 from ltr.training.loop import init_optimizer
 from ltr.training.progress import EpochPrinter
 
@@ -128,8 +129,13 @@ def train_scorer(
         data.queries,
         keep=trained_lists[data.queries.codes] & data.has_weight,
         batch_size=int(options.batch_size),
-        list_size_cost=_COMPILE_COST_ROWS / max(options.max_epochs, 1),
+        list_size_cost=_COMPILE_COST_ROWS / max(_likely_epochs(options), 1),
         reusable_shapes=options.is_stream,
+    )
+    limits = epoch_limits(
+        options.max_epochs if packed.buckets else 0,
+        options.n_iter_no_change,
+        n_steps=packed.n_batches,
     )
     with jax.enable_x64(options.dtype == "float64"):
         params, optimizer_state = _start(
@@ -143,10 +149,10 @@ def train_scorer(
             packed,
             numbers=numbers,
             rng=rng,
-            max_epochs=options.max_epochs if packed.buckets else 0,
+            limits=limits,
+            start_params=start.params if start else None,
             validate=validate,
-            n_iter_no_change=options.stopping.n_iter_no_change,
-            on_epoch=_printer(options),
+            on_epoch=_printer(options, limits.max_epochs),
         )
     return _learned_state(options, scaling, result), result
 
@@ -279,11 +285,15 @@ def _start(
     return params, jax.tree.unflatten(structure, leaves)
 
 
-def _printer(options: TrainingOptions) -> EpochPrinter | None:
+def _likely_epochs(options: TrainingOptions) -> int:
+    return AUTO_EPOCHS if isinstance(options.max_epochs, str) else options.max_epochs
+
+
+def _printer(options: TrainingOptions, max_epochs: int) -> EpochPrinter | None:
     if options.verbose <= 0:
         return None
     name = get_metric(options.stopping.metric).name
-    return EpochPrinter(options.verbose, options.max_epochs, name)
+    return EpochPrinter(options.verbose, max_epochs, name)
 
 
 def _learned_state(

@@ -89,9 +89,11 @@ class TSPRanker(PairOutputs, GradientRanker):
         Decoupled weight decay; ``"auto"``: 1.0 for ``"adamw"``, 0 for others.
     batch_size : int, default=32
         Lists in a mini-batch.
-    max_epochs : int, default=100
+    max_epochs : int or "auto", default="auto"
         Maximum number of passes over the training lists; with ``warm_start``, further
-        passes.
+        passes. ``"auto"``: 100; if the training loss still falls then, which happens
+        with few lists and so few steps in an epoch, until it has settled or 5000 steps
+        are done.
     early_stopping : bool or "auto", default="auto"
         Stop when ``metric`` on validation queries no longer improves, and keep the best
         weights. True holds out ``validation_fraction`` of the queries unless ``X_val``
@@ -99,8 +101,9 @@ class TSPRanker(PairOutputs, GradientRanker):
         informative.
     validation_fraction : float, default=0.1
         Share of the queries to hold out, in (0, 1].
-    n_iter_no_change : int, default=10
-        Epochs without improvement before training stops.
+    n_iter_no_change : int or "auto", default="auto"
+        Epochs without improvement before training stops. ``"auto"``: 10, and at least
+        200 steps.
     metric : str or callable, default="kendall_tau"
         Metric for :func:`ltr.metrics.get_metric`: for early stopping and ``score``.
     preprocess : {"auto", "standard", "log1p", None}, default="auto"
@@ -110,7 +113,10 @@ class TSPRanker(PairOutputs, GradientRanker):
     dtype : {"float32", "float64"}, default="float32"
         Precision of training. Prediction is in float64.
     warm_start : bool, default=False
-        Go on from the last fit instead of starting over.
+        Go on from the last fit instead of starting over: from its last weights and, if
+        that fit had ``warm_start``, too, its optimizer state. What it predicted with is
+        epoch 0 of the validation, so a fit on the same validation queries never ends
+        worse than it began.
     random_state : int, RandomState or None, default=None
         Seed of weights, order of lists and validation split.
     verbose : int, default=0
@@ -126,11 +132,12 @@ class TSPRanker(PairOutputs, GradientRanker):
     n_iter_ : int
         Epochs run by the last fit.
     best_epoch_ : int
-        Epoch whose weights are kept.
+        Epoch of the last fit whose weights are kept; 0: those it started from.
     best_score_ : float
         Validation metric at that epoch; NaN without validation.
     history_ : dict of str to list of float
-        ``"loss"``, ``"seconds"`` and, with validation, ``metric`` of each epoch.
+        ``"loss"``, ``"seconds"`` and, with validation, ``metric`` of each epoch of the
+        last fit; epochs before a ``warm_start`` are not in it.
 
     See Also
     --------
@@ -187,10 +194,10 @@ class TSPRanker(PairOutputs, GradientRanker):
         learning_rate: float = 0.001,
         weight_decay: float | Literal["auto"] = "auto",
         batch_size: int = 32,
-        max_epochs: int = 100,
+        max_epochs: int | Literal["auto"] = "auto",
         early_stopping: bool | Literal["auto"] = "auto",
         validation_fraction: float = 0.1,
-        n_iter_no_change: int = 10,
+        n_iter_no_change: int | Literal["auto"] = "auto",
         metric: MetricLike = "kendall_tau",
         preprocess: Literal["auto", "standard", "log1p"] | None = "auto",
         normalize: bool = True,
@@ -270,6 +277,9 @@ class TSPRanker(PairOutputs, GradientRanker):
         UserWarning
             If no list has two distinct labels, the labels do not fit ``metric``, or
             the decoder does not fit the loss.
+        ConvergenceWarning
+            If the loss still falls when ``max_epochs`` is reached; with validation, if
+            the metric still improves, too.
         """
         options = self._training_options()
         start = getattr(self, "_learned_state", None) if self.warm_start else None

@@ -418,7 +418,6 @@ default="from_dtype"
         return EarlyStopping(
             enabled=self.early_stopping,
             validation_fraction=self.validation_fraction,
-            n_iter_no_change=self.n_iter_no_change,
             metric=self.metric,
             auto_lists=np.inf,
         )

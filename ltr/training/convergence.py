@@ -1,0 +1,152 @@
+"""Has training converged? The trend of the loss, and how long to train by default."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+# "auto" trains for 100 epochs. If the loss still falls, it trains until the loss has
+# settled, for at most 5000 steps. Early stopping waits 10 epochs and at least 200 steps.
+AUTO_EPOCHS, AUTO_STEPS = 100, 5000
+AUTO_PATIENCE_EPOCHS, AUTO_PATIENCE_STEPS = 10, 200
+_SETTLED, _FALLING = 0.005, 0.025
+_NOISE = 3.0  # standard errors
+_ROUNDING = 1e-5  # of the loss, in single precision
+
+
+class Trend(NamedTuple):
+    """The loss over the last tenth of the epochs, against the tenth before.
+
+    Attributes
+    ----------
+    before, after : float
+        Mean loss of these two tenths.
+    share : float
+        Decrease from one to the other, as a share of the decrease since the first
+        epoch; 0 if the loss is not below that of the first epoch.
+    noise : float
+        Standard error of ``before - after``.
+    """
+
+    before: float
+    after: float
+    share: float
+    noise: float
+
+    @property
+    def still_falls(self) -> bool:
+        """Whether more epochs would clearly lower the loss."""
+        decrease = self.before - self.after
+        threshold = max(_NOISE * self.noise, _ROUNDING * abs(self.after))
+        return self.share > _FALLING and decrease > threshold
+
+    @property
+    def has_settled(self) -> bool:
+        """Whether more epochs would hardly lower the loss."""
+        decrease = self.before - self.after
+        return self.share < _SETTLED or decrease < _ROUNDING * abs(self.after)
+
+
+def loss_trend(losses: Sequence[float]) -> Trend | None:
+    """Compare the end of training with what came just before.
+
+    If the loss decays as exp(-t/τ), ``share`` is about 0.025 after 2.7 τ and 0.005
+    after 5 τ; a loss that falls along a line has a share of about 0.1.
+
+    Parameters
+    ----------
+    losses : sequence of float of length n_epochs
+        Mean training loss of each epoch.
+
+    Returns
+    -------
+    trend : Trend or None
+        None for fewer than 3 epochs, which show no trend.
+
+    Examples
+    --------
+    >>> loss_trend([10.0 - epoch for epoch in range(10)]).still_falls
+    True
+    >>> loss_trend([2.0**-epoch for epoch in range(10)]).has_settled
+    True
+    """
+    n_epochs = len(losses)
+    if n_epochs < 3:
+        return None
+    tenth = max(1, n_epochs // 10)
+    before = float(np.mean(losses[n_epochs - 2 * tenth : n_epochs - tenth]))
+    after = float(np.mean(losses[n_epochs - tenth :]))
+    total = losses[0] - after
+    share = (before - after) / total if total > 0 else 0.0
+    # Second differences of a smooth curve are about 0, those of independent noise have
+    # the variance (1 + 4 + 1) σ²; the difference of two means has 2 σ² / tenth.
+    curvature = np.diff(losses[-max(3 * tenth, 3) :], n=2)
+    variance = float(np.mean(curvature**2)) / 6
+    return Trend(before, after, share, (2 * variance / tenth) ** 0.5)
+
+
+class EpochLimits(NamedTuple):
+    """When training ends.
+
+    Attributes
+    ----------
+    max_epochs : int
+        Epochs after which it ends in any case.
+    settle_epochs : int or None
+        Epochs after which it goes on only if the loss still falls, and then until the
+        loss has settled. None: the loss does not matter.
+    patience : int
+        Epochs without a better validation metric after which it ends.
+    """
+
+    max_epochs: int
+    settle_epochs: int | None
+    patience: int
+
+    def ends_settled(self, losses: Sequence[float]) -> bool:
+        """Whether to end after these epochs because the loss has settled."""
+        n_epochs = len(losses)
+        if self.settle_epochs is None or n_epochs < self.settle_epochs:
+            return False
+        trend = loss_trend(losses)
+        if trend is None:
+            return False
+        if n_epochs == self.settle_epochs:
+            return not trend.still_falls
+        return n_epochs % 10 == 0 and trend.has_settled
+
+
+def epoch_limits(
+    max_epochs: int | str, n_iter_no_change: int | str, n_steps: int
+) -> EpochLimits:
+    """Turn parameters of a ranker, which may be "auto", into numbers of epochs.
+
+    Parameters
+    ----------
+    max_epochs, n_iter_no_change : int or "auto"
+        Parameters of the ranker.
+    n_steps : int
+        Steps in an epoch.
+
+    Returns
+    -------
+    limits : EpochLimits
+
+    Examples
+    --------
+    >>> epoch_limits("auto", "auto", n_steps=1)
+    EpochLimits(max_epochs=5000, settle_epochs=100, patience=200)
+    >>> epoch_limits("auto", 10, n_steps=200)
+    EpochLimits(max_epochs=100, settle_epochs=None, patience=10)
+    """
+    n_steps = max(n_steps, 1)
+    settle_epochs = None
+    if isinstance(max_epochs, str):
+        max_epochs = max(AUTO_EPOCHS, -(-AUTO_STEPS // n_steps))
+        settle_epochs = AUTO_EPOCHS if max_epochs > AUTO_EPOCHS else None
+    if isinstance(n_iter_no_change, str):
+        patience = -(-AUTO_PATIENCE_STEPS // n_steps)
+        n_iter_no_change = max(AUTO_PATIENCE_EPOCHS, patience)
+    return EpochLimits(max_epochs, settle_epochs, n_iter_no_change)
