@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple, Self
 
@@ -21,6 +22,8 @@ from ltr.scorers.base import (
 from ltr.scorers.mlp import apply_hidden, init_layers
 
 _NEVER = -1e30
+# More logits than this are computed block by block of queries (128 MB in float32).
+_MAX_LOGITS, _BLOCK_LOGITS = 2**25, 2**23
 
 
 class Norm(NamedTuple):
@@ -54,7 +57,7 @@ class AttentionScorer(Scorer):
     """MLP per item, then self-attention blocks over the list, then a linear output.
 
     There are no positional encodings, so permuting the items of a list permutes their
-    scores, and nothing else.
+    scores, and nothing else. Memory is linear in the length of a list, time quadratic.
 
     Parameters
     ----------
@@ -161,14 +164,62 @@ class AttentionScorer(Scorer):
         qkv = block.query_key_value(block.attention_norm(h)).reshape(heads)
         qkv = xp.moveaxis(qkv, (-3, -2), (0, -3))  # (3, ..., head, item, width)
         query, key, value = qkv[0] * (1.0 / heads[-1] ** 0.5), qkv[1], qkv[2]
-        logits = query @ xp.swapaxes(key, -1, -2)  # (..., head, item, item)
-        if bias is not None:
-            logits = logits + bias
-        attention = xp.exp(logits - logits.max(axis=-1, keepdims=True))
-        context = attention @ value / attention.sum(axis=-1, keepdims=True)
+        context = attend(query, key, value, bias)  # (..., head, item, width)
         context = xp.moveaxis(context, -3, -2).reshape(h.shape)
         h = h + block.output(context)
         return h + block.hidden_output(relu(block.hidden(block.hidden_norm(h))))
+
+
+def attend(query: Array, key: Array, value: Array, bias: Array | None) -> Array:
+    """Weight values by attention, in memory that is linear in the number of items.
+
+    The softmax of a query needs all keys, but no other query, so many queries are
+    taken in blocks. Their logits are computed again in the backward pass instead of
+    being kept (Rabe & Staats, "Self-attention does not need O(n²) memory", 2021).
+
+    Parameters
+    ----------
+    query, key, value : array of shape (..., n_items, width)
+        NumPy or JAX; the query is divided by √width already.
+    bias : array of shape (..., 1, n_items) or None
+        Term added to the logits of each key.
+
+    Returns
+    -------
+    context : array of shape (..., n_items, width)
+    """
+    n_items = query.shape[-2]
+    n_logits = math.prod(query.shape[:-1]) * n_items
+    if n_logits <= _MAX_LOGITS:
+        return _attend(query, key, value, bias)
+    size = max(1, _BLOCK_LOGITS * n_items // n_logits)  # queries in a block
+    xp = query.__array_namespace__()
+    if not isinstance(query, jax.Array):
+        starts = range(0, n_items, size)
+        blocks = [query[..., start : start + size, :] for start in starts]
+        contexts = [_attend(block, key, value, bias) for block in blocks]
+        return xp.concatenate(contexts, axis=-2)
+    n_blocks = -(-n_items // size)
+    padding = [(0, 0)] * (query.ndim - 2) + [(0, n_blocks * size - n_items), (0, 0)]
+    query = xp.pad(query, padding)
+    query = query.reshape(*query.shape[:-2], n_blocks, size, query.shape[-1])
+    context = jax.lax.map(
+        jax.checkpoint(lambda block: _attend(block, key, value, bias)),
+        xp.moveaxis(query, -3, 0),
+    )  # (n_blocks, ..., size, width)
+    context = xp.moveaxis(context, 0, -3)
+    context = context.reshape(*context.shape[:-3], n_blocks * size, context.shape[-1])
+    return context[..., :n_items, :]
+
+
+def _attend(query: Array, key: Array, value: Array, bias: Array | None) -> Array:
+    """softmax(Q Kᵀ + bias) V."""
+    xp = query.__array_namespace__()
+    logits = query @ xp.swapaxes(key, -1, -2)  # (..., item, item)
+    if bias is not None:
+        logits = logits + bias
+    attention = xp.exp(logits - logits.max(axis=-1, keepdims=True))
+    return attention @ value / attention.sum(axis=-1, keepdims=True)
 
 
 def _init_block(key: jax.Array, width: int) -> Block:

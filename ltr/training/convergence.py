@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-# "auto" trains for 100 epochs. If the loss still falls, it trains until the loss has
-# settled, for at most 5000 steps. Early stopping waits 10 epochs and at least 200 steps.
+# "auto" trains for 100 epochs; if the loss still falls then, until it has settled, for
+# at most 5000 steps. Early stopping waits 10 epochs, and at least 200 steps.
 AUTO_EPOCHS, AUTO_STEPS = 100, 5000
 AUTO_PATIENCE_EPOCHS, AUTO_PATIENCE_STEPS = 10, 200
 _SETTLED, _FALLING = 0.005, 0.025

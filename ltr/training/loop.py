@@ -15,6 +15,7 @@ import optax
 
 from ltr.lists import PackedLists
 from ltr.training.convergence import EpochLimits, Trend, loss_trend
+from ltr.training.memory import check_step, is_large
 from ltr.training.optimizers import build_optimizer
 from ltr.training.plan import TrainingPlan, check_one_per_list, loss_arguments
 
@@ -171,6 +172,8 @@ def train(
     ------
     ValueError
         If the loss or a weight is no longer finite.
+    MemoryError
+        If a step on the longest lists needs more memory than there is.
     """
     key = jax.random.key(int(rng.integers(2**31)))
     numbers = numbers._replace(lists_per_step=float(packed.batch_size))
@@ -183,6 +186,12 @@ def train(
         result.params = _copy(start_params)
     if validate is not None:
         result.best_score = validate(result.params)
+    for bucket in packed.buckets if limits.max_epochs else ():
+        if is_large(bucket, state[0]):
+            shape = (bucket.batch_size, bucket.list_size)
+            rows = jax.ShapeDtypeStruct(shape, np.int32)
+            lowered = _step.lower(plan, state, numbers, data, rows, key, 0)
+            check_step(bucket, state[0], lowered)
     reached, step_number = state, 0
     try:
         for epoch in range(1, limits.max_epochs + 1):

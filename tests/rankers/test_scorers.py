@@ -87,6 +87,45 @@ def test_attention_looks_at_the_list():
     assert abs(alone[0] - scorer.apply(params, X)[0]) > 1e-3
 
 
+@pytest.mark.parametrize("n_items", [7, 12])
+def test_attention_in_blocks_of_queries(n_items, monkeypatch, x64):
+    """Long lists: the same scores and gradients as from the whole matrix of logits."""
+    from ltr.scorers import attention
+
+    scorer = AttentionScorer((8,), n_blocks=2, n_heads=2)
+    params = drawn(scorer)
+    rng = np.random.default_rng(0)
+    X, weights = rng.normal(size=(3, n_items, 6)), rng.uniform(0, 2, (3, n_items))
+    where, weights[1, 2] = np.arange(n_items) < np.array([[n_items], [5], [3]]), 0.0
+
+    def value(params, X):
+        scores = scorer.apply(params, X, where, weights)
+        return ((scores * where) ** 2).sum(), scores
+
+    def outputs():
+        (_, scores), gradient = jax.value_and_grad(value, (0, 1), has_aux=True)(
+            params, jax.numpy.asarray(X)
+        )
+        return scores, scorer.apply(params, X, where, weights), gradient
+
+    whole = outputs()
+    sizes = []
+    plain = attention._attend
+    monkeypatch.setattr(
+        attention,
+        "_attend",
+        lambda query, *rest: sizes.append(query.shape[-2]) or plain(query, *rest),
+    )
+    monkeypatch.setattr(attention, "_MAX_LOGITS", 1)
+    monkeypatch.setattr(attention, "_BLOCK_LOGITS", 6 * 3 * n_items)
+    jax.tree.map(
+        lambda block, all_: np.testing.assert_allclose(block, all_, 1e-12, 1e-14),
+        outputs(),
+        whole,
+    )
+    assert max(sizes) == 3
+
+
 @pytest.mark.parametrize("similarity", ["cosine", "dot", "bilinear"])
 def test_two_towers_start_at_the_similarity(similarity):
     """Untrained, they rank as the embeddings do."""

@@ -10,13 +10,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ltr.lists import equal_size_blocks
+from ltr.memory import check_memory
 from ltr.queries import FloatArray, IntArray, Queries
 from ltr.rankers.neural.scaling import FeatureScaling
 from ltr.rankers.threads import blas_threads_for
 from ltr.scorers import PairScores, Scorer
+from ltr.training.memory import greatest_width
 
 _CHUNK_ROWS = 4096
+_PAIR_COPIES = 4  # of a pair matrix while it is computed and decoded
 _MAX_ENTRIES = 2**22  # of the pair matrices in memory at a time
+_MAX_HIDDEN = 2**25  # entries of a hidden layer in memory at a time
 
 
 class FittedScorer(NamedTuple):
@@ -53,11 +57,11 @@ class FittedScorer(NamedTuple):
         params = _in_float64(self.params)
         scores = np.empty(len(X))
         blocks: Iterable[Any]
+        step = min(_CHUNK_ROWS, max(1, _MAX_HIDDEN // greatest_width(params)))
         if self.scorer.uses_list:
-            blocks = equal_size_blocks(queries, _CHUNK_ROWS)  # (n_lists, list_size)
+            blocks = equal_size_blocks(queries, step)  # (n_lists, list_size)
         else:
-            starts = range(0, len(X), _CHUNK_ROWS)
-            blocks = (slice(start, start + _CHUNK_ROWS) for start in starts)
+            blocks = (slice(i, i + step) for i in range(0, len(X), step))
         with blas_threads_for(self._work(len(X), queries)):
             for rows in blocks:
                 scores[rows] = self.scorer.apply(params, self._scaled(X[rows]))
@@ -85,6 +89,12 @@ class FittedScorer(NamedTuple):
         params = _in_float64(self.params)
         for block in equal_size_blocks(queries):
             size = block.shape[1]
+            if size**2 > _MAX_ENTRIES:
+                check_memory(
+                    _PAIR_COPIES * 8 * size**2,
+                    f"the matrix of all pairs of a list of {size} items",
+                    "Rank fewer items per list, or use NeuralRanker.",
+                )
             step = max(1, _MAX_ENTRIES // size**2)
             for start in range(0, len(block), step):
                 rows = block[start : start + step]

@@ -172,8 +172,8 @@ class GradientRanker(BaseRanker):
             )
             warn(
                 f"training ended after {self.n_iter_} epochs, but the loss still "
-                f"falls: from {trend.before:.5g} in the last tenth but one of the epochs to "
-                f"{trend.after:.5g} in the last. Raise {raised} or learning_rate (now "
-                f"{self.learning_rate:g}).",
+                f"falls: from {trend.before:.5g} in the last tenth but one of the "
+                f"epochs to {trend.after:.5g} in the last. Raise {raised} or "
+                f"learning_rate (now {self.learning_rate:g}).",
                 ConvergenceWarning,
             )

@@ -32,6 +32,7 @@ from ltr.training import (
 )
 from ltr.training.convergence import AUTO_EPOCHS, epoch_limits
 from ltr.training.loop import init_optimizer
+from ltr.training.memory import check_parameters
 from ltr.training.progress import EpochPrinter
 
 # Compiling a step takes about as long as training on this many padded rows.
@@ -139,7 +140,7 @@ def train_scorer(
     )
     with jax.enable_x64(options.dtype == "float64"):
         params, optimizer_state = _start(
-            plan, start, data.X.shape[1], int(rng.integers(2**31))
+            plan, start, data.X.shape[1], options.dtype, int(rng.integers(2**31))
         )
         result = train(
             plan,
@@ -270,10 +271,15 @@ def _on_device(
 
 
 def _start(
-    plan: TrainingPlan, start: LearnedState | None, n_features: int, seed: int
+    plan: TrainingPlan,
+    start: LearnedState | None,
+    n_features: int,
+    dtype: str,
+    seed: int,
 ) -> tuple[Any, Any]:
     """Parameters and optimizer state to start from."""
     if start is None:
+        check_parameters(plan.scorer, n_features, dtype)
         params = plan.scorer.init(jax.random.key(seed), n_features)
         return params, init_optimizer(plan, params)
     params = start.params if start.last_params is None else start.last_params
