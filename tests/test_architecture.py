@@ -18,7 +18,16 @@ FILES = sorted(
 # Arrows go down only: cli → compare → rankers → training, losses, model_selection →
 # scorers, metrics, lists, datasets, solvers → the ground floor, open to every room.
 ARRAYS = {"numpy", "scipy"}
-GROUND_FLOOR = {"arguments", "atomic", "files", "locks", "memory", "progress", "queries", "text"}
+GROUND_FLOOR = {
+    "arguments",
+    "atomic",
+    "files",
+    "locks",
+    "memory",
+    "progress",
+    "queries",
+    "text",
+}
 MAY_IMPORT = {
     "arguments": {"numpy"},
     "atomic": set(),

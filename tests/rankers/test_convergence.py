@@ -71,7 +71,7 @@ def test_few_lists_take_more_epochs():
 def test_other_losses_and_scorers(ranker):
     """They come near it, too, and no warning is left."""
     quiet_fit(ranker, SHORT)
-    assert score_of(ranker) > least_squares(SHORT) - 0.06
+    assert score_of(ranker) > least_squares(SHORT) - 0.08
     assert 100 < ranker.n_iter_ <= 5000
 
 
