@@ -11,9 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ltr.arguments import suggest
-from ltr.datasets.letor.lines import exact_floats
+from ltr.datasets.delimited import Delimited, read_delimited
 from ltr.datasets.ranking_data import RankingData
 from ltr.files import PathLike, whole_file
+from ltr.text import id_array, text_array
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,6 +30,7 @@ def load_table(
     docid: str | None = None,
     features: Sequence[str] | None = None,
     dtype: type[np.floating] = np.float64,
+    encoding: str = "utf-8",
 ) -> RankingData:
     """Load ranking data from a table with a row per item.
 
@@ -47,16 +49,21 @@ def load_table(
         Columns of the features. None: all other columns.
     dtype : float type, default=numpy.float64
         Type of ``X``; an empty cell becomes NaN.
+    encoding : str, default="utf-8"
+        Encoding of a text file.
 
     Returns
     -------
     data : RankingData
+        Ids of a text file are integers if all are written as integers are, else text:
+        7 and 07 are two ids, and NA is one.
 
     Raises
     ------
     ValueError
-        If a column is missing, a feature or label is not numeric, a label or an id is
-        missing, or the file type is unknown.
+        If a column is missing, a row of a file has more or fewer cells than the header,
+        a feature or label is not numeric, a label or an id is missing, or the file type
+        is unknown; for text files, the message has the line number.
     ImportError
         If a Parquet file is to be read and pyarrow is not installed.
 
@@ -71,36 +78,69 @@ def load_table(
     import pandas as pd
 
     source = "the table" if isinstance(table, pd.DataFrame) else str(table)
-    frame = table if isinstance(table, pd.DataFrame) else _read(Path(table))
-    special = [name for name in (label, qid, docid) if name is not None]
+    rows = table if isinstance(table, pd.DataFrame) else _read(Path(table), encoding)
+    ids = [name for name in (qid, docid) if name is not None]
+    special = ids if label is None else [label, *ids]
+    names = list(rows.columns)
     if features is None:
-        features = [name for name in frame.columns if name not in special]
+        if "" in names:
+            raise ValueError(
+                f"columns must have names in {source}; got one without, perhaps the "
+                "index that pandas writes. List the feature columns in features=, or "
+                "write the file with to_csv(index=False)."
+            )
+        features = [name for name in names if name not in special]
     for name in [*special, *features]:
-        if name not in frame.columns:
-            raise ValueError(_missing_column(name, list(frame.columns), source))
+        if name not in names:
+            raise ValueError(_missing_column(name, names, source))
+        if names.count(name) > 1:
+            raise ValueError(
+                f"columns must have distinct names in {source}; got {name!r} twice. "
+                "Rename one of them."
+            )
+    if isinstance(rows, Delimited):
+        frame = rows.frame([*special, *features], ids)
+    else:
+        frame = rows
     numeric = [*features] if label is None else [label, *features]
     bad = [name for name in numeric if not _is_numeric(frame[name])]
+    if bad and isinstance(rows, Delimited):
+        raise rows.not_a_number(bad[0], frame[bad[0]])
     if bad:
-        names = ", ".join(map(repr, bad))
+        listed = ", ".join(map(repr, bad))
         raise ValueError(
             f"labels and features must be numeric in {source}; got text or dates in "
-            f"{names}. List the feature columns in features=, or encode these."
+            f"{listed}. List the feature columns in features=, or encode these."
         )
-    for name in special:
-        missing = frame[name].isna().to_numpy()
-        if missing.any():
-            raise ValueError(
-                f"column {name!r} must have no empty cells in {source}; row "
-                f"{int(missing.argmax())} (counted from 0) is empty. Drop such rows."
-            )
+    _check_no_missing(rows, frame, special, source)
+    is_text = isinstance(rows, Delimited)
     return RankingData(
         X=frame[list(features)].to_numpy(dtype=dtype, na_value=np.nan),
         y=np.full(len(frame), np.nan) if label is None else _plain(frame[label]),
-        qid=_plain(frame[qid]),
+        qid=_ids(frame[qid], is_text),
         feature_names=[str(name) for name in features],
         description=f"table: {source}",
-        docids=None if docid is None else _plain(frame[docid]),
+        docids=None if docid is None else _ids(frame[docid], is_text),
     )
+
+
+def _check_no_missing(
+    rows: Delimited | pd.DataFrame, frame: pd.DataFrame, special: list[str], source: str
+) -> None:
+    """Raise if a label or an id is missing."""
+    for name in special:
+        missing = frame[name].isna().to_numpy()
+        if isinstance(rows, Delimited):
+            missing = missing | (frame[name] == "").to_numpy()
+        if not missing.any():
+            continue
+        row = int(missing.argmax())
+        if isinstance(rows, Delimited):
+            raise rows.empty_cell(name, row)
+        raise ValueError(
+            f"column {name!r} must have no empty cells in {source}; row {row} (counted "
+            "from 0) is empty. Drop such rows."
+        )
 
 
 def save_table(data: RankingData, path: PathLike) -> None:
@@ -160,16 +200,21 @@ def save_table(data: RankingData, path: PathLike) -> None:
             frame.to_csv(scratch, sep=separator, index=False, compression=compression)
 
 
-def _read(path: Path) -> pd.DataFrame:
+def _read(path: Path, encoding: str) -> Delimited | pd.DataFrame:
     import pandas as pd
 
-    kind, compression = _kind(path)
-    if kind == ".parquet":
-        _check_pyarrow()
+    kind, _ = _kind(path)
+    if kind != ".parquet":
+        return read_delimited(path, _SEPARATORS[kind], encoding)
+    _check_pyarrow()
+    try:
         return pd.read_parquet(path)
-    separator = _SEPARATORS[kind]
-    options = exact_floats()
-    return pd.read_csv(path, sep=separator, compression=compression, **options)
+    except FileNotFoundError:
+        raise
+    except (ValueError, OSError, NotImplementedError) as error:
+        raise ValueError(
+            f"{path} must be a complete Parquet file; reading it failed: {error}"
+        ) from error
 
 
 def _kind(path: Path) -> tuple[str, Any]:
@@ -200,11 +245,21 @@ def _is_numeric(column: pd.Series[Any]) -> bool:
     return types.is_numeric_dtype(column) and not types.is_complex_dtype(column)
 
 
+def _ids(column: pd.Series[Any], is_text: bool) -> NDArray[Any]:
+    """Ids; those of a text file become integers if all are written so."""
+    import pandas as pd
+
+    if not is_text:
+        return _plain(column)
+    codes, words = pd.factorize(column)
+    return id_array([str(word) for word in words], codes)
+
+
 def _plain(column: pd.Series[Any]) -> NDArray[Any]:
-    """Column as a NumPy array; text as fixed-width strings."""
+    """Column as a NumPy array; text as fixed-width strings, unless one is long."""
     values = column.to_numpy()
     if values.dtype == object and all(isinstance(value, str) for value in values):
-        return values.astype(str)
+        return text_array(values.tolist())
     return values
 
 

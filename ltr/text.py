@@ -350,15 +350,15 @@ def excerpt(text: str | bytes) -> str:
     return repr(words[: _MAX_EXCERPT - 3] + "...")
 
 
-def text_array(words: Sequence[str], counts: IntArray | None = None) -> NDArray[Any]:
+def text_array(words: Sequence[str], index: IntArray | None = None) -> NDArray[Any]:
     """Array of texts: of fixed width, or objects if one long text made it huge.
 
     Parameters
     ----------
     words : sequence of str
         The texts.
-    counts : int array of shape (n_words,), default=None
-        How often each is repeated. None: once.
+    index : int array of shape (n,), default=None
+        Which of them each entry has. None: one after the other.
 
     Returns
     -------
@@ -368,27 +368,28 @@ def text_array(words: Sequence[str], counts: IntArray | None = None) -> NDArray[
 
     Examples
     --------
-    >>> text_array(["a", "bc"], np.array([2, 1])).tolist()
-    ['a', 'a', 'bc']
+    >>> text_array(["a", "bc"], np.array([1, 0, 1])).tolist()
+    ['bc', 'a', 'bc']
     """
     lengths = np.array(list(map(len, words)), dtype=np.intp)
-    repeats = np.ones(len(words), dtype=np.intp) if counts is None else counts
-    n_characters = int(lengths.max(initial=1)) * int(repeats.sum())
-    is_wasteful = n_characters > 8 * int(lengths @ repeats)
+    if index is not None:
+        lengths = lengths[index]
+    n_characters = int(lengths.max(initial=1)) * len(lengths)
+    is_wasteful = n_characters > 8 * int(lengths.sum())
     is_huge = n_characters * np.dtype("U1").itemsize > _MAX_FIXED_WIDTH_BYTES
     texts = np.array(words, dtype=object if is_huge and is_wasteful else np.str_)
-    return texts if counts is None else np.repeat(texts, counts)
+    return texts if index is None else texts[index]
 
 
-def id_array(words: Sequence[str], counts: IntArray | None = None) -> NDArray[Any]:
+def id_array(words: Sequence[str], index: IntArray | None = None) -> NDArray[Any]:
     """Array of ids: integers if each is written as an integer is, else text.
 
     Parameters
     ----------
     words : sequence of str
         The ids. ``07`` and ``+7`` are text, so that they do not become the id 7.
-    counts : int array of shape (n_words,), default=None
-        How often each is repeated. None: once.
+    index : int array of shape (n,), default=None
+        Which of them each entry has. None: one after the other.
 
     Returns
     -------
@@ -403,8 +404,8 @@ def id_array(words: Sequence[str], counts: IntArray | None = None) -> NDArray[An
         numbers = list(map(int, words))
         if min(numbers, default=0) >= -(2**63) and max(numbers, default=0) < 2**63:
             ids = np.array(numbers, dtype=np.int64)
-            return ids if counts is None else np.repeat(ids, counts)
-    return text_array(words, counts)
+            return ids if index is None else ids[index]
+    return text_array(words, index)
 
 
 def _line_feeds(pieces: Iterable[bytes]) -> Iterator[bytes]:

@@ -29,12 +29,13 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from support import files_letor, files_problems, files_runs
+from support import files_letor, files_problems, files_runs, files_table
 from support.file_text import Refused
 
 from ltr.datasets import (
     load_letor,
     load_preflib,
+    load_table,
     load_tsplib,
     read_qrels,
     read_run,
@@ -116,6 +117,15 @@ def read_tsplib(path: Path) -> Any:
     return [instance.name, instance.kind, instance.matrix.tolist()]
 
 
+def read_table(path: Path) -> Any:
+    """Features, labels, qids, docids, names."""
+    data = load_table(path, docid="docid")
+    labels = data.y.astype(float).tolist()
+    names = data.feature_names
+    return [data.X.tolist(), labels, data.qid.tolist(), data.docids.tolist(), names]
+
+
+_TABLE_WORDS = [b",", b"\t", b'"', b'""', b'"a', b"label", b"qid", b"docid", b"False"]
 FORMATS = [
     Format(
         "letor",
@@ -172,6 +182,22 @@ FORMATS = [
         read_tsplib,
         files_problems.read_tsplib,
         files_problems.TSPLIB_WORDS,
+    ),
+    Format(
+        "csv",
+        "data.csv",
+        files_table.write,
+        read_table,
+        files_table.reference,
+        _TABLE_WORDS,
+    ),
+    Format(
+        "tsv",
+        "data.tsv",
+        partial(files_table.write, separator="\t"),
+        read_table,
+        partial(files_table.reference, separator="\t"),
+        _TABLE_WORDS,
     ),
 ]
 

@@ -363,4 +363,4 @@ def _qids(qids: NDArray[Any]) -> NDArray[Any]:
     heads = np.concatenate([[0], changes])
     lengths = np.diff(np.concatenate([heads, [len(qids)]]))
     words = [qid.decode() for qid in qids[heads].tolist()]
-    return id_array(words, lengths)
+    return id_array(words, np.repeat(np.arange(len(words)), lengths))

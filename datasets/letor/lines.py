@@ -7,6 +7,7 @@ pandas' parser reads in C, rounding each to the nearest float.
 
 from __future__ import annotations
 
+import codecs
 import csv
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -189,6 +190,8 @@ def _parse_features(features: list[bytes], zero_based: ZeroBased) -> Features:
     n_values = int(counts.sum())
     if n_values == 0:
         return Features(1, 0, counts, np.zeros(0, np.intp), np.zeros(0))
+    if text.startswith(codecs.BOM_UTF8):
+        raise _Malformed  # pandas would drop it
     # "1:0.5 2:0.1" and line ends alike become "1", "0.5", "2", "0.1", one a line
     numbers = _read_numbers(text.translate(_ONE_PER_LINE))
     if len(numbers) != 2 * n_values:

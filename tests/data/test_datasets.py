@@ -125,6 +125,7 @@ INDICES = (
         ("1 qid:1 12", INDICES),
         ("1 qid:1 1:2 foo", INDICES),
         ("1 qid:1 1:\t2", INDICES),
+        ("1 qid:1 \ufeff1:2", INDICES),
         ("1 qid:1 1.5:2", INDICES),
         ("1 qid:1 1:2 3", INDICES),
         ("1 qid:1 1: 2", INDICES),

@@ -121,3 +121,129 @@ def test_kinds_of_files(tmp_path, monkeypatch):
     ):
         save_table(clash, tmp_path / "data.csv")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            "qid,label,f\n7,1,5,0.5\n7,0,6,0.1\n",
+            "line 2: a row must have 3 cells, as the header has; got 4. Quote cells that "
+            "contain the separator; is the file cut off?",
+        ),
+        (
+            "qid,label,f\n7,1,0.5\n\n7,0\n",
+            "line 4: a row must have 3 cells, as the header has; got 2. Quote cells that "
+            "contain the separator; is the file cut off?",
+        ),
+        (
+            'qid,label,f\n"7\n",1,0.5\n7,0\n',
+            "line 4: a row must have 3 cells, as the header has; got 2. Quote cells that "
+            "contain the separator; is the file cut off?",
+        ),
+        (
+            'qid,label,f\n"7,1,0.5\n7,0,1\n',
+            "line 2: a quoted cell must end with a quote before the next separator; got "
+            "'\"7,1,0.5'. (unexpected end of data)",
+        ),
+        (
+            "qid,label,f\n7,1,0.5\n7,0,high\n",
+            "line 3: column 'f' must hold numbers; got 'high'. List the feature columns "
+            "in features=, or encode it.",
+        ),
+        (
+            "qid,label,f\n7,1,0.5\n7,,1\n",
+            "line 3: column 'label' must have no empty cells; got one. Drop such rows.",
+        ),
+        (
+            "qid,label,f\n7,1,0.5\n,1,1\n",
+            "line 3: column 'qid' must have no empty cells; got one. Drop such rows.",
+        ),
+        (
+            "qid,label,f,f\n7,1,0.5,1\n",
+            "line 1: columns must have distinct names; got 'f' twice. Rename one of "
+            "them.",
+        ),
+        (
+            "qid,label,f\n7,1,2\0.5\n",
+            "line 2: text must not have NUL bytes; got one after '7,1,2'. Is this a "
+            'binary file, or text in UTF-16 (pass encoding="utf-16-le")?',
+        ),
+    ],
+)
+def test_lines_that_are_refused(tmp_path, text, message):
+    """The message in full; the same in a TSV file."""
+    for suffix, separator in (("csv", ","), ("tsv", "\t")):
+        path = tmp_path / f"data.{suffix}"
+        path.write_text(text.replace(",", separator))
+        expected = message.replace("7,1,", f"7{separator}1{separator}")
+        expected = expected if separator == "," else expected.replace("\t", "\\t")
+        with pytest.raises(ValueError, match=f"^{re.escape(f'{path}, {expected}')}$"):
+            load_table(path)
+
+
+@pytest.mark.parametrize("text", ["", "\n", "label,qid,f\n"])
+def test_tables_without_rows(tmp_path, text):
+    """The message in full."""
+    path = tmp_path / "data.csv"
+    path.write_text(text)
+    message = f"{path} must have a header and at least one row; got none."
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+        load_table(path)
+
+
+def test_index_that_pandas_wrote(tmp_path):
+    """A column without a name is no feature."""
+    path = tmp_path / "data.csv"
+    pd.DataFrame(FRAME).to_csv(path)
+    message = (
+        f"columns must have names in {path}; got one without, perhaps the index that "
+        "pandas writes. List the feature columns in features=, or write the file with "
+        "to_csv(index=False)."
+    )
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+        load_table(path)
+    assert load_table(path, features=["f"]).X.tolist() == [[0.5], [1.0]]
+
+
+def test_ids_of_files_stay_distinct(tmp_path):
+    """Padded numbers, NA, and numbers among words, however long the file."""
+    path = tmp_path / "data.csv"
+    ids = ["07", "7", "NA", "7.0", "nan", *["1"] * 5, "x"]
+    rows = "".join(f"1,{qid},{i}\n" for i, qid in enumerate(ids))
+    path.write_bytes(b"\xef\xbb\xbf" + f"label,qid,f\n{rows}".encode())
+    assert load_table(path).qid.tolist() == ids
+    path.write_text("label,qid,f\n1,é,1\n", encoding="latin-1")
+    assert load_table(path, encoding="latin-1").qid.tolist() == ["é"]
+
+
+def test_one_long_id_of_a_table(tmp_path):
+    """It takes its own room, not that of all rows."""
+    path = tmp_path / "data.csv"
+    path.write_text("label,qid,f\n" + "1,a,1\n" * 20_000 + f"1,{'x' * 200_000},1\n")
+    data = load_table(path)
+    assert data.qid.dtype == object
+    assert [len(data.qid[-1]), data.n_queries] == [200_000, 2]
+
+
+def test_damaged_parquet(tmp_path):
+    """Our error, with the file."""
+    pytest.importorskip("pyarrow")
+    path = tmp_path / "data.parquet"
+    save_table(make_ranking(3, random_state=0), path)
+    whole = path.read_bytes()
+    for data in (whole[:-9], b"", whole[:100] + bytes(50) + whole[150:]):
+        path.write_bytes(data)
+        with pytest.raises(ValueError, match=re.escape(f"{path} must be a complete")):
+            load_table(path)
+
+
+def test_frames_with_repeated_names():
+    """Refused before a column is taken for two."""
+    frame = pd.DataFrame([[1, 7, 1, 2]], columns=["label", "qid", "f", "f"])
+    message = (
+        "columns must have distinct names in the table; got 'f' twice. Rename one of "
+        "them."
+    )
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+        load_table(frame)

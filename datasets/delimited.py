@@ -1,0 +1,212 @@
+"""CSV and TSV files with a header: every row must have a cell for every column."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Sequence
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ltr.datasets.letor.lines import exact_floats
+from ltr.queries import IntArray
+from ltr.text import excerpt, line_error, open_text
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# Cells without a number: those of pandas, which reads them so by default.
+_MISSING = [
+    *["", "nan", "NaN", "-nan", "-NaN", "NA", "N/A", "n/a", "<NA>", "#N/A", "#NA"],
+    *["#N/A N/A", "NULL", "null", "None", "1.#IND", "-1.#IND", "1.#QNAN", "-1.#QNAN"],
+]
+
+
+@dataclass(frozen=True, eq=False)
+class Delimited:
+    """The text of a table whose rows have been counted.
+
+    Attributes
+    ----------
+    file : str
+        The file, as messages call it.
+    columns : list of str
+        Names in the header; distinct.
+    text : bytes
+        The text, in UTF-8.
+    lines : int array of shape (n_rows,)
+        Number of the line on which each row begins.
+    separator : str
+        Between cells.
+    """
+
+    file: str
+    columns: list[str]
+    text: bytes
+    lines: IntArray
+    separator: str
+
+    def frame(self, columns: Sequence[str], ids: Sequence[str]) -> pd.DataFrame:
+        """Read some columns.
+
+        Parameters
+        ----------
+        columns : sequence of str
+            Those to read.
+        ids : sequence of str
+            Those that stay text: 7 and 07 are two ids, and NA is one.
+
+        Returns
+        -------
+        frame : DataFrame
+            Numbers where all cells of a column are numbers or empty, else text.
+        """
+        import pandas as pd
+
+        numbers = [name for name in columns if name not in ids]
+        try:
+            return pd.read_csv(
+                BytesIO(self.text),
+                sep=self.separator,
+                header=0,
+                names=self.columns,
+                index_col=False,
+                usecols=list(columns),
+                dtype=dict.fromkeys(ids, object),
+                keep_default_na=False,
+                na_values=dict.fromkeys(numbers, _MISSING),
+                low_memory=False,
+                **exact_floats(),
+            )
+        except (ValueError, OverflowError) as error:
+            raise ValueError(
+                f"{self.file} must be a table of cells separated by "
+                f"{self.separator!r}; reading it failed: {error}"
+            ) from error
+
+    def not_a_number(self, name: str, column: pd.Series[Any]) -> ValueError:
+        """Error about the first cell of a column of text that is not a number."""
+        import pandas as pd
+
+        numbers = pd.to_numeric(column, errors="coerce")
+        is_bad = (numbers.isna() & column.notna()).to_numpy()
+        row = int(is_bad.argmax())
+        return line_error(
+            self.file,
+            int(self.lines[row]),
+            f"column {name!r} must hold numbers",
+            excerpt(str(column.iloc[row])),
+            "List the feature columns in features=, or encode it.",
+        )
+
+    def empty_cell(self, name: str, row: int) -> ValueError:
+        """Error about a row without an id or a label."""
+        return line_error(
+            self.file,
+            int(self.lines[row]),
+            f"column {name!r} must have no empty cells",
+            "one",
+            "Drop such rows.",
+        )
+
+
+def read_delimited(path: Path, separator: str, encoding: str) -> Delimited:
+    """Read a table, and check that each row has as many cells as the header.
+
+    Parameters
+    ----------
+    path : Path
+        The file, gzipped if its name ends in ``.gz``.
+    separator : str
+        Between cells.
+    encoding : str
+        Encoding of the file.
+
+    Returns
+    -------
+    table : Delimited
+
+    Raises
+    ------
+    ValueError
+        If there is no header or it repeats a name, a row has more or fewer cells, or a
+        quote is not closed; the message has the file and line number.
+    """
+    with open_text(path, encoding=encoding) as file:
+        text = b"".join(block for _, block in file.blocks())
+    is_quoted = b'"' in text
+    count = _count_quoted if is_quoted else _count_plain
+    columns, counts, lines = count(str(path), text, separator)
+    if len(counts) < 2:
+        raise ValueError(f"{path} must have a header and at least one row; got none.")
+    repeated = [name for name in columns if columns.count(name) > 1]
+    if repeated:
+        raise line_error(
+            path,
+            int(lines[0]),
+            "columns must have distinct names",
+            f"{excerpt(repeated[0])} twice",
+            "Rename one of them.",
+        )
+    uneven = np.flatnonzero(counts != len(columns))
+    if len(uneven):
+        row = int(uneven[0])
+        raise line_error(
+            path,
+            int(lines[row]),
+            f"a row must have {len(columns)} cells, as the header has",
+            f"{counts[row]}",
+            "Quote cells that contain the separator; is the file cut off?",
+        )
+    return Delimited(str(path), columns, text, lines[1:], separator)
+
+
+_Counts = tuple[list[str], IntArray, IntArray]
+
+
+def _count_plain(file: str, text: bytes, separator: str) -> _Counts:
+    """Header, and cells and line of every row, of a text without quotes."""
+    letters = np.frombuffer(text, dtype=np.uint8)
+    ends = np.flatnonzero(letters == ord("\n"))
+    if text and not text.endswith(b"\n"):
+        ends = np.append(ends, len(text))
+    starts = np.append(0, ends[:-1] + 1)[: len(ends)]
+    separators = np.flatnonzero(letters == ord(separator))
+    # cells of a line: its separators, and one
+    counts = 1 + np.diff(np.searchsorted(separators, np.append(0, ends)))
+    rows = np.flatnonzero(ends > starts)
+    if not len(rows):
+        return [], rows, rows
+    header = text[starts[rows[0]] : ends[rows[0]]].decode()
+    return header.split(separator), counts[rows], rows + 1
+
+
+def _count_quoted(file: str, text: bytes, separator: str) -> _Counts:
+    """Header, and cells and line of every row, where cells may be quoted."""
+    columns: list[str] = []
+    counts: list[int] = []
+    lines: list[int] = []
+    source = text.decode().removesuffix("\n").split("\n")
+    rows = csv.reader(
+        (line + "\n" for line in source), delimiter=separator, strict=True
+    )
+    line = 1
+    try:
+        for row in rows:
+            if row:
+                columns = columns or row
+                counts.append(len(row))
+                lines.append(line)
+            line = rows.line_num + 1
+    except csv.Error as error:
+        raise line_error(
+            file,
+            line,
+            "a quoted cell must end with a quote before the next separator",
+            excerpt(source[line - 1]),
+            f"({error})",
+        ) from error
+    return columns, np.array(counts, np.intp), np.array(lines, np.intp)
