@@ -7,7 +7,7 @@ import inspect
 import sys
 from typing import Any
 
-from ltr.datasets import write_run
+from ltr.datasets import read_qrels, read_run, write_run
 from ltr.fusion import FUSIONS, tune_alpha
 from ltr.metrics import compare_runs
 
@@ -55,6 +55,9 @@ def add_fuse_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--metrics", default="ndcg@10,map", help="metric names, comma-separated"
     )
+    parser.add_argument(
+        "--encoding", default="utf-8", help="encoding of the files, such as latin-1"
+    )
     parser.set_defaults(run=fuse)
 
 
@@ -84,23 +87,27 @@ def fuse(options: argparse.Namespace) -> int:
     keywords = _keywords(options)
     for name in sorted(set(keywords) - set(inspect.signature(function).parameters)):
         raise ValueError(f"--{name} does not apply to --method {options.method}.")
+    tables = [read_run(path, encoding=options.encoding) for path in options.runs]
+    qrels = None
+    if options.qrels:
+        qrels = read_qrels(options.qrels, encoding=options.encoding)
     if options.alpha == "tune":
-        if not options.qrels:
+        if qrels is None:
             raise ValueError("--alpha tune needs --qrels with judgments to tune on.")
         del keywords["alpha"]
-        alpha, _ = tune_alpha(options.runs, options.qrels, metrics[0], **keywords)
+        alpha, _ = tune_alpha(tables, qrels, metrics[0], **keywords)
         sys.stdout.write(
             f"alpha {alpha:g} maximizes {metrics[0]} on these queries; report results "
             "on others\n"
         )
         keywords["alpha"] = alpha
-    fused = function(options.runs, **keywords)
+    fused = function(tables, **keywords)
     if options.out:
         write_run(fused, options.out, tag=options.method)
-    if options.qrels:
+    if qrels is not None:
         runs: dict[str, Any] = {options.method: fused}
-        runs |= {path: path for path in options.runs}
-        sys.stdout.write(compare_runs(runs, options.qrels, metrics).to_text())
+        runs |= dict(zip(options.runs, tables, strict=True))
+        sys.stdout.write(compare_runs(runs, qrels, metrics).to_text())
     return 0
 
 

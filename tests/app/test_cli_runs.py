@@ -115,3 +115,46 @@ def test_errors_are_one_line(files, order, more, message, capsys):
     assert len(err) == 1
     assert re.match("ltr evaluate: ", err[0])
     assert message in err[0]
+
+
+def test_versions_of_trec_eval(tmp_path, capsys):
+    """--trec-eval 9 rounds scores, as pytrec_eval does."""
+    (tmp_path / "run").write_text("q Q0 a 1 1700000001 t\nq Q0 b 2 1700000000 t\n")
+    (tmp_path / "qrels").write_text("q 0 a 1\n")
+    files = [str(tmp_path / name) for name in ("qrels", "run")]
+    for options, value in (([], "1.0000"), (["--trec-eval", "9"], "0.5000")):
+        assert main(["evaluate", *files, "-m", "map", *options]) == 0
+        assert words(capsys.readouterr().out)[-1][1] == value
+    assert main(["evaluate", files[0], "--scores", "s", "--trec-eval", "9"]) == 2
+    assert "--trec-eval applies to judgments and runs only" in capsys.readouterr().err
+
+
+def test_ids_of_another_form(tmp_path, capsys):
+    """A warning of one line, from every command that measures runs."""
+    (tmp_path / "run").write_text("q Q0 10.0 1 2.5 t\n")
+    (tmp_path / "qrels").write_text("q 0 10 1\n")
+    qrels, run = (str(tmp_path / name) for name in ("qrels", "run"))
+    assert main(["evaluate", qrels, run, "-m", "map"]) == 0
+    assert capsys.readouterr().err == (
+        "ltr evaluate: warning: no document that the run returned for a judged query has "
+        "a judgment, so every metric treats them as irrelevant. It has ['10.0'], the "
+        "judgments ['10']; write document ids the same way in both.\n"
+    )
+    assert main(["fuse", run, "--qrels", qrels]) == 0
+    err = capsys.readouterr().err.splitlines()
+    assert [line.split(" returned")[0].split("the run ")[1] for line in err] == [
+        "'rrf'",
+        repr(run),
+    ]
+
+
+def test_another_encoding(tmp_path, capsys):
+    """--encoding, which the error names."""
+    for name, text in (("run", "q Q0 é 1 2.5 t\n"), ("qrels", "q 0 é 1\n")):
+        (tmp_path / name).write_bytes(text.encode("latin-1"))
+    qrels, run = (str(tmp_path / name) for name in ("qrels", "run"))
+    for command in (["evaluate", qrels, run], ["fuse", run, "--qrels", qrels]):
+        assert main(command) == 2
+        assert "Pass --encoding with its encoding" in capsys.readouterr().err
+        assert main([*command, "--encoding", "latin-1"]) == 0
+        assert "1.0000" in capsys.readouterr().out
