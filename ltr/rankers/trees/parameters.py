@@ -252,12 +252,7 @@ def _check_extra_params(
                 "ranker. Set that instead."
             )
         if canonical is None:
-            near = difflib.get_close_matches(str(name), first_names, n=1)
-            hint = f" Did you mean {near[0]!r}?" if near else ""
-            raise ArgumentError(
-                f"extra_params must have names of LightGBM's parameters; got "
-                f"{name!r}.{hint}"
-            )
+            raise ArgumentError(_unknown_names(extra_params, first_names))
         for purpose, names in _WITHOUT_EFFECT.items():
             if canonical in names.split():
                 raise ArgumentError(
@@ -272,6 +267,20 @@ def _check_extra_params(
         used[canonical] = name
         _check_value(canonical, value)
     return {canonical: extra_params[name] for canonical, name in used.items()}
+
+
+def _unknown_names(extra_params: Mapping[str, Any], names: Mapping[str, str]) -> str:
+    """What to say of names that LightGBM does not know: each with the nearest."""
+    listed = []
+    for name in extra_params:
+        if name not in names:
+            near = difflib.get_close_matches(str(name), names, n=1, cutoff=0.7)
+            hint = f" (did you mean {near[0]!r}?)" if near else ""
+            listed.append(f"{name!r}{hint}")
+    return (
+        f"extra_params must have names of LightGBM's parameters; got "
+        f"{' and '.join(listed)}. LightGBM would ignore what it does not know."
+    )
 
 
 def _first_names() -> dict[str, str]:
