@@ -58,13 +58,7 @@ def test_few_lists_take_more_epochs():
     "ranker",
     [
         NeuralRanker("mse", hidden_layer_sizes=(8,), random_state=0),
-        TSPRanker(
-            "pairwise",
-            encoder="identity",
-            decoder="borda",
-            random_state=0,
-            learning_rate=0.01,
-        ),
+        TSPRanker("pairwise", encoder="identity", decoder="borda", random_state=0),
     ],
     ids=lambda ranker: type(ranker).__name__,
 )
