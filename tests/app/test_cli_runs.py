@@ -139,11 +139,14 @@ def test_ids_of_another_form(tmp_path):
         "treats them as irrelevant. It has ['10.0'], the judgments ['10']; write "
         "document ids the same way in both."
     )
-    with pytest.warns(UserWarning, match="no document") as caught:
-        assert main(["evaluate", qrels, run, "-m", "map"]) == 0
-        assert main(["fuse", run, "--qrels", qrels]) == 0
-    names = ["the run", "the run 'rrf'", f"the run {run!r}"]
-    assert [str(w.message) for w in caught] == [message.format(n) for n in names]
+    commands = {
+        ("evaluate", qrels, run): ["the run"],
+        ("fuse", run, "--qrels", qrels): ["the run 'rrf'", f"the run {run!r}"],
+    }
+    for command, names in commands.items():
+        with pytest.warns(UserWarning, match="no document") as caught:
+            assert main([*command, "--metrics", "map"]) == 0
+        assert [str(w.message) for w in caught] == [message.format(n) for n in names]
 
 
 def test_another_encoding(tmp_path, capsys):
