@@ -14,12 +14,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ltr.queries import BoolArray, FloatArray, IntArray
+from ltr.queries import FloatArray, IntArray
 from ltr.solvers.core.solution import Solution, Status
 from ltr.solvers.verified_problems import CandidateSet, problem_of
 
-# What counts as equal, as a share of the terms of the best order or of the spread of
-# all orders; and the rounding of a sum.
+# What counts as equal, as a share of the terms of the best order or of the range of
+# the terms of all orders; and the rounding of a sum.
 _RELATIVE, _ROUNDING = 1e-9, 1e-15
 
 
@@ -160,24 +160,13 @@ def verify(
         text = f"the objective is {solution.objective!r}; the order is worth "
         faults.append(Fault("objective", text + repr(objective)))
     spread = math.inf
-    if (
-        best is not None
-        and values is not None
-        and is_kept is not None
-        and is_kept.any()
-    ):
-        # of all orders: constraints may leave only one
-        spread = float(np.ptp(values[values > -np.inf]))
-        total = float(np.abs(_best_terms(problem, candidates, values, is_kept)).sum())
+    if len(terms) and candidates is not None and best is not None and best > -np.inf:
+        is_finite = values > -np.inf  # whatever the constraints: they may leave one
+        spread = len(terms) * float(np.ptp(problem.terms(candidates[is_finite])))
+        place = int(np.where(is_kept, values, -np.inf).argmax())
+        total = float(np.abs(problem.terms(candidates[place][None])).sum())
     faults += _faults_of_proof(solution, objective, best, problem, total, spread)
     return Verification(objective, best, tuple(faults))
-
-
-def _best_terms(
-    problem: CandidateSet, candidates: Any, values: FloatArray, is_kept: BoolArray
-) -> FloatArray:
-    place = int(np.where(is_kept, values, -np.inf).argmax())
-    return problem.terms(candidates[place][None])[0]
 
 
 def _faults_of_proof(

@@ -219,13 +219,15 @@ class Votes(CandidateSet):
             self.is_whole &= _is_whole(gain)
         else:
             for vote, weight in zip(levels, weights, strict=True):
-                here = ~np.isnan(vote)
-                for item in np.flatnonzero(here).tolist():
+                is_ranked = ~np.isnan(vote)
+                for item in np.flatnonzero(is_ranked).tolist():
                     n_below, n_tied = (
                         (vote < vote[item]).sum(),
                         (vote == vote[item]).sum(),
                     )
-                    rank = (n_below + (n_tied + 1) / 2) * (n + 1) / (here.sum() + 1)
+                    rank = (
+                        (n_below + (n_tied + 1) / 2) * (n + 1) / (is_ranked.sum() + 1)
+                    )
                     gain[item] -= weight * np.abs(rank - np.arange(1, n + 1))
         self.gain = gain
 

@@ -19,9 +19,10 @@ from ltr.solvers.core.tolerance import are_whole
 # exposure into EXPOSURE_UNITS.
 UNITS = 2**36
 EXPOSURE_UNITS = 10**12
-# The greatest loss in HiGHS, whose tolerances are absolute: it tolerates reduced costs
-# of the wrong sign up to 1e-7, and its bound gets this slack for each position.
-HIGHS_TOP, HIGHS_SLACK = 1e4, 2e-7
+# The greatest loss in HiGHS, whose tolerances are absolute: it drops nodes that are
+# better by up to 1e-6 and tolerates reduced costs of the wrong sign up to 1e-7, so its
+# bound gets these slacks, in all and for each position.
+HIGHS_TOP, HIGHS_SLACK, HIGHS_SLACK_PER_POSITION = 1e5, 3e-6, 2e-7
 # Nodes of HiGHS in a unit of work.
 NODES = 500.0
 # Seconds per variable that HiGHS needs to read and presolve a program, or that building
@@ -275,7 +276,8 @@ def solve_with_highs(program: Program, k: int, budget: Budget) -> Outcome:
         return Outcome(Status.INFEASIBLE)
     bound = 0.0
     if result.mip_dual_bound is not None and np.isfinite(result.mip_dual_bound):
-        bound = min(bound, unit * (HIGHS_SLACK * k - float(result.mip_dual_bound)))
+        slack = HIGHS_SLACK + HIGHS_SLACK_PER_POSITION * k
+        bound = min(bound, unit * (slack - float(result.mip_dual_bound)))
     if result.x is None:
         return Outcome(Status.UNKNOWN, None, bound)
     return Outcome(Status.FEASIBLE, program.order(result.x), bound)

@@ -14,8 +14,9 @@ from ltr.queries import BoolArray, FloatArray, IntArray
 from ltr.solvers.core.conflicts import smallest_conflict
 from ltr.solvers.core.constraints import Quota
 
-# The greatest value in HiGHS, whose tolerances are absolute.
-_HIGHS_TOP = 1e4
+# The greatest value in HiGHS, whose tolerances are absolute: it drops nodes that are
+# better by up to 1e-6, and tolerates reduced costs of the wrong sign up to 1e-7.
+_HIGHS_TOP = 1e5
 Committee = Sequence[int] | IntArray
 Groups = ArrayLike | Mapping[Hashable, Iterable[Any]]
 
@@ -163,7 +164,11 @@ class Quotas:
             return None, 0.0
         items = np.flatnonzero(result.x > 0.5)
         gap = max(0.0, float(result.fun - result.mip_dual_bound))
-        return items, (gap + 1e-7 * self.k) * unit  # 1e-7: the tolerance of HiGHS
+        # nor does any committee exceed the best one without quotas
+        n_free = self.k - int((values == np.inf).sum())
+        best_free = np.sort(values[free])[len(values[free]) - n_free :]
+        surplus = float(best_free.sum() - values[items][free[items]].sum())
+        return items, min((gap + 3e-6 + 1e-7 * self.k) * unit, max(0.0, surplus))
 
     def swaps(self, committee: IntArray) -> BoolArray:
         """Whether item i may replace the s-th of a committee: shape (k, n_items)."""

@@ -93,7 +93,7 @@ def _root(
     problem = best.problem
     allowed = problem.cost < problem.forbidden
     present = _nearest_arcs(best)
-    relaxation = SubtourRelaxation(problem, present)
+    relaxation = SubtourRelaxation(problem, present, budget)
     for cut in together_cuts(problem):
         relaxation.add_cut(cut)
     while True:
@@ -115,9 +115,12 @@ def _root(
     if best.is_closed:
         return None
     alive = allowed & (reduced < best.proven - lower)
+    if not alive.any():
+        best.raise_bound(best.proven, "branch_and_cut")
+        return None
     if alive.sum() > _MAX_ARCS_PER_NODE * len(alive):
         return None
-    smaller = SubtourRelaxation(problem, alive)
+    smaller = SubtourRelaxation(problem, alive, budget)
     for cut in relaxation.cuts:
         smaller.add_cut(cut)
     return smaller
@@ -145,11 +148,15 @@ def _cut(
 ) -> None:
     """Solve and add violated cuts until there are none, or the node is pruned."""
     while True:
-        relaxation.solve(budget)
+        relaxation.solve()
         if relaxation.bound >= best.proven:
             return
         cuts = violated_cuts(
-            relaxation.tails, relaxation.heads, relaxation.x, len(best.problem.cost)
+            relaxation.tails,
+            relaxation.heads,
+            relaxation.x,
+            len(best.problem.cost),
+            budget,
         )
         if not cuts and not best.problem.rules.is_empty:
             cuts = _constraint_cuts(best.problem, relaxation, separate, budget)

@@ -15,14 +15,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ltr.queries import BoolArray, FloatArray, IntArray
+from ltr.solvers.core.budget import Budget, BudgetSpent
 from ltr.solvers.core.order_rules import OrderRules
-from ltr.solvers.paths.problem import Incumbent
+from ltr.solvers.paths.problem import Incumbent, PathProblem
 
 MAX_ITEMS = 16
 # A table of values has as many lanes as keep it to about this number of entries.
 _TABLE = 2**23
 # Units of work of one transition of one list.
 _WORK_PER_STEP = 2e-9
+# Seconds of one set, for a single list; sets between looks at the budget.
+_SECONDS_PER_SET, _STEPS_BETWEEN = 4e-5, 256
 
 
 def lanes(n: int) -> int:
@@ -118,7 +121,11 @@ class Tours(NamedTuple):
     others: FloatArray
 
 
-def cheapest_tours(costs: NDArray[np.int32] | FloatArray, rules: OrderRules) -> Tours:
+def cheapest_tours(
+    costs: NDArray[np.int32] | FloatArray,
+    rules: OrderRules,
+    budget: Budget | None = None,
+) -> Tours:
     """Return cheapest tours of many lists, in O(2ⁿ n²) each.
 
     An order other than the best one has the same items after some position and another
@@ -131,6 +138,13 @@ def cheapest_tours(costs: NDArray[np.int32] | FloatArray, rules: OrderRules) -> 
         depot.
     rules : OrderRules
         The same for all lists.
+    budget : Budget, default=None
+        None: no limit.
+
+    Raises
+    ------
+    BudgetSpent
+        If the budget ends first.
     """
     n, n_lists = len(costs) - 1, costs.shape[2]
     schedule, reached = steps(n, rules)
@@ -139,7 +153,9 @@ def cheapest_tours(costs: NDArray[np.int32] | FloatArray, rules: OrderRules) -> 
         value.fill(np.inf)  # what is not reached is read, and then masked
     single = 1 << np.arange(n)
     value[single, np.arange(n)] = costs[n, :n]
-    for members, lasts, nexts in schedule:
+    for step, (members, lasts, nexts) in enumerate(schedule):
+        if budget is not None and step % _STEPS_BETWEEN == 0 and budget.is_spent:
+            raise BudgetSpent
         through = costs[lasts[:, None], nexts]  # (n_lasts, n_nexts, b)
         through += value[members, lasts][:, None]
         value[members | single[nexts], nexts] = through.min(axis=0)
@@ -236,9 +252,86 @@ def _solve_in_doubles(incumbents: list[Incumbent]) -> None:
     costs[costs >= np.array([problem.forbidden for problem in problems])] = np.inf
     tours = cheapest_tours(costs, problems[0].rules)
     for best, order, value in zip(incumbents, tours.orders, tours.values, strict=True):
-        if value < np.inf:
-            items = order.tolist()
-            best.offer(items, best.problem.tour_cost(items), "dp")
-            best.raise_bound(min(float(value), best.cost), "dp")
-        else:
-            best.raise_bound(best.problem.forbidden, "dp")
+        _record(best, order.tolist(), float(value))
+
+
+def _record(best: Incumbent, order: list[int], value: float) -> None:
+    """Offer a cheapest order; an infinite cost proves that there is none."""
+    if value < np.inf:
+        best.offer(order, best.problem.tour_cost(order), "dp")
+        best.raise_bound(min(value, best.cost), "dp")
+    else:
+        best.raise_bound(best.problem.forbidden, "dp")
+
+
+def can_tabulate(best: Incumbent, budget: Budget, max_items: int = MAX_ITEMS) -> bool:
+    """Whether :func:`held_karp_of_one` fits into memory and into the budget."""
+    n = len(_free_items(best.problem))
+    seconds = _SECONDS_PER_SET * 2.0**n
+    return (
+        n <= max_items
+        and work(n) <= budget.work_left
+        and seconds <= budget.seconds_left
+    )
+
+
+def held_karp_of_one(best: Incumbent, budget: Budget) -> None:
+    """Solve a single list, without the items whose position the arcs determine.
+
+    If the depot has one arc out, to item f, any tour begins with f: depot and f become
+    one node, which is left as f is and entered as the depot is. Likewise for the only
+    item l with an arc to the depot.
+    """
+    problem = best.problem
+    cost = np.where(problem.cost >= problem.forbidden, np.inf, problem.cost)
+    n, items = problem.n_items, _free_items(problem)
+    if len(items) == n or not len(items):
+        first = last = n
+    else:
+        first, last = _end(cost[n]), _end(cost[:, n])
+    rows, columns = np.append(items, first), np.append(items, last)
+    inside = cost[np.ix_(rows, columns)]
+    number = np.full(n, -1)
+    number[items] = np.arange(len(items))
+    rules = problem.rules
+    if len(items) < n:
+        pairs = [
+            pair.renumbered(number)
+            for pair in rules.precedences
+            if number[pair.before] >= 0 and number[pair.after] >= 0
+        ]
+        rules = OrderRules(tuple(pairs))
+    budget.spend(work(len(items)))
+    try:
+        tours = cheapest_tours(inside[..., None], rules, budget)
+    except BudgetSpent:
+        return
+    ends = [first] if first < n else [], [last] if last < n else []
+    order = [*ends[0], *items[tours.orders[0]].tolist(), *ends[1]]
+    fixed = sum(cost[n, i] for i in ends[0]) + sum(cost[i, n] for i in ends[1])
+    _record(best, order, float(tours.values[0] + fixed))
+
+
+def _end(cost: FloatArray) -> int:
+    """The only item with an arc to or from the depot; the depot if there are more."""
+    items = np.flatnonzero(cost[:-1] < np.inf)
+    return int(items[0]) if len(items) == 1 else len(cost) - 1
+
+
+def _free_items(problem: PathProblem) -> IntArray:
+    """Items that are not the only one that can be first, or last.
+
+    All items, if a constraint counts positions, or if one of these two items must come
+    after, or before, another.
+    """
+    n, rules = problem.n_items, problem.rules
+    everything = np.arange(n)
+    if rules.fixed or rules.together or n < 4:
+        return everything
+    cost = np.where(problem.cost >= problem.forbidden, np.inf, problem.cost)
+    first, last = _end(cost[n]), _end(cost[:, n])
+    is_late = any(pair.after == first for pair in rules.precedences)
+    is_early = any(pair.before == last for pair in rules.precedences)
+    if first == last or is_late or is_early:
+        return everything
+    return np.setdiff1d(everything, [first, last])

@@ -8,7 +8,12 @@ from ltr.solvers.core.solution import Solution, Status, certify, without_order
 from ltr.solvers.paths.assignment_relaxation import branch_and_bound, greedy, relax
 from ltr.solvers.paths.branch_and_cut import branch_and_cut
 from ltr.solvers.paths.cp_sat import cp_sat
-from ltr.solvers.paths.held_karp import MAX_ITEMS, held_karp, work
+from ltr.solvers.paths.held_karp import (
+    can_tabulate,
+    held_karp,
+    held_karp_of_one,
+    work,
+)
 from ltr.solvers.paths.local_search import local_search
 from ltr.solvers.paths.problem import Incumbent, path_problem
 from ltr.solvers.paths.routing import routing
@@ -90,7 +95,7 @@ def _search(
         local_search(best, budget, _KICKS_PER_ITEM * problem.n_items, random_state)
     elif method == "dp":
         if not budget.is_spent:
-            held_karp([best])
+            held_karp_of_one(best, budget)
     else:
         _portfolio(best, n_cycles, budget, random_state)
 
@@ -109,12 +114,15 @@ def _portfolio(
         branch_and_bound(best, budget, max_nodes=_MAX_NODES)
     if best.is_closed or budget.is_spent:
         return
-    if problem.n_items <= MAX_ITEMS and work(problem.n_items) <= budget.work_left:
-        held_karp([best])
+    if is_constrained and can_tabulate(best, budget, MAX_BATCHED):
+        held_karp_of_one(best, budget)
         return
     best.narrow()
     arcs = branch_and_cut(best, budget, 0 if is_constrained else _MAX_CUT_NODES)
     if best.is_closed or budget.is_spent:
+        return
+    if can_tabulate(best, budget):
+        held_karp_of_one(best, budget)
         return
     if is_constrained:
         cp_sat(best, budget, arcs)

@@ -206,7 +206,7 @@ class Incumbent:
 
     def raise_bound(self, lower: float, method: str) -> None:
         """Keep a lower bound on the cost of better orders if it is higher."""
-        if self.problem.is_whole:
+        if self.problem.is_whole and lower > -math.inf:
             lower = math.ceil(lower - _ROUNDING)
         if lower > self.lower:
             self.lower, self.proof = lower, method
@@ -285,7 +285,7 @@ class Incumbent:
             )
         objective = problem.objective(self.order)
         gap = (self.cost - self.lower) / problem.lift
-        if abs(gap) * problem.lift <= problem.rounding(self.cost):
+        if abs(gap) * problem.lift <= 2 * problem.rounding(self.cost):
             gap = 0.0
         return certify(
             self.order,

@@ -7,6 +7,7 @@ weights w_ij = x_ij + x_ji, and are valid for both directions together.
 import numpy as np
 
 from ltr.queries import BoolArray, FloatArray, IntArray
+from ltr.solvers.core.budget import Budget
 from ltr.solvers.paths.subtour_relaxation import Cut
 
 _EPSILON = 1e-6
@@ -15,7 +16,7 @@ _LEAST = 0.02
 
 
 def violated_cuts(
-    tails: IntArray, heads: IntArray, x: FloatArray, size: int
+    tails: IntArray, heads: IntArray, x: FloatArray, size: int, budget: Budget
 ) -> list[Cut]:
     """Return cuts that a solution violates; none if it is a tour, or if none is found.
 
@@ -39,7 +40,7 @@ def violated_cuts(
     np.fill_diagonal(between, 0.0)
     # w(S, rest) < 2 violates Σ_{i, j in S} x_ij ≤ |S| - 1, since degrees are 2
     violated = np.flatnonzero(between.sum(axis=1) < 2 - _EPSILON)
-    sets = [groups[k] for k in violated] or cuts_below_two(between, groups)
+    sets = [groups[k] for k in violated] or cuts_below_two(between, groups, budget)
     if sets:
         return [set_cut(nodes) for nodes in sets]
     return blossoms(weight) + triangles(tails, heads, x, size)
@@ -71,7 +72,9 @@ def components(near: BoolArray) -> IntArray:
     return np.array([number[node] for node in roots])
 
 
-def cuts_below_two(weight: FloatArray, groups: BoolArray) -> list[BoolArray]:
+def cuts_below_two(
+    weight: FloatArray, groups: BoolArray, budget: Budget
+) -> list[BoolArray]:
     """Return sets S with w(S, rest) < 2, by Stoer and Wagner's minimum cuts.
 
     A phase adds the group most tightly connected to those added before, until all are
@@ -84,11 +87,15 @@ def cuts_below_two(weight: FloatArray, groups: BoolArray) -> list[BoolArray]:
         Symmetric weights between groups of nodes.
     groups : bool array of shape (r, size)
         Nodes of each group.
+    budget : Budget
+        When it is spent, the cuts so far are returned.
     """
     weight, groups = weight.copy(), groups.copy()
     remaining = np.ones(len(weight), dtype=bool)
     sets = []
     for n_remaining in range(len(weight), 2, -1):
+        if budget.is_spent:
+            break
         connection = np.where(remaining, 0.0, -np.inf)
         previous = last = -1
         for _ in range(n_remaining):

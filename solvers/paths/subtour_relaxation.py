@@ -58,6 +58,9 @@ class SubtourRelaxation:
     solution. Each degree row has its own; all cuts share one, since a new column would
     end the warm start of the dual simplex method.
 
+    Rows, columns and solves end with :class:`BudgetSpent` once the budget is spent: the
+    relaxation is then incomplete.
+
     Attributes
     ----------
     tails, heads : int arrays of shape (n_arcs,)
@@ -70,8 +73,8 @@ class SubtourRelaxation:
         Cuts that are rows.
     """
 
-    def __init__(self, problem: PathProblem, arcs: BoolArray) -> None:
-        self.problem = problem
+    def __init__(self, problem: PathProblem, arcs: BoolArray, budget: Budget) -> None:
+        self.problem, self._budget = problem, budget
         self._scale = _TOP / (problem.top or 1.0)
         self._cost = problem.cost * self._scale
         self._lp = LinearProgram(f"{WARM_DUAL_SIMPLEX} use_scaling: false")
@@ -93,12 +96,14 @@ class SubtourRelaxation:
     def add_arcs(self, arcs: BoolArray) -> None:
         """Add columns, with their entries in all rows."""
         tails, heads = np.nonzero(arcs)
+        self._check_budget()
         # the degree rows imply x ≤ 1
         columns = self._lp.add_columns(self._cost[tails, heads], implied=1.0)
         ones = np.ones(len(columns))
         self._lp.add_entries(tails, columns, ones)
         self._lp.add_entries(len(self._cost) + heads, columns, ones)
         for row, cut in zip(self._cut_rows.tolist(), self.cuts, strict=True):
+            self._check_budget()
             self._add_counts(row, columns, cut.counts[tails, heads])
         self.tails = np.append(self.tails, tails)
         self.heads = np.append(self.heads, heads)
@@ -110,6 +115,10 @@ class SubtourRelaxation:
         self._lp.add_entries(
             np.full(len(nonzero), row), columns[nonzero], counts[nonzero]
         )
+
+    def _check_budget(self) -> None:
+        if self._budget.is_spent:
+            raise BudgetSpent
 
     @property
     def present(self) -> BoolArray:
@@ -126,6 +135,7 @@ class SubtourRelaxation:
         """Add a row; False if it is there already."""
         if cut.key in self._keys:
             return False
+        self._check_budget()
         self._keys.add(cut.key)
         rows = self._lp.add_rows([-math.inf], [float(cut.at_most)])
         counts = cut.counts[self.tails, self.heads]
@@ -143,7 +153,7 @@ class SubtourRelaxation:
             np.where(allowed, math.inf, 0.0),
         )
 
-    def solve(self, budget: Budget) -> None:
+    def solve(self) -> None:
         """Solve the program as it is, and set ``x`` and ``bound``.
 
         Raises
@@ -151,8 +161,8 @@ class SubtourRelaxation:
         BudgetSpent
             If it is not solved within the budget.
         """
-        if budget.is_spent:
-            raise BudgetSpent
+        self._check_budget()
+        budget = self._budget
         status = self._lp.solve(budget)
         n_arcs = len(self.tails)
         budget.spend(_WORK + _WORK_PER_ROW * self._lp.n_rows + _WORK_PER_ARC * n_arcs)

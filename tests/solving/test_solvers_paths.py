@@ -266,10 +266,12 @@ def test_cuts_never_cut_off_a_tour():
         if seed % 2:
             matrix += matrix.T
         problem = path_problem(matrix, np.zeros(7), rng.normal(size=7))
-        relaxation = SubtourRelaxation(problem, ~np.eye(8, dtype=bool))
+        relaxation = SubtourRelaxation(problem, ~np.eye(8, dtype=bool), Budget())
         for _ in range(30):
-            relaxation.solve(Budget())
-            cuts = violated_cuts(relaxation.tails, relaxation.heads, relaxation.x, 8)
+            relaxation.solve()
+            cuts = violated_cuts(
+                relaxation.tails, relaxation.heads, relaxation.x, 8, Budget()
+            )
             point = np.zeros((8, 8))
             point[relaxation.tails, relaxation.heads] = relaxation.x
             assert all((cut.counts * point).sum() > cut.at_most for cut in cuts)
