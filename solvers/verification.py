@@ -14,7 +14,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ltr.queries import FloatArray, IntArray
 from ltr.solvers.core.solution import Solution, Status
 from ltr.solvers.verified_problems import CandidateSet, problem_of
 
@@ -133,15 +132,10 @@ def verify(
     call = inspect.signature(solver).bind(*arguments, **keywords)
     call.apply_defaults()
     problem = problem_of(name, call.arguments)
-    candidates = problem.all_orders() if problem.n_orders <= max_orders else None
-    best = is_kept = values = None
-    if candidates is not None:
-        values = problem.terms(candidates).sum(axis=1)
-        is_kept = problem.keeps(candidates, problem.constraints) & (values > -np.inf)
-        best = float(values[is_kept].max(initial=-np.inf))
-    faults: list[Fault] = []
+    every = _Enumeration(problem) if problem.n_orders <= max_orders else None
+    best = None if every is None else every.best
     if solution.order is None:
-        faults += _faults_without_order(solution, problem, candidates, values, best)
+        faults = _faults_without_order(solution, every)
         return Verification(math.nan, best, tuple(faults))
 
     order = np.asarray(solution.order)
@@ -151,6 +145,7 @@ def verify(
     terms = problem.terms(order[None])[0]
     objective = math.fsum(terms.tolist()) if np.isfinite(terms).all() else -math.inf
     total = float(np.abs(terms).sum())
+    faults = []
     if objective == -math.inf:
         faults.append(Fault("constraint", "-inf forbids the order"))
     for constraint in problem.constraints:
@@ -160,13 +155,55 @@ def verify(
         text = f"the objective is {solution.objective!r}; the order is worth "
         faults.append(Fault("objective", text + repr(objective)))
     spread = math.inf
-    if len(terms) and candidates is not None and best is not None and best > -np.inf:
-        is_finite = values > -np.inf  # whatever the constraints: they may leave one
-        spread = len(terms) * float(np.ptp(problem.terms(candidates[is_finite])))
-        place = int(np.where(is_kept, values, -np.inf).argmax())
-        total = float(np.abs(problem.terms(candidates[place][None])).sum())
+    if every is not None and every.best > -np.inf:
+        spread, total = every.spread(), every.total()
     faults += _faults_of_proof(solution, objective, best, problem, total, spread)
     return Verification(objective, best, tuple(faults))
+
+
+class _Enumeration:
+    """All orders of a problem.
+
+    Attributes
+    ----------
+    orders : int array of shape (n_orders, k)
+        The orders, whether or not they keep the constraints.
+    values : float array of shape (n_orders,)
+        Their values; -inf if an entry forbids the order.
+    is_kept : bool array of shape (n_orders,)
+        Whether an order is possible and keeps the constraints.
+    best : float
+        Greatest value of these, -inf if there is none.
+    """
+
+    def __init__(self, problem: CandidateSet) -> None:
+        self.problem = problem
+        self.orders = problem.all_orders()
+        self.values = problem.terms(self.orders).sum(axis=1)
+        self.is_possible = self.values > -np.inf
+        self.is_kept = self.is_possible & problem.keeps(
+            self.orders, problem.constraints
+        )
+        self.best = float(self.values[self.is_kept].max(initial=-np.inf))
+
+    def spread(self) -> float:
+        """Range of the terms of possible orders, times their number.
+
+        Whatever the constraints are: they may leave a single order.
+        """
+        terms = self.problem.terms(self.orders[self.is_possible])
+        return terms.shape[1] * float(np.ptp(terms)) if terms.size else 0.0
+
+    def total(self) -> float:
+        """Sum of the absolute terms of a best order."""
+        place = int(np.where(self.is_kept, self.values, -np.inf).argmax())
+        return float(np.abs(self.problem.terms(self.orders[place][None])).sum())
+
+    def leaves(self, constraints: tuple[Any, ...]) -> bool:
+        """Whether a possible order keeps some constraints."""
+        return bool(
+            (self.problem.keeps(self.orders, constraints) & self.is_possible).any()
+        )
 
 
 def _faults_of_proof(
@@ -201,32 +238,27 @@ def _faults_of_proof(
 
 
 def _faults_without_order(
-    solution: Solution,
-    problem: CandidateSet,
-    candidates: IntArray | None,
-    values: FloatArray | None,
-    best: float | None,
+    solution: Solution, every: _Enumeration | None
 ) -> list[Fault]:
     """Whether there is no order, and whether the conflict is a smallest one."""
     if solution.status in (Status.OPTIMAL, Status.FEASIBLE):
         return [Fault("order", f"{solution.status.value} without an order")]
+    if every is None:
+        return []
+    best = every.best
     if solution.status is Status.UNKNOWN:
-        if best is not None and not solution.bound >= best - 1e-12 * abs(best):
-            text = f"the bound is {solution.bound!r}, but an order has the value "
-            return [Fault("bound", text + repr(best))]
-        return []
-    if best is None or candidates is None or values is None:
-        return []
+        if solution.bound >= best - 1e-12 * abs(best) or best == -np.inf:
+            return []
+        text = f"the bound is {solution.bound!r}, but an order has the value {best!r}"
+        return [Fault("bound", text)]
     if best > -np.inf:
         return [Fault("infeasible", f"INFEASIBLE, but an order has the value {best!r}")]
-    possible = values > -np.inf
-    conflict = problem.conflict(solution.conflict)
-    if (problem.keeps(candidates, conflict) & possible).any():
+    conflict = solution.conflict
+    if every.leaves(conflict):
         text = f"the conflict {solution.conflict} leaves an order"
         return [Fault("infeasible", text)]
     for i in range(len(conflict)):
-        part = conflict[:i] + conflict[i + 1 :]
-        if not (problem.keeps(candidates, part) & possible).any():
+        if not every.leaves(conflict[:i] + conflict[i + 1 :]):
             text = f"the conflict {solution.conflict} is not smallest"
             return [Fault("infeasible", text)]
     return []

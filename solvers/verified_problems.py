@@ -79,10 +79,6 @@ class CandidateSet:
         """Terms of the value of each order, shape (n_orders, n_terms)."""
         raise NotImplementedError
 
-    def conflict(self, constraints: tuple[Any, ...]) -> tuple[Any, ...]:
-        """The constraints of a conflict, as this problem states them."""
-        return constraints
-
     def keeps(self, orders: IntArray, constraints: Any) -> BoolArray:
         """Which orders keep all of some constraints."""
         is_kept = np.ones(len(orders), dtype=bool)

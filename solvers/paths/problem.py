@@ -14,13 +14,16 @@ from itertools import pairwise
 import numpy as np
 
 from ltr.queries import BoolArray, FloatArray, IntArray
+from ltr.solvers.core import tolerance as rule
 from ltr.solvers.core.constraints import Constraint
 from ltr.solvers.core.order_rules import OrderRules, order_rules
 from ltr.solvers.core.solution import Solution, Status, certify, without_order
-from ltr.solvers.core.tolerance import EPSILON, are_whole, tolerance
+from ltr.solvers.core.tolerance import EPSILON, are_whole
 
 # A bound on integer costs is rounded up if it exceeds an integer by more than this.
 _ROUNDING = 1e-3
+# A block of scores is shifted if its row maxima differ by less than this share of them.
+_ALIKE = 1e-3
 # Costs below this are first multiplied by _LIFT, so that their units do not underflow.
 _TINY, _LIFT = 2.0**-800, 2.0**600
 
@@ -97,7 +100,7 @@ class PathProblem:
         terms = np.append(inside, [self.start[order[0]], self.end[order[-1]]])
         spread = len(self.cost) * self.top / self.lift
         is_whole = self.is_whole and are_whole(terms)
-        return tolerance(terms, spread, is_whole=is_whole)
+        return rule.tolerance(terms, spread, is_whole=is_whole)
 
     def within(self, limit: float) -> "PathProblem":
         """The problem without the arcs that cost more than ``limit``.
@@ -287,12 +290,13 @@ class Incumbent:
         gap = (self.cost - self.lower) / problem.lift
         if abs(gap) * problem.lift <= 2 * problem.rounding(self.cost):
             gap = 0.0
+        tolerance = self.tolerance if gap else 0.0
         return certify(
             self.order,
             objective,
             objective + gap,
-            tolerance=self.tolerance,
-            method=self.proof if gap <= self.tolerance else self.method,
+            tolerance=tolerance,
+            method=self.proof if gap <= tolerance else self.method,
             started=started,
         )
 
@@ -306,9 +310,9 @@ def path_problem(
     """Reduce the scores of a path to costs of tours; arrays are checked, n >= 1.
 
     1. The score s of a tour is that of its n + 1 arcs, those of the depot among them:
-       n - 1 arcs in ``matrix``, one in ``start``, one in ``end``. Each of the three
-       blocks is shifted to a greatest score of 0, if that is exact; offset collects the
-       shifts.
+       n - 1 arcs in ``matrix``, one in ``start``, one in ``end``. Where the greatest
+       scores of the rows of a block are nearly alike, it is shifted to a greatest score
+       of 0, which is exact (Sterbenz, 1974); offset collects the shifts.
     2. With the potentials u_i = max_j s_ij of rows and v_j = min_i(u_i - s_ij) of
        columns, c_ij = u_i - s_ij - v_j >= 0 has a 0 in each column. A tour leaves and
        enters each node once, so its score is offset + Σu - Σv minus its cost.
@@ -329,12 +333,11 @@ def path_problem(
     ):
         if n_arcs == 1 and not block.any():
             continue
-        greatest = float(block.max())
-        if greatest > -np.inf:
-            shifted = block - greatest
-            if (shifted + greatest == block).all():
-                block[...] = shifted
-                offset += n_arcs * greatest
+        row_maxima = block.max(axis=1) if block.ndim == 2 else block
+        greatest, least = float(row_maxima.max()), float(row_maxima.min())
+        if greatest - least < _ALIKE * abs(greatest):
+            block -= greatest
+            offset += n_arcs * greatest
 
     u = score.max(axis=1)
     u[u == -np.inf] = 0.0
@@ -343,13 +346,19 @@ def path_problem(
     v[v == np.inf] = 0.0
     cost -= v
 
-    allowed = cost < np.inf
-    top = float(cost[allowed].max()) if allowed.any() else 0.0
+    diagonal = cost.reshape(-1)[:: n + 2]
+    diagonal[:] = 0.0
+    top, allowed = float(cost.max()), None
+    if top == np.inf:
+        allowed = cost < np.inf
+        top = float(cost[allowed].max())
     lift = _LIFT if 0 < top < _TINY else 1.0
     if lift > 1:
         cost *= lift
     forbidden = _forbidden(n, top * lift)
-    cost[~allowed] = forbidden
+    if allowed is not None:
+        cost[~allowed] = forbidden
+    diagonal[:] = forbidden
     return PathProblem(
         matrix,
         start,
@@ -358,7 +367,7 @@ def path_problem(
         cost,
         forbidden,
         offset + float(u.sum() - v.sum()),
-        float(v.max(initial=0.0)) * lift,
+        float(v.max()) * lift,
         lift,
     )
 
