@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ltr.arguments import check_number
-from ltr.files import PathLike, open_to_read
+from ltr.files import PathLike
+from ltr.text import excerpt, line_error, open_text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -90,8 +91,8 @@ def read_events(path: PathLike) -> pd.DataFrame:
 
     path = Path(path)
     years, texts = [], []
-    with open_to_read(path, "rt") as file:
-        for number, line in enumerate(file, start=1):
+    with open_text(path) as file:
+        for number, line in file.lines():
             year, text = _parse(line, path, number)
             years.append(year)
             texts.append(text)
@@ -102,14 +103,15 @@ def _parse(line: str, path: Path, number: int) -> tuple[int, str]:
     try:
         row = json.loads(line)
         year, text = row["year"], row.get("text", row.get("event"))
-    except (json.JSONDecodeError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         year, text = None, None
     if isinstance(year, bool) or not isinstance(year, int) or not isinstance(text, str):
-        stripped = line.strip()
-        excerpt = stripped if len(stripped) <= 60 else stripped[:57] + "..."
-        raise ValueError(
-            f"{path}, line {number}: a line must be a JSON object with an integer "
-            f"'year' and a string 'text' or 'event'; got {excerpt!r}."
+        raise line_error(
+            path,
+            number,
+            "a line must be a JSON object with an integer 'year' and a string 'text' "
+            "or 'event'",
+            excerpt(line),
         )
     return year, text.strip()
 

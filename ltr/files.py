@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import errno
 import glob
-import gzip
 import os
 import re
 import secrets
@@ -16,11 +15,10 @@ import stat
 import sys
 import tempfile
 import time
-import zlib
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from ltr.locks import delete, locked, sweep
 
@@ -238,48 +236,6 @@ def check_parent(path: PathLike) -> None:
         raise FileNotFoundError(
             f"{target} cannot be written: there is no folder {target.parent}."
         )
-
-
-@contextmanager
-def open_to_read(path: PathLike, mode: str = "rb") -> Iterator[Any]:
-    """Open a file to read, unzipping it if its name ends in ``.gz``.
-
-    Parameters
-    ----------
-    path : path
-        The file.
-    mode : {"rb", "rt"}, default="rb"
-        Bytes, or text in UTF-8.
-
-    Yields
-    ------
-    file : file object
-
-    Raises
-    ------
-    ValueError
-        If a gzip file is cut off or damaged.
-    FileNotFoundError
-        If there is no such file.
-
-    Examples
-    --------
-    >>> path = Path(tempfile.mkdtemp()) / "notes.txt.gz"
-    >>> _ = path.write_bytes(gzip.compress(b"one line"))
-    >>> with open_to_read(path, "rt") as file:
-    ...     file.read()
-    'one line'
-    """
-    opener: Any = gzip.open if Path(path).suffix == ".gz" else open
-    encoding = None if "b" in mode else "utf-8"
-    with opener(path, mode, encoding=encoding) as file:
-        try:
-            yield file
-        except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-            raise ValueError(
-                f"{path} must be a complete gzip file; reading it failed: {error}. "
-                "Download or compress it again."
-            ) from error
 
 
 @contextmanager

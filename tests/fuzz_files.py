@@ -29,7 +29,13 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from support import files_letor, files_problems, files_runs, files_table
+from support import (
+    files_letor,
+    files_mapped,
+    files_problems,
+    files_runs,
+    files_table,
+)
 from support.file_text import Refused
 
 from ltr.datasets import (
@@ -37,6 +43,7 @@ from ltr.datasets import (
     load_preflib,
     load_table,
     load_tsplib,
+    open_ranking,
     read_qrels,
     read_run,
 )
@@ -125,6 +132,17 @@ def read_table(path: Path) -> Any:
     return [data.X.tolist(), labels, data.qid.tolist(), data.docids.tolist(), names]
 
 
+def read_about(path: Path) -> Any:
+    """Description, and whether there are docids."""
+    data = open_ranking(path.parent)
+    return [data.description, data.docids is not None]
+
+
+def read_labels(path: Path) -> Any:
+    """Labels of mapped data."""
+    return open_ranking(path.parent).y.astype(float).tolist()
+
+
 _TABLE_WORDS = [b",", b"\t", b'"', b'""', b'"a', b"label", b"qid", b"docid", b"False"]
 FORMATS = [
     Format(
@@ -198,6 +216,33 @@ FORMATS = [
         read_table,
         partial(files_table.reference, separator="\t"),
         _TABLE_WORDS,
+    ),
+    Format(
+        "mapped",
+        "ranking.json",
+        files_mapped.write_about,
+        read_about,
+        files_mapped.read_about,
+        [b'"X"', b"{}", b"[", b"]", b"null", b"true", b'"docids"', b'"arrays": '],
+        files_mapped.prepare,
+    ),
+    Format(
+        "mapped_y",
+        "y.npy",
+        files_mapped.write_labels,
+        read_labels,
+        files_mapped.read_labels,
+        [
+            b"(4,)",
+            b"(5,)",
+            b"'<f4'",
+            b"'|O'",
+            b"'<M8[s]'",
+            b"True",
+            b"\x93NUMPY",
+            b"PK",
+        ],
+        files_mapped.prepare,
     ),
 ]
 

@@ -1,12 +1,11 @@
 """Files and folders appear whole or not at all; gzipped text is read as text."""
 
 import errno
-import gzip
 import re
 
 import pytest
 
-from ltr.files import open_to_read, whole_file, whole_folder
+from ltr.files import whole_file, whole_folder
 
 
 def test_failed_file(tmp_path):
@@ -71,19 +70,3 @@ def test_no_parent_folder(tmp_path):
             whole(path),
         ):
             pytest.fail("nothing may be written")
-
-
-@pytest.mark.parametrize("mode", ["rb", "rt"])
-def test_cut_gzip_file(tmp_path, mode):
-    """Half a gzip file is an error, not half of the lines."""
-    path = tmp_path / "a.txt.gz"
-    path.write_bytes(gzip.compress(b"one line\n" * 5000)[:-9])
-    message = (
-        f"{path} must be a complete gzip file; reading it failed: Compressed file ended "
-        "before the end-of-stream marker was reached. Download or compress it again."
-    )
-    with (
-        pytest.raises(ValueError, match=f"^{re.escape(message)}$"),
-        open_to_read(path, mode) as file,
-    ):
-        file.read()

@@ -12,7 +12,7 @@ def test_short_run(form):
     """Valid files are read, damaged ones read alike or refused."""
     counts, faults = fuzz([form], 1, n_cases=150)
     assert faults == []
-    assert counts[form.name, "equal"] > 10
+    assert counts[form.name, "equal"] >= 8  # the valid ones, one in 21
     assert counts[form.name, "refused"] > 10
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tokenize
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -23,9 +24,30 @@ from ltr.datasets.letor.files import (
 from ltr.datasets.letor.lines import Chunk
 from ltr.datasets.ranking_data import RankingData
 from ltr.files import PathLike, whole_folder
+from ltr.text import excerpt
 
 _ABOUT = "ranking.json"
 _VALUES_AT_ONCE = 2**22
+_MAX_ABOUT_BYTES = 2**20
+# Of each array: kinds of its type, the same in words, and its dimensions.
+_KINDS = {
+    "X": ("f", "floats", 2),
+    "y": ("f", "floats", 1),
+    "qid": ("iU", "integers or text", 1),
+    "docids": ("U", "text", 1),
+}
+_NPY_MAGIC = b"\x93NUMPY"
+_NOT_AN_ARRAY = (
+    ValueError,
+    OSError,
+    EOFError,
+    OverflowError,
+    SyntaxError,
+    TypeError,
+    RecursionError,
+    MemoryError,
+    tokenize.TokenError,
+)
 
 
 def convert_letor(
@@ -146,7 +168,8 @@ def open_ranking(folder: PathLike) -> RankingData:
     Raises
     ------
     ValueError
-        If the folder is not one that :func:`convert_letor` wrote.
+        If the folder is not one that :func:`convert_letor` wrote, or an array is
+        missing, cut off, or of another type or length; the message has the file.
 
     Examples
     --------
@@ -163,11 +186,84 @@ def open_ranking(folder: PathLike) -> RankingData:
             f"{path} must be a folder that ltr.datasets.convert_letor wrote; it has no "
             f"{_ABOUT}."
         )
-    about = json.loads((path / _ABOUT).read_text(encoding="utf-8"))
-    arrays = {
-        name: np.load(path / f"{name}.npy", mmap_mode="r") for name in about["arrays"]
-    }
-    return RankingData(**arrays, description=about["description"])
+    description, names = _read_about(path / _ABOUT)
+    arrays = {name: _open_array(path / f"{name}.npy", name) for name in names}
+    n_rows = len(arrays["X"])
+    for name, array in arrays.items():
+        if len(array) != n_rows:
+            raise _damaged(
+                path / f"{name}.npy",
+                f"have one entry per row of X, {n_rows:,}",
+                f"{len(array):,}",
+            )
+    return RankingData(
+        X=arrays["X"],
+        y=arrays["y"],
+        qid=arrays["qid"],
+        description=description,
+        docids=arrays.get("docids"),
+    )
+
+
+def _read_about(file: Path) -> tuple[str, list[str]]:
+    """Description and names of the arrays, from the JSON file of a folder."""
+    size = file.stat().st_size
+    if size > _MAX_ABOUT_BYTES:
+        raise _damaged(file, f"have at most {_MAX_ABOUT_BYTES:,} bytes", f"{size:,}")
+    try:
+        about = json.loads(file.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise _damaged(file, "be a JSON object", str(error)) from error
+    if not isinstance(about, dict):
+        raise _damaged(file, "be a JSON object", excerpt(repr(about)))
+    description, names = about.get("description"), about.get("arrays")
+    if not isinstance(description, str):
+        raise _damaged(file, "have a text as 'description'", excerpt(repr(description)))
+    required = ["X", "y", "qid"]
+    if names not in (required, [*required, "docids"]):
+        raise _damaged(
+            file,
+            f"have the list {required}, or with 'docids', as 'arrays'",
+            excerpt(repr(names)),
+        )
+    return description, list(names)
+
+
+def _open_array(file: Path, name: str) -> NDArray[Any]:
+    """Map an array after a check of its type, its dimensions and its length."""
+    kinds, wanted, n_dims = _KINDS[name]
+    if not file.is_file():
+        raise _damaged(file, "be a file", "none")
+    with file.open("rb") as opened:
+        start = opened.read(len(_NPY_MAGIC))
+    if start != _NPY_MAGIC:  # np.load opens archives and pickles, too
+        raise _damaged(file, "be an array that NumPy wrote", "another kind of file")
+    try:
+        array = np.load(file, mmap_mode="r")
+    except _NOT_AN_ARRAY as error:
+        reason = str(error).partition("\n")[0] or type(error).__name__
+        raise _damaged(file, "be an array that NumPy wrote", reason) from error
+    if array.dtype.kind not in kinds or array.ndim != n_dims:
+        raise _damaged(
+            file,
+            f"hold {wanted} in {n_dims} dimension{'s' if n_dims > 1 else ''}",
+            f"shape {array.shape} and dtype {array.dtype}",
+        )
+    size = file.stat().st_size
+    if array.offset + array.nbytes != size:
+        raise _damaged(
+            file,
+            f"have the {array.offset + array.nbytes:,} bytes that its header announces",
+            f"{size:,}",
+        )
+    return array
+
+
+def _damaged(file: Path, expected: str, got: str) -> ValueError:
+    return ValueError(
+        f"{file} must {expected}; got {got}. The folder is damaged: convert the files "
+        "again."
+    )
 
 
 def write_arrays(

@@ -1,6 +1,7 @@
 """Data sets larger than memory: converted to arrays on disk and mapped."""
 
 import errno
+import os
 import re
 import tracemalloc
 
@@ -161,3 +162,98 @@ def test_long_id(tmp_path):
     with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
         convert_letor(path, tmp_path / "data")
     assert [p.name for p in tmp_path.iterdir()] == ["data.txt"]
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Mapped data of 5 queries."""
+    convert_letor(saved(tmp_path / "data.txt", 5, docids=True), tmp_path / "data")
+    return tmp_path / "data"
+
+
+END = " The folder is damaged: convert the files again."
+
+
+@pytest.mark.parametrize(
+    ("name", "array", "problem"),
+    [
+        ("y", np.zeros(3), "have one entry per row of X, 91; got 3"),
+        ("qid", np.zeros(99, int), "have one entry per row of X, 91; got 99"),
+        ("docids", np.array(["a"] * 97), "have one entry per row of X, 91; got 97"),
+        (
+            "X",
+            np.full((91, 20), "1"),
+            "hold floats in 2 dimensions; got shape (91, 20) and dtype <U1",
+        ),
+        ("X", np.zeros(91), "hold floats in 2 dimensions; got shape (91,) and dtype "),
+        ("y", np.zeros((91, 1)), "hold floats in 1 dimension; got shape (91, 1) and "),
+        ("y", np.zeros(91, int), "hold floats in 1 dimension; got shape (91,) and "),
+        ("y", np.zeros(91, "M8[s]"), "hold floats in 1 dimension; got shape (91,) "),
+        (
+            "qid",
+            np.zeros(91),
+            "hold integers or text in 1 dimension; got shape (91,) and dtype float64",
+        ),
+        (
+            "qid",
+            np.array([{}] * 91),
+            "be an array that NumPy wrote; got Array can't be memory-mapped: Python "
+            "objects in dtype.",
+        ),
+    ],
+)
+def test_arrays_of_a_damaged_folder(folder, name, array, problem):
+    """Named before the data are used."""
+    np.save(folder / f"{name}.npy", array)
+    with pytest.raises(
+        ValueError, match=f"^{re.escape(f'{folder / name}.npy must {problem}')}.*{END}$"
+    ):
+        open_ranking(folder)
+
+
+def test_array_files_of_a_damaged_folder(folder):
+    """Cut off, longer than announced, empty, an archive, a pipe, none."""
+    path = folder / "y.npy"
+    whole = path.read_bytes()
+    header = whole.replace(b"(91,)", b"(-8,)")
+    assert header != whole
+    for data in (whole[:-1], whole + b"0", b"", b"PK\x03\x04", b"text", header):
+        path.write_bytes(data)
+        with pytest.raises(ValueError, match=f"^{re.escape(str(path))} must .*{END}$"):
+            open_ranking(folder)
+    path.unlink()
+    message = f"{path} must be a file; got none.{END}"
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+        open_ranking(folder)
+    os.mkfifo(path)
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+        open_ranking(folder)
+
+
+@pytest.mark.parametrize(
+    ("about", "problem"),
+    [
+        ("[]", "be a JSON object; got '[]'"),
+        ("{", "be a JSON object; got Expecting property name"),
+        ("[" * 100_000, "be a JSON object; got maximum recursion depth exceeded"),
+        ("\xff", "be a JSON object; got 'utf-8' codec can't decode byte"),
+        ('{"arrays": []}', "have a text as 'description'; got 'None'"),
+        (
+            '{"description": "", "arrays": ["X", "../y", "qid"]}',
+            "have the list ['X', 'y', 'qid'], or with 'docids', as 'arrays'; got",
+        ),
+        (
+            '{"description": "", "arrays": 1}',
+            "have the list ['X', 'y', 'qid'], or with 'docids', as 'arrays'; got '1'",
+        ),
+        (" " * 2**21, "have at most 1,048,576 bytes; got 2,097,152"),
+    ],
+)
+def test_description_of_a_damaged_folder(folder, about, problem):
+    """Broken or deep JSON, and fields of another kind."""
+    path = folder / "ranking.json"
+    path.write_text(about, encoding="latin-1")
+    with pytest.raises(
+        ValueError, match=f"^{re.escape(f'{path} must {problem}')}.*{END}$"
+    ):
+        open_ranking(folder)
