@@ -217,7 +217,7 @@ class BaseRanker(AtomicFit, BaseEstimator, ABC):
         return group_queries(qid, len(scores))
 
     def _warn_if_many(self, n_samples: int, qid: ArrayLike | None) -> None:
-        """Warn if so many rows are one list that a qid was probably forgotten."""
+        """Warn of one list so long that a qid was probably forgotten."""
         if qid is None and n_samples > MANY_ROWS and self._fitted_with_qid:
             warn(
                 f"qid is None, so all {n_samples} rows compete in one list, although "

@@ -173,8 +173,8 @@ class AttentionScorer(Scorer):
 def attend(query: Array, key: Array, value: Array, bias: Array | None) -> Array:
     """Weight values by attention, in memory that is linear in the number of items.
 
-    The softmax of a query needs all keys, but no other query, so many queries are
-    taken in blocks. Their logits are computed again in the backward pass instead of
+    The softmax of a query needs all keys but no other query, so queries are taken in
+    blocks, whose logits are computed again in the backward pass instead of
     being kept (Rabe & Staats, "Self-attention does not need O(n²) memory", 2021).
 
     Parameters

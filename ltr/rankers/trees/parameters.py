@@ -242,7 +242,7 @@ def _check_extra_params(
             f"{{'max_bin': 63}}; got {extra_params!r}."
         )
     first_names = _first_names()
-    used: dict[str, str] = {}
+    names: dict[str, str] = {}
     for name, value in extra_params.items():
         canonical = first_names.get(name)
         ours = name if name in parameters else _SET_BY.get(canonical or "")
@@ -253,20 +253,20 @@ def _check_extra_params(
             )
         if canonical is None:
             raise ArgumentError(_unknown_names(extra_params, first_names))
-        for purpose, names in _WITHOUT_EFFECT.items():
-            if canonical in names.split():
+        for purpose, idle in _WITHOUT_EFFECT.items():
+            if canonical in idle.split():
                 raise ArgumentError(
                     f"extra_params sets {name!r}, which is for {purpose} and has no "
                     "effect here. Leave it out."
                 )
-        if canonical in used:
+        if canonical in names:
             raise ArgumentError(
-                f"extra_params must set each parameter once; got {used[canonical]!r} "
+                f"extra_params must set each parameter once; got {names[canonical]!r} "
                 f"and {name!r}, which are one. Leave one of them out."
             )
-        used[canonical] = name
+        names[canonical] = name
         _check_value(canonical, value)
-    return {canonical: extra_params[name] for canonical, name in used.items()}
+    return {canonical: extra_params[name] for canonical, name in names.items()}
 
 
 def _unknown_names(extra_params: Mapping[str, Any], names: Mapping[str, str]) -> str:
