@@ -225,6 +225,7 @@ def test_contributions(options):
     assert_allclose(shares.sum(axis=1), ranker.predict(X), atol=1e-9)
     sparse = ranker.predict_contrib(scipy.sparse.csr_matrix(X))
     assert_allclose(sparse.toarray(), shares, atol=1e-12)
+    assert ranker.predict_contrib(X[:0]).shape == (0, 5)
 
 
 def test_linear_leaves_have_no_contributions():

@@ -387,6 +387,8 @@ default="from_dtype"
         """
         check_is_fitted(self)
         table = check_table(self, X, reset=False, categories=self._categories)
+        if not table.shape[0]:
+            return np.zeros((0, table.shape[1] + 1))
         # A share takes a walk through all leaves of a tree, a score a single path.
         work = table.shape[0] * self.num_leaves
         threads = n_threads_for(work, self.n_iter_, self.n_jobs)
