@@ -88,8 +88,19 @@ def unknown(names):
         ),
         (
             {"max_bin": {"a": 1}},
-            "max_bin must be a string, number, boolean or list of them; got {'a': 1}.",
+            "max_bin must be a string, number, boolean or list of numbers; got {'a': 1}.",
         ),
+        ({"max_bin": []}, "max_bin must have numbers only; got []."),
+        ({"max_bin": [[3]]}, "max_bin must have numbers only; got [[3]]."),
+        (
+            {"max_bin_by_feature": [3, 3, 3, "x"]},
+            "max_bin_by_feature must have numbers only; got [3, 3, 3, 'x'].",
+        ),
+        (
+            {"interaction_constraints": 5},
+            "interaction_constraints must be lists of column indices; got 5.",
+        ),
+        ({"sigmoid": True}, "sigmoid must be a number; got True."),
         ({"sigmoid": "x"}, "sigmoid must be a number; got 'x'."),
         ({"extra_trees": 1}, "extra_trees must be True or False; got 1."),
         (
@@ -145,12 +156,40 @@ def test_goss_and_subsample():
         fit(subsample=0.5, extra_params={"boosting": "goss"})
 
 
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        (
+            {"subsample": 1e-9},
+            f"subsample must leave at least one of the {len(DATA.y)} rows; got 1e-09. "
+            "Raise it.",
+        ),
+        (
+            {"subsample": 0.01, "extra_params": {"bagging_by_query": True}},
+            "subsample must leave at least one of the 20 queries; got 0.01. Raise it.",
+        ),
+        ({"num_leaves": 10**9}, "num_leaves must be <= 131072; got 1000000000."),
+        (
+            {"truncation_level": 2**40},
+            "truncation_level must be a whole number <= 2147483647; got 1099511627776.",
+        ),
+        ({"random_state": -1}, "random_state must be a whole number >= 0; got -1."),
+        ({"verbose": "x"}, "verbose must be a whole number; got 'x'."),
+    ],
+    ids=str,
+)
+def test_our_parameters(parameters, message):
+    """Values that LightGBM would refuse in its words, or cut to 32 bits."""
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+        fit(**parameters)
+
+
 def test_extra_params_that_work():
     """Any synonym, numbers as NumPy's and as text, None for the default."""
     values = ({"max_bin": 15}, {"max_bins": np.int64(15)}, {"max_bin": "15"})
     texts = [fit(extra_params=extra).booster_.model_to_string() for extra in values]
     assert texts[0] == texts[1] == texts[2] != fit().booster_.model_to_string()
-    none = fit(extra_params={"max_bin": None, "verbosity": -1})
+    none = fit(extra_params={"max_bin": None, "boosting": None, "verbosity": -1})
     assert none.booster_.model_to_string() == fit().booster_.model_to_string()
     constraints = {"monotone_constraints": np.array([1, 0, 0, -1])}
     fit(extra_params={**constraints, "interaction_constraints": [[0, 1], (2, 3)]})

@@ -204,7 +204,7 @@ def _plain_categories(column: Any, categories: Any) -> tuple[Any, ...]:
 
 def _with_codes(X: Any, values: dict[int, tuple[Any, ...]]) -> NDArray[np.float64]:
     """Replace the categories of a DataFrame by codes, those not in ``fit`` by NaN."""
-    table = values_without(X, values, _CURE)
+    table = np.require(values_without(X, values, _CURE), requirements="W")
     for i, categories in values.items():
         column = X.iloc[:, i]
         table[:, i] = _codes(column, list(categories))

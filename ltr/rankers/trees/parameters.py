@@ -107,6 +107,7 @@ _NO_BOOLEAN = re.compile(r'Parameter (\w+) should be "true".* got "(.*)"')
 _NO_NUMBER = re.compile(r'Parameter (\w+) should be of type (\w+), got "(.*)"')
 _OUT_OF_RANGE = re.compile(r"Check failed: \((\w+)\) ([<>=!]+) \((.+?)\) at ")
 _WRONG_LENGTH = re.compile(r"Check failed: .*config_?(?:->|\.)(\w+)\.size\(\)")
+_SIGNS = (-1, 0, 1)
 _MAX_THREADS = 1024
 # Rows × trees that take one core a few ms. On a busy machine a second thread waits for
 # a core longer than that.
@@ -147,6 +148,7 @@ def check_parameters(parameters: Mapping[str, Any]) -> None:
         check_number(name, parameters[name], low=0.0, high=1.0, open_low=True)
     check_choice("norm", parameters["norm"], (True, False))
     check_choice("warm_start", parameters["warm_start"], (True, False))
+    check_whole("verbose", parameters["verbose"])
     n_threads(parameters["n_jobs"])
 
 
@@ -245,10 +247,10 @@ def _check_extra_params(
     names: dict[str, str] = {}
     for name, value in extra_params.items():
         canonical = first_names.get(name)
-        ours = name if name in parameters else _SET_BY.get(canonical or "")
-        if ours is not None:
+        parameter = name if name in parameters else _SET_BY.get(canonical or "")
+        if parameter is not None:
             raise ArgumentError(
-                f"extra_params sets {name!r}, which is the parameter {ours!r} of the "
+                f"extra_params sets {name!r}, which is the parameter {parameter!r} of the "
                 "ranker. Set that instead."
             )
         if canonical is None:
@@ -265,8 +267,15 @@ def _check_extra_params(
                 f"and {name!r}, which are one. Leave one of them out."
             )
         names[canonical] = name
-        _check_value(canonical, value)
-    return {canonical: extra_params[name] for canonical, name in names.items()}
+        if value is not None:  # LightGBM's default
+            _check_value(canonical, value)
+    return {
+        canonical: str(extra_params[name])
+        if canonical in _FILES
+        else extra_params[name]
+        for canonical, name in names.items()
+        if extra_params[name] is not None
+    }
 
 
 def _unknown_names(extra_params: Mapping[str, Any], names: Mapping[str, str]) -> str:
@@ -294,28 +303,40 @@ def _first_names() -> dict[str, str]:
 
 def _check_value(name: str, value: Any) -> None:
     """Raise where LightGBM would take something else than ``value`` in silence."""
-    values = np.asarray(value, dtype=object).ravel().tolist()
-    for entry in [value] if isinstance(value, str) or not values else values:
-        if isinstance(entry, str) and name not in _FILES and re.search(r"[\s=]", entry):
-            raise _wrong_value(name, "must not have spaces or '='", value)
-        if isinstance(entry, (int, np.integer)) and abs(int(entry)) >= 2**31:
-            raise _wrong_value(name, "must be below 2^31", value)
-        if not isinstance(entry, (str, bool, int, float, np.generic, list, type(None))):
-            raise _wrong_value(
-                name, "must be a string, number, boolean or list of them", value
-            )
-    if name in _FILES and not (
-        isinstance(value, (str, Path)) and Path(value).is_file()
-    ):
-        raise _wrong_value(name, "must be the path of a file", value)
-    if name == "monotone_constraints" and not set(values) <= {-1, 0, 1}:
-        raise _wrong_value(name, "must have 1, -1 or 0 for each column of X", value)
-    if name == "interaction_constraints" and (
-        isinstance(value, str) or any(np.ndim(group) != 1 for group in value)
-    ):
-        raise _wrong_value(name, "must be lists of column indices", value)
-    if name in _CHOICES:
+    if name in _FILES:
+        if not (isinstance(value, (str, Path)) and Path(value).is_file()):
+            raise _wrong_value(name, "must be the path of a file", value)
+    elif name in _CHOICES:
         check_choice(f"extra_params: {name}", value, _CHOICES[name])
+    elif name == "interaction_constraints":
+        if not _is_list(value) or not all(_is_list(group) for group in value):
+            raise _wrong_value(name, "must be lists of column indices", value)
+    elif name == "monotone_constraints":
+        if not _is_list(value) or not all(
+            np.isscalar(v) and v in _SIGNS for v in value
+        ):
+            raise _wrong_value(name, "must have 1, -1 or 0 for each column of X", value)
+    elif _is_list(value):
+        if not len(value) or not all(_is_number(entry) for entry in value):
+            raise _wrong_value(name, "must have numbers only", value)
+    elif isinstance(value, str):
+        if re.search(r"[\s=]", value):
+            raise _wrong_value(name, "must not have spaces or '='", value)
+    elif not _is_number(value) and not isinstance(value, (bool, np.bool_)):
+        raise _wrong_value(
+            name, "must be a string, number, boolean or list of numbers", value
+        )
+    elif abs(value) >= 2**31 and not isinstance(value, (float, np.floating)):
+        raise _wrong_value(name, "must be below 2^31", value)
+
+
+def _is_list(value: Any) -> bool:
+    return isinstance(value, (list, tuple, np.ndarray)) and np.ndim(value) != 0
+
+
+def _is_number(value: Any) -> bool:
+    is_real = isinstance(value, (int, float, np.integer, np.floating))
+    return is_real and not isinstance(value, bool)
 
 
 def _wrong_value(name: str, need: str, value: Any) -> ArgumentError:
@@ -370,9 +391,11 @@ def _in_our_words(message: str, params: Mapping[str, Any]) -> str:
         )
     if match := re.search(r"Unknown token (\S+) in data file", message):
         for name, value in params.items():
-            if match[1] in str(value).split(","):
+            if name not in _SET_BY and match[1].lower() == str(value).lower():
                 return f"extra_params: {name} must be a number; got {value!r}."
-    reason = re.sub(r" at \S+, line \d+ ?\.?$", "", message).rstrip(".")
+    reason = re.sub(r" at \S+, line \d+ ?\.?$", "", " ".join(message.split())).rstrip(
+        "."
+    )
     return f"LightGBM refuses its parameters or data: {reason}. Check extra_params."
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from sklearn.utils import check_random_state
 
+from ltr.arguments import check_whole
 from ltr.metrics import get_metric
 from ltr.rankers.inputs import TrainingSet, warn_if_no_order
 from ltr.rankers.trees.boosting import Boosted, boost, group_rows, warn_if_no_split
@@ -50,7 +51,9 @@ def grow(
     )
     warn_if_no_order(data)
     seed = ranker.random_state
-    if not isinstance(seed, (int, np.integer)):
+    if isinstance(seed, (int, np.integer)):
+        check_whole("random_state", seed, low=0)
+    else:
         seed = check_random_state(seed).randint(2**31 - 1)
     held_out = np.zeros(data.queries.n_lists, dtype=bool)
     if validation is None:
@@ -81,6 +84,13 @@ def grow(
             "sigmoid in extra_params needs queries of at most 10,000 rows, LightGBM's "
             f"limit; got one of {int(rows.queries.sizes.max())}. Split it, or leave "
             "sigmoid out."
+        )
+    n_units = rows.queries.n_lists if params.get("bagging_by_query") else len(rows.y)
+    if int(params["bagging_fraction"] * n_units) < 1:
+        unit = "queries" if params.get("bagging_by_query") else "rows"
+        raise ValueError(
+            f"subsample must leave at least one of the {n_units} {unit}; got "
+            f"{ranker.subsample:g}. Raise it."
         )
     n_before = start.current_iteration() if start is not None else 0
     if n_before >= ranker.n_estimators:
