@@ -206,7 +206,7 @@ def lightgbm_params(parameters: Mapping[str, Any]) -> dict[str, Any]:
         would misread.
     """
     params: dict[str, Any] = {
-        name: parameters[ours] for name, ours in _TRANSLATED.items()
+        name: parameters[parameter] for name, parameter in _TRANSLATED.items()
     }
     if parameters["subsample"] < 1 and not parameters["subsample_freq"]:
         params["bagging_freq"] = 1
@@ -250,8 +250,8 @@ def _check_extra_params(
         parameter = name if name in parameters else _SET_BY.get(canonical or "")
         if parameter is not None:
             raise ArgumentError(
-                f"extra_params sets {name!r}, which is the parameter {parameter!r} of the "
-                "ranker. Set that instead."
+                f"extra_params sets {name!r}, which is the parameter {parameter!r} "
+                "of the ranker. Set that instead."
             )
         if canonical is None:
             raise ArgumentError(_unknown_names(extra_params, first_names))
