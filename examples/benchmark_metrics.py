@@ -83,7 +83,7 @@ def from_arrays(
         trec = importlib.import_module("pytrec_eval")
         evaluator = trec.RelevanceEvaluator(qrels, set(TREC))
         peers["pytrec_eval"] = lambda: evaluator.evaluate(run)
-        values = evaluate_run(run, qrels, TREC, per_query=True)
+        values = evaluate_run(run, qrels, TREC, per_query=True, trec_eval="9")
         reference = evaluator.evaluate(run)
         expected = [[reference[q][name] for name in TREC] for q in values.index]
         error = np.abs(values.to_numpy() - expected).max()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numbers
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,7 +12,9 @@ import numpy as np
 from ltr.arguments import ArgumentError
 from ltr.datasets.runs.delimited import column_of
 from ltr.datasets.runs.ids import Ids
+from ltr.datasets.runs.numbers import parse_number
 from ltr.datasets.runs.rows import Rows
+from ltr.queries import FloatArray
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -49,7 +51,7 @@ def is_one_run(source: object) -> bool:
     value = next(iter(source.values()))
     if isinstance(value, Mapping):
         return any(isinstance(score, numbers.Real) for score in value.values())
-    return isinstance(value, (list, tuple))
+    return _is_ranking(value)
 
 
 def rows_in_memory(source: object, value: str, name: str) -> Rows:
@@ -145,7 +147,7 @@ def _from_mapping(
         if isinstance(docs, Mapping):
             docids += docs
             values += docs.values()
-        elif value == "score" and isinstance(docs, (list, tuple)):
+        elif value == "score" and _is_ranking(docs):
             docids += _ranking(docs, qid, name)
             values += range(len(docs), 0, -1)
         else:
@@ -160,7 +162,14 @@ def _from_mapping(
     return repeated, _series(docids, "docid"), _series(values, value)
 
 
-def _ranking(docs: list[Any] | tuple[Any, ...], qid: Any, name: str) -> list[Any]:
+def _is_ranking(docs: object) -> bool:
+    """Whether documents come without scores, in order."""
+    if isinstance(docs, np.ndarray) and not isinstance(docs, np.ma.MaskedArray):
+        return docs.ndim == 1
+    return isinstance(docs, (list, tuple))
+
+
+def _ranking(docs: Sequence[Any], qid: Any, name: str) -> list[Any]:
     """Ids of a ranking without scores."""
     for doc in docs:
         if not isinstance(doc, (str, int, np.integer)):
@@ -180,11 +189,29 @@ def _as_rows(
 ) -> Rows:
     if len(numbers) == 0:
         raise ValueError(f"{name} must have at least one row; got none.")
+    return Rows(
+        _coded(qid, name), _coded(docid, name), _as_numbers(numbers, value, name)
+    )
+
+
+def _as_numbers(column: pd.Series[Any], value: str, name: str) -> FloatArray:
+    """Scores or labels; text is read as in files, and dates are no numbers."""
+    if getattr(column.dtype, "kind", "O") in "mMc":
+        raise ValueError(f"{name}: a {value} must be a number; got {column.dtype}.")
+    items = column.tolist() if column.dtype.kind not in "biuf" else []
+    texts = [(i, item) for i, item in enumerate(items) if isinstance(item, str)]
+    if texts:
+        items = list(items)
+        for i, text in texts:
+            items[i] = parse_number(text.strip(" ").encode())
+            if items[i] is None:
+                raise ValueError(f"{name}: a {value} must be a number; got {text!r}.")
+        column = _series(items, value)
     try:
-        values = numbers.to_numpy(dtype=np.float64)
-    except (ValueError, TypeError) as error:
-        raise ValueError(f"{name}: a {value} must be a number; {error}.") from error
-    return Rows(_coded(qid, name), _coded(docid, name), values)
+        return column.to_numpy(dtype=np.float64)
+    except (ValueError, TypeError, OverflowError) as error:
+        reason = str(error).rstrip(".")
+        raise ValueError(f"{name}: a {value} must be a number; {reason}.") from error
 
 
 def _coded(ids: pd.Series[Any], name: str) -> Ids:

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from ltr.arguments import ArgumentError, check_choice, check_fraction
+from ltr.arguments import check_choice, check_fraction
 from ltr.metrics.names import MetricLike
-from ltr.metrics.runs import measure_run
+from ltr.metrics.runs import check_named_runs, measure_run
 from ltr.metrics.significance import (
     bootstrap_interval,
     effect_size,
@@ -96,13 +96,9 @@ def compare_runs(
     """
     import pandas as pd
 
-    from ltr.datasets.runs import is_one_run, qrels_rows, run_rows
+    from ltr.datasets.runs import qrels_rows, run_rows
 
-    if not isinstance(runs, Mapping) or is_one_run(runs):
-        kind = "a single run" if is_one_run(runs) else type(runs).__name__
-        raise ArgumentError(
-            f"runs must be {{name: run}}, with at least two runs; got {kind}."
-        )
+    check_named_runs(runs)
     if len(runs) < 2:
         raise ValueError(f"compare_runs needs at least two runs; got {list(runs)}.")
     if "per_query" in options:

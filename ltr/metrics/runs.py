@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ltr.arguments import check_choice, check_whole
+from ltr.arguments import ArgumentError, check_choice, check_whole
 from ltr.metrics.names import Metric, MetricLike, get_metrics, measure, summary
 from ltr.metrics.ranked import RankedLists, Ties, sort_lists
 from ltr.queries import BoolArray, FloatArray, IntArray, Queries
@@ -206,6 +206,30 @@ def measure_run(
 
     values = measure(measures, ranked_by, per_query=per_query)
     return MeasuredRun(values, rows.queries.ids, measures)
+
+
+def check_named_runs(runs: object) -> None:
+    """Raise unless runs are a mapping of names to runs.
+
+    Parameters
+    ----------
+    runs : object
+        What was passed for ``{name: run}``.
+
+    Raises
+    ------
+    ArgumentError
+        If it is a single run, or no mapping.
+
+    Examples
+    --------
+    >>> check_named_runs({"bm25": {"q": {"a": 2.0}}})
+    """
+    from ltr.datasets.runs import is_one_run
+
+    if not isinstance(runs, Mapping) or is_one_run(runs):
+        kind = "a single run" if is_one_run(runs) else type(runs).__name__
+        raise ArgumentError(f"runs must be {{name: run}}; got {kind}.")
 
 
 class _Rows(NamedTuple):

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ltr.metrics import RunComparison, bootstrap_interval, evaluate_run
+from ltr.metrics.runs import check_named_runs
 from ltr.plotting._drawing import (
     arrays_by_name,
     axes_for,
@@ -217,6 +218,7 @@ class MetricAtKDisplay:
         -------
         display : MetricAtKDisplay
         """
+        check_named_runs(runs)
         names = [f"{metric}@{cut}" for cut in k]
         tables = {
             name: evaluate_run(run, qrels, names, per_query=True, **options)

@@ -13,6 +13,7 @@ from hypothesis import given
 
 from ltr.datasets import read_qrels, read_run, write_run
 from ltr.metrics import compare_runs, evaluate_run, reciprocal_rank_score, run_overlap
+from ltr.plotting import MetricAtKDisplay
 
 RUN = {"é": {"a": 2.5, "b#1": 2.0}, "7": {"a": -1.0}}
 TREC = "é Q0 a 1 2.5 t\né Q0 b#1 2 2 t\n7 Q0 a 1 -1e0 t\n"
@@ -295,7 +296,7 @@ def test_tables_of_several_libraries(form):
     assert (run_overlap(table, RUN)["rbo"] == 1.0).all()
 
 
-@pytest.mark.parametrize("form", [list, tuple])
+@pytest.mark.parametrize("form", [list, tuple, np.array])
 def test_rankings(form):
     """A list of ids is a ranking, best first."""
     ranking = {"q": form(["b", "a"]), "p": form([])}
@@ -363,9 +364,32 @@ def test_what_is_no_run(read, source, message):
 def test_what_is_no_mapping_of_runs(runs):
     """A list, a single run in any form."""
     got = "list" if isinstance(runs, list) else "a single run"
-    message = f"runs must be {{name: run}}, with at least two runs; got {got}."
-    with pytest.raises(TypeError, match=f"^{re.escape(message)}$"):
-        compare_runs(runs, {"é": {"a": 1}})
+    message = f"runs must be {{name: run}}; got {got}."
+    for call in (compare_runs, MetricAtKDisplay.from_runs):
+        with pytest.raises(TypeError, match=f"^{re.escape(message)}$"):
+            call(runs, {"é": {"a": 1}})
+
+
+@pytest.mark.parametrize(
+    ("scores", "message"),
+    [
+        (["2", "1_000"], "got '1_000'."),
+        ([2, "high"], "got 'high'."),
+        ([2, 10**400], "int too large to convert to float."),
+        ([2, None], "got nan for query 'q', document 'b'."),
+        ([2, [1]], "setting an array element with a sequence."),
+        (np.array([2, 1j]), "got complex128."),
+        (pd.to_datetime(["2020-01-01"] * 2), f"got {pd.to_datetime(['2020']).dtype}."),
+    ],
+)
+def test_what_is_no_score(scores, message):
+    """Text is read as in files; dates are no numbers."""
+    table = pd.DataFrame({"qid": "q", "docid": ["a", "b"], "score": scores})
+    message = f"run: a score must be a number; {message}"
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+        read_run(table)
+    good = table.assign(score=["2", " 1e0"])
+    assert read_run(good)["score"].tolist() == [2.0, 1.0]
 
 
 def test_one_long_id(tmp_path):
