@@ -13,13 +13,17 @@ import sklearn
 from numpy.typing import ArrayLike, NDArray
 from sklearn.model_selection import BaseCrossValidator, cross_validate
 from sklearn.pipeline import Pipeline
-from sklearn.utils import get_tags
+from sklearn.utils import _safe_indexing, get_tags
 from sklearn.utils.metadata_routing import MetadataRequest
 
 from ltr.metrics import get_metric
 from ltr.metrics.names import MetricLike, get_metrics
 from ltr.model_selection.splitters import QueryKFold, Split
 from ltr.queries import check_rows, group_queries
+
+# inputs of fit with a value per row
+_ROWWISE = {"sample_weight", "query_weight", "teacher_scores", "reference_scores"}
+_ROWWISE |= {"position"}
 
 
 class RankingScorer:
@@ -150,9 +154,14 @@ def cross_validate_ranker(
         Metrics for :func:`ltr.metrics.get_metric`. None: the ``metric`` of the ranker,
         or of the last step of a pipeline.
     fit_params : mapping of str to array-like, default=None
-        Other inputs of ``fit`` per row, such as ``sample_weight``.
+        Other inputs of ``fit``. ``sample_weight``, ``query_weight``,
+        ``teacher_scores``, ``reference_scores`` and ``position`` have a value per row
+        and are split like ``X``. Validation data (``X_val``, ``y_val``, ``qid_val``)
+        go to the fit of every fold as they are.
     n_jobs : int, default=None
-        Folds to fit in parallel.
+        Folds to fit in parallel, in processes that joblib starts afresh. (A process
+        that is *forked* after JAX or LightGBM has run may hang: so in pools of your own
+        use the start method "spawn", or joblib's default "loky".)
     return_estimator : bool, default=False
         Whether to return the fitted rankers.
 
@@ -164,8 +173,8 @@ def cross_validate_ranker(
     Raises
     ------
     ValueError
-        If the splitter splits a query, or ``metrics`` is None for an estimator without
-        a metric of its own.
+        If the splitter splits a query, ``metrics`` is None for an estimator without a
+        metric of its own, or it cannot be told whether a fit parameter is per row.
 
     Examples
     --------
@@ -177,11 +186,13 @@ def cross_validate_ranker(
     >>> result["test_ndcg@10"].shape
     (2,)
     """
-    check_rows({"X": X, "y": y, "qid": qid, **(fit_params or {})})
+    rowwise, whole = _sorted_params(fit_params or {}, np.shape(X)[0])
+    check_rows({"X": X, "y": y, "qid": qid, **rowwise})
     splitter = QueryKFold(int(cv)) if isinstance(cv, numbers.Integral) else cv
     splits = _splits_by_query(splitter, X, y, qid)
     codes = group_queries(qid, np.shape(X)[0]).codes
     measures = get_metrics(_own_metric(ranker) if metrics is None else metrics, {})
+    X, y, rowwise = _told_apart(X, y, {"qid": codes, **rowwise}, whole)
     with sklearn.config_context(enable_metadata_routing=True):
         result = cross_validate(
             ranker,
@@ -189,12 +200,65 @@ def cross_validate_ranker(
             y,
             cv=splits,
             scoring={metric.name: make_ranking_scorer(metric) for metric in measures},
-            params={"qid": codes, **(fit_params or {})},
+            params={**rowwise, **whole},
             n_jobs=n_jobs,
             return_estimator=return_estimator,
             error_score="raise",
         )
     return dict(result)
+
+
+def _sorted_params(
+    params: Mapping[str, Any], n_rows: int
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Parameters of fit with a value per row, and those that are passed whole."""
+    rowwise, whole = {}, {}
+    for name, value in params.items():
+        n_values = _length(value)
+        if name in _ROWWISE and value is not None:
+            if n_values != n_rows:
+                raise ValueError(
+                    f"fit_params[{name!r}] must have one value for each of the "
+                    f"{n_rows} rows of X; got {n_values}."
+                )
+            rowwise[name] = value
+        elif n_values == n_rows and not name.endswith("_val"):
+            raise ValueError(
+                f"fit_params[{name!r}] has as many values as X has rows, but "
+                "cross_validate_ranker splits no other parameters than "
+                f"{', '.join(sorted(_ROWWISE))}. Pass it to "
+                "sklearn.model_selection.cross_validate with "
+                "scoring=make_ranking_scorer(...), which splits it by its length."
+            )
+        else:
+            whole[name] = value
+    return rowwise, whole
+
+
+def _told_apart(
+    X: Any, y: Any, rowwise: dict[str, Any], whole: Mapping[str, Any]
+) -> tuple[Any, Any, dict[str, Any]]:
+    """Add rows that are in no fold, until no whole parameter has as many rows.
+
+    scikit-learn splits every parameter with as many rows as X.
+    """
+    n_rows, lengths = np.shape(X)[0], {_length(value) for value in whole.values()}
+    n = n_rows
+    while n in lengths:
+        n += 1
+    if n == n_rows:
+        return X, y, rowwise
+    rows = np.r_[np.arange(n_rows), np.zeros(n - n_rows, dtype=np.intp)]
+    longer = {name: _safe_indexing(value, rows) for name, value in rowwise.items()}
+    return _safe_indexing(X, rows), _safe_indexing(y, rows), longer
+
+
+def _length(value: Any) -> int | None:
+    """Number of rows; None for what has none, such as a number or a text."""
+    shape = getattr(value, "shape", None)
+    if shape is not None:
+        return int(shape[0]) if shape else None
+    return len(value) if isinstance(value, Sequence) else None
 
 
 def _own_metric(ranker: Any) -> MetricLike:

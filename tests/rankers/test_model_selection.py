@@ -2,6 +2,7 @@
 
 import pickle
 import re
+from typing import ClassVar
 
 import hypothesis.strategies as st
 import numpy as np
@@ -22,7 +23,7 @@ from sklearn.model_selection import (
 from sklearn.pipeline import make_pipeline
 from support.strategies import query_ids
 
-from ltr import LambdaMARTRanker, NeuralRanker, save_ranker
+from ltr import LambdaMARTRanker, NeuralRanker, SingleFeatureRanker, save_ranker
 from ltr.datasets import make_ranking
 from ltr.metrics import Measured, ndcg_score, ranking_metric
 from ltr.model_selection import (
@@ -375,3 +376,58 @@ def test_own_metric_in_cross_validation():
     assert repr(make_ranking_scorer(half_recall, k=3)) == (
         "make_ranking_scorer('half_recall@3')"
     )
+
+
+class Recorder(SingleFeatureRanker):
+    """Notes what its fits got."""
+
+    seen: ClassVar[list] = []
+
+    def fit(self, X, y, qid=None, sample_weight=None, *, X_val=None, note=None):
+        self.seen.append((len(X), sample_weight, X_val, note))
+        return super().fit(X, y, qid)
+
+
+@pytest.mark.usefixtures("routing")
+@pytest.mark.parametrize("n_more", [-3, 0, 1])
+def test_validation_data_are_passed_whole(n_more):
+    """Also if they happen to have as many rows as X; weights are split by name."""
+    Recorder.seen.clear()
+    ranker = Recorder().set_fit_request(sample_weight=True, X_val=True)
+    X_val = np.zeros((len(X) + n_more, X.shape[1]))
+    weights = np.arange(len(X)) + 1.0
+    params = {"sample_weight": weights, "X_val": X_val}
+    expected = cross_validate_ranker(Recorder(), X, Y, QID, cv=3)
+    result = cross_validate_ranker(ranker, X, Y, QID, cv=3, fit_params=params)
+    np.testing.assert_array_equal(result["test_ndcg@10"], expected["test_ndcg@10"])
+    splits = QueryKFold(3).split(X, Y, qid=QID)
+    for (n_rows, weight, validation, _), (train, _) in zip(
+        Recorder.seen[3:], splits, strict=True
+    ):
+        assert n_rows == len(train)
+        np.testing.assert_array_equal(weight, weights[train])
+        np.testing.assert_array_equal(validation, X_val)
+
+
+@pytest.mark.parametrize(
+    ("params", "message"),
+    [
+        (
+            {"note": np.zeros(len(X))},
+            "fit_params['note'] has as many values as X has rows, but "
+            "cross_validate_ranker splits no other parameters than position, "
+            "query_weight, reference_scores, sample_weight, teacher_scores. Pass it to "
+            "sklearn.model_selection.cross_validate with "
+            "scoring=make_ranking_scorer(...), which splits it by its length.",
+        ),
+        (
+            {"sample_weight": np.ones(3)},
+            f"fit_params['sample_weight'] must have one value for each of the {len(X)} "
+            "rows of X; got 3.",
+        ),
+    ],
+)
+def test_fit_parameters_of_another_kind(params, message):
+    """A length alone says nothing."""
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+        cross_validate_ranker(Recorder(), X, Y, QID, cv=3, fit_params=params)
