@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ltr.arguments import check_fraction
+from ltr.arguments import ArgumentError, check_fraction
 from ltr.metrics.declaration import (
     Empty,
     Measured,
@@ -305,11 +305,21 @@ def rbp(
     k: int | None = None,
     persistence: float = 0.8,
     gain: Gain = "linear",
+    threshold: float | None = None,
 ) -> Measured:
     """Kernel of :func:`rbp_score`."""
     check_fraction("persistence", persistence)
     weights = lists.cut(persistence ** np.arange(float(lists.max_size)), k)
-    return _discounted_gain(lists, gain, (1.0 - persistence) * weights)
+    if threshold is None:
+        return _discounted_gain(lists, gain, (1.0 - persistence) * weights)
+    if not (isinstance(gain, str) and gain == "linear"):
+        raise ArgumentError(
+            "threshold makes every gain 0 or 1; got it with another gain. Pass one of "
+            "threshold and gain."
+        )
+    relevant = lists.relevant(threshold)
+    expected_weight = relevant.expected_weight((1.0 - persistence) * weights)
+    return Measured(relevant.sum_lists(expected_weight), blank=relevant.total == 0)
 
 
 @ranking_metric(kernel=rbp, range=(0.0, np.inf), labels="graded")
@@ -321,6 +331,7 @@ def rbp_score(
     k: int | None = None,
     persistence: float = 0.8,
     gain: Gain = "linear",
+    threshold: float | None = None,
     ties: Ties = "average",
     empty: Empty = "skip",
     docids: ArrayLike | None = None,
@@ -333,7 +344,9 @@ def rbp_score(
     Parameters
     ----------
     y_true : array-like of shape (n_samples,)
-        Labels; gains in [0, 1] keep the value in [0, 1].
+        Labels. Gains up to 1 keep the value in [0, 1]; with grades from 0 to 4 it goes
+        up to 4, unless ``threshold`` makes them binary or ``gain`` scales them, as in
+        ``gain=[0, 0.25, 0.5, 0.75, 1]``.
     y_score : array-like of shape (n_samples,)
         Scores, higher is better.
     qid : array-like of shape (n_samples,), default=None
@@ -344,6 +357,9 @@ def rbp_score(
         Probability p that the user goes on to the next item, in (0, 1).
     gain : {"exp2", "linear"}, array-like or callable, default="linear"
         2^y − 1, y, a table indexed by label, or a function of the labels.
+    threshold : float, default=None
+        Labels above it have gain 1 and the others 0, as in the original; ir_measures
+        writes ``RBP(rel=1)`` for 0. None: the gains of the labels.
     ties : {"average", "first", "worst", "trec"}, default="average"
         Order of equal scores; see :mod:`ltr.metrics`.
     empty : {"skip", 0, 1}, default="skip"
@@ -361,8 +377,8 @@ def rbp_score(
     Raises
     ------
     ValueError
-        If shapes differ, a value is not finite, a label does not fit ``gain``, or
-        ``persistence`` is outside (0, 1).
+        If shapes differ, a value is not finite, a label does not fit ``gain``,
+        ``persistence`` is outside (0, 1), or both ``threshold`` and ``gain`` are given.
 
     References
     ----------
@@ -386,6 +402,7 @@ def rbp_score(
         k=k,
         persistence=persistence,
         gain=gain,
+        threshold=threshold,
     )
 
 

@@ -250,6 +250,7 @@ def test_err_by_hand():
         ("nDCG(gains={0: 1, 2: 5})", m.ndcg_score, {"gain": [1, 1, 5]}),
         ("ndcg(gain=linear, empty=0)", m.ndcg_score, {"gain": "linear", "empty": 0}),
         ("RBP(p=0.5)", m.rbp_score, {"persistence": 0.5}),
+        ("RBP(rel=1)@5", m.rbp_score, {"threshold": np.nextafter(1, 0), "k": 5}),
         ("P(cutoff=5)", m.precision_score, {"k": 5}),
         ("ndcg_cut_10", m.ndcg_score, {"k": 10}),
         ("P_5", m.precision_score, {"k": 5}),
@@ -314,6 +315,21 @@ def test_evaluate_accepts_tuples_as_ids():
     """The index of evaluate holds the ids as they are."""
     rows = m.evaluate([1, 0], [1, 2], [("a", 1), ("a", 1)], "mrr", per_query=True)
     assert rows.index.tolist() == [("a", 1)]
+
+
+def test_rbp_of_binary_relevance():
+    """A threshold gives the original measure, which is at most 1, whatever the grades."""
+    y, scores = [4, 0, 2, 1], [4.0, 3.0, 2.0, 1.0]
+    expected = 0.2 * (1 + 0.8**2)
+    assert m.rbp_score(y, scores, threshold=1) == pytest.approx(expected)
+    assert m.rbp_score([1, 0, 1, 0], scores) == pytest.approx(expected)
+    assert m.rbp_score(np.full(50, 4), np.arange(50), threshold=0) < 1
+    message = (
+        "threshold makes every gain 0 or 1; got it with another gain. Pass one of "
+        "threshold and gain."
+    )
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+        m.rbp_score(y, scores, threshold=1, gain="exp2")
 
 
 @pytest.mark.parametrize(
