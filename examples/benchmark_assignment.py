@@ -8,6 +8,7 @@ Joachims over doubly stochastic matrices in scipy.optimize.linprog, decomposed b
 birkhoff.
 """
 
+import argparse
 import statistics
 import time
 from collections.abc import Callable
@@ -171,4 +172,5 @@ def main(
 
 
 if __name__ == "__main__":
+    argparse.ArgumentParser(description=__doc__.split("\n")[0]).parse_args()
     main()

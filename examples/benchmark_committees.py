@@ -8,6 +8,7 @@ optional: pip install abcvoting
     python examples/benchmark_committees.py
 """
 
+import argparse
 import functools
 import statistics
 import time
@@ -139,4 +140,5 @@ def main(
 
 
 if __name__ == "__main__":
+    argparse.ArgumentParser(description=__doc__.split("\n")[0]).parse_args()
     main()

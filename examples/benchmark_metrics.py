@@ -10,6 +10,7 @@ peer / ltr.
 
 from __future__ import annotations
 
+import argparse
 import importlib
 import importlib.util
 import tempfile
@@ -142,4 +143,5 @@ def main(
 
 
 if __name__ == "__main__":
+    argparse.ArgumentParser(description=__doc__.split("\n")[0]).parse_args()
     main()

@@ -7,6 +7,7 @@ load_letor relative to scikit-learn's loader.
     python examples/benchmark_overhead.py
 """
 
+import argparse
 import statistics
 import tempfile
 import time
@@ -112,4 +113,5 @@ def main(n_lists: int = 1500, n_rows: int = 1_000_000, rounds: int = 7) -> dict:
 
 
 if __name__ == "__main__":
+    argparse.ArgumentParser(description=__doc__.split("\n")[0]).parse_args()
     main()

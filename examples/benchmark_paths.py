@@ -5,6 +5,7 @@ linear relaxation at level 2 and no presolve. Times are process times on one cor
 50 items they are the best of three runs.
 """
 
+import argparse
 import time
 from pathlib import Path
 
@@ -173,6 +174,7 @@ def main(
 
 
 if __name__ == "__main__":
-    import sys
-
-    main(*sys.argv[1:2])
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("data", nargs="?", help="folder of TSPLIB files")
+    options = parser.parse_args()
+    main(*([options.data] if options.data else []))

@@ -70,10 +70,12 @@ def main(
             NeuralRanker, scorer="linear", learning_rate=0.01, random_state=seed
         )
         for name, loss in LABELS.items():
+            print(f"seed {seed + 1} of {n_seeds}: fitting {name}", flush=True)
             evaluate(
                 name, student(loss).fit(train_data.X, train_data.y, train_data.qid)
             )
         for name, loss in TEACHER.items():
+            print(f"seed {seed + 1} of {n_seeds}: fitting {name}", flush=True)
             ranker = student(loss)
             ranker.fit(
                 train_data.X,

@@ -81,6 +81,7 @@ def main(
         tau = functools.partial(kendall_tau_score, y_test, qid=qid_test, per_query=True)
         taus.setdefault("ridge regression of the year", []).append(tau(X_test[:, 0]))
         for name, make in RANKERS.items():
+            print(f"seed {seed + 1} of {n_seeds}: fitting {name}", flush=True)
             ranker = make(random_state=seed).fit(X, y, qid)
             taus.setdefault(name, []).append(tau(ranker.predict(X_test, qid_test)))
     means = {name: float(np.mean(values)) for name, values in taus.items()}

@@ -10,6 +10,7 @@ from DPO.
     python examples/preference.py
 """
 
+import argparse
 import functools
 
 import numpy as np
@@ -81,6 +82,7 @@ def main(
         ranker = tower("listmle").fit(train.X, train.y, train.qid)
         evaluate("ListMLE", ranker.predict(test.X, test.qid))
         for name, loss in LOSSES.items():
+            print(f"seed {seed + 1} of {n_seeds}: fitting {name}", flush=True)
             ranker = tower(loss)
             ranker.fit(train.X, train.y, train.qid, reference_scores=cosine)
             evaluate(name, ranker.predict(test.X, test.qid))
@@ -100,4 +102,5 @@ def main(
 
 
 if __name__ == "__main__":
+    argparse.ArgumentParser(description=__doc__.split("\n")[0]).parse_args()
     main()

@@ -3,6 +3,8 @@
 python examples/quickstart.py
 """
 
+import argparse
+
 from ltr import LambdaMARTRanker, NeuralRanker, RandomRanker
 from ltr.datasets import make_ranking
 from ltr.metrics import evaluate
@@ -31,4 +33,5 @@ def main(n_queries: int = 200, max_epochs: int = 100) -> dict[str, float]:
 
 
 if __name__ == "__main__":
+    argparse.ArgumentParser(description=__doc__.split("\n")[0]).parse_args()
     main()

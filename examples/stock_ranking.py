@@ -128,6 +128,7 @@ def main(data: StockData | None = None, n_seeds: int = 5, picture: str | None = 
     splits = [*WalkForwardSplit(2, **days).split_three(data.X, dates=data.dates)]
     tested, runs = data.take(np.concatenate([test for *_, test in splits])), {}
     for name in ("random", *RULES, "ridge", *RANKERS):
+        print(f"fitting {name}", flush=True)
         seeds = range(n_seeds if name in ("random", *RANKERS) else 1)
         scores = [[score(name, data, y, parts, s) for parts in splits] for s in seeds]
         runs[name] = np.stack([evaluate_days(tested, np.hstack(s)) for s in scores])

@@ -6,6 +6,8 @@ scores, beside a random order and plain pointwise regression.
     python examples/train_every_loss.py
 """
 
+import argparse
+
 import numpy as np
 from sklearn.linear_model import Ridge
 
@@ -57,6 +59,7 @@ def main(
             extras["teacher_scores"] = train.true_scores
         if name == "irpo":
             extras["position"] = np.arange(len(train.y)) % 20 + 1
+        print(f"fitting {name}", flush=True)
         labels = np.minimum(train.y, 1) if name in ("bce", "rcr") else train.y
         ranker.fit(train.X, labels, train.qid, **extras)
         result[name] = ndcg(ranker.predict(test.X, test.qid)) / best
@@ -66,4 +69,5 @@ def main(
 
 
 if __name__ == "__main__":
+    argparse.ArgumentParser(description=__doc__.split("\n")[0]).parse_args()
     main()

@@ -1,6 +1,8 @@
 """The examples, in small mode: their numbers are what they promise."""
 
 import importlib.util
+import runpy
+import sys
 from pathlib import Path
 
 import jax
@@ -24,6 +26,17 @@ def test_every_example_is_short_and_tested():
         assert len(lines) < 150 or path.stem.startswith("benchmark_")
         assert any(line.startswith("def main(") for line in lines)
         assert f'load("{path.stem}")' in tested
+
+
+@pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.py")), ids=lambda p: p.stem)
+def test_help_runs_nothing(path, monkeypatch, capsys):
+    """Every example says what it does, and ends."""
+    monkeypatch.setattr(sys, "argv", [str(path), "--help"])
+    monkeypatch.syspath_prepend(str(EXAMPLES))
+    with pytest.raises(SystemExit) as end:
+        runpy.run_path(str(path), run_name="__main__")
+    assert end.value.code == 0
+    assert capsys.readouterr().out.startswith(f"usage: {path.name}")
 
 
 def test_quickstart(capsys):

@@ -146,7 +146,14 @@ def test_different_ids_stay_different(qid):
 
 @pytest.mark.parametrize(
     "missing",
-    [float("nan"), np.float32("nan"), np.datetime64("NaT"), None, pd.NA, ("a", None)],
+    [
+        float("nan"),
+        np.float32("nan"),
+        np.datetime64("NaT", "D"),
+        None,
+        pd.NA,
+        ("a", None),
+    ],
 )
 def test_missing_ids_among_others(missing):
     """Also inside lists of several types, and inside tuples."""
