@@ -259,6 +259,8 @@ def check_categories(document: Any, n_features: int) -> Categories:
     check_keys("categories", document, {"columns", "values"})
     columns = _columns("categories.columns", document.get("columns"), n_features)
     values = document.get("values")
+    if values is None:
+        return Categories(columns, None)
     if not isinstance(values, list) or any(
         not isinstance(pair, list) or len(pair) != 2 or not isinstance(pair[1], list)
         for pair in values

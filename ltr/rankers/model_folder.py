@@ -165,7 +165,7 @@ def _replace(
 def _settle(folder: Path) -> None:
     """Give the parts of the document their plain names, and delete other parts."""
     try:
-        checksums = _checksums(_parse(folder, _document_text(folder)))
+        checksums = _checksums(folder, _parse(folder, _document_text(folder)))
     except ValueError:
         return  # nothing is known about the parts of a damaged document
     for name, checksum in checksums.items():
@@ -181,7 +181,7 @@ def _read_parts(source: Path, text: bytes) -> tuple[SavedModel, str | None]:
     """Read what the document names; the name of the first part that is missing."""
     document = _parse(source, text)
     parts = {}
-    for name, checksum in _checksums(document).items():
+    for name, checksum in _checksums(source, document).items():
         for path in (source / _versioned(name, checksum), source / name):
             part = _bytes(path)
             if part is not None and _sha256(part) == checksum:
@@ -240,7 +240,7 @@ def _parse(source: Path, text: bytes) -> dict[str, Any]:
     return document
 
 
-def _checksums(document: dict[str, Any]) -> dict[str, str]:
+def _checksums(source: Path, document: dict[str, Any]) -> dict[str, str]:
     """SHA-256 of each part; documents of models with trees name the trees."""
     checksums = document.get("sha256")
     expected = {"arrays.npz"}
@@ -248,14 +248,14 @@ def _checksums(document: dict[str, Any]) -> dict[str, str]:
         expected.add("trees.txt")
     if not isinstance(checksums, dict) or set(checksums) != expected:
         raise ValueError(
-            f"sha256 in {DOCUMENT} must have the keys {sorted(expected)}; got "
+            f"sha256 in {source / DOCUMENT} must have the keys {sorted(expected)}; got "
             f"{checksums!r:.200}. Save the ranker again."
         )
     for name, checksum in checksums.items():
         if not isinstance(checksum, str) or not re.fullmatch("[0-9a-f]{64}", checksum):
             raise ValueError(
-                f"sha256 of {name} in {DOCUMENT} must be 64 hexadecimal digits; got "
-                f"{checksum!r:.200}. Save the ranker again."
+                f"sha256 of {name} in {source / DOCUMENT} must be 64 hexadecimal "
+                f"digits; got {checksum!r:.200}. Save the ranker again."
             )
     return checksums
 

@@ -10,6 +10,7 @@ import jax
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
+from ltr.arguments import check_whole
 from ltr.files import PathLike
 from ltr.rankers.base import BaseRanker
 from ltr.rankers.baselines import RandomRanker, SingleFeatureRanker
@@ -40,6 +41,7 @@ from ltr.rankers.saved_values import (
     unpack_arrays,
 )
 from ltr.rankers.trees.lambdamart import LambdaMARTRanker
+from ltr.rankers.trees.tree_file import check_tree_file
 from ltr.scorers.mlp import layer_sizes
 
 _CLASSES: dict[str, type[BaseRanker]] = {
@@ -227,12 +229,12 @@ def _describe(ranker: BaseRanker) -> SavedModel:
         if learned.scaling is not None:
             arrays |= vars(learned.scaling)
     elif isinstance(ranker, LambdaMARTRanker):
-        values = ranker._categories.values or {}
+        values = ranker._categories.values
         document["categories"] = {
             "columns": list(ranker._categories.columns),
-            "values": [
-                [key, encode("categories", list(v))] for key, v in values.items()
-            ],
+            "values": None
+            if values is None
+            else [[key, encode("categories", list(v))] for key, v in values.items()],
         }
         trees = ranker.booster_.model_to_string(num_iteration=-1)
         parts["trees.txt"] = trees.encode()
@@ -297,7 +299,19 @@ def _restore_trees(
 ) -> None:
     import lightgbm
 
-    ranker.booster_ = lightgbm.Booster(model_str=trees.decode())
-    ranker._categories = check_categories(
-        document.get("categories"), ranker.n_features_in_
-    )
+    text, n_features = trees.decode(), ranker.n_features_in_
+    file = check_tree_file(text, n_features)
+    check_whole("n_iter_", ranker.n_iter_, low=0, high=file.n_trees)
+    categories = check_categories(document.get("categories"), n_features)
+    # files of ltr 0.1 have none
+    if file.categories and file.categories != categories.for_lightgbm:
+        raise ValueError(
+            f"pandas_categorical in trees.txt must be the categories in {DOCUMENT}; "
+            f"got {file.categories!r:.100} and {categories.for_lightgbm!r:.100}."
+        )
+    try:
+        ranker.booster_ = lightgbm.Booster(model_str=text)
+    except lightgbm.basic.LightGBMError as error:
+        raise ValueError(f"LightGBM cannot read trees.txt: {error}.") from error
+    ranker.booster_.pandas_categorical = categories.for_lightgbm
+    ranker._categories = categories
