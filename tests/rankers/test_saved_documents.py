@@ -73,7 +73,7 @@ FORGED = [
         "trees",
         ["attributes", "n_features_in_"],
         5,
-        "max_feature_idx must be '4'; got 3",
+        "feature_names_in_ must be 5 names",
     ),
     ("trees", ["attributes", "n_features_in_"], True, "n_features_in_ must be a whole"),
     (

@@ -337,7 +337,7 @@ def _parsed(
     try:
         if not _NUMBERS.fullmatch(text):
             raise ValueError
-        values = np.array([kind(word) for word in text.split()], dtype=kind)
+        values: NDArray[Any] = np.array(list(map(kind, text.split())), dtype=kind)
     except (ValueError, OverflowError):
         _refuse(f"{name} of {where}", "plain numbers", text)
     if size is not None and len(values) != size:
