@@ -248,7 +248,7 @@ def _solve_lazily(method: str, gains: Gains, rules: Rules, budget: Budget) -> Ou
             assert order is not None
             least = max(least, gains.loss(order))
         else:
-            name = "highs" if method == "auto" else method
+            name = "cp_sat" if run is solve_with_cp_sat else "highs"
             program = build_program(gains, relaxation, limit)
             outcome, top = run(program, gains.k, budget), program.top
             if outcome.status is Status.INFEASIBLE:
@@ -269,9 +269,14 @@ def _solve_lazily(method: str, gains: Gains, rules: Rules, budget: Budget) -> Ou
             assert best.order is not None
             limit = gains.loss(best.order) * (1 + EPSILON * gains.k)
             is_proven = limit - least <= gains.tolerance(best.order)
-            if is_proven or limit > MUCH_LESS * top:
+            if is_proven:
                 return best
-            # solve again: losses that no better order has took the solver's digits
+            # solve again: losses that no better order has took the solver's digits, or
+            # HiGHS, which computes in floating point, leaves a gap that integers close
+            if limit > MUCH_LESS * top:
+                if method != "auto" or run is solve_with_cp_sat:
+                    return best
+                run = solve_with_cp_sat
         if budget.is_spent:
             return best
 

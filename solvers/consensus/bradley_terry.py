@@ -9,7 +9,7 @@ from scipy.sparse.csgraph import connected_components
 from scipy.special import expit
 
 from ltr.arguments import check_number
-from ltr.queries import FloatArray
+from ltr.queries import FloatArray, IntArray
 from ltr.solvers.core.inputs import check_counts
 
 _MAX_STEPS = 2000
@@ -71,7 +71,11 @@ def bradley_terry(counts: ArrayLike, *, ridge: float = 0.0) -> FloatArray:
 
 
 def _check_connected(wins: FloatArray) -> None:
-    """Raise unless the graph of wins is strongly connected (Hunter, assumption 1)."""
+    """Raise unless the graph of wins is strongly connected (Hunter, assumption 1).
+
+    If it is not connected at all, but each of its parts is strongly, there are finite
+    scores; any number may be added to those of one part, so they are not unique.
+    """
     n_components, label = connected_components(wins > 0, connection="strong")
     if n_components <= 1:
         return
@@ -79,14 +83,29 @@ def _check_connected(wins: FloatArray) -> None:
     i, j = np.nonzero(wins)
     lost[label[j], label[i]] = True
     np.fill_diagonal(lost, False)
-    # the condensed graph is acyclic, so some component lost to no other
-    unbeaten = np.flatnonzero(label == np.argmin(lost.any(axis=1)))
-    names = ", ".join(str(item) for item in unbeaten[:5].tolist())
-    more = f" and {len(unbeaten) - 5} more" if len(unbeaten) > 5 else ""
+    if not lost.any():
+        group, others = (_names(np.flatnonzero(label == k)) for k in label[[0, -1]])
+        if label[0] == label[-1]:
+            others = _names(np.flatnonzero(label != label[0]))
+        raise ValueError(
+            f"items {group} never met items {others}, directly or through others, so "
+            "the scores of the one group are not comparable with those of the other: "
+            "finite scores are best, but not unique. Pass ridge > 0, say 0.1, or fit "
+            "each group alone."
+        )
+    # the condensed graph is acyclic, so some component beat another and lost to none
+    is_unbeaten = lost.any(axis=0) & ~lost.any(axis=1)
+    unbeaten = np.flatnonzero(label == np.argmax(is_unbeaten))
     raise ValueError(
-        f"items {names}{more} never lost to any other item, so the likelihood has no "
-        "finite maximum. Pass ridge > 0, say 0.1, or leave them out."
+        f"items {_names(unbeaten)} never lost to any other item, so the likelihood has "
+        "no finite maximum. Pass ridge > 0, say 0.1, or leave them out."
     )
+
+
+def _names(items: IntArray) -> str:
+    """The first five items, and how many more there are."""
+    names = ", ".join(str(item) for item in items[:5].tolist())
+    return names + (f" and {len(items) - 5} more" if len(items) > 5 else "")
 
 
 def _newton(wins: FloatArray, ridge: float) -> FloatArray:

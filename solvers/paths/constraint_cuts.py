@@ -11,8 +11,6 @@ Balas, Fischetti and Pulleyblank (1995).
 from typing import NamedTuple
 
 import numpy as np
-from scipy.sparse import csr_array
-from scipy.sparse.csgraph import breadth_first_order, maximum_flow
 
 from ltr.queries import BoolArray, FloatArray
 from ltr.solvers.core.budget import Budget
@@ -23,8 +21,8 @@ from ltr.solvers.paths.subtour_relaxation import Cut
 _ONE = 10**6
 # Minimum violation of a cut.
 _LEAST = 0.01
-# Units of work of one flow.
-_WORK_PER_ARC = 1e-7
+# Units of work of one flow: fixed, and per arc.
+_WORK_OF_FLOW, _WORK_PER_ARC = 1e-4, 2e-7
 
 
 def together_cuts(problem: PathProblem) -> list[Cut]:
@@ -77,21 +75,30 @@ class PrecedenceCuts:
 
     def __call__(self, x: FloatArray, budget: Budget) -> list[Cut]:
         """Return cuts that x, a matrix over the arcs, violates, within the budget."""
-        capacity = np.rint(x * _ONE).astype(np.int32)
+        from ortools.graph.python.max_flow import SimpleMaxFlow
+
+        capacity = np.rint(x * _ONE).astype(np.int64)
+        tails, heads = np.nonzero(capacity)
+        capacity = capacity[tails, heads]
         cuts = []
         for source, sink, avoided in self.flows:
-            budget.spend(_WORK_PER_ARC * x.size)
+            budget.spend(_WORK_OF_FLOW + _WORK_PER_ARC * len(tails))
             if budget.is_spent:
                 break
-            inside = np.where(avoided[:, None] | avoided, 0, capacity)
-            flow = maximum_flow(csr_array(inside), source, sink)
-            if flow.flow_value > (1 - _LEAST) * _ONE:
+            inside = ~(avoided[tails] | avoided[heads])
+            network = SimpleMaxFlow()
+            # an arc without capacity, so that both nodes exist
+            network.add_arc_with_capacity(source, sink, 0)
+            network.add_arcs_with_capacity(
+                tails[inside], heads[inside], capacity[inside]
+            )
+            if network.solve(source, sink) != network.OPTIMAL:
+                continue
+            if network.optimal_flow() > (1 - _LEAST) * _ONE:
                 continue
             # S: the nodes that the source reaches in the residual graph
-            residual = csr_array(np.maximum(inside - flow.flow.toarray(), 0))
-            reached = breadth_first_order(residual, source, return_predecessors=False)
             in_s = np.zeros(len(x), dtype=bool)
-            in_s[reached] = True
+            in_s[network.get_source_side_min_cut()] = True
             counts = -(in_s[:, None] & ~(in_s | avoided)).astype(np.int8)
             cuts.append(Cut(counts, -1))
         return cuts

@@ -20,7 +20,13 @@ from ltr.solvers import (
     solve_paths,
     verify,
 )
+from ltr.solvers.core.budget import Budget, BudgetSpent
 from ltr.solvers.core.tolerance import tolerance
+from ltr.solvers.paths.branch_and_cut import branch_and_cut
+from ltr.solvers.paths.held_karp import can_tabulate
+from ltr.solvers.paths.problem import Incumbent, path_problem
+from ltr.solvers.paths.separation import set_cut
+from ltr.solvers.paths.subtour_relaxation import SubtourRelaxation
 
 PENALTY = [[0, 2.24, -1e12], [6.15, 0, 2.35], [3.17, -1e12, 0]]
 
@@ -207,3 +213,73 @@ def test_the_fuzzer_finds_a_planted_fault(monkeypatch, capsys):
     monkeypatch.setattr(fuzz_solvers.solvers, "solve_path", first_order)
     assert fuzz_solvers.main(["--seconds", "0.5"]) == 1
     assert "solve_path([[" in capsys.readouterr().out
+
+
+def test_highs_sees_what_penalties_hide():
+    """Its tolerances are absolute: a loss of 1 beside one of 1e10 was dropped."""
+    gain = [[-3.0, -1e10], [-1.0, 6.0], [-1e10, -2.0], [6.0, 7.0], [6.0, -8.0]]
+    solution = solve_assignment(gain, k=2, method="highs")
+    assert solution.objective == solution.bound == 13.0
+    assert solution.order.tolist() == [4, 3]
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_items_that_must_be_first_or_last_take_no_place_in_the_table(seed):
+    """Depot and first item are one node, and so are the last item and the depot."""
+    rng = np.random.default_rng(seed)
+    matrix = rng.normal(size=(6, 6))
+    first, last = rng.choice(6, 2, replace=False).tolist()
+    start, end = np.full(6, -np.inf), np.full(6, -np.inf)
+    start[first] = 0.5
+    if seed % 2:
+        end[last] = 0.25
+    else:
+        end = rng.normal(size=6)
+    a, b = [i for i in range(6) if i not in (first, last)][:2]
+    options = {"start": start, "end": end, "constraints": [Precedence(a, b)]}
+    solution = solve_path(matrix, method="dp", **options)
+    assert solution.is_optimal
+    assert verify(solution, solve_path, matrix, **options).is_right
+
+
+def test_auto_tabulates_what_its_cuts_leave_open():
+    """18 items of which 16 are free, as TSPLIB's br17.10."""
+    rng = np.random.default_rng(0)
+    points = rng.random((18, 2))
+    gain = -np.hypot(*(points[:, None] - points).transpose(2, 0, 1)).round(1)
+    ends = np.where(np.arange(18) == 0, 0.0, -np.inf)
+    order = rng.permutation(np.arange(1, 17)).tolist()
+    rules = [Precedence(order[i], order[j]) for i, j in [(2, 9), (1, 12), (4, 14)]]
+    problem = path_problem(gain, ends, ends[::-1].copy(), rules)
+    best = Incumbent(problem)
+    assert can_tabulate(best, Budget())
+    assert not can_tabulate(best, Budget(time_limit_s=0.5))
+    assert not can_tabulate(best, Budget(work_limit=0.01))
+
+
+def test_a_relaxation_grows_only_within_the_budget():
+    """Columns, rows and solves: the root was rebuilt after the end."""
+    rng = np.random.default_rng(0)
+    problem = path_problem(rng.normal(size=(8, 8)), np.zeros(8), np.zeros(8))
+    arcs = ~np.eye(9, dtype=bool)
+    with pytest.raises(BudgetSpent):
+        SubtourRelaxation(problem, arcs, Budget(time_limit_s=0.0))
+    budget = Budget(work_limit=1.0)
+    relaxation = SubtourRelaxation(problem, arcs, budget)
+    budget.spend(2.0)
+    for step in (
+        lambda: relaxation.add_cut(set_cut(np.arange(9) < 4)),
+        lambda: relaxation.add_arcs(arcs),
+        relaxation.solve,
+    ):
+        with pytest.raises(BudgetSpent):
+            step()
+    branch_and_cut(Incumbent(problem), budget)  # ends
+
+
+def test_no_bound_is_no_error():
+    """CP-SAT without any bound, whole costs: it was an OverflowError."""
+    problem = path_problem(np.arange(9.0).reshape(3, 3), np.zeros(3), np.zeros(3))
+    best = Incumbent(problem)
+    best.raise_bound(-np.inf, "cp_sat")
+    assert best.lower == 0.0

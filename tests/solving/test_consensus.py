@@ -318,6 +318,23 @@ def test_rankings_may_come_from_a_generator():
         ),
         (
             lambda: bradley_terry(
+                [[0, 1, 0, 0], [2, 0, 0, 0], [0, 0, 0, 3], [0, 0, 1, 0]]
+            ),
+            ValueError,
+            "items 0, 1 never met items 2, 3, directly or through others, so the scores "
+            "of the one group are not comparable with those of the other: finite scores "
+            "are best, but not unique. Pass ridge > 0, say 0.1, or fit each group alone.",
+        ),
+        (
+            lambda: bradley_terry(
+                [[0, 1, 0, 0], [2, 0, 0, 0], [0, 0, 0, 3], [0, 0, 0, 0]]
+            ),
+            ValueError,
+            "items 2 never lost to any other item, so the likelihood has no finite "
+            "maximum. Pass ridge > 0, say 0.1, or leave them out.",
+        ),
+        (
+            lambda: bradley_terry(
                 np.diag([3.0, 0, 2], 1) + np.diag([1.0, 0, 1], -1), ridge=1e-17
             ),
             ValueError,
