@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import lzma
+import struct
 import tarfile
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -16,15 +17,26 @@ from ltr.text import TextFile
 
 _BROKEN = (
     zipfile.BadZipFile,
-    tarfile.ReadError,
+    tarfile.TarError,
     EOFError,
     zlib.error,
     lzma.LZMAError,
+    RuntimeError,  # a zip archive with a password
+    NotImplementedError,  # a zip archive compressed in another way
 )
+_HOSTILE = (ValueError, OverflowError, struct.error)  # headers that make no sense
+# Text does not shrink further: what does was made to fill disks.
+_MAX_RATIO = 100
+_BLOCK_BYTES = 2**20
+_MAX_SMALL_BYTES = 2**26
 
 
 class BrokenArchiveError(ValueError):
     """An archive that is truncated or damaged."""
+
+
+class MissingMemberError(ValueError):
+    """An archive or a folder without the expected file."""
 
 
 def read_member(source: Path, member: str, n_features: int) -> Iterator[Chunk]:
@@ -69,6 +81,11 @@ def _opened(
         names = [path.relative_to(source).as_posix() for path in files]
         yield names, lambda name: (source / name).open("rb")
         return
+    if source.exists() and not source.is_file():
+        raise ValueError(
+            f"{source} must be a folder, or a zip or tar archive on disk; got a pipe "
+            "or device. Save it to a file."
+        )
     with source.open("rb") as file:
         start = file.read(4)
     if start == b"Rar!":
@@ -76,14 +93,55 @@ def _opened(
             f"{source} is a RAR archive, which Python cannot read. Extract it (unrar x "
             f"{source.name}) and pass path= with the folder."
         )
+    is_zip = start == b"PK\x03\x04"
+    with _errors_named(source), ExitStack() as stack:
+        try:
+            sizes, open_member = (_zip if is_zip else _tar)(source, stack)
+        except _HOSTILE as error:
+            raise _broken(source, error) from error
+        limit = max(_MAX_SMALL_BYTES, _MAX_RATIO * source.stat().st_size)
+        for name, size in sizes:
+            if size > limit:
+                raise BrokenArchiveError(
+                    f"{source} must not hold more than {_MAX_RATIO} times its own "
+                    f"size; got {size:,} bytes in {name}."
+                )
+        yield [name for name, _ in sizes], open_member
+
+
+_Members = tuple[list[tuple[str, int]], Callable[[str], Any]]
+
+
+def _zip(source: Path, stack: ExitStack) -> _Members:
+    """Names and sizes of the files, and a function that opens one of them."""
+    archive = stack.enter_context(zipfile.ZipFile(source))
+    sizes = [(info.filename, info.file_size) for info in archive.infolist()]
+    return sizes, archive.open
+
+
+def _tar(source: Path, stack: ExitStack) -> _Members:
+    """Names and sizes of the files, and a function that opens one of them."""
+    tar = stack.enter_context(tarfile.open(source, "r:*"))  # noqa: SIM115 - the stack closes it
+    limit = max(_MAX_SMALL_BYTES, _MAX_RATIO * source.stat().st_size)
+    members = {}
+    for member in tar:
+        if member.isfile():
+            members[member.name] = member
+        if member.size > limit:  # before it is unpacked to find the next one
+            break
+    else:
+        # the checksum of gzip, bzip2 and xz is at the very end of the stream
+        while tar.fileobj is not None and tar.fileobj.read(_BLOCK_BYTES):
+            continue
+    sizes = [(name, member.size) for name, member in members.items()]
+    return sizes, lambda name: tar.extractfile(members[name])
+
+
+@contextmanager
+def _errors_named(source: Path) -> Iterator[None]:
+    """Name the archive in errors about its structure."""
     try:
-        if start == b"PK\x03\x04":
-            with zipfile.ZipFile(source) as archive:
-                yield archive.namelist(), archive.open
-        else:
-            with tarfile.open(source, "r:*") as tar:
-                members = {m.name: m for m in tar.getmembers() if m.isfile()}
-                yield list(members), lambda name: tar.extractfile(members[name])
+        yield
     except _BROKEN as error:
         raise _broken(source, error) from error
     except OSError as error:
@@ -100,7 +158,7 @@ def _find(names: Sequence[str], member: str, source: Path) -> str:
         return matches[0]
     listed = f"{len(matches)}: {', '.join(matches[:5])}" if matches else "none"
     files = ", ".join(names[:10]) + (", …" if len(names) > 10 else "")
-    raise ValueError(
+    raise MissingMemberError(
         f"{source} must have exactly one file {member}; got {listed}. Its files: "
         f"{files or 'none'}."
     )

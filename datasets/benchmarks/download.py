@@ -19,6 +19,10 @@ _BLOCK_BYTES = 2**20
 _TIMEOUT_S = 60.0
 _WAIT_S = 2.0
 _ATTEMPTS_WITHOUT_PROGRESS = 3
+_MAX_ATTEMPTS = 100
+_MAX_BYTES = 2**35
+# A server that sends less than this in such a time is given up.
+_SLOW_BYTES, _SLOW_S = 2**16, 60.0
 _CUT = (
     urllib.error.URLError,
     http.client.HTTPException,
@@ -26,6 +30,10 @@ _CUT = (
     TimeoutError,
 )
 Progress = Callable[[int, int | None], None]
+
+
+class _Hopeless(ConnectionError):
+    """A server that will not send the file, however often it is asked."""
 
 
 class _DiskError(Exception):
@@ -60,14 +68,15 @@ def download(
     ValueError
         If the address is not http(s), or the checksum is wrong (the file is deleted).
     ConnectionError
-        If the server cannot be reached or refuses, or the connection keeps dropping.
+        If the server cannot be reached or refuses, sends more than 32 GiB or less than
+        64 KiB in a minute, or the connection keeps dropping.
     OSError
         If the disk is full (the part is deleted).
     """
     if not url.startswith(("http://", "https://")):
         raise ValueError(f"url must begin with http:// or https://; got {url!r}.")
     part = _Part(target, has_checksum=sha256 is not None)
-    failures = 0
+    failures = n_attempts = 0
     while True:
         before = part.size()
         try:
@@ -83,9 +92,13 @@ def download(
                 f"{cause.strerror}",
             ) from cause
         except _CUT as error:
-            refused = isinstance(error, urllib.error.HTTPError) and error.code < 500
+            refused = isinstance(error, _Hopeless) or (
+                isinstance(error, urllib.error.HTTPError) and error.code < 500
+            )
+            n_attempts += 1
             failures = 1 if part.size() > before else failures + 1
-            if refused or failures >= _ATTEMPTS_WITHOUT_PROGRESS:
+            is_last = n_attempts >= _MAX_ATTEMPTS
+            if refused or is_last or failures >= _ATTEMPTS_WITHOUT_PROGRESS:
                 size = part.size()
                 resume = f" The first {size:,} bytes are kept." if size else ""
                 reason = _reason(error)
@@ -93,7 +106,7 @@ def download(
                     f"{url} could not be downloaded: {reason}.{resume} {by_hand}"
                 ) from error
             time.sleep(_WAIT_S * failures)
-    digest = _checksum(part.path)
+    digest = checksum(part.path)
     if sha256 is not None and digest != sha256.lower():
         part.delete()
         raise ValueError(
@@ -138,6 +151,13 @@ class _Part:
         headers = {"Range": f"bytes={self.size()}-"}
         return headers | ({"If-Range": validator} if validator else {})
 
+    def has_changed(self, response: Any) -> bool:
+        """Whether a partial response belongs to another version of the file."""
+        validator = self._validator.read_text() if self._validator.exists() else ""
+        name = "ETag" if validator.startswith('"') else "Last-Modified"
+        sent = response.headers.get(name, "")
+        return bool(validator and sent and sent != validator)
+
     def open(self, response: Any) -> Any:
         """Open the file for the body of the response, at the right position."""
         if response.status == 206:
@@ -171,6 +191,7 @@ def _receive(url: str, part: _Part, progress: Progress) -> None:
         raise
     with response:
         start = part.size() if response.status == 206 else 0
+        total = _whole_number(response.headers.get("Content-Length", ""))
         if response.status == 206:
             sent = response.headers.get("Content-Range", "")
             if not sent.startswith(f"bytes {start}-"):
@@ -178,13 +199,23 @@ def _receive(url: str, part: _Part, progress: Progress) -> None:
                 raise ConnectionError(
                     f"the server sent {sent!r} instead of the bytes from {start}"
                 )
-        length = response.headers.get("Content-Length")
-        total = None if length is None else start + int(length)
+            if part.has_changed(response):
+                part.delete()
+                raise ConnectionError("the file on the server has changed")
+            total = _whole_number(sent.rpartition("/")[2])
+        if total is not None and total > _MAX_BYTES:
+            raise _Hopeless(
+                f"the server announces {total:,} bytes, more than {_MAX_BYTES:,}"
+            )
         _write(response, part, start, total, progress)
     if total is not None and part.size() != total:
         raise ConnectionError(
             f"the connection was cut after {part.size():,} of {total:,} bytes"
         )
+
+
+def _whole_number(text: str) -> int | None:
+    return int(text) if text.isascii() and text.isdecimal() else None
 
 
 def _write(
@@ -194,15 +225,25 @@ def _write(
         file = part.open(response)
     except OSError as error:
         raise _DiskError from error
-    n_received = start
+    n_received = window_start = start
+    deadline = time.monotonic() + _SLOW_S
     try:
-        while block := response.read(_BLOCK_BYTES):
+        while block := response.read1(_BLOCK_BYTES):  # what has come, not a whole block
             try:
                 file.write(block)
             except OSError as error:
                 raise _DiskError from error
             n_received += len(block)
             progress(n_received, total)
+            if n_received > _MAX_BYTES:
+                raise _Hopeless(f"the server sent more than {_MAX_BYTES:,} bytes")
+            if time.monotonic() > deadline:
+                if n_received - window_start < _SLOW_BYTES:
+                    raise _Hopeless(
+                        f"the server sent {n_received - window_start:,} bytes in "
+                        f"{_SLOW_S:g} s"
+                    )
+                window_start, deadline = n_received, time.monotonic() + _SLOW_S
     finally:
         try:
             file.close()
@@ -210,7 +251,8 @@ def _write(
             raise _DiskError from error
 
 
-def _checksum(path: Path) -> str:
+def checksum(path: Path) -> str:
+    """SHA-256 of a file, in hexadecimal digits."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 

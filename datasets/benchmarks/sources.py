@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import shutil
 import sys
 from collections.abc import Mapping
@@ -11,13 +13,26 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ltr.datasets.benchmarks.archives import BrokenArchiveError, read_member
-from ltr.datasets.benchmarks.download import download, home_folder, report_to_stderr
+from ltr.datasets.benchmarks.archives import (
+    BrokenArchiveError,
+    MissingMemberError,
+    read_member,
+)
+from ltr.datasets.benchmarks.download import (
+    checksum,
+    download,
+    home_folder,
+    report_to_stderr,
+)
 from ltr.datasets.letor.arrays import open_ranking, write_arrays
 from ltr.datasets.letor.features import GrowingTable
 from ltr.datasets.letor.files import read_rows
 from ltr.datasets.ranking_data import RankingData
-from ltr.files import PathLike, whole_folder
+from ltr.files import (
+    PathLike,
+    whole_file,
+    whole_folder,
+)
 from ltr.locks import one_at_a_time
 
 
@@ -113,6 +128,7 @@ SOURCES = {
     ),
 }
 _ARCHIVE = "archive"
+_ORIGIN = "archive.json"
 
 
 @dataclass(frozen=True)
@@ -132,12 +148,50 @@ def fetch_splits(key: str, members: Mapping[str, str], place: Place) -> RankingS
     if place.path is not None:
         source = Path(place.path)
         return _in_order({k: _load(source, key, m, place) for k, m in members.items()})
-    home = home_folder(place.data_home) / key
+    home = _home(home_folder(place.data_home) / key, place)
     kind = np.dtype(place.dtype).name
     folders = {k: home / f"{m.replace('/', '-')}-{kind}" for k, m in members.items()}
     if not all(folder.exists() for folder in folders.values()):
         _fill(key, home, {folders[k]: m for k, m in members.items()}, place)
     return _in_order({split: open_ranking(f) for split, f in folders.items()})
+
+
+def _home(home: Path, place: Place) -> Path:
+    """Folder of the cache for the archive that the caller asks for.
+
+    It is the folder of the data set, or one inside of it if that was filled from an
+    archive with another checksum, or from another address.
+    """
+    if not home.exists() or (place.url is None and place.sha256 is None):
+        return home
+    url, digest = _origin(home)
+    if place.sha256 is not None:
+        is_other, mark = digest != place.sha256.lower(), place.sha256.lower()
+    else:
+        is_other = url not in (None, place.url)
+        mark = hashlib.sha256(str(place.url).encode()).hexdigest()
+    is_filled = any(home.glob("*.txt-*")) or (home / _ARCHIVE).exists()
+    return home / mark[:16] if is_filled and is_other else home
+
+
+def _origin(home: Path) -> tuple[str | None, str | None]:
+    """Address and checksum of the archive that filled a folder; None if unknown."""
+    try:
+        about = json.loads((home / _ORIGIN).read_text(encoding="utf-8"))
+        return str(about["url"]), str(about["sha256"])
+    except (OSError, ValueError, TypeError, KeyError, RecursionError):
+        archive = home / _ARCHIVE
+        return None, checksum(archive) if archive.is_file() else None
+
+
+def _drop_damaged(home: Path) -> None:
+    """Delete a cached archive that is no longer the one that was downloaded."""
+    archive = home / _ARCHIVE
+    if archive.exists() and (home / _ORIGIN).exists():
+        _, digest = _origin(home)
+        if checksum(archive) != digest:
+            sys.stderr.write(f"{archive} has changed since its download: deleted.\n")
+            archive.unlink()
 
 
 def _fill(key: str, home: Path, members: Mapping[Path, str], place: Place) -> None:
@@ -156,6 +210,7 @@ def _fill(key: str, home: Path, members: Mapping[Path, str], place: Place) -> No
     with one_at_a_time(home):
         for leftover in home.glob(".*.txt-*"):  # of a killed process
             shutil.rmtree(leftover)
+        _drop_damaged(home)
         if url is not None and not (home / _ARCHIVE).exists():
             _download(key, home, url, by_hand, place)
         for folder, member in members.items():
@@ -184,8 +239,9 @@ def _convert(archive: Path, key: str, member: str, folder: Path, place: Place) -
             chunks = read_member(archive, member, source.n_features)
             description = f"{source.name}, {member}"
             write_arrays(scratch, chunks, source.n_features, place.dtype, description)
-    except BrokenArchiveError as error:
+    except (BrokenArchiveError, MissingMemberError) as error:
         archive.unlink()
+        archive.with_name(_ORIGIN).unlink(missing_ok=True)
         raise ValueError(
             f"{error} It was deleted from the cache; the next call downloads it again."
         ) from error
@@ -202,6 +258,8 @@ def _download(key: str, home: Path, url: str, by_hand: str, place: Place) -> Non
     digest = download(
         url, home / _ARCHIVE, sha256=sha256, by_hand=by_hand, progress=progress
     )
+    with whole_file(home / _ORIGIN) as scratch:
+        scratch.write_text(json.dumps({"url": url, "sha256": digest}), "utf-8")
     if sha256 is None:
         sys.stderr.write(
             f"ltr knows no checksum of {source.name} at this address. The download has "

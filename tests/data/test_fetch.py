@@ -1,12 +1,14 @@
 """fetch_*: downloads from a server that the tests start, with all its moods."""
 
 import errno
+import gzip
 import hashlib
 import io
 import os
 import re
 import tarfile
 import threading
+import time
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -38,6 +40,8 @@ class Server:
         self.ranges = True  # whether it knows Range
         self.etag = '"1"'
         self.says_length = True
+        self.other_etag = None  # of an answer to Range
+        self.drip_s = 0.0  # pause after each byte
         self.cuts = []  # bytes after which it hangs up, one for each request
         self.status = 200
         self.asked = []  # Range of each request
@@ -66,11 +70,17 @@ class Server:
         if self.says_length:
             request.send_header("Content-Length", str(len(self.body) - start))
         if self.etag:
-            request.send_header("ETag", self.etag)
+            etag = self.other_etag if start and self.other_etag else self.etag
+            request.send_header("ETag", etag)
         request.end_headers()
         length = self.cuts.pop(0) if self.cuts else len(self.body)
         piece = self.body[start : start + length]
         self.sent += len(piece)  # before the client can have it
+        for i in range(len(piece) if self.drip_s else 0):
+            request.wfile.write(piece[i : i + 1])
+            time.sleep(self.drip_s)
+        if self.drip_s:
+            return
         request.wfile.write(piece)
 
 
@@ -132,6 +142,7 @@ def left_in(home):
 
 
 DONE = ["Fold2-test.txt-float64", "Fold2-train.txt-float64", "Fold2-vali.txt-float64"]
+ARCHIVE = ["archive", "archive.json"]
 
 
 def test_first_and_second_time(server, fold, tmp_path, capsys):
@@ -147,7 +158,7 @@ def test_first_and_second_time(server, fold, tmp_path, capsys):
         "MSLR-WEB10K: 0.0 of 0.0 MB\n"
     )
     assert "converting Fold2/train.txt (once)" in said
-    assert left_in(tmp_path) == [*DONE, "archive"]
+    assert left_in(tmp_path) == [*DONE, *ARCHIVE]
     os.remove(tmp_path / "mslr-web10k" / "archive")
     splits = fetch(server, tmp_path)
     check(splits, folder)
@@ -174,7 +185,7 @@ def test_leftovers_of_a_killed_process(server, fold, tmp_path):
     begun.mkdir(parents=True)
     (begun / "X.npy").write_bytes(b"half")
     check(fetch(server, tmp_path), folder)
-    assert left_in(tmp_path) == [*DONE, "archive"]
+    assert left_in(tmp_path) == [*DONE, *ARCHIVE]
 
 
 def test_other_type_uses_the_same_archive(server, fold, tmp_path):
@@ -224,7 +235,7 @@ def test_cut_connection_resumes(server, fold, tmp_path):
     check(fetch(server, tmp_path), folder)
     assert server.asked == [None, "bytes=1000-", "bytes=1500-"]
     assert server.sent == len(server.body)
-    assert left_in(tmp_path) == [*DONE, "archive"]
+    assert left_in(tmp_path) == [*DONE, *ARCHIVE]
 
 
 def test_cut_connection_resumes_in_the_next_call(server, fold, tmp_path):
@@ -243,7 +254,7 @@ def test_cut_connection_resumes_in_the_next_call(server, fold, tmp_path):
     server.cuts = []
     check(fetch(server, tmp_path), folder)
     assert server.asked[-1] == "bytes=1000-"
-    assert left_in(tmp_path) == [*DONE, "archive"]
+    assert left_in(tmp_path) == [*DONE, *ARCHIVE]
 
 
 def test_file_that_changed_in_between(server, fold, tmp_path):
@@ -383,7 +394,7 @@ def test_full_disk_while_converting(server, fold, tmp_path, monkeypatch):
     monkeypatch.setattr(arrays._TableFile, "add", add_once)
     with pytest.raises(OSError, match=r"Fold2-vali.txt-float64 could not be written"):
         fetch(server, tmp_path)
-    assert left_in(tmp_path) == ["Fold2-train.txt-float64", "archive"]
+    assert left_in(tmp_path) == ["Fold2-train.txt-float64", *ARCHIVE]
     monkeypatch.setattr(arrays._TableFile, "add", add)
     check(fetch(server, tmp_path), folder)
     assert len(server.asked) == 1
@@ -477,3 +488,163 @@ def test_the_other_data_sets(tmp_path, capsys):
     with pytest.raises(ValueError, match="size must be one of '10k', '30k'; got '20k'"):
         fetch_mslr("20k")
     assert capsys.readouterr().err == ""
+
+
+def test_partial_answer_with_another_etag(server, fold, tmp_path):
+    """The two halves are of two files: the download begins again."""
+    folder, server.body = fold
+    server.cuts, server.other_etag = [1000], '"2"'
+    check(fetch(server, tmp_path), folder)
+    assert server.asked == [None, "bytes=1000-", None]
+
+
+def test_endless_body(server, fold, tmp_path, monkeypatch):
+    """Given up at the limit of size, announced or not, without a second attempt."""
+    monkeypatch.setattr("ltr.datasets.benchmarks.download._MAX_BYTES", 10_000)
+    server.body = bytes(20_000)
+    for server.says_length, message in (
+        (True, "the server announces 20,000 bytes, more than 10,000"),
+        (False, "the server sent more than 10,000 bytes"),
+    ):
+        server.asked = []
+        with pytest.raises(ConnectionError, match=f"not be downloaded: {message}"):
+            fetch(server, tmp_path)
+        assert len(server.asked) == 1
+
+
+def test_slow_body(server, fold, tmp_path, monkeypatch):
+    """Bytes that drip reset no timeout: the rate counts."""
+    monkeypatch.setattr("ltr.datasets.benchmarks.download._SLOW_S", 0.2)
+    _, server.body = fold
+    server.drip_s = 0.02
+    server.cuts = [50]
+    with pytest.raises(ConnectionError, match=r"the server sent \d+ bytes in 0\.2 s"):
+        fetch(server, tmp_path)
+
+
+def test_connection_that_always_drops(server, fold, tmp_path, monkeypatch):
+    """Some progress in each attempt does not make their number endless."""
+    monkeypatch.setattr("ltr.datasets.benchmarks.download._MAX_ATTEMPTS", 5)
+    _, server.body = fold
+    server.cuts = [1] * 20
+    with pytest.raises(ConnectionError, match="the connection was cut after 5 of"):
+        fetch(server, tmp_path)
+
+
+def other_archive():
+    """An archive of the same files with other rows, and its checksum."""
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        for name in NAMES:
+            archive.writestr(f"Fold2/{name}.txt", "1 qid:1 1:77\n0 qid:1 1:2\n")
+    return packed.getvalue(), hashlib.sha256(packed.getvalue()).hexdigest()
+
+
+def test_checksum_of_another_archive(server, fold, tmp_path):
+    """What is in the cache is used for its own checksum and address only."""
+    folder, server.body = fold
+    check(fetch(server, tmp_path), folder)
+    own = hashlib.sha256(server.body).hexdigest()
+    check(fetch(server, tmp_path, sha256=own), folder)
+    assert len(server.asked) == 1
+    with pytest.raises(
+        ValueError, match=f"must have the SHA-256 {'0' * 64}; got {own}"
+    ):
+        fetch(server, tmp_path, sha256="0" * 64)
+    server.body, sha256 = other_archive()
+    assert fetch(server, tmp_path, sha256=sha256).train.X[0, 0] == 77
+    other = fetch_mslr("10k", 2, data_home=tmp_path, url=f"{server.url}/other")
+    assert other.train.X[0, 0] == 77
+    n_asked = len(server.asked)
+    check(fetch(server, tmp_path), folder)
+    assert fetch(server, tmp_path, sha256=sha256).train.X[0, 0] == 77
+    assert len(server.asked) == n_asked
+
+
+def test_bad_archive_blocks_nothing(server, fold, tmp_path):
+    """Neither another address nor the same one, once it has the right file."""
+    folder, body = fold
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("index.html", "moved")
+    server.body = packed.getvalue()
+    message = "must have exactly one file Fold2/train.txt; got none.*It was deleted"
+    with pytest.raises(ValueError, match=message):
+        fetch(server, tmp_path)
+    assert left_in(tmp_path) == []
+    server.body = body
+    check(fetch(server, tmp_path), folder)
+
+
+def test_cached_archive_that_has_changed(server, fold, tmp_path, capsys):
+    """Its checksum is checked again before it is read for another fold or type."""
+    _, server.body = fold
+    fetch(server, tmp_path)
+    archive = tmp_path / "mslr-web10k" / "archive"
+    archive.write_bytes(other_archive()[0])
+    single = fetch(server, tmp_path, dtype=np.float32)
+    assert (
+        f"{archive} has changed since its download: deleted." in capsys.readouterr().err
+    )
+    assert len(server.asked) == 2
+    assert single.train.X[0, 0] != 77
+
+
+@pytest.mark.parametrize("kind", ["gz", "bz2", "xz", "zip"])
+def test_flipped_bits_of_an_archive(fold, tmp_path, kind):
+    """The checksum at the end of the stream is read: never other data in silence."""
+    folder, body = fold
+    if kind != "zip":
+        packed = io.BytesIO()
+        with tarfile.open(fileobj=packed, mode=f"w:{kind}") as archive:
+            archive.add(folder / "Fold2", "Fold2")
+        body = packed.getvalue()
+    path, rng = tmp_path / "archive", np.random.default_rng(0)
+    messages = []
+    for _ in range(40):
+        flipped = bytearray(body)
+        flipped[rng.integers(len(body))] ^= 1 << rng.integers(8)
+        path.write_bytes(flipped)
+        try:
+            check(fetch_mslr("10k", 2, path=path), folder)
+        except ValueError as error:
+            messages.append(str(error))
+    assert len(messages) > 30
+    assert all(str(path) in message for message in messages)
+
+
+@pytest.mark.parametrize("kind", ["gz", "zip"])
+def test_archive_that_unpacks_to_too_much(tmp_path, kind):
+    """Refused by the sizes that it announces, before anything is unpacked."""
+    path, n_bytes = tmp_path / "archive", 2**27
+    if kind == "zip":
+        with (
+            zipfile.ZipFile(
+                path, "w", zipfile.ZIP_DEFLATED, compresslevel=1
+            ) as archive,
+            archive.open("Fold2/train.txt", "w") as member,
+        ):
+            for _ in range(n_bytes // 2**20):
+                member.write(b"\n" * 2**20)
+    else:
+        info = tarfile.TarInfo("Fold2/train.txt")
+        info.size = n_bytes
+        with gzip.open(path, "wb", compresslevel=1) as file:
+            file.write(info.tobuf() + b"\n" * 1000)  # the header is enough
+    message = (
+        f"{path} must not hold more than 100 times its own size; got 134,217,728 bytes "
+        "in Fold2/train.txt."
+    )
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+        fetch_mslr(fold=2, path=path)
+
+
+def test_pipe_in_place_of_an_archive(tmp_path):
+    """Said at once: an archive is read back and forth."""
+    os.mkfifo(tmp_path / "pipe")
+    message = (
+        f"{tmp_path / 'pipe'} must be a folder, or a zip or tar archive on disk; got a "
+        "pipe or device. Save it to a file."
+    )
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+        fetch_mslr(path=tmp_path / "pipe")
