@@ -118,6 +118,10 @@ class NeuralRanker(GradientRanker):
     A fit with one ``random_state`` repeats on one machine. Changing a number
     (``learning_rate``, ``sigma``, …) recompiles nothing.
 
+    Small blocks are scored on one thread, since on a busy machine further threads of
+    BLAS would wait for a core at each product; large ones on as many as NumPy uses.
+    ``threadpoolctl.threadpool_limits`` limits these.
+
     Examples
     --------
     >>> from ltr import NeuralRanker
