@@ -14,7 +14,9 @@ import numpy as np
 import optax
 
 from ltr.lists import PackedLists
+from ltr.scorers import PairScorer, PublishedPairScorer
 from ltr.training.convergence import EpochLimits, Trend, loss_trend
+from ltr.training.masks import check_mask, is_ours
 from ltr.training.memory import check_step, is_large
 from ltr.training.optimizers import build_optimizer
 from ltr.training.plan import TrainingPlan, check_one_per_list, loss_arguments
@@ -171,7 +173,8 @@ def train(
     Raises
     ------
     ValueError
-        If the loss or a weight is no longer finite.
+        If the loss or a weight is no longer finite, or a loss of the user's own counts
+        padding.
     MemoryError
         If a step on the longest lists needs more memory than there is.
     """
@@ -186,6 +189,8 @@ def train(
         result.params = _copy(start_params)
     if validate is not None:
         result.best_score = validate(result.params)
+    if limits.max_epochs and not is_ours(plan.loss.function):
+        _check_own_loss(plan, numbers, data, packed)
     for bucket in packed.buckets if limits.max_epochs else ():
         if is_large(bucket, state[0]):
             shape = (bucket.batch_size, bucket.list_size)
@@ -287,6 +292,26 @@ def _step(
     updates, optimizer_state = optimizer.update(gradient, optimizer_state, params)
     params = optax.apply_updates(params, updates)
     return (params, optimizer_state), loss * numbers.lists_per_step
+
+
+def _check_own_loss(
+    plan: TrainingPlan, numbers: StepNumbers, data: Data, packed: PackedLists
+) -> None:
+    """Try the mask on a batch with padding; without padding nothing depends on it."""
+    for bucket in packed.buckets:
+        where = bucket.rows < data.n_samples
+        if not where.all():
+            rows = bucket.rows[np.argsort(where.sum(axis=1))[: bucket.batch_size]]
+            check_mask(
+                plan.loss,
+                numbers.loss,
+                data.y[rows],
+                rows < data.n_samples,
+                None if data.weights is None else data.weights[rows],
+                {name: values[rows] for name, values in data.extras.items()},
+                scores_pairs=isinstance(plan.scorer, (PairScorer, PublishedPairScorer)),
+            )
+            return
 
 
 def _check_finite(

@@ -281,6 +281,7 @@ def _start(
     if start is None:
         check_parameters(plan.scorer, n_features, dtype)
         params = plan.scorer.init(jax.random.key(seed), n_features)
+        _check_arrays(plan.scorer, params)
         return params, init_optimizer(plan, params)
     params = start.params if start.last_params is None else start.last_params
     fresh_state = init_optimizer(plan, params)
@@ -289,6 +290,22 @@ def _start(
     if [np.shape(leaf) for leaf in leaves] != [np.shape(leaf) for leaf in fresh_leaves]:
         return params, fresh_state  # none was kept, or another optimizer was set since
     return params, jax.tree.unflatten(structure, leaves)
+
+
+def _check_arrays(scorer: Scorer, params: Any) -> None:
+    """Raise unless every parameter is an array that has a gradient."""
+    for path, leaf in jax.tree_util.tree_leaves_with_path(params):
+        dtype = getattr(leaf, "dtype", None)
+        if dtype is None or not jnp.issubdtype(dtype, jnp.floating):
+            kind = type(leaf).__name__ if dtype is None else f"dtype {dtype}"
+            kind = "a function" if callable(leaf) else kind
+            raise TypeError(
+                f"init of {scorer!r} must return a pytree of arrays of floats; got "
+                f"{kind} at {jax.tree_util.keystr(path)}. Keep what is not trained out "
+                "of the parameters, for example as an attribute of the scorer; of an "
+                "Equinox module, train equinox.partition(module, "
+                "equinox.is_inexact_array)[0]."
+            )
 
 
 def _likely_epochs(options: TrainingOptions) -> int:

@@ -1,0 +1,149 @@
+"""Losses and scorers of a user's own: what training checks before it starts."""
+
+import functools
+import re
+from dataclasses import dataclass
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from ltr import NeuralRanker, TSPRanker
+from ltr.losses import LOSSES, PATH_LOSSES, combine, loss_info, mse_loss
+from ltr.scorers import Scorer
+from ltr.training.masks import is_ours
+
+RNG = np.random.default_rng(0)
+QID = np.repeat(np.arange(3), [6, 4, 3])
+X, Y = RNG.normal(size=(len(QID), 3)), RNG.integers(0, 3, len(QID)).astype(float)
+EQUAL = np.repeat(np.arange(3), 4)
+
+
+def fit(loss, ranker=NeuralRanker, qid=QID, **rows):
+    """Train for an epoch; the three lists share one padded size."""
+    options = {"encoder": "identity"} if ranker is TSPRanker else {"scorer": "linear"}
+    ranker = ranker(loss, max_epochs=1, random_state=0, **options)
+    n = len(qid)
+    return ranker.fit(X[:n], Y[:n], qid, **{k: v[:n] for k, v in rows.items()})
+
+
+def squared(scores, labels, *, where):
+    """One that is right."""
+    return jnp.where(where, (scores - labels) ** 2, 0.0).sum(axis=-1)
+
+
+def careless(scores, labels, *, where=None):
+    """One that forgets the mask."""
+    return ((scores - labels) ** 2).sum(axis=-1)
+
+
+def mean_of_all(scores, labels, *, where):
+    """One that divides by the padded size."""
+    return jnp.where(where, (scores - labels) ** 2, 0.0).mean(axis=-1)
+
+
+@jax.custom_vjp
+def _leaky(scores, where):
+    return jnp.where(where, scores, 0.0).sum(axis=-1)
+
+
+_leaky.defvjp(
+    lambda scores, where: (_leaky(scores, where), scores.shape),
+    lambda shape, g: (jnp.broadcast_to(g[:, None], shape), None),
+)
+
+
+def leaky_gradient(scores, labels, *, where):
+    """One whose value is right."""
+    return _leaky(scores, where)
+
+
+def of_pairs(matrix, labels, *, where, start, end):
+    """One on pairs that counts those with padding."""
+    return jnp.where(where, start * matrix.sum(axis=-1) - end * labels, 0.0).sum(-1)
+
+
+@pytest.mark.parametrize(
+    ("loss", "ranker", "fault"),
+    [
+        (careless, NeuralRanker, r"the loss of a list is \S+ with zeros there"),
+        (mean_of_all, NeuralRanker, r"\S+ without such positions\. Put"),
+        (leaky_gradient, NeuralRanker, "its gradient there is 1 instead of 0"),
+        (of_pairs, TSPRanker, r"zeros there, and \S+ with threes"),
+        (combine((1.0, careless), (1.0, "mse")), NeuralRanker, "with threes"),
+    ],
+)
+def test_a_loss_that_counts_padding_is_refused(loss, ranker, fault):
+    """Before the first step, with the name of the law."""
+    with pytest.raises(ValueError, match=fault) as info:
+        fit(loss, ranker)
+    message = str(info.value)
+    assert message.startswith(
+        "a loss must leave masked items out (the law padding_changes_nothing of "
+        "ltr.testing.check_loss); "
+    )
+    assert message.endswith(
+        "Put 0 there before you sum, for example by jnp.where(where, terms, 0.0)."
+    )
+
+
+def weighted(scores, labels, *, where, weights=None, teacher_scores=None, scale=2.0):
+    """One with further inputs."""
+    w = jnp.where(where, 1.0 if weights is None else weights, 0.0)
+    return (scale * w * (scores - labels - teacher_scores) ** 2).sum(axis=-1)
+
+
+def any_keyword(scores, labels, **inputs):
+    """One that takes what comes."""
+    return squared(scores, labels, where=inputs["where"])
+
+
+def noisy(scores, labels, *, where, key):
+    """One that draws as many numbers as there are positions."""
+    return squared(scores + jax.random.normal(key, scores.shape), labels, where=where)
+
+
+def test_good_losses_are_taken():
+    """Also with weights, extras, draws, keywords, and as partials."""
+    rows = {"sample_weight": np.arange(1.0, 14.0), "teacher_scores": Y / 2}
+    fit(functools.partial(weighted, scale=3.0), **rows)
+    for loss in (squared, any_keyword, noisy):
+        fit(loss)
+
+
+def test_lists_of_one_size_have_no_padding():
+    """There a loss without a mask is right, and fits."""
+    fit(careless, qid=EQUAL)
+
+
+def test_our_losses_are_not_tried():
+    """The laws have them already."""
+    ours = {**LOSSES, **PATH_LOSSES}.values()
+    assert all(map(is_ours, [*ours, combine((1.0, "mse"), (0.5, mse_loss))]))
+    assert not is_ours(squared)
+    assert not is_ours(functools.partial(squared))
+    assert loss_info(any_keyword).takes("where")
+
+
+@dataclass(frozen=True)
+class WithFunction(Scorer):
+    """Parameters as a module of Equinox has them: one leaf is a function."""
+
+    def init(self, key, n_features):
+        return {"weight": jnp.ones(n_features), "activation": jax.nn.relu}
+
+    def apply(self, params, X, where=None, weights=None):
+        return params["activation"](X @ params["weight"])
+
+
+def test_parameters_that_are_no_arrays():
+    """The error names the leaf and the cure."""
+    message = (
+        "init of WithFunction() must return a pytree of arrays of floats; got "
+        "a function at ['activation']. Keep what is not trained out of the parameters, "
+        "for example as an attribute of the scorer; of an Equinox module, train "
+        "equinox.partition(module, equinox.is_inexact_array)[0]."
+    )
+    with pytest.raises(TypeError, match=re.escape(message)):
+        NeuralRanker("mse", WithFunction(), max_epochs=1).fit(X, Y, QID)
