@@ -22,7 +22,7 @@ from ltr.scorers.base import (
 from ltr.scorers.mlp import apply_hidden, init_layers
 
 _NEVER = -1e30
-# More logits than this are computed block by block of queries (128 MB in float32).
+# More logits than this (128 MB in float32) are computed in blocks of items.
 _MAX_LOGITS, _BLOCK_LOGITS = 2**25, 2**23
 
 
@@ -173,9 +173,10 @@ class AttentionScorer(Scorer):
 def attend(query: Array, key: Array, value: Array, bias: Array | None) -> Array:
     """Weight values by attention, in memory that is linear in the number of items.
 
-    The softmax of a query needs all keys but no other query, so queries are taken in
-    blocks, whose logits are computed again in the backward pass instead of
-    being kept (Rabe & Staats, "Self-attention does not need O(n²) memory", 2021).
+    An item attends to all items of its list, but its softmax does not depend on that of
+    another item, so a long list is processed in blocks of items. Their logits are
+    computed again in the backward pass instead of being kept (Rabe & Staats,
+    "Self-attention does not need O(n²) memory", 2021).
 
     Parameters
     ----------
@@ -192,7 +193,7 @@ def attend(query: Array, key: Array, value: Array, bias: Array | None) -> Array:
     n_logits = math.prod(query.shape[:-1]) * n_items
     if n_logits <= _MAX_LOGITS:
         return _attend(query, key, value, bias)
-    size = max(1, _BLOCK_LOGITS * n_items // n_logits)  # queries in a block
+    size = max(1, _BLOCK_LOGITS * n_items // n_logits)  # items in a block
     xp = query.__array_namespace__()
     if not isinstance(query, jax.Array):
         starts = range(0, n_items, size)

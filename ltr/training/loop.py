@@ -194,8 +194,8 @@ def train(
     for bucket in packed.buckets if limits.max_epochs else ():
         if is_large(bucket, state[0]):
             shape = (bucket.batch_size, bucket.list_size)
-            rows = jax.ShapeDtypeStruct(shape, np.int32)
-            lowered = _step.lower(plan, state, numbers, data, rows, key, 0)
+            batch = jax.ShapeDtypeStruct(shape, np.int32)
+            lowered = _step.lower(plan, state, numbers, data, batch, key, 0)
             check_step(bucket, state[0], lowered)
     reached, step_number = state, 0
     try:

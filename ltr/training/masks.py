@@ -11,6 +11,7 @@ import numpy as np
 
 from ltr.losses.combination import Combination
 from ltr.losses.declaration import LossFunction
+from ltr.queries import BoolArray
 from ltr.scorers import PairScores
 from ltr.training.plan import LossPlan, loss_arguments
 
@@ -22,7 +23,7 @@ def check_mask(
     plan: LossPlan,
     numbers: Mapping[str, Any],
     labels: jax.Array,
-    where: jax.Array,
+    where: BoolArray,
     weights: jax.Array | None,
     extras: Mapping[str, jax.Array],
     *,
@@ -53,13 +54,13 @@ def check_mask(
         :func:`ltr.testing.check_loss`.
     """
     corner = (slice(_MAX_LISTS), slice(_MAX_ITEMS))
-    columns = {"labels": labels, "where": where, **extras}
+    inputs: dict[str, Any] = {"labels": labels, "where": where, **extras}
     if weights is not None:
-        columns["weights"] = weights
-    columns = {name: np.asarray(values[corner]) for name, values in columns.items()}
+        inputs["weights"] = weights
+    columns = {name: np.asarray(values[corner]) for name, values in inputs.items()}
     n_lists, n_items = columns["where"].shape
-    shape = (n_lists, n_items + _N_PADDED)
-    shape = (*shape, shape[1]) if scores_pairs else shape
+    size = n_items + _N_PADDED
+    shape = (n_lists, size, size) if scores_pairs else (n_lists, size)
     scores = np.random.default_rng(0).normal(size=shape).astype(columns["labels"].dtype)
 
     def evaluate(n_padded: int, filler: float) -> tuple[Any, Any]:
@@ -74,7 +75,7 @@ def check_mask(
 
         def total(values: jax.Array) -> tuple[jax.Array, jax.Array]:
             ends = jnp.asarray(single, values.dtype)
-            inputs, options = loss_arguments(
+            values, options = loss_arguments(
                 plan,
                 numbers,
                 PairScores(values, ends, ends) if scores_pairs else values,
@@ -85,7 +86,7 @@ def check_mask(
                 step=0,
             )
             losses = plan.function(
-                inputs,
+                values,
                 jnp.asarray(rows["labels"]),
                 where=jnp.asarray(is_real),
                 **options,
