@@ -22,6 +22,7 @@ def rrf(
     weights: Sequence[float] | None = None,
     ties: RankTies = "trec",
     depth: int | None = None,
+    encoding: str = "utf-8",
 ) -> pd.DataFrame:
     r"""Reciprocal rank fusion.
 
@@ -40,6 +41,8 @@ def rrf(
         trec_eval; the mean of their ranks; or in the order of the file.
     depth : int, default=None
         Documents to read of each query of a run. None: all.
+    encoding : str, default="utf-8"
+        Encoding of files.
 
     Returns
     -------
@@ -63,13 +66,17 @@ def rrf(
     (['b', 'a'], [0.8333, 0.5])
     """
     check_number("k", k, low=0.0)
-    pool = pool_runs(runs, depth, ties)
+    pool = pool_runs(runs, depth, ties, encoding)
     reciprocal = np.where(pool.returned, 1.0 / (k + pool.ranks), 0.0)
     return pool.run_of(reciprocal @ pool.weights(weights))
 
 
 def log_isr(
-    runs: Runs, *, ties: RankTies = "trec", depth: int | None = None
+    runs: Runs,
+    *,
+    ties: RankTies = "trec",
+    depth: int | None = None,
+    encoding: str = "utf-8",
 ) -> pd.DataFrame:
     r"""Logarithmic inverse square rank fusion.
 
@@ -86,6 +93,8 @@ def log_isr(
         Ranks of equal scores of a run; see :func:`rrf`.
     depth : int, default=None
         Documents to read of each query of a run. None: all.
+    encoding : str, default="utf-8"
+        Encoding of files.
 
     Returns
     -------
@@ -108,7 +117,7 @@ def log_isr(
     >>> fused["docid"].tolist(), fused["score"].round(4).tolist()
     (['b', 'a'], [1.3733, 0.6931])
     """
-    pool = pool_runs(runs, depth, ties)
+    pool = pool_runs(runs, depth, ties, encoding)
     inverse_squares = np.where(pool.returned, 1.0 / pool.ranks**2, 0.0).sum(axis=1)
     return pool.run_of(np.log1p(pool.returned.sum(axis=1)) * inverse_squares)
 
@@ -120,6 +129,7 @@ def borda(
     weights: Sequence[float] | None = None,
     ties: RankTies = "trec",
     depth: int | None = None,
+    encoding: str = "utf-8",
 ) -> pd.DataFrame:
     """Borda count: n points for the first document of a run, n − 1 for the next, ….
 
@@ -138,6 +148,8 @@ def borda(
         Ranks of equal scores of a run; see :func:`rrf`.
     depth : int, default=None
         Documents to read of each query of a run. None: all.
+    encoding : str, default="utf-8"
+        Encoding of files.
 
     Returns
     -------
@@ -163,7 +175,7 @@ def borda(
     [5.0, 4.0, 3.0]
     """
     check_choice("missing", missing, ("none", "share"))
-    pool = pool_runs(runs, depth, ties)
+    pool = pool_runs(runs, depth, ties, encoding)
     n_returned = pool.n_returned()
     if missing == "none":
         n, points_of_missing = n_returned.max(axis=1, keepdims=True), np.zeros(1)
@@ -175,7 +187,11 @@ def borda(
 
 
 def condorcet(
-    runs: Runs, *, ties: RankTies = "trec", depth: int | None = None
+    runs: Runs,
+    *,
+    ties: RankTies = "trec",
+    depth: int | None = None,
+    encoding: str = "utf-8",
 ) -> pd.DataFrame:
     """Majority contests won minus lost (Copeland); a Condorcet winner comes first.
 
@@ -191,6 +207,8 @@ def condorcet(
     depth : int, default=None
         Documents to read of each query of a run. None: all. The work grows with the
         square of the number of candidates.
+    encoding : str, default="utf-8"
+        Encoding of files.
 
     Returns
     -------
@@ -213,7 +231,7 @@ def condorcet(
     >>> condorcet(runs)["score"].tolist()
     [2.0, 0.0, -2.0]
     """
-    pool = pool_runs(runs, depth, ties)
+    pool = pool_runs(runs, depth, ties, encoding)
     ranks = _ranks_with_missing_last(pool).astype(np.float32)
     value = np.empty(len(ranks))
     for rows in pool.rows_of_queries():
@@ -232,7 +250,11 @@ def condorcet(
 
 
 def round_robin(
-    runs: Runs, *, ties: RankTies = "trec", depth: int | None = None
+    runs: Runs,
+    *,
+    ties: RankTies = "trec",
+    depth: int | None = None,
+    encoding: str = "utf-8",
 ) -> pd.DataFrame:
     """Take turns: the first of each run in the order of the runs, then the second, ….
 
@@ -246,6 +268,8 @@ def round_robin(
         Ranks of equal scores of a run; see :func:`rrf`.
     depth : int, default=None
         Documents to read of each query of a run. None: all.
+    encoding : str, default="utf-8"
+        Encoding of files.
 
     Returns
     -------
@@ -263,7 +287,7 @@ def round_robin(
     >>> round_robin(runs)["docid"].tolist()
     ['a', 'b', 'c']
     """
-    pool = pool_runs(runs, depth, ties)
+    pool = pool_runs(runs, depth, ties, encoding)
     turns = (pool.ranks - 1.0) * pool.n_runs + np.arange(pool.n_runs)
     return pool.run_of(-np.where(pool.returned, turns, np.inf).min(axis=1))
 
@@ -273,6 +297,7 @@ def kemeny(
     *,
     ties: RankTies = "trec",
     depth: int | None = None,
+    encoding: str = "utf-8",
     max_candidates: int = 200,
     time_limit_s: float | None = None,
     random_state: int = 0,
@@ -290,6 +315,8 @@ def kemeny(
         Ranks of equal scores of a run; see :func:`rrf`.
     depth : int, default=None
         Documents to read of each query of a run. None: all.
+    encoding : str, default="utf-8"
+        Encoding of files.
     max_candidates : int, default=200
         Maximum number of documents of a query; more raise an error.
     time_limit_s : float, default=None
@@ -323,7 +350,7 @@ def kemeny(
     """
     from ltr.solvers import solve_orderings
 
-    pool = pool_runs(runs, depth, ties)
+    pool = pool_runs(runs, depth, ties, encoding)
     ranks = _ranks_with_missing_last(pool)
     matrices = []
     for rows in pool.rows_of_queries():

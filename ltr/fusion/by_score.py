@@ -24,6 +24,7 @@ def comb_sum(
     norm: Norm = "minmax",
     weights: Sequence[float] | None = None,
     depth: int | None = None,
+    encoding: str = "utf-8",
 ) -> pd.DataFrame:
     """Add the scores that the runs give to a document (CombSUM).
 
@@ -42,6 +43,8 @@ def comb_sum(
         Weight of each run. None: 1 for all.
     depth : int, default=None
         Documents to read of each query of a run. None: all.
+    encoding : str, default="utf-8"
+        Encoding of files.
 
     Returns
     -------
@@ -65,12 +68,16 @@ def comb_sum(
     >>> fused["docid"].tolist(), fused["score"].tolist()
     (['b', 'a', 'd', 'c'], [1.5, 1.0, 0.0, 0.0])
     """
-    pool = pool_runs(runs, depth)
+    pool = pool_runs(runs, depth, encoding=encoding)
     return pool.run_of(_weighted_sum(pool, norm, weights))
 
 
 def comb_mnz(
-    runs: Runs, *, norm: Norm = "minmax", depth: int | None = None
+    runs: Runs,
+    *,
+    norm: Norm = "minmax",
+    depth: int | None = None,
+    encoding: str = "utf-8",
 ) -> pd.DataFrame:
     """Sum of the scores times the number of runs that returned the document (CombMNZ).
 
@@ -82,6 +89,8 @@ def comb_mnz(
         See :func:`comb_sum`.
     depth : int, default=None
         Documents to read of each query of a run. None: all.
+    encoding : str, default="utf-8"
+        Encoding of files.
 
     Returns
     -------
@@ -103,12 +112,16 @@ def comb_mnz(
     >>> comb_mnz([{"q": {"a": 3, "b": 2, "c": 1}}, {"q": {"b": 9, "d": 1}}])["score"][0]
     np.float64(3.0)
     """
-    pool = pool_runs(runs, depth)
+    pool = pool_runs(runs, depth, encoding=encoding)
     return pool.run_of(_weighted_sum(pool, norm, None) * pool.returned.sum(axis=1))
 
 
 def comb_anz(
-    runs: Runs, *, norm: Norm = "minmax", depth: int | None = None
+    runs: Runs,
+    *,
+    norm: Norm = "minmax",
+    depth: int | None = None,
+    encoding: str = "utf-8",
 ) -> pd.DataFrame:
     """Mean score over the runs that returned the document (CombANZ).
 
@@ -120,6 +133,8 @@ def comb_anz(
         See :func:`comb_sum`.
     depth : int, default=None
         Documents to read of each query of a run. None: all.
+    encoding : str, default="utf-8"
+        Encoding of files.
 
     Returns
     -------
@@ -140,14 +155,18 @@ def comb_anz(
     >>> comb_anz([{"q": {"a": 3, "b": 2, "c": 1}}, {"q": {"b": 9, "d": 1}}])["score"][1]
     np.float64(0.75)
     """
-    pool = pool_runs(runs, depth)
+    pool = pool_runs(runs, depth, encoding=encoding)
     scores = pool.normalized(norm).scores
     total = np.where(pool.returned, scores, 0.0).sum(axis=1)
     return pool.run_of(total / pool.returned.sum(axis=1))
 
 
 def comb_max(
-    runs: Runs, *, norm: Norm = "minmax", depth: int | None = None
+    runs: Runs,
+    *,
+    norm: Norm = "minmax",
+    depth: int | None = None,
+    encoding: str = "utf-8",
 ) -> pd.DataFrame:
     """Best score that a run gives to the document (CombMAX).
 
@@ -159,6 +178,8 @@ def comb_max(
         See :func:`comb_sum`.
     depth : int, default=None
         Documents to read of each query of a run. None: all.
+    encoding : str, default="utf-8"
+        Encoding of files.
 
     Returns
     -------
@@ -179,7 +200,7 @@ def comb_max(
     >>> comb_max([{"q": {"a": 3, "b": 2, "c": 1}}, {"q": {"b": 9}}])["score"].tolist()
     [1.0, 0.5, 0.0]
     """
-    pool = pool_runs(runs, depth)
+    pool = pool_runs(runs, depth, encoding=encoding)
     scores = pool.normalized(norm).scores
     return pool.run_of(np.where(pool.returned, scores, -np.inf).max(axis=1))
 
@@ -190,6 +211,7 @@ def interpolate(
     alpha: float = 0.5,
     norm: Norm = "minmax",
     depth: int | None = None,
+    encoding: str = "utf-8",
 ) -> pd.DataFrame:
     """Weighted mean of two runs: α times the first, 1 − α times the second.
 
@@ -203,6 +225,8 @@ def interpolate(
         See :func:`comb_sum`.
     depth : int, default=None
         Documents to read of each query of a run. None: all.
+    encoding : str, default="utf-8"
+        Encoding of files.
 
     Returns
     -------
@@ -225,7 +249,7 @@ def interpolate(
     >>> interpolate(runs, alpha=0.75)["score"].tolist()
     [0.75, 0.25]
     """
-    pool = pool_runs(runs, depth)
+    pool = pool_runs(runs, depth, encoding=encoding)
     return pool.run_of(_mix(pool, alpha, *_filled(pool, norm).T))
 
 
@@ -237,6 +261,7 @@ def tune_alpha(
     grid: Sequence[float] | None = None,
     norm: Norm = "minmax",
     depth: int | None = None,
+    encoding: str = "utf-8",
 ) -> tuple[float, pd.Series]:
     """Find the best α of :func:`interpolate` on judged queries.
 
@@ -254,6 +279,8 @@ def tune_alpha(
         See :func:`comb_sum`.
     depth : int, default=None
         Documents to read of each query of a run. None: all.
+    encoding : str, default="utf-8"
+        Encoding of files.
 
     Returns
     -------
@@ -274,12 +301,12 @@ def tune_alpha(
     >>> alpha, means.tolist()
     (0.8, [0.5, 1.0])
     """
-    pool = pool_runs(runs, depth)
+    pool = pool_runs(runs, depth, encoding=encoding)
     filled = _filled(pool, norm)
     means = {}
     for alpha in np.arange(21) / 20 if grid is None else grid:
         run = pool.run_of(_mix(pool, alpha, *filled.T))
-        values = evaluate_run(run, qrels, metric, per_query=True)
+        values = evaluate_run(run, qrels, metric, per_query=True, encoding=encoding)
         means[alpha] = values.iloc[:, 0].mean()
     if not means:
         raise ValueError("grid must have at least one value; got none.")

@@ -217,7 +217,12 @@ class Pool:
         return np.asarray(combine.reduceat(values, heads, axis=0)[self.query])
 
 
-def pool_runs(runs: Runs, depth: int | None = None, ties: RankTies = "trec") -> Pool:
+def pool_runs(
+    runs: Runs,
+    depth: int | None = None,
+    ties: RankTies = "trec",
+    encoding: str = "utf-8",
+) -> Pool:
     """Line up runs by query and document id.
 
     Parameters
@@ -229,6 +234,8 @@ def pool_runs(runs: Runs, depth: int | None = None, ties: RankTies = "trec") -> 
     ties : {"trec", "average", "first"}, default="trec"
         Ranks of equal scores of a run: by descending document id; all the
         mean of their ranks; or in the order of the rows.
+    encoding : str, default="utf-8"
+        Encoding of files.
 
     Returns
     -------
@@ -262,7 +269,7 @@ def pool_runs(runs: Runs, depth: int | None = None, ties: RankTies = "trec") -> 
     if not sources:
         raise ValueError("runs must have at least one run; got none.")
     tables = [
-        run_rows(source, name=f"runs[{name!r}]").as_table("score")
+        run_rows(source, encoding=encoding, name=f"runs[{name!r}]").as_table("score")
         for name, source in sources.items()
     ]
     query, qids = _common_numbers([table["qid"] for table in tables])

@@ -25,6 +25,7 @@ def run_overlap(
     *,
     persistence: float = 0.9,
     ties: Ties = "average",
+    encoding: str = "utf-8",
 ) -> pd.DataFrame:
     r"""Rank-biased overlap of what two runs returned, query by query.
 
@@ -47,6 +48,8 @@ def run_overlap(
     ties : {"average", "first", "trec"}, default="average"
         Equal scores: expected value over their orders in both runs, independently;
         order of the rows; trec_eval's rule.
+    encoding : str, default="utf-8"
+        Encoding of files.
 
     Returns
     -------
@@ -84,7 +87,10 @@ def run_overlap(
 
     check_fraction("persistence", persistence)
     check_choice("ties", ties, [rule for rule in TIES if rule != "worst"])
-    runs = run_rows(first), run_rows(second)
+    runs = (
+        run_rows(first, encoding=encoding, name="first"),
+        run_rows(second, encoding=encoding, name="second"),
+    )
     ids, numbers = _common_queries(*runs)
     rows_of_run = [np.flatnonzero(number >= 0) for number in numbers]
     lists = [number[rows] for number, rows in zip(numbers, rows_of_run, strict=True)]

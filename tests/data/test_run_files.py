@@ -3,6 +3,7 @@
 import gzip
 import re
 import tracemalloc
+from functools import partial
 
 import hypothesis.strategies as st
 import numpy as np
@@ -12,6 +13,7 @@ import pytest
 from hypothesis import given
 
 from ltr.datasets import read_qrels, read_run, write_run
+from ltr.fusion import FUSIONS, tune_alpha
 from ltr.metrics import compare_runs, evaluate_run, reciprocal_rank_score, run_overlap
 from ltr.plotting import MetricAtKDisplay
 
@@ -60,6 +62,9 @@ def test_an_encoding_that_was_not_passed(tmp_path):
         lambda **o: read_run(path, **o),
         lambda **o: evaluate_run(path, qrels, **o),
         lambda **o: compare_runs({"x": path, "y": path}, qrels, **o),
+        lambda **o: run_overlap(path, {"é": ["a"]}, **o),
+        *(partial(method, [path, path]) for method in FUSIONS.values()),
+        partial(tune_alpha, [path, path], qrels),
     ]
     for call in calls:
         with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
