@@ -6,6 +6,7 @@ import argparse
 import os
 import shlex
 import sys
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib.metadata import version
@@ -14,7 +15,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from ltr.cli.compare import METRICS, add_compare_options, empty_value, write
+from ltr.cli.compare import (
+    METRICS,
+    add_compare_options,
+    empty_value,
+    positive,
+    write,
+)
 from ltr.cli.data import FILES, add_data_options, load, load_alike
 from ltr.cli.evaluate import add_run_options, evaluate_files, metric_names, run_options
 from ltr.cli.fuse import add_fuse_options
@@ -23,6 +30,7 @@ from ltr.cli.words import in_words, warnings_as_lines
 from ltr.datasets import describe
 from ltr.files import check_target
 from ltr.metrics import evaluate
+from ltr.queries import FloatArray
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -106,7 +114,7 @@ def _evaluate_rows(options: argparse.Namespace, metrics: list[str]) -> pd.DataFr
         )
     if options.scores:
         data = load(options.data, options)
-        scores = np.loadtxt(options.scores, ndmin=1)
+        scores = _read_scores(options.scores)
         if len(scores) != len(data.y):
             raise ValueError(
                 f"{options.scores} must have one score per row of the data; got "
@@ -137,6 +145,20 @@ def _evaluate_rows(options: argparse.Namespace, metrics: list[str]) -> pd.DataFr
                 "it is undefined (--empty 0 counts those without a relevant item as 0)"
             )
     return table
+
+
+def _read_scores(path: str) -> FloatArray:
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", ".*input contained no data")
+            scores = np.loadtxt(path, ndmin=1)
+    except ValueError as error:
+        raise ValueError(f"{path} must have one number per line: {error}") from error
+    if scores.ndim != 1:
+        raise ValueError(
+            f"{path} must have one number per line; got {scores.shape[1]} columns."
+        )
+    return scores
 
 
 class _HelpFormatter(argparse.HelpFormatter):
@@ -241,12 +263,6 @@ def _add_quiet(parser: argparse.ArgumentParser) -> None:
 def _add_jobs(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--jobs",
-        type=_positive,
+        type=positive,
         help="number of threads (default: those of the libraries, mostly one a core)",
     )
-
-
-def _positive(word: str) -> int:
-    if not word.isdigit() or int(word) < 1:
-        raise argparse.ArgumentTypeError(f"must be a whole number >= 1; got {word!r}")
-    return int(word)

@@ -9,6 +9,7 @@ import sys
 import numpy as np
 
 from ltr.cli.data import FILES, add_data_options, load, load_alike
+from ltr.cli.evaluate import metric_names
 from ltr.compare.rankers import (
     DEFAULT_RANKERS,
     PICKED,
@@ -64,7 +65,9 @@ def add_compare_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--metrics", default=METRICS, help="metric names, comma-separated"
     )
-    parser.add_argument("--seeds", type=int, default=1, help="number of seeds: 0, 1, …")
+    parser.add_argument(
+        "--seeds", type=positive, default=1, help="number of seeds: 0, 1, …"
+    )
     parser.add_argument("--markdown", help="write the table to this file")
     parser.add_argument("--latex", help="write the table for LaTeX to this file")
     parser.add_argument("--json", help="write all numbers to this file")
@@ -81,7 +84,8 @@ def _compare(options: argparse.Namespace) -> int:
     if options.report:
         check_matplotlib("--report")
     folds, data_summary = _folds(options)
-    names, metrics = options.rankers.split(","), options.metrics.split(",")
+    names = [name.strip() for name in options.rankers.split(",")]
+    metrics = metric_names([options.metrics], METRICS)
     by_cutoff: list[str] = []
     if options.report:
         longest = max(np.unique(f.test.qid, return_counts=True)[1].max() for f in folds)
@@ -130,6 +134,13 @@ def _compare(options: argparse.Namespace) -> int:
         )
         write(options.report, page)
     return 0 if board.per_query else 2
+
+
+def positive(word: str) -> int:
+    """Whole number ≥ 1 of the command line."""
+    if not word.isdecimal() or int(word) < 1:
+        raise argparse.ArgumentTypeError(f"must be a whole number >= 1; got {word!r}")
+    return int(word)
 
 
 def empty_value(word: str) -> str | int:

@@ -285,19 +285,20 @@ class Leaderboard:
             return "every fit failed\n" + self._failed("")
         table, main = self.table(), self.metrics[0]
         width = max(len(name) for name in table.index)
-        others = [f"{metric:>9}" for metric in self.metrics[1:]]
+        widths = {metric: max(9, len(metric) + 1) for metric in self.metrics}
+        others = [f"{metric:>{widths[metric]}}" for metric in self.metrics[1:]]
         lines = [
-            f"{'':{width}}  {main:>9}  {'95 % interval':^16}  "
+            f"{'':{width}}  {main:>{widths[main]}}  {'95 % interval':^16}  "
             + "".join(others)
             + "   p vs best  fit s"
         ]
         for name, row in table.iterrows():
-            means = "".join(f"{row[metric]:9.4f}" for metric in self.metrics[1:])
+            means = "".join(f"{row[m]:{widths[m]}.4f}" for m in self.metrics[1:])
             p = "     best" if np.isnan(row["p"]) else f"{row['p']:8.4f}"
             mark = "*" if row["p"] < ALPHA else " "
             seconds = "" if np.isnan(row["fit s"]) else f"{row['fit s']:6.1f}"
             lines.append(
-                f"{name:{width}}  {row[main]:9.4f}  "
+                f"{name:{width}}  {row[main]:{widths[main]}.4f}  "
                 f"[{row[f'{main} low']:.4f}, {row[f'{main} high']:.4f}]  "
                 f"{means}   {p:>8}{mark} {seconds}"
             )

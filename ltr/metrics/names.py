@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ltr.arguments import suggest
+from ltr.arguments import ArgumentError, suggest
 from ltr.metrics import (
     binary,
     correlation,
@@ -267,7 +267,7 @@ def _declared(metric: object, options: dict[str, Any]) -> Metric:
     if isinstance(metric, Metric):
         return metric
     if not isinstance(getattr(metric, "info", None), MetricInfo):
-        raise TypeError(
+        raise ArgumentError(
             "a metric must be a name, or a function declared with "
             f"ltr.metrics.ranking_metric; got {metric!r}."
         )

@@ -135,6 +135,12 @@ def load_ranker(folder: PathLike) -> Any:
     ValueError
         If the folder was not written by :func:`save_ranker`, was written by a newer
         version, or is damaged.
+
+    Notes
+    -----
+    Predictions are computed by NumPy, or by LightGBM for trees, and nothing is
+    compiled. But importing this module loads JAX and Optax, so both must be installed
+    where a ranker of any kind is served.
     """
     source = Path(folder)
     model = read_model(source)

@@ -126,6 +126,7 @@ def test_parameters_and_metric(folder, tmp_path):
         ),
         (["--set", "num_leaves"], "--set must be NAME=VALUE; got 'num_leaves'."),
         (["--set", "num_leaves=many"], "num_leaves must be "),
+        (["--set", "metric=5"], "a metric must be a name"),
         (["--metric", "ndgc"], "Did you mean 'ndcg'?"),
         (["--set", "learning_rate=-1"], "learning_rate must be "),
     ],
@@ -137,6 +138,24 @@ def test_parameters_that_do_not_fit(folder, tmp_path, words, message, capsys):
     err = capsys.readouterr().err.splitlines()
     assert len(err) == 1
     assert message in err[0]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("1 2\n3 4\n", "{} must have one number per line; got 2 columns."),
+        ("", "{} must have one score per row of the data; got 0 scores for "),
+        ("high\n", "{} must have one number per line: could not convert"),
+    ],
+)
+def test_scores_of_another_form(folder, tmp_path, text, message, capsys):
+    """The file is named."""
+    path = tmp_path / "scores"
+    path.write_text(text)
+    assert main(["evaluate", str(folder / "d.csv"), "--scores", str(path)]) == 2
+    err = capsys.readouterr().err
+    assert message.format(path) in err
+    assert err.count("\n") == 1
 
 
 def test_large_labels_have_a_cure_at_hand(folder, tmp_path, capsys):

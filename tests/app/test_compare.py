@@ -302,6 +302,13 @@ def test_it_prints_as_its_table():
     rankers = {"noisy_1": NoisyRanker(0.5, 3), "random": RandomRanker()}
     board = compare_rankers(rankers | {"bad": FailingRanker()}, FOLDS)
     assert f"{board}\n" == f"{board!r}\n" == board.to_text()
+    long_name = "ndcg(gain=linear, empty=0)@5"
+    lines = str(
+        compare_rankers(rankers, FOLDS, metrics=["map", long_name])
+    ).splitlines()
+    place = lines[0].index(long_name) + len(long_name)
+    assert re.fullmatch(r" +0\.\d{4} .*", lines[1][place - len(long_name) :])
+    assert re.fullmatch(r".*\.\d{4}", lines[1][:place])
     latex, table = board.to_latex().splitlines(), board.table()
     assert latex[0] == r"\begin{tabular}{lrrrrrr}"
     assert latex[2] == (
