@@ -14,6 +14,8 @@ from ltr.queries import BoolArray, IntArray, check_rows, group_queries
 
 _VALUES_AT_ONCE = 4_000_000
 _MAX_EXP2_LABEL = 10
+_MAX_EXPONENT = 30
+_MAX_GAIN_LABEL = 1000  # of ltr.metrics
 _MAX_LABELS_SHOWN = 12
 _MAX_SHARE_REPEATED = 0.1
 
@@ -218,6 +220,11 @@ from it, and NDCG skips it or counts it as 0 (empty=).
 
 def _as_numbers(X: ArrayLike) -> NDArray[Any]:
     """Array of numbers; a memory map remains one."""
+    if hasattr(X, "tocsr"):
+        raise ValueError(
+            "X must be an array; got a SciPy matrix. Pass X.toarray(), or some columns "
+            "of it."
+        )
     table = np.asanyarray(X)
     return table if table.dtype.kind in "fiub" else table.astype(np.float64)
 
@@ -311,16 +318,11 @@ def _problems(counts: Description) -> Iterator[str]:
     elif labels.min() < 0:
         yield (
             f"the lowest label is {labels.min():g}: NDCG needs labels >= 0. Shift "
-            "them, or use a metric that accepts any label, such as kendall_tau."
+            "them, or use a metric that accepts any label, metric='kendall_tau'."
         )
     else:
         if labels.max() > _MAX_EXP2_LABEL:
-            ratio = 2 ** min(labels.max() / 2, 1000)
-            yield (
-                f"the highest label is {labels.max():g}: with gain='exp2' its gain is "
-                f"{ratio:,.0f} times that of a label half as high. Use gain='linear' "
-                "in the metric, and label_gain='linear' in LambdaMARTRanker."
-            )
+            yield _large_gain(labels.max())
         yield from _plural(
             counts.blank_lists,
             f"{queries} has no label above 0: pairwise and listwise losses learn "
@@ -350,6 +352,19 @@ def _problems(counts: Description) -> Iterator[str]:
         "infinite values in X: no ranker accepts them.",
     )
     yield from _repetitions(counts)
+
+
+def _large_gain(label: float) -> str:
+    """Problem of a highest label whose gain 2^label dwarfs all others."""
+    exponent = label / 2
+    ratio = f"{2**exponent:,.0f}" if exponent <= _MAX_EXPONENT else f"2^{exponent:g}"
+    has_none = label > _MAX_GAIN_LABEL
+    limit = f", and above {_MAX_GAIN_LABEL} there is none" if has_none else ""
+    return (
+        f"the highest label is {label:g}: with gain='exp2', the default of NDCG, its "
+        f"gain is {ratio} times that of a label half as high{limit}. Use "
+        "metric='ndcg(gain=linear)@10', and label_gain='linear' in LambdaMARTRanker."
+    )
 
 
 def _repetitions(counts: Description) -> Iterator[str]:

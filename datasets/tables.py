@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,11 +15,12 @@ from ltr.arguments import suggest
 from ltr.datasets.delimited import Delimited, read_delimited
 from ltr.datasets.ranking_data import RankingData
 from ltr.files import PathLike, whole_file
-from ltr.text import id_array, text_array
+from ltr.text import excerpt, id_array, text_array
 
 if TYPE_CHECKING:
     import pandas as pd
 
+_BREAKS = re.compile(r"[\r\0]")
 _SEPARATORS = {".csv": ",", ".tsv": "\t"}
 
 
@@ -189,6 +191,19 @@ def save_table(data: RankingData, path: PathLike) -> None:
             "feature_names must be distinct, and none of label, qid and docid, in a "
             f"table; got {repeated[0]!r}. Rename it."
         )
+    if hasattr(data.X, "tocsr"):
+        raise ValueError(
+            "X must be an array in a table; got a SciPy matrix. Pass X.toarray(), or "
+            "write a LETOR file with save_letor."
+        )
+    for name in ("qid", "docid"):
+        texts = np.asarray(columns.get(name, []))
+        bad = [text for text in texts.tolist() if _BREAKS.search(str(text))]
+        if bad and kind != ".parquet":
+            raise ValueError(
+                f"{name} must have neither carriage returns nor NUL characters in a "
+                f"table; got {excerpt(str(bad[0]))}. Remove them."
+            )
     features = pd.DataFrame(np.asarray(data.X), columns=names)
     frame = pd.concat([pd.DataFrame(columns), features], axis=1)
     with whole_file(path) as scratch:

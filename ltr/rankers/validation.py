@@ -248,10 +248,30 @@ def check_metric_takes_labels(metric: MetricLike, y: FloatArray) -> None:
     try:
         measure.per_query(extremes, [0.0, 0.0], None)
     except ValueError as error:
+        linear = _with_linear_gain(measure.name, extremes)
+        if linear is None:
+            cure = (
+                f"{error} For the ranker, set metric='spearman', 'kendall_tau' or "
+                "'pairwise_accuracy'."
+            )
+        else:
+            problem = str(error).removesuffix(" Pass gain='linear'.")
+            cure = f"{problem} Set metric={linear!r}."
         raise ValueError(
-            f"metric={measure.name!r} cannot score these labels: {error} For the "
-            "ranker, set metric='spearman', 'kendall_tau' or 'pairwise_accuracy'."
+            f"metric={measure.name!r} cannot score these labels: {cure}"
         ) from error
+
+
+def _with_linear_gain(name: str, labels: list[float]) -> str | None:
+    """Name of a metric with a linear gain, if it has one and takes the labels then."""
+    head, at, cutoff = name.partition("@")
+    options = f"{head[:-1]},gain=linear)" if "(" in head else f"{head}(gain=linear)"
+    linear = options + at + cutoff
+    try:
+        get_metric(linear).per_query(labels, [0.0, 0.0], None)
+    except ValueError:
+        return None
+    return linear
 
 
 def check_metric_is_defined(metric: MetricLike, y: FloatArray, codes: IntArray) -> None:

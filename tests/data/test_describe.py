@@ -7,6 +7,7 @@ import hypothesis.strategies as st
 import numpy as np
 import pytest
 from hypothesis import given
+from scipy.sparse import csr_matrix
 
 from ltr.datasets import (
     RankingData,
@@ -129,13 +130,21 @@ X = np.arange(8.0).reshape(4, 2)
         (
             {"y": [-1, 0, 1, 2]},
             "the lowest label is -1: NDCG needs labels >= 0. Shift them, or use a "
-            "metric that accepts any label, such as kendall_tau.",
+            "metric that accepts any label, metric='kendall_tau'.",
         ),
         (
             {"y": [0, 20, 1, 2]},
-            "the highest label is 20: with gain='exp2' its gain is 1,024 times that "
-            "of a label half as high. Use gain='linear' in the metric, and "
-            "label_gain='linear' in LambdaMARTRanker.",
+            "the highest label is 20: with gain='exp2', the default of NDCG, its gain "
+            "is 1,024 times that of a label half as high. Use "
+            "metric='ndcg(gain=linear)@10', and label_gain='linear' in "
+            "LambdaMARTRanker.",
+        ),
+        (
+            {"y": [0, 1361, 1, 2]},
+            "the highest label is 1361: with gain='exp2', the default of NDCG, its "
+            "gain is 2^680.5 times that of a label half as high, and above 1000 there "
+            "is none. Use metric='ndcg(gain=linear)@10', and label_gain='linear' in "
+            "LambdaMARTRanker.",
         ),
         (
             {"y": [0, 1, 0, 0]},
@@ -177,3 +186,10 @@ def test_shapes():
         describe(X, [1, 2, 3])
     with pytest.raises(ValueError, match=r"got \(0, 2\) and \(0,\)"):
         describe(np.zeros((0, 2)), [])
+
+
+def test_sparse_matrix():
+    """The message in full."""
+    message = "X must be an array; got a SciPy matrix. Pass X.toarray(), or some columns of it."
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+        describe(csr_matrix(np.eye(3)), [0, 1, 2])

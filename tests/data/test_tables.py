@@ -6,6 +6,7 @@ import sys
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.sparse import csr_matrix
 
 from ltr.datasets import RankingData, load_table, make_ranking, save_table
 
@@ -247,3 +248,26 @@ def test_frames_with_repeated_names():
     )
     with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
         load_table(frame)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (
+            {"X": csr_matrix(np.eye(2))},
+            "X must be an array in a table; got a SciPy matrix. Pass X.toarray(), or "
+            "write a LETOR file with save_letor.",
+        ),
+        (
+            {"qid": np.array(["a", "b\rc"])},
+            "qid must have neither carriage returns nor NUL characters in a table; got "
+            "'b\\rc'. Remove them.",
+        ),
+    ],
+)
+def test_what_a_table_cannot_hold(tmp_path, change, message):
+    """The message in full, and no file."""
+    whole = {"X": np.ones((2, 2)), "y": np.ones(2), "qid": np.array([1, 1])}
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+        save_table(RankingData(**(whole | change)), tmp_path / "data.csv")
+    assert list(tmp_path.iterdir()) == []

@@ -1,4 +1,4 @@
-"""Labels below zero, for a metric that does not take them."""
+"""Labels below zero or above 1000, for a metric that does not take them."""
 
 import re
 
@@ -48,3 +48,25 @@ def test_a_baseline_that_is_chosen_by_the_metric():
     data = make_ranking(5, random_state=0)
     with pytest.raises(ValueError, match=f"^{re.escape(UNFIT)}$"):
         SingleFeatureRanker().fit(data.X, data.y - 2, data.qid)
+
+
+@pytest.mark.parametrize(
+    ("metric", "linear"),
+    [
+        ("ndcg@10", "ndcg(gain=linear)@10"),
+        ("ndcg", "ndcg(gain=linear)"),
+        ("ndcg(discount=letor)@5", "ndcg(discount=letor,gain=linear)@5"),
+    ],
+)
+def test_labels_above_1000(metric, linear):
+    """The cure is a metric that can be pasted, and it works."""
+    data = make_ranking(5, random_state=0)
+    y = data.y * 400
+    ranker = SingleFeatureRanker(metric=metric)
+    message = (
+        f"metric='{metric}' cannot score these labels: labels must be <= 1000 for "
+        f"gain='exp2' (2^label overflows); got {y.max():g}. Set metric='{linear}'."
+    )
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+        ranker.fit(data.X, y, data.qid)
+    ranker.set_params(metric=linear).fit(data.X, y, data.qid)
