@@ -132,12 +132,13 @@ def test_categories_that_no_file_holds(categories):
     assert len(small(early_stopping=False).fit(frame, [0, 1]).predict(frame)) == 2
 
 
-def test_the_booster_ends_with_the_best_tree():
+def test_the_booster_ends_with_the_best_tree(capsys):
     """Its file holds the trees that predict uses, so LightGBM predicts the same."""
-    ranker = small(n_estimators=60, learning_rate=0.5, n_iter_no_change=5)
+    ranker = small(n_estimators=60, learning_rate=0.5, n_iter_no_change=5, verbose=2)
     ranker.fit(TRAIN.X, TRAIN.y, TRAIN.qid, **OF_TEST)
     n_scores = len(ranker.history_["ndcg@10"])
     assert ranker.n_iter_ < n_scores < 60
+    assert len(capsys.readouterr().err.splitlines()) == n_scores
     scores = ranker.predict(TEST.X)
     assert ranker.booster_.num_trees() == ranker.n_iter_
     assert_array_equal(from_file(ranker.booster_).predict(TEST.X), scores)

@@ -248,11 +248,10 @@ class _Stopping:
         False: later trees change earlier ones, so all must be kept.
     """
 
-    order = 30  # after the line of progress
-
     def __init__(self, patience: int, *, can_stop: bool) -> None:
         self._patience = patience
         self.can_stop = can_stop
+        self.order = 30  # after the line of progress
         self._best = (0, -math.inf)
         self._n_worse = 0
         self.scores: list[float] = []
