@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     Source = str | os.PathLike[str] | pd.DataFrame | Mapping[Any, Mapping[Any, float]]
 
-_TREC = {"ties": "trec", "gain": "linear", "empty": 0}
+_TREC = {"ties": "trec", "gain": "linear", "empty": 0, "persistence": 0.9}
 _MOST_GRADES = 10
 _LOWEST = float(np.finfo(np.float64).min)
 
@@ -72,8 +72,9 @@ def evaluate_run(
         Encoding of files.
     **options : dict
         Options of the metrics. Unless given, ``ties="trec"`` (equal scores by
-        descending document id), ``gain="linear"`` and ``empty=0`` (a query without a
-        relevant document counts as 0).
+        descending document id), ``gain="linear"``, ``empty=0`` (a query without a
+        relevant document counts as 0) and ``persistence=0.9`` (of RBP; ir_measures has
+        0.8).
 
     Returns
     -------
