@@ -1,4 +1,11 @@
-"""Rankers: estimators with ``fit(X, y, qid)``, ``predict``, ``rank`` and ``score``."""
+"""Rankers: estimators with ``fit(X, y, qid)``, ``predict``, ``rank`` and ``score``.
+
+JAX and LightGBM (OpenMP) have threads of their own, which a *forked* process lacks: a
+child that is forked after a fit or a prediction may wait for them forever. Start
+workers afresh: ``multiprocessing.get_context("spawn")``, joblib's default "loky", a web
+server without preloading. Our own pools do: :func:`cross_validate_ranker
+<ltr.model_selection.cross_validate_ranker>` uses joblib, solvers use threads.
+"""
 
 from ltr.rankers.base import BaseRanker
 from ltr.rankers.baselines import RandomRanker, SingleFeatureRanker
