@@ -283,8 +283,10 @@ default="from_dtype"
         Warns
         -----
         UserWarning
-            If no list is informative, the labels do not fit ``metric``, or labels
-            above 30 make ``label_gain="auto"`` choose the linear gain.
+            If no list is informative, the labels do not fit ``metric``, labels above 30
+            make ``label_gain="auto"`` choose the linear gain, a parameter has no effect
+            in combination with the others, no tree has a split, or there are validation
+            rows and ``boosting="dart"`` cannot stop early.
         """
         parameters = self.get_params(deep=False)
         check_parameters(parameters)
