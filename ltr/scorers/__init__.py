@@ -10,6 +10,7 @@ training and in NumPy at prediction time, in float64, so a new list size never c
 ``uses_list`` says whether the score of an item depends on the rest of its list. A line
 in :data:`SCORERS` gives a scorer its name; rankers make it by ``from_parameters``.
 :class:`PairScorer` scores pairs instead of items; it serves :class:`ltr.TSPRanker`.
+:class:`ModuleScorer` makes a scorer of a module of Equinox or Flax NNX.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from ltr.scorers.attention import AttentionScorer
 from ltr.scorers.base import Scorer, Similarity
 from ltr.scorers.linear import LinearScorer
 from ltr.scorers.mlp import MLPScorer, layer_sizes
+from ltr.scorers.modules import ModuleScorer
 from ltr.scorers.pairs import PairScorer, PairScores, PublishedPairScorer
 from ltr.scorers.two_tower import TwoTowerScorer
 
@@ -81,6 +83,7 @@ __all__ = [
     "AttentionScorer",
     "LinearScorer",
     "MLPScorer",
+    "ModuleScorer",
     "PairScorer",
     "PairScores",
     "PublishedPairScorer",

@@ -1,6 +1,7 @@
 """Losses and scorers of a user's own: what training checks before it starts."""
 
 import functools
+import pickle
 import re
 from dataclasses import dataclass
 
@@ -11,7 +12,7 @@ import pytest
 
 from ltr import NeuralRanker, TSPRanker
 from ltr.losses import LOSSES, PATH_LOSSES, combine, loss_info, mse_loss
-from ltr.scorers import Scorer
+from ltr.scorers import ModuleScorer, Scorer
 from ltr.training.masks import is_ours
 
 RNG = np.random.default_rng(0)
@@ -142,8 +143,64 @@ def test_parameters_that_are_no_arrays():
     message = (
         "init of WithFunction() must return a pytree of arrays of floats; got "
         "a function at ['activation']. Keep what is not trained out of the parameters, "
-        "for example as an attribute of the scorer; of an Equinox module, train "
-        "equinox.partition(module, equinox.is_inexact_array)[0]."
+        "for example as an attribute of the scorer; a module of Equinox or Flax NNX "
+        "becomes a scorer by ltr.scorers.ModuleScorer."
     )
     with pytest.raises(TypeError, match=re.escape(message)):
         NeuralRanker("mse", WithFunction(), max_epochs=1).fit(X, Y, QID)
+
+
+@jax.tree_util.register_pytree_node_class
+class Module:
+    """As modules of Equinox and Flax NNX are: a pytree with functions and whole numbers."""
+
+    def __init__(self, weight, activation, count):
+        self.weight, self.activation, self.count = weight, activation, count
+
+    def tree_flatten(self):
+        return (self.activation, self.weight, self.count), None
+
+    @classmethod
+    def tree_unflatten(cls, _, leaves):
+        return cls(leaves[1], leaves[0], leaves[2])
+
+    def __call__(self, x):
+        return self.activation(x) @ self.weight / self.count
+
+
+def make_module(key, n_features):
+    return Module(jax.random.normal(key, (n_features, 1)), jnp.tanh, jnp.array(2))
+
+
+def make_equinox(key, n_features):
+    return pytest.importorskip("equinox").nn.MLP(n_features, "scalar", 8, 1, key=key)
+
+
+def make_nnx(key, n_features):
+    nnx = pytest.importorskip("flax.nnx")
+    rngs = nnx.Rngs(key)
+    return nnx.Sequential(
+        nnx.Linear(n_features, 8, rngs=rngs), nnx.relu, nnx.Linear(8, 1, rngs=rngs)
+    )
+
+
+@pytest.mark.parametrize("make", [make_module, make_equinox, make_nnx])
+def test_modules_as_scorers(make):
+    """They learn, are pickled, and predict the same one by one."""
+    truth = X[:, 0] - X[:, 1]
+    ranker = NeuralRanker("mse", ModuleScorer(make), learning_rate=0.02)
+    ranker.set_params(max_epochs=60, random_state=0, metric="spearman")
+    ranker.fit(X, truth, QID)
+    assert ranker.history_["loss"][-1] < 0.7 * ranker.history_["loss"][0]
+    scores = ranker.predict(X, QID)
+    assert scores.shape == (len(X),)
+    np.testing.assert_allclose(ranker.predict(X[:1]), scores[:1], rtol=1e-5)
+    again = pickle.loads(pickle.dumps(ranker)).predict(X, QID)
+    np.testing.assert_array_equal(again, scores)
+
+
+def test_a_module_without_parameters():
+    """The error says what was expected."""
+    message = r"must return a pytree with arrays of floats; got none in it\. Of Flax"
+    with pytest.raises(TypeError, match=message):
+        ModuleScorer(lambda key, n_features: jnp.sum).init(jax.random.key(0), 3)

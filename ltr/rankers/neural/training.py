@@ -302,9 +302,9 @@ def _check_arrays(scorer: Scorer, params: Any) -> None:
             raise TypeError(
                 f"init of {scorer!r} must return a pytree of arrays of floats; got "
                 f"{kind} at {jax.tree_util.keystr(path)}. Keep what is not trained out "
-                "of the parameters, for example as an attribute of the scorer; of an "
-                "Equinox module, train equinox.partition(module, "
-                "equinox.is_inexact_array)[0]."
+                "of the parameters, for example as an attribute of the scorer; a "
+                "module of Equinox or Flax NNX becomes a scorer by "
+                "ltr.scorers.ModuleScorer."
             )
 
 
