@@ -162,6 +162,94 @@ def check_number(
     raise ArgumentError(_expected(name, "a number", limits, optional, value))
 
 
+def check_flag(name: str, value: Any) -> bool:
+    """Return ``value`` if it is True or False.
+
+    Parameters
+    ----------
+    name : str
+        Name of the argument.
+    value : object
+        Its value; NumPy's booleans pass, 0 and 1 do not.
+
+    Returns
+    -------
+    value : bool
+
+    Raises
+    ------
+    ArgumentError
+        If it is anything else.
+
+    Examples
+    --------
+    >>> check_flag("warm_start", np.True_)
+    True
+    """
+    if isinstance(value, (bool, np.bool_)):
+        return bool(value)
+    raise ArgumentError(f"{name} must be True or False; got {plain(value)!r}.")
+
+
+def check_seed(name: str, value: Any) -> Any:
+    """Return ``value`` if scikit-learn takes it as a seed.
+
+    Parameters
+    ----------
+    name : str
+        Name of the argument.
+    value : object
+        A whole number, a ``numpy.random.RandomState``, the module ``numpy.random``, or
+        None.
+
+    Returns
+    -------
+    value : object
+        The value, unchanged.
+
+    Raises
+    ------
+    ArgumentError
+        If it is anything else, or out of range.
+
+    Examples
+    --------
+    >>> check_seed("random_state", 7)
+    7
+    """
+    if value is np.random or isinstance(value, np.random.RandomState):
+        return value
+    is_whole = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+    if value is None or (is_whole and 0 <= value < 2**32):
+        return value
+    raise ArgumentError(
+        f"{name} must be a whole number from 0 to 2^32 - 1, a numpy RandomState, or "
+        f"None; got {plain(value)!r}."
+    )
+
+
+def check_verbose(value: Any) -> None:
+    """Raise unless ``verbose`` is a whole number, True or False.
+
+    Examples
+    --------
+    >>> check_verbose(True)
+    """
+    if not isinstance(value, bool):
+        check_whole("verbose", value)
+
+
+def check_limit(name: str, value: Any) -> None:
+    """Raise unless a limit of time or work is a number ≥ 0, infinity or None.
+
+    Examples
+    --------
+    >>> check_limit("time_limit_s", math.inf)
+    """
+    if not (isinstance(value, (float, np.floating)) and value == math.inf):
+        check_number(name, value, low=0.0, optional=True)
+
+
 def check_fraction(name: str, value: Any) -> Any:
     """Return ``value`` if it is a number strictly between 0 and 1.
 

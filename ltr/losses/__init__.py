@@ -64,7 +64,7 @@ from collections.abc import Callable
 
 import jax
 
-from ltr.arguments import suggest
+from ltr.arguments import ArgumentError, suggest
 from ltr.losses.calibrated import (
     calibrated_softmax_loss,
     clid_loss,
@@ -251,7 +251,7 @@ def get_loss(name: str) -> Callable[..., jax.Array]:
     if name in LOSSES:
         return LOSSES[name]
     names = ", ".join(map(repr, sorted(LOSSES)))
-    raise ValueError(
+    raise ArgumentError(
         f"loss={name!r} is not a known loss. Known losses: {names}."
         + suggest(name, LOSSES)
     )

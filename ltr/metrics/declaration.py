@@ -10,9 +10,10 @@ three; :func:`~ltr.metrics.evaluate`, the rankers and the tests of laws read the
 from __future__ import annotations
 
 import inspect
+import math
 import warnings
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import (
     Any,
     Literal,
@@ -27,7 +28,7 @@ from typing import (
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ltr.arguments import check_choice, check_whole
+from ltr.arguments import check_choice, check_flag, check_number, check_whole
 from ltr.metrics.ranked import RankedLists, Ties, rank_lists
 from ltr.queries import BoolArray, FloatArray, Queries
 
@@ -93,6 +94,9 @@ class MetricInfo:
     whole_order : bool
         Whether the whole order is compared with the labels. Of a run, such a metric
         sees the judged documents only, and it takes no ``ties``.
+    defaults : dict of str to object
+        Options of the kernel. Where the default is a float or a bool, the option must
+        be a number, or a bool.
 
     Examples
     --------
@@ -111,6 +115,7 @@ class MetricInfo:
     monotone: bool
     expected_under_ties: bool
     whole_order: bool
+    defaults: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def takes_cutoff(self) -> bool:
@@ -134,11 +139,16 @@ class MetricInfo:
         Raises
         ------
         ValueError
-            If an option is out of range, or a label does not fit.
+            If an option is of the wrong kind or out of range, or a label does not fit.
         TypeError
             If the kernel does not return one value per list.
         """
         check_whole("k", options.get("k"), low=1, optional=True)
+        for name, default in self.defaults.items():
+            if isinstance(default, bool):
+                check_flag(name, options.get(name, default))
+            elif isinstance(default, float) and not _is_infinite(options.get(name)):
+                check_number(name, options.get(name, default))
         measured = self.kernel(lists, **options)
         _check_measured(measured, lists.queries.n_lists, self.kernel)
         return measured
@@ -272,6 +282,7 @@ def ranking_metric(
             monotone=monotone,
             expected_under_ties=expected_under_ties,
             whole_order=whole_order,
+            defaults=options,
         )
         return metric
 
@@ -332,6 +343,7 @@ def score(
     >>> score(hits_score.info, [0, 1, 1], [0.9, 0.5, 0.1], None, k=2)
     1.0
     """
+    check_flag("per_query", per_query)
     check_mean(mean, per_query)
     lists = rank_lists(y_true, y_score, qid, ties, docids)
     values = apply_policy(info.measure(lists, **options), empty)
@@ -433,6 +445,11 @@ def _check_measured(
         f"kernel of {getattr(kernel, '__name__', kernel)!r} must return "
         f"Measured(values, blank), one value per list; got {outcome}."
     )
+
+
+def _is_infinite(value: Any) -> bool:
+    """Whether it is a limit that no label reaches."""
+    return isinstance(value, float) and math.isinf(value)
 
 
 def _options(function: Callable[..., Any], n_inputs: int) -> dict[str, Any]:

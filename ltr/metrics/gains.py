@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ltr.arguments import check_choice
+from ltr.arguments import ArgumentError, check_choice
 from ltr.queries import FloatArray
 
 Gain = Literal["exp2", "linear"] | ArrayLike | Callable[[FloatArray], ArrayLike]
 Discount = Literal["log2", "letor"] | Callable[[FloatArray], ArrayLike]
 MAX_EXP2_LABEL = 1000
+_OTHER_GAINS = "a table or a function"
 
 
-def gains_of(labels: FloatArray, gain: Gain = "exp2") -> FloatArray:
+def gains_of(
+    labels: FloatArray, gain: Gain = "exp2", *, name: str = "gain"
+) -> FloatArray:
     """Gain of each label.
 
     Parameters
@@ -26,6 +29,8 @@ def gains_of(labels: FloatArray, gain: Gain = "exp2") -> FloatArray:
     gain : {"exp2", "linear"}, array-like or callable, default="exp2"
         2^label − 1; the label itself; a table indexed by whole labels; or a function
         of the array of labels.
+    name : str, default="gain"
+        Name of the argument, for messages about its kind.
 
     Returns
     -------
@@ -42,9 +47,12 @@ def gains_of(labels: FloatArray, gain: Gain = "exp2") -> FloatArray:
     >>> gains_of(np.array([0.0, 1.0, 3.0])).tolist()
     [0.0, 1.0, 7.0]
     """
+    if not callable(gain) and not isinstance(gain, str):
+        gain = _as_table(gain, name)
     if callable(gain):
         gains = np.asarray(gain(labels), dtype=np.float64)
     elif isinstance(gain, str):
+        check_choice(name, gain, ("exp2", "linear"), alternative=_OTHER_GAINS)
         check_labels(labels, gain)
         grades = labels.astype(np.intp)
         if gain == "linear":
@@ -55,7 +63,7 @@ def gains_of(labels: FloatArray, gain: Gain = "exp2") -> FloatArray:
             small = np.expm1(np.minimum(labels, 0.5) * np.log(2.0))
             gains = np.where(labels < 0.5, small, np.exp2(labels) - 1.0)
     else:
-        gains = _look_up(labels, np.asarray(gain, dtype=np.float64))
+        gains = _look_up(labels, gain)
     bad = ~(np.isfinite(gains) & (gains >= 0))
     if bad.any():
         row = int(bad.argmax())
@@ -113,7 +121,7 @@ def discounts(n_positions: int, discount: Discount, k: int | None) -> FloatArray
 
 def check_labels(labels: FloatArray, gain: str) -> None:
     """Raise unless a named gain is defined for all labels."""
-    check_choice("gain", gain, ("exp2", "linear"), alternative="a table or a function")
+    check_choice("gain", gain, ("exp2", "linear"), alternative=_OTHER_GAINS)
     if labels.min(initial=0) < 0:
         raise ValueError(
             f"labels must be >= 0 for gain={gain!r}; got {labels.min():g}. "
@@ -125,6 +133,19 @@ def check_labels(labels: FloatArray, gain: str) -> None:
             f"labels must be <= {MAX_EXP2_LABEL} for gain='exp2' (2^label overflows); "
             f"got {labels.max():g}. Pass gain='linear'."
         )
+
+
+def _as_table(gain: Any, name: str) -> FloatArray:
+    """Gains of the labels 0, 1, …; an error if they are anything else."""
+    try:
+        table = np.asarray(gain, dtype=np.float64)
+    except (TypeError, ValueError):
+        table = np.zeros(0)
+    if table.ndim != 1 or not len(table):
+        raise ArgumentError(
+            f"{name} must be one of 'exp2', 'linear', or {_OTHER_GAINS}; got {gain!r}."
+        )
+    return table
 
 
 def _look_up(labels: FloatArray, table: FloatArray) -> FloatArray:

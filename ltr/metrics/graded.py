@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ltr.arguments import ArgumentError, check_fraction
+from ltr.arguments import ArgumentError, check_fraction, check_number
 from ltr.metrics.declaration import (
     Empty,
     Measured,
@@ -213,6 +213,7 @@ def err(
     lists: RankedLists, *, k: int | None = None, max_label: float | None = None
 ) -> Measured:
     """Kernel of :func:`err_score`."""
+    check_number("max_label", max_label, low=0.0, optional=True)
     top = float(lists.labels.max()) if max_label is None else float(max_label)
     if lists.labels.max() > top:
         raise ValueError(

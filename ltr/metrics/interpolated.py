@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ltr.arguments import check_choice
+from ltr.arguments import ArgumentError, check_choice
 from ltr.metrics.declaration import (
     Empty,
     Measured,
@@ -32,15 +32,7 @@ def interpolated_precision(
     rounding: Rounding = "nearest",
 ) -> Measured:
     """Kernel of :func:`interpolated_precision_score`."""
-    levels = np.atleast_1d(
-        np.asarray(_ELEVEN_POINTS if recall is None else recall, dtype=np.float64)
-    )
-    if (
-        levels.ndim != 1
-        or len(levels) == 0
-        or not ((levels >= 0) & (levels <= 1)).all()
-    ):
-        raise ValueError(f"recall must be one or several of [0, 1]; got {recall!r}.")
+    levels = _levels(_ELEVEN_POINTS if recall is None else recall)
     check_choice("rounding", rounding, _SHIFTS)
     total = lists.relevant(threshold).total
     n_relevant = _expected_relevant(lists, threshold)  # n_r of the formula
@@ -53,6 +45,16 @@ def interpolated_precision(
         value += np.maximum.reduceat(np.where(reached, precision, 0.0), starts)
     value = np.minimum(value / len(levels), 1.0)
     return Measured(value, blank=total == 0)
+
+
+def _levels(recall: float | ArrayLike) -> FloatArray:
+    try:
+        levels = np.atleast_1d(np.asarray(recall, dtype=np.float64))
+    except (TypeError, ValueError):
+        levels = np.zeros(0)
+    if levels.ndim == 1 and len(levels) and ((levels >= 0) & (levels <= 1)).all():
+        return levels
+    raise ArgumentError(f"recall must be one or several of [0, 1]; got {recall!r}.")
 
 
 @ranking_metric(kernel=interpolated_precision, expected_under_ties=False)

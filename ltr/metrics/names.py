@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -219,8 +219,16 @@ def get_metrics(
     >>> [metric.options for metric in get_metrics(["ndcg@3", "map"], {"k": 3})]
     [{'k': 3}, {'k': 3}]
     """
+    argument = metrics
     if isinstance(metrics, str) or callable(metrics):
         metrics = [metrics]
+    is_several = isinstance(metrics, Iterable) and not isinstance(metrics, Mapping)
+    metrics = list(metrics) if is_several else []
+    if not metrics:
+        raise ArgumentError(
+            "metrics must be a name, a declared function, or a sequence of one or "
+            f"more of them; got {argument!r}."
+        )
     measures = [
         _parsed(metric) if isinstance(metric, str) else _declared(metric, options)
         for metric in metrics
@@ -241,7 +249,7 @@ def _parsed(name: str) -> Metric:
     spelling = parse_metric(name)
     key = name if spelling is None else spelling[0]
     if spelling is None or key not in METRICS:
-        raise ValueError(_unknown_metric(name, key))
+        raise ArgumentError(_unknown_metric(name, key))
     _, k, options = spelling
     info = METRICS[key].info
     for option in sorted(set(options) - set(info.options)):
@@ -267,9 +275,14 @@ def _declared(metric: object, options: dict[str, Any]) -> Metric:
     if isinstance(metric, Metric):
         return metric
     if not isinstance(getattr(metric, "info", None), MetricInfo):
+        cure = ""
+        if callable(metric):
+            cure = " Decorate it with @ranking_metric()."
+        elif isinstance(metric, (list, tuple)):
+            cure = " Pass one of them; ltr.evaluate takes several."
         raise ArgumentError(
-            "a metric must be a name, or a function declared with "
-            f"ltr.metrics.ranking_metric; got {metric!r}."
+            "metric must be a name, such as 'ndcg@10', or a function declared with "
+            f"ltr.metrics.ranking_metric; got {metric!r}.{cure}"
         )
     function: Function = metric  # type: ignore[assignment]
     names = [name for name, face in METRICS.items() if face is function]

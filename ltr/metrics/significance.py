@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ltr.arguments import check_fraction
+from ltr.arguments import check_fraction, check_whole
 from ltr.queries import FloatArray, check_rows
 
 _CHUNK = 4_000_000  # numbers drawn at once
@@ -116,7 +116,7 @@ def paired_randomization_test(
     Raises
     ------
     ValueError
-        If the lengths or the order of pandas indices differ.
+        If the lengths or the order of pandas indices differ, or an option is invalid.
 
     References
     ----------
@@ -128,6 +128,8 @@ def paired_randomization_test(
     >>> paired_randomization_test([0.5, 0.6, 0.7], [0.5, 0.6, 0.7])
     1.0
     """
+    check_whole("n_resamples", n_resamples, low=1)
+    check_whole("random_state", random_state, low=0)
     difference = _differences(a, b)
     difference = difference[difference != 0]  # a swap of equal values changes nothing
     if len(difference) == 0:

@@ -16,6 +16,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils import _safe_indexing, get_tags
 from sklearn.utils.metadata_routing import MetadataRequest
 
+from ltr.arguments import ArgumentError
 from ltr.metrics import get_metric
 from ltr.metrics.names import MetricLike, get_metrics
 from ltr.model_selection.splitters import QueryKFold, Split
@@ -188,7 +189,9 @@ def cross_validate_ranker(
     """
     rowwise, whole = _sorted_params(fit_params or {}, np.shape(X)[0])
     check_rows({"X": X, "y": y, "qid": qid, **rowwise})
-    splitter = QueryKFold(int(cv)) if isinstance(cv, numbers.Integral) else cv
+    splitter = cv
+    if isinstance(cv, numbers.Integral) and not isinstance(cv, bool):
+        splitter = QueryKFold(int(cv))
     splits = _splits_by_query(splitter, X, y, qid)
     codes = group_queries(qid, np.shape(X)[0]).codes
     measures = get_metrics(_own_metric(ranker) if metrics is None else metrics, {})
@@ -277,17 +280,23 @@ def _own_metric(ranker: Any) -> MetricLike:
     return metric
 
 
+def _is_pair(split: Any) -> bool:
+    return isinstance(split, (tuple, list)) and len(split) == 2
+
+
 def _splits_by_query(
     cv: Any, X: ArrayLike, y: ArrayLike, qid: ArrayLike
 ) -> list[Split]:
     """Rows of the folds; an error if a query is on both sides of one."""
     queries = group_queries(qid, np.shape(X)[0])
-    if isinstance(cv, str) or not (hasattr(cv, "split") or hasattr(cv, "__iter__")):
-        raise TypeError(
-            f"cv must be a number of folds, a splitter, or pairs of rows; got {cv!r}."
-        )
-    if not hasattr(cv, "split"):
-        splits = list(cv)
+    if not hasattr(cv, "split") or isinstance(cv, str):
+        is_iterable = hasattr(cv, "__iter__") and not isinstance(cv, (str, Mapping))
+        splits = list(cv) if is_iterable else []
+        if not splits or any(not _is_pair(split) for split in splits):
+            raise ArgumentError(
+                "cv must be a number of folds, a splitter, or pairs of rows; got "
+                f"{cv!r}."
+            )
     elif "qid" in inspect.signature(cv.split).parameters:
         splits = list(cv.split(X, y, qid=qid))
     else:

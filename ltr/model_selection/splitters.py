@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike
 from sklearn.model_selection import BaseCrossValidator
 from sklearn.utils.metadata_routing import UNUSED
 
-from ltr.arguments import check_fraction, check_whole
+from ltr.arguments import check_flag, check_fraction, check_whole
 from ltr.queries import IntArray, Queries, check_rows, group_queries
 
 Split = tuple[IntArray, IntArray]
@@ -140,6 +140,8 @@ class QueryKFold(_QuerySplitter):
 
     def _split_queries(self, queries: Queries) -> Iterator[Split]:
         check_whole("n_splits", self.n_splits, low=2)
+        check_flag("shuffle", self.shuffle)
+        _check_seed(self.random_state)
         _check_enough(self, queries.n_lists, self.n_splits)
         lists = np.arange(queries.n_lists)
         if self.shuffle:
@@ -185,12 +187,18 @@ class QueryShuffleSplit(_QuerySplitter):
         check_whole("n_splits", self.n_splits, low=1)
         _check_enough(self, queries.n_lists, 2)
         check_fraction("test_size", self.test_size)
+        _check_seed(self.random_state)
         n_lists = queries.n_lists
         n_test = min(max(1, round(self.test_size * n_lists)), n_lists - 1)
         rng = np.random.default_rng(self.random_state)
         for _ in range(self.n_splits):
             lists = rng.permutation(n_lists)
             yield lists[n_test:], lists[:n_test]
+
+
+def _check_seed(random_state: Any) -> None:
+    if not isinstance(random_state, np.random.Generator):
+        check_whole("random_state", random_state, low=0, optional=True)
 
 
 def _check_enough(splitter: Any, n_lists: int, needed: int) -> None:

@@ -71,6 +71,7 @@ class RandomRanker(BaseRanker):
         -------
         self : RandomRanker
         """
+        get_metric(self.metric)
         features = read_X(self, X, _ignored, reset=True, accept_sparse=True)
         training_set(features, y, qid, index_of=X)
         self._fitted_with_qid = qid is not None
@@ -160,6 +161,7 @@ class SingleFeatureRanker(BaseRanker):
         ValueError
             If an input is invalid, or a label does not fit the metric.
         """
+        get_metric(self.metric)
         features = self._features(X, reset=True)
         data = training_set(features, y, qid, index_of=X)
         check_metric_takes_labels(self.metric, data.y)

@@ -13,7 +13,8 @@ from sklearn.exceptions import NotFittedError
 from sklearn.utils import get_tags
 from sklearn.utils.validation import _num_samples, check_is_fitted
 
-from ltr.arguments import check_choice, check_whole
+from ltr.arguments import ArgumentError, check_choice, check_limit, check_whole
+from ltr.metrics import get_metric
 from ltr.metrics.names import MetricLike
 from ltr.queries import FloatArray, IntArray, Queries, check_rows, group_queries
 from ltr.rankers.base import BaseRanker, order_rows
@@ -402,15 +403,18 @@ class ConstrainedRanker(BaseRanker):
 
     def _check_parameters(self) -> None:
         if not hasattr(self.ranker, "predict") or isinstance(self.ranker, type):
-            raise TypeError(
+            raise ArgumentError(
                 "ranker must be an estimator with fit and predict; got "
                 f"{self.ranker!r}. Pass a ranker, such as LambdaMARTRanker()."
             )
-        if not isinstance(self.constraints, Iterable):
-            raise TypeError(
+        is_sequence = isinstance(self.constraints, Iterable)
+        if not is_sequence or not all(hasattr(c, "parts") for c in self.constraints):
+            raise ArgumentError(
                 "constraints must be a sequence of constraints; got "
                 f"{self.constraints!r}. Put it in a list."
             )
+        check_limit("work_limit", self.work_limit)
+        get_metric(self.metric)
         check_choice("infeasible", self.infeasible, ("raise", "drop"))
         check_whole("k", self.k, low=1, optional=True)
 

@@ -173,13 +173,13 @@ def frame_values(X: Any, cure: str) -> NDArray[Any]:
 
 
 def values_without(X: Any, skipped: Collection[int], cure: str) -> NDArray[Any]:
-    """Float array of a DataFrame, NaN in the columns that are skipped."""
+    """Float array of a DataFrame, NaN, and writable, in the columns that are skipped."""
     if not skipped:
         return frame_values(X, cure)
     others = X.copy(deep=False)  # its blocks are shared: a selection would copy them
     for i in skipped:
         others.isetitem(i, np.full(len(X), np.nan))
-    return frame_values(others, cure)
+    return np.require(frame_values(others, cure), requirements="W")
 
 
 def check_numeric_columns(X: Any, cure: str) -> None:

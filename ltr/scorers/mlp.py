@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -83,6 +83,8 @@ def layer_sizes(hidden_layer_sizes: int | Sequence[int]) -> tuple[int, ...]:
     >>> layer_sizes(16)
     (16,)
     """
+    if isinstance(hidden_layer_sizes, (str, Mapping)):
+        check_whole("hidden_layer_sizes", hidden_layer_sizes, low=1)
     widths: Iterable[int] = (
         hidden_layer_sizes
         if isinstance(hidden_layer_sizes, Iterable)

@@ -9,7 +9,7 @@ from typing import Any
 
 import optax
 
-from ltr.arguments import suggest
+from ltr.arguments import ArgumentError, suggest
 
 OptimizerFactory = Callable[..., optax.GradientTransformation]
 
@@ -54,17 +54,28 @@ def get_optimizer(optimizer: str | OptimizerFactory) -> OptimizerFactory:
         if optimizer in OPTIMIZERS:
             return OPTIMIZERS[optimizer]
         names = ", ".join(repr(name) for name in OPTIMIZERS)
-        raise ValueError(
+        raise ArgumentError(
             f"optimizer={optimizer!r} is not a known optimizer. Known optimizers: "
             f"{names}.{suggest(optimizer, OPTIMIZERS)}"
         )
     if not callable(optimizer):
-        raise TypeError(
+        raise ArgumentError(
             "optimizer must be a name or a function of learning_rate that returns an "
             f"optax transformation; got {type(optimizer).__name__}. Pass the factory "
             "itself, for example optax.adam instead of optax.adam(1e-3)."
         )
+    if not _takes_learning_rate(optimizer):
+        raise ArgumentError(
+            "optimizer must be a name or a function of learning_rate that returns an "
+            f"optax transformation; got {optimizer!r}, which takes no learning_rate."
+        )
     return optimizer
+
+
+def _takes_learning_rate(factory: OptimizerFactory) -> bool:
+    """Whether it can be called with this keyword."""
+    parameters = inspect.signature(factory).parameters.values()
+    return any(p.name == "learning_rate" or p.kind is p.VAR_KEYWORD for p in parameters)
 
 
 def build_optimizer(

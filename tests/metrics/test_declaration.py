@@ -134,8 +134,9 @@ def test_kernels_return_measured(kernel, outcome):
 def test_functions_without_a_record():
     """What to do with a function of rows that is no metric yet."""
     message = (
-        "a metric must be a name, or a function declared with "
-        "ltr.metrics.ranking_metric; got <built-in function max>."
+        "metric must be a name, such as 'ndcg@10', or a function declared with "
+        "ltr.metrics.ranking_metric; got <built-in function max>. Decorate it with "
+        "@ranking_metric()."
     )
     with pytest.raises(TypeError, match=f"^{re.escape(message)}$"):
         m.evaluate([1, 0], [1, 0], None, [max])

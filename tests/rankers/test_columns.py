@@ -292,3 +292,14 @@ def test_categories_in_text():
     assert np.array_equal(ranker.predict(text), ranker.predict(SIZES))
     text.loc[3, "size"] = None
     ranker.predict(text)
+
+
+@pytest.mark.parametrize("n_numbers", [0, 1, 2])
+def test_frames_of_categories(n_numbers):
+    """Also where pandas would hand out a view of its own numbers."""
+    frame = pd.DataFrame(DATA.X[:, :n_numbers], columns=["x", "y"][:n_numbers])
+    frame["c"], before = SIZES["size"], DATA.X.copy()
+    ranker = TREES.fit(frame, DATA.y, DATA.qid)
+    assert np.isfinite(ranker.predict(frame)).all()
+    assert np.array_equal(DATA.X, before)
+    assert frame["c"].equals(SIZES["size"])

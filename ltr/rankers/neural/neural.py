@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_is_fitted
 
+from ltr.arguments import ArgumentError, check_choice, check_whole
 from ltr.losses import get_loss
 from ltr.metrics.names import MetricLike
 from ltr.queries import FloatArray, group_queries
@@ -324,7 +325,10 @@ class NeuralRanker(GradientRanker):
 
     def _check_parameters(self) -> None:
         if not isinstance(self.loss, str) and not callable(self.loss):
-            raise TypeError(
+            raise ArgumentError(
                 "loss must be a name of ltr.losses.LOSSES or a function of its "
                 f"signature; got {self.loss!r}."
             )
+        n_query_features = self.n_query_features
+        check_whole("n_query_features", n_query_features, low=1, optional=True)
+        check_choice("similarity", self.similarity, ("cosine", "dot", "bilinear"))

@@ -8,10 +8,18 @@ from typing import Any, Literal
 
 import jax
 
-from ltr.arguments import check_choice, check_number, check_whole
+from ltr.arguments import (
+    check_choice,
+    check_flag,
+    check_number,
+    check_seed,
+    check_verbose,
+    check_whole,
+)
 from ltr.rankers.neural.scaling import PREPROCESS, Preprocess
 from ltr.rankers.validation import EarlyStopping
 from ltr.scorers import Scorer
+from ltr.training import get_optimizer
 
 
 @dataclass(frozen=True)
@@ -82,7 +90,7 @@ class TrainingOptions:
 
     def __post_init__(self) -> None:
         check_number("learning_rate", self.learning_rate, low=0.0, open_low=True)
-        if self.weight_decay != "auto":
+        if not isinstance(self.weight_decay, str) or self.weight_decay != "auto":
             check_number("weight_decay", self.weight_decay, low=0.0)
         check_whole("batch_size", self.batch_size, low=1)
         if self.max_epochs != "auto":
@@ -91,3 +99,8 @@ class TrainingOptions:
             check_whole("n_iter_no_change", self.n_iter_no_change, low=1)
         check_choice("preprocess", self.preprocess, PREPROCESS)
         check_choice("dtype", self.dtype, ("float32", "float64"))
+        get_optimizer(self.optimizer)
+        for name in ("normalize", "warm_start"):
+            check_flag(name, getattr(self, name))
+        check_seed("random_state", self.random_state)
+        check_verbose(self.verbose)

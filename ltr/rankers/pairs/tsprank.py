@@ -9,7 +9,13 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 import jax
 from numpy.typing import ArrayLike
 
-from ltr.arguments import check_choice, check_number, check_whole
+from ltr.arguments import (
+    ArgumentError,
+    check_choice,
+    check_flag,
+    check_limit,
+    check_whole,
+)
 from ltr.losses.paths import PATH_LOSSES, gap_weighted_bce_loss, pairwise_logistic_loss
 from ltr.losses.paths.published import PUBLISHED_LOSSES
 from ltr.metrics.names import MetricLike
@@ -358,7 +364,13 @@ class TSPRanker(PairOutputs, GradientRanker):
     def make_loss(self) -> Callable[..., jax.Array]:
         """Look up the loss that the parameters name."""
         if not isinstance(self.loss, str):
+            if not callable(self.loss):
+                raise ArgumentError(
+                    "loss must be a name of ltr.losses.paths.PATH_LOSSES or a function "
+                    f"of its signature; got {self.loss!r}."
+                )
             return self.loss
+        check_choice("compat", self.compat, ("paper", None))
         losses = PUBLISHED_LOSSES if self.compat == "paper" else PATH_LOSSES
         check_choice("loss", self.loss, tuple(losses))
         return losses[self.loss]
@@ -375,8 +387,7 @@ class TSPRanker(PairOutputs, GradientRanker):
         check_choice("decoder", self.decoder, _DECODERS)
         check_whole("n_jobs", self.n_jobs, low=1, optional=True)
         for name in ("time_limit_s", "work_limit"):
-            if getattr(self, name) not in (None, float("inf")):
-                check_number(name, getattr(self, name), low=0.0)
+            check_limit(name, getattr(self, name))
         name = self.decoder
         if name == "auto":
             name = "ordering" if self._learns_precedence else "path"
@@ -386,6 +397,8 @@ class TSPRanker(PairOutputs, GradientRanker):
 
     def _check_parameters(self) -> None:
         self._decoder()
+        check_choice("encoder", self.encoder, ("identity", "mlp", "attention"))
+        check_flag("skew", self.skew)
         if self.compat == "paper":
             warn(
                 "compat='paper' is for comparison: its scores depend on the order of "

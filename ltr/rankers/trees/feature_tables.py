@@ -10,7 +10,7 @@ import numpy as np
 import scipy.sparse
 from numpy.typing import ArrayLike, NDArray
 
-from ltr.arguments import plain
+from ltr.arguments import ArgumentError, plain
 from ltr.rankers.features import (
     as_pandas,
     check_finite_sparse,
@@ -85,14 +85,19 @@ def fit_categories(X: Any, categorical_features: CategoricalFeatures) -> Categor
         return Categories((), values)
     if isinstance(categorical_features, str):
         if categorical_features != "from_dtype":
-            raise ValueError(
+            raise ArgumentError(
                 "categorical_features must be 'from_dtype', a sequence of column names "
                 f"or indices, or None; got {categorical_features!r}."
             )
         return Categories(tuple(unordered), values)
+    if not isinstance(categorical_features, (Sequence, np.ndarray)):
+        raise ArgumentError(
+            "categorical_features must be 'from_dtype', a sequence of column names or "
+            f"indices, or None; got {categorical_features!r}."
+        )
     n_features = np.shape(X)[1]
     if any(not isinstance(c, (str, int, np.integer)) for c in categorical_features):
-        raise ValueError(
+        raise ArgumentError(
             "categorical_features must be column names or indices; got "
             f"{categorical_features!r}."
         )

@@ -73,7 +73,7 @@ def label_gains(y: FloatArray, label_gain: Gain | Any) -> GainLabels:
                 "best one to count, so gains are the labels minus their minimum. Set "
                 "label_gain='linear' to say so, or 'exp2', a table or a function."
             )
-    gains = gains_of(y, label_gain)
+    gains = gains_of(y, label_gain, name="label_gain")
     is_default = isinstance(label_gain, str) and label_gain == "exp2"
     if is_default and is_whole and y.max() <= _EXP2_LABELS:
         return GainLabels(y, gains, None)

@@ -12,7 +12,14 @@ from typing import Any
 
 import numpy as np
 
-from ltr.arguments import ArgumentError, check_choice, check_number, check_whole
+from ltr.arguments import (
+    ArgumentError,
+    check_choice,
+    check_number,
+    check_seed,
+    check_verbose,
+    check_whole,
+)
 from ltr.rankers.warning import warn
 
 LIGHTGBM_OBJECTIVES = {
@@ -150,6 +157,8 @@ def check_parameters(parameters: Mapping[str, Any]) -> None:
     check_choice("warm_start", parameters["warm_start"], (True, False))
     check_whole("verbose", parameters["verbose"])
     n_threads(parameters["n_jobs"])
+    check_seed("random_state", parameters["random_state"])
+    check_verbose(parameters["verbose"])
 
 
 def n_threads(n_jobs: int | None) -> int:
