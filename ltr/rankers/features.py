@@ -173,7 +173,7 @@ def frame_values(X: Any, cure: str) -> NDArray[Any]:
 
 
 def values_without(X: Any, skipped: Collection[int], cure: str) -> NDArray[Any]:
-    """Float array of a DataFrame, NaN, and writable, in the columns that are skipped."""
+    """Float array of a DataFrame; the columns that are skipped can be written to."""
     if not skipped:
         return frame_values(X, cure)
     others = X.copy(deep=False)  # its blocks are shared: a selection would copy them

@@ -294,6 +294,7 @@ def test_categories_in_text():
     ranker.predict(text)
 
 
+@pytest.mark.filterwarnings("ignore:No tree has a split")
 @pytest.mark.parametrize("n_numbers", [0, 1, 2])
 def test_frames_of_categories(n_numbers):
     """Also where pandas would hand out a view of its own numbers."""

@@ -102,7 +102,8 @@ def fit_categories(X: Any, categorical_features: CategoricalFeatures) -> Categor
             f"{categorical_features!r}."
         )
     if any(isinstance(c, bool) for c in categorical_features):
-        categorical_features = np.flatnonzero(_mask(categorical_features, n_features))
+        mask = _mask(list(categorical_features), n_features)
+        categorical_features = np.flatnonzero(mask)
     columns = tuple(_column(c, names, n_features) for c in categorical_features)
     return Categories(columns, values)
 
