@@ -318,6 +318,7 @@ def rbp(
             "threshold makes every gain 0 or 1; got it with another gain. Pass one of "
             "threshold and gain."
         )
+    check_number("threshold", threshold)
     relevant = lists.relevant(threshold)
     expected_weight = relevant.expected_weight((1.0 - persistence) * weights)
     return Measured(relevant.sum_lists(expected_weight), blank=relevant.total == 0)

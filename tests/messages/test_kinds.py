@@ -88,7 +88,8 @@ def test_options_of_metrics(metric):
         if option == "docids":
             continue  # any array of ids, read if ties="trec"
         taken = takes(lambda v, o=option: face(Y, S, qid=QID, **{o: v}), option)
-        assert taken == OPTIONS.get(option, set()), option
+        kinds = OPTIONS | ({"threshold": OPTIONAL_NUMBER} if metric == "rbp" else {})
+        assert taken == kinds.get(option, set()), option
 
 
 @pytest.mark.parametrize(

@@ -93,7 +93,7 @@ class TrainingOptions:
         if not isinstance(self.weight_decay, str) or self.weight_decay != "auto":
             check_number("weight_decay", self.weight_decay, low=0.0)
         check_whole("batch_size", self.batch_size, low=1)
-        if self.max_epochs != "auto":
+        if not isinstance(self.max_epochs, str) or self.max_epochs != "auto":
             check_whole("max_epochs", self.max_epochs, low=0)
         if self.n_iter_no_change != "auto":
             check_whole("n_iter_no_change", self.n_iter_no_change, low=1)

@@ -155,7 +155,6 @@ def check_parameters(parameters: Mapping[str, Any]) -> None:
         check_number(name, parameters[name], low=0.0, high=1.0, open_low=True)
     check_choice("norm", parameters["norm"], (True, False))
     check_choice("warm_start", parameters["warm_start"], (True, False))
-    check_whole("verbose", parameters["verbose"])
     n_threads(parameters["n_jobs"])
     check_seed("random_state", parameters["random_state"])
     check_verbose(parameters["verbose"])
