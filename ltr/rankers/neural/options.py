@@ -90,12 +90,12 @@ class TrainingOptions:
 
     def __post_init__(self) -> None:
         check_number("learning_rate", self.learning_rate, low=0.0, open_low=True)
-        if not isinstance(self.weight_decay, str) or self.weight_decay != "auto":
+        if not _is_auto(self.weight_decay):
             check_number("weight_decay", self.weight_decay, low=0.0)
         check_whole("batch_size", self.batch_size, low=1)
-        if not isinstance(self.max_epochs, str) or self.max_epochs != "auto":
+        if not _is_auto(self.max_epochs):
             check_whole("max_epochs", self.max_epochs, low=0)
-        if self.n_iter_no_change != "auto":
+        if not _is_auto(self.n_iter_no_change):
             check_whole("n_iter_no_change", self.n_iter_no_change, low=1)
         check_choice("preprocess", self.preprocess, PREPROCESS)
         check_choice("dtype", self.dtype, ("float32", "float64"))
@@ -104,3 +104,8 @@ class TrainingOptions:
             check_flag(name, getattr(self, name))
         check_seed("random_state", self.random_state)
         check_verbose(self.verbose)
+
+
+def _is_auto(value: object) -> bool:
+    """Whether it is the word, also where an array would compare entry by entry."""
+    return isinstance(value, str) and value == "auto"
