@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 import math
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import numpy as np
@@ -276,6 +276,35 @@ def check_fraction(name: str, value: Any) -> Any:
     0.95
     """
     return check_number(name, value, low=0.0, high=1.0, open_low=True, open_high=True)
+
+
+def check_kinds(options: Mapping[str, Any], defaults: Mapping[str, Any]) -> None:
+    """Raise if an option is of another kind than its default.
+
+    Parameters
+    ----------
+    options : mapping of str to object
+        Options by name.
+    defaults : mapping of str to object
+        Where a default is a bool, the option must be one; where it is a float, a
+        number or ±infinity. Other options are not checked.
+
+    Raises
+    ------
+    ArgumentError
+        If one is not.
+
+    Examples
+    --------
+    >>> check_kinds({"threshold": 1}, {"threshold": 0.0, "k": None})
+    """
+    for name, value in options.items():
+        default = defaults.get(name)
+        if isinstance(default, bool):
+            check_flag(name, value)
+        elif isinstance(default, float):
+            is_infinite = isinstance(value, float) and math.isinf(value)
+            check_number(name, 0.0 if is_infinite else value)
 
 
 def check_column_names(names: Sequence[Any], expected: Sequence[Any]) -> None:

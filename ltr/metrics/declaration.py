@@ -10,7 +10,6 @@ three; :func:`~ltr.metrics.evaluate`, the rankers and the tests of laws read the
 from __future__ import annotations
 
 import inspect
-import math
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -28,7 +27,7 @@ from typing import (
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ltr.arguments import check_choice, check_flag, check_number, check_whole
+from ltr.arguments import check_choice, check_flag, check_kinds, check_whole
 from ltr.metrics.ranked import RankedLists, Ties, rank_lists
 from ltr.queries import BoolArray, FloatArray, Queries
 
@@ -95,8 +94,7 @@ class MetricInfo:
         Whether the whole order is compared with the labels. Of a run, such a metric
         sees the judged documents only, and it takes no ``ties``.
     defaults : dict of str to object
-        Options of the kernel. Where the default is a float or a bool, the option must
-        be a number, or a bool.
+        Options of the kernel, for :func:`ltr.arguments.check_kinds`.
 
     Examples
     --------
@@ -144,11 +142,7 @@ class MetricInfo:
             If the kernel does not return one value per list.
         """
         check_whole("k", options.get("k"), low=1, optional=True)
-        for name, default in self.defaults.items():
-            if isinstance(default, bool):
-                check_flag(name, options.get(name, default))
-            elif isinstance(default, float) and not _is_infinite(options.get(name)):
-                check_number(name, options.get(name, default))
+        check_kinds(options, self.defaults)
         measured = self.kernel(lists, **options)
         _check_measured(measured, lists.queries.n_lists, self.kernel)
         return measured
@@ -220,8 +214,7 @@ def ranking_metric(
     labels : {"binary", "graded", "real"}, default="binary"
         Which labels it takes; see :class:`MetricInfo`.
     needs : str, default="a relevant item"
-        What a list must have for the metric to be defined: ``"a relevant item"``,
-        ``"items of both kinds"``, ``"two distinct labels"`` or ``"a document"``.
+        What a list must have for the metric to be defined; see :class:`MetricInfo`.
     monotone : bool, default=True
         Whether giving the better of two items the higher of their two scores never
         lowers the value.
@@ -343,7 +336,6 @@ def score(
     >>> score(hits_score.info, [0, 1, 1], [0.9, 0.5, 0.1], None, k=2)
     1.0
     """
-    check_flag("per_query", per_query)
     check_mean(mean, per_query)
     lists = rank_lists(y_true, y_score, qid, ties, docids)
     values = apply_policy(info.measure(lists, **options), empty)
@@ -354,7 +346,6 @@ def score(
         warnings.warn(
             f"The mean is not defined and nan is returned: no list has {info.needs}. "
             "Pass empty=0 or empty=1 to count such lists.",
-            UserWarning,
             stacklevel=3,  # the caller of the face
         )
         return float("nan")
@@ -392,6 +383,7 @@ def apply_policy(measured: Measured, empty: Empty) -> FloatArray:
 def check_mean(mean: Mean, per_query: bool) -> None:
     """Raise unless ``mean`` is known and, for values per list, arithmetic."""
     check_choice("mean", mean, ("arithmetic", "geometric"))
+    check_flag("per_query", per_query)
     if per_query and mean == "geometric":
         raise ValueError(
             "a geometric mean has a value over all queries only, none per query; pass "
@@ -445,11 +437,6 @@ def _check_measured(
         f"kernel of {getattr(kernel, '__name__', kernel)!r} must return "
         f"Measured(values, blank), one value per list; got {outcome}."
     )
-
-
-def _is_infinite(value: Any) -> bool:
-    """Whether it is a limit that no label reaches."""
-    return isinstance(value, float) and math.isinf(value)
 
 
 def _options(function: Callable[..., Any], n_inputs: int) -> dict[str, Any]:
