@@ -112,7 +112,8 @@ def is_ours(loss: LossFunction) -> bool:
     """Whether it is a loss of this library, or a combination of such losses."""
     if isinstance(loss, Combination):
         return all(is_ours(function) for function, _ in loss.losses)
-    return getattr(loss, "__module__", "").startswith("ltr.losses")
+    module = getattr(loss, "__module__", None) or ""  # None: code run by exec
+    return module.startswith("ltr.losses")
 
 
 def _pad(column: Any, n_padded: int) -> Any:
