@@ -126,6 +126,7 @@ if __name__ == "__main__":
     parser.add_argument("--lists", type=int, default=1000)
     parser.add_argument("--gpu-size", action="store_true", help="10^5 lists, n = 8-12")
     options = parser.parse_args()
+    print(__doc__.split("\n")[0], flush=True)
     if options.gpu_size:
         main((8, 10, 12), n_lists=100_000, numpy_lists=256)
     else:

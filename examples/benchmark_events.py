@@ -250,4 +250,5 @@ if __name__ == "__main__":
         "--every-loss", action="store_true", help="all TSPRankers, in groups of 10"
     )
     options = parser.parse_args()
+    print(__doc__.split("\n")[0], flush=True)
     main(options.data, options.sizes, options.seeds, options.every_loss)

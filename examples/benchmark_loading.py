@@ -108,4 +108,5 @@ if __name__ == "__main__":
     parser.add_argument("--megabytes", type=float, default=50)
     parser.add_argument("--rounds", type=int, default=3)
     options = parser.parse_args()
+    print(__doc__.split("\n")[0], flush=True)
     main(options.megabytes, options.rounds)

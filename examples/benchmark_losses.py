@@ -121,4 +121,5 @@ if __name__ == "__main__":
     parser.add_argument("--size", type=int, default=128)
     parser.add_argument("--losses", default="", help="comma-separated")
     options = parser.parse_args()
+    print(__doc__.split("\n")[0], flush=True)
     main(options.lists, options.size, names=options.losses)

@@ -205,4 +205,6 @@ if __name__ == "__main__":
         "--size", type=int, default=10, help="list size of oracle: 10 or 30"
     )
     parser.add_argument("--n-seeds", type=int, default=5)
-    main(**vars(parser.parse_args()))
+    options = parser.parse_args()
+    print(__doc__.split("\n")[0], flush=True)
+    main(**vars(options))

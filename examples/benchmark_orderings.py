@@ -195,4 +195,6 @@ def main(
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--data", help="folder with lolib and preflib")
-    main(parser.parse_args().data)
+    options = parser.parse_args()
+    print(__doc__.split("\n")[0], flush=True)
+    main(options.data)

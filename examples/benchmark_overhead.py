@@ -114,4 +114,5 @@ def main(n_lists: int = 1500, n_rows: int = 1_000_000, rounds: int = 7) -> dict:
 
 if __name__ == "__main__":
     argparse.ArgumentParser(description=__doc__.split("\n")[0]).parse_args()
+    print(__doc__.split("\n")[0], flush=True)
     main()

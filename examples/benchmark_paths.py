@@ -177,4 +177,5 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("data", nargs="?", help="folder of TSPLIB files")
     options = parser.parse_args()
+    print(__doc__.split("\n")[0], flush=True)
     main(*([options.data] if options.data else []))

@@ -155,6 +155,7 @@ if __name__ == "__main__":
     parser.add_argument("--protocol", default="walk-forward", help="or: paper")
     parser.add_argument("--seeds", type=int, default=5)
     options = parser.parse_args()
+    print(__doc__.split("\n")[0], flush=True)
     files = [f"{options.market}{e}" for e in (".ohlcv.npz", "_industry_ticker.json")]
     stocks = (
         load_stocks(*(f"{options.data}/{f}" for f in files)) if options.data else None

@@ -166,4 +166,6 @@ def main(
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--lists", type=int, default=1600)
-    main(parser.parse_args().lists)
+    options = parser.parse_args()
+    print(__doc__.split("\n")[0], flush=True)
+    main(options.lists)

@@ -77,4 +77,5 @@ def main(
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.parse_args()
+    print(__doc__.split("\n")[0], flush=True)
     main()

@@ -130,4 +130,6 @@ def main(n_items: int = 60, k: int = 20, figure: str | None = None) -> dict[str,
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--figure", help="file for a picture (needs matplotlib)")
-    main(figure=parser.parse_args().figure)
+    options = parser.parse_args()
+    print(__doc__.split("\n")[0], flush=True)
+    main(figure=options.figure)

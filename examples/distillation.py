@@ -110,4 +110,5 @@ if __name__ == "__main__":
     parser.add_argument("--train", help="LETOR file")
     parser.add_argument("--test", help="LETOR file")
     options = parser.parse_args()
+    print(__doc__.split("\n")[0], flush=True)
     main(options.train, options.test)

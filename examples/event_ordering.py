@@ -138,4 +138,5 @@ if __name__ == "__main__":
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--plot", help="file for the plot")
     options = parser.parse_args()
+    print(__doc__.split("\n")[0], flush=True)
     main(options.seeds, plot=options.plot)

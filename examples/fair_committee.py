@@ -121,4 +121,5 @@ if __name__ == "__main__":
     parser.add_argument("--voters", type=int, default=50)
     parser.add_argument("--plot", help="file for the picture; needs matplotlib")
     options = parser.parse_args()
+    print(__doc__.split("\n")[0], flush=True)
     main(n_voters=options.voters, model=options.model, picture=options.plot)

@@ -34,4 +34,5 @@ def main(n_queries: int = 200, max_epochs: int = 100) -> dict[str, float]:
 
 if __name__ == "__main__":
     argparse.ArgumentParser(description=__doc__.split("\n")[0]).parse_args()
+    print(__doc__.split("\n")[0], flush=True)
     main()

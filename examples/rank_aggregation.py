@@ -142,4 +142,5 @@ if __name__ == "__main__":
     parser.add_argument("--data", help="folder with preflib and pl-nascar2002")
     parser.add_argument("--picture", help="PNG to write, needs matplotlib")
     arguments = parser.parse_args()
+    print(__doc__.split("\n")[0], flush=True)
     main(arguments.data, picture=arguments.picture)

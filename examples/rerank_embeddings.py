@@ -115,4 +115,6 @@ def main(data: str | None = None, n_queries: int = 100, max_epochs: int = 40) ->
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", help="folder of the Cranfield files")
-    main(parser.parse_args().data)
+    options = parser.parse_args()
+    print(__doc__.split("\n")[0], flush=True)
+    main(options.data)

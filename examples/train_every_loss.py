@@ -70,4 +70,5 @@ def main(
 
 if __name__ == "__main__":
     argparse.ArgumentParser(description=__doc__.split("\n")[0]).parse_args()
+    print(__doc__.split("\n")[0], flush=True)
     main()

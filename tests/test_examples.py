@@ -25,6 +25,7 @@ def test_every_example_is_short_and_tested():
         lines = path.read_text().splitlines()
         assert len(lines) < 150 or path.stem.startswith("benchmark_")
         assert any(line.startswith("def main(") for line in lines)
+        assert any("flush=True" in line for line in lines), "a first line at once"
         assert f'load("{path.stem}")' in tested
 
 
