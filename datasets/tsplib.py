@@ -30,6 +30,7 @@ _NUMBERS = re.compile(rf"{_NUMBER}(?:[ \t\v\f]+{_NUMBER})*")
 _CITY = re.compile(rf"([0-9]+)[ \t\v\f]+({_NUMBER})[ \t\v\f]+({_NUMBER})")
 _FIELD = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)[ \t]*:(.*)")
 _DIMENSION = re.compile(r"[0-9]{1,9}")
+_MAX_SHOWN = 60
 _ROWS = 256  # of a matrix of distances at a time
 
 
@@ -125,13 +126,12 @@ def load_tsplib(
         file = _read(text)
     kind = (file.header.get("TYPE", "").split() or [""])[0].upper()
     if kind not in _KINDS:
-        raise ValueError(
-            f"{path} must be of TYPE TSP, ATSP or SOP; got {file.header.get('TYPE')!r}."
-        )
+        value = excerpt(file.header["TYPE"]) if "TYPE" in file.header else None
+        raise ValueError(f"{path} must be of TYPE TSP, ATSP or SOP; got {value}.")
     n = _dimension(file, max_cities)
     weight_type = file.header.get("EDGE_WEIGHT_TYPE", "EXPLICIT").upper()
     weight_types = ["EXPLICIT", *_DISTANCES]
-    check_choice(f"{path}: EDGE_WEIGHT_TYPE", weight_type, weight_types)
+    check_choice(f"{path}: EDGE_WEIGHT_TYPE", weight_type[:_MAX_SHOWN], weight_types)
     if weight_type == "EXPLICIT":
         matrix = _explicit(file, n, kind)
     else:
@@ -305,7 +305,7 @@ def _explicit(file: _File, n: int, kind: str) -> FloatArray:
     if match is None:
         raise ValueError(
             f"{file.name}: EDGE_WEIGHT_FORMAT must be FULL_MATRIX, or a triangle such "
-            f"as UPPER_ROW or LOWER_DIAG_ROW; got {layout!r}."
+            f"as UPPER_ROW or LOWER_DIAG_ROW; got {layout[:_MAX_SHOWN]!r}."
         )
     offset = 0 if match[2] else 1
     numbers = _numbers(file, n * (n + 1) // 2 - offset * n)

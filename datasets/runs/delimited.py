@@ -230,9 +230,9 @@ def _reason(error: Exception) -> str:
 
 def _float(digits: str) -> float:
     """A number of JSON with a dot or an exponent; "Infinity" is not read here."""
-    value = float(digits)
-    if math.isinf(value):
-        raise ValueError(f"got {excerpt(digits)}, which is too large")
+    value = parse_number(digits.encode())
+    if value is None:
+        raise ValueError(f"got {excerpt(digits)}, which is too large or too long")
     return value
 
 

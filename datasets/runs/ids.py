@@ -44,8 +44,9 @@ class Ids:
         return str(self.names[self.codes[row]].decode())
 
     def first(self, n: int) -> list[str]:
-        """The first ids as text, as examples in a message."""
-        return list(as_text(self.names[:n]))
+        """The first ids as text, cut to 60 characters, as examples in a message."""
+        text = list(as_text(self.names[:n]))
+        return [word if len(word) <= 60 else word[:57] + "..." for word in text]
 
     def find(self, other: Ids) -> IntArray:
         """Look up the ids of another column: the code here, or −1.

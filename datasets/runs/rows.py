@@ -9,7 +9,7 @@ import numpy as np
 
 from ltr.datasets.runs.ids import Ids
 from ltr.queries import FloatArray, IntArray
-from ltr.text import line_error
+from ltr.text import excerpt, line_error
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -73,8 +73,8 @@ class Rows:
                 name,
                 row,
                 f"a {value} must be {need}",
-                f"{self.values[row]} for query {self.qid.of(row)!r}, document "
-                f"{self.docid.of(row)!r}",
+                f"{self.values[row]} for query {excerpt(self.qid.of(row))}, document "
+                f"{excerpt(self.docid.of(row))}",
             )
         # one integer per (query, document): query · n_documents + document
         pairs = self.qid.codes.astype(np.int64) * len(self.docid.names)
@@ -88,7 +88,8 @@ class Rows:
                 name,
                 row,
                 "a query must have a document only once",
-                f"{self.docid.of(row)!r} again for query {self.qid.of(row)!r}{before}",
+                f"{excerpt(self.docid.of(row))} again for query "
+                f"{excerpt(self.qid.of(row))}{before}",
                 "Keep one of the rows.",
             )
         return self

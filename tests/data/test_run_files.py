@@ -12,7 +12,13 @@ import pyarrow as pa
 import pytest
 from hypothesis import given
 
-from ltr.datasets import read_qrels, read_run, write_run
+from ltr.datasets import (
+    load_preflib,
+    load_tsplib,
+    read_qrels,
+    read_run,
+    write_run,
+)
 from ltr.fusion import FUSIONS, tune_alpha
 from ltr.metrics import compare_runs, evaluate_run, reciprocal_rank_score, run_overlap
 from ltr.plotting import MetricAtKDisplay
@@ -420,3 +426,35 @@ def test_one_long_id(tmp_path):
     assert len(run) == n + 1
     assert (overlap["rbo"] > 0.999).all()
     assert peak < 20e6  # a table as wide as the id has 300 MB
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("run", "q Q0 a 1 {digits}x t\n"),
+        ("run", "q Q0 a 1 {digits} t\n"),
+        ("run", "q Q0 a 1 .{digits} t\n"),
+        ("run", "q{blanks}Q0 a 1 x t\n"),
+        ("run.tsv", "qid\tdocid\tscore\nq\ta\t{digits}x\n"),
+        ("run.jsonl", '{{"qid": 7, "docid": "a", "score": 1.{digits}}}\n'),
+        ("run.jsonl", '{{"qid": 7, "docid": "a", "score": 1{blanks}x}}\n'),
+        ("run", "q Q0 {digits} 1 1 t\nq Q0 {digits} 1 1 t\n"),
+        ("a.soi", "# NUMBER ALTERNATIVES: 3\n1: {{1{blanks}x\n"),
+        ("a.soi", "# NUMBER ALTERNATIVES: 3\n1: 1{blanks}x\n"),
+        ("a.soi", "# NUMBER ALTERNATIVES: 3\n{digits}: 1\n"),
+        ("a.tsp", "TYPE: TSP\nDIMENSION: 2\nEDGE_WEIGHT_SECTION\n{digits}x\n"),
+        ("a.tsp", "TYPE: TSP\nDIMENSION: 2\nEDGE_WEIGHT_SECTION\n1{blanks}x\n"),
+        ("a.tsp", "TYPE: TSP\nDIMENSION: {digits}\n"),
+        ("a.tsp", "TYPE: {digits}\n"),
+        ("a.tsp", "TYPE: TSP\nDIMENSION: 2\nEDGE_WEIGHT_TYPE: {digits}\n"),
+    ],
+)
+def test_long_words(tmp_path, name, text):
+    """Refused with a short message; in quadratic time they would take minutes."""
+    path = tmp_path / name
+    n = 300_000
+    path.write_text(text.format(digits="1" * n, blanks=" " * n))
+    read = {"soi": load_preflib, "tsp": load_tsplib}.get(name[-3:], read_run)
+    with pytest.raises(ValueError, match=f"^{re.escape(str(path))}") as caught:
+        read(path)
+    assert len(str(caught.value)) < 400
