@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ltr.datasets.letor.features import Features, ZeroBased
 from ltr.datasets.letor.files import (
-    check_options,
+    checked_options,
     chunks_of,
     describe_files,
     first_index,
@@ -106,7 +106,7 @@ def convert_letor(
     ('memmap', [[0.5, 0.0, 1.0], [0.0, 4.0, 0.0]])
     """
     files = list_files(paths)
-    check_options(n_features, zero_based, encoding)
+    zero_based = checked_options(n_features, zero_based, encoding)
     with whole_folder(folder) as scratch:
         if n_features is None:
             n_features, zero_based = _shape(files, zero_based, encoding)
@@ -231,7 +231,7 @@ def _read_about(file: Path) -> tuple[str, list[str]]:
 
 def _open_array(file: Path, name: str) -> NDArray[Any]:
     """Map an array after a check of its type, its dimensions and its length."""
-    kinds, wanted, n_dims = _KINDS[name]
+    kinds, in_words, n_dims = _KINDS[name]
     if not file.is_file():
         raise _damaged(file, "be a file", "none")
     with file.open("rb") as opened:
@@ -246,7 +246,7 @@ def _open_array(file: Path, name: str) -> NDArray[Any]:
     if array.dtype.kind not in kinds or array.ndim != n_dims:
         raise _damaged(
             file,
-            f"hold {wanted} in {n_dims} dimension{'s' if n_dims > 1 else ''}",
+            f"hold {in_words} in {n_dims} dimension{'s' if n_dims > 1 else ''}",
             f"shape {array.shape} and dtype {array.dtype}",
         )
     size = file.stat().st_size

@@ -96,7 +96,7 @@ def load_letor(
     ([[0.5, 0.0, 1.0], [0.0, 4.0, 0.0]], [2.0, 0.0], [7, 7], ['a', ''])
     """
     files = list_files(paths)
-    check_options(n_features, zero_based, encoding)
+    zero_based = checked_options(n_features, zero_based, encoding)
     kind: Any = SparseTable if sparse else GrowingTable
     table = kind(n_features or 0, dtype, first_index(zero_based))
     chunks = chunks_of(files, zero_based, n_features, encoding)
@@ -244,11 +244,14 @@ def first_index(zero_based: ZeroBased) -> int:
     return 0 if zero_based is True else 1
 
 
-def check_options(n_features: int | None, zero_based: ZeroBased, encoding: str) -> None:
-    """Raise for options that no file can have."""
+def checked_options(
+    n_features: int | None, zero_based: ZeroBased, encoding: str
+) -> ZeroBased:
+    """Whether indices start at 0, as bool or "auto"; raise for impossible options."""
     check_whole("n_features", n_features, low=0, optional=True)
     check_choice("zero_based", zero_based, (True, False, "auto"))
     check_encoding(encoding)
+    return "auto" if isinstance(zero_based, str) else bool(zero_based)
 
 
 def read_rows(

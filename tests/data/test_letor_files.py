@@ -4,6 +4,7 @@ import errno
 import gzip
 import re
 import tracemalloc
+from functools import partial
 
 import hypothesis.strategies as st
 import numpy as np
@@ -12,7 +13,13 @@ from hypothesis import given
 from scipy.sparse import csr_matrix
 from sklearn.datasets import dump_svmlight_file
 
-from ltr.datasets import RankingData, load_letor, make_ranking, save_letor
+from ltr.datasets import (
+    RankingData,
+    convert_letor,
+    load_letor,
+    make_ranking,
+    save_letor,
+)
 
 
 def same(a, b):
@@ -247,3 +254,31 @@ def test_blank_lines_are_skipped_fast(tmp_path):
     path.write_bytes(gzip.compress(b"\n" * 2_000_000 + b"1 qid:1 x:1\n", 1))
     with pytest.raises(ValueError, match=r"line 2000001: "):
         load_letor(path)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (
+            {"zero_based": "yes"},
+            "zero_based must be one of True, False, 'auto'; got 'yes'.",
+        ),
+        (
+            {"n_features": -1},
+            "n_features must be a whole number >= 0, or None; got -1.",
+        ),
+        (
+            {"encoding": "latin1234"},
+            "encoding must be a text encoding that Python knows, such as 'utf-8' or "
+            "'latin-1'; got 'latin1234'.",
+        ),
+    ],
+)
+def test_options_of_the_wrong_kind(tmp_path, options, message):
+    """Said before a file is opened; NumPy's booleans are booleans."""
+    for call in (load_letor, partial(convert_letor, folder=tmp_path / "data")):
+        with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+            call(tmp_path / "missing.txt", **options)
+    path = tmp_path / "data.txt"
+    path.write_text("1 qid:1 2:5\n")
+    assert load_letor(path, zero_based=np.True_).X.tolist() == [[0, 0, 5]]

@@ -257,3 +257,15 @@ def test_description_of_a_damaged_folder(folder, about, problem):
         ValueError, match=f"^{re.escape(f'{path} must {problem}')}.*{END}$"
     ):
         open_ranking(folder)
+
+
+def test_pipe_that_must_be_read_twice(tmp_path):
+    """Said before anything waits for its writer."""
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+    message = (
+        f"{path} is a pipe, which can only be read once. Pass n_features= and "
+        "zero_based=, or a file."
+    )
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+        convert_letor(path, tmp_path / "data")
