@@ -13,6 +13,7 @@ from jax.typing import ArrayLike
 from numpy.typing import NDArray
 
 from ltr.queries import BoolArray, FloatArray
+from ltr.solvers.core.inputs import GREATEST
 from ltr.solvers.core.solution import Solution, Status
 from ltr.solvers.dynamic.inputs import prepare_lists
 
@@ -34,7 +35,8 @@ class GraphSolutions(NamedTuple):
         No order has a greater value.
     status : int array of shape (...)
         Index into :data:`STATUSES`: 0 OPTIMAL, 1 FEASIBLE, 2 UNKNOWN, 3 INFEASIBLE. A
-        list with NaN or +inf among its gains is not solved: UNKNOWN.
+        list with NaN, +inf or a number above 1e290 among its gains is not solved:
+        UNKNOWN.
     """
 
     order: jax.Array
@@ -185,9 +187,14 @@ def _to_words(x: NDArray[Any]) -> NDArray[Any]:
 def _are_numbers(
     matrix: FloatArray, start: FloatArray, end: FloatArray, real: BoolArray
 ) -> BoolArray:
-    """Which lists have no NaN or +inf among the gains of real items, shape (b,)."""
+    """Which lists have gains that solvers take, among those of real items: (b,)."""
+
+    def is_wrong(gains: FloatArray) -> BoolArray:
+        sizes = np.where(gains == -np.inf, 0.0, np.abs(gains))
+        return np.asarray(~(sizes <= GREATEST))
+
     pairs = real[:, :, None] & real[:, None, :] & ~np.eye(real.shape[1], dtype=bool)
-    has_error = np.where(pairs, ~(matrix < np.inf), False).any(axis=(1, 2))
+    has_error = (pairs & is_wrong(matrix)).any(axis=(1, 2))
     for gains in (start, end):
-        has_error |= np.where(real, ~(gains < np.inf), False).any(axis=1)
+        has_error |= (real & is_wrong(gains)).any(axis=1)
     return np.asarray(~has_error)

@@ -122,7 +122,7 @@ class _Tree:
         """Add cuts until none is violated or the node is pruned; False: no budget."""
         relaxation = self.relaxation
         is_first = True
-        while relaxation.add_cuts() or is_first:
+        while relaxation.add_cuts(self.budget) or is_first:
             is_first = False
             status = relaxation.solve(self.budget)
             if status is Status.UNKNOWN:

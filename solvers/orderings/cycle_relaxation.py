@@ -108,8 +108,13 @@ class CycleRelaxation:
             if pairs:
                 self._add_rows(np.array(pairs), [1, -1], 0.0, 0.0)
 
-    def add_cuts(self) -> int:
-        """Add the 3-cycles that ``z`` violates most, and return their number."""
+    def add_cuts(self, budget: Budget) -> int:
+        """Add the 3-cycles that ``z`` violates most, and return their number.
+
+        None once the budget is spent.
+        """
+        if budget.is_spent:
+            return 0
         n_cuts_of_pair = [0] * len(self._i)
         triples = _violated(self.z)
         cycles = np.stack([triples, np.roll(triples, -1, axis=1)], axis=2)  # (m, 3, 2)

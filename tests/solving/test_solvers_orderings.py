@@ -181,7 +181,7 @@ def test_branching_is_reached():
         problem = ordering_problem(without_diagonal(matrix))
         relaxation = CycleRelaxation(problem)
         budget = Budget()
-        while relaxation.add_cuts():
+        while relaxation.add_cuts(Budget()):
             assert relaxation.solve(budget) is Status.OPTIMAL
         if not relaxation.is_integral:
             break
@@ -206,7 +206,7 @@ def test_any_multipliers_bound(matrix):
     slack = 1e-9 * scale(matrix)
     assert bound_by_cycles(problem, budget) >= optimum - slack
     assert relaxation.bound >= optimum - slack
-    while relaxation.add_cuts():
+    while relaxation.add_cuts(Budget()):
         relaxation.solve(budget)
         assert relaxation.bound >= optimum - slack
 
