@@ -19,7 +19,7 @@ from ltr.solvers.core.solution import (
     certify,
     without_order,
 )
-from ltr.solvers.core.tolerance import are_whole, tolerance
+from ltr.solvers.core.tolerance import EPSILON, are_whole, tolerance
 from ltr.solvers.orderings.branch_and_cut import branch_and_cut
 from ltr.solvers.orderings.cp_sat import find_order, optimize_pairs
 from ltr.solvers.orderings.local_search import (
@@ -47,6 +47,8 @@ _METHODS = ("components", "dp", "branch_and_cut", "cp_sat", "local_search")
 _WORK_PER_STEP = 2e-9
 # Gains so small that their unit would underflow are first multiplied by this.
 _LIFT = 2.0**960
+# Rounding is added to a gap if it exceeds this share of the objective.
+_NOTICED = 1e-12
 # Gains that differ by more than this ratio are worth a search for pairs that no best
 # order reverses.
 _WIDE = 1e-3
@@ -83,7 +85,10 @@ def solve_list(
     else:
         objective = ordering_value(matrix, outcome.order)
         gap = max(0.0, outcome.bound - problem.value(outcome.order)) / lift
-        is_whole = are_whole(matrix)
+        rounding, is_whole = 4 * EPSILON * problem.spread / lift, are_whole(matrix)
+        is_exact = is_whole or outcome.method == "dp"
+        if not is_exact and rounding > _NOTICED * abs(objective):
+            gap += rounding  # of the gains that constraints lose
         solution = certify(
             outcome.order,
             objective,

@@ -164,6 +164,15 @@ def ordering_problem(
     settled = np.isneginf(matrix).T
     for pair in rules.precedences:
         settled[pair.before, pair.after] = True
+    for fixed in rules.fixed:
+        earlier = [c.item for c in rules.fixed if c.position < fixed.position]
+        settled[earlier, fixed.item] = True
+        others = np.arange(len(matrix)) != fixed.item
+        if fixed.position == 0:
+            settled[fixed.item, others] = True
+        elif fixed.position == len(matrix) - 1:
+            settled[others, fixed.item] = True
+    np.fill_diagonal(settled, False)  # an item with two positions: see ``fixed``
     if settled.any():
         settled = closure(settled)
         matrix = np.where(settled | settled.T, 0.0, matrix)

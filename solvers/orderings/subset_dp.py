@@ -22,6 +22,9 @@ from ltr.solvers.orderings.problem import OrderingProblem
 DP_ITEMS, MAX_DP_ITEMS = 12, 18
 # Number of lists of 12 items that share a table; the maximum for shorter lists.
 LANES, MAX_LANES = 128, 512
+# Gains below this share of a loss count as lost in its rounding; the table is filled
+# again at most this number of times.
+_ROUNDED, _MAX_ROUNDS = 1e-9, 5
 
 
 def order_by_sets(
@@ -188,8 +191,31 @@ def allowed_next(problem: OrderingProblem) -> BoolArray | None:
 
 
 def best_by_sets(problem: OrderingProblem) -> Outcome:
-    """Solve one problem exactly, constraints included."""
-    orders, values = order_by_sets(losses(problem)[None], allowed_next(problem))
+    """Solve one problem exactly, constraints included.
+
+    Constraints may force a loss that takes the digits of all others. Then the table is
+    filled again with what each pair gains relative to the order found, until no order
+    gains: of pairs that both have in the same direction, nothing is added.
+    """
+    allowed, scores = allowed_next(problem), losses(problem)
+    orders, values = order_by_sets(scores[None], allowed)
     if values[0] == -np.inf:
         return Outcome(Status.INFEASIBLE)
-    return Outcome(Status.FEASIBLE, orders[0], problem.value(orders[0]), "dp")
+    order = orders[0]
+    if not problem.is_free and _is_wide(problem, order):
+        for _ in range(_MAX_ROUNDS):
+            place = np.argsort(order)
+            is_same = place[:, None] <= place
+            relative = np.where(is_same, 0.0, 2 * problem.gains)
+            relative[problem.settled.T] = -np.inf
+            orders, values = order_by_sets(relative[None], allowed)
+            if not values[0] > 0:
+                break
+            order = orders[0]
+    return Outcome(Status.FEASIBLE, order, problem.value(order), "dp")
+
+
+def _is_wide(problem: OrderingProblem, order: IntArray) -> bool:
+    """Whether some gain is lost in the rounding of the order's loss."""
+    sizes = np.abs(problem.gains[problem.gains != 0])
+    return bool(sizes.min(initial=np.inf) < _ROUNDED * problem.loss(order))

@@ -22,6 +22,8 @@ from ltr.solvers.core.tolerance import EPSILON, are_whole
 
 # A bound on integer costs is rounded up if it exceeds an integer by more than this.
 _ROUNDING = 1e-3
+# Rounding counts as a gap if it exceeds this share of the objective.
+_NOTICED = 1e-12
 # A block of scores is shifted if its row maxima differ by less than this share of them.
 _ALIKE = 1e-3
 # Costs below this are first multiplied by _LIFT, so that their units do not underflow.
@@ -288,8 +290,11 @@ class Incumbent:
             )
         objective = problem.objective(self.order)
         gap = (self.cost - self.lower) / problem.lift
-        if abs(gap) * problem.lift <= 2 * problem.rounding(self.cost):
-            gap = 0.0
+        rounding = 2 * problem.rounding(self.cost) / problem.lift
+        if abs(gap) <= rounding:
+            # of arcs that constraints force, more than that of the order's own terms
+            is_noticed = rounding > _NOTICED * abs(objective)
+            gap = rounding if is_noticed and not problem.is_whole else 0.0
         tolerance = self.tolerance if gap else 0.0
         return certify(
             self.order,

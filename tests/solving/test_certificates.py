@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from ltr.solvers import (
+    FixedPosition,
     Precedence,
     Status,
     select_committee,
@@ -283,3 +284,15 @@ def test_no_bound_is_no_error():
     best = Incumbent(problem)
     best.raise_bound(-np.inf, "cp_sat")
     assert best.lower == 0.0
+
+
+def test_a_loss_that_a_constraint_forces_hides_no_better_ordering():
+    """Item 1 must be first; what that loses is no part of the order's own terms."""
+    matrix = np.zeros((4, 4))
+    matrix[0, 1], matrix[3, 2] = 3.3e11, 6.1e-9
+    for position in (0, 1):
+        rules = [FixedPosition(1, position)] + [FixedPosition(2, 0)] * position
+        for method in ("dp", "branch_and_cut"):
+            options = {"method": method, "constraints": rules}
+            solution = solve_ordering(matrix, **options)
+            assert verify(solution, solve_ordering, matrix, **options).is_right
