@@ -72,9 +72,15 @@ def _threads(n_threads: int | None) -> Iterator[None]:
     if n_threads is None:
         yield
         return
+    before = os.environ.get("NPROC")
     os.environ["NPROC"] = str(n_threads)  # read by XLA when its client starts
-    with threadpool_limits(n_threads):
-        yield
+    try:
+        with threadpool_limits(n_threads):
+            yield
+    finally:
+        del os.environ["NPROC"]
+        if before is not None:
+            os.environ["NPROC"] = before
 
 
 def _describe(options: argparse.Namespace) -> int:

@@ -1,5 +1,6 @@
 """The command line on tables and query sizes; parameters; messages in its words."""
 
+import os
 import re
 import signal
 import subprocess
@@ -114,6 +115,7 @@ def test_parameters_and_metric(folder, tmp_path):
     assert ranker.hidden_layer_sizes == (4, 2)
     assert (ranker.max_epochs, ranker.early_stopping) == (1, False)
     assert (ranker.metric, ranker.loss) == ("map", "ranknet")
+    assert "NPROC" not in os.environ
 
 
 @pytest.mark.parametrize(
