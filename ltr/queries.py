@@ -107,9 +107,9 @@ def group_queries(
     Parameters
     ----------
     qid : array-like of shape (n_samples,) or None
-        Query id of each row: any hashable dtype, any order, interleaved rows welcome.
-        Tuples go in a list of tuples or an object array. None: one query, or none if
-        there are no rows.
+        Query id of each row: any hashable dtype, any order, interleaved rows welcome;
+        shape (n_samples, 1) will do. Tuples go in a list of tuples or an object array.
+        None: one query, or none if there are no rows.
     n_samples : int
         Number of rows that ``qid`` must describe.
     rows_of : str, default="X"
@@ -143,6 +143,8 @@ def group_queries(
         )
     check_rows({rows_of: rows, "qid": qid})
     values = _as_ids(qid)
+    if values.ndim == 2 and values.shape[1] == 1:
+        values = values[:, 0]  # one column, as labels may be
     if values.ndim != 1:
         raise ValueError(
             f"qid must be one-dimensional; got shape {values.shape}. "

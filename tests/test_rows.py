@@ -36,7 +36,13 @@ from ltr.model_selection import (
 )
 from ltr.plotting import ListLengthDisplay, MetricAtKDisplay, QueryDifferencesDisplay
 from ltr.queries import check_rows, group_queries
-from ltr.solvers import Quota, comparisons_to_matrix, solve_assignment
+from ltr.solvers import (
+    Quota,
+    comparisons_to_matrix,
+    solve_assignment,
+    solve_ordering,
+    solve_path,
+)
 
 DATA = make_ranking(8, list_size=5, n_features=3, n_informative=2, random_state=0)
 X = pd.DataFrame(DATA.X, columns=["a", "b", "c"])
@@ -305,6 +311,52 @@ def test_masked_arrays(name, call):
     )
     with pytest.raises(ValueError, match=f"^{re.escape(text)}$"):
         call()
+
+
+def test_masked_matrices_of_solvers():
+    """Every solver reads its matrix in one place."""
+    matrix = np.ma.masked_array(np.ones((3, 3)), mask=np.eye(3, k=1))
+    message = (
+        "matrix must be a square array of numbers; got a masked array. Fill it, with "
+        "-inf where an entry is forbidden."
+    )
+    for solve in (solve_path, solve_ordering):
+        with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+            solve(matrix)
+        solve(np.ma.masked_array(np.ones((3, 3)), mask=False))
+
+
+@pytest.mark.parametrize(
+    "dates",
+    [
+        pd.Series(pd.date_range("2020", periods=40)),
+        np.arange("2020", "2060", dtype="M8[Y]"),
+    ],
+)
+def test_dates_are_no_numbers(dates):
+    """Neither as labels nor as scores."""
+    for name, columns in (("y_true", (dates, S)), ("y_score", (Y, dates))):
+        message = f"{name} must hold numbers; got dtype {dates.dtype}."
+        with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+            METRICS["kendall_tau"](*columns)
+
+
+def test_text_is_no_number():
+    """With the name of the argument."""
+    with pytest.raises(ValueError, match="^y_score must hold numbers; could not conv"):
+        evaluate(Y, ["high"] * len(Y), QID)
+
+
+@pytest.mark.parametrize(
+    "qid", [DATA.qid[:, None], QID.to_frame(), DATA.qid[:, None].tolist()]
+)
+def test_ids_in_one_column(qid):
+    """A column of ids is taken, as a column of labels is."""
+    expected = METRICS["ndcg"](Y, S, qid=QID, per_query=True)
+    assert np.array_equal(METRICS["ndcg"](Y, S, qid=qid, per_query=True), expected)
+    ranker = SingleFeatureRanker().fit(X, Y, qid)
+    assert np.array_equal(ranker.rank(X, qid), ranker.rank(X, QID))
+    assert len(list(QueryKFold(2).split(X, qid=qid))) == 2
 
 
 @pytest.mark.parametrize("name", RANKERS)

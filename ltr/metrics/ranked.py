@@ -23,7 +23,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import ArrayLike, NDArray
 
-from ltr.arguments import check_choice
+from ltr.arguments import ArgumentError, check_choice
 from ltr.metrics.relevant import RelevantSlots
 from ltr.metrics.text_keys import column_of_ids, text_keys
 from ltr.queries import (
@@ -429,7 +429,13 @@ def argsort_lists(
 
 
 def _column(values: ArrayLike, name: str, finite: bool = True) -> FloatArray:
-    column = np.asarray(values, dtype=np.float64)
+    if hasattr(values, "dtype") and np.asarray(values).dtype.kind in "mM":
+        dtype = np.asarray(values).dtype
+        raise ValueError(f"{name} must hold numbers; got dtype {dtype}.")
+    try:
+        column = np.asarray(values, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise ArgumentError(f"{name} must hold numbers; {error}.") from None
     if column.ndim == 2 and column.shape[1] == 1:
         column = column[:, 0]
     if column.ndim != 1:

@@ -24,6 +24,11 @@ def to_array(values: Any, expected: str, dtype: Any = np.float64) -> Any:
     >>> to_array([1, 2], "start must be numbers")
     array([1., 2.])
     """
+    if isinstance(values, np.ma.MaskedArray) and np.ma.is_masked(values):
+        raise ValueError(
+            f"{expected}; got a masked array. Fill it, with -inf where an entry is "
+            "forbidden."
+        )
     try:
         return np.array(values, dtype=dtype)
     except (TypeError, ValueError, OverflowError) as error:
