@@ -36,11 +36,14 @@ class Gains:
         Exposure of each position, ≥ 0 and nonincreasing.
     matrix : float array of shape (n_items, k) or None
         -inf forbids an entry. None if there are scores.
+    fixed : tuple of (position, item)
+        Slots that constraints fix.
     """
 
     scores: FloatArray | None
     discount: FloatArray
     matrix: FloatArray | None
+    fixed: tuple[tuple[int, int], ...] = ()
 
     @property
     def n_items(self) -> int:
@@ -82,11 +85,20 @@ class Gains:
 
     @cached_property
     def greatest(self) -> FloatArray:
-        """Greatest gain at each position, shape (k,); 0 if no item may stand there."""
+        """Greatest gain at each position, shape (k,); 0 if no item may stand there.
+
+        A fixed slot has one item, which stands nowhere else.
+        """
+        is_free = np.ones(self.n_items, dtype=bool)
+        is_free[[item for _, item in self.fixed]] = False
         if self.scores is not None:
-            return self.scores.max(initial=-np.inf) * self.discount
-        assert self.matrix is not None
-        greatest = self.matrix.max(axis=0, initial=-np.inf)
+            free = self.scores[is_free]
+            greatest = (free.max() if len(free) else 0.0) * self.discount
+        else:
+            assert self.matrix is not None
+            greatest = self.matrix[is_free].max(axis=0, initial=-np.inf)
+        for position, item in self.fixed:
+            greatest[position] = self.rows(np.array([item]))[0, position]
         return np.where(np.isfinite(greatest), greatest, 0.0)
 
     def losses(self, items: IntArray) -> FloatArray:
@@ -105,9 +117,10 @@ class Gains:
     def as_zeros(self) -> Gains:
         """The same entries forbidden, and no gains."""
         if self.scores is not None:
-            return replace(self, scores=np.zeros_like(self.scores))
+            return replace(self, scores=np.zeros_like(self.scores), fixed=())
         assert self.matrix is not None
-        return replace(self, matrix=np.where(np.isfinite(self.matrix), 0.0, -np.inf))
+        zeros = np.where(np.isfinite(self.matrix), 0.0, -np.inf)
+        return replace(self, matrix=zeros, fixed=())
 
     @cached_property
     def is_whole(self) -> bool:

@@ -39,6 +39,8 @@ from ltr.solvers.core.inputs import check_limit, check_method
 from ltr.solvers.core.solution import Outcome, Solution, Status, certify, without_order
 from ltr.solvers.core.tolerance import EPSILON
 
+# Rounding is added to a gap if it exceeds this share of the objective.
+_NOTICED = 1e-12
 METHODS = ("auto", "sort", "matching", "counting", "highs", "cp_sat")
 
 
@@ -154,6 +156,8 @@ def assign(
     array([1, 0])
     """
     rules = compile_rules(constraints, attributes, gains)
+    if not rules.clash:
+        gains = replace(gains, fixed=tuple(rules.fixed.items()))
     status, order, bound, method = _solve(
         _select(method, gains, rules), gains, rules, budget
     )
@@ -298,8 +302,11 @@ def _better(
         best = Outcome(Status.FEASIBLE, order, method=name)
     if best.order is None:
         return best._replace(bound=float(gains.greatest.sum()) - least, method=name)
-    gap = max(0.0, gains.loss(best.order) - least)
-    return best._replace(bound=gains.value(best.order) + gap)
+    loss, value = gains.loss(best.order), gains.value(best.order)
+    gap, rounding = max(0.0, loss - least), 4 * EPSILON * gains.k * loss
+    if not gains.is_whole and rounding > _NOTICED * abs(value):
+        gap += rounding  # of losses that constraints force
+    return best._replace(bound=value + gap)
 
 
 def _greedy(gains: Gains, rules: Rules) -> IntArray | None:

@@ -296,3 +296,16 @@ def test_a_loss_that_a_constraint_forces_hides_no_better_ordering():
             options = {"method": method, "constraints": rules}
             solution = solve_ordering(matrix, **options)
             assert verify(solution, solve_ordering, matrix, **options).is_right
+
+
+@pytest.mark.parametrize("method", ["auto", "highs", "cp_sat"])
+def test_a_fixed_slot_hides_no_better_assignment(method):
+    """What its position could gain with another item is no part of the order's terms."""
+    gain = np.array([[0.2, 1e11, 0.1], [0.3, 0.5, 0.4], [0.7, 0.1, 0.9]])
+    rules = [FixedPosition(1, 1), Precedence(1, 2)]
+    options = {"method": method, "constraints": rules}
+    solution = solve_assignment(gain, **options)
+    assert solution.order.tolist() == [0, 1, 2]
+    assert solution.objective == pytest.approx(1.6, abs=1e-12)
+    assert verify(solution, solve_assignment, gain, **options).is_right
+    assert solution.bound < 1.6 + 1e-8
