@@ -233,6 +233,9 @@ class NeuralRanker(GradientRanker):
         ValueError
             If a parameter or an input is invalid; the message says what
             came and where.
+        MemoryError
+            If the weights, or a training step on the longest lists, need more memory
+            than is available.
 
         Warns
         -----

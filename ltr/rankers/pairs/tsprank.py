@@ -277,6 +277,9 @@ class TSPRanker(PairOutputs, GradientRanker):
         ValueError
             If a parameter or an input is invalid; the message says what
             came and where.
+        MemoryError
+            If the weights, or a training step on the longest lists, need more memory
+            than is available.
 
         Warns
         -----
