@@ -142,7 +142,7 @@ def _changed(content, suffix, rng):
 
 def _change_field(node, rng):
     """Replace, delete or add a value somewhere in a document."""
-    while True:
+    while isinstance(node, (dict, list)):
         keys = list(node) if isinstance(node, dict) else list(range(len(node)))
         if not keys:
             return

@@ -88,15 +88,22 @@ def save_ranker(ranker: BaseRanker, folder: PathLike) -> None:
         A fitted ranker of this library. Its loss must be a name of
         :data:`ltr.losses.LOSSES` or a ``functools.partial`` of such a loss.
     folder : path
-        New, or a folder that :func:`save_ranker` wrote, which is replaced. It is
-        written whole or not at all.
+        New or empty, or a folder that :func:`save_ranker` wrote, which is replaced at
+        once: whoever loads it meanwhile, or after the process was killed, gets the old
+        ranker or the new one. Of several processes that save, the last one wins.
 
     Raises
     ------
     ValueError
-        If a parameter cannot be written as JSON.
+        If a parameter cannot be written as JSON, or is invalid.
     FileExistsError
         If ``folder`` is something else.
+
+    Notes
+    -----
+    With ``warm_start=True``, and after ``partial_fit``, the state of the optimizer is
+    saved as well, so that training goes on after loading as it would have without.
+    ``trees.txt`` is in LightGBM's own format.
 
     Examples
     --------
@@ -134,7 +141,8 @@ def load_ranker(folder: PathLike) -> Any:
     ------
     ValueError
         If the folder was not written by :func:`save_ranker`, was written by a newer
-        version, or is damaged.
+        version, is damaged, or was forged: a field of the wrong kind or out of range,
+        or trees that LightGBM could not read without harm.
 
     Notes
     -----
