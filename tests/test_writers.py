@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ltr.cli import commands
+from ltr.cli import compare
 from ltr.datasets import (
     RankingData,
     convert_letor,
@@ -31,7 +31,7 @@ RUN = {"7": {"a": 2.0, "b": 1.0}}
 
 def scores(path):
     """Write scores as ``ltr predict --out`` does."""
-    commands._write(path, "1.5\n")
+    compare.write(path, "1.5\n")
 
 
 def plain(path):
@@ -61,7 +61,9 @@ def writer(request):
 def reader_of(path):
     """Read a pipe in the background, and return what yields its bytes."""
     received = []
-    thread = threading.Thread(target=lambda: received.append(path.read_bytes()))
+    thread = threading.Thread(
+        target=lambda: received.append(path.read_bytes()), daemon=True
+    )
     thread.start()
 
     def result():
