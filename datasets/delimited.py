@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from io import BytesIO
@@ -18,6 +19,7 @@ from ltr.text import excerpt, line_error, open_text
 if TYPE_CHECKING:
     import pandas as pd
 
+_BLOCK_BYTES = 2**23
 # Cells without a number: those of pandas, which reads them so by default.
 _MISSING = [
     *["", "nan", "NaN", "-nan", "-NaN", "NA", "N/A", "n/a", "<NA>", "#N/A", "#NA"],
@@ -68,19 +70,21 @@ class Delimited:
 
         numbers = [name for name in columns if name not in ids]
         try:
-            return pd.read_csv(
-                BytesIO(self.text),
-                sep=self.separator,
-                header=0,
-                names=self.columns,
-                index_col=False,
-                usecols=list(columns),
-                dtype=dict.fromkeys(ids, object),
-                keep_default_na=False,
-                na_values=dict.fromkeys(numbers, _MISSING),
-                low_memory=False,
-                **exact_floats(),
-            )
+            with warnings.catch_warnings():
+                # numbers here and text there in a column: said later, with the line
+                warnings.simplefilter("ignore", pd.errors.DtypeWarning)
+                return pd.read_csv(
+                    BytesIO(self.text),
+                    sep=self.separator,
+                    header=0,
+                    names=self.columns,
+                    index_col=False,
+                    usecols=list(columns),
+                    dtype=dict.fromkeys(ids, object),
+                    keep_default_na=False,
+                    na_values=dict.fromkeys(numbers, _MISSING),
+                    **exact_floats(),
+                )
         except (ValueError, OverflowError) as error:
             raise ValueError(
                 f"{self.file} must be a table of cells separated by "
@@ -136,7 +140,7 @@ def read_delimited(path: Path, separator: str, encoding: str) -> Delimited:
         quote is not closed; the message has the file and line number.
     """
     with open_text(path, encoding=encoding) as file:
-        text = b"".join(block for _, block in file.blocks())
+        text = b"".join(block for _, block in file.blocks(_BLOCK_BYTES))
     is_quoted = b'"' in text
     count = _count_quoted if is_quoted else _count_plain
     columns, counts, lines = count(str(path), text, separator)

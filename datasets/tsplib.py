@@ -165,11 +165,13 @@ class _File:
 def _read(text: TextFile) -> _File:
     file = _File(text.name)
     section: list[tuple[int, str]] | None = None
-    for number, line in text.lines():
+    is_over = False
+    for number, line in text.lines():  # to the end, so that all of it is text
         line = line.strip(BLANKS)
         name = line.rstrip(" :").upper()
-        if name == "EOF":
-            break
+        is_over = is_over or name == "EOF"
+        if is_over:
+            continue
         match = _FIELD.fullmatch(line)
         if name in _SECTIONS:
             if name in file.sections:

@@ -129,7 +129,8 @@ def read_table(path: Path) -> Any:
     data = load_table(path, docid="docid")
     labels = data.y.astype(float).tolist()
     names = data.feature_names
-    return [data.X.tolist(), labels, data.qid.tolist(), data.docids.tolist(), names]
+    table = (data.X + 0.0).tolist()
+    return [table, labels, data.qid.tolist(), data.docids.tolist(), names]
 
 
 def read_about(path: Path) -> Any:

@@ -97,7 +97,7 @@ def numbers(words):
         if word in MISSING:
             values.append(float("nan"))
         elif NUMBER.fullmatch(word.strip(" \t\v\f")):
-            values.append(float(word))
+            values.append(float(word) + 0.0)  # a column of integers has no -0
         else:
             raise Refused
     return values
