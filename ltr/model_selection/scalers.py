@@ -67,9 +67,11 @@ class _QueryScaler(AtomicFit, OneToOneFeatureMixin, TransformerMixin, BaseEstima
             If ``qid`` is None although ``fit`` was given one.
         """
         check_is_fitted(self, "n_features_in_")
-        names = _names_of(X)
-        if self._column_names is not None and names is not None:
-            check_column_names(names, self._column_names)
+        names, expected = _names_of(X), self._column_names
+        if expected is not None and names is not None:
+            is_text = all(isinstance(name, str) for name in [*names, *expected])
+            if not is_text:  # text is compared by scikit-learn
+                check_column_names(names, expected)
         array = np.asarray(validate_data(self, X, reset=False, dtype=np.float64))
         if qid is None and self._fitted_with_qid:
             raise ValueError(
