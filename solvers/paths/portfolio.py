@@ -26,9 +26,9 @@ _MAX_NODES = 100
 # Nodes of branch and cut before CP-SAT is tried, CP-SAT's units of work, and the
 # maximum number of items it is tried on.
 _MAX_CUT_NODES, _CP_SAT_WORK, _MAX_CP_SAT = 150, 3.0, 150
-# The assignment is solved again if the greatest cost of an arc that a better order may
-# have is less than this share of the greatest cost.
-_MUCH_LESS = 1e-3
+# The assignment is solved again, without the arcs that no better order has, if the cost
+# of an order is less than this share of the greatest cost of an arc.
+_MUCH_LESS = 1e-2
 # Kicks of the local search.
 _KICKS_PER_ITEM = 10
 
@@ -80,7 +80,8 @@ def _search(
     if best.order is None and not best.problem.rules.is_empty:
         _offer_greedy(best)
     top = best.problem.top
-    if best.narrow() and best.problem.top < _MUCH_LESS * top:
+    is_wide = best.cost < _MUCH_LESS * top
+    if (is_wide or method != "auto") and best.narrow() and is_wide:
         relax(best)  # again, with less rounding
     problem = best.problem
     if method == "branch_and_bound":
