@@ -93,16 +93,15 @@ class Delimited:
 
     def not_a_number(self, name: str, column: pd.Series[Any]) -> ValueError:
         """Error about the first cell of a column of text that is not a number."""
-        import pandas as pd
-
-        numbers = pd.to_numeric(column, errors="coerce")
-        is_bad = (numbers.isna() & column.notna()).to_numpy()
-        row = int(is_bad.argmax())
+        cells = [str(cell) for cell in column.tolist()]
+        present = column.notna().tolist()
+        bad = [i for i, cell in enumerate(cells) if present[i] and not _is_number(cell)]
+        row = bad[0] if bad else 0
         return line_error(
             self.file,
             int(self.lines[row]),
             f"column {name!r} must hold numbers",
-            excerpt(str(column.iloc[row])),
+            excerpt(cells[row]),
             "List the feature columns in features=, or encode it.",
         )
 
@@ -115,6 +114,16 @@ class Delimited:
             "one",
             "Drop such rows.",
         )
+
+
+def _is_number(cell: str) -> bool:
+    """Whether a cell is a number, and if it is a whole one, has 64 bits."""
+    try:
+        value = float(cell)
+    except ValueError:
+        return False
+    is_long = abs(value) >= 2**63 and cell.strip().lstrip("+-").isdecimal()
+    return not is_long and "_" not in cell
 
 
 def read_delimited(path: Path, separator: str, encoding: str) -> Delimited:

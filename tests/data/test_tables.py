@@ -153,6 +153,11 @@ def test_kinds_of_files(tmp_path, monkeypatch):
             "in features=, or encode it.",
         ),
         (
+            f"qid,label,f\n7,1,0.5\n7,2{'1' * 5000},0\n",
+            f"line 3: column 'label' must hold numbers; got '2{'1' * 56}...'. List the "
+            "feature columns in features=, or encode it.",
+        ),
+        (
             "qid,label,f\n7,1,0.5\n7,,1\n",
             "line 3: column 'label' must have no empty cells; got one. Drop such rows.",
         ),
