@@ -129,6 +129,7 @@ A_METRIC = (
         (5, "5."),
         (None, "None."),
     ],
+    ids=["list", "function", "number", "None"],
 )  # fmt: skip
 def test_metrics_of_the_wrong_kind(metric, ending):
     """A list, a function that is not declared, no metric: at fit already."""
