@@ -173,7 +173,11 @@ def test_goss_and_subsample():
             {"truncation_level": 2**40},
             "truncation_level must be a whole number <= 2147483647; got 1099511627776.",
         ),
-        ({"random_state": -1}, "random_state must be a whole number >= 0; got -1."),
+        (
+            {"random_state": -1},
+            "random_state must be a whole number from 0 to 2^32 - 1, a numpy RandomState, or "
+            "None; got -1.",
+        ),
         ({"verbose": "x"}, "verbose must be a whole number; got 'x'."),
     ],
     ids=str,

@@ -311,7 +311,7 @@ def test_decoder_must_fit_the_loss():
     ({"encoder": "cnn"}, "encoder must be one of 'identity', 'mlp', 'attention'; got 'cnn'"),
     ({"low_rank": 0}, "low_rank must be a whole number >= 1; got 0"),
     ({"hidden_layer_sizes": (0,)}, "hidden_layer_sizes must be a whole number >= 1; got 0"),
-    ({"time_limit_s": -1}, "time_limit_s must be a number >= 0; got -1"),
+    ({"time_limit_s": -1}, "time_limit_s must be a number >= 0, or None; got -1"),
 ])  # fmt: skip
 def test_bad_parameters(parameters, message):
     """The message names the parameter, what it may be, and what came."""
