@@ -214,6 +214,29 @@ def check_rows(columns: Mapping[str, Any]) -> None:
             )
 
 
+def check_axes(matrix: Any, name: str) -> None:
+    """Raise if a DataFrame has the items in one order as rows, another as columns.
+
+    Labels that are not permutations of each other say nothing about the order.
+
+    Examples
+    --------
+    >>> check_axes([[0, 1], [2, 0]], "matrix")
+    """
+    if not (hasattr(matrix, "iloc") and hasattr(matrix, "columns")):
+        return
+    if _is_reordered(matrix.index, matrix.columns):
+        cure = f"{name}.to_numpy() to match them by position"
+        if matrix.index.is_unique:
+            cure = (
+                f"{name}.loc[order, order], with order a list of the items, or {cure}"
+            )
+        raise ValueError(
+            f"{name} must have rows and columns in one order; got the same items in "
+            f"another order. Pass {cure}."
+        )
+
+
 def group_sizes_to_qid(sizes: ArrayLike) -> IntArray:
     """Turn list sizes (LightGBM's and XGBoost's ``group``) into one id per row.
 

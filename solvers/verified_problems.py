@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
-from ltr.queries import BoolArray, FloatArray, IntArray
+from ltr.queries import BoolArray, FloatArray, IntArray, check_axes, check_rows
 from ltr.solvers.core.constraints import (
     AtMost,
     ExposureShare,
@@ -26,6 +26,8 @@ from ltr.solvers.core.constraints import (
 
 # Shares of the exposure are kept to within this.
 _SHARE = 1e-6 + 1e-9
+# Arguments with one entry per item of a matrix, or per voter.
+_BY_ROW = ("matrix", "start", "end", "gain", "rankings", "weights")
 
 
 class CandidateSet:
@@ -310,6 +312,11 @@ class Committees(CandidateSet):
 
 def problem_of(solver: str, arguments: Mapping[str, Any]) -> CandidateSet:
     """The orders of a call of a solver, given its name and its arguments."""
+    by_row = {name: arguments.get(name) for name in _BY_ROW}
+    for name, values in (arguments.get("attributes") or {}).items():
+        by_row[f"attributes[{name!r}]"] = values
+    check_rows(by_row)
+    check_axes(arguments.get("matrix"), "matrix")
     if solver == "solve_path":
         n = len(arguments["matrix"])
         start = arguments["start"]

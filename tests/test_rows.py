@@ -34,15 +34,35 @@ from ltr.model_selection import (
     cross_validate_ranker,
     make_ranking_scorer,
 )
-from ltr.plotting import ListLengthDisplay, MetricAtKDisplay, QueryDifferencesDisplay
+from ltr.plotting import (
+    ListLengthDisplay,
+    MetricAtKDisplay,
+    QueryDifferencesDisplay,
+    SeedReliabilityDisplay,
+)
 from ltr.queries import check_rows, group_queries
 from ltr.solvers import (
     Quota,
+    borda,
+    bradley_terry,
     comparisons_to_matrix,
+    copeland,
+    det_const_sort,
+    explain_conflict,
+    fair_exposure,
+    footrule,
+    kemeny,
+    kemeny_distance,
+    pairwise_counts,
+    select_committee,
     solve_assignment,
     solve_ordering,
+    solve_orderings,
     solve_path,
+    solve_paths,
+    verify,
 )
+from ltr.solvers.dynamic import best_path
 
 DATA = make_ranking(8, list_size=5, n_features=3, n_informative=2, random_state=0)
 X = pd.DataFrame(DATA.X, columns=["a", "b", "c"])
@@ -61,6 +81,22 @@ RANKERS = {
     "constrained": ConstrainedRanker(SingleFeatureRanker()),
 }
 QUOTA = ConstrainedRanker(SingleFeatureRanker(), [Quota("g", "u", lower=1, top=2)])
+
+
+ITEMS = list("wxyz")
+SQUARE = pd.DataFrame(np.arange(16.0).reshape(4, 4) % 7, ITEMS, ITEMS)
+PER_ITEM = pd.Series([4.0, 3.0, 2.0, 1.0], ITEMS)
+SIDES = pd.Series(["u", "v", "u", "v"], ITEMS)
+REAL = pd.Series(True, ITEMS)
+VOTES = pd.DataFrame([[0, 1, 2], [1, 0, 2], [2, 1, 0]], ["p", "q", "r"])
+VOTERS = pd.Series([3.0, 2.0, 1.0], ["p", "q", "r"])
+SEEDS = pd.Series([0.1, 0.2, 0.3], list("abc"))
+PATH = solve_path(SQUARE.to_numpy())
+CONFLICT = solve_assignment(
+    PER_ITEM,
+    constraints=[Quota("g", "u", lower=2, top=1)],
+    attributes={"g": SIDES},
+)
 
 
 def other_order(values):
@@ -207,6 +243,68 @@ CALLS = {
         "group", "utilities",
         lambda f: make_biased_rankings(Y + 1.0, f(GROUP == "u"), 0.5, 2),
     ),
+    "fair_exposure": ("groups", "scores", lambda f: fair_exposure(PER_ITEM, f(SIDES))),
+    "det_const_sort": (
+        "groups", "scores",
+        lambda f: det_const_sort(PER_ITEM, f(SIDES), {"u": 0.5, "v": 0.5}),
+    ),
+    "kemeny": ("weights", "rankings", lambda f: kemeny(VOTES, weights=f(VOTERS))),
+    "pairwise_counts": (
+        "weights", "rankings", lambda f: pairwise_counts(VOTES, weights=f(VOTERS)),
+    ),
+    "footrule": ("weights", "rankings", lambda f: footrule(VOTES, weights=f(VOTERS))),
+    "select_committee": (
+        "weights", "rankings", lambda f: select_committee(VOTES, 1, weights=f(VOTERS)),
+    ),
+    "solve_path, start": (
+        "start", "matrix", lambda f: solve_path(SQUARE, start=f(PER_ITEM)),
+    ),
+    "solve_path, end": (
+        "end", "start", lambda f: solve_path(DATA.X[:4, [0] * 4], start=PER_ITEM,
+                                             end=f(PER_ITEM)),
+    ),
+    "solve_paths, start": (
+        "start[1]", "matrices[1]",
+        lambda f: solve_paths([SQUARE, SQUARE], start=[PER_ITEM, f(PER_ITEM)]),
+    ),
+    "solve_paths, a frame of starts": (
+        "start[0]", "matrices[0]",
+        lambda f: solve_paths([SQUARE] * 2, start=f(pd.DataFrame([PER_ITEM] * 2).T).T),
+    ),
+    "solve_orderings, where": (
+        "where[0]", "matrices[0]",
+        lambda f: solve_orderings([SQUARE], where=[f(REAL)]),
+    ),
+    "best_path": (
+        "start", "matrix", lambda f: best_path(SQUARE, start=f(PER_ITEM)),
+    ),
+    "verify": (
+        "start", "matrix", lambda f: verify(PATH, solve_path, SQUARE, start=f(PER_ITEM)),
+    ),
+    "explain_conflict": (
+        "attributes['h']", "attributes['g']",
+        lambda f: explain_conflict(CONFLICT, {"g": SIDES, "h": f(SIDES)}),
+    ),
+    "seeds": (
+        "values['r'][1]", "values['r'][0]",
+        lambda f: SeedReliabilityDisplay.from_values({"r": [SEEDS, f(SEEDS)]}),
+    ),
+    "scores of seeds": (
+        "y_score['r'][1]", "y_score['r'][0]",
+        lambda f: SeedReliabilityDisplay.from_predictions(
+            DATA.y, {"r": [S, f(S)]}, DATA.qid
+        ),
+    ),
+    "scores of rankers": (
+        "y_score['s']", "y_score['r']",
+        lambda f: MetricAtKDisplay.from_predictions(
+            DATA.y, {"r": S, "s": f(S)}, DATA.qid, k=(1,)
+        ),
+    ),
+    "ids of differences": (
+        "qid", "values['r']",
+        lambda f: QueryDifferencesDisplay.from_values({"r": Y, "s": S}, qid=f(QID)),
+    ),
 }  # fmt: skip
 
 
@@ -231,6 +329,43 @@ def test_rankers(fitted, name, method):
         check(lambda f: ranker.score(X, Y, f(QID)), "qid", "X")
     else:
         check(lambda f: getattr(ranker, method)(X, f(QID)), "qid", "X")
+
+
+@pytest.mark.parametrize(
+    ("name", "call"),
+    [
+        ("matrix", solve_path),
+        ("matrix", solve_ordering),
+        ("matrices[1]", lambda matrix: solve_paths([SQUARE, matrix])),
+        ("matrices[1]", lambda matrix: solve_orderings([SQUARE, matrix])),
+        ("matrices[0]", lambda matrix: solve_orderings([matrix], where=[[True] * 4])),
+        ("matrix", best_path),
+        ("matrix", partial(verify, PATH, solve_path)),
+        *[("counts", score) for score in (borda, copeland, bradley_terry)],
+        ("counts", partial(kemeny_distance, [0, 1, 2, 3])),
+    ],
+)
+def test_rows_and_columns(name, call):
+    """Of a square frame, whose items are the rows and the columns."""
+    text = (
+        f"{name} must have rows and columns in one order; got the same items in "
+        f"another order. Pass {name}.loc[order, order], with order a list of the items,"
+        f" or {name}.to_numpy() to match them by position."
+    )
+    reordered = SQUARE[ITEMS[::-1]]
+    with pytest.raises(ValueError, match=f"^{re.escape(text)}$"):
+        call(reordered)
+    call(SQUARE)
+    call(SQUARE.loc[ITEMS[::-1], ITEMS[::-1]])
+    call(SQUARE.set_axis(range(4), axis=1))  # says nothing about the order
+    call(reordered.to_numpy())
+
+
+def test_rows_of_a_batch():
+    """Frames of starts are read by row, and their labels are not looked up."""
+    starts = pd.DataFrame([[9.0, 0, 0], [0, 0, 9]], index=[5, 6])
+    batch = solve_paths(np.zeros((2, 3, 3)), start=starts)
+    assert [solution.order[0] for solution in batch] == [0, 2]
 
 
 def test_repeated_entries():

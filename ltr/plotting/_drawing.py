@@ -190,6 +190,8 @@ def evaluate_all(
             "y_score must map names to scores, {'ranker': scores, …}; got "
             f"{type(y_score).__name__}."
         )
+    by_name = {f"y_score[{name!r}]": scores for name, scores in y_score.items()}
+    check_rows({"y_true": y_true, "qid": qid, **by_name})
     return {
         str(name): evaluate(y_true, scores, qid, metrics, per_query=True, **options)
         for name, scores in y_score.items()

@@ -133,6 +133,8 @@ class QueryDifferencesDisplay:
         """
         if len(values) != 2:
             raise ValueError(f"values must have two rankings; got {list(values)}.")
+        by_name = {f"values[{name!r}]": v for name, v in values.items()}
+        check_rows({**by_name, "qid": qid})
         (name_a, a), (name_b, b) = arrays_by_name(values).items()
         return cls(a - b, names=(name_a, name_b), metric=metric, qid=qid)
 

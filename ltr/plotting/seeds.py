@@ -19,7 +19,7 @@ from ltr.plotting._drawing import (
     short,
     style,
 )
-from ltr.queries import FloatArray
+from ltr.queries import FloatArray, check_rows
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -123,8 +123,12 @@ class SeedReliabilityDisplay:
         Raises
         ------
         ValueError
-            If an array is not two-dimensional.
+            If an array is not two-dimensional, or if the seeds of a ranker are pandas
+            objects with the queries in different orders.
         """
+        for name, by_seed in values.items():
+            if isinstance(by_seed, (list, tuple)):
+                check_rows({f"values[{name!r}][{i}]": v for i, v in enumerate(by_seed)})
         arrays = {str(name): np.asarray(v, np.float64) for name, v in values.items()}
         for name, array in arrays.items():
             if array.ndim != 2:
@@ -167,6 +171,17 @@ class SeedReliabilityDisplay:
         -------
         display : SeedReliabilityDisplay
         """
+        check_rows(
+            {
+                "y_true": y_true,
+                "qid": qid,
+                **{
+                    f"y_score[{name!r}][{seed}]": column
+                    for name, scores in y_score.items()
+                    for seed, column in enumerate(scores)
+                },
+            }
+        )
         values = {}
         for name, scores in y_score.items():
             by_seed = {str(seed): column for seed, column in enumerate(scores)}

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 from scipy.optimize import linear_sum_assignment
 
 from ltr.arguments import check_choice
-from ltr.queries import BoolArray, FloatArray, IntArray, is_missing
+from ltr.queries import BoolArray, FloatArray, IntArray, check_rows, is_missing
 from ltr.solvers.assignment.problem import check_discount
 from ltr.solvers.core.inputs import check_scores, to_array
 from ltr.solvers.core.linear_program import LinearProgram
@@ -241,6 +241,7 @@ def _check_lists(
     """Return the scores, and the members of each group by first appearance."""
     names = groups.tolist() if isinstance(groups, np.ndarray) else list(groups)  # type: ignore[arg-type]
     u = check_scores(scores, len(names), "scores")
+    check_rows({"scores": scores, "groups": groups})
     if not np.isfinite(u).all():
         row = int((~np.isfinite(u)).argmax())
         raise ValueError(f"scores must be finite; got {u[row]} at [{row}].")

@@ -19,7 +19,7 @@ from numpy.typing import ArrayLike
 from scipy.stats import binom
 
 from ltr.arguments import check_number, check_whole
-from ltr.queries import FloatArray, IntArray
+from ltr.queries import FloatArray, IntArray, check_rows
 from ltr.solvers.core.groups import ROUNDING
 from ltr.solvers.core.inputs import check_scores
 
@@ -153,6 +153,7 @@ def det_const_sort(
     """
     names = list(groups)  # type: ignore[arg-type]
     array = check_scores(scores, len(names), "scores")
+    check_rows({"scores": scores, "groups": groups})
     k = check_whole("k", k, low=0, optional=True)
     without_share = sorted({str(name) for name in names if name not in shares})
     total = sum(shares.values())

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ltr.arguments import check_choice, check_whole
-from ltr.queries import FloatArray
+from ltr.queries import FloatArray, check_rows
 from ltr.solvers.committees.ballots import utilities
 from ltr.solvers.committees.branch_and_bound import (
     Search,
@@ -166,6 +166,7 @@ def select_committee(
     if k > n_items:
         raise ValueError(f"k must be at most the number of items, {n_items}; got {k}.")
     voters = _check_voters(weights, n_voters, rule)
+    check_rows({"rankings": rankings, "weights": weights})
     members = check_groups(groups, n_items)
     quotas = Quotas(members, check_bounds(lower, upper, members), k, n_items)
     if not quotas.can_extend([]):

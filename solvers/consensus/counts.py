@@ -107,6 +107,7 @@ def pairwise_counts(
     levels = ranking_levels(rankings, n_items, absent)
     n_votes, n = levels.shape
     weight = check_weights(weights, n_votes, "ranking")
+    check_rows({"rankings": rankings, "weights": weights})
     counts = np.zeros((n, n))
     by_item = np.ascontiguousarray(levels.T)  # (n, n_votes), NaN compares as False
     for i in range(n):

@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike
 from scipy.optimize import linear_sum_assignment
 from scipy.stats import rankdata
 
+from ltr.queries import check_rows
 from ltr.solvers.consensus.counts import ranking_levels
 from ltr.solvers.core.rankings import Rankings, check_weights
 from ltr.solvers.core.solution import Solution, certify
@@ -66,6 +67,7 @@ def footrule(
     levels = ranking_levels(rankings, n_items, absent)
     n_votes, n = levels.shape
     weight = check_weights(weights, n_votes, "ranking")
+    check_rows({"rankings": rankings, "weights": weights})
     cost = np.zeros((n, n))
     places = np.arange(1.0, n + 1)
     if n:

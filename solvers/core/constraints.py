@@ -19,7 +19,7 @@ from typing import Any, Self, Union, get_args
 
 from numpy.typing import ArrayLike
 
-from ltr.queries import IntArray
+from ltr.queries import IntArray, check_rows
 from ltr.solvers.core.attributes import read_column
 from ltr.solvers.core.group_constraints import AtMost, ExposureShare, Quota
 from ltr.solvers.core.rule import Rule
@@ -218,6 +218,7 @@ def explain_conflict(
 def _facts(conflict: tuple[Any, ...], attributes: Mapping[str, ArrayLike]) -> list[str]:
     """Sizes of the groups that are named, and the values that named items have."""
     items = [item for constraint in conflict for item in constraint.named_items()]
+    check_rows({f"attributes[{name!r}]": v for name, v in attributes.items()})
     facts = []
     for constraint in conflict:
         if not isinstance(constraint, GroupConstraint):

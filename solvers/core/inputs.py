@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ltr.arguments import ArgumentError, check_choice, check_whole
-from ltr.queries import BoolArray, FloatArray
+from ltr.queries import BoolArray, FloatArray, check_axes
 from ltr.solvers.core.constraints import Constraint
 
 # Sums of larger numbers could overflow.
@@ -59,7 +59,8 @@ def check_matrix(
     ------
     ValueError
         If it is not square, not numeric, or has NaN, +inf or too large a number off the
-        diagonal.
+        diagonal; or if it is a DataFrame whose rows and columns are the same items in
+        two orders.
 
     Examples
     --------
@@ -68,6 +69,7 @@ def check_matrix(
     """
     array = to_array(matrix, f"{name} must be a square array of numbers")
     array = check_square(array, name)
+    check_axes(matrix, name)
     np.fill_diagonal(array, 0.0)
     return check_entries(array, name, limit)
 
@@ -119,6 +121,7 @@ def check_counts(counts: ArrayLike, limit: float = GREATEST) -> FloatArray:
     """
     expected = "counts must be a square array of numbers, [i, j] how often i beat j"
     array = to_array(counts, expected)
+    check_axes(counts, "counts")
     if array.ndim == 2 and array.size:
         n_rows, n = array.shape
         each_once = (np.sort(array, axis=1) == np.arange(n)).all()

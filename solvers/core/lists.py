@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ltr.queries import FloatArray, IntArray
+from ltr.queries import FloatArray, IntArray, check_axes, check_rows
 from ltr.solvers.core.constraints import ORDER_KINDS, Constraint
 from ltr.solvers.core.inputs import (
     GREATEST,
@@ -81,10 +81,15 @@ def check_list(
     array = check_matrix(matrix)
     n = len(array)
     checked = check_order_constraints(constraints, n, ORDER_KINDS, solver)
-    return ItemList(
-        array,
+    start_gains, end_gains = (
         check_scores(start, n, "start"),
         check_scores(end, n, "end"),
+    )
+    check_rows({"matrix": matrix, "start": start, "end": end})
+    return ItemList(
+        array,
+        start_gains,
+        end_gains,
         None,
         checked,
         checked,
@@ -162,7 +167,8 @@ def _rows(values: Any, name: str, n_lists: int) -> Any:
         raise ValueError(
             f"{name} must have one row per list, {n_lists}; got {len(values)}."
         )
-    return values
+    # rows by number: [] would look up the labels of a pandas object
+    return values.iloc if hasattr(values, "iloc") else values
 
 
 def _checked_at_once(matrices: Any) -> FloatArray | None:
@@ -191,10 +197,13 @@ def _check_member(
     is_checked: bool,
 ) -> ItemList:
     name, mask, items = f"matrices[{i}]", None, None
+    columns = {name: matrix, f"where[{i}]": where}
+    columns |= {f"start[{i}]": start, f"end[{i}]": end}
     if where is not None:
         array = check_square(
             to_array(matrix, f"{name} must be a square array", None), name
         )
+        check_axes(matrix, name)
         mask = check_mask(where, f"[{i}]", array.shape)
         matrix = np.where(mask[:, None] & mask, array, 0.0)  # padding may hold anything
         items = np.flatnonzero(mask)
@@ -203,6 +212,7 @@ def _check_member(
     own = user = tuple(dict.fromkeys([c.checked(n) for c in constraints]))
     start = check_scores(start, n, f"start[{i}]", mask)
     end = check_scores(end, n, f"end[{i}]", mask)
+    check_rows(columns)
     if items is None:
         return ItemList(array, start, end, None, own, user)
     if user:

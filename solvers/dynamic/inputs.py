@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.typing import ArrayLike
 
+from ltr.queries import check_axes, check_rows
 from ltr.solvers.core.inputs import check_entries
 
 MAX_ITEMS = 15
@@ -80,6 +81,8 @@ def prepare_lists(
             "matrix must have shape (..., n, n), one row and one column per item; got "
             f"shape {a.shape}."
         )
+    check_axes(matrix, "matrix")
+    check_rows({"matrix": matrix, "start": start, "end": end, "where": where})
     real = jnp.asarray(_per_item("where", where, a, True), bool)
     start_gains = _per_item("start", start, a, 0.0).astype(a.dtype)
     end_gains = _per_item("end", end, a, 0.0).astype(a.dtype)
