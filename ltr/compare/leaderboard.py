@@ -14,6 +14,7 @@ from ltr.metrics.names import summary
 from ltr.queries import FloatArray, Queries
 
 ALPHA = 0.05
+_SECONDS = "fit s: seconds of a fit, compilation by JAX included."
 _LATEX = {character: "\\" + character for character in "&%$#_{}"}
 _LATEX |= {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}"}
 _LATEX |= {"^": r"\textasciicircum{}", "\n": " "}
@@ -254,7 +255,8 @@ class Leaderboard:
             bootstrap interval over queries); for the first metric ``difference`` from
             the best ranker with ``difference low`` and ``difference high``, ``p``
             (paired randomization test against the best, Holm-adjusted over the rankers)
-            and ``seed sd`` (standard deviation over seeds); ``fit s`` (seconds).
+            and ``seed sd`` (standard deviation over seeds); ``fit s`` (seconds, with
+            the compilation of JAX programs that the fit is the first to need).
         """
         if not self.per_query:
             return pd.DataFrame(columns=self._columns()).rename_axis("ranker")
@@ -302,7 +304,8 @@ class Leaderboard:
                 f"[{row[f'{main} low']:.4f}, {row[f'{main} high']:.4f}]  "
                 f"{means}   {p:>8}{mark} {seconds}"
             )
-        return "\n".join([*lines, *self._notes()]) + "\n" + self._failed("")
+        notes = [*self._notes(), _SECONDS]
+        return "\n".join([*lines, *notes]) + "\n" + self._failed("")
 
     def to_markdown(self) -> str:
         """Markdown table with all intervals."""
@@ -319,7 +322,7 @@ class Leaderboard:
             cells.append("best" if np.isnan(row["p"]) else f"{row['p']:.4f}{mark}")
             cells += [_number(row["seed sd"], 4), _number(row["fit s"], 1)]
             lines.append("| " + " | ".join(cells) + " |")
-        notes = " ".join(note.strip() for note in self._notes())
+        notes = " ".join([*self._notes(), _SECONDS])
         return "\n".join([*lines, "", notes, ""]) + self._failed("- ")
 
     def to_latex(self) -> str:
