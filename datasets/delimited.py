@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _BLOCK_BYTES = 2**23
+_LATER_MARK = b"\n" + codecs.BOM_UTF8
 # Cells without a number: those of pandas, which reads them so by default.
 _MISSING = [
     *["", "nan", "NaN", "-nan", "-NaN", "NA", "N/A", "n/a", "<NA>", "#N/A", "#NA"],
@@ -105,6 +108,32 @@ class Delimited:
             "List the feature columns in features=, or encode it.",
         )
 
+    def check_finite(self, frame: pd.DataFrame, label: str | None) -> None:
+        """Raise for a number that is too large for a float, and an infinite label.
+
+        Parameters
+        ----------
+        frame : DataFrame
+            Columns of :meth:`frame` whose values are numbers.
+        label : str or None
+            The column of the labels; only features may be written as ``inf``.
+        """
+        for name in frame.columns:
+            rows = np.flatnonzero(np.isinf(frame[name].to_numpy(np.float64)))
+            if not len(rows):
+                continue
+            cells = self.frame([name], [name])[name].tolist()
+            for row in rows.tolist():
+                if name == label or any(map(str.isdecimal, cells[row])):
+                    raise line_error(
+                        self.file,
+                        int(self.lines[row]),
+                        f"column {name!r} must hold "
+                        + ("finite numbers" if name == label else "numbers in range"),
+                        excerpt(cells[row]),
+                        "Replace it, or drop the row.",
+                    )
+
     def empty_cell(self, name: str, row: int) -> ValueError:
         """Error about a row without an id or a label."""
         return line_error(
@@ -148,9 +177,11 @@ def read_delimited(path: Path, separator: str, encoding: str) -> Delimited:
         If there is no header or it repeats a name, a row has more or fewer cells, or a
         quote is not closed; the message has the file and line number.
     """
-    with open_text(path, encoding=encoding) as file:
+    with open_text(path, encoding=encoding, has_quotes=True) as file:
         text = b"".join(block for _, block in file.blocks(_BLOCK_BYTES))
     is_quoted = b'"' in text
+    if _LATER_MARK in text:
+        text = _without_marks(text, separator, is_quoted)
     count = _count_quoted if is_quoted else _count_plain
     columns, counts, lines = count(str(path), text, separator)
     if len(counts) < 2:
@@ -175,6 +206,28 @@ def read_delimited(path: Path, separator: str, encoding: str) -> Delimited:
             "Quote cells that contain the separator; is the file cut off?",
         )
     return Delimited(str(path), columns, text, lines[1:], separator)
+
+
+def _without_marks(text: bytes, separator: str, is_quoted: bool) -> bytes:
+    """Text without byte-order marks before rows; those inside quotes stay."""
+    if not is_quoted:
+        return text.replace(_LATER_MARK, b"\n")
+    lines = text.decode().split("\n")
+    is_start_of_row = True
+
+    def source() -> Iterator[str]:
+        nonlocal is_start_of_row
+        for number, line in enumerate(lines):
+            if is_start_of_row and number:
+                lines[number] = line.removeprefix("\ufeff")
+            is_start_of_row = False
+            yield lines[number] + "\n"
+
+    # the reader asks for the first line of a row after it returned the row before
+    with suppress(csv.Error):  # raised again, with the line, when cells are counted
+        for _ in csv.reader(source(), delimiter=separator, strict=True):
+            is_start_of_row = True
+    return "\n".join(lines).encode()
 
 
 _Counts = tuple[list[str], IntArray, IntArray]

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ltr.datasets.preflib_reader import Ranking, read_votes
-from ltr.files import PathLike, whole_file
+from ltr.files import PathLike, unwritable, whole_file
 from ltr.text import open_text
 
 _TYPES = ("soc", "soi", "toc", "toi")
@@ -265,6 +265,12 @@ def _checked_votes(
     for text in texts:
         if "\n" in text or "\r" in text:
             raise ValueError(f"names and metadata must be single lines; got {text!r}.")
+        fault = unwritable(text)
+        if fault:
+            raise ValueError(
+                "names and metadata must be text that a PrefLib file can hold; got "
+                f"{text!r}, which has {fault}. Change it."
+            )
     integers = [int(count) for count in counts]
     return PrefLibData(votes, integers, list(names), dict(metadata or {}))
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,13 +13,12 @@ from numpy.typing import NDArray
 from ltr.arguments import suggest
 from ltr.datasets.delimited import Delimited, read_delimited
 from ltr.datasets.ranking_data import RankingData
-from ltr.files import PathLike, whole_file
+from ltr.files import PathLike, unwritable, whole_file
 from ltr.text import excerpt, id_array, text_array
 
 if TYPE_CHECKING:
     import pandas as pd
 
-_BREAKS = re.compile(r"[\r\0]")
 _SEPARATORS = {".csv": ",", ".tsv": "\t"}
 
 
@@ -115,6 +113,10 @@ def load_table(
             f"{listed}. List the feature columns in features=, or encode these."
         )
     _check_no_missing(rows, frame, special, source)
+    if isinstance(rows, Delimited):
+        rows.check_finite(frame[numeric], label)
+    elif label is not None:
+        _check_finite(frame[label], source)
     is_text = isinstance(rows, Delimited)
     return RankingData(
         X=frame[list(features)].to_numpy(dtype=dtype, na_value=np.nan),
@@ -145,6 +147,18 @@ def _check_no_missing(
         )
 
 
+def _check_finite(labels: pd.Series[Any], source: str) -> None:
+    """Raise if a label of a DataFrame or Parquet file is infinite."""
+    is_infinite = np.isinf(labels.to_numpy(np.float64))
+    if is_infinite.any():
+        row = int(is_infinite.argmax())
+        raise ValueError(
+            f"column {labels.name!r} must hold finite numbers in {source}; got "
+            f"{labels.iloc[row]} in row {row} (counted from 0). Replace it, or drop "
+            "the row."
+        )
+
+
 def save_table(data: RankingData, path: PathLike) -> None:
     """Write ranking data as a table with the columns label, qid, docid and features.
 
@@ -154,14 +168,18 @@ def save_table(data: RankingData, path: PathLike) -> None:
     ----------
     data : RankingData
         What to write. Features without names become ``feature_1``, ``feature_2``, …;
-        ``docid`` is omitted if there are no document ids.
+        ``docid`` is omitted if there are no document ids, and ``label`` if every label
+        is NaN (read such a file with ``label=None``).
     path : path
         A ``.csv``, ``.tsv``, ``.csv.gz``, ``.tsv.gz`` or ``.parquet`` file.
 
     Raises
     ------
     ValueError
-        If the file type is unknown, or a feature has the name of another column.
+        If the file type is unknown, a feature has the name of another column or none,
+        a label is not finite, an id is missing, or a text file cannot hold a name or an
+        id: an empty one, or one with a carriage return, a NUL character, a surrogate or
+        a byte-order mark at its start.
     ImportError
         If a Parquet file is to be written and pyarrow is not installed.
     OSError
@@ -181,11 +199,14 @@ def save_table(data: RankingData, path: PathLike) -> None:
     import pandas as pd
 
     kind, compression = _kind(Path(path))
-    columns: dict[str, NDArray[Any]] = {"label": data.y, "qid": data.qid}
+    is_labeled = not len(data.y) or not np.isnan(data.y).all()
+    columns: dict[str, NDArray[Any]] = {"label": data.y} if is_labeled else {}
+    columns["qid"] = data.qid
     if data.docids is not None:
         columns["docid"] = data.docids
     names = data.feature_names or [f"feature_{i + 1}" for i in range(data.X.shape[1])]
-    repeated = [name for name in names if name in columns or names.count(name) > 1]
+    reserved = {"label", *columns}
+    repeated = [name for name in names if name in reserved or names.count(name) > 1]
     if repeated:
         raise ValueError(
             "feature_names must be distinct, and none of label, qid and docid, in a "
@@ -196,14 +217,15 @@ def save_table(data: RankingData, path: PathLike) -> None:
             "X must be an array in a table; got a SciPy matrix. Pass X.toarray(), or "
             "write a LETOR file with save_letor."
         )
+    if is_labeled:
+        _check_labels(data.y)
+    if "" in names:
+        raise ValueError(
+            f"feature_names must not be empty in a table; got {names}. Name each."
+        )
+    _check_texts("feature_names", names, kind)
     for name in ("qid", "docid"):
-        texts = np.asarray(columns.get(name, []))
-        bad = [text for text in texts.tolist() if _BREAKS.search(str(text))]
-        if bad and kind != ".parquet":
-            raise ValueError(
-                f"{name} must have neither carriage returns nor NUL characters in a "
-                f"table; got {excerpt(str(bad[0]))}. Remove them."
-            )
+        _check_texts(name, np.asarray(columns.get(name, [])).tolist(), kind)
     features = pd.DataFrame(np.asarray(data.X), columns=names)
     frame = pd.concat([pd.DataFrame(columns), features], axis=1)
     with whole_file(path) as scratch:
@@ -213,6 +235,41 @@ def save_table(data: RankingData, path: PathLike) -> None:
         else:
             separator = _SEPARATORS[kind]
             frame.to_csv(scratch, sep=separator, index=False, compression=compression)
+
+
+def _check_labels(y: NDArray[Any]) -> None:
+    """Raise for labels that :func:`load_table` refuses."""
+    bad = np.flatnonzero(~np.isfinite(y))
+    if len(bad):
+        raise ValueError(
+            f"labels must be finite in a table; got {y[bad[0]]} in row {bad[0]}. "
+            "Replace it or drop the row."
+        )
+
+
+def _check_texts(field: str, texts: Sequence[Any], kind: str) -> None:
+    """Raise for a name or an id that :func:`load_table` would not read back."""
+    for text in texts:
+        if isinstance(text, int):
+            continue
+        if text is None or text != text:  # NaN
+            raise ValueError(
+                f"{field} must have no missing values in a table; got {text}. Drop "
+                "such rows."
+            )
+        word = str(text)
+        fault = unwritable(word)
+        if kind == ".parquet":
+            fault = fault if fault == "a surrogate" else ""
+        elif "\r" in word:
+            fault = "a carriage return"
+        elif not word:
+            fault = "no character"
+        if fault:
+            raise ValueError(
+                f"{field} must be text that a {kind} file can hold; got "
+                f"{excerpt(word)}, which has {fault}. Change it."
+            )
 
 
 def _read(path: Path, encoding: str) -> Delimited | pd.DataFrame:

@@ -27,6 +27,7 @@ PathLike = str | os.PathLike[str]
 _SCRATCH = ".ltr-part"  # ends the names of files and folders that are being written
 _MAX_LINKS = 40  # from one to the next, as in Linux
 _DESCRIPTOR = re.compile(r"/(?:dev|proc/self)/fd/(\d+)")
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _WAIT_FOR_READER_S = 0.5  # of a pipe, started beside the writer
 
 
@@ -341,3 +342,29 @@ def _sync(path: Path) -> None:
     """Wait until a file is on the disk, so that its name is never there without it."""
     with path.open("rb+") as file:
         os.fsync(file.fileno())
+
+
+def unwritable(text: str) -> str:
+    r"""Why a text file cannot hold a text, for a message.
+
+    Parameters
+    ----------
+    text : str
+        An id or a name.
+
+    Returns
+    -------
+    reason : str
+        "" if it can. A text file has no NUL characters and no surrogates, and a
+        byte-order mark at the start of a line is dropped.
+
+    Examples
+    --------
+    >>> unwritable("a\0"), unwritable("\ufeffa"), unwritable("a")
+    ('a NUL character', 'a byte-order mark at its start', '')
+    """
+    if "\0" in text:
+        return "a NUL character"
+    if text.startswith("\ufeff"):
+        return "a byte-order mark at its start"
+    return "a surrogate" if _SURROGATE.search(text) else ""

@@ -57,12 +57,21 @@ class TextFile:
         What messages call it.
     encoding : str, default="utf-8"
         Encoding of the text.
+    has_quotes : bool, default=False
+        Whether line feeds may be inside quotes, so that a byte-order mark after one
+        may be text: then only the mark at the start of the file is dropped.
     """
 
     def __init__(
-        self, file: IO[bytes] | Any, name: str, encoding: str = "utf-8"
+        self,
+        file: IO[bytes] | Any,
+        name: str,
+        encoding: str = "utf-8",
+        *,
+        has_quotes: bool = False,
     ) -> None:
         self._file, self.name, self._encoding = file, name, encoding
+        self._has_quotes = has_quotes
         self._is_utf8 = check_encoding(encoding)
         self._n_lines = 0  # in the blocks so far
 
@@ -200,6 +209,8 @@ class TextFile:
                 raise self._not_text(error, self._n_lines) from error
         if _BOM not in block:
             return block
+        if self._has_quotes:
+            return block if self._n_lines else block.removeprefix(_BOM)
         # also where files with a mark were joined; a block begins with a line
         return block.replace(b"\n" + _BOM, b"\n").removeprefix(_BOM)
 
@@ -216,7 +227,9 @@ class TextFile:
 
 
 @contextmanager
-def open_text(path: PathLike, *, encoding: str = "utf-8") -> Iterator[TextFile]:
+def open_text(
+    path: PathLike, *, encoding: str = "utf-8", has_quotes: bool = False
+) -> Iterator[TextFile]:
     r"""Open a text file, unzipping it if it is gzipped.
 
     Pipes are read once, from their start to their end, so that ``/dev/fd/63`` of a
@@ -229,6 +242,8 @@ def open_text(path: PathLike, *, encoding: str = "utf-8") -> Iterator[TextFile]:
         file does.
     encoding : str, default="utf-8"
         Its encoding.
+    has_quotes : bool, default=False
+        As for :class:`TextFile`.
 
     Yields
     ------
@@ -257,7 +272,7 @@ def open_text(path: PathLike, *, encoding: str = "utf-8") -> Iterator[TextFile]:
     with _opened(Path(path)) as plain:
         is_gzip = Path(path).suffix == ".gz" or plain.peek(2)[:2] == _GZIP_MAGIC
         file: Any = gzip.GzipFile(fileobj=plain) if is_gzip else plain
-        yield TextFile(file, str(path), encoding)
+        yield TextFile(file, str(path), encoding, has_quotes=has_quotes)
 
 
 def check_encoding(encoding: str) -> bool:

@@ -24,7 +24,7 @@ from ltr.datasets.letor.features import (
 )
 from ltr.datasets.letor.lines import Chunk, read_file, too_wide
 from ltr.datasets.ranking_data import RankingData
-from ltr.files import PathLike, whole_file
+from ltr.files import PathLike, unwritable, whole_file
 from ltr.queries import FloatArray
 from ltr.text import check_encoding, id_array, text_array
 
@@ -197,11 +197,22 @@ def _word(qid: str) -> str:
         raise ValueError(
             f"qid must be one word without '#' in a LETOR file; got {qid!r}."
         )
+    _check_text("qid", qid)
     return qid
+
+
+def _check_text(field: str, text: str) -> None:
+    if fault := unwritable(text):
+        raise ValueError(
+            f"{field} must be text that a LETOR file can hold; got {text!r}, which "
+            f"has {fault}. Change it."
+        )
 
 
 def _comment(docid: str) -> list[str]:
     comment = docid if any(map(str.isspace, docid)) else f"docid = {docid}"
+    if not _BREAKS.search(docid):
+        _check_text("docids", docid)
     if _BREAKS.search(docid) or _docid(comment.strip().encode()) != docid:
         raise ValueError(
             "docids must survive as comments of a LETOR file; got "

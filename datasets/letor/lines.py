@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import codecs
 import csv
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from io import BytesIO
@@ -29,6 +30,7 @@ _NOT_DELIMITERS = bytes(set(range(256)) - set(b": \n"))
 _ONE_PER_LINE = bytes.maketrans(b": ", b"\n\n")
 _OTHER_SPACES = (b"\t", b"\v", b"\f")
 _MAX_BYTES_OF_FIXED_WIDTH = 64
+_BLANK = re.compile(r"[^\S\n]")
 
 
 @dataclass
@@ -161,6 +163,8 @@ def _parse(lines: Iterable[bytes], zero_based: ZeroBased) -> _Rows | None:
     if not labels:
         return None
     numbers = _parse_features(features, zero_based)
+    if _BLANK.search(b"\n".join(qids).decode()):
+        raise _Malformed  # a no-break space may hide that features were meant
     y = np.array(list(map(float, labels)))
     if not np.isfinite(y).all() or np.isinf(numbers.values).any():
         raise _Malformed
@@ -187,6 +191,10 @@ def _parse_features(features: list[bytes], zero_based: ZeroBased) -> Features:
             raise _Malformed
     if any(features[row] for row in np.flatnonzero(counts == 0)):
         raise _Malformed  # a word without a colon
+    # without digits, nothing is left of an index between a space and its colon
+    others = b"\n" + text.translate(None, b"0123456789")
+    if others.count(b":") != others.count(b" :") + others.count(b"\n:"):
+        raise _Malformed  # 1.0 and 1e1 are no indices
     n_values = int(counts.sum())
     if n_values == 0:
         return Features(1, 0, counts, np.zeros(0, np.intp), np.zeros(0))
@@ -292,6 +300,8 @@ def _requirement(line: bytes, zero_based: ZeroBased) -> str:
         return "a finite number as label"
     if len(parts) < 2 or not parts[1].startswith(b"qid:") or len(parts[1]) == 4:
         return "a qid after the label"
+    if _BLANK.search(parts[1].decode()):
+        return "a qid without other blanks than a space or a tab after it"
     return (
         f"distinct feature indices that are whole numbers from {int(not zero_based)} "
         f"to {MAX_FEATURE_INDEX}, and values that are finite numbers or nan"

@@ -98,14 +98,14 @@ def column_of(columns: list[Any], name: str, source: str) -> Any:
     Raises
     ------
     ValueError
-        If there is none, or it is there twice.
+        If there is none, or more than one.
 
     Examples
     --------
     >>> column_of(["query-id", "corpus-id", "score"], "label", "the table")
     'score'
     """
-    present = [column for column in NAMES[name] if column in columns]
+    present = _present(columns, name)
     others = f" (or {', '.join(map(repr, NAMES[name][1:]))})" if NAMES[name][1:] else ""
     if not present:
         raise ValueError(
@@ -115,7 +115,18 @@ def column_of(columns: list[Any], name: str, source: str) -> Any:
         raise ValueError(
             f"{source} must have one column {present[0]!r}; got {columns}."
         )
+    if len(present) > 1:
+        raise ValueError(
+            f"{source} must have one column for the {name}; got "
+            f"{' and '.join(map(repr, present))}. Drop or rename all but one."
+        )
     return present[0]
+
+
+def _present(columns: list[Any], name: str) -> list[str]:
+    """Names of a field that are there; a score is a label only if there is no other."""
+    present = [column for column in NAMES[name] if column in columns]
+    return [column for column in present if column != "score"] or present
 
 
 def read_tsv(blocks: Blocks, value: str, name: str) -> Rows:
@@ -155,7 +166,7 @@ def read_tsv(blocks: Blocks, value: str, name: str) -> Rows:
     ]
     columns = _Columns(name, value)
     for number, line in lines:
-        cells = _cells(line)
+        cells = line.split("\t")  # ids stay as they are written
         if len(cells) != len(header):
             raise line_error(
                 name,
@@ -164,9 +175,9 @@ def read_tsv(blocks: Blocks, value: str, name: str) -> Rows:
                 f"{len(cells)} in {excerpt(line)}",
             )
         qid, docid, text = (cells[place] for place in places)
-        if not (qid and docid):
+        if not (qid.strip(" ") and docid.strip(" ")):
             raise line_error(name, number, "an id must not be empty", excerpt(line))
-        score = parse_number(text.encode())
+        score = parse_number(text.strip(" ").encode())
         if score is None or math.isnan(score):
             raise line_error(name, number, f"a {value} must be a number", excerpt(text))
         columns.add(number, qid, docid, score)
@@ -261,9 +272,11 @@ def _items(record: dict[str, Any], value: str) -> Iterator[tuple[str, str, float
 
 
 def _field(record: dict[str, Any], name: str) -> Any:
-    for field in NAMES[name]:
-        if field in record:
-            return record[field]
+    fields = _present(list(record), name)
+    if len(fields) > 1:
+        raise ValueError(f"got both {' and '.join(map(repr, fields))}")
+    if fields:
+        return record[fields[0]]
     raise ValueError(f"got no {name!r}, but {_shown(list(record))}")
 
 
@@ -277,6 +290,8 @@ def _id(word: Any, name: str) -> str:
     if isinstance(word, bool) or not isinstance(word, (str, int)) or word == "":
         raise ValueError(f"got {name!r}: {_shown(word)}")
     text = str(word)
+    if "\0" in text:
+        raise ValueError(f"got {_shown(word)}, which has a NUL character")
     if not text.isascii():
         text.encode()  # UnicodeEncodeError, a ValueError, for a lone surrogate
     return text
@@ -303,4 +318,5 @@ def _lines(blocks: Blocks) -> Iterator[tuple[int, str]]:
 
 
 def _cells(line: str) -> list[str]:
+    """Names of columns in a header."""
     return [cell.strip(" ") for cell in line.split("\t")]

@@ -16,7 +16,7 @@ from ltr.datasets.runs.columns import QRELS, RUN, Layout, read_columns
 from ltr.datasets.runs.delimited import has_header, read_jsonl, read_tsv
 from ltr.datasets.runs.in_memory import rows_in_memory
 from ltr.datasets.runs.rows import Rows
-from ltr.files import PathLike, whole_file
+from ltr.files import PathLike, unwritable, whole_file
 from ltr.text import open_text
 
 if TYPE_CHECKING:
@@ -130,8 +130,9 @@ def write_run(run: Source, path: PathLike, *, tag: str = "ltr") -> None:
     Raises
     ------
     ValueError
-        If an id or the tag contains whitespace, or a query id begins with ``#``, which
-        the TREC format cannot hold.
+        If an id or the tag contains whitespace or begins with a byte-order mark, or a
+        query id begins with ``#``, which the TREC format cannot hold; if one has a
+        surrogate or a NUL character.
 
     Examples
     --------
@@ -159,6 +160,11 @@ def write_run(run: Source, path: PathLike, *, tag: str = "ltr") -> None:
                     raise ValueError(
                         f"a {name} must be one word in a TREC file; got {word!r}. "
                         "Write a .jsonl file instead."
+                    )
+                if fault := unwritable(word):
+                    raise ValueError(
+                        f"a {name} must be text that a TREC file can hold; got "
+                        f"{word!r}, which has {fault}. Change it."
                     )
         comments = [word for word in ids["qid"] if word.startswith("#")]
         if comments:

@@ -131,7 +131,9 @@ class Ids:
         return cls(codes, names)
 
     @classmethod
-    def from_text(cls, codes: IntArray, text: Sequence[str]) -> Ids:
+    def from_text(
+        cls, codes: IntArray, text: Sequence[str], field: str = "an id"
+    ) -> Ids:
         """Encode distinct ids.
 
         Parameters
@@ -140,6 +142,8 @@ class Ids:
             Index of the id of each row in ``text``.
         text : sequence of str
             Distinct ids.
+        field : str, default="an id"
+            What messages call an id.
 
         Returns
         -------
@@ -157,11 +161,11 @@ class Ids:
         except UnicodeEncodeError as error:
             bad = next(word for word in text if _has_surrogate(word))
             raise ValueError(
-                f"an id must be text; got {bad!r}, which has a surrogate."
+                f"{field} must be text; got {bad!r}, which has a surrogate."
             ) from error
         if len(words) > len(text) > 0:
             bad = next(word for word in text if "\0" in word)
-            raise ValueError(f"an id must not contain a NUL character; got {bad!r}.")
+            raise ValueError(f"{field} must not contain a NUL character; got {bad!r}.")
         return cls.from_bytes(codes, words[: len(text)])
 
 

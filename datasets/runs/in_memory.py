@@ -119,7 +119,8 @@ def _series(values: list[Any], name: str) -> pd.Series[Any]:
     """Column of Python objects: the numbers 1 and 1.0 stay different ids."""
     import pandas as pd
 
-    return pd.Series(np.array([*values, None], object)[:-1], name=name)
+    # without the type pandas takes text for UTF-8, which a surrogate is not
+    return pd.Series(np.array([*values, None], object)[:-1], dtype=object, name=name)
 
 
 def _kind(source: object) -> str:
@@ -140,7 +141,6 @@ def _from_mapping(
 ) -> tuple[pd.Series[Any], pd.Series[Any], pd.Series[Any]]:
     """Query, document and number of each row of a mapping."""
     qids: list[Any] = []
-    n_docs: list[int] = []
     docids: list[Any] = []
     values: list[Any] = []
     for qid, docs in source.items():
@@ -156,10 +156,8 @@ def _from_mapping(
                 f"{name} must have {{docid: {value}}}{ranking} for each query; got "
                 f"{_kind(docs)} for query {qid!r}."
             )
-        qids.append(qid)
-        n_docs.append(len(docs))
-    repeated = _series(qids, "qid").repeat(n_docs)
-    return repeated, _series(docids, "docid"), _series(values, value)
+        qids += [qid] * len(docs)
+    return _series(qids, "qid"), _series(docids, "docid"), _series(values, value)
 
 
 def _is_ranking(docs: object) -> bool:
@@ -203,7 +201,7 @@ def _as_numbers(column: pd.Series[Any], value: str, name: str) -> FloatArray:
     if texts:
         items = list(items)
         for i, text in texts:
-            items[i] = parse_number(text.strip(" ").encode())
+            items[i] = parse_number(text.strip(" ").encode(errors="replace"))
             if items[i] is None:
                 raise ValueError(f"{name}: a {value} must be a number; got {text!r}.")
         column = _series(items, value)
@@ -227,10 +225,11 @@ def _coded(ids: pd.Series[Any], name: str) -> Ids:
         raise ValueError(
             f"{name}: {ids.name} must not have missing values; row {row} has none."
         )
+    field = f"{name}: a {ids.name}"
     if isinstance(categories, pd.Index) and categories.inferred_type == "string":
-        return Ids.from_text(codes.astype(np.intp), categories.tolist())
+        return Ids.from_text(codes.astype(np.intp), categories.tolist(), field)
     text = [str(word) for word in categories]
     if len(set(text)) < len(text):  # 1 and "1" are one id
         text_codes, unique = pd.factorize(pd.Index(text, dtype=object))
         codes, text = text_codes[codes], list(unique)
-    return Ids.from_text(codes.astype(np.intp), text)
+    return Ids.from_text(codes.astype(np.intp), text, field)

@@ -265,8 +265,8 @@ def test_frames_with_repeated_names():
         ),
         (
             {"qid": np.array(["a", "b\rc"])},
-            "qid must have neither carriage returns nor NUL characters in a table; got "
-            "'b\\rc'. Remove them.",
+            "qid must be text that a .csv file can hold; got 'b\\rc', which has a "
+            "carriage return. Change it.",
         ),
     ],
 )

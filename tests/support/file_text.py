@@ -10,8 +10,12 @@ class Refused(Exception):
 _NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 
 
-def lines_of(data):
-    """Lines of a UTF-8 file; line ends are LF, CR LF or CR."""
+def lines_of(data, has_quotes=False):
+    """Lines of a UTF-8 file; line ends are LF, CR LF or CR.
+
+    A byte-order mark is dropped where a line begins, but if a line feed may be inside
+    quotes, only where the file begins.
+    """
     try:
         text = data.decode("utf-8")
     except UnicodeDecodeError:
@@ -19,7 +23,8 @@ def lines_of(data):
     if "\0" in text:
         raise Refused
     lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
-    lines = [line.removeprefix("\ufeff") for line in lines]
+    for i, line in enumerate(lines):
+        lines[i] = line if has_quotes and i else line.removeprefix("\ufeff")
     return lines if lines[-1] else lines[:-1]
 
 

@@ -30,6 +30,8 @@ def reference(data):
             continue
         if len(words) < 2 or not words[1].startswith("qid:") or words[1] == "qid:":
             raise Refused
+        if re.search(r"\s", words[1]):
+            raise Refused
         labels.append(number(words[0]))
         qids.append(words[1][4:])
         docids.append(_docid(comment.strip(" \t\v\f")))
@@ -56,8 +58,10 @@ def _features(words):
     row = {}
     for word in words:
         index, colon, value = word.partition(":")
-        place = number(index)
-        if not colon or place != int(place) or not 0 <= place <= 10_000_000:
+        if not colon or not re.fullmatch("[0-9]+", index):
+            raise Refused
+        place = int(index[-400:]) if not index[:-400].strip("0") else 10**9
+        if place > 10_000_000:
             raise Refused
         if place in row:
             raise Refused

@@ -116,13 +116,14 @@ def _full(data):
 def read_tsv(data):
     """Rows of a table; without a header, those of a TREC run."""
     lines = _full(data)
-    cells = [[cell.strip(" ") for cell in line.split("\t")] for line in lines]
+    cells = [line.split("\t") for line in lines]
+    cells[:1] = [[cell.strip(" ") for cell in row] for row in cells[:1]]
     if not lines or not set(cells[0]) & set(NAMES["qid"]):
         return read_run(data)
     places = []
     for name in ("qid", "docid", "score"):
         present = [n for n in NAMES[name] if n in cells[0]]
-        if not present or cells[0].count(present[0]) > 1:
+        if len(present) != 1 or cells[0].count(present[0]) > 1:
             raise Refused
         places.append(cells[0].index(present[0]))
     rows = []
@@ -130,9 +131,9 @@ def read_tsv(data):
         if len(row) != len(cells[0]):
             raise Refused
         qid, docid, score = (row[place] for place in places)
-        if not (qid and docid):
+        if not (qid.strip(" ") and docid.strip(" ")):
             raise Refused
-        rows.append((qid, docid, _number(score)))
+        rows.append((qid, docid, _number(score.strip(" "))))
     return _distinct(rows)
 
 
@@ -168,10 +169,10 @@ def _float(digits):
 
 
 def _field(record, name):
-    for field in NAMES[name]:
-        if field in record:
-            return record[field]
-    raise Refused
+    fields = [field for field in NAMES[name] if field in record]
+    if len(fields) != 1:
+        raise Refused
+    return record[fields[0]]
 
 
 def _id(word):

@@ -44,7 +44,7 @@ def reference(data, separator=","):
     columns = dict(zip(header, zip(*rows, strict=True), strict=True))
     names = [name for name in header if name not in ("label", "qid", "docid")]
     labels = numbers(columns["label"])
-    if any(label != label for label in labels):
+    if any(label - label != 0 for label in labels):
         raise Refused
     features = [numbers(columns[name]) for name in names]
     table = [list(row) for row in zip(*features, strict=True)] or [[] for _ in rows]
@@ -53,11 +53,13 @@ def reference(data, separator=","):
 
 def cells(data, separator):
     """Rows of cells; a blank line is [None]."""
-    text = "\n".join(lines_of(data)) + "\n"
+    text = "\n".join(lines_of(data, has_quotes=True)) + "\n"
     rows, row, i = [], [], 0
     if text == "\n":
         return []
     while i < len(text):
+        if not row and i and text[i] == "\ufeff":
+            i += 1  # where files were joined
         if text[i] == '"':
             cell, i = "", i + 1
             while True:
@@ -97,6 +99,8 @@ def numbers(words):
         if word in MISSING:
             values.append(float("nan"))
         elif NUMBER.fullmatch(word.strip(" \t\v\f")):
+            if abs(float(word)) == float("inf") and re.search("[0-9]", word):
+                raise Refused
             values.append(float(word) + 0.0)  # a column of integers has no -0
         else:
             raise Refused
