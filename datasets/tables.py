@@ -62,8 +62,9 @@ def load_table(
     ------
     ValueError
         If a column is missing, a row of a file has more or fewer cells than the header,
-        a feature or label is not numeric, a label or an id is missing, or the file type
-        is unknown; for text files, the message has the line number.
+        a feature or label is not numeric, a number of a file is too large for a float
+        (only ``inf`` is infinite), a label is infinite, a label or an id is missing, or
+        the file type is unknown; for text files, the message has the line number.
     ImportError
         If a Parquet file is to be read and pyarrow is not installed.
 

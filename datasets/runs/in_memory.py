@@ -119,7 +119,7 @@ def _series(values: list[Any], name: str) -> pd.Series[Any]:
     """Column of Python objects: the numbers 1 and 1.0 stay different ids."""
     import pandas as pd
 
-    # without the type pandas takes text for UTF-8, which a surrogate is not
+    # objects: pandas would store text as UTF-8, which has no surrogates
     return pd.Series(np.array([*values, None], object)[:-1], dtype=object, name=name)
 
 
