@@ -6,7 +6,6 @@ read. If there are few enough orders, all of them are tried.
 
 from __future__ import annotations
 
-import inspect
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ltr.arguments import ArgumentError
 from ltr.solvers.core.solution import Solution, Status
 from ltr.solvers.verified_problems import CandidateSet, problem_of
 
@@ -112,7 +112,8 @@ def verify(
     Raises
     ------
     TypeError
-        If the solver is none of these, or the arguments are not its own.
+        If there is no solution, the solver is none of these, or the arguments are not
+        its own.
 
     Examples
     --------
@@ -128,10 +129,11 @@ def verify(
     >>> [fault.kind for fault in verify(solution, solve_path, matrix).faults]
     ['objective', 'optimal']
     """
-    name = getattr(solver, "__name__", "")
-    call = inspect.signature(solver).bind(*arguments, **keywords)
-    call.apply_defaults()
-    problem = problem_of(name, call.arguments)
+    if not isinstance(solution, Solution):
+        raise ArgumentError(
+            f"solution must be a Solution, as the solver returned it; got {solution!r}."
+        )
+    problem = problem_of(solver, arguments, keywords)
     every = _Enumeration(problem) if problem.n_orders <= max_orders else None
     best = None if every is None else every.best
     if solution.order is None:

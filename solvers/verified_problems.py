@@ -6,8 +6,9 @@ Arrays have a row per order.
 
 from __future__ import annotations
 
+import inspect
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from itertools import combinations, permutations
 from typing import Any
 
@@ -28,6 +29,14 @@ from ltr.solvers.core.constraints import (
 _SHARE = 1e-6 + 1e-9
 # Arguments with one entry per item of a matrix, or per voter.
 _BY_ROW = ("matrix", "start", "end", "gain", "rankings", "weights")
+_SOLVERS = (
+    "solve_path",
+    "solve_ordering",
+    "solve_assignment",
+    "select_committee",
+    "kemeny",
+    "footrule",
+)
 
 
 class CandidateSet:
@@ -310,31 +319,43 @@ class Committees(CandidateSet):
         return np.asarray(voters[rows, item])
 
 
-def problem_of(solver: str, arguments: Mapping[str, Any]) -> CandidateSet:
-    """The orders of a call of a solver, given its name and its arguments."""
-    by_row = {name: arguments.get(name) for name in _BY_ROW}
-    for name, values in (arguments.get("attributes") or {}).items():
-        by_row[f"attributes[{name!r}]"] = values
+def problem_of(
+    solver: Callable[..., Any], positional: Sequence[Any], keywords: Mapping[str, Any]
+) -> CandidateSet:
+    """The orders of a call of a solver, given its arguments."""
+    name = getattr(solver, "__name__", "")
+    if name not in _SOLVERS:
+        raise TypeError(
+            "solver must be solve_path, solve_ordering, solve_assignment, "
+            f"select_committee, kemeny or footrule; got {name or solver!r}."
+        )
+    try:
+        call = inspect.signature(solver).bind(*positional, **keywords)
+    except TypeError as error:
+        raise TypeError(
+            f"{name}: {error}. After the solver, pass verify the arguments of the call "
+            f"of {name} that returned the solution."
+        ) from error
+    call.apply_defaults()
+    arguments = call.arguments
+    by_row = {key: arguments.get(key) for key in _BY_ROW}
+    for attribute, values in (arguments.get("attributes") or {}).items():
+        by_row[f"attributes[{attribute!r}]"] = values
     check_rows(by_row)
     check_axes(arguments.get("matrix"), "matrix")
-    if solver == "solve_path":
+    if name == "solve_path":
         n = len(arguments["matrix"])
         start = arguments["start"]
         start = np.zeros(n) if start is None else start
         rules = arguments["constraints"]
         return Pairs(arguments["matrix"], start, arguments["end"], rules)
-    if solver == "solve_ordering":
+    if name == "solve_ordering":
         return Pairs(arguments["matrix"], None, None, arguments["constraints"])
-    if solver == "solve_assignment":
+    if name == "solve_assignment":
         return Positions(arguments)
-    if solver == "select_committee":
+    if name == "select_committee":
         return Committees(arguments)
-    if solver in ("kemeny", "footrule"):
-        return Votes(arguments, by_pairs=solver == "kemeny")
-    raise TypeError(
-        "solver must be solve_path, solve_ordering, solve_assignment, "
-        f"select_committee, kemeny or footrule; got {solver or 'no name'!r}."
-    )
+    return Votes(arguments, by_pairs=name == "kemeny")
 
 
 def _is_whole(gains: FloatArray) -> bool:

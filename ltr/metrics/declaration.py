@@ -29,6 +29,7 @@ from numpy.typing import ArrayLike
 
 from ltr.arguments import check_choice, check_flag, check_kinds, check_whole
 from ltr.metrics.ranked import RankedLists, Ties, rank_lists
+from ltr.metrics.signatures import face_options, kernel_options
 from ltr.queries import BoolArray, FloatArray, Queries
 
 Empty = Literal["skip", 0, 1]
@@ -38,8 +39,6 @@ Needs = Literal[
     "a relevant item", "items of both kinds", "two distinct labels", "a document"
 ]
 FLOOR_OF_GEOMETRIC_MEAN = 1e-5
-_ROWS = ("y_true", "y_score", "qid", "per_query")  # of a face, and no options
-POLICIES = ("ties", "docids", "empty", "mean")  # options of a face, not of its kernel
 
 P = ParamSpec("P")
 R_co = TypeVar("R_co", covariant=True)
@@ -235,7 +234,8 @@ def ranking_metric(
     ValueError
         If ``labels`` or ``needs`` is unknown.
     TypeError
-        If the options of face and kernel differ.
+        If the kernel is no function of ranked lists, or the options of face and kernel
+        differ.
 
     Examples
     --------
@@ -261,14 +261,12 @@ def ranking_metric(
     check_choice("needs", needs, Needs.__args__)  # type: ignore[attr-defined]
 
     def declare(function: Callable[..., Any]) -> RankingMetric[..., Any]:
-        options = _options(function if kernel is None else kernel, n_inputs=1)
+        options = kernel_options(function if kernel is None else kernel)
         face = function if kernel else _face_of(function, options, whole_order)
-        face_options = _options(face, n_inputs=2)
-        _check_face(face, face_options, options)
         metric = cast(RankingMetric[..., Any], face)
         metric.info = MetricInfo(
             kernel=function if kernel is None else kernel,
-            options=tuple(name for name in face_options if name not in _ROWS),
+            options=face_options(face, options),
             range=range,
             labels=labels,
             needs=needs,
@@ -437,28 +435,6 @@ def _check_measured(
         f"kernel of {getattr(kernel, '__name__', kernel)!r} must return "
         f"Measured(values, blank), one value per list; got {outcome}."
     )
-
-
-def _options(function: Callable[..., Any], n_inputs: int) -> dict[str, Any]:
-    """Options of a face or kernel and their defaults, read once, when declared."""
-    parameters = list(inspect.signature(function).parameters.values())
-    return {p.name: p.default for p in parameters[n_inputs:]}
-
-
-def _check_face(
-    face: Callable[..., Any], face_options: dict[str, Any], options: dict[str, Any]
-) -> None:
-    """Raise unless a face passes on the options of its kernel, with their defaults."""
-    handed_on = {
-        name: default
-        for name, default in face_options.items()
-        if name not in (*_ROWS, *POLICIES)
-    }
-    if handed_on != options:
-        raise TypeError(
-            f"{getattr(face, '__name__', face)!r} must take the options of its kernel, "
-            f"by keyword and with the same defaults: {options}; got {handed_on}."
-        )
 
 
 def _face_of(

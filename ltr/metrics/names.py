@@ -23,7 +23,6 @@ from ltr.metrics import (
 )
 from ltr.metrics.declaration import (
     FLOOR_OF_GEOMETRIC_MEAN,
-    POLICIES,
     Mean,
     MetricInfo,
     RankingMetric,
@@ -33,6 +32,7 @@ from ltr.metrics.declaration import (
     score,
 )
 from ltr.metrics.ranked import RankedLists, Ties, rank_lists
+from ltr.metrics.signatures import KERNEL_FORM, POLICIES
 from ltr.metrics.significance import bootstrap_interval
 from ltr.metrics.syntax import NEAREST, SHORT, parse_metric
 from ltr.queries import FloatArray, Queries, check_rows, group_queries
@@ -277,7 +277,10 @@ def _declared(metric: object, options: dict[str, Any]) -> Metric:
     if not isinstance(getattr(metric, "info", None), MetricInfo):
         cure = ""
         if callable(metric):
-            cure = " Decorate it with @ranking_metric()."
+            cure = (
+                f" Write it as a kernel, {KERNEL_FORM.format('my_metric')}, and "
+                "decorate it with @ranking_metric()."
+            )
         elif isinstance(metric, (list, tuple)):
             cure = " Pass one of them; ltr.evaluate takes several."
         raise ArgumentError(

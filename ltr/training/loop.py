@@ -19,7 +19,7 @@ from ltr.training.convergence import EpochLimits, Trend, loss_trend
 from ltr.training.masks import check_mask, is_ours
 from ltr.training.memory import check_step, is_large
 from ltr.training.optimizers import build_optimizer
-from ltr.training.plan import TrainingPlan, check_one_per_list, loss_arguments
+from ltr.training.plan import TrainingPlan, call_loss, loss_arguments
 
 Pytree = Any
 
@@ -281,8 +281,7 @@ def _step(
             epoch=numbers.epoch,
             step=step_number,
         )
-        losses = plan.loss.function(values, y, where=where, **options)
-        check_one_per_list(plan.loss, losses, values)
+        losses = call_loss(plan.loss, values, y, where, options)
         return jnp.sum(list_weights * losses) / numbers.lists_per_step
 
     loss, gradient = jax.value_and_grad(mean_loss)(params)

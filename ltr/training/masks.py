@@ -13,7 +13,7 @@ from ltr.losses.combination import Combination
 from ltr.losses.declaration import LossFunction
 from ltr.queries import BoolArray
 from ltr.scorers import PairScores
-from ltr.training.plan import LossPlan, loss_arguments
+from ltr.training.plan import LossPlan, call_loss, loss_arguments
 
 _MAX_LISTS, _MAX_ITEMS, _N_PADDED = 4, 8, 2
 _RTOL = 1e-4
@@ -49,9 +49,11 @@ def check_mask(
 
     Raises
     ------
+    TypeError
+        If the loss calls NumPy.
     ValueError
         If the loss breaks the law ``padding_changes_nothing`` of
-        :func:`ltr.testing.check_loss`.
+        :func:`ltr.testing.check_loss`, or returns anything but one number per list.
     """
     corner = (slice(_MAX_LISTS), slice(_MAX_ITEMS))
     inputs: dict[str, Any] = {"labels": labels, "where": where, **extras}
@@ -85,12 +87,8 @@ def check_mask(
                 epoch=0.0,
                 step=0,
             )
-            losses = plan.function(
-                values,
-                jnp.asarray(rows["labels"]),
-                where=jnp.asarray(is_real),
-                **options,
-            )
+            labels, where = jnp.asarray(rows["labels"]), jnp.asarray(is_real)
+            losses = call_loss(plan, values, labels, where, options)
             return losses.sum(), losses
 
         gradient, losses = jax.grad(total, has_aux=True)(jnp.asarray(values))

@@ -125,11 +125,62 @@ def loss_arguments(
     return values, options
 
 
-def check_one_per_list(plan: LossPlan, losses: jax.Array, values: jax.Array) -> None:
-    """Raise unless ``losses`` of these scores or matrices has shape (n_lists,)."""
-    if losses.shape != values.shape[:1]:
+def call_loss(
+    plan: LossPlan,
+    values: jax.Array,
+    labels: jax.Array,
+    where: jax.Array,
+    options: Mapping[str, Any],
+) -> jax.Array:
+    """Losses (n_lists,) of scores (n_lists, n) or matrices of pairs (n_lists, n, n).
+
+    Parameters
+    ----------
+    plan : LossPlan
+        The loss.
+    values : array of shape (n_lists, n) or (n_lists, n, n)
+        Scores, or matrices.
+    labels, where : array of shape (n_lists, n)
+        Labels, and which items are real.
+    options : mapping of str to object
+        Options, from :func:`loss_arguments`.
+
+    Returns
+    -------
+    losses : array of shape (n_lists,)
+
+    Raises
+    ------
+    TypeError
+        If the loss calls NumPy, which cannot be traced.
+    ValueError
+        If it returns anything but one number per list.
+
+    Examples
+    --------
+    >>> from ltr.losses import mse_loss
+    >>> labels = jax.numpy.array([[1.0, 0.0]])
+    >>> plan, _ = plan_loss(mse_loss)
+    >>> call_loss(plan, labels, labels, labels >= 0, {}).tolist()
+    [0.0]
+    """
+    try:
+        losses = plan.function(values, labels, where=where, **options)
+    except jax.errors.TracerArrayConversionError as error:
+        raise TypeError(
+            f"a loss must compute with jax.numpy; {plan.function!r} calls NumPy, which "
+            "JAX cannot trace. Import jax.numpy as jnp, and write jnp in place of np."
+        ) from error
+    shape = getattr(losses, "shape", None)
+    if shape != values.shape[:1]:
+        outcome, cure = f"shape {shape}", "Sum over the last axis only."
+        if losses is None:
+            outcome, cure = "None", "Add the missing return."
+        elif shape is None:
+            outcome = type(losses).__name__
         raise ValueError(
             f"a loss must return one number per list, shape {values.shape[:1]} for "
-            f"scores of shape {values.shape}; got shape {losses.shape} from "
-            f"{plan.function!r}. Sum over the last axis only."
+            f"scores of shape {values.shape}; got {outcome} from {plan.function!r}. "
+            f"{cure}"
         )
+    return losses

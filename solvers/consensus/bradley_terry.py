@@ -63,11 +63,23 @@ def bradley_terry(counts: ArrayLike, *, ridge: float = 0.0) -> FloatArray:
             f"counts must be finite and >= 0; got {wins[i, j]} at [{i}, {j}]."
         )
     check_number("ridge", ridge, low=0.0)
-    unit = max(wins.max(initial=0.0), ridge) or 1.0
-    wins /= unit
     if ridge == 0 and len(wins):
         _check_connected(wins)
-    return _newton(wins, ridge / unit)
+    unit = max(wins.max(initial=0.0), ridge) or 1.0
+    scaled = wins / unit
+    if ridge == 0 and len(wins) and _n_components(scaled) > 1:  # a count became 0
+        i, j = np.argwhere((wins > 0) & (scaled == 0))[0]
+        raise ValueError(
+            f"counts differ by too many orders of magnitude: {wins[i, j]:g} at "
+            f"[{i}, {j}] vanishes beside {unit:g}. Pass ridge > 0, or merge rare "
+            "comparisons."
+        )
+    return _newton(scaled, ridge / unit)
+
+
+def _n_components(wins: FloatArray) -> int:
+    """Number of strongly connected components of the graph of wins."""
+    return int(connected_components(wins > 0, connection="strong")[0])
 
 
 def _check_connected(wins: FloatArray) -> None:
@@ -84,11 +96,10 @@ def _check_connected(wins: FloatArray) -> None:
     lost[label[j], label[i]] = True
     np.fill_diagonal(lost, False)
     if not lost.any():
-        group, others = (_names(np.flatnonzero(label == k)) for k in label[[0, -1]])
-        if label[0] == label[-1]:
-            others = _names(np.flatnonzero(label != label[0]))
+        group = _names(np.flatnonzero(label == label[0]))
+        others = _names(np.flatnonzero(label != label[0]))
         raise ValueError(
-            f"items {group} never met items {others}, directly or through others, so "
+            f"{group} never met {others}, directly or through others, so "
             "the scores of the one group are not comparable with those of the other: "
             "finite scores are best, but not unique. Pass ridge > 0, say 0.1, or fit "
             "each group alone."
@@ -97,14 +108,16 @@ def _check_connected(wins: FloatArray) -> None:
     is_unbeaten = lost.any(axis=0) & ~lost.any(axis=1)
     unbeaten = np.flatnonzero(label == np.argmax(is_unbeaten))
     raise ValueError(
-        f"items {_names(unbeaten)} never lost to any other item, so the likelihood has "
-        "no finite maximum. Pass ridge > 0, say 0.1, or leave them out."
+        f"{_names(unbeaten)} never lost to any other item, so the likelihood has no "
+        "finite maximum. Pass ridge > 0, say 0.1, or leave "
+        f"{'it' if len(unbeaten) == 1 else 'them'} out."
     )
 
 
 def _names(items: IntArray) -> str:
-    """The first five items, and how many more there are."""
-    names = ", ".join(str(item) for item in items[:5].tolist())
+    """The first five items, and how many more there are, after their noun."""
+    names = "item " if len(items) == 1 else "items "
+    names += ", ".join(str(item) for item in items[:5].tolist())
     return names + (f" and {len(items) - 5} more" if len(items) > 5 else "")
 
 

@@ -125,7 +125,9 @@ A_METRIC = (
     [
         (["ndcg@5", "map"], "['ndcg@5', 'map']. Pass one of them; ltr.evaluate takes "
          "several."),
-        (one_argument, f"{one_argument!r}. Decorate it with @ranking_metric()."),
+        (one_argument, f"{one_argument!r}. Write it as a kernel, my_metric(lists, *, "
+         "k=None, …) -> Measured(values, blank), and decorate it with "
+         "@ranking_metric()."),
         (5, "5."),
         (None, "None."),
     ],

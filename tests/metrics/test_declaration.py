@@ -135,8 +135,43 @@ def test_functions_without_a_record():
     """What to do with a function of rows that is no metric yet."""
     message = (
         "metric must be a name, such as 'ndcg@10', or a function declared with "
-        "ltr.metrics.ranking_metric; got <built-in function max>. Decorate it with "
-        "@ranking_metric()."
+        "ltr.metrics.ranking_metric; got <built-in function max>. Write it as a "
+        "kernel, my_metric(lists, *, k=None, …) -> Measured(values, blank), and "
+        "decorate it with @ranking_metric()."
     )
     with pytest.raises(TypeError, match=f"^{re.escape(message)}$"):
         m.evaluate([1, 0], [1, 0], None, [max])
+
+
+def of_rows(y_true, y_score, qid=None):
+    """What scikit-learn's metrics take."""
+
+
+def of_labels(y_true):
+    """Half of that."""
+
+
+@pytest.mark.parametrize(
+    ("function", "signature"),
+    [
+        (of_rows, "of_rows(y_true, y_score, qid=None)"),
+        (of_labels, "of_labels(y_true)"),
+        (lambda labels, scores: 0.5, "<lambda>(labels, scores)"),
+        (lambda lists, *, qid=None: 0.5, "<lambda>(lists, *, qid=None)"),
+        (lambda: 0.5, "<lambda>()"),
+        (max, "<built-in function max>"),
+    ],
+)
+@pytest.mark.parametrize("is_face", [False, True])
+def test_a_kernel_takes_ranked_lists(function, signature, is_face):
+    """What does not is refused when it is declared, with the form that it needs."""
+    name = function.__name__
+    message = (
+        f"the kernel of a metric must have the form {name}(lists, *, k=None, …) -> "
+        f"Measured(values, blank), where lists are the ranked lists; got {signature}. "
+        "The docstring of ltr.metrics.ranking_metric has an example."
+    )
+    kernel, decorated = (function, of_rows) if is_face else (None, function)
+    declare = m.ranking_metric(kernel=kernel)
+    with pytest.raises(TypeError, match=f"^{re.escape(message)}$"):
+        declare(decorated)

@@ -89,6 +89,49 @@ def test_a_loss_that_counts_padding_is_refused(loss, ranker, fault):
     )
 
 
+def without_return(scores, labels, *, where):
+    """One that forgets it."""
+
+
+def one_number(scores, labels, *, where):
+    """One that forgets that there are several lists."""
+    return 0.5
+
+
+def with_numpy(scores, labels, *, where):
+    """One that JAX cannot trace."""
+    return np.asarray(scores).sum(axis=-1)
+
+
+@pytest.mark.parametrize("qid", [QID, EQUAL], ids=["padded", "equal sizes"])
+@pytest.mark.parametrize(
+    ("loss", "outcome", "cure"),
+    [
+        (without_return, "None", "Add the missing return."),
+        (one_number, "float", "Sum over the last axis only."),
+    ],
+)
+def test_a_loss_must_return_one_number_per_list(loss, outcome, cure, qid):
+    """Whether or not the mask is tried first."""
+    with pytest.raises(ValueError, match=r"^a loss must return one number") as info:
+        fit(loss, qid=qid)
+    message = str(info.value)
+    assert message.endswith(f"; got {outcome} from {loss!r}. {cure}")
+
+
+@pytest.mark.parametrize("qid", [QID, EQUAL], ids=["padded", "equal sizes"])
+def test_a_loss_must_not_call_numpy(qid):
+    """The loss is named; JAX says where the call was."""
+    message = (
+        f"a loss must compute with jax.numpy; {with_numpy!r} calls NumPy, which JAX "
+        "cannot trace. Import jax.numpy as jnp, and write jnp in place of np."
+    )
+    with pytest.raises(TypeError, match="must compute with") as info:
+        fit(with_numpy, qid=qid)
+    assert str(info.value) == message  # JAX adds a note, which match would read
+    assert isinstance(info.value.__cause__, jax.errors.TracerArrayConversionError)
+
+
 def weighted(scores, labels, *, where, weights=None, teacher_scores=None, scale=2.0):
     """One with further inputs."""
     w = jnp.where(where, 1.0 if weights is None else weights, 0.0)

@@ -193,6 +193,37 @@ def test_verify_sees_each_kind_of_fault():
         verify(right, sorted, [1])
 
 
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (
+            lambda: verify([0, 1], solve_path, np.zeros((2, 2))),
+            "solution must be a Solution, as the solver returned it; got [0, 1].",
+        ),
+        (
+            lambda: verify(solve_path(np.zeros((2, 2))), solve_path),
+            "solve_path: missing a required argument: 'matrix'. After the solver, pass "
+            "verify the arguments of the call of solve_path that returned the solution.",
+        ),
+        (
+            lambda: verify(solve_path(np.zeros((2, 2))), solve_path, [[0]], gain=1),
+            "solve_path: got an unexpected keyword argument 'gain'. After the solver, "
+            "pass verify the arguments of the call of solve_path that returned the "
+            "solution.",
+        ),
+        (
+            lambda: verify(solve_path(np.zeros((2, 2))), "solve_path", [[0]]),
+            "solver must be solve_path, solve_ordering, solve_assignment, "
+            "select_committee, kemeny or footrule; got 'solve_path'.",
+        ),
+    ],
+)
+def test_arguments_of_verify(call, message):
+    """Whose argument is missing or wrong."""
+    with pytest.raises(TypeError, match=f"^{re.escape(message)}$"):
+        call()
+
+
 def test_fuzz(capsys):
     """Two seconds of problems of all kinds; ``python tests/fuzz_solvers.py`` runs on."""
     assert fuzz_solvers.main(["--seconds", "2", "--seed", "5"]) == 0, (

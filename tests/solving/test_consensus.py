@@ -313,8 +313,8 @@ def test_rankings_may_come_from_a_generator():
         (
             lambda: bradley_terry([[0, 1, 0], [2, 0, 0], [1, 1, 0]]),
             ValueError,
-            "items 2 never lost to any other item, so the likelihood has no finite "
-            "maximum. Pass ridge > 0, say 0.1, or leave them out.",
+            "item 2 never lost to any other item, so the likelihood has no finite "
+            "maximum. Pass ridge > 0, say 0.1, or leave it out.",
         ),
         (
             lambda: bradley_terry(
@@ -330,8 +330,21 @@ def test_rankings_may_come_from_a_generator():
                 [[0, 1, 0, 0], [2, 0, 0, 0], [0, 0, 0, 3], [0, 0, 0, 0]]
             ),
             ValueError,
-            "items 2 never lost to any other item, so the likelihood has no finite "
-            "maximum. Pass ridge > 0, say 0.1, or leave them out.",
+            "item 2 never lost to any other item, so the likelihood has no finite "
+            "maximum. Pass ridge > 0, say 0.1, or leave it out.",
+        ),
+        (
+            lambda: bradley_terry(np.zeros((3, 3))),
+            ValueError,
+            "item 0 never met items 1, 2, directly or through others, so the scores of "
+            "the one group are not comparable with those of the other: finite scores "
+            "are best, but not unique. Pass ridge > 0, say 0.1, or fit each group alone.",
+        ),
+        (
+            lambda: bradley_terry([[0, 1e300], [1e-300, 0]]),
+            ValueError,
+            "counts differ by too many orders of magnitude: 1e-300 at [1, 0] vanishes "
+            "beside 1e+300. Pass ridge > 0, or merge rare comparisons.",
         ),
         (
             lambda: bradley_terry(
