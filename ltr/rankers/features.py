@@ -102,6 +102,7 @@ def _read_frame(
     names = X.columns.tolist()
     is_text = all(isinstance(name, str) for name in names)
     if reset:
+        _check_encodable(names)
         ranker._column_names = None if is_text else names
     else:
         expected = ranker._column_names
@@ -117,6 +118,21 @@ def _read_frame(
         return validate_data(ranker, values_of(X), reset=reset, **checks)
     validate_data(ranker, X, reset=reset, skip_check_array=True)
     return check_array(values_of(X), estimator=ranker, **checks)
+
+
+def _check_encodable(names: Sequence[Any]) -> None:
+    """Raise if a column name cannot be written to a file."""
+    for name in names:
+        if isinstance(name, str) and has_surrogate(name):
+            raise ValueError(
+                f"X must have column names that UTF-8 can encode; got {name!r}, which "
+                "has a surrogate. Rename the column."
+            )
+
+
+def has_surrogate(text: str) -> bool:
+    """Whether a string holds half of a surrogate pair, which no encoding can write."""
+    return any("\ud800" <= letter <= "\udfff" for letter in text)
 
 
 def category_columns(X: Any) -> list[int]:

@@ -14,8 +14,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
-from ltr import LambdaMARTRanker
+from ltr import LambdaMARTRanker, SingleFeatureRanker, load_ranker, save_ranker
 from ltr.datasets import make_ranking
+from ltr.rankers.trees.boosting import max_depth
+from ltr.rankers.trees.tree_file import check_tree_file
 
 DATA = make_ranking(
     30, list_size=(4, 12), n_features=4, n_informative=3, random_state=0
@@ -132,6 +134,27 @@ def test_categories_that_no_file_holds(categories):
     assert len(small(early_stopping=False).fit(frame, [0, 1]).predict(frame)) == 2
 
 
+def test_surrogates_that_no_file_holds():
+    """Half a character: in categories, and in names of columns of any ranker."""
+    categories = pd.Index(["a", "\ud800"], dtype=object)  # Arrow's text holds none
+    frame = pd.DataFrame({"c": pd.Categorical.from_codes([0, 1], categories)})
+    message = (
+        "categories must be text that UTF-8 can encode; got '\\ud800' in column 'c' of "
+        "X, which has a surrogate. Rename it, here and for predict, with "
+        ".cat.rename_categories."
+    )
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+        small().fit(frame, [0, 1])
+    message = (
+        "X must have column names that UTF-8 can encode; got 'x\\udfff', which has a "
+        "surrogate. Rename the column."
+    )
+    names = pd.Index(["x\udfff"], dtype=object)
+    for ranker in (small(), SingleFeatureRanker()):
+        with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+            ranker.fit(pd.DataFrame([[0.0], [1.0]], columns=names), [0, 1])
+
+
 def test_the_booster_ends_with_the_best_tree(capsys):
     """Its file holds the trees that predict uses, so LightGBM predicts the same."""
     ranker = small(n_estimators=60, learning_rate=0.5, n_iter_no_change=5, verbose=2)
@@ -215,6 +238,27 @@ def test_no_warm_forest():
         ranker.fit(TRAIN.X, TRAIN.y, TRAIN.qid)
 
 
+def test_no_trees_on_top_of_a_forest(tmp_path):
+    """They would be added to trees that are averaged; the old ones stay as they are."""
+    forest = small(warm_start=True, extra_params={"boosting": "rf"}, subsample=0.5)
+    forest.fit(TRAIN.X, TRAIN.y, TRAIN.qid)
+    scores = forest.predict(TEST.X)
+    save_ranker(forest, tmp_path / "forest")
+    message = (
+        "warm_start cannot add trees to a random forest, as LightGBM draws and averages "
+        "them in one go; the trees so far have boosting='rf'. Fit all n_estimators at "
+        "once, or set warm_start=False."
+    )
+    for ranker in (forest, load_ranker(tmp_path / "forest")):
+        for extra_params in (None, {"boosting": "dart"}):
+            ranker.set_params(n_estimators=9, extra_params=extra_params, subsample=1.0)
+            with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+                ranker.fit(TRAIN.X, TRAIN.y, TRAIN.qid)
+            assert_array_equal(ranker.predict(TEST.X), scores)
+    forest.set_params(warm_start=False, extra_params=None)
+    assert forest.fit(TRAIN.X, TRAIN.y, TRAIN.qid).n_iter_ == 9
+
+
 @pytest.mark.parametrize(
     "options", [{}, {"extra_params": {"boosting": "rf"}, "subsample": 0.5}], ids=str
 )
@@ -230,15 +274,79 @@ def test_contributions(options):
 
 
 def test_linear_leaves_have_no_contributions():
-    """Our error instead of LightGBM's."""
-    ranker = small(extra_params={"linear_tree": True})
-    ranker.fit(TRAIN.X, TRAIN.y, TRAIN.qid)
+    """Our error instead of LightGBM's, and if only later trees have them."""
     message = (
         "predict_contrib needs trees with constant leaves; these have linear ones. Fit "
         "without 'linear_tree' in extra_params."
     )
-    with pytest.raises(ValueError, match=f"^{message}$"):
+    linear = small(extra_params={"linear_tree": True})
+    mixed = small(n_estimators=3, warm_start=True).fit(TRAIN.X, TRAIN.y, TRAIN.qid)
+    assert mixed.predict_contrib(TRAIN.X[:1]).shape == (1, 5)
+    mixed.set_params(n_estimators=6, extra_params={"linear_tree": True})
+    for ranker in (linear, mixed):
+        ranker.fit(TRAIN.X, TRAIN.y, TRAIN.qid)
+        with pytest.raises(ValueError, match=f"^{message}$"):
+            ranker.predict_contrib(TRAIN.X)
+
+
+def chain(n_leaves):
+    """A ranker with one tree, each node of which has a leaf; LightGBM's text of it."""
+    ranker = small(n_estimators=1, num_leaves=2).fit(TRAIN.X, TRAIN.y, TRAIN.qid)
+    text, n_nodes = ranker.booster_.model_to_string(), n_leaves - 1
+    values = {
+        "num_leaves": [n_leaves],
+        "threshold": np.linspace(-1, 1, n_nodes),
+        "left_child": -np.arange(1, n_nodes + 1),
+        "right_child": [*range(1, n_nodes), -n_leaves],
+        "leaf_value": np.arange(n_leaves) / n_leaves,
+        "internal_count": n_leaves - np.arange(n_nodes),
+    }
+    constants = {"split_feature": 1, "split_gain": 1, "decision_type": 2}
+    constants |= {"internal_value": 1, "internal_weight": 1}
+    values |= {name: [value] * n_nodes for name, value in constants.items()}
+    values |= {name: [1] * n_leaves for name in ("leaf_weight", "leaf_count")}
+    for name, numbers in values.items():
+        line = f"\n{name}={' '.join(map(str, numbers))}\n"
+        text = re.sub(f"\n{name}=.*\n", line, text, count=1)
+    size = text.index("end of trees") - text.index("Tree=0")
+    text = re.sub(r"tree_sizes=\d+", f"tree_sizes={size}", text)
+    ranker.booster_ = lightgbm.Booster(model_str=text)
+    return ranker, text
+
+
+def test_contributions_of_deep_trees(monkeypatch):
+    """LightGBM's memory grows with depth squared, and it aborts where there is none."""
+    ranker, text = chain(60_000)
+    assert check_tree_file(text, 4).n_trees == 1
+    assert max_depth(text) == 59_999
+    message = (
+        "predict_contrib needs trees of depth <= 5000, as LightGBM recurses to their "
+        "leaves; got depth 59999. Limit max_depth in fit."
+    )
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
         ranker.predict_contrib(TRAIN.X)
+    ranker, text = chain(5001)
+    assert max_depth(text) == 5000
+    shares = ranker.predict_contrib(TRAIN.X[:3])
+    assert_allclose(shares.sum(axis=1), ranker.predict(TRAIN.X[:3]), rtol=1e-9)
+    monkeypatch.setattr("ltr.memory.available_bytes", lambda: 4e8)
+    message = (
+        "predict_contrib on trees of depth 5000 needs about 0.4 GB of memory, but 0.4 "
+        "GB are available. Limit max_depth in fit, or set a lower n_jobs."
+    )
+    with pytest.raises(MemoryError, match=f"^{re.escape(message)}$"):
+        ranker.predict_contrib(TRAIN.X)
+
+
+def test_depth_of_trees():
+    """As LightGBM's own table of nodes has it, or leaves - 1 for small trees."""
+    rows = np.random.default_rng(0).normal(size=(3000, 3))
+    params = {"num_leaves": 700, "min_data_in_leaf": 1, "verbosity": -1}
+    booster = lightgbm.train(params, lightgbm.Dataset(rows, rows[:, 0] ** 3), 2)
+    depths = booster.trees_to_dataframe()["node_depth"]  # of the root: 1
+    assert max_depth(booster.model_to_string()) == depths.max() - 1
+    assert max_depth(chain(20)[1]) == 19
+    assert max_depth("\nnum_leaves=1\nleft_child=\nright_child=\n") == 0
 
 
 def test_a_fit_that_fails_leaves_the_trees(monkeypatch):

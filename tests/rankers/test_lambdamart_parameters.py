@@ -61,6 +61,7 @@ def unknown(names):
         ({"ndcg_at": 5}, set_by("ndcg_at", "metric")),
         ({"early_stopping": 5}, set_by("early_stopping", "early_stopping")),
         ({"verbose": 1}, set_by("verbose", "verbose")),
+        ({"verbosity": 2}, set_by("verbosity", "verbose")),
         ({"header": True}, without_effect("header", "LightGBM's command line")),
         ({"contrib": True}, without_effect("contrib", "LightGBM's predict")),
         ({"num_classes": 3}, without_effect("num_classes", "other objectives")),
@@ -193,7 +194,7 @@ def test_extra_params_that_work():
     values = ({"max_bin": 15}, {"max_bins": np.int64(15)}, {"max_bin": "15"})
     texts = [fit(extra_params=extra).booster_.model_to_string() for extra in values]
     assert texts[0] == texts[1] == texts[2] != fit().booster_.model_to_string()
-    none = fit(extra_params={"max_bin": None, "boosting": None, "verbosity": -1})
+    none = fit(extra_params={"max_bin": None, "boosting": None, "sigmoid": 1})
     assert none.booster_.model_to_string() == fit().booster_.model_to_string()
     constraints = {"monotone_constraints": np.array([1, 0, 0, -1])}
     fit(extra_params={**constraints, "interaction_constraints": [[0, 1], (2, 3)]})

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import itertools
 import math
+import os
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ltr.memory import check_memory
 from ltr.metrics import Metric
 from ltr.progress import SECONDS_BETWEEN_LINES, ProgressLine
 from ltr.queries import BoolArray, FloatArray, IntArray, Queries, group_queries
@@ -22,6 +25,11 @@ from ltr.rankers.validation import ValidationRows
 from ltr.rankers.warning import warn
 
 _LONG_TABLE = 1000  # longer tables of gains are dropped from saved models
+_DEEPEST = 5000  # splits to a leaf; TreeSHAP's recursion then fits a stack of 1 MB
+_SHALLOW = 500  # leaves of a tree whose depth costs nothing, whatever it is
+_SHALLOWER = "Limit max_depth in fit."
+_N_LEAVES = re.compile(r"\nnum_leaves=(\d+)\n")
+_CHILDREN = re.compile(r"\nleft_child=(.*)\nright_child=(.*)\n")
 
 
 @dataclass(frozen=True)
@@ -168,6 +176,12 @@ def boost(
         raise ValueError(
             "warm_start cannot add trees to a random forest, as LightGBM draws and "
             "averages them in one go; got boosting='rf'. Fit all n_estimators at once."
+        )
+    if start is not None and _is_mean(start.model_to_string(num_iteration=1)):
+        raise ValueError(
+            "warm_start cannot add trees to a random forest, as LightGBM draws and "
+            "averages them in one go; the trees so far have boosting='rf'. Fit all "
+            "n_estimators at once, or set warm_start=False."
         )
     dataset = lightgbm.Dataset(
         rows.X,
@@ -350,17 +364,88 @@ def _varies(X: Any) -> bool:
     return any(len(np.unique(column)) > 1 for column in padded)
 
 
+class _Shape(NamedTuple):
+    """What SHAP values of trees depend on, besides the trees."""
+
+    depth: int
+    has_linear_leaves: bool
+    is_mean: bool
+
+
+_SHAPES: WeakKeyDictionary[Any, tuple[int, _Shape]] = WeakKeyDictionary()
+
+
 def contributions(booster: Any, table: Any, n_trees: int, n_threads: int) -> Any:
     """SHAP values of the scores, see :meth:`LambdaMARTRanker.predict_contrib`."""
-    header = booster.model_to_string(num_iteration=1)
-    if re.search(r"^is_linear=1$", header, re.MULTILINE):
+    shape = _shape(booster)
+    if shape.has_linear_leaves:
         raise ValueError(
             "predict_contrib needs trees with constant leaves; these have linear ones. "
             "Fit without 'linear_tree' in extra_params."
         )
+    if shape.depth > _DEEPEST:
+        raise ValueError(
+            f"predict_contrib needs trees of depth <= {_DEEPEST}, as LightGBM recurses "
+            f"to their leaves; got depth {shape.depth}. {_SHALLOWER}"
+        )
+    # Each thread of TreeSHAP holds paths of 1, 2, …, depth + 1 elements of 32 bytes.
+    n_elements = (shape.depth + 1) * (shape.depth + 2) // 2
+    n_bytes = 32 * n_elements * (n_threads or os.cpu_count() or 1)
+    purpose = f"predict_contrib on trees of depth {shape.depth}"
+    check_memory(n_bytes, purpose, f"{_SHALLOWER[:-1]}, or set a lower n_jobs.")
     shares = booster.predict(
         table, num_iteration=n_trees, num_threads=n_threads, pred_contrib=True
     )
     # The score of a random forest is the mean over its trees; LightGBM adds them here.
-    is_mean = re.search(r"^average_output$", header, re.MULTILINE) is not None
-    return shares / n_trees if is_mean else shares
+    return shares / n_trees if shape.is_mean else shares
+
+
+def _shape(booster: Any) -> _Shape:
+    """Shape of all trees; cached, as writing them can take longer than TreeSHAP."""
+    n_trees = booster.num_trees()
+    n_before, shape = _SHAPES.get(booster, (-1, None))
+    if shape is None or n_before != n_trees:
+        text = booster.model_to_string(num_iteration=-1)
+        shape = _Shape(max_depth(text), "\nis_linear=1\n" in text, _is_mean(text))
+        _SHAPES[booster] = n_trees, shape
+    return shape
+
+
+def max_depth(text: str) -> int:
+    """Depth of the deepest tree: the splits on the way to its deepest leaf.
+
+    Parameters
+    ----------
+    text : str
+        Trees as ``Booster.model_to_string`` writes them.
+
+    Returns
+    -------
+    depth : int
+        An upper bound, leaves - 1, where that is small.
+    """
+    depth = 0
+    trees = zip(_N_LEAVES.finditer(text), _CHILDREN.finditer(text), strict=True)
+    for n_leaves, children in trees:
+        bound = int(n_leaves[1]) - 1
+        if bound > _SHALLOW:
+            bound = _depth(
+                *(list(map(int, side.split())) for side in children.groups())
+            )
+        depth = max(depth, bound)
+    return depth
+
+
+def _depth(left: Sequence[int], right: Sequence[int]) -> int:
+    """Depth of one tree; LightGBM numbers a node after its parent, leaves below 0."""
+    depths = [1] * len(left)  # of the children of each node
+    for depth, *children in zip(depths, left, right, strict=True):
+        for child in children:
+            if child > 0:
+                depths[child] = depth + 1
+    return max(depths)
+
+
+def _is_mean(text: str) -> bool:
+    """Whether the trees in LightGBM's text are averaged: a random forest."""
+    return "\naverage_output\n" in text

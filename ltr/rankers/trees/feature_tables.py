@@ -15,6 +15,7 @@ from ltr.rankers.features import (
     as_pandas,
     check_finite_sparse,
     check_finite_X,
+    has_surrogate,
     is_frame,
     listed,
     read_X,
@@ -204,6 +205,12 @@ def _plain_categories(column: Any, categories: Any) -> tuple[Any, ...]:
                 f"categories must be strings, numbers or booleans, which LightGBM's "
                 f"files can hold; got {value!r} in column {column!r} of X. Convert "
                 "them, here and for predict, with .cat.rename_categories(str)."
+            )
+        if isinstance(value, str) and has_surrogate(value):
+            raise ValueError(
+                f"categories must be text that UTF-8 can encode; got {value!r} in "
+                f"column {column!r} of X, which has a surrogate. Rename it, here and "
+                "for predict, with .cat.rename_categories."
             )
     return plain
 

@@ -369,7 +369,10 @@ default="from_dtype"
         ------
         ValueError
             If ``X`` does not fit, see ``predict``, or the trees have linear leaves
-            (``extra_params={"linear_tree": True}``), which have no such shares.
+            (``extra_params={"linear_tree": True}``), which have no such shares, or one
+            is deeper than 5000.
+        MemoryError
+            If the paths of deep trees, 16 · depth² bytes per thread, do not fit.
 
         References
         ----------

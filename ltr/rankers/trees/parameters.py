@@ -54,6 +54,7 @@ _SET_BY = _TRANSLATED | {
     "categorical_feature": "categorical_features",
     "num_threads": "n_jobs",
     "seed": "random_state",
+    "verbosity": "verbose",
 }
 _WITHOUT_EFFECT = {
     "LightGBM's command line": (
