@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 _BLOCK_BYTES = 2**23
 _LATER_MARK = b"\n" + codecs.BOM_UTF8
+_SEPARATORS = (",", "\t", ";", "|")
 # Cells without a number: those of pandas, which reads them so by default.
 _MISSING = [
     *["", "nan", "NaN", "-nan", "-NaN", "NA", "N/A", "n/a", "<NA>", "#N/A", "#NA"],
@@ -94,7 +95,7 @@ class Delimited:
                 f"{self.separator!r}; reading it failed: {error}"
             ) from error
 
-    def not_a_number(self, name: str, column: pd.Series[Any]) -> ValueError:
+    def not_a_number(self, name: str, column: pd.Series[Any], cure: str) -> ValueError:
         """Error about the first cell of a column of text that is not a number."""
         cells = [str(cell) for cell in column.tolist()]
         present = column.notna().tolist()
@@ -105,7 +106,7 @@ class Delimited:
             int(self.lines[row]),
             f"column {name!r} must hold numbers",
             excerpt(cells[row]),
-            "List the feature columns in features=, or encode it.",
+            cure,
         )
 
     def check_finite(self, frame: pd.DataFrame, label: str | None) -> None:
@@ -179,6 +180,7 @@ def read_delimited(path: Path, separator: str, encoding: str) -> Delimited:
     """
     with open_text(path, encoding=encoding, has_quotes=True) as file:
         text = b"".join(block for _, block in file.blocks(_BLOCK_BYTES))
+    _check_separator(path, text, separator)
     is_quoted = b'"' in text
     if _LATER_MARK in text:
         text = _without_marks(text, separator, is_quoted)
@@ -228,6 +230,23 @@ def _without_marks(text: bytes, separator: str, is_quoted: bool) -> bytes:
         for _ in csv.reader(source(), delimiter=separator, strict=True):
             is_start_of_row = True
     return "\n".join(lines).encode()
+
+
+def _check_separator(path: Path, text: bytes, separator: str) -> None:
+    """Raise if the header has another separator only."""
+    lines = text[:_BLOCK_BYTES].split(b"\n")
+    number, header = next(
+        ((i, s) for i, s in enumerate(lines, 1) if s.strip()), (1, b"")
+    )
+    others = [other for other in _SEPARATORS if other.encode() in header]
+    if others and separator not in others:
+        raise line_error(
+            path,
+            number,
+            f"cells must be separated by {separator!r}",
+            f"{excerpt(header)}, where {others[0]!r} seems to be the separator",
+            f"Convert the file, or pass pandas.read_csv(..., sep={others[0]!r}).",
+        )
 
 
 _Counts = tuple[list[str], IntArray, IntArray]

@@ -32,6 +32,9 @@ class RankingData:
         Document id of each row, where the source has them.
     true_scores : array of shape (n_samples,), optional
         Noise-free scores of generated data.
+    zero_based : bool, optional
+        Whether the feature indices of the LETOR files started at 0; None for data from
+        elsewhere.
 
     Raises
     ------
@@ -58,6 +61,7 @@ class RankingData:
     description: str = ""
     docids: NDArray[Any] | None = None
     true_scores: NDArray[Any] | None = None
+    zero_based: bool | None = None
 
     def __post_init__(self) -> None:
         columns = {"X": self.X, "y": self.y, "qid": self.qid, "docids": self.docids}
@@ -98,6 +102,7 @@ class RankingData:
             description=self.description,
             docids=None if self.docids is None else self.docids[rows],
             true_scores=None if self.true_scores is None else self.true_scores[rows],
+            zero_based=self.zero_based,
         )
 
     def train_test_split(

@@ -61,8 +61,9 @@ def load_table(
     Raises
     ------
     ValueError
-        If a column is missing, a row of a file has more or fewer cells than the header,
-        a feature or label is not numeric, a number of a file is too large for a float
+        If a column is missing, the column of labels or query ids is among the features
+        or both are one, a row of a file has more or fewer cells than the header, a
+        feature or label is not numeric, a number of a file is too large for a float
         (only ``inf`` is infinite), a label is infinite, a label or an id is missing, or
         the file type is unknown; for text files, the message has the line number.
     ImportError
@@ -91,6 +92,7 @@ def load_table(
                 "write the file with to_csv(index=False)."
             )
         features = [name for name in names if name not in special]
+    _check_roles(label, qid, features)
     for name in [*special, *features]:
         if name not in names:
             raise ValueError(_missing_column(name, names, source))
@@ -106,12 +108,12 @@ def load_table(
     numeric = [*features] if label is None else [label, *features]
     bad = [name for name in numeric if not _is_numeric(frame[name])]
     if bad and isinstance(rows, Delimited):
-        raise rows.not_a_number(bad[0], frame[bad[0]])
+        raise rows.not_a_number(bad[0], frame[bad[0]], _cure(bad[:1], label))
     if bad:
         listed = ", ".join(map(repr, bad))
         raise ValueError(
             f"labels and features must be numeric in {source}; got text or dates in "
-            f"{listed}. List the feature columns in features=, or encode these."
+            f"{listed}. {_cure(bad, label)}"
         )
     _check_no_missing(rows, frame, special, source)
     if isinstance(rows, Delimited):
@@ -127,6 +129,21 @@ def load_table(
         description=f"table: {source}",
         docids=None if docid is None else _ids(frame[docid], is_text),
     )
+
+
+def _check_roles(label: str | None, qid: str, features: Sequence[str]) -> None:
+    """Raise if a column is to be two of label, query id and feature."""
+    if label == qid:
+        raise ValueError(
+            f"labels and query ids must be two columns; got {label!r} for both. Pass "
+            "their names as label= and qid=."
+        )
+    for name, role in ((label, "labels"), (qid, "query ids")):
+        if name is not None and name in list(features):
+            raise ValueError(
+                f"features must not have the column of the {role}; got {name!r}. Drop "
+                "it from features=."
+            )
 
 
 def _check_no_missing(
@@ -334,6 +351,14 @@ def _plain(column: pd.Series[Any]) -> NDArray[Any]:
     if values.dtype == object and all(isinstance(value, str) for value in values):
         return text_array(values.tolist())
     return values
+
+
+def _cure(names: list[str], label: str | None) -> str:
+    """What to do about columns of text."""
+    if label in names:
+        return "Encode the labels as numbers: the higher, the better."
+    pronoun = "it" if len(names) == 1 else "these"
+    return f"List the feature columns in features=, or encode {pronoun}."
 
 
 def _missing_column(name: str, columns: list[Any], source: str) -> str:

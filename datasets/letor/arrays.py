@@ -74,7 +74,8 @@ def convert_letor(
         Number of columns. None: as many as the highest index requires, which takes a
         second pass over the files.
     zero_based : bool or "auto", default="auto"
-        Whether feature indices start at 0. "auto": they do if an index is 0.
+        Whether feature indices start at 0. "auto": in all files if an index is 0 in any
+        of them; see :func:`load_letor`.
     dtype : float type, default=numpy.float64
         Type of ``X``.
     encoding : str, default="utf-8"
@@ -186,7 +187,7 @@ def open_ranking(folder: PathLike) -> RankingData:
             f"{path} must be a folder that ltr.datasets.convert_letor wrote; it has no "
             f"{_ABOUT}."
         )
-    description, names = _read_about(path / _ABOUT)
+    description, names, zero_based = _read_about(path / _ABOUT)
     arrays = {name: _open_array(path / f"{name}.npy", name) for name in names}
     n_rows = len(arrays["X"])
     for name, array in arrays.items():
@@ -202,11 +203,12 @@ def open_ranking(folder: PathLike) -> RankingData:
         qid=arrays["qid"],
         description=description,
         docids=arrays.get("docids"),
+        zero_based=zero_based,
     )
 
 
-def _read_about(file: Path) -> tuple[str, list[str]]:
-    """Description and names of the arrays, from the JSON file of a folder."""
+def _read_about(file: Path) -> tuple[str, list[str], bool | None]:
+    """Description, names of the arrays and ``zero_based``, from the JSON file."""
     size = file.stat().st_size
     if size > _MAX_ABOUT_BYTES:
         raise _damaged(file, f"have at most {_MAX_ABOUT_BYTES:,} bytes", f"{size:,}")
@@ -226,7 +228,12 @@ def _read_about(file: Path) -> tuple[str, list[str]]:
             f"have the list {required}, or with 'docids', as 'arrays'",
             excerpt(repr(names)),
         )
-    return description, list(names)
+    zero_based = about.get("zero_based")  # 0.1 did not write it
+    if not isinstance(zero_based, bool | None):
+        raise _damaged(
+            file, "have true or false as 'zero_based'", excerpt(repr(zero_based))
+        )
+    return description, list(names), zero_based
 
 
 def _open_array(file: Path, name: str) -> NDArray[Any]:
@@ -291,7 +298,11 @@ def write_arrays(
                 "Shorten the long ids, or read the files with load_letor."
             )
         np.save(folder / f"{name}.npy", array)
-    about = {"description": description, "arrays": ["X", *arrays]}
+    about = {
+        "description": description,
+        "arrays": ["X", *arrays],
+        "zero_based": table.first_index == 0,
+    }
     (folder / _ABOUT).write_text(json.dumps(about), encoding="utf-8")
     return len(y)
 

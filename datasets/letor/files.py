@@ -48,16 +48,19 @@ def load_letor(
     Parameters
     ----------
     paths : path or sequence of paths
-        Text files, gzipped if their names end in ``.gz``; several are concatenated.
+        Text files, or gzipped ones, which are known by their content or the name
+        ``.gz``; several are concatenated.
         Lines need no ``qid`` where a file of the same name and ``.query`` (LightGBM) or
         ``.group`` (XGBoost) has the number of rows of each query.
     n_features : int, default=None
         Number of columns. None: as many as the highest index requires. Pass it to give
         a test file the columns of its training file.
     zero_based : bool or "auto", default="auto"
-        Whether feature indices start at 0. "auto": they do if an index is 0, as in
-        files that scikit-learn's ``dump_svmlight_file`` writes. Pass True for such a
-        file if its first feature is 0, and so absent, in all rows.
+        Whether feature indices start at 0. "auto": in all files if an index is 0 in any
+        of them, as ``dump_svmlight_file`` of scikit-learn writes it. A file that leaves
+        out its first feature, because it is 0 in all rows, cannot be told from one that
+        starts at 1: pass True, or ``train.zero_based`` of the training data, with a
+        test file. Files that start at different indices must be loaded one by one.
     dtype : float type, default=numpy.float64
         Type of ``X``.
     sparse : bool, default=False
@@ -104,7 +107,12 @@ def load_letor(
     if not len(y):
         raise no_rows(files)
     return RankingData(
-        X=table.X, y=y, qid=qid, description=describe_files(files), docids=docids
+        X=table.X,
+        y=y,
+        qid=qid,
+        description=describe_files(files),
+        docids=docids,
+        zero_based=table.first_index == 0,
     )
 
 

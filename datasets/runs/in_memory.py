@@ -5,6 +5,7 @@ from __future__ import annotations
 import numbers
 import os
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -85,7 +86,9 @@ def rows_in_memory(source: object, value: str, name: str) -> Rows:
     [2.0, 1.0]
     """
     if isinstance(source, Mapping):
-        return _as_rows(*_from_mapping(source, value, name), value, name)
+        rows = _as_rows(*_from_mapping(source, value, name), value, name)
+        has_scores = any(isinstance(docs, Mapping) for docs in source.values())
+        return replace(rows, has_scores=has_scores)
     columns = _columns(source)
     if columns is None:
         raise ArgumentError(
@@ -143,6 +146,7 @@ def _from_mapping(
     qids: list[Any] = []
     docids: list[Any] = []
     values: list[Any] = []
+    _check_distinct(source, name)
     for qid, docs in source.items():
         if isinstance(docs, Mapping):
             docids += docs
@@ -158,6 +162,18 @@ def _from_mapping(
             )
         qids += [qid] * len(docs)
     return _series(qids, "qid"), _series(docids, "docid"), _series(values, value)
+
+
+def _check_distinct(source: Mapping[Any, Any], name: str) -> None:
+    """Raise if two queries have the same id as text, such as 1 and "1"."""
+    keys: dict[str, Any] = {}
+    for qid in source:
+        other = keys.setdefault(str(qid), qid)
+        if other is not qid:
+            raise ValueError(
+                f"{name}: a query must be there only once; got {other!r} and {qid!r}, "
+                "which are the same id. Keep one of them."
+            )
 
 
 def _is_ranking(docs: object) -> bool:

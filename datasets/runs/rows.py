@@ -27,12 +27,16 @@ class Rows:
         Score or label.
     lines : int array of shape (n_rows,), optional
         Line of a file that each row was read from. None: it was in memory.
+    has_scores : bool, default=True
+        Whether a run came with scores, and not as rankings, whose values are only an
+        order.
     """
 
     qid: Ids
     docid: Ids
     values: FloatArray
     lines: IntArray | None = field(default=None, repr=False)
+    has_scores: bool = field(default=True, repr=False)
 
     def as_table(self, value: str) -> pd.DataFrame:
         """Return a table with columns ``qid``, ``docid`` and ``value``."""

@@ -380,12 +380,19 @@ def stock_lists(
     _, qid, counts = np.unique(key, return_inverse=True, return_counts=True)
     long_enough = counts[qid] >= low
     if not long_enough.any():
-        needed = LOOK_BACK + 1 + (label_days if labels == "known" else 0)
+        size = f"at least {low} stocks" if np.isinf(high) else f"{low} to {high} stocks"
+        start = f"no list remains: of {len(names)} stocks on {len(is_trading_day)} days"
+        if market.industries is None:
+            text = f"{start}, a list takes {size}"
+        else:
+            size += " (no maximum)" if np.isinf(high) else ""
+            text = f"{start}, {len(stocks)} are in an industry of {size}"
+        n_label_days = label_days if labels == "known" else 0
+        n_days = is_trading_day.sum()
         raise ValueError(
-            f"no list remains: of {len(names)} stocks on {len(is_trading_day)} days, "
-            f"{len(stocks)} are in an industry of {low} to {high} stocks, and "
-            f"{is_trading_day.sum()} days lack at most {max_missing:.0%} of closes; "
-            f"a row takes {needed} days. Widen list_size or raise max_missing."
+            f"{text}, and {n_days} days lack at most {max_missing:.0%} of "
+            f"closes; a row takes {LOOK_BACK + 1 + n_label_days} days. "
+            f"{_cure(is_trading_day, n_label_days, horizon, len(stocks) > 0)}"
         )
     day, stock = day[long_enough], stock[long_enough]
     return StockData(
@@ -399,6 +406,25 @@ def stock_lists(
         look_back=LOOK_BACK,
         label_days=label_days,
     )
+
+
+def _cure(
+    is_trading_day: NDArray[np.bool_], n_label_days: int, horizon: int, has_stocks: bool
+) -> str:
+    """What lets a list remain: more days or fewer needed, or lists of other sizes."""
+    n_days = int(is_trading_day.sum())
+    cures = (
+        [] if has_stocks and n_days <= LOOK_BACK + n_label_days else ["widen list_size"]
+    )
+    if n_days <= LOOK_BACK + n_label_days:
+        cures.append("pass more days")
+        if n_days > LOOK_BACK:
+            cures += ["lower horizon"] * (horizon > 1) + ["pass labels='all'"]
+    if n_days < len(is_trading_day):
+        cures.append("raise max_missing")
+    *others, last = cures
+    text = f"{', '.join(others)} or {last}" if others else last
+    return f"{text[0].upper()}{text[1:]}."
 
 
 def _market(ohlcv: Any, tickers: Any, dates: Any, industries: Any, by: str) -> Market:

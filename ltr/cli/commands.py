@@ -197,7 +197,7 @@ def build_parser() -> argparse.ArgumentParser:
     compare = command(
         "compare",
         "train several rankers and print a leaderboard",
-        " With 95 %% bootstrap intervals over queries; without DATA on generated data.",
+        " With 95 % bootstrap intervals over queries; without DATA on generated data.",
     )
     add_compare_options(compare)
     _add_metric_options(compare, empty="skip", discount="log2")

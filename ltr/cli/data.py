@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -71,15 +72,13 @@ def load(
     Raises
     ------
     ValueError
-        If a file is malformed, or there are files of both kinds.
+        If a file is malformed, there are files of both kinds, or feature indices start
+        at 0 although the ranker was trained on files where they start at 1.
     """
     paths = [paths] if isinstance(paths, str) else list(paths)
     are_tables = [_is_table(path) for path in paths]
     if not any(are_tables):
-        width = None if ranker is None else ranker.n_features_in_
-        return load_letor(
-            paths, n_features=width, zero_based=options.zero_based or "auto"
-        )
+        return _load_letor(paths, options, ranker)
     if not all(are_tables):
         raise ValueError(
             "data files must be all tables or all LETOR files; got "
@@ -101,6 +100,8 @@ def load_alike(
 ) -> list[RankingData]:
     """Load several data sets with the same columns: as many as the widest has.
 
+    Feature indices start at 0 in all of them if an index is 0 in any.
+
     Parameters
     ----------
     paths : sequence of str or of sequences of str
@@ -113,6 +114,12 @@ def load_alike(
     data : list of RankingData
     """
     loaded = [load(path, options) for path in paths]
+    if any(data.zero_based for data in loaded):
+        from_0 = argparse.Namespace(**{**vars(options), "zero_based": True})
+        loaded = [
+            load(path, from_0) if data.zero_based is False else data
+            for path, data in zip(paths, loaded, strict=True)
+        ]
     width = max(data.X.shape[1] for data in loaded)
     return [_widened(data, width) for data in loaded]
 
@@ -148,6 +155,28 @@ def concatenate(parts: Sequence[RankingData]) -> RankingData:
     )
 
 
+def _load_letor(
+    paths: Sequence[str], options: argparse.Namespace, ranker: Any
+) -> RankingData:
+    """Load LETOR files, with the columns and the first index of a ranker."""
+    width: Any = None if ranker is None else ranker.n_features_in_
+    expected = getattr(ranker, "_zero_based", None)  # None: saved by Python or by 0.1
+    if options.zero_based or expected is not False:
+        starts_at_0 = bool(options.zero_based or expected)
+        return load_letor(paths, n_features=width, zero_based=starts_at_0 or "auto")
+    data = load_letor(paths)
+    if data.zero_based:
+        raise ValueError(
+            "feature indices must start at 1 as in the training files of the model; "
+            f"got an index 0 in {' '.join(paths)}. If the training files start at 0, "
+            "too, and leave out that feature, train again with --zero-based; if they "
+            "do start at 1, pass --zero-based here."
+        )
+    if data.X.shape[1] > width:
+        return load_letor(paths, n_features=width)  # raises with the line
+    return _widened(data, width)
+
+
 def _is_table(path: str) -> bool:
     return Path(path.removesuffix(".gz")).suffix in _TABLES
 
@@ -159,4 +188,4 @@ def _widened(data: RankingData, width: int) -> RankingData:
         return data
     X = np.zeros((n_rows, width), dtype=data.X.dtype)
     X[:, :n_columns] = data.X
-    return RankingData(X, data.y, data.qid, None, data.description, data.docids)
+    return replace(data, X=X)

@@ -6,6 +6,7 @@ import argparse
 import ast
 import json
 import sys
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,6 +16,7 @@ from ltr.arguments import suggest
 from ltr.cli.compare import RANKERS, write
 from ltr.cli.data import FILES, add_data_options, features, load
 from ltr.compare.rankers import make_ranker
+from ltr.datasets import RankingData, describe
 from ltr.files import check_parent, check_target
 from ltr.metrics import get_metric
 from ltr.rankers import load_ranker, save_ranker
@@ -85,9 +87,15 @@ def _train(options: argparse.Namespace) -> int:
     data = load(options.data, options)
     validation = {}
     if options.valid:
+        if data.zero_based is False and load(options.valid, options).zero_based:
+            options.zero_based = True  # an index 0 in one of the files holds for both
+            data = load(options.data, options)
         valid = load(options.valid, options, _Columns(data))
+        _warn_of_shared_queries(data, valid)
         validation = {"X_val": features(valid), "y_val": valid.y, "qid_val": valid.qid}
     ranker.fit(features(data), data.y, data.qid, **validation)
+    if data.zero_based is not None:
+        ranker._zero_based = data.zero_based
     save_ranker(ranker, options.model)
     print(f"{ranker} fitted on {data.n_queries} queries, saved to {options.model}")
     best = getattr(ranker, "best_score_", float("nan"))
@@ -102,8 +110,22 @@ class _Columns:
 
     def __init__(self, data: Any) -> None:
         self.n_features_in_ = data.X.shape[1]
+        self._zero_based = data.zero_based
         if data.feature_names is not None:
             self.feature_names_in_ = data.feature_names
+
+
+def _warn_of_shared_queries(train: RankingData, valid: RankingData) -> None:
+    """Warn if queries, by their rows, train and validate."""
+    n_shared = describe(valid.X, valid.y, valid.qid, other=train).repeated_lists
+    if n_shared:
+        warnings.warn(
+            f"{n_shared} of {valid.n_queries} queries of --valid are also in the "
+            "training data, row by row: early stopping cannot see overfitting on them. "
+            "Validate on other queries.",
+            UserWarning,
+            stacklevel=2,
+        )
 
 
 def _parameters(options: argparse.Namespace, ranker: Any) -> dict[str, Any]:

@@ -320,7 +320,7 @@ def _join(run: Rows, qrels: Rows, skip_missing: bool, name: str) -> _Rows:
     """Match the run with the judgments by query and document."""
     import pandas as pd
 
-    if _look_swapped(run.values, qrels.values):
+    if run.has_scores and _look_swapped(run.values, qrels.values):
         warnings.warn(
             f"the scores of {name} are a few whole numbers and the labels of the "
             "judgments are not: are they swapped? The run comes first.",

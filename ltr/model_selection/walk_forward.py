@@ -216,10 +216,23 @@ class WalkForwardSplit(BaseCrossValidator):
             raise ValueError(
                 f"{self.n_splits} test parts of {size} days, {self.validation_days} "
                 f"days of validation, {gaps} embargoes of {self.embargo} and a day of "
-                f"training take {needed} days; got {n_days}. Lower n_splits, test_days "
-                "or validation_days."
+                f"training take {needed} days; got {n_days}. Pass more days, or lower "
+                f"{self._can_be_lowered(size)}."
             )
         return size
+
+    def _can_be_lowered(self, size: int) -> str:
+        """Parameters that take more days than they must."""
+        values = {
+            "n_splits": self.n_splits - 1,
+            "test_days": size - 1,
+            "validation_days": self.validation_days,
+            "embargo": self.embargo,
+        }
+        *names, last = [name for name, value in values.items() if value > 0] or [
+            "n_splits"
+        ]
+        return f"{', '.join(names)} or {last}" if names else last
 
 
 def _number_days(dates: ArrayLike, n_samples: int) -> tuple[NDArray[np.intp], int]:

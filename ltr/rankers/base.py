@@ -56,6 +56,7 @@ class BaseRanker(AtomicFit, BaseEstimator, ABC):
     metric: MetricLike
     _fitted_with_qid: bool
     _column_names: list[Any] | None = None  # of a DataFrame, unless all are text
+    _zero_based: bool | None = None  # the indices of LETOR files, from `ltr train`
     _set_by_fit: ClassVar[str] = "n_features_in_"  # no unfitted ranker has it
 
     @abstractmethod

@@ -320,6 +320,7 @@ def _is_number(value: Any) -> bool:
 _CHECKS: dict[str, Callable[[str, Any], object]] = {
     "n_features_in_": _whole(1),
     "_fitted_with_qid": lambda name, value: check_choice(name, value, (True, False)),
+    "_zero_based": lambda name, value: check_choice(name, value, (True, False)),
     "n_iter_": _whole(0),
     "best_epoch_": _whole(-1),
     "best_score_": _score,

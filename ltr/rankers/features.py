@@ -65,6 +65,8 @@ def read_X(
     """
     check_rows({"X": X})
     X = as_pandas(X)
+    if reset:
+        vars(ranker).pop("_zero_based", None)  # of the files of an earlier fit
     checks = {
         **_CHECKS,
         "accept_sparse": ["csr"] if accept_sparse else False,

@@ -64,7 +64,7 @@ _REQUIRED = {
     ),
     "TSPRanker": ("n_features_in_", "_fitted_with_qid"),
 }
-_OPTIONAL = ("n_iter_", "best_epoch_", "best_score_", "history_")
+_OPTIONAL = ("n_iter_", "best_epoch_", "best_score_", "history_", "_zero_based")
 _UNUSED_LAYERS = 100  # that a scorer without hidden layers may ignore
 _FIELDS = {
     "format",

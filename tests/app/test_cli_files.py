@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 
 from ltr.cli import build_parser, main
+from ltr.cli.data import load_alike
 from ltr.cli.words import in_words
 from ltr.datasets import make_ranking, save_letor, save_table
 from ltr.rankers import load_ranker
@@ -251,3 +252,57 @@ def test_an_interrupt_while_libraries_load(monkeypatch, capsys):
     monkeypatch.setattr(sys, "meta_path", [Interrupted(), *sys.meta_path])
     assert main(["describe", "x"]) == 130
     assert capsys.readouterr().err == "ltr describe: interrupted\n"
+
+
+@pytest.fixture(scope="module")
+def from_0(tmp_path_factory):
+    """Files from index 0, one of which leaves it out, and a model of each."""
+    path = tmp_path_factory.mktemp("from 0")
+    without = replace(DATA, X=DATA.X * [0, 1, 1], feature_names=None)
+    save_letor(replace(DATA, feature_names=None), path / "a.txt", zero_based=True)
+    save_letor(without, path / "b.txt", sparse=True, zero_based=True)
+    for name in "ab":
+        words = ["train", str(path / f"{name}.txt"), "--model", str(path / name)]
+        assert main([*words, *TREES]) == 0
+    return path
+
+
+def test_a_model_knows_the_first_index(from_0, capsys):
+    """A file without its first feature is read as the training file was."""
+    ranker = load_ranker(from_0 / "a")
+    expected = ranker.predict(DATA.X * [0, 1, 1], DATA.qid).tolist()
+    words = ["predict", from_0 / "b.txt", "--model", from_0 / "a"]
+    assert list(map(float, printed(capsys, *words).split())) == expected
+    ranker.fit(DATA.X, DATA.y, DATA.qid)
+    assert ranker._zero_based is None
+    words = ["predict", str(from_0 / "a.txt"), "--model", str(from_0 / "b")]
+    assert main(words) == 2
+    assert capsys.readouterr().err == (
+        "ltr predict: feature indices must start at 1 as in the training files of the "
+        f"model; got an index 0 in {from_0 / 'a.txt'}. If the training files start at "
+        "0, too, and leave out that feature, train again with --zero-based; if they do "
+        "start at 1, pass --zero-based here.\n"
+    )
+
+
+def test_an_index_0_holds_for_all_files(from_0, tmp_path, capsys):
+    """Training and validation files, and the parts of a comparison."""
+    words = [from_0 / "b.txt", "--valid", from_0 / "a.txt", "--model", tmp_path / "m"]
+    printed(capsys, "train", *words, *TREES)
+    assert load_ranker(tmp_path / "m").n_features_in_ == 3
+    options = build_parser().parse_args(["describe", "x"])
+    paths = [str(from_0 / name) for name in ("b.txt", "a.txt")]
+    for data in load_alike(paths, options):
+        np.testing.assert_allclose(data.X[:, 1:], DATA.X[:, 1:])
+        assert data.zero_based is True
+
+
+def test_shared_validation_queries(folder, tmp_path):
+    """One line that early stopping sees the training data."""
+    words = ["train", str(folder / "d.csv"), "--valid", str(folder / "d.tsv.gz")]
+    message = (
+        "20 of 20 queries of --valid are also in the training data, row by row: early "
+        "stopping cannot see overfitting on them. Validate on other queries."
+    )
+    with pytest.warns(UserWarning, match=f"^{re.escape(message)}$"):
+        assert main([*words, "--model", str(tmp_path / "m"), *TREES]) == 0

@@ -247,7 +247,31 @@ NEGATIVE[1, 3] = [1.0, 2.0, -1.0, 1.0, 5.0]
             {"list_size": (5, 30)},
             "no list remains: of 5 stocks on 70 days, 0 are in an industry of 5 to 30 "
             "stocks, and 70 days lack at most 20% of closes; a row takes 31 days. "
-            "Widen list_size or raise max_missing.",
+            "Widen list_size.",
+        ),
+        (
+            draw_prices()[:, :31],
+            {
+                "by": "market",
+                "list_size": (2, None),
+                "horizon": 2,
+                "dates": DATES[:31],
+            },
+            "no list remains: of 5 stocks on 31 days, 5 are in an industry of at least "
+            "2 stocks (no maximum), and 31 days lack at most 20% of closes; a row takes "
+            "32 days. Pass more days, lower horizon or pass labels='all'.",
+        ),
+        (
+            draw_prices()[:, :20],
+            {
+                "by": "market",
+                "list_size": (2, None),
+                "industries": None,
+                "dates": DATES[:20],
+            },
+            "no list remains: of 5 stocks on 20 days, a list takes at least 2 stocks, "
+            "and 20 days lack at most 20% of closes; a row takes 31 days. Pass more "
+            "days.",
         ),
     ],
 )

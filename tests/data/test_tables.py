@@ -154,8 +154,13 @@ def test_kinds_of_files(tmp_path, monkeypatch):
         ),
         (
             f"qid,label,f\n7,1,0.5\n7,2{'1' * 5000},0\n",
-            f"line 3: column 'label' must hold numbers; got '2{'1' * 56}...'. List the "
-            "feature columns in features=, or encode it.",
+            f"line 3: column 'label' must hold numbers; got '2{'1' * 56}...'. Encode "
+            "the labels as numbers: the higher, the better.",
+        ),
+        (
+            "qid,label,f\n7,1,0.5\n7,good,0\n",
+            "line 3: column 'label' must hold numbers; got 'good'. Encode the labels as "
+            "numbers: the higher, the better.",
         ),
         (
             "qid,label,f\n7,1,0.5\n7,,1\n",
@@ -186,6 +191,48 @@ def test_lines_that_are_refused(tmp_path, text, message):
         expected = expected if separator == "," else expected.replace("\t", "\\t")
         with pytest.raises(ValueError, match=f"^{re.escape(f'{path}, {expected}')}$"):
             load_table(path)
+
+
+@pytest.mark.parametrize("text", ["qid;label;f\n7;1;0,5\n", '\n"qid";"label"\n"7";1\n'])
+def test_another_separator(tmp_path, text):
+    """A file of semicolons, also with decimal commas or quotes."""
+    path = tmp_path / "data.csv"
+    path.write_text(text)
+    number, header = 1 + text.startswith("\n"), text.split()[0]
+    message = (
+        f"{path}, line {number}: cells must be separated by ','; got {header!r}, where "
+        "';' seems to be the separator. Convert the file, or pass "
+        "pandas.read_csv(..., sep=';')."
+    )
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+        load_table(path)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (
+            {"features": ["f", "label"]},
+            "features must not have the column of the labels; got 'label'. Drop it from "
+            "features=.",
+        ),
+        (
+            {"features": ["qid"]},
+            "features must not have the column of the query ids; got 'qid'. Drop it "
+            "from features=.",
+        ),
+        (
+            {"label": "qid"},
+            "labels and query ids must be two columns; got 'qid' for both. Pass their "
+            "names as label= and qid=.",
+        ),
+    ],
+)
+def test_a_column_has_one_role(options, message):
+    """Labels among the features would be a leak."""
+    frame = pd.DataFrame({"qid": [1], "label": [1], "f": [0.5]})
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+        load_table(frame, **options)
 
 
 @pytest.mark.parametrize("text", ["", "\n", "label,qid,f\n"])

@@ -3,6 +3,7 @@
 import gzip
 import json
 import re
+import warnings
 from pathlib import Path
 
 import hypothesis.strategies as st
@@ -205,6 +206,19 @@ def test_swapped_arguments(tmp_path):
         m.evaluate_run(RUN, run)
     with pytest.warns(UserWarning, match="are they swapped. The run comes first"):
         m.evaluate_run(QRELS, {"q1": {"a": 0.5, "b": 0.25}})
+    with warnings.catch_warnings():  # rankings have no scores
+        warnings.simplefilter("error")
+        m.evaluate_run({"q1": ["c", "a"]}, {"q1": {"a": 0.5, "c": 1, "b": 0}}, ["map"])
+
+
+def test_a_query_only_once():
+    """Ids are text: two keys of a mapping may be one query."""
+    message = (
+        "run: a query must be there only once; got 1 and '1', which are the same id. "
+        "Keep one of them."
+    )
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+        m.evaluate_run({1: ["a"], "1": ["c"]}, {"1": {"a": 1}})
 
 
 def test_rules_by_hand():

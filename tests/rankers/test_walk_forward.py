@@ -148,8 +148,15 @@ DAYS = np.arange(6)
             {"n_splits": 2, "test_days": 1, "validation_days": 2, "embargo": 1},
             DAYS,
             "2 test parts of 1 days, 2 days of validation, 2 embargoes of 1 and a day "
-            "of training take 7 days; got 6. Lower n_splits, test_days or "
-            "validation_days.",
+            "of training take 7 days; got 6. Pass more days, or lower n_splits, "
+            "validation_days or embargo.",
+        ),
+        (
+            {"n_splits": 1, "embargo": 50},
+            DAYS,
+            "1 test parts of 3 days, 0 days of validation, 1 embargoes of 50 and a day "
+            "of training take 54 days; got 6. Pass more days, or lower test_days or "
+            "embargo.",
         ),
         (
             {},
