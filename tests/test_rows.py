@@ -17,7 +17,8 @@ from ltr import (
 )
 from ltr.datasets import RankingData, describe, make_ranking, simulate_clicks
 from ltr.datasets.biased import make_biased_rankings
-from ltr.losses import mse_loss
+from ltr.losses import lipo_lambda_loss, mse_loss, pld_loss, slic_loss
+from ltr.losses.clicks import ips_softmax_loss
 from ltr.metrics import METRICS, evaluate, get_metric
 from ltr.metrics.comparison import RunComparison
 from ltr.metrics.significance import (
@@ -224,6 +225,19 @@ CALLS = {
     "a loss": ("labels", "scores", lambda f: mse_loss(S, f(Y))),
     "weights of a loss": (
         "weights", "scores", lambda f: mse_loss(S, Y, weights=f(WEIGHT)),
+    ),
+    "teacher of a loss": (
+        "teacher_scores", "scores", lambda f: pld_loss(S, Y, teacher_scores=f(S)),
+    ),
+    "position of a loss": (
+        "position", "scores", lambda f: ips_softmax_loss(S, Y, position=f(WEIGHT)),
+    ),
+    "reference of a loss": (
+        "reference_scores", "scores",
+        lambda f: lipo_lambda_loss(S, Y, reference_scores=f(S)),
+    ),
+    "labels of a loss with rewards": (
+        "labels", "scores", lambda f: slic_loss(S, f(Y)),
     ),
     "solve_assignment": (
         "attributes['g']", "gain",

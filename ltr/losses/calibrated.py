@@ -142,7 +142,7 @@ def clid_loss(
     >>> round(float(loss), 4)  # log 2
     0.6931
     """
-    lists = prepare(scores, labels, where, weights)
+    lists = prepare(scores, labels, where, weights, teacher_scores=teacher_scores)
     teacher = masked_input(lists, teacher_scores)
     log_p = masked_log_softmax(lists, jax.nn.log_sigmoid(lists.scores))
     log_q = masked_log_softmax(lists, jax.nn.log_sigmoid(teacher))

@@ -225,7 +225,9 @@ def ips_softmax_loss(
     >>> round(float(loss), 4)
     1.3863
     """
-    lists = prepare(scores, labels, where, weights)
+    lists = prepare(
+        scores, labels, where, weights, position=position, propensity=propensity
+    )
     # E[c / θ] = relevance, and the loss is linear in the targets.
     targets = lists.weights * _corrected(lists, position, propensity, eta, clip)
     total = -jnp.sum(targets * masked_log_softmax(lists, lists.scores), axis=-1)
@@ -321,7 +323,9 @@ def ips_pairwise_loss(
     1.3863
     """
     check_choice("against", against, ("all", "unclicked"))
-    lists = prepare(scores, labels, where, weights)
+    lists = prepare(
+        scores, labels, where, weights, position=position, propensity=propensity
+    )
     # pair_sum meets a pair once, with a(i, j) for i over j and a(j, i) for j over i.
     relevance = _corrected(lists, position, propensity, eta, clip)
     terms = ClickTerms(lists.weights, relevance, lists.labels, positions(relevance))

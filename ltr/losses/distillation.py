@@ -95,7 +95,7 @@ def pld_loss(
     0.1566
     """
     check_positive("temperature", temperature)
-    lists = prepare(scores, labels, where, weights)
+    lists = prepare(scores, labels, where, weights, teacher_scores=teacher_scores)
     teacher = masked_input(lists, teacher_scores)
     ranks = lexicographic_ranks(lists.labels, teacher, lists.where)
     # Items that tie in π tie in the teacher too, so each draw of their group has one α.
@@ -162,7 +162,7 @@ def kl_distillation_loss(
     0.0
     """
     check_positive("temperature", temperature)
-    lists = prepare(scores, labels, where, weights)
+    lists = prepare(scores, labels, where, weights, teacher_scores=teacher_scores)
     return _tempered_kl(lists, masked_input(lists, teacher_scores), temperature)
 
 
@@ -215,7 +215,7 @@ def js_distillation_loss(
     >>> float(js_distillation_loss(scores, labels, teacher_scores=scores + 3.0))
     0.0
     """
-    lists = prepare(scores, labels, where, weights)
+    lists = prepare(scores, labels, where, weights, teacher_scores=teacher_scores)
     log_p = masked_log_softmax(lists, lists.scores)
     log_q = masked_log_softmax(lists, masked_input(lists, teacher_scores))
     log_m = jnp.logaddexp(log_p, log_q) - jnp.log(2.0).astype(log_p.dtype)
@@ -283,7 +283,7 @@ def margin_mse_loss(
     """
     # With errors e = s − t, the mean over the pairs of (e_i − e_j)² is the sum of the
     # two variances plus the squared difference of the two means.
-    lists = prepare(scores, labels, where, weights)
+    lists = prepare(scores, labels, where, weights, teacher_scores=teacher_scores)
     error = lists.scores - masked_input(lists, teacher_scores)
     positive = jnp.where(lists.labels > 0, lists.weights, 0.0)
     negative = lists.weights - positive
@@ -367,7 +367,7 @@ def rankdistil_loss(
     0.6931
     """
     check_whole("k", k, low=1, optional=True)
-    lists = prepare(scores, labels, where, weights)
+    lists = prepare(scores, labels, where, weights, teacher_scores=teacher_scores)
     teacher = masked_input(lists, teacher_scores)
     if k <= 2:
         return (cross_entropy if k == 1 else top_2_cross_entropy)(lists, teacher)
@@ -456,7 +456,7 @@ def dear_loss(
     0.4135
     """
     check_positive("temperature", temperature)
-    lists = prepare(scores, labels, where, weights)
+    lists = prepare(scores, labels, where, weights, teacher_scores=teacher_scores)
     teacher = masked_input(lists, teacher_scores)
     total, weight = soft_ranknet(lists.scores, lists.labels, lists.weights)
     pairs = divide(total, weight, normalize=True)

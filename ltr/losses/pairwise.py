@@ -121,7 +121,7 @@ def ranknet_loss(
     check_choice("pair_weight", pair_weight, _PAIR_WEIGHTS)
     check_choice("ties", ties, ("drop", "half"))
     check_positive("sigma", sigma)
-    lists = prepare(scores, labels, where, weights)
+    lists = prepare(scores, labels, where, weights, teacher_scores=teacher_scores)
     if teacher_scores is not None or ties == "half":
         if pair_weight != "uniform" or label_weights is not None:
             raise ValueError(

@@ -24,6 +24,7 @@ from ltr.losses.kernels.pairs import below_0, label_pair_sum, logistic
 from ltr.losses.kernels.ranks import log2_discount, tied_discounts
 from ltr.losses.lambdas import SwapTerms, change_by_swap
 from ltr.losses.pairwise import hinge_loss, ranknet_loss
+from ltr.queries import check_rows
 
 
 @ranking_loss(
@@ -99,7 +100,10 @@ def lipo_lambda_loss(
     """
     check_choice("discount", discount, ("ln", "log2"))
     check_positive("beta", beta)
-    lists = prepare(_rewards(scores, reference_scores, beta), labels, where, weights)
+    rewards = _rewards(
+        scores, reference_scores, beta, labels=labels, where=where, weights=weights
+    )
+    lists = prepare(rewards, labels, where, weights)
     discounts = tied_discounts(jax.lax.stop_gradient(lists.scores), lists.where, None)
     if discount == "ln":  # 1 / ln(1 + r) = 1 / (ln 2 · log2(1 + r))
         discounts = discounts / jnp.log(2.0).astype(discounts.dtype)
@@ -177,7 +181,9 @@ def dpo_loss(
     0.5544
     """
     check_positive("beta", beta)
-    rewards = _rewards(scores, reference_scores, beta)
+    rewards = _rewards(
+        scores, reference_scores, beta, labels=labels, where=where, weights=weights
+    )
     return ranknet_loss(
         rewards, labels, where=where, weights=weights, normalize=normalize
     )
@@ -248,7 +254,9 @@ def slic_loss(
     0.7
     """
     check_positive("beta", beta)
-    rewards = _rewards(scores, reference_scores, beta)
+    rewards = _rewards(
+        scores, reference_scores, beta, labels=labels, where=where, weights=weights
+    )
     return hinge_loss(
         rewards,
         labels,
@@ -317,7 +325,10 @@ def rrhf_loss(
     Array(0.5, dtype=float32)
     """
     check_positive("beta", beta)
-    lists = prepare(_rewards(scores, reference_scores, beta), labels, where, weights)
+    rewards = _rewards(
+        scores, reference_scores, beta, labels=labels, where=where, weights=weights
+    )
+    lists = prepare(rewards, labels, where, weights)
     total, weight = label_pair_sum(below_0, lists.scores, lists)
     return divide(total, weight, normalize)
 
@@ -396,7 +407,16 @@ def irpo_loss(
     """
     check_choice("aggregate", aggregate, ("mean", "sum"))
     check_positive("beta", beta)
-    lists = prepare(_rewards(scores, reference_scores, beta), labels, where, weights)
+    rewards = _rewards(
+        scores,
+        reference_scores,
+        beta,
+        labels=labels,
+        where=where,
+        weights=weights,
+        position=position,
+    )
+    lists = prepare(rewards, labels, where, weights)
     rank = jnp.where(lists.where, masked_input(lists, position), 1.0)
     gains = jnp.where(has_two_labels(lists), jnp.exp2(lists.labels) - 1.0, 0.0)
     anchors = lists.weights * gains * log2_discount(rank)
@@ -416,9 +436,13 @@ def irpo_loss(
 
 
 def _rewards(
-    scores: ArrayLike, reference_scores: ArrayLike | None, beta: float
+    scores: ArrayLike,
+    reference_scores: ArrayLike | None,
+    beta: float,
+    **others: ArrayLike | None,
 ) -> jax.Array:
-    """Implicit rewards β (f − f_ref)."""
+    """Implicit rewards β (f − f_ref); others are inputs per item of the same rows."""
+    check_rows({"scores": scores, "reference_scores": reference_scores, **others})
     rewards = jnp.asarray(scores)
     if not jnp.issubdtype(rewards.dtype, jnp.floating):
         rewards = rewards.astype(jnp.float32)

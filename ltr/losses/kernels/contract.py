@@ -35,15 +35,18 @@ def prepare(
     labels: ArrayLike,
     where: ArrayLike | None,
     weights: ArrayLike | None,
+    **others: ArrayLike | None,
 ) -> Lists:
     """Check the inputs of a loss and put 0 where there is no item.
 
     Gradients flow into the scores only. Scores of 16 bits are computed in 32.
 
     What stands at a masked position, NaN included, is replaced *before* any arithmetic:
-    otherwise its gradient would be NaN instead of 0.
+    otherwise its gradient would be NaN instead of 0. Other inputs per item are passed
+    by name, for the check of their rows.
     """
-    check_rows({"scores": scores, "labels": labels, "where": where, "weights": weights})
+    columns = {"scores": scores, "labels": labels, "where": where, "weights": weights}
+    check_rows(columns | others)
     s = jnp.asarray(scores)
     if not jnp.issubdtype(s.dtype, jnp.floating) or s.dtype.itemsize < 4:
         s = s.astype(jnp.float32)
