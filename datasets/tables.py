@@ -14,6 +14,7 @@ from ltr.arguments import suggest
 from ltr.datasets.delimited import Delimited, read_delimited
 from ltr.datasets.ranking_data import RankingData
 from ltr.files import PathLike, unwritable, whole_file
+from ltr.queries import FloatArray
 from ltr.text import excerpt, id_array, text_array
 
 if TYPE_CHECKING:
@@ -217,7 +218,8 @@ def save_table(data: RankingData, path: PathLike) -> None:
     import pandas as pd
 
     kind, compression = _kind(Path(path))
-    is_labeled = not len(data.y) or not np.isnan(data.y).all()
+    labels = np.asarray(data.y, dtype=np.float64)
+    is_labeled = not len(labels) or not np.isnan(labels).all()
     columns: dict[str, NDArray[Any]] = {"label": data.y} if is_labeled else {}
     columns["qid"] = data.qid
     if data.docids is not None:
@@ -236,7 +238,7 @@ def save_table(data: RankingData, path: PathLike) -> None:
             "write a LETOR file with save_letor."
         )
     if is_labeled:
-        _check_labels(data.y)
+        _check_labels(labels)
     if "" in names:
         raise ValueError(
             f"feature_names must not be empty in a table; got {names}. Name each."
@@ -255,7 +257,7 @@ def save_table(data: RankingData, path: PathLike) -> None:
             frame.to_csv(scratch, sep=separator, index=False, compression=compression)
 
 
-def _check_labels(y: NDArray[Any]) -> None:
+def _check_labels(y: FloatArray) -> None:
     """Raise for labels that :func:`load_table` refuses."""
     bad = np.flatnonzero(~np.isfinite(y))
     if len(bad):

@@ -182,6 +182,8 @@ def test_tables_without_labels(tmp_path):
     assert path.read_text() == "qid,feature_1\na,1.0\nb,1.0\n"
     again = load_table(path, label=None)
     assert [again.X.tolist(), again.qid.tolist()] == [[[1], [1]], ["a", "b"]]
+    save_table(data(y=np.array([1, 0], dtype=object)), path)
+    assert load_table(path).y.tolist() == [1, 0]
 
 
 @pytest.mark.parametrize("mark", ["", MARK])
