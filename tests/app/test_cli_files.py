@@ -196,6 +196,13 @@ def test_training_queries_validate_without_a_file(folder, capsys):
     assert "--train must have at least 5 queries" in capsys.readouterr().err
 
 
+def test_help_has_percent_signs(capsys):
+    """Once, as they are meant."""
+    with pytest.raises(SystemExit):
+        build_parser().parse_args(["compare", "--help"])
+    assert "With 95 % bootstrap" in " ".join(capsys.readouterr().out.split())
+
+
 def test_help_has_the_defaults(capsys):
     """Of every option that has one, and no more."""
     with pytest.raises(SystemExit):

@@ -150,6 +150,25 @@ def test_indices_from_0(tmp_path, blocks, n_features):
         convert_letor(path, tmp_path / "other", n_features=2)
 
 
+def test_first_index_of_several_files(tmp_path):
+    """One decision for all files, which the data remember, in memory and mapped."""
+    (tmp_path / "a").write_text("1 qid:1 1:5\n")
+    (tmp_path / "b").write_text("1 qid:2 0:7\n")
+    for i, names in enumerate(("ab", "ba", "a")):
+        paths = [tmp_path / name for name in names]
+        for data in (load_letor(paths), convert_letor(paths, tmp_path / f"m{i}")):
+            assert data.take([0]).zero_based is ("b" in names)
+            rows = {"a": [0, 5], "b": [7, 0]} if "b" in names else {"a": [5]}
+            assert data.X.tolist() == [rows[name] for name in names]
+    about = tmp_path / "m0" / "ranking.json"
+    text = about.read_text()
+    about.write_text(text.replace(', "zero_based": true', ""))  # of 0.1
+    assert open_ranking(tmp_path / "m0").zero_based is None
+    about.write_text(text.replace("true", "1"))
+    with pytest.raises(ValueError, match="have true or false as 'zero_based'; got '1'"):
+        open_ranking(tmp_path / "m0")
+
+
 def test_long_id(tmp_path):
     """Refused before its length is multiplied by the number of rows."""
     path = tmp_path / "data.txt"
