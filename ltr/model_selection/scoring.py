@@ -16,7 +16,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils import _safe_indexing, get_tags
 from sklearn.utils.metadata_routing import MetadataRequest
 
-from ltr.arguments import ArgumentError
+from ltr.arguments import ArgumentError, plain
 from ltr.metrics import get_metric
 from ltr.metrics.names import MetricLike, get_metrics
 from ltr.model_selection.splitters import QueryKFold, Split
@@ -307,9 +307,10 @@ def _splits_by_query(
         cut_queries = np.intersect1d(queries.codes[train], queries.codes[test])
         if len(cut_queries):
             example, n_others = queries.ids[cut_queries[0]], len(cut_queries) - 1
+            others = f" and of {n_others} other quer{'y' if n_others == 1 else 'ies'}"
             raise ValueError(
                 f"cv must keep queries whole; got {cv!r}, which has rows of qid "
-                f"{example!r} and of {n_others} other queries on both sides of fold "
+                f"{plain(example)!r}{others if n_others else ''} on both sides of fold "
                 f"{fold}. Use ltr.model_selection.QueryKFold."
             )
     return splits

@@ -74,6 +74,11 @@ def read_X(
     }
     if is_frame(X):
         return _read_frame(ranker, X, values_of, reset, checks)
+    if not reset and isinstance(X, (list, tuple, np.ndarray)):
+        n_features = ranker.n_features_in_
+        if np.shape(X) in ((0,), (0, n_features)):  # no candidates need no names
+            empty = np.zeros((0, n_features))
+            return check_array(empty, estimator=ranker, **checks)
     if reset:
         ranker._column_names = None
     elif ranker._column_names not in (None, list(range(ranker.n_features_in_))):
@@ -82,8 +87,6 @@ def read_X(
             f"{listed(ranker._column_names)}. Its columns are taken in that order; "
             "pass a DataFrame to have them checked."
         )
-    if not reset and isinstance(X, (list, tuple, np.ndarray)) and np.shape(X) == (0,):
-        X = np.zeros((0, ranker.n_features_in_))  # a list of no candidates
     dtype = getattr(X, "dtype", None)
     if isinstance(dtype, np.dtype) and dtype.kind in "mM":
         raise ValueError(

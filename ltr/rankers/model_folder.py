@@ -133,9 +133,16 @@ def check_replaceable(target: Path) -> None:
     FileExistsError
         If it is something else.
     """
+    for path in (target, *target.parents):
+        if path.exists() and not path.is_dir():
+            below = "" if path == target else f"below {str(path)!r}, "
+            raise FileExistsError(
+                f"folder must be new or hold a saved ranker only; got {str(target)!r}, "
+                f"{below}which is a file. Choose another name."
+            )
     if not target.exists():
         return
-    names = {path.name for path in target.iterdir()} if target.is_dir() else {"."}
+    names = {path.name for path in target.iterdir()}
     foreign = sorted(name for name in names if not _OWN_NAME.fullmatch(name))
     if names and DOCUMENT not in names:
         foreign = foreign or [f"no {DOCUMENT}"]
@@ -195,9 +202,12 @@ def _read_parts(source: Path, text: bytes) -> tuple[SavedModel, str | None]:
 def _document_text(source: Path) -> bytes:
     text = _bytes(source / DOCUMENT)
     if text is None:
+        fault = f"has no {DOCUMENT}"
+        if not source.is_dir():
+            fault = "is a file" if source.exists() else "does not exist"
         raise ValueError(
-            f"folder must hold a saved ranker; got {str(source)!r}, which has no "
-            f"{DOCUMENT}. Write one with save_ranker or `ltr train`."
+            f"folder must hold a saved ranker; got {str(source)!r}, which {fault}. "
+            "Write one with save_ranker or `ltr train`."
         )
     return text
 

@@ -125,7 +125,7 @@ def test_train_predict_evaluate(files, capsys, tmp_path):
         (["compare", "--rankers", "magic"], "unknown ranker 'magic'. Known rankers: "),
         (["compare", "--metrics", "ndgc"], "Did you mean 'ndcg'?"),
         (["compare", "--rankers", "random", "--folds", "2"], "n_folds must be >= 3"),
-        (["predict", "x.txt", "--model", "nowhere"], "which has no ranker.json"),
+        (["predict", "x.txt", "--model", "nowhere"], "which does not exist. Write one"),
         (
             ["evaluate", "x.txt"],
             "pass --model or --scores to evaluate LETOR files, or judgments",

@@ -1,6 +1,7 @@
 """Columns of X: their names, of any type, and their kinds, in pandas and polars."""
 
 import re
+import warnings
 from datetime import date
 
 import numpy as np
@@ -304,3 +305,20 @@ def test_frames_of_categories(n_numbers):
     assert np.isfinite(ranker.predict(frame)).all()
     assert np.array_equal(DATA.X, before)
     assert frame["c"].equals(SIZES["size"])
+
+
+@pytest.mark.parametrize("names", [["a", "b"], [0, 7]])
+def test_no_candidates_need_no_names(names):
+    """Nothing to warn of; other widths stay errors."""
+    frame = pd.DataFrame(np.arange(8.0).reshape(4, 2), columns=names)
+    ranker = SingleFeatureRanker().fit(frame, [0, 1, 2, 3])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for empty in ([], np.zeros(0), np.zeros((0, 2))):
+            assert ranker.predict(empty).shape == (0,)
+            assert ranker.order(empty).shape == (0,)
+            assert ranker.rank(empty).shape == (0,)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        with pytest.raises(ValueError, match="3 features"):
+            ranker.predict(np.zeros((0, 3)))

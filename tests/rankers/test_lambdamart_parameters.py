@@ -354,6 +354,35 @@ def test_no_split(X, parameters, reason):
         ranker.fit(X, np.arange(40) % 3, np.arange(40) // 8)
 
 
+def test_no_split_beside_validation():
+    """Rows that validation took are missing from the leaves."""
+    X, y, qid = np.arange(40.0)[:, None], np.arange(40) % 3, np.arange(40) // 8
+    ranker = LambdaMARTRanker(n_estimators=2, n_jobs=1, early_stopping=True)
+    message = (
+        "No tree has a split, so all scores are equal. 32 rows, without the 8 that "
+        "validation took, cannot make two leaves of min_child_samples=20. Lower it, or "
+        "validation_fraction."
+    )
+    with pytest.warns(UserWarning, match=f"^{re.escape(message)}$"):
+        ranker.fit(X, y, qid)
+
+
+def test_warm_start_without_more_trees():
+    """What to do is said; nothing is lost."""
+    X, y, qid = np.arange(40.0)[:, None], np.arange(40) % 3, np.arange(40) // 8
+    ranker = LambdaMARTRanker(
+        n_estimators=2, n_jobs=1, min_child_samples=2, warm_start=True
+    ).fit(X, y, qid)
+    message = (
+        "n_estimators must be above the number of trees so far to add more with "
+        "warm_start; got n_estimators=2 and 2 trees. Raise it before the next fit, or "
+        "set warm_start=False to begin again."
+    )
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+        ranker.fit(X, y, qid)
+    assert ranker.set_params(n_estimators=3).fit(X, y, qid).booster_.num_trees() == 3
+
+
 def test_aliases_come_from_lightgbm():
     """A synonym that LightGBM adds later is understood."""
     assert lightgbm.basic._ConfigAliases.get("max_bin") == {"max_bin", "max_bins"}

@@ -40,7 +40,8 @@ def name_of(folder):
     try:
         saved = read_model(folder)
     except ValueError as error:
-        assert "no ranker.json" in str(error)
+        fault = "has no ranker.json" if folder.exists() else "does not exist"
+        assert f"which {fault}. Write one with" in str(error)
         return "none"
     assert saved.parts == model(saved.document["name"]).parts
     return saved.document["name"]

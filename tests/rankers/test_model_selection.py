@@ -173,8 +173,18 @@ def test_rfecv_without_scoring_is_r2():
 def test_cross_validate_ranker_keeps_lists_whole():
     """Splitters by row are refused, scikit-learn's group splitters work."""
     ranker = NeuralRanker("ranknet", "linear", max_epochs=1, random_state=0)
-    with pytest.raises(ValueError, match="cv must keep queries whole; got KFold"):
-        cross_validate_ranker(ranker, DATA.X, DATA.y, DATA.qid, cv=KFold(3))
+    for qid, queries in (
+        ([5, 5, 6, 6, 6, 6, 7, 7], "qid 6"),
+        ([5, 5, 6, 6, 5, 5, 6, 6], "qid 5 and of 1 other query"),
+        ([5, 6, 7, 7, 5, 6, 7, 7], "qid 5 and of 2 other queries"),
+    ):
+        message = (
+            "cv must keep queries whole; got KFold(n_splits=2, random_state=None, "
+            f"shuffle=False), which has rows of {queries} on both sides of fold 0. Use "
+            "ltr.model_selection.QueryKFold."
+        )
+        with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+            cross_validate_ranker(ranker, DATA.X[:8], DATA.y[:8], qid, cv=KFold(2))
     result = cross_validate_ranker(ranker, DATA.X, DATA.y, DATA.qid, cv=GroupKFold(3))
     assert len(result["test_ndcg@10"]) == 3
 

@@ -160,8 +160,31 @@ def test_unfitted(tmp_path):
 
 def test_bad_folders(tmp_path):
     """Not a ranker, or one of another format."""
-    with pytest.raises(ValueError, match="which has no ranker.json. Write one with"):
-        load_ranker(tmp_path)
+    file = tmp_path / "file"
+    file.write_text("mine", encoding="utf-8")
+    for path, fault in (
+        (tmp_path, "has no ranker.json"),
+        (tmp_path / "nowhere", "does not exist"),
+        (file, "is a file"),
+    ):
+        message = (
+            f"folder must hold a saved ranker; got {str(path)!r}, which {fault}. Write "
+            "one with save_ranker or `ltr train`."
+        )
+        with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+            load_ranker(path)
+    ranker = RandomRanker().fit(DATA.X, DATA.y)
+    for path, fault in (
+        (file, "which is a file"),
+        (file / "model", f"below {str(file)!r}, which is a file"),
+    ):
+        message = (
+            f"folder must be new or hold a saved ranker only; got {str(path)!r}, "
+            f"{fault}. Choose another name."
+        )
+        with pytest.raises(FileExistsError, match=f"^{re.escape(message)}$"):
+            save_ranker(ranker, path)
+    assert file.read_text(encoding="utf-8") == "mine"
     folder = tmp_path / "model"
     save_ranker(RandomRanker().fit(DATA.X, DATA.y), folder)
     forge(folder, lambda document: document.update(format=99))

@@ -332,7 +332,9 @@ def _without(booster: Any, params: Mapping[str, Any], n_trees: int) -> Any:
     return lightgbm.Booster(model_str=text)
 
 
-def warn_if_no_split(booster: Any, X: Any, params: Mapping[str, Any]) -> None:
+def warn_if_no_split(
+    booster: Any, X: Any, params: Mapping[str, Any], n_held_out: int
+) -> None:
     """Warn if all scores are equal, with the likely reason."""
     if booster.feature_importance("split").any():
         return
@@ -344,6 +346,12 @@ def warn_if_no_split(booster: Any, X: Any, params: Mapping[str, Any]) -> None:
             f"{n_rows} rows cannot make two leaves of min_child_samples={min_rows}. "
             "Lower it."
         )
+        if n_held_out:
+            reason = (
+                f"{n_rows} rows, without the {n_held_out} that validation took, cannot "
+                f"make two leaves of min_child_samples={min_rows}. Lower it, or "
+                "validation_fraction."
+            )
     else:
         reason = (
             f"No split has min_child_samples={min_rows} rows and "

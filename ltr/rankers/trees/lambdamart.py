@@ -98,8 +98,8 @@ default="from_dtype"
     importance_type : {"split", "gain"}, default="split"
         What ``feature_importances_`` counts.
     warm_start : bool, default=False
-        Add trees to those of the last fit; with validation, only if that improves
-        ``metric``.
+        Add trees to those of the last fit, up to ``n_estimators`` in total: raise it
+        before each further fit. With validation, only if that improves ``metric``.
     extra_params : dict, default=None
         Further LightGBM parameters by their own names, such as ``{"max_bin": 63}``.
         Names that LightGBM does not know, or that have no effect here, are refused.

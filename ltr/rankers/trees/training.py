@@ -97,7 +97,8 @@ def grow(
         raise ValueError(
             "n_estimators must be above the number of trees so far to add more "
             f"with warm_start; got n_estimators={ranker.n_estimators} and {n_before} "
-            "trees."
+            "trees. Raise it before the next fit, or set warm_start=False to begin "
+            "again."
         )
     boosted = boost(
         {**params, "seed": int(seed), **target.params},
@@ -113,7 +114,8 @@ def grow(
         verbose=ranker.verbose,
     )
     if informative.any():
-        warn_if_no_split(boosted.booster, rows.X, params)
+        n_held_out = len(data.y) - len(rows.y)
+        warn_if_no_split(boosted.booster, rows.X, params, n_held_out)
     return boosted
 
 
