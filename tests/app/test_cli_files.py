@@ -232,15 +232,18 @@ def test_a_closed_pipe_is_quiet(folder):
     assert process.returncode == 141
 
 
-def heed_interrupts():
-    """A child of a background job of the shell ignores Ctrl-C, as its parent does."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+@pytest.fixture
+def interrupts():
+    """Ctrl-C works: the children of a background job of the shell ignore it."""
+    handler = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, handler)
 
 
-def test_an_interrupt_is_one_line(folder):
+def test_an_interrupt_is_one_line(folder, interrupts):
     """Ctrl-C while rankers are fitted: status 130, no traceback."""
     words = ["compare", folder / "d.csv", "--rankers", "mlp_listnet", "--seeds", 99]
-    with start(*words, preexec_fn=heed_interrupts) as process:
+    with start(*words) as process:
         assert "20 queries" in process.stderr.readline()
         process.send_signal(signal.SIGINT)
         assert process.stderr.read().splitlines()[-1] == "ltr compare: interrupted"
