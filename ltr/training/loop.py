@@ -19,7 +19,12 @@ from ltr.training.convergence import EpochLimits, Trend, loss_trend
 from ltr.training.masks import check_mask, is_ours
 from ltr.training.memory import check_step, is_large
 from ltr.training.optimizers import build_optimizer
-from ltr.training.plan import TrainingPlan, call_loss, loss_arguments
+from ltr.training.plan import (
+    TrainingPlan,
+    check_one_per_list,
+    errors_of,
+    loss_arguments,
+)
 
 Pytree = Any
 
@@ -281,7 +286,9 @@ def _step(
             epoch=numbers.epoch,
             step=step_number,
         )
-        losses = call_loss(plan.loss, values, y, where, options)
+        with errors_of(plan.loss):  # the call stands here: no frame of ours between
+            losses = plan.loss.function(values, y, where=where, **options)
+        check_one_per_list(plan.loss, losses, values)
         return jnp.sum(list_weights * losses) / numbers.lists_per_step
 
     loss, gradient = jax.value_and_grad(mean_loss)(params)

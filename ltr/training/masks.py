@@ -13,7 +13,12 @@ from ltr.losses.combination import Combination
 from ltr.losses.declaration import LossFunction
 from ltr.queries import BoolArray
 from ltr.scorers import PairScores
-from ltr.training.plan import LossPlan, call_loss, loss_arguments
+from ltr.training.plan import (
+    LossPlan,
+    check_one_per_list,
+    errors_of,
+    loss_arguments,
+)
 
 _MAX_LISTS, _MAX_ITEMS, _N_PADDED = 4, 8, 2
 _RTOL = 1e-4
@@ -88,7 +93,9 @@ def check_mask(
                 step=0,
             )
             labels, where = jnp.asarray(rows["labels"]), jnp.asarray(is_real)
-            losses = call_loss(plan, values, labels, where, options)
+            with errors_of(plan):
+                losses = plan.function(values, labels, where=where, **options)
+            check_one_per_list(plan, losses, values)
             return losses.sum(), losses
 
         gradient, losses = jax.grad(total, has_aux=True)(jnp.asarray(values))

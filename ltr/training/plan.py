@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -125,52 +126,20 @@ def loss_arguments(
     return values, options
 
 
-def call_loss(
-    plan: LossPlan,
-    values: jax.Array,
-    labels: jax.Array,
-    where: jax.Array,
-    options: Mapping[str, Any],
-) -> jax.Array:
-    """Losses (n_lists,) of scores (n_lists, n) or matrices of pairs (n_lists, n, n).
-
-    Parameters
-    ----------
-    plan : LossPlan
-        The loss.
-    values : array of shape (n_lists, n) or (n_lists, n, n)
-        Scores, or matrices.
-    labels, where : array of shape (n_lists, n)
-        Labels, and which items are real.
-    options : mapping of str to object
-        Options, from :func:`loss_arguments`.
-
-    Returns
-    -------
-    losses : array of shape (n_lists,)
-
-    Raises
-    ------
-    TypeError
-        If the loss calls NumPy, which cannot be traced.
-    ValueError
-        If it returns anything but one number per list.
-
-    Examples
-    --------
-    >>> from ltr.losses import mse_loss
-    >>> labels = jax.numpy.array([[1.0, 0.0]])
-    >>> plan, _ = plan_loss(mse_loss)
-    >>> call_loss(plan, labels, labels, labels >= 0, {}).tolist()
-    [0.0]
-    """
+@contextmanager
+def errors_of(plan: LossPlan) -> Iterator[None]:
+    """Name the loss of a plan in the error that JAX raises where it calls NumPy."""
     try:
-        losses = plan.function(values, labels, where=where, **options)
+        yield
     except jax.errors.TracerArrayConversionError as error:
         raise TypeError(
             f"a loss must compute with jax.numpy; {plan.function!r} calls NumPy, which "
             "JAX cannot trace. Import jax.numpy as jnp, and write jnp in place of np."
         ) from error
+
+
+def check_one_per_list(plan: LossPlan, losses: Any, values: jax.Array) -> None:
+    """Raise unless ``losses`` of these scores or matrices has shape (n_lists,)."""
     shape = getattr(losses, "shape", None)
     if shape != values.shape[:1]:
         outcome, cure = f"shape {shape}", "Sum over the last axis only."
@@ -183,4 +152,3 @@ def call_loss(
             f"scores of shape {values.shape}; got {outcome} from {plan.function!r}. "
             f"{cure}"
         )
-    return losses
