@@ -6,16 +6,14 @@ from functools import partial
 import numpy as np
 import pandas as pd
 import pytest
+from support.rows import DATA, NEURAL, QID, RANKERS, TREES, S, X, Y
 
 from ltr import (
     ConstrainedRanker,
-    LambdaMARTRanker,
-    NeuralRanker,
     RandomRanker,
     SingleFeatureRanker,
-    TSPRanker,
 )
-from ltr.datasets import RankingData, describe, make_ranking, simulate_clicks
+from ltr.datasets import RankingData, describe, simulate_clicks
 from ltr.datasets.biased import make_biased_rankings
 from ltr.losses import lipo_lambda_loss, mse_loss, pld_loss, slic_loss
 from ltr.losses.clicks import ips_softmax_loss
@@ -41,7 +39,7 @@ from ltr.plotting import (
     QueryDifferencesDisplay,
     SeedReliabilityDisplay,
 )
-from ltr.queries import check_rows, group_queries
+from ltr.queries import check_rows
 from ltr.solvers import (
     Quota,
     borda,
@@ -65,34 +63,42 @@ from ltr.solvers import (
 )
 from ltr.solvers.dynamic import best_path
 
-DATA = make_ranking(8, list_size=5, n_features=3, n_informative=2, random_state=0)
-X = pd.DataFrame(DATA.X, columns=["a", "b", "c"])
-Y, QID = pd.Series(DATA.y, name="y"), pd.Series(DATA.qid, name="qid")
-S = X["a"]
 GROUP = pd.Series(np.tile(["u", "v", "u", "v", "u"], 8))
+
+
 WEIGHT = pd.Series(np.ones(len(Y)))
-NEURAL = NeuralRanker("mse", "linear", max_epochs=0, random_state=0)
-TREES = LambdaMARTRanker(n_estimators=1, min_child_samples=1, n_jobs=1)
-RANKERS = {
-    "random": RandomRanker(),
-    "feature": SingleFeatureRanker(),
-    "neural": NEURAL,
-    "pairs": TSPRanker(encoder="identity", max_epochs=0, random_state=0),
-    "trees": TREES,
-    "constrained": ConstrainedRanker(SingleFeatureRanker()),
-}
+
+
 QUOTA = ConstrainedRanker(SingleFeatureRanker(), [Quota("g", "u", lower=1, top=2)])
 
 
 ITEMS = list("wxyz")
+
+
 SQUARE = pd.DataFrame(np.arange(16.0).reshape(4, 4) % 7, ITEMS, ITEMS)
+
+
 PER_ITEM = pd.Series([4.0, 3.0, 2.0, 1.0], ITEMS)
+
+
 SIDES = pd.Series(["u", "v", "u", "v"], ITEMS)
+
+
 REAL = pd.Series(True, ITEMS)
+
+
 VOTES = pd.DataFrame([[0, 1, 2], [1, 0, 2], [2, 1, 0]], ["p", "q", "r"])
+
+
 VOTERS = pd.Series([3.0, 2.0, 1.0], ["p", "q", "r"])
+
+
 SEEDS = pd.Series([0.1, 0.2, 0.3], list("abc"))
+
+
 PATH = solve_path(SQUARE.to_numpy())
+
+
 CONFLICT = solve_assignment(
     PER_ITEM,
     constraints=[Quota("g", "u", lower=2, top=1)],
@@ -425,91 +431,3 @@ def test_kinds_of_index(index):
     column = pd.Series(range(3), index)
     with pytest.raises(ValueError, match="b must be in the order of the rows of a"):
         check_rows({"a": column, "b": other_order(column)})
-
-
-MASKED = np.ma.masked_array(np.ones(len(Y)), mask=np.arange(len(Y)) == 3)
-MASKED_X = np.ma.masked_array(DATA.X, mask=DATA.X > 1e9)
-MASKED_X[3, 1] = np.ma.masked
-
-
-@pytest.mark.parametrize(
-    ("name", "call"),
-    [
-        ("y_true", partial(evaluate, MASKED, S, QID)),
-        ("y_score", partial(METRICS["map"], Y, MASKED)),
-        ("qid", partial(METRICS["map"], Y, S, qid=MASKED)),
-        ("qid", partial(group_queries, MASKED, len(Y))),
-        ("labels", partial(mse_loss, S, MASKED)),
-        ("weights", partial(mse_loss, S, Y, weights=MASKED)),
-        ("sample_weight", partial(NEURAL.fit, X, Y, QID, MASKED)),
-        ("y", partial(describe, X, MASKED)),
-        ("gain", partial(solve_assignment, MASKED)),
-        ("a", partial(paired_t_test, MASKED, S)),
-        *[("y", partial(ranker.fit, X, MASKED)) for ranker in RANKERS.values()],
-        *[("X", partial(ranker.fit, MASKED_X, Y, QID)) for ranker in RANKERS.values()],
-        ("X", partial(QueryKFold(2).split(MASKED_X, qid=QID).__next__)),
-        ("X", partial(QueryStandardScaler().fit, MASKED_X)),
-    ],
-)
-def test_masked_arrays(name, call):
-    """The values under a mask are never computed with."""
-    value = "an id" if name == "qid" else "a value"
-    text = (
-        f"{name} must not be masked; got a masked array. Drop those rows or give them "
-        f"{value}."
-    )
-    with pytest.raises(ValueError, match=f"^{re.escape(text)}$"):
-        call()
-
-
-def test_masked_matrices_of_solvers():
-    """Every solver reads its matrix in one place."""
-    matrix = np.ma.masked_array(np.ones((3, 3)), mask=np.eye(3, k=1))
-    message = (
-        "matrix must be a square array of numbers; got a masked array. Fill it, with "
-        "-inf where an entry is forbidden."
-    )
-    for solve in (solve_path, solve_ordering):
-        with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
-            solve(matrix)
-        solve(np.ma.masked_array(np.ones((3, 3)), mask=False))
-
-
-@pytest.mark.parametrize(
-    "dates",
-    [
-        pd.Series(pd.date_range("2020", periods=40)),
-        np.arange("2020", "2060", dtype="M8[Y]"),
-    ],
-)
-def test_dates_are_no_numbers(dates):
-    """Neither as labels nor as scores."""
-    for name, columns in (("y_true", (dates, S)), ("y_score", (Y, dates))):
-        message = f"{name} must hold numbers; got dtype {dates.dtype}."
-        with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
-            METRICS["kendall_tau"](*columns)
-
-
-def test_text_is_no_number():
-    """With the name of the argument."""
-    with pytest.raises(ValueError, match="^y_score must hold numbers; could not conv"):
-        evaluate(Y, ["high"] * len(Y), QID)
-
-
-@pytest.mark.parametrize(
-    "qid", [DATA.qid[:, None], QID.to_frame(), DATA.qid[:, None].tolist()]
-)
-def test_ids_in_one_column(qid):
-    """A column of ids is taken, as a column of labels is."""
-    expected = METRICS["ndcg"](Y, S, qid=QID, per_query=True)
-    assert np.array_equal(METRICS["ndcg"](Y, S, qid=qid, per_query=True), expected)
-    ranker = SingleFeatureRanker().fit(X, Y, qid)
-    assert np.array_equal(ranker.rank(X, qid), ranker.rank(X, QID))
-    assert len(list(QueryKFold(2).split(X, qid=qid))) == 2
-
-
-@pytest.mark.parametrize("name", RANKERS)
-def test_masked_features_in_predict(fitted, name):
-    """Also where no other input by row is there to be compared with."""
-    with pytest.raises(ValueError, match="^X must not be masked; got a masked array"):
-        fitted[name].predict(MASKED_X, QID)

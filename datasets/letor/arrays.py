@@ -111,8 +111,9 @@ def convert_letor(
     with whole_folder(folder) as scratch:
         if n_features is None:
             n_features, zero_based = _shape(files, zero_based, encoding)
-        try:
-            n_rows = write_arrays(
+
+        def write(zero_based: ZeroBased) -> int:
+            return write_arrays(
                 scratch,
                 chunks_of(files, zero_based, n_features, encoding),
                 n_features,
@@ -120,15 +121,11 @@ def convert_letor(
                 describe_files(files),
                 first_index(zero_based),
             )
+
+        try:
+            n_rows = write(zero_based)
         except _LateZero:  # of "auto", after rows were written
-            n_rows = write_arrays(
-                scratch,
-                chunks_of(files, True, n_features, encoding),
-                n_features,
-                dtype,
-                describe_files(files),
-                first_index(True),
-            )
+            n_rows = write(True)
         if not n_rows:
             raise no_rows(files)
     return open_ranking(folder)

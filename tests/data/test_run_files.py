@@ -11,6 +11,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 from hypothesis import given
+from support.runs import as_dict
 
 from ltr.datasets import (
     load_preflib,
@@ -30,14 +31,6 @@ JSONL = (
     '{"qid": "é", "results": {"a": 2.5, "b#1": 2}}\n{"qid":7,"docid":"a","score":-1}\n'
 )
 FORMATS = {"run": TREC, "run.tsv": TSV, "run.jsonl": JSONL}
-
-
-def as_dict(table):
-    """{qid: {docid: value}} of a table."""
-    run = {}
-    for q, d, value in table.itertuples(index=False):
-        run.setdefault(q, {})[d] = value
-    return run
 
 
 @pytest.mark.parametrize("name", FORMATS)

@@ -15,7 +15,7 @@ import numpy as np
 
 from ltr.arguments import ArgumentError
 from ltr.solvers.core.solution import Solution, Status
-from ltr.solvers.verified_problems import CandidateSet, problem_of
+from ltr.solvers.verification.candidates import CandidateSet, problem_of
 
 # What counts as equal, as a share of the terms of the best order or of the range of
 # the terms of all orders; and the rounding of a sum.

@@ -1,6 +1,6 @@
 """Values and constraints of all orders of a problem, as the docstrings read.
 
-Only :mod:`ltr.solvers.verification` uses this: it must share nothing with the solvers.
+Only :func:`ltr.solvers.verify` uses this: it must share nothing with the solvers.
 Arrays have a row per order.
 """
 
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import inspect
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from itertools import combinations, permutations
 from typing import Any
@@ -39,7 +40,7 @@ _SOLVERS = (
 )
 
 
-class CandidateSet:
+class CandidateSet(ABC):
     """Orders of k of n items, their terms, and which constraints they keep.
 
     Parameters
@@ -86,9 +87,9 @@ class CandidateSet:
         is_integer = order.dtype.kind in "iu" and order.shape == (self.k,)
         return is_integer and len(items) == self.k and items <= set(range(self.n_items))
 
+    @abstractmethod
     def terms(self, orders: IntArray) -> FloatArray:
         """Terms of the value of each order, shape (n_orders, n_terms)."""
-        raise NotImplementedError
 
     def keeps(self, orders: IntArray, constraints: Any) -> BoolArray:
         """Which orders keep all of some constraints."""

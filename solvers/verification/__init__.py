@@ -1,0 +1,8 @@
+"""A check of solutions by code that shares nothing with the solvers.
+
+``candidates`` states each problem and lists its orders; ``checks`` compares.
+"""
+
+from ltr.solvers.verification.checks import Fault, Verification, verify
+
+__all__ = ["Fault", "Verification", "verify"]
