@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import jax
+import numpy as np
 import pytest
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
@@ -269,6 +270,23 @@ def test_benchmark_paths(capsys):
     rows = load("benchmark_paths").main(**small)
     assert all(row["proven"] == 1 for row in rows[3:])
     assert capsys.readouterr().out.count("proven 1 of 1") == 7
+
+
+def test_benchmark_public(tmp_path, capsys):
+    """A row for each file, with its distance to the published value."""
+    matrix = "0 9 40\n 1 0 9\n 21 1 0\n"
+    for kind, weights in (("ATSP", matrix), ("SOP", matrix.replace("21", "-1"))):
+        (tmp_path / f"br17.{kind.lower()}").write_text(
+            f"TYPE: {kind}\nDIMENSION: 3\nEDGE_WEIGHT_TYPE: EXPLICIT\n"
+            "EDGE_WEIGHT_FORMAT: FULL_MATRIX\nEDGE_WEIGHT_SECTION\n"
+            f"{'3' if kind == 'SOP' else ''}\n{weights}EOF\n"
+        )
+    rows = load("benchmark_public").main(str(tmp_path), 1.0, "atsp,sop")
+    assert [row["objective"] for row in rows] == [39, 18]
+    assert rows[0]["gap to best %"] == 0
+    assert np.isnan(rows[1]["gap to best %"])  # no value is published under this name
+    assert all(row["status"] == "OPTIMAL" and row["overrun s"] == 0 for row in rows)
+    assert "atsp: 1 of 1 proven; 1 of 1 with a published" in capsys.readouterr().out
 
 
 def test_event_ordering(tmp_path, monkeypatch):
