@@ -199,18 +199,23 @@ def draw(rng: np.random.Generator) -> Case:
     n = int(rng.choice([1, 2, 3, 4, 5, 6, 7], p=[0.02, 0.03, 0.15, 0.3, 0.3, 0.1, 0.1]))
     if solver in ("select_committee", "kemeny", "footrule"):
         return draw_votes(rng, solver, n, options)
+    if rng.random() < 0.2:
+        options["sense"] = "min"
+    sign = -1 if "sense" in options else 1
     if solver == "solve_assignment":
         return draw_assignment(rng, n, scale, options)
+    if solver in ("solve_path", "solve_paths") and rng.random() < 0.2:
+        options["closed"] = True
     if solver in ("solve_paths", "solve_orderings"):
         matrices = np.stack([numbers(rng, scale, (n, n)) for _ in range(8)])
-        return Case(solver, matrices, options, scale)
-    if solver == "solve_path":
+        return Case(solver, sign * matrices, options, scale)
+    if solver == "solve_path" and "closed" not in options:
         for name in ("start", "end"):
             if rng.random() < 0.3:
-                options[name] = numbers(rng, scale, n)
+                options[name] = sign * numbers(rng, scale, n)
     if rng.random() < 0.4 and n > 1 and method != "routing":
         options["constraints"] = draw_constraints(rng, n, n)
-    return Case(solver, numbers(rng, scale, (n, n)), options, scale)
+    return Case(solver, sign * numbers(rng, scale, (n, n)), options, scale)
 
 
 def draw_constraints(rng: np.random.Generator, n: int, k: int, *, together=True) -> Any:
@@ -236,6 +241,8 @@ def draw_assignment(
     k = int(rng.integers(1, n + 1))
     is_matrix = rng.random() < 0.6 or scale == "forbidden"
     gain = numbers(rng, scale, (n, k) if is_matrix else n)
+    if options.get("sense") == "min":
+        gain = -gain
     options |= {"k": k}
     constraints: tuple[Any, ...] = ()
     if n > 1 and rng.random() < 0.4:

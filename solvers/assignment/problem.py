@@ -17,6 +17,7 @@ from ltr.solvers.core.groups import Group
 from ltr.solvers.core.inputs import (
     check_entries,
     check_order_constraints,
+    check_sense,
     check_size,
     to_array,
 )
@@ -159,8 +160,10 @@ class Rules:
     clash: bool
 
 
-def check_gains(gain: ArrayLike, k: int | None, discount: ArrayLike | None) -> Gains:
-    """Check the gains that ``solve_assignment`` maximizes.
+def check_gains(
+    gain: ArrayLike, k: int | None, discount: ArrayLike | None, sense: str = "max"
+) -> Gains:
+    """Check the gains that ``solve_assignment`` maximizes; of costs, the negatives.
 
     Raises
     ------
@@ -173,6 +176,7 @@ def check_gains(gain: ArrayLike, k: int | None, discount: ArrayLike | None) -> G
     >>> check_gains([3.0, 1.0], None, None).discount.round(3).tolist()
     [1.0, 0.631]
     """
+    check_sense(sense)
     array = to_array(gain, "gain must be an array of numbers")
     if array.ndim not in (1, 2):
         raise ValueError(
@@ -191,17 +195,18 @@ def check_gains(gain: ArrayLike, k: int | None, discount: ArrayLike | None) -> G
         )
     weights = check_discount(discount, k)
     if array.ndim == 2:
-        matrix = check_entries(array, "gain")[:, :k]
+        matrix = check_entries(array, "gain", sense=sense)[:, :k]
         return Gains(None, weights, matrix)
     if not np.isfinite(array).all():
         row = int((~np.isfinite(array)).argmax())
         raise ValueError(
             f"gain must be finite if it is one score per item; got {array[row]} at "
-            f"[{row}]. Leave that item out, or pass a matrix with -inf at the "
-            "positions that are forbidden."
+            f"[{row}]. Leave that item out, or pass a matrix with "
+            f"{'-inf' if sense == 'max' else 'inf'} at the positions that are "
+            "forbidden."
         )
     check_size(array, "gain", factor=float(weights.max(initial=1.0)))
-    return Gains(array, weights, None)
+    return Gains(array if sense == "max" else 0.0 - array, weights, None)
 
 
 def check_discount(discount: ArrayLike | None, k: int) -> FloatArray:

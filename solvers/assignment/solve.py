@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from heapq import heapify, heappop, heappush
+from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -36,7 +37,14 @@ from ltr.solvers.core.conflicts import smallest_conflict
 from ltr.solvers.core.constraints import Constraint
 from ltr.solvers.core.groups import Group
 from ltr.solvers.core.inputs import check_limit, check_method
-from ltr.solvers.core.solution import Outcome, Solution, Status, certify, without_order
+from ltr.solvers.core.solution import (
+    Outcome,
+    Solution,
+    Status,
+    certify,
+    in_sense,
+    without_order,
+)
 from ltr.solvers.core.tolerance import EPSILON
 
 # Rounding is added to a gap if it exceeds this share of the objective.
@@ -51,6 +59,7 @@ def solve_assignment(
     attributes: Mapping[str, ArrayLike] | None = None,
     k: int | None = None,
     discount: ArrayLike | None = None,
+    sense: Literal["max", "min"] = "max",
     method: str = "auto",
     time_limit_s: float | None = None,
     work_limit: float | None = None,
@@ -73,6 +82,9 @@ def solve_assignment(
     discount : array-like of shape (≥ k,), default=None
         Exposure of each position, ≥ 0 and nonincreasing. None: 1 / log2(1 + rank) with
         ranks from 1. For a matrix, only ``ExposureShare`` reads it.
+    sense : {"max", "min"}, default="max"
+        "min": entries are costs, inf forbids one in a matrix, and the sum is minimized;
+        ``bound`` is then a lower bound.
     method : str, default="auto"
         ``"sort"``: scores without constraints. ``"matching"``: scores with fixed slots
         and prefix quotas of disjoint groups, or a matrix with fixed slots.
@@ -127,6 +139,8 @@ def solve_assignment(
     ... )
     >>> solution.order, solution.is_optimal
     (array([0, 3, 1, 2]), True)
+    >>> solve_assignment([[4, 1, 3], [2, 0, 5], [3, 2, 2]], sense="min").objective
+    5.0
     """
     method = check_method(method, METHODS, renamed={"cpsat": "cp_sat"})
     budget = Budget(
@@ -135,9 +149,10 @@ def solve_assignment(
     columns = {} if attributes is None else attributes
     by_name = {f"attributes[{name!r}]": v for name, v in columns.items()}
     check_rows({"gain": gain, **by_name})
-    gains = check_gains(gain, k, discount)
+    gains = check_gains(gain, k, discount, sense)
     groups = Attributes(attributes, gains.n_items)
-    return assign(gains, check_constraints(constraints, gains), groups, method, budget)
+    checked = check_constraints(constraints, gains)
+    return in_sense(assign(gains, checked, groups, method, budget), sense)
 
 
 def assign(

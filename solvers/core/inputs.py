@@ -14,6 +14,8 @@ from ltr.solvers.core.constraints import Constraint
 
 # Sums of larger numbers could overflow.
 GREATEST = 1e290
+# What a solver makes of the objective: the greatest gain, or the least cost.
+SENSES = ("max", "min")
 
 
 def to_array(values: Any, expected: str, dtype: Any = np.float64) -> Any:
@@ -41,10 +43,24 @@ def to_array(values: Any, expected: str, dtype: Any = np.float64) -> Any:
         raise ValueError(f"{expected}; {error}.") from error
 
 
+def check_sense(sense: str) -> str:
+    """Return "max" or "min", or raise.
+
+    Examples
+    --------
+    >>> check_sense("min")
+    'min'
+    """
+    return check_choice("sense", sense, SENSES)
+
+
 def check_matrix(
-    matrix: ArrayLike, name: str = "matrix", limit: float = GREATEST
+    matrix: ArrayLike,
+    name: str = "matrix",
+    limit: float = GREATEST,
+    sense: str = "max",
 ) -> FloatArray:
-    """Return a square matrix of float64, a copy, with zeros on its diagonal.
+    """Return gains as a square matrix of float64, a copy, with zeros on its diagonal.
 
     Parameters
     ----------
@@ -54,6 +70,8 @@ def check_matrix(
         Its name in messages.
     limit : float
         Greatest absolute value of an entry.
+    sense : {"max", "min"}
+        "min": entries are costs, +inf forbids one, and their negatives are returned.
 
     Raises
     ------
@@ -71,7 +89,7 @@ def check_matrix(
     array = check_square(array, name)
     check_axes(matrix, name)
     np.fill_diagonal(array, 0.0)
-    return check_entries(array, name, limit)
+    return check_entries(array, name, limit, sense)
 
 
 def check_mask(where: ArrayLike, name: str, shape: tuple[int, ...]) -> BoolArray:
@@ -134,7 +152,11 @@ def check_counts(counts: ArrayLike, limit: float = GREATEST) -> FloatArray:
 
 
 def check_scores(
-    scores: ArrayLike | None, n_items: int, name: str, mask: BoolArray | None = None
+    scores: ArrayLike | None,
+    n_items: int,
+    name: str,
+    mask: BoolArray | None = None,
+    sense: str = "max",
 ) -> FloatArray:
     """Return one float64 per item, zeros for None; -inf forbids.
 
@@ -149,6 +171,8 @@ def check_scores(
     mask : bool array of shape (n_items,), default=None
         True for real items; the entries of others are ignored and returned as 0. None:
         all are real.
+    sense : {"max", "min"}
+        "min": scores are costs, +inf forbids, and their negatives are returned.
 
     Examples
     --------
@@ -163,26 +187,34 @@ def check_scores(
             f"{name} must have shape ({n_items},), one number per item; got shape "
             f"{array.shape}."
         )
-    return check_entries(array if mask is None else np.where(mask, array, 0.0), name)
+    array = array if mask is None else np.where(mask, array, 0.0)
+    return check_entries(array, name, sense=sense)
 
 
-def check_entries(array: FloatArray, name: str, limit: float = GREATEST) -> FloatArray:
-    """Return the array; if it has NaN, +inf or too large a number, raise and name it.
+def check_entries(
+    array: FloatArray, name: str, limit: float = GREATEST, sense: str = "max"
+) -> FloatArray:
+    """Return gains, or costs as negative gains, where -inf forbids.
+
+    NaN, +inf (for costs -inf) and numbers that are too large are refused by name.
 
     Examples
     --------
     >>> check_entries(np.array([0.0, -np.inf]), "start")
     array([  0., -inf])
+    >>> check_entries(np.array([2.0, np.inf]), "start", sense="min")
+    array([ -2., -inf])
     """
-    wrong = np.isnan(array) | (array == np.inf)
+    forbids, sign = ("-inf", 1) if sense == "max" else ("inf", -1)
+    wrong = np.isnan(array) | (sign * array == np.inf)
     if wrong.any():
         where = tuple(int(i) for i in np.argwhere(wrong)[0])
         place = ", ".join(str(i) for i in where)
         raise ValueError(
-            f"{name} must be finite (-inf forbids); got {array[where]} at [{place}]. "
-            "Replace it by a number, or by -inf to forbid it."
+            f"{name} must be finite ({forbids} forbids); got {array[where]} at "
+            f"[{place}]. Replace it by a number, or by {forbids} to forbid it."
         )
-    return check_size(array, name, limit)
+    return check_size(array if sense == "max" else 0.0 - array, name, limit)
 
 
 def check_size(

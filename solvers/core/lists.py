@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from ltr.arguments import ArgumentError
 from ltr.queries import FloatArray, IntArray, check_axes, check_rows
-from ltr.solvers.core.constraints import ORDER_KINDS, Constraint
+from ltr.solvers.core.constraints import ORDER_KINDS, Constraint, Together
 from ltr.solvers.core.inputs import (
     GREATEST,
     check_kinds,
@@ -16,10 +17,11 @@ from ltr.solvers.core.inputs import (
     check_matrix,
     check_order_constraints,
     check_scores,
+    check_sense,
     check_square,
     to_array,
 )
-from ltr.solvers.core.solution import Solution
+from ltr.solvers.core.solution import Solution, in_sense
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,7 +31,7 @@ class ItemList:
     Attributes
     ----------
     matrix : float array of shape (n, n)
-        Scores of pairs of items.
+        Gains of pairs of items; if they are costs, their negatives.
     start, end : float arrays of shape (n,)
         Scores of the first and of the last item; zeros for orderings.
     items : int array of shape (n,), or None
@@ -38,6 +40,8 @@ class ItemList:
         On the items 0, …, n - 1.
     user_constraints : tuple of constraints
         The same constraints on the user's numbers.
+    sense : {"max", "min"}, default="max"
+        Whether the user minimizes costs.
     """
 
     matrix: FloatArray
@@ -46,6 +50,7 @@ class ItemList:
     items: IntArray | None = None
     constraints: tuple[Constraint, ...] = ()
     user_constraints: tuple[Constraint, ...] = ()
+    sense: str = "max"
 
     @property
     def n_items(self) -> int:
@@ -53,10 +58,11 @@ class ItemList:
         return len(self.matrix)
 
     def in_user_numbers(self, solution: Solution) -> Solution:
-        """Return a solution, conflict included, in the user's item numbers."""
-        if self.items is None:
-            return solution
+        """Return a solution in the user's item numbers, constraints and sense."""
+        solution = in_sense(solution, self.sense)
         if solution.order is not None:
+            if self.items is None:
+                return solution
             return replace(solution, order=self.items[solution.order])
         as_passed = dict(zip(self.constraints, self.user_constraints, strict=True))
         conflict = tuple(as_passed[constraint] for constraint in solution.conflict)
@@ -70,6 +76,8 @@ def check_list(
     end: ArrayLike | None = None,
     constraints: Any = (),
     solver: str,
+    sense: str = "max",
+    closed: bool = False,
 ) -> ItemList:
     """Check a single list; messages name the solver.
 
@@ -78,21 +86,68 @@ def check_list(
     >>> check_list([[0, 1], [2, 0]], solver="solve_path").n_items
     2
     """
-    array = check_matrix(matrix)
+    check_sense(sense)
+    check_closed(closed, start, end)
+    array = check_matrix(matrix, sense=sense)
     n = len(array)
     checked = check_order_constraints(constraints, n, ORDER_KINDS, solver)
     start_gains, end_gains = (
-        check_scores(start, n, "start"),
-        check_scores(end, n, "end"),
+        check_scores(start, n, "start", sense=sense),
+        check_scores(end, n, "end", sense=sense),
     )
     check_rows({"matrix": matrix, "start": start, "end": end})
-    return ItemList(
-        array,
-        start_gains,
-        end_gains,
-        None,
-        checked,
-        checked,
+    item_list = ItemList(array, start_gains, end_gains, None, checked, checked, sense)
+    return as_path(item_list) if closed else item_list
+
+
+def check_closed(closed: Any, start: Any, end: Any) -> None:
+    """Raise unless ``closed`` is a bool, and ``start`` and ``end`` fit to it.
+
+    Examples
+    --------
+    >>> check_closed(True, None, None)
+    """
+    if not isinstance(closed, (bool, np.bool_)):
+        raise ArgumentError(f"closed must be True or False; got {closed!r}.")
+    for name, gains in (("start", start), ("end", end)):
+        if closed and gains is not None:
+            raise ArgumentError(
+                f"{name} must be None with closed=True: a closed tour has no first and "
+                "no last item. Add the gains to the entries of the matrix."
+            )
+
+
+def as_path(item_list: ItemList) -> ItemList:
+    """A closed tour as a path from item 0 that ends with the arc back to it.
+
+    start_i = -inf for all but item 0, and end_i = matrix_i0. The position of an item is
+    its number of arcs from item 0. Items stand together on the cycle: a group without
+    item 0 does so on the path, too; a group with item 0 is an arc of the cycle around
+    it, so that the items outside of the group stand together on the path.
+
+    Examples
+    --------
+    >>> opened = as_path(check_list([[0, 1], [2, 0]], solver="solve_path"))
+    >>> opened.start.tolist(), opened.end.tolist()
+    ([0.0, -inf], [0.0, 2.0])
+    """
+    n = item_list.n_items
+    start = np.full(n, -np.inf)
+    start[:1] = 0.0
+    constraints: list[Constraint] = []
+    for constraint in item_list.constraints:
+        if isinstance(constraint, Together) and 0 in constraint.items:
+            outside = set(range(n)) - set(constraint.items)
+            # one item, or none, stands together with itself
+            items = tuple(sorted(outside)) if len(outside) > 1 else tuple(range(n))
+            constraints.append(Together(items))
+        else:
+            constraints.append(constraint)
+    return replace(
+        item_list,
+        start=start,
+        end=item_list.matrix[:, 0].copy() if n else item_list.end,
+        constraints=tuple(constraints),
     )
 
 
@@ -105,12 +160,14 @@ def check_lists(
     constraints: Any = (),
     solver: str,
     alone: str,
+    sense: str = "max",
+    closed: bool = False,
 ) -> list[ItemList]:
     """Check a batch and split it into its lists; messages name the list.
 
     Parameters
     ----------
-    matrices, where, start, end, constraints
+    matrices, where, start, end, constraints, sense, closed
         As for :func:`ltr.solvers.solve_paths`.
     solver : str
         Name of the public function, for messages.
@@ -138,12 +195,14 @@ def check_lists(
             "matrices must have shape (b, n, n), one square matrix per list; got shape "
             f"{matrices.shape}. Use {alone} for a single list."
         )
+    check_sense(sense)
+    check_closed(closed, start, end)
     n_lists = len(matrices)
     masks = _rows(where, "where", n_lists)
     starts, ends = _rows(start, "start", n_lists), _rows(end, "end", n_lists)
     kinds = check_kinds(constraints, ORDER_KINDS, solver)
-    arrays = _checked_at_once(matrices) if where is None else None
-    return [
+    arrays = _checked_at_once(matrices, sense) if where is None else None
+    lists = [
         _check_member(
             i,
             matrices[i] if arrays is None else arrays[i],
@@ -152,9 +211,11 @@ def check_lists(
             ends[i],
             kinds,
             is_checked=arrays is not None,
+            sense=sense,
         )
         for i in range(n_lists)
     ]
+    return [as_path(item_list) for item_list in lists] if closed else lists
 
 
 def _rows(values: Any, name: str, n_lists: int) -> Any:
@@ -171,7 +232,7 @@ def _rows(values: Any, name: str, n_lists: int) -> Any:
     return values.iloc if hasattr(values, "iloc") else values
 
 
-def _checked_at_once(matrices: Any) -> FloatArray | None:
+def _checked_at_once(matrices: Any, sense: str) -> FloatArray | None:
     """An array of valid matrices as :func:`check_matrix` returns them, else None."""
     if not isinstance(matrices, np.ndarray) or matrices.dtype.kind not in "fiub":
         return None
@@ -179,6 +240,8 @@ def _checked_at_once(matrices: Any) -> FloatArray | None:
     if n_rows != n_columns:
         return None
     arrays = matrices.astype(np.float64)
+    if sense == "min":
+        arrays = 0.0 - arrays
     arrays[:, range(n_rows), range(n_rows)] = 0.0
     if not (arrays <= GREATEST).all():  # NaN is not, either
         return None
@@ -195,6 +258,7 @@ def _check_member(
     constraints: tuple[Constraint, ...],
     *,
     is_checked: bool,
+    sense: str,
 ) -> ItemList:
     name, mask, items = f"matrices[{i}]", None, None
     columns = {name: matrix, f"where[{i}]": where}
@@ -207,18 +271,18 @@ def _check_member(
         mask = check_mask(where, f"[{i}]", array.shape)
         matrix = np.where(mask[:, None] & mask, array, 0.0)  # padding may hold anything
         items = np.flatnonzero(mask)
-    array = matrix if is_checked else check_matrix(matrix, name)
+    array = matrix if is_checked else check_matrix(matrix, name, sense=sense)
     n = len(array)
     own = user = tuple(dict.fromkeys([c.checked(n) for c in constraints]))
-    start = check_scores(start, n, f"start[{i}]", mask)
-    end = check_scores(end, n, f"end[{i}]", mask)
+    start = check_scores(start, n, f"start[{i}]", mask, sense)
+    end = check_scores(end, n, f"end[{i}]", mask, sense)
     check_rows(columns)
     if items is None:
-        return ItemList(array, start, end, None, own, user)
+        return ItemList(array, start, end, None, own, user, sense)
     if user:
         own = tuple(_renumbered(constraint, items, n, i) for constraint in user)
     inside = np.ix_(items, items)
-    return ItemList(array[inside], start[items], end[items], items, own, user)
+    return ItemList(array[inside], start[items], end[items], items, own, user, sense)
 
 
 def _renumbered(

@@ -1,7 +1,7 @@
 """The solutions of solvers, and the one place where a proof is accepted."""
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -64,6 +64,7 @@ class Solution:
         Value of the order, computed from it in double precision; NaN without an order.
     bound : float
         Upper bound on the value of every order; inf if none is known, -inf if
+        INFEASIBLE. If ``sense`` is "min", a lower bound; -inf if none is known, inf if
         INFEASIBLE.
     status : Status
         OPTIMAL, FEASIBLE, UNKNOWN or INFEASIBLE; ``status.advice`` says what to try
@@ -74,6 +75,8 @@ class Solution:
         Wall-clock seconds of the solve.
     conflict : tuple of constraints
         A smallest set of constraints that no order keeps; empty unless INFEASIBLE.
+    sense : {"max", "min"}
+        Whether the best order has the greatest or the least objective.
 
     Examples
     --------
@@ -90,6 +93,7 @@ class Solution:
     method: str
     wall_time_s: float
     conflict: "tuple[Constraint, ...]" = ()
+    sense: str = "max"
 
     @property
     def is_optimal(self) -> bool:
@@ -98,13 +102,45 @@ class Solution:
 
     @property
     def gap(self) -> float:
-        """Bound minus objective, relative to the objective; inf without an order."""
+        """|bound - objective|, relative to the objective; inf without an order."""
         if self.order is None:
             return float("inf")
         difference = self.bound - self.objective
+        if self.sense == "min":
+            difference = -difference
         if difference <= 0:
             return 0.0
         return difference / abs(self.objective) if self.objective else float("inf")
+
+
+def in_sense(solution: Solution, sense: str) -> Solution:
+    """Return the solution of a maximization in the sense that the user asked for.
+
+    Costs are minimized by maximizing their negatives: min c = -max(-c), so objective
+    and bound change their sign, and an upper bound becomes a lower one.
+
+    Parameters
+    ----------
+    solution : Solution
+        Of the maximization.
+    sense : {"max", "min"}
+        "max" returns it as it is.
+
+    Examples
+    --------
+    >>> found = certify([1, 0], -2.0, -1.5, tolerance=0.0, method="x", started=0.0)
+    >>> solution = in_sense(found, "min")
+    >>> solution.objective, solution.bound, solution.gap
+    (2.0, 1.5, 0.25)
+    """
+    if sense == "max":
+        return solution
+    return replace(
+        solution,
+        objective=0.0 - solution.objective,
+        bound=0.0 - solution.bound,
+        sense=sense,
+    )
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,6 +9,7 @@ preferences, a maximum-weight path is a poor ranking.
 
 from collections.abc import Iterable, Sequence
 from functools import partial
+from typing import Literal
 
 from numpy.typing import ArrayLike
 
@@ -34,6 +35,7 @@ def solve_ordering(
     matrix: ArrayLike,
     *,
     constraints: Iterable[OrderConstraint] = (),
+    sense: Literal["max", "min"] = "max",
     method: str = "auto",
     time_limit_s: float | None = None,
     work_limit: float | None = None,
@@ -51,6 +53,9 @@ def solve_ordering(
         read.
     constraints : iterable of Precedence, FixedPosition, Together, default=()
         Constraints that the order must keep.
+    sense : {"max", "min"}, default="max"
+        "min": entries are costs, inf forbids one, and the sum is minimized; ``bound``
+        is then a lower bound.
     method : str, default="auto"
         ``"auto"`` splits the items into strong components, which can be ordered
         independently, and solves those of up to 12 items by ``"dp"``, larger ones by
@@ -89,8 +94,12 @@ def solve_ordering(
     (array([0, 1, 2]), 10.0, True)
     >>> solve_ordering(votes, constraints=[FixedPosition(2, 0)]).order
     array([2, 0, 1])
+    >>> solve_ordering(votes, sense="min").objective
+    5.0
     """
-    item_list = check_list(matrix, constraints=constraints, solver="solve_ordering")
+    item_list = check_list(
+        matrix, constraints=constraints, solver="solve_ordering", sense=sense
+    )
     method = check_method(method, METHODS, _RENAMED)
     _check_sizes(method, [item_list])
     budget = Budget(
@@ -104,6 +113,7 @@ def solve_orderings(
     *,
     where: ArrayLike | Sequence[ArrayLike] | None = None,
     constraints: Iterable[OrderConstraint] = (),
+    sense: Literal["max", "min"] = "max",
     method: str = "auto",
     time_limit_s: float | None = None,
     batch_time_limit_s: float | None = None,
@@ -126,6 +136,8 @@ def solve_orderings(
     constraints : iterable of Precedence, FixedPosition, Together, default=()
         Constraints that each order must keep, in the item numbers before padding is
         removed; they must not name padding of any list.
+    sense : {"max", "min"}, default="max"
+        "min": entries are costs, and inf forbids one.
     method : str, default="auto"
         As in :func:`solve_ordering`.
     time_limit_s : float, default=None
@@ -169,6 +181,7 @@ def solve_orderings(
         constraints=constraints,
         solver="solve_orderings",
         alone="solve_ordering",
+        sense=sense,
     )
     _check_sizes(method, lists)
     seed = check_random_state(random_state)

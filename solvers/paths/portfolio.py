@@ -38,9 +38,10 @@ def solve_list(
 ) -> Solution:
     """Solve one list."""
     if not item_list.n_items:
-        return certify(
+        empty = certify(
             [], 0.0, 0.0, tolerance=0.0, method="trivial", started=budget.started
         )
+        return item_list.in_user_numbers(empty)
     best = _incumbent(item_list, item_list.constraints)
     _search(best, method, budget, random_state)
     return _finish(best, item_list, budget)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from functools import partial
+from typing import Literal
 
 from numpy.typing import ArrayLike
 
@@ -33,6 +34,8 @@ def solve_path(
     start: ArrayLike | None = None,
     end: ArrayLike | None = None,
     constraints: Iterable[OrderConstraint] = (),
+    sense: Literal["max", "min"] = "max",
+    closed: bool = False,
     method: str = "auto",
     time_limit_s: float | None = None,
     work_limit: float | None = None,
@@ -53,6 +56,14 @@ def solve_path(
         zeros.
     constraints : iterable of Precedence, FixedPosition, Together, default=()
         Constraints that the order must keep.
+    sense : {"max", "min"}, default="max"
+        "min": entries are costs or distances, inf forbids one, and the sum is
+        minimized; ``bound`` is then a lower bound.
+    closed : bool, default=False
+        Whether to close the path to a tour: the sum has the arc from the last item back
+        to the first. The order starts at item 0, from which positions and precedences
+        count; ``Together`` is about neighbors on the tour. ``start`` and ``end`` must
+        be None.
     method : str, default="auto"
         ``"dp"``, the dynamic program of Held and Karp, up to 16 items;
         ``"branch_and_bound"`` on the assignment relaxation; ``"branch_and_cut"`` on the
@@ -79,11 +90,6 @@ def solve_path(
     ValueError, TypeError
         If an argument is not as described.
 
-    Notes
-    -----
-    To find a closed tour of least cost ``c`` through cities 0, …, n, leave out city 0
-    and let ``start = -c[0, 1:]``, ``end = -c[1:, 0]``, ``matrix = -c[1:, 1:]``.
-
     References
     ----------
     M. Held and R. M. Karp, "A dynamic programming approach to sequencing problems",
@@ -95,9 +101,22 @@ def solve_path(
     >>> solution = solve_path([[0, 3, 1], [1, 0, 2], [4, 1, 0]], end=[0, 0, 5])
     >>> solution.order, solution.objective, solution.status.value
     (array([0, 1, 2]), 10.0, 'OPTIMAL')
+
+    The shortest round trip through four cities:
+
+    >>> distance = [[0, 2, 9, 10], [1, 0, 6, 4], [15, 7, 0, 8], [6, 3, 12, 0]]
+    >>> tour = solve_path(distance, sense="min", closed=True)
+    >>> tour.order, tour.objective, tour.bound
+    (array([0, 2, 3, 1]), 21.0, 21.0)
     """
     item_list = check_list(
-        matrix, start=start, end=end, constraints=constraints, solver="solve_path"
+        matrix,
+        start=start,
+        end=end,
+        constraints=constraints,
+        solver="solve_path",
+        sense=sense,
+        closed=closed,
     )
     check_method(method, METHODS)
     _check_sizes(method, [item_list])
@@ -114,6 +133,8 @@ def solve_paths(
     start: ArrayLike | Sequence[ArrayLike] | None = None,
     end: ArrayLike | Sequence[ArrayLike] | None = None,
     constraints: Iterable[OrderConstraint] = (),
+    sense: Literal["max", "min"] = "max",
+    closed: bool = False,
     method: str = "auto",
     time_limit_s: float | None = None,
     batch_time_limit_s: float | None = None,
@@ -138,6 +159,10 @@ def solve_paths(
     constraints : iterable of Precedence, FixedPosition, Together, default=()
         Constraints that each order must keep, in the item numbers before padding is
         removed.
+    sense : {"max", "min"}, default="max"
+        "min": entries are costs, and inf forbids one.
+    closed : bool, default=False
+        Whether to close each path to a tour, which starts at the first real item.
     method : str, default="auto"
         See :func:`solve_path`.
     time_limit_s : float, default=None
@@ -181,6 +206,8 @@ def solve_paths(
         constraints=constraints,
         solver="solve_paths",
         alone="solve_path",
+        sense=sense,
+        closed=closed,
     )
     _check_sizes(method, lists)
     seed = check_random_state(random_state)

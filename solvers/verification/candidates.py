@@ -54,6 +54,7 @@ class CandidateSet(ABC):
     """
 
     is_whole = False
+    sense = "max"
 
     def __init__(
         self,
@@ -66,6 +67,10 @@ class CandidateSet(ABC):
         self.constraints = tuple(constraints)
         self.attributes = attributes
         self.discount = 1 / np.log2(2.0 + np.arange(k))
+
+    def in_sense(self, value: float) -> float:
+        """A value in the sense of the call: gains are what ``terms`` adds up."""
+        return float(value) if self.sense == "max" else 0.0 - float(value)
 
     @property
     def n_orders(self) -> float:
@@ -106,11 +111,14 @@ class CandidateSet(ABC):
                 is_kept &= place[:, constraint.item] == constraint.position
             elif isinstance(constraint, Together):
                 of_group = place[:, list(constraint.items)]
-                extent = of_group.max(axis=1) - of_group.min(axis=1)
-                is_kept &= extent == len(constraint.items) - 1
+                is_kept &= self.extent(of_group) == len(constraint.items) - 1
             else:
                 is_kept &= self._keeps_groups(orders, constraint)
         return is_kept
+
+    def extent(self, place: IntArray) -> IntArray:
+        """Number of arcs from the first to the last of a group, given its positions."""
+        return np.asarray(place.max(axis=1) - place.min(axis=1))
 
     def _keeps_groups(self, orders: IntArray, constraint: Any) -> BoolArray:
         assert self.attributes is not None
@@ -179,6 +187,40 @@ class Pairs(CandidateSet):
         arcs = self.matrix[orders[:, :-1], orders[:, 1:]]
         ends = [self.start[orders[:, :1]], self.end[orders[:, -1:]]]
         return np.concatenate([arcs, *ends], axis=1)
+
+
+class Tours(Pairs):
+    """Closed tours that start at item 0."""
+
+    def __init__(self, matrix: Any, constraints: Any) -> None:
+        super().__init__(matrix, np.zeros(len(matrix)), None, constraints)
+
+    @property
+    def n_orders(self) -> float:
+        """Number of tours."""
+        return math.factorial(max(0, self.n_items - 1))
+
+    def all_orders(self) -> IntArray:
+        """Every tour."""
+        orders = super().all_orders()
+        return orders[orders[:, 0] == 0] if self.n_items else orders
+
+    def is_order(self, order: IntArray) -> bool:
+        """Whether an array has all items, item 0 first."""
+        return super().is_order(order) and not order[:1].any()
+
+    def terms(self, orders: IntArray) -> FloatArray:
+        """Gains of the arcs, with that from the last item to the first."""
+        return np.asarray(self.matrix[orders, np.roll(orders, -1, axis=1)])
+
+    def extent(self, place: IntArray) -> IntArray:
+        """Number of arcs around the group: all but the longest gap between its items.
+
+        With the positions p_1 < … < p_m the gaps are p_2 - p_1, …, p_1 + n - p_m.
+        """
+        place = np.sort(place, axis=1)
+        gaps = np.diff(place, axis=1, append=place[:, :1] + self.n_items)
+        return np.asarray(self.n_items - gaps.max(axis=1))
 
 
 class Positions(CandidateSet):
@@ -344,14 +386,32 @@ def problem_of(
         by_row[f"attributes[{attribute!r}]"] = values
     check_rows(by_row)
     check_axes(arguments.get("matrix"), "matrix")
+    problem = _problem(name, arguments)
+    problem.sense = arguments.get("sense", "max")
+    return problem
+
+
+def _problem(name: str, arguments: dict[str, Any]) -> CandidateSet:
+    """The orders of a call of a solver, valued by gains; of costs, the negatives."""
+    if arguments.get("sense") == "min":
+        costs = {
+            key: arguments[key]
+            for key in ("matrix", "start", "end", "gain")
+            if arguments.get(key) is not None
+        }
+        arguments = arguments | {
+            key: 0.0 - np.array(values, dtype=np.float64)
+            for key, values in costs.items()
+        }
+    rules = arguments.get("constraints", ())
+    if name == "solve_path" and arguments["closed"]:
+        return Tours(arguments["matrix"], rules)
     if name == "solve_path":
-        n = len(arguments["matrix"])
         start = arguments["start"]
-        start = np.zeros(n) if start is None else start
-        rules = arguments["constraints"]
+        start = np.zeros(len(arguments["matrix"])) if start is None else start
         return Pairs(arguments["matrix"], start, arguments["end"], rules)
     if name == "solve_ordering":
-        return Pairs(arguments["matrix"], None, None, arguments["constraints"])
+        return Pairs(arguments["matrix"], None, None, rules)
     if name == "solve_assignment":
         return Positions(arguments)
     if name == "select_committee":

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ltr.arguments import ArgumentError
-from ltr.solvers.core.solution import Solution, Status
+from ltr.solvers.core.solution import Solution, Status, in_sense
 from ltr.solvers.verification.candidates import CandidateSet, problem_of
 
 # What counts as equal, as a share of the terms of the best order or of the range of
@@ -51,8 +51,8 @@ class Verification:
     objective : float
         Value of the solution's order, computed again; NaN without an order.
     best : float or None
-        Greatest value of an order that keeps the constraints, -inf if there is none.
-        None: there are too many orders to try them all.
+        Value of the best order that keeps the constraints, -inf if there is none
+        (inf for costs). None: there are too many orders to try them all.
     faults : tuple of Fault
         Empty if nothing is wrong.
 
@@ -134,33 +134,42 @@ def verify(
             f"solution must be a Solution, as the solver returned it; got {solution!r}."
         )
     problem = problem_of(solver, arguments, keywords)
+    if solution.sense != problem.sense:
+        text = f"sense is {solution.sense!r}; that of the call is {problem.sense!r}"
+        return Verification(math.nan, None, (Fault("objective", text),))
+    solution = in_sense(solution, problem.sense)  # as if gains were maximized
     every = _Enumeration(problem) if problem.n_orders <= max_orders else None
     best = None if every is None else every.best
+    shown = None if best is None else problem.in_sense(best)
     if solution.order is None:
-        faults = _faults_without_order(solution, every)
-        return Verification(math.nan, best, tuple(faults))
+        faults = _faults_without_order(solution, problem, every)
+        return Verification(math.nan, shown, tuple(faults))
 
     order = np.asarray(solution.order)
     if not problem.is_order(order):
         text = f"{order.tolist()} does not have {problem.k} different items"
-        return Verification(math.nan, best, (Fault("order", text),))
+        return Verification(math.nan, shown, (Fault("order", text),))
     terms = problem.terms(order[None])[0]
     objective = math.fsum(terms.tolist()) if np.isfinite(terms).all() else -math.inf
     total = float(np.abs(terms).sum())
     faults = []
     if objective == -math.inf:
-        faults.append(Fault("constraint", "-inf forbids the order"))
+        forbids = problem.in_sense(-math.inf)
+        faults.append(Fault("constraint", f"{forbids} forbids the order"))
     for constraint in problem.constraints:
         if not problem.keeps(order[None], (constraint,))[0]:
             faults.append(Fault("constraint", f"the order breaks {constraint}"))
     if not abs(objective - solution.objective) <= 1e-12 * total:
-        text = f"the objective is {solution.objective!r}; the order is worth "
-        faults.append(Fault("objective", text + repr(objective)))
+        text = (
+            f"the objective is {problem.in_sense(solution.objective)!r}; the order is "
+            f"worth {problem.in_sense(objective)!r}"
+        )
+        faults.append(Fault("objective", text))
     spread = math.inf
     if every is not None and every.best > -np.inf:
         spread, total = every.spread(), every.total()
     faults += _faults_of_proof(solution, objective, best, problem, total, spread)
-    return Verification(objective, best, tuple(faults))
+    return Verification(problem.in_sense(objective), shown, tuple(faults))
 
 
 class _Enumeration:
@@ -222,25 +231,28 @@ def _faults_of_proof(
     if problem.is_whole and total < 2.0**53:
         rounding = slack = 0.0
     faults = []
+    value, bound = problem.in_sense(objective), problem.in_sense(solution.bound)
+    greatest = None if best is None else problem.in_sense(best)
     if not solution.bound >= objective - rounding:
-        text = f"the bound {solution.bound!r} is below the order's value {objective!r}"
+        side = "below" if problem.sense == "max" else "above"
+        text = f"the bound {bound!r} is {side} the order's value {value!r}"
         faults.append(Fault("bound", text))
     elif best is not None and not solution.bound >= best - rounding:
-        text = f"the bound is {solution.bound!r}, but an order has the value {best!r}"
+        text = f"the bound is {bound!r}, but an order has the value {greatest!r}"
         faults.append(Fault("bound", text))
     if solution.status is not Status.OPTIMAL:
         return faults
     if not solution.bound - objective <= slack:
-        text = f"OPTIMAL, with a bound of {solution.bound!r} and a value of "
-        faults.append(Fault("optimal", text + repr(objective)))
+        text = f"OPTIMAL, with a bound of {bound!r} and a value of {value!r}"
+        faults.append(Fault("optimal", text))
     elif best is not None and not objective >= best - slack:
-        text = f"OPTIMAL, with a value of {objective!r}; the best has {best!r}"
+        text = f"OPTIMAL, with a value of {value!r}; the best has {greatest!r}"
         faults.append(Fault("optimal", text))
     return faults
 
 
 def _faults_without_order(
-    solution: Solution, every: _Enumeration | None
+    solution: Solution, problem: CandidateSet, every: _Enumeration | None
 ) -> list[Fault]:
     """Whether there is no order, and whether the conflict is a smallest one."""
     if solution.status in (Status.OPTIMAL, Status.FEASIBLE):
@@ -248,13 +260,14 @@ def _faults_without_order(
     if every is None:
         return []
     best = every.best
+    value = f"an order has the value {problem.in_sense(best)!r}"
     if solution.status is Status.UNKNOWN:
         if solution.bound >= best - 1e-12 * abs(best) or best == -np.inf:
             return []
-        text = f"the bound is {solution.bound!r}, but an order has the value {best!r}"
+        text = f"the bound is {problem.in_sense(solution.bound)!r}, but {value}"
         return [Fault("bound", text)]
     if best > -np.inf:
-        return [Fault("infeasible", f"INFEASIBLE, but an order has the value {best!r}")]
+        return [Fault("infeasible", f"INFEASIBLE, but {value}")]
     conflict = solution.conflict
     if every.leaves(conflict):
         text = f"the conflict {solution.conflict} leaves an order"
