@@ -60,7 +60,8 @@ def test_closed_tours(matrix, method, sense):
     tours = [(0, *others) for others in permutations(range(1, n))]
     values = [tour_value(order, matrix) for order in tours]
     value = max(values) if sense == "max" else min(values)
-    assert solution.is_optimal and solution.order[0] == 0
+    assert solution.is_optimal
+    assert solution.order[0] == 0
     assert solution.objective == pytest.approx(value, abs=1e-9)
     assert solution.objective == pytest.approx(
         tour_value(solution.order, matrix), abs=1e-9
@@ -143,7 +144,8 @@ def test_constraints_of_tours(constraint, order):
         closed=True,
         constraints=[constraint],
     )
-    assert checked.is_right and solution.objective == checked.best
+    assert checked.is_right
+    assert solution.objective == checked.best
     if isinstance(constraint, Together):
         assert solution.order.tolist() == order
 
@@ -165,7 +167,8 @@ def test_verify_knows_the_sense():
     solution = solve_path(DISTANCE, sense="min", closed=True)
     arguments = {"sense": "min", "closed": True}
     checked = verify(solution, solve_path, DISTANCE, **arguments)
-    assert checked.is_right and checked.objective == checked.best == 21
+    assert checked.is_right
+    assert checked.objective == checked.best == 21
     (fault,) = verify(solution, solve_path, DISTANCE, closed=True).faults
     assert fault.text == "sense is 'min'; that of the call is 'max'"
     worse = Solution(
