@@ -52,6 +52,7 @@ from ltr.metrics.interpolated import interpolated_precision_score
 from ltr.metrics.names import METRICS, Metric, evaluate, get_metric
 from ltr.metrics.overlap import average_overlap_score, rbo_score
 from ltr.metrics.pool import judged_score, n_relevant_score, n_returned_score
+from ltr.metrics.pooled_ap import inferred_ap_score, set_ap_score
 from ltr.metrics.preferences import auc_score, bpref_score
 from ltr.metrics.ranked import RankedLists
 from ltr.metrics.run_overlap import run_overlap
@@ -86,6 +87,7 @@ __all__ = [
     "get_metric",
     "hits_score",
     "holm",
+    "inferred_ap_score",
     "information_coefficient_score",
     "interpolated_precision_score",
     "judged_score",
@@ -105,6 +107,7 @@ __all__ = [
     "recall_score",
     "reciprocal_rank_score",
     "run_overlap",
+    "set_ap_score",
     "spearman_score",
     "success_score",
     "tau_ap_score",

@@ -17,6 +17,8 @@ from ltr.metrics.ranked import RankedLists, Ties
 from ltr.metrics.relevant import expected_at_first
 from ltr.queries import FloatArray
 
+_ROUNDING = 0.9  # trec_eval's, of multiples of R
+
 
 def hits(
     lists: RankedLists, *, k: int | None = None, threshold: float = 0.0
@@ -269,11 +271,14 @@ def f_score(
     )
 
 
-def r_precision(lists: RankedLists, *, threshold: float = 0.0) -> Measured:
+def r_precision(
+    lists: RankedLists, *, multiple: float = 1.0, threshold: float = 0.0
+) -> Measured:
     """Kernel of :func:`r_precision_score`."""
+    check_number("multiple", multiple, low=0.0, open_low=True)
     relevant = lists.relevant(threshold)
-    hits_at_r = relevant.in_top(relevant.total.astype(np.intp))
-    value = hits_at_r / np.maximum(relevant.total, 1)
+    rank = np.floor(multiple * relevant.total + _ROUNDING).astype(np.intp)
+    value = relevant.in_top(rank) / np.maximum(rank, 1)
     return Measured(value, blank=relevant.total == 0)
 
 
@@ -283,6 +288,7 @@ def r_precision_score(
     y_score: ArrayLike,
     *,
     qid: ArrayLike | None = None,
+    multiple: float = 1.0,
     threshold: float = 0.0,
     ties: Ties = "average",
     empty: Empty = "skip",
@@ -299,6 +305,10 @@ def r_precision_score(
         Scores, higher is better.
     qid : array-like of shape (n_samples,), default=None
         Query of each row, in any order. None: one query.
+    multiple : float, default=1.0
+        Rank to measure at, in units of R; > 0 and finite. A rank that is not whole is
+        rounded up, unless it exceeds a whole one by less than 0.1 (trec_eval's
+        ``Rprec_mult``).
     threshold : float, default=0.0
         An item is relevant if its label is above it.
     ties : {"average", "first", "worst", "trec"}, default="average"
@@ -318,7 +328,8 @@ def r_precision_score(
     Raises
     ------
     ValueError
-        If shapes differ, a value is not finite, or an option is unknown.
+        If shapes differ, a value is not finite, ``multiple`` is not > 0 and finite, or
+        an option is unknown.
 
     References
     ----------
@@ -329,6 +340,8 @@ def r_precision_score(
     --------
     >>> r_precision_score([0, 1, 1, 0], [0.9, 0.5, 0.1, 0.0])
     0.5
+    >>> r_precision_score([0, 1, 1, 0], [0.9, 0.5, 0.1, 0.0], multiple=0.5)
+    0.0
     """
     return score(
         r_precision_score.info,
@@ -339,6 +352,7 @@ def r_precision_score(
         docids=docids,
         empty=empty,
         per_query=per_query,
+        multiple=multiple,
         threshold=threshold,
     )
 

@@ -19,6 +19,7 @@ from ltr.metrics import (
     interpolated,
     overlap,
     pool,
+    pooled_ap,
     preferences,
 )
 from ltr.metrics.declaration import (
@@ -46,6 +47,7 @@ METRICS: dict[str, Function] = {
     **binary.METRICS,
     **counts.METRICS,
     **interpolated.METRICS,
+    **pooled_ap.METRICS,
     **preferences.METRICS,
     **pool.METRICS,
     **correlation.METRICS,

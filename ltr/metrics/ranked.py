@@ -61,6 +61,9 @@ class RankedLists:
         Whether a run returned the document. None: all of them.
     judged : bool array of shape (n_samples,), optional
         Whether the document has a judgment. None: all of them.
+    unsampled : bool array of shape (n_samples,), optional
+        Whether the document was in the pool but not in the sample of it that was
+        judged. None: those with a label below 0.
 
     Examples
     --------
@@ -76,6 +79,7 @@ class RankedLists:
     average_ties: bool
     returned: BoolArray | None = None
     judged: BoolArray | None = None
+    unsampled: BoolArray | None = None
     _relevant: dict[float, RelevantSlots] = field(default_factory=dict, repr=False)
 
     @cached_property
@@ -334,6 +338,7 @@ def sort_lists(
     docids: Docids | None = None,
     returned: BoolArray | None = None,
     judged: BoolArray | None = None,
+    unsampled: BoolArray | None = None,
 ) -> RankedLists:
     """Sort checked rows; documents that were not returned come last.
 
@@ -348,8 +353,9 @@ def sort_lists(
         Order of equal scores.
     docids : callable, optional
         Document ids of an array of rows, for ``ties="trec"``.
-    returned, judged : bool arrays of shape (n_samples,), optional
-        Whether the document of a row was returned, and whether it has a judgment.
+    returned, judged, unsampled : bool arrays of shape (n_samples,), optional
+        Whether the document of a row was returned, whether it has a judgment, and
+        whether it was in the pool but not in the judged sample.
 
     Returns
     -------
@@ -380,6 +386,7 @@ def sort_lists(
         average_ties=ties == "average",
         returned=None if returned is None else returned[rows],
         judged=None if judged is None else judged[rows],
+        unsampled=None if unsampled is None else unsampled[rows],
     )
 
 

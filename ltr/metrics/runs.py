@@ -308,6 +308,7 @@ class _Rows(NamedTuple):
             lambda rows: self.names[self.document[rows]],
             None if self.returned.all() else self.returned,
             None if judged.all() else judged,
+            self.in_qrels & (self.labels < 0),
         )
 
     def whole_orders(self) -> RankedLists:

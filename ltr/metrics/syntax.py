@@ -12,8 +12,8 @@ _NAME = re.compile(
     r"(?P<metric>[a-z0-9_]+)(\((?P<options>.*)\))?(@(?P<k>[0-9]*\.?[0-9]+))?", re.I
 )
 _TREC_CUT = re.compile(
-    r"(?P<metric>ndcg_cut|map_cut|p|recall|success|relative_p|iprec_at_recall)"
-    r"[_.](?P<k>[0-9]*\.?[0-9]+)",
+    r"(?P<metric>ndcg_cut|map_cut|p|recall|success|relative_p|iprec_at_recall|"
+    r"rprec_mult)[_.](?P<k>[0-9]*\.?[0-9]+)",
     re.I,
 )
 SHORT = {
@@ -39,6 +39,10 @@ SHORT = {
     "num_rel_ret": "hits",
     "numrelret": "hits",
     "rprec": "r_precision",
+    "rprec_mult": "r_precision",
+    "infap": "inferred_ap",
+    "set_map": "set_ap",
+    "setap": "set_ap",
     "hit_rate": "success",
     "ndcg_cut": "ndcg",
     "map_cut": "map",
@@ -56,20 +60,22 @@ _WITH_OPTIONS: dict[str, tuple[str, dict[str, Any]]] = {
     "setrelp": ("recall", {"cap": True}),
 }
 NEAREST = {  # metrics of other tools that are left out here
-    "infap": ("bpref", "it estimates AP from pools of which only a sample was judged"),
-    "rprec_mult": ("r_precision", "it is precision at multiples of R"),
-    "utility": ("hits", "it adds points for each kind of document"),
-    "g": ("ndcg", "it is an experiment of trec_eval"),
-    "bing": ("ndcg", "it is an experiment of trec_eval"),
-    "ndcg_rel": ("ndcg", "it is an experiment of trec_eval"),
-    "rndcg": ("ndcg", "it is an experiment of trec_eval"),
-    "set_map": ("f", "it is the product of precision and recall"),
-    "setap": ("f", "it is the product of precision and recall"),
+    "utility": ("hits", "it adds points for each kind of document, in any order"),
+    **dict.fromkeys(
+        ["g", "bing", "ndcg_rel", "rndcg", "yaap"],
+        ("ndcg", "trec_eval's manual calls it experimental"),
+    ),
     "num_q": ("n_relevant", "the number of queries is the column n_lists"),
     "numq": ("n_relevant", "the number of queries is the column n_lists"),
-    "num_nonrel_judged_ret": ("judged", "it counts judged documents"),
-    "unj": ("judged", "it is 1 minus the share of judged documents"),
-    "rbp_resid": ("judged", "it is the weight of the documents without judgments"),
+    "num_nonrel_judged_ret": (
+        "judged",
+        "it is a cost, the judged documents that are not relevant",
+    ),
+    "unj": ("judged", "it is a cost, 1 minus the share of judged documents"),
+    "rbp_resid": (
+        "judged",
+        "it is a cost, the weight of the documents without judgments",
+    ),
     "relstring": ("hits", "it is text"),
     "compat": (
         "rbo",
@@ -142,6 +148,8 @@ def parse_metric(text: str) -> tuple[str, int | None, dict[str, Any]] | None:
     arguments = implied | _translated(keywords)
     if name == "interpolated_precision" and cut is not None:
         return name, None, {"recall": float(cut)} | arguments
+    if key == "rprec_mult":
+        return name, None, ({} if cut is None else {"multiple": float(cut)}) | arguments
     if cut is not None and not cut.isdigit():
         return None
     k = arguments.pop("cutoff", None) if cut is None else int(cut)

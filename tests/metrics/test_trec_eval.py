@@ -75,7 +75,7 @@ def runs_and_qrels(draw):
 
 
 def slow_trec_eval(run, qrels, k, depth=None, drop=False):
-    """AP, P@k, NDCG@k and bpref as trec_eval's manual says, one document at a time."""
+    """Measures as trec_eval's manual defines them, one document at a time."""
     rows = {}
     for q, judged in qrels.items():
         ranked = sorted(
@@ -85,22 +85,28 @@ def slow_trec_eval(run, qrels, k, depth=None, drop=False):
             ranked = [(d, s) for d, s in ranked if judged.get(d, -1) >= 0]
         relevant = sum(y > 0 for y in judged.values())
         others = sum(y == 0 for y in judged.values())
-        ap = bpref = dcg = above = found = top = 0.0
+        ap = bpref = dcg = above = found = top = inf = unsampled = at_half = 0.0
+        half = int(relevant / 2 + 0.9)
         for i, (d, _) in enumerate(ranked, start=1):
             y = judged.get(d, -1)
             if y > 0:
+                share = (found + 1e-5) / (found + above + 2e-5)
+                inf += (1 + (found + above + unsampled) * share) / i
                 found += 1
+                at_half += i <= half
                 ap += found / i
                 bound = min(relevant, others)
                 bpref += 1 - (min(above, relevant) / bound if above else 0)
             above += y == 0
+            unsampled += y < 0 and d in judged
             if i <= k:
                 top += y > 0
                 dcg += max(y, 0) / np.log2(i + 1)
         best = sorted((max(y, 0) for y in judged.values()), reverse=True)[:k]
         ideal = sum(y / np.log2(i + 1) for i, y in enumerate(best, start=1))
         r = max(relevant, 1)
-        rows[q] = [ap / r, top / k, dcg / ideal if ideal else 0.0, bpref / r]
+        rows[q] = [ap / r, top / k, dcg / ideal if ideal else 0.0, bpref / r, inf / r]
+        rows[q] += [found**2 / max(len(ranked), 1) / r, at_half / max(half, 1)]
     return rows
 
 
@@ -114,11 +120,21 @@ def slow_trec_eval(run, qrels, k, depth=None, drop=False):
 def test_equals_trec_eval_as_written(case, k, depth, drop):
     """Against a slow reading of trec_eval's rules, with -M and -J."""
     run, qrels = case
-    names = ["map", f"P_{k}", f"ndcg_cut_{k}", "bpref"]
+    names = ["map", f"P_{k}", f"ndcg_cut_{k}", "bpref", "infAP", "set_map"]
+    names.append("Rprec_mult_0.50")
     options = {"depth": depth, "unjudged": "drop" if drop else "irrelevant"}
     ours = m.evaluate_run(run, qrels, names, per_query=True, **options)
     expected = slow_trec_eval(run, qrels, k, depth, drop)
     np.testing.assert_allclose(ours, [expected[q] for q in ours.index], atol=1e-12)
+
+
+def test_inferred_ap_expects_the_counts_of_tie_groups():
+    """Where all items of a tie group are judged, the value is the mean over orders."""
+    y, s = np.array([1.0, 0, 1, -1, 2, 0]), np.array([3.0, 2, 2, 1, 0, 0])
+    orders = [[5, 4, 3, 2, 1, 0], [5, 3, 4, 2, 1, 0], [5, 4, 3, 2, 0, 1]]
+    orders.append([5, 3, 4, 2, 0, 1])
+    mean = np.mean([m.inferred_ap_score(y, order) for order in orders])
+    assert m.inferred_ap_score(y, s) == pytest.approx(mean, abs=1e-6)
 
 
 @given(case=runs_and_qrels(), ties=st.sampled_from(["trec", "average", "first"]))
@@ -155,6 +171,9 @@ TREC += [
 TREC += [f"success_{k}" for k in (1, 5, 10)]
 
 
+TREC += ["infAP", "set_map", *(f"Rprec_mult_{k / 5:.2f}" for k in range(1, 11))]
+
+
 TREC += [f"iprec_at_recall_{k / 10:.2f}" for k in range(11)]
 
 
@@ -173,7 +192,7 @@ PARAMETERS += " success_2 success_5 success_20 iprec_at_recall_0.10"
 PARAMETERS += " iprec_at_recall_0.20 iprec_at_recall_0.25 iprec_at_recall_0.50"
 
 
-PARAMETERS += " iprec_at_recall_0.75"
+PARAMETERS += " iprec_at_recall_0.75 Rprec_mult_5.00 Rprec_mult_0.20 Rprec_mult_0.35"
 
 
 @pytest.mark.parametrize(
@@ -201,7 +220,7 @@ def test_trec_evals_own_tests(ltr_data, expected, run, qrels, names, options):
     geometric = m.evaluate_run(*files, GEOMETRIC, **options)["mean"]
     values |= {(name, "all"): v for name, v in geometric.items()}
     shared = values.keys() & wanted.keys()
-    n_names = {"out.test": 28, "out.test.meas_params": 16}.get(expected, len(TREC) + 2)
+    n_names = {"out.test": 28, "out.test.meas_params": 19}.get(expected, len(TREC) + 2)
     assert len({name for name, _ in shared}) == n_names
     for key in shared:
         assert abs(values[key] - float(wanted[key])) < 5.0001e-5, key
