@@ -31,7 +31,16 @@ from ltr.solvers import (
     verify,
 )
 
-KINDS = ("bound", "optimal", "constraint", "objective", "infeasible", "order", "crash")
+KINDS = (
+    "bound",
+    "optimal",
+    "unique",
+    "constraint",
+    "objective",
+    "infeasible",
+    "order",
+    "crash",
+)
 # How often each method is drawn: "auto" most, slow ones rarely.
 METHODS = {
     "solve_path": {

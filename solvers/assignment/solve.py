@@ -173,7 +173,7 @@ def assign(
     rules = compile_rules(constraints, attributes, gains)
     if not rules.clash:
         gains = replace(gains, fixed=tuple(rules.fixed.items()))
-    status, order, bound, method = _solve(
+    status, order, bound, method, _ = _solve(
         _select(method, gains, rules), gains, rules, budget
     )
     started = budget.started

@@ -11,6 +11,8 @@ from numpy.typing import ArrayLike
 from ltr.queries import FloatArray, IntArray
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from ltr.solvers.core.constraints import Constraint
 
 
@@ -77,6 +79,10 @@ class Solution:
         A smallest set of constraints that no order keeps; empty unless INFEASIBLE.
     sense : {"max", "min"}
         Whether the best order has the greatest or the least objective.
+    is_unique : bool or None
+        False: the order is OPTIMAL, and another is equally good, up to rounding (see
+        :func:`ltr.solvers.all_optimal`). True: it is proven that none is. None: not
+        known.
 
     Examples
     --------
@@ -94,6 +100,7 @@ class Solution:
     wall_time_s: float
     conflict: "tuple[Constraint, ...]" = ()
     sense: str = "max"
+    is_unique: bool | None = None
 
     @property
     def is_optimal(self) -> bool:
@@ -184,6 +191,44 @@ class Lottery:
         )
 
 
+class Margin(NamedTuple):
+    """What the best other order loses, relative to the best one, lies in between.
+
+    Attributes
+    ----------
+    lower, upper : float
+        Bounds on the loss; inf if there is no other order.
+
+    Examples
+    --------
+    >>> Margin(0.5, 2.0).is_unique(0.1), Margin(0.0, 0.0).is_unique(0.1)
+    (True, False)
+    """
+
+    lower: float = 0.0
+    upper: float = float("inf")
+
+    def is_unique(self, tolerance: float) -> bool | None:
+        """Whether no other order is equally good; None: the bounds do not tell."""
+        if self.lower > tolerance:
+            return True
+        return False if self.upper <= tolerance else None
+
+
+def least_margin(margins: "Iterable[Margin]") -> Margin:
+    """Return the margin of a whole whose parts are solved independently.
+
+    Examples
+    --------
+    >>> least_margin([Margin(1.0, 1.0), Margin(0.0, 3.0)])
+    Margin(lower=0.0, upper=1.0)
+    """
+    least = Margin(float("inf"), float("inf"))
+    for margin in margins:
+        least = Margin(min(least.lower, margin.lower), min(least.upper, margin.upper))
+    return least
+
+
 class Outcome(NamedTuple):
     """What a method establishes about a problem, in the problem's own item numbers.
 
@@ -197,12 +242,15 @@ class Outcome(NamedTuple):
         Upper bound on the value of every order.
     method : str, default=""
         Method that found it.
+    margin : Margin, default=Margin(0, inf)
+        What other orders lose, if this order is best.
     """
 
     status: Status
     order: IntArray | None = None
     bound: float = float("inf")
     method: str = ""
+    margin: Margin = Margin()
 
 
 def certify(
@@ -214,6 +262,7 @@ def certify(
     method: str,
     started: float,
     is_whole: bool = False,
+    is_unique: bool | None = None,
 ) -> Solution:
     """Return a solution whose status follows from objective and bound.
 
@@ -233,6 +282,8 @@ def certify(
         ``time.perf_counter()`` at the beginning.
     is_whole : bool, default=False
         Whether all values are integers: a bound that proves the objective equals it.
+    is_unique : bool, default=None
+        Whether no other order is equally good, provided that the order is best.
 
     Raises
     ------
@@ -262,6 +313,7 @@ def certify(
         Status.OPTIMAL if proven else Status.FEASIBLE,
         method,
         time.perf_counter() - started,
+        is_unique=is_unique if proven else None,
     )
 
 

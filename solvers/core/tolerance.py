@@ -10,7 +10,7 @@ from ltr.queries import FloatArray
 RELATIVE = 1e-9
 EPSILON = float(np.finfo(np.float64).eps)
 # Sums of integers up to this are exact in double precision.
-_EXACT = 2.0**53
+EXACT = 2.0**53
 
 
 def tolerance(
@@ -61,7 +61,7 @@ def tolerance(
     """
     sizes = np.abs(np.asarray(terms, dtype=np.float64))
     total = float(sizes.sum())
-    if is_whole and total < _EXACT:
+    if is_whole and total < EXACT:
         return 0.5
     return 2 * EPSILON * sizes.size * total + RELATIVE * min(total, spread)
 

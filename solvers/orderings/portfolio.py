@@ -7,19 +7,27 @@ import numpy as np
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import connected_components
 
-from ltr.queries import FloatArray, IntArray
+from ltr.queries import BoolArray, FloatArray, IntArray
 from ltr.solvers.core.budget import Budget
 from ltr.solvers.core.conflicts import smallest_conflict
 from ltr.solvers.core.constraints import Constraint
 from ltr.solvers.core.lists import ItemList
 from ltr.solvers.core.solution import (
+    Margin,
     Outcome,
     Solution,
     Status,
     certify,
+    least_margin,
     without_order,
 )
-from ltr.solvers.core.tolerance import EPSILON, are_whole, tolerance
+from ltr.solvers.core.tolerance import (
+    EPSILON,
+    EXACT,
+    RELATIVE,
+    are_whole,
+    tolerance,
+)
 from ltr.solvers.orderings.branch_and_cut import branch_and_cut
 from ltr.solvers.orderings.cp_sat import find_order, optimize_pairs
 from ltr.solvers.orderings.local_search import (
@@ -28,6 +36,7 @@ from ltr.solvers.orderings.local_search import (
     climb,
     search,
 )
+from ltr.solvers.orderings.margins import margin_across, margin_of_moves
 from ltr.solvers.orderings.problem import OrderingProblem, ordering_problem, sorted_by
 from ltr.solvers.orderings.subset_dp import (
     DP_ITEMS,
@@ -63,8 +72,9 @@ def solve_list(
     lift = _LIFT if problem.scale < 1 / _LIFT else 1.0
     problem = replace(problem, gains=problem.gains * lift)
     rng = np.random.default_rng(random_state)
+    excluded = Margin(np.inf, np.inf)
     if not _by_table(method, len(problem)):
-        problem = narrowed(problem, budget)
+        problem, excluded = narrowed(problem, budget)
     outcome = solve_problem(problem, method, rng, budget)
     if outcome.status is Status.INFEASIBLE:
         solution = without_order(
@@ -89,18 +99,21 @@ def solve_list(
         is_exact = is_whole or outcome.method == "dp"
         if not is_exact and rounding > _NOTICED * abs(objective):
             gap += rounding  # of the gains that constraints lose
+        greatest_gap = tolerance(
+            ordering_terms(matrix, outcome.order),
+            problem.spread / lift,
+            is_whole=is_whole,
+        )
+        margin = least_margin([outcome.margin, excluded])
         solution = certify(
             outcome.order,
             objective,
             objective + gap,
-            tolerance=tolerance(
-                ordering_terms(matrix, outcome.order),
-                problem.spread / lift,
-                is_whole=is_whole,
-            ),
+            tolerance=greatest_gap,
             method=outcome.method,
             started=budget.started,
             is_whole=is_whole,
+            is_unique=margin.is_unique(greatest_gap * lift),
         )
     return item_list.in_user_numbers(solution)
 
@@ -137,12 +150,16 @@ def ordering_terms(matrix: FloatArray, order: IntArray) -> FloatArray:
     return np.asarray(matrix[np.ix_(order, order)][np.triu_indices(len(order), 1)])
 
 
-def narrowed(problem: OrderingProblem, budget: Budget) -> OrderingProblem:
+def narrowed(
+    problem: OrderingProblem, budget: Budget
+) -> tuple[OrderingProblem, Margin]:
     """Settle pairs that no best order reverses, if gains are of different sizes.
 
     Each round may remove the greatest gains, so that the next one, with less rounding,
-    finds a better order.
+    finds a better order. The margin is that of orders which reverse such a pair: they
+    lose its gain at least, less what the order found loses.
     """
+    lower = np.inf
     while not (problem.has_cycle or budget.is_spent):
         sizes = np.abs(problem.gains[problem.gains != 0])
         if not sizes.size or sizes.min() > _WIDE * problem.scale:
@@ -156,11 +173,14 @@ def narrowed(problem: OrderingProblem, budget: Budget) -> OrderingProblem:
         order = climb(problem, order, budget)
         if not problem.keeps(order):
             break
-        reduced = problem.without_losers(problem.loss(order))
+        loss = problem.loss(order)
+        reduced = problem.without_losers(loss)
         if reduced is problem:
             break
+        is_sure = problem.are_losers(loss)
+        lower = min(lower, 2 * float(problem.gains[is_sure].min()) - loss)
         problem = reduced
-    return problem
+    return problem, Margin(lower, np.inf)
 
 
 def solve_lists(
@@ -184,15 +204,17 @@ def _by_one_table(lists: list[ItemList], budget: Budget) -> list[Solution]:
     else:
         scores = np.minimum(matrices - matrices.transpose(0, 2, 1), 0.0)
     budget.spend(_WORK_PER_STEP * n_lists * n * 2**n)
-    orders, values = order_by_sets(scores)
+    orders, values, margins = order_by_sets(scores)
     # rows and columns of each matrix, permuted by the best order of its list
     permuted = np.take_along_axis(matrices, orders[:, :, None], axis=1)
     permuted = np.take_along_axis(permuted, orders[:, None, :], axis=2)
     rows, columns = np.triu_indices(n, 1)
-    objectives = permuted[:, rows, columns].sum(axis=1)
+    terms = permuted[:, rows, columns]
+    objectives = terms.sum(axis=1)
+    are_unique = _are_unique(matrices, terms, scores, margins)
     solutions = []
-    for item_list, order, value, objective in zip(
-        lists, orders, values, objectives.tolist(), strict=True
+    for item_list, order, value, objective, is_unique in zip(
+        lists, orders, values, objectives.tolist(), are_unique.tolist(), strict=True
     ):
         if value > -np.inf:
             solution = certify(
@@ -202,6 +224,7 @@ def _by_one_table(lists: list[ItemList], budget: Budget) -> list[Solution]:
                 tolerance=0.0,
                 method="dp",
                 started=budget.started,
+                is_unique=is_unique,
             )
         else:
             solution = without_order(
@@ -209,6 +232,20 @@ def _by_one_table(lists: list[ItemList], budget: Budget) -> list[Solution]:
             )
         solutions.append(item_list.in_user_numbers(solution))
     return solutions
+
+
+def _are_unique(
+    matrices: FloatArray, terms: FloatArray, scores: FloatArray, margins: FloatArray
+) -> BoolArray:
+    """Which lists have a margin that no rounding explains: see ``tolerance``."""
+    sizes = np.abs(terms).sum(axis=1)  # (b,)
+    spreads = -np.where(np.isneginf(scores), 0.0, scores).sum(axis=(1, 2))
+    limits = 2 * EPSILON * terms.shape[1] * sizes
+    limits += RELATIVE * np.minimum(sizes, spreads)
+    if are_whole(matrices[:1]):
+        is_whole = (matrices == np.rint(matrices)).all(axis=(1, 2)) & (sizes < EXACT)
+        limits[is_whole] = 0.5
+    return np.asarray(margins > limits)
 
 
 def solve_problem(
@@ -284,7 +321,8 @@ def _by_search(
         order = search(problem, start, rng, budget, _FEW_KICKS)
         order, bound = optimize_pairs(problem, order, budget)
     bound = max(min(bound, quick_bound), problem.value(order))
-    return Outcome(Status.FEASIBLE, order, bound, method)
+    margin = margin_of_moves(problem, order)
+    return Outcome(Status.FEASIBLE, order, bound, method, margin)
 
 
 def _by_components(
@@ -309,7 +347,7 @@ def _by_components(
     np.fill_diagonal(condensed, False)
     topological = sorted_by(condensed)
     assert topological is not None
-    orders, gap, methods = [], 0.0, ["components"]
+    orders, gap, methods, margins = [], 0.0, ["components"], []
     for component in topological:
         items = np.flatnonzero(label == component)
         if len(items) == 1:
@@ -326,8 +364,10 @@ def _by_components(
         orders.append(items[outcome.order])
         gap += outcome.bound - inside.value(outcome.order)
         methods.append(outcome.method)
+        margins.append(outcome.margin)
     order = np.concatenate(orders)
-    return _joined(problem, order, gap, methods)
+    margins.append(margin_across(problem, orders))
+    return _joined(problem, order, gap, methods, margins)
 
 
 def _can_split(problem: OrderingProblem) -> bool:
@@ -348,7 +388,7 @@ def _by_groups(
     """
     groups = sorted((set(group.items) for group in problem.together), key=len)
     units = [np.array([item]) for item in range(len(problem))]
-    gap, methods = 0.0, ["components"]
+    gap, methods, margins = 0.0, ["components"], []
     for group in [*groups, set(range(len(problem)))]:
         inside = [unit for unit in units if group.issuperset(unit.tolist())]
         merged = problem.merged(inside)
@@ -360,12 +400,18 @@ def _by_groups(
         units.append(joined)
         gap += outcome.bound - merged.value(outcome.order)
         methods.append(outcome.method)
-    return _joined(problem, units[0], gap, methods)
+        margins.append(outcome.margin)
+    return _joined(problem, units[0], gap, methods, margins)
 
 
 def _joined(
-    problem: OrderingProblem, order: IntArray, gap: float, methods: list[str]
+    problem: OrderingProblem,
+    order: IntArray,
+    gap: float,
+    methods: list[str],
+    margins: list[Margin],
 ) -> Outcome:
     """The outcome of parts: their order, and the method that left the most open."""
     method = max(methods, key=_METHODS.index)
-    return Outcome(Status.FEASIBLE, order, problem.value(order) + gap, method)
+    bound = problem.value(order) + gap
+    return Outcome(Status.FEASIBLE, order, bound, method, least_margin(margins))

@@ -113,15 +113,17 @@ class OrderingProblem:
         An order that reverses one loses more than that: with the loss of an order as
         the limit, no better order does.
         """
-        limit = loss * (1 + 4 * EPSILON * len(self) ** 2)
-        if 2 * self.scale <= limit:
-            return self
-        is_sure = 2 * self.gains > limit
+        is_sure = self.are_losers(loss)
         if not is_sure.any():
             return self
         settled = closure(self.settled | is_sure)
         gains = np.where(settled | settled.T, 0.0, self.gains)
         return OrderingProblem(gains, settled, self.fixed, self.together)
+
+    def are_losers(self, loss: float) -> BoolArray:
+        """Which pairs lose more than ``loss`` if they are reversed, rounding apart."""
+        limit = loss * (1 + 4 * EPSILON * len(self) ** 2)
+        return np.asarray(2 * self.gains > limit)
 
     def keeps(self, order: IntArray) -> bool:
         """Whether an order keeps every constraint."""

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ltr.queries import BoolArray, FloatArray, IntArray
-from ltr.solvers.core.solution import Outcome, Status
+from ltr.solvers.core.solution import Margin, Outcome, Status
 from ltr.solvers.orderings.problem import OrderingProblem
 
 # Up to the first number of items the table is the fastest exact method, and up to the
@@ -29,7 +29,7 @@ _ROUNDED, _MAX_ROUNDS = 1e-9, 5
 
 def order_by_sets(
     matrices: FloatArray, allowed: BoolArray | None = None
-) -> tuple[IntArray, FloatArray]:
+) -> tuple[IntArray, FloatArray, FloatArray]:
     """Find the best order of each list.
 
     Parameters
@@ -45,15 +45,18 @@ def order_by_sets(
         Of several best orders, the one whose last items have the greatest numbers.
     values : float array of shape (b,)
         -inf if there is no order.
+    margins : float array of shape (b,)
+        How much less the second-best order has; inf if there is no other.
 
     Examples
     --------
     >>> order_by_sets(np.array([[[0.0, 1.0], [3.0, 0.0]]]))
-    (array([[1, 0]]), array([3.]))
+    (array([[1, 0]]), array([3.]), array([2.]))
     """
     n_lists, n = matrices.shape[:2]
     if not n:
-        return np.zeros((n_lists, 0), dtype=np.int64), np.zeros(n_lists)
+        margins = np.full(n_lists, np.inf)
+        return np.zeros((n_lists, 0), dtype=np.int64), np.zeros(n_lists), margins
     added = _gains_of_next(matrices, allowed)
     best = np.empty((1 << n, n_lists))
     best[0] = 0.0
@@ -64,7 +67,8 @@ def order_by_sets(
             value += added[gain]
             np.maximum(greatest, value, out=greatest)
         best[sets] = greatest
-    return _read_back(best, added, n), best[-1].copy()
+    orders, margins = _read_back(best, added, n)
+    return orders, best[-1].copy(), margins
 
 
 def _gains_of_next(matrices: FloatArray, allowed: BoolArray | None) -> FloatArray:
@@ -94,21 +98,36 @@ def _row(item: IntArray, members: IntArray, n: int) -> IntArray:
     return (item << n - 1) + (members - low >> 1) + low
 
 
-def _read_back(best: FloatArray, added: FloatArray, n: int) -> IntArray:
-    """Take the best last item, then the best one before it, and so on."""
+def _read_back(
+    best: FloatArray, added: FloatArray, n: int
+) -> tuple[IntArray, FloatArray]:
+    """Take the best last item, then the best one before it, and so on.
+
+    Any other order agrees with this one from its end down to some set S of first items,
+    whose last item differs: it loses at least what the second-best last item of S does,
+    and the best of them loses no more. The least such loss over all S is the margin.
+    """
     n_lists = best.shape[1]
     lists = np.arange(n_lists)
     orders = np.zeros((n_lists, n), dtype=np.int64)
     sets = np.full(n_lists, (1 << n) - 1)
     items = np.arange(n)[:, None]
+    by_last = np.empty((n, n, n_lists))  # value of a first set by its last item
     for position in range(n - 1, -1, -1):
         before = sets & ~(1 << items)  # (n, b)
         value = best[before, lists] + added[_row(items, before, n), lists]
         value[before == sets] = np.nan  # the item is not in the set
+        by_last[position] = value
         last = _last_maximum(value)
         orders[:, position] = last
         sets = sets & ~(1 << last)
-    return orders
+    if n == 1:
+        return orders, np.full(n_lists, np.inf)
+    by_last[np.isnan(by_last)] = -np.inf
+    by_last.partition(n - 2, axis=1)
+    with np.errstate(invalid="ignore"):  # -inf less -inf: there is no order
+        losses = by_last[:, n - 1] - by_last[:, n - 2]
+    return orders, losses.min(axis=0)
 
 
 def _last_maximum(value: FloatArray) -> IntArray:
@@ -198,7 +217,7 @@ def best_by_sets(problem: OrderingProblem) -> Outcome:
     gains: of pairs that both have in the same direction, nothing is added.
     """
     allowed, scores = allowed_next(problem), losses(problem)
-    orders, values = order_by_sets(scores[None], allowed)
+    orders, values, margins = order_by_sets(scores[None], allowed)
     if values[0] == -np.inf:
         return Outcome(Status.INFEASIBLE)
     order = orders[0]
@@ -208,11 +227,12 @@ def best_by_sets(problem: OrderingProblem) -> Outcome:
             is_same = place[:, None] <= place
             relative = np.where(is_same, 0.0, 2 * problem.gains)
             relative[problem.settled.T] = -np.inf
-            orders, values = order_by_sets(relative[None], allowed)
+            orders, values, margins = order_by_sets(relative[None], allowed)
             if not values[0] > 0:
                 break
             order = orders[0]
-    return Outcome(Status.FEASIBLE, order, problem.value(order), "dp")
+    margin = Margin(float(margins[0]), float(margins[0]))
+    return Outcome(Status.FEASIBLE, order, problem.value(order), "dp", margin)
 
 
 def _is_wide(problem: OrderingProblem, order: IntArray) -> bool:

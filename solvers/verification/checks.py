@@ -27,7 +27,8 @@ class Fault(NamedTuple):
 
     Attributes
     ----------
-    kind : {"order", "objective", "constraint", "bound", "optimal", "infeasible"}
+    kind : {"order", "objective", "constraint", "bound", "optimal", "unique",
+        "infeasible"}
         What is wrong.
     text : str
         The same in words, with numbers.
@@ -87,7 +88,8 @@ def verify(
     otherwise. If there are at most ``max_orders`` orders, all are tried: none may
     exceed the bound, none may be better than an OPTIMAL one, there must be none if the
     status is INFEASIBLE, and then the conflict must be a smallest one: impossible,
-    while any part of it is possible.
+    while any part of it is possible. ``is_unique``, if it is not None, must say whether
+    one order only is best.
 
     Parameters
     ----------
@@ -169,6 +171,8 @@ def verify(
     if every is not None and every.best > -np.inf:
         spread, total = every.spread(), every.total()
     faults += _faults_of_proof(solution, objective, best, problem, total, spread)
+    if every is not None:
+        faults += _faults_of_uniqueness(solution, every)
     return Verification(problem.in_sense(objective), shown, tuple(faults))
 
 
@@ -249,6 +253,29 @@ def _faults_of_proof(
         text = f"OPTIMAL, with a value of {value!r}; the best has {greatest!r}"
         faults.append(Fault("optimal", text))
     return faults
+
+
+def _faults_of_uniqueness(solution: Solution, every: _Enumeration) -> list[Fault]:
+    """Whether the number of best orders is what ``is_unique`` says."""
+    if solution.is_unique is None:
+        return []
+    if solution.status is not Status.OPTIMAL:
+        text = f"is_unique is {solution.is_unique} for a {solution.status.value} order"
+        return [Fault("unique", text)]
+    total, n_terms = every.total(), every.problem.terms(every.orders[:1]).shape[1]
+    rounding = _ROUNDING * n_terms * total
+    slack = _RELATIVE * min(total, every.spread()) + rounding
+    if every.problem.is_whole and total < 2.0**53:
+        rounding = slack = 0.0
+    values = every.values[every.is_kept]
+    # what is exactly equal is not unique; what is equal up to rounding need not be
+    n_equal = int((values >= every.best - rounding / 5).sum())
+    n_close = int((values >= every.best - 10 * slack).sum())
+    if solution.is_unique and n_equal > 1:
+        return [Fault("unique", f"is_unique, but {n_equal} orders are best")]
+    if not solution.is_unique and n_close == 1:
+        return [Fault("unique", "not is_unique, but no other order is as good")]
+    return []
 
 
 def _faults_without_order(
