@@ -295,8 +295,19 @@ def draw_votes(
         return Case(solver, votes, options, scale)
     rules = ["sntv", "bloc", "borda", "cc", "pav"]
     rules += ["monroe"] * (scale in ("one", "integers"))
+    rules += ["phragmen", "equal_shares"]
     k = int(rng.integers(1, n + 1))
     options |= {"k": k, "rule": str(rng.choice(rules)), "n_items": n}
+    if options["rule"] in ("phragmen", "equal_shares"):
+        options["method"] = "auto"
+        if options["rule"] == "equal_shares" and rng.random() < 0.7:
+            names = ["phragmen", "utilitarian", "none"]
+            options["completion"] = str(rng.choice(names))
+        first: Any = votes
+        if rng.random() < 0.7:  # a few kinds of voters, so that there are ties
+            kinds = rng.random((2, n)) < rng.choice([0.3, 0.6])
+            first = kinds[rng.integers(2, size=len(votes))]
+        return Case(solver, first, options, scale)
     if rng.random() < 0.5:
         overlap = rng.random() < 0.3
         labels = rng.choice(["a", "b"], n).tolist()

@@ -8,7 +8,7 @@ from ltr.queries import BoolArray, FloatArray, IntArray
 from ltr.solvers.core.rankings import Rankings, read_levels
 
 # Rules that can be computed from approvals alone.
-APPROVAL_RULES = ("bloc", "cc", "pav", "monroe")
+APPROVAL_RULES = ("bloc", "cc", "pav", "monroe", "equal_shares", "phragmen")
 
 
 def utilities(
@@ -24,7 +24,8 @@ def utilities(
     rankings : array-like or sequence
         As in :func:`ltr.solvers.select_committee`.
     k : int
-        Size of the committee: under Bloc and PAV a voter approves the first ``k``.
+        Size of the committee: unless the rule is in terms of Borda points (or SNTV), a
+        voter approves the first ``k``.
     rule : str
         Name of the rule.
     n_items : int or None

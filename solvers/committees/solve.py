@@ -26,6 +26,7 @@ from ltr.solvers.committees.rules import (
     Score,
     unit_of,
 )
+from ltr.solvers.committees.sequential import COMPLETIONS, SEQUENTIAL_RULES, elect
 from ltr.solvers.core.budget import Budget
 from ltr.solvers.core.inputs import check_limit, check_method
 from ltr.solvers.core.rankings import Rankings, check_weights
@@ -37,7 +38,7 @@ from ltr.solvers.core.solution import (
 )
 from ltr.solvers.core.tolerance import tolerance
 
-RULES = ("sntv", "bloc", "borda", "cc", "pav", "monroe")
+RULES = ("sntv", "bloc", "borda", "cc", "pav", "monroe", *SEQUENTIAL_RULES)
 METHODS = ("auto", "greedy", "exact")
 # The squares of greater weights, or of smaller ones, leave the range of floats.
 _WIDE = 1e100
@@ -58,6 +59,7 @@ def select_committee(
     lower: Mapping[Any, int] | None = None,
     upper: Mapping[Any, int] | None = None,
     weights: ArrayLike | None = None,
+    completion: str | None = None,
     method: str = "auto",
     time_limit_s: float | None = None,
     work_limit: float | None = None,
@@ -81,14 +83,30 @@ def select_committee(
     item. For the others ``"exact"`` runs greedy, improves it by swaps of one item, and
     proves it by branch and bound on a Lagrangian bound with a price per voter.
 
+    Two rules are procedures on approvals, of which a voter has the first ``k`` items.
+    They elect one item after another, so that every group of voters with common
+    approvals gets its share of the seats, and the lowest index wins a tie, which is
+    decided in rational arithmetic:
+
+    - ``"phragmen"`` (sequential Phragmén [4]_): voters earn money at rates w_v, and
+      buy an item as soon as its supporters have its price together, with all they have;
+    - ``"equal_shares"`` (method of equal shares [5]_): voters have equal budgets per
+      unit of weight, ``k`` prices in all. The item is next whose supporters can share
+      its price with the least ρ, where each pays ρ or all that is left of its budget.
+      ``completion`` says what fills seats that nobody can pay for.
+
+    No objective is maximized by them. ``objective`` is the number of approvals
+    Σ_v w_v c_v of the committee, ``bound`` is inf and the status FEASIBLE: a proof of a
+    best committee does not exist. They take no quotas, which would break the shares.
+
     Parameters
     ----------
     rankings : sequence of sequences, or array
         One ballot per voter: item indices, best first. Items in an inner tuple are
         tied; items absent from a ballot are tied below all others and not approved.
         Complete ballots are fastest as an int array of shape (n_voters, n_items). A
-        bool array of this shape holds approvals instead, for the rules ``"bloc"``,
-        ``"cc"``, ``"pav"`` and ``"monroe"``: u_vi is 1 if v approves i, else 0.
+        bool array of this shape holds approvals instead, for all rules but ``"sntv"``
+        and ``"borda"``: u_vi is 1 if v approves i, else 0.
     k : int
         Size of the committee, from 1 to the number of items.
     rule : str, default="cc"
@@ -103,14 +121,20 @@ def select_committee(
     weights : array-like of shape (n_voters,), default=None
         Weight of each voter, >= 0; an integer weight w means w equal voters, and
         ``"monroe"`` takes integers only. None: 1.
+    completion : str, default=None
+        For ``"equal_shares"`` only. ``"phragmen"``: go on by Phragmén's rule with the
+        money that is left. ``"utilitarian"``: items by their weighted number of
+        approvals. ``"none"``: the committee may have fewer than ``k`` items. None:
+        ``"phragmen"``.
     method : str, default="auto"
         ``"exact"``: search until the best committee is proven or a limit is reached.
         ``"greedy"``: add the item of greatest gain, ``k`` times. Its bound is the
         lesser of the Lagrangian bound at the prices of its committee and, for ``"cc"``
         and ``"pav"``, its guarantee [3]_: 1 - 1/e of the optimum without quotas, 1/2
-        with quotas on disjoint groups. ``"auto"``: exact.
+        with quotas on disjoint groups. ``"auto"``: exact; the only one of procedures.
     time_limit_s : float, default=None
-        Wall-clock seconds, after which the incumbent is returned with its bound.
+        Wall-clock seconds, after which the incumbent is returned with its bound (of a
+        procedure nothing, with the status UNKNOWN).
     work_limit : float, default=None
         Units of about a second, counted in steps instead of time, so that results
         repeat. None: 20, or no limit if there is a time limit.
@@ -119,7 +143,8 @@ def select_committee(
     -------
     solution : Solution
         ``order``: the committee, in the order in which greedy would add its items (for
-        sums over items: by their own value), ties by index. ``objective``: its value.
+        sums over items: by their own value; for procedures: of election), ties by
+        index. ``objective``: its value.
         If no committee keeps the quotas, the status is INFEASIBLE and ``conflict``
         holds a smallest set of :class:`Quota` that clash; see
         :func:`explain_conflict`.
@@ -138,6 +163,10 @@ def select_committee(
        Review 89, 1995.
     .. [3] G. L. Nemhauser, L. A. Wolsey and M. L. Fisher. An analysis of approximations
        for maximizing submodular set functions, I. Mathematical Programming 14, 1978.
+    .. [4] M. Brill, R. Freeman, S. Janson and M. Lackner. Phragmén's voting methods and
+       justified representation. AAAI, 2017.
+    .. [5] D. Peters and P. Skowron. Proportionality and the limits of welfarism. EC,
+       2020.
 
     Examples
     --------
@@ -152,9 +181,18 @@ def select_committee(
     >>> clash = select_committee(rankings, 2, **quota)
     >>> [(bound.value, bound.lower) for bound in clash.conflict]
     [('a', 2), ('b', 1)]
+
+    Three voters approve items 0 to 3, one approves item 4, and there are four seats:
+
+    >>> approvals = np.array([[1, 1, 1, 1, 0]] * 3 + [[0, 0, 0, 0, 1]], dtype=bool)
+    >>> for rule in ("bloc", "phragmen", "equal_shares"):
+    ...     print(rule, select_committee(approvals, 4, rule=rule).order)
+    bloc [0 1 2 3]
+    phragmen [0 1 2 4]
+    equal_shares [0 1 2 4]
     """
     check_choice("rule", rule, RULES)
-    check_method(method, METHODS)
+    completion = _check_procedure(rule, completion, method, lower, upper)
     budget = Budget(
         check_limit(time_limit_s, "time_limit_s"), check_limit(work_limit, "work_limit")
     )
@@ -168,6 +206,8 @@ def select_committee(
     voters = _check_voters(weights, n_voters, rule)
     check_rows({"rankings": rankings, "weights": weights})
     members = check_groups(groups, n_items)
+    if rule in SEQUENTIAL_RULES:
+        return _elect(values, voters, k, rule, completion, budget)
     quotas = Quotas(members, check_bounds(lower, upper, members), k, n_items)
     if not quotas.can_extend([]):
         return without_order(
@@ -182,6 +222,55 @@ def select_committee(
         score = _SCORES[rule](*_merge(values, voters / unit), k)
         return _search(score, quotas, method, budget, unit)
     return _sort(voters @ values, quotas, unit_of(values, voters), budget)
+
+
+def _check_procedure(
+    rule: str, completion: str | None, method: str, lower: Any, upper: Any
+) -> str:
+    """Return the completion, if it, the method and the quotas suit the rule."""
+    if rule not in SEQUENTIAL_RULES:
+        check_method(method, METHODS)
+    elif method != "auto":
+        check_method(method, METHODS)
+        raise ValueError(
+            f"rule {rule!r} is a procedure, without an objective that a method could "
+            f"maximize: method must be 'auto'; got {method!r}."
+        )
+    elif lower or upper:
+        raise ValueError(
+            f"rule {rule!r} takes no quotas, because they would overrule the shares of "
+            "the voters; got lower or upper. Rule 'pav' is proportional and takes them."
+        )
+    if completion is not None and rule != "equal_shares":
+        raise ValueError(
+            "completion fills the seats that rule 'equal_shares' leaves open; got "
+            f"completion={completion!r} with rule {rule!r}."
+        )
+    return check_choice("completion", completion or "phragmen", COMPLETIONS)
+
+
+def _elect(
+    values: FloatArray,
+    voters: FloatArray,
+    k: int,
+    rule: str,
+    completion: str,
+    budget: Budget,
+) -> Solution:
+    """Run a procedure; its value is the weighted number of approvals."""
+    committee = elect(values, voters, k, rule, completion, budget)
+    method = rule.replace("_", " ")
+    if committee is None:
+        return without_order(Status.UNKNOWN, method=method, started=budget.started)
+    value = float(voters @ values[:, list(committee)].sum(axis=1))
+    return certify(
+        np.array(committee, dtype=np.int64),
+        value,
+        float("inf"),
+        tolerance=0.0,
+        method=method,
+        started=budget.started,
+    )
 
 
 def _sort(totals: FloatArray, quotas: Quotas, unit: float, budget: Budget) -> Solution:

@@ -25,6 +25,7 @@ from ltr.solvers.core.constraints import (
     Quota,
     Together,
 )
+from ltr.solvers.verification.procedures import committee_of
 
 # Shares of the exposure are kept to within this.
 _SHARE = 1e-6 + 1e-9
@@ -91,6 +92,12 @@ class CandidateSet(ABC):
         items = set(order.tolist())
         is_integer = order.dtype.kind in "iu" and order.shape == (self.k,)
         return is_integer and len(items) == self.k and items <= set(range(self.n_items))
+
+    def order_fault(self, order: IntArray) -> str:
+        """What is wrong with an order, whatever its value; "" if nothing is."""
+        if self.is_order(order):
+            return ""
+        return f"{order.tolist()} does not have {self.k} different items"
 
     @abstractmethod
     def terms(self, orders: IntArray) -> FloatArray:
@@ -314,18 +321,35 @@ class Committees(CandidateSet):
         ]
         super().__init__(self.utility.shape[1], k, bounds)
         self.weights = _weights(arguments["weights"], len(self.utility))
+        self.elected: list[int] | None = None
+        if self.rule in ("equal_shares", "phragmen"):
+            completion = arguments["completion"]
+            self.elected = committee_of(
+                self.utility.tolist(), self.weights.tolist(), k, self.rule, completion
+            )
+            self.k = len(self.elected)
         self.is_whole = (
             self.rule != "pav" and _is_whole(self.utility) and _is_whole(self.weights)
         )
 
     @property
     def n_orders(self) -> float:
-        """Number of committees."""
-        return math.comb(self.n_items, self.k)
+        """Number of committees; a procedure elects one."""
+        return math.comb(self.n_items, self.k) if self.elected is None else 1
 
     def all_orders(self) -> IntArray:
-        """Every committee."""
+        """Every committee that the rule may elect."""
+        if self.elected is not None:
+            return np.array([self.elected], dtype=np.int64)
         return np.array(list(combinations(range(self.n_items), self.k)), dtype=np.int64)
+
+    def order_fault(self, order: IntArray) -> str:
+        """As for all problems; and a procedure elects one committee only."""
+        if self.elected is None or order.tolist() == self.elected:
+            return super().order_fault(order)
+        return (
+            f"rule {self.rule!r} elects {self.elected}; the order is {order.tolist()}"
+        )
 
     def _keeps_groups(self, orders: IntArray, constraint: Any) -> BoolArray:
         members = np.isin(np.arange(self.n_items), self.groups[constraint.value])

@@ -148,8 +148,8 @@ def verify(
         return Verification(math.nan, shown, tuple(faults))
 
     order = np.asarray(solution.order)
-    if not problem.is_order(order):
-        text = f"{order.tolist()} does not have {problem.k} different items"
+    text = problem.order_fault(order)
+    if text:
         return Verification(math.nan, shown, (Fault("order", text),))
     terms = problem.terms(order[None])[0]
     objective = math.fsum(terms.tolist()) if np.isfinite(terms).all() else -math.inf

@@ -414,8 +414,8 @@ def test_messages_of_biased_rankings(change, message):
 MESSAGES = [
     (
         {"rule": "stv"},
-        "rule must be one of 'sntv', 'bloc', 'borda', 'cc', 'pav', 'monroe'; got "
-        "'stv'.",
+        "rule must be one of 'sntv', 'bloc', 'borda', 'cc', 'pav', 'monroe', "
+        "'equal_shares', 'phragmen'; got 'stv'.",
     ),
     ({"k": 0}, "k must be a whole number >= 1; got 0."),
     ({"k": 6}, "k must be at most the number of items, 5; got 6."),
@@ -451,7 +451,7 @@ MESSAGES = [
     (
         {"rankings": np.ones((2, 3), dtype=bool), "rule": "borda"},
         "rule 'borda' needs rankings; got approvals, a bool array. The rules for "
-        "approvals are 'bloc', 'cc', 'pav', 'monroe'.",
+        "approvals are 'bloc', 'cc', 'pav', 'monroe', 'equal_shares', 'phragmen'.",
     ),
     (
         {"method": "best"},
