@@ -93,7 +93,7 @@ def test_the_official_list(files, capsys):
     [
         ([1, 0], [], "It looks like judgments. Are the run and the judgments swapped?"),
         ([0, 0], [], "It looks like judgments. Are the run and the judgments swapped?"),
-        ([0, 1], ["-m", "infAP"], "metric 'infAP' is not here"),
+        ([0, 1], ["-m", "Rndcg"], "metric 'Rndcg' is not here"),
         ([0, 1], ["-m", "gm_map", "-q"], "has a value over all queries only"),
         (
             [0, 1, 2],

@@ -77,6 +77,7 @@ OPTIONS = {
     "discount": {"function"},
     "recall": {"None", "True"},
     "beta": NUMBER,
+    "multiple": NUMBER,
 }
 
 

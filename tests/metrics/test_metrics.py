@@ -417,7 +417,7 @@ def test_rbp_of_binary_relevance():
         ),
         (
             lambda: m.get_metric("unj_10"),
-            "metric 'unj_10' is not here: it is 1 minus the share of judged documents. "
+            "metric 'unj_10' is not here: it is a cost, 1 minus the share of judged documents. "
             "The nearest one is 'judged'.",
         ),
         (
