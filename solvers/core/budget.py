@@ -1,5 +1,6 @@
 """The budget of a solve: wall-clock seconds, and deterministic units of work."""
 
+import copy
 import threading
 import time
 
@@ -27,6 +28,11 @@ class Budget:
     cancelled : threading.Event, default=None
         Set by another thread to end the solve.
 
+    Attributes
+    ----------
+    work_done : float
+        Units of work so far.
+
     Examples
     --------
     >>> budget = Budget(work_limit=1.0)
@@ -48,11 +54,33 @@ class Budget:
             float("inf") if time_limit_s is None else self.started + time_limit_s
         )
         self._work = work_limit
+        self.work_done = 0.0
         self._cancelled = cancelled
+        self._whole: Budget | None = None
+
+    def part(self, share: float) -> "Budget":
+        """Return a budget for a share of what is left; its work counts here as well.
+
+        Examples
+        --------
+        >>> budget = Budget(work_limit=8.0)
+        >>> part = budget.part(0.5)
+        >>> part.spend(1.0)
+        >>> part.work_left, budget.work_left
+        (3.0, 7.0)
+        """
+        part = copy.copy(self)
+        part._end = time.perf_counter() + share * self.seconds_left
+        part._work, part.work_done = share * self.work_left, 0.0
+        part._whole = self
+        return part
 
     def spend(self, work: float) -> None:
         """Count work that was done."""
         self._work -= work
+        self.work_done += work
+        if self._whole is not None:
+            self._whole.spend(work)
 
     @property
     def seconds_left(self) -> float:

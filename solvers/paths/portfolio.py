@@ -17,6 +17,7 @@ from ltr.solvers.paths.held_karp import (
 from ltr.solvers.paths.local_search import local_search
 from ltr.solvers.paths.problem import Incumbent, path_problem
 from ltr.solvers.paths.routing import routing
+from ltr.solvers.paths.segment_search import segment_search
 
 # Up to this size the dynamic program solves lists of a batch, and single lists with
 # constraints.
@@ -31,6 +32,11 @@ _MAX_CUT_NODES, _CP_SAT_WORK, _MAX_CP_SAT = 150, 3.0, 150
 _MUCH_LESS = 1e-2
 # Kicks of the local search.
 _KICKS_PER_ITEM = 10
+# With constraints: share of the budget for a search before the proof, and for the root
+# of branch and cut; share of what then remains for CP-SAT.
+_SEARCH_SHARE, _ROOT_SHARE, _CP_SAT_SHARE = 0.35, 0.4, 0.7
+# Units of work per squared item after which a search without a better order ends.
+_PATIENCE, _LONG_PATIENCE = 1e-4, 2e-3
 
 
 def solve_list(
@@ -80,6 +86,8 @@ def _search(
         return
     if best.order is None and not best.problem.rules.is_empty:
         _offer_greedy(best)
+    if not best.problem.rules.is_empty:
+        segment_search(best, budget, patience=0.0, random_state=random_state)
     top = best.problem.top
     is_wide = best.cost < _MUCH_LESS * top
     if (is_wide or method != "auto") and best.narrow() and is_wide:
@@ -93,13 +101,51 @@ def _search(
         cp_sat(best, budget)
     elif method == "routing":
         routing(best, budget)
+    elif method == "local_search" and not problem.rules.is_empty:
+        patience = _LONG_PATIENCE * problem.n_items**2
+        segment_search(best, budget, patience=patience, random_state=random_state)
     elif method == "local_search":
         local_search(best, budget, _KICKS_PER_ITEM * problem.n_items, random_state)
     elif method == "dp":
         if not budget.is_spent:
             held_karp_of_one(best, budget)
-    else:
+    elif problem.rules.is_empty:
         _portfolio(best, n_cycles, budget, random_state)
+    else:
+        _constrained_portfolio(best, budget, random_state)
+
+
+def _constrained_portfolio(
+    best: Incumbent, budget: Budget, random_state: int | None
+) -> None:
+    """Search for a good order until that stagnates; then prove it, or search on."""
+    branch_and_bound(best, budget, max_nodes=_MAX_NODES)
+    if best.is_closed or budget.is_spent:
+        return
+    if can_tabulate(best, budget, MAX_BATCHED):
+        held_karp_of_one(best, budget)
+        return
+    n_items = best.problem.n_items
+    patience = _PATIENCE * n_items**2
+    segment_search(
+        best,
+        budget.part(_SEARCH_SHARE),
+        patience=patience,
+        random_state=random_state,
+    )
+    best.narrow()
+    arcs = branch_and_cut(best, budget.part(_ROOT_SHARE), 0)
+    if best.is_closed or budget.is_spent:
+        return
+    if can_tabulate(best, budget):
+        held_karp_of_one(best, budget)
+        return
+    cp_sat(best, budget.part(_CP_SAT_SHARE), arcs)
+    segment_search(
+        best, budget, patience=_LONG_PATIENCE * n_items**2, random_state=random_state
+    )
+    if not (best.is_closed or budget.is_spent):
+        branch_and_cut(best, budget)
 
 
 def _portfolio(
@@ -111,24 +157,18 @@ def _portfolio(
     symmetric costs, for which its bound is weak.
     """
     problem = best.problem
-    is_constrained = not problem.rules.is_empty
-    if is_constrained or n_cycles < 4 + problem.n_items / 8:
+    if n_cycles < 4 + problem.n_items / 8:
         branch_and_bound(best, budget, max_nodes=_MAX_NODES)
     if best.is_closed or budget.is_spent:
         return
-    if is_constrained and can_tabulate(best, budget, MAX_BATCHED):
-        held_karp_of_one(best, budget)
-        return
     best.narrow()
-    arcs = branch_and_cut(best, budget, 0 if is_constrained else _MAX_CUT_NODES)
+    arcs = branch_and_cut(best, budget, _MAX_CUT_NODES)
     if best.is_closed or budget.is_spent:
         return
     if can_tabulate(best, budget):
         held_karp_of_one(best, budget)
         return
-    if is_constrained:
-        cp_sat(best, budget, arcs)
-    elif problem.n_items <= _MAX_CP_SAT:
+    if problem.n_items <= _MAX_CP_SAT:
         cp_sat(best, budget, arcs, _CP_SAT_WORK)
     if not (best.is_closed or budget.is_spent):
         branch_and_cut(best, budget)

@@ -1,0 +1,304 @@
+"""Local search on orders with precedences: adjacent segments swapped, and kicks.
+
+Swapping two adjacent segments of a path is the only 3-exchange that reverses no arc.
+Gambardella and Dorigo (2000), "An ant colony system hybridized with a new local search
+for the sequential ordering problem", check in constant time whether precedences allow
+it, by scanning the ends of the segments in lexicographic order and labeling successors.
+Here the labels are a table over the path, built by cumulative minima: see
+:func:`first_conflicts`.
+"""
+
+import numpy as np
+
+from ltr.queries import BoolArray, IntArray
+from ltr.solvers.core.budget import Budget
+from ltr.solvers.paths.problem import Incumbent, PathProblem
+
+# Nodes whose moves are evaluated together.
+_CHUNK = 12
+# Most moves, best first, that are checked against constraints other than precedences.
+_MAX_TRIED = 50
+# Greatest length of a segment that a kick moves.
+_SPAN = 30
+# Units of work of one evaluation: fixed, per pair of places, and per move.
+_WORK, _WORK_PER_PAIR, _WORK_PER_MOVE = 1.2e-4, 8e-9, 1.2e-8
+# Units of work of a kick. After a number of kicks a new phase starts from the best
+# order; in it, a kicked order may cost more by about one of these shares of a mean arc.
+_WORK_OF_KICK, _KICKS_PER_PHASE, _ACCEPTED = 2e-5, 300, (0.0, 0.15, 0.5, 1.5)
+
+
+def first_conflicts(before: BoolArray) -> IntArray:
+    """Return where the segment after the next may end at the latest.
+
+    With the nodes of the path in its order, let B_pq mean that the node at place p must
+    come before that at place q. The segments at places h + 1, …, i and i + 1, …, j can
+    be swapped if no B_pq holds with h < p ≤ i < q ≤ j, that is, if
+
+        j < limit_hi = min over h < p ≤ i of min {q > i : B_pq}.
+
+    The inner minimum is a cumulative one over q from the right, the outer one over p
+    from below.
+
+    Parameters
+    ----------
+    before : bool array of shape (m, m)
+        B, True only above the diagonal.
+
+    Returns
+    -------
+    limit : int16 or int32 array of shape (m, m)
+        limit_hi, m where no place conflicts; meaningless for i ≤ h.
+    """
+    size = len(before)
+    places = np.arange(size, dtype=np.int16 if size < 2**15 else np.int32)
+    limit = np.full((size, size), size, dtype=places.dtype)
+    # next_pi = min {q > i : B_pq}; B_pq implies p < q, so p ≤ i is to be asked for
+    following = np.where(before, places, places.dtype.type(size))[:, :0:-1]
+    limit[:, -2::-1] = np.minimum.accumulate(following, axis=1)
+    limit[places[:, None] > places] = size
+    limit[:-1] = np.minimum.accumulate(limit[:0:-1], axis=0)[::-1]
+    return limit
+
+
+class SegmentSearch:
+    """Descent and kicks on one path, whose ends are both the depot.
+
+    Attributes
+    ----------
+    path : int array of shape (n + 2,)
+        Depot, items, depot.
+    cost : float
+        Cost of the path.
+    """
+
+    def __init__(
+        self, problem: PathProblem, order: IntArray, random_state: int | None = None
+    ) -> None:
+        self.problem = problem
+        self.rng = np.random.default_rng(random_state or 0)
+        n = problem.n_items
+        self._size = n + 1
+        self._flat = np.ascontiguousarray(problem.cost).reshape(-1)
+        self._flat_columns = np.ascontiguousarray(problem.cost.T).reshape(-1)
+        rules = problem.rules
+        self._before = np.zeros((n + 1, n + 1), dtype=bool)
+        self._before[:n, :n] = rules.before(n)
+        self._has_precedences = bool(self._before.any())
+        self._has_others = bool(rules.fixed or rules.together)
+        self.reset(np.concatenate([[n], order, [n]]))
+
+    def reset(self, path: IntArray) -> None:
+        """Take another path."""
+        self.path = path
+        self._arcs = self.problem.cost[path[:-1], path[1:]]
+        self.cost = float(self._arcs.sum())
+        self._limit: IntArray | None = None
+
+    @property
+    def limit(self) -> IntArray:
+        """Table of :func:`first_conflicts` for the path."""
+        if self._limit is None:
+            path = self.path
+            before = self._before[path[:, None], path]
+            before[:, -1] = False
+            self._limit = first_conflicts(before)
+        return self._limit
+
+    @property
+    def order(self) -> list[int]:
+        """The path without the depot."""
+        return self.path[1:-1].tolist()
+
+    def swap(self, h: int, i: int, j: int) -> IntArray:
+        """Return the path with the segments h + 1, …, i and i + 1, …, j swapped."""
+        path = self.path
+        return np.concatenate(
+            [path[: h + 1], path[i + 1 : j + 1], path[h + 1 : i + 1], path[j + 1 :]]
+        )
+
+    def descend(self, budget: Budget, nodes: list[int] | None = None) -> None:
+        """Apply moves that gain until none starts at the nodes in a queue.
+
+        The nodes whose arcs a move changes enter the queue ("don't look bits",
+        Bentley, 1992).
+        """
+        queue = list(range(self._size)) if nodes is None else list(nodes)
+        place = np.empty(self._size, dtype=np.int64)
+        while queue and not budget.is_spent:
+            place[self.path[:-1]] = np.arange(self._size)
+            chunk, queue = queue[:_CHUNK], queue[_CHUNK:]
+            move = self._best_move(place[chunk], budget)
+            if move is None:
+                continue
+            ends = self.path[[place for p in move for place in (p, p + 1)]]
+            self.reset(self.swap(*move))
+            queue = list(dict.fromkeys([*ends.tolist(), *chunk, *queue]))
+
+    def _best_move(self, x: IntArray, budget: Budget) -> tuple[int, int, int] | None:
+        """The move of greatest gain among those that first replace an arc out of x.
+
+        A swap replaces the arcs out of three places x, y, z by x → y', y → z', z → x',
+        where ' is the next place. If its gain is positive, so is the first term of one
+        cyclic shift: c(x, x') - c(x, y') > 0, which leaves few pairs (x, y).
+        """
+        size, path, arcs = self._size, self.path, self._arcs
+        heads = path[1:]
+        tails = path[:-1]
+        first = arcs[x][:, None] - self._flat.take(size * tails[x][:, None] + heads)
+        slack = self.problem.slack
+        row, y = np.nonzero(first > slack)
+        x = x[row]
+        # (pair, z): c(y, y') - c(y, z') + c(z, z') - c(z, x')
+        gain = arcs - self._flat.take(size * tails[y][:, None] + heads)
+        gain -= self._flat_columns.take(size * heads[x][:, None] + tails)
+        gain += (first[row, y] + arcs[y])[:, None]
+        budget.spend(_WORK + _WORK_PER_PAIR * size * size + _WORK_PER_MOVE * gain.size)
+        pair, z = np.nonzero(gain > slack)
+        if not len(pair):
+            return None
+        gains = gain[pair, z]
+        x, y = x[pair], y[pair]
+        # x < y < z, z < x < y or y < z < x: in cyclic order
+        is_cyclic = ((x < y) & ((z > y) | (z < x))) | ((y < z) & (z < x))
+        x, y, z, gains = x[is_cyclic], y[is_cyclic], z[is_cyclic], gains[is_cyclic]
+        h, i, j = np.sort([x, y, z], axis=0)
+        if self._has_precedences and len(h):
+            is_allowed = j < self.limit[h, i]
+            h, i, j, gains = (a[is_allowed] for a in (h, i, j, gains))
+        if not len(gains):
+            return None
+        if not self._has_others:
+            k = int(gains.argmax())
+            return int(h[k]), int(i[k]), int(j[k])
+        for k in np.argsort(-gains)[:_MAX_TRIED].tolist():
+            move = int(h[k]), int(i[k]), int(j[k])
+            if self.problem.keeps(self.swap(*move)[1:-1].tolist()):
+                return move
+        return None
+
+    def reinsert(self) -> list[int]:
+        """Take out a few items; insert each, in random order, where it costs least.
+
+        An item goes after its predecessors and before its successors on the path
+        (Schrimpf, Schneider, Stamm-Wilbrandt and Dueck, 2000, "Record breaking
+        optimization results using the ruin and recreate principle").
+
+        Returns
+        -------
+        nodes : list of int
+            Nodes whose arcs changed.
+        """
+        rng, n, cost = self.rng, self._size - 1, self.problem.cost
+        count = int(rng.integers(2, min(12, n) + 1))
+        if rng.random() < 0.5:
+            items = rng.choice(n, count, replace=False)
+        else:
+            center = int(rng.integers(0, n))
+            nearness = np.minimum(cost[center, :n], cost[:n, center])
+            nearness[center] = -1.0
+            near = np.argpartition(nearness, min(n - 1, 2 * count))[: 2 * count]
+            items = rng.permutation(near)[:count]
+        is_out = np.zeros(n + 1, dtype=bool)
+        is_out[items] = True
+        path = self.path[~is_out[self.path]]
+        nodes = {n, *items.tolist()}
+        for item in items.tolist():
+            inside = path[1:-1]
+            after = np.flatnonzero(self._before[inside, item])
+            until = np.flatnonzero(self._before[item, inside])
+            low = int(after[-1]) + 1 if len(after) else 0
+            high = int(until[0]) + 1 if len(until) else len(path) - 1
+            tails, heads = path[low:high], path[low + 1 : high + 1]
+            extra = cost[tails, item] + cost[item, heads] - cost[tails, heads]
+            k = int(extra.argmin())
+            nodes.update((int(tails[k]), int(heads[k])))
+            path = np.insert(path, low + k + 1, item)
+        changed = self.path
+        self.reset(path)
+        if self.cost >= self.problem.forbidden or (
+            self._has_others and not self.problem.keeps(self.order)
+        ):
+            self.reset(changed)
+            return []
+        return list(nodes)
+
+    def kick(self) -> list[int]:
+        """Swap random adjacent segments nearby; return the nodes whose arcs changed."""
+        rng, last = self.rng, self._size - 1  # the last arc is into the depot
+        nodes: list[int] = []
+        center = int(rng.integers(0, last))
+        for _ in range(3):
+            h = max(0, center + int(rng.integers(-_SPAN // 2, _SPAN // 2 + 1)))
+            if h > last - 2:
+                continue
+            i = h + int(rng.integers(1, min(_SPAN, last - h - 1) + 1))
+            highest = min(last, i + _SPAN)
+            if self._has_precedences:
+                highest = min(highest, int(self.limit[h, i]) - 1)
+            if highest <= i:
+                continue
+            j = int(rng.integers(i + 1, highest + 1))
+            path = self.swap(h, i, j)
+            last_of_first = h + j - i
+            ends = np.array([h, last_of_first, j])
+            arcs = self.problem.cost[path[ends], path[ends + 1]]
+            if arcs.max() >= self.problem.forbidden or (
+                self._has_others and not self.problem.keeps(path[1:-1].tolist())
+            ):
+                continue
+            nodes += self.path[[h, h + 1, i, i + 1, j, j + 1]].tolist()
+            self.reset(path)
+        return list(dict.fromkeys(nodes))
+
+
+def segment_search(
+    best: Incumbent,
+    budget: Budget,
+    *,
+    patience: float,
+    random_state: int | None = None,
+) -> None:
+    """Improve the incumbent by descents from kicked copies (iterated local search).
+
+    Parameters
+    ----------
+    best : Incumbent
+        Its order is the start; without one, nothing is done.
+    budget : Budget
+        When it is spent, the search ends.
+    patience : float
+        Units of work without a better order after which the search ends; at least as
+        many as it took to find the best.
+    random_state : int, default=None
+        Seed of the kicks. None: 0.
+    """
+    problem = best.problem
+    if best.order is None or best.is_closed or problem.n_items < 3:
+        return
+    search = SegmentSearch(problem, np.array(best.order), random_state)
+    search.descend(budget)
+    best.offer(search.order, search.cost, "local_search")
+    begun = improved = budget.work_done
+    rng, n_kicks = search.rng, 0
+    current, cost, accepted = search.path, search.cost, 0.0
+    while not (best.is_closed or budget.is_spent):
+        if budget.work_done - improved > max(patience, 0.5 * (improved - begun)):
+            return
+        budget.spend(_WORK_OF_KICK)
+        n_kicks += 1
+        if n_kicks % _KICKS_PER_PHASE == 0:  # from the best order, at another heat
+            current = np.array([problem.n_items, *best.order, problem.n_items])
+            cost = best.cost
+            accepted = float(rng.choice(_ACCEPTED)) * cost / len(problem.cost)
+            search.reset(current)
+        nodes = search.reinsert() if rng.random() < 0.5 else search.kick()
+        if not nodes:
+            continue
+        search.descend(budget, nodes)
+        if search.cost < best.cost - problem.slack:
+            best.offer(search.order, search.cost, "local_search")
+            improved = budget.work_done
+        if search.cost <= cost + accepted * rng.exponential():
+            current, cost = search.path, search.cost
+        else:
+            search.reset(current)

@@ -1,0 +1,92 @@
+"""The local search for paths with precedences: feasibility table, moves, orders."""
+
+from itertools import combinations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ltr.solvers import Precedence, solve_path
+from ltr.solvers.core.budget import Budget
+from ltr.solvers.paths.assignment_relaxation import greedy
+from ltr.solvers.paths.problem import Incumbent, path_problem
+from ltr.solvers.paths.segment_search import (
+    SegmentSearch,
+    first_conflicts,
+    segment_search,
+)
+
+
+def draw(n, density, seed):
+    """A random matrix, and precedences along a hidden order."""
+    rng = np.random.default_rng(seed)
+    hidden = rng.permutation(n)
+    pairs = np.argwhere(np.triu(rng.random((n, n)) < density, 1))
+    rules = [Precedence(int(hidden[i]), int(hidden[j])) for i, j in pairs]
+    return rng.normal(size=(n, n)), rules
+
+
+def problem_of(n, density, seed):
+    matrix, rules = draw(n, density, seed)
+    return path_problem(matrix, np.zeros(n), np.zeros(n), rules)
+
+
+@given(size=st.integers(3, 9), density=st.floats(0, 1), seed=st.integers(0, 999))
+def test_first_conflicts(size, density, seed):
+    """Two segments can be swapped exactly if none of the pairs across is ordered."""
+    rng = np.random.default_rng(seed)
+    before = np.triu(rng.random((size, size)) < density, 1)
+    limit = first_conflicts(before)
+    for h, i, j in combinations(range(size), 3):
+        is_free = not before[h + 1 : i + 1, i + 1 : j + 1].any()
+        assert (j < limit[h, i]) == is_free
+
+
+@pytest.mark.parametrize("density", [0, 0.05, 0.3])
+def test_descent_and_kicks_keep_the_precedences(density):
+    """Costs are those of the path, and every order is allowed."""
+    problem = problem_of(25, density, 1)
+    search = SegmentSearch(problem, np.array(greedy(problem, problem.cost)))
+    start = search.cost
+    search.descend(Budget())
+    assert search.cost < start
+    for k in range(60):
+        search.descend(Budget(), search.kick() if k % 2 else search.reinsert())
+        assert sorted(search.order) == list(range(25))
+        assert problem.keeps(search.order)
+        assert search.cost == pytest.approx(problem.tour_cost(search.order))
+
+
+@given(density=st.floats(0, 0.6), seed=st.integers(0, 99))
+def test_search_finds_the_best_of_seven(density, seed):
+    """Kicks reach the optimum of the dynamic program on short lists."""
+    matrix, rules = draw(7, density, seed)
+    exact = solve_path(matrix, constraints=rules, method="dp")
+    problem = path_problem(matrix, np.zeros(7), np.zeros(7), rules)
+    best = Incumbent(problem)
+    order = greedy(problem, problem.cost)
+    best.offer(order, problem.tour_cost(order), "greedy")
+    segment_search(best, Budget(work_limit=0.05), patience=0.05)
+    assert problem.objective(best.order) == pytest.approx(exact.objective)
+
+
+def test_the_search_ends_by_accepted_work_and_repeats():
+    """A work limit is used, not a number of kicks that constraints reject."""
+    matrix, rules = draw(60, 0.11, 5)
+    solve = [
+        solve_path(matrix, constraints=rules, method="local_search", work_limit=work)
+        for work in (0.02, 0.3, 0.3)
+    ]
+    assert solve[0].objective < solve[1].objective == solve[2].objective
+
+
+def test_a_part_of_a_budget_counts_in_the_whole():
+    """The part ends first; its work is work of the whole."""
+    budget = Budget(work_limit=1.0)
+    part = budget.part(0.25)
+    part.spend(0.25)
+    assert part.is_spent
+    assert not budget.is_spent
+    assert budget.work_left == 0.75
+    assert part.work_done == 0.25
