@@ -1,11 +1,27 @@
 """Settings of the test run: strict JAX, hypothesis profiles, an x64 fixture."""
 
 import os
+import subprocess
+import sys
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # tests run side by side, their trees too
 
-# Compiling is most of the work here, so programs are optimised less.
-os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=1")
+# Compiling is most of the work here, and each program runs a few times: no optimization.
+_QUICK_COMPILATION = (
+    "--xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false"
+)
+
+
+def _are_known(flags):
+    """Whether this version of XLA knows the flags; it ends a process if it does not."""
+    environment = {**os.environ, "XLA_FLAGS": flags}
+    command = [sys.executable, "-c", "import jax; jax.devices()"]
+    return not subprocess.run(command, env=environment, capture_output=True).returncode
+
+
+# Workers inherit what the first process has set.
+if "XLA_FLAGS" not in os.environ and _are_known(_QUICK_COMPILATION):
+    os.environ["XLA_FLAGS"] = _QUICK_COMPILATION
 
 import hypothesis
 import jax

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, Self
 
 from ltr.queries import IntArray
@@ -13,16 +12,16 @@ if TYPE_CHECKING:
     from ltr.solvers.core.groups import Group
 
 
-class Rule(ABC):
+class Rule:
     """Base class of constraints.
 
     A subclass overrides the methods that apply to it; the defaults are those of a
     constraint that names no items and bounds no groups.
     """
 
-    @abstractmethod
     def in_words(self) -> str:
-        """Return the constraint as a clause, without a full stop."""
+        """Return the constraint as a clause, without a full stop: itself as code."""
+        return repr(self)
 
     def parts(self) -> tuple[Constraint, ...]:
         """Return constraints of the basic kinds that together are equivalent.
