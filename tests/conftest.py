@@ -4,6 +4,10 @@ import os
 import subprocess
 import sys
 
+import hypothesis
+import jax
+import pytest
+
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # tests run side by side, their trees too
 
 # Compiling is most of the work here, and each program runs a few times: no optimization.
@@ -19,13 +23,9 @@ def _are_known(flags):
     return not subprocess.run(command, env=environment, capture_output=True).returncode
 
 
-# Workers inherit what the first process has set.
+# XLA reads them with the first program. Workers inherit what the first process has set.
 if "XLA_FLAGS" not in os.environ and _are_known(_QUICK_COMPILATION):
     os.environ["XLA_FLAGS"] = _QUICK_COMPILATION
-
-import hypothesis
-import jax
-import pytest
 
 jax.config.update("jax_numpy_rank_promotion", "raise")
 
