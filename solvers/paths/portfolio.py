@@ -19,6 +19,7 @@ from ltr.solvers.paths.problem import Incumbent, path_problem
 from ltr.solvers.paths.routing import routing
 from ltr.solvers.paths.segment_search import segment_search
 
+# python examples/benchmark_portfolio.py prints the table to choose these thresholds by.
 # Up to this size the dynamic program solves lists of a batch, and single lists with
 # constraints.
 MAX_BATCHED = 12

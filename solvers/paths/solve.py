@@ -69,7 +69,8 @@ def solve_path(
         ``"branch_and_bound"`` on the assignment relaxation; ``"branch_and_cut"`` on the
         subtour relaxation; ``"cp_sat"``, OR-Tools CP-SAT with a circuit constraint;
         ``"routing"``, OR-Tools routing, without constraints; ``"local_search"``, 3-opt
-        and 2-opt with kicks, which proves nothing beyond the assignment bound.
+        and 2-opt with kicks, under constraints swaps of adjacent segments and
+        reinsertion, which proves nothing beyond the assignment bound.
         ``"auto"`` combines all but ``"routing"``, by size and structure.
     time_limit_s : float, default=None
         Wall-clock seconds.
