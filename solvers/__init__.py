@@ -59,7 +59,9 @@ from ltr.solvers.core.constraints import (
     Precedence,
     Quota,
     Together,
+    Window,
     explain_conflict,
+    within,
 )
 from ltr.solvers.core.solution import Lottery, Solution, Status
 from ltr.solvers.orderings import solve_ordering, solve_orderings
@@ -80,6 +82,7 @@ __all__ = [
     "Status",
     "Together",
     "Verification",
+    "Window",
     "birkhoff",
     "borda",
     "bradley_terry",
@@ -101,6 +104,7 @@ __all__ = [
     "solve_path",
     "solve_paths",
     "verify",
+    "within",
 ]
 
 # A pickle names a class by its module: this one outlasts moves inside the package.

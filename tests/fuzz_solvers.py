@@ -28,7 +28,9 @@ from ltr.solvers import (
     Precedence,
     Quota,
     Together,
+    Window,
     verify,
+    within,
 )
 
 KINDS = (
@@ -227,15 +229,21 @@ def draw(rng: np.random.Generator) -> Case:
     return Case(solver, sign * numbers(rng, scale, (n, n)), options, scale)
 
 
-def draw_constraints(rng: np.random.Generator, n: int, k: int, *, together=True) -> Any:
-    """One to three constraints on the order of items."""
-    constraints = []
-    for kind in rng.integers(3 if together else 2, size=rng.integers(1, 4)):
+def draw_constraints(rng: np.random.Generator, n: int, k: int) -> Any:
+    """One to three constraints on the order of items; or windows around an order."""
+    constraints: list[Any] = []
+    if rng.random() < 0.1:
+        return within(rng.permutation(n), int(rng.integers(3)))
+    for kind in rng.integers(4, size=rng.integers(1, 4)):
         a, b = rng.choice(n, 2, replace=False).tolist()
         if kind == 0:
             constraints.append(Precedence(a, b))
         elif kind == 1:
             constraints.append(FixedPosition(a, int(rng.integers(k))))
+        elif kind == 2:
+            first = int(rng.integers(n))
+            last = int(rng.integers(first, n + 1))
+            constraints.append(Window(a, first, None if last == n else last))
         else:
             size = int(rng.integers(2, n + 1))
             items = rng.choice(n, size, replace=False).tolist()
@@ -255,7 +263,7 @@ def draw_assignment(
     options |= {"k": k}
     constraints: tuple[Any, ...] = ()
     if n > 1 and rng.random() < 0.4:
-        constraints += draw_constraints(rng, n, k, together=False)
+        constraints += draw_constraints(rng, n, k)
     if rng.random() < 0.4:
         labels = rng.choice(list("abc"), n).tolist()
         options["attributes"] = {"group": labels}

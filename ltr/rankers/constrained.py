@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 class ConstrainedRanker(BaseRanker):
-    """A ranker whose orders satisfy quotas, caps, fixed positions and precedences.
+    """A ranker whose orders satisfy quotas, caps, positions and precedences.
 
     For each query, it finds the feasible order that maximizes Σ score / log2(1 + rank),
     with the scores of the wrapped ranker: see :func:`ltr.solvers.solve_assignment`.
@@ -37,10 +37,11 @@ class ConstrainedRanker(BaseRanker):
         A ranker of this library, or another estimator whose ``predict`` returns a score
         per row. A fitted one can be used without ``fit``, which fits a clone.
     constraints : sequence of constraints, default=()
-        ``Quota``, ``AtMost``, ``ExposureShare``, ``FixedPosition``, ``Precedence`` of
-        :mod:`ltr.solvers`. Attributes that they refer to are columns of ``X``, if it is
-        a DataFrame, or passed to ``predict(…, attributes=…)``. Items are numbered
-        within each list from 0, in the order of the rows.
+        ``Quota``, ``AtMost``, ``ExposureShare``, ``FixedPosition``, ``Window``,
+        ``Precedence``, ``Together`` of :mod:`ltr.solvers`. Attributes that they refer
+        to are columns of ``X``, if it is a DataFrame, or passed to ``predict(…,
+        attributes=…)``. Items are numbered within each list from 0, in the order of
+        the rows.
     k : int, default=None
         Constrain the first k positions; the other items follow by their scores. None:
         the whole list.

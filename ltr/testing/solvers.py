@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from ltr.arguments import check_choice
-from ltr.solvers import FixedPosition, Precedence, Status, Together
+from ltr.solvers import FixedPosition, Precedence, Status, Together, Window
 from ltr.testing.laws import (
     Difference,
     LawTable,
@@ -118,6 +118,9 @@ def keeps(order: list[int], constraint: Any) -> bool:
         return place[constraint.before] < place[constraint.after]
     if isinstance(constraint, FixedPosition):
         return place[constraint.item] == constraint.position
+    if isinstance(constraint, Window):
+        last = len(order) if constraint.last is None else constraint.last
+        return constraint.first <= place[constraint.item] <= last
     places = [place[item] for item in constraint.items]
     return max(places) - min(places) == len(places) - 1
 
@@ -216,10 +219,10 @@ def instances(
 def constraint(draw: Any, solver: SolverUnderTest, n: int) -> Any:
     """A constraint on two or more of n items."""
     items = draw(st.permutations(range(n)))
-    kinds = [Precedence, FixedPosition, Together]
-    if solver.problem in ("assignment", "scores"):
-        kinds.remove(Together)
-    kind = draw(st.sampled_from(kinds))
+    kind = draw(st.sampled_from([Precedence, FixedPosition, Together, Window]))
+    if kind is Window:
+        first = draw(st.integers(0, n - 1))
+        return Window(items[0], first, draw(st.none() | st.integers(first, n)))
     if kind is Together:
         return Together(tuple(items[: draw(st.integers(min(2, n), n))]))
     return kind(items[0], items[-1])

@@ -29,14 +29,16 @@ def can_match(gains: Gains, rules: Rules) -> bool:
     >>> can_match(check_gains([2.0, 1.0], None, None), Rules({}, (), (), False))
     True
     """
-    if rules.precedences or not all(group.is_prefix_only for group in rules.groups):
+    if not rules.is_simple or not all(g.is_prefix_only for g in rules.groups):
         return False
     if gains.scores is None:
         return not rules.groups
     n_groups = np.zeros(gains.n_items, dtype=np.int64)
     for group in rules.groups:
         n_groups += group.members
-    return bool((n_groups[_free_items(gains, rules)] <= 1).all())
+    # members of a group are exchanged: none may have a window of its own
+    has_window = bool(n_groups[list(rules.windows)].any())
+    return bool((n_groups[_free_items(gains, rules)] <= 1).all()) and not has_window
 
 
 def _free_items(gains: Gains, rules: Rules) -> BoolArray:
@@ -104,8 +106,12 @@ def solve_by_matching(gains: Gains, rules: Rules) -> IntArray | None:
                 return None
             is_ungrouped[members] = False
             is_candidate[members] = earliest[members] < k
+        is_ungrouped[list(rules.windows)] = False
         # of the items in no group, only the k best can be placed
         is_candidate[best_first[is_ungrouped[best_first]][k:]] = False
+    for item, (first, last) in rules.windows.items():
+        earliest[item], latest[item] = first, last
+        is_candidate[item] = first < k
     items = np.flatnonzero(is_candidate)
     positions = np.setdiff1d(np.arange(k), list(rules.fixed))
     order = np.full(k, -1, dtype=np.int64)
@@ -160,7 +166,7 @@ def count_steps(gains: Gains, rules: Rules) -> float:
     >>> count_steps(check_gains([2.0, 1.0], None, None), Rules({}, (), (), False))
     2
     """
-    is_exact = gains.scores is not None and not rules.precedences
+    is_exact = gains.scores is not None and rules.is_simple and not rules.windows
     if not is_exact or not all(group.is_prefix_only for group in rules.groups):
         return math.inf
     classes = _classes(gains, rules)

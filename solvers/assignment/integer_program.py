@@ -129,7 +129,10 @@ def build_program(gains: Gains, rules: Rules, limit: float = float("inf")) -> Pr
     rows.add(positions, columns, 1.0, np.ones(k), np.ones(k))
     candidates, row = np.unique(items, return_inverse=True)
     n_candidates = len(candidates)
-    rows.add(row, columns, 1.0, np.zeros(n_candidates), np.ones(n_candidates))
+    # an item whose window ends before position k must be placed
+    must = {item for item, (_, last) in rules.windows.items() if last < k}
+    is_placed = np.isin(candidates, list(must)).astype(np.float64)
+    rows.add(row, columns, 1.0, is_placed, np.ones(n_candidates))
     counted = [*rules.groups]
     single = {}  # number of the counter of an item that a precedence names
     for item in {i for pair in rules.precedences for i in (pair.before, pair.after)}:
@@ -176,8 +179,42 @@ def build_program(gains: Gains, rules: Rules, limit: float = float("inf")) -> Pr
             np.full(k - 1, -np.inf),
             np.zeros(k - 1),
         )
-    matrix, lowest, highest = rows.assemble(len(least))
+    n_variables = len(least)
+    for group_items in rules.together:
+        n_starts = max(0, k - len(group_items) + 1)
+        inside = np.isin(items, group_items)
+        starts = n_variables + np.arange(n_starts)
+        _add_block(rows, positions[inside], columns[inside], starts, k)
+        n_variables += n_starts
+    n_blocks = n_variables - len(least)
+    least = np.append(least, np.zeros(n_blocks))
+    most = np.append(most, np.ones(n_blocks))
+    if not must.issubset(candidates.tolist()):
+        most = least - 1  # no order: an item that must be placed has no placement
+    matrix, lowest, highest = rows.assemble(n_variables)
     return Program(items, positions, loss, matrix, lowest, highest, least, most)
+
+
+def _add_block(
+    rows: _Rows, positions: IntArray, columns: IntArray, starts: IntArray, k: int
+) -> None:
+    """Add the rows of m items that stand next to each other, or are all unplaced.
+
+    With s_t = 1 if the block begins at position t = 0, …, k - m, Σ_t s_t ≤ 1, and the
+    number of its items at position p is Σ_{t = p - m + 1}^{p} s_t.
+    """
+    length = k - len(starts) + 1
+    if len(starts):
+        rows.add(0, starts, 1.0, 0.0, 1.0)
+    offsets = np.arange(length)
+    covered = np.add.outer(np.arange(len(starts)), offsets)  # (n_starts, m)
+    rows.add(
+        np.concatenate([positions, covered.ravel()]),
+        np.concatenate([columns, np.repeat(starts, length)]),
+        np.repeat([1.0, -1.0], [len(positions), covered.size]),
+        np.zeros(k),
+        np.zeros(k),
+    )
 
 
 def _placements(
@@ -189,6 +226,9 @@ def _placements(
     losses = gains.losses(items)
     allowed = np.isfinite(losses) & (losses <= limit)
     allowed &= np.arange(k) >= first[:, None]
+    for item, (earliest, latest) in rules.windows.items():
+        allowed[items == item, :earliest] = False
+        allowed[items == item, latest + 1 :] = False
     for position, item in rules.fixed.items():
         allowed[:, position] &= items == item
         allowed[items == item] &= np.arange(k) == position
@@ -207,8 +247,7 @@ def _candidates(gains: Gains, rules: Rules) -> tuple[IntArray, IntArray]:
     if gains.scores is None:
         return np.arange(n_items), np.zeros(n_items, dtype=np.int64)
     # an item that a constraint names is a class of its own
-    named = set(rules.fixed.values())
-    named |= {i for pair in rules.precedences for i in (pair.before, pair.after)}
+    named = rules.named_items()
     mark = np.zeros(n_items, dtype=np.int64)
     mark[list(named)] = 1 + np.arange(len(named))
     best_first = np.argsort(-gains.scores, kind="stable")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -12,7 +12,12 @@ from numpy.typing import ArrayLike
 from ltr.arguments import check_whole
 from ltr.queries import FloatArray, IntArray
 from ltr.solvers.core.attributes import Attributes
-from ltr.solvers.core.constraints import ASSIGNMENT_KINDS, Constraint, Precedence
+from ltr.solvers.core.constraints import (
+    ASSIGNMENT_KINDS,
+    Constraint,
+    FixedPosition,
+    Precedence,
+)
 from ltr.solvers.core.groups import Group
 from ltr.solvers.core.inputs import (
     check_entries,
@@ -21,7 +26,7 @@ from ltr.solvers.core.inputs import (
     check_size,
     to_array,
 )
-from ltr.solvers.core.order_rules import order_rules
+from ltr.solvers.core.order_rules import basic_parts, intervals, order_rules
 from ltr.solvers.core.tolerance import are_whole, tolerance
 
 
@@ -151,13 +156,38 @@ class Rules:
     precedences : tuple of Precedence
         Pairs of items.
     clash : bool
-        Whether fixed slots contradict each other or a gain of -inf.
+        Whether fixed slots contradict each other or a gain of -inf, or the windows of
+        an item have no position in common.
+    windows : dict of item to (first, last)
+        Positions that an item may have, if not all; it may stay unplaced if
+        last = k, and must if first = k.
+    together : tuple of tuple of int
+        Groups of items that stand next to each other, or are all unplaced.
     """
 
     fixed: dict[int, int]
     groups: tuple[Group, ...]
     precedences: tuple[Precedence, ...]
     clash: bool
+    windows: dict[int, tuple[int, int]] = field(default_factory=dict)
+    together: tuple[tuple[int, ...], ...] = ()
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether every order keeps them."""
+        has_slots = self.fixed or self.windows or self.clash
+        return self.is_simple and not (has_slots or self.groups)
+
+    @property
+    def is_simple(self) -> bool:
+        """Whether there are no precedences and no groups that stand together."""
+        return not (self.precedences or self.together)
+
+    def named_items(self) -> set[int]:
+        """Items that a constraint other than on groups tells from others."""
+        pairs = {i for pair in self.precedences for i in (pair.before, pair.after)}
+        inside = {item for items in self.together for item in items}
+        return pairs | inside | set(self.fixed.values()) | set(self.windows)
 
 
 def check_gains(
@@ -252,8 +282,8 @@ def check_constraints(
     checked = check_order_constraints(
         constraints, gains.n_items, ASSIGNMENT_KINDS, "solve_assignment"
     )
-    for slot in order_rules(checked).fixed:
-        if slot.position >= gains.k:
+    for slot in checked:
+        if isinstance(slot, FixedPosition) and slot.position >= gains.k:
             raise ValueError(
                 f"positions must be in 0, …, {gains.k - 1}; got {slot.position} in "
                 f"{slot}."
@@ -275,18 +305,28 @@ def compile_rules(
     >>> [group.upper.tolist() for group in rules.groups]
     [[0, 1, 1, 3]]
     """
-    order = order_rules(constraints)
+    order, k = order_rules(constraints), gains.k
     slots: dict[int, int] = {}
+    windows: dict[int, tuple[int, int]] = {}
     clash = False
-    for slot in order.fixed:
-        clash |= slots.get(slot.position, slot.item) != slot.item
-        clash |= any(i == slot.item and t != slot.position for t, i in slots.items())
+    first, last = intervals(order.windows, gains.n_items)
+    for item in {window.item: None for window in order.windows}:
+        # position k: unplaced
+        earliest, latest = min(int(first[item]), k), min(int(last[item]), k)
+        clash |= bool(first[item] > last[item])
+        if earliest < latest or earliest == k:
+            windows[item] = earliest, latest
+            continue
+        clash |= slots.get(earliest, item) != item
         if gains.matrix is not None:
-            clash |= not np.isfinite(gains.matrix[slot.item, slot.position])
-        slots[slot.position] = slot.item
+            clash |= not np.isfinite(gains.matrix[item, earliest])
+        slots[earliest] = item
     groups: dict[bytes, Group] = {}
-    for part in (part for constraint in constraints for part in constraint.parts()):
+    for part in basic_parts(constraints):
         for group in part.groups(attributes, gains.k):
             key = group.members.tobytes()
             groups[key] = groups[key].intersect(group) if key in groups else group
-    return Rules(slots, tuple(groups.values()), order.precedences, clash)
+    together = tuple(group.items for group in order.together)
+    return Rules(
+        slots, tuple(groups.values()), order.precedences, clash, windows, together
+    )

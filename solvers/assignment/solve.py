@@ -73,8 +73,9 @@ def solve_assignment(
         gains as scores the sum is the DCG. Or a matrix of the gain of each item at each
         position; -inf forbids an entry.
     constraints : iterable of constraints, default=()
-        ``Quota``, ``AtMost``, ``ExposureShare``, ``FixedPosition``, ``Precedence``.
-        Unplaced items count as coming after all placed ones.
+        ``Quota``, ``AtMost``, ``ExposureShare``, ``FixedPosition``, ``Window``,
+        ``Precedence``, ``Together``. Unplaced items count as coming after all placed
+        ones; items that stand together are all placed, or none of them is.
     attributes : mapping of str to array-like of shape (n_items,), default=None
         The attributes that constraints refer to, by name; a DataFrame will do.
     k : int, default=None
@@ -86,8 +87,9 @@ def solve_assignment(
         "min": entries are costs, inf forbids one in a matrix, and the sum is minimized;
         ``bound`` is then a lower bound.
     method : str, default="auto"
-        ``"sort"``: scores without constraints. ``"matching"``: scores with fixed slots
-        and prefix quotas of disjoint groups, or a matrix with fixed slots.
+        ``"sort"``: scores without constraints. ``"matching"``: scores with positions or
+        windows of items, and prefix quotas of disjoint groups of other items; or a
+        matrix with positions and windows.
         ``"counting"``: scores with fixed slots and any prefix quotas, by a dynamic
         program over the counts of classes. ``"highs"`` and ``"cp_sat"``: all
         constraints, by an integer program to which violated groups are added lazily.
@@ -200,9 +202,8 @@ def assign(
 
 def _select(method: str, gains: Gains, rules: Rules) -> str:
     """Return the method to use; raise if the requested one is not exact here."""
-    is_free = not (rules.fixed or rules.groups or rules.precedences or rules.clash)
     is_exact: dict[str, Callable[[], bool]] = {
-        "sort": lambda: is_free and gains.scores is not None,
+        "sort": lambda: rules.is_empty and gains.scores is not None,
         "matching": lambda: can_match(gains, rules),
         "counting": lambda: count_steps(gains, rules) <= MAX_STEPS,
     }
@@ -249,7 +250,9 @@ def _solve_lazily(method: str, gains: Gains, rules: Rules, budget: Budget) -> Ou
     best if it violates no group. Of a hundred sellers, few come near their caps.
     """
     run = solve_with_cp_sat if method == "cp_sat" else solve_with_highs
-    relaxed = solve_by_matching(gains, replace(rules, groups=(), precedences=()))
+    relaxed = solve_by_matching(
+        gains, replace(rules, groups=(), precedences=(), together=())
+    )
     if relaxed is None:
         return Outcome(Status.INFEASIBLE, method="matching")
     least = gains.loss(relaxed)  # no order loses less
@@ -332,6 +335,8 @@ def _greedy(gains: Gains, rules: Rules) -> IntArray | None:
     """
     if gains.scores is None or rules.groups or rules.fixed:
         return None
+    if rules.windows or rules.together:
+        return None
     n_before = np.zeros(gains.n_items, dtype=np.int64)
     successors: dict[int, list[int]] = {}
     for pair in rules.precedences:
@@ -394,9 +399,18 @@ def broken_rule(order: IntArray, rules: Rules, gains: Gains) -> str:
             return f"item {order[position]} at position {position}, not {item}"
     place = np.full(gains.n_items, k)
     place[order] = np.arange(k)
+    for item, (first, last) in rules.windows.items():
+        if not first <= place[item] <= last:
+            return f"item {item} at position {place[item]}, not {first}, …, {last}"
     for pair in rules.precedences:
         if place[pair.before] >= place[pair.after] < k:
             return f"item {pair.before} after item {pair.after}"
+    for items in rules.together:
+        places = place[list(items)]
+        if places.min() < k and np.ptp(places) != len(items) - 1:
+            return f"items {', '.join(map(str, items))} apart"
+        if places.min() < k <= places.max():
+            return f"only some of the items {', '.join(map(str, items))}"
     if not all(group.keeps(order, gains.discount) for group in rules.groups):
         return "too few or too many items of a group"
     return ""

@@ -17,8 +17,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self, Union, get_args
 
+import numpy as np
 from numpy.typing import ArrayLike
 
+from ltr.arguments import ArgumentError, check_whole
 from ltr.queries import IntArray, check_rows
 from ltr.solvers.core.attributes import read_column
 from ltr.solvers.core.group_constraints import AtMost, ExposureShare, Quota
@@ -68,8 +70,125 @@ class Precedence(Rule):
 
 
 @dataclass(frozen=True)
+class Window(Rule):
+    """Item ``item`` is at one of the positions ``first``, …, ``last``.
+
+    In an assignment of fewer positions than items, an item without a position counts as
+    coming after all others: a window that ends there does not require a position.
+
+    Attributes
+    ----------
+    item : int
+        Row number.
+    first : int, default=0
+        Its best position, 0-based.
+    last : int, default=None
+        Its worst position. None, or more than there are: the end of the order.
+
+    See Also
+    --------
+    within : Windows around the positions of an order.
+    FixedPosition : A window of one position.
+
+    Examples
+    --------
+    >>> Window(3, last=9).in_words()
+    'item 3 is among the first 10'
+    >>> from ltr.solvers import solve_ordering
+    >>> votes = [[0, 4, 2], [1, 0, 4], [3, 1, 0]]
+    >>> solve_ordering(votes, constraints=[Window(0, first=1)]).order
+    array([1, 2, 0])
+    """
+
+    item: int
+    first: int = 0
+    last: int | None = None
+
+    def end(self, n_positions: int) -> int:
+        """Return the last position, given their number."""
+        return n_positions - 1 if self.last is None else min(self.last, n_positions - 1)
+
+    def in_words(self) -> str:
+        """Return the constraint in words."""
+        if self.last is None:
+            return f"item {self.item} is at position {self.first} or later"
+        if self.first == self.last:
+            return f"item {self.item} is at position {self.first}"
+        if self.first == 0:
+            return f"item {self.item} is among the first {self.last + 1}"
+        return (
+            f"item {self.item} is at one of the positions {self.first}, …, {self.last}"
+        )
+
+    def named_items(self) -> tuple[int, ...]:
+        """Return the item."""
+        return (self.item,)
+
+    def checked(self, n_items: int, where: str = "") -> Self:
+        """Return it with item and first position in range, or raise."""
+        item = _index(self.item, n_items, "items", self, where)
+        first = _index(self.first, n_items, "positions", self, where)
+        last = check_whole("last of Window", self.last, low=0, optional=True)
+        if last is not None and last < first:
+            raise ValueError(f"{self} must have first <= last.")
+        return type(self)(item, first, last)
+
+    def renumbered(self, numbers: IntArray) -> Self:
+        """Return it with a new item number."""
+        return type(self)(int(numbers[self.item]), self.first, self.last)
+
+
+def within(order: ArrayLike, places: int = 2) -> tuple[Window, ...]:
+    """Return windows that keep items near their positions in an order.
+
+    Parameters
+    ----------
+    order : array-like of int
+        Item indices, best first: the order of last week, of a ranker, of an editor. It
+        need not have all items.
+    places : int, default=2
+        By how many positions an item may move, up or down.
+
+    Returns
+    -------
+    windows : tuple of Window
+        One for each item of the order.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If the order is not a sequence of different item numbers, or ``places`` is no
+        whole number >= 0.
+
+    Examples
+    --------
+    >>> within([2, 0, 1], places=1)  # doctest: +NORMALIZE_WHITESPACE
+    (Window(item=2, first=0, last=1),
+     Window(item=0, first=0, last=2),
+     Window(item=1, first=1, last=3))
+    """
+    places = check_whole("places", places, low=0)
+    items = np.asarray(order)
+    if not items.size:
+        items = items.astype(np.int64)
+    if items.ndim != 1 or items.dtype.kind not in "iu":
+        raise ArgumentError(
+            "order must be a sequence of item numbers, best first; got an array of "
+            f"{items.dtype} and shape {items.shape}."
+        )
+    if len(np.unique(items)) < len(items) or (items < 0).any():
+        raise ArgumentError(
+            f"order must have different items >= 0; got {items.tolist()}."
+        )
+    return tuple(
+        Window(item, max(0, position - places), position + places)
+        for position, item in enumerate(items.tolist())
+    )
+
+
+@dataclass(frozen=True)
 class FixedPosition(Rule):
-    """Item ``item`` is at ``position``.
+    """Item ``item`` is at ``position``: a :class:`Window` of one position.
 
     Attributes
     ----------
@@ -90,6 +209,10 @@ class FixedPosition(Rule):
     def in_words(self) -> str:
         """Return the constraint in words."""
         return f"item {self.item} is at position {self.position}"
+
+    def parts(self) -> tuple[Window, ...]:
+        """Return its window."""
+        return (Window(self.item, self.position, self.position),)
 
     def named_items(self) -> tuple[int, ...]:
         """Return the item."""
@@ -146,16 +269,12 @@ class Together(Rule):
         return type(self)(tuple(numbers[list(self.items)].tolist()))
 
 
-OrderConstraint = Precedence | FixedPosition | Together
+OrderConstraint = Precedence | Window | FixedPosition | Together
 GroupConstraint = Quota | AtMost | ExposureShare
 Constraint = Union[OrderConstraint, GroupConstraint]  # noqa: UP007
 # Kinds that paths and orderings accept, and kinds that assignments accept.
 ORDER_KINDS: tuple[type, ...] = get_args(OrderConstraint)
-ASSIGNMENT_KINDS: tuple[type, ...] = (
-    Precedence,
-    FixedPosition,
-    *get_args(GroupConstraint),
-)
+ASSIGNMENT_KINDS: tuple[type, ...] = (*ORDER_KINDS, *get_args(GroupConstraint))
 
 
 def explain_conflict(
@@ -267,5 +386,7 @@ __all__ = [
     "Quota",
     "Rule",
     "Together",
+    "Window",
     "explain_conflict",
+    "within",
 ]

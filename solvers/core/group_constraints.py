@@ -14,7 +14,7 @@ import numpy as np
 
 from ltr.arguments import ArgumentError, check_number, check_whole
 from ltr.queries import is_missing
-from ltr.solvers.core.groups import Group, Share, Window, prefix_bounds
+from ltr.solvers.core.groups import Group, Share, Stretch, prefix_bounds
 from ltr.solvers.core.rule import Rule
 
 if TYPE_CHECKING:
@@ -168,11 +168,11 @@ class AtMost(Rule):
         """Return the group of each value that more than ``count`` items share."""
         end = k if self.top is None else min(self.top, k)
         upper = np.arange(k + 1)
-        windows: tuple[Window, ...] = ()
+        windows: tuple[Stretch, ...] = ()
         if self.window is None or self.window >= end:
             upper[: end + 1] = np.minimum(upper[: end + 1], self.count)
         else:
-            windows = (Window(self.count, self.window, end),)
+            windows = (Stretch(self.count, self.window, end),)
         lower = np.zeros(k + 1, dtype=np.int64)
         return [
             Group(members, lower, upper, windows)

@@ -15,7 +15,7 @@ SHARE_TOLERANCE = 1e-6
 ROUNDING = 1e-9
 
 
-class Window(NamedTuple):
+class Stretch(NamedTuple):
     """At most ``limit`` members in any ``length`` neighboring positions < ``top``."""
 
     limit: int
@@ -40,7 +40,7 @@ class Group:
         Items of the group.
     lower, upper : int array of shape (k + 1,)
         Least and greatest number of members among the first 0, 1, …, k positions.
-    windows : tuple of Window
+    windows : tuple of Stretch
         Bounds on members in consecutive positions.
     shares : tuple of Share
         Bounds on the members' share of the exposure.
@@ -49,7 +49,7 @@ class Group:
     members: BoolArray
     lower: IntArray
     upper: IntArray
-    windows: tuple[Window, ...] = ()
+    windows: tuple[Stretch, ...] = ()
     shares: tuple[Share, ...] = ()
 
     @classmethod

@@ -319,7 +319,12 @@ def check_kinds(
     for constraint in checked:
         if not isinstance(constraint, kinds):
             raise TypeError(
-                f"{solver} takes the constraints {names}; got {constraint!r}."
+                f"{solver} takes the constraints {names}; got {constraint!r}"
+                + (
+                    ", which solve_assignment takes."
+                    if hasattr(constraint, "parts")
+                    else "."
+                )
             )
     return checked
 

@@ -120,7 +120,8 @@ def check_closed(closed: Any, start: Any, end: Any) -> None:
 def as_path(item_list: ItemList) -> ItemList:
     """A closed tour as a path from item 0 that ends with the arc back to it.
 
-    start_i = -inf for all but item 0, and end_i = matrix_i0. The position of an item is
+    start_i = -inf for all but item 0, and end_i = matrix_i0; no arc enters item 0, as
+    its gain would count in the scale of the problem. The position of an item is
     its number of arcs from item 0. Items stand together on the cycle: a group without
     item 0 does so on the path, too; a group with item 0 is an arc of the cycle around
     it, so that the items outside of the group stand together on the path.
@@ -129,11 +130,14 @@ def as_path(item_list: ItemList) -> ItemList:
     --------
     >>> opened = as_path(check_list([[0, 1], [2, 0]], solver="solve_path"))
     >>> opened.start.tolist(), opened.end.tolist()
-    ([0.0, -inf], [0.0, 2.0])
+    ([0.0, -inf], [-inf, 2.0])
     """
     n = item_list.n_items
-    start = np.full(n, -np.inf)
+    matrix, start = item_list.matrix.copy(), np.full(n, -np.inf)
     start[:1] = 0.0
+    end = matrix[:, 0].copy() if n else item_list.end
+    if n > 1:
+        matrix[1:, 0] = end[0] = -np.inf
     constraints: list[Constraint] = []
     for constraint in item_list.constraints:
         if isinstance(constraint, Together) and 0 in constraint.items:
@@ -145,8 +149,9 @@ def as_path(item_list: ItemList) -> ItemList:
             constraints.append(constraint)
     return replace(
         item_list,
+        matrix=matrix,
         start=start,
-        end=item_list.matrix[:, 0].copy() if n else item_list.end,
+        end=end,
         constraints=tuple(constraints),
     )
 

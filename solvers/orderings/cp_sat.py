@@ -98,9 +98,9 @@ def _pairs(
                 model.add_bool_or(before[k][i], before[i][j], before[j][k])
     for i, j in np.argwhere(problem.settled).tolist():
         model.add(before[i][j] == 1)
-    for fixed in problem.fixed:
-        earlier = [before[i][fixed.item] for i in range(n) if i != fixed.item]
-        model.add(sum(earlier) == fixed.position)
+    for window in problem.windows:
+        earlier = [before[i][window.item] for i in range(n) if i != window.item]
+        model.add_linear_constraint(sum(earlier), window.first, window.end(n))
     for group in problem.together:
         leader, *members = group.items
         for other in sorted(set(range(n)) - set(group.items)):
@@ -138,8 +138,8 @@ def _find_positions(problem: OrderingProblem, budget: Budget) -> Outcome:
     model.add_all_different(position)
     for i, j in np.argwhere(problem.settled).tolist():
         model.add(position[i] < position[j])
-    for fixed in problem.fixed:
-        model.add(position[fixed.item] == fixed.position)
+    for window in problem.windows:
+        model.add_linear_constraint(position[window.item], window.first, window.end(n))
     for group in problem.together:
         first, last = (model.new_int_var(0, n - 1, "") for _ in range(2))
         model.add_min_equality(first, [position[i] for i in group.items])

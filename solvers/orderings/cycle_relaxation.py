@@ -33,7 +33,7 @@ class CycleRelaxation:
     Parameters
     ----------
     problem : OrderingProblem
-        Its settled pairs are fixed; fixed positions and groups become equations.
+        Its settled pairs are fixed; ranges of positions and groups become rows.
 
     Attributes
     ----------
@@ -59,7 +59,7 @@ class CycleRelaxation:
         self.lower = np.where(settled[self._i, self._j], 1.0, -1.0)
         self._lp = LinearProgram()  # which minimizes: its costs are minus the gains
         self._lp.add_columns(-self._gains, lower=self.lower, upper=self.upper)
-        self._add_equations()
+        self._add_order_rows()
         by_gain = np.where(self._gains < 0, -1.0, 1.0)
         self.z = self._matrix(np.clip(by_gain, self.lower, self.upper))
         self.bound = float(np.abs(self._gains).sum()) * problem.scale
@@ -86,18 +86,18 @@ class CycleRelaxation:
             np.where(i < j, signs, np.negative(signs)).ravel(),
         )
 
-    def _add_equations(self) -> None:
-        """Add the equations of fixed positions and of groups.
+    def _add_order_rows(self) -> None:
+        """Add the rows of ranges of positions and of groups.
 
         Item i is at position p if p of the others are before it: Σ_j z_ij = n - 1 - 2p.
         The items of a group are next to each other if every other item is before all of
         them or after all of them: z_ka = z_kb for a, b in the group and k outside.
         """
         n = len(self.problem)
-        for fixed in self.problem.fixed if n > 1 else ():
-            pairs = [[(fixed.item, j) for j in range(n) if j != fixed.item]]
-            total = n - 1 - 2.0 * fixed.position
-            self._add_rows(np.array(pairs), [1] * (n - 1), total, total)
+        for window in self.problem.windows if n > 1 else ():
+            pairs = [[(window.item, j) for j in range(n) if j != window.item]]
+            low, high = n - 1 - 2.0 * window.end(n), n - 1 - 2.0 * window.first
+            self._add_rows(np.array(pairs), [1] * (n - 1), low, high)
         for group in self.problem.together:
             leader, *members = group.items
             pairs = [

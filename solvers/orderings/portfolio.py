@@ -371,10 +371,10 @@ def _by_components(
 
 
 def _can_split(problem: OrderingProblem) -> bool:
-    """Whether groups are nested or disjoint, and no item has a fixed position."""
+    """Whether groups are nested or disjoint, and no item has a range of positions."""
     groups = [set(group.items) for group in problem.together]
     overlap = any(a & b and not (a <= b or b <= a) for a, b in combinations(groups, 2))
-    return not problem.fixed and not overlap
+    return not problem.windows and not overlap
 
 
 def _by_groups(

@@ -20,7 +20,7 @@ from graphlib import CycleError, TopologicalSorter
 import numpy as np
 
 from ltr.queries import BoolArray, FloatArray, IntArray
-from ltr.solvers.core.constraints import Constraint, FixedPosition, Together
+from ltr.solvers.core.constraints import Constraint, Together, Window
 from ltr.solvers.core.order_rules import order_rules
 from ltr.solvers.core.tolerance import EPSILON
 
@@ -36,8 +36,8 @@ class OrderingProblem:
     settled : bool array of shape (n, n)
         ``settled[i, j]``: i must come before j. Transitively closed; if an item must
         come before itself, there is no order.
-    fixed : tuple of FixedPosition
-        Items with a position.
+    windows : tuple of Window
+        Items with a range of positions.
     together : tuple of Together
         Groups of items that stand next to each other.
 
@@ -50,7 +50,7 @@ class OrderingProblem:
 
     gains: FloatArray
     settled: BoolArray
-    fixed: tuple[FixedPosition, ...] = ()
+    windows: tuple[Window, ...] = ()
     together: tuple[Together, ...] = ()
 
     def __len__(self) -> int:
@@ -82,7 +82,7 @@ class OrderingProblem:
     @property
     def is_free(self) -> bool:
         """Whether settled pairs are all that constrains the order."""
-        return not (self.fixed or self.together)
+        return not (self.windows or self.together)
 
     @cached_property
     def steep(self) -> FloatArray:
@@ -118,7 +118,7 @@ class OrderingProblem:
             return self
         settled = closure(self.settled | is_sure)
         gains = np.where(settled | settled.T, 0.0, self.gains)
-        return OrderingProblem(gains, settled, self.fixed, self.together)
+        return OrderingProblem(gains, settled, self.windows, self.together)
 
     def are_losers(self, loss: float) -> BoolArray:
         """Which pairs lose more than ``loss`` if they are reversed, rounding apart."""
@@ -131,8 +131,11 @@ class OrderingProblem:
         position[order] = np.arange(len(order))
         if np.tril(self.settled[np.ix_(order, order)]).any():
             return False
-        if any(position[c.item] != c.position for c in self.fixed):
-            return False
+        end = len(order) - 1
+        for window in self.windows:
+            last = end if window.last is None else window.last
+            if not window.first <= position[window.item] <= last:
+                return False
         return all(
             np.ptp(position[list(c.items)]) == len(c.items) - 1 for c in self.together
         )
@@ -166,20 +169,20 @@ def ordering_problem(
     settled = np.isneginf(matrix).T
     for pair in rules.precedences:
         settled[pair.before, pair.after] = True
-    for fixed in rules.fixed:
-        earlier = [c.item for c in rules.fixed if c.position < fixed.position]
-        settled[earlier, fixed.item] = True
-        others = np.arange(len(matrix)) != fixed.item
-        if fixed.position == 0:
-            settled[fixed.item, others] = True
-        elif fixed.position == len(matrix) - 1:
-            settled[others, fixed.item] = True
-    np.fill_diagonal(settled, False)  # an item with two positions: see ``fixed``
+    if rules.windows:
+        n = len(matrix)
+        first, last = rules.intervals(n)
+        # an item without a position comes before itself: there is no order
+        settled |= last[:, None] < first
+        for item in {window.item for window in rules.windows}:
+            others = np.arange(n) != item
+            settled[item, others] |= last[item] == 0
+            settled[others, item] |= first[item] == n - 1
     if settled.any():
         settled = closure(settled)
         matrix = np.where(settled | settled.T, 0.0, matrix)
     half = matrix / 2  # halved first: the difference of two huge numbers stays finite
-    return OrderingProblem(half - half.T, settled, rules.fixed, rules.together)
+    return OrderingProblem(half - half.T, settled, rules.windows, rules.together)
 
 
 def sorted_by(before: BoolArray) -> list[int] | None:

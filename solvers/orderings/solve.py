@@ -51,8 +51,9 @@ def solve_ordering(
     matrix : array-like of shape (n, n)
         Entry [i, j] is the gain if i precedes j; -inf forbids it. The diagonal is not
         read.
-    constraints : iterable of Precedence, FixedPosition, Together, default=()
-        Constraints that the order must keep.
+    constraints : iterable of constraints, default=()
+        What the order must keep: ``Precedence``, ``FixedPosition``, ``Window``,
+        ``Together``.
     sense : {"max", "min"}, default="max"
         "min": entries are costs, inf forbids one, and the sum is minimized; ``bound``
         is then a lower bound.
@@ -133,9 +134,10 @@ def solve_orderings(
         As ``matrix`` of :func:`solve_ordering`, one per list.
     where : bool array-like of shape (b, n), or sequence of masks, default=None
         True: a real item; False: padding, which is removed. None: all are real.
-    constraints : iterable of Precedence, FixedPosition, Together, default=()
-        Constraints that each order must keep, in the item numbers before padding is
-        removed; they must not name padding of any list.
+    constraints : iterable of constraints, default=()
+        What each order must keep, in the item numbers before padding is removed:
+        ``Precedence``, ``FixedPosition``, ``Window``, ``Together``; they must not name
+        padding of any list.
     sense : {"max", "min"}, default="max"
         "min": entries are costs, and inf forbids one.
     method : str, default="auto"

@@ -194,12 +194,15 @@ def allowed_next(problem: OrderingProblem) -> BoolArray | None:
     sets = np.arange(1 << n)
     size = ((sets[:, None] >> np.arange(n)) & 1).sum(axis=1)
     allowed = np.ones((n, 1 << n), dtype=bool)
-    # the item fixed at position p comes after p items, and nowhere else
-    for fixed in problem.fixed:
-        is_its_turn = size == fixed.position
-        of_item = allowed[fixed.item] & is_its_turn
-        allowed[:, is_its_turn] = False
-        allowed[fixed.item] = of_item
+    # at position p an item comes after p others; no item comes next if one is overdue
+    for window in problem.windows:
+        has_not = sets >> window.item & 1 == 0
+        end = window.end(n)
+        allowed[window.item] &= (size >= window.first) & (size <= end)
+        overdue = has_not & (size >= end)
+        of_item = allowed[window.item] & (size == end)
+        allowed[:, overdue] = False
+        allowed[window.item, overdue] = of_item[overdue]
     # while a group is incomplete, only its items may come next
     for group in problem.together:
         bits = sum(1 << item for item in group.items)

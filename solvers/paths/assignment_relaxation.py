@@ -214,21 +214,22 @@ def greedy(problem: PathProblem, cost: FloatArray) -> list[int] | None:
     """Append the item with the cheapest arc among those that the constraints allow.
 
     With precedences alone this always ends in an order that keeps them; otherwise it
-    may run into a dead end, and return None.
+    may run into a dead end, and return None. Where as many items are due by a position
+    as there are positions up to it, one of them comes next (Jackson, 1955).
     """
     n, rules = problem.n_items, problem.rules
     before = rules.before(n)
     n_before = before.sum(axis=0)
-    item_at = np.full(n, -1)
-    for fixed in rules.fixed:
-        item_at[fixed.position] = fixed.item
-    has_no_position = ~np.isin(np.arange(n), item_at)
+    first, last = rules.intervals(n)
     groups = [np.isin(np.arange(n), group.items) for group in rules.together]
     remaining, node = np.ones(n, dtype=bool), n
     order: list[int] = []
-    for item in item_at.tolist():
-        allowed = remaining & (n_before == 0)
-        allowed &= has_no_position if item < 0 else np.arange(n) == item
+    for position in range(n):
+        allowed = remaining & (n_before == 0) & (first <= position)
+        if rules.windows:
+            n_due = np.bincount(last[remaining], minlength=n).cumsum()
+            is_tight = n_due >= np.arange(n) - position + 1
+            allowed &= last <= int(is_tight[position:].argmax()) + position
         for group in groups:
             is_open = (group & remaining).any() and (group & ~remaining).any()
             if is_open:

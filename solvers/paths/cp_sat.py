@@ -114,11 +114,13 @@ def add_constraints(
         items = set(group.items)
         inside = [x for (i, j), x in literal.items() if i in items and j in items]
         model.add(cp_model.LinearExpr.sum(inside) == len(items) - 1)
-    if not rules.precedences and not rules.fixed:
+    if not rules.precedences and not rules.windows:
         return
     before = rules.before(n)
     # all predecessors come earlier, all successors later
-    earliest, latest = before.sum(axis=0), n - 1 - before.sum(axis=1)
+    earliest, latest = rules.intervals(n)
+    earliest = np.maximum(earliest, before.sum(axis=0))
+    latest = np.minimum(latest, n - 1 - before.sum(axis=1))
     if (earliest > latest).any():
         model.add_bool_or([])  # false
         return
@@ -135,5 +137,3 @@ def add_constraints(
             model.add(position[j] == position[i] + 1).only_enforce_if(x)
     for pair in rules.precedences:
         model.add(position[pair.before] + 1 <= position[pair.after])
-    for fixed in rules.fixed:
-        model.add(position[fixed.item] == fixed.position)

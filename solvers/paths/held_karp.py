@@ -54,11 +54,11 @@ def prefixes(n: int, rules: OrderRules) -> BoolArray:
     for i in range(n):
         allowed[:, i] &= has[:, before[:, i]].all(axis=1)
         allowed[:, i] &= ~has[:, before[i]].any(axis=1)
-    # the last of the first p + 1 items is at position p
-    for fixed in rules.fixed:
-        ends_there = size == fixed.position + 1
-        allowed[:, fixed.item] &= ends_there
-        allowed[np.ix_(ends_there, np.arange(n) != fixed.item)] = False
+    # the last of the first p + 1 items is at position p; none comes too late
+    for window in rules.windows:
+        item, end = window.item, window.end(n)
+        allowed[:, item] &= (size > window.first) & (size <= end + 1)
+        allowed[(size > end) & ~has[:, item]] = False
     # while a group is incomplete, the last item belongs to it
     for group in rules.together:
         items = np.array(group.items)
@@ -326,7 +326,7 @@ def _free_items(problem: PathProblem) -> IntArray:
     """
     n, rules = problem.n_items, problem.rules
     everything = np.arange(n)
-    if rules.fixed or rules.together or n < 4:
+    if rules.windows or rules.together or n < 4:
         return everything
     cost = np.where(problem.cost >= problem.forbidden, np.inf, problem.cost)
     first, last = _end(cost[n]), _end(cost[:, n])

@@ -160,9 +160,9 @@ class PathProblem:
             if last > first:
                 chains.append(tour[first + 1 : last + 2])
         # depot → … → item, and item → … → depot: each fixes the position
-        for fixed in self.rules.fixed:
-            place = position[fixed.item]
-            if place != fixed.position:
+        for window in self.rules.windows:
+            place = position[window.item]
+            if not window.first <= place <= window.end(n):
                 chains += [tour[: place + 2], tour[place + 1 :]]
         # member → others → next member: a run that leaves the group and comes back
         for group in self.rules.together:
@@ -340,6 +340,8 @@ def path_problem(
             continue
         row_maxima = block.max(axis=1) if block.ndim == 2 else block
         greatest, least = float(row_maxima.max()), float(row_maxima.min())
+        if least == -np.inf < greatest:
+            least = float(row_maxima[row_maxima > -np.inf].min())
         if greatest - least < _ALIKE * abs(greatest):
             block -= greatest
             offset += n_arcs * greatest
@@ -403,24 +405,26 @@ def allowed_arcs(n: int, rules: OrderRules) -> BoolArray:
     # only items without predecessors can be first, only those without successors last
     allowed[n, :n] &= ~before.any(axis=0)
     allowed[:n, n] &= ~before.any(axis=1)
-    position = np.full(n, -1)
+    if not rules.windows:
+        return allowed
+    first, last = rules.intervals(n)
+    allowed &= not (first > last).any()
+    # only an item that may be at position 0 follows the depot, …
+    allowed[n, :n] &= first == 0
+    allowed[:n, n] &= last == n - 1
+    # i → j needs a position p of i such that p + 1 is one of j
+    allowed[:n, :n] &= first[:, None] + 1 <= last
+    allowed[:n, :n] &= first <= last[:, None] + 1
+    # an item that must be first, or last, leaves the depot no other arc
     nodes = np.arange(n + 1)
-    for fixed in rules.fixed:
-        item, place = fixed.item, fixed.position
-        position[item] = place
-        # only the item at position 0 follows the depot, only that at n - 1 precedes it
-        allowed[n, item] &= place == 0
-        allowed[item, n] &= place == n - 1
-        if place == 0:
-            allowed[n, nodes != item] = False
-        if place == n - 1:
-            allowed[nodes != item, n] = False
-    # between fixed items only the arcs i → j from position p to p + 1 remain, and they
-    # exclude all other arcs out of i and into j
-    items = np.flatnonzero(position >= 0)
-    is_next = position[items][:, None] + 1 == position[items]
-    allowed[np.ix_(items, items)] &= is_next
-    for i, j in items[np.argwhere(is_next)]:
+    for item in np.flatnonzero(last == 0).tolist():
+        allowed[n, nodes != item] = False
+    for item in np.flatnonzero(first == n - 1).tolist():
+        allowed[nodes != item, n] = False
+    # i at position p and j at p + 1: the arc i → j excludes all others out of i, into j
+    fixed = np.flatnonzero(first == last)
+    is_next = first[fixed][:, None] + 1 == first[fixed]
+    for i, j in fixed[np.argwhere(is_next)]:
         allowed[i, nodes != j] = False
         allowed[nodes != i, j] = False
     return allowed

@@ -54,8 +54,9 @@ def solve_path(
     start, end : array-like of shape (n,), default=None
         Gain of each item in the first and in the last position; -inf forbids it. None:
         zeros.
-    constraints : iterable of Precedence, FixedPosition, Together, default=()
-        Constraints that the order must keep.
+    constraints : iterable of constraints, default=()
+        What the order must keep: ``Precedence``, ``FixedPosition``, ``Window``,
+        ``Together``.
     sense : {"max", "min"}, default="max"
         "min": entries are costs or distances, inf forbids one, and the sum is
         minimized; ``bound`` is then a lower bound.
@@ -157,9 +158,9 @@ def solve_paths(
         True: a real item; False: padding, which is removed. None: all are real.
     start, end : array-like of shape (b, n), or sequence of vectors, default=None
         Gain of each item in the first and in the last position. None: zeros.
-    constraints : iterable of Precedence, FixedPosition, Together, default=()
-        Constraints that each order must keep, in the item numbers before padding is
-        removed.
+    constraints : iterable of constraints, default=()
+        What each order must keep, in the item numbers before padding is removed:
+        ``Precedence``, ``FixedPosition``, ``Window``, ``Together``.
     sense : {"max", "min"}, default="max"
         "min": entries are costs, and inf forbids one.
     closed : bool, default=False

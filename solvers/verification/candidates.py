@@ -24,6 +24,7 @@ from ltr.solvers.core.constraints import (
     Precedence,
     Quota,
     Together,
+    Window,
 )
 from ltr.solvers.verification.procedures import committee_of
 
@@ -114,11 +115,21 @@ class CandidateSet(ABC):
             if isinstance(constraint, Precedence):
                 before, after = place[:, constraint.before], place[:, constraint.after]
                 is_kept &= (before < after) | (after == self.k)
+            elif isinstance(constraint, Window):
+                of_item = place[:, constraint.item]
+                last = self.n_items if constraint.last is None else constraint.last
+                is_unplaced = of_item == self.k
+                is_inside = (of_item >= constraint.first) & (of_item <= last)
+                is_kept &= np.where(is_unplaced, last >= self.k, is_inside)
             elif isinstance(constraint, FixedPosition):
                 is_kept &= place[:, constraint.item] == constraint.position
             elif isinstance(constraint, Together):
                 of_group = place[:, list(constraint.items)]
-                is_kept &= self.extent(of_group) == len(constraint.items) - 1
+                is_near = self.extent(of_group) == len(constraint.items) - 1
+                is_unplaced = of_group == self.k
+                is_kept &= is_unplaced.all(axis=1) | (
+                    is_near & ~is_unplaced.any(axis=1)
+                )
             else:
                 is_kept &= self._keeps_groups(orders, constraint)
         return is_kept

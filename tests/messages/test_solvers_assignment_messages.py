@@ -9,7 +9,6 @@ from ltr.solvers import (
     FixedPosition,
     Precedence,
     Quota,
-    Together,
     det_const_sort,
     explain_conflict,
     solve_assignment,
@@ -72,11 +71,11 @@ def test_messages():
         k=1,
     )
     raises(
-        "solve_assignment takes the constraints Precedence, FixedPosition, Quota, "
-        "AtMost, ExposureShare; got Together(items=(0, 1)).",
+        "solve_assignment takes the constraints Precedence, Window, FixedPosition, "
+        "Together, Quota, AtMost, ExposureShare; got 'together'.",
         solve_assignment,
         [1, 2],
-        constraints=[Together((0, 1))],
+        constraints=["together"],
         kind=TypeError,
     )
     raises(

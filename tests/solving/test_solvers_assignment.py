@@ -292,6 +292,9 @@ class Sponsored(Rule):
 
     item: int
 
+    def in_words(self):
+        return f"item {self.item} is first, and a second one with group 'a' follows"
+
     def parts(self):
         quota = Quota("group", "a", lower=2, top=3)
         return FixedPosition(self.item, 0), quota

@@ -243,14 +243,15 @@ def test_old_name_of_branch_and_cut(solve):
         (
             lambda: solve_ordering(np.eye(2), constraints=[AtMost("group", 1)]),
             TypeError,
-            "solve_ordering takes the constraints Precedence, FixedPosition, Together; "
-            "got AtMost(attribute='group', count=1, top=None, window=None).",
+            "solve_ordering takes the constraints Precedence, Window, FixedPosition, "
+            "Together; got AtMost(attribute='group', count=1, top=None, window=None), "
+            "which solve_assignment takes.",
         ),
         (
             lambda: solve_orderings([np.eye(2)], constraints=["first"]),
             TypeError,
-            "solve_orderings takes the constraints Precedence, FixedPosition, Together; "
-            "got 'first'.",
+            "solve_orderings takes the constraints Precedence, Window, FixedPosition, "
+            "Together; got 'first'.",
         ),
         (
             lambda: solve_ordering([[0, 10**400], [0, 0]]),

@@ -4,7 +4,14 @@ from itertools import pairwise, permutations
 
 import numpy as np
 
-from ltr.solvers import AtMost, ExposureShare, FixedPosition, Precedence, Together
+from ltr.solvers import (
+    AtMost,
+    ExposureShare,
+    FixedPosition,
+    Precedence,
+    Together,
+    Window,
+)
 
 DISCOUNT = 1 / np.log2(2 + np.arange(2000))
 
@@ -16,6 +23,9 @@ def keeps(order, constraint):
         return place[constraint.before] < place[constraint.after]
     if isinstance(constraint, FixedPosition):
         return place[constraint.item] == constraint.position
+    if isinstance(constraint, Window):
+        last = len(order) if constraint.last is None else constraint.last
+        return constraint.first <= place[constraint.item] <= last
     assert isinstance(constraint, Together)
     places = [place[item] for item in constraint.items]
     return max(places) - min(places) == len(places) - 1
@@ -58,6 +68,15 @@ def keeps_positions(order, constraint, attributes, k):
         return place.get(constraint.before, k) < place.get(constraint.after, k + 1)
     if isinstance(constraint, FixedPosition):
         return place.get(constraint.item) == constraint.position
+    if isinstance(constraint, Window):
+        last = 10**6 if constraint.last is None else constraint.last
+        if constraint.item not in place:
+            return last >= k
+        return constraint.first <= place[constraint.item] <= last
+    if isinstance(constraint, Together):
+        places = [place[item] for item in constraint.items if item in place]
+        is_whole = len(places) == len(constraint.items)
+        return not places or (is_whole and max(places) - min(places) < len(places))
     values = [attributes[constraint.attribute][item] for item in order]
     if isinstance(constraint, ExposureShare):
         exposure = sum(
