@@ -84,7 +84,7 @@ class SegmentSearch:
         self._before = np.zeros((n + 1, n + 1), dtype=bool)
         self._before[:n, :n] = rules.before(n)
         self._has_precedences = bool(self._before.any())
-        self._has_others = bool(rules.fixed or rules.together)
+        self._has_others = bool(rules.windows or rules.together)
         self.reset(np.concatenate([[n], order, [n]]))
 
     def reset(self, path: IntArray) -> None:
