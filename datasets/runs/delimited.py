@@ -124,8 +124,14 @@ def column_of(columns: list[Any], name: str, source: str) -> Any:
 
 
 def _present(columns: list[Any], name: str) -> list[str]:
-    """Names of a field that are there; a score is a label only if there is no other."""
+    """Names of a field that are there.
+
+    A score is a label only if there is no other; beside a ``docno`` of PyTerrier,
+    ``docid`` is the number of the document in its index.
+    """
     present = [column for column in NAMES[name] if column in columns]
+    if "docno" in present:
+        present = [column for column in present if column != "docid"]
     return [column for column in present if column != "score"] or present
 
 

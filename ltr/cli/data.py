@@ -43,6 +43,9 @@ def add_data_options(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="feature indices of LETOR files start at 0, although none is 0",
     )
+    group.add_argument(
+        "--encoding", default="utf-8", help="encoding of the files, such as latin-1"
+    )
 
 
 def load(
@@ -89,7 +92,13 @@ def load(
     parts: list[RankingData] = []
     for path in paths:
         label = options.label if needs_label or names is None else None
-        part = load_table(path, label=label, qid=options.qid, features=names)
+        part = load_table(
+            path,
+            label=label,
+            qid=options.qid,
+            features=names,
+            encoding=options.encoding,
+        )
         names = part.feature_names
         parts.append(part)
     return concatenate(parts)
@@ -161,10 +170,14 @@ def _load_letor(
     """Load LETOR files, with the columns and the first index of a ranker."""
     width: Any = None if ranker is None else ranker.n_features_in_
     expected = getattr(ranker, "_zero_based", None)  # None: saved by Python or by 0.1
+    encoding = options.encoding
     if options.zero_based or expected is not False:
         starts_at_0 = bool(options.zero_based or expected)
-        return load_letor(paths, n_features=width, zero_based=starts_at_0 or "auto")
-    data = load_letor(paths)
+        zero_based = starts_at_0 or "auto"
+        return load_letor(
+            paths, n_features=width, zero_based=zero_based, encoding=encoding
+        )
+    data = load_letor(paths, encoding=encoding)
     if data.zero_based:
         raise ValueError(
             "feature indices must start at 1 as in the training files of the model; "
@@ -173,7 +186,8 @@ def _load_letor(
             "do start at 1, pass --zero-based here."
         )
     if data.X.shape[1] > width:
-        return load_letor(paths, n_features=width)  # raises with the line
+        # raises with the line
+        return load_letor(paths, n_features=width, encoding=encoding)
     return _widened(data, width)
 
 

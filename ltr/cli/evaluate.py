@@ -63,9 +63,6 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
         "--depth", type=int, help="documents read per query (trec_eval -M)"
     )
     group.add_argument(
-        "--encoding", help="encoding of the files, such as latin-1 (default: utf-8)"
-    )
-    group.add_argument(
         "--trec-eval",
         choices=["10", "9"],
         help="version of trec_eval to agree with (default: 10); 9, as in pytrec_eval "
@@ -112,7 +109,7 @@ def run_options(options: argparse.Namespace) -> dict[str, Any]:
     keywords : dict
         Keyword arguments of :func:`ltr.metrics.evaluate_run`.
     """
-    names = ("missing", "unjudged", "depth", "trec_eval", "encoding")
+    names = ("missing", "unjudged", "depth", "trec_eval")
     values = {name: getattr(options, name) for name in names}
     return {name: _number(v) for name, v in values.items() if v is not None}
 
@@ -138,7 +135,7 @@ def evaluate_files(options: argparse.Namespace, metrics: list[str]) -> pd.DataFr
         If a file is malformed, a name is unknown, or options exclude each other.
     """
     qrels, *runs = options.data
-    keywords = run_options(options)
+    keywords = {**run_options(options), "encoding": options.encoding}
     if options.empty is not None:
         keywords["empty"] = _number(options.empty)
     if options.discount is not None:

@@ -60,7 +60,9 @@ place of ``scores``: :mod:`ltr.losses.paths`.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
+from typing import SupportsFloat
 
 import jax
 
@@ -276,7 +278,8 @@ def combine(*terms: tuple[float, str | Callable[..., jax.Array]]) -> Combination
     Raises
     ------
     ValueError
-        If there is no term, or a name is unknown.
+        If there is no term, one is no pair of a finite weight and a loss, or a name is
+        unknown.
 
     Examples
     --------
@@ -287,12 +290,29 @@ def combine(*terms: tuple[float, str | Callable[..., jax.Array]]) -> Combination
     """
     if not terms:
         raise ValueError("combine needs at least one (weight, loss); got none.")
+    for term in terms:
+        if not _is_weighted_loss(term):
+            hint = " Pass the terms of a list as combine(*terms)."
+            raise ArgumentError(
+                "a term of combine must be (weight, loss), a finite number and a name "
+                f"or function; got {term!r}." + hint * isinstance(term, list)
+            )
     return combination(
         *(
             (weight, get_loss(loss) if isinstance(loss, str) else loss)
             for weight, loss in terms
         )
     )
+
+
+def _is_weighted_loss(term: object) -> bool:
+    """Whether this is a finite weight and a name or function."""
+    if not isinstance(term, tuple) or len(term) != 2:
+        return False
+    weight, loss = term
+    if isinstance(weight, (bool, str)) or not isinstance(weight, SupportsFloat):
+        return False
+    return math.isfinite(weight) and (isinstance(loss, str) or callable(loss))
 
 
 __all__ = [

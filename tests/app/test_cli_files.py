@@ -316,3 +316,20 @@ def test_shared_validation_queries(folder, tmp_path):
     )
     with pytest.warns(UserWarning, match=f"^{re.escape(message)}$"):
         assert main([*words, "--model", str(tmp_path / "m"), *TREES]) == 0
+
+
+@pytest.mark.parametrize("name", ["d.csv", "d.txt"])
+def test_describe_reads_other_encodings(folder, name, capsys):
+    """As the file in UTF-8; a file that is not UTF-8 needs --encoding."""
+    path = folder / f"latin.{name}"
+    text = (folder / name).read_text()
+    text = (
+        text.replace("bm25", "bm\xe9") if name == "d.csv" else f"{text[:-1]} # \xe9\n"
+    )
+    path.write_bytes(text.encode("latin-1"))
+    expected = printed(capsys, "describe", folder / name)
+    if name == "d.csv":
+        assert main(["describe", str(path)]) == 2
+        assert "encoding" in capsys.readouterr().err
+    latin = printed(capsys, "describe", path, "--encoding", "latin-1")
+    assert latin.replace("bm\xe9", "bm25") == expected

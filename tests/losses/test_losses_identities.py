@@ -13,6 +13,7 @@ import pytest
 
 from ltr import NeuralRanker, load_ranker, save_ranker
 from ltr import losses as L
+from ltr.arguments import ArgumentError
 from ltr.datasets import make_ranking
 
 pytestmark = pytest.mark.usefixtures("x64")
@@ -188,9 +189,20 @@ class TestCombine:
         assert load_ranker(tmp_path / "model").loss == mixed
 
     def test_errors(self):
-        """Nothing to add, and an unknown name."""
+        """Nothing to add, terms that are none, and an unknown name."""
         with pytest.raises(ValueError, match="combine needs at least one"):
             L.combine()
+        start = (
+            "a term of combine must be (weight, loss), a finite number and a name or"
+        )
+        for term in ("mse", (1.0, 3), ("mse", 1.0), (np.nan, "mse"), (True, "mse")):
+            message = f"^{re.escape(f'{start} function; got {term!r}.')}$"
+            with pytest.raises(ArgumentError, match=message):
+                L.combine(term)
+        terms = [(1.0, "mse"), (0.5, "listnet")]
+        hint = f"{start} function; got {terms!r}. Pass the terms of a list as"
+        with pytest.raises(ArgumentError, match=f"^{re.escape(hint)} combine"):
+            L.combine(terms)
         with pytest.raises(ValueError, match="Did you mean 'ranknet'"):
             L.combine((1.0, "ranknett"))
 

@@ -155,6 +155,18 @@ def test_no_line(tmp_path, text):
         read_run(path)
 
 
+def test_docno_of_pyterrier():
+    """Beside docno, docid is the number of the document in an index."""
+    frame = pd.DataFrame(
+        {"qid": ["1", "1"], "docid": [7, 3], "docno": ["a", "b"], "score": [2.0, 1.0]}
+    )
+    assert read_run(frame)["docid"].tolist() == ["a", "b"]
+    assert mean_of(frame, {"1": {"b": 1}}, "mrr") == 1 / 2
+    twice = frame.assign(doc_id=frame.docno)
+    with pytest.raises(ValueError, match="one column for the docid; got 'doc_id' and"):
+        read_run(twice)
+
+
 def test_other_errors(tmp_path):
     """What is no run, and what cannot be written as one."""
     message = (
