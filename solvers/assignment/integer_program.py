@@ -12,6 +12,7 @@ from ltr.solvers.assignment.problem import Gains, Rules
 from ltr.solvers.core.budget import Budget
 from ltr.solvers.core.cp_sat import solve_model
 from ltr.solvers.core.groups import SHARE_TOLERANCE, Group
+from ltr.solvers.core.interrupts import run_compiled
 from ltr.solvers.core.solution import Outcome, Status
 from ltr.solvers.core.tolerance import are_whole
 
@@ -301,15 +302,21 @@ def solve_with_highs(program: Program, k: int, budget: Budget) -> Outcome:
         options["node_limit"] = max(1, int(NODES * budget.work_left))
     if np.isfinite(budget.seconds_left):
         options["time_limit"] = budget.seconds_left
-    result = scipy.optimize.milp(
-        cost,
-        integrality=np.ones(len(cost), dtype=np.int64),
-        bounds=scipy.optimize.Bounds(program.least, program.most),
-        constraints=scipy.optimize.LinearConstraint(
-            program.rows, program.low, program.high
+    result = run_compiled(
+        lambda: scipy.optimize.milp(
+            cost,
+            integrality=np.ones(len(cost), dtype=np.int64),
+            bounds=scipy.optimize.Bounds(program.least, program.most),
+            constraints=scipy.optimize.LinearConstraint(
+                program.rows, program.low, program.high
+            ),
+            options=options,
         ),
-        options=options,
+        is_cancelled=lambda: budget.is_cancelled,
+        stop=None,  # HiGHS cannot be stopped from outside
     )
+    if result is None:
+        return Outcome(Status.UNKNOWN, None, 0.0)
     budget.spend((result.mip_node_count or 1) / NODES)
     if result.status == 2:  # infeasible
         return Outcome(Status.INFEASIBLE)

@@ -36,7 +36,8 @@ from ltr.solvers.core.budget import Budget
 from ltr.solvers.core.conflicts import smallest_conflict
 from ltr.solvers.core.constraints import Constraint
 from ltr.solvers.core.groups import Group
-from ltr.solvers.core.inputs import check_limit, check_method
+from ltr.solvers.core.inputs import check_method
+from ltr.solvers.core.observation import Callback, observed
 from ltr.solvers.core.solution import (
     Outcome,
     Solution,
@@ -63,6 +64,8 @@ def solve_assignment(
     method: str = "auto",
     time_limit_s: float | None = None,
     work_limit: float | None = None,
+    callback: Callback | None = None,
+    verbose: int = 0,
 ) -> Solution:
     """Assign items to positions so that the sum of gains is greatest.
 
@@ -102,13 +105,20 @@ def solve_assignment(
         Units of deterministic work: about a second each for ``"cp_sat"``, 500 nodes for
         ``"highs"``, whose root node may take long. None: 20, or no limit if there is a
         time limit.
+    callback : callable, default=None
+        Called with the best :class:`Solution` so far at each better order or bound, and
+        at the end; True ends the solve. The result is the same without it.
+    verbose : int, default=0
+        1: a line a second at most, on standard error.
 
     Returns
     -------
     solution : Solution
         ``order`` has the items of positions 0, …, k - 1. If no order keeps all
         constraints, the status is INFEASIBLE and ``conflict`` is a smallest set of them
-        that clash; :func:`explain_conflict` puts it in words.
+        that clash; :func:`explain_conflict` puts it in words. Ctrl-C ends the solve
+        with the best order so far and ``is_interrupted=True``; a second one raises
+        KeyboardInterrupt.
 
     Raises
     ------
@@ -145,16 +155,23 @@ def solve_assignment(
     5.0
     """
     method = check_method(method, METHODS, renamed={"cpsat": "cp_sat"})
-    budget = Budget(
-        check_limit(time_limit_s, "time_limit_s"), check_limit(work_limit, "work_limit")
-    )
     columns = {} if attributes is None else attributes
     by_name = {f"attributes[{name!r}]": v for name, v in columns.items()}
     check_rows({"gain": gain, **by_name})
     gains = check_gains(gain, k, discount, sense)
     groups = Attributes(attributes, gains.n_items)
     checked = check_constraints(constraints, gains)
-    return in_sense(assign(gains, checked, groups, method, budget), sense)
+
+    def solve(budget: Budget) -> Solution:
+        return in_sense(assign(gains, checked, groups, method, budget), sense)
+
+    return observed(
+        solve,
+        time_limit_s=time_limit_s,
+        work_limit=work_limit,
+        callback=callback,
+        verbose=verbose,
+    )
 
 
 def assign(

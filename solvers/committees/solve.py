@@ -28,7 +28,8 @@ from ltr.solvers.committees.rules import (
 )
 from ltr.solvers.committees.sequential import COMPLETIONS, SEQUENTIAL_RULES, elect
 from ltr.solvers.core.budget import Budget
-from ltr.solvers.core.inputs import check_limit, check_method
+from ltr.solvers.core.inputs import check_method
+from ltr.solvers.core.observation import Callback, observed
 from ltr.solvers.core.rankings import Rankings, check_weights
 from ltr.solvers.core.solution import (
     Solution,
@@ -63,6 +64,8 @@ def select_committee(
     method: str = "auto",
     time_limit_s: float | None = None,
     work_limit: float | None = None,
+    callback: Callback | None = None,
+    verbose: int = 0,
 ) -> Solution:
     """Choose ``k`` items that many voters rank high, with a proof or a bound.
 
@@ -138,6 +141,11 @@ def select_committee(
     work_limit : float, default=None
         Units of about a second, counted in steps instead of time, so that results
         repeat. None: 20, or no limit if there is a time limit.
+    callback : callable, default=None
+        Called with the best :class:`Solution` so far at each better order or bound, and
+        at the end; True ends the solve. The result is the same without it.
+    verbose : int, default=0
+        1: a line a second at most, on standard error.
 
     Returns
     -------
@@ -147,7 +155,8 @@ def select_committee(
         index. ``objective``: its value.
         If no committee keeps the quotas, the status is INFEASIBLE and ``conflict``
         holds a smallest set of :class:`Quota` that clash; see
-        :func:`explain_conflict`.
+        :func:`explain_conflict`. Ctrl-C ends the solve with the best committee so far
+        and ``is_interrupted=True``; a second one raises KeyboardInterrupt.
 
     Raises
     ------
@@ -193,9 +202,6 @@ def select_committee(
     """
     check_choice("rule", rule, RULES)
     completion = _check_procedure(rule, completion, method, lower, upper)
-    budget = Budget(
-        check_limit(time_limit_s, "time_limit_s"), check_limit(work_limit, "work_limit")
-    )
     k = check_whole("k", k, low=1)
     if n_items is None and groups is not None and not isinstance(groups, Mapping):
         n_items = len(np.asarray(groups))
@@ -206,9 +212,32 @@ def select_committee(
     voters = _check_voters(weights, n_voters, rule)
     check_rows({"rankings": rankings, "weights": weights})
     members = check_groups(groups, n_items)
-    if rule in SEQUENTIAL_RULES:
-        return _elect(values, voters, k, rule, completion, budget)
     quotas = Quotas(members, check_bounds(lower, upper, members), k, n_items)
+
+    def solve(budget: Budget) -> Solution:
+        if rule in SEQUENTIAL_RULES:
+            return _elect(values, voters, k, rule, completion, budget)
+        return _solve(values, voters, quotas, k, rule, method, budget)
+
+    return observed(
+        solve,
+        time_limit_s=time_limit_s,
+        work_limit=work_limit,
+        callback=callback,
+        verbose=verbose,
+    )
+
+
+def _solve(
+    values: FloatArray,
+    voters: FloatArray,
+    quotas: Quotas,
+    k: int,
+    rule: str,
+    method: str,
+    budget: Budget,
+) -> Solution:
+    """Solve a problem whose inputs have been checked."""
     if not quotas.can_extend([]):
         return without_order(
             Status.INFEASIBLE,

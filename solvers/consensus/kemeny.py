@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 from ltr.solvers.consensus.counts import pairwise_counts
 from ltr.solvers.core.constraints import OrderConstraint
 from ltr.solvers.core.inputs import check_counts
+from ltr.solvers.core.observation import Callback
 from ltr.solvers.core.rankings import Rankings
 from ltr.solvers.core.solution import Solution
 from ltr.solvers.orderings import solve_ordering
@@ -27,6 +28,8 @@ def kemeny(
     time_limit_s: float | None = None,
     work_limit: float | None = None,
     random_state: int | None = None,
+    callback: Callback | None = None,
+    verbose: int = 0,
 ) -> Solution:
     """Find the order that agrees with the votes on the most pairs.
 
@@ -56,6 +59,10 @@ def kemeny(
         Units of work; see :func:`solve_ordering`.
     random_state : int, default=None
         Seed of the search. None: 0.
+    callback : callable, default=None
+        See :func:`solve_ordering`.
+    verbose : int, default=0
+        See :func:`solve_ordering`.
 
     Returns
     -------
@@ -88,6 +95,8 @@ def kemeny(
         time_limit_s=time_limit_s,
         work_limit=work_limit,
         random_state=random_state,
+        callback=callback,
+        verbose=verbose,
     )
 
 

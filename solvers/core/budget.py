@@ -3,6 +3,10 @@
 import copy
 import threading
 import time
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ltr.solvers.core.observation import Observer
 
 # Work limit, in units of about a second, where the user sets no limit.
 DEFAULT_WORK = 20.0
@@ -26,10 +30,12 @@ class Budget:
     work_limit : float, default=None
         Units of work. None: ``DEFAULT_WORK``, or no limit if there is a time limit.
     cancelled : threading.Event, default=None
-        Set by another thread to end the solve.
+        Set by another thread, Ctrl-C or a callback to end the solve.
 
     Attributes
     ----------
+    observer : Observer or None
+        What better orders and bounds are reported to; None: nobody watches.
     work_done : float
         Units of work so far.
 
@@ -56,6 +62,7 @@ class Budget:
         self._work = work_limit
         self.work_done = 0.0
         self._cancelled = cancelled
+        self.observer: Observer | None = None
         self._whole: Budget | None = None
 
     def part(self, share: float) -> "Budget":
@@ -97,4 +104,9 @@ class Budget:
         """Whether to stop now."""
         if self._work <= 0 or time.perf_counter() >= self._end:
             return True
+        return self.is_cancelled
+
+    @property
+    def is_cancelled(self) -> bool:
+        """Whether the solve shall end, whatever is left."""
         return self._cancelled is not None and self._cancelled.is_set()

@@ -9,6 +9,7 @@ import numpy as np
 
 from ltr.queries import IntArray
 from ltr.solvers.core.budget import Budget
+from ltr.solvers.core.interrupts import run_compiled
 from ltr.solvers.core.solution import Status
 
 
@@ -99,7 +100,13 @@ def solve_model(
     work_limit = min(work_limit, budget.work_left)
     if work_limit < math.inf:
         solver.parameters.max_deterministic_time = work_limit
-    code = solver.solve(model)
+    # its own handler of SIGINT would leave Python's uncalled, and reset it afterwards
+    solver.parameters.catch_sigint_signal = False
+    code = run_compiled(
+        lambda: solver.solve(model),
+        is_cancelled=lambda: budget.is_cancelled,
+        stop=solver.stop_search,
+    )
     budget.spend(solver.response_proto.deterministic_time)
 
     if code == cp_model.MODEL_INVALID:

@@ -19,10 +19,13 @@ from numpy.typing import ArrayLike
 
 from ltr.queries import FloatArray, IntArray
 from ltr.solvers.core.budget import Budget
+from ltr.solvers.core.interrupts import run_compiled
 from ltr.solvers.core.solution import Status
 
 # The dual simplex method, and no presolve, so that it starts from the last basis.
 WARM_DUAL_SIMPLEX = "use_dual_simplex: true use_preprocessing: false"
+# Programs of more columns may take seconds, during which Ctrl-C should end them.
+_MANY_COLUMNS = 3000
 
 
 class LinearProgram:
@@ -169,7 +172,14 @@ class LinearProgram:
             if budget.is_spent:
                 return Status.UNKNOWN
             self._limit(budget)
-        status = self._glop.Solve()
+        if budget is not None and self.n_columns > _MANY_COLUMNS:
+            status = run_compiled(
+                self._glop.Solve,
+                is_cancelled=lambda: budget.is_cancelled,
+                stop=self._glop.InterruptSolve,
+            )
+        else:
+            status = self._glop.Solve()
         self.n_iterations = max(0, self._glop.iterations())
         if status == self._glop.INFEASIBLE:
             return Status.INFEASIBLE

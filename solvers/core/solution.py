@@ -83,6 +83,9 @@ class Solution:
         False: the order is OPTIMAL, and another is equally good, up to rounding (see
         :func:`ltr.solvers.all_optimal`). True: it is proven that none is. None: not
         known.
+    is_interrupted : bool
+        Whether Ctrl-C ended the solve. A loop over solves should end, too; Ctrl-C
+        twice within a second raises KeyboardInterrupt.
 
     Examples
     --------
@@ -101,6 +104,7 @@ class Solution:
     conflict: "tuple[Constraint, ...]" = ()
     sense: str = "max"
     is_unique: bool | None = None
+    is_interrupted: bool = False
 
     @property
     def is_optimal(self) -> bool:

@@ -14,10 +14,10 @@ from typing import Literal
 from numpy.typing import ArrayLike
 
 from ltr.solvers.core.batches import solve_batch
-from ltr.solvers.core.budget import Budget
 from ltr.solvers.core.constraints import OrderConstraint
-from ltr.solvers.core.inputs import check_limit, check_method, check_random_state
+from ltr.solvers.core.inputs import check_method, check_random_state
 from ltr.solvers.core.lists import ItemList, check_list, check_lists, jobs_of
+from ltr.solvers.core.observation import Callback, observed
 from ltr.solvers.core.solution import Solution
 from ltr.solvers.orderings.portfolio import solve_list, solve_lists
 from ltr.solvers.orderings.subset_dp import (
@@ -40,6 +40,8 @@ def solve_ordering(
     time_limit_s: float | None = None,
     work_limit: float | None = None,
     random_state: int | None = None,
+    callback: Callback | None = None,
+    verbose: int = 0,
 ) -> Solution:
     """Find the order with the greatest sum of gains over all pairs.
 
@@ -73,12 +75,18 @@ def solve_ordering(
         20, or no limit if there is a time limit.
     random_state : int, default=None
         Seed of the search. None: 0.
+    callback : callable, default=None
+        Called with the best :class:`Solution` so far at each better order or bound, and
+        at the end; True ends the solve. The result is the same without it.
+    verbose : int, default=0
+        1: a line a second at most, on standard error.
 
     Returns
     -------
     solution : Solution
         Order, objective, upper bound and status; if it is INFEASIBLE, ``conflict`` is a
-        smallest set of constraints that clash.
+        smallest set of constraints that clash. Ctrl-C ends the solve with the best
+        order so far and ``is_interrupted=True``; a second one raises KeyboardInterrupt.
 
     Raises
     ------
@@ -103,10 +111,14 @@ def solve_ordering(
     )
     method = check_method(method, METHODS, _RENAMED)
     _check_sizes(method, [item_list])
-    budget = Budget(
-        check_limit(time_limit_s, "time_limit_s"), check_limit(work_limit, "work_limit")
+    seed = check_random_state(random_state)
+    return observed(
+        lambda budget: solve_list(item_list, method, budget, seed),
+        time_limit_s=time_limit_s,
+        work_limit=work_limit,
+        callback=callback,
+        verbose=verbose,
     )
-    return solve_list(item_list, method, budget, check_random_state(random_state))
 
 
 def solve_orderings(

@@ -50,6 +50,11 @@ def solve_list(
         )
         return item_list.in_user_numbers(empty)
     best = _incumbent(item_list, item_list.constraints)
+    observer = budget.observer
+    if observer is not None:
+        best.report = lambda best: observer.report(
+            item_list.in_user_numbers(best.solution(budget.started))
+        )
     _search(best, method, budget, random_state)
     return _finish(best, item_list, budget)
 

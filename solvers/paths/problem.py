@@ -6,7 +6,7 @@ costs >= 0, which shifts all tours alike (Carpaneto, Dell'Amico and Toth, 1995, 
 """
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import pairwise
@@ -191,6 +191,8 @@ class Incumbent:
         No tour that is better than the incumbent costs less.
     method, proof : str, default="assignment"
         Methods that found the order and the bound.
+    report : callable, default=None
+        Called after each change.
     """
 
     problem: PathProblem
@@ -201,11 +203,14 @@ class Incumbent:
     proof: str = "assignment"
     _tolerance_of: tuple[list[int], float] | None = None
     _tolerance: float = 0.0
+    report: Callable[["Incumbent"], None] | None = None
 
     def offer(self, order: Sequence[int], cost: float, method: str) -> bool:
         """Keep an order if it is better and allowed; return whether it was kept."""
         if cost < min(self.cost, self.problem.forbidden) and self.problem.keeps(order):
             self.order, self.cost, self.method = list(order), cost, method
+            if self.report is not None:
+                self.report(self)
             return True
         return False
 
@@ -215,6 +220,8 @@ class Incumbent:
             lower = math.ceil(lower - _ROUNDING)
         if lower > self.lower:
             self.lower, self.proof = lower, method
+            if self.report is not None:
+                self.report(self)
 
     @property
     def target(self) -> float:

@@ -50,6 +50,7 @@ def routing(best: Incumbent, budget: Budget) -> None:
     seconds = min(budget.seconds_left, budget.work_left)
     if seconds < float("inf"):
         settings.time_limit.FromMilliseconds(max(1, math.ceil(seconds * 1e3)))
+    settings.sat_parameters.catch_sigint_signal = False
     assignment = model.SolveWithParameters(settings)
     if model.status() == _ROUTING_INFEASIBLE:
         best.raise_bound(problem.forbidden, "routing")

@@ -7,10 +7,10 @@ from typing import Literal
 from numpy.typing import ArrayLike
 
 from ltr.solvers.core.batches import solve_batch
-from ltr.solvers.core.budget import Budget
 from ltr.solvers.core.constraints import OrderConstraint
-from ltr.solvers.core.inputs import check_limit, check_method, check_random_state
+from ltr.solvers.core.inputs import check_method, check_random_state
 from ltr.solvers.core.lists import ItemList, check_list, check_lists, jobs_of
+from ltr.solvers.core.observation import Callback, observed
 from ltr.solvers.core.solution import Solution
 from ltr.solvers.paths.held_karp import MAX_ITEMS, lanes
 from ltr.solvers.paths.portfolio import MAX_BATCHED, solve_list, solve_lists
@@ -40,6 +40,8 @@ def solve_path(
     time_limit_s: float | None = None,
     work_limit: float | None = None,
     random_state: int | None = None,
+    callback: Callback | None = None,
+    verbose: int = 0,
 ) -> Solution:
     r"""Find the order whose neighbors have the greatest sum of scores.
 
@@ -80,17 +82,25 @@ def solve_path(
         neither limit, 20 units.
     random_state : int, default=None
         Seed of the kicks of the local search. None: 0.
+    callback : callable, default=None
+        Called with the best :class:`Solution` so far at each better order or bound, and
+        at the end; True ends the solve. The result is the same without it.
+    verbose : int, default=0
+        1: a line a second at most, on standard error.
 
     Returns
     -------
     solution : Solution
-        Order, objective, upper bound and status. If a limit ends the solve, the order
-        is the best so far, and the bound still holds.
+        Order, objective, upper bound and status. If a limit, the callback or Ctrl-C
+        ends the solve, the order is the best so far, and the bound still holds.
 
     Raises
     ------
     ValueError, TypeError
         If an argument is not as described.
+    KeyboardInterrupt
+        On a second Ctrl-C; the first one ends the solve, which sets
+        ``solution.is_interrupted``.
 
     References
     ----------
@@ -122,10 +132,14 @@ def solve_path(
     )
     check_method(method, METHODS)
     _check_sizes(method, [item_list])
-    budget = Budget(
-        check_limit(time_limit_s, "time_limit_s"), check_limit(work_limit, "work_limit")
+    seed = check_random_state(random_state)
+    return observed(
+        lambda budget: solve_list(item_list, method, budget, seed),
+        time_limit_s=time_limit_s,
+        work_limit=work_limit,
+        callback=callback,
+        verbose=verbose,
     )
-    return solve_list(item_list, method, budget, check_random_state(random_state))
 
 
 def solve_paths(

@@ -36,6 +36,8 @@ class Decoder:
         Threads of the solver.
     verbose : int, default=0
         1 or more: :meth:`scores` says on standard error how many orders are unproven.
+    solver : str, default="auto"
+        Method of :func:`ltr.solvers.solve_path` or :func:`ltr.solvers.solve_ordering`.
     """
 
     name: str
@@ -43,6 +45,7 @@ class Decoder:
     work_limit: float | None = None
     n_jobs: int | None = None
     verbose: int = 0
+    solver: str = "auto"
 
     def check_sizes(self, queries: Queries) -> None:
         """Raise if a list is too long."""
@@ -99,6 +102,7 @@ class Decoder:
             "time_limit_s": self.time_limit_s,
             "work_limit": self.work_limit,
             "n_jobs": self.n_jobs,
+            "method": self.solver,
         }
         if self.name == "bayes":
             pairs = pairs._replace(matrix=path_precedence(pairs))

@@ -75,6 +75,13 @@ class TSPRanker(PairOutputs, GradientRanker):
         of greatest expected Kendall τ under the path distribution, for lists of at most
         15. ``"auto"``: what the loss trains for, a linear ordering for ``"pairwise"``
         and ``"gap_weighted"``, else a path; see Notes.
+    solver : str, default="auto"
+        Method of the solver, which every decoder but ``"borda"`` calls. ``"auto"``: by
+        size and structure. For paths ``"dp"`` (up to 16 items),
+        ``"branch_and_bound"``, ``"branch_and_cut"``, ``"cp_sat"``, ``"routing"`` or
+        ``"local_search"``, see :func:`ltr.solvers.solve_path`; for linear orderings,
+        ``"bayes"`` among them, ``"dp"`` (up to 18 items), ``"branch_and_cut"``,
+        ``"cp_sat"`` or ``"local_search"``, see :func:`ltr.solvers.solve_ordering`.
     compat : {"paper", None}, default=None
         ``"paper"``: what the authors' code does, for comparison only. Two bilinear
         forms chosen by row number, no start and end, their losses (``"successor"``,
@@ -192,6 +199,7 @@ class TSPRanker(PairOutputs, GradientRanker):
         low_rank: int | None = None,
         skew: bool = False,
         decoder: Literal["auto", "path", "ordering", "borda", "bayes"] = "auto",
+        solver: str = "auto",
         compat: Literal["paper"] | None = None,
         time_limit_s: float | None = None,
         work_limit: float | None = None,
@@ -218,6 +226,7 @@ class TSPRanker(PairOutputs, GradientRanker):
         self.low_rank = low_rank
         self.skew = skew
         self.decoder = decoder
+        self.solver = solver
         self.compat = compat
         self.time_limit_s = time_limit_s
         self.work_limit = work_limit
@@ -394,8 +403,14 @@ class TSPRanker(PairOutputs, GradientRanker):
         name = self.decoder
         if name == "auto":
             name = "ordering" if self._learns_precedence else "path"
+        _check_solver(self.solver, name)
         return Decoder(
-            name, self.time_limit_s, self.work_limit, self.n_jobs, self.verbose
+            name,
+            self.time_limit_s,
+            self.work_limit,
+            self.n_jobs,
+            self.verbose,
+            self.solver,
         )
 
     def _check_parameters(self) -> None:
@@ -416,3 +431,18 @@ class TSPRanker(PairOutputs, GradientRanker):
                 f"trains for decoder={suitable[0]!r}: a path sees only neighbors, a "
                 "linear ordering all pairs. Set decoder='auto'."
             )
+
+
+def _check_solver(solver: str, decoder: str) -> None:
+    """Raise unless the solver has a method of this name for what is decoded."""
+    from ltr.solvers.orderings.solve import METHODS as ORDERING_METHODS
+    from ltr.solvers.paths.solve import METHODS as PATH_METHODS
+
+    methods = PATH_METHODS if decoder == "path" else ORDERING_METHODS
+    if solver not in PATH_METHODS:
+        check_choice("solver", solver, methods)
+    if solver not in methods:
+        raise ArgumentError(
+            f"solver={solver!r} solves paths; decoder={decoder!r} takes "
+            f"{', '.join(map(repr, ORDERING_METHODS))}."
+        )
