@@ -105,7 +105,18 @@ class Window(Rule):
     last: int | None = None
 
     def end(self, n_positions: int) -> int:
-        """Return the last position, given their number."""
+        """Return the last position.
+
+        Parameters
+        ----------
+        n_positions : int
+            Length of the order.
+
+        Returns
+        -------
+        last : int
+            0-based, at most n_positions - 1.
+        """
         return n_positions - 1 if self.last is None else min(self.last, n_positions - 1)
 
     def in_words(self) -> str:
