@@ -99,7 +99,7 @@ def _earn(
     committee: list[int] = []
     while len(members) + len(committee) < k:
         waits = [
-            ((1 - sum(purses[v] for v in voters)) / sum(rates[v] for v in voters), item)
+            (_wait([purses[v] for v in voters], [rates[v] for v in voters]), item)
             for item, voters in enumerate(fans)
             if voters and item not in members and item not in committee
         ]
@@ -114,3 +114,8 @@ def _earn(
             purses[v] = Fraction()
         committee.append(item)
     return committee
+
+
+def _wait(purses: list[Fraction], rates: list[Fraction]) -> Fraction:
+    """Time until some voters have the price of 1 together."""
+    return (1 - sum(purses, Fraction())) / sum(rates, Fraction())
