@@ -173,9 +173,11 @@ def _load_letor(
     encoding = options.encoding
     if options.zero_based or expected is not False:
         starts_at_0 = bool(options.zero_based or expected)
-        zero_based = starts_at_0 or "auto"
         return load_letor(
-            paths, n_features=width, zero_based=zero_based, encoding=encoding
+            paths,
+            n_features=width,
+            zero_based=starts_at_0 or "auto",
+            encoding=encoding,
         )
     data = load_letor(paths, encoding=encoding)
     if data.zero_based:
