@@ -38,6 +38,8 @@ class Budget:
         What better orders and bounds are reported to; None: nobody watches.
     work_done : float
         Units of work so far.
+    is_limited : bool
+        Whether the user set a limit, up to which a search may go on.
 
     Examples
     --------
@@ -53,6 +55,7 @@ class Budget:
         work_limit: float | None = None,
         cancelled: threading.Event | None = None,
     ) -> None:
+        self.is_limited = time_limit_s is not None or work_limit is not None
         if work_limit is None:
             work_limit = DEFAULT_WORK if time_limit_s is None else float("inf")
         self.started = time.perf_counter()

@@ -10,7 +10,8 @@ from ltr.solvers.core.budget import Budget
 from ltr.solvers.core.solution import Status
 from ltr.solvers.core.tolerance import RELATIVE
 from ltr.solvers.orderings.cycle_relaxation import CycleRelaxation
-from ltr.solvers.orderings.local_search import borda_order, climb, search
+from ltr.solvers.orderings.local_search import borda_order, climb
+from ltr.solvers.orderings.memetic import Memetic
 from ltr.solvers.orderings.problem import OrderingProblem
 
 # A node is pruned if its bound exceeds the incumbent by at most this share of the
@@ -18,8 +19,13 @@ from ltr.solvers.orderings.problem import OrderingProblem
 _CLOSE = 0.5 * RELATIVE
 # Rounding of linear programs and sums, as a share of the scale.
 _ROUNDING = 1e-9
-# Kicks of the search before branching.
-_KICKS = 100
+# Steps of the search before branching; above some number of items, where the first
+# programs take long, before these as well.
+_STEPS, _FEW_STEPS, _MANY_ITEMS = 100, 30, 100
+# Once the programs have taken this many units of work, the search goes on beside them
+# and gets this share of their work; the second holds above ``_MANY_ITEMS``, where a
+# proof is rare.
+_LONG, _SHARE, _SHARE_OF_MANY = 0.2, 0.2, 1.0
 
 
 class Node(NamedTuple):
@@ -72,12 +78,15 @@ class _Tree:
         rng: np.random.Generator,
         budget: Budget,
     ) -> None:
-        self.problem, self.rng, self.budget = problem, rng, budget
+        self.problem, self.budget = problem, budget
         self.order, self.value = start, problem.value(start)
+        self.memetic = Memetic(problem, start, rng)
         self.relaxation = CycleRelaxation(problem)
 
     def solve(self) -> tuple[IntArray, float]:
         relaxation = self.relaxation
+        if len(self.problem) > _MANY_ITEMS:
+            self._offer(self.memetic.run(self.budget, n_steps=_FEW_STEPS))
         pruned = self.value  # greatest bound of the nodes that are pruned
         nodes = [Node(relaxation.lower, relaxation.upper, relaxation.bound)]
         at_root = True
@@ -131,6 +140,7 @@ class _Tree:
                 relaxation.bound = -math.inf
                 return True
             self._try(relaxation.z)
+            self._search_beside()
             if self._is_closed(relaxation.bound):
                 return True
             if at_root:
@@ -142,8 +152,16 @@ class _Tree:
     def _search(self) -> None:
         """Improve the incumbent by local search, and fix pairs by its value."""
         if not self.relaxation.is_integral:
-            self._offer(search(self.problem, self.order, self.rng, self.budget, _KICKS))
+            self._offer(self.memetic.run(self.budget, n_steps=_STEPS))
             self._fix()
+
+    def _search_beside(self) -> None:
+        """Let the search catch up with its share of the work."""
+        is_many = len(self.problem) > _MANY_ITEMS
+        share, work = _SHARE_OF_MANY if is_many else _SHARE, self.relaxation.work
+        if work > _LONG and share * work > self.memetic.work:
+            missing = share * work - self.memetic.work
+            self._offer(self.memetic.run(self.budget, work=missing))
 
     def _fix(self) -> None:
         least = self.value - _ROUNDING * self.problem.scale
@@ -171,3 +189,4 @@ class _Tree:
         value = self.problem.value(order)
         if value > self.value and self.problem.keeps(order):
             self.order, self.value = order, value
+            self.memetic.offer(order)

@@ -44,10 +44,12 @@ class CycleRelaxation:
         since they were last set.
     lower, upper : float array of shape (n * (n - 1) / 2,)
         Bounds of the variables, the pairs i < j row by row.
+    work : float
+        Units of work so far.
     """
 
     def __init__(self, problem: OrderingProblem) -> None:
-        self.problem = problem
+        self.problem, self.work = problem, 0.0
         n = len(problem)
         self._i, self._j = np.triu_indices(n, 1)
         column = np.zeros((n, n), dtype=np.int64)
@@ -140,7 +142,9 @@ class CycleRelaxation:
         lp.set_bounds(np.arange(lp.n_columns), self.lower, self.upper)
         status = lp.solve(budget)
         size = lp.n_rows + lp.n_columns
-        budget.spend(_WORK_PER_PIVOT * size * (_PIVOTS_OF_SOLVE + lp.n_iterations))
+        work = _WORK_PER_PIVOT * size * (_PIVOTS_OF_SOLVE + lp.n_iterations)
+        self.work += work
+        budget.spend(work)
         if status is Status.OPTIMAL:
             self.z = self._matrix(lp.x)
             self._bound_of_prices = -lp.bound() * self.problem.scale

@@ -1,4 +1,4 @@
-"""Good orders fast: best insertions, then iterated search; and a bound for any n.
+"""Best insertions, with and without constraints; and a bound for any n.
 
 The neighborhood is that of Schiavinotto and Stützle (2004), "The linear ordering
 problem: instances, search space analysis and algorithms": remove an item and insert it
@@ -9,10 +9,13 @@ import numpy as np
 
 from ltr.queries import FloatArray, IntArray
 from ltr.solvers.core.budget import Budget
+from ltr.solvers.orderings.insertions import InsertionTable
 from ltr.solvers.orderings.problem import OrderingProblem
 
 # Gains below this share of the greatest gain of a pair are rounding errors.
-_LEAST_GAIN = 1e-9
+LEAST_GAIN = 1e-9
+# Units of work between two looks at the budget.
+_WORK_OF_CLIMB = 0.02
 
 
 def borda_order(gains: FloatArray) -> IntArray:
@@ -67,35 +70,23 @@ def moved(order: IntArray, a: int, b: int) -> IntArray:
 
 
 def climb(problem: OrderingProblem, order: IntArray, budget: Budget) -> IntArray:
-    """Insert while that improves; moves over disjoint ranges go in one step."""
+    """Insert while that improves and keeps the constraints."""
     if not problem.is_free:
         return _climb_within(problem, order, budget)
-    gains, least = problem.steep, _LEAST_GAIN * problem.scale
-    n = len(order)
-    while n > 1:
-        table = move_gains(gains, order)
-        budget.spend(3e-5 + 1e-8 * n * n)
-        targets = table.argmax(axis=1)
-        best = table[np.arange(n), targets]
-        is_moved = np.zeros(n, dtype=bool)
-        for a in np.argsort(-best, kind="stable").tolist():
-            if best[a] <= least:
-                break
-            b = int(targets[a])
-            between = slice(min(a, b), max(a, b) + 1)
-            if not is_moved[between].any():
-                is_moved[between] = True
-                order = moved(order, a, b)
-        if not is_moved.any() or budget.is_spent:
-            break
-    return order
+    table = InsertionTable(problem.steep, order, LEAST_GAIN * problem.scale)
+    work = 0.0
+    while not (table.is_locally_best or budget.is_spent):
+        table.climb(_WORK_OF_CLIMB)
+        budget.spend(table.work - work)
+        work = table.work
+    return table.order
 
 
 def _climb_within(
     problem: OrderingProblem, order: IntArray, budget: Budget
 ) -> IntArray:
     """Insert one item or swap two, while that improves and keeps the constraints."""
-    gains, least = problem.steep, _LEAST_GAIN * problem.scale
+    gains, least = problem.steep, LEAST_GAIN * problem.scale
     n = len(order)
     while n > 1 and not budget.is_spent:
         insertions, swaps = move_gains(gains, order), _swap_gains(gains, order)
@@ -133,57 +124,6 @@ def _swap_gains(gains: FloatArray, order: IntArray) -> FloatArray:
     return np.where(positions > positions[:, None], 2 * (win - loss), 0.0)
 
 
-def search(
-    problem: OrderingProblem,
-    start: IntArray,
-    rng: np.random.Generator,
-    budget: Budget,
-    n_kicks: int,
-) -> IntArray:
-    """Climb; then move a few items at random, climb again, and accept if not worse.
-
-    Parameters
-    ----------
-    problem : OrderingProblem
-        The problem to solve.
-    start : int array of shape (n,)
-        An order that keeps the constraints.
-    rng : Generator
-        Draws the kicks.
-    budget : Budget
-        Ends the search.
-    n_kicks : int
-        Number of kicks.
-
-    Returns
-    -------
-    order : int array of shape (n,)
-        It keeps the constraints.
-    """
-    n = len(start)
-    gains = problem.steep
-    best = climb(problem, start, budget)
-    if n < 3:
-        return best
-    value = _value(gains, best)
-    for _ in range(n_kicks):
-        if budget.is_spent:
-            break
-        order = best
-        for a, b in rng.integers(n, size=(max(3, n // 12), 2)).tolist():
-            kicked = moved(order, a, b)
-            if problem.is_free or problem.keeps(kicked):
-                order = kicked
-        order = climb(problem, order, budget)
-        if _value(gains, order) >= value:
-            best, value = order, _value(gains, order)
-    return best
-
-
-def _value(gains: FloatArray, order: IntArray) -> float:
-    return float(np.triu(gains[np.ix_(order, order)], 1).sum())
-
-
 def bound_by_cycles(problem: OrderingProblem, budget: Budget) -> float:
     """Bound the value: every pair in its better direction, minus the loss of 3-cycles.
 
@@ -202,7 +142,7 @@ def bound_by_cycles(problem: OrderingProblem, budget: Budget) -> float:
     bound = float(w.sum())
     w[problem.settled] = np.inf  # never reversed, so another pair of the cycle must be
     n = len(w)
-    least = _LEAST_GAIN * problem.scale
+    least = LEAST_GAIN * problem.scale
     for i in range(n):
         if budget.is_spent:
             break

@@ -34,9 +34,9 @@ from ltr.solvers.orderings.local_search import (
     borda_order,
     bound_by_cycles,
     climb,
-    search,
 )
 from ltr.solvers.orderings.margins import margin_across, margin_of_moves
+from ltr.solvers.orderings.memetic import KICKS, Memetic
 from ltr.solvers.orderings.problem import OrderingProblem, ordering_problem, sorted_by
 from ltr.solvers.orderings.subset_dp import (
     DP_ITEMS,
@@ -45,10 +45,10 @@ from ltr.solvers.orderings.subset_dp import (
     order_by_sets,
 )
 
-# Kicks of the iterated search: before CP-SAT, and if it is the method.
-_FEW_KICKS, _MANY_KICKS = 30, 300
-# Above the first number of items the linear program is slow, so a search and a quick
-# bound come first; above the second it does not fit.
+# Steps of the search before CP-SAT.
+_FEW_STEPS = 30
+# Above the first number of items the linear program is slow, so a quick bound comes
+# first; above the second it does not fit.
 _MANY_ITEMS, _MAX_LP_ITEMS = 100, 300
 # By the gap that they typically leave, smallest first.
 _METHODS = ("components", "dp", "branch_and_cut", "cp_sat", "local_search")
@@ -309,16 +309,16 @@ def _by_search(
     if method == "local_search" or len(problem) > _MANY_ITEMS:
         quick_bound = bound_by_cycles(problem, budget)
     if method == "local_search":
-        order = search(problem, start, rng, budget, _MANY_KICKS)
-        bound = quick_bound
+        # without a limit, the kicks alone: they nearly always suffice for short lists
+        n_steps = np.inf if budget.is_limited else KICKS
+        memetic = Memetic(problem, start, rng)
+        order, bound = memetic.run(budget, n_steps=n_steps), quick_bound
     elif method == "branch_and_cut":
-        if len(problem) > _MANY_ITEMS:
-            start = search(problem, start, rng, budget, _FEW_KICKS)
         order, bound = branch_and_cut(problem, start, rng, budget)
         if budget.is_spent and len(problem) <= _MANY_ITEMS:
             quick_bound = bound_by_cycles(problem, Budget(work_limit=1.0))
     else:
-        order = search(problem, start, rng, budget, _FEW_KICKS)
+        order = Memetic(problem, start, rng).run(budget, n_steps=_FEW_STEPS)
         order, bound = optimize_pairs(problem, order, budget)
     bound = max(min(bound, quick_bound), problem.value(order))
     margin = margin_of_moves(problem, order)
