@@ -9,10 +9,12 @@ only the ground floor of ``ltr``.
 =============================================  =========================================
 input                                          solver
 =============================================  =========================================
-votes: complete or partial rankings            :func:`kemeny`, :func:`footrule`;
+votes: complete or partial rankings            :func:`kemeny`, :func:`footrule`,
+                                               :func:`plackett_luce`;
                                                :func:`orders_from_ranks` from ranks
 counts of pairwise comparisons                 :func:`solve_ordering`,
-                                               :func:`bradley_terry`, :func:`borda`
+                                               :func:`bradley_terry`, :func:`borda`,
+                                               :func:`ranked_pairs`, :func:`schulze`
 the gain if i *precedes* j                     :func:`solve_ordering`
 the gain of placing j *directly after* i       :func:`solve_path`
 a score per item, and constraints              :func:`solve_assignment`
@@ -41,6 +43,7 @@ from ltr.solvers.assignment.exposure import FairLottery, birkhoff, fair_exposure
 from ltr.solvers.assignment.fair_prefixes import det_const_sort, fair_minimums
 from ltr.solvers.committees import select_committee
 from ltr.solvers.consensus import (
+    CondorcetOrder,
     borda,
     bradley_terry,
     comparisons_to_matrix,
@@ -50,6 +53,9 @@ from ltr.solvers.consensus import (
     kemeny_distance,
     orders_from_ranks,
     pairwise_counts,
+    plackett_luce,
+    ranked_pairs,
+    schulze,
 )
 from ltr.solvers.core.batches import Interrupted
 from ltr.solvers.core.constraints import (
@@ -70,6 +76,7 @@ from ltr.solvers.verification import Fault, Verification, verify
 
 __all__ = [
     "AtMost",
+    "CondorcetOrder",
     "ExposureShare",
     "FairLottery",
     "Fault",
@@ -97,6 +104,9 @@ __all__ = [
     "kemeny_distance",
     "orders_from_ranks",
     "pairwise_counts",
+    "plackett_luce",
+    "ranked_pairs",
+    "schulze",
     "select_committee",
     "solve_assignment",
     "solve_ordering",

@@ -53,6 +53,9 @@ from ltr.solvers import (
     kemeny,
     kemeny_distance,
     pairwise_counts,
+    plackett_luce,
+    ranked_pairs,
+    schulze,
     select_committee,
     solve_assignment,
     solve_ordering,
@@ -272,6 +275,9 @@ CALLS = {
     "pairwise_counts": (
         "weights", "rankings", lambda f: pairwise_counts(VOTES, weights=f(VOTERS)),
     ),
+    "plackett_luce": (
+        "weights", "rankings", lambda f: plackett_luce(VOTES, weights=f(VOTERS), ridge=1),
+    ),
     "footrule": ("weights", "rankings", lambda f: footrule(VOTES, weights=f(VOTERS))),
     "select_committee": (
         "weights", "rankings", lambda f: select_committee(VOTES, 1, weights=f(VOTERS)),
@@ -362,6 +368,7 @@ def test_rankers(fitted, name, method):
         ("matrix", best_path),
         ("matrix", partial(verify, PATH, solve_path)),
         *[("counts", score) for score in (borda, copeland, bradley_terry)],
+        *[("counts", method) for method in (ranked_pairs, schulze)],
         ("counts", partial(kemeny_distance, [0, 1, 2, 3])),
     ],
 )

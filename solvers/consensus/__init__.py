@@ -10,6 +10,7 @@ table of *ranks* to rankings.
 from __future__ import annotations
 
 from ltr.solvers.consensus.bradley_terry import bradley_terry
+from ltr.solvers.consensus.condorcet import CondorcetOrder, ranked_pairs, schulze
 from ltr.solvers.consensus.counts import (
     comparisons_to_matrix,
     orders_from_ranks,
@@ -17,9 +18,11 @@ from ltr.solvers.consensus.counts import (
 )
 from ltr.solvers.consensus.footrule import footrule
 from ltr.solvers.consensus.kemeny import kemeny, kemeny_distance
+from ltr.solvers.consensus.plackett_luce import plackett_luce
 from ltr.solvers.consensus.scores import borda, copeland
 
 __all__ = [
+    "CondorcetOrder",
     "borda",
     "bradley_terry",
     "comparisons_to_matrix",
@@ -29,4 +32,7 @@ __all__ = [
     "kemeny_distance",
     "orders_from_ranks",
     "pairwise_counts",
+    "plackett_luce",
+    "ranked_pairs",
+    "schulze",
 ]

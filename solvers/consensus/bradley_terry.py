@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal, overload
+
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.linalg import cho_factor, cho_solve
@@ -18,7 +20,17 @@ _MAX_STEPS = 2000
 _CONVERGED = 1e-9
 
 
-def bradley_terry(counts: ArrayLike, *, ridge: float = 0.0) -> FloatArray:
+@overload
+def bradley_terry(
+    counts: ArrayLike, *, ridge: float = ..., return_std: Literal[False] = ...
+) -> FloatArray: ...
+@overload
+def bradley_terry(
+    counts: ArrayLike, *, ridge: float = ..., return_std: Literal[True]
+) -> tuple[FloatArray, FloatArray]: ...
+def bradley_terry(
+    counts: ArrayLike, *, ridge: float = 0.0, return_std: bool = False
+) -> FloatArray | tuple[FloatArray, FloatArray]:
     """Fit log-worths to comparisons: i beats j with probability sigmoid(s_i - s_j).
 
     Maximizes ``sum(counts[i, j] * log(sigmoid(s_i - s_j))) - ridge / 2 * sum(s**2)``
@@ -31,11 +43,17 @@ def bradley_terry(counts: ArrayLike, *, ridge: float = 0.0) -> FloatArray:
         ignored.
     ridge : float, default=0.0
         Strength of the L2 penalty; any value > 0 makes the scores finite.
+    return_std : bool, default=False
+        Whether to return standard errors, too.
 
     Returns
     -------
     scores : float array of shape (n,)
         Log-worths with mean 0; higher is better.
+    std : float array of shape (n,)
+        Only with ``return_std``: standard errors of the scores with mean 0, from the
+        inverse of the observed information, to which ``ridge`` is added. Counts must
+        be numbers of independent comparisons for them to have a meaning.
 
     Raises
     ------
@@ -55,6 +73,9 @@ def bradley_terry(counts: ArrayLike, *, ridge: float = 0.0) -> FloatArray:
     --------
     >>> bradley_terry([[0, 3], [1, 0]]).round(4)
     array([ 0.5493, -0.5493])
+    >>> scores, std = bradley_terry([[0, 3], [1, 0]], return_std=True)
+    >>> std.round(4)
+    array([0.5774, 0.5774])
     """
     wins = check_counts(counts, np.inf)  # they are divided by the greatest
     if not (wins >= 0).all():
@@ -64,7 +85,7 @@ def bradley_terry(counts: ArrayLike, *, ridge: float = 0.0) -> FloatArray:
         )
     check_number("ridge", ridge, low=0.0)
     if ridge == 0 and len(wins):
-        _check_connected(wins)
+        check_connected(wins)
     unit = max(wins.max(initial=0.0), ridge) or 1.0
     scaled = wins / unit
     if ridge == 0 and len(wins) and _n_components(scaled) > 1:  # a count became 0
@@ -74,7 +95,11 @@ def bradley_terry(counts: ArrayLike, *, ridge: float = 0.0) -> FloatArray:
             f"[{i}, {j}] vanishes beside {unit:g}. Pass ridge > 0, or merge rare "
             "comparisons."
         )
-    return _newton(scaled, ridge / unit)
+    scores = _newton(scaled, ridge / unit)
+    if not return_std:
+        return scores
+    p = expit(scores[:, None] - scores)
+    return scores, standard_errors((wins + wins.T) * p * p.T, ridge)
 
 
 def _n_components(wins: FloatArray) -> int:
@@ -82,7 +107,7 @@ def _n_components(wins: FloatArray) -> int:
     return int(connected_components(wins > 0, connection="strong")[0])
 
 
-def _check_connected(wins: FloatArray) -> None:
+def check_connected(wins: FloatArray) -> None:
     """Raise unless the graph of wins is strongly connected (Hunter, assumption 1).
 
     If it is not connected at all, but each of its parts is strongly, there are finite
@@ -145,7 +170,7 @@ def _newton(wins: FloatArray, ridge: float) -> FloatArray:
         surplus = wins * p.T
         gradient = (surplus - surplus.T).sum(axis=1) - ridge * scores
         # -∂g_i/∂s_j = -n_ij p_ij p_ji for i ≠ j; the rows sum to ridge
-        step = _newton_step(played * p * p.T, ridge, gradient)
+        step = newton_step(played * p * p.T, ridge, gradient)
         if step is None:
             break
         d = float(np.abs((step[:, None] - step)[played > 0]).max(initial=0.0))
@@ -159,7 +184,32 @@ def _newton(wins: FloatArray, ridge: float) -> FloatArray:
     )
 
 
-def _newton_step(
+def standard_errors(weight: FloatArray, ridge: float) -> FloatArray:
+    """Standard errors of scores with mean 0, for the information D - W + ridge I.
+
+    With 1 as its null vector (ridge = 0), the covariance in the space of mean 0 is its
+    pseudo-inverse, (H + 11ᵀ/n)⁻¹ - 11ᵀ/n after scaling; with a ridge it is the inverse
+    projected to that space.
+
+    Examples
+    --------
+    >>> standard_errors(np.array([[0.0, 0.75], [0.75, 0.0]]), 0.0).round(4)
+    array([0.5774, 0.5774])
+    """
+    n = len(weight)
+    if n < 2:
+        return np.zeros(n)
+    unit = max(float(weight.max()), ridge) or 1.0
+    laplacian = np.diag(weight.sum(axis=1)) - weight
+    # 11ᵀ/n is the projection that is removed: its factor here has no influence
+    hessian = (laplacian + ridge * np.eye(n)) / unit + 1 / n
+    inverse = np.linalg.inv(hessian)
+    centered = inverse - inverse.mean(axis=0) - inverse.mean(axis=1)[:, None]
+    variance = np.diagonal(centered) + inverse.mean()
+    return np.sqrt(np.maximum(variance, 0.0) / unit)
+
+
+def newton_step(
     weight: FloatArray, ridge: float, gradient: FloatArray
 ) -> FloatArray | None:
     """Solve H x = g with H = D - W + ridge I and D = diag(W 1), scaled by its diagonal.
