@@ -54,7 +54,7 @@ def symmetric(n, seed=0):
 
 RNG = np.random.default_rng(0)
 UNIFORM = RNG.integers(0, 100, (60, 60)).astype(float)
-VOTES = [RNG.permutation(60).tolist() for _ in range(8)]
+VOTES = [RNG.permutation(150).tolist() for _ in range(8)]
 LONG = {"time_limit_s": 60.0}
 SOLVES = {
     **{
@@ -73,7 +73,7 @@ SOLVES = {
     },
     "kemeny": partial(kemeny, VOTES, **LONG),
     "committee": partial(
-        select_committee, [RNG.permutation(90) for _ in range(90)], 15, **LONG
+        select_committee, [RNG.permutation(150) for _ in range(150)], 20, **LONG
     ),
 }
 
