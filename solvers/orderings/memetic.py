@@ -58,7 +58,8 @@ class Memetic:
         self.n_steps, self._last_gain, self.work = 0, 0, 0.0
         self._members: list[tuple[float, IntArray]] = []
         self._n_failures = 0
-        self._table = self._incumbent = None
+        self._table: InsertionTable | None = None
+        self._incumbent: InsertionTable | None = None
 
     def run(
         self, budget: Budget, *, n_steps: float = np.inf, work: float = np.inf

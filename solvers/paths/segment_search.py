@@ -50,10 +50,10 @@ def first_conflicts(before: BoolArray) -> IntArray:
         limit_hi, m where no place conflicts; meaningless for i ≤ h.
     """
     size = len(before)
-    places = np.arange(size, dtype=np.int16 if size < 2**15 else np.int32)
+    places: IntArray = np.arange(size, dtype=np.int16 if size < 2**15 else np.int32)
     limit = np.full((size, size), size, dtype=places.dtype)
     # next_pi = min {q > i : B_pq}; B_pq implies p < q, so p ≤ i is to be asked for
-    following = np.where(before, places, places.dtype.type(size))[:, :0:-1]
+    following = np.where(before, places, np.asarray(size, places.dtype))[:, :0:-1]
     limit[:, -2::-1] = np.minimum.accumulate(following, axis=1)
     limit[places[:, None] > places] = size
     limit[:-1] = np.minimum.accumulate(limit[:0:-1], axis=0)[::-1]
