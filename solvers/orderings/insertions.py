@@ -95,21 +95,23 @@ class InsertionTable:
         """Insert while that improves, until ``max_work``, and return the gain.
 
         In each round every item whose range overlaps no better move goes to its best
-        gap: of moves over disjoint ranges, none changes the gain of another.
+        gap: of moves over disjoint ranges, none changes the gain of another. Of equal
+        gains, that of the item which stands earlier comes first.
         """
         n, sums = len(self.order), self._sums
         total, end = 0.0, self.work + max_work
         is_moved = np.zeros(n, dtype=bool)
         while n > 1 and self.work < end:
-            gains = 2 * (sums[self._place, self._items] - sums.min(axis=0))
-            items = np.flatnonzero(gains > self._least)
+            own = sums[self._items, self.order]  # T[a, i] of the item i at position a
+            gains = 2 * (own - sums.min(axis=0)[self.order])
+            positions = np.flatnonzero(gains > self._least)
             self.work += _STEP + _STEP_PER_ENTRY * n * n
-            self.is_locally_best = not len(items)
+            self.is_locally_best = not len(positions)
             if self.is_locally_best:
                 break
-            items = items[np.argsort(-gains[items], kind="stable")]
+            by_gain = positions[np.argsort(-gains[positions], kind="stable")]
             is_moved[:] = False
-            for item in items.tolist():
+            for item in self.order[by_gain].tolist():
                 a = int(self._place[item])
                 if is_moved[a]:
                     continue
