@@ -55,7 +55,7 @@ def interruptible() -> Iterator[Interrupt]:
     Examples
     --------
     >>> with interruptible() as interrupt:
-    ...     signal.raise_signal(signal.SIGINT)
+    ...     interrupt.press(signal.SIGINT, None)
     ...     interrupt.stop.is_set()
     True
     >>> Interrupt.last_press = -float("inf")

@@ -14,6 +14,7 @@ from ltr.solvers import (
     Solution,
     Status,
     Together,
+    Window,
     solve_ordering,
     solve_orderings,
     solve_path,
@@ -104,7 +105,7 @@ def test_parts_are_sorted_by_kind():
     rules = order_rules([Chain((3, 1, 2)), FixedPosition(0, 1), Together((1, 2))])
     assert rules == OrderRules(
         (Precedence(3, 1), Precedence(1, 2)),
-        (FixedPosition(0, 1),),
+        (Window(0, 1, 1),),
         (Together((1, 2)),),
     )
     assert not rules.is_empty

@@ -439,7 +439,7 @@ def _check_solver(solver: str, decoder: str) -> None:
     from ltr.solvers.paths.solve import METHODS as PATH_METHODS
 
     methods = PATH_METHODS if decoder == "path" else ORDERING_METHODS
-    if solver not in PATH_METHODS:
+    if not (isinstance(solver, str) and solver in PATH_METHODS):
         check_choice("solver", solver, methods)
     if solver not in methods:
         raise ArgumentError(
