@@ -95,7 +95,7 @@ class Window(Rule):
     >>> Window(3, last=9).in_words()
     'item 3 is among the first 10'
     >>> from ltr.solvers import solve_ordering
-    >>> votes = [[0, 4, 2], [1, 0, 4], [3, 1, 0]]
+    >>> votes = [[0, 3, 2], [1, 0, 4], [3, 1, 0]]
     >>> solve_ordering(votes, constraints=[Window(0, first=1)]).order
     array([1, 2, 0])
     """
