@@ -7,7 +7,10 @@ row per instance: what was reached, the best value that is published, and the se
     python examples/benchmark_public.py --data DIR --cpu-seconds 10 --sets atsp,sop
 
 ``atsp``: asymmetric tours of TSPLIB (``*.atsp``). ``sop``: sequential ordering of
-TSPLIB (``*.sop``).
+TSPLIB (``*.sop``). ``lolib``: linear orderings, in files that hold a number n and an
+n x n matrix of integers, as those of LOLIB do; the best values are read from a file
+``optima.txt`` or ``best_known.txt`` beside them, whose lines are ``name value`` or
+``name n value``.
 """
 
 import argparse
@@ -20,7 +23,7 @@ from pathlib import Path
 import numpy as np
 
 from ltr.datasets import load_tsplib
-from ltr.solvers import Precedence, Solution, solve_path
+from ltr.solvers import Precedence, Solution, solve_ordering, solve_path
 
 # Least cost published for each instance: TSPLIB95 for ATSP; for SOP TSPLIB95 and the
 # better orders published later (Gambardella, Montemanni and Weyland, 2012; Gouveia and
@@ -100,8 +103,43 @@ def sop(folder: Path) -> Iterator[Instance]:
         yield Instance(path.stem, len(cost), solve, -1, best.get(path.stem))
 
 
+def square_matrix(path: Path) -> np.ndarray | None:
+    """A file of LOLIB: n, then n x n integers, the diagonal set to 0; None: another."""
+    with path.open("rb") as file:
+        if not file.readline(40).strip().isdigit():
+            return None
+    try:
+        numbers = np.array(path.read_text().split(), dtype=np.float64)
+    except (UnicodeDecodeError, ValueError):
+        return None
+    n = int(numbers[0])
+    if n < 2 or len(numbers) != 1 + n * n:
+        return None
+    matrix = numbers[1:].reshape(n, n)
+    np.fill_diagonal(matrix, 0.0)
+    return matrix
+
+
+def lolib(folder: Path) -> Iterator[Instance]:
+    """Linear orderings; their values do not count the diagonal."""
+    best: dict[str, float] = {}
+    for name in ("optima.txt", "best_known.txt"):
+        for path in folder.rglob(name):
+            rows = [line.split() for line in path.read_text().splitlines()]
+            best |= {
+                row[0]: float(row[1 if len(row) == 2 else 2])
+                for row in rows
+                if len(row) > 1 and row[0][0] != "#"
+            }
+    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+        matrix = square_matrix(path)
+        if matrix is not None:
+            solve = partial(solve_ordering, matrix)
+            yield Instance(path.name, len(matrix), solve, 1, best.get(path.name))
+
+
 # A function per set: from a folder to its instances.
-SETS = {"atsp": atsp, "sop": sop}
+SETS = {"atsp": atsp, "sop": sop, "lolib": lolib}
 
 
 def measure(instance: Instance, limit_s: float) -> dict[str, object]:

@@ -281,9 +281,12 @@ def test_benchmark_public(tmp_path, capsys):
             "EDGE_WEIGHT_FORMAT: FULL_MATRIX\nEDGE_WEIGHT_SECTION\n"
             f"{'3' if kind == 'SOP' else ''}\n{weights}EOF\n"
         )
-    rows = load("benchmark_public").main(str(tmp_path), 1.0, "atsp,sop")
-    assert [row["objective"] for row in rows] == [39, 18]
-    assert rows[0]["gap to best %"] == 0
+    (tmp_path / "IO").mkdir()
+    (tmp_path / "IO" / "N-three").write_text("3\n 7 4 0\n 0 0 3\n 1 0 0\n")
+    (tmp_path / "IO" / "optima.txt").write_text("# name n value\nN-three 3 7 True\n")
+    rows = load("benchmark_public").main(str(tmp_path), 1.0, "atsp,sop,lolib")
+    assert [row["objective"] for row in rows] == [39, 18, 7]
+    assert rows[0]["gap to best %"] == rows[2]["gap to best %"] == 0
     assert np.isnan(rows[1]["gap to best %"])  # no value is published under this name
     assert all(row["status"] == "OPTIMAL" and row["overrun s"] == 0 for row in rows)
     assert "atsp: 1 of 1 proven; 1 of 1 with a published" in capsys.readouterr().out

@@ -62,12 +62,14 @@ def solve_ordering(
     method : str, default="auto"
         ``"auto"`` splits the items into strong components, which can be ordered
         independently, and solves those of up to 12 items by ``"dp"``, larger ones by
-        ``"branch_and_cut"`` (from 101 items on after a short local search), and those
-        of more than 300 items by ``"local_search"``.
+        ``"branch_and_cut"``, and those of more than 300 items by ``"local_search"``.
         ``"dp"``: dynamic programming over all sets of items, up to 18 items.
-        ``"branch_and_cut"``: the linear relaxation with 3-cycle cuts, then branching.
+        ``"branch_and_cut"``: the linear relaxation with 3-cycle cuts, then branching;
+        the local search goes on beside it, from 101 items on for half of the work.
         ``"cp_sat"``: OR-Tools CP-SAT with one boolean per pair, for up to some 40
-        items. ``"local_search"``: iterated best insertion, and a bound from 3-cycles.
+        items. ``"local_search"``: best insertions from 300 kicks and then, up to the
+        limit that is set, a memetic search (Schiavinotto and Stützle, 2004); its bound
+        comes from 3-cycles.
     time_limit_s : float, default=None
         Wall-clock seconds. None: no such limit.
     work_limit : float, default=None

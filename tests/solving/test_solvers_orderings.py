@@ -19,6 +19,7 @@ from ltr.solvers import (
 from ltr.solvers.core.budget import Budget
 from ltr.solvers.orderings.branch_and_cut import branch_and_cut
 from ltr.solvers.orderings.cycle_relaxation import CycleRelaxation
+from ltr.solvers.orderings.insertions import InsertionTable
 from ltr.solvers.orderings.local_search import bound_by_cycles, move_gains, moved
 from ltr.solvers.orderings.problem import ordering_problem
 from ltr.solvers.orderings.solve import METHODS
@@ -222,6 +223,38 @@ def test_move_gains(matrix, data):
         for b in range(n):
             gain = problem.value(moved(order, a, b)) - problem.value(order)
             assert table[a, b] == pytest.approx(gain, abs=1e-9)
+
+
+@given(matrices(min_size=2, kinds=("normal", "tied")), st.data())
+def test_insertion_table(matrix, data):
+    """Its gains stay right after moves, and a climb ends where no insertion gains."""
+    problem = ordering_problem(without_diagonal(matrix))
+    n = len(problem)
+    order = np.array(data.draw(st.permutations(range(n))))
+    table = InsertionTable(problem.gains, order, 1e-9 * problem.scale)
+    positions = st.integers(0, n - 1)
+    for a, b in data.draw(st.lists(st.tuples(positions, positions), max_size=4)):
+        before, gain = problem.value(table.order), table.gain(a, b)
+        if a != b:
+            table.move(a, b)
+        assert problem.value(table.order) - before == pytest.approx(gain, abs=1e-9)
+    before = problem.value(table.order)
+    gain = table.climb()
+    assert problem.value(table.order) - before == pytest.approx(gain, abs=1e-9)
+    assert table.is_locally_best
+    assert move_gains(problem.gains, table.order).max() <= 1e-8 * problem.scale
+
+
+def test_local_search_uses_its_work():
+    """More work, a better order; the same work, the same order."""
+    matrix = np.random.default_rng(0).random((60, 60))
+    limits = (0.05, 0.05, 1.0)
+    short, again, long = (
+        solve_ordering(matrix, method="local_search", work_limit=limit)
+        for limit in limits
+    )
+    assert short.order.tolist() == again.order.tolist()
+    assert long.objective > short.objective
 
 
 def test_nested_groups():
