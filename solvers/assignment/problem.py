@@ -313,7 +313,7 @@ def compile_rules(
     for item in {window.item: None for window in order.windows}:
         # position k: unplaced
         earliest, latest = min(int(first[item]), k), min(int(last[item]), k)
-        clash |= bool(first[item] > last[item])
+        clash |= earliest > latest
         if earliest < latest or earliest == k:
             windows[item] = earliest, latest
             continue

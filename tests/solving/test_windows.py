@@ -242,3 +242,12 @@ def test_constrained_ranker_takes_windows_and_groups_that_stand_together():
         SingleFeatureRanker(), [Window(3, last=1), Together((3, 2))]
     ).fit(X, y)
     assert near.order(X).tolist() == [0, 3, 2, 1]
+
+
+def test_windows_behind_the_last_position_agree():
+    """An item that is not placed comes after all positions, wherever behind them."""
+    rules = [Window(2, first=4, last=4), Window(2, first=2, last=2)]
+    solution = solve_assignment([1.0, 2.0, 3.0, 0.0, 0.0], k=1, constraints=rules)
+    assert solution.order.tolist() == [1]
+    clashing = solve_assignment([1.0, 2.0, 3.0, 0.0, 0.0], k=3, constraints=rules)
+    assert clashing.status is Status.INFEASIBLE
