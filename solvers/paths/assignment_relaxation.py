@@ -19,8 +19,8 @@ from ltr.solvers.core.budget import Budget
 from ltr.solvers.paths.problem import Incumbent, PathProblem
 
 Arc = tuple[int, int]
-# Units of work of one assignment with m nodes: fixed, and per m².
-_WORK, _WORK_PER_ARC = 2e-5, 1.2e-8
+# Units of work of one assignment with m nodes: fixed, per m² and per m³.
+_WORK, _WORK_PER_ARC, _WORK_PER_CUBE = 2e-5, 1.2e-8, 1e-10
 
 
 def assign(cost: FloatArray) -> tuple[IntArray, float]:
@@ -132,7 +132,8 @@ def branch_and_bound(
     """
     problem = best.problem
     successor, lower = assign(problem.cost)
-    spend = _WORK + _WORK_PER_ARC * problem.cost.size
+    m = len(problem.cost)
+    work = _WORK + _WORK_PER_ARC * m**2 + _WORK_PER_CUBE * m**3
     queue = [_Node(lower, 0, (), (), successor)]
     n_made, n_done = 0, 0
     while queue:
@@ -150,6 +151,9 @@ def branch_and_bound(
         free = free_arcs(problem, cycles, set(node.required))
         target = best.target
         for k, arc in enumerate(free):
+            if budget.is_spent:  # one node of a long list has hundreds of children
+                best.raise_bound(node.lower, "branch_and_bound")
+                return
             # all later children also require the arcs before this one; only this child
             # excludes it
             if k:
@@ -162,7 +166,7 @@ def branch_and_bound(
             restricted[arc] = problem.forbidden
             child, child_lower = assign(restricted)
             restricted[arc] = value
-            budget.spend(spend)
+            budget.spend(work)
             if child_lower < target:
                 n_made += 1
                 required = node.required + tuple(free[:k])
