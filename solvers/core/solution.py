@@ -80,9 +80,9 @@ class Solution:
     sense : {"max", "min"}
         Whether the best order has the greatest or the least objective.
     is_unique : bool or None
-        False: the order is OPTIMAL, and another is equally good, up to rounding (see
-        :func:`ltr.solvers.all_optimal`). True: it is proven that none is. None: not
-        known.
+        False: the order is OPTIMAL, and another is equally good, up to rounding. True:
+        it is proven that none is. None: not known; always so for paths, assignments
+        and committees.
     is_interrupted : bool
         Whether Ctrl-C ended the solve. A loop over solves should end, too; Ctrl-C
         twice within a second raises KeyboardInterrupt.
