@@ -24,8 +24,9 @@ from ltr.solvers.core.tolerance import EPSILON, are_whole
 _ROUNDING = 1e-3
 # Rounding counts as a gap if it exceeds this share of the objective.
 _NOTICED = 1e-12
-# A block of scores is shifted if its row maxima differ by less than this share of them.
-_ALIKE = 1e-3
+# A block of scores is shifted if its row maxima differ by less than this share of them:
+# differences of numbers within a factor of 2 are exact (Sterbenz).
+_ALIKE = 0.5
 # Costs below this are first multiplied by _LIFT, so that their units do not underflow.
 _TINY, _LIFT = 2.0**-800, 2.0**600
 

@@ -210,3 +210,18 @@ def test_minus_infinity_is_no_cost(solve):
         "matrix must be finite (inf forbids); got -inf at [0, 1]. Replace it by a "
         "number, or by inf to forbid it."
     )
+
+
+@pytest.mark.parametrize("method", ["branch_and_bound", "branch_and_cut", "cp_sat"])
+def test_what_all_arcs_share_is_no_scale_of_a_proof(method):
+    """Arcs of 1000 and a little more: the gap is measured by the little more."""
+    matrix = 1000 + np.array(
+        [
+            [0, 0, 0.4909446386164, 0],
+            [0, 0, 0, 1.1864208427174],
+            [1.8342233109914, 0, 0, 1.257399305861],
+            [0, 0, 0.2712284704022, 0],
+        ]
+    )
+    solution = solve_path(matrix, method=method, closed=True)
+    assert verify(solution, solve_path, matrix, method=method, closed=True).is_right
