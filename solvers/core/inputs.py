@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 from ltr.arguments import ArgumentError, check_choice, check_whole
 from ltr.queries import BoolArray, FloatArray, check_axes
 from ltr.solvers.core.constraints import Constraint
+from ltr.solvers.core.rule import Rule
 
 # Sums of larger numbers could overflow.
 GREATEST = 1e290
@@ -322,7 +323,7 @@ def check_kinds(
                 f"{solver} takes the constraints {names}; got {constraint!r}"
                 + (
                     ", which solve_assignment takes."
-                    if hasattr(constraint, "parts")
+                    if isinstance(constraint, Rule)
                     else "."
                 )
             )

@@ -78,10 +78,10 @@ def solve_ordering(
     random_state : int, default=None
         Seed of the search. None: 0.
     callback : callable, default=None
-        Called with the best :class:`Solution` so far at each better order or bound, and
-        at the end; True ends the solve. The result is the same without it.
+        Called with the :class:`Solution` at the end; only :func:`solve_path` reports
+        better orders and bounds in between. The result is the same without it.
     verbose : int, default=0
-        1: a line a second at most, on standard error.
+        1: a line at the end, on standard error.
 
     Returns
     -------
