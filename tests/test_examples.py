@@ -32,7 +32,9 @@ def test_every_example_is_short_and_tested():
 
 @pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.py")), ids=lambda p: p.stem)
 def test_help_runs_nothing(path, monkeypatch, capsys):
-    """Every example says what it does, and ends."""
+    """Every example says what it does, and ends; two of them need their peer."""
+    if "\nimport rax\n" in path.read_text():
+        pytest.importorskip("rax")
     monkeypatch.setattr(sys, "argv", [str(path), "--help"])
     monkeypatch.syspath_prepend(str(EXAMPLES))
     with pytest.raises(SystemExit) as end:

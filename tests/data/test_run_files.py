@@ -8,7 +8,6 @@ from functools import partial
 import hypothesis.strategies as st
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 import pytest
 from hypothesis import given
 from support.runs import as_dict
@@ -271,26 +270,25 @@ class PolarsLike:
         return type("Series", (), {"to_list": lambda _: column.tolist()})()
 
 
-def frames():
-    """The table of a run in several libraries."""
+def frame(form):
+    """The table of a run in one of several libraries."""
     rows = [(q, d, s) for q, docs in RUN.items() for d, s in docs.items()]
     table = pd.DataFrame(rows, columns=["query_id", "doc_id", "score"])
-    forms = {"pandas": table, "pyarrow": pa.table(table)}
-    columns = table.rename(columns={"query_id": "qid"}).astype({"qid": "category"})
-    forms["categories"] = columns
-    try:
-        import polars
-    except ImportError:
-        forms["polars"] = PolarsLike(table)
-    else:
-        forms["polars"] = polars.DataFrame(table.to_dict("list"))
-    return forms
+    if form == "pyarrow":
+        return pytest.importorskip("pyarrow").table(table)
+    if form == "categories":
+        return table.rename(columns={"query_id": "qid"}).astype({"qid": "category"})
+    if form == "polars":
+        return pytest.importorskip("polars").DataFrame(table.to_dict("list"))
+    return PolarsLike(table) if form == "like polars" else table
 
 
-@pytest.mark.parametrize("form", ["pandas", "pyarrow", "categories", "polars"])
+@pytest.mark.parametrize(
+    "form", ["pandas", "pyarrow", "categories", "polars", "like polars"]
+)
 def test_tables_of_several_libraries(form):
     """The same run, wherever runs are taken."""
-    table = frames()[form]
+    table = frame(form)
     assert as_dict(read_run(table)) == RUN
     qrels = {"é": {"a": 1}}
     expected = evaluate_run(RUN, qrels)
