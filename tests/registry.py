@@ -27,7 +27,9 @@ from ltr import (
     NeuralRanker,
     RandomRanker,
     SingleFeatureRanker,
+    StackingRanker,
     TSPRanker,
+    VotingRanker,
 )
 from ltr.losses import loss_info
 from ltr.metrics import METRICS
@@ -190,6 +192,8 @@ SCORERS = {
 }
 SMALL = {"hidden_layer_sizes": (8, 4), "max_epochs": 10}
 PAIRS = {"hidden_layer_sizes": (8,), "max_epochs": 20}
+TREES = LambdaMARTRanker(n_estimators=5, n_jobs=1)
+MEMBERS = [("trees", TREES), ("feature", SingleFeatureRanker())]
 RANKERS = {
     NeuralRanker("softmax", "linear", max_epochs=20): {},
     NeuralRanker("softmax", "mlp", **SMALL): {},
@@ -200,6 +204,10 @@ RANKERS = {
     ConstrainedRanker(SingleFeatureRanker(), [FixedPosition(0, 0)]): {
         "order_of_rows_permutes_the_scores": "the item at slot 0 is the first row"
     },
+    VotingRanker(MEMBERS, weights=[2, 1]): {},
+    VotingRanker(MEMBERS, normalize="rank"): {},
+    VotingRanker(MEMBERS, normalize="minmax"): {},
+    StackingRanker(MEMBERS, TREES, cv=3): {},
     # one per decoder
     TSPRanker(loss="successor", decoder="path", **PAIRS): {},
     TSPRanker(loss="pairwise", decoder="ordering", **PAIRS): {},

@@ -47,10 +47,10 @@ MAY_IMPORT = {
     "scorers": {"jax"},
     "losses": {"jax", "numpy"},
     "training": {"jax", "optax", "numpy", "losses", "scorers", "lists"},
-    "model_selection": {"numpy", "sklearn", "metrics"},
+    "model_selection": ARRAYS | {"sklearn", "metrics"},
     "rankers": ARRAYS
     | {"jax", "sklearn", "threadpoolctl"}
-    | {"lists", "metrics", "losses", "scorers", "training"},
+    | {"lists", "metrics", "model_selection", "losses", "scorers", "training"},
     "plotting": ARRAYS | {"metrics", "model_selection"},
     "testing": {"hypothesis", "jax", "numpy", "sklearn"}
     | {"losses", "metrics", "scorers", "solvers"},

@@ -14,7 +14,8 @@ fitting *and* scoring, and splitting by query::
         search.fit(X, y, qid=qid)
 
 The classes here and the rankers *request* ``qid``, so no ``set_fit_request`` is needed.
-:func:`cross_validate_ranker` does all of it in one call, with the ranker's own metric.
+:func:`cross_validate_ranker` does all of it in one call, with the ranker's own metric;
+:func:`cross_val_predict_ranker` gives the out-of-fold scores.
 ``RFECV`` without ``scoring`` falls back to r2 inside scikit-learn: always pass a
 :func:`make_ranking_scorer`.
 
@@ -23,6 +24,7 @@ The classes here and the rankers *request* ``qid``, so no ``set_fit_request`` is
 releases) :class:`WalkForwardSplit`, which never trains on data later than a test.
 """
 
+from ltr.model_selection.predictions import cross_val_predict_ranker
 from ltr.model_selection.scalers import QueryMinMaxScaler, QueryStandardScaler
 from ltr.model_selection.scoring import (
     RankingScorer,
@@ -39,6 +41,7 @@ __all__ = [
     "QueryStandardScaler",
     "RankingScorer",
     "WalkForwardSplit",
+    "cross_val_predict_ranker",
     "cross_validate_ranker",
     "make_ranking_scorer",
 ]

@@ -187,12 +187,12 @@ def cross_validate_ranker(
     >>> result["test_ndcg@10"].shape
     (2,)
     """
-    rowwise, whole = _sorted_params(fit_params or {}, np.shape(X)[0])
+    rowwise, whole = sorted_params(fit_params or {}, np.shape(X)[0])
     check_rows({"X": X, "y": y, "qid": qid, **rowwise})
     splitter = cv
     if isinstance(cv, numbers.Integral) and not isinstance(cv, bool):
         splitter = QueryKFold(int(cv))
-    splits = _splits_by_query(splitter, X, y, qid)
+    splits = splits_by_query(splitter, X, y, qid)
     codes = group_queries(qid, np.shape(X)[0]).codes
     measures = get_metrics(_own_metric(ranker) if metrics is None else metrics, {})
     X, y, rowwise = _told_apart(X, y, {"qid": codes, **rowwise}, whole)
@@ -211,10 +211,28 @@ def cross_validate_ranker(
     return dict(result)
 
 
-def _sorted_params(
+def sorted_params(
     params: Mapping[str, Any], n_rows: int
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Parameters of fit with a value per row, and those that are passed whole."""
+    """Parameters of fit with a value per row, and those that are passed whole.
+
+    Parameters
+    ----------
+    params : mapping of str to object
+        Inputs of ``fit`` besides ``X``, ``y`` and ``qid``.
+    n_rows : int
+        Rows of ``X``.
+
+    Returns
+    -------
+    rowwise, whole : dict of str to object
+
+    Raises
+    ------
+    ValueError
+        If a parameter has another number of rows, or it cannot be told whether it is
+        per row.
+    """
     rowwise, whole = {}, {}
     for name, value in params.items():
         n_values = _length(value)
@@ -284,10 +302,25 @@ def _is_pair(split: Any) -> bool:
     return isinstance(split, (tuple, list)) and len(split) == 2
 
 
-def _splits_by_query(
-    cv: Any, X: ArrayLike, y: ArrayLike, qid: ArrayLike
-) -> list[Split]:
-    """Rows of the folds; an error if a query is on both sides of one."""
+def splits_by_query(cv: Any, X: ArrayLike, y: ArrayLike, qid: ArrayLike) -> list[Split]:
+    """Rows of the folds; an error if a query is on both sides of one.
+
+    Parameters
+    ----------
+    cv : splitter or iterable of pairs
+        How to split.
+    X, y, qid : array-like
+        The rows.
+
+    Returns
+    -------
+    splits : list of (train, test)
+
+    Raises
+    ------
+    ValueError
+        If ``cv`` is something else, or splits a query.
+    """
     queries = group_queries(qid, np.shape(X)[0])
     if not hasattr(cv, "split") or isinstance(cv, str):
         is_iterable = hasattr(cv, "__iter__") and not isinstance(cv, (str, Mapping))

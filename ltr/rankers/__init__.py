@@ -9,6 +9,7 @@ server without preloading. Our own pools do: :func:`cross_validate_ranker
 
 from ltr.rankers.base import BaseRanker
 from ltr.rankers.baselines import RandomRanker, SingleFeatureRanker
+from ltr.rankers.blend import StackingRanker, VotingRanker
 from ltr.rankers.constrained import ConstrainedRanker
 from ltr.rankers.neural import NeuralRanker
 from ltr.rankers.pairs.tsprank import TSPRanker
@@ -22,7 +23,9 @@ __all__ = [
     "NeuralRanker",
     "RandomRanker",
     "SingleFeatureRanker",
+    "StackingRanker",
     "TSPRanker",
+    "VotingRanker",
     "load_ranker",
     "save_ranker",
 ]

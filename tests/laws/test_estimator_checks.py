@@ -11,7 +11,9 @@ from ltr import (
     NeuralRanker,
     RandomRanker,
     SingleFeatureRanker,
+    StackingRanker,
     TSPRanker,
+    VotingRanker,
 )
 from ltr.model_selection import QueryMinMaxScaler, QueryStandardScaler
 
@@ -27,7 +29,15 @@ def neural(scorer, **parameters):
     )
 
 
+SMALL_LEAVES = {"n_estimators": 3, "min_child_samples": 1, "n_jobs": 1}
+MEMBERS = [
+    ("lambdarank", LambdaMARTRanker(**SMALL_LEAVES)),
+    ("mse", LambdaMARTRanker("mse", **SMALL_LEAVES)),
+]
 ESTIMATORS = [
+    VotingRanker([("trees", LambdaMARTRanker(n_estimators=3, n_jobs=1))]),
+    VotingRanker(MEMBERS),
+    StackingRanker(MEMBERS, MEMBERS[0][1], cv=2),
     neural("linear"),
     neural("mlp"),
     neural("attention"),
@@ -63,6 +73,14 @@ def expected_failures(estimator):
             return {WEIGHT_CHECKS[0]: SINGLE}
     if isinstance(estimator, TSPRanker):
         return {"check_methods_subset_invariance": IN_A_LIST}
+    if isinstance(estimator, VotingRanker) and len(estimator.rankers) == 1:
+        return {}  # no tree has a split: all scores are equal
+    if isinstance(estimator, VotingRanker):
+        weights = dict.fromkeys(WEIGHT_CHECKS, HESSIANS)
+        return {**weights, "check_methods_subset_invariance": IN_A_LIST}
+    if isinstance(estimator, StackingRanker):
+        weights = dict.fromkeys(WEIGHT_CHECKS, "repeated rows fall into other folds")
+        return {**weights, "check_methods_subset_invariance": IN_A_LIST}
     if isinstance(estimator, LambdaMARTRanker) and estimator.min_child_samples == 1:
         return dict.fromkeys(WEIGHT_CHECKS, HESSIANS)
     if isinstance(estimator, (QueryStandardScaler, QueryMinMaxScaler)):
