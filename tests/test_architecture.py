@@ -47,7 +47,7 @@ MAY_IMPORT = {
     "scorers": {"jax"},
     "losses": {"jax", "numpy"},
     "training": {"jax", "optax", "numpy", "losses", "scorers", "lists"},
-    "model_selection": ARRAYS | {"sklearn", "metrics"},
+    "model_selection": {"numpy", "sklearn", "metrics"},
     "rankers": ARRAYS
     | {"jax", "sklearn", "threadpoolctl"}
     | {"lists", "metrics", "model_selection", "losses", "scorers", "training"},

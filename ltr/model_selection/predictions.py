@@ -7,7 +7,6 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
-import scipy.sparse
 import sklearn
 from numpy.typing import ArrayLike
 from sklearn.base import clone
@@ -89,7 +88,7 @@ def cross_val_predict_ranker(
     splitter = cv
     if isinstance(cv, numbers.Integral) and not isinstance(cv, bool):
         splitter = QueryKFold(int(cv))
-    splits = splits_by_query(splitter, X, y, qid)
+    splits = splits_by_query(splitter, table, labels, qid)
     n_tests = np.bincount(np.concatenate([t for _, t in splits]), minlength=n_rows)
     if (n_tests != 1).any():
         row = int((n_tests != 1).argmax())
@@ -97,7 +96,7 @@ def cross_val_predict_ranker(
             "cv must have each row in exactly one test part, so that it gets one "
             f"score; got row {row} in {n_tests[row]} of them. Use QueryKFold."
         )
-    if scipy.sparse.issparse(table):
+    if hasattr(table, "tocsr"):
         table = table.tocsr()  # the other formats have no rows to take
     rowwise["qid"] = group_queries(qid, n_rows).codes
     parts = Parallel(n_jobs=n_jobs)(

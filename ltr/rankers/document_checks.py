@@ -14,9 +14,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ltr.arguments import check_choice, check_whole
+from ltr.arguments import check_choice, check_number, check_whole
 from ltr.metrics import get_metric
 from ltr.rankers.base import BaseRanker
+from ltr.rankers.blend.members import BlendRanker
+from ltr.rankers.blend.numeric import NumericRanker
 from ltr.rankers.neural.gradient import GradientRanker
 from ltr.rankers.neural.scaling import FeatureScaling
 from ltr.rankers.trees import parameters
@@ -86,7 +88,9 @@ def check_attributes(
             )
     for name, value in attributes.items():
         _CHECKS[name](name, value)
-    n_features = attributes["n_features_in_"]
+    n_features = attributes.get("n_features_in_", 1)
+    for column in (0, *attributes.get("columns_", ())):
+        check_whole("a column in columns_", column, low=0, high=n_features - 1)
     check_whole("feature_", attributes.get("feature_", 0), low=0, high=n_features - 1)
     return attributes
 
@@ -178,6 +182,8 @@ def check_parameters(ranker: BaseRanker) -> None:
         if not isinstance(value, bool):
             limits = {"low": -_MAX_THREADS, "high": _MAX_THREADS}
             check_whole(name, value, **limits, optional=True)
+    if isinstance(ranker, (BlendRanker, NumericRanker)):
+        ranker._check_parameters()
     if hasattr(ranker, "random_state"):
         check_whole(
             "random_state", ranker.random_state, low=0, high=2**32 - 1, optional=True
@@ -194,6 +200,36 @@ def check_parameters(ranker: BaseRanker) -> None:
                 raise ValueError(
                     f"extra_params must be a dict or None; got {ranker.extra_params!r}."
                 )
+
+
+def check_medians(medians: NDArray[Any] | None, columns: list[int]) -> NDArray[Any]:
+    """Return the medians of a NumericRanker, a finite number a column.
+
+    Parameters
+    ----------
+    medians : array or None
+        As saved; None if there are none.
+    columns : list of int
+        The columns.
+
+    Returns
+    -------
+    medians : float array of shape (n_columns,)
+
+    Raises
+    ------
+    ValueError
+        If they are missing, or something else.
+    """
+    shape = (len(columns),)
+    if medians is None or medians.dtype != np.float64 or medians.shape != shape:
+        raise ValueError(
+            f"medians_ must be {len(columns)} numbers of type float64; got "
+            f"{medians!r:.100}."
+        )
+    if not np.isfinite(medians).all():
+        raise ValueError(f"medians_ must be finite; got {medians.tolist()!r:.100}.")
+    return medians
 
 
 def check_scaling(
@@ -294,6 +330,30 @@ def _columns(name: str, columns: Any, n_features: int) -> tuple[int, ...]:
     return tuple(columns)
 
 
+def _texts(name: str, value: Any) -> None:
+    is_list = isinstance(value, list) and all(isinstance(v, str) for v in value)
+    if not is_list or not value or len(set(value)) < len(value):
+        raise ValueError(f"{name} must be distinct names; got {value!r:.100}.")
+
+
+def _weights(name: str, value: Any) -> None:
+    if not isinstance(value, list):
+        raise ValueError(f"{name} must be numbers; got {value!r:.100}.")
+    for weight in value:
+        check_number("a weight", weight, low=0.0)
+    if not sum(value):
+        raise ValueError(f"{name} must have a number above 0; got {value!r:.100}.")
+
+
+def _increasing(name: str, value: Any) -> None:
+    if not isinstance(value, list) or not value:
+        raise ValueError(f"{name} must be columns; got {value!r:.100}.")
+    for column in value:
+        check_whole(name, column, low=0)
+    if sorted(set(value)) != value:
+        raise ValueError(f"{name} must ascend; got {value!r:.100}.")
+
+
 def _whole(low: int) -> Callable[[str, Any], object]:
     return lambda name, value: check_whole(name, value, low=low, high=2**31 - 1)
 
@@ -326,5 +386,8 @@ _CHECKS: dict[str, Callable[[str, Any], object]] = {
     "best_score_": _score,
     "history_": _history,
     "feature_": _whole(0),
+    "columns_": _increasing,
+    "_names": _texts,
+    "_weights": _weights,
     "direction_": lambda name, value: check_choice(name, value, (1, -1)),
 }

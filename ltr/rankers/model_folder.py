@@ -32,10 +32,12 @@ from ltr.locks import locked, sweep
 FORMAT = 2
 _FORMATS = (FORMAT, 1)  # format 1 has no checksum of the document
 DOCUMENT = "ranker.json"
-PARTS = ("arrays.npz", "trees.txt")
+# "member1-trees.txt" are the trees of the second member of a blend
 _OWN_NAME = re.compile(
-    r"ranker\.json|(arrays|trees)(-[0-9a-f]{16})?\.(npz|txt)|\.(ranker|arrays|trees).*"
+    r"ranker\.json|(member\d+-)*(arrays|trees)(-[0-9a-f]{16})?\.(npz|txt)"
+    r"|\.(ranker|arrays|trees|member\d).*"
 )
+_DEEPEST = 10  # blends within blends
 _READS_WITHOUT_LOCK = 20
 
 
@@ -253,9 +255,7 @@ def _parse(source: Path, text: bytes) -> dict[str, Any]:
 def _checksums(source: Path, document: dict[str, Any]) -> dict[str, str]:
     """SHA-256 of each part; documents of models with trees name the trees."""
     checksums = document.get("sha256")
-    expected = {"arrays.npz"}
-    if document.get("class") == "LambdaMARTRanker":
-        expected.add("trees.txt")
+    expected = _part_names(source, document)
     if not isinstance(checksums, dict) or set(checksums) != expected:
         raise ValueError(
             f"sha256 in {source / DOCUMENT} must have the keys {sorted(expected)}; got "
@@ -268,6 +268,25 @@ def _checksums(source: Path, document: dict[str, Any]) -> dict[str, str]:
                 f"digits; got {checksum!r:.200}. Save the ranker again."
             )
     return checksums
+
+
+def _part_names(
+    source: Path, document: dict[str, Any], prefix: str = "", depth: int = 0
+) -> set[str]:
+    """Names of the parts of a model and, in a blend, of its members."""
+    names = {f"{prefix}arrays.npz"}
+    if document.get("class") == "LambdaMARTRanker":
+        names.add(f"{prefix}trees.txt")
+    members = document.get("members", [])
+    is_list = isinstance(members, list) and depth < _DEEPEST
+    if not is_list or not all(isinstance(member, dict) for member in members):
+        raise ValueError(
+            f"members in {source / DOCUMENT} must be a list of objects, at most "
+            f"{_DEEPEST} deep; got {members!r:.200}. Save the ranker again."
+        )
+    for i, member in enumerate(members):
+        names |= _part_names(source, member, f"{prefix}member{i}-", depth + 1)
+    return names
 
 
 def _damaged(source: Path, name: str) -> ValueError:

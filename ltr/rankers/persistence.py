@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -14,11 +15,14 @@ from ltr.arguments import check_whole
 from ltr.files import PathLike
 from ltr.rankers.base import BaseRanker
 from ltr.rankers.baselines import RandomRanker, SingleFeatureRanker
+from ltr.rankers.blend import StackingRanker, VotingRanker
+from ltr.rankers.blend.numeric import NumericRanker
 from ltr.rankers.document_checks import (
     check_attributes,
     check_categories,
     check_column_names,
     check_keys,
+    check_medians,
     check_names,
     check_parameters,
     check_scaling,
@@ -34,8 +38,13 @@ from ltr.rankers.neural import NeuralRanker
 from ltr.rankers.neural.gradient import GradientRanker
 from ltr.rankers.neural.training import LearnedState
 from ltr.rankers.pairs.tsprank import TSPRanker
+from ltr.rankers.saved_members import (
+    decode_parameter,
+    encode_parameters,
+    fitted_members,
+    set_members,
+)
 from ltr.rankers.saved_values import (
-    decode,
     encode,
     pack_arrays,
     unpack_arrays,
@@ -47,14 +56,18 @@ from ltr.scorers.mlp import layer_sizes
 _CLASSES: dict[str, type[BaseRanker]] = {
     "LambdaMARTRanker": LambdaMARTRanker,
     "NeuralRanker": NeuralRanker,
+    "NumericRanker": NumericRanker,
     "RandomRanker": RandomRanker,
     "SingleFeatureRanker": SingleFeatureRanker,
+    "StackingRanker": StackingRanker,
     "TSPRanker": TSPRanker,
+    "VotingRanker": VotingRanker,
 }
 # attributes that each class needs to predict, and those that it may have besides
 _REQUIRED = {
     "LambdaMARTRanker": ("n_features_in_", "_fitted_with_qid", "n_iter_"),
     "NeuralRanker": ("n_features_in_", "_fitted_with_qid"),
+    "NumericRanker": ("n_features_in_", "_fitted_with_qid", "columns_"),
     "RandomRanker": ("n_features_in_", "_fitted_with_qid"),
     "SingleFeatureRanker": (
         "n_features_in_",
@@ -62,7 +75,9 @@ _REQUIRED = {
         "feature_",
         "direction_",
     ),
+    "StackingRanker": ("_fitted_with_qid", "_names"),
     "TSPRanker": ("n_features_in_", "_fitted_with_qid"),
+    "VotingRanker": ("_fitted_with_qid", "_names", "_weights"),
 }
 _OPTIONAL = ("n_iter_", "best_epoch_", "best_score_", "history_", "_zero_based")
 _UNUSED_LAYERS = 100  # that a scorer without hidden layers may ignore
@@ -74,6 +89,7 @@ _FIELDS = {
     "attributes",
     "categories",
     "column_names",
+    "members",
     "sha256",
     "checksum",
 }
@@ -165,13 +181,8 @@ def load_ranker(folder: PathLike) -> Any:
 
 def _restore(model: SavedModel) -> BaseRanker:
     document = check_keys(DOCUMENT, model.document, _FIELDS)
-    name = document.get("class")
-    if not isinstance(name, str) or name not in _CLASSES:
-        raise ValueError(
-            f"class in {DOCUMENT} must be one of {sorted(_CLASSES)}; got "
-            f"{name!r:.100}. Update ltr, or save the ranker again."
-        )
-    ranker = _with_parameters(_CLASSES[name], document.get("parameters"))
+    name: Any = document.get("class")
+    ranker = _with_parameters(name, document.get("parameters"))
     required = _REQUIRED[name]
     fields = {*required, *_OPTIONAL}
     attributes = check_keys("attributes", document.get("attributes"), fields)
@@ -189,13 +200,40 @@ def _restore(model: SavedModel) -> BaseRanker:
         _restore_neural(ranker, arrays)
     elif isinstance(ranker, LambdaMARTRanker):
         _restore_trees(ranker, document, model.parts["trees.txt"])
+    elif isinstance(ranker, NumericRanker):
+        ranker.medians_ = check_medians(arrays.get("medians_"), ranker.columns_)
+    set_members(ranker, [_restore(member) for member in _members(model)])
     return ranker
 
 
-def _with_parameters(ranker_class: type[BaseRanker], document: Any) -> Any:
-    ranker = ranker_class()
-    parameters = check_keys("parameters", document, set(ranker.get_params(deep=False)))
-    ranker.set_params(**{key: decode(key, v) for key, v in parameters.items()})
+def _members(model: SavedModel) -> list[SavedModel]:
+    """The models of a blend's members: their documents and parts."""
+    members = []
+    for i, document in enumerate(model.document.get("members", [])):
+        prefix = f"member{i}-"
+        parts = {
+            name.removeprefix(prefix): part
+            for name, part in model.parts.items()
+            if name.startswith(prefix)
+        }
+        members.append(SavedModel(document, parts))
+    return members
+
+
+def _with_parameters(name: Any, document: Any) -> Any:
+    """An unfitted ranker of a class, with parameters from JSON."""
+    if not isinstance(name, str) or name not in _CLASSES:
+        raise ValueError(
+            f"class in {DOCUMENT} must be one of {sorted(_CLASSES)}; got "
+            f"{name!r:.100}. Update ltr, or save the ranker again."
+        )
+    names = set(inspect.signature(_CLASSES[name]).parameters)
+    parameters = check_keys("parameters", document, names)
+    values = {
+        key: decode_parameter(key, value, _with_parameters)
+        for key, value in parameters.items()
+    }
+    ranker = _CLASSES[name](**values)
     check_parameters(ranker)
     return ranker
 
@@ -209,8 +247,7 @@ def _describe(ranker: BaseRanker) -> SavedModel:
             "can be pickled."
         )
     check_is_fitted(ranker)
-    parameters = ranker.get_params(deep=False)
-    encoded = {key: encode(key, value) for key, value in parameters.items()}
+    encoded = encode_parameters(ranker, _CLASSES)
     check_parameters(ranker)
     document: dict[str, Any] = {
         "ltr_version": version("ltr"),
@@ -222,13 +259,13 @@ def _describe(ranker: BaseRanker) -> SavedModel:
             if key in vars(ranker)
         },
     }
-    if ranker._column_names is not None:
+    if "_column_names" in vars(ranker) and ranker._column_names is not None:
         document["column_names"] = [
             encode("a column name", column) for column in ranker._column_names
         ]
     arrays: dict[str, Any] = {}
     parts: dict[str, bytes] = {}
-    if hasattr(ranker, "feature_names_in_"):
+    if "feature_names_in_" in vars(ranker):
         arrays["feature_names_in_"] = np.asarray(ranker.feature_names_in_, dtype=str)
     if isinstance(ranker, GradientRanker):
         learned = ranker._learned_state
@@ -252,7 +289,13 @@ def _describe(ranker: BaseRanker) -> SavedModel:
         }
         trees = ranker.booster_.model_to_string(num_iteration=-1)
         parts["trees.txt"] = trees.encode()
+    elif isinstance(ranker, NumericRanker):
+        arrays["medians_"] = ranker.medians_
     parts["arrays.npz"] = pack_arrays(arrays)
+    for i, member in enumerate(fitted_members(ranker)):
+        model = _describe(member)
+        document.setdefault("members", []).append(model.document)
+        parts |= {f"member{i}-{name}": part for name, part in model.parts.items()}
     return SavedModel(document, parts)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from inspect import Parameter, signature
@@ -26,28 +27,26 @@ _VALIDATION = ("X_val", "y_val", "qid_val")
 _WEIGHTS = ("sample_weight", "query_weight")
 
 
-class MemberRanker(BaseRanker, _BaseComposition):
-    """Abstract base of the blends; a subclass has the parameters of its ``__init__``.
+class BlendRanker(BaseRanker):
+    """Abstract base of what has fitted members: their scores, names, importances.
 
-    ``rankers`` is a list of pairs of a name and an estimator, ``"drop"`` among them.
     ``fit`` sets ``rankers_``, the fitted members.
     """
 
     _set_by_fit: ClassVar[str] = "rankers_"
-    rankers: list[tuple[str, Any]]
     rankers_: list[Any]
+
+    _names: list[str]  # of the fitted members
+
+    @abstractmethod
+    def _check_parameters(self) -> None:
+        """Raise if a parameter is invalid."""
 
     @property
     def named_rankers_(self) -> Any:
-        """The fitted members by name, and ``"drop"`` for those that were dropped."""
+        """The fitted members by name."""
         check_is_fitted(self)
-        fitted = iter(self.rankers_)
-        return Bunch(
-            **{
-                name: "drop" if _is_dropped(member) else next(fitted)
-                for name, member in self.rankers
-            }
-        )
+        return Bunch(**dict(zip(self._names, self.rankers_, strict=True)))
 
     @property
     def n_features_in_(self) -> int:
@@ -70,6 +69,57 @@ class MemberRanker(BaseRanker, _BaseComposition):
         """``hasattr`` is False before fit."""
         if not hasattr(self, "rankers_"):
             raise AttributeError(f"{type(self).__name__} has {name!r} after fit only.")
+
+    def predict_members(self, X: ArrayLike, qid: ArrayLike | None = None) -> FloatArray:
+        """Normalized scores of each member.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Features.
+        qid : array-like of shape (n_samples,), default=None
+            Query of each row, in any order. None: one query.
+
+        Returns
+        -------
+        scores : float array of shape (n_samples, n_members)
+        """
+        check_is_fitted(self)
+        check_rows({"X": X, "qid": qid})
+        columns = [
+            scores_of(name, member, X, qid)
+            for name, member in zip(self._names, self.rankers_, strict=True)
+        ]
+        n_samples = len(columns[0])
+        self._warn_if_many(n_samples, qid)
+        return self._normalized(columns, group_queries(qid, n_samples, rows=X))
+
+    def _normalized(self, columns: list[FloatArray], queries: Queries) -> FloatArray:
+        how: Normalization = getattr(self, "normalize", "zscore")
+        return np.column_stack([normalize_scores(s, queries, how) for s in columns])
+
+    def _shared_importances(self, weights: FloatArray) -> FloatArray:
+        """Weighted mean of the members' importances, each with the sum 1."""
+        self._raise_unless_fitted("feature_importances_")
+        rows, shares = [], []
+        for member, weight in zip(self.rankers_, weights, strict=True):
+            importances = getattr(member, "feature_importances_", None)
+            if importances is not None:
+                total = float(np.sum(importances))
+                rows.append(np.asarray(importances, np.float64) / (total or 1.0))
+                shares.append(weight)
+        if not rows or not np.sum(shares):
+            raise AttributeError("No member has feature_importances_.")
+        return np.asarray(np.average(rows, axis=0, weights=shares))
+
+
+class MemberRanker(BlendRanker, _BaseComposition):
+    """Abstract base of the blends whose members are a parameter.
+
+    ``rankers`` is a list of pairs of a name and an estimator, ``"drop"`` among them.
+    """
+
+    rankers: list[tuple[str, Any]]
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """Parameters, and with ``deep`` those of the members as ``name__parameter``.
@@ -99,36 +149,6 @@ class MemberRanker(BaseRanker, _BaseComposition):
         self : object
         """
         return self._set_params("rankers", **params)
-
-    def predict_members(self, X: ArrayLike, qid: ArrayLike | None = None) -> FloatArray:
-        """Normalized scores of each member.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Features.
-        qid : array-like of shape (n_samples,), default=None
-            Query of each row, in any order. None: one query.
-
-        Returns
-        -------
-        scores : float array of shape (n_samples, n_members)
-        """
-        check_is_fitted(self)
-        check_rows({"X": X, "qid": qid})
-        names = [n for n, member in self.rankers if not _is_dropped(member)]
-        columns = [
-            scores_of(name, member, X, qid)
-            for name, member in zip(names, self.rankers_, strict=True)
-        ]
-        n_samples = len(columns[0])
-        self._warn_if_many(n_samples, qid)
-        queries = group_queries(qid, n_samples, rows=X)
-        return self._normalized(columns, queries)
-
-    def _normalized(self, columns: list[FloatArray], queries: Queries) -> FloatArray:
-        how: Normalization = getattr(self, "normalize", "zscore")
-        return np.column_stack([normalize_scores(s, queries, how) for s in columns])
 
     def _checked_members(self) -> list[tuple[str, Any]]:
         """The members that are not dropped; an error if they are no named rankers."""
@@ -164,8 +184,8 @@ class MemberRanker(BaseRanker, _BaseComposition):
         y: ArrayLike,
         inputs: Mapping[str, Any],
         n_jobs: int | None,
-    ) -> list[Any]:
-        """Fitted clones of the members; ``inputs`` are the other arguments of fit."""
+    ) -> None:
+        """Fit clones of the members; ``inputs`` are the other arguments of fit."""
         members = self._checked_members()
         check_rows(
             {"X": X, "y": y}
@@ -180,21 +200,7 @@ class MemberRanker(BaseRanker, _BaseComposition):
         group_queries(qid, _num_samples(X), rows=X)
         self.__dict__.pop("_zero_based", None)  # of the files of an earlier fit
         self._fitted_with_qid = qid is not None
-        return list(fitted)
-
-    def _shared_importances(self, weights: FloatArray) -> FloatArray:
-        """Weighted mean of the members' importances, each with the sum 1."""
-        self._raise_unless_fitted("feature_importances_")
-        rows, shares = [], []
-        for member, weight in zip(self.rankers_, weights, strict=True):
-            importances = getattr(member, "feature_importances_", None)
-            if importances is not None:
-                total = float(np.sum(importances))
-                rows.append(np.asarray(importances, np.float64) / (total or 1.0))
-                shares.append(weight)
-        if not rows or not np.sum(shares):
-            raise AttributeError("No member has feature_importances_.")
-        return np.asarray(np.average(rows, axis=0, weights=shares))
+        self._names, self.rankers_ = [name for name, _ in members], list(fitted)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

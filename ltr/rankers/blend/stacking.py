@@ -173,7 +173,7 @@ class StackingRanker(MemberRanker):
         weights = {key: inputs[key] for key in ("sample_weight", "query_weight")}
         final = arguments_of_members([("final_ranker", self.final_ranker)], weights)
         # first, since the members check X, y and qid
-        self.rankers_ = self._fit_members(X, y, inputs, self.n_jobs)
+        self._fit_members(X, y, inputs, self.n_jobs)
         queries = group_queries(qid, _num_samples(X))
         scores = self._out_of_fold(X, y, queries, inputs)
         arguments = final["final_ranker"]

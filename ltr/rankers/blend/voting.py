@@ -81,6 +81,8 @@ class VotingRanker(MemberRanker):
     LambdaMARTRanker(n_estimators=20, n_jobs=1, num_leaves=7, random_state=0)
     """
 
+    _weights: list[float]  # of the fitted members
+
     def __init__(
         self,
         rankers: list[tuple[str, Any]],
@@ -152,7 +154,8 @@ class VotingRanker(MemberRanker):
             "y_val": y_val,
             "qid_val": qid_val,
         }
-        self.rankers_ = self._fit_members(X, y, inputs, self.n_jobs)
+        self._fit_members(X, y, inputs, self.n_jobs)
+        self._weights = self._member_weights().tolist()
         return self
 
     def predict(self, X: ArrayLike, qid: ArrayLike | None = None) -> FloatArray:
@@ -175,17 +178,18 @@ class VotingRanker(MemberRanker):
         ValueError
             If ``X`` does not fit a member.
         """
-        scores, weights = self.predict_members(X, qid), self._member_weights()
+        scores = self.predict_members(X, qid)
         # column by column: a product of matrices may add in another order for each row
         total = np.zeros(len(scores))
-        for column, weight in zip(scores.T, weights, strict=True):
+        for column, weight in zip(scores.T, self._weights, strict=True):
             total += weight * column
-        return np.asarray(total / weights.sum())
+        return np.asarray(total / sum(self._weights))
 
     @property
     def feature_importances_(self) -> FloatArray:
         """Weighted mean of the members' importances, shape (n_features,)."""
-        return self._shared_importances(self._member_weights())
+        self._raise_unless_fitted("feature_importances_")
+        return self._shared_importances(np.array(self._weights))
 
     def _check_parameters(self) -> None:
         self._checked_members()
