@@ -56,10 +56,10 @@ class NumericRanker(BaseRanker):
     Examples
     --------
     >>> import pandas as pd
-    >>> from ltr import LinearRanker
+    >>> from ltr import SingleFeatureRanker
     >>> X = pd.DataFrame({"price": [1.0, None, 2.0], "color": ["a", "b", "a"]})
     >>> X = X.astype({"color": "category"})
-    >>> NumericRanker(LinearRanker()).fit(X, [0, 1, 2]).columns_
+    >>> NumericRanker(SingleFeatureRanker()).fit(X, [0, 1, 2]).columns_
     [0]
     """
 
