@@ -23,7 +23,7 @@ from ltr.solvers.paths.constraint_cuts import (
     chain_cut,
     together_cuts,
 )
-from ltr.solvers.paths.local_search import descend, local_search
+from ltr.solvers.paths.local_search import descend
 from ltr.solvers.paths.problem import Incumbent, PathProblem
 from ltr.solvers.paths.segment_search import SegmentSearch
 from ltr.solvers.paths.separation import violated_cuts
@@ -34,8 +34,6 @@ _EPSILON = 1e-6
 _N_NEAREST = 6
 # Every how many nodes of the search a solution is rounded to a tour.
 _ROUND_EVERY = 8
-# With constraints, rounding rarely gives an order: a local search is worth its time.
-_KICKS_PER_ITEM = 50
 # The search starts only if at most this many arcs per node remain.
 _MAX_ARCS_PER_NODE = 100
 
@@ -111,10 +109,6 @@ def _root(
             break
         relaxation.add_arcs(missing)
         present |= missing
-    if not problem.rules.is_empty:
-        local_search(best, budget, _KICKS_PER_ITEM * problem.n_items)
-    if best.is_closed:
-        return None
     alive = allowed & (reduced < best.proven - lower)
     if not alive.any():
         best.raise_bound(best.proven, "branch_and_cut")

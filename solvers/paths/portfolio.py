@@ -34,8 +34,8 @@ _MUCH_LESS = 1e-2
 # Kicks of the local search.
 _KICKS_PER_ITEM = 10
 # With constraints: share of the budget for a search before the proof, and for the root
-# of branch and cut; share of what then remains for CP-SAT.
-_SEARCH_SHARE, _ROOT_SHARE, _CP_SAT_SHARE = 0.35, 0.4, 0.7
+# of branch and cut; then turns of CP-SAT and the search, each a share of what remains.
+_SEARCH_SHARE, _ROOT_SHARE, _TURNS = 0.2, 0.4, ((0.15, 0.5), (0.7, 1.0))
 # Units of work per squared item after which a search without a better order ends.
 _PATIENCE, _LONG_PATIENCE = 1e-4, 2e-3
 
@@ -124,20 +124,21 @@ def _search(
 def _constrained_portfolio(
     best: Incumbent, budget: Budget, random_state: int | None
 ) -> None:
-    """Search for a good order until that stagnates; then prove it, or search on."""
+    """Search for a good order until that stagnates; prove it, and search on, by turns.
+
+    CP-SAT closes most gaps that it can close soon after the root: it gets a moment
+    before the long search, and a long turn after it.
+    """
     branch_and_bound(best, budget, max_nodes=_MAX_NODES)
     if best.is_closed or budget.is_spent:
         return
     if can_tabulate(best, budget, MAX_BATCHED):
         held_karp_of_one(best, budget)
         return
-    n_items = best.problem.n_items
+    n_items, seed = best.problem.n_items, random_state or 0
     patience = _PATIENCE * n_items**2
     segment_search(
-        best,
-        budget.part(_SEARCH_SHARE),
-        patience=patience,
-        random_state=random_state,
+        best, budget.part(_SEARCH_SHARE), patience=patience, random_state=seed
     )
     best.narrow()
     arcs = branch_and_cut(best, budget.part(_ROOT_SHARE), 0)
@@ -146,12 +147,18 @@ def _constrained_portfolio(
     if can_tabulate(best, budget):
         held_karp_of_one(best, budget)
         return
-    cp_sat(best, budget.part(_CP_SAT_SHARE), arcs)
-    segment_search(
-        best, budget, patience=_LONG_PATIENCE * n_items**2, random_state=random_state
-    )
-    if not (best.is_closed or budget.is_spent):
-        branch_and_cut(best, budget)
+    patience = _LONG_PATIENCE * n_items**2
+    for turn, (cp_sat_share, search_share) in enumerate(_TURNS, 1):
+        cp_sat(best, budget.part(cp_sat_share), arcs)
+        segment_search(
+            best,
+            budget.part(search_share),
+            patience=patience,
+            random_state=seed + turn,
+        )
+        if best.is_closed or budget.is_spent:
+            return
+    branch_and_cut(best, budget)
 
 
 def _portfolio(

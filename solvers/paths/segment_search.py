@@ -1,16 +1,19 @@
-"""Local search on orders with precedences: adjacent segments swapped, and kicks.
+"""Local search on orders with precedences: segments swapped or reversed, and kicks.
 
 Swapping two adjacent segments of a path is the only 3-exchange that reverses no arc.
 Gambardella and Dorigo (2000), "An ant colony system hybridized with a new local search
 for the sequential ordering problem", check in constant time whether precedences allow
 it, by scanning the ends of the segments in lexicographic order and labeling successors.
 Here the labels are a table over the path, built by cumulative minima: see
-:func:`first_conflicts`.
+:func:`first_conflicts`. Reversals (2-opt) are tried beside swaps: where costs are nearly
+symmetric, swaps alone get stuck.
 """
+
+from typing import NamedTuple
 
 import numpy as np
 
-from ltr.queries import BoolArray, IntArray
+from ltr.queries import BoolArray, FloatArray, IntArray
 from ltr.solvers.core.budget import Budget
 from ltr.solvers.paths.problem import Incumbent, PathProblem
 
@@ -21,10 +24,10 @@ _MAX_TRIED = 50
 # Greatest length of a segment that a kick moves.
 _SPAN = 30
 # Units of work of one evaluation: fixed, per pair of places, and per move.
-_WORK, _WORK_PER_PAIR, _WORK_PER_MOVE = 1.2e-4, 8e-9, 1.2e-8
+_WORK, _WORK_PER_PAIR, _WORK_PER_MOVE = 1.5e-4, 8e-9, 1.2e-8
 # Units of work of a kick. After a number of kicks a new phase starts from the best
 # order; in it, a kicked order may cost more by about one of these shares of a mean arc.
-_WORK_OF_KICK, _KICKS_PER_PHASE, _ACCEPTED = 2e-5, 300, (0.0, 0.15, 0.5, 1.5)
+_WORK_OF_KICK, _KICKS_PER_PHASE, _ACCEPTED = 2e-5, 300, (0.0, 0.5, 1.5, 4.0)
 
 
 def first_conflicts(before: BoolArray) -> IntArray:
@@ -60,6 +63,51 @@ def first_conflicts(before: BoolArray) -> IntArray:
     return limit
 
 
+def first_ordered(before: BoolArray, is_one_way: BoolArray) -> IntArray:
+    """Return where a segment that is reversed may end at the latest.
+
+    The segment at places i, …, j can be reversed if none of its pairs is in a fixed
+    order and each of its arcs is allowed backward, that is, if
+
+        j < min over p ≥ i of min {q > p : B_pq, or q = p + 1 and arc p is one-way}.
+
+    Parameters
+    ----------
+    before : bool array of shape (m, m)
+        B, as in :func:`first_conflicts`.
+    is_one_way : bool array of shape (m - 1,)
+        Whether the arc from each place to the next is forbidden backward.
+
+    Returns
+    -------
+    limit : int array of shape (m,)
+        By i; m where nothing is in the way.
+    """
+    size = len(before)
+    following = np.where(before.any(axis=1), before.argmax(axis=1), size)
+    places = np.arange(1, size)
+    following[:-1][is_one_way] = places[is_one_way]
+    return np.minimum.accumulate(following[::-1])[::-1]
+
+
+class Move(NamedTuple):
+    """A change of a path: a swap of adjacent segments, or a reversal if ``i == j``.
+
+    A swap exchanges the segments at places h + 1, …, i and i + 1, …, j; a reversal
+    turns the segment at places h + 1, …, j around.
+    """
+
+    gain: float
+    h: int
+    i: int
+    j: int
+
+    @property
+    def places(self) -> tuple[int, ...]:
+        """Places whose arcs to the next place are replaced."""
+        return (self.h, self.j) if self.i == self.j else (self.h, self.i, self.j)
+
+
 class SegmentSearch:
     """Descent and kicks on one path, whose ends are both the depot.
 
@@ -92,16 +140,23 @@ class SegmentSearch:
         self.path = path
         self._arcs = self.problem.cost[path[:-1], path[1:]]
         self.cost = float(self._arcs.sum())
+        self._order: BoolArray | None = None
         self._limit: IntArray | None = None
+
+    @property
+    def before(self) -> BoolArray:
+        """Whether the node at a place must come before that at another place."""
+        if self._order is None:
+            path = self.path
+            self._order = self._before[path[:, None], path]
+            self._order[:, -1] = False
+        return self._order
 
     @property
     def limit(self) -> IntArray:
         """Table of :func:`first_conflicts` for the path."""
         if self._limit is None:
-            path = self.path
-            before = self._before[path[:, None], path]
-            before[:, -1] = False
-            self._limit = first_conflicts(before)
+            self._limit = first_conflicts(self.before)
         return self._limit
 
     @property
@@ -109,12 +164,14 @@ class SegmentSearch:
         """The path without the depot."""
         return self.path[1:-1].tolist()
 
-    def swap(self, h: int, i: int, j: int) -> IntArray:
-        """Return the path with the segments h + 1, …, i and i + 1, …, j swapped."""
-        path = self.path
-        return np.concatenate(
-            [path[: h + 1], path[i + 1 : j + 1], path[h + 1 : i + 1], path[j + 1 :]]
-        )
+    def moved(self, move: Move) -> IntArray:
+        """Return the path after a move."""
+        path, (_, h, i, j) = self.path, move
+        if move.i == move.j:
+            middle = [path[j:h:-1]]
+        else:
+            middle = [path[i + 1 : j + 1], path[h + 1 : i + 1]]
+        return np.concatenate([path[: h + 1], *middle, path[j + 1 :]])
 
     def descend(self, budget: Budget, nodes: list[int] | None = None) -> None:
         """Apply moves that gain until none starts at the nodes in a queue.
@@ -130,12 +187,23 @@ class SegmentSearch:
             move = self._best_move(place[chunk], budget)
             if move is None:
                 continue
-            ends = self.path[[place for p in move for place in (p, p + 1)]]
-            self.reset(self.swap(*move))
+            ends = self.path[[place for p in move.places for place in (p, p + 1)]]
+            self.reset(self.moved(move))
             queue = list(dict.fromkeys([*ends.tolist(), *chunk, *queue]))
 
-    def _best_move(self, x: IntArray, budget: Budget) -> tuple[int, int, int] | None:
-        """The move of greatest gain among those that first replace an arc out of x.
+    def _best_move(self, x: IntArray, budget: Budget) -> Move | None:
+        """The move of greatest gain among those that replace an arc out of x."""
+        moves = self._swaps(x, budget) + self._reversals(x)
+        moves.sort(key=lambda move: -move.gain)
+        for move in moves[:_MAX_TRIED] if self._has_others else moves[:1]:
+            if not self._has_others or self.problem.keeps(
+                self.moved(move)[1:-1].tolist()
+            ):
+                return move
+        return None
+
+    def _swaps(self, x: IntArray, budget: Budget) -> list[Move]:
+        """Swaps that gain and that the precedences allow; the best ones, if many.
 
         A swap replaces the arcs out of three places x, y, z by x → y', y → z', z → x',
         where ' is the next place. If its gain is positive, so is the first term of one
@@ -155,7 +223,7 @@ class SegmentSearch:
         budget.spend(_WORK + _WORK_PER_PAIR * size * size + _WORK_PER_MOVE * gain.size)
         pair, z = np.nonzero(gain > slack)
         if not len(pair):
-            return None
+            return []
         gains = gain[pair, z]
         x, y = x[pair], y[pair]
         # x < y < z, z < x < y or y < z < x: in cyclic order
@@ -165,16 +233,45 @@ class SegmentSearch:
         if self._has_precedences and len(h):
             is_allowed = j < self.limit[h, i]
             h, i, j, gains = (a[is_allowed] for a in (h, i, j, gains))
+        return self._greatest(gains, h, i, j)
+
+    def _reversals(self, x: IntArray) -> list[Move]:
+        """Reversals that gain and that the precedences allow; the best ones, if many.
+
+        Reversing the places h + 1, …, j replaces the arcs (h, h + 1) and (j, j + 1) by
+        (h, j) and (h + 1, j + 1), and runs through the arcs between them backward:
+        turned_p sums their change over the arcs before place p.
+        """
+        path, arcs, cost = self.path, self._arcs, self.problem.cost
+        backward = cost[path[1:], path[:-1]]
+        is_one_way = backward >= self.problem.forbidden
+        change = np.where(is_one_way, 0.0, backward - arcs)
+        turned = np.concatenate([[0.0], np.cumsum(change)])
+        y = np.arange(self._size)
+        h, j = np.minimum(x[:, None], y), np.maximum(x[:, None], y)
+        gain: FloatArray = arcs[x][:, None] + arcs + turned[h + 1] - turned[j]
+        gain -= cost[path[h], path[j]] + cost[path[h + 1], path[j + 1]]
+        row, column = np.nonzero((gain > self.problem.slack) & (j > h + 1))
+        if not len(row):
+            return []
+        h, j, gains = h[row, column], j[row, column], gain[row, column]
+        is_allowed = j < first_ordered(self.before, is_one_way)[h + 1]
+        h, j = h[is_allowed], j[is_allowed]
+        return self._greatest(gains[is_allowed], h, j, j)
+
+    def _greatest(
+        self, gains: FloatArray, h: IntArray, i: IntArray, j: IntArray
+    ) -> list[Move]:
+        """The moves of greatest gain, as many as are tried."""
         if not len(gains):
-            return None
+            return []
         if not self._has_others:
-            k = int(gains.argmax())
-            return int(h[k]), int(i[k]), int(j[k])
-        for k in np.argsort(-gains)[:_MAX_TRIED].tolist():
-            move = int(h[k]), int(i[k]), int(j[k])
-            if self.problem.keeps(self.swap(*move)[1:-1].tolist()):
-                return move
-        return None
+            best = [int(gains.argmax())]
+        else:
+            best = np.argsort(-gains)[:_MAX_TRIED].tolist()
+        return [
+            Move(float(gains[k]), int(h[k]), int(i[k]), int(j[k])) for k in best
+        ]
 
     def reinsert(self) -> list[int]:
         """Take out a few items; insert each, in random order, where it costs least.
@@ -238,7 +335,7 @@ class SegmentSearch:
             if highest <= i:
                 continue
             j = int(rng.integers(i + 1, highest + 1))
-            path = self.swap(h, i, j)
+            path = self.moved(Move(0.0, h, i, j))
             last_of_first = h + j - i
             ends = np.array([h, last_of_first, j])
             arcs = self.problem.cost[path[ends], path[ends + 1]]
