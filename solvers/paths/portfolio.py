@@ -90,10 +90,9 @@ def _search(
     n_cycles = relax(best)
     if best.is_closed:
         return
-    if best.order is None and not best.problem.rules.is_empty:
-        _offer_greedy(best)
     if not best.problem.rules.is_empty:
-        segment_search(best, budget, patience=0.0, random_state=random_state)
+        start = None if best.order is not None else _offer_greedy(best)
+        segment_search(best, budget, patience=0.0, start=start)
     top = best.problem.top
     is_wide = best.cost < _MUCH_LESS * top
     if (is_wide or method != "auto") and best.narrow() and is_wide:
@@ -188,10 +187,12 @@ def _portfolio(
     local_search(best, budget, _KICKS_PER_ITEM * problem.n_items, random_state)
 
 
-def _offer_greedy(best: Incumbent) -> None:
+def _offer_greedy(best: Incumbent) -> list[int] | None:
+    """Offer the greedy order and return it; if rejected, it has forbidden arcs."""
     order = greedy(best.problem, best.problem.cost)
     if order is not None:
         best.offer(order, best.problem.tour_cost(order), "greedy")
+    return order
 
 
 def _finish(best: Incumbent, item_list: ItemList, budget: Budget) -> Solution:

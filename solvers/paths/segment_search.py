@@ -5,7 +5,7 @@ Gambardella and Dorigo (2000), "An ant colony system hybridized with a new local
 for the sequential ordering problem", check in constant time whether precedences allow
 it, by scanning the ends of the segments in lexicographic order and labeling successors.
 Here the labels are a table over the path, built by cumulative minima: see
-:func:`first_conflicts`. Reversals (2-opt) are tried beside swaps: where costs are nearly
+:func:`first_conflicts`. Reversals (2-opt) are tried, too: where costs are nearly
 symmetric, swaps alone get stuck.
 """
 
@@ -269,9 +269,7 @@ class SegmentSearch:
             best = [int(gains.argmax())]
         else:
             best = np.argsort(-gains)[:_MAX_TRIED].tolist()
-        return [
-            Move(float(gains[k]), int(h[k]), int(i[k]), int(j[k])) for k in best
-        ]
+        return [Move(float(gains[k]), int(h[k]), int(i[k]), int(j[k])) for k in best]
 
     def reinsert(self) -> list[int]:
         """Take out a few items; insert each, in random order, where it costs least.
@@ -354,13 +352,14 @@ def segment_search(
     *,
     patience: float,
     random_state: int | None = None,
+    start: list[int] | None = None,
 ) -> None:
     """Improve the incumbent by descents from kicked copies (iterated local search).
 
     Parameters
     ----------
     best : Incumbent
-        Its order is the start; without one, nothing is done.
+        Its order is the start; without one, only ``start`` is improved.
     budget : Budget
         When it is spent, the search ends.
     patience : float
@@ -368,13 +367,19 @@ def segment_search(
         many as it took to find the best.
     random_state : int, default=None
         Seed of the kicks. None: 0.
+    start : list of int, default=None
+        An order that keeps the constraints, but may have forbidden arcs, which the
+        descent removes first since they cost the most.
     """
     problem = best.problem
-    if best.order is None or best.is_closed or problem.n_items < 3:
+    order = start if best.order is None else best.order
+    if order is None or best.is_closed or problem.n_items < 3:
         return
-    search = SegmentSearch(problem, np.array(best.order), random_state)
+    search = SegmentSearch(problem, np.array(order), random_state)
     search.descend(budget)
     best.offer(search.order, search.cost, "local_search")
+    if best.order is None:
+        return
     begun = improved = budget.work_done
     rng, n_kicks = search.rng, 0
     current, cost, accepted = search.path, search.cost, 0.0

@@ -4,7 +4,7 @@ from itertools import combinations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from ltr.solvers import Precedence, solve_path
@@ -12,8 +12,10 @@ from ltr.solvers.core.budget import Budget
 from ltr.solvers.paths.assignment_relaxation import greedy
 from ltr.solvers.paths.problem import Incumbent, path_problem
 from ltr.solvers.paths.segment_search import (
+    Move,
     SegmentSearch,
     first_conflicts,
+    first_ordered,
     segment_search,
 )
 
@@ -43,6 +45,38 @@ def test_first_conflicts(size, density, seed):
         assert (j < limit[h, i]) == is_free
 
 
+@given(size=st.integers(3, 9), density=st.floats(0, 0.5), seed=st.integers(0, 999))
+def test_first_ordered(size, density, seed):
+    """A segment can be reversed exactly if no pair is ordered and no arc one-way."""
+    rng = np.random.default_rng(seed)
+    before = np.triu(rng.random((size, size)) < density, 1)
+    one_way = rng.random(size - 1) < density
+    limit = first_ordered(before, one_way)
+    for i, j in combinations(range(size), 2):
+        inside = before[i : j + 1, i : j + 1]
+        assert (j < limit[i]) == (not inside.any() and not one_way[i:j].any())
+
+
+@given(density=st.floats(0, 0.3), share=st.floats(0, 0.3), seed=st.integers(0, 99))
+def test_a_descent_ends_where_no_move_gains(density, share, seed):
+    """Neither a swap nor a reversal that the constraints allow costs less."""
+    n = 9
+    matrix, rules = draw(n, density, seed)
+    matrix = matrix + matrix.T  # where reversals gain
+    matrix[np.random.default_rng(seed).random((n, n)) < share] = -np.inf
+    problem = path_problem(matrix, np.zeros(n), np.zeros(n), rules)
+    search = SegmentSearch(problem, np.array(greedy(problem, problem.cost)))
+    search.descend(Budget())
+    assume(search.cost < problem.forbidden)
+    assert problem.keeps(search.order)
+    swaps = combinations(range(n + 1), 3)
+    reversals = ((h, j, j) for h, j in combinations(range(n + 1), 2))
+    for h, i, j in [*swaps, *reversals]:
+        changed = search.moved(Move(0.0, h, i, j))[1:-1]
+        if problem.keeps(changed.tolist()):
+            assert problem.tour_cost(changed) > search.cost - 1e-6
+
+
 @pytest.mark.parametrize("density", [0, 0.05, 0.3])
 def test_descent_and_kicks_keep_the_precedences(density):
     """Costs are those of the path, and every order is allowed."""
@@ -69,6 +103,17 @@ def test_search_finds_the_best_of_seven(density, seed):
     best.offer(order, problem.tour_cost(order), "greedy")
     segment_search(best, Budget(work_limit=0.05), patience=0.05)
     assert problem.objective(best.order) == pytest.approx(exact.objective)
+
+
+def test_a_greedy_order_with_forbidden_arcs_is_mended():
+    """The only item that may be last is no dead end of the local search."""
+    matrix, rules = draw(30, 0.02, 3)
+    end = np.where(np.arange(30) == 7, 0.0, -np.inf)
+    solution = solve_path(
+        matrix, end=end, constraints=rules, method="local_search", work_limit=0.01
+    )
+    assert solution.order[-1] == 7
+    assert np.isfinite(solution.objective)
 
 
 def test_the_search_ends_by_accepted_work_and_repeats():
