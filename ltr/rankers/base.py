@@ -105,18 +105,7 @@ class BaseRanker(AtomicFit, BaseEstimator, ABC):
             given one.
         """
         scores = self.predict(X, qid)
-        queries = self._lists_of(scores, qid)
-        order = np.lexsort((-scores, queries.codes))  # by list, then best first
-        sorted_scores = scores[order]
-        list_starts = np.repeat(queries.starts[:-1], queries.sizes)
-        positions = np.arange(len(scores))
-        # The rank of an item is that of the first item of its tie group.
-        opens_group = positions == list_starts
-        opens_group[1:] |= sorted_scores[1:] != sorted_scores[:-1]
-        group_starts = np.maximum.accumulate(np.where(opens_group, positions, 0))
-        ranks = np.empty(len(scores), dtype=np.intp)
-        ranks[order] = group_starts - list_starts + 1
-        return ranks
+        return rank_rows(scores, self._lists_of(scores, qid))
 
     def order(
         self, X: ArrayLike, qid: ArrayLike | None = None, k: int | None = None
@@ -268,6 +257,21 @@ class BaseRanker(AtomicFit, BaseEstimator, ABC):
                 stacklevel=2,
             )
         super().__setstate__(state)
+
+
+def rank_rows(scores: FloatArray, queries: Queries) -> IntArray:
+    """Rank of each row in its list, 1 for the best; equal scores share the smallest."""
+    order = np.lexsort((-scores, queries.codes))  # by list, then best first
+    sorted_scores = scores[order]
+    list_starts = np.repeat(queries.starts[:-1], queries.sizes)
+    positions = np.arange(len(scores))
+    # The rank of an item is that of the first item of its tie group.
+    opens_group = positions == list_starts
+    opens_group[1:] |= sorted_scores[1:] != sorted_scores[:-1]
+    group_starts = np.maximum.accumulate(np.where(opens_group, positions, 0))
+    ranks = np.empty(len(scores), dtype=np.intp)
+    ranks[order] = group_starts - list_starts + 1
+    return ranks
 
 
 def order_rows(scores: FloatArray, queries: Queries, k: int | None) -> IntArray:

@@ -24,6 +24,7 @@ from ltr.rankers.neural.scaling import FeatureScaling
 from ltr.rankers.trees import parameters
 from ltr.rankers.trees.feature_tables import Categories
 from ltr.rankers.trees.lambdamart import LambdaMARTRanker
+from ltr.training.pair_table import PairScaling
 
 _MAX_THREADS = 1024
 
@@ -273,6 +274,48 @@ def check_scaling(
     return FeatureScaling(**{name: arrays[name] for name in kinds})
 
 
+def check_pair_scaling(
+    arrays: dict[str, NDArray[Any]], n_features: int
+) -> PairScaling | None:
+    """Take the scaling of the features of pairs out of the saved arrays.
+
+    Parameters
+    ----------
+    arrays : dict of str to array
+        With ``pair_mean`` and ``pair_scale``, which are removed, or neither.
+    n_features : int
+        Number of features of a pair.
+
+    Returns
+    -------
+    scaling : PairScaling or None
+
+    Raises
+    ------
+    ValueError
+        If an array is missing, of another kind, or unexpected.
+    """
+    if "pair_mean" not in arrays and "pair_scale" not in arrays:
+        return None
+    scaling = []
+    for name in ("pair_mean", "pair_scale"):
+        array = arrays.pop(name, None)
+        if array is None or array.shape != (n_features,) or array.dtype.kind != "f":
+            culprit = (
+                "missing" if array is None else f"{array.dtype} of shape {array.shape}"
+            )
+            raise ValueError(
+                f"{name} must have one entry a feature of pairs, {n_features}; got "
+                f"{culprit}."
+            )
+        if not np.isfinite(array).all():
+            raise ValueError(f"{name} must be finite; got {array.tolist()!r:.100}.")
+        scaling.append(array)
+    if (scaling[1] <= 0).any():
+        raise ValueError("pair_scale must be > 0; got a smaller entry.")
+    return PairScaling(*scaling)
+
+
 def check_categories(document: Any, n_features: int) -> Categories:
     """Return the categories of a saved table.
 
@@ -385,6 +428,7 @@ _CHECKS: dict[str, Callable[[str, Any], object]] = {
     "best_epoch_": _whole(-1),
     "best_score_": _score,
     "history_": _history,
+    "_n_pair_features": _whole(0),
     "feature_": _whole(0),
     "columns_": _increasing,
     "_names": _texts,

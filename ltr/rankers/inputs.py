@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -17,6 +17,9 @@ from ltr.queries import (
     group_queries,
 )
 from ltr.rankers.warning import warn
+
+if TYPE_CHECKING:
+    from ltr.training.pair_table import PairTable
 
 MANY_ROWS = 1000
 
@@ -40,6 +43,8 @@ class TrainingSet:
     extras : dict of str to float array of shape (n_samples,)
         Those of ``teacher_scores``, ``reference_scores`` and ``position`` that were
         passed.
+    pairs : PairTable or None, default=None
+        Features of the pairs of each list.
     """
 
     X: Any
@@ -48,6 +53,7 @@ class TrainingSet:
     weights: FloatArray | None
     list_weights: FloatArray | None
     extras: dict[str, FloatArray]
+    pairs: PairTable | None = None
 
     @property
     def has_weight(self) -> BoolArray:

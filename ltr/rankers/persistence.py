@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from ltr.rankers.document_checks import (
     check_keys,
     check_medians,
     check_names,
+    check_pair_scaling,
     check_parameters,
     check_scaling,
 )
@@ -46,6 +48,7 @@ from ltr.rankers.saved_members import (
 )
 from ltr.rankers.saved_values import (
     encode,
+    insert_function,
     pack_arrays,
     unpack_arrays,
 )
@@ -79,7 +82,14 @@ _REQUIRED = {
     "TSPRanker": ("n_features_in_", "_fitted_with_qid"),
     "VotingRanker": ("_fitted_with_qid", "_names", "_weights"),
 }
-_OPTIONAL = ("n_iter_", "best_epoch_", "best_score_", "history_", "_zero_based")
+_OPTIONAL = (
+    "n_iter_",
+    "best_epoch_",
+    "best_score_",
+    "history_",
+    "_zero_based",
+    "_n_pair_features",
+)
 _UNUSED_LAYERS = 100  # that a scorer without hidden layers may ignore
 _FIELDS = {
     "format",
@@ -137,7 +147,9 @@ def save_ranker(ranker: BaseRanker, folder: PathLike) -> None:
     write_model(target, model)
 
 
-def load_ranker(folder: PathLike) -> Any:
+def load_ranker(
+    folder: PathLike, *, pair_features: Callable[..., Any] | None = None
+) -> Any:
     """Read a ranker that :func:`save_ranker` wrote.
 
     Nothing in the folder is executed: it holds JSON, arrays without pickled objects,
@@ -147,6 +159,9 @@ def load_ranker(folder: PathLike) -> Any:
     ----------
     folder : path
         The folder.
+    pair_features : callable, default=None
+        The function that the ranker was fitted with as its parameter ``pair_features``;
+        only its name is saved.
 
     Returns
     -------
@@ -169,10 +184,18 @@ def load_ranker(folder: PathLike) -> Any:
     source = Path(folder)
     model = read_model(source)
     try:
-        return _restore(model)
+        document = insert_function(model.document, "pair_features", pair_features)
+        return _restore(model._replace(document=document))
     except ValueError as error:
         raise ValueError(f"{source}: {error}") from error
-    except (KeyError, TypeError, AttributeError, IndexError, OverflowError) as error:
+    except (
+        KeyError,
+        TypeError,
+        AttributeError,
+        IndexError,
+        OverflowError,
+        RecursionError,
+    ) as error:
         raise ValueError(
             f"{source} is not a complete saved ranker: {type(error).__name__}: "
             f"{error}. Save it again."
@@ -279,6 +302,8 @@ def _describe(ranker: BaseRanker) -> SavedModel:
             arrays |= {f"{name}_{i}": leaf for i, leaf in enumerate(leaves)}
         if learned.scaling is not None:
             arrays |= vars(learned.scaling)
+        if learned.pair_scaling is not None:
+            arrays["pair_mean"], arrays["pair_scale"] = learned.pair_scaling
     elif isinstance(ranker, LambdaMARTRanker):
         values = ranker._categories.values
         document["categories"] = {
@@ -311,12 +336,16 @@ def _leaves(learned: LearnedState) -> dict[str, list[Any]]:
 def _restore_neural(ranker: GradientRanker, arrays: dict[str, Any]) -> None:
     scorer, n_features = ranker.make_scorer(), ranker.n_features_in_
     params = _numbered("params", arrays)
-    widths = layer_sizes(ranker.hidden_layer_sizes)
-    if len(widths) > len(params) + _UNUSED_LAYERS or max(widths, default=0) >= 2**31:
-        raise ValueError(
-            f"hidden_layer_sizes must fit {len(params)} arrays of weights; got "
-            f"{ranker.hidden_layer_sizes!r:.100}."
-        )  # before the scorer is traced
+    for name in ("hidden_layer_sizes", "pair_hidden_layer_sizes"):
+        sizes = getattr(ranker, name, ())
+        widths = layer_sizes(sizes)
+        if (
+            len(widths) > len(params) + _UNUSED_LAYERS
+            or max(widths, default=0) >= 2**31
+        ):
+            raise ValueError(
+                f"{name} must fit {len(params)} arrays of weights; got {sizes!r:.100}."
+            )  # before the scorer is traced
     with jax.enable_x64(ranker.dtype == "float64"):
         shapes = jax.eval_shape(
             lambda key: scorer.init(key, n_features), jax.random.key(0)
@@ -330,12 +359,14 @@ def _restore_neural(ranker: GradientRanker, arrays: dict[str, Any]) -> None:
                 f"{scorer!r} and dtype={ranker.dtype!r}; got "
                 f"{[*map(_shape_and_dtype, leaves)]}."
             )
+    pair_scaling = check_pair_scaling(arrays, getattr(scorer, "n_pair_features", 0))
     ranker._learned_state = LearnedState(
         scorer,
         jax.tree.unflatten(structure, params),
         check_scaling(arrays, n_features) if arrays else None,
         jax.tree.unflatten(structure, last) if last else None,
         optimizer or None,
+        pair_scaling,
     )
 
 

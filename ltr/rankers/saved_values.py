@@ -6,8 +6,9 @@ import functools
 import io
 import json
 import math
+import sys
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,8 @@ from numpy.typing import NDArray
 from ltr.losses import LOSSES, Combination, combine
 
 Array = NDArray[Any]
+# Parameters whose function is saved as its name only: nothing is imported on loading.
+NAMED_FUNCTIONS = ("pair_features",)
 _ITEM_KINDS = "biufU"  # of the arrays: Booleans, numbers, text
 
 
@@ -46,6 +49,8 @@ def encode(name: str, value: Any) -> Any:
         if names:
             options = {key: encode(key, v) for key, v in value.keywords.items()}
             return {"loss": names[0], "options": options}
+    if name in NAMED_FUNCTIONS and callable(value):
+        return {"function": _importable_name(name, value)}
     if isinstance(value, np.generic):
         value = value.item()
     if isinstance(value, tuple):
@@ -58,6 +63,77 @@ def encode(name: str, value: Any) -> Any:
             "instead of a function, or pickle the ranker."
         ) from None
     return value
+
+
+def _importable_name(name: str, function: Any) -> str:
+    """Return "module:qualname" of a function at the top level of a module."""
+    module = getattr(function, "__module__", None)
+    qualname = getattr(function, "__qualname__", None)
+    target: Any = sys.modules.get(str(module))
+    for part in str(qualname).split("."):
+        target = getattr(target, part, None)
+    if target is not function:
+        raise ValueError(
+            f"{name} must be a function that can be imported to be saved; got "
+            f"{function!r}. Define it by def at the top level of a module, or pickle "
+            "the ranker."
+        )
+    return f"{module}:{qualname}"
+
+
+def insert_function(
+    document: dict[str, Any], name: str, function: Callable[..., Any] | None
+) -> dict[str, Any]:
+    """Put a function in place of each name that is saved for a parameter.
+
+    Parameters
+    ----------
+    document : dict
+        From JSON.
+    name : str
+        Name of the parameter.
+    function : callable or None
+        What the user passed for it.
+
+    Returns
+    -------
+    document : dict
+        A copy.
+
+    Raises
+    ------
+    ValueError
+        If there is a name but no function, or the other way round.
+    """
+    n_names = 0
+
+    def copy(value: Any) -> Any:
+        if isinstance(value, list):
+            return [copy(item) for item in value]
+        if not isinstance(value, dict):
+            return value
+        return {key: insert(key, item) for key, item in value.items()}
+
+    def insert(key: str, value: Any) -> Any:
+        nonlocal n_names
+        if key != name or not isinstance(value, dict) or set(value) != {"function"}:
+            return copy(value)
+        n_names += 1
+        if not callable(function):
+            raise ValueError(
+                f"{name} is required: the ranker was saved with the function "
+                f"{value['function']!r:.100}, and loading imports no code. Import it, "
+                f"and pass load_ranker(folder, {name}=function)."
+            )
+        return function
+
+    document = copy(document)
+    if function is not None and n_names == 0:
+        raise ValueError(
+            f"{name} must be None for a ranker that was saved without such a function; "
+            f"got {function!r}. Leave it out."
+        )
+    return document
 
 
 def decode(name: str, value: Any) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -16,6 +16,9 @@ from ltr.metrics.names import MetricLike
 from ltr.queries import BoolArray, FloatArray, IntArray
 from ltr.rankers.inputs import TrainingSet, training_set
 from ltr.rankers.warning import warn
+
+if TYPE_CHECKING:
+    from ltr.training.pair_table import PairTable
 
 AUTO_EARLY_STOPPING_LISTS = 100
 
@@ -104,11 +107,14 @@ class ValidationRows(NamedTuple):
         Labels.
     codes : int array of shape (n_val,)
         Query of each row.
+    pairs : PairTable or None, default=None
+        Features of the pairs of each list.
     """
 
     X: Any
     y: FloatArray
     codes: IntArray
+    pairs: PairTable | None = None
 
 
 @contextmanager
@@ -230,11 +236,14 @@ def validation_rows(
         If the metric is defined on none of their lists.
     """
     if validation is not None:
-        rows = ValidationRows(validation.X, validation.y, validation.queries.codes)
+        rows = ValidationRows(
+            validation.X, validation.y, validation.queries.codes, validation.pairs
+        )
     elif held_out.any():
         codes = data.queries.codes
         index = np.flatnonzero(held_out[codes] & data.has_weight)
-        rows = ValidationRows(data.X[index], data.y[index], codes[index])
+        pairs = None if data.pairs is None else data.pairs.rows(index)
+        rows = ValidationRows(data.X[index], data.y[index], codes[index], pairs)
     else:
         return None
     check_metric_is_defined(metric, rows.y, rows.codes)

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 
 from ltr.arguments import check_choice
 from ltr.scorers.attention import AttentionScorer
-from ltr.scorers.base import OUTPUT_SCALE, Array, Params, Scorer
+from ltr.scorers.base import OUTPUT_SCALE, Array, Params, Scorer, init_dense
 from ltr.scorers.mlp import apply_hidden, init_layers
 
 Encoder = Literal["identity", "mlp", "attention"]
@@ -82,6 +82,9 @@ class PairScorer(EncodedPairs):
     by all pairs whatever the order of the rows, so permuting the items of a list
     permutes rows and columns of the matrix, and nothing else.
 
+    Features φ of the pairs add ``w · φ_ij + g(φ_ij) − g(0)``, with a perceptron g: so
+    features that are all 0 change nothing.
+
     Parameters
     ----------
     encoder : {"identity", "mlp", "attention"}, default="mlp"
@@ -94,7 +97,11 @@ class PairScorer(EncodedPairs):
         free.
     skew : bool, default=False
         Use W − Wᵀ for W, so that ``matrix[i, j] = -matrix[j, i]``: a preference, for
-        linear ordering.
+        linear ordering. Features of pairs enter as φ_ij minus φ_ji then.
+    n_pair_features : int, default=0
+        Features of each pair.
+    pair_hidden_layer_sizes : tuple of int, default=()
+        Layers of g. Empty: there is no g.
 
     References
     ----------
@@ -112,6 +119,9 @@ class PairScorer(EncodedPairs):
     ((5, 4, 4), (5, 4))
     """
 
+    n_pair_features: int = 0
+    pair_hidden_layer_sizes: tuple[int, ...] = ()
+
     def init(self, key: jax.Array, n_features: int) -> Params:
         """Draw encoder, bilinear form, and the scores of single items."""
         encoder_key, left_key, right_key, single_key = jax.random.split(key, 4)
@@ -123,7 +133,10 @@ class PairScorer(EncodedPairs):
             pair["right"] = jax.random.normal(right_key, (width, rank)) / width**0.5
         item_weights = jax.random.normal(single_key, (width, 3))
         item_weights *= (OUTPUT_SCALE / width) ** 0.5
-        return {"encoder": encoder, **pair, "single": item_weights}
+        params = {"encoder": encoder, **pair, "single": item_weights}
+        if self.n_pair_features:  # the other draws are the same without them
+            params["pairs"] = self._init_pair_form(jax.random.fold_in(key, 1))
+        return params
 
     def apply(
         self,
@@ -131,20 +144,52 @@ class PairScorer(EncodedPairs):
         X: Array,
         where: Array | None = None,
         weights: Array | None = None,
+        pair_features: Array | None = None,
     ) -> PairScores:
-        """Score the pairs of lists; ``weights`` enter the attention only."""
+        """Score the pairs of lists.
+
+        Parameters
+        ----------
+        params : pytree
+            From :meth:`init`, or its NumPy copy.
+        X : array of shape (..., list_size, n_features)
+            Features of the items.
+        where : bool array of shape (..., list_size), default=None
+            True for real items. None: all.
+        weights : array of shape (..., list_size), default=None
+            Item weights; they enter the attention only.
+        pair_features : array of shape (..., list_size, list_size, n_pair_features)
+            Features of the pairs, their diagonal unread. None: there are none.
+
+        Returns
+        -------
+        pairs : PairScores
+        """
         h = self._embed(params["encoder"], X, where, weights)  # (..., n, d)
         xp = h.__array_namespace__()
         right = h if self.low_rank is None else _times(h, params["right"])
         # e_i · W e_j with W = left, or left rightᵀ: (..., n, n)
         matrix = _times(h, params["left"]) @ xp.swapaxes(right, -1, -2)
         matrix = matrix / h.shape[-1] ** 0.5
+        if self.n_pair_features:
+            matrix = matrix + _apply_pair_form(params["pairs"], pair_features)
         if self.skew:
             matrix = matrix - xp.swapaxes(matrix, -1, -2)
         item_scores = _times(h, params["single"])  # (..., n, 3): f, u and v
         f = item_scores[..., 0]
         matrix = matrix + f[..., :, None] - f[..., None, :]
         return PairScores(matrix, item_scores[..., 1], item_scores[..., 2])
+
+    def _init_pair_form(self, key: jax.Array) -> Params:
+        """The weights w, from 0, and the layers of g."""
+        hidden_key, output_key = jax.random.split(key)
+        params: Params = {"weights": jnp.zeros((self.n_pair_features, 1))}
+        if self.pair_hidden_layer_sizes:
+            widths = (self.n_pair_features, *self.pair_hidden_layer_sizes)
+            params["hidden"] = init_layers(hidden_key, widths)
+            output = init_dense(output_key, widths[-1], 1, scale=OUTPUT_SCALE)
+            params["output"] = output.weight  # a bias would cancel in g(φ) − g(0)
+        return params
 
 
 @dataclass(frozen=True)
@@ -192,6 +237,17 @@ class PublishedPairScorer(EncodedPairs):
         )
         matrix = xp.triu(upper) + xp.tril(lower, -1)
         return PairScores(matrix, None, None)
+
+
+def _apply_pair_form(params: Params, features: Array) -> Array:
+    """The form w · φ + g(φ) − g(0) of pairs, (..., n, n, k) to (..., n, n)."""
+    scores = _times(features, params["weights"])[..., 0]
+    if "hidden" not in params:
+        return scores
+    xp = features.__array_namespace__()
+    origin = apply_hidden(params["hidden"], xp.zeros_like(features[..., :1, :1, :]))
+    h = apply_hidden(params["hidden"], features) - origin  # (..., n, n, width)
+    return scores + _times(h, params["output"])[..., 0]
 
 
 def _times(h: Array, matrix: Array) -> Array:

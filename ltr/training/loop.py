@@ -19,6 +19,7 @@ from ltr.training.convergence import EpochLimits, Trend, loss_trend
 from ltr.training.masks import check_mask, is_ours
 from ltr.training.memory import check_step, is_large
 from ltr.training.optimizers import build_optimizer
+from ltr.training.pair_table import PairTable
 from ltr.training.plan import (
     TrainingPlan,
     check_one_per_list,
@@ -68,6 +69,8 @@ class Data(NamedTuple):
         Weight of the list of each row, mean 1 over the lists; 0 in the padding rows.
     extras : dict of str to array of shape (n_rows,)
         Per-row inputs of the loss.
+    pairs : PairTable or None, default=None
+        Features of the pairs of each list.
     """
 
     n_samples: int
@@ -76,6 +79,7 @@ class Data(NamedTuple):
     weights: jax.Array | None
     list_weights: jax.Array
     extras: dict[str, jax.Array]
+    pairs: PairTable | None = None
 
 
 @dataclass
@@ -271,11 +275,14 @@ def _step(
     X, y = data.X[rows], data.y[rows]  # (b, n, n_features), (b, n)
     weights = None if data.weights is None else data.weights[rows]
     extras = {name: values[rows] for name, values in data.extras.items()}
+    of_pairs = {}
+    if data.pairs is not None:
+        of_pairs["pair_features"] = data.pairs.block(rows)  # (b, n, n, k)
     list_weights = data.list_weights[rows[:, 0]]  # (b,); 0 for empty lists
     batch_key = jax.random.fold_in(key, step_number)
 
     def mean_loss(params: Pytree) -> jax.Array:
-        scores = plan.scorer.apply(params, X, where, weights)
+        scores = plan.scorer.apply(params, X, where, weights, **of_pairs)
         values, options = loss_arguments(
             plan.loss,
             numbers.loss,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import jax
 import numpy as np
@@ -23,6 +23,13 @@ _MAX_ENTRIES = 2**22  # of the pair matrices in memory at a time
 _MAX_HIDDEN = 2**25  # entries of a hidden layer in memory at a time
 
 
+class PairSource(Protocol):
+    """What has features of pairs, such as a :class:`PairTable`."""
+
+    def block(self, rows: IntArray) -> Any:
+        """Features of all pairs of lists, (b, n) to (b, n, n, k)."""
+
+
 class FittedScorer(NamedTuple):
     """What predicts: NumPy in float64, whatever the precision of training.
 
@@ -34,11 +41,14 @@ class FittedScorer(NamedTuple):
         Its parameters.
     scaling : FeatureScaling or None
         What the features go through first.
+    pair_features : PairSource or None, default=None
+        Features of the pairs of the lists that are scored, scaled.
     """
 
     scorer: Scorer
     params: Any
     scaling: FeatureScaling | None
+    pair_features: PairSource | None = None
 
     def scores(self, X: NDArray[Any], queries: Queries) -> FloatArray:
         """Score items, block by block.
@@ -91,17 +101,26 @@ class FittedScorer(NamedTuple):
             size = block.shape[1]
             if size**2 > _MAX_ENTRIES:
                 check_memory(
-                    _PAIR_COPIES * 8 * size**2,
+                    _PAIR_COPIES * 8 * size**2 * self._values_per_pair(params),
                     f"the matrix of all pairs of a list of {size} items",
                     "Rank fewer items per list, or use NeuralRanker.",
                 )
-            step = max(1, _MAX_ENTRIES // size**2)
+            step = max(1, _MAX_ENTRIES // (size**2 * self._values_per_pair(params)))
             for start in range(0, len(block), step):
                 rows = block[start : start + step]
+                of_pairs = {}
+                if self.pair_features is not None:
+                    of_pairs["pair_features"] = self.pair_features.block(rows)
                 with blas_threads_for(self._work(rows.size, queries)):
-                    pairs = self.scorer.apply(params, self._scaled(X[rows]))
+                    pairs = self.scorer.apply(params, self._scaled(X[rows]), **of_pairs)
                 pairs.matrix[:, np.arange(size), np.arange(size)] = 0.0
                 yield rows, pairs
+
+    def _values_per_pair(self, params: Any) -> int:
+        """Greatest number of values that a pair has while it is scored."""
+        if self.pair_features is None:
+            return 1
+        return greatest_width(params["pairs"])
 
     def _work(self, n_rows: int, queries: Queries) -> float:
         """Multiplications in the products of matrices of some rows, roughly."""

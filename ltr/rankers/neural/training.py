@@ -33,6 +33,7 @@ from ltr.training import (
 from ltr.training.convergence import AUTO_EPOCHS, epoch_limits
 from ltr.training.loop import init_optimizer
 from ltr.training.memory import check_parameters
+from ltr.training.pair_table import PairScaling, PairTable, fit_pair_scaling
 from ltr.training.progress import EpochPrinter
 
 # Compiling a step takes about as long as training on this many padded rows.
@@ -56,6 +57,8 @@ class LearnedState(NamedTuple):
         Parameters to train on from; None: ``params``.
     optimizer_leaves : list of arrays or None
         Leaves of the optimizer state to train on with; None: a fresh one.
+    pair_scaling : PairScaling or None
+        What the features of pairs go through first.
     """
 
     scorer: Scorer
@@ -63,6 +66,7 @@ class LearnedState(NamedTuple):
     scaling: FeatureScaling | None
     last_params: Any = None
     optimizer_leaves: list[Any] | None = None
+    pair_scaling: PairScaling | None = None
 
     @property
     def fitted(self) -> FittedScorer:
@@ -122,9 +126,18 @@ def train_scorer(
     if validation is None and not options.is_stream:
         held_out = hold_out_lists(options.stopping, data.y, informative, rng)
     scaling = start.scaling if start else _fit_scaling(options, data, ~held_out)
+    if start is not None:
+        pair_scaling = start.pair_scaling
+    else:
+        pair_scaling = _fit_pair_scaling(options, data, ~held_out)
     metric = options.stopping.metric
     rows = validation_rows(data, held_out, validation, metric)
-    validate = _validation_metric(options.scorer, scaling, rows, metric, score_items)
+    if rows is not None:
+        rows = rows._replace(
+            X=rows.X if scaling is None else scaling.transform(rows.X),
+            pairs=None if rows.pairs is None else rows.pairs.scaled(pair_scaling),
+        )
+    validate = _validation_metric(options.scorer, rows, metric, score_items)
     trained_lists = informative & ~held_out
     packed = pack(
         data.queries,
@@ -146,7 +159,7 @@ def train_scorer(
             plan,
             params,
             optimizer_state,
-            _on_device(options, data, scaling, trained_lists),
+            _on_device(options, data, scaling, pair_scaling, trained_lists),
             packed,
             numbers=numbers,
             rng=rng,
@@ -155,7 +168,8 @@ def train_scorer(
             validate=validate,
             on_epoch=_printer(options, limits.max_epochs),
         )
-    return _learned_state(options, scaling, result), result
+    state = _learned_state(options, scaling, result)
+    return state._replace(pair_scaling=pair_scaling), result
 
 
 def make_plan(
@@ -225,23 +239,32 @@ def _fit_scaling(
     return fit_scaling(data.X[rows], weights, options.preprocess)
 
 
+def _fit_pair_scaling(
+    options: TrainingOptions, data: TrainingSet, lists: BoolArray
+) -> PairScaling | None:
+    """Scaling of the features of pairs, fitted on these lists."""
+    if data.pairs is None or options.preprocess is None:
+        return None
+    rows = data.queries.subset(lists)
+    queries = group_queries(data.queries.codes[rows], len(rows))
+    return fit_pair_scaling(data.pairs.rows(rows), queries)
+
+
 def _validation_metric(
     scorer: Scorer,
-    scaling: FeatureScaling | None,
     rows: ValidationRows | None,
     metric: MetricLike,
     score_items: ScoreItems,
 ) -> Callable[[Any], float] | None:
-    """Parameters → metric on fixed rows, by the code that ``score`` uses."""
+    """Parameters → metric on fixed scaled rows, by the code that ``score`` uses."""
     if rows is None:
         return None
-    Z = rows.X if scaling is None else scaling.transform(rows.X)
     queries = group_queries(rows.codes, len(rows.y))
     mean_metric = get_metric(metric)
 
     def validate(params: Any) -> float:
-        fitted = FittedScorer(scorer, params, None)  # Z is scaled already
-        return mean_metric(rows.y, score_items(fitted, Z, queries), queries)
+        fitted = FittedScorer(scorer, params, None, rows.pairs)
+        return mean_metric(rows.y, score_items(fitted, rows.X, queries), queries)
 
     return validate
 
@@ -250,12 +273,20 @@ def _on_device(
     options: TrainingOptions,
     data: TrainingSet,
     scaling: FeatureScaling | None,
+    pair_scaling: PairScaling | None,
     trained_lists: BoolArray,
 ) -> Data:
     """Rows with their padding; list weights are divided by their mean."""
 
     def put(values: NDArray[Any]) -> jax.Array:
         return jnp.asarray(with_padding_rows(values, options.dtype, options.is_stream))
+
+    def put_pairs(table: PairTable) -> PairTable:
+        first_pair = (  # for padding: any pair will do
+            jnp.asarray(with_padding_rows(column, np.int32, options.is_stream))
+            for column in (table.base, table.position)
+        )
+        return PairTable(put(table.scaled(pair_scaling).values), *first_pair)
 
     list_weights = np.ones(len(trained_lists))
     if data.list_weights is not None and trained_lists.any():
@@ -267,6 +298,7 @@ def _on_device(
         weights=None if data.weights is None else put(data.weights),
         list_weights=put(list_weights[data.queries.codes]),
         extras={name: put(values) for name, values in data.extras.items()},
+        pairs=None if data.pairs is None else put_pairs(data.pairs),
     )
 
 

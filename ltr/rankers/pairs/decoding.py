@@ -11,6 +11,7 @@ import jax
 import numpy as np
 from numpy.typing import NDArray
 
+from ltr.arguments import ArgumentError, check_choice
 from ltr.queries import BoolArray, FloatArray, IntArray, Queries
 from ltr.rankers.neural.fitted import FittedScorer
 from ltr.scorers import PairScores
@@ -241,3 +242,18 @@ def _identity_order(matrix: FloatArray) -> Solution:
         method="borda",
         started=started,
     )
+
+
+def check_solver(solver: str, decoder: str) -> None:
+    """Raise unless the solver has a method of this name for what is decoded."""
+    from ltr.solvers.orderings.solve import METHODS as ORDERING_METHODS
+    from ltr.solvers.paths.solve import METHODS as PATH_METHODS
+
+    methods = PATH_METHODS if decoder == "path" else ORDERING_METHODS
+    if not (isinstance(solver, str) and solver in PATH_METHODS):
+        check_choice("solver", solver, methods)
+    if solver not in methods:
+        raise ArgumentError(
+            f"solver={solver!r} solves paths; decoder={decoder!r} takes "
+            f"{', '.join(map(repr, ORDERING_METHODS))}."
+        )

@@ -2,43 +2,24 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from dataclasses import replace
+from typing import Any, ClassVar, Literal
 
 import jax
 from numpy.typing import ArrayLike
 
-from ltr.arguments import (
-    ArgumentError,
-    check_choice,
-    check_flag,
-    check_limit,
-    check_whole,
-)
-from ltr.losses.paths import PATH_LOSSES, gap_weighted_bce_loss, pairwise_logistic_loss
-from ltr.losses.paths.published import PUBLISHED_LOSSES
 from ltr.metrics.names import MetricLike
 from ltr.queries import FloatArray
 from ltr.rankers.features import check_dense_X
 from ltr.rankers.inputs import training_set
-from ltr.rankers.neural.gradient import GradientRanker
 from ltr.rankers.neural.training import train_scorer
-from ltr.rankers.pairs.decoding import Decoder
-from ltr.rankers.pairs.outputs import PairOutputs
-from ltr.rankers.warning import warn
-from ltr.scorers import PairScorer, PublishedPairScorer, Scorer
-from ltr.scorers.mlp import layer_sizes
-
-if TYPE_CHECKING:
-    from ltr.solvers import Solution
-
-# They learn which of two items comes earlier, not which comes next.
-_PRECEDENCE_LOSSES = (pairwise_logistic_loss, gap_weighted_bce_loss)
-_DECODERS = ("auto", "path", "ordering", "borda", "bayes")
+from ltr.rankers.pairs.outputs import PairArrays
+from ltr.rankers.pairs.pair_features import PairFunction, validation_pairs
+from ltr.rankers.pairs.parameters import PairRanker
 
 
-class TSPRanker(PairOutputs, GradientRanker):
+class TSPRanker(PairRanker):
     """Bilinear scores of pairs, decoded into the best order of the whole list.
 
     For each pair of items of a list, a bilinear form of their embeddings is the gain of
@@ -68,6 +49,15 @@ class TSPRanker(PairOutputs, GradientRanker):
         Columns of U and V in W = U Vᵀ. None: W is free.
     skew : bool, default=False
         Whether the bilinear part is a preference: ``matrix[i, j] = -matrix[j, i]``.
+    pair_features : callable, default=None
+        Features of pairs, such as distances: a function of the features of a list,
+        (n, n_features) as in ``X``, that returns an array of shape (n, n, k) or (n, n).
+        Entry [i, j] describes placing item j directly after item i; the diagonal is not
+        read. ``fit`` checks that permuting the rows permutes the result. Arrays that
+        exist already are passed to ``fit`` and ``predict`` instead.
+    pair_hidden_layer_sizes : int or tuple of int, default=(32,)
+        Layers of the perceptron of the pair features, which is added to a linear form
+        of them. ``()``: the linear form only.
     decoder : {"auto", "path", "ordering", "borda", "bayes"}, default="auto"
         ``"path"``: best sum over adjacent items. ``"ordering"``: best sum over all
         pairs.
@@ -120,7 +110,8 @@ class TSPRanker(PairOutputs, GradientRanker):
     metric : str or callable, default="kendall_tau"
         Metric for :func:`ltr.metrics.get_metric`: for early stopping and ``score``.
     preprocess : {"auto", "standard", "log1p", None}, default="auto"
-        Feature scaling, as for :class:`NeuralRanker`.
+        Feature scaling, as for :class:`NeuralRanker`. Pair features are standardized
+        unless it is None.
     normalize : bool, default=True
         Divide the loss of a list by the number of its terms.
     dtype : {"float32", "float64"}, default="float32"
@@ -184,6 +175,12 @@ class TSPRanker(PairOutputs, GradientRanker):
     >>> _ = ranker.fit(data.X, data.y, data.qid)
     >>> ranker.score(data.X, data.y, data.qid) > 0.5
     True
+
+    Stops of a tour in order, from their coordinates and the distances between them:
+
+    >>> from scipy.spatial.distance import cdist
+    >>> ranker = TSPRanker(pair_features=lambda X_list: cdist(X_list, X_list))
+    >>> _ = ranker.set_params(max_epochs=10).fit(data.X, data.y, data.qid)
     """
 
     __metadata_request__fit: ClassVar[dict[str, Any]] = {
@@ -198,6 +195,8 @@ class TSPRanker(PairOutputs, GradientRanker):
         hidden_layer_sizes: int | tuple[int, ...] = (128, 64),
         low_rank: int | None = None,
         skew: bool = False,
+        pair_features: PairFunction | None = None,
+        pair_hidden_layer_sizes: int | tuple[int, ...] = (32,),
         decoder: Literal["auto", "path", "ordering", "borda", "bayes"] = "auto",
         solver: str = "auto",
         compat: Literal["paper"] | None = None,
@@ -225,6 +224,8 @@ class TSPRanker(PairOutputs, GradientRanker):
         self.hidden_layer_sizes = hidden_layer_sizes
         self.low_rank = low_rank
         self.skew = skew
+        self.pair_features = pair_features
+        self.pair_hidden_layer_sizes = pair_hidden_layer_sizes
         self.decoder = decoder
         self.solver = solver
         self.compat = compat
@@ -257,6 +258,8 @@ class TSPRanker(PairOutputs, GradientRanker):
         X_val: ArrayLike | None = None,
         y_val: ArrayLike | None = None,
         qid_val: ArrayLike | None = None,
+        pair_features: PairArrays | None = None,
+        pair_features_val: PairArrays | None = None,
     ) -> TSPRanker:
         """Train on labeled queries.
 
@@ -276,6 +279,12 @@ class TSPRanker(PairOutputs, GradientRanker):
             Validation labels.
         qid_val : array-like of shape (n_val,), default=None
             Query of each validation row.
+        pair_features : list of array-like, default=None
+            Features of pairs, shape (list_size, list_size, k) or (list_size,
+            list_size): one array per query, by first appearance, items in the order of
+            the rows. They take the place of the parameter ``pair_features``.
+        pair_features_val : list of array-like, default=None
+            Those of the validation queries.
 
         Returns
         -------
@@ -305,13 +314,56 @@ class TSPRanker(PairOutputs, GradientRanker):
         data = training_set(features, y, qid, query_weight=query_weight, index_of=X)
         self._fitted_with_qid = qid is not None
         validation = self._validation_set(X_val, y_val, qid_val, options.stopping)
+        data = self._with_pairs(data, pair_features, start)
+        validation = validation_pairs(
+            self.pair_features, pair_features_val, validation, data.pairs
+        )
+        options = replace(options, scorer=self.make_scorer())
         self._learned_state, result = train_scorer(
             options, data, validation, start, score_items=self._decoder().scores
         )
         self._report(result)
         return self
 
-    def predict(self, X: ArrayLike, qid: ArrayLike | None = None) -> FloatArray:
+    def partial_fit(
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        qid: ArrayLike | None = None,
+        *,
+        pair_features: PairArrays | None = None,
+    ) -> TSPRanker:
+        """Make one pass over more queries, see :meth:`NeuralRanker.partial_fit`.
+
+        Parameters
+        ----------
+        X, y, qid
+            As in :meth:`fit`.
+        pair_features : list of array-like, default=None
+            As in :meth:`fit`.
+
+        Returns
+        -------
+        self : TSPRanker
+        """
+        options = self._training_options(is_stream=True)
+        start = getattr(self, "_learned_state", None)
+        features = check_dense_X(self, X, reset=start is None)
+        data = training_set(features, y, qid, index_of=X)
+        self._fitted_with_qid = qid is not None
+        data = self._with_pairs(data, pair_features, start)
+        options = replace(options, scorer=self.make_scorer())
+        self._learned_state, result = train_scorer(options, data, None, start)
+        self._report(result)
+        return self
+
+    def predict(
+        self,
+        X: ArrayLike,
+        qid: ArrayLike | None = None,
+        *,
+        pair_features: PairArrays | None = None,
+    ) -> FloatArray:
         """Score items by their place in the decoded order.
 
         Parameters
@@ -320,6 +372,9 @@ class TSPRanker(PairOutputs, GradientRanker):
             Features.
         qid : array-like of shape (n_samples,), default=None
             Query of each row, in any order. None: one query.
+        pair_features : list of array-like, default=None
+            Features of pairs, one array per query as in :meth:`fit`. Required if they
+            were passed to ``fit`` and the parameter ``pair_features`` is None.
 
         Returns
         -------
@@ -340,109 +395,5 @@ class TSPRanker(PairOutputs, GradientRanker):
             If over 1000 rows are one list because ``qid`` is None, but ``fit`` was
             given one.
         """
-        features, queries = self._check_lists(X, qid)
-        return self._decoder().scores(self._learned_state.fitted, features, queries)
-
-    def decode(self, X: ArrayLike, qid: ArrayLike | None = None) -> list[Solution]:
-        """Solve for the order of each list.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Features.
-        qid : array-like of shape (n_samples,), default=None
-            Query of each row, in any order. None: one query.
-
-        Returns
-        -------
-        solutions : list of Solution
-            One per query, by first appearance. ``order`` numbers the rows of its list
-            from 0. The objective of ``"borda"`` is the linear ordering value of its
-            order, with a bound on all orders; that of ``"bayes"`` the expected number
-            of pairs in the right order.
-        """
-        decoder = self._decoder()
-        return self._by_query(X, qid, decoder.solve, decoder.check_sizes)
-
-    def make_scorer(self) -> Scorer:
-        """Make the pair scorer that the parameters name."""
-        if self.low_rank is not None:
-            check_whole("low_rank", self.low_rank, low=1)
-        check_choice("compat", self.compat, ("paper", None))
-        widths = layer_sizes(self.hidden_layer_sizes)
-        scorer = PublishedPairScorer if self.compat == "paper" else PairScorer
-        return scorer(self.encoder, widths, self.low_rank, self.skew)
-
-    def make_loss(self) -> Callable[..., jax.Array]:
-        """Look up the loss that the parameters name."""
-        if not isinstance(self.loss, str):
-            if not callable(self.loss):
-                raise ArgumentError(
-                    "loss must be a name of ltr.losses.paths.PATH_LOSSES or a function "
-                    f"of its signature; got {self.loss!r}."
-                )
-            return self.loss
-        check_choice("compat", self.compat, ("paper", None))
-        losses = PUBLISHED_LOSSES if self.compat == "paper" else PATH_LOSSES
-        check_choice("loss", self.loss, tuple(losses))
-        return losses[self.loss]
-
-    @property
-    def _learns_precedence(self) -> bool:
-        loss = self.make_loss()
-        if isinstance(loss, functools.partial):
-            loss = loss.func
-        return loss in _PRECEDENCE_LOSSES
-
-    def _decoder(self) -> Decoder:
-        """Make the decoder that the parameters name."""
-        check_choice("decoder", self.decoder, _DECODERS)
-        check_whole("n_jobs", self.n_jobs, low=1, optional=True)
-        for name in ("time_limit_s", "work_limit"):
-            check_limit(name, getattr(self, name))
-        name = self.decoder
-        if name == "auto":
-            name = "ordering" if self._learns_precedence else "path"
-        _check_solver(self.solver, name)
-        return Decoder(
-            name,
-            self.time_limit_s,
-            self.work_limit,
-            self.n_jobs,
-            self.verbose,
-            self.solver,
-        )
-
-    def _check_parameters(self) -> None:
-        self._decoder()
-        check_choice("encoder", self.encoder, ("identity", "mlp", "attention"))
-        check_flag("skew", self.skew)
-        if self.compat == "paper":
-            warn(
-                "compat='paper' is for comparison: its scores depend on the order of "
-                "the rows. Leave it out to rank."
-            )
-        suitable = (
-            ("ordering", "borda") if self._learns_precedence else ("path", "bayes")
-        )
-        if self.decoder not in ("auto", *suitable):
-            warn(
-                f"decoder={self.decoder!r} does not fit loss={self.loss!r}, which "
-                f"trains for decoder={suitable[0]!r}: a path sees only neighbors, a "
-                "linear ordering all pairs. Set decoder='auto'."
-            )
-
-
-def _check_solver(solver: str, decoder: str) -> None:
-    """Raise unless the solver has a method of this name for what is decoded."""
-    from ltr.solvers.orderings.solve import METHODS as ORDERING_METHODS
-    from ltr.solvers.paths.solve import METHODS as PATH_METHODS
-
-    methods = PATH_METHODS if decoder == "path" else ORDERING_METHODS
-    if not (isinstance(solver, str) and solver in PATH_METHODS):
-        check_choice("solver", solver, methods)
-    if solver not in methods:
-        raise ArgumentError(
-            f"solver={solver!r} solves paths; decoder={decoder!r} takes "
-            f"{', '.join(map(repr, ORDERING_METHODS))}."
-        )
+        fitted, features, queries = self._check_lists(X, qid, pair_features)
+        return self._decoder().scores(fitted, features, queries)

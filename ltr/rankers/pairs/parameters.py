@@ -1,0 +1,137 @@
+"""What the parameters of TSPRanker stand for: scorer, loss and decoder, checked."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import jax
+
+from ltr.arguments import (
+    ArgumentError,
+    check_choice,
+    check_flag,
+    check_limit,
+    check_whole,
+)
+from ltr.losses.paths import PATH_LOSSES, gap_weighted_bce_loss, pairwise_logistic_loss
+from ltr.losses.paths.published import PUBLISHED_LOSSES
+from ltr.rankers.inputs import TrainingSet
+from ltr.rankers.neural.gradient import GradientRanker
+from ltr.rankers.neural.training import LearnedState
+from ltr.rankers.pairs.decoding import Decoder, check_solver
+from ltr.rankers.pairs.outputs import PairArrays, PairOutputs
+from ltr.rankers.pairs.pair_features import check_function, training_pairs
+from ltr.rankers.warning import warn
+from ltr.scorers import PairScorer, PublishedPairScorer, Scorer
+from ltr.scorers.mlp import layer_sizes
+
+# They learn which of two items comes earlier, not which comes next.
+_PRECEDENCE_LOSSES = (pairwise_logistic_loss, gap_weighted_bce_loss)
+_DECODERS = ("auto", "path", "ordering", "borda", "bayes")
+
+
+class PairRanker(PairOutputs, GradientRanker):
+    """Abstract: the parameters that :class:`ltr.TSPRanker` documents, as objects."""
+
+    encoder: Any
+    hidden_layer_sizes: int | tuple[int, ...]
+    low_rank: int | None
+    skew: bool
+    pair_hidden_layer_sizes: int | tuple[int, ...]
+    decoder: str
+    solver: str
+    compat: str | None
+    time_limit_s: float | None
+    work_limit: float | None
+    n_jobs: int | None
+
+    def make_scorer(self) -> Scorer:
+        """Make the pair scorer that the parameters name."""
+        if self.low_rank is not None:
+            check_whole("low_rank", self.low_rank, low=1)
+        check_choice("compat", self.compat, ("paper", None))
+        widths = layer_sizes(self.hidden_layer_sizes)
+        form = (self.encoder, widths, self.low_rank, self.skew)
+        if self.compat == "paper":
+            return PublishedPairScorer(*form)
+        pair_widths = layer_sizes(self.pair_hidden_layer_sizes)
+        if not self._n_pair_features:
+            return PairScorer(*form)
+        return PairScorer(*form, self._n_pair_features, pair_widths)
+
+    def make_loss(self) -> Callable[..., jax.Array]:
+        """Look up the loss that the parameters name."""
+        if not isinstance(self.loss, str):
+            if not callable(self.loss):
+                raise ArgumentError(
+                    "loss must be a name of ltr.losses.paths.PATH_LOSSES or a function "
+                    f"of its signature; got {self.loss!r}."
+                )
+            return self.loss
+        check_choice("compat", self.compat, ("paper", None))
+        losses = PUBLISHED_LOSSES if self.compat == "paper" else PATH_LOSSES
+        check_choice("loss", self.loss, tuple(losses))
+        return losses[self.loss]
+
+    @property
+    def _learns_precedence(self) -> bool:
+        loss = self.make_loss()
+        if isinstance(loss, functools.partial):
+            loss = loss.func
+        return loss in _PRECEDENCE_LOSSES
+
+    def _decoder(self) -> Decoder:
+        """Make the decoder that the parameters name."""
+        check_choice("decoder", self.decoder, _DECODERS)
+        check_whole("n_jobs", self.n_jobs, low=1, optional=True)
+        for name in ("time_limit_s", "work_limit"):
+            check_limit(name, getattr(self, name))
+        name = self.decoder
+        if name == "auto":
+            name = "ordering" if self._learns_precedence else "path"
+        check_solver(self.solver, name)
+        return Decoder(
+            name,
+            self.time_limit_s,
+            self.work_limit,
+            self.n_jobs,
+            self.verbose,
+            self.solver,
+        )
+
+    def _with_pairs(
+        self, data: TrainingSet, arrays: PairArrays | None, start: LearnedState | None
+    ) -> TrainingSet:
+        """Add the features of pairs, and remember how many there are."""
+        expected = None if start is None else self._n_pair_features
+        data = training_pairs(self.pair_features, arrays, data, expected)
+        if data.pairs is not None and self.compat == "paper":
+            raise ValueError(
+                "pair_features must be None for compat='paper', whose scores are "
+                "bilinear. Leave out one of the two."
+            )
+        self._n_pair_features = 0 if data.pairs is None else data.pairs.n_features
+        return data
+
+    def _check_parameters(self) -> None:
+        self._decoder()
+        check_function(self.pair_features)
+        layer_sizes(self.pair_hidden_layer_sizes)
+        check_choice("encoder", self.encoder, ("identity", "mlp", "attention"))
+        check_flag("skew", self.skew)
+        if self.compat == "paper":
+            warn(
+                "compat='paper' is for comparison: its scores depend on the order of "
+                "the rows. Leave it out to rank."
+            )
+        suitable = (
+            ("ordering", "borda") if self._learns_precedence else ("path", "bayes")
+        )
+        if self.decoder not in ("auto", *suitable):
+            warn(
+                f"decoder={self.decoder!r} does not fit loss={self.loss!r}, which "
+                f"trains for decoder={suitable[0]!r}: a path sees only neighbors, a "
+                "linear ordering all pairs. Set decoder='auto'."
+            )
