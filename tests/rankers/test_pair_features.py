@@ -308,8 +308,12 @@ def test_refused_arrays():
         ranker.predict(*TEST[::2])
     with pytest.raises(ValueError, match=r"must have 1 feature of each pair, as in f"):
         ranker.predict(*TEST[::2], pair_features=arrays_of(nothing, *TEST[::2]))
-    with pytest.raises(ValueError, match="compat='paper', whose scores are bilinear"):
-        TSPRanker(compat="paper", pair_features=nothing).fit(*TRIPLE)
+    paper = TSPRanker(compat="paper", pair_features=nothing)
+    with (
+        pytest.warns(UserWarning, match="is for comparison"),
+        pytest.raises(ValueError, match="compat='paper', whose scores are bilinear"),
+    ):
+        paper.fit(*TRIPLE)
     with pytest.raises(ValueError, match="pair_features_val needs X_val and y_val"):
         TSPRanker().fit(X, y, qid, pair_features_val=[np.zeros((3, 3))])
     with pytest.raises(TypeError, match="pair_features"):
