@@ -9,6 +9,7 @@ then the search branches on the item that was in about half of the maximizers of
 from __future__ import annotations
 
 import heapq
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import count
 from typing import NamedTuple, TypeVar
@@ -152,11 +153,23 @@ class Search:
         Feasible committees; there is at least one.
     budget : Budget
         Time and work.
+
+    Attributes
+    ----------
+    committee : int array of shape (k,)
+        The best committee so far.
+    value : float
+        Its value.
+    report : callable or None
+        Called with the incumbent at each better committee or bound; None: nobody
+        watches.
     """
 
     def __init__(self, score: Score, quotas: Quotas, budget: Budget) -> None:
         self.score, self.quotas, self.budget = score, quotas, budget
         self.tolerance = 0.0  # nodes within it are pruned
+        self.report: Callable[[Incumbent], None] | None = None
+        self._bound = np.inf  # that was reported
         self.committee = swap(score, quotas, greedy(score, quotas), budget)
         self.value = score.value(self.committee)
 
@@ -184,10 +197,29 @@ class Search:
                 continue
             for child in self._children(node, dual):
                 heapq.heappush(queue, (-child.bound, next(numbers), child))
-        # a pruned node may be better by the tolerance, an open one by its whole gap
-        pruned_bound = self.value if self.score.unit else self.value + self.tolerance
+            self._lower(-queue[0][0] if queue else -np.inf)
         open_bound = -queue[0][0] if queue else -np.inf
-        return Incumbent(self.committee, self.value, max(pruned_bound, open_bound))
+        return Incumbent(self.committee, self.value, self._bound_with(open_bound))
+
+    def _bound_with(self, open_bound: float) -> float:
+        """Bound on every committee, with that of the open nodes.
+
+        A pruned node may be better by the tolerance, an open one by its whole gap.
+        """
+        pruned_bound = self.value if self.score.unit else self.value + self.tolerance
+        return max(pruned_bound, open_bound)
+
+    def _lower(self, open_bound: float) -> None:
+        """Report the bound if it is better."""
+        bound = self._bound_with(open_bound)
+        if bound < self._bound:
+            self._bound = bound
+            self._report()
+
+    def _report(self) -> None:
+        if self.report is not None:
+            bound = max(self._bound, self._bound_with(-np.inf))
+            self.report(Incumbent(self.committee, self.value, bound))
 
     def _is_pruned(self, bound: float) -> bool:
         """Whether no committee within the bound improves on the incumbent."""
@@ -203,6 +235,7 @@ class Search:
         if self.score.value(items) > self.value:
             self.committee = swap(self.score, self.quotas, items, self.budget)
             self.value = self.score.value(self.committee)
+            self._report()
 
     def _tighten(self, node: _Node, n_steps: int) -> _DualBound | None:
         """Lower L(λ) at a node by subgradient steps of Polyak's length.
@@ -232,6 +265,8 @@ class Search:
             if best is None or bound < best.bound:
                 if best is None or best.bound - bound > 1e-5 * abs(bound):
                     n_stalled = 0
+                    if n_steps == _ROOT_STEPS:
+                        self._lower(round_down(bound, score.unit))
                 best = _DualBound(bound, prices, items, item_values, n_uses)
                 self._consider(items)
             if self._is_pruned(best.bound) or length < _SHORTEST or budget.is_spent:

@@ -12,6 +12,7 @@ from ltr.arguments import check_choice, check_whole
 from ltr.queries import FloatArray, check_rows
 from ltr.solvers.committees.ballots import utilities
 from ltr.solvers.committees.branch_and_bound import (
+    Incumbent,
     Search,
     greedy,
     greedy_bound,
@@ -142,10 +143,11 @@ def select_committee(
         Units of about a second, counted in steps instead of time, so that results
         repeat. None: 20, or no limit if there is a time limit.
     callback : callable, default=None
-        Called with the :class:`Solution` at the end; only :func:`solve_path` reports
-        better orders and bounds in between. The result is the same without it.
+        Called with the best :class:`Solution` so far at each better committee or bound,
+        and at the end; True ends the solve. The result is the same without it. Sums
+        over items and procedures are computed in one step.
     verbose : int, default=0
-        1: a line at the end, on standard error.
+        1: a line a second at most, on standard error.
 
     Returns
     -------
@@ -190,6 +192,11 @@ def select_committee(
     >>> clash = select_committee(rankings, 2, **quota)
     >>> [(bound.value, bound.lower) for bound in clash.conflict]
     [('a', 2), ('b', 1)]
+
+    Stop as soon as the gap is below 1 %:
+
+    >>> select_committee(rankings, 2, callback=lambda best: best.gap < 0.01).gap
+    0.0
 
     Three voters approve items 0 to 3, one approves item 4, and there are four seats:
 
@@ -327,23 +334,31 @@ def _search(
 
     The weights of the score are those of the voters divided by ``unit``.
     """
+    name = "greedy" if method == "greedy" else "branch and bound"
+
+    def certified(incumbent: Incumbent) -> Solution:
+        return certify(
+            in_greedy_order(score, incumbent.items),
+            incumbent.value * unit,
+            incumbent.bound * unit,
+            tolerance=gap * unit,
+            method=name,
+            started=budget.started,
+        )
+
     if method == "greedy":
         committee = greedy(score, quotas)
         value, bound = score.value(committee), greedy_bound(score, quotas, committee)
         gap = _provable(score, value, bound)
-    else:
-        search = Search(score, quotas, budget)
-        bound = greedy_bound(score, quotas, search.committee)
-        gap = _provable(score, search.value, bound)
-        committee, value, bound = search.run(gap / 2)
-    return certify(
-        in_greedy_order(score, committee),
-        value * unit,
-        bound * unit,
-        tolerance=gap * unit,
-        method="greedy" if method == "greedy" else "branch and bound",
-        started=budget.started,
-    )
+        return certified(Incumbent(committee, value, bound))
+    search = Search(score, quotas, budget)
+    bound = greedy_bound(score, quotas, search.committee)
+    gap = _provable(score, search.value, bound)
+    observer = budget.observer
+    if observer is not None:
+        observer.report(certified(Incumbent(search.committee, search.value, bound)))
+        search.report = lambda incumbent: observer.report(certified(incumbent))
+    return certified(search.run(gap / 2))
 
 
 def _provable(score: Score, value: float, bound: float) -> float:

@@ -1,7 +1,7 @@
 """Calls of OR-Tools' CP-SAT: parameters, limits, status and bound."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +11,9 @@ from ltr.queries import IntArray
 from ltr.solvers.core.budget import Budget
 from ltr.solvers.core.interrupts import run_compiled
 from ltr.solvers.core.solution import Status
+
+# Values of variables in the best solution so far, if there is one, and the bound.
+Report = Callable[[IntArray | None, float], None]
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,6 +51,8 @@ def solve_model(
     work_limit: float = math.inf,
     presolve: bool = True,
     bound_by_tree_search: bool = False,
+    variables: Sequence[Any] = (),
+    report: Report | None = None,
 ) -> CpSatResult:
     """Solve a model by one worker with linear relaxations at level 2.
 
@@ -64,6 +69,11 @@ def solve_model(
         Whether to simplify the model first.
     bound_by_tree_search : bool, default=False
         Whether to use the tree search that raises the bound (``lb_tree_search``).
+    variables : sequence of variables, default=()
+        Those whose values are reported.
+    report : callable, default=None
+        Called in this thread, some time after each better solution or bound, with the
+        values of ``variables`` in the best solution, or None, and the bound.
 
     Returns
     -------
@@ -102,10 +112,14 @@ def solve_model(
         solver.parameters.max_deterministic_time = work_limit
     # its own handler of SIGINT would leave Python's uncalled, and reset it afterwards
     solver.parameters.catch_sigint_signal = False
+    solution_callback, look = None, None
+    if report is not None:
+        solution_callback, look = _watch(solver, variables, report)
     code = run_compiled(
-        lambda: solver.solve(model),
+        lambda: solver.solve(model, solution_callback),
         is_cancelled=lambda: budget.is_cancelled,
         stop=solver.stop_search,
+        look=look,
     )
     budget.spend(solver.response_proto.deterministic_time)
 
@@ -120,3 +134,31 @@ def solve_model(
     elif status is Status.UNKNOWN and bound == 0:  # CP-SAT's initial value
         bound = worst
     return CpSatResult(status, bound, solver)
+
+
+def _watch(
+    solver: Any, variables: Sequence[Any], report: Report
+) -> tuple[Any, Callable[[], None]]:
+    """Return CP-SAT's callback, which notes news in its thread, and one to report them.
+
+    The second runs in the thread of the user, where callbacks may draw or raise.
+    """
+    from ortools.sat.python import cp_model
+
+    news: list[tuple[IntArray | None, float]] = []
+
+    class Notes(cp_model.CpSolverSolutionCallback):
+        values: IntArray | None = None
+
+        def on_solution_callback(self) -> None:
+            self.values = np.array([self.value(x) for x in variables], dtype=np.int64)
+            news.append((self.values, float(self.best_objective_bound)))
+
+    notes = Notes()
+    solver.best_bound_callback = lambda bound: news.append((notes.values, float(bound)))
+
+    def look() -> None:
+        while news:
+            report(*news.pop(0))
+
+    return notes, look

@@ -79,6 +79,7 @@ def run_compiled(
     *,
     is_cancelled: Callable[[], bool],
     stop: Callable[[], Any] | None,
+    look: Callable[[], None] | None = None,
 ) -> Value | None:
     """Run compiled code, which handles no signals, so that it can be ended early.
 
@@ -93,6 +94,8 @@ def run_compiled(
         Whether to end it.
     stop : callable or None
         Makes ``run`` return soon. None: it cannot be stopped, and is left behind.
+    look : callable, default=None
+        Called in this thread now and then, and at the end.
 
     Returns
     -------
@@ -119,6 +122,8 @@ def run_compiled(
     threading.Thread(target=work, daemon=True).start()
     try:
         while not done.wait(_SECONDS_BETWEEN_LOOKS):
+            if look is not None:
+                look()
             if is_cancelled():
                 if stop is None:
                     return None
@@ -130,4 +135,6 @@ def run_compiled(
         raise
     if errors:
         raise errors[0]
+    if look is not None:
+        look()
     return values[0]

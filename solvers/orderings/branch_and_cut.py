@@ -13,6 +13,7 @@ from ltr.solvers.orderings.cycle_relaxation import CycleRelaxation
 from ltr.solvers.orderings.local_search import borda_order, climb
 from ltr.solvers.orderings.memetic import Memetic
 from ltr.solvers.orderings.problem import OrderingProblem
+from ltr.solvers.orderings.watch import Watch
 
 # A node is pruned if its bound exceeds the incumbent by at most this share of the
 # tolerance's scale.
@@ -41,6 +42,7 @@ def branch_and_cut(
     start: IntArray,
     rng: np.random.Generator,
     budget: Budget,
+    watch: Watch,
 ) -> tuple[IntArray, float]:
     """Find a best order and a bound on the value of every order.
 
@@ -57,6 +59,8 @@ def branch_and_cut(
         Draws of the search.
     budget : Budget
         When it is spent, the bound is the greatest of the open nodes.
+    watch : Watch
+        Better orders and bounds are reported to it.
 
     Returns
     -------
@@ -65,7 +69,7 @@ def branch_and_cut(
     bound : float
         Upper bound on the value of every order.
     """
-    return _Tree(problem, climb(problem, start, budget), rng, budget).solve()
+    return _Tree(problem, climb(problem, start, budget), rng, budget, watch).solve()
 
 
 class _Tree:
@@ -77,10 +81,12 @@ class _Tree:
         start: IntArray,
         rng: np.random.Generator,
         budget: Budget,
+        watch: Watch,
     ) -> None:
-        self.problem, self.budget = problem, budget
+        self.problem, self.budget, self.watch = problem, budget, watch
         self.order, self.value = start, problem.value(start)
-        self.memetic = Memetic(problem, start, rng)
+        self.memetic = Memetic(problem, start, rng, watch)
+        watch.offer(start)
         self.relaxation = CycleRelaxation(problem)
 
     def solve(self) -> tuple[IntArray, float]:
@@ -106,8 +112,13 @@ class _Tree:
                     nodes.extend(self._children())
                     continue
             pruned = max(pruned, bound)
-        bounds = [pruned, *(node.bound for node in nodes)]
-        return self.order, self._rounded(max(bounds))
+            if self.watch.is_on:
+                self.watch.tighten(self._bound(pruned, nodes))
+        return self.order, self._bound(pruned, nodes)
+
+    def _bound(self, pruned: float, nodes: list[Node]) -> float:
+        """Bound on the value of every order, whose node is pruned or open."""
+        return self._rounded(max([pruned, *(node.bound for node in nodes)]))
 
     def _is_closed(self, bound: float) -> bool:
         """Whether the bound leaves no order better by more than the tolerance."""
@@ -140,6 +151,8 @@ class _Tree:
                 relaxation.bound = -math.inf
                 return True
             self._try(relaxation.z)
+            if at_root:
+                self.watch.tighten(self._rounded(relaxation.bound))
             self._search_beside()
             if self._is_closed(relaxation.bound):
                 return True
@@ -190,3 +203,4 @@ class _Tree:
         if value > self.value and self.problem.keeps(order):
             self.order, self.value = order, value
             self.memetic.offer(order)
+            self.watch.offer(order)

@@ -11,13 +11,14 @@ from ltr.solvers.core.cp_sat import solve_model
 from ltr.solvers.core.solution import Outcome, Status
 from ltr.solvers.orderings.problem import OrderingProblem, sorted_by
 from ltr.solvers.orderings.subset_dp import DP_ITEMS, best_by_sets
+from ltr.solvers.orderings.watch import Watch
 
 # If gains have no common unit, the unit is the greatest gain divided by this.
 _STEPS = 2**38
 
 
 def optimize_pairs(
-    problem: OrderingProblem, start: IntArray, budget: Budget
+    problem: OrderingProblem, start: IntArray, budget: Budget, watch: Watch
 ) -> tuple[IntArray, float]:
     """Find a best order and a bound: a boolean per pair, clauses against 3-cycles.
 
@@ -29,6 +30,8 @@ def optimize_pairs(
         An order that keeps the constraints, passed as a hint.
     budget : Budget
         Ends the search.
+    watch : Watch
+        Better orders and bounds are reported to it.
 
     Returns
     -------
@@ -58,21 +61,35 @@ def optimize_pairs(
     for i, j in zip(rows.tolist(), columns.tolist(), strict=True):
         model.add_hint(before[i][j], bool(position[i] < position[j]))
 
-    result = solve_model(model, budget)
-    if result.has_solution:
-        is_before = np.zeros((n, n), dtype=np.int64)
-        is_before[rows, columns] = result.values(terms)
-        is_before[columns, rows] = 1 - is_before[rows, columns]
-        by_wins = np.argsort(-is_before.sum(axis=1), kind="stable")
-        if problem.keeps(by_wins) and problem.value(by_wins) > value:
-            order, value = by_wins, problem.value(by_wins)
     # With z = 2x - 1 the value of an order is Σ gains·(2x - 1), and the objective of
     # the model Σ rounded·x, rounded ≈ 2·gains / unit; as x ≤ 1, what rounding changes
     # is at most Σ |2·gains - unit·rounded|.
     gains = problem.gains[rows, columns]
     rounding = np.abs(2 * gains - unit * rounded[rows, columns]).sum()
-    bound = unit * result.bound - gains.sum() + rounding
-    return order, max(value, min(trivial, float(bound)))
+
+    def bound_of(model_bound: float) -> float:
+        return float(unit * model_bound - gains.sum() + rounding)
+
+    def order_of(values: IntArray) -> IntArray:
+        is_before = np.zeros((n, n), dtype=np.int64)
+        is_before[rows, columns] = values
+        is_before[columns, rows] = 1 - is_before[rows, columns]
+        return np.argsort(-is_before.sum(axis=1), kind="stable")
+
+    def report(values: IntArray | None, model_bound: float) -> None:
+        if values is not None:
+            watch.offer(order_of(values))
+        watch.tighten(bound_of(model_bound))
+
+    result = solve_model(
+        model, budget, variables=terms, report=report if watch.is_on else None
+    )
+    if result.has_solution:
+        by_wins = order_of(result.values(terms))
+        if problem.keeps(by_wins) and problem.value(by_wins) > value:
+            order, value = by_wins, problem.value(by_wins)
+    bound = bound_of(result.bound)
+    return order, max(value, min(trivial, bound))
 
 
 def _pairs(

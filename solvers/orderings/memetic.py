@@ -15,6 +15,7 @@ from ltr.solvers.core.budget import Budget
 from ltr.solvers.orderings.insertions import InsertionTable
 from ltr.solvers.orderings.local_search import LEAST_GAIN, climb, moved
 from ltr.solvers.orderings.problem import OrderingProblem
+from ltr.solvers.orderings.watch import Watch
 
 # Kicks from one order before the population is made.
 KICKS = 300
@@ -38,6 +39,8 @@ class Memetic:
         An order that keeps the constraints.
     rng : Generator
         Draws of kicks, members and crossovers.
+    watch : Watch
+        Better orders are offered to it.
 
     Attributes
     ----------
@@ -50,9 +53,13 @@ class Memetic:
     """
 
     def __init__(
-        self, problem: OrderingProblem, start: IntArray, rng: np.random.Generator
+        self,
+        problem: OrderingProblem,
+        start: IntArray,
+        rng: np.random.Generator,
+        watch: Watch,
     ) -> None:
-        self.problem, self._rng = problem, rng
+        self.problem, self._rng, self._watch = problem, rng, watch
         self._gains, self._least = problem.steep, LEAST_GAIN * problem.scale
         self.best, self._value = start, _value(problem, start)
         self.n_steps, self._last_gain, self.work = 0, 0, 0.0
@@ -111,6 +118,7 @@ class Memetic:
         if value > self._value + self._least and self.problem.keeps(order):
             self.best, self._value = order.copy(), value
             self._last_gain = self.n_steps
+            self._watch.offer(order)
 
     def _step(self, budget: Budget) -> None:
         if self._table is None or self._incumbent is None:

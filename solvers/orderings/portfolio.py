@@ -44,6 +44,7 @@ from ltr.solvers.orderings.subset_dp import (
     losses,
     order_by_sets,
 )
+from ltr.solvers.orderings.watch import Parts, Watch, watch_units
 
 # Steps of the search before CP-SAT.
 _FEW_STEPS = 30
@@ -75,7 +76,20 @@ def solve_list(
     excluded = Margin(np.inf, np.inf)
     if not _by_table(method, len(problem)):
         problem, excluded = narrowed(problem, budget)
-    outcome = solve_problem(problem, method, rng, budget)
+
+    def certified(outcome: Outcome) -> Solution:
+        solution = _certified(outcome, matrix, problem, lift, excluded, budget)
+        return item_list.in_user_numbers(solution)
+
+    watch, observer = Watch(problem), budget.observer
+    if observer is not None:
+        watch = Watch(
+            problem,
+            lambda order, bound: observer.report(
+                certified(Outcome(Status.FEASIBLE, order, bound, method))
+            ),
+        )
+    outcome = solve_problem(problem, method, rng, budget, watch)
     if outcome.status is Status.INFEASIBLE:
         solution = without_order(
             Status.INFEASIBLE,
@@ -93,29 +107,43 @@ def solve_list(
             bound=float(greater.sum()),
         )
     else:
-        objective = ordering_value(matrix, outcome.order)
-        gap = max(0.0, outcome.bound - problem.value(outcome.order)) / lift
-        rounding, is_whole = 4 * EPSILON * problem.spread / lift, are_whole(matrix)
-        is_exact = is_whole or outcome.method == "dp"
-        if not is_exact and rounding > _NOTICED * abs(objective):
-            gap += rounding  # of the gains that constraints lose
-        greatest_gap = tolerance(
-            ordering_terms(matrix, outcome.order),
-            problem.spread / lift,
-            is_whole=is_whole,
-        )
-        margin = least_margin([outcome.margin, excluded])
-        solution = certify(
-            outcome.order,
-            objective,
-            objective + gap,
-            tolerance=greatest_gap,
-            method=outcome.method,
-            started=budget.started,
-            is_whole=is_whole,
-            is_unique=margin.is_unique(greatest_gap * lift),
-        )
+        return certified(outcome)
     return item_list.in_user_numbers(solution)
+
+
+def _certified(
+    outcome: Outcome,
+    matrix: FloatArray,
+    problem: OrderingProblem,
+    lift: float,
+    excluded: Margin,
+    budget: Budget,
+) -> Solution:
+    """The solution of a list, from an outcome of its problem that has an order.
+
+    Gains of the problem are those of the matrix, multiplied by ``lift``.
+    """
+    assert outcome.order is not None
+    objective = ordering_value(matrix, outcome.order)
+    gap = max(0.0, outcome.bound - problem.value(outcome.order)) / lift
+    rounding, is_whole = 4 * EPSILON * problem.spread / lift, are_whole(matrix)
+    is_exact = is_whole or outcome.method == "dp"
+    if not is_exact and rounding > _NOTICED * abs(objective):
+        gap += rounding  # of the gains that constraints lose
+    greatest_gap = tolerance(
+        ordering_terms(matrix, outcome.order), problem.spread / lift, is_whole=is_whole
+    )
+    margin = least_margin([outcome.margin, excluded])
+    return certify(
+        outcome.order,
+        objective,
+        objective + gap,
+        tolerance=greatest_gap,
+        method=outcome.method,
+        started=budget.started,
+        is_whole=is_whole,
+        is_unique=margin.is_unique(greatest_gap * lift),
+    )
 
 
 def _conflict(item_list: ItemList, budget: Budget) -> tuple[Constraint, ...]:
@@ -249,7 +277,11 @@ def _are_unique(
 
 
 def solve_problem(
-    problem: OrderingProblem, method: str, rng: np.random.Generator, budget: Budget
+    problem: OrderingProblem,
+    method: str,
+    rng: np.random.Generator,
+    budget: Budget,
+    watch: Watch,
 ) -> Outcome:
     """Solve a problem by a method.
 
@@ -263,6 +295,8 @@ def solve_problem(
         Draws of the local search.
     budget : Budget
         Limits.
+    watch : Watch
+        Better orders and bounds are reported to it.
 
     Returns
     -------
@@ -278,16 +312,16 @@ def solve_problem(
         return best_by_sets(problem)
     if method == "auto":
         if problem.is_free:
-            return _by_components(problem, rng, budget)
+            return _by_components(problem, rng, budget, watch)
         if _can_split(problem):
-            return _by_groups(problem, rng, budget)
+            return _by_groups(problem, rng, budget, watch)
     start = borda_order(problem.steep)
     if not problem.is_free:
         outcome = find_order(problem, budget)
         if outcome.order is None:
             return outcome
         start = outcome.order
-    return _by_search(problem, start, method, rng, budget)
+    return _by_search(problem, start, method, rng, budget, watch)
 
 
 def _by_table(method: str, n_items: int) -> bool:
@@ -301,32 +335,36 @@ def _by_search(
     method: str,
     rng: np.random.Generator,
     budget: Budget,
+    watch: Watch,
 ) -> Outcome:
     """Find an order and a bound, starting from an order that keeps the constraints."""
     if method == "auto":
         method = "branch_and_cut" if len(problem) <= _MAX_LP_ITEMS else "local_search"
+    watch.offer(start)
     quick_bound = float("inf")
     if method == "local_search" or len(problem) > _MANY_ITEMS:
         quick_bound = bound_by_cycles(problem, budget)
+        watch.tighten(quick_bound)
     if method == "local_search":
         # without a limit, the kicks alone: they nearly always suffice for short lists
         n_steps = np.inf if budget.is_limited else KICKS
-        memetic = Memetic(problem, start, rng)
+        memetic = Memetic(problem, start, rng, watch)
         order, bound = memetic.run(budget, n_steps=n_steps), quick_bound
     elif method == "branch_and_cut":
-        order, bound = branch_and_cut(problem, start, rng, budget)
+        order, bound = branch_and_cut(problem, start, rng, budget, watch)
         if budget.is_spent and len(problem) <= _MANY_ITEMS:
             quick_bound = bound_by_cycles(problem, Budget(work_limit=1.0))
     else:
-        order = Memetic(problem, start, rng).run(budget, n_steps=_FEW_STEPS)
-        order, bound = optimize_pairs(problem, order, budget)
+        memetic = Memetic(problem, start, rng, watch)
+        order = memetic.run(budget, n_steps=_FEW_STEPS)
+        order, bound = optimize_pairs(problem, order, budget, watch)
     bound = max(min(bound, quick_bound), problem.value(order))
     margin = margin_of_moves(problem, order)
     return Outcome(Status.FEASIBLE, order, bound, method, margin)
 
 
 def _by_components(
-    problem: OrderingProblem, rng: np.random.Generator, budget: Budget
+    problem: OrderingProblem, rng: np.random.Generator, budget: Budget, watch: Watch
 ) -> Outcome:
     """Solve each strong component separately, and join them in topological order.
 
@@ -348,8 +386,9 @@ def _by_components(
     topological = sorted_by(condensed)
     assert topological is not None
     orders, gap, methods, margins = [], 0.0, ["components"], []
-    for component in topological:
-        items = np.flatnonzero(label == component)
+    parts = [np.flatnonzero(label == component) for component in topological]
+    joint = Parts(watch, problem, parts)
+    for number, items in enumerate(parts):
         if len(items) == 1:
             orders.append(items)
             continue
@@ -358,7 +397,8 @@ def _by_components(
             outcome = best_by_sets(inside)
         else:
             start = borda_order(inside.steep)
-            outcome = _by_search(inside, start, "auto", rng, budget)
+            part_watch = joint.watch(number, inside)
+            outcome = _by_search(inside, start, "auto", rng, budget, part_watch)
         if outcome.order is None:
             return outcome
         orders.append(items[outcome.order])
@@ -378,7 +418,7 @@ def _can_split(problem: OrderingProblem) -> bool:
 
 
 def _by_groups(
-    problem: OrderingProblem, rng: np.random.Generator, budget: Budget
+    problem: OrderingProblem, rng: np.random.Generator, budget: Budget, watch: Watch
 ) -> Outcome:
     """Order each group separately, then order groups and other items as units.
 
@@ -392,7 +432,10 @@ def _by_groups(
     for group in [*groups, set(range(len(problem)))]:
         inside = [unit for unit in units if group.issuperset(unit.tolist())]
         merged = problem.merged(inside)
-        outcome = solve_problem(merged, "auto", rng, budget)
+        unit_watch = Watch(merged)
+        if len(group) == len(problem):
+            unit_watch = watch_units(watch, problem, merged, inside, gap)
+        outcome = solve_problem(merged, "auto", rng, budget, unit_watch)
         if outcome.order is None:
             return outcome
         joined = np.concatenate([inside[unit] for unit in outcome.order])

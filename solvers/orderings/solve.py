@@ -78,10 +78,10 @@ def solve_ordering(
     random_state : int, default=None
         Seed of the search. None: 0.
     callback : callable, default=None
-        Called with the :class:`Solution` at the end; only :func:`solve_path` reports
-        better orders and bounds in between. The result is the same without it.
+        Called with the best :class:`Solution` so far at each better order or bound, and
+        at the end; True ends the solve. The result is the same without it.
     verbose : int, default=0
-        1: a line at the end, on standard error.
+        1: a line a second at most, on standard error.
 
     Returns
     -------
@@ -107,6 +107,11 @@ def solve_ordering(
     array([2, 0, 1])
     >>> solve_ordering(votes, sense="min").objective
     5.0
+
+    Stop as soon as the gap is below 1 %:
+
+    >>> solve_ordering(votes, callback=lambda best: best.gap < 0.01).gap
+    0.0
     """
     item_list = check_list(
         matrix, constraints=constraints, solver="solve_ordering", sense=sense

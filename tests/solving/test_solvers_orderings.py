@@ -23,6 +23,7 @@ from ltr.solvers.orderings.insertions import InsertionTable
 from ltr.solvers.orderings.local_search import bound_by_cycles, move_gains, moved
 from ltr.solvers.orderings.problem import ordering_problem
 from ltr.solvers.orderings.solve import METHODS
+from ltr.solvers.orderings.watch import Watch
 
 EXACT = ("auto", "dp", "branch_and_cut", "cp_sat")
 
@@ -189,7 +190,7 @@ def test_branching_is_reached():
     else:
         pytest.fail("no fractional program among them")
     rng = np.random.default_rng(0)
-    order, bound = branch_and_cut(problem, np.arange(16), rng, budget)
+    order, bound = branch_and_cut(problem, np.arange(16), rng, budget, Watch(problem))
     table = solve_ordering(matrix, method="dp")
     assert problem.value(order) == pytest.approx(problem.value(table.order))
     assert bound == pytest.approx(problem.value(order))
