@@ -10,7 +10,7 @@ import scipy.sparse
 from ltr.queries import FloatArray, IntArray
 from ltr.solvers.assignment.problem import Gains, Rules
 from ltr.solvers.core.budget import Budget
-from ltr.solvers.core.cp_sat import solve_model
+from ltr.solvers.core.cp_sat import Report, solve_model
 from ltr.solvers.core.groups import SHARE_TOLERANCE, Group
 from ltr.solvers.core.interrupts import run_compiled
 from ltr.solvers.core.solution import Outcome, Status
@@ -286,10 +286,12 @@ def _is_too_large(program: Program, budget: Budget) -> bool:
     return budget.seconds_left < READING * len(program.least)
 
 
-def solve_with_highs(program: Program, k: int, budget: Budget) -> Outcome:
+def solve_with_highs(
+    program: Program, k: int, budget: Budget, report: Report | None = None
+) -> Outcome:
     """Solve a program by HiGHS's branch and cut, its tolerances added to the bound.
 
-    The bound is on minus the loss.
+    The bound is on minus the loss. SciPy's HiGHS reports nothing before its end.
     """
     if program.is_void:
         return Outcome(Status.INFEASIBLE)
@@ -329,10 +331,12 @@ def solve_with_highs(program: Program, k: int, budget: Budget) -> Outcome:
     return Outcome(Status.FEASIBLE, program.order(result.x), bound)
 
 
-def solve_with_cp_sat(program: Program, k: int, budget: Budget) -> Outcome:
+def solve_with_cp_sat(
+    program: Program, k: int, budget: Budget, report: Report | None = None
+) -> Outcome:
     """Solve a program by CP-SAT in integers, their rounding added to the bound.
 
-    The bound is on minus the loss.
+    The bound, also of what is reported, is on minus the loss.
     """
     from ortools.sat.python import cp_model
 
@@ -355,7 +359,18 @@ def solve_with_cp_sat(program: Program, k: int, budget: Budget) -> Outcome:
     unit = 1.0 if is_whole else program.top / UNITS
     weights = np.floor(program.loss / unit).astype(np.int64).tolist()
     model.minimize(cp_model.LinearExpr.weighted_sum(variables[:n_placements], weights))
-    result = solve_model(model, budget)
+
+    def pass_on(values: IntArray | None, bound: float) -> None:
+        if report is not None:
+            order = None if values is None else program.order(values)
+            report(order, min(0.0, -unit * bound))
+
+    result = solve_model(
+        model,
+        budget,
+        variables=variables[:n_placements],
+        report=None if report is None else pass_on,
+    )
     if result.status is Status.INFEASIBLE:
         return Outcome(Status.INFEASIBLE)
     # losses are rounded down, so the bound holds for the losses themselves

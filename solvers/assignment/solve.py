@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
+from functools import partial
 from heapq import heapify, heappop, heappush
 from typing import Literal
 
@@ -50,7 +51,11 @@ from ltr.solvers.core.tolerance import EPSILON
 
 # Rounding is added to a gap if it exceeds this share of the objective.
 _NOTICED = 1e-12
+# HiGHS solves again, with this limit, after it was interrupted.
+_SECONDS_AGAIN = 1.0
 METHODS = ("auto", "sort", "matching", "counting", "highs", "cp_sat")
+
+Report = Callable[[Outcome], None]
 
 
 def solve_assignment(
@@ -106,10 +111,11 @@ def solve_assignment(
         ``"highs"``, whose root node may take long. None: 20, or no limit if there is a
         time limit.
     callback : callable, default=None
-        Called with the :class:`Solution` at the end; only :func:`solve_path` reports
-        better orders and bounds in between. The result is the same without it.
+        Called with the best :class:`Solution` so far at each better order or bound, and
+        at the end; True ends the solve. The result is the same without it. ``"highs"``
+        reports after each program only, ``"cp_sat"`` within it, too.
     verbose : int, default=0
-        1: a line at the end, on standard error.
+        1: a line a second at most, on standard error.
 
     Returns
     -------
@@ -118,7 +124,8 @@ def solve_assignment(
         constraints, the status is INFEASIBLE and ``conflict`` is a smallest set of them
         that clash; :func:`explain_conflict` puts it in words. Ctrl-C ends the solve
         with the best order so far and ``is_interrupted=True``; a second one raises
-        KeyboardInterrupt.
+        KeyboardInterrupt. HiGHS, which cannot be interrupted, is left behind, and
+        solves again for a second; so after Ctrl-C there may be no order.
 
     Raises
     ------
@@ -153,6 +160,11 @@ def solve_assignment(
     (array([0, 3, 1, 2]), True)
     >>> solve_assignment([[4, 1, 3], [2, 0, 5], [3, 2, 2]], sense="min").objective
     5.0
+
+    Stop as soon as the gap is below 1 %:
+
+    >>> solve_assignment([4, 3], method="cp_sat", callback=lambda s: s.gap < 0.01).gap
+    0.0
     """
     method = check_method(method, METHODS, renamed={"cpsat": "cp_sat"})
     columns = {} if attributes is None else attributes
@@ -163,7 +175,15 @@ def solve_assignment(
     checked = check_constraints(constraints, gains)
 
     def solve(budget: Budget) -> Solution:
-        return in_sense(assign(gains, checked, groups, method, budget), sense)
+        observer = budget.observer
+        report = None
+        if observer is not None:
+
+            def report(solution: Solution) -> None:
+                observer.report(in_sense(solution, sense))
+
+        solution = assign(gains, checked, groups, method, budget, report)
+        return in_sense(solution, sense)
 
     return observed(
         solve,
@@ -180,8 +200,9 @@ def assign(
     attributes: Attributes,
     method: str,
     budget: Budget,
+    report: Callable[[Solution], None] | None = None,
 ) -> Solution:
-    """Solve a problem whose inputs have been checked.
+    """Solve a problem whose inputs have been checked, and report better orders.
 
     Examples
     --------
@@ -192,9 +213,31 @@ def assign(
     rules = compile_rules(constraints, attributes, gains)
     if not rules.clash:
         gains = replace(gains, fixed=tuple(rules.fixed.items()))
-    status, order, bound, method, _ = _solve(
-        _select(method, gains, rules), gains, rules, budget
+
+    def certified(outcome: Outcome) -> Solution:
+        assert outcome.order is not None
+        return certify(
+            outcome.order,
+            gains.value(outcome.order),
+            outcome.bound,
+            tolerance=gains.tolerance(outcome.order),
+            method=outcome.method,
+            started=budget.started,
+            is_whole=gains.is_whole,
+        )
+
+    def report_outcome(outcome: Outcome) -> None:
+        if report is not None and outcome.order is not None:
+            report(certified(outcome))
+
+    outcome = _solve(
+        _select(method, gains, rules),
+        gains,
+        rules,
+        budget,
+        None if report is None else report_outcome,
     )
+    status, order, bound, method, _ = outcome
     started = budget.started
     if status is Status.INFEASIBLE:
         conflict = smallest_conflict(constraints, _Feasibility(gains, attributes))
@@ -206,15 +249,7 @@ def assign(
         raise RuntimeError(
             f"{method} returned an order with {violation}. Please report this."
         )
-    return certify(
-        order,
-        gains.value(order),
-        bound,
-        tolerance=gains.tolerance(order),
-        method=method,
-        started=started,
-        is_whole=gains.is_whole,
-    )
+    return certified(outcome)
 
 
 def _select(method: str, gains: Gains, rules: Rules) -> str:
@@ -234,7 +269,13 @@ def _select(method: str, gains: Gains, rules: Rules) -> str:
     return method
 
 
-def _solve(method: str, gains: Gains, rules: Rules, budget: Budget) -> Outcome:
+def _solve(
+    method: str,
+    gains: Gains,
+    rules: Rules,
+    budget: Budget,
+    report: Report | None = None,
+) -> Outcome:
     """Run a method that is exact for the problem."""
     if rules.clash:
         return Outcome(Status.INFEASIBLE, method="fixed slots")
@@ -250,7 +291,7 @@ def _solve(method: str, gains: Gains, rules: Rules, budget: Budget) -> Outcome:
         return _exact(solve_by_matching(gains, rules), gains, method)
     if method == "counting":
         return _exact(solve_by_counting(gains, rules), gains, method)
-    return _solve_lazily(method, gains, rules, budget)
+    return _solve_lazily(method, gains, rules, budget, report)
 
 
 def _exact(order: IntArray | None, gains: Gains, method: str) -> Outcome:
@@ -260,7 +301,13 @@ def _exact(order: IntArray | None, gains: Gains, method: str) -> Outcome:
     return Outcome(Status.FEASIBLE, order, gains.value(order), method)
 
 
-def _solve_lazily(method: str, gains: Gains, rules: Rules, budget: Budget) -> Outcome:
+def _solve_lazily(
+    method: str,
+    gains: Gains,
+    rules: Rules,
+    budget: Budget,
+    report: Report | None,
+) -> Outcome:
     """Solve without the groups, then with those that the order violates, and so on.
 
     A problem with fewer groups is a relaxation: its bound is valid, and its order is
@@ -289,7 +336,12 @@ def _solve_lazily(method: str, gains: Gains, rules: Rules, budget: Budget) -> Ou
         else:
             name = "cp_sat" if run is solve_with_cp_sat else "highs"
             program = build_program(gains, relaxation, limit)
-            outcome, top = run(program, gains.k, budget), program.top
+            within = report and partial(
+                _report_within, report, best, name, least, gains, rules
+            )
+            outcome, top = run(program, gains.k, budget, within), program.top
+            if outcome.order is None and name == "highs" and budget.is_cancelled:
+                outcome = _solve_again(outcome, gains, rules)
             if outcome.status is Status.INFEASIBLE:
                 return outcome._replace(method=name) if best.order is None else best
             least = max(least, -outcome.bound)
@@ -300,6 +352,8 @@ def _solve_lazily(method: str, gains: Gains, rules: Rules, budget: Budget) -> Ou
             ):
                 order, name = greedy_order, "greedy"
         best = _better(best, order, name, least, gains, rules)
+        if report is not None:
+            report(best)
         if order is None:
             return best
         violated = [g for g in rules.groups if not g.keeps(order, gains.discount)]
@@ -318,6 +372,27 @@ def _solve_lazily(method: str, gains: Gains, rules: Rules, budget: Budget) -> Ou
                 run = solve_with_cp_sat
         if budget.is_spent:
             return best
+
+
+def _report_within(
+    report: Report,
+    best: Outcome,
+    name: str,
+    least: float,
+    gains: Gains,
+    rules: Rules,
+    order: IntArray | None,
+    bound: float,
+) -> None:
+    """Report an order and a bound on minus the loss, while a program is solved."""
+    report(_better(best, order, name, max(least, -bound), gains, rules))
+
+
+def _solve_again(outcome: Outcome, gains: Gains, rules: Rules) -> Outcome:
+    """Solve for a second; HiGHS keeps what it has found if it is interrupted."""
+    program = build_program(gains, rules)
+    brief = solve_with_highs(program, gains.k, Budget(_SECONDS_AGAIN))
+    return outcome if brief.order is None else brief
 
 
 def _better(

@@ -11,12 +11,16 @@ from scipy.optimize import Bounds, LinearConstraint, milp
 
 from ltr.arguments import check_whole
 from ltr.queries import BoolArray, FloatArray, IntArray
+from ltr.solvers.core.budget import Budget
 from ltr.solvers.core.conflicts import smallest_conflict
 from ltr.solvers.core.constraints import Quota
+from ltr.solvers.core.interrupts import run_compiled
 
 # The greatest value in HiGHS, whose tolerances are absolute: it drops nodes that are
 # better by up to 1e-6, and tolerates reduced costs of the wrong sign up to 1e-7.
 _HIGHS_TOP = 1e5
+# Status of ``milp``.
+_HIGHS_INFEASIBLE = 2
 Committee = Sequence[int] | IntArray
 Groups = ArrayLike | Mapping[Hashable, Iterable[Any]]
 
@@ -95,6 +99,7 @@ class Quotas:
         values: FloatArray,
         included: BoolArray | None = None,
         excluded: BoolArray | None = None,
+        budget: Budget | None = None,
     ) -> tuple[IntArray | None, float]:
         """Return the committee of greatest total value, and a bound on its error.
 
@@ -104,6 +109,9 @@ class Quotas:
             Finite.
         included, excluded : bool array of shape (n_items,), default=None
             Items that it must and must not contain. None: no such items.
+        budget : Budget, default=None
+            Ends the integer program for overlapping groups, after which any committee
+            may be returned. None: no limit.
 
         Returns
         -------
@@ -118,7 +126,7 @@ class Quotas:
         if excluded is not None:
             values = np.where(excluded, -np.inf, values)
         if not self.are_disjoint:
-            return self._best_by_program(values)
+            return self._best_by_program(values, budget)
         items = self._best_by_sort(values)
         if len(items) != self.k or (len(self.members) and not self.keeps(items)):
             return None, 0.0
@@ -145,30 +153,57 @@ class Quotas:
         others = order[~is_required & ~is_surplus][:n_free]
         return np.concatenate([order[is_required], others])
 
-    def _best_by_program(self, values: FloatArray) -> tuple[IntArray | None, float]:
+    def _best_by_program(
+        self, values: FloatArray, budget: Budget | None
+    ) -> tuple[IntArray | None, float]:
         """Maximize v·x over x ∈ {0, 1}^n with Σ x = k and lower ≤ members·x ≤ upper."""
         free = np.isfinite(values)
         scale = float(np.abs(values[free]).max(initial=0.0)) or 1.0
         unit = scale / _HIGHS_TOP
-        result = milp(
-            -np.where(free, values, 0.0) / unit,
-            integrality=np.ones(self.n_items, dtype=np.int64),
-            bounds=Bounds(values == np.inf, values != -np.inf),
-            constraints=[
-                LinearConstraint(np.ones((1, self.n_items)), self.k, self.k),
-                LinearConstraint(self.members.astype(float), self.lower, self.upper),
-            ],
-            options={"mip_rel_gap": 0.0},
-        )
-        if result.x is None:
+        options: Any = {"mip_rel_gap": 0.0}
+        if budget is not None and budget.seconds_left < np.inf:
+            options["time_limit"] = budget.seconds_left
+
+        def run() -> Any:
+            return milp(
+                -np.where(free, values, 0.0) / unit,
+                integrality=np.ones(self.n_items, dtype=np.int64),
+                bounds=Bounds(values == np.inf, values != -np.inf),
+                constraints=[
+                    LinearConstraint(np.ones((1, self.n_items)), self.k, self.k),
+                    LinearConstraint(
+                        self.members.astype(float), self.lower, self.upper
+                    ),
+                ],
+                options=options,
+            )
+
+        if budget is None:
+            result = run()
+        else:
+            result = run_compiled(
+                run, is_cancelled=lambda: budget.is_cancelled, stop=None
+            )
+        if result is not None and result.status == _HIGHS_INFEASIBLE:
             return None, 0.0
-        items = np.flatnonzero(result.x > 0.5)
-        gap = max(0.0, float(result.fun - result.mip_dual_bound))
+        if result is None or result.x is None:  # the budget ended first
+            items, gap = self._any(values), np.inf
+        else:
+            items = np.flatnonzero(result.x > 0.5)
+            dual = result.mip_dual_bound  # None until the root is solved
+            gap = np.inf if dual is None else max(0.0, float(result.fun - dual))
         # nor does any committee exceed the best one without quotas
         n_free = self.k - int((values == np.inf).sum())
         best_free = np.sort(values[free])[len(values[free]) - n_free :]
         surplus = float(best_free.sum() - values[items][free[items]].sum())
         return items, min((gap + 3e-6 + 1e-7 * self.k) * unit, max(0.0, surplus))
+
+    def _any(self, values: FloatArray) -> IntArray:
+        """Any committee: without values, HiGHS looks for the first one only."""
+        fixed = np.where(np.isfinite(values), 0.0, values)
+        items, _ = self._best_by_program(fixed, None)
+        assert items is not None
+        return items
 
     def swaps(self, committee: IntArray) -> BoolArray:
         """Whether item i may replace the s-th of a committee: shape (k, n_items)."""

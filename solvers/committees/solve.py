@@ -311,7 +311,7 @@ def _elect(
 
 def _sort(totals: FloatArray, quotas: Quotas, unit: float, budget: Budget) -> Solution:
     """Solve under a rule whose value is a sum over the items."""
-    items, excess = quotas.best(totals)
+    items, excess = quotas.best(totals, budget=budget)
     assert items is not None
     value = float(totals[items].sum())
     if excess >= unit:  # multiples of the unit cannot be told apart
