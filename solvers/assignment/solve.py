@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from functools import partial
-from heapq import heapify, heappop, heappush
 from typing import Literal
 
 import numpy as np
@@ -20,6 +19,7 @@ from ltr.solvers.assignment.exact import (
     solve_by_counting,
     solve_by_matching,
 )
+from ltr.solvers.assignment.greedy import greedy_order
 from ltr.solvers.assignment.integer_program import (
     build_program,
     solve_with_cp_sat,
@@ -346,11 +346,11 @@ def _solve_lazily(
                 return outcome._replace(method=name) if best.order is None else best
             least = max(least, -outcome.bound)
             order = outcome.order
-            greedy_order = _greedy(gains, rules)
-            if greedy_order is not None and (
-                order is None or gains.value(order) < gains.value(greedy_order)
+            greedy = greedy_order(gains, rules)
+            if greedy is not None and (
+                order is None or gains.value(order) < gains.value(greedy)
             ):
-                order, name = greedy_order, "greedy"
+                order, name = greedy, "greedy"
         best = _better(best, order, name, least, gains, rules)
         if report is not None:
             report(best)
@@ -417,34 +417,6 @@ def _better(
     if not gains.is_whole and rounding > _NOTICED * abs(value):
         gap += rounding  # of losses that constraints force
     return best._replace(bound=value + gap)
-
-
-def _greedy(gains: Gains, rules: Rules) -> IntArray | None:
-    """Repeatedly place the best item whose predecessors are placed.
-
-    None unless gains are scores, precedences are the only constraints, and they have
-    no cycle.
-    """
-    if gains.scores is None or rules.groups or rules.fixed:
-        return None
-    if rules.windows or rules.together:
-        return None
-    n_before = np.zeros(gains.n_items, dtype=np.int64)
-    successors: dict[int, list[int]] = {}
-    for pair in rules.precedences:
-        n_before[pair.after] += 1
-        successors.setdefault(pair.before, []).append(pair.after)
-    queue = [(-gains.scores[i], i) for i in np.flatnonzero(n_before == 0).tolist()]
-    heapify(queue)
-    order: list[int] = []
-    while queue and len(order) < gains.k:
-        item = heappop(queue)[1]
-        order.append(item)
-        for successor in successors.get(item, []):
-            n_before[successor] -= 1
-            if n_before[successor] == 0:
-                heappush(queue, (-gains.scores[successor], successor))
-    return np.array(order) if len(order) == gains.k else None
 
 
 class _Feasibility:
