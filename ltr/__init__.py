@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from ltr.rankers import (
         ConstrainedRanker,
         LambdaMARTRanker,
+        LinearRanker,
         NeuralRanker,
         RandomRanker,
         SingleFeatureRanker,
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
 _MODULES = {
     "ConstrainedRanker": "ltr.rankers",
     "LambdaMARTRanker": "ltr.rankers",
+    "LinearRanker": "ltr.rankers",
     "NeuralRanker": "ltr.rankers",
     "RandomRanker": "ltr.rankers",
     "SingleFeatureRanker": "ltr.rankers",
@@ -58,6 +60,7 @@ _moved.install()
 __all__ = [
     "ConstrainedRanker",
     "LambdaMARTRanker",
+    "LinearRanker",
     "NeuralRanker",
     "RandomRanker",
     "SingleFeatureRanker",

@@ -44,6 +44,7 @@ def make_models(folder, kinds=None):
 
     from ltr import (
         LambdaMARTRanker,
+        LinearRanker,
         NeuralRanker,
         RandomRanker,
         SingleFeatureRanker,
@@ -64,6 +65,8 @@ def make_models(folder, kinds=None):
     rankers = {
         "random": RandomRanker(),
         "feature": SingleFeatureRanker(),
+        "ridge": LinearRanker(),
+        "scaled_ridge": LinearRanker(preprocess="auto"),
         "trees": LambdaMARTRanker(**trees),
         "categories": LambdaMARTRanker(**trees, extra_params={"min_data_per_group": 1}),
         "linear_trees": LambdaMARTRanker(

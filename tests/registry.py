@@ -24,6 +24,7 @@ from support import (
 from ltr import (
     ConstrainedRanker,
     LambdaMARTRanker,
+    LinearRanker,
     NeuralRanker,
     RandomRanker,
     SingleFeatureRanker,
@@ -199,6 +200,9 @@ RANKERS = {
     NeuralRanker("softmax", "mlp", **SMALL): {},
     NeuralRanker("ranknet", "attention", **SMALL): {},
     LambdaMARTRanker(n_estimators=10, n_jobs=1): {},
+    NeuralRanker("softmax", "linear", preprocess="query", max_epochs=20): {},
+    LinearRanker(): {},
+    LinearRanker(1.0, preprocess="standard"): {},
     RandomRanker(): {"the_scores_have_learned": "its scores are drawn"},
     SingleFeatureRanker(): {},
     ConstrainedRanker(SingleFeatureRanker(), [FixedPosition(0, 0)]): {

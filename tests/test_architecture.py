@@ -27,6 +27,7 @@ GROUND_FLOOR = {
     "progress",
     "queries",
     "text",
+    "within_lists",
 }
 MAY_IMPORT = {
     "arguments": {"numpy"},
@@ -37,6 +38,7 @@ MAY_IMPORT = {
     "progress": set(),
     "queries": {"numpy"},
     "text": {"numpy"},
+    "within_lists": {"numpy"},
     "lists": {"numpy"},
     "metrics": {"numpy"},
     "datasets": {"numpy"},

@@ -28,9 +28,9 @@ from ltr.queries import group_queries
 
 METRICS = "ndcg@10,ndcg@1,ndcg@5,map"
 RANKERS = (
-    "random, best_feature, pointwise_trees, lambdamart, or <scorer>_<loss> such as "
-    "linear_lambdarank, mlp_ranknet, attention_softmax; their parameters are those of "
-    "ltr.compare.make_ranker"
+    "random, best_feature, linear, pointwise_trees, lambdamart, or <scorer>_<loss> "
+    "such as linear_lambdarank, mlp_ranknet, attention_softmax; their parameters are "
+    "those of ltr.compare.make_ranker"
 )
 _VALIDATION_PART = 5  # the fifth of the training queries, without --valid
 

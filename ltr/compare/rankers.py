@@ -25,6 +25,7 @@ from ltr.metrics import Metric, get_metric
 from ltr.queries import FloatArray, group_queries
 from ltr.rankers import (
     LambdaMARTRanker,
+    LinearRanker,
     NeuralRanker,
     RandomRanker,
     SingleFeatureRanker,
@@ -34,6 +35,7 @@ from ltr.scorers import SCORERS
 DEFAULT_RANKERS = (
     "random",
     "best_feature",
+    "linear",
     "pointwise_trees",
     "lambdamart",
     "linear_lambdarank",
@@ -148,8 +150,8 @@ def make_ranker(name: str) -> Any:
     Parameters
     ----------
     name : str
-        ``"random"``, ``"best_feature"``, ``"pointwise_trees"``, ``"lambdamart"``, or
-        ``"<scorer>_<loss>"`` such as ``"mlp_ranknet"``.
+        ``"random"``, ``"best_feature"``, ``"linear"``, ``"pointwise_trees"``,
+        ``"lambdamart"``, or ``"<scorer>_<loss>"`` such as ``"mlp_ranknet"``.
 
     Returns
     -------
@@ -170,6 +172,8 @@ def make_ranker(name: str) -> Any:
         return RandomRanker()
     if name == "best_feature":
         return SingleFeatureRanker()
+    if name == "linear":
+        return LinearRanker()
     if name == "pointwise_trees":
         return LambdaMARTRanker("mse", **_TREES)
     if name == "lambdamart":
@@ -179,8 +183,9 @@ def make_ranker(name: str) -> Any:
         *scorers, last_scorer = _scorers_by_name()
         raise ValueError(
             f"unknown ranker {name!r}. Known rankers: 'random', 'best_feature', "
-            "'pointwise_trees', 'lambdamart', and '<scorer>_<loss>' with the scorer "
-            f"{', '.join(scorers)} or {last_scorer} and the loss {', '.join(LOSSES)}."
+            "'linear', 'pointwise_trees', 'lambdamart', and '<scorer>_<loss>' with the "
+            f"scorer {', '.join(scorers)} or {last_scorer} and the loss "
+            f"{', '.join(LOSSES)}."
         )
     scorer, loss = parts
     if scorer == "linear":

@@ -11,6 +11,7 @@ from ltr.rankers.base import BaseRanker
 from ltr.rankers.baselines import RandomRanker, SingleFeatureRanker
 from ltr.rankers.blend import StackingRanker, VotingRanker
 from ltr.rankers.constrained import ConstrainedRanker
+from ltr.rankers.linear import LinearRanker
 from ltr.rankers.neural import NeuralRanker
 from ltr.rankers.pairs.tsprank import TSPRanker
 from ltr.rankers.persistence import load_ranker, save_ranker
@@ -20,6 +21,7 @@ __all__ = [
     "BaseRanker",
     "ConstrainedRanker",
     "LambdaMARTRanker",
+    "LinearRanker",
     "NeuralRanker",
     "RandomRanker",
     "SingleFeatureRanker",

@@ -19,14 +19,16 @@ from ltr.metrics import get_metric
 from ltr.rankers.base import BaseRanker
 from ltr.rankers.blend.members import BlendRanker
 from ltr.rankers.blend.numeric import NumericRanker
+from ltr.rankers.linear import LinearRanker
 from ltr.rankers.neural.gradient import GradientRanker
-from ltr.rankers.neural.scaling import FeatureScaling
+from ltr.rankers.neural.scaling import FeatureScaling, ListScaling, Scaling
 from ltr.rankers.trees import parameters
 from ltr.rankers.trees.feature_tables import Categories
 from ltr.rankers.trees.lambdamart import LambdaMARTRanker
 from ltr.training.pair_table import PairScaling
 
 _MAX_THREADS = 1024
+_WITHIN_LISTS = "within_lists"  # an array of this name: z-scores within the list
 
 
 def check_keys(name: str, value: Any, expected: set[str]) -> dict[str, Any]:
@@ -194,6 +196,8 @@ def check_parameters(ranker: BaseRanker) -> None:
         warnings.simplefilter("ignore", UserWarning)  # of choices that do not fit well
         if isinstance(ranker, GradientRanker):
             ranker._training_options()
+        elif isinstance(ranker, LinearRanker):
+            ranker._check_parameters()
         elif isinstance(ranker, LambdaMARTRanker):
             parameters.check_parameters(ranker.get_params(deep=False))
             ranker._early_stopping()
@@ -203,57 +207,83 @@ def check_parameters(ranker: BaseRanker) -> None:
                 )
 
 
-def check_medians(medians: NDArray[Any] | None, columns: list[int]) -> NDArray[Any]:
-    """Return the medians of a NumericRanker, a finite number a column.
+def scaling_arrays(scaling: Scaling | None) -> dict[str, Any]:
+    """Return the feature scaling as :func:`check_scaling` reads it.
 
     Parameters
     ----------
-    medians : array or None
-        As saved; None if there are none.
-    columns : list of int
-        The columns.
+    scaling : FeatureScaling, ListScaling or None
+        What the features go through.
 
     Returns
     -------
-    medians : float array of shape (n_columns,)
+    arrays : dict of str to array
+        With ``log_features``, ``mean`` and ``scale``, or one that says that features
+        are scaled within their list; empty if they are not scaled.
+    """
+    if isinstance(scaling, ListScaling):
+        return {_WITHIN_LISTS: np.True_}
+    return {} if scaling is None else dict(vars(scaling))
+
+
+def check_numbers(name: str, array: NDArray[Any] | None, n_numbers: int) -> Any:
+    """Return a fitted array with a finite number for each feature.
+
+    Parameters
+    ----------
+    name : str
+        Name of the attribute.
+    array : array or None
+        As saved; None if there is none.
+    n_numbers : int
+        How many there must be.
+
+    Returns
+    -------
+    array : float array of shape (n_numbers,)
 
     Raises
     ------
     ValueError
-        If they are missing, or something else.
+        If it is missing, or something else.
     """
-    shape = (len(columns),)
-    if medians is None or medians.dtype != np.float64 or medians.shape != shape:
+    if array is None or array.dtype != np.float64 or array.shape != (n_numbers,):
         raise ValueError(
-            f"medians_ must be {len(columns)} numbers of type float64; got "
-            f"{medians!r:.100}."
+            f"{name} must be {n_numbers} numbers of type float64; got {array!r:.100}."
         )
-    if not np.isfinite(medians).all():
-        raise ValueError(f"medians_ must be finite; got {medians.tolist()!r:.100}.")
-    return medians
+    if not np.isfinite(array).all():
+        raise ValueError(f"{name} must be finite; got {array.tolist()!r:.100}.")
+    return array
 
 
 def check_scaling(
     arrays: Mapping[str, NDArray[Any]], n_features: int
-) -> FeatureScaling:
+) -> Scaling | None:
     """Return the feature scaling, one finite entry a feature.
 
     Parameters
     ----------
     arrays : mapping of str to array
-        With ``log_features``, ``mean`` and ``scale``.
+        Of :func:`scaling_arrays`.
     n_features : int
         Number of features.
 
     Returns
     -------
-    scaling : FeatureScaling
+    scaling : FeatureScaling, ListScaling or None
 
     Raises
     ------
     ValueError
         If an array is missing, or of another kind.
     """
+    if not arrays:
+        return None
+    if set(arrays) == {_WITHIN_LISTS}:
+        mark = arrays[_WITHIN_LISTS]
+        if mark.shape != () or mark.dtype.kind != "b" or not mark:
+            raise ValueError(f"{_WITHIN_LISTS} must be True; got {mark!r:.100}.")
+        return ListScaling()
     kinds = {"log_features": "b", "mean": "f", "scale": "f"}
     for name in arrays:
         if name not in kinds:
@@ -424,6 +454,7 @@ _CHECKS: dict[str, Callable[[str, Any], object]] = {
     "n_features_in_": _whole(1),
     "_fitted_with_qid": lambda name, value: check_choice(name, value, (True, False)),
     "_zero_based": lambda name, value: check_choice(name, value, (True, False)),
+    "alpha_": lambda name, value: check_number(name, value, low=0.0),
     "n_iter_": _whole(0),
     "best_epoch_": _whole(-1),
     "best_score_": _score,

@@ -13,7 +13,7 @@ from ltr.arguments import check_column_names, plain
 from ltr.queries import check_rows
 from ltr.rankers.warning import warn
 
-_CURE = "One-hot encode or drop it, or use LambdaMARTRanker for categories."
+CATEGORY_CURE = "One-hot encode or drop it, or use LambdaMARTRanker for categories."
 _CHECKS: dict[str, Any] = {
     "dtype": [np.float64, np.float32],
     "order": "C",  # sums must not depend on the layout of the input
@@ -23,7 +23,9 @@ _CHECKS: dict[str, Any] = {
 
 def check_dense_X(ranker: Any, X: ArrayLike, *, reset: bool) -> NDArray[Any]:
     """Features as a finite float array of shape (n_samples, n_features)."""
-    array = read_X(ranker, X, lambda frame: frame_values(frame, _CURE), reset=reset)
+    array = read_X(
+        ranker, X, lambda frame: frame_values(frame, CATEGORY_CURE), reset=reset
+    )
     if not np.isfinite(array.sum(dtype=np.float64)):
         check_finite_X(ranker, array, allow_nan=False)
     return np.asarray(array)

@@ -23,12 +23,14 @@ from ltr.rankers.document_checks import (
     check_categories,
     check_column_names,
     check_keys,
-    check_medians,
     check_names,
+    check_numbers,
     check_pair_scaling,
     check_parameters,
     check_scaling,
+    scaling_arrays,
 )
+from ltr.rankers.linear import LinearRanker
 from ltr.rankers.model_folder import (
     DOCUMENT,
     SavedModel,
@@ -58,6 +60,7 @@ from ltr.scorers.mlp import layer_sizes
 
 _CLASSES: dict[str, type[BaseRanker]] = {
     "LambdaMARTRanker": LambdaMARTRanker,
+    "LinearRanker": LinearRanker,
     "NeuralRanker": NeuralRanker,
     "NumericRanker": NumericRanker,
     "RandomRanker": RandomRanker,
@@ -69,6 +72,7 @@ _CLASSES: dict[str, type[BaseRanker]] = {
 # attributes that each class needs to predict, and those that it may have besides
 _REQUIRED = {
     "LambdaMARTRanker": ("n_features_in_", "_fitted_with_qid", "n_iter_"),
+    "LinearRanker": ("n_features_in_", "_fitted_with_qid", "alpha_"),
     "NeuralRanker": ("n_features_in_", "_fitted_with_qid"),
     "NumericRanker": ("n_features_in_", "_fitted_with_qid", "columns_"),
     "RandomRanker": ("n_features_in_", "_fitted_with_qid"),
@@ -221,10 +225,16 @@ def _restore(model: SavedModel) -> BaseRanker:
         ranker.feature_names_in_ = check_names(names, ranker.n_features_in_)
     if isinstance(ranker, GradientRanker):
         _restore_neural(ranker, arrays)
+    elif isinstance(ranker, LinearRanker):
+        coef = arrays.pop("coef_", None)
+        ranker.coef_ = check_numbers("coef_", coef, ranker.n_features_in_)
+        ranker._scaling = check_scaling(arrays, ranker.n_features_in_)
     elif isinstance(ranker, LambdaMARTRanker):
         _restore_trees(ranker, document, model.parts["trees.txt"])
     elif isinstance(ranker, NumericRanker):
-        ranker.medians_ = check_medians(arrays.get("medians_"), ranker.columns_)
+        ranker.medians_ = check_numbers(
+            "medians_", arrays.get("medians_"), len(ranker.columns_)
+        )
     set_members(ranker, [_restore(member) for member in _members(model)])
     return ranker
 
@@ -300,10 +310,11 @@ def _describe(ranker: BaseRanker) -> SavedModel:
             )
         for name, leaves in _leaves(learned).items():
             arrays |= {f"{name}_{i}": leaf for i, leaf in enumerate(leaves)}
-        if learned.scaling is not None:
-            arrays |= vars(learned.scaling)
+        arrays |= scaling_arrays(learned.scaling)
         if learned.pair_scaling is not None:
             arrays["pair_mean"], arrays["pair_scale"] = learned.pair_scaling
+    elif isinstance(ranker, LinearRanker):
+        arrays |= {"coef_": ranker.coef_, **scaling_arrays(ranker._scaling)}
     elif isinstance(ranker, LambdaMARTRanker):
         values = ranker._categories.values
         document["categories"] = {
@@ -363,7 +374,7 @@ def _restore_neural(ranker: GradientRanker, arrays: dict[str, Any]) -> None:
     ranker._learned_state = LearnedState(
         scorer,
         jax.tree.unflatten(structure, params),
-        check_scaling(arrays, n_features) if arrays else None,
+        check_scaling(arrays, n_features),
         jax.tree.unflatten(structure, last) if last else None,
         optimizer or None,
         pair_scaling,

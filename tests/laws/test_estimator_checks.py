@@ -8,6 +8,7 @@ from sklearn.utils.estimator_checks import (
 
 from ltr import (
     LambdaMARTRanker,
+    LinearRanker,
     NeuralRanker,
     RandomRanker,
     SingleFeatureRanker,
@@ -48,6 +49,8 @@ ESTIMATORS = [
     LambdaMARTRanker(n_estimators=5, n_jobs=1, min_child_samples=1),
     RandomRanker(),
     SingleFeatureRanker(),
+    LinearRanker(),
+    LinearRanker(1.0, preprocess="standard"),
     QueryStandardScaler(),
     QueryMinMaxScaler(),
 ]
@@ -71,6 +74,8 @@ def expected_failures(estimator):
             return {"check_methods_subset_invariance": IN_A_LIST}
         if estimator.dtype == "float32":
             return {WEIGHT_CHECKS[0]: SINGLE}
+    if isinstance(estimator, LinearRanker) and estimator.preprocess == "query":
+        return {"check_methods_subset_invariance": WITHIN_A_LIST}
     if isinstance(estimator, TSPRanker):
         return {"check_methods_subset_invariance": IN_A_LIST}
     if isinstance(estimator, VotingRanker) and len(estimator.rankers) == 1:
@@ -105,7 +110,7 @@ def test_estimator(estimator, check):
     check(estimator)
 
 
-@pytest.mark.parametrize("estimator", ESTIMATORS[-6:], ids=repr)
+@pytest.mark.parametrize("estimator", ESTIMATORS[-8:], ids=repr)
 def test_column_names(estimator):
     """A check that check_estimator leaves out."""
     check_dataframe_column_names_consistency(type(estimator).__name__, estimator)

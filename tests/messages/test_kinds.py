@@ -9,6 +9,7 @@ import pytest
 from ltr import (
     ConstrainedRanker,
     LambdaMARTRanker,
+    LinearRanker,
     NeuralRanker,
     RandomRanker,
     SingleFeatureRanker,
@@ -170,6 +171,7 @@ SHARED = {
 RANKERS = {
     "random": (RandomRanker(), {}),
     "feature": (SingleFeatureRanker(), {}),
+    "closed": (LinearRanker(), {"alpha": NUMBER, "preprocess": OPTIONAL}),
     "linear": (
         NeuralRanker("mse", "linear", max_epochs=0),
         {**SHARED, "n_query_features": OPTIONAL},

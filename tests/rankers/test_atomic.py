@@ -11,6 +11,7 @@ from sklearn.base import clone
 from ltr import (
     ConstrainedRanker,
     LambdaMARTRanker,
+    LinearRanker,
     NeuralRanker,
     RandomRanker,
     SingleFeatureRanker,
@@ -32,6 +33,7 @@ ESTIMATORS = [
     LambdaMARTRanker(n_estimators=2, early_stopping=True, n_jobs=1, random_state=0),
     ConstrainedRanker(SingleFeatureRanker()),
     SingleFeatureRanker(),
+    LinearRanker(),
     RandomRanker(),
     QueryStandardScaler(),
 ]

@@ -11,6 +11,7 @@ import pytest
 from ltr import (
     ConstrainedRanker,
     LambdaMARTRanker,
+    LinearRanker,
     NeuralRanker,
     RandomRanker,
     SingleFeatureRanker,
@@ -26,6 +27,7 @@ TREES = LambdaMARTRanker(n_estimators=2, min_child_samples=1, n_jobs=1)
 RANKERS = {
     "random": RandomRanker(),
     "feature": SingleFeatureRanker(),
+    "linear": LinearRanker(),
     "neural": NeuralRanker("mse", "linear", max_epochs=0, random_state=0),
     "pairs": TSPRanker(encoder="identity", max_epochs=0, random_state=0),
     "trees": TREES,

@@ -10,6 +10,7 @@ import scipy.sparse
 from ltr import (
     ConstrainedRanker,
     LambdaMARTRanker,
+    LinearRanker,
     NeuralRanker,
     RandomRanker,
     SingleFeatureRanker,
@@ -25,6 +26,7 @@ X, Y, QID = DATA.X, DATA.y, DATA.qid
 RANKERS = {
     "random": RandomRanker(),
     "feature": SingleFeatureRanker(),
+    "linear": LinearRanker(),
     "neural": NeuralRanker("mse", "linear", max_epochs=0, random_state=0),
     "attention": NeuralRanker("mse", "attention", max_epochs=0, random_state=0),
     "pairs": TSPRanker(encoder="identity", max_epochs=0, random_state=0),

@@ -10,6 +10,7 @@ import pytest
 
 from ltr import (
     LambdaMARTRanker,
+    LinearRanker,
     NeuralRanker,
     RandomRanker,
     SingleFeatureRanker,
@@ -41,6 +42,10 @@ RANKERS = [
     LambdaMARTRanker(n_estimators=5, n_jobs=1),
     RandomRanker(),
     SingleFeatureRanker("map"),
+    NeuralRanker("ranknet", "linear", preprocess="query", max_epochs=1),
+    LinearRanker(),
+    LinearRanker(2.0, preprocess="auto"),
+    LinearRanker(preprocess=None, metric="map"),
 ]
 
 

@@ -5,6 +5,7 @@ import pandas as pd
 from ltr import (
     ConstrainedRanker,
     LambdaMARTRanker,
+    LinearRanker,
     NeuralRanker,
     RandomRanker,
     SingleFeatureRanker,
@@ -21,6 +22,7 @@ TREES = LambdaMARTRanker(n_estimators=1, min_child_samples=1, n_jobs=1)
 RANKERS = {
     "random": RandomRanker(),
     "feature": SingleFeatureRanker(),
+    "linear": LinearRanker(),
     "neural": NEURAL,
     "pairs": TSPRanker(encoder="identity", max_epochs=0, random_state=0),
     "trees": TREES,

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ltr.lists import equal_size_blocks
 from ltr.memory import check_memory
 from ltr.queries import FloatArray, IntArray, Queries
-from ltr.rankers.neural.scaling import FeatureScaling
+from ltr.rankers.neural.scaling import Scaling
 from ltr.rankers.threads import blas_threads_for
 from ltr.scorers import PairScores, Scorer
 from ltr.training.memory import greatest_width
@@ -39,7 +39,7 @@ class FittedScorer(NamedTuple):
         Features to scores.
     params : pytree of arrays
         Its parameters.
-    scaling : FeatureScaling or None
+    scaling : FeatureScaling, ListScaling or None
         What the features go through first.
     pair_features : PairSource or None, default=None
         Features of the pairs of the lists that are scored, scaled.
@@ -47,8 +47,17 @@ class FittedScorer(NamedTuple):
 
     scorer: Scorer
     params: Any
-    scaling: FeatureScaling | None
+    scaling: Scaling | None
     pair_features: PairSource | None = None
+
+    @property
+    def uses_list(self) -> bool:
+        """Whether the score of an item depends on the other items of its list."""
+        return self.scorer.uses_list or self._scales_within_lists
+
+    @property
+    def _scales_within_lists(self) -> bool:
+        return self.scaling is not None and self.scaling.uses_list
 
     def scores(self, X: NDArray[Any], queries: Queries) -> FloatArray:
         """Score items, block by block.
@@ -64,6 +73,8 @@ class FittedScorer(NamedTuple):
         -------
         scores : float array of shape (n_samples,)
         """
+        if self._scales_within_lists:
+            return self._of_scaled().scores(self._scaled(X, queries), queries)
         params = _in_float64(self.params)
         scores = np.empty(len(X))
         blocks: Iterable[Any]
@@ -74,7 +85,7 @@ class FittedScorer(NamedTuple):
             blocks = (slice(i, i + step) for i in range(0, len(X), step))
         with blas_threads_for(self._work(len(X), queries)):
             for rows in blocks:
-                scores[rows] = self.scorer.apply(params, self._scaled(X[rows]))
+                scores[rows] = self.scorer.apply(params, self._scaled(X[rows], queries))
         return scores
 
     def pairs(
@@ -96,6 +107,9 @@ class FittedScorer(NamedTuple):
         pairs : PairScores
             ``matrix`` of shape (n_lists, list_size, list_size), its diagonal 0.
         """
+        if self._scales_within_lists:
+            yield from self._of_scaled().pairs(self._scaled(X, queries), queries)
+            return
         params = _in_float64(self.params)
         for block in equal_size_blocks(queries):
             size = block.shape[1]
@@ -112,7 +126,8 @@ class FittedScorer(NamedTuple):
                 if self.pair_features is not None:
                     of_pairs["pair_features"] = self.pair_features.block(rows)
                 with blas_threads_for(self._work(rows.size, queries)):
-                    pairs = self.scorer.apply(params, self._scaled(X[rows]), **of_pairs)
+                    Z = self._scaled(X[rows], queries)
+                    pairs = self.scorer.apply(params, Z, **of_pairs)
                 pairs.matrix[:, np.arange(size), np.arange(size)] = 0.0
                 yield rows, pairs
 
@@ -131,9 +146,13 @@ class FittedScorer(NamedTuple):
             per_row += int(queries.sizes.max(initial=0)) * width
         return float(n_rows) * per_row
 
-    def _scaled(self, X: NDArray[Any]) -> NDArray[Any]:
+    def _of_scaled(self) -> FittedScorer:
+        """The same for features that are scaled already."""
+        return self._replace(scaling=None)
+
+    def _scaled(self, X: NDArray[Any], queries: Queries) -> NDArray[Any]:
         Z = np.asarray(X, dtype=np.float64, order="C")
-        return Z if self.scaling is None else self.scaling.transform(Z)
+        return Z if self.scaling is None else self.scaling.transform(Z, queries)
 
 
 def _in_float64(params: Any) -> Any:

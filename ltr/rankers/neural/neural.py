@@ -17,6 +17,7 @@ from ltr.queries import FloatArray, group_queries
 from ltr.rankers.features import check_dense_X
 from ltr.rankers.inputs import training_set
 from ltr.rankers.neural.gradient import GradientRanker
+from ltr.rankers.neural.scaling import Preprocess
 from ltr.rankers.neural.training import train_scorer
 from ltr.scorers import Scorer, get_scorer
 
@@ -76,10 +77,13 @@ class NeuralRanker(GradientRanker):
         200 steps.
     metric : str or callable, default="ndcg@10"
         Metric for :func:`ltr.metrics.get_metric`: for early stopping and ``score``.
-    preprocess : {"auto", "standard", "log1p", None}, default="auto"
-        Feature scaling: z-scores; z-scores of sign(x)·log(1 + abs(x)); ``"auto"``
-        takes the logarithm of heavy-tailed features only, and leaves the embeddings of
-        ``"two_tower"`` alone.
+    preprocess : {"auto", "query", "standard", "log1p", None}, default="auto"
+        Feature scaling. ``"standard"``: z-scores; ``"log1p"``: z-scores of
+        sign(x)·log(1 + abs(x)); ``"auto"`` takes the logarithm of heavy-tailed features
+        only, and leaves the embeddings of ``"two_tower"`` alone. ``"query"``: z-scores
+        within the list, those of ``predict`` from the list that it is given; a feature
+        that is constant in a list is 0 there. It suits features whose level differs
+        from query to query; those that describe the query itself are lost.
     normalize : bool, default=True
         Divide the loss of each list by the total weight of its terms.
     dtype : {"float32", "float64"}, default="float32"
@@ -151,7 +155,7 @@ class NeuralRanker(GradientRanker):
         validation_fraction: float = 0.1,
         n_iter_no_change: int | Literal["auto"] = "auto",
         metric: MetricLike = "ndcg@10",
-        preprocess: Literal["auto", "standard", "log1p"] | None = "auto",
+        preprocess: Preprocess = "auto",
         normalize: bool = True,
         dtype: Literal["float32", "float64"] = "float32",
         warm_start: bool = False,
@@ -277,7 +281,7 @@ class NeuralRanker(GradientRanker):
             Features.
         qid : array-like of shape (n_samples,), default=None
             Query of each row, in any order. None: one query. Read only by
-            ``scorer="attention"``.
+            ``scorer="attention"`` and ``preprocess="query"``.
 
         Returns
         -------
@@ -295,14 +299,14 @@ class NeuralRanker(GradientRanker):
         Warns
         -----
         UserWarning
-            If the scorer compares the items of a list, and over 1000 rows are one
-            because ``qid`` is None, but ``fit`` was given one.
+            If the scorer or the scaling compares the items of a list, and over 1000
+            rows are one because ``qid`` is None, but ``fit`` was given one.
         """
         check_is_fitted(self)
         features = check_dense_X(self, X, reset=False)
         queries = group_queries(qid, len(features), rows=X)
         fitted = self._learned_state.fitted
-        if fitted.scorer.uses_list:
+        if fitted.uses_list:
             self._warn_if_many(len(features), qid)
         return fitted.scores(features, queries)
 

@@ -9,6 +9,7 @@ from typing import Any, Literal
 import jax
 
 from ltr.arguments import (
+    ArgumentError,
     check_choice,
     check_flag,
     check_number,
@@ -48,7 +49,7 @@ class TrainingOptions:
         Epochs without a better validation metric before training stops.
     stopping : EarlyStopping
         When to stop before that.
-    preprocess : {"auto", "standard", "log1p", None}
+    preprocess : {"auto", "query", "standard", "log1p", None}
         Feature scaling.
     normalize : bool
         Whether to divide the loss of a list by the weight of its terms.
@@ -98,6 +99,12 @@ class TrainingOptions:
         if not _is_auto(self.n_iter_no_change):
             check_whole("n_iter_no_change", self.n_iter_no_change, low=1)
         check_choice("preprocess", self.preprocess, PREPROCESS)
+        if self.preprocess == "query" and self.scorer.wants_raw_features:
+            raise ArgumentError(
+                f"preprocess='query' does not fit {self.scorer!r}: the embedding of a "
+                "query is constant within its list, and would be 0. Set "
+                "preprocess='auto'."
+            )
         check_choice("dtype", self.dtype, ("float32", "float64"))
         get_optimizer(self.optimizer)
         for name in ("normalize", "warm_start"):

@@ -1,18 +1,19 @@
-"""Feature scaling inside a ranker: log1p where tails are heavy, then z-scores."""
+"""Feature scaling inside a ranker: z-scores over all rows, or within each list."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.preprocessing import StandardScaler
 
-from ltr.queries import BoolArray, FloatArray
+from ltr.queries import BoolArray, FloatArray, Queries
+from ltr.within_lists import z_scores
 
-Preprocess = Literal["auto", "standard", "log1p"] | None
-PREPROCESS = ("auto", "standard", "log1p", None)
+Preprocess = Literal["auto", "query", "standard", "log1p"] | None
+PREPROCESS = ("auto", "query", "standard", "log1p", None)
 HEAVY_TAIL = 10.0
 
 
@@ -22,17 +23,25 @@ class FeatureScaling:
 
     Attributes
     ----------
+    uses_list : bool
+        Whether what becomes of an item depends on the other items of its list.
     log_features : bool array of shape (n_features,)
         Features that go through sign(x) · log(1 + abs(x)) first.
     mean, scale : float arrays of shape (n_features,)
         Then (x − mean) / scale.
     """
 
+    uses_list: ClassVar[bool] = False
     log_features: BoolArray
     mean: FloatArray
     scale: FloatArray
 
-    def transform(self, X: NDArray[Any]) -> NDArray[Any]:
+    def transform(
+        self,
+        X: NDArray[Any],
+        queries: Queries | None = None,
+        weights: FloatArray | None = None,
+    ) -> NDArray[Any]:
         """Scaled copy of ``X`` in float64, shape (..., n_features)."""
         Z = np.array(X, dtype=np.float64, order="C")
         if self.log_features.all():
@@ -44,25 +53,52 @@ class FeatureScaling:
         return Z
 
 
+@dataclass(frozen=True)
+class ListScaling:
+    """z-scores within the list: mean and deviation are those of the list itself.
+
+    Attributes
+    ----------
+    uses_list : bool
+        True.
+    """
+
+    uses_list: ClassVar[bool] = True
+
+    def transform(
+        self, X: NDArray[Any], queries: Queries, weights: FloatArray | None = None
+    ) -> NDArray[Any]:
+        """Scaled copy of ``X`` in float64, shape (n_samples, n_features).
+
+        A feature that is constant in a list is 0 there; see
+        :func:`ltr.within_lists.z_scores`.
+        """
+        return z_scores(X, queries, weights)
+
+
+Scaling = FeatureScaling | ListScaling
+
+
 def fit_scaling(
     X: NDArray[Any], weights: FloatArray | None, preprocess: Preprocess
-) -> FeatureScaling | None:
+) -> Scaling | None:
     """Choose and fit the transformation.
 
     Parameters
     ----------
     X : array of shape (n_samples, n_features)
-        Finite features.
+        Features, finite or NaN, which is left out.
     weights : float array of shape (n_samples,) or None
         Row weights: weight 2 is the row twice, weight 0 is no row.
-    preprocess : {"auto", "standard", "log1p", None}
+    preprocess : {"auto", "query", "standard", "log1p", None}
         z-scores, with the logarithm for no feature (``"standard"``), for all
         (``"log1p"``), or for those with a value more than 10 standard deviations from
-        the mean (``"auto"``). None: leave the features alone.
+        the mean (``"auto"``); z-scores within the list (``"query"``). None: leave the
+        features alone.
 
     Returns
     -------
-    scaling : FeatureScaling or None
+    scaling : FeatureScaling, ListScaling or None
 
     Examples
     --------
@@ -72,12 +108,14 @@ def fit_scaling(
     """
     if preprocess is None:
         return None
+    if preprocess == "query":
+        return ListScaling()
     if weights is not None:
         X, weights = X[weights > 0], weights[weights > 0]
     mean, scale = _moments(X, weights)
     log_features = np.full(X.shape[1], preprocess == "log1p")
     if preprocess == "auto":
-        farthest = np.maximum(X.max(axis=0) - mean, mean - X.min(axis=0))
+        farthest = np.fmax(np.fmax.reduce(X) - mean, mean - np.fmin.reduce(X))
         log_features = np.asarray(farthest > HEAVY_TAIL * scale)
     if log_features.any():
         logs = _signed_log1p(X[:, log_features].astype(np.float64))
@@ -89,7 +127,7 @@ def _moments(
     X: NDArray[Any], weights: FloatArray | None
 ) -> tuple[FloatArray, FloatArray]:
     scaler = StandardScaler(copy=False).fit(X, sample_weight=weights)
-    return np.array(scaler.mean_), np.array(scaler.scale_)
+    return np.nan_to_num(scaler.mean_), np.nan_to_num(scaler.scale_, nan=1.0)
 
 
 def _signed_log1p(X: FloatArray) -> FloatArray:

@@ -18,7 +18,7 @@ from ltr.queries import BoolArray, FloatArray, Queries, group_queries
 from ltr.rankers.inputs import TrainingSet, check_single_precision, warn_if_no_order
 from ltr.rankers.neural.fitted import FittedScorer
 from ltr.rankers.neural.options import TrainingOptions
-from ltr.rankers.neural.scaling import FeatureScaling, fit_scaling
+from ltr.rankers.neural.scaling import Scaling, fit_scaling
 from ltr.rankers.validation import ValidationRows, hold_out_lists, validation_rows
 from ltr.scorers import Scorer
 from ltr.training import (
@@ -51,7 +51,7 @@ class LearnedState(NamedTuple):
         What the parameters belong to.
     params : pytree of arrays
         Parameters of the scorer to predict with.
-    scaling : FeatureScaling or None
+    scaling : FeatureScaling, ListScaling or None
         What the features go through first.
     last_params : pytree of arrays or None
         Parameters to train on from; None: ``params``.
@@ -63,7 +63,7 @@ class LearnedState(NamedTuple):
 
     scorer: Scorer
     params: Any
-    scaling: FeatureScaling | None
+    scaling: Scaling | None
     last_params: Any = None
     optimizer_leaves: list[Any] | None = None
     pair_scaling: PairScaling | None = None
@@ -134,7 +134,9 @@ def train_scorer(
     rows = validation_rows(data, held_out, validation, metric)
     if rows is not None:
         rows = rows._replace(
-            X=rows.X if scaling is None else scaling.transform(rows.X),
+            X=rows.X
+            if scaling is None
+            else scaling.transform(rows.X, group_queries(rows.codes, len(rows.y))),
             pairs=None if rows.pairs is None else rows.pairs.scaled(pair_scaling),
         )
     validate = _validation_metric(options.scorer, rows, metric, score_items)
@@ -230,7 +232,7 @@ def _learns_from(
 
 def _fit_scaling(
     options: TrainingOptions, data: TrainingSet, lists: BoolArray
-) -> FeatureScaling | None:
+) -> Scaling | None:
     """Scaling of the features, fitted on the rows of these lists."""
     if options.preprocess == "auto" and options.scorer.wants_raw_features:
         return None
@@ -272,7 +274,7 @@ def _validation_metric(
 def _on_device(
     options: TrainingOptions,
     data: TrainingSet,
-    scaling: FeatureScaling | None,
+    scaling: Scaling | None,
     pair_scaling: PairScaling | None,
     trained_lists: BoolArray,
 ) -> Data:
@@ -293,7 +295,11 @@ def _on_device(
         list_weights = data.list_weights / data.list_weights[trained_lists].mean()
     return Data(
         n_samples=len(data.y),
-        X=put(data.X if scaling is None else scaling.transform(data.X)),
+        X=put(
+            data.X
+            if scaling is None
+            else scaling.transform(data.X, data.queries, data.weights)
+        ),
         y=put(data.y),
         weights=None if data.weights is None else put(data.weights),
         list_weights=put(list_weights[data.queries.codes]),
@@ -352,7 +358,7 @@ def _printer(options: TrainingOptions, max_epochs: int) -> EpochPrinter | None:
 
 
 def _learned_state(
-    options: TrainingOptions, scaling: FeatureScaling | None, result: TrainingResult
+    options: TrainingOptions, scaling: Scaling | None, result: TrainingResult
 ) -> LearnedState:
     goes_on = options.warm_start or options.is_stream
     leaves = jax.tree.leaves(result.optimizer_state)

@@ -13,6 +13,7 @@ from ltr.metrics.names import MetricLike
 from ltr.queries import FloatArray
 from ltr.rankers.features import check_dense_X
 from ltr.rankers.inputs import training_set
+from ltr.rankers.neural.scaling import Preprocess
 from ltr.rankers.neural.training import train_scorer
 from ltr.rankers.pairs.outputs import PairArrays
 from ltr.rankers.pairs.pair_features import PairFunction, validation_pairs
@@ -109,7 +110,7 @@ class TSPRanker(PairRanker):
         200 steps.
     metric : str or callable, default="kendall_tau"
         Metric for :func:`ltr.metrics.get_metric`: for early stopping and ``score``.
-    preprocess : {"auto", "standard", "log1p", None}, default="auto"
+    preprocess : {"auto", "query", "standard", "log1p", None}, default="auto"
         Feature scaling, as for :class:`NeuralRanker`. Pair features are standardized
         unless it is None.
     normalize : bool, default=True
@@ -212,7 +213,7 @@ class TSPRanker(PairRanker):
         validation_fraction: float = 0.1,
         n_iter_no_change: int | Literal["auto"] = "auto",
         metric: MetricLike = "kendall_tau",
-        preprocess: Literal["auto", "standard", "log1p"] | None = "auto",
+        preprocess: Preprocess = "auto",
         normalize: bool = True,
         dtype: Literal["float32", "float64"] = "float32",
         warm_start: bool = False,

@@ -1,0 +1,196 @@
+"""Ridge regression in closed form, its penalty chosen by leaving lists out."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from ltr.memory import check_memory
+from ltr.queries import FloatArray, Queries
+
+_PENALTIES = np.logspace(2, -4, 7)  # in multiples of the mean eigenvalue
+_BETWEEN = np.sqrt([10.0, 0.1])  # of the best one, to its neighbors
+_JUDGED_LISTS = 1000
+
+
+class Ridge(NamedTuple):
+    """A fitted ridge regression.
+
+    Attributes
+    ----------
+    coef : float array of shape (n_features,)
+        Weights of the features.
+    alpha : float
+        Penalty of their squares.
+    """
+
+    coef: FloatArray
+    alpha: float
+
+
+class _Spectrum(NamedTuple):
+    """The regression in the coordinates in which its normal equations are diagonal.
+
+    ZᵀZ = V diag(λ) Vᵀ, U = Z V, b = Uᵀy; the weights are V (λ + α)⁻¹ b.
+    """
+
+    U: FloatArray  # (n_samples, rank)
+    V: FloatArray  # (n_features, rank)
+    eigenvalues: FloatArray  # (rank,)
+    b: FloatArray  # (rank,)
+
+
+def fit_ridge(
+    Z: FloatArray,
+    y: FloatArray,
+    queries: Queries,
+    weights: FloatArray | None = None,
+    alpha: float | None = None,
+) -> Ridge:
+    """Minimize Σ w (y − z · coef)² + alpha · |coef|², without an intercept.
+
+    Parameters
+    ----------
+    Z : float array of shape (n_samples, n_features)
+        Features whose weighted mean is 0 in each list.
+    y : float array of shape (n_samples,)
+        Targets whose weighted mean is 0 in each list.
+    queries : Queries
+        Query of each row.
+    weights : float array of shape (n_samples,), default=None
+        Row weights w > 0. None: all 1.
+    alpha : float, default=None
+        Penalty ≥ 0. None: the one that predicts lists best that it was not fitted on,
+        to half a power of ten, from 1e-4 to 100 times the mean eigenvalue of ZᵀZ.
+
+    Returns
+    -------
+    ridge : Ridge
+
+    Raises
+    ------
+    ValueError
+        If squares of the features overflow.
+    MemoryError
+        If ZᵀZ needs more memory than is available.
+
+    Notes
+    -----
+    The residuals of a list left out of the fit follow from those of the fit with it,
+    e₋ₗ = (I − Zₗ (ZᵀZ + α)⁻¹ Zₗᵀ)⁻¹ eₗ, which for lists of one row is Allen's PRESS
+    (Technometrics 1974). As features and targets are centered within the list, this is
+    leave-one-query-out in full. With fewer than two lists whose targets differ, the
+    penalty minimizes the generalized cross-validation of Golub, Heath & Wahba
+    (Technometrics 1979) over rows.
+
+    Examples
+    --------
+    >>> from ltr.queries import group_queries
+    >>> Z = np.array([[-1.0], [1.0], [-1.0], [1.0]])
+    >>> queries = group_queries([0, 0, 1, 1], 4)
+    >>> fit_ridge(Z, np.array([-1.0, 1.0, -1.0, 1.0]), queries, alpha=4.0)
+    Ridge(coef=array([0.5]), alpha=4.0)
+    """
+    n_rows = max(len(y), 0.0 if weights is None else float(weights.sum()))
+    if weights is not None:
+        roots = np.sqrt(weights)
+        Z, y = Z * roots[:, None], y * roots
+    spectrum = _spectrum(Z, y)
+    if alpha is None:
+        alpha = _best_penalty(spectrum, y, queries, n_rows, Z.shape[1])
+    coordinates = spectrum.b / (spectrum.eigenvalues + alpha)
+    return Ridge(spectrum.V @ coordinates, float(alpha))
+
+
+def _spectrum(Z: FloatArray, y: FloatArray) -> _Spectrum:
+    n_samples, n_features = Z.shape
+    side = min(n_samples, n_features)
+    check_memory(
+        4 * 8 * side**2,
+        f"the closed form of a regression on {n_features} features",
+        "Use NeuralRanker('mse', 'linear'), which needs no matrix of all pairs of "
+        "features.",
+    )
+    is_tall = n_samples >= n_features
+    with np.errstate(over="ignore", invalid="ignore"):
+        gram = Z.T @ Z if is_tall else Z @ Z.T
+    if not np.isfinite(gram).all():
+        raise ValueError(
+            "X must have squares that are finite; got values up to "
+            f"{np.abs(Z).max():g}. Scale the features, or set preprocess='query'."
+        )
+    eigenvalues, vectors = np.linalg.eigh(gram)
+    tolerance = eigenvalues.max(initial=0.0) * max(Z.shape) * np.finfo(float).eps
+    is_kept = eigenvalues > tolerance
+    eigenvalues, vectors = eigenvalues[is_kept], vectors[:, is_kept]
+    if is_tall:
+        V, U = vectors, Z @ vectors
+    else:  # Z = vectors diag(√λ) Vᵀ
+        roots = np.sqrt(eigenvalues)
+        V, U = Z.T @ vectors / roots, vectors * roots
+    return _Spectrum(U, V, eigenvalues, U.T @ y)
+
+
+def _best_penalty(
+    spectrum: _Spectrum,
+    y: FloatArray,
+    queries: Queries,
+    n_rows: float,
+    n_features: int,
+) -> float:
+    """The penalty with the least error on rows, or lists, that were left out."""
+    mean_eigenvalue = spectrum.eigenvalues.sum() / n_features
+    if mean_eigenvalue == 0:
+        return 1.0  # any one: all weights are 0
+    differs = np.bincount(queries.codes, y != 0, minlength=queries.n_lists) > 0
+
+    def errors(penalties: FloatArray) -> FloatArray:
+        if differs.sum() < 2:
+            return _gcv(spectrum, y, penalties, n_rows)
+        return _leave_list_out(spectrum, y, queries, penalties)
+
+    penalties = mean_eigenvalue * _PENALTIES
+    costs = errors(penalties)
+    between = penalties[costs.argmin()] * _BETWEEN
+    costs, penalties = np.append(costs, errors(between)), np.append(penalties, between)
+    return float(penalties[costs.argmin()])
+
+
+def _gcv(
+    spectrum: _Spectrum, y: FloatArray, penalties: FloatArray, n_rows: float
+) -> FloatArray:
+    """Generalized cross-validation; the mean of the list counts as a parameter."""
+    shares = spectrum.eigenvalues / (spectrum.eigenvalues + penalties[:, None])
+    errors = np.sum(_residuals(spectrum, y, penalties) ** 2, axis=1)
+    remaining = 1 - (1 + shares.sum(axis=1)) / n_rows  # degrees of freedom
+    return np.asarray(errors / np.maximum(remaining, 1e-12) ** 2)
+
+
+def _leave_list_out(
+    spectrum: _Spectrum, y: FloatArray, queries: Queries, penalties: FloatArray
+) -> FloatArray:
+    """Sum of the squared errors on lists left out, for each penalty."""
+    inverses = 1 / (spectrum.eigenvalues + penalties[:, None])  # (n_penalties, rank)
+    residuals = _residuals(spectrum, y, penalties)  # (n_penalties, n_samples)
+    n_lists, rank = queries.n_lists, len(spectrum.eigenvalues)
+    n_judged = min(n_lists, _JUDGED_LISTS)
+    errors = np.zeros(len(penalties))
+    for number in np.linspace(0, n_lists - 1, n_judged).round().astype(int):
+        rows = queries.order[queries.starts[number] : queries.starts[number + 1]]
+        U, e = spectrum.U[rows], residuals[:, rows, None]
+        if len(rows) <= rank:
+            hat = (U * inverses[:, None, :]) @ U.T  # (n_penalties, n_rows, n_rows)
+            left_out = np.linalg.solve(np.eye(len(rows)) - hat, e)
+        else:
+            # (I − U D Uᵀ)⁻¹ = I + U (D⁻¹ − UᵀU)⁻¹ Uᵀ, by Woodbury
+            inner = np.eye(rank) / inverses[:, None, :] - U.T @ U
+            left_out = e + U @ np.linalg.solve(inner, U.T @ e)
+        errors += np.sum(left_out[..., 0] ** 2, axis=1)
+    return errors
+
+
+def _residuals(spectrum: _Spectrum, y: FloatArray, penalties: FloatArray) -> FloatArray:
+    """Errors of the fit with each penalty, shape (n_penalties, n_samples)."""
+    weights = spectrum.b / (spectrum.eigenvalues + penalties[:, None])
+    return np.asarray(y - weights @ spectrum.U.T)
