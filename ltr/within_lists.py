@@ -85,9 +85,10 @@ def z_scores(
     if len(values) == 0:
         return np.zeros(values.shape)
     columns = _Columns(values, queries, weights)
-    columns.divide_by_powers_of_two()
-    columns.subtract_means()
-    columns.divide_by_deviations()
+    with np.errstate(over="ignore"):  # of rows of weight 0
+        columns.divide_by_powers_of_two()
+        columns.subtract_means()
+        columns.divide_by_deviations()
     return columns.in_row_order()
 
 

@@ -126,7 +126,8 @@ def fit_scaling(
 def _moments(
     X: NDArray[Any], weights: FloatArray | None
 ) -> tuple[FloatArray, FloatArray]:
-    scaler = StandardScaler(copy=False).fit(X, sample_weight=weights)
+    with np.errstate(invalid="ignore"):  # of columns without a value
+        scaler = StandardScaler(copy=False).fit(X, sample_weight=weights)
     return np.nan_to_num(scaler.mean_), np.nan_to_num(scaler.scale_, nan=1.0)
 
 
