@@ -128,7 +128,7 @@ def test_a_linear_truth():
     rng = np.random.default_rng(0)
     qid = np.repeat(np.arange(16), 60)
     X = rng.normal(size=(960, 10)) + 10 * rng.normal(size=(16, 10))[qid]
-    utility = X @ rng.normal(size=10) + rng.normal(size=960)
+    utility = X @ rng.normal(size=10) + 0.5 * rng.normal(size=960)
     y = np.concatenate([np.digitize(u, np.quantile(u, [0.5, 0.8, 0.95]))
                         for u in np.split(utility, 16)])  # fmt: skip
     ranker = LinearRanker().fit(X[:480], y[:480], qid[:480])
