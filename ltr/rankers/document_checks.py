@@ -22,6 +22,7 @@ from ltr.rankers.blend.numeric import NumericRanker
 from ltr.rankers.linear import LinearRanker
 from ltr.rankers.neural.gradient import GradientRanker
 from ltr.rankers.neural.scaling import FeatureScaling, ListScaling, Scaling
+from ltr.rankers.pairs.parameters import DECODERS
 from ltr.rankers.trees import parameters
 from ltr.rankers.trees.feature_tables import Categories
 from ltr.rankers.trees.lambdamart import LambdaMARTRanker
@@ -460,6 +461,7 @@ _CHECKS: dict[str, Callable[[str, Any], object]] = {
     "best_score_": _score,
     "history_": _history,
     "_n_pair_features": _whole(0),
+    "decoder_": lambda name, value: check_choice(name, value, DECODERS),
     "feature_": _whole(0),
     "columns_": _increasing,
     "_names": _texts,

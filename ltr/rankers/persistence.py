@@ -93,6 +93,7 @@ _OPTIONAL = (
     "history_",
     "_zero_based",
     "_n_pair_features",
+    "decoder_",
 )
 _UNUSED_LAYERS = 100  # that a scorer without hidden layers may ignore
 _FIELDS = {

@@ -23,7 +23,12 @@ from ltr.scorers.base import Scorer, Similarity
 from ltr.scorers.linear import LinearScorer
 from ltr.scorers.mlp import MLPScorer, layer_sizes
 from ltr.scorers.modules import ModuleScorer
-from ltr.scorers.pairs import PairScorer, PairScores, PublishedPairScorer
+from ltr.scorers.pairs import (
+    PairEnsemble,
+    PairScorer,
+    PairScores,
+    PublishedPairScorer,
+)
 from ltr.scorers.two_tower import TwoTowerScorer
 
 SCORERS: dict[str, type[Scorer]] = {
@@ -84,6 +89,7 @@ __all__ = [
     "LinearScorer",
     "MLPScorer",
     "ModuleScorer",
+    "PairEnsemble",
     "PairScorer",
     "PairScores",
     "PublishedPairScorer",

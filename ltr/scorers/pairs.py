@@ -193,6 +193,60 @@ class PairScorer(EncodedPairs):
 
 
 @dataclass(frozen=True)
+class PairEnsemble(Scorer):
+    """Mean of the pair scores of equal scorers with parameters of their own.
+
+    The mean of the gains of a path is the logarithm of the geometric mean of the
+    members' probabilities of it, up to a constant. Dividing the exp(gains) of each row
+    and its end by their sum first would subtract a constant from every path, since each
+    has one arc or end per row: it changes nothing.
+
+    Parameters
+    ----------
+    member : PairScorer or PublishedPairScorer
+        Scorer of each member.
+    n_members : int
+        Number of members.
+
+    Examples
+    --------
+    >>> import jax, numpy as np
+    >>> scorer = PairEnsemble(PairScorer(hidden_layer_sizes=(8,)), 3)
+    >>> params = scorer.init(jax.random.key(0), 3)
+    >>> len(params), scorer.apply(params, np.zeros((5, 4, 3))).matrix.shape
+    (3, (5, 4, 4))
+    """
+
+    member: PairScorer | PublishedPairScorer
+    n_members: int
+    uses_list: ClassVar[bool] = True
+
+    def init(self, key: jax.Array, n_features: int) -> Params:
+        """Draw the parameters of each member."""
+        keys = jax.random.split(key, self.n_members)
+        return tuple(self.member.init(k, n_features) for k in keys)
+
+    def apply(
+        self,
+        params: Params,
+        X: Array,
+        where: Array | None = None,
+        weights: Array | None = None,
+        **of_pairs: Array,
+    ) -> PairScores:
+        """Score the pairs of lists, as the members do."""
+        members = [
+            self.member.apply(own, X, where, weights, **of_pairs) for own in params
+        ]
+        return PairScores(
+            *(
+                None if parts[0] is None else sum(parts[1:], parts[0]) / len(parts)
+                for parts in zip(*members, strict=True)
+            )
+        )
+
+
+@dataclass(frozen=True)
 class PublishedPairScorer(EncodedPairs):
     """The pair scores of TSPRank as its authors published it, for comparison.
 

@@ -109,6 +109,9 @@ class TrainingResult:
         validation the metric still improves.
     interrupted : bool
         Whether the user stopped it with Ctrl-C.
+    validation : object
+        Rows that the metric was measured on, if the caller of :func:`train` puts them
+        here.
     """
 
     params: Pytree
@@ -121,6 +124,7 @@ class TrainingResult:
     best_epoch: int = 0
     unfinished: Trend | None = None
     interrupted: bool = False
+    validation: Any = None
 
 
 def init_optimizer(plan: TrainingPlan, params: Pytree) -> Pytree:

@@ -135,7 +135,8 @@ class FittedScorer(NamedTuple):
         """Greatest number of values that a pair has while it is scored."""
         if self.pair_features is None:
             return 1
-        return greatest_width(params["pairs"])
+        member = params[0] if isinstance(params, tuple) else params
+        return greatest_width(member["pairs"])
 
     def _work(self, n_rows: int, queries: Queries) -> float:
         """Multiplications in the products of matrices of some rows, roughly."""

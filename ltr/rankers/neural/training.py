@@ -84,6 +84,7 @@ def train_scorer(
     start: LearnedState | None,
     *,
     score_items: ScoreItems = FittedScorer.scores,
+    member: int = 0,
 ) -> tuple[LearnedState, TrainingResult]:
     """Train a scorer on checked data.
 
@@ -99,11 +100,15 @@ def train_scorer(
         State to continue from. None: draw new parameters.
     score_items : callable, default=FittedScorer.scores
         How the trained scorer will score the items of validation lists.
+    member : int, default=0
+        Number within an ensemble: with one ``random_state``, members hold out the same
+        lists, but draw other weights and another order of the lists.
 
     Returns
     -------
     state : LearnedState
     result : TrainingResult
+        Its ``validation`` are the scaled ValidationRows, or None.
 
     Raises
     ------
@@ -140,6 +145,8 @@ def train_scorer(
             pairs=None if rows.pairs is None else rows.pairs.scaled(pair_scaling),
         )
     validate = _validation_metric(options.scorer, rows, metric, score_items)
+    if member:
+        rng = np.random.default_rng([member, int(rng.integers(2**31))])
     trained_lists = informative & ~held_out
     packed = pack(
         data.queries,
@@ -170,6 +177,7 @@ def train_scorer(
             validate=validate,
             on_epoch=_printer(options, limits.max_epochs),
         )
+    result.validation = rows
     state = _learned_state(options, scaling, result)
     return state._replace(pair_scaling=pair_scaling), result
 

@@ -12,15 +12,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ltr.arguments import ArgumentError, check_choice
-from ltr.queries import BoolArray, FloatArray, IntArray, Queries
+from ltr.metrics import get_metric
+from ltr.metrics.names import MetricLike
+from ltr.queries import BoolArray, FloatArray, IntArray, Queries, group_queries
 from ltr.rankers.neural.fitted import FittedScorer
+from ltr.rankers.pairs import precedence
 from ltr.scorers import PairScores
 
 if TYPE_CHECKING:
+    from ltr.rankers.validation import ValidationRows
     from ltr.solvers import Solution
 
 # Relative rounding error between equal items in different rows of a matrix product.
 _ROUNDING = 1e-12
+_MIN_LISTS, _MAX_SHORT = 20, 12  # validation lists that choose between decoders
+_MAX_SETS = 2**19  # of all lists, above which compiling a program pays
 
 
 @dataclass(frozen=True)
@@ -39,6 +45,8 @@ class Decoder:
         1 or more: :meth:`scores` says on standard error how many orders are unproven.
     solver : str, default="auto"
         Method of :func:`ltr.solvers.solve_path` or :func:`ltr.solvers.solve_ordering`.
+    short_only : bool, default=False
+        Whether ``"bayes"`` is for lists of at most 15 items, and ``"path"`` for others.
     """
 
     name: str
@@ -47,10 +55,11 @@ class Decoder:
     n_jobs: int | None = None
     verbose: int = 0
     solver: str = "auto"
+    short_only: bool = False
 
     def check_sizes(self, queries: Queries) -> None:
         """Raise if a list is too long."""
-        if self.name == "bayes":
+        if self.name == "bayes" and not self.short_only:
             check_short(queries, "decoder='bayes'", "set decoder='auto'")
 
     def scores(
@@ -105,10 +114,10 @@ class Decoder:
             "n_jobs": self.n_jobs,
             "method": self.solver,
         }
-        if self.name == "bayes":
+        if self._name_for(pairs) == "bayes":
             pairs = pairs._replace(matrix=path_precedence(pairs))
         items, pairs = in_borda_order(pairs)
-        if self.name == "path":
+        if self._name_for(pairs) == "path":
             ends = (
                 {} if pairs.start is None else {"start": pairs.start, "end": pairs.end}
             )
@@ -122,6 +131,13 @@ class Decoder:
             for solution, own_items in zip(solutions, items, strict=True)
         ]
 
+    def _name_for(self, pairs: PairScores) -> str:
+        """What is maximized for lists of this size."""
+        from ltr.solvers.dynamic import MAX_ITEMS
+
+        is_long = pairs.matrix.shape[-1] > MAX_ITEMS
+        return "path" if self.short_only and is_long else self.name
+
     def _scores_of_places(
         self, solutions: list[Solution], pairs: PairScores
     ) -> FloatArray:
@@ -134,6 +150,51 @@ class Decoder:
             pairs = PairScores(pairs.matrix, None, None)
         _share_places(scores, pairs)
         return scores
+
+
+def bayes_is_better(
+    matrices: FittedScorer,
+    rows: ValidationRows,
+    metric: MetricLike,
+    decoder: Decoder,
+) -> bool:
+    """Whether validation lists prefer the Bayes decoder to paths.
+
+    Parameters
+    ----------
+    matrices : FittedScorer
+        What scores the pairs of the rows, as they are.
+    rows : ValidationRows
+        Validation rows.
+    metric : str or callable
+        Metric to maximize.
+    decoder : Decoder
+        Of paths.
+
+    Returns
+    -------
+    is_better : bool
+        Whether all lists have at most 12 items, there are at least 20, and the mean
+        difference of the metric exceeds its standard error.
+    """
+    queries = group_queries(rows.codes, len(rows.y))
+    if queries.n_lists < _MIN_LISTS or queries.sizes.max() > _MAX_SHORT:
+        return False
+    measure = get_metric(metric)
+    paths, bayes = (
+        measure.per_query(
+            rows.y,
+            replace(decoder, name=name, solver="auto").scores(
+                matrices, rows.X, queries
+            ),
+            queries,
+        )
+        for name in ("path", "bayes")
+    )
+    difference = (bayes - paths)[~np.isnan(bayes - paths)]
+    if len(difference) < _MIN_LISTS:
+        return False
+    return bool(difference.mean() > difference.std() / len(difference) ** 0.5)
 
 
 def check_short(queries: Queries, caller: str, cure: str) -> None:
@@ -212,6 +273,9 @@ def path_marginals(pairs: PairScores) -> PairScores:
 
 def path_precedence(pairs: PairScores) -> FloatArray:
     """Probability that i comes before j, if orders are drawn as exp(path score)."""
+    n_lists, size = pairs.matrix.shape[:2]
+    if n_lists << size <= _MAX_SETS:
+        return precedence.path_precedence(pairs)
     from ltr.solvers import dynamic
 
     with jax.enable_x64(True):

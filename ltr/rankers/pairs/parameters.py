@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import functools
+import numbers
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import jax
+from sklearn.utils import check_random_state
 
 from ltr.arguments import (
     ArgumentError,
@@ -17,19 +20,26 @@ from ltr.arguments import (
 )
 from ltr.losses.paths import PATH_LOSSES, gap_weighted_bce_loss, pairwise_logistic_loss
 from ltr.losses.paths.published import PUBLISHED_LOSSES
+from ltr.metrics import get_metric
+from ltr.queries import group_queries
 from ltr.rankers.inputs import TrainingSet
+from ltr.rankers.neural.fitted import FittedScorer
 from ltr.rankers.neural.gradient import GradientRanker
+from ltr.rankers.neural.options import TrainingOptions
 from ltr.rankers.neural.training import LearnedState
-from ltr.rankers.pairs.decoding import Decoder, check_solver
+from ltr.rankers.pairs.decoding import Decoder, bayes_is_better, check_solver
+from ltr.rankers.pairs.ensemble import join_members, split_state
 from ltr.rankers.pairs.outputs import PairArrays, PairOutputs
 from ltr.rankers.pairs.pair_features import check_function, training_pairs
+from ltr.rankers.validation import ValidationRows
 from ltr.rankers.warning import warn
-from ltr.scorers import PairScorer, PublishedPairScorer, Scorer
+from ltr.scorers import PairEnsemble, PairScorer, PublishedPairScorer, Scorer
 from ltr.scorers.mlp import layer_sizes
+from ltr.training import TrainingResult
 
 # They learn which of two items comes earlier, not which comes next.
 _PRECEDENCE_LOSSES = (pairwise_logistic_loss, gap_weighted_bce_loss)
-_DECODERS = ("auto", "path", "ordering", "borda", "bayes")
+DECODERS = ("path", "ordering", "borda", "bayes")
 
 
 class PairRanker(PairOutputs, GradientRanker):
@@ -43,12 +53,22 @@ class PairRanker(PairOutputs, GradientRanker):
     decoder: str
     solver: str
     compat: str | None
+    n_estimators: int
+    decoder_: str
     time_limit_s: float | None
     work_limit: float | None
     n_jobs: int | None
 
     def make_scorer(self) -> Scorer:
         """Make the pair scorer that the parameters name."""
+        member = self._make_member()
+        check_whole("n_estimators", self.n_estimators, low=1)
+        if self.n_estimators == 1:
+            return member
+        return PairEnsemble(member, self.n_estimators)
+
+    def _make_member(self) -> PairScorer | PublishedPairScorer:
+        """Make the scorer of one member of the ensemble."""
         if self.low_rank is not None:
             check_whole("low_rank", self.low_rank, low=1)
         check_choice("compat", self.compat, ("paper", None))
@@ -84,13 +104,16 @@ class PairRanker(PairOutputs, GradientRanker):
 
     def _decoder(self) -> Decoder:
         """Make the decoder that the parameters name."""
-        check_choice("decoder", self.decoder, _DECODERS)
+        check_choice("decoder", self.decoder, ("auto", *DECODERS))
         check_whole("n_jobs", self.n_jobs, low=1, optional=True)
         for name in ("time_limit_s", "work_limit"):
             check_limit(name, getattr(self, name))
-        name = self.decoder
+        name, short_only = self.decoder, False
         if name == "auto":
-            name = "ordering" if self._learns_precedence else "path"
+            name = self._default_decoder
+            check_solver(self.solver, name)
+            if name == "path" and getattr(self, "decoder_", name) == "bayes":
+                name, short_only = "bayes", True
         check_solver(self.solver, name)
         return Decoder(
             name,
@@ -99,7 +122,60 @@ class PairRanker(PairOutputs, GradientRanker):
             self.n_jobs,
             self.verbose,
             self.solver,
+            short_only,
         )
+
+    @property
+    def _default_decoder(self) -> str:
+        """What ``decoder="auto"`` is, unless validation lists prefer another."""
+        return "ordering" if self._learns_precedence else "path"
+
+    def _member_plans(
+        self, options: TrainingOptions, start: LearnedState | None
+    ) -> list[dict[str, Any]]:
+        """Arguments of :func:`train_scorer` that are not data, for each member."""
+        if not (options.is_stream and hasattr(self, "decoder_")):
+            is_auto = self.decoder == "auto"
+            self.decoder_ = self._default_decoder if is_auto else self.decoder
+        n_members, seed = self.n_estimators, options.random_state
+        if n_members > 1 and not isinstance(seed, numbers.Integral):
+            seed = check_random_state(seed).randint(2**31 - 1)
+        shared = {
+            "options": replace(options, scorer=self._make_member(), random_state=seed),
+            "score_items": self._decoder().scores,
+        }
+        return [
+            {**shared, "start": own_start, "member": number}
+            for number, own_start in enumerate(split_state(start, n_members))
+        ]
+
+    def _set_members(
+        self, members: list[tuple[LearnedState, TrainingResult]]
+    ) -> TrainingResult:
+        """Join the members, and choose the decoder on the validation lists."""
+        state, result = members[0]
+        if self.n_estimators > 1:
+            state, result = join_members(members, self.make_scorer())
+        self._learned_state = state
+        self._validate(state, result)
+        return result
+
+    def _validate(self, state: LearnedState, result: TrainingResult) -> None:
+        """Choose the decoder, and measure what will predict, on validation lists."""
+        rows: ValidationRows | None = result.validation
+        if rows is None:
+            return
+        fitted = FittedScorer(state.scorer, state.params, None, rows.pairs)
+        if (
+            (self.decoder, self.solver, self.compat) == ("auto", "auto", None)
+            and self.decoder_ == "path"
+            and bayes_is_better(fitted, rows, self.metric, self._decoder())
+        ):
+            self.decoder_ = "bayes"
+        if self.n_estimators > 1 or self.decoder_ == "bayes":
+            queries = group_queries(rows.codes, len(rows.y))
+            scores = self._decoder().scores(fitted, rows.X, queries)
+            result.best_score = get_metric(self.metric)(rows.y, scores, queries)
 
     def _with_pairs(
         self, data: TrainingSet, arrays: PairArrays | None, start: LearnedState | None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any, ClassVar, Literal
 
 import jax
@@ -15,6 +14,7 @@ from ltr.rankers.features import check_dense_X
 from ltr.rankers.inputs import training_set
 from ltr.rankers.neural.scaling import Preprocess
 from ltr.rankers.neural.training import train_scorer
+from ltr.rankers.pairs.ensemble import check_complete
 from ltr.rankers.pairs.outputs import PairArrays
 from ltr.rankers.pairs.pair_features import PairFunction, validation_pairs
 from ltr.rankers.pairs.parameters import PairRanker
@@ -59,13 +59,17 @@ class TSPRanker(PairRanker):
     pair_hidden_layer_sizes : int or tuple of int, default=(32,)
         Layers of the perceptron of the pair features, which is added to a linear form
         of them. ``()``: the linear form only.
+    n_estimators : int, default=1
+        Models with different seeds, whose pair scores are averaged and decoded once.
     decoder : {"auto", "path", "ordering", "borda", "bayes"}, default="auto"
         ``"path"``: best sum over adjacent items. ``"ordering"``: best sum over all
         pairs.
         ``"borda"``: sort by row sums of ``matrix - matrix.T``. ``"bayes"``: the order
         of greatest expected Kendall τ under the path distribution, for lists of at most
         15. ``"auto"``: what the loss trains for, a linear ordering for ``"pairwise"``
-        and ``"gap_weighted"``, else a path; see Notes.
+        and ``"gap_weighted"``, else a path, see Notes. Instead of paths it is
+        ``"bayes"`` for lists of at most 15 if validation lists, 20 or more of at most
+        12 items, prefer it by more than a standard error of ``metric``.
     solver : str, default="auto"
         Method of the solver, which every decoder but ``"borda"`` calls. ``"auto"``: by
         size and structure. For paths ``"dp"`` (up to 16 items),
@@ -135,14 +139,18 @@ class TSPRanker(PairRanker):
     feature_names_in_ : array of shape (n_features,)
         Column names, if ``X`` had string ones.
     n_iter_ : int
-        Epochs run by the last fit.
+        Epochs run by the last fit, those of all members.
     best_epoch_ : int
-        Epoch of the last fit whose weights are kept; 0: those it started from.
+        Epoch of the last fit whose weights are kept, of the first member; 0: those it
+        started from.
     best_score_ : float
-        Validation metric at that epoch; NaN without validation.
+        Validation metric at that epoch, with ``n_estimators`` that of the ensemble,
+        decoded by ``decoder_``; NaN without validation.
+    decoder_ : str
+        What turns pair scores into orders.
     history_ : dict of str to list of float
         ``"loss"``, ``"seconds"`` and, with validation, ``metric`` of each epoch of the
-        last fit; epochs before a ``warm_start`` are not in it.
+        last fit, member after member; epochs before a ``warm_start`` are not in it.
 
     See Also
     --------
@@ -198,6 +206,7 @@ class TSPRanker(PairRanker):
         skew: bool = False,
         pair_features: PairFunction | None = None,
         pair_hidden_layer_sizes: int | tuple[int, ...] = (32,),
+        n_estimators: int = 1,
         decoder: Literal["auto", "path", "ordering", "borda", "bayes"] = "auto",
         solver: str = "auto",
         compat: Literal["paper"] | None = None,
@@ -227,6 +236,7 @@ class TSPRanker(PairRanker):
         self.skew = skew
         self.pair_features = pair_features
         self.pair_hidden_layer_sizes = pair_hidden_layer_sizes
+        self.n_estimators = n_estimators
         self.decoder = decoder
         self.solver = solver
         self.compat = compat
@@ -319,11 +329,11 @@ class TSPRanker(PairRanker):
         validation = validation_pairs(
             self.pair_features, pair_features_val, validation, data.pairs
         )
-        options = replace(options, scorer=self.make_scorer())
-        self._learned_state, result = train_scorer(
-            options, data, validation, start, score_items=self._decoder().scores
-        )
-        self._report(result)
+        members: list[Any] = []
+        for plan in self._member_plans(options, start):
+            members.append(train_scorer(data=data, validation=validation, **plan))
+            check_complete(members, self.n_estimators)
+        self._report(self._set_members(members))
         return self
 
     def partial_fit(
@@ -353,9 +363,11 @@ class TSPRanker(PairRanker):
         data = training_set(features, y, qid, index_of=X)
         self._fitted_with_qid = qid is not None
         data = self._with_pairs(data, pair_features, start)
-        options = replace(options, scorer=self.make_scorer())
-        self._learned_state, result = train_scorer(options, data, None, start)
-        self._report(result)
+        members: list[Any] = []
+        for plan in self._member_plans(options, start):
+            members.append(train_scorer(data=data, validation=None, **plan))
+            check_complete(members, self.n_estimators)
+        self._report(self._set_members(members))
         return self
 
     def predict(
