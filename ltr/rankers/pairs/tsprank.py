@@ -348,8 +348,12 @@ class TSPRanker(PairRanker):
 
         Parameters
         ----------
-        X, y, qid
-            As in :meth:`fit`.
+        X : array-like of shape (n_samples, n_features)
+            Features, finite.
+        y : array-like of shape (n_samples,)
+            Labels, higher is better.
+        qid : array-like of shape (n_samples,), default=None
+            Query of each row, in any order. None: one query.
         pair_features : list of array-like, default=None
             As in :meth:`fit`.
 
