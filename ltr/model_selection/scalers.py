@@ -12,7 +12,8 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ltr.arguments import check_column_names
 from ltr.atomic import AtomicFit
-from ltr.queries import FloatArray, IntArray, Queries, check_rows, group_queries
+from ltr.queries import FloatArray, Queries, check_rows, group_queries
+from ltr.within_lists import z_scores
 
 
 class _QueryScaler(AtomicFit, OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
@@ -100,19 +101,9 @@ class _QueryScaler(AtomicFit, OneToOneFeatureMixin, TransformerMixin, BaseEstima
         """
         return np.asarray(self.fit(X, y, qid).transform(X, qid))
 
-    def _scale(self, X: FloatArray, queries: Queries) -> FloatArray:
-        grouped = X[queries.order]
-        starts, lists = queries.starts[:-1], queries.codes[queries.order]
-        shift, scale = self._shift_and_scale(grouped, starts, lists, queries.sizes)
-        scaled = np.empty_like(X)
-        scaled[queries.order] = (grouped - shift[lists]) / scale[lists]
-        return scaled
-
     @abstractmethod
-    def _shift_and_scale(
-        self, grouped: FloatArray, starts: IntArray, lists: IntArray, sizes: IntArray
-    ) -> tuple[FloatArray, FloatArray]:
-        """Return shift and scale of each list, shapes (n_lists, n_features)."""
+    def _scale(self, X: FloatArray, queries: Queries) -> FloatArray:
+        """Scaled copy of checked features."""
 
 
 def _names_of(X: Any) -> list[Any] | None:
@@ -131,15 +122,8 @@ class QueryStandardScaler(_QueryScaler):
     [-1.0, 1.0, 0.0, 0.0]
     """
 
-    def _shift_and_scale(
-        self, grouped: FloatArray, starts: IntArray, lists: IntArray, sizes: IntArray
-    ) -> tuple[FloatArray, FloatArray]:
-        mean = np.add.reduceat(grouped, starts) / sizes[:, None]
-        centered = grouped - mean[lists]
-        deviation = np.sqrt(np.add.reduceat(centered**2, starts) / sizes[:, None])
-        # a constant feature may have a deviation above 0 by the rounding of its mean
-        rounding = 1e-12 * np.maximum(np.abs(mean), 1e-300)
-        return mean, np.where(deviation > rounding, deviation, 1.0)
+    def _scale(self, X: FloatArray, queries: Queries) -> FloatArray:
+        return z_scores(X, queries)
 
 
 class QueryMinMaxScaler(_QueryScaler):
@@ -153,9 +137,12 @@ class QueryMinMaxScaler(_QueryScaler):
     [0.0, 1.0, 0.0, 0.0]
     """
 
-    def _shift_and_scale(
-        self, grouped: FloatArray, starts: IntArray, lists: IntArray, sizes: IntArray
-    ) -> tuple[FloatArray, FloatArray]:
+    def _scale(self, X: FloatArray, queries: Queries) -> FloatArray:
+        grouped, starts = X[queries.order], queries.starts[:-1]
+        lists = queries.codes[queries.order]
         low = np.minimum.reduceat(grouped, starts)
         width = np.maximum.reduceat(grouped, starts) - low
-        return low, np.where(width > 0, width, 1.0)
+        width = np.where(width > 0, width, 1.0)
+        scaled = np.empty_like(X)
+        scaled[queries.order] = (grouped - low[lists]) / width[lists]
+        return scaled
