@@ -65,8 +65,8 @@ def make_models(folder, kinds=None):
     rankers = {
         "random": RandomRanker(),
         "feature": SingleFeatureRanker(),
-        "ridge": LinearRanker(),
-        "scaled_ridge": LinearRanker(preprocess="auto"),
+        "ridge": LinearRanker(preprocess="query"),
+        "scaled_ridge": LinearRanker(preprocess="log1p"),
         "trees": LambdaMARTRanker(**trees),
         "categories": LambdaMARTRanker(**trees, extra_params={"min_data_per_group": 1}),
         "linear_trees": LambdaMARTRanker(

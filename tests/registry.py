@@ -202,6 +202,7 @@ RANKERS = {
     LambdaMARTRanker(n_estimators=10, n_jobs=1): {},
     NeuralRanker("softmax", "linear", preprocess="query", max_epochs=20): {},
     LinearRanker(): {},
+    LinearRanker(preprocess="query"): {},
     LinearRanker(1.0, preprocess="standard"): {},
     RandomRanker(): {"the_scores_have_learned": "its scores are drawn"},
     SingleFeatureRanker(): {},

@@ -33,12 +33,12 @@ from ltr.within_lists import centered, z_scores
 
 
 class LinearRanker(BaseRanker):
-    """A ridge regression on z-scores within the list, in closed form.
+    """A ridge regression of differences within the list, in closed form.
 
-    Items are scored by a weighted sum of their features, each scaled to mean 0 and
-    standard deviation 1 among the items that they compete with. The weights predict the
-    labels, scaled in the same way, with least squares: the levels of features and
-    labels, which differ from query to query, do not count. It is fitted in a fraction
+    Items are scored by a weighted sum of their features, scaled within the list or over
+    all rows. The weights predict, with least squares, how far the label of an item is
+    above the mean of its query, in standard deviations: the levels of features and
+    labels, which differ from query to query, teach nothing. It is fitted in a fraction
     of a second, and hard to beat on few queries.
 
     Parameters
@@ -47,10 +47,12 @@ class LinearRanker(BaseRanker):
         Penalty ≥ 0 of the squared weights, as in :class:`sklearn.linear_model.Ridge`.
         ``"auto"``: the one that predicts the labels of queries best that it was not
         fitted on (with labels that differ in one query only, of rows).
-    preprocess : {"query", "auto", "standard", "log1p", None}, default="query"
-        Feature scaling. ``"query"``: z-scores within the list. The others scale all
-        rows alike, as in :class:`NeuralRanker`, and only differences within the list
-        are learned from; the score of an item does not depend on its list then.
+    preprocess : {"auto", "query", "standard", "log1p", None}, default="auto"
+        Feature scaling. ``"query"``: z-scores within the list, as of the labels. The
+        others scale all rows alike, as in :class:`NeuralRanker`, and the score of an
+        item does not depend on its list. ``"auto"``: z-scores within the list if they
+        predict queries better that were left out of the fit, otherwise over all rows,
+        of logarithms where a feature has a heavy tail.
     metric : str or callable, default="ndcg@10"
         Metric for :func:`ltr.metrics.get_metric`: what ``score`` returns.
 
@@ -61,6 +63,9 @@ class LinearRanker(BaseRanker):
         any order.
     alpha_ : float
         The penalty.
+    scales_within_lists_ : bool
+        Whether the features are scaled within the list, so that ``predict`` reads
+        ``qid``.
     n_features_in_ : int
         Number of features.
     feature_names_in_ : array of shape (n_features,)
@@ -72,8 +77,8 @@ class LinearRanker(BaseRanker):
 
     Notes
     -----
-    A missing value (NaN) counts as the mean of its feature: in the list with
-    ``"query"``, in all rows with the other scalings, and as 0 with None.
+    A missing value (NaN) counts as the mean of its feature: in the list or in all rows,
+    as the feature is scaled; with None, as 0.
 
     Each query has its own mean and deviation in the regression, as with the fixed
     effects of a panel. So a query whose labels are all equal pulls the weights towards
@@ -96,7 +101,7 @@ class LinearRanker(BaseRanker):
         self,
         alpha: float | Literal["auto"] = "auto",
         *,
-        preprocess: Preprocess = "query",
+        preprocess: Preprocess = "auto",
         metric: MetricLike = "ndcg@10",
     ) -> None:
         self.alpha = alpha
@@ -165,11 +170,18 @@ class LinearRanker(BaseRanker):
             features, labels, weights = features[rows], labels[rows], weights[rows]
             queries = group_queries(queries.codes[rows], len(rows))
         self._fitted_with_qid = qid is not None
-        self._scaling = fit_scaling(features, weights, self.preprocess)
-        Z = centered(self._scaled(features, queries, weights), queries, weights)
         targets = z_scores(labels, queries, weights)
         alpha = None if isinstance(self.alpha, str) else self.alpha
-        self.coef_, self.alpha_ = fit_ridge(Z, targets, queries, weights, alpha)
+        choices: list[Preprocess] = [self.preprocess]
+        if self.preprocess == "auto" and data.informative_lists("two_labels").sum() > 1:
+            choices.append("query")
+        fits = []
+        for preprocess in choices:
+            scaling = fit_scaling(features, weights, preprocess)
+            Z = centered(_scaled(scaling, features, queries, weights), queries, weights)
+            fits.append((fit_ridge(Z, targets, queries, weights, alpha), scaling))
+        ridge, self._scaling = min(fits, key=lambda fit: fit[0].error)
+        self.coef_, self.alpha_ = ridge.coef, ridge.alpha
         return self
 
     def predict(self, X: ArrayLike, qid: ArrayLike | None = None) -> FloatArray:
@@ -204,11 +216,17 @@ class LinearRanker(BaseRanker):
         check_is_fitted(self)
         features = self._features(X, reset=False)
         queries = group_queries(qid, len(features), rows=X)
-        if self._scaling is not None and self._scaling.uses_list:
+        if self.scales_within_lists_:
             self._warn_if_many(len(features), qid)
-        Z = self._scaled(features, queries)
+        Z = _scaled(self._scaling, features, queries)
         # not Z @ coef: BLAS may give equal rows different last digits
         return np.einsum("ij,j->i", Z, self.coef_)
+
+    @property
+    def scales_within_lists_(self) -> bool:
+        """Whether the features are scaled within the list."""
+        check_is_fitted(self)
+        return self._scaling is not None and self._scaling.uses_list
 
     def _check_parameters(self) -> None:
         if not (isinstance(self.alpha, str) and self.alpha == "auto"):
@@ -237,16 +255,20 @@ class LinearRanker(BaseRanker):
         )
         return np.asarray(features.toarray())
 
-    def _scaled(
-        self, features: FloatArray, queries: Queries, weights: FloatArray | None = None
-    ) -> FloatArray:
-        """Scaled features, missing values at their mean."""
-        if self._scaling is None:
-            return np.nan_to_num(features.astype(np.float64))
-        return np.nan_to_num(self._scaling.transform(features, queries, weights))
-
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.input_tags.allow_nan = True
         tags.input_tags.sparse = True
         return tags
+
+
+def _scaled(
+    scaling: Scaling | None,
+    features: FloatArray,
+    queries: Queries,
+    weights: FloatArray | None = None,
+) -> FloatArray:
+    """Scaled features, missing values at their mean."""
+    if scaling is None:
+        return np.nan_to_num(features.astype(np.float64))
+    return np.nan_to_num(scaling.transform(features, queries, weights))

@@ -23,10 +23,13 @@ class Ridge(NamedTuple):
         Weights of the features.
     alpha : float
         Penalty of their squares.
+    error : float
+        Sum of the squared errors on lists that were left out.
     """
 
     coef: FloatArray
     alpha: float
+    error: float
 
 
 class _Spectrum(NamedTuple):
@@ -89,18 +92,35 @@ def fit_ridge(
     >>> from ltr.queries import group_queries
     >>> Z = np.array([[-1.0], [1.0], [-1.0], [1.0]])
     >>> queries = group_queries([0, 0, 1, 1], 4)
-    >>> fit_ridge(Z, np.array([-1.0, 1.0, -1.0, 1.0]), queries, alpha=4.0)
-    Ridge(coef=array([0.5]), alpha=4.0)
+    >>> ridge = fit_ridge(Z, np.array([-1.0, 1.0, -1.0, 1.0]), queries, alpha=4.0)
+    >>> ridge.coef.tolist(), round(ridge.error, 3)
+    ([0.5], 1.778)
     """
     n_rows = max(len(y), 0.0 if weights is None else float(weights.sum()))
     if weights is not None:
         roots = np.sqrt(weights)
         Z, y = Z * roots[:, None], y * roots
     spectrum = _spectrum(Z, y)
-    if alpha is None:
-        alpha = _best_penalty(spectrum, y, queries, n_rows, Z.shape[1])
-    coordinates = spectrum.b / (spectrum.eigenvalues + alpha)
-    return Ridge(spectrum.V @ coordinates, float(alpha))
+    differs = np.bincount(queries.codes, y != 0, minlength=queries.n_lists) > 0
+
+    def errors(penalties: FloatArray) -> FloatArray:
+        if differs.sum() < 2:
+            return _gcv(spectrum, y, penalties, n_rows)
+        return _leave_list_out(spectrum, y, queries, penalties)
+
+    mean_eigenvalue = spectrum.eigenvalues.sum() / Z.shape[1]
+    if alpha is not None or mean_eigenvalue == 0:
+        penalties = np.array([1.0 if alpha is None else alpha])  # any, if Z is 0
+        costs = errors(penalties)
+    else:
+        penalties = mean_eigenvalue * _PENALTIES
+        costs = errors(penalties)
+        between = penalties[costs.argmin()] * _BETWEEN
+        costs = np.append(costs, errors(between))
+        penalties = np.append(penalties, between)
+    best = costs.argmin()
+    coordinates = spectrum.b / (spectrum.eigenvalues + penalties[best])
+    return Ridge(spectrum.V @ coordinates, float(penalties[best]), float(costs[best]))
 
 
 def _spectrum(Z: FloatArray, y: FloatArray) -> _Spectrum:
@@ -130,31 +150,6 @@ def _spectrum(Z: FloatArray, y: FloatArray) -> _Spectrum:
         roots = np.sqrt(eigenvalues)
         V, U = Z.T @ vectors / roots, vectors * roots
     return _Spectrum(U, V, eigenvalues, U.T @ y)
-
-
-def _best_penalty(
-    spectrum: _Spectrum,
-    y: FloatArray,
-    queries: Queries,
-    n_rows: float,
-    n_features: int,
-) -> float:
-    """The penalty with the least error on rows, or lists, that were left out."""
-    mean_eigenvalue = spectrum.eigenvalues.sum() / n_features
-    if mean_eigenvalue == 0:
-        return 1.0  # any one: all weights are 0
-    differs = np.bincount(queries.codes, y != 0, minlength=queries.n_lists) > 0
-
-    def errors(penalties: FloatArray) -> FloatArray:
-        if differs.sum() < 2:
-            return _gcv(spectrum, y, penalties, n_rows)
-        return _leave_list_out(spectrum, y, queries, penalties)
-
-    penalties = mean_eigenvalue * _PENALTIES
-    costs = errors(penalties)
-    between = penalties[costs.argmin()] * _BETWEEN
-    costs, penalties = np.append(costs, errors(between)), np.append(penalties, between)
-    return float(penalties[costs.argmin()])
 
 
 def _gcv(

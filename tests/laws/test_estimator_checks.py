@@ -50,6 +50,7 @@ ESTIMATORS = [
     RandomRanker(),
     SingleFeatureRanker(),
     LinearRanker(),
+    LinearRanker(preprocess="query"),
     LinearRanker(1.0, preprocess="standard"),
     QueryStandardScaler(),
     QueryMinMaxScaler(),
@@ -110,7 +111,7 @@ def test_estimator(estimator, check):
     check(estimator)
 
 
-@pytest.mark.parametrize("estimator", ESTIMATORS[-8:], ids=repr)
+@pytest.mark.parametrize("estimator", ESTIMATORS[-9:], ids=repr)
 def test_column_names(estimator):
     """A check that check_estimator leaves out."""
     check_dataframe_column_names_consistency(type(estimator).__name__, estimator)

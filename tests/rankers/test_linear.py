@@ -21,9 +21,14 @@ QUERIES = group_queries(TRAIN.qid, len(TRAIN.y))
 Z, TARGETS = z_scores(TRAIN.X, QUERIES), z_scores(TRAIN.y, QUERIES)
 
 
+def ranker_of(alpha="auto", preprocess="query"):
+    """With z-scores within the list."""
+    return LinearRanker(alpha, preprocess=preprocess)
+
+
 def fitted(*args, **parameters):
     """Fitted to the training part."""
-    return LinearRanker(*args, **parameters).fit(TRAIN.X, TRAIN.y, TRAIN.qid)
+    return ranker_of(*args, **parameters).fit(TRAIN.X, TRAIN.y, TRAIN.qid)
 
 
 def left_out(Z, targets, qid, alpha):
@@ -61,6 +66,7 @@ def test_the_penalty_by_leaving_lists_out(n_features):
         for factor in (0.1, 10**-0.5, 1.0, 10**0.5, 10.0)
     ]
     assert np.argmin(costs) == 2
+    assert fit_ridge(features, TARGETS, QUERIES).error == pytest.approx(costs[2])
     scale = (features**2).sum() / n_features
     steps = 2 * np.log10(alpha / scale)
     assert steps == pytest.approx(round(steps))
@@ -76,7 +82,7 @@ def test_more_features_than_rows():
     expected = SklearnRidge(2.0, fit_intercept=False).fit(
         features, z_scores(y, group_queries(qid, 20))
     )
-    coef = LinearRanker(2.0).fit(X, y, qid).coef_
+    coef = ranker_of(2.0).fit(X, y, qid).coef_
     np.testing.assert_allclose(coef, expected.coef_, rtol=1e-9)
 
 
@@ -99,16 +105,16 @@ def test_weights(alpha, preprocess):
 def test_query_weight():
     """Weight 2 is the query twice, weight 0 no query, and it multiplies."""
     by_query = np.array([0, 1, 2])[QUERIES.codes % 3]
-    ranker = LinearRanker(2.0).fit(TRAIN.X, TRAIN.y, TRAIN.qid, query_weight=by_query)
+    ranker = ranker_of(2.0).fit(TRAIN.X, TRAIN.y, TRAIN.qid, query_weight=by_query)
     once, twice = (np.flatnonzero(by_query >= n) for n in (1, 2))
     rows, qid = np.concatenate([once, twice]), TRAIN.qid.astype(int)
     again = np.concatenate([qid[once], qid[twice] + 10**6])
-    expected = LinearRanker(2.0).fit(TRAIN.X[rows], TRAIN.y[rows], again)
+    expected = ranker_of(2.0).fit(TRAIN.X[rows], TRAIN.y[rows], again)
     np.testing.assert_allclose(ranker.coef_, expected.coef_, rtol=1e-9)
-    both = LinearRanker(2.0).fit(
+    both = ranker_of(2.0).fit(
         TRAIN.X, TRAIN.y, TRAIN.qid, by_query, query_weight=by_query
     )
-    squared = LinearRanker(2.0).fit(TRAIN.X, TRAIN.y, TRAIN.qid, by_query**2)
+    squared = ranker_of(2.0).fit(TRAIN.X, TRAIN.y, TRAIN.qid, by_query**2)
     np.testing.assert_allclose(both.coef_, squared.coef_, rtol=1e-9)
 
 
@@ -120,6 +126,7 @@ def test_levels_do_not_count():
     ranker = LinearRanker().fit(
         TRAIN.X * scale[:, None] + shift[:, None], -4 + TRAIN.y * scale, TRAIN.qid
     )
+    assert ranker.scales_within_lists_
     np.testing.assert_allclose(ranker.coef_, fitted().coef_, rtol=1e-9)
 
 
@@ -135,7 +142,35 @@ def test_a_linear_truth():
     assert ranker.score(X[480:], y[480:], qid[480:]) > 0.9
 
 
-@pytest.mark.parametrize("preprocess", ["auto", "standard", "log1p", None])
+@pytest.mark.parametrize("alpha", ["auto", 5.0])
+@pytest.mark.parametrize("within_lists", [True, False])
+def test_the_choice_of_the_scaling(alpha, within_lists):
+    """The one that predicts lists better that were left out."""
+    rng = np.random.default_rng(0)
+    qid = np.repeat(np.arange(30), 8)
+    X = rng.normal(size=(240, 3))
+    spread = rng.choice([0.01, 1.0], 30)[qid]
+    y = X[:, 0] + X[:, 1] + 0.3 * rng.normal(size=240)
+    if within_lists:  # only the place in the list counts, or also the distance
+        X[:, 0] *= spread
+    else:
+        y += (spread - 1) * X[:, 0]
+        X[:, 0] *= spread
+    ranker = LinearRanker(alpha).fit(X, y, qid)
+    assert ranker.scales_within_lists_ is within_lists
+    queries = group_queries(qid, 240)
+    targets = z_scores(y, queries)
+    scaled = (X - X.mean(axis=0)) / X.std(axis=0)
+    errors = {
+        False: fit_ridge(centered(scaled, queries), targets, queries).error,
+        True: fit_ridge(z_scores(X, queries), targets, queries).error,
+    }
+    assert errors[within_lists] < errors[not within_lists]
+    one = LinearRanker(alpha).fit(X, y)
+    assert not one.scales_within_lists_
+
+
+@pytest.mark.parametrize("preprocess", ["standard", "log1p", None])
 def test_other_scalings(preprocess):
     """Of all rows alike: the score of an item does not depend on its list."""
     ranker = fitted(3.0, preprocess=preprocess)
@@ -174,9 +209,8 @@ def test_equal_rows_have_equal_scores():
     """Wherever they stand: ties are ties."""
     rng = np.random.default_rng(0)
     X = rng.normal(size=(203, 37))
-    ranker = LinearRanker().fit(X, rng.normal(size=203))
     for preprocess in ("query", "standard"):
-        ranker.set_params(preprocess=preprocess).fit(X, rng.normal(size=203))
+        ranker = LinearRanker(preprocess=preprocess).fit(X, rng.normal(size=203))
         scores = ranker.predict(np.tile(X[:29], (7, 1)))
         assert len(np.unique(scores)) == 29
 
@@ -212,7 +246,7 @@ def test_messages():
     )
     with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
         LinearRanker(preprocess=None).fit([[-1e200], [1e200]], [0, 1])
-    assert LinearRanker().fit([[-1e200], [1e200]], [0, 1]).coef_ > 0
+    assert ranker_of().fit([[-1e200], [1e200]], [0, 1]).coef_ > 0
 
 
 def test_query_scaling_of_a_neural_ranker():

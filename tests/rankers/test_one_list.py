@@ -26,7 +26,7 @@ X, Y, QID = DATA.X, DATA.y, DATA.qid
 RANKERS = {
     "random": RandomRanker(),
     "feature": SingleFeatureRanker(),
-    "linear": LinearRanker(),
+    "linear": LinearRanker(preprocess="query"),
     "neural": NeuralRanker("mse", "linear", max_epochs=0, random_state=0),
     "attention": NeuralRanker("mse", "attention", max_epochs=0, random_state=0),
     "pairs": TSPRanker(encoder="identity", max_epochs=0, random_state=0),

@@ -44,7 +44,7 @@ RANKERS = [
     SingleFeatureRanker("map"),
     NeuralRanker("ranknet", "linear", preprocess="query", max_epochs=1),
     LinearRanker(),
-    LinearRanker(2.0, preprocess="auto"),
+    LinearRanker(2.0, preprocess="query"),
     LinearRanker(preprocess=None, metric="map"),
 ]
 

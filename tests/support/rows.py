@@ -22,7 +22,7 @@ TREES = LambdaMARTRanker(n_estimators=1, min_child_samples=1, n_jobs=1)
 RANKERS = {
     "random": RandomRanker(),
     "feature": SingleFeatureRanker(),
-    "linear": LinearRanker(),
+    "linear": LinearRanker(preprocess="query"),
     "neural": NEURAL,
     "pairs": TSPRanker(encoder="identity", max_epochs=0, random_state=0),
     "trees": TREES,
