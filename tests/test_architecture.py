@@ -21,6 +21,7 @@ ARRAYS = {"numpy", "scipy"}
 GROUND_FLOOR = {
     "arguments",
     "atomic",
+    "deadline",
     "files",
     "locks",
     "memory",
@@ -32,6 +33,7 @@ GROUND_FLOOR = {
 MAY_IMPORT = {
     "arguments": {"numpy"},
     "atomic": set(),
+    "deadline": set(),
     "files": set(),
     "locks": set(),
     "memory": set(),

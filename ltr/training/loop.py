@@ -13,6 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
+from ltr.deadline import is_past_deadline
 from ltr.lists import PackedLists
 from ltr.scorers import PairScorer, PublishedPairScorer
 from ltr.training.convergence import EpochLimits, Trend, loss_trend
@@ -240,7 +241,7 @@ def train(
                 on_epoch(epoch, result)
             if validate is not None and epoch - result.best_epoch >= limits.patience:
                 break
-            if limits.ends_settled(result.losses):
+            if limits.ends_settled(result.losses) or is_past_deadline():
                 break
         else:
             result.unfinished = _unfinished(result, validated=validate is not None)

@@ -14,6 +14,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 from numpy.typing import NDArray
 
+from ltr.deadline import has_deadline, is_past_deadline
 from ltr.memory import check_memory
 from ltr.metrics import Metric
 from ltr.progress import SECONDS_BETWEEN_LINES, ProgressLine
@@ -211,6 +212,8 @@ def boost(
         callbacks.append(stopping)
     if verbose > 0:
         callbacks.append(_progress(verbose))
+    if has_deadline():
+        callbacks.append(_end_in_time)
     with lightgbm_errors(params):
         booster = lightgbm.train(
             params,
@@ -317,6 +320,14 @@ def _progress(verbose: int) -> Callable[[Any], None]:
         progress(line, last=tree == env.end_iteration)
 
     return write
+
+
+def _end_in_time(env: Any) -> None:
+    """LightGBM's callback: no further tree after the deadline."""
+    from lightgbm.callback import EarlyStopException
+
+    if is_past_deadline():
+        raise EarlyStopException(env.iteration, env.evaluation_result_list or [])
 
 
 def _without(booster: Any, params: Mapping[str, Any], n_trees: int) -> Any:
