@@ -26,6 +26,7 @@ from ltr import _moved
 if TYPE_CHECKING:
     from ltr.queries import group_sizes_to_qid
     from ltr.rankers import (
+        AutoRanker,
         ConstrainedRanker,
         LambdaMARTRanker,
         LinearRanker,
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     __version__: str
 
 _MODULES = {
+    "AutoRanker": "ltr.rankers",
     "ConstrainedRanker": "ltr.rankers",
     "LambdaMARTRanker": "ltr.rankers",
     "LinearRanker": "ltr.rankers",
@@ -58,6 +60,7 @@ _MODULES = {
 _moved.install()
 
 __all__ = [
+    "AutoRanker",
     "ConstrainedRanker",
     "LambdaMARTRanker",
     "LinearRanker",

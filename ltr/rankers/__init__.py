@@ -9,7 +9,7 @@ server without preloading. Our own pools do: :func:`cross_validate_ranker
 
 from ltr.rankers.base import BaseRanker
 from ltr.rankers.baselines import RandomRanker, SingleFeatureRanker
-from ltr.rankers.blend import StackingRanker, VotingRanker
+from ltr.rankers.blend import AutoRanker, StackingRanker, VotingRanker
 from ltr.rankers.constrained import ConstrainedRanker
 from ltr.rankers.linear import LinearRanker
 from ltr.rankers.neural import NeuralRanker
@@ -18,6 +18,7 @@ from ltr.rankers.persistence import load_ranker, save_ranker
 from ltr.rankers.trees.lambdamart import LambdaMARTRanker
 
 __all__ = [
+    "AutoRanker",
     "BaseRanker",
     "ConstrainedRanker",
     "LambdaMARTRanker",

@@ -419,6 +419,28 @@ def _weights(name: str, value: Any) -> None:
         raise ValueError(f"{name} must have a number above 0; got {value!r:.100}.")
 
 
+def _leaderboard(name: str, value: Any) -> None:
+    columns = {"member", "score", "low", "high", "seconds", "status"}
+    rows: list[Any] = value if isinstance(value, list) else [None]
+    for row in rows:
+        is_row = isinstance(row, dict) and set(row) == columns
+        if not is_row or not all(
+            isinstance(v, str) if key in ("member", "status") else _is_number(v)
+            for key, v in row.items()
+        ):
+            raise ValueError(
+                f"{name} must be rows with {', '.join(sorted(columns))}; got "
+                f"{row!r:.100}."
+            )
+
+
+def _reasons(name: str, value: Any) -> None:
+    if not isinstance(value, dict) or not all(
+        isinstance(reason, str) for reason in value.values()
+    ):
+        raise ValueError(f"{name} must be reasons by name; got {value!r:.100}.")
+
+
 def _increasing(name: str, value: Any) -> None:
     if not isinstance(value, list) or not value:
         raise ValueError(f"{name} must be columns; got {value!r:.100}.")
@@ -465,6 +487,9 @@ _CHECKS: dict[str, Callable[[str, Any], object]] = {
     "feature_": _whole(0),
     "columns_": _increasing,
     "_names": _texts,
+    "_rows": _leaderboard,
+    "left_out_": _reasons,
+    "metric_": lambda _, value: get_metric(value),
     "_weights": _weights,
     "direction_": lambda name, value: check_choice(name, value, (1, -1)),
 }

@@ -16,7 +16,7 @@ from ltr.arguments import check_whole
 from ltr.files import PathLike
 from ltr.rankers.base import BaseRanker
 from ltr.rankers.baselines import RandomRanker, SingleFeatureRanker
-from ltr.rankers.blend import StackingRanker, VotingRanker
+from ltr.rankers.blend import AutoRanker, StackingRanker, VotingRanker
 from ltr.rankers.blend.numeric import NumericRanker
 from ltr.rankers.document_checks import (
     check_attributes,
@@ -59,6 +59,7 @@ from ltr.rankers.trees.tree_file import check_tree_file
 from ltr.scorers.mlp import layer_sizes
 
 _CLASSES: dict[str, type[BaseRanker]] = {
+    "AutoRanker": AutoRanker,
     "LambdaMARTRanker": LambdaMARTRanker,
     "LinearRanker": LinearRanker,
     "NeuralRanker": NeuralRanker,
@@ -71,6 +72,7 @@ _CLASSES: dict[str, type[BaseRanker]] = {
 }
 # attributes that each class needs to predict, and those that it may have besides
 _REQUIRED = {
+    "AutoRanker": ("_fitted_with_qid", "_names", "_rows", "left_out_", "metric_"),
     "LambdaMARTRanker": ("n_features_in_", "_fitted_with_qid", "n_iter_"),
     "LinearRanker": ("n_features_in_", "_fitted_with_qid", "alpha_"),
     "NeuralRanker": ("n_features_in_", "_fitted_with_qid"),

@@ -271,6 +271,36 @@ def check_metric_takes_labels(metric: MetricLike, y: FloatArray) -> None:
         ) from error
 
 
+def fitting_metric(metric: MetricLike, y: FloatArray) -> MetricLike:
+    """The metric, or one that can score the labels.
+
+    Parameters
+    ----------
+    metric : str or callable
+        Metric for :func:`ltr.metrics.get_metric`.
+    y : float array of shape (n_samples,)
+        Labels.
+
+    Returns
+    -------
+    metric : str or callable
+        The same, the same with a linear gain, or ``"spearman"``.
+
+    Examples
+    --------
+    >>> fitting_metric("ndcg@10", np.array([0.0, 40.0]))
+    'ndcg(gain=linear)@10'
+    >>> fitting_metric("ndcg@10", np.array([-1.0, 1.0]))
+    'spearman'
+    """
+    try:
+        check_metric_takes_labels(metric, y)
+    except ValueError:
+        name, extremes = get_metric(metric).name, [float(y.min()), float(y.max())]
+        return _with_linear_gain(name, extremes) or "spearman"
+    return metric
+
+
 def _with_linear_gain(name: str, labels: list[float]) -> str | None:
     """Name of a metric with a linear gain, if it has one and takes the labels then."""
     head, at, cutoff = name.partition("@")

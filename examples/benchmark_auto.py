@@ -1,0 +1,208 @@
+"""AutoRanker against LightGBM's LGBMRanker by just fitting: no tuning, no validation.
+
+Each ranker gets the training and validation parts together, and is scored on the test
+part: five folds of LETOR for MQ2008, elsewhere five folds by query. "good" are well
+known settings: 400 trees at rate 0.05, 15 leaves of at least 50 rows, .7 of the
+features and .8 of the rows. NDCG@10 (stocks: Spearman's correlation), ties averaged,
+queries without a relevant item count 0. Differences are paired by query, with 95 %
+bootstrap intervals; * means that 0 is outside. DIR has the folders ``mq2008`` (S1.txt
+to S5.txt, or .gz), ``mslr-sample``, ``lightgbm-examples`` and ``stocks-rsr``; those that
+are not there are skipped. All run on one thread.
+
+    python examples/benchmark_auto.py [--data DIR] [--sets mq2008 mslr] [--queries 4000]
+"""
+
+import argparse
+import time
+import warnings
+from pathlib import Path
+
+import numpy as np
+from lightgbm import LGBMRanker
+from sklearn.datasets import load_svmlight_file
+
+from ltr import AutoRanker, group_sizes_to_qid
+from ltr.datasets import RankingData, load_letor, load_stocks, make_ranking
+from ltr.metrics import bootstrap_interval, get_metric
+from ltr.model_selection import QueryKFold
+from ltr.queries import group_queries
+
+GOOD = {
+    "n_estimators": 400,
+    "learning_rate": 0.05,
+    "num_leaves": 15,
+    "min_child_samples": 50,
+    "colsample_bytree": 0.7,
+    "subsample": 0.8,
+    "subsample_freq": 1,
+}
+LINE = "{:10} {:24} {:>8} {:>24} {:>24} {:>7}"
+
+
+def joined(parts: list[RankingData]) -> RankingData:
+    """Parts as one; a query in two of them stays two."""
+    X, y = (np.concatenate([getattr(p, name) for p in parts]) for name in ("X", "y"))
+    ids = [(i, qid) for i, part in enumerate(parts) for qid in part.qid]
+    return RankingData(X, y, group_queries(ids, len(y)).codes)
+
+
+def lightgbm_example(folder: Path) -> RankingData:
+    """The lists of LightGBM's example, whose queries are sizes in a file of its own."""
+    parts = []
+    for name in ("train", "test"):
+        X, y = load_svmlight_file(str(folder / f"rank.{name}.gz"), n_features=301)
+        sizes = np.loadtxt(folder / f"rank.{name}.query", dtype=int)
+        parts.append(RankingData(X.toarray(), y, group_sizes_to_qid(sizes)))
+    return joined(parts)
+
+
+def stocks(folder: Path) -> RankingData:
+    """Returns of the next day of a fifth of the stocks, on every tenth day."""
+    data = load_stocks(folder / "NASDAQ.ohlcv.npz")
+    days = np.unique(data.qid)[::10]
+    rows = np.isin(data.qid, days)
+    return RankingData(data.X[rows], data.y[rows], data.qid[rows])
+
+
+def parts_of(folder: Path) -> list[RankingData]:
+    """S1 to S5 of LETOR."""
+    paths = [next(folder.glob(f"S{i}.txt*")) for i in range(1, 6)]
+    return [load_letor(path) for path in paths]
+
+
+def folds_by_query(data: RankingData):
+    """Five pairs of training and test rows."""
+    splits = QueryKFold(5, shuffle=True, random_state=0).split(data.X, qid=data.qid)
+    return [(data.take(train), data.take(test)) for train, test in splits]
+
+
+def folds_of(name: str, folder: Path, n_queries: int):
+    """Folds of a data set; None if its files are not there."""
+    if name == "generated":
+        return folds_by_query(make_ranking(n_queries, random_state=0))
+    if not folder.is_dir():
+        return None
+    if name == "mq2008":
+        parts = parts_of(folder)
+        return [
+            (joined([parts[(i + j) % 5] for j in range(4)]), parts[(i + 4) % 5])
+            for i in range(5)
+        ]
+    if name == "mslr":
+        return folds_by_query(joined([load_letor(p) for p in folder.glob("*.txt.gz")]))
+    if name == "lightgbm":
+        return folds_by_query(lightgbm_example(folder))
+    return folds_by_query(stocks(folder))
+
+
+def fit_lightgbm(train: RankingData, seed: int, **settings):
+    """LGBMRanker on the rows list by list."""
+    queries = group_queries(train.qid, len(train.y))
+    order, X = queries.order, np.asarray(train.X)
+    labels = train.y[order]
+    if (labels < 0).any():  # its gains are a table of whole labels: ranks of returns
+        queries = group_queries(train.qid[order], len(order))
+        ranks = [np.argsort(np.argsort(labels[a:b])) for a, b in bounds(queries)]
+        labels = np.concatenate([5 * r // len(r) for r in ranks])
+    ranker = LGBMRanker(random_state=seed, n_jobs=1, verbose=-1, **settings)
+    return ranker.fit(X[order], labels, group=queries.sizes)
+
+
+def bounds(queries):
+    """Where each list begins and ends."""
+    return zip(queries.starts[:-1], queries.starts[1:], strict=True)
+
+
+def run(name: str, folds, seed: int) -> dict[str, np.ndarray]:
+    """Metric of each test query by ranker; prints the table of the set."""
+    options = {} if name == "stocks" else {"empty": 0}
+    metric = get_metric("spearman" if name == "stocks" else "ndcg@10", **options)
+    values: dict[str, list] = {}
+    seconds: dict[str, float] = {}
+    left_out = []
+    for train, test in folds:
+        fits = {
+            "LGBMRanker()": lambda: fit_lightgbm(train, seed),  # noqa: B023
+            "LGBMRanker(good)": lambda: fit_lightgbm(train, seed, **GOOD),  # noqa: B023
+            "AutoRanker()": lambda: AutoRanker(n_jobs=1, random_state=seed).fit(
+                train.X,
+                train.y,
+                train.qid,  # noqa: B023
+            ),
+        }
+        for ranker, fit in fits.items():
+            started = time.process_time()
+            fitted = fit()
+            seconds[ranker] = seconds.get(ranker, 0) + time.process_time() - started
+            columns = {ranker: fitted.predict(test.X)}
+            if ranker == "AutoRanker()":
+                columns = {ranker: fitted.predict(test.X, test.qid)}
+                members = fitted.predict_members(test.X, test.qid).T
+                columns |= dict(zip(fitted.named_rankers_, members, strict=True))
+                left_out += fitted.left_out_
+            for row, scores in columns.items():
+                per_query = metric.per_query(test.y, scores, test.qid)
+                values.setdefault(row, []).append(per_query)
+    joined_values = {
+        ranker: np.concatenate(parts)
+        for ranker, parts in values.items()
+        if len(parts) == len(folds)
+    }
+    report(name, joined_values, seconds, left_out, len(folds))
+    return joined_values
+
+
+def report(name, values, seconds, left_out, n_folds) -> None:
+    """Print means and paired differences."""
+    for ranker, column in values.items():
+        differences = [
+            interval(column - values[base]) if ranker != base else ""
+            for base in ("LGBMRanker()", "LGBMRanker(good)")
+        ]
+        time_s = f"{seconds[ranker] / n_folds:.1f}" if ranker in seconds else ""
+        mean = f"{np.nanmean(column):.4f}"
+        print(LINE.format(name, ranker, mean, *differences, time_s))
+    if left_out:
+        print(f"{name:10} left out in {len(left_out)} of {n_folds} folds: "
+              f"{', '.join(sorted(set(left_out)))}")  # fmt: skip
+
+
+def interval(differences: np.ndarray) -> str:
+    """Mean with its 95 % interval."""
+    low, high = bootstrap_interval(differences)
+    mark = "*" if low > 0 or high < 0 else " "
+    return f"{np.nanmean(differences):+.4f} [{low:+.4f}, {high:+.4f}]{mark}"
+
+
+def main() -> None:
+    """Run the sets that are there."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", type=Path, default=Path("data"), metavar="DIR")
+    parser.add_argument("--sets", nargs="+", choices=FOLDERS, default=list(FOLDERS))
+    parser.add_argument("--queries", type=int, default=400, help="of generated data")
+    parser.add_argument("--seed", type=int, default=0)
+    options = parser.parse_args()
+    warnings.simplefilter("ignore")
+    head = ("set", "ranker", "mean", "minus LGBMRanker()", "minus good", "CPU s")
+    print(LINE.format(*head))
+    gains = []
+    for name in options.sets:
+        folds = folds_of(name, options.data / FOLDERS[name], options.queries)
+        if folds is None:
+            print(f"{name:10} skipped: no folder {options.data / FOLDERS[name]}")
+            continue
+        values = run(name, folds, options.seed)
+        gains.append(np.nanmean(values["AutoRanker()"] - values["LGBMRanker()"]))
+    print(f"mean gain of AutoRanker() over LGBMRanker(): {np.mean(gains):+.4f}")
+
+
+FOLDERS = {
+    "mq2008": "mq2008",
+    "mslr": "mslr-sample",
+    "lightgbm": "lightgbm-examples",
+    "generated": "",
+    "stocks": "stocks-rsr",
+}
+
+if __name__ == "__main__":
+    main()
