@@ -6,8 +6,8 @@ known settings: 400 trees at rate 0.05, 15 leaves of at least 50 rows, .7 of the
 features and .8 of the rows. NDCG@10 (stocks: Spearman's correlation), ties averaged,
 queries without a relevant item count 0. Differences are paired by query, with 95 %
 bootstrap intervals; * means that 0 is outside. DIR has the folders ``mq2008`` (S1.txt
-to S5.txt, or .gz), ``mslr-sample``, ``lightgbm-examples`` and ``stocks-rsr``; those that
-are not there are skipped. All run on one thread.
+to S5.txt, or .gz), ``mslr-sample``, ``lightgbm-examples`` and ``stocks-rsr``; those
+that are not there are skipped. All run on one thread.
 
     python examples/benchmark_auto.py [--data DIR] [--sets mq2008 mslr] [--queries 4000]
 """
@@ -15,6 +15,7 @@ are not there are skipped. All run on one thread.
 import argparse
 import time
 import warnings
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -121,14 +122,11 @@ def run(name: str, folds, seed: int) -> dict[str, np.ndarray]:
     seconds: dict[str, float] = {}
     left_out = []
     for train, test in folds:
+        auto = AutoRanker(n_jobs=1, random_state=seed)
         fits = {
-            "LGBMRanker()": lambda: fit_lightgbm(train, seed),  # noqa: B023
-            "LGBMRanker(good)": lambda: fit_lightgbm(train, seed, **GOOD),  # noqa: B023
-            "AutoRanker()": lambda: AutoRanker(n_jobs=1, random_state=seed).fit(
-                train.X,
-                train.y,
-                train.qid,  # noqa: B023
-            ),
+            "LGBMRanker()": partial(fit_lightgbm, train, seed),
+            "LGBMRanker(good)": partial(fit_lightgbm, train, seed, **GOOD),
+            "AutoRanker()": partial(auto.fit, train.X, train.y, train.qid),
         }
         for ranker, fit in fits.items():
             started = time.process_time()

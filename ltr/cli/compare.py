@@ -10,6 +10,7 @@ import numpy as np
 
 from ltr.cli.data import FILES, add_data_options, load, load_alike
 from ltr.cli.evaluate import metric_names
+from ltr.compare.peers import PEERS
 from ltr.compare.rankers import (
     DEFAULT_RANKERS,
     PICKED,
@@ -60,7 +61,8 @@ def add_compare_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--rankers",
         default=",".join(DEFAULT_RANKERS),
-        help=f"comma-separated: {RANKERS}",
+        help=f"comma-separated: {RANKERS}; and lightgbm, xgboost, catboost, if "
+        "installed: each with its defaults and with well-known good settings",
     )
     parser.add_argument(
         "--metrics", default=METRICS, help="metric names, comma-separated"
@@ -84,7 +86,7 @@ def _compare(options: argparse.Namespace) -> int:
     if options.report:
         check_matplotlib("--report")
     folds, data_summary = _folds(options)
-    names = [name.strip() for name in options.rankers.split(",")]
+    names = _names(options.rankers)
     metrics = metric_names([options.metrics], METRICS)
     by_cutoff: list[str] = []
     if options.report:
@@ -134,6 +136,15 @@ def _compare(options: argparse.Namespace) -> int:
         )
         write(options.report, page)
     return 0 if board.per_query else 2
+
+
+def _names(words: str) -> list[str]:
+    """Names of rankers; another library stands for two, its defaults and good ones."""
+    names: list[str] = []
+    for word in words.split(","):
+        name = word.strip()
+        names += [name, f"{name}_good"] if name in PEERS else [name]
+    return list(dict.fromkeys(names))
 
 
 def positive(word: str) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import ast
+import inspect
 import json
 import sys
 import warnings
@@ -19,7 +20,7 @@ from ltr.compare.rankers import make_ranker
 from ltr.datasets import RankingData, describe
 from ltr.files import check_parent, check_target
 from ltr.metrics import get_metric
-from ltr.rankers import load_ranker, save_ranker
+from ltr.rankers import AutoRanker, load_ranker, save_ranker
 
 
 def add_train_options(parser: argparse.ArgumentParser) -> None:
@@ -32,7 +33,7 @@ def add_train_options(parser: argparse.ArgumentParser) -> None:
     """
     parser.add_argument("data", nargs="+", help=FILES)
     parser.add_argument("--model", required=True, help="folder to write")
-    parser.add_argument("--ranker", default="lambdamart", help=RANKERS)
+    parser.add_argument("--ranker", default="auto", help=f"{RANKERS} (default: auto)")
     parser.add_argument(
         "--metric",
         help="metric of early stopping and of the best score, such as map or "
@@ -49,8 +50,8 @@ def add_train_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--valid",
-        help="file for early stopping (default: a tenth of the queries, if there are "
-        "enough)",
+        help="file for early stopping, and to compare the members of auto (default: a "
+        "tenth or a fifth of the queries, if there are enough)",
     )
     parser.add_argument("--seed", type=int, default=0, help="seed")
     add_data_options(parser)
@@ -79,7 +80,7 @@ def _train(options: argparse.Namespace) -> int:
     ranker = make_ranker(options.ranker)
     options.settings = set(ranker.get_params())
     ranker.set_params(**_parameters(options, ranker))
-    if options.valid and "early_stopping" not in options.settings:
+    if options.valid and "X_val" not in inspect.signature(ranker.fit).parameters:
         raise ValueError(
             f"--valid needs a ranker with early stopping; {options.ranker} has none. "
             "Drop the option."
@@ -98,6 +99,11 @@ def _train(options: argparse.Namespace) -> int:
         ranker._zero_based = data.zero_based
     save_ranker(ranker, options.model)
     print(f"{ranker} fitted on {data.n_queries} queries, saved to {options.model}")
+    if isinstance(ranker, AutoRanker):
+        table = ranker.leaderboard_.drop(columns="seconds")
+        source = options.valid or "held-out queries"
+        print(f"{ranker.metric_} on {source}, with 95 % intervals:")
+        print(table.to_string(float_format="{:.4f}".format, index_names=False))
     best = getattr(ranker, "best_score_", float("nan"))
     if not np.isnan(best):
         source = options.valid or "held-out queries"

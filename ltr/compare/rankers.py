@@ -18,12 +18,14 @@ import numpy as np
 import sklearn.base
 
 from ltr.compare.leaderboard import Leaderboard, Results
+from ltr.compare.peers import PEERS, PeerRanker
 from ltr.datasets import RankingData
 from ltr.files import PathLike, whole_file
 from ltr.losses import LOSSES
 from ltr.metrics import Metric, get_metric
 from ltr.queries import FloatArray, group_queries
 from ltr.rankers import (
+    AutoRanker,
     LambdaMARTRanker,
     LinearRanker,
     NeuralRanker,
@@ -178,6 +180,11 @@ def make_ranker(name: str) -> Any:
         return LambdaMARTRanker("mse", **_TREES)
     if name == "lambdamart":
         return LambdaMARTRanker(**_TREES)
+    if name == "auto":
+        return AutoRanker()
+    library, _, setting = name.partition("_")
+    if library in PEERS and setting in ("", "good"):
+        return PeerRanker(library, setting or "default")
     parts = scorer_and_loss(name)
     if parts is None:
         *scorers, last_scorer = _scorers_by_name()

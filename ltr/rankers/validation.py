@@ -288,7 +288,7 @@ def fitting_metric(metric: MetricLike, y: FloatArray) -> MetricLike:
 
     Examples
     --------
-    >>> fitting_metric("ndcg@10", np.array([0.0, 40.0]))
+    >>> fitting_metric("ndcg@10", np.array([0.0, 5000.0]))
     'ndcg(gain=linear)@10'
     >>> fitting_metric("ndcg@10", np.array([-1.0, 1.0]))
     'spearman'

@@ -96,15 +96,15 @@ class AutoRanker(BlendRanker):
     :class:`NeuralRanker` had in version 0.1.
 
     Fitted on eight public data sets without any tuning (LETOR's OHSUMED and MQ2008,
-    ClueWeb09, a sample of MSLR-WEB10K, races of Formula 1, LightGBM's example, generated
-    data, and MQ2007's rank aggregation), the mean of ridge, trees and LambdaMART had an
-    NDCG@10 that was .023 [.015, .032] higher than that of LightGBM's LGBMRanker as it
-    comes, on eight of eight sets, and .018 [.012, .024] higher than with the settings
-    above, on seven of eight (paired 95 % intervals over queries). The three were chosen
-    on three of the sets; on the other five the gains were .013 [.007, .019] and .010
-    [.004, .015]. The network added .004 [.001, .007] on six of the sets. Weights by
-    held-out scores gained nothing over equal ones, and the single best member lost
-    .005. ``examples/benchmark_auto.py`` repeats what it can.
+    ClueWeb09, a sample of MSLR-WEB10K, races of Formula 1, LightGBM's example,
+    generated data, and MQ2007's rank aggregation), the mean of ridge, trees and
+    LambdaMART had an NDCG@10 that was .023 [.015, .032] higher than that of LightGBM's
+    LGBMRanker as it comes, on eight of eight sets, and .018 [.012, .024] higher than
+    with the settings above, on seven of eight (paired 95 % intervals over queries). The
+    three were chosen on three of the sets; on the other five the gains were .013 [.007,
+    .019] and .010 [.004, .015]. The network added .004 [.001, .007] on six of the sets.
+    Weights by held-out scores gained nothing over equal ones, and the single best
+    member lost .005. ``examples/benchmark_auto.py`` repeats what it can.
 
     A member that raises is left out with a warning; if all do, the last error is
     raised. A member that the time limit leaves no time to fit again on all queries

@@ -1,0 +1,322 @@
+"""AutoRanker: members, held-out comparison, time limit, labels and tables of any kind."""
+
+import re
+import time
+import warnings
+
+import numpy as np
+import pandas as pd
+import pytest
+import scipy.sparse
+from sklearn.base import clone
+
+from ltr import (
+    AutoRanker,
+    LambdaMARTRanker,
+    LinearRanker,
+    RandomRanker,
+    VotingRanker,
+    load_ranker,
+    save_ranker,
+)
+from ltr.datasets import make_ranking
+from ltr.deadline import deadline_in
+from ltr.metrics import bootstrap_interval, get_metric
+from ltr.model_selection import QueryKFold
+from ltr.queries import group_queries
+from ltr.rankers.base import BaseRanker
+from ltr.rankers.blend.auto_members import MEMBERS, make_members
+
+DATA = make_ranking(40, list_size=(4, 9), n_features=4, n_informative=3, random_state=0)
+X, y, qid = DATA.X, DATA.y, DATA.qid
+TREES = LambdaMARTRanker(n_estimators=8, min_child_samples=5, n_jobs=1, random_state=0)
+CHEAP = [("linear", LinearRanker()), ("trees", TREES)]
+TRIO = ["ridge", "trees", "lambdamart"]
+
+
+class FailingRanker(RandomRanker):
+    """Cannot be fitted."""
+
+    def fit(self, X, y, qid=None):
+        raise ValueError("the labels are upside down")
+
+
+class SlowRanker(BaseRanker):
+    """Sleeps while it learns nothing."""
+
+    def __init__(self, seconds=0.1, metric="ndcg@10"):
+        self.seconds = seconds
+        self.metric = metric
+
+    def fit(self, X, y, qid=None):
+        time.sleep(self.seconds)
+        self.n_features_in_, self._fitted_with_qid = X.shape[1], qid is not None
+        return self
+
+    def predict(self, X, qid=None):
+        return np.arange(len(X), dtype=float)
+
+
+@pytest.fixture(scope="module")
+def auto():
+    """Fitted on all rows."""
+    return AutoRanker(members=CHEAP, random_state=0).fit(X, y, qid)
+
+
+def test_is_the_equal_mean_of_members_fitted_on_all_queries(auto):
+    """As VotingRanker."""
+    voting = VotingRanker(CHEAP).fit(X, y, qid)
+    np.testing.assert_allclose(auto.predict(X, qid), voting.predict(X, qid), atol=1e-9)
+    assert list(auto.named_rankers_) == ["linear", "trees"]
+    assert auto.metric_ == "ndcg@10"
+    assert auto.left_out_ == {}
+    np.testing.assert_allclose(auto.feature_importances_.sum(), 1)
+
+
+def test_leaderboard_is_that_of_held_out_queries(auto):
+    """Scores and intervals by hand; sorted, and a table in HTML."""
+    board = auto.leaderboard_
+    assert set(board.index) == {"blend", "linear", "trees"}
+    assert (np.diff(board["score"]) <= 0).all()
+    queries = group_queries(qid, len(y))
+    lists = np.random.default_rng(0).permutation(40)
+    train, test = queries.subset(lists[8:]), queries.subset(lists[:8])
+    fitted = VotingRanker(CHEAP).fit(X[train], y[train], qid[train])
+    columns = fitted.predict_members(X[test], qid[test]).T
+    for name, scores in zip(("linear", "trees"), columns, strict=True):
+        values = get_metric("ndcg@10").per_query(y[test], scores, qid[test])
+        row = board.loc[name]
+        expected = [np.nanmean(values), *bootstrap_interval(values)]
+        np.testing.assert_allclose(
+            row[["score", "low", "high"]].astype(float), expected
+        )
+    assert board.loc["trees", "status"] == "fitted on all queries"
+    assert "<table" in board.to_html()
+
+
+def test_without_refit(auto):
+    """The members that were compared are the result."""
+    held = AutoRanker(members=CHEAP, refit=False, random_state=0).fit(X, y, qid)
+    queries = group_queries(qid, len(y))
+    train = queries.subset(np.random.default_rng(0).permutation(40)[8:])
+    voting = VotingRanker(CHEAP).fit(X[train], y[train], qid[train])
+    np.testing.assert_allclose(held.predict(X, qid), voting.predict(X, qid), atol=1e-9)
+    statuses = set(held.leaderboard_["status"])
+    assert "fitted without held-out queries" in statuses
+
+
+def test_validation_queries():
+    """Those that are passed are compared on; none are held out."""
+    auto = AutoRanker(members=CHEAP).fit(X, y, qid, X_val=X, y_val=y, qid_val=qid)
+    linear = LinearRanker().fit(X, y, qid)
+    score = auto.leaderboard_.loc["linear", "score"]
+    assert score == pytest.approx(linear.score(X, y, qid))
+    with pytest.raises(ValueError, match="qid_val is required"):
+        AutoRanker(members=CHEAP).fit(X, y, qid, X_val=X, y_val=y)
+
+
+def test_a_failure_costs_that_member_only():
+    """With a warning; if all fail, the error is that of the first."""
+    auto = AutoRanker(members=[*CHEAP, ("bad", FailingRanker())], random_state=0)
+    message = (
+        "Member 'bad' failed and is left out of the blend: ValueError: the labels are "
+        "upside down"
+    )
+    with pytest.warns(UserWarning, match=f"^{message}$"):
+        auto.fit(X, y, qid)
+    assert list(auto.named_rankers_) == ["linear", "trees"]
+    assert auto.left_out_ == {"bad": "ValueError: the labels are upside down"}
+    assert auto.leaderboard_.loc["bad", "status"].startswith("left out: ValueError")
+    with pytest.raises(ValueError, match="upside down"):
+        AutoRanker(members=[("bad", FailingRanker())]).fit(X, y, qid)
+
+
+@pytest.mark.parametrize(
+    ("labels", "metric"),
+    [
+        (y, "ndcg@10"),
+        (2000.0 * y + 0.5, "ndcg(gain=linear)@10"),
+        (y - 1.5, "spearman"),
+    ],
+)
+def test_metric_fits_the_labels(labels, metric):
+    """And is what score returns."""
+    auto = AutoRanker(members=CHEAP).fit(X, labels, qid)
+    assert auto.metric_ == metric
+    expected = get_metric(metric)(labels, auto.predict(X, qid), qid)
+    assert auto.score(X, labels, qid) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("members", [TRIO, "auto"])
+def test_any_table(members):
+    """Categories and missing values; sparse rows; few rows without a qid."""
+    settings = {"lambdamart": {"n_estimators": 5}, "trees": {"n_estimators": 5}}
+    frame = pd.DataFrame(X, columns=list("abcd")).assign(
+        color=pd.Categorical(np.where(y > 1, "red", "blue"))
+    )
+    frame.iloc[::5, 0] = np.nan
+    small = AutoRanker(members=cheap(members, settings), random_state=0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        auto = clone(small).fit(frame, y, qid)
+        assert np.isfinite(auto.predict(frame, qid)).all()
+        assert auto.feature_names_in_.tolist() == ["a", "b", "c", "d", "color"]
+        sparse = scipy.sparse.coo_array(np.where(X > 0, X, 0.0))
+        auto = clone(small).fit(sparse, y, qid)
+        assert auto.score(sparse, y, qid) > 0.6
+    few = clone(small).fit(X[:6], [0, 1, 2, 0, 1, 2])
+    assert few.predict(X[:6]).shape == (6,)
+    assert np.isnan(few.leaderboard_["score"]).all()
+
+
+def cheap(members, settings):
+    """The members by name, with few trees and without the network."""
+    made = make_members(
+        members, n_rows=len(y), n_values=X.size, metric="ndcg@10", random_state=0,
+        n_jobs=1,
+    )  # fmt: skip
+    return [
+        (member.name, member.ranker.set_params(**settings.get(member.name, {})))
+        for member in made
+        if member.name != "ranknet"
+    ]
+
+
+def test_members_state_their_settings():
+    """All of them, whatever the defaults are."""
+    members = make_members(
+        "auto", n_rows=10_000, n_values=10, metric="map", random_state=3, n_jobs=None
+    )
+    assert tuple(member.name for member in members) == MEMBERS
+    trees = members[2].ranker
+    assert (trees.n_estimators, trees.num_leaves, trees.min_child_samples) == (
+        400,
+        15,
+        50,
+    )
+    assert (trees.colsample_bytree, trees.subsample, trees.learning_rate) == (
+        0.7,
+        0.8,
+        0.05,
+    )
+    assert (trees.metric, trees.random_state, trees.n_jobs) == ("map", 3, 1)
+    assert members[3].is_optional
+    assert members[3].ranker.ranker.random_state == 3
+
+
+def test_the_network_needs_queries_and_evidence():
+    """Why it is left out is said."""
+    auto = AutoRanker(random_state=0)
+    members = cheap(
+        "auto", {"lambdamart": {"n_estimators": 3}, "trees": {"n_estimators": 3}}
+    )
+    assert len(members) == 3
+    from ltr.rankers.blend.auto import _rows
+    from ltr.rankers.blend.auto_members import Member
+    from ltr.rankers.blend.contest import Contest
+
+    contest = Contest(None, verbose=0)
+    contest.set_data(_rows(X, y, qid, {}), None, "ndcg@10", 0)
+    optional = Member("ranknet", RandomRanker(), is_optional=True)
+    result = contest.run([Member(*CHEAP[0]), optional], refit=True)
+    assert result.left_out == {
+        "ranknet": "40 queries are too few for a network (at least 50)"
+    }
+    contest = Contest(None, verbose=0)
+    twice = _rows(np.r_[X, X], np.r_[y, y], np.r_[qid, qid + 100], {})
+    contest.set_data(twice, None, "ndcg@10", 0)
+    result = contest.run([Member(*CHEAP[0]), optional], refit=True)
+    pattern = r"the blend has ndcg@10 (0\.\d{4}) with it and \1 without it on held-out queries"
+    assert re.fullmatch(pattern, result.left_out["ranknet"])
+    assert auto.members == "auto"
+
+
+def test_time_limit():
+    """Trees end in time, the others are left out; the members are fitted once."""
+    long = clone(TREES).set_params(n_estimators=100_000)
+    auto = AutoRanker(
+        1.0,
+        members=[
+            ("linear", LinearRanker()),
+            ("mse", clone(long).set_params(loss="mse")),
+            ("trees", long),
+        ],
+    )
+    started = time.perf_counter()
+    auto.fit(X, y, qid)
+    assert time.perf_counter() - started < 2.0  # 1.1, but for a busy machine
+    assert 0 < auto.named_rankers_.mse.n_iter_ < 100_000
+    assert auto.left_out_ == {"trees": "no time within time_limit_s=1"}
+
+
+def test_deadline_ends_trees():
+    """After a tree at least, without a trace in the result."""
+    with deadline_in(0.0):
+        assert clone(TREES).fit(X, y, qid).n_iter_ == 1
+    with deadline_in(60.0):
+        in_time = clone(TREES).fit(X, y, qid)
+    np.testing.assert_array_equal(
+        in_time.predict(X), clone(TREES).fit(X, y, qid).predict(X)
+    )
+
+
+def test_weights_reach_the_members():
+    """Weight 0 is no query."""
+    weights = (qid % 2).astype(float)
+    rows = qid % 2 == 1
+    for key in ("sample_weight", "query_weight"):
+        few = AutoRanker(members=CHEAP[:1], refit=False).fit(
+            X[rows], y[rows], qid[rows], X_val=X, y_val=y, qid_val=qid
+        )
+        auto = AutoRanker(members=CHEAP[:1]).fit(
+            X, y, qid, **{key: weights}, X_val=X, y_val=y, qid_val=qid
+        )
+        np.testing.assert_allclose(auto.predict(X, qid), few.predict(X, qid), atol=1e-9)
+
+
+def test_progress(capsys):
+    """A line per member, with the time that is left."""
+    AutoRanker(60.0, members=CHEAP, random_state=0, verbose=1).fit(X, y, qid)
+    lines = capsys.readouterr().err.splitlines()
+    pattern = r"linear: \d+\.\d s, ndcg@10 0\.\d{4} on 8 held-out queries; \d\d s left of 60 s"
+    assert re.fullmatch(pattern, lines[0])
+    assert re.fullmatch(r"trees: fitted on all queries; \d\d s left of 60 s", lines[-1])
+
+
+@pytest.mark.parametrize(
+    ("members", "message"),
+    [
+        (
+            "ridge",
+            "members must be 'auto', distinct names of ridge, trees, lambdamart, ranknet, or pairs (name, ranker); got 'ridge'.",
+        ),
+        (
+            ["ridges"],
+            "members must be names of ridge, trees, lambdamart, ranknet; got 'ridges'. Did you mean 'ridge'?",
+        ),
+        (
+            [],
+            "members must be 'auto', distinct names of ridge, trees, lambdamart, ranknet, or pairs (name, ranker); got [].",
+        ),
+    ],
+)
+def test_messages(members, message):
+    """What was expected, what came."""
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+        AutoRanker(members=members).fit(X, y, qid)
+
+
+def test_round_trip(tmp_path, auto):
+    """A loaded AutoRanker has the same scores bit by bit, and the leaderboard."""
+    save_ranker(auto, tmp_path / "model")
+    loaded = load_ranker(tmp_path / "model")
+    np.testing.assert_array_equal(loaded.predict(X, qid), auto.predict(X, qid))
+    pd.testing.assert_frame_equal(loaded.leaderboard_, auto.leaderboard_)
+    assert (loaded.metric_, repr(loaded)) == (auto.metric_, repr(auto))
+
+
+def test_same_folds_same_scores(auto):
+    """With a seed."""
+    again = clone(auto).fit(X, y, qid)
+    np.testing.assert_array_equal(again.predict(X, qid), auto.predict(X, qid))
+    assert QueryKFold(2).get_n_splits() == 2
