@@ -22,6 +22,7 @@ from support import (
 )
 
 from ltr import (
+    AutoRanker,
     ConstrainedRanker,
     LambdaMARTRanker,
     LinearRanker,
@@ -213,6 +214,7 @@ RANKERS = {
     VotingRanker(MEMBERS, normalize="rank"): {},
     VotingRanker(MEMBERS, normalize="minmax"): {},
     StackingRanker(MEMBERS, TREES, cv=3): {},
+    AutoRanker(members=MEMBERS): {},
     # one per decoder
     TSPRanker(loss="successor", decoder="path", **PAIRS): {},
     TSPRanker(loss="pairwise", decoder="ordering", **PAIRS): {},

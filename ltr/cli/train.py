@@ -33,7 +33,7 @@ def add_train_options(parser: argparse.ArgumentParser) -> None:
     """
     parser.add_argument("data", nargs="+", help=FILES)
     parser.add_argument("--model", required=True, help="folder to write")
-    parser.add_argument("--ranker", default="auto", help=f"{RANKERS} (default: auto)")
+    parser.add_argument("--ranker", default="auto", help=RANKERS)
     parser.add_argument(
         "--metric",
         help="metric of early stopping and of the best score, such as map or "
@@ -189,12 +189,19 @@ def settings(
         if name not in defaults:
             raise ValueError(
                 f"--set {word}: {ranker} has no parameter {name!r}; it has "
-                f"{', '.join(sorted(defaults))}.{suggest(name, defaults)}"
+                f"{', '.join(sorted(defaults))}.{_cure(name, defaults)}"
             )
         value = _literal(text.strip())
         is_tuple = isinstance(value, list) and isinstance(defaults[name], tuple)
         parameters[name] = tuple(value) if is_tuple else value
     return parameters
+
+
+def _cure(name: str, defaults: dict[str, Any]) -> str:
+    """What to do about a parameter that the ranker does not have."""
+    if "members" in defaults and name in make_ranker("lambdamart").get_params():
+        return " Did you mean --ranker lambdamart, which has it?"
+    return suggest(name, defaults)
 
 
 def _literal(text: str) -> Any:

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from ltr import AutoRanker
 from ltr.cli import build_parser, main
 from ltr.cli.data import load_alike
 from ltr.cli.words import in_words
@@ -22,7 +23,9 @@ DATA = replace(
     make_ranking(20, list_size=(5, 9), n_features=3, n_informative=2, random_state=0),
     feature_names=NAMES,
 )
+LAMBDAMART = ["--ranker", "lambdamart"]
 TREES = ["--set", "n_estimators=3", "--set", "min_child_samples=2", "--quiet"]
+TREES = [*LAMBDAMART, *TREES]
 
 
 @pytest.fixture(scope="module")
@@ -137,6 +140,7 @@ def test_parameters_and_metric(folder, tmp_path):
 def test_parameters_that_do_not_fit(folder, tmp_path, words, message, capsys):
     """The message names the option or the parameter, and the nearest name."""
     model = ["--model", str(tmp_path / "model")]
+    words = [*LAMBDAMART, *words]
     assert main(["train", str(folder / "d.csv"), *model, *words]) == 2
     err = capsys.readouterr().err.splitlines()
     assert len(err) == 1
@@ -208,7 +212,7 @@ def test_help_has_the_defaults(capsys):
     with pytest.raises(SystemExit):
         build_parser().parse_args(["train", "--help"])
     text = " ".join(capsys.readouterr().out.split())
-    assert "(default: lambdamart)" in text
+    assert "(default: auto)" in text
     assert "seed (default: 0)" in text
     assert "None)" not in text
     with pytest.raises(SystemExit):
@@ -333,3 +337,25 @@ def test_describe_reads_other_encodings(folder, name, capsys):
         assert "encoding" in capsys.readouterr().err
     latin = printed(capsys, "describe", path, "--encoding", "latin-1")
     assert latin.replace("bm\xe9", "bm25") == expected
+
+
+def test_train_fits_a_blend_by_default(folder, tmp_path, capsys):
+    """And prints what its members and the blend are worth."""
+    data = ["train", str(folder / "d.csv"), "--model", str(tmp_path / "m"), "--quiet"]
+    assert main([*data, "--set", "members=['ridge']", "--seed", "3"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    ranker = load_ranker(tmp_path / "m")
+    assert isinstance(ranker, AutoRanker)
+    assert (ranker.random_state, list(ranker.named_rankers_)) == (3, ["ridge"])
+    assert lines[0].startswith(
+        "AutoRanker(members=['ridge'], random_state=3) fitted on"
+    )
+    assert lines[1] == "ndcg@10 on held-out queries, with 95 % intervals:"
+    assert lines[2].split() == ["score", "low", "high", "status"]
+    assert {line.split()[0] for line in lines[3:]} == {"blend", "ridge"}
+    assert main([*data, "--set", "num_leaves=7"]) == 2
+    assert capsys.readouterr().err == (
+        "ltr train: --set num_leaves=7: auto has no parameter 'num_leaves'; it has "
+        "members, metric, n_jobs, random_state, refit, time_limit_s, verbose. Did you "
+        "mean --ranker lambdamart, which has it?\n"
+    )

@@ -7,6 +7,7 @@ from sklearn.utils.estimator_checks import (
 )
 
 from ltr import (
+    AutoRanker,
     LambdaMARTRanker,
     LinearRanker,
     NeuralRanker,
@@ -39,6 +40,7 @@ ESTIMATORS = [
     VotingRanker([("trees", LambdaMARTRanker(n_estimators=3, n_jobs=1))]),
     VotingRanker(MEMBERS),
     StackingRanker(MEMBERS, MEMBERS[0][1], cv=2),
+    AutoRanker(members=[("linear", LinearRanker()), *MEMBERS]),
     neural("linear"),
     neural("mlp"),
     neural("attention"),
@@ -81,7 +83,7 @@ def expected_failures(estimator):
         return {"check_methods_subset_invariance": IN_A_LIST}
     if isinstance(estimator, VotingRanker) and len(estimator.rankers) == 1:
         return {}  # no tree has a split: all scores are equal
-    if isinstance(estimator, VotingRanker):
+    if isinstance(estimator, (AutoRanker, VotingRanker)):
         weights = dict.fromkeys(WEIGHT_CHECKS, HESSIANS)
         return {**weights, "check_methods_subset_invariance": IN_A_LIST}
     if isinstance(estimator, StackingRanker):

@@ -49,8 +49,9 @@ class AutoRanker(BlendRanker):
         one that can: the same with a linear gain, or ``"spearman"``.
     members : "auto", sequence of str, or list of (str, estimator), default="auto"
         Names from ``"ridge"``, ``"trees"``, ``"lambdamart"`` and ``"ranknet"``, or
-        rankers of your own by name. ``"auto"``: the first three, and the fourth if
-        there are at least 50 queries and the blend is better with it on held-out ones.
+        rankers of your own by name, whose ``metric`` is set to ``metric_``. ``"auto"``:
+        the first three, and the fourth if there are at least 50 queries and the blend
+        is better with it on held-out ones.
     refit : bool, default=True
         A fifth of the queries is held out to compare the members. True: after that,
         they are fitted again on all queries.
@@ -307,16 +308,13 @@ def _rows(X: Any, y: Any, qid: ArrayLike | None, weights: dict[str, Any]) -> Row
         table = table.tocsr()  # the other formats have no rows to take
     n_rows = _num_samples(table)
     labels = y if hasattr(y, "iloc") else np.asarray(y)
-    by_row = {
-        name: np.full(n_rows, value) if np.ndim(value) == 0 else value
-        for name, value in weights.items()
-        if value is not None
-    }
-    by_row = {
-        name: value if hasattr(value, "iloc") else np.asarray(value)
-        for name, value in by_row.items()
-    }
-    for name, value in by_row.items():
-        check_column(value, name, n_rows, entry="weight")
+    by_row: dict[str, Any] = {}
+    for name, values in weights.items():
+        if values is None:
+            continue
+        column = values if hasattr(values, "iloc") else np.asarray(values)
+        column = np.full(n_rows, column) if column.ndim == 0 else column
+        check_column(column, name, n_rows, entry="weight")
+        by_row[name] = column
     codes = None if qid is None else group_queries(qid, n_rows).codes
     return Rows(table, labels, codes, by_row)

@@ -80,10 +80,10 @@ def make_members(
         parameters = ranker.get_params(deep=True)
         seeds = [key for key in parameters if key.split("__")[-1] == "random_state"]
         seeds = [key for key in seeds if parameters[key] is None]
-        ranker.set_params(**dict.fromkeys(seeds, random_state))
-        if members == "auto" or isinstance(members[0], str):
-            metrics = [key for key in parameters if key.split("__")[-1] == "metric"]
-            ranker.set_params(**dict.fromkeys(metrics, metric))
+        metrics = [key for key in parameters if key.split("__")[-1] == "metric"]
+        ranker.set_params(
+            **dict.fromkeys(seeds, random_state), **dict.fromkeys(metrics, metric)
+        )
         is_optional = isinstance(members, str) and name == "ranknet"
         made.append(Member(name, ranker, is_optional))
     return made

@@ -164,13 +164,14 @@ class Contest:
         trio = sum(times.values())
         if refit and trio * (1.0 + 1.0 / (1.0 - _HELD_OUT)) > self._left():
             self._train, self._valid, refit = self._data, None, False
+        self._too_long = self._without_time(members, times)
         result, errors = Result(), {}
         scores: dict[str, FloatArray] = {}
         reserve = 0.0  # for the fits on all rows of the members so far
         for i, member in enumerate(members):
             later = [m for m in members[i + 1 :] if m.name in times]
             share = self._share(member, later, times, reserve, refit=refit)
-            reason = self._reason_to_skip(member, share, times)
+            reason = self._reason_to_skip(member, share)
             if reason:
                 result.left_out[member.name] = reason
                 continue
@@ -225,6 +226,17 @@ class Contest:
             for m in trees
         }
 
+    def _without_time(
+        self, members: Sequence[Member], times: Mapping[str, float]
+    ) -> set[str]:
+        """LambdaMART, if its share of the time is too short for a fourth of it."""
+        total, left = sum(times.values()), self._left()
+        return {
+            m.name
+            for m in members
+            if m.name in times and _is_lambdamart(m) and left < _FEWEST_TREES * total
+        }
+
     def _share(
         self,
         member: Member,
@@ -234,31 +246,33 @@ class Contest:
         *,
         refit: bool,
     ) -> float:
-        """Seconds that a member's first fit may take."""
+        """Seconds that a member's first fit may take, its share of what is left."""
         free = self._left() - reserve
+        if refit:  # the fit on all rows takes longer than the first
+            free /= 1.0 + 1.0 / (1.0 - _HELD_OUT)
         own = times.get(member.name)
         if own is None:
-            return free / (1.0 + 1.0 / (1.0 - _HELD_OUT)) if refit else free
-        others = sum(times[m.name] for m in later)
-        return free * own / (own + others) if own + others > free else free
+            return free
+        others = sum(times[m.name] for m in later if m.name not in self._too_long)
+        share = own / (own + others)
+        if member.name in self._too_long:
+            return 0.0
+        return share * free if own + others > free else free
 
-    def _reason_to_skip(
-        self, member: Member, share: float, times: Mapping[str, float]
-    ) -> str:
+    def _reason_to_skip(self, member: Member, share: float) -> str:
         """Why a member is not fitted; "" if it is."""
-        if member.is_optional:
-            if self._n_queries < RANKNET_QUERIES:
-                return (
-                    f"{self._n_queries} queries are too few for a network "
-                    f"(at least {RANKNET_QUERIES})"
-                )
-            if self._valid is None or share < 1.5 * RANKNET_START_S:
-                return f"no time within time_limit_s={self._limit:g}"
-        seconds = times.get(member.name, 0.0)
-        is_first = not self._seconds or set(self._seconds) == {"probe"}
-        if not is_first and (share <= 0 or share < _FEWEST_TREES * seconds):
-            return f"no time within time_limit_s={self._limit:g}"
-        return ""
+        if member.is_optional and self._n_queries < RANKNET_QUERIES:
+            return (
+                f"{self._n_queries} queries are too few for a network "
+                f"(at least {RANKNET_QUERIES})"
+            )
+        no_time = f"no time within time_limit_s={self._limit:g}"
+        if member.is_optional and (
+            self._valid is None or share < 1.5 * RANKNET_START_S
+        ):
+            return no_time
+        is_first = not set(self._seconds) - {"probe"}
+        return no_time if share <= 0 and not is_first else ""
 
     def _fit(self, member: Member, rows: Rows, seconds: float) -> Member:
         """The member after fit; its warnings are collected, and its time counted."""
@@ -407,6 +421,10 @@ def mean_score(scores: FloatArray) -> FloatArray:
     for column in scores.T:
         total += column
     return np.asarray(total / scores.shape[1])
+
+
+def _is_lambdamart(member: Member) -> bool:
+    return getattr(member.ranker, "loss", "mse") != "mse"
 
 
 def _mean(values: FloatArray) -> float:
