@@ -29,6 +29,7 @@ from ltr.datasets.biased import make_biased_rankings
 from ltr.datasets.clicks import ClickLog, simulate_clicks
 from ltr.datasets.description import Description, describe
 from ltr.datasets.events import drop_near_duplicates, load_events, read_events
+from ltr.datasets.gtfs import load_gtfs
 from ltr.datasets.letor.arrays import convert_letor, open_ranking
 from ltr.datasets.letor.files import load_letor, save_letor
 from ltr.datasets.plackett_luce import make_plackett_luce
@@ -58,6 +59,7 @@ __all__ = [
     "fetch_mslr",
     "fetch_yahoo",
     "load_events",
+    "load_gtfs",
     "load_letor",
     "load_preflib",
     "load_stocks",

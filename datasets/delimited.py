@@ -16,7 +16,7 @@ import numpy as np
 
 from ltr.datasets.letor.lines import exact_floats
 from ltr.queries import IntArray
-from ltr.text import excerpt, line_error, open_text
+from ltr.text import TextFile, excerpt, line_error, open_text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -179,13 +179,36 @@ def read_delimited(path: Path, separator: str, encoding: str) -> Delimited:
         quote is not closed; the message has the file and line number.
     """
     with open_text(path, encoding=encoding, has_quotes=True) as file:
-        text = b"".join(block for _, block in file.blocks(_BLOCK_BYTES))
+        return parse_delimited(file, separator)
+
+
+def parse_delimited(file: TextFile, separator: str) -> Delimited:
+    """Read a table from an open file, see :func:`read_delimited`.
+
+    Parameters
+    ----------
+    file : TextFile
+        Opened with ``has_quotes=True``.
+    separator : str
+        Between cells.
+
+    Returns
+    -------
+    table : Delimited
+
+    Raises
+    ------
+    ValueError
+        As :func:`read_delimited`.
+    """
+    path = file.name
+    text = b"".join(block for _, block in file.blocks(_BLOCK_BYTES))
     _check_separator(path, text, separator)
     is_quoted = b'"' in text
     if _LATER_MARK in text:
         text = _without_marks(text, separator, is_quoted)
     count = _count_quoted if is_quoted else _count_plain
-    columns, counts, lines = count(str(path), text, separator)
+    columns, counts, lines = count(path, text, separator)
     if len(counts) < 2:
         raise ValueError(f"{path} must have a header and at least one row; got none.")
     repeated = [name for name in columns if columns.count(name) > 1]
@@ -207,7 +230,7 @@ def read_delimited(path: Path, separator: str, encoding: str) -> Delimited:
             f"{counts[row]}",
             "Quote cells that contain the separator; is the file cut off?",
         )
-    return Delimited(str(path), columns, text, lines[1:], separator)
+    return Delimited(path, columns, text, lines[1:], separator)
 
 
 def _without_marks(text: bytes, separator: str, is_quoted: bool) -> bytes:
@@ -232,7 +255,7 @@ def _without_marks(text: bytes, separator: str, is_quoted: bool) -> bytes:
     return "\n".join(lines).encode()
 
 
-def _check_separator(path: Path, text: bytes, separator: str) -> None:
+def _check_separator(path: str, text: bytes, separator: str) -> None:
     """Raise if the header has another separator only."""
     lines = text[:_BLOCK_BYTES].split(b"\n")
     number, header = next(

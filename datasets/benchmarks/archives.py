@@ -64,11 +64,42 @@ def read_member(source: Path, member: str, n_features: int) -> Iterator[Chunk]:
     FileNotFoundError
         If there is no such folder or archive.
     """
-    with _opened(source) as (names, open_member):
+    with open_member(source, member) as text:
+        yield from read_chunks(text, False, n_features)
+
+
+@contextmanager
+def open_member(
+    source: Path, member: str, encoding: str = "utf-8", *, has_quotes: bool = False
+) -> Iterator[TextFile]:
+    """Open a text file in a folder or archive.
+
+    Parameters
+    ----------
+    source : Path
+        Folder, zip or tar archive.
+    member : str
+        Trailing part of the path of the file.
+    encoding : str, default="utf-8"
+        Encoding of the text.
+    has_quotes : bool, default=False
+        Whether line feeds may be inside quotes.
+
+    Yields
+    ------
+    file : TextFile
+
+    Raises
+    ------
+    ValueError
+        As :func:`read_member`, but for its lines.
+    FileNotFoundError
+        If there is no such folder or archive.
+    """
+    with _opened(source) as (names, open_file):
         name = _find(names, member, source)
-        with open_member(name) as file:
-            text = TextFile(file, f"{source}, {name}")
-            yield from read_chunks(text, False, n_features)
+        with open_file(name) as file:
+            yield TextFile(file, f"{source}, {name}", encoding, has_quotes=has_quotes)
 
 
 @contextmanager
@@ -96,7 +127,7 @@ def _opened(
     is_zip = start == b"PK\x03\x04"
     with _errors_named(source), ExitStack() as stack:
         try:
-            sizes, open_member = (_zip if is_zip else _tar)(source, stack)
+            sizes, open_file = (_zip if is_zip else _tar)(source, stack)
         except _HOSTILE as error:
             raise _broken(source, error) from error
         limit = max(_MAX_SMALL_BYTES, _MAX_RATIO * source.stat().st_size)
@@ -106,7 +137,7 @@ def _opened(
                     f"{source} must not hold more than {_MAX_RATIO} times its own "
                     f"size; got {size:,} bytes in {name}."
                 )
-        yield [name for name, _ in sizes], open_member
+        yield [name for name, _ in sizes], open_file
 
 
 _Members = tuple[list[tuple[str, int]], Callable[[str], Any]]
