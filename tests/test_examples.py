@@ -303,6 +303,18 @@ def test_benchmark_portfolio(monkeypatch, capsys):
     assert capsys.readouterr().out.count("cp_sat") == 6
 
 
+def test_digit_columns(tmp_path):
+    """Scores of pairs are ahead of scores of items, where neighbors matter."""
+    example = load("digit_columns")
+    names = ["RankNet, attention", "TSP"]
+    result = example.main(1, 160, names, plot=tmp_path / "digits.png")
+    assert result["lead"] > 0.02
+    assert result["low"] > 0
+    assert result["RankNet, attention"] > result["nearest_neighbors"] + 0.1
+    assert abs(result["shortest_path"]) < 0.1  # it has no direction
+    assert (tmp_path / "digits.png").stat().st_size > 10_000
+
+
 def test_event_ordering(tmp_path, monkeypatch):
     """The table, and a picture of one decoded group."""
     example = load("event_ordering")
