@@ -20,6 +20,7 @@ the gain of placing j *directly after* i       :func:`solve_path`
 a score per item, and constraints              :func:`solve_assignment`
 a score per item, groups that share exposure   :func:`fair_exposure`
 votes, and k items to choose                   :func:`select_committee`
+relevance and similarity, k items to choose    :func:`diversify`
 =============================================  =========================================
 
 :func:`verify` checks any solution by code that shares nothing with the solvers. Items
@@ -70,6 +71,7 @@ from ltr.solvers.core.constraints import (
     within,
 )
 from ltr.solvers.core.solution import Lottery, Solution, Status
+from ltr.solvers.diversity import diversify
 from ltr.solvers.orderings import solve_ordering, solve_orderings
 from ltr.solvers.paths import solve_path, solve_paths
 from ltr.solvers.verification import Fault, Verification, verify
@@ -96,6 +98,7 @@ __all__ = [
     "comparisons_to_matrix",
     "copeland",
     "det_const_sort",
+    "diversify",
     "explain_conflict",
     "fair_exposure",
     "fair_minimums",

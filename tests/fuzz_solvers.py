@@ -63,6 +63,7 @@ METHODS = {
     },
     "solve_assignment": {"auto": 6, "cp_sat": 1, "highs": 1},
     "select_committee": {"auto": 4, "greedy": 1},
+    "diversify": {"exact": 4, "greedy": 1},
     "kemeny": {"auto": 1},
     "footrule": {"": 1},
     "solve_paths": {"auto": 1},
@@ -73,6 +74,7 @@ WEIGHTS = {
     "solve_ordering": 8,
     "solve_assignment": 5,
     "select_committee": 3,
+    "diversify": 2,
     "kemeny": 1,
     "footrule": 0.5,
     "solve_paths": 0.4,
@@ -210,6 +212,8 @@ def draw(rng: np.random.Generator) -> Case:
     n = int(rng.choice([1, 2, 3, 4, 5, 6, 7], p=[0.02, 0.03, 0.15, 0.3, 0.3, 0.1, 0.1]))
     if solver in ("select_committee", "kemeny", "footrule"):
         return draw_votes(rng, solver, n, options)
+    if solver == "diversify":
+        return draw_similarity(rng, n, scale, options)
     if rng.random() < 0.2:
         options["sense"] = "min"
     sign = -1 if "sense" in options else 1
@@ -282,6 +286,21 @@ def draw_assignment(
     if constraints:
         options["constraints"] = constraints
     return Case("solve_assignment", gain, options, scale)
+
+
+def draw_similarity(
+    rng: np.random.Generator, n: int, scale: str, options: dict[str, Any]
+) -> Case:
+    """Relevance and similarity: cosines, or numbers of the scale in both."""
+    scale = "normal" if scale == "forbidden" else scale
+    relevance, similarity = numbers(rng, scale, n), numbers(rng, scale, (n, n))
+    if rng.random() < 0.3:
+        vectors = rng.normal(size=(n, 3))
+        similarity = vectors @ vectors.T
+    options["similarity"] = np.triu(similarity) + np.triu(similarity, 1).T
+    options["k"] = int(rng.integers(1, n + 1))
+    options["trade_off"] = float(rng.choice([0.0, 0.1, 0.5, 0.9, 1.0]))
+    return Case("diversify", relevance, options, scale)
 
 
 def draw_votes(

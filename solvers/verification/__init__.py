@@ -1,6 +1,7 @@
 """A check of solutions by code that shares nothing with the solvers.
 
-``candidates`` states each problem and lists its orders; ``checks`` compares.
+``problems`` reads a call, ``candidates`` states each problem and lists its orders, and
+``checks`` compares.
 """
 
 from ltr.solvers.verification.checks import Fault, Verification, verify

@@ -6,17 +6,16 @@ Arrays have a row per order.
 
 from __future__ import annotations
 
-import inspect
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from itertools import combinations, permutations
 from typing import Any
 
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
-from ltr.queries import BoolArray, FloatArray, IntArray, check_axes, check_rows
+from ltr.queries import BoolArray, FloatArray, IntArray
 from ltr.solvers.core.constraints import (
     AtMost,
     ExposureShare,
@@ -30,16 +29,6 @@ from ltr.solvers.verification.procedures import committee_of
 
 # Shares of the exposure are kept to within this.
 _SHARE = 1e-6 + 1e-9
-# Arguments with one entry per item of a matrix, or per voter.
-_BY_ROW = ("matrix", "start", "end", "gain", "rankings", "weights")
-_SOLVERS = (
-    "solve_path",
-    "solve_ordering",
-    "solve_assignment",
-    "select_committee",
-    "kemeny",
-    "footrule",
-)
 
 
 class CandidateSet(ABC):
@@ -307,6 +296,36 @@ class Votes(CandidateSet):
         return np.asarray(self.gain[orders[:, first], orders[:, second]])
 
 
+class DiverseSets(CandidateSet):
+    """Sets of k items, valued by relevance and by the similarity of pairs."""
+
+    def __init__(self, arguments: Mapping[str, Any]) -> None:
+        self.relevance = np.array(arguments["relevance"], dtype=np.float64)
+        similarity = np.array(arguments["similarity"], dtype=np.float64)
+        self.similarity = (similarity + similarity.T) / 2
+        self.trade_off = float(arguments["trade_off"])
+        super().__init__(len(self.relevance), int(arguments["k"]))
+
+    @property
+    def n_orders(self) -> float:
+        """Number of sets."""
+        return math.comb(self.n_items, self.k)
+
+    def all_orders(self) -> IntArray:
+        """Every set."""
+        return np.array(list(combinations(range(self.n_items), self.k)), dtype=np.int64)
+
+    def terms(self, orders: IntArray) -> FloatArray:
+        """λ times each relevance; minus each similarity times 2 (1 - λ) / (k - 1)."""
+        terms = self.trade_off * self.relevance[orders]
+        if self.k == 1:
+            return np.asarray(terms)
+        first, second = np.triu_indices(self.k, 1)
+        pairs = self.similarity[orders[:, first], orders[:, second]]
+        share = 2 * (1 - self.trade_off) / (self.k - 1)
+        return np.concatenate([terms, -share * pairs], axis=1)
+
+
 class Committees(CandidateSet):
     """Committees of k items, valued by a rule; an order is a committee."""
 
@@ -395,63 +414,6 @@ class Committees(CandidateSet):
         item = np.where(columns < share * self.k, columns // max(share, 1), columns)
         item = np.where(columns < share * self.k, item, columns - share * self.k)
         return np.asarray(voters[rows, item])
-
-
-def problem_of(
-    solver: Callable[..., Any], positional: Sequence[Any], keywords: Mapping[str, Any]
-) -> CandidateSet:
-    """The orders of a call of a solver, given its arguments."""
-    name = getattr(solver, "__name__", "")
-    if name not in _SOLVERS:
-        raise TypeError(
-            "solver must be solve_path, solve_ordering, solve_assignment, "
-            f"select_committee, kemeny or footrule; got {name or solver!r}."
-        )
-    try:
-        call = inspect.signature(solver).bind(*positional, **keywords)
-    except TypeError as error:
-        raise TypeError(
-            f"{name}: {error}. After the solver, pass verify the arguments of the call "
-            f"of {name} that returned the solution."
-        ) from error
-    call.apply_defaults()
-    arguments = call.arguments
-    by_row = {key: arguments.get(key) for key in _BY_ROW}
-    for attribute, values in (arguments.get("attributes") or {}).items():
-        by_row[f"attributes[{attribute!r}]"] = values
-    check_rows(by_row)
-    check_axes(arguments.get("matrix"), "matrix")
-    problem = _problem(name, arguments)
-    problem.sense = arguments.get("sense", "max")
-    return problem
-
-
-def _problem(name: str, arguments: dict[str, Any]) -> CandidateSet:
-    """The orders of a call of a solver, valued by gains; of costs, the negatives."""
-    if arguments.get("sense") == "min":
-        costs = {
-            key: arguments[key]
-            for key in ("matrix", "start", "end", "gain")
-            if arguments.get(key) is not None
-        }
-        arguments = arguments | {
-            key: 0.0 - np.array(values, dtype=np.float64)
-            for key, values in costs.items()
-        }
-    rules = arguments.get("constraints", ())
-    if name == "solve_path" and arguments["closed"]:
-        return Tours(arguments["matrix"], rules)
-    if name == "solve_path":
-        start = arguments["start"]
-        start = np.zeros(len(arguments["matrix"])) if start is None else start
-        return Pairs(arguments["matrix"], start, arguments["end"], rules)
-    if name == "solve_ordering":
-        return Pairs(arguments["matrix"], None, None, rules)
-    if name == "solve_assignment":
-        return Positions(arguments)
-    if name == "select_committee":
-        return Committees(arguments)
-    return Votes(arguments, by_pairs=name == "kemeny")
 
 
 def _is_whole(gains: FloatArray) -> bool:

@@ -15,7 +15,8 @@ import numpy as np
 
 from ltr.arguments import ArgumentError
 from ltr.solvers.core.solution import Solution, Status, in_sense
-from ltr.solvers.verification.candidates import CandidateSet, problem_of
+from ltr.solvers.verification.candidates import CandidateSet
+from ltr.solvers.verification.problems import problem_of
 
 # What counts as equal, as a share of the terms of the best order or of the range of
 # the terms of all orders; and the rounding of a sum.
@@ -97,7 +98,7 @@ def verify(
         What the solver returned.
     solver : callable
         ``solve_path``, ``solve_ordering``, ``solve_assignment``, ``select_committee``,
-        ``kemeny`` or ``footrule``.
+        ``diversify``, ``kemeny`` or ``footrule``.
     *arguments : object
         Positional arguments of that call. Methods, limits and seeds are ignored.
     max_orders : int, default=50_000

@@ -214,7 +214,7 @@ def test_verify_sees_each_kind_of_fault():
         (
             lambda: verify(solve_path(np.zeros((2, 2))), "solve_path", [[0]]),
             "solver must be solve_path, solve_ordering, solve_assignment, "
-            "select_committee, kemeny or footrule; got 'solve_path'.",
+            "select_committee, diversify, kemeny or footrule; got 'solve_path'.",
         ),
     ],
 )

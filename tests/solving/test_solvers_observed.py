@@ -17,6 +17,7 @@ from ltr.solvers import (
     Status,
     Together,
     Window,
+    diversify,
     kemeny,
     select_committee,
     solve_assignment,
@@ -249,6 +250,15 @@ WATCHED = {
     "committee quotas": (
         partial(select_committee, work_limit=0.5),
         {"rankings": BALLOTS, "k": 6, **QUOTAS},
+        3,
+    ),
+    "diversify": (
+        partial(diversify, work_limit=0.3),
+        {
+            "relevance": RNG.random(30),
+            "similarity": np.cov(RNG.random((30, 9))),
+            "k": 8,
+        },
         3,
     ),
     "assignment": (partial(solve_assignment, method="cp_sat"), SCORES, 3),
