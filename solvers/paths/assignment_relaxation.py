@@ -20,7 +20,7 @@ from ltr.solvers.paths.problem import Incumbent, PathProblem
 
 Arc = tuple[int, int]
 # Units of work of one assignment with m nodes: fixed, per m² and per m³.
-_WORK, _WORK_PER_ARC, _WORK_PER_CUBE = 2e-5, 1.2e-8, 1e-10
+_WORK, _WORK_PER_ARC, _WORK_PER_CUBE = 2e-5, 1.2e-8, 2.5e-10
 
 
 def assign(cost: FloatArray) -> tuple[IntArray, float]:
