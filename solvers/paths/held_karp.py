@@ -8,7 +8,6 @@ ends at j in S (Held and Karp, 1962),
 Lists are lanes, the last axis of all arrays: each step is one operation on all of them.
 """
 
-from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -26,6 +25,8 @@ _TABLE = 2**23
 _WORK_PER_STEP = 2e-9
 # Seconds of one set, for a single list; sets between looks at the budget.
 _SECONDS_PER_SET, _STEPS_BETWEEN = 4e-5, 256
+# Schedules that are kept, the oldest of which goes first.
+_MAX_SCHEDULES = 16
 
 
 def lanes(n: int) -> int:
@@ -76,9 +77,15 @@ class Step(NamedTuple):
     nexts: IntArray
 
 
-@lru_cache(maxsize=16)
-def steps(n: int, rules: OrderRules) -> tuple[list[Step], BoolArray]:
+_schedules: dict[tuple[int, OrderRules], tuple[list[Step], BoolArray]] = {}
+
+
+def steps(
+    n: int, rules: OrderRules, budget: Budget | None = None
+) -> tuple[list[Step], BoolArray]:
     """Return the sets to process, each after its subsets, and the reachable values.
+
+    The last few schedules are kept.
 
     Returns
     -------
@@ -86,13 +93,23 @@ def steps(n: int, rules: OrderRules) -> tuple[list[Step], BoolArray]:
         By increasing bit mask, which puts subsets first.
     reached : bool array of shape (2ⁿ, n)
         Which pairs (set, last) have a value.
+
+    Raises
+    ------
+    BudgetSpent
+        If the budget ends first.
     """
+    cached = _schedules.get((n, rules))
+    if cached is not None:
+        return cached
     allowed = prefixes(n, rules)
     reached = np.zeros_like(allowed)
     single = 1 << np.arange(n)
     reached[single, np.arange(n)] = allowed[single, np.arange(n)]
     schedule = []
     for members in range(1, 2**n - 1):
+        if budget is not None and members % _STEPS_BETWEEN == 0 and budget.is_spent:
+            raise BudgetSpent
         lasts = np.flatnonzero(reached[members])
         if lasts.size:
             nexts = np.flatnonzero(members & single == 0)
@@ -100,6 +117,9 @@ def steps(n: int, rules: OrderRules) -> tuple[list[Step], BoolArray]:
             if nexts.size:
                 reached[members | single[nexts], nexts] = True
                 schedule.append(Step(members, lasts, nexts))
+    while len(_schedules) >= _MAX_SCHEDULES:
+        _schedules.pop(next(iter(_schedules)), None)
+    _schedules[n, rules] = schedule, reached
     return schedule, reached
 
 
@@ -147,7 +167,7 @@ def cheapest_tours(
         If the budget ends first.
     """
     n, n_lists = len(costs) - 1, costs.shape[2]
-    schedule, reached = steps(n, rules)
+    schedule, reached = steps(n, rules, budget)
     value = np.empty((2**n, n, n_lists), dtype=costs.dtype)
     if costs.dtype == np.float64:
         value.fill(np.inf)  # what is not reached is read, and then masked

@@ -140,7 +140,7 @@ def _constrained_portfolio(
         best, budget.part(_SEARCH_SHARE), patience=patience, random_state=seed
     )
     best.narrow()
-    arcs = branch_and_cut(best, budget.part(_ROOT_SHARE), 0)
+    arcs = branch_and_cut(best, budget.part(_ROOT_SHARE), _MAX_CUT_NODES)
     if best.is_closed or budget.is_spent:
         return
     if can_tabulate(best, budget):

@@ -134,9 +134,40 @@ class PathProblem:
         tour[1:-1] = order
         return float(self.cost[tour[:-1], tour[1:]].sum())
 
-    def keeps(self, order: Sequence[int]) -> bool:
+    def keeps(self, order: Sequence[int] | IntArray) -> bool:
         """Whether an order keeps all constraints; its arcs may be forbidden."""
-        return self.rules.is_empty or self.broken_chain(order) is None
+        if self.rules.is_empty:
+            return True
+        n = self.n_items
+        position = np.empty(n, dtype=np.int64)
+        position[order] = np.arange(n)
+        before, after, item, first, last = self._rule_arrays
+        if (position[before] > position[after]).any():
+            return False
+        place = position[item]
+        if (place < first).any() or (place > last).any():
+            return False
+        # the places of a group of m items span m
+        return all(
+            position[items].max() - position[items].min() < len(items)
+            for items in self._groups
+        )
+
+    @cached_property
+    def _rule_arrays(self) -> tuple[IntArray, ...]:
+        """Items of the precedences; items of the windows, first and last places."""
+        n, rules = self.n_items, self.rules
+        pairs = [(pair.before, pair.after) for pair in rules.precedences]
+        spans = [(span.item, span.first, span.end(n)) for span in rules.windows]
+        return (
+            *np.array(pairs, dtype=np.int64).reshape(-1, 2).T,
+            *np.array(spans, dtype=np.int64).reshape(-1, 3).T,
+        )
+
+    @cached_property
+    def _groups(self) -> list[IntArray]:
+        """Items of each group that stays together."""
+        return [np.array(group.items) for group in self.rules.together if group.items]
 
     def broken_chain(self, order: Sequence[int]) -> list[int] | None:
         """Return the shortest run of nodes of a tour that breaks a constraint.

@@ -25,6 +25,8 @@ _MAX_TRIED = 50
 _SPAN = 30
 # Units of work of one evaluation: fixed, per pair of places, and per move.
 _WORK, _WORK_PER_PAIR, _WORK_PER_MOVE = 1.5e-4, 8e-9, 1.2e-8
+# Units of work of a check of all constraints: fixed, and per group.
+_WORK_OF_CHECK, _WORK_PER_GROUP = 2e-5, 5e-6
 # Units of work of a kick. After a number of kicks a new phase starts from the best
 # order; in it, a kicked order may cost more by about one of these shares of a mean arc.
 _WORK_OF_KICK, _KICKS_PER_PHASE, _ACCEPTED = 2e-5, 300, (0.0, 0.5, 1.5, 4.0)
@@ -133,6 +135,7 @@ class SegmentSearch:
         self._before[:n, :n] = rules.before(n)
         self._has_precedences = bool(self._before.any())
         self._has_others = bool(rules.windows or rules.together)
+        self._check = _WORK_OF_CHECK + _WORK_PER_GROUP * len(rules.together)
         self.reset(np.concatenate([[n], order, [n]]))
 
     def reset(self, path: IntArray) -> None:
@@ -158,6 +161,11 @@ class SegmentSearch:
         if self._limit is None:
             self._limit = first_conflicts(self.before)
         return self._limit
+
+    @property
+    def work_of_kick(self) -> float:
+        """Units of work of a kick, which checks up to three swaps."""
+        return _WORK_OF_KICK + (3 * self._check if self._has_others else 0.0)
 
     @property
     def order(self) -> list[int]:
@@ -195,10 +203,11 @@ class SegmentSearch:
         """The move of greatest gain among those that replace an arc out of x."""
         moves = self._swaps(x, budget) + self._reversals(x)
         moves.sort(key=lambda move: -move.gain)
-        for move in moves[:_MAX_TRIED] if self._has_others else moves[:1]:
-            if not self._has_others or self.problem.keeps(
-                self.moved(move)[1:-1].tolist()
-            ):
+        if not self._has_others:
+            return moves[0] if moves else None
+        for move in moves[:_MAX_TRIED]:
+            budget.spend(self._check)
+            if self.problem.keeps(self.moved(move)[1:-1]):
                 return move
         return None
 
@@ -338,7 +347,7 @@ class SegmentSearch:
             ends = np.array([h, last_of_first, j])
             arcs = self.problem.cost[path[ends], path[ends + 1]]
             if arcs.max() >= self.problem.forbidden or (
-                self._has_others and not self.problem.keeps(path[1:-1].tolist())
+                self._has_others and not self.problem.keeps(path[1:-1])
             ):
                 continue
             nodes += self.path[[h, h + 1, i, i + 1, j, j + 1]].tolist()
@@ -386,7 +395,7 @@ def segment_search(
     while not (best.is_closed or budget.is_spent):
         if budget.work_done - improved > max(patience, 0.5 * (improved - begun)):
             return
-        budget.spend(_WORK_OF_KICK)
+        budget.spend(search.work_of_kick)
         n_kicks += 1
         if n_kicks % _KICKS_PER_PHASE == 0:  # from the best order, at another heat
             current = np.array([problem.n_items, *best.order, problem.n_items])

@@ -16,6 +16,7 @@ from ltr.losses.paths import PATH_LOSSES, pairwise_logistic_loss
 from ltr.metrics import kendall_tau_score
 from ltr.rankers.pairs.decoding import Decoder, borda_scores
 from ltr.scorers import PairScorer, PairScores
+from ltr.solvers import solve_path
 
 DATA = make_ranking(
     100,
@@ -265,6 +266,24 @@ def test_lists_of_one_two_and_many():
     solutions = ranker.decode(X, qid)
     assert [len(s.order) for s in solutions] == [1, 2, 40]
     assert all(s.bound >= s.objective for s in solutions)
+
+
+@pytest.mark.parametrize(
+    ("n_items", "limit", "work"),
+    [(150, None, 20.0), (300, None, 5.0), (1000, None, 0.45), (1000, 2.0, 2.0)],
+)
+def test_long_lists_have_less_work_by_default(n_items, limit, work, monkeypatch):
+    """As the docstring of ``work_limit`` says; a limit of the user's own counts."""
+    limits = []
+
+    def solve_paths(matrices, **options):
+        limits.append(options["work_limit"])
+        return [solve_path(matrix) for matrix in np.zeros((len(matrices), 2, 2))]
+
+    monkeypatch.setattr("ltr.solvers.solve_paths", solve_paths)
+    matrix = np.broadcast_to(0.0, (1, n_items, n_items))
+    Decoder("path", work_limit=limit).solve(PairScores(matrix, None, None))
+    assert limits == pytest.approx([work])
 
 
 def test_open_lists_are_counted(capsys):

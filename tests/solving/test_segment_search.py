@@ -7,9 +7,10 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from ltr.solvers import Precedence, solve_path
-from ltr.solvers.core.budget import Budget
+from ltr.solvers import Precedence, Together, Window, solve_path
+from ltr.solvers.core.budget import Budget, BudgetSpent
 from ltr.solvers.paths.assignment_relaxation import greedy
+from ltr.solvers.paths.held_karp import steps
 from ltr.solvers.paths.problem import Incumbent, path_problem
 from ltr.solvers.paths.segment_search import (
     Move,
@@ -124,6 +125,29 @@ def test_the_search_ends_by_accepted_work_and_repeats():
         for work in (0.02, 0.3, 0.3)
     ]
     assert solve[0].objective < solve[1].objective == solve[2].objective
+
+
+@given(seed=st.integers(0, 9999))
+def test_keeps(seed):
+    """An order keeps the constraints exactly if there is no broken chain."""
+    rng = np.random.default_rng(seed)
+    n = 6
+    order = rng.permutation(n).tolist()
+    i, j, k = rng.choice(n, 3, replace=False).tolist()
+    rules = [Precedence(i, j), Window(k, 0, 3), Together([i, k])]
+    kept = rng.random(3) < 0.6
+    rules = [rule for rule, is_in in zip(rules, kept, strict=True) if is_in]
+    problem = path_problem(np.zeros((n, n)), np.zeros(n), np.zeros(n), rules)
+    assert problem.keeps(order) == (problem.broken_chain(order) is None)
+
+
+def test_the_schedule_of_the_dynamic_program_ends_with_the_budget():
+    """Its sets are as many as the steps of the program."""
+    rules = path_problem(
+        np.zeros((16, 16)), np.zeros(16), np.zeros(16), [Together(range(9))]
+    ).rules
+    with pytest.raises(BudgetSpent):
+        steps(16, rules, Budget(work_limit=0.0))
 
 
 def test_a_part_of_a_budget_counts_in_the_whole():

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 _ROUNDING = 1e-12
 _MIN_LISTS, _MAX_SHORT = 20, 12  # validation lists that choose between decoders
 _MAX_SETS = 2**19  # of all lists, above which compiling a program pays
-# Lists of more items than this have less work by default, 2 seconds at 1000 items: few
-# of them are proven within the default of the solvers, and their gaps are small by then.
+# Longer lists have less work by default, about 2 seconds at 1000 items: few of them are
+# proven within the default of the solvers, and their gaps are small by then.
 _LONG = 150
 
 
