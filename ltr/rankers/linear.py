@@ -229,7 +229,9 @@ class LinearRanker(BaseRanker):
         return self._scaling is not None and self._scaling.uses_list
 
     def _check_parameters(self) -> None:
-        if not (isinstance(self.alpha, str) and self.alpha == "auto"):
+        if isinstance(self.alpha, str):
+            check_choice("alpha", self.alpha, ("auto",), alternative="a number >= 0")
+        else:
             check_number("alpha", self.alpha, low=0.0)
         check_choice("preprocess", self.preprocess, PREPROCESS)
         get_metric(self.metric)

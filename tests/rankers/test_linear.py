@@ -205,6 +205,18 @@ def test_missing_values(preprocess):
         np.testing.assert_allclose(scores, expected, atol=1e-12)
 
 
+@pytest.mark.parametrize("preprocess", ["auto", "query", "standard"])
+@pytest.mark.parametrize("factor", [1e200, 1e-200])
+def test_extreme_features(preprocess, factor):
+    """Their squares are no numbers, but their scores are those of others."""
+    ranker = LinearRanker(preprocess=preprocess)
+    expected = ranker.fit(TRAIN.X, TRAIN.y, TRAIN.qid).predict(TEST.X, TEST.qid)
+    X = np.hstack([TRAIN.X[:, :3] * factor, TRAIN.X[:, 3:]])
+    ranker.fit(X, TRAIN.y, TRAIN.qid)
+    X = np.hstack([TEST.X[:, :3] * factor, TEST.X[:, 3:]])
+    np.testing.assert_allclose(ranker.predict(X, TEST.qid), expected, rtol=1e-7)
+
+
 def test_equal_rows_have_equal_scores():
     """Wherever they stand: ties are ties."""
     rng = np.random.default_rng(0)
@@ -233,6 +245,9 @@ def test_messages():
     """In full."""
     with pytest.raises(ValueError, match="^alpha must be a number >= 0; got -1.0.$"):
         fitted(-1.0)
+    message = "alpha must be one of 'auto', or a number >= 0; got 'best'."
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+        fitted("best")
     table = pd.DataFrame({"a": [1.0, 2.0], "b": pd.Categorical(["x", "y"])})
     message = (
         "column 'b' of X has dtype category, which is not a number. One-hot encode or "

@@ -15,6 +15,7 @@ from ltr.within_lists import z_scores
 Preprocess = Literal["auto", "query", "standard", "log1p"] | None
 PREPROCESS = ("auto", "query", "standard", "log1p", None)
 HEAVY_TAIL = 10.0
+_SAFE_EXPONENT = 400  # of the largest value of a feature, as a power of two
 
 
 @dataclass(frozen=True)
@@ -126,9 +127,16 @@ def fit_scaling(
 def _moments(
     X: NDArray[Any], weights: FloatArray | None
 ) -> tuple[FloatArray, FloatArray]:
+    largest = np.nan_to_num(np.fmax.reduce(np.abs(X), axis=0, initial=0.0))
+    exponents = np.frexp(largest)[1]
+    if np.abs(exponents).max(initial=0) > _SAFE_EXPONENT:  # squares would overflow
+        X = np.ldexp(X.astype(np.float64), -exponents)
+    else:
+        exponents = np.zeros_like(exponents)
     with np.errstate(invalid="ignore"):  # of columns without a value
         scaler = StandardScaler(copy=False).fit(X, sample_weight=weights)
-    return np.nan_to_num(scaler.mean_), np.nan_to_num(scaler.scale_, nan=1.0)
+    mean, scale = np.nan_to_num(scaler.mean_), np.nan_to_num(scaler.scale_, nan=1.0)
+    return np.ldexp(mean, exponents), np.ldexp(scale, exponents)
 
 
 def _signed_log1p(X: FloatArray) -> FloatArray:
