@@ -172,26 +172,20 @@ def interval(differences: np.ndarray) -> str:
     return f"{np.nanmean(differences):+.4f} [{low:+.4f}, {high:+.4f}]{mark}"
 
 
-def main() -> None:
-    """Run the sets that are there."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", type=Path, default=Path("data"), metavar="DIR")
-    parser.add_argument("--sets", nargs="+", choices=FOLDERS, default=list(FOLDERS))
-    parser.add_argument("--queries", type=int, default=400, help="of generated data")
-    parser.add_argument("--seed", type=int, default=0)
-    options = parser.parse_args()
-    warnings.simplefilter("ignore")
+def main(data: Path, sets, n_queries: int = 400, seed: int = 0) -> dict[str, dict]:
+    """Run the sets that are there; metrics of each test query by set and ranker."""
     head = ("set", "ranker", "mean", "minus LGBMRanker()", "minus good", "CPU s")
-    print(LINE.format(*head))
-    gains = []
-    for name in options.sets:
-        folds = folds_of(name, options.data / FOLDERS[name], options.queries)
+    print(LINE.format(*head), flush=True)
+    values = {}
+    for name in sets:
+        folds = folds_of(name, data / FOLDERS[name], n_queries)
         if folds is None:
-            print(f"{name:10} skipped: no folder {options.data / FOLDERS[name]}")
+            print(f"{name:10} skipped: no folder {data / FOLDERS[name]}")
             continue
-        values = run(name, folds, options.seed)
-        gains.append(np.nanmean(values["AutoRanker()"] - values["LGBMRanker()"]))
+        values[name] = run(name, folds, seed)
+    gains = [np.nanmean(v["AutoRanker()"] - v["LGBMRanker()"]) for v in values.values()]
     print(f"mean gain of AutoRanker() over LGBMRanker(): {np.mean(gains):+.4f}")
+    return values
 
 
 FOLDERS = {
@@ -203,4 +197,11 @@ FOLDERS = {
 }
 
 if __name__ == "__main__":
-    main()
+    warnings.simplefilter("ignore")
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", type=Path, default=Path("data"), metavar="DIR")
+    parser.add_argument("--sets", nargs="+", choices=FOLDERS, default=list(FOLDERS))
+    parser.add_argument("--queries", type=int, default=400, help="of generated data")
+    parser.add_argument("--seed", type=int, default=0)
+    options = parser.parse_args()
+    main(options.data, options.sets, options.queries, options.seed)

@@ -356,3 +356,29 @@ def test_benchmark_tsprank(capsys, monkeypatch):
     monkeypatch.setitem(example.N_LISTS, 10, 20)
     assert len(example.main(n_train=64, n_epochs=2, sizes=(10,))) == 4 + 3
     assert capsys.readouterr().out.count("%") >= 3
+
+
+def test_auto_ranker(capsys):
+    """The blend is ahead of its members on average; each has a row."""
+    members = ["ridge", "trees", "lambdamart"]
+    values = load("auto_ranker").main(60, members=members)
+    assert list(values) == [*members, "blend"]
+    means = {name: np.nanmean(column) for name, column in values.items()}
+    assert means["blend"] > np.mean([means[name] for name in members])
+    assert capsys.readouterr().out.count("blend minus it") == 4
+
+
+def test_benchmark_auto(monkeypatch, tmp_path, capsys):
+    """A row per ranker and member, paired with both settings of the peer."""
+    pytest.importorskip("lightgbm")
+    example = load("benchmark_auto")
+    trees = example.AutoRanker(members=["ridge"])
+    monkeypatch.setattr(example, "AutoRanker", lambda **settings: trees)
+    monkeypatch.setitem(example.GOOD, "n_estimators", 3)
+    values = example.main(tmp_path, ["mq2008", "generated"], 20)
+    assert list(values["generated"]) == [
+        "LGBMRanker()", "LGBMRanker(good)", "AutoRanker()", "ridge",
+    ]  # fmt: skip
+    out = capsys.readouterr().out
+    assert f"mq2008     skipped: no folder {tmp_path / 'mq2008'}" in out
+    assert len(values["generated"]["ridge"]) == 20
