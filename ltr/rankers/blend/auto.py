@@ -54,7 +54,8 @@ class AutoRanker(BlendRanker):
         is better with it on held-out ones.
     refit : bool, default=True
         A fifth of the queries is held out to compare the members. True: after that,
-        they are fitted again on all queries.
+        they are fitted again on all queries; but for the network, which takes as long
+        as the others together.
     n_jobs : int, default=None
         Threads of the trees. None: one for small data, else all cores.
     random_state : int, RandomState or None, default=None

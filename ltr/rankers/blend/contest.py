@@ -184,7 +184,8 @@ class Contest:
                 result.left_out[member.name] = f"{type(error).__name__}: {error}"
                 continue
             result.members.append(fitted)
-            reserve += self._seconds[member.name] / (1.0 - _HELD_OUT) if refit else 0.0
+            if refit and not member.is_optional:
+                reserve += self._seconds[member.name] / (1.0 - _HELD_OUT)
             self._report(fitted, scores.get(member.name), members[i + 1 :], reserve)
         if not result.members:
             raise next(iter(errors.values()))
@@ -248,7 +249,7 @@ class Contest:
     ) -> float:
         """Seconds that a member's first fit may take, its share of what is left."""
         free = self._left() - reserve
-        if refit:  # the fit on all rows takes longer than the first
+        if refit and not member.is_optional:  # the fit on all rows takes longer
             free /= 1.0 + 1.0 / (1.0 - _HELD_OUT)
         own = times.get(member.name)
         if own is None:
@@ -335,7 +336,7 @@ class Contest:
             member = result.members[i]
             expected = costs[member.name] / (1.0 - _HELD_OUT)
             statuses[member.name] = self._trained_on(refit=False)
-            if expected <= self._left():
+            if not member.is_optional and expected <= self._left():
                 result.members[i] = self._fit(member, self._data, self._left())
                 statuses[member.name] = self._trained_on(refit=True)
                 if self._progress is not None:
