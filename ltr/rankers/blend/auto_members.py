@@ -145,7 +145,7 @@ def _make(name: str, n_rows: int, n_jobs: int | None) -> Any:
             NeuralRanker(
                 "ranknet",
                 "mlp",
-                hidden_layer_sizes=(128, 64),
+                hidden_layer_sizes=(32, 16),
                 optimizer="adamw",
                 learning_rate=0.001,
                 weight_decay=1.0,
