@@ -8,16 +8,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ltr import NeuralRanker, RandomRanker, SingleFeatureRanker
+from ltr import AutoRanker, NeuralRanker, RandomRanker, SingleFeatureRanker
+from ltr.cli.compare import _names
 from ltr.compare import (
     DEFAULT_RANKERS,
     compare_rankers,
     make_ranker,
     part_folds,
+    peers,
     query_folds,
 )
 from ltr.datasets import RankingData, make_ranking
 from ltr.metrics import ndcg_score
+from ltr.queries import group_queries
 from ltr.rankers.base import BaseRanker
 
 DATA = make_ranking(30, list_size=(3, 8), n_features=4, n_informative=3, random_state=0)
@@ -345,3 +348,46 @@ def test_unknown_ranker():
     for name in ("lambdamrat", "mlp_ranknett", "two_tower_listnet"):
         with pytest.raises(ValueError, match=f"unknown ranker '{name}'. Known rank"):
             make_ranker(name)
+
+
+@pytest.mark.parametrize("library", ["lightgbm", "xgboost", "catboost"])
+@pytest.mark.parametrize("setting", ["default", "good"])
+def test_peers_get_the_rows_list_by_list(library, setting, monkeypatch):
+    """Interleaved rows give the scores of the library's own class on sorted ones."""
+    module = pytest.importorskip(library)
+    few = {"iterations" if library == "catboost" else "n_estimators": 3}
+    monkeypatch.setitem(peers._GOOD, library, peers._GOOD[library] | few)
+    monkeypatch.setitem(peers._FIXED, library, peers._FIXED[library] | few)
+    shuffled = np.random.default_rng(0).permutation(len(DATA.y))
+    ranker = peers.PeerRanker(library, setting, n_jobs=1, random_state=0)
+    ranker.fit(DATA.X[shuffled], DATA.y[shuffled], DATA.qid[shuffled])
+    scores = ranker.predict(DATA.X)
+    queries = group_queries(DATA.qid[shuffled], len(DATA.y))
+    rows = shuffled[queries.order]
+    codes = queries.codes[queries.order]
+    groups = {
+        "lightgbm": {"group": queries.sizes},
+        "xgboost": {"qid": codes},
+        "catboost": {"group_id": codes},
+    }
+    options = peers._FIXED[library] | (
+        peers._GOOD[library] if setting == "good" else {}
+    )
+    options |= {peers._THREADS[library]: 1, peers._SEEDS[library]: 0}
+    own = getattr(module, peers._CLASSES[library])(**options)
+    own.fit(DATA.X[rows], DATA.y[rows], **groups[library])
+    np.testing.assert_array_equal(scores, own.predict(DATA.X))
+
+
+def test_peers_on_the_command_line():
+    """Two rows each; one that is not installed says how to get it."""
+    assert _names("auto, lightgbm,xgboost_good") == [
+        "auto",
+        "lightgbm",
+        "lightgbm_good",
+        "xgboost_good",
+    ]
+    assert isinstance(make_ranker("auto"), AutoRanker)
+    assert make_ranker("catboost_good").setting == "good"
+    board = compare_rankers({"peer": peers.PeerRanker("no_such_library")}, FOLDS[:1])
+    assert board.failures["peer"].startswith("library must be one of 'lightgbm', ")

@@ -104,11 +104,12 @@ class AutoRanker(BlendRanker):
     LGBMRanker as it comes, on eight of eight sets, and .018 [.012, .024] higher than
     with the settings above, on seven of eight (paired 95 % intervals over queries). The
     three were chosen on three of the sets; on the other five the gains were .013 [.007,
-    .019] and .010 [.004, .015]. A network of 128 and 64 units added .004 [.001, .007] on
-    six of the sets. Weights by held-out scores gained nothing over equal ones, and the single best
-    member lost .005. ``examples/benchmark_auto.py`` repeats what it can.
+    .019] and .010 [.004, .015]. A network of 128 and 64 units added .004 [.001, .007]
+    on six of the sets. Weights by held-out scores gained nothing over equal ones, and
+    the single best member lost .005. ``examples/benchmark_auto.py`` repeats what it
+    can.
 
-    A member that raises is left out with a warning; if all do, the last error is
+    A member that raises is left out with a warning; if all do, the first error is
     raised. A member that the time limit leaves no time to fit again on all queries
     stays as it was fitted without the held-out ones.
 
