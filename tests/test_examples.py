@@ -315,6 +315,31 @@ def test_digit_columns(tmp_path):
     assert (tmp_path / "digits.png").stat().st_size > 10_000
 
 
+def test_trip_stops(tmp_path):
+    """Features of pairs are far ahead of scores of items; feeds are read."""
+    example = load("trip_stops")
+    names = ["RankNet", "TSP, pair features"]
+    result = example.main(1, 300, names)
+    assert result["lead over items"] > 0.04
+    assert result["low of items"] > 0
+    rng = np.random.default_rng(0)
+    trips = example.walks(3, rng)
+    visits = [
+        f"t{k},{k}-{i},{i}" for k, trip in enumerate(trips) for i in range(len(trip))
+    ]
+    places = [
+        f"{k}-{i},{y / 111.2 + 50},{x / 111.2 / np.cos(np.radians(y / 111.2 + 50))}"
+        for k, trip in enumerate(trips)
+        for i, (x, y) in enumerate(trip)
+    ]
+    tables = {"stop_times": ["trip_id,stop_id,stop_sequence", *visits]}
+    tables["stops"] = ["stop_id,stop_lat,stop_lon", *places]
+    for name, lines in tables.items():
+        (tmp_path / f"{name}.txt").write_text("\n".join(lines))
+    for trip, expected in zip(example.trips_of(tmp_path), trips, strict=True):
+        np.testing.assert_allclose(trip - trip[0], expected - expected[0], atol=1e-9)
+
+
 def test_event_ordering(tmp_path, monkeypatch):
     """The table, and a picture of one decoded group."""
     example = load("event_ordering")

@@ -15,6 +15,9 @@ from ltr.scorers.mlp import apply_hidden, init_layers
 
 Encoder = Literal["identity", "mlp", "attention"]
 _PAIR_SCALE = 0.1
+# A step of Adam moves each weight by the learning rate, whatever the gradient; features
+# of pairs, such as distances, are worth several units of log-odds per deviation.
+_PAIR_GAIN = 10.0
 
 
 class PairScores(NamedTuple):
@@ -82,8 +85,8 @@ class PairScorer(EncodedPairs):
     by all pairs whatever the order of the rows, so permuting the items of a list
     permutes rows and columns of the matrix, and nothing else.
 
-    Features φ of the pairs add ``w · φ_ij + g(φ_ij) − g(0)``, with a perceptron g: so
-    features that are all 0 change nothing.
+    Features φ of the pairs add ``10 (w · φ_ij + g(φ_ij) − g(0))``, with a perceptron g:
+    so features that are all 0 change nothing.
 
     Parameters
     ----------
@@ -294,14 +297,14 @@ class PublishedPairScorer(EncodedPairs):
 
 
 def _apply_pair_form(params: Params, features: Array) -> Array:
-    """The form w · φ + g(φ) − g(0) of pairs, (..., n, n, k) to (..., n, n)."""
+    """The form 10 (w · φ + g(φ) − g(0)) of pairs, (..., n, n, k) to (..., n, n)."""
     scores = _times(features, params["weights"])[..., 0]
     if "hidden" not in params:
-        return scores
+        return _PAIR_GAIN * scores
     xp = features.__array_namespace__()
     origin = apply_hidden(params["hidden"], xp.zeros_like(features[..., :1, :1, :]))
     h = apply_hidden(params["hidden"], features) - origin  # (..., n, n, width)
-    return scores + _times(h, params["output"])[..., 0]
+    return _PAIR_GAIN * (scores + _times(h, params["output"])[..., 0])
 
 
 def _times(h: Array, matrix: Array) -> Array:
