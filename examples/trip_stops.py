@@ -52,7 +52,7 @@ def walks(n_trips: int, rng: np.random.Generator) -> list[np.ndarray]:
     """Points of random walks; the heading changes a little with every step."""
     heading = rng.uniform(0, 2 * np.pi, (n_trips, 1))
     heading = heading + np.cumsum(rng.normal(0, 0.9, (n_trips, SIZE + 2)), axis=1)
-    length = rng.lognormal(0, 0.5, heading.shape)
+    length = rng.lognormal(0, 0.2, heading.shape)
     steps = np.stack([length * np.cos(heading), length * np.sin(heading)], axis=-1)
     return list(np.cumsum(steps, axis=1))
 

@@ -319,7 +319,7 @@ def test_trip_stops(tmp_path):
     """Features of pairs are far ahead of scores of items; feeds are read."""
     example = load("trip_stops")
     names = ["RankNet", "TSP, pair features"]
-    result = example.main(1, 300, names)
+    result = example.main(1, 600, names)
     assert result["lead over items"] > 0.04
     assert result["low of items"] > 0
     rng = np.random.default_rng(0)
