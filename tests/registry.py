@@ -39,6 +39,7 @@ from ltr.scorers import (
     AttentionScorer,
     LinearScorer,
     MLPScorer,
+    PairEnsemble,
     PairScorer,
     PublishedPairScorer,
     TwoTowerScorer,
@@ -175,6 +176,18 @@ def metric_rows() -> list[Row]:
     return rows
 
 
+class Differences:
+    """Features of pairs: what item j has more of than item i."""
+
+    def __call__(self, X_list):
+        """Of a list, shape (n, n, n_features)."""
+        return X_list[None] - X_list[:, None]
+
+    def __repr__(self):
+        """A name that is the same in every process, unlike that of a function."""
+        return "Differences()"
+
+
 BY_ROW_NUMBER = "published so: two forms, chosen by row number"
 SCORERS = {
     LinearScorer(): {},
@@ -188,6 +201,7 @@ SCORERS = {
     PairScorer("mlp", (8,), low_rank=2): {},
     PairScorer("mlp", (8,), skew=True): {},
     PairScorer("attention", (8,)): {},
+    PairEnsemble(PairScorer("mlp", (8,)), 2): {},
     PublishedPairScorer("mlp", (8,)): {
         "permuting_items_permutes_scores": BY_ROW_NUMBER
     },
@@ -220,6 +234,7 @@ RANKERS = {
     TSPRanker(loss="pairwise", decoder="ordering", **PAIRS): {},
     TSPRanker(loss="pairwise", decoder="borda", **PAIRS): {},
     TSPRanker(loss="crf", decoder="bayes", **PAIRS): {},
+    TSPRanker(n_estimators=2, pair_features=Differences(), **PAIRS): {},
 }
 METHODS = {
     "path": PATH_METHODS,

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 from sklearn.base import clone
 
-from ltr import NeuralRanker, TSPRanker, load_ranker, save_ranker
+from ltr import NeuralRanker, TSPRanker, VotingRanker, load_ranker, save_ranker
 from ltr.queries import group_queries
+from ltr.rankers.document_checks import check_pair_scaling
 from ltr.scorers import PairScorer
 from ltr.training.pair_table import PairTable, fit_pair_scaling
 
@@ -242,6 +243,45 @@ def test_saved_with_arrays(tmp_path):
     local = copy.deepcopy(ranker).set_params(pair_features=lambda x: distances(x))
     with pytest.raises(ValueError, match="function that can be imported to be saved"):
         save_ranker(local, tmp_path / "other")
+
+
+def test_saved_in_a_blend(tmp_path):
+    """The function reaches the members of a blend."""
+    blend = VotingRanker([("pairs", fitted(distances)), ("other", fitted())])
+    blend.set_params(pairs__max_epochs=0, other__max_epochs=0).fit(*TRAIN)
+    save_ranker(blend, tmp_path / "model")
+    loaded = load_ranker(tmp_path / "model", pair_features=distances)
+    np.testing.assert_array_equal(loaded.predict(*TEST[::2]), blend.predict(*TEST[::2]))
+    with pytest.raises(ValueError, match="pair_features is required"):
+        load_ranker(tmp_path / "model")
+
+
+@pytest.mark.parametrize(
+    ("arrays", "message"),
+    [
+        (
+            {"pair_mean": np.zeros(1)},
+            "pair_scale must have one entry a feature of pairs, 1; got missing.",
+        ),
+        (
+            {"pair_mean": np.zeros(2), "pair_scale": np.ones(2)},
+            "pair_mean must have one entry a feature of pairs, 1; got float64 of shape "
+            "(2,).",
+        ),
+        (
+            {"pair_mean": np.array([np.nan]), "pair_scale": np.ones(1)},
+            "pair_mean must be finite; got [nan].",
+        ),
+        (
+            {"pair_mean": np.zeros(1), "pair_scale": np.zeros(1)},
+            "pair_scale must be > 0; got a smaller entry.",
+        ),
+    ],
+)
+def test_forged_scaling(arrays, message):
+    """A scaling that no fit makes is refused."""
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+        check_pair_scaling(arrays, 1)
 
 
 BY_ROW = (
