@@ -119,6 +119,8 @@ class Delimited:
         label : str or None
             The column of the labels; only features may be written as ``inf``.
         """
+        if not np.isinf(frame.to_numpy(np.float64, na_value=np.nan)).any():
+            return
         for name in frame.columns:
             rows = np.flatnonzero(np.isinf(frame[name].to_numpy(np.float64)))
             if not len(rows):

@@ -107,7 +107,8 @@ def load_table(
     else:
         frame = rows
     numeric = [*features] if label is None else [label, *features]
-    bad = [name for name in numeric if not _is_numeric(frame[name])]
+    types = frame.dtypes
+    bad = [name for name in numeric if not _is_numeric(types[name])]
     if bad and isinstance(rows, Delimited):
         raise rows.not_a_number(bad[0], frame[bad[0]], _cure(bad[:1], label))
     if bad:
@@ -331,10 +332,10 @@ def _check_pyarrow() -> None:
         ) from error
 
 
-def _is_numeric(column: pd.Series[Any]) -> bool:
+def _is_numeric(dtype: Any) -> bool:
     from pandas.api import types
 
-    return types.is_numeric_dtype(column) and not types.is_complex_dtype(column)
+    return types.is_numeric_dtype(dtype) and not types.is_complex_dtype(dtype)
 
 
 def _ids(column: pd.Series[Any], is_text: bool) -> NDArray[Any]:

@@ -26,6 +26,7 @@ from ltr.text import TextFile, excerpt, line_error, open_text
 
 MAX_FEATURE_INDEX = 10_000_000
 _BLOCK_BYTES = 2**23
+_DIGITS = b"0123456789"
 _NOT_DELIMITERS = bytes(set(range(256)) - set(b": \n"))
 _ONE_PER_LINE = bytes.maketrans(b": ", b"\n\n")
 _OTHER_SPACES = (b"\t", b"\v", b"\f")
@@ -181,27 +182,15 @@ def _as_array(words: list[bytes]) -> NDArray[Any]:
 
 
 def _parse_features(features: list[bytes], zero_based: ZeroBased) -> Features:
-    text = b"\n".join(features)
-    counts = None if any(space in text for space in _OTHER_SPACES) else _counts(text)
-    if counts is None:  # tabs or runs of spaces: normalize, then try again
-        features = [b" ".join(words.split()) for words in features]
-        text = b"\n".join(features)
-        counts = _counts(text)
-        if counts is None:
-            raise _Malformed
-    if any(features[row] for row in np.flatnonzero(counts == 0)):
-        raise _Malformed  # a word without a colon
-    # without digits, nothing is left of an index between a space and its colon
-    others = b"\n" + text.translate(None, b"0123456789")
-    if others.count(b":") != others.count(b" :") + others.count(b"\n:"):
-        raise _Malformed  # 1.0 and 1e1 are no indices
+    text, counts = _joined(features)
     n_values = int(counts.sum())
     if n_values == 0:
         return Features(1, 0, counts, np.zeros(0, np.intp), np.zeros(0))
     if text.startswith(codecs.BOM_UTF8):
         raise _Malformed  # pandas would drop it
     # "1:0.5 2:0.1" and line ends alike become "1", "0.5", "2", "0.1", one a line
-    numbers = _read_numbers(text.translate(_ONE_PER_LINE))
+    text = text.translate(_ONE_PER_LINE)
+    numbers = _read_numbers(text)
     if len(numbers) != 2 * n_values:
         raise _Malformed
     indices, values = numbers[::2], np.ascontiguousarray(numbers[1::2])
@@ -215,10 +204,34 @@ def _parse_features(features: list[bytes], zero_based: ZeroBased) -> Features:
     return Features(int(columns.min()), int(columns.max()), counts, columns, values)
 
 
+def _joined(features: list[bytes]) -> tuple[bytes, IntArray]:
+    """Lines of ``1:2 3:4 …`` with single spaces, and the number of their features."""
+    text = b"\n".join(features)
+    others = text.translate(None, _DIGITS)  # a third of the text: quick to search
+    counts = None
+    if not any(space in others for space in _OTHER_SPACES):
+        counts = _counts(others)
+    if counts is None:  # tabs or runs of spaces: normalize, then try again
+        features = [b" ".join(words.split()) for words in features]
+        text = b"\n".join(features)
+        others = text.translate(None, _DIGITS)
+        counts = _counts(others)
+        if counts is None:
+            raise _Malformed
+    if any(features[row] for row in np.flatnonzero(counts == 0)):
+        raise _Malformed  # a word without a colon
+    # without digits, nothing is left of an index between a blank and its colon
+    letters = np.frombuffer(others, dtype=np.uint8)
+    is_blank = (letters == ord(" ")) | (letters == ord("\n"))
+    if ((letters[1:] == ord(":")) > is_blank[:-1]).any():
+        raise _Malformed  # 1.0 and 1e1 are no indices
+    return text, counts
+
+
 def _counts(text: bytes) -> IntArray | None:
     """Features of each line; None unless each is ``1:2 3:4 …`` with single spaces.
 
-    With all other bytes removed, a line of n features alternates ``:`` and a space:
+    Digits may be missing. With all other bytes removed, a line of n features alternates ``:`` and a space:
     2n − 1 delimiters.
     """
     delimiters = text.translate(None, _NOT_DELIMITERS)

@@ -49,6 +49,8 @@ class Layout(NamedTuple):
 RUN = Layout("qid Q0 docid rank score tag", (0, 2, 4), 5, 2**62)
 QRELS = Layout("qid 0 docid label", (0, 2, 3), 4, 4)
 _RANK, _WORDS_OF_A_RUN = 3, 6
+# the low n bytes of a little-endian integer are its first n, for n = 0, …, 8
+_LOW_BYTES = np.array([2 ** (8 * n) - 1 for n in range(_PIECE + 1)], dtype=np.uint64)
 _NO_CONTROLS = b"\t\n\v\f\r" + bytes(range(ord(" "), 256))
 
 
@@ -246,7 +248,8 @@ def _words(text: bytes, layout: Layout) -> list[Words]:
         edges = np.append(0, edges)
     newlines = np.flatnonzero(letters == ord("\n"))
     # bytes.split() of the slow reader takes five control characters for blanks
-    if text.translate(None, _NO_CONTROLS):
+    n_controls = np.count_nonzero(letters < ord(" "))
+    if n_controls > len(newlines) and text.translate(None, _NO_CONTROLS):
         raise _Irregular("a control character")
     n_words, remainder = divmod(len(edges) // 2, len(newlines))
     most = min(layout.most, _WORDS_OF_A_RUN)
@@ -272,12 +275,10 @@ def _cut(pieces: NDArray[np.uint64], begin: IntArray, length: IntArray) -> Words
         raise _Irregular("a long word")
     words = []
     for offset in range(0, n_pieces * _PIECE, _PIECE):
-        # the low n bits of a little-endian integer are its first n/8 bytes
-        n_bits = 8 * np.clip(length - offset, 0, _PIECE).astype(np.uint64)
-        mask = (np.uint64(1) << (n_bits % np.uint64(64))) - np.uint64(1)
-        mask[n_bits == 64] = np.uint64(2**64 - 1)
-        position = np.minimum(begin + offset, len(pieces) - 1)
-        words.append(pieces[position] & mask)
+        n_bytes = np.minimum(length - offset, _PIECE)
+        if offset:
+            n_bytes = np.maximum(n_bytes, 0)
+        words.append(pieces[begin + offset] & _LOW_BYTES[n_bytes])
     return words
 
 

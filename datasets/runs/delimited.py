@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from typing import Any
 
 import numpy as np
@@ -123,13 +123,15 @@ def column_of(columns: list[Any], name: str, source: str) -> Any:
     return present[0]
 
 
-def _present(columns: list[Any], name: str) -> list[str]:
+def _present(columns: Container[Any], name: str) -> list[str]:
     """Names of a field that are there.
 
     A score is a label only if there is no other; beside a ``docno`` of PyTerrier,
     ``docid`` is the number of the document in its index.
     """
     present = [column for column in NAMES[name] if column in columns]
+    if len(present) < 2:
+        return present
     if "docno" in present:
         present = [column for column in present if column != "docid"]
     return [column for column in present if column != "score"] or present
@@ -219,9 +221,11 @@ def read_jsonl(blocks: Blocks, value: str, name: str) -> Rows:
     [2.5, 1.0]
     """
     columns = _Columns(name, value)
+    # made once: json.loads makes a decoder for each line
+    decode = json.JSONDecoder(object_pairs_hook=_distinct, parse_float=_float).decode
     for number, line in _lines(blocks):
         try:
-            record = json.loads(line, object_pairs_hook=_distinct, parse_float=_float)
+            record = decode(line)
             if not isinstance(record, dict):
                 raise ValueError(f"got {excerpt(line)}")
             for qid, docid, score in _items(record, value):
@@ -278,7 +282,7 @@ def _items(record: dict[str, Any], value: str) -> Iterator[tuple[str, str, float
 
 
 def _field(record: dict[str, Any], name: str) -> Any:
-    fields = _present(list(record), name)
+    fields = _present(record, name)
     if len(fields) > 1:
         raise ValueError(f"got both {' and '.join(map(repr, fields))}")
     if fields:
