@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 
 from ltr.arguments import suggest
 from ltr.datasets.delimited import Delimited, read_delimited
+from ltr.datasets.letor.features import overflows
 from ltr.datasets.ranking_data import RankingData
-from ltr.files import PathLike, unwritable, whole_file
+from ltr.files import PathLike, id_text, unwritable, whole_file
 from ltr.queries import FloatArray
 from ltr.text import excerpt, id_array, text_array
 
@@ -65,8 +66,9 @@ def load_table(
         If a column is missing, the column of labels or query ids is among the features
         or both are one, a row of a file has more or fewer cells than the header, a
         feature or label is not numeric, a number of a file is too large for a float
-        (only ``inf`` is infinite), a label is infinite, a label or an id is missing, or
-        the file type is unknown; for text files, the message has the line number.
+        (only ``inf`` is infinite) or a feature for ``dtype``, a label is infinite, a
+        label or an id is missing, or the file type is unknown; for text files, the
+        message has the line number.
     ImportError
         If a Parquet file is to be read and pyarrow is not installed.
 
@@ -123,8 +125,20 @@ def load_table(
     elif label is not None:
         _check_finite(frame[label], source)
     is_text = isinstance(rows, Delimited)
+    X = frame[list(features)].to_numpy(dtype=np.float64, na_value=np.nan)
+    is_large = overflows(X, dtype)
+    if is_large.any():
+        row, column = (int(i[0]) for i in np.nonzero(is_large))
+        place = f"row {row} (counted from 0)"
+        if isinstance(rows, Delimited):
+            place = f"line {rows.lines[row]}"
+        raise ValueError(
+            f"features must be in the range of dtype={np.dtype(dtype).name} in "
+            f"{source}; got {X[row, column]:.4g} in column {features[column]!r}, "
+            f"{place}. Pass dtype=numpy.float64, or clip it."
+        )
     return RankingData(
-        X=frame[list(features)].to_numpy(dtype=dtype, na_value=np.nan),
+        X=X.astype(dtype, copy=False),
         y=np.full(len(frame), np.nan) if label is None else _plain(frame[label]),
         qid=_ids(frame[qid], is_text),
         feature_names=[str(name) for name in features],
@@ -222,9 +236,9 @@ def save_table(data: RankingData, path: PathLike) -> None:
     labels = np.asarray(data.y, dtype=np.float64)
     is_labeled = not len(labels) or not np.isnan(labels).all()
     columns: dict[str, NDArray[Any]] = {"label": data.y} if is_labeled else {}
-    columns["qid"] = data.qid
+    columns["qid"] = _decoded(data.qid, "qid")
     if data.docids is not None:
-        columns["docid"] = data.docids
+        columns["docid"] = _decoded(data.docids, "docid")
     names = data.feature_names or [f"feature_{i + 1}" for i in range(data.X.shape[1])]
     reserved = {"label", *columns}
     repeated = [name for name in names if name in reserved or names.count(name) > 1]
@@ -350,10 +364,23 @@ def _ids(column: pd.Series[Any], is_text: bool) -> NDArray[Any]:
 
 def _plain(column: pd.Series[Any]) -> NDArray[Any]:
     """Column as a NumPy array; text as fixed-width strings, unless one is long."""
-    values = column.to_numpy()
+    values = _decoded(column.to_numpy(), str(column.name))
     if values.dtype == object and all(isinstance(value, str) for value in values):
         return text_array(values.tolist())
     return values
+
+
+def _decoded(ids: NDArray[Any], field: str) -> NDArray[Any]:
+    """Ids with text in place of bytes, as NumPy and Parquet may hold it."""
+    if ids.dtype.kind not in "SO":
+        return ids
+    words = ids.tolist()
+    if not any(isinstance(word, bytes) for word in words):
+        return ids
+    texts = [id_text(w, field) if isinstance(w, bytes) else w for w in words]
+    decoded = np.empty(len(texts), dtype=object)
+    decoded[:] = texts
+    return decoded
 
 
 def _cure(names: list[str], label: str | None) -> str:

@@ -353,7 +353,7 @@ def plain(value: Any) -> Any:
     >>> f"got {plain(np.float64('nan'))!r}"
     'got nan'
     """
-    is_plain = isinstance(value, (np.inexact, np.integer, np.bool_, np.str_))
+    is_plain = isinstance(value, (np.inexact, np.integer, np.bool_, np.character))
     is_duration = isinstance(value, np.timedelta64)  # an integer to NumPy
     return value.item() if is_plain and not is_duration else value
 

@@ -29,6 +29,8 @@ _MAX_LINKS = 40  # from one to the next, as in Linux
 _DESCRIPTOR = re.compile(r"/(?:dev|proc/self)/fd/(\d+)")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _WAIT_FOR_READER_S = 0.5  # of a pipe, started beside the writer
+_REPLACE_MAY_WAIT = sys.platform == "win32"  # elsewhere a refusal is final
+_WAIT_FOR_READERS_S = 2.0
 
 
 @contextmanager
@@ -91,7 +93,36 @@ def whole_file(path: PathLike) -> Iterator[Path]:
         _sync(scratch)
         if target.path.exists():
             scratch.chmod(stat.S_IMODE(target.path.stat().st_mode))
-        os.replace(scratch, target.path)
+        replace(scratch, target.path)
+
+
+def replace(source: Path, target: Path) -> None:
+    """Rename a file over another one, which a reader may have open.
+
+    Windows refuses that for as long as any process, such as a virus scanner, reads the
+    target: the rename is tried for two seconds.
+
+    Parameters
+    ----------
+    source : Path
+        File to rename.
+    target : Path
+        Its new name.
+
+    Raises
+    ------
+    PermissionError
+        If the target is still open in the end, or the folder is write-protected.
+    """
+    give_up = time.monotonic() + (_WAIT_FOR_READERS_S if _REPLACE_MAY_WAIT else 0.0)
+    while True:
+        try:
+            os.replace(source, target)
+            return
+        except PermissionError:
+            if time.monotonic() >= give_up:
+                raise
+            time.sleep(0.01)
 
 
 @contextmanager
@@ -368,3 +399,37 @@ def unwritable(text: str) -> str:
     if text.startswith("\ufeff"):
         return "a byte-order mark at its start"
     return "a surrogate" if _SURROGATE.search(text) else ""
+
+
+def id_text(value: object, field: str = "an id") -> str:
+    r"""Text of an id, as files have it.
+
+    Parameters
+    ----------
+    value : object
+        An id; bytes are UTF-8, as NumPy, HDF5 and Parquet hold text.
+    field : str, default="an id"
+        What messages call it.
+
+    Returns
+    -------
+    text : str
+
+    Raises
+    ------
+    ValueError
+        If bytes are not UTF-8.
+
+    Examples
+    --------
+    >>> id_text(b"q1"), id_text(7)
+    ('q1', '7')
+    """
+    if not isinstance(value, bytes):
+        return str(value)
+    try:
+        return value.decode()
+    except UnicodeDecodeError as error:
+        raise ValueError(
+            f"{field} must be text, or bytes in UTF-8; got {bytes(value)!r}. Decode it."
+        ) from error

@@ -12,6 +12,8 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+import numpy as np
+
 from ltr.datasets.letor.lines import Chunk, read_chunks
 from ltr.text import TextFile
 
@@ -39,7 +41,12 @@ class MissingMemberError(ValueError):
     """An archive or a folder without the expected file."""
 
 
-def read_member(source: Path, member: str, n_features: int) -> Iterator[Chunk]:
+def read_member(
+    source: Path,
+    member: str,
+    n_features: int,
+    dtype: type[np.floating] = np.float64,
+) -> Iterator[Chunk]:
     """Parse a LETOR file in a folder or archive.
 
     Parameters
@@ -50,6 +57,8 @@ def read_member(source: Path, member: str, n_features: int) -> Iterator[Chunk]:
         Trailing part of the path of the file, such as ``"Fold1/train.txt"``.
     n_features : int
         Number of features.
+    dtype : float type, default=numpy.float64
+        Type in whose range they must be.
 
     Yields
     ------
@@ -65,7 +74,7 @@ def read_member(source: Path, member: str, n_features: int) -> Iterator[Chunk]:
         If there is no such folder or archive.
     """
     with open_member(source, member) as text:
-        yield from read_chunks(text, False, n_features)
+        yield from read_chunks(text, False, n_features, dtype=dtype)
 
 
 @contextmanager

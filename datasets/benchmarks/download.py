@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from ltr.files import PathLike
+from ltr.files import PathLike, replace
 from ltr.progress import ProgressLine
 
 _BLOCK_BYTES = 2**20
@@ -113,7 +113,7 @@ def download(
             f"{url} must have the SHA-256 {sha256}; got {digest}. The download was "
             f"deleted. {by_hand}"
         )
-    part.path.replace(target)
+    replace(part.path, target)
     part.delete()
     return digest
 

@@ -233,8 +233,8 @@ def fetch_istella(
 ) -> RankingSplits:
     r"""Fetch Istella LETOR: 220 features, labels 0 to 4.
 
-    Some features are 1.797e308, the largest double; in single precision
-    (``dtype=numpy.float32``) they overflow to infinity.
+    Some features are 1.797e308, the largest double; single precision
+    (``dtype=numpy.float32``) cannot hold them and is refused where they occur.
 
     Parameters
     ----------

@@ -225,7 +225,8 @@ def _in_order(parts: Mapping[str, RankingData]) -> RankingSplits:
 def _load(source: Path, key: str, member: str, place: Place) -> RankingData:
     width = SOURCES[key].n_features
     table = GrowingTable(width, place.dtype, first_index=1)
-    y, qid, docids = read_rows(read_member(source, member, width), table, width)
+    chunks = read_member(source, member, width, place.dtype)
+    y, qid, docids = read_rows(chunks, table, width)
     description = f"{SOURCES[key].name}, {member}"
     return RankingData(table.X, y, qid, description=description, docids=docids)
 
@@ -236,7 +237,7 @@ def _convert(archive: Path, key: str, member: str, folder: Path, place: Place) -
         sys.stderr.write(f"{source.name}: converting {member} (once)\n")
     try:
         with whole_folder(folder) as scratch:
-            chunks = read_member(archive, member, source.n_features)
+            chunks = read_member(archive, member, source.n_features, place.dtype)
             description = f"{source.name}, {member}"
             write_arrays(scratch, chunks, source.n_features, place.dtype, description)
     except (BrokenArchiveError, MissingMemberError) as error:

@@ -89,9 +89,9 @@ def convert_letor(
     Raises
     ------
     ValueError
-        If a line is malformed, with the file and line number; if ``X`` would be large
-        and nearly all zeros; or if an id is so long that the ids of all rows, which
-        take equal room, do not fit.
+        If a line is malformed, or a feature too large for ``dtype``, with the file and
+        line number; if ``X`` would be large and nearly all zeros; or if an id is so
+        long that the ids of all rows, which take equal room, do not fit.
     FileExistsError
         If the folder exists.
     OSError
@@ -115,7 +115,7 @@ def convert_letor(
         def write(zero_based: ZeroBased) -> int:
             return write_arrays(
                 scratch,
-                chunks_of(files, zero_based, n_features, encoding),
+                chunks_of(files, zero_based, n_features, encoding, dtype=dtype),
                 n_features,
                 dtype,
                 describe_files(files),

@@ -169,6 +169,31 @@ class SparseTable:
         return matrix
 
 
+def overflows(values: FloatArray, dtype: type[np.floating]) -> NDArray[np.bool_]:
+    """Finite values that become infinite in a type.
+
+    Parameters
+    ----------
+    values : float array
+        Values in double precision.
+    dtype : float type
+        Such as ``numpy.float32``.
+
+    Returns
+    -------
+    is_large : bool array of the same shape
+
+    Examples
+    --------
+    >>> overflows(np.array([1e38, 1e39]), np.float32).tolist()
+    [False, True]
+    """
+    if np.dtype(dtype).kind != "f" or np.finfo(dtype).max >= np.finfo(np.float64).max:
+        return np.zeros(values.shape, dtype=bool)
+    with np.errstate(over="ignore"):
+        return np.asarray(np.isinf(values.astype(dtype)) & np.isfinite(values))
+
+
 def check_room(name: str, n_rows: int, width: int, n_values: int) -> None:
     """Raise if a dense table would be large and nearly all zeros.
 

@@ -24,7 +24,7 @@ from ltr.datasets.letor.features import (
 )
 from ltr.datasets.letor.lines import Chunk, read_file, too_wide
 from ltr.datasets.ranking_data import RankingData
-from ltr.files import PathLike, unwritable, whole_file
+from ltr.files import PathLike, id_text, unwritable, whole_file
 from ltr.queries import FloatArray
 from ltr.text import check_encoding, id_array, text_array
 
@@ -80,8 +80,9 @@ def load_letor(
     Raises
     ------
     ValueError
-        If a line is malformed, with the file and line number, or if ``X`` would be
-        large and nearly all zeros, and ``sparse`` is False.
+        If a line is malformed, or a feature too large for ``dtype``, with the file and
+        line number, or if ``X`` would be large and nearly all zeros, and ``sparse`` is
+        False.
     FileNotFoundError
         If a file is missing.
 
@@ -102,7 +103,7 @@ def load_letor(
     zero_based = checked_options(n_features, zero_based, encoding)
     kind: Any = SparseTable if sparse else GrowingTable
     table = kind(n_features or 0, dtype, first_index(zero_based))
-    chunks = chunks_of(files, zero_based, n_features, encoding)
+    chunks = chunks_of(files, zero_based, n_features, encoding, dtype=dtype)
     y, qid, docids = read_rows(chunks, table, n_features, is_sparse=sparse)
     if not len(y):
         raise no_rows(files)
@@ -176,8 +177,9 @@ def _lines(
     for (columns, x), y, qid, docid in zip(features, labels, qids, docids, strict=True):
         indices = (columns + first_index).tolist()
         words = [f"{i}:{value}" for i, value in zip(indices, _digits(x), strict=True)]
-        words += _comment(str(docid)) if docid else []
-        yield " ".join([str(y), f"qid:{_word(str(qid))}", *words]) + "\n"
+        words += _comment(id_text(docid, "docids")) if docid else []
+        word = _word(id_text(qid, "qid"))
+        yield " ".join([str(y), f"qid:{word}", *words]) + "\n"
 
 
 def _entries(X: Any, sparse: bool) -> Iterator[tuple[NDArray[np.intp], NDArray[Any]]]:
@@ -313,13 +315,14 @@ def chunks_of(
     n_features: int | None,
     encoding: str,
     warn: bool = True,
+    dtype: type[np.floating] = np.float64,
 ) -> Iterator[Chunk]:
     """Chunks of all files; warns once if two files share a qid."""
     file_of_qid: dict[bytes, Path] = {}
     warn &= len(files) > 1
     numbers = itertools.count(1)
     for file in files:
-        for chunk in read_file(file, zero_based, n_features, encoding, numbers):
+        for chunk in read_file(file, zero_based, n_features, encoding, numbers, dtype):
             yield chunk
             if warn:
                 qids = set(chunk.qids.tolist())

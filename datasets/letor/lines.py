@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ltr.datasets.letor.features import Features, ZeroBased
+from ltr.datasets.letor.features import Features, ZeroBased, overflows
 from ltr.datasets.letor.group_sizes import QuerySizes, sizes_file
 from ltr.queries import FloatArray, IntArray
 from ltr.text import TextFile, excerpt, line_error, open_text
@@ -77,16 +77,17 @@ def read_file(
     n_features: int | None,
     encoding: str,
     numbers: Iterator[int],
+    dtype: type[np.floating],
 ) -> Iterator[Chunk]:
     """Parse a text file, gzipped if its name ends in .gz.
 
-    Queries of a file without ``qid``, but with a file of their sizes beside it, are
-    named by ``numbers``.
+    Features must be in the range of ``dtype``. Queries of a file without ``qid``, but
+    with a file of their sizes beside it, are named by ``numbers``.
     """
     beside = sizes_file(path)
     sizes = None if beside is None else QuerySizes(path, beside, numbers)
     with open_text(path, encoding=encoding) as file:
-        yield from read_chunks(file, zero_based, n_features, sizes)
+        yield from read_chunks(file, zero_based, n_features, sizes, dtype)
 
 
 def read_chunks(
@@ -94,11 +95,12 @@ def read_chunks(
     zero_based: ZeroBased,
     n_features: int | None,
     sizes: QuerySizes | None = None,
+    dtype: type[np.floating] = np.float64,
 ) -> Iterator[Chunk]:
     """Parse the lines of an open file.
 
     Indices must fit into ``n_features`` columns; those of "auto" as if they started at
-    1, until one is 0.
+    1, until one is 0. Features must be in the range of ``dtype``.
     """
     for first_line, text in file.blocks(_BLOCK_BYTES):
         if text.isspace():
@@ -114,6 +116,8 @@ def read_chunks(
             first_index = 0 if zero_based is True or rows[2].low == 0 else 1
             if n_features is not None and rows[2].high >= n_features + first_index:
                 raise _too_wide(lines, file.name, first_line, n_features, first_index)
+            if overflows(rows[2].values, dtype).any():
+                raise _too_large(lines, file.name, first_line, dtype)
             yield Chunk(*rows, file.name)
     if sizes is not None:
         sizes.check_end()
@@ -142,6 +146,28 @@ def _too_wide(
             place = f"{name}, line {number}"
             return too_wide(place, n_features, rows[2].high, first_index)
     raise AssertionError("one of these lines is too wide")
+
+
+def _too_large(
+    lines: Sequence[bytes], name: str, first_line: int, dtype: type[np.floating]
+) -> ValueError:
+    """Error about the first line with a feature that the type of ``X`` cannot hold."""
+    for number, line in enumerate(lines, start=first_line):
+        rows = _parse([line], "auto")
+        if rows is None:
+            continue
+        features = rows[2]
+        large = np.flatnonzero(overflows(features.values, dtype))
+        if len(large):
+            return line_error(
+                name,
+                number,
+                f"features must be in the range of dtype={np.dtype(dtype).name}",
+                f"{features.values[large[0]]:.4g} for the index "
+                f"{features.entries()[large[0]]}",
+                "Pass dtype=numpy.float64, or clip it.",
+            )
+    raise AssertionError("one of these lines has a large feature")
 
 
 _Rows = tuple[FloatArray, NDArray[Any], Features, list[bytes] | None]
@@ -231,8 +257,8 @@ def _joined(features: list[bytes]) -> tuple[bytes, IntArray]:
 def _counts(text: bytes) -> IntArray | None:
     """Features of each line; None unless each is ``1:2 3:4 …`` with single spaces.
 
-    Digits may be missing. With all other bytes removed, a line of n features alternates ``:`` and a space:
-    2n − 1 delimiters.
+    Digits may be missing. With all other bytes removed, a line of n features alternates
+    ``:`` and a space: 2n − 1 delimiters.
     """
     delimiters = text.translate(None, _NOT_DELIMITERS)
     counts = [(len(line) + 1) // 2 for line in delimiters.split(b"\n")]

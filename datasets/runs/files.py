@@ -156,7 +156,8 @@ def write_run(run: Source, path: PathLike, *, tag: str = "ltr") -> None:
         ids = {name: list(table[name].cat.categories) for name in ("qid", "docid")}
         for name, words in {**ids, "tag": [tag]}.items():
             for word in words:
-                if len(word.split()) != 1 or word.strip() != word:
+                letters = word.encode(errors="replace")
+                if letters.split() != [letters]:  # at blanks of ASCII, as readers do
                     raise ValueError(
                         f"a {name} must be one word in a TREC file; got {word!r}. "
                         "Write a .jsonl file instead."

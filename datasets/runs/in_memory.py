@@ -15,6 +15,7 @@ from ltr.datasets.runs.delimited import column_of
 from ltr.datasets.runs.ids import Ids
 from ltr.datasets.runs.numbers import parse_number
 from ltr.datasets.runs.rows import Rows
+from ltr.files import id_text
 from ltr.queries import FloatArray
 
 if TYPE_CHECKING:
@@ -168,7 +169,7 @@ def _check_distinct(source: Mapping[Any, Any], name: str) -> None:
     """Raise if two queries have the same id as text, such as 1 and "1"."""
     keys: dict[str, Any] = {}
     for qid in source:
-        other = keys.setdefault(str(qid), qid)
+        other = keys.setdefault(id_text(qid, f"{name}: a qid"), qid)
         if other is not qid:
             raise ValueError(
                 f"{name}: a query must be there only once; got {other!r} and {qid!r}, "
@@ -186,7 +187,7 @@ def _is_ranking(docs: object) -> bool:
 def _ranking(docs: Sequence[Any], qid: Any, name: str) -> list[Any]:
     """Ids of a ranking without scores."""
     for doc in docs:
-        if not isinstance(doc, (str, int, np.integer)):
+        if not isinstance(doc, (str, bytes, int, np.integer)):
             raise ArgumentError(
                 f"{name} must have ids, best first, in the list of a query; got "
                 f"{doc!r} for query {qid!r}. Pass scores as {{docid: score}}."
@@ -244,7 +245,7 @@ def _coded(ids: pd.Series[Any], name: str) -> Ids:
     field = f"{name}: a {ids.name}"
     if isinstance(categories, pd.Index) and categories.inferred_type == "string":
         return Ids.from_text(codes.astype(np.intp), categories.tolist(), field)
-    text = [str(word) for word in categories]
+    text = [id_text(word, field) for word in categories]
     if len(set(text)) < len(text):  # 1 and "1" are one id
         text_codes, unique = pd.factorize(pd.Index(text, dtype=object))
         codes, text = text_codes[codes], list(unique)

@@ -212,5 +212,5 @@ def _unique(values: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.intp]]:
 def _floats(field: str, values: NDArray[Any]) -> FloatArray:
     try:
         return values.astype(np.float64)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise ValueError(f"column {field!r} must be numeric; {error}.") from None

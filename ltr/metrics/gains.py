@@ -139,7 +139,7 @@ def _as_table(gain: Any, name: str) -> FloatArray:
     """Gains of the labels 0, 1, …; an error if they are anything else."""
     try:
         table = np.asarray(gain, dtype=np.float64)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         table = np.zeros(0)
     if table.ndim != 1 or not len(table):
         raise ArgumentError(

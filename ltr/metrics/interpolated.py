@@ -50,7 +50,7 @@ def interpolated_precision(
 def _levels(recall: float | ArrayLike) -> FloatArray:
     try:
         levels = np.atleast_1d(np.asarray(recall, dtype=np.float64))
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         levels = np.zeros(0)
     if levels.ndim == 1 and len(levels) and ((levels >= 0) & (levels <= 1)).all():
         return levels

@@ -441,7 +441,7 @@ def _column(values: ArrayLike, name: str, finite: bool = True) -> FloatArray:
         raise ValueError(f"{name} must hold numbers; got dtype {dtype}.")
     try:
         column = np.asarray(values, dtype=np.float64)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise ArgumentError(f"{name} must hold numbers; {error}.") from None
     if column.ndim == 2 and column.shape[1] == 1:
         column = column[:, 0]

@@ -95,7 +95,13 @@ def read_X(
             f"X must hold numbers; got dtype {dtype}. Subtract a date from dates, and "
             "divide by a duration."
         )
-    return validate_data(ranker, X, reset=reset, **checks)
+    try:
+        return validate_data(ranker, X, reset=reset, **checks)
+    except OverflowError as error:
+        raise ValueError(
+            "X must hold numbers in the range of float64; got an integer beyond it. "
+            "Clip or replace it."
+        ) from error
 
 
 def _read_frame(
@@ -239,7 +245,7 @@ def _holds_numbers(column: Any) -> bool:
         return False
     try:
         np.asarray(column, dtype=np.float64)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return False
     return True
 

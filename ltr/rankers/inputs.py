@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
+from ltr.arguments import plain
 from ltr.queries import (
     BoolArray,
     FloatArray,
@@ -191,6 +192,11 @@ def check_column(
         raise ValueError(f"Complex data not supported: {name} must hold real numbers.")
     try:
         numbers = column.astype(np.float64)
+    except OverflowError:
+        raise ValueError(
+            f"{name} must hold numbers in the range of float64; got an integer beyond "
+            "it. Clip or replace it."
+        ) from None
     except (TypeError, ValueError):
         raise ValueError(
             f"{name} must hold numbers; got dtype {column.dtype}. Encode {entry}s as "
@@ -263,7 +269,7 @@ def _constant_within_queries(weights: FloatArray, queries: Queries) -> FloatArra
     differs = weights != per_list[queries.codes]
     if differs.any():
         row = int(differs.argmax())
-        query_id = queries.ids[queries.codes[row]]
+        query_id = plain(queries.ids[queries.codes[row]])
         raise ValueError(
             "query_weight must be constant within a query; got "
             f"{per_list[queries.codes[row]]:g} and {weights[row]:g} (row {row}) for "

@@ -19,14 +19,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
 import stat
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ltr.files import PathLike, sweep_leftovers, whole_file, whole_folder
+from ltr.files import PathLike, replace, sweep_leftovers, whole_file, whole_folder
 from ltr.locks import locked, sweep
 
 FORMAT = 2
@@ -180,7 +179,7 @@ def _settle(folder: Path) -> None:
     for name, checksum in checksums.items():
         part = folder / _versioned(name, checksum)
         if part.exists():
-            os.replace(part, folder / name)
+            replace(part, folder / name)
     for path in folder.iterdir():
         if path.name not in (DOCUMENT, *checksums) and _OWN_NAME.fullmatch(path.name):
             path.unlink(missing_ok=True)

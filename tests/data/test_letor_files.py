@@ -282,3 +282,29 @@ def test_options_of_the_wrong_kind(tmp_path, options, message):
     path = tmp_path / "data.txt"
     path.write_text("1 qid:1 2:5\n")
     assert load_letor(path, zero_based=np.True_).X.tolist() == [[0, 0, 5]]
+
+
+@pytest.mark.parametrize(
+    "load", [load_letor, partial(load_letor, sparse=True), convert_letor]
+)
+def test_feature_beyond_single_precision(tmp_path, load):
+    """Refused with its line, not infinite in silence."""
+    path = tmp_path / "a.txt"
+    path.write_text("1 qid:1 1:1e38\n\n0 qid:1 1:2 3:-1e39\n")
+    message = (
+        f"{path}, line 3: features must be in the range of dtype=float32; got -1e+39 "
+        "for the index 3. Pass dtype=numpy.float64, or clip it."
+    )
+    folder = (tmp_path / "arrays",) if load is convert_letor else ()
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+        load(path, *folder, dtype=np.float32)
+    assert load(path, *folder).X.max() == 1e38
+
+
+def test_ids_of_bytes(tmp_path):
+    """Text as NumPy's bytes is written as text, not as ``b'a'``."""
+    ids = np.array([b"a", b"b"])
+    path = tmp_path / "a.txt"
+    save_letor(RankingData(np.ones((2, 1)), np.ones(2), ids, docids=ids), path)
+    data = load_letor(path)
+    assert (data.qid.tolist(), data.docids.tolist()) == (["a", "b"], ["a", "b"])

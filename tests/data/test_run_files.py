@@ -449,3 +449,30 @@ def test_long_words(tmp_path, name, text):
     with pytest.raises(ValueError, match=f"^{re.escape(str(path))}") as caught:
         read(path)
     assert len(str(caught.value)) < 400
+
+
+@pytest.mark.parametrize("word", ["a\xa0b", "\u3000", "a\x1cb", "\x85"])
+def test_blanks_of_unicode_are_letters(tmp_path, word):
+    """Words of TREC files end at the blanks of ASCII, as in trec_eval."""
+    path = tmp_path / "run.txt"
+    path.write_text(f"{word} Q0 {word} 1 2.5 tag\n", encoding="utf-8")
+    run = read_run(path)
+    assert run.values.tolist() == [[word, word, 2.5]]
+    write_run(run, tmp_path / "copy.txt")
+    assert read_run(tmp_path / "copy.txt").equals(run)
+    qrels = tmp_path / "qrels.txt"
+    qrels.write_text(f"{word} 0 {word} 1\n", encoding="utf-8")
+    assert evaluate_run(run, qrels, ["map"])["mean"].tolist() == [1.0]
+
+
+def test_ids_of_bytes():
+    """Text as bytes is read as text, not as ``b'a'``."""
+    for source in (
+        {b"q": {b"a": 1.0}},
+        {np.bytes_(b"q"): [b"a"]},
+        pd.DataFrame({"qid": [b"q"], "docid": [b"a"], "score": [1.0]}),
+    ):
+        assert read_run(source).values.tolist() == [["q", "a", 1.0]]
+    message = "run: a qid must be text, or bytes in UTF-8; got b'\\xe9'. Decode it."
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+        read_run({b"\xe9": {b"a": 1.0}})

@@ -323,3 +323,32 @@ def test_what_a_table_cannot_hold(tmp_path, change, message):
     with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
         save_table(RankingData(**(whole | change)), tmp_path / "data.csv")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("is_file", [True, False])
+def test_feature_beyond_single_precision(tmp_path, is_file):
+    """Refused with its place, not infinite in silence."""
+    frame = pd.DataFrame({"label": [1, 0], "qid": [7, 7], "f": [1e38, 1e39]})
+    path = tmp_path / "data.csv"
+    frame.to_csv(path, index=False)
+    source, place = ("the table", "row 1 (counted from 0)")
+    if is_file:
+        source, place = str(path), "line 3"
+    message = (
+        f"features must be in the range of dtype=float32 in {source}; got 1e+39 in "
+        f"column 'f', {place}. Pass dtype=numpy.float64, or clip it."
+    )
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+        load_table(path if is_file else frame, dtype=np.float32)
+    assert load_table(path).X.tolist() == [[1e38], [1e39]]
+
+
+def test_ids_of_bytes(tmp_path):
+    """Text as NumPy's bytes is written and read as text, not as ``b'a'``."""
+    qid = np.array([b"a", b"b"])
+    data = RankingData(np.ones((2, 1)), np.ones(2), qid, docids=qid.astype(object))
+    save_table(data, tmp_path / "data.csv")
+    back = load_table(tmp_path / "data.csv", docid="docid")
+    assert (back.qid.tolist(), back.docids.tolist()) == (["a", "b"], ["a", "b"])
+    frame = pd.DataFrame({"label": [1, 0], "qid": qid.astype(object), "f": [1.0, 2.0]})
+    assert load_table(frame).qid.tolist() == ["a", "b"]
