@@ -32,6 +32,7 @@ def distances(stops: np.ndarray) -> np.ndarray:
     return np.stack([length, np.log(length + 1e-3), gain], axis=-1)
 
 
+PAIRS = functools.partial(TSPRanker, encoder="attention", n_jobs=1, **OPTIONS)
 RANKERS = {
     "LambdaMART": functools.partial(LambdaMARTRanker, metric="kendall_tau", n_jobs=1),
     "RankNet": functools.partial(NeuralRanker, "ranknet", "mlp", **OPTIONS),
@@ -39,12 +40,8 @@ RANKERS = {
         NeuralRanker, "ranknet", "attention", **OPTIONS
     ),
     "TSP": functools.partial(TSPRanker, n_jobs=1, **OPTIONS),
-    "TSP, attention": functools.partial(
-        TSPRanker, encoder="attention", n_jobs=1, **OPTIONS
-    ),
-    "TSP, pair features": functools.partial(
-        TSPRanker, pair_features=distances, n_jobs=1, **OPTIONS
-    ),
+    "TSP, attention": PAIRS,
+    "TSP, pair features": functools.partial(PAIRS, pair_features=distances),
 }
 
 

@@ -101,7 +101,7 @@ def join_members(
     result = TrainingResult(
         params=state.params,
         optimizer_state=None,
-        last_params=state.last_params,
+        last_params=tuple(r.last_params for r in results),
         losses=[loss for r in results for loss in r.losses],
         seconds=[seconds for r in results for seconds in r.seconds],
         scores=[score for r in results for score in r.scores],

@@ -166,12 +166,13 @@ class PairRanker(PairOutputs, GradientRanker):
         if rows is None:
             return
         fitted = FittedScorer(state.scorer, state.params, None, rows.pairs)
-        if (
-            (self.decoder, self.solver, self.compat) == ("auto", "auto", None)
-            and self.decoder_ == "path"
-            and bayes_is_better(fitted, rows, self.metric, self._decoder())
-        ):
-            self.decoder_ = "bayes"
+        is_open = (self.decoder, self.solver, self.compat) == ("auto", "auto", None)
+        if is_open and self.decoder_ == "path":
+            # The kept epoch is the one where paths did best on these lists by chance,
+            # too; the last epoch was chosen by neither decoder.
+            last = fitted._replace(params=result.last_params)
+            if bayes_is_better(last, rows, self.metric, self._decoder()):
+                self.decoder_ = "bayes"
         if self.n_estimators > 1 or self.decoder_ == "bayes":
             queries = group_queries(rows.codes, len(rows.y))
             scores = self._decoder().scores(fitted, rows.X, queries)

@@ -69,7 +69,8 @@ class TSPRanker(PairRanker):
         15. ``"auto"``: what the loss trains for, a linear ordering for ``"pairwise"``
         and ``"gap_weighted"``, else a path, see Notes. Instead of paths it is
         ``"bayes"`` for lists of at most 15 if validation lists, 20 or more of at most
-        12 items, prefer it by more than a standard error of ``metric``.
+        12 items, prefer it by more than a standard error of ``metric`` after the last
+        epoch.
     solver : str, default="auto"
         Method of the solver, which every decoder but ``"borda"`` calls. ``"auto"``: by
         size and structure. For paths ``"dp"`` (up to 16 items),
