@@ -92,7 +92,7 @@ def shortest_path(stops: np.ndarray) -> np.ndarray:
 
 
 def main(
-    n_seeds: int = 3, n_trips: int = 1000, names=None, gtfs: str | None = None
+    n_seeds: int = 3, n_trips: int = 2000, names=None, gtfs: str | None = None
 ) -> dict[str, float]:
     """Print the table; return the mean test τ of each method, and leads."""
     print(__doc__.split("\n")[0], flush=True)
