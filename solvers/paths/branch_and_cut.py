@@ -38,9 +38,31 @@ _ROUND_EVERY = 8
 _MAX_ARCS_PER_NODE = 100
 
 
+class Root(NamedTuple):
+    """What the root tells about better tours.
+
+    Attributes
+    ----------
+    arcs : bool array of shape (n + 1, n + 1)
+        Arcs that a tour better than the incumbent may use.
+    reduced : float array of shape (n + 1, n + 1)
+        Reduced costs of all arcs.
+    lower : float
+        A tour costs at least this plus the reduced costs of any of its arcs, those
+        below 0 taken as 0.
+    cuts : list of Cut
+        Cuts of the relaxation.
+    """
+
+    arcs: BoolArray
+    reduced: FloatArray
+    lower: float
+    cuts: list[Cut]
+
+
 def branch_and_cut(
     best: Incumbent, budget: Budget, max_nodes: float = math.inf
-) -> BoolArray | None:
+) -> Root | None:
     """Close the gap, or raise the bound.
 
     Parameters
@@ -54,24 +76,21 @@ def branch_and_cut(
 
     Returns
     -------
-    arcs : bool array of shape (n + 1, n + 1), or None
-        Arcs that a tour better than the incumbent may use; None if the gap is closed,
-        the root is unsolved, or too many arcs remain.
+    root : Root or None
+        None if the gap is closed, the root is unsolved, or too many arcs remain.
     """
-    relaxation = None
+    root = None
     separate = PrecedenceCuts(best.problem)
     try:
-        relaxation = _root(best, separate, budget)
-        if relaxation is not None:
-            _search(best, relaxation, separate, budget, max_nodes)
+        root = _root(best, separate, budget)
+        if root is not None:
+            _search(best, root, separate, budget, max_nodes)
     except BudgetSpent:
         pass
-    return None if relaxation is None else relaxation.present
+    return root
 
 
-def _root(
-    best: Incumbent, separate: PrecedenceCuts, budget: Budget
-) -> SubtourRelaxation | None:
+def _root(best: Incumbent, separate: PrecedenceCuts, budget: Budget) -> Root | None:
     """Add cuts and columns until none is missing; then drop arcs by reduced costs.
 
     The relaxation has few of the arcs. Let d be the reduced costs of all arcs at its
@@ -85,9 +104,8 @@ def _root(
 
     Returns
     -------
-    relaxation : SubtourRelaxation or None
-        With the remaining arcs and the cuts. None if the gap is closed, or too wide to
-        search.
+    root : Root or None
+        With the arcs that remain. None if the gap is closed, or too wide to search.
     """
     problem = best.problem
     allowed = problem.cost < problem.forbidden
@@ -115,10 +133,7 @@ def _root(
         return None
     if alive.sum() > _MAX_ARCS_PER_NODE * len(alive):
         return None
-    smaller = SubtourRelaxation(problem, alive, budget)
-    for cut in relaxation.cuts:
-        smaller.add_cut(cut)
-    return smaller
+    return Root(alive, reduced, lower, relaxation.cuts)
 
 
 def _nearest_arcs(best: Incumbent) -> BoolArray:
@@ -229,7 +244,7 @@ class _Node(NamedTuple):
 
 def _search(
     best: Incumbent,
-    relaxation: SubtourRelaxation,
+    start: Root,
     separate: PrecedenceCuts,
     budget: Budget,
     max_nodes: float,
@@ -239,6 +254,9 @@ def _search(
     Dive on the child that requires the arc, for which the last basis is nearly optimal;
     at the end of a dive, take the node with the least bound.
     """
+    relaxation = SubtourRelaxation(best.problem, start.arcs, budget)
+    for cut in start.cuts:
+        relaxation.add_cut(cut)
     tails, heads = relaxation.tails, relaxation.heads
     root: tuple[float, FloatArray] | None = None  # bound and reduced costs
     none = np.zeros(len(tails), dtype=bool)

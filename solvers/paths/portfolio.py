@@ -6,6 +6,7 @@ from ltr.solvers.core.constraints import Constraint
 from ltr.solvers.core.lists import ItemList
 from ltr.solvers.core.solution import Solution, Status, certify, without_order
 from ltr.solvers.paths.assignment_relaxation import branch_and_bound, greedy, relax
+from ltr.solvers.paths.bounded_program import bounded_program
 from ltr.solvers.paths.branch_and_cut import branch_and_cut
 from ltr.solvers.paths.cp_sat import cp_sat
 from ltr.solvers.paths.held_karp import (
@@ -34,8 +35,13 @@ _MUCH_LESS = 1e-2
 # Kicks of the local search.
 _KICKS_PER_ITEM = 10
 # With constraints: share of the budget for a search before the proof, and for the root
-# of branch and cut; then turns of CP-SAT and the search, each a share of what remains.
-_SEARCH_SHARE, _ROOT_SHARE, _TURNS = 0.2, 0.4, ((0.15, 0.5), (0.7, 1.0))
+# of branch and cut; then turns of CP-SAT, the bounded dynamic program and the search,
+# each a share of what remains.
+_SEARCH_SHARE, _ROOT_SHARE, _TURNS = (
+    0.2,
+    0.4,
+    ((0.15, 0.15, 0.5), (0.5, 0.5, 1.0)),
+)
 # Units of work per squared item after which a search without a better order ends.
 _PATIENCE, _LONG_PATIENCE = 1e-4, 2e-3
 
@@ -140,15 +146,20 @@ def _constrained_portfolio(
         best, budget.part(_SEARCH_SHARE), patience=patience, random_state=seed
     )
     best.narrow()
-    arcs = branch_and_cut(best, budget.part(_ROOT_SHARE), _MAX_CUT_NODES)
+    root = branch_and_cut(best, budget.part(_ROOT_SHARE), _MAX_CUT_NODES)
     if best.is_closed or budget.is_spent:
         return
     if can_tabulate(best, budget):
         held_karp_of_one(best, budget)
         return
     patience = _LONG_PATIENCE * n_items**2
-    for turn, (cp_sat_share, search_share) in enumerate(_TURNS, 1):
+    arcs = None if root is None else root.arcs
+    for turn, shares in enumerate(_TURNS, 1):
+        cp_sat_share, program_share, search_share = shares
         cp_sat(best, budget.part(cp_sat_share), arcs)
+        if root is not None:
+            part = budget.part(program_share)
+            bounded_program(best, part, root.reduced, root.lower)
         segment_search(
             best,
             budget.part(search_share),
@@ -174,14 +185,14 @@ def _portfolio(
     if best.is_closed or budget.is_spent:
         return
     best.narrow()
-    arcs = branch_and_cut(best, budget, _MAX_CUT_NODES)
+    root = branch_and_cut(best, budget, _MAX_CUT_NODES)
     if best.is_closed or budget.is_spent:
         return
     if can_tabulate(best, budget):
         held_karp_of_one(best, budget)
         return
     if problem.n_items <= _MAX_CP_SAT:
-        cp_sat(best, budget, arcs, _CP_SAT_WORK)
+        cp_sat(best, budget, None if root is None else root.arcs, _CP_SAT_WORK)
     if not (best.is_closed or budget.is_spent):
         branch_and_cut(best, budget)
     local_search(best, budget, _KICKS_PER_ITEM * problem.n_items, random_state)
