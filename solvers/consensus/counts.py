@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import ArrayLike
+from scipy.sparse import csr_array
 
 from ltr.arguments import check_choice
 from ltr.queries import FloatArray, check_rows
@@ -157,7 +160,8 @@ def comparisons_to_matrix(
     weights: ArrayLike | None = None,
     *,
     n_items: int | None = None,
-) -> FloatArray:
+    sparse: bool = False,
+) -> Any:
     """Count single comparisons: entry [i, j] is how often i beat j.
 
     Parameters
@@ -168,10 +172,13 @@ def comparisons_to_matrix(
         Weight of each comparison. None: 1.
     n_items : int, default=None
         Number of items. None: one more than the greatest item number.
+    sparse : bool, default=False
+        Whether to return a SciPy ``csr_array``, for :func:`bradley_terry` of many
+        items, few of which met.
 
     Returns
     -------
-    matrix : float array of shape (n_items, n_items)
+    matrix : float array, or csr_array, of shape (n_items, n_items)
         For :func:`solve_ordering`, :func:`bradley_terry`, :func:`borda`,
         :func:`copeland`.
 
@@ -179,7 +186,7 @@ def comparisons_to_matrix(
     ------
     ValueError
         If the lengths differ, an item is compared with itself, or the matrix takes more
-        than 4 GiB (23,170 items).
+        than 4 GiB (23,170 items; with ``sparse=True`` there is no such limit).
 
     Examples
     --------
@@ -216,8 +223,10 @@ def comparisons_to_matrix(
             f"item numbers must be in 0, …, {n - 1}; got "
             f"{least if least < 0 else greatest}."
         )
+    weight = check_weights(weights, comparisons.shape[1], "comparison")
+    if sparse:
+        return csr_array((weight, tuple(comparisons)), shape=(n, n))
     check_memory(n, n, "comparisons")
     matrix = np.zeros((n, n))
-    weight = check_weights(weights, comparisons.shape[1], "comparison")
     np.add.at(matrix, tuple(comparisons), weight)
     return matrix
