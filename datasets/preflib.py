@@ -86,7 +86,9 @@ def load_preflib(path: PathLike, *, encoding: str = "utf-8") -> PrefLibData:
     then one line ``count: order`` for each distinct vote, with alternatives numbered
     from 1 and tied ones in braces. The format before it is read, too: the number of
     alternatives, a line ``1,name`` for each, a line with the numbers of voters, votes
-    and unique orders, and lines ``count,order``.
+    and unique orders, and lines ``count,order``. There, numbers may begin at 0 (as in
+    the bids of conferences), and approvals of all or of none, which leave an empty
+    group ``{}``, are rankings of the other group.
 
     Parameters
     ----------

@@ -64,7 +64,7 @@ def read_votes(file: TextFile, *, is_categorical: bool = False) -> Votes:
     lines = [(number, line.strip(BLANKS)) for number, line in file.lines()]
     lines = [(number, line) for number, line in lines if line]
     reader = _Reader(file.name, is_categorical)
-    is_old = bool(lines) and not lines[0][1].startswith("#") and not is_categorical
+    is_old = bool(lines) and not lines[0][1].startswith("#")
     votes = reader.read_old_header(lines) if is_old else lines
     for number, line in votes:
         if line.startswith("#") and not is_old:
@@ -87,6 +87,7 @@ class _Reader:
         self.counts: list[int] = []
         self.n_items = 0
         self.is_old = False
+        self.first = 1  # number of the first alternative
 
     def error(self, line: int, expected: str, got: str, cure: str = "") -> ValueError:
         return line_error(self.name, line, expected, got, cure)
@@ -139,9 +140,14 @@ class _Reader:
         n_header = min(self.n_items + 2, len(lines) + 1)
         for item, (number, line) in enumerate(lines[1 : n_header - 1], start=1):
             match = _OLD_NAME.fullmatch(line)
-            if match is None or int(match[1]) != item:
+            if item == 1 and match is not None and int(match[1]) == 0:
+                self.first = 0  # as in the bids of conferences
+            expected = item - 1 + self.first
+            if match is None or int(match[1]) != expected:
                 raise self.error(
-                    number, f"the name of alternative {item} must follow", excerpt(line)
+                    number,
+                    f"the name of alternative {expected} must follow",
+                    excerpt(line),
                 )
             self.names[item] = match[2].strip(BLANKS)
         number, line = (
@@ -154,6 +160,12 @@ class _Reader:
                 "after the names must follow the numbers of voters, of votes and of "
                 "unique orders, such as '5,5,2'",
                 excerpt(line),
+            )
+        if int(match[1]) != int(match[2]):
+            raise self.error(
+                number,
+                "the numbers of voters and of votes must be the same",
+                f"{match[1]} and {match[2]}",
             )
         self._set("NUMBER VOTERS", match[2], number)
         self._set("NUMBER UNIQUE ORDERS", match[3], number)
@@ -182,11 +194,14 @@ class _Reader:
             for item in group:
                 self._check_item(number, item, ranked)
                 ranked.add(item)
-            zero_based = [item - 1 for item in group]
+            zero_based = [item - self.first for item in group]
             if len(group) == 1 and not self.is_categorical:
                 ranking.append(zero_based[0])
             else:
                 ranking.append(tuple(zero_based))
+        if self.is_old and not self.is_categorical:
+            # approvals of all or of none, which were kept as rankings before 2022
+            ranking = [group for group in ranking if group != ()] or ranking
         if not self.is_categorical and () in ranking:
             raise self.error(number, "a group of ties must not be empty", excerpt(line))
         self.rankings.append(ranking)
@@ -200,9 +215,10 @@ class _Reader:
         return count.strip(BLANKS), order
 
     def _check_item(self, number: int, item: int, ranked: set[int]) -> None:
-        if not 1 <= item <= self.n_items:
+        last = self.n_items - 1 + self.first
+        if not self.first <= item <= last:
             raise self.error(
-                number, f"alternatives must be in 1, …, {self.n_items}", str(item)
+                number, f"alternatives must be in {self.first}, …, {last}", str(item)
             )
         if item in ranked:
             raise self.error(

@@ -264,9 +264,54 @@ def test_the_format_before_2022(tmp_path):
     assert load_preflib(tmp_path / "new.toi").rankings == votes.rankings
 
 
+def test_approvals_before_2022(tmp_path):
+    """Kept as rankings of two groups, of which one may be empty; or as categories."""
+    header = "3\n1,tea \n2,coffee \n3,milk \n6,6,3\n"
+    votes = "3,{},{1,2,3}\n2,{1,2,3},{}\n1,2,{1,3}\n"
+    path = tmp_path / "a.toc"
+    path.write_text(header + votes)
+    data = load_preflib(path)
+    assert data.rankings == [[(0, 1, 2)], [(0, 1, 2)], [1, (0, 2)]]
+    assert (data.counts, data.names) == ([3, 2, 1], ["tea", "coffee", "milk"])
+    path = tmp_path / "a.cat"
+    path.write_text(header + votes)
+    data = load_preflib(path)
+    assert data.rankings[:2] == [[(), (0, 1, 2)], [(0, 1, 2), ()]]
+    assert data.categories == ["1", "2"]
+
+
+def test_alternatives_from_0_before_2022(tmp_path):
+    """As in the bids of the conference AAMAS; item 0 is alternative 0."""
+    path = tmp_path / "bids.toi"
+    path.write_text("3\n0,P02 \n1,P0A \n2,P0K \n2,2,2\n1,{0,2},1\n1,1\n")
+    votes = load_preflib(path)
+    assert votes.rankings == [[(0, 2), 1], [1]]
+    assert votes.names == ["P02", "P0A", "P0K"]
+
+
 @pytest.mark.parametrize(
     ("text", "line", "what"),
     [
+        (
+            "1\n1,tea\n4,5,1\n5,1\n",
+            3,
+            "the numbers of voters and of votes must be the same; got 4 and 5.",
+        ),
+        (
+            "2\n0,tea\n1,milk\n1,1,1\n1,2\n",
+            5,
+            "alternatives must be in 0, …, 1; got 2.",
+        ),
+        (
+            "2\n0,tea\n2,milk\n1,1,1\n1,2\n",
+            3,
+            "the name of alternative 1 must follow; got '2,milk'.",
+        ),
+        (
+            "2\n1,tea\n2,milk\n1,1,1\n1,{},{}\n",
+            5,
+            "a group of ties must not be empty; got '1,{},{}'.",
+        ),
         (
             OLD + "4,2 1,3\n",
             6,

@@ -78,7 +78,7 @@ def read_preflib(data):
         count, mark, order = line.partition("," if is_old else ":")
         if not mark or not _whole(count.strip(BLANKS)):
             raise Refused
-        rankings.append(_order(order, n))
+        rankings.append(_order(order, n, is_old, header["first"] if is_old else 1))
         counts.append(_whole(count.strip(BLANKS)))
     if not n or n > len(names) + 100_000 or any(not 1 <= i <= n for i in names):
         raise Refused
@@ -94,20 +94,24 @@ def _old_header(lines):
     n = _whole(lines[0])
     if len(lines) < n + 2:
         raise Refused
-    names = {}
+    names, first = {}, 1
     for item, line in enumerate(lines[1 : n + 1], 1):
         number, comma, name = line.partition(",")
-        if not comma or int("0" + str(_whole(number.strip(BLANKS)))) != item:
+        number = _whole(number.strip(BLANKS)) if comma else -1
+        if item == 1 and number == 0:
+            first = 0
+        if number != item - 1 + first:
             raise Refused
         names[item] = name.strip(BLANKS)
     totals = [_whole(cell.strip(" \t")) for cell in lines[n + 1].split(",")]
-    if len(totals) != 3:
+    if len(totals) != 3 or totals[0] != totals[1]:
         raise Refused
     return {
         "NUMBER ALTERNATIVES": n,
         "NUMBER VOTERS": totals[1],
         "NUMBER UNIQUE ORDERS": totals[2],
         "names": names,
+        "first": first,
     }
 
 
@@ -117,7 +121,7 @@ def _whole(word):
     return int(word)
 
 
-def _order(text, n):
+def _order(text, n, is_old, first):
     """Groups of an order, letter by letter."""
     groups, inside = [], None
     for piece in re.findall(r"[{}]|[^{},]+|,", text):
@@ -130,7 +134,7 @@ def _order(text, n):
         elif piece == "}":
             if inside is None:
                 raise Refused
-            groups.append(_items(inside))
+            groups.append(_items(inside) if inside or not is_old else [])
             inside = None
         elif piece.strip(" \t"):
             target = groups if inside is None else inside
@@ -139,12 +143,16 @@ def _order(text, n):
             target.append(_whole(piece.strip(" \t")))
     if inside is not None:
         raise Refused
-    ranking = _items(groups)
+    ranking = [group for group in _items(groups) if group != []]
+    if not ranking:
+        raise Refused
     items = [i for g in ranking for i in (g if isinstance(g, list) else [g])]
-    if not all(1 <= i <= n for i in items) or len(set(items)) < len(items):
+    if not all(first <= i < n + first for i in items) or len(set(items)) < len(items):
         raise Refused
     return [
-        tuple(i - 1 for i in g) if isinstance(g, list) and len(g) > 1 else _first(g) - 1
+        tuple(i - first for i in g)
+        if isinstance(g, list) and len(g) > 1
+        else _first(g) - first
         for g in ranking
     ]
 
