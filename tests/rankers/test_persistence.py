@@ -14,6 +14,7 @@ from ltr import (
     NeuralRanker,
     RandomRanker,
     SingleFeatureRanker,
+    TSPRanker,
     load_ranker,
     save_ranker,
 )
@@ -43,6 +44,7 @@ RANKERS = [
     RandomRanker(),
     SingleFeatureRanker("map"),
     NeuralRanker("ranknet", "linear", preprocess="query", max_epochs=1),
+    TSPRanker(encoder="identity", preprocess="query", max_epochs=0, random_state=0),
     LinearRanker(),
     LinearRanker(2.0, preprocess="query"),
     LinearRanker(preprocess=None, metric="map"),

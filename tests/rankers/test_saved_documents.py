@@ -12,6 +12,7 @@ import pytest
 
 from ltr import (
     LambdaMARTRanker,
+    LinearRanker,
     NeuralRanker,
     SingleFeatureRanker,
     TSPRanker,
@@ -35,6 +36,7 @@ def models(tmp_path_factory):
     rankers = {
         "trees": LambdaMARTRanker(n_estimators=2, min_child_samples=1, n_jobs=1),
         "feature": SingleFeatureRanker(),
+        "linear": LinearRanker(preprocess="query"),
         "mlp": NeuralRanker("ranknet", "mlp", warm_start=True, **SMALL),
         "pairs": TSPRanker("pairwise", **SMALL),
     }
@@ -274,6 +276,40 @@ def test_forged_arrays(model, changes, message):
     np.savez(folder / "arrays.npz", **arrays | changes)
     sign(folder)
     with pytest.raises(ValueError, match=message):
+        load_ranker(folder)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"coef_": None}, "coef_ must be 3 numbers of type float64; got None."),
+        ({"coef_": np.zeros(2)}, "coef_ must be 3 numbers of type float64; got array("),
+        ({"coef_": np.zeros(3, int)}, "coef_ must be 3 numbers of type float64; got"),
+        ({"coef_": np.full(3, np.nan)}, "coef_ must be finite; got [nan, nan, nan]."),
+        ({"within_lists": np.False_}, "within_lists must be True; got array(False)."),
+        ({"within_lists": np.ones(3, bool)}, "within_lists must be True; got array(["),
+        ({"mean": np.zeros(3)}, "arrays.npz has 'within_lists', which no ranker has."),
+    ],
+)
+def test_forged_arrays_of_a_linear_ranker(model, changes, message):
+    """Its weights and its scaling."""
+    folder = model("linear")
+    with np.load(folder / "arrays.npz") as file:
+        arrays = dict(file) | changes
+    np.savez(
+        folder / "arrays.npz", **{k: v for k, v in arrays.items() if v is not None}
+    )
+    sign(folder)
+    with pytest.raises(ValueError, match=f": {re.escape(message)}"):
+        load_ranker(folder)
+
+
+@pytest.mark.parametrize("alpha", [-1.0, "0", None, True])
+def test_forged_penalty(model, alpha):
+    """As ``fit`` sets it."""
+    folder = model("linear")
+    forge(folder, lambda document: document["attributes"].update(alpha_=alpha))
+    with pytest.raises(ValueError, match="alpha_ must be a number >= 0; got"):
         load_ranker(folder)
 
 
