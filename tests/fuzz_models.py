@@ -43,15 +43,19 @@ def make_models(folder, kinds=None):
     import pandas as pd
 
     from ltr import (
+        AutoRanker,
         LambdaMARTRanker,
         LinearRanker,
         NeuralRanker,
         RandomRanker,
         SingleFeatureRanker,
+        StackingRanker,
         TSPRanker,
+        VotingRanker,
         save_ranker,
     )
     from ltr.datasets import make_ranking
+    from ltr.rankers.blend.numeric import NumericRanker
 
     data = make_ranking(6, list_size=4, n_features=4, n_informative=3, random_state=0)
     X = pd.DataFrame(data.X, columns=list("abcd"))
@@ -62,6 +66,10 @@ def make_models(folder, kinds=None):
     )
     small = {"max_epochs": 1, "hidden_layer_sizes": (4,), "random_state": 0}
     trees = {"n_estimators": 3, "n_jobs": 1, "min_child_samples": 1, "num_leaves": 5}
+    members = [
+        ("trees", LambdaMARTRanker(**trees)),
+        ("numeric", NumericRanker(LinearRanker())),
+    ]
     rankers = {
         "random": RandomRanker(),
         "feature": SingleFeatureRanker(),
@@ -78,6 +86,9 @@ def make_models(folder, kinds=None):
             "listnet", "attention", **small | {"hidden_layer_sizes": (8,)}
         ),
         "pairs": TSPRanker("pairwise", n_jobs=1, **small),
+        "voting": VotingRanker(members, weights=(1, 2)),
+        "stacking": StackingRanker(members, SingleFeatureRanker(), cv=2),
+        "auto": AutoRanker(members=members),
     }
     for kind in kinds or rankers:
         table = colored if kind == "categories" else X
