@@ -16,10 +16,13 @@ from ltr.solvers.core.budget import Budget
 from ltr.solvers.paths.problem import Incumbent, PathProblem
 
 Words = NDArray[np.uint64]
-# Units of work of a state that is looked at, and of one that is sorted.
-_WORK_PER_LOOK, _WORK_PER_STATE = 2.5e-8, 5e-7
+# Units of work of a state and item that are looked at, per word of the set, and of a
+# state that is reached.
+_WORK_PER_LOOK, _WORK_PER_STATE = 1.2e-8, 4e-7
 # Most states in memory, of all positions.
 _MAX_STATES = 6_000_000
+# Most states of one position in the first quarter: with more, the rest will not fit.
+_MAX_EARLY = 100_000
 
 
 class Layer(NamedTuple):
@@ -86,7 +89,8 @@ def bounded_program(
             best.raise_bound(best.proven, "dp")
             return
         n_states += len(layer.last)
-        if n_states > _MAX_STATES:
+        is_early = 4 * position < n
+        if n_states > _MAX_STATES or (is_early and len(layer.last) > _MAX_EARLY):
             return
         steps.append((layer.last, layer.parent))
         if position < n - 1:
@@ -147,7 +151,7 @@ class _Expansion:
         for item in range(len(self._bit)):
             if self._budget.is_spent:
                 return None
-            self._budget.spend(_WORK_PER_LOOK * len(layer.last))
+            self._budget.spend(_WORK_PER_LOOK * layer.sets.size)
             if self._first[item] <= position <= self._last[item]:
                 part = self._append(layer, item)
                 self._budget.spend(_WORK_PER_STATE * len(part.last))

@@ -1,5 +1,7 @@
 """Which methods for paths are tried, and in which order."""
 
+import math
+
 from ltr.solvers.core.budget import Budget
 from ltr.solvers.core.conflicts import smallest_conflict
 from ltr.solvers.core.constraints import Constraint
@@ -40,7 +42,7 @@ _KICKS_PER_ITEM = 10
 _SEARCH_SHARE, _ROOT_SHARE, _TURNS = (
     0.2,
     0.4,
-    ((0.15, 0.15, 0.5), (0.5, 0.5, 1.0)),
+    ((0.15, 0.4, 0.5), (0.7, 0.5, 1.0)),
 )
 # Units of work per squared item after which a search without a better order ends.
 _PATIENCE, _LONG_PATIENCE = 1e-4, 2e-3
@@ -131,8 +133,9 @@ def _constrained_portfolio(
 ) -> None:
     """Search for a good order until that stagnates; prove it, and search on, by turns.
 
-    CP-SAT closes most gaps that it can close soon after the root: it gets a moment
-    before the long search, and a long turn after it.
+    CP-SAT closes most gaps that it can close soon after the root, and the bounded
+    dynamic program ends early where it is hopeless: they go before the long search.
+    After it CP-SAT gets a long turn, the program another one for a better incumbent.
     """
     branch_and_bound(best, budget, max_nodes=_MAX_NODES)
     if best.is_closed or budget.is_spent:
@@ -146,7 +149,8 @@ def _constrained_portfolio(
         best, budget.part(_SEARCH_SHARE), patience=patience, random_state=seed
     )
     best.narrow()
-    root = branch_and_cut(best, budget.part(_ROOT_SHARE), _MAX_CUT_NODES)
+    n_nodes = _MAX_CUT_NODES if best.problem.rules.together else 0
+    root = branch_and_cut(best, budget.part(_ROOT_SHARE), n_nodes)
     if best.is_closed or budget.is_spent:
         return
     if can_tabulate(best, budget):
@@ -154,11 +158,12 @@ def _constrained_portfolio(
         return
     patience = _LONG_PATIENCE * n_items**2
     arcs = None if root is None else root.arcs
+    programmed = math.inf  # cost of the incumbent that the program could not prove
     for turn, shares in enumerate(_TURNS, 1):
         cp_sat_share, program_share, search_share = shares
         cp_sat(best, budget.part(cp_sat_share), arcs)
-        if root is not None:
-            part = budget.part(program_share)
+        if root is not None and best.cost < programmed:
+            programmed, part = best.cost, budget.part(program_share)
             bounded_program(best, part, root.reduced, root.lower)
         segment_search(
             best,

@@ -72,9 +72,11 @@ def solve_path(
         ``"branch_and_bound"`` on the assignment relaxation; ``"branch_and_cut"`` on the
         subtour relaxation; ``"cp_sat"``, OR-Tools CP-SAT with a circuit constraint;
         ``"routing"``, OR-Tools routing, without constraints; ``"local_search"``, 3-opt
-        and 2-opt with kicks, under constraints swaps of adjacent segments and
-        reinsertion, which proves nothing beyond the assignment bound.
-        ``"auto"`` combines all but ``"routing"``, by size and structure.
+        and 2-opt with kicks, under constraints swaps of adjacent segments, 2-opt
+        and reinsertion, which proves nothing beyond the assignment bound.
+        ``"auto"`` combines all but ``"routing"``, by size and structure; under
+        precedences also a dynamic program over the sets that they allow, without the
+        states that a bound excludes (Morin and Marsten, 1976).
     time_limit_s : float, default=None
         Wall-clock seconds.
     work_limit : float, default=None
