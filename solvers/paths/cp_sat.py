@@ -1,11 +1,13 @@
 """OR-Tools CP-SAT: a circuit constraint over the arcs that a better tour may use."""
 
 import math
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 
-from ltr.queries import BoolArray
+from ltr.queries import BoolArray, IntArray
 from ltr.solvers.core.budget import Budget
 from ltr.solvers.core.cp_sat import solve_model
 from ltr.solvers.core.order_rules import OrderRules
@@ -63,26 +65,45 @@ def cp_sat(
         add_constraints(model, literal, n, problem.rules)
         rounding = 0 if problem.is_whole else n + 1
         model.add(cost >= math.floor(best.lower / unit) - rounding)
+
+    def take(incumbent: Incumbent, values: IntArray | None, bound: float) -> None:
+        if values is not None:
+            order = order_of(tails[values > 0], heads[values > 0], n)
+            incumbent.offer(order, problem.tour_cost(order), "cp_sat")
+        # if infeasible, every tour has a forbidden arc; tours with arcs that were left
+        # out cost at least as much as the incumbent
+        lower = min(bound * unit, problem.forbidden, incumbent.cost)
+        lower = lower if arcs is None else min(lower, proven)
+        incumbent.raise_bound(lower, "cp_sat")
+
+    # reports are made by a copy, so that the result is the same without them
+    report = None if best.report is None else partial(take, replace(best))
+    variables = list(literal.values())
     result = solve_model(
         model,
         budget,
         work_limit=work_limit,
         presolve=False,
         bound_by_tree_search=not problem.rules.is_empty,
+        variables=variables,
+        report=report,
     )
-    if result.has_solution:
-        in_tour = result.values(literal.values()) > 0
-        successor = dict(
-            zip(tails[in_tour].tolist(), heads[in_tour].tolist(), strict=True)
-        )
-        order = [successor[n]]
-        while successor[order[-1]] != n:
-            order.append(successor[order[-1]])
-        best.offer(order, problem.tour_cost(order), "cp_sat")
-    # if infeasible, every tour has a forbidden arc; tours with arcs that were left out
-    # cost at least as much as the incumbent
-    lower = min(result.bound * unit, problem.forbidden, best.cost)
-    best.raise_bound(lower if arcs is None else min(lower, proven), "cp_sat")
+    take(best, result.values(variables) if result.has_solution else None, result.bound)
+
+
+def order_of(tails: IntArray, heads: IntArray, depot: int) -> list[int]:
+    """Return the items of a tour in order, given its arcs.
+
+    Examples
+    --------
+    >>> order_of(np.array([0, 1, 2]), np.array([2, 0, 1]), 2)
+    [1, 0]
+    """
+    successor = dict(zip(tails.tolist(), heads.tolist(), strict=True))
+    order = [successor[depot]]
+    while successor[order[-1]] != depot:
+        order.append(successor[order[-1]])
+    return order
 
 
 def unit_of(best: Incumbent) -> float:

@@ -212,6 +212,7 @@ SCORES = {
     ],
     "k": 12,
 }
+PATH_METHODS = ["auto", "branch_and_bound", "branch_and_cut", "cp_sat", "local_search"]
 # solve, arguments of the problem, least number of reports
 WATCHED = {
     **{
@@ -220,7 +221,7 @@ WATCHED = {
             {"matrix": SMALL, "sense": sense},
             1,
         )
-        for method in ("auto", "branch_and_bound", "branch_and_cut", "local_search")
+        for method in PATH_METHODS
         for sense in ("max", "min")
     },
     "path dp": (partial(solve_path, method="dp"), {"matrix": SMALL[:9, :9]}, 1),
