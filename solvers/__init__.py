@@ -23,8 +23,10 @@ votes, and k items to choose                   :func:`select_committee`
 relevance and similarity, k items to choose    :func:`diversify`
 =============================================  =========================================
 
-:func:`verify` checks any solution by code that shares nothing with the solvers. Items
-are numbers from 0; :mod:`ltr.fusion` takes runs of named documents.
+:func:`verify` checks any solution by code that shares nothing with the solvers.
+``solution.is_unique`` says whether ties leave others as good, if it is known, and
+:func:`all_optimal` lists them. Items are numbers from 0; :mod:`ltr.fusion` takes runs
+of named documents.
 
 :mod:`ltr.solvers.dynamic` sums over all orders of short lists in JAX (log Z, marginals,
 samples); :mod:`ltr.solvers.differentiable` puts any solver inside ``jit`` and ``grad``.
@@ -74,7 +76,13 @@ from ltr.solvers.core.solution import Lottery, Solution, Status
 from ltr.solvers.diversity import diversify
 from ltr.solvers.orderings import solve_ordering, solve_orderings
 from ltr.solvers.paths import solve_path, solve_paths
-from ltr.solvers.verification import Fault, Verification, verify
+from ltr.solvers.verification import (
+    Fault,
+    OptimalSet,
+    Verification,
+    all_optimal,
+    verify,
+)
 
 __all__ = [
     "AtMost",
@@ -85,6 +93,7 @@ __all__ = [
     "FixedPosition",
     "Interrupted",
     "Lottery",
+    "OptimalSet",
     "Precedence",
     "Quota",
     "Solution",
@@ -92,6 +101,7 @@ __all__ = [
     "Together",
     "Verification",
     "Window",
+    "all_optimal",
     "birkhoff",
     "borda",
     "bradley_terry",

@@ -230,6 +230,8 @@ def draw(rng: np.random.Generator) -> Case:
                 options[name] = sign * numbers(rng, scale, n)
     if rng.random() < 0.4 and n > 1 and method != "routing":
         options["constraints"] = draw_constraints(rng, n, n)
+    if solver == "solve_path" and rng.random() < 0.2 and method != "routing":
+        draw_groups(rng, n, n, options, {Quota, AtMost})
     return Case(solver, sign * numbers(rng, scale, (n, n)), options, scale)
 
 
@@ -265,26 +267,10 @@ def draw_assignment(
     if options.get("sense") == "min":
         gain = -gain
     options |= {"k": k}
-    constraints: tuple[Any, ...] = ()
     if n > 1 and rng.random() < 0.4:
-        constraints += draw_constraints(rng, n, k)
+        options["constraints"] = draw_constraints(rng, n, k)
     if rng.random() < 0.4:
-        labels = rng.choice(list("abc"), n).tolist()
-        options["attributes"] = {"group": labels}
-        low = int(rng.integers(1, k + 1))
-        constraints += (
-            [
-                Quota("group", "a", lower=low, top=int(rng.integers(1, k + 1))),
-                Quota("group", "b", upper=int(rng.integers(0, k + 1))),
-                Quota("group", "a", min_share=float(rng.choice([0.3, 0.5]))),
-                AtMost("group", int(rng.integers(1, 3)), window=2),
-                AtMost("group", int(rng.integers(1, 4))),
-                ExposureShare("group", "a", lower=float(rng.choice([0.2, 0.4]))),
-                ExposureShare("group", "b", upper=float(rng.choice([0.2, 0.4]))),
-            ][rng.integers(7)],
-        )
-    if constraints:
-        options["constraints"] = constraints
+        draw_groups(rng, n, k, options, {Quota, AtMost, ExposureShare})
     return Case("solve_assignment", gain, options, scale)
 
 
@@ -301,6 +287,45 @@ def draw_similarity(
     options["k"] = int(rng.integers(1, n + 1))
     options["trade_off"] = float(rng.choice([0.0, 0.1, 0.5, 0.9, 1.0]))
     return Case("diversify", relevance, options, scale)
+
+
+def draw_groups(
+    rng: np.random.Generator,
+    n: int,
+    k: int,
+    options: dict[str, Any],
+    kinds: set[type],
+) -> None:
+    """Add attributes, and one or two constraints on groups, to the options."""
+    labels = rng.choice(["a", "b", "c", None], n, p=[0.4, 0.3, 0.2, 0.1]).tolist()
+    options["attributes"] = {"group": labels}
+    top = int(rng.integers(1, k + 1))
+    low = int(rng.integers(1, top + 1))
+    windows = AtMost(
+        "group",
+        int(rng.integers(1, 3)),
+        window=int(rng.integers(2, 5)),
+        top=None if rng.random() < 0.5 else top,
+    )
+    drawn: list[Any] = [
+        Quota("group", "a", lower=low, top=top),
+        Quota("group", "b", upper=int(rng.integers(0, k + 1)), top=top),
+        Quota("group", "c", lower=(0, 1), upper=(1, 1, 2)),
+        Quota("group", "a", min_share=float(rng.choice([0.3, 0.5]))),
+        Quota("group", "b", max_share=float(rng.choice([0.3, 0.5])), top=top),
+        AtMost("group", int(rng.integers(1, 3)), window=2),
+        windows,
+        windows,
+        AtMost("group", int(rng.integers(0, 4)), top=top),
+        ExposureShare("group", "a", lower=float(rng.choice([0.2, 0.4]))),
+        ExposureShare("group", "b", upper=float(rng.choice([0.2, 0.4]))),
+    ]
+    drawn = [rule for rule in drawn if type(rule) in kinds]
+    picked = rng.choice(len(drawn), size=rng.integers(1, 3), replace=False).tolist()
+    if options.get("method") == "dp":
+        picked = [i for i in picked if drawn[i] is not windows]
+    rules = tuple(dict.fromkeys(drawn[i] for i in picked))
+    options["constraints"] = (*options.get("constraints", ()), *rules)
 
 
 def draw_votes(

@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ltr.queries import IntArray, check_rows
+from ltr.queries import FloatArray, IntArray, check_rows
 from ltr.solvers.assignment.exact import (
     MAX_STEPS,
     MUCH_LESS,
@@ -40,6 +40,7 @@ from ltr.solvers.core.groups import Group
 from ltr.solvers.core.inputs import check_method
 from ltr.solvers.core.observation import Callback, observed
 from ltr.solvers.core.solution import (
+    Margin,
     Outcome,
     Solution,
     Status,
@@ -224,6 +225,7 @@ def assign(
             method=outcome.method,
             started=budget.started,
             is_whole=gains.is_whole,
+            is_unique=outcome.margin.is_unique(gains.tolerance(outcome.order)),
         )
 
     def report_outcome(outcome: Outcome) -> None:
@@ -285,13 +287,28 @@ def _solve(
         return _exact(empty if is_kept else None, gains, "fixed slots")
     if method == "sort":
         assert gains.scores is not None
-        order = np.argsort(-gains.scores, kind="stable")[: gains.k]
-        return _exact(order, gains, method)
+        order = np.argsort(-gains.scores, kind="stable")
+        margin = _margin_of_exchanges(gains.scores[order], gains.discount)
+        return _exact(order[: gains.k], gains, method)._replace(margin=margin)
     if method == "matching":
         return _exact(solve_by_matching(gains, rules), gains, method)
     if method == "counting":
         return _exact(solve_by_counting(gains, rules), gains, method)
     return _solve_lazily(method, gains, rules, budget, report)
+
+
+def _margin_of_exchanges(scores: FloatArray, discount: FloatArray) -> Margin:
+    """Loss of the second best order, given scores s_1 ≥ s_2 ≥ … ≥ s_n.
+
+    Any order is sorted by exchanging items at positions t and t + 1, the last one among
+    them with the unplaced ones, without a loss; so the second best is one exchange from
+    the best: it loses (s_t - s_{t+1}) · (d_t - d_{t+1}), with d_{k+1} = 0.
+    """
+    k = len(discount)
+    drops = -np.diff(discount, append=0.0)[: len(scores) - 1]
+    losses = (scores[:-1] - scores[1:])[:k] * drops
+    least = float(losses.min(initial=np.inf))
+    return Margin(least, least)
 
 
 def _exact(order: IntArray | None, gains: Gains, method: str) -> Outcome:

@@ -20,6 +20,7 @@ from ltr.queries import BoolArray, FloatArray, IntArray
 from ltr.solvers.committees.quotas import Quotas
 from ltr.solvers.committees.rules import Score
 from ltr.solvers.core.budget import Budget
+from ltr.solvers.core.solution import Margin
 
 # Subgradient steps at the root and at other nodes, and how many of them may fail to
 # lower the bound by a relative 1e-5 before the step length is halved. Tuned on random
@@ -121,6 +122,17 @@ def round_down(bound: Bounds, unit: float) -> Bounds:
     """
     bound = bound + 1e-12 * abs(bound)
     return np.floor(bound / unit + 1e-6) * unit if unit else bound
+
+
+def margin_of_swaps(score: Score, quotas: Quotas, committee: IntArray) -> Margin:
+    """Return the margin that one swap of a best committee shows: no lower bound."""
+    if quotas.k == quotas.n_items:
+        return Margin(np.inf, np.inf)
+    gains = score.swap_gains(committee)  # (k, n_items)
+    if gains is None:
+        return Margin()
+    gains = np.where(quotas.swaps(committee), gains, -np.inf)
+    return Margin(0.0, max(0.0, -float(gains.max())))
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from ltr.solvers.committees.branch_and_bound import (
     greedy,
     greedy_bound,
     in_greedy_order,
+    margin_of_swaps,
     round_down,
 )
 from ltr.solvers.committees.quotas import Groups, Quotas, check_bounds, check_groups
@@ -33,6 +34,7 @@ from ltr.solvers.core.inputs import check_method
 from ltr.solvers.core.observation import Callback, observed
 from ltr.solvers.core.rankings import Rankings, check_weights
 from ltr.solvers.core.solution import (
+    Margin,
     Solution,
     Status,
     certify,
@@ -317,13 +319,19 @@ def _sort(totals: FloatArray, quotas: Quotas, unit: float, budget: Budget) -> So
     if excess >= unit:  # multiples of the unit cannot be told apart
         unit = 0.0
     bound = max(value, round_down(value + excess, unit)) if excess else value
+    gap = unit / 2 or tolerance(totals[items])
+    # of the bases of a matroid, the second best is one exchange from the best
+    losses = totals[items][:, None] - totals  # (k, n_items)
+    upper = float(np.where(quotas.swaps(items), losses, np.inf).min())
+    margin = Margin(upper if quotas.are_disjoint else 0.0, upper)
     return certify(
         items[np.lexsort((items, -totals[items]))],
         value,
         bound,
-        tolerance=unit / 2 or tolerance(totals[items]),
+        tolerance=gap,
         method="sort" if quotas.are_disjoint else "integer program",
         started=budget.started,
+        is_unique=margin.is_unique(gap),
     )
 
 
@@ -344,6 +352,7 @@ def _search(
             tolerance=gap * unit,
             method=name,
             started=budget.started,
+            is_unique=margin_of_swaps(score, quotas, incumbent.items).is_unique(gap),
         )
 
     if method == "greedy":

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ltr.queries import BoolArray, is_missing
+from ltr.queries import BoolArray, IntArray, is_missing
 
 
 def read_column(values: Any) -> Any:
@@ -41,6 +41,24 @@ def read_column(values: Any) -> Any:
     return column
 
 
+def values_of(attributes: Mapping[str, Any] | None, name: str) -> Any:
+    """Return the values of an attribute, or raise if it is not there.
+
+    Examples
+    --------
+    >>> values_of({"seller": ["x", "y"]}, "seller")
+    ['x', 'y']
+    """
+    names = () if attributes is None else attributes
+    if attributes is None or name not in names:
+        listed = ", ".join(repr(str(key)) for key in names) or "none"
+        raise ValueError(
+            f"attributes must have {name!r}, to which a constraint refers; got "
+            f"{listed}. Pass attributes={{{name!r}: one value per item}}."
+        )
+    return attributes[name]
+
+
 class Attributes:
     """The attributes of the items, and the items that share a value.
 
@@ -50,6 +68,8 @@ class Attributes:
         Attributes by name; a DataFrame will do.
     n_items : int
         Number of items.
+    label : str, default=""
+        What follows the name of an attribute in messages: the number of the list.
 
     Examples
     --------
@@ -61,28 +81,30 @@ class Attributes:
     """
 
     def __init__(
-        self, attributes: Mapping[str, ArrayLike] | None, n_items: int
+        self,
+        attributes: Mapping[str, ArrayLike] | None,
+        n_items: int,
+        label: str = "",
     ) -> None:
         self._attributes = {} if attributes is None else attributes
-        self._n_items = n_items
+        self._n_items, self._label = n_items, label
         self._columns: dict[str, Any] = {}
 
     def _column(self, name: str) -> Any:
         if name not in self._columns:
-            if name not in self._attributes:
-                names = ", ".join(repr(str(key)) for key in self._attributes) or "none"
-                raise ValueError(
-                    f"attributes must have {name!r}, to which a constraint refers; got "
-                    f"{names}. Pass attributes={{{name!r}: one value per item}}."
-                )
-            column = read_column(self._attributes[name])
+            column = read_column(values_of(self._attributes, name))
             if column.shape != (self._n_items,):
                 raise ValueError(
-                    f"attributes[{name!r}] must have one value per item, shape "
-                    f"({self._n_items},); got shape {column.shape}."
+                    f"attributes[{name!r}]{self._label} must have one value per item, "
+                    f"shape ({self._n_items},); got shape {column.shape}."
                 )
             self._columns[name] = column
         return self._columns[name]
+
+    def at(self, items: IntArray) -> Attributes:
+        """Return the attributes of some items, numbered from 0."""
+        columns = {name: self._column(name)[items] for name in self._attributes}
+        return Attributes(columns, len(items), self._label)
 
     def members(self, name: str, value: Any) -> BoolArray:
         """Return the mask of items with this value; a missing value has none."""

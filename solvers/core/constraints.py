@@ -7,7 +7,7 @@ missing (None, NaN, NA) belongs to no group.
 A new kind of constraint is a subclass of :class:`Rule` that is added to one of the
 unions below. If existing kinds can express it, :meth:`Rule.parts` is all that the
 solvers need to know about it; if it bounds groups of items, :meth:`Rule.groups` is all
-that assignments need.
+that paths and assignments need.
 """
 
 from __future__ import annotations
@@ -283,8 +283,10 @@ class Together(Rule):
 OrderConstraint = Precedence | Window | FixedPosition | Together
 GroupConstraint = Quota | AtMost | ExposureShare
 Constraint = Union[OrderConstraint, GroupConstraint]  # noqa: UP007
-# Kinds that paths and orderings accept, and kinds that assignments accept.
+PathConstraint = Union[OrderConstraint, Quota, AtMost]  # noqa: UP007
+# Kinds that orderings accept, kinds that paths accept, kinds that assignments accept.
 ORDER_KINDS: tuple[type, ...] = get_args(OrderConstraint)
+PATH_KINDS: tuple[type, ...] = (*ORDER_KINDS, Quota, AtMost)
 ASSIGNMENT_KINDS: tuple[type, ...] = (*ORDER_KINDS, *get_args(GroupConstraint))
 
 
@@ -387,12 +389,14 @@ def _index(
 __all__ = [
     "ASSIGNMENT_KINDS",
     "ORDER_KINDS",
+    "PATH_KINDS",
     "AtMost",
     "Constraint",
     "ExposureShare",
     "FixedPosition",
     "GroupConstraint",
     "OrderConstraint",
+    "PathConstraint",
     "Precedence",
     "Quota",
     "Rule",

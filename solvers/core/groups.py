@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -86,6 +87,116 @@ class Group:
             lower - SHARE_TOLERANCE <= share <= upper + SHARE_TOLERANCE
             for lower, upper in self.shares
         )
+
+
+@dataclass(frozen=True)
+class GroupBounds:
+    """Bounds on the members of a group in an order of all items; hashable.
+
+    The bounds are tight: for each t and each number c between ``lower[t]`` and
+    ``upper[t]`` some order has c members among its first t items and keeps the other
+    prefix bounds of the group, unless no order does.
+
+    Attributes
+    ----------
+    items : tuple of int
+        Members of the group.
+    lower, upper : tuple of int
+        Least and greatest number of members among the first 0, 1, …, n items.
+    windows : tuple of Stretch, default=()
+        Bounds on members in neighboring positions; each could be broken.
+    """
+
+    items: tuple[int, ...]
+    lower: tuple[int, ...]
+    upper: tuple[int, ...]
+    windows: tuple[Stretch, ...] = ()
+
+    @classmethod
+    def of(cls, group: Group) -> GroupBounds:
+        """Tighten the bounds of a group in orders of all items.
+
+        With N_t the number of members among the first t of n items, N_n = m is given
+        and N_{t+1} - N_t is 0 or 1. So N_t is at least N_{t-1}, N_{t+1} - 1 and
+        m - (n - t), and at most N_{t+1}, N_{t-1} + 1 and m.
+        """
+        n, m = len(group.members), int(group.members.sum())
+        t = np.arange(n + 1)
+        lower = np.maximum(group.lower, np.maximum(0, m - (n - t)))
+        upper = np.minimum(group.upper, np.minimum(t, m))
+        windows = []
+        for stretch in group.windows:
+            if not stretch.limit:
+                upper[: stretch.top + 1] = 0
+            elif stretch.limit < min(stretch.length, m):
+                windows.append(stretch)
+        # the greatest of earlier bounds, and of later ones with t - s steps in between
+        lower = np.maximum.accumulate(lower)
+        lower = np.maximum.accumulate((lower - t)[::-1])[::-1] + t
+        upper = np.minimum.accumulate(upper[::-1])[::-1]
+        upper = np.minimum.accumulate(upper - t) + t
+        members = np.flatnonzero(group.members).tolist()
+        bounds = tuple(lower.tolist()), tuple(upper.tolist())
+        return cls(tuple(members), *bounds, tuple(dict.fromkeys(windows)))
+
+    @cached_property
+    def is_possible(self) -> bool:
+        """Whether an order of all items can keep the prefix bounds."""
+        return all(
+            low <= high for low, high in zip(self.lower, self.upper, strict=True)
+        )
+
+    @cached_property
+    def is_trivial(self) -> bool:
+        """Whether every order keeps them."""
+        n, m = len(self.lower) - 1, len(self.items)
+        return not self.windows and all(
+            low <= max(0, m - (n - t)) and high >= min(t, m)
+            for t, (low, high) in enumerate(zip(self.lower, self.upper, strict=True))
+        )
+
+    @cached_property
+    def narrow(self) -> tuple[int, ...]:
+        """The prefixes whose bounds do not follow from those of their neighbors."""
+        n, m = len(self.lower) - 1, len(self.items)
+        low, high = self.lower, self.upper
+        return tuple(
+            t
+            for t in range(1, n)
+            if low[t] > max(0, m - (n - t), low[t - 1], low[t + 1] - 1)
+            or high[t] < min(t, m, high[t + 1], high[t - 1] + 1)
+        )
+
+    @cached_property
+    def pairs_apart(self) -> bool:
+        """Whether no two members may be neighbors, anywhere."""
+        n = len(self.lower) - 1
+        return any(
+            limit == 1 and length >= 2 and top >= n
+            for limit, length, top in self.windows
+        )
+
+    @cached_property
+    def is_local(self) -> bool:
+        """Whether prefixes and pairs of neighbors decide if an order keeps them."""
+        return all(
+            length == 2 and top >= len(self.lower) - 1
+            for _, length, top in self.windows
+        )
+
+    def intervals(self) -> tuple[tuple[int, int], tuple[int, int]]:
+        """Return the first and the last position of members, and of other items.
+
+        A member at position p needs N_{p+1} ≥ 1 and N_p ≤ m - 1.
+        """
+        n, m = len(self.lower) - 1, len(self.items)
+        low, high = np.array(self.lower), np.array(self.upper)
+        t = np.arange(n + 1)
+        ends = []
+        for fewest, most, size in ((low, high, m), (t - high, t - low, n - m)):
+            can = np.flatnonzero((most[1:] >= 1) & (fewest[:-1] <= size - 1))
+            ends.append((int(can[0]), int(can[-1])) if can.size else (n, -1))
+        return ends[0], ends[1]
 
 
 def prefix_bounds(

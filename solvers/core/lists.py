@@ -1,7 +1,8 @@
 """Batches of lists, checked and split alike for paths and orderings."""
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,15 @@ from numpy.typing import ArrayLike
 
 from ltr.arguments import ArgumentError
 from ltr.queries import FloatArray, IntArray, check_axes, check_rows
-from ltr.solvers.core.constraints import ORDER_KINDS, Constraint, Together
+from ltr.solvers.core.attributes import Attributes, values_of
+from ltr.solvers.core.constraints import (
+    ORDER_KINDS,
+    AtMost,
+    Constraint,
+    Quota,
+    Together,
+)
+from ltr.solvers.core.groups import GroupBounds
 from ltr.solvers.core.inputs import (
     GREATEST,
     check_kinds,
@@ -21,6 +30,7 @@ from ltr.solvers.core.inputs import (
     check_square,
     to_array,
 )
+from ltr.solvers.core.order_rules import order_rules
 from ltr.solvers.core.solution import Solution, in_sense
 
 
@@ -42,6 +52,8 @@ class ItemList:
         The same constraints on the user's numbers.
     sense : {"max", "min"}, default="max"
         Whether the user minimizes costs.
+    attributes : Attributes, default=None
+        Attributes of the items 0, …, n - 1; None if no constraint refers to one.
     """
 
     matrix: FloatArray
@@ -51,11 +63,19 @@ class ItemList:
     constraints: tuple[Constraint, ...] = ()
     user_constraints: tuple[Constraint, ...] = ()
     sense: str = "max"
+    attributes: Attributes | None = None
 
     @property
     def n_items(self) -> int:
         """Number of items that are not padding."""
         return len(self.matrix)
+
+    @cached_property
+    def groups(self) -> tuple[GroupBounds, ...]:
+        """Bounds of the constraints on groups of items."""
+        if self.attributes is None:
+            return ()
+        return order_rules(self.constraints, self.attributes, self.n_items).groups
 
     def in_user_numbers(self, solution: Solution) -> Solution:
         """Return a solution in the user's item numbers, constraints and sense."""
@@ -75,11 +95,13 @@ def check_list(
     start: ArrayLike | None = None,
     end: ArrayLike | None = None,
     constraints: Any = (),
+    attributes: Mapping[str, ArrayLike] | None = None,
+    kinds: tuple[type, ...] = ORDER_KINDS,
     solver: str,
     sense: str = "max",
     closed: bool = False,
 ) -> ItemList:
-    """Check a single list; messages name the solver.
+    """Check a single list; messages name the solver, which takes some constraints.
 
     Examples
     --------
@@ -90,14 +112,35 @@ def check_list(
     check_closed(closed, start, end)
     array = check_matrix(matrix, sense=sense)
     n = len(array)
-    checked = check_order_constraints(constraints, n, ORDER_KINDS, solver)
+    checked = check_order_constraints(constraints, n, kinds, solver)
     start_gains, end_gains = (
         check_scores(start, n, "start", sense=sense),
         check_scores(end, n, "end", sense=sense),
     )
-    check_rows({"matrix": matrix, "start": start, "end": end})
-    item_list = ItemList(array, start_gains, end_gains, None, checked, checked, sense)
+    columns = {} if attributes is None else attributes
+    by_name = {f"attributes[{name!r}]": v for name, v in columns.items()}
+    check_rows({"matrix": matrix, "start": start, "end": end, **by_name})
+    item_list = ItemList(
+        array,
+        start_gains,
+        end_gains,
+        None,
+        checked,
+        checked,
+        sense,
+        Attributes(attributes, n) if _attributes_of(checked) else None,
+    )
+    assert item_list.groups is not None  # an attribute that is not passed raises
     return as_path(item_list) if closed else item_list
+
+
+def _attributes_of(constraints: tuple[Constraint, ...]) -> list[str]:
+    """Names of the attributes that constraints refer to."""
+    return list(
+        dict.fromkeys(
+            c.attribute for c in constraints if isinstance(c, (Quota, AtMost))
+        )
+    )
 
 
 def check_closed(closed: Any, start: Any, end: Any) -> None:
@@ -163,6 +206,8 @@ def check_lists(
     start: Any = None,
     end: Any = None,
     constraints: Any = (),
+    attributes: Mapping[str, Any] | None = None,
+    kinds: tuple[type, ...] = ORDER_KINDS,
     solver: str,
     alone: str,
     sense: str = "max",
@@ -172,8 +217,10 @@ def check_lists(
 
     Parameters
     ----------
-    matrices, where, start, end, constraints, sense, closed
+    matrices, where, start, end, constraints, attributes, sense, closed
         As for :func:`ltr.solvers.solve_paths`.
+    kinds : tuple of type
+        Constraints that the solver takes.
     solver : str
         Name of the public function, for messages.
     alone : str
@@ -205,7 +252,11 @@ def check_lists(
     n_lists = len(matrices)
     masks = _rows(where, "where", n_lists)
     starts, ends = _rows(start, "start", n_lists), _rows(end, "end", n_lists)
-    kinds = check_kinds(constraints, ORDER_KINDS, solver)
+    passed = check_kinds(constraints, kinds, solver)
+    columns = {
+        name: _rows(values_of(attributes, name), f"attributes[{name!r}]", n_lists)
+        for name in _attributes_of(passed)
+    }
     arrays = _checked_at_once(matrices, sense) if where is None else None
     lists = [
         _check_member(
@@ -214,7 +265,8 @@ def check_lists(
             masks[i],
             starts[i],
             ends[i],
-            kinds,
+            passed,
+            {name: rows[i] for name, rows in columns.items()},
             is_checked=arrays is not None,
             sense=sense,
         )
@@ -261,6 +313,7 @@ def _check_member(
     start: Any,
     end: Any,
     constraints: tuple[Constraint, ...],
+    attributes: dict[str, Any],
     *,
     is_checked: bool,
     sense: str,
@@ -268,6 +321,7 @@ def _check_member(
     name, mask, items = f"matrices[{i}]", None, None
     columns = {name: matrix, f"where[{i}]": where}
     columns |= {f"start[{i}]": start, f"end[{i}]": end}
+    columns |= {f"attributes[{key!r}][{i}]": v for key, v in attributes.items()}
     if where is not None:
         array = check_square(
             to_array(matrix, f"{name} must be a square array", None), name
@@ -282,12 +336,15 @@ def _check_member(
     start = check_scores(start, n, f"start[{i}]", mask, sense)
     end = check_scores(end, n, f"end[{i}]", mask, sense)
     check_rows(columns)
-    if items is None:
-        return ItemList(array, start, end, None, own, user, sense)
-    if user:
-        own = tuple(_renumbered(constraint, items, n, i) for constraint in user)
-    inside = np.ix_(items, items)
-    return ItemList(array[inside], start[items], end[items], items, own, user, sense)
+    values = Attributes(attributes, n, f"[{i}]") if attributes else None
+    if items is not None:
+        if user:
+            own = tuple(_renumbered(constraint, items, n, i) for constraint in user)
+        array, start, end = array[np.ix_(items, items)], start[items], end[items]
+        values = None if values is None else values.at(items)
+    item_list = ItemList(array, start, end, items, own, user, sense, values)
+    assert item_list.groups is not None  # an attribute of another shape raises
+    return item_list
 
 
 def _renumbered(
@@ -333,7 +390,7 @@ def jobs_of(
     jobs, groups = [], dict[Hashable, list[int]]()
     for i, item_list in enumerate(lists):
         if can_share(item_list):
-            key = item_list.n_items, item_list.constraints
+            key = item_list.n_items, item_list.constraints, item_list.groups
             groups.setdefault(key, []).append(i)
         else:
             jobs.append([i])

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from ltr.queries import BoolArray, IntArray
+from ltr.solvers.core.attributes import Attributes
 from ltr.solvers.core.constraints import Constraint, Precedence, Together, Window
+from ltr.solvers.core.groups import Group, GroupBounds
 
 
 @dataclass(frozen=True)
@@ -21,35 +23,67 @@ class OrderRules:
         Items with a range of positions.
     together : tuple of Together
         Groups of items that stand next to each other.
+    groups : tuple of GroupBounds
+        Groups of items, with bounds on their number in prefixes and windows.
     """
 
     precedences: tuple[Precedence, ...] = ()
     windows: tuple[Window, ...] = ()
     together: tuple[Together, ...] = ()
+    groups: tuple[GroupBounds, ...] = ()
 
     @property
     def is_empty(self) -> bool:
         """Whether every order keeps them."""
-        return not (self.precedences or self.windows or self.together)
+        return not (self.precedences or self.windows or self.together or self.groups)
+
+    @property
+    def has_positions(self) -> bool:
+        """Whether they may confine items to some positions."""
+        return bool(self.windows or self.groups)
+
+    @property
+    def is_local(self) -> bool:
+        """Whether prefixes and pairs of neighbors decide if an order keeps them."""
+        return all(group.is_local for group in self.groups)
 
     def intervals(self, n_items: int) -> tuple[IntArray, IntArray]:
-        """Return the first and the last position of each item by its windows.
+        """Return the first and the last position of each item, by windows and groups.
 
         An item whose windows have no position in common has none: last < first.
         """
-        return intervals(self.windows, n_items)
+        first, last = intervals(self.windows, n_items)
+        for group in self.groups:
+            is_in = np.zeros(n_items, dtype=bool)
+            is_in[list(group.items)] = True
+            for members, (low, high) in zip(
+                (is_in, ~is_in), group.intervals(), strict=True
+            ):
+                first[members] = np.maximum(first[members], low)
+                last[members] = np.minimum(last[members], high)
+        return first, last
 
     def before(self, n_items: int) -> BoolArray:
         """Return which item must come before which, shape (n_items, n_items).
 
         The transitive closure of the precedences (Warshall, 1962); if they contradict
-        each other, its diagonal is not all False.
+        each other, its diagonal is not all False. An item outside of a group that
+        stands together comes before, or after, all of its items.
         """
         before = np.zeros((n_items, n_items), dtype=bool)
         for precedence in self.precedences:
             before[precedence.before, precedence.after] = True
-        for k in np.flatnonzero(before.any(axis=0) & before.any(axis=1)).tolist():
-            before |= before[:, k, None] & before[k]
+        n_pairs = -1
+        while n_pairs < (n_pairs := int(before.sum())):
+            for k in np.flatnonzero(before.any(axis=0) & before.any(axis=1)).tolist():
+                before |= before[:, k, None] & before[k]
+            for group in self.together if n_pairs else ():
+                inside = np.zeros(n_items, dtype=bool)
+                inside[list(group.items)] = True
+                later = before[inside].any(axis=0) & ~inside
+                earlier = before[:, inside].any(axis=1) & ~inside
+                before |= inside[:, None] & later
+                before |= earlier[:, None] & inside
         return before
 
 
@@ -88,8 +122,21 @@ def basic_parts(constraints: Iterable[Constraint]) -> list[Constraint]:
     return basic
 
 
-def order_rules(constraints: Iterable[Constraint]) -> OrderRules:
+def order_rules(
+    constraints: Iterable[Constraint],
+    attributes: Attributes | None = None,
+    n_items: int = 0,
+) -> OrderRules:
     """Sort the parts of constraints by kind.
+
+    Parameters
+    ----------
+    constraints : iterable of constraints
+        What the order must keep.
+    attributes : Attributes, default=None
+        Attributes of the items. None: constraints on groups are left out.
+    n_items : int, default=0
+        Length of the order; read only with attributes.
 
     Examples
     --------
@@ -104,4 +151,28 @@ def order_rules(constraints: Iterable[Constraint]) -> OrderRules:
         tuple(part for part in parts if isinstance(part, Precedence)),
         tuple(part for part in parts if isinstance(part, Window)),
         tuple(part for part in parts if isinstance(part, Together)),
+        () if attributes is None else group_bounds(parts, attributes, n_items),
     )
+
+
+def group_bounds(
+    parts: Iterable[Constraint], attributes: Attributes, n_items: int
+) -> tuple[GroupBounds, ...]:
+    """Return the bounds of basic constraints on groups, one for each set of members.
+
+    Examples
+    --------
+    >>> from ltr.solvers import AtMost, Quota
+    >>> group = Attributes({"seller": ["x", "y", "x"]}, 3)
+    >>> group_bounds([Quota("seller", "x", upper=1, top=2)], group, 3)[0].lower
+    (0, 0, 1, 2)
+    >>> group_bounds([AtMost("seller", 1, window=2)], group, 3)[0].windows
+    (Stretch(limit=1, length=2, top=3),)
+    """
+    groups: dict[bytes, Group] = {}
+    for part in parts:
+        for group in part.groups(attributes, n_items):
+            key = group.members.tobytes()
+            groups[key] = groups[key].intersect(group) if key in groups else group
+    bounds = [GroupBounds.of(group) for group in groups.values()]
+    return tuple(group for group in bounds if not group.is_trivial)

@@ -81,8 +81,10 @@ class Solution:
         Whether the best order has the greatest or the least objective.
     is_unique : bool or None
         False: the order is OPTIMAL, and another is equally good, up to rounding. True:
-        it is proven that none is. None: not known; always so for paths, assignments
-        and committees.
+        it is proven that none is. None: not known. It is known for most orderings and
+        consensuses, for committees by rules that add up scores, for paths that the
+        dynamic program proves, and for assignments of scores without constraints;
+        :func:`all_optimal` finds out for any problem.
     is_interrupted : bool
         Whether Ctrl-C ended the solve. A loop over solves should end, too; Ctrl-C
         twice within a second raises KeyboardInterrupt.

@@ -16,6 +16,7 @@ from scipy.optimize import linear_sum_assignment
 
 from ltr.queries import FloatArray, IntArray
 from ltr.solvers.core.budget import Budget
+from ltr.solvers.paths.blocks import Blocks
 from ltr.solvers.paths.problem import Incumbent, PathProblem
 
 Arc = tuple[int, int]
@@ -225,12 +226,17 @@ def greedy(problem: PathProblem, cost: FloatArray) -> list[int] | None:
     before = rules.before(n)
     n_before = before.sum(axis=0)
     first, last = rules.intervals(n)
+    if (first > last).any():
+        return None
     groups = [np.isin(np.arange(n), group.items) for group in rules.together]
+    blocks, bits = Blocks(rules.together), 2**n - 1
     remaining, node = np.ones(n, dtype=bool), n
     order: list[int] = []
     for position in range(n):
         allowed = remaining & (n_before == 0) & (first <= position)
-        if rules.windows:
+        if rules.groups:
+            allowed &= problem.group_counts.candidates(order)
+        if rules.has_positions:
             n_due = np.bincount(last[remaining], minlength=n).cumsum()
             is_tight = n_due >= np.arange(n) - position + 1
             allowed &= last <= int(is_tight[position:].argmax()) + position
@@ -238,10 +244,14 @@ def greedy(problem: PathProblem, cost: FloatArray) -> list[int] | None:
             is_open = (group & remaining).any() and (group & ~remaining).any()
             if is_open:
                 allowed &= group
-        if not allowed.any():
+        candidates = np.flatnonzero(allowed)
+        candidates = candidates[np.argsort(cost[node, candidates], kind="stable")]
+        following = (i for i in candidates.tolist() if blocks.admits(bits & ~(1 << i)))
+        node = next(following, n)
+        if node == n:
             return None
-        node = int(np.where(allowed, cost[node, :n], np.inf).argmin())
         order.append(node)
         remaining[node] = False
+        bits &= ~(1 << node)
         n_before -= before[node]
     return order

@@ -63,7 +63,7 @@ def bounded_program(
     ----------
     best : Incumbent
         Its order is what states must beat; without one, or with items that stay
-        together, nothing is done.
+        together, or bounds on groups, nothing is done.
     budget : Budget
         When it is spent, the program ends.
     reduced : float array of shape (n + 1, n + 1)
@@ -71,8 +71,8 @@ def bounded_program(
     lower : float
         L.
     """
-    problem = best.problem
-    if best.order is None or best.is_closed or problem.rules.together:
+    problem, rules = best.problem, best.problem.rules
+    if best.order is None or best.is_closed or rules.together or rules.groups:
         return
     expand = _Expansion(best, budget, np.maximum(reduced, 0.0), lower)
     n = problem.n_items

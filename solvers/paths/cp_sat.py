@@ -135,20 +135,12 @@ def add_constraints(
         items = set(group.items)
         inside = [x for (i, j), x in literal.items() if i in items and j in items]
         model.add(cp_model.LinearExpr.sum(inside) == len(items) - 1)
-    if not rules.precedences and not rules.windows:
+    if not rules.precedences and not rules.has_positions:
         return
-    before = rules.before(n)
-    # all predecessors come earlier, all successors later
-    earliest, latest = rules.intervals(n)
-    earliest = np.maximum(earliest, before.sum(axis=0))
-    latest = np.minimum(latest, n - 1 - before.sum(axis=1))
-    if (earliest > latest).any():
+    position = positions(model, n, rules)
+    if position is None:
         model.add_bool_or([])  # false
         return
-    position = [
-        model.new_int_var(int(low), int(high), "")
-        for low, high in zip(earliest, latest, strict=True)
-    ]
     for (i, j), x in literal.items():
         if i == n:
             model.add(position[j] == 0).only_enforce_if(x)
@@ -158,3 +150,58 @@ def add_constraints(
             model.add(position[j] == position[i] + 1).only_enforce_if(x)
     for pair in rules.precedences:
         model.add(position[pair.before] + 1 <= position[pair.after])
+    add_counts(model, position, rules)
+
+
+def positions(model: Any, n: int, rules: OrderRules) -> list[Any] | None:
+    """Return a variable for each item's position; None if one has no position.
+
+    All predecessors come earlier, all successors later.
+    """
+    before = rules.before(n)
+    earliest, latest = rules.intervals(n)
+    earliest = np.maximum(earliest, before.sum(axis=0))
+    latest = np.minimum(latest, n - 1 - before.sum(axis=1))
+    if (earliest > latest).any():
+        return None
+    return [
+        model.new_int_var(int(low), int(high), "")
+        for low, high in zip(earliest, latest, strict=True)
+    ]
+
+
+def add_counts(model: Any, position: list[Any], rules: OrderRules) -> None:
+    """Add the bounds on groups to a model with a variable for each item's position.
+
+    With b_it = 1 if item i is among the first t, the members of a group there are
+    Σ_i b_it, and those at the positions s, …, t - 1 are Σ_i (b_it - b_is).
+    """
+    from ortools.sat.python import cp_model
+
+    n = len(position)
+    literals: dict[tuple[int, int], Any] = {}
+
+    def is_among(item: int, t: int) -> Any:
+        if (item, t) not in literals:
+            literal = model.new_bool_var("")
+            model.add(position[item] < t).only_enforce_if(literal)
+            model.add(position[item] >= t).only_enforce_if(literal.negated())
+            literals[item, t] = literal
+        return literals[item, t]
+
+    def count(items: tuple[int, ...], t: int) -> Any:
+        if t in (0, n):
+            return len(items) if t else 0
+        return cp_model.LinearExpr.sum([is_among(item, t) for item in items])
+
+    for group in rules.groups:
+        if not group.is_possible:
+            model.add_bool_or([])  # false
+            return
+        for t in group.narrow:
+            inside = count(group.items, t)
+            model.add_linear_constraint(inside, group.lower[t], group.upper[t])
+        for limit, length, top in group.windows:
+            for t in range(length, top + 1):
+                inside = count(group.items, t) - count(group.items, t - length)
+                model.add(inside <= limit)

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from ltr.queries import BoolArray, FloatArray, IntArray
 from ltr.solvers.core.budget import Budget, BudgetSpent
 from ltr.solvers.core.order_rules import OrderRules
+from ltr.solvers.core.solution import Margin
 from ltr.solvers.paths.problem import Incumbent, PathProblem
 
 MAX_ITEMS = 16
@@ -42,6 +43,8 @@ def work(n: int) -> float:
 def prefixes(n: int, rules: OrderRules) -> BoolArray:
     """Return which (set, last) may begin an order that keeps the constraints.
 
+    Bounds on members in windows are not read: the arcs keep those on neighbors.
+
     Returns
     -------
     allowed : bool array of shape (2ⁿ, n)
@@ -66,6 +69,10 @@ def prefixes(n: int, rules: OrderRules) -> BoolArray:
         others = np.setdiff1d(np.arange(n), items)
         n_in = has[:, items].sum(axis=1)
         allowed[np.ix_((n_in > 0) & (n_in < len(items)), others)] = False
+    for bounds in rules.groups:
+        n_in = has[:, list(bounds.items)].sum(axis=1)
+        lower, upper = np.array(bounds.lower), np.array(bounds.upper)
+        allowed[(n_in < lower[size]) | (n_in > upper[size])] = False
     return allowed
 
 
@@ -262,6 +269,9 @@ def _solve_in_integers(incumbents: list[Incumbent]) -> None:
             best.offer(order, cost, "dp")
             lower = max(tours.values[k], min(cost / unit[k], tours.others[k]))
             best.raise_bound(min(float(lower * unit[k]), best.cost), "dp")
+            # each of n + 1 costs was rounded down by less than a unit
+            least = float(tours.others[k] * unit[k])
+            best.others = Margin(least, least + float(len(costs[k]) * unit[k]))
         else:
             best.raise_bound(best.problem.forbidden, "dp")
 
@@ -271,14 +281,18 @@ def _solve_in_doubles(incumbents: list[Incumbent]) -> None:
     costs = np.stack([problem.cost for problem in problems], axis=-1)
     costs[costs >= np.array([problem.forbidden for problem in problems])] = np.inf
     tours = cheapest_tours(costs, problems[0].rules)
-    for best, order, value in zip(incumbents, tours.orders, tours.values, strict=True):
-        _record(best, order.tolist(), float(value))
+    for best, order, value, other in zip(
+        incumbents, tours.orders, tours.values, tours.others, strict=True
+    ):
+        _record(best, order.tolist(), float(value), float(other))
 
 
-def _record(best: Incumbent, order: list[int], value: float) -> None:
+def _record(best: Incumbent, order: list[int], value: float, other: float) -> None:
     """Offer a cheapest order; an infinite cost proves that there is none."""
     if value < np.inf:
         best.offer(order, best.problem.tour_cost(order), "dp")
+        least = other if best.order == order else value
+        best.others = Margin(least, least)
         best.raise_bound(min(value, best.cost), "dp")
     else:
         best.raise_bound(best.problem.forbidden, "dp")
@@ -289,7 +303,8 @@ def can_tabulate(best: Incumbent, budget: Budget, max_items: int = MAX_ITEMS) ->
     n = len(_free_items(best.problem))
     seconds = _SECONDS_PER_SET * 2.0**n
     return (
-        n <= max_items
+        best.problem.rules.is_local
+        and n <= max_items
         and work(n) <= budget.work_left
         and seconds <= budget.seconds_left
     )
@@ -329,7 +344,8 @@ def held_karp_of_one(best: Incumbent, budget: Budget) -> None:
     ends = [first] if first < n else [], [last] if last < n else []
     order = [*ends[0], *items[tours.orders[0]].tolist(), *ends[1]]
     fixed = sum(cost[n, i] for i in ends[0]) + sum(cost[i, n] for i in ends[1])
-    _record(best, order, float(tours.values[0] + fixed))
+    value, other = float(tours.values[0] + fixed), float(tours.others[0] + fixed)
+    _record(best, order, value, other)
 
 
 def _end(cost: FloatArray) -> int:
@@ -346,7 +362,7 @@ def _free_items(problem: PathProblem) -> IntArray:
     """
     n, rules = problem.n_items, problem.rules
     everything = np.arange(n)
-    if rules.windows or rules.together or n < 4:
+    if rules.has_positions or rules.together or n < 4:
         return everything
     cost = np.where(problem.cost >= problem.forbidden, np.inf, problem.cost)
     first, last = _end(cost[n]), _end(cost[:, n])

@@ -16,6 +16,8 @@ from ltr.solvers.paths.problem import Incumbent, PathProblem
 
 # Units of work of evaluating one move.
 _WORK_PER_MOVE = 4e-9
+# Units of work of checking a move against the constraints, per item.
+_WORK_PER_CHECK = 4e-7
 # Maximum number of moves, best first, that are checked against the constraints.
 _MAX_TRIED = 50
 # A kicked order is accepted if it is worse by at most this share of the gap.
@@ -101,7 +103,7 @@ def descend(problem: PathProblem, order: Sequence[int], budget: Budget) -> IntAr
     """
     tour = np.array([problem.n_items, *order])
     while not budget.is_spent:
-        changed = _best_move(problem, tour)
+        changed = _best_move(problem, tour, budget)
         budget.spend(_WORK_PER_MOVE * len(tour) ** 2 * 10 + 5e-5)
         if changed is None:
             break
@@ -109,7 +111,7 @@ def descend(problem: PathProblem, order: Sequence[int], budget: Budget) -> IntAr
     return tour[1:]
 
 
-def _best_move(problem: PathProblem, tour: IntArray) -> IntArray | None:
+def _best_move(problem: PathProblem, tour: IntArray, budget: Budget) -> IntArray | None:
     """The tour after the move of greatest gain that keeps the constraints."""
     moves = []
     for find, apply in ((exchanges, exchange), (reversals, reverse)):
@@ -121,6 +123,8 @@ def _best_move(problem: PathProblem, tour: IntArray) -> IntArray | None:
     moves.sort(key=lambda move: -move[0])
     for _, apply, places in moves[:_MAX_TRIED]:
         changed = apply(tour, places)
+        if not problem.rules.is_empty:
+            budget.spend(_WORK_PER_CHECK * len(tour))
         if problem.keeps(changed[1:].tolist()):
             return changed
     return None

@@ -7,9 +7,10 @@ from ltr.solvers.core.conflicts import smallest_conflict
 from ltr.solvers.core.constraints import Constraint
 from ltr.solvers.core.lists import ItemList
 from ltr.solvers.core.solution import Solution, Status, certify, without_order
-from ltr.solvers.paths.assignment_relaxation import branch_and_bound, greedy, relax
+from ltr.solvers.paths.assignment_relaxation import branch_and_bound, relax
 from ltr.solvers.paths.bounded_program import bounded_program
 from ltr.solvers.paths.branch_and_cut import branch_and_cut
+from ltr.solvers.paths.construction import construct
 from ltr.solvers.paths.cp_sat import cp_sat
 from ltr.solvers.paths.held_karp import (
     can_tabulate,
@@ -87,7 +88,13 @@ def solve_lists(
 def _incumbent(item_list: ItemList, constraints: tuple[Constraint, ...]) -> Incumbent:
     """An incumbent without an order, for all or some of the constraints of a list."""
     return Incumbent(
-        path_problem(item_list.matrix, item_list.start, item_list.end, constraints)
+        path_problem(
+            item_list.matrix,
+            item_list.start,
+            item_list.end,
+            constraints,
+            item_list.attributes,
+        )
     )
 
 
@@ -99,7 +106,12 @@ def _search(
     if best.is_closed:
         return
     if not best.problem.rules.is_empty:
-        start = None if best.order is not None else _offer_greedy(best)
+        start = None
+        if best.order is None:
+            is_long = best.problem.n_items > MAX_BATCHED or method == "local_search"
+            start = construct(best, budget if is_long else None)
+            if best.is_closed:
+                return
         segment_search(best, budget, patience=0.0, start=start)
     top = best.problem.top
     is_wide = best.cost < _MUCH_LESS * top
@@ -203,14 +215,6 @@ def _portfolio(
     local_search(best, budget, _KICKS_PER_ITEM * problem.n_items, random_state)
 
 
-def _offer_greedy(best: Incumbent) -> list[int] | None:
-    """Offer the greedy order and return it; if rejected, it has forbidden arcs."""
-    order = greedy(best.problem, best.problem.cost)
-    if order is not None:
-        best.offer(order, best.problem.tour_cost(order), "greedy")
-    return order
-
-
 def _finish(best: Incumbent, item_list: ItemList, budget: Budget) -> Solution:
     """Return the solution in the user's numbers; if infeasible, with its conflict."""
     solution = best.solution(budget.started)
@@ -219,10 +223,11 @@ def _finish(best: Incumbent, item_list: ItemList, budget: Budget) -> Solution:
 
     def is_feasible(constraints: tuple[Constraint, ...]) -> bool:
         attempt = _incumbent(item_list, constraints)
-        _offer_greedy(attempt)
+        construct(attempt)
         if attempt.order is None and not budget.is_spent:
             is_small = item_list.n_items <= MAX_BATCHED
-            _search(attempt, "dp" if is_small else "cp_sat", budget, None)
+            can_tabulate = is_small and attempt.problem.rules.is_local
+            _search(attempt, "dp" if can_tabulate else "cp_sat", budget, None)
         return not attempt.is_infeasible
 
     conflict = smallest_conflict(item_list.constraints, is_feasible)

@@ -13,12 +13,21 @@ from itertools import pairwise
 
 import numpy as np
 
-from ltr.queries import BoolArray, FloatArray, IntArray
+from ltr.queries import FloatArray, IntArray
 from ltr.solvers.core import tolerance as rule
+from ltr.solvers.core.attributes import Attributes
 from ltr.solvers.core.constraints import Constraint
 from ltr.solvers.core.order_rules import OrderRules, order_rules
-from ltr.solvers.core.solution import Solution, Status, certify, without_order
+from ltr.solvers.core.solution import (
+    Margin,
+    Solution,
+    Status,
+    certify,
+    without_order,
+)
 from ltr.solvers.core.tolerance import EPSILON, are_whole
+from ltr.solvers.paths.allowed_arcs import allowed_arcs
+from ltr.solvers.paths.group_counts import GroupCounts
 
 # A bound on integer costs is rounded up if it exceeds an integer by more than this.
 _ROUNDING = 1e-3
@@ -29,6 +38,8 @@ _NOTICED = 1e-12
 _ALIKE = 0.5
 # Costs below this are first multiplied by _LIFT, so that their units do not underflow.
 _TINY, _LIFT = 2.0**-800, 2.0**600
+# Any cost, for the cheapest order other than the incumbent.
+_UNKNOWN = Margin()
 
 
 @dataclass(frozen=True, eq=False)
@@ -138,6 +149,8 @@ class PathProblem:
         """Whether an order keeps all constraints; its arcs may be forbidden."""
         if self.rules.is_empty:
             return True
+        if self.rules.groups and not self.group_counts.keeps(order):
+            return False
         n = self.n_items
         position = np.empty(n, dtype=np.int64)
         position[order] = np.arange(n)
@@ -152,6 +165,11 @@ class PathProblem:
             position[items].max() - position[items].min() < len(items)
             for items in self._groups
         )
+
+    @cached_property
+    def group_counts(self) -> GroupCounts:
+        """The bounds on groups of items."""
+        return GroupCounts(self.rules.groups, self.n_items)
 
     @cached_property
     def _rule_arrays(self) -> tuple[IntArray, ...]:
@@ -180,6 +198,17 @@ class PathProblem:
         chain : list of int or None
             Consecutive nodes, the depot among them; None if every constraint is kept.
         """
+        chains = self._chains(order)
+        if self.rules.groups:
+            n = self.n_items
+            tour = [n, *order, n]
+            for begin, end in self.group_counts.broken_runs(order):
+                # at either end of the order, the depot fixes the positions
+                chains.append(tour[begin + (begin > 0) : end + 1 + (end == n)])
+        return min(chains, key=len, default=None)
+
+    def _chains(self, order: Sequence[int]) -> list[list[int]]:
+        """Runs of nodes that break precedences, windows and groups that are apart."""
         n = self.n_items
         position = [0] * n
         for place, item in enumerate(order):
@@ -204,7 +233,7 @@ class PathProblem:
                 for left, right in pairwise(places)
                 if right > left + 1
             ]
-        return min(chains, key=len, default=None)
+        return chains
 
 
 @dataclass
@@ -225,6 +254,8 @@ class Incumbent:
         Methods that found the order and the bound.
     report : callable, default=None
         Called after each change.
+    others : Margin, default=Margin(0, inf)
+        The cost of the cheapest order other than the incumbent lies in between.
     """
 
     problem: PathProblem
@@ -236,11 +267,13 @@ class Incumbent:
     _tolerance_of: tuple[list[int], float] | None = None
     _tolerance: float = 0.0
     report: Callable[["Incumbent"], None] | None = None
+    others: Margin = _UNKNOWN
 
     def offer(self, order: Sequence[int], cost: float, method: str) -> bool:
         """Keep an order if it is better and allowed; return whether it was kept."""
         if cost < min(self.cost, self.problem.forbidden) and self.problem.keeps(order):
             self.order, self.cost, self.method = list(order), cost, method
+            self.others = _UNKNOWN
             if self.report is not None:
                 self.report(self)
             return True
@@ -301,11 +334,15 @@ class Incumbent:
         return is_near and gap <= self.tolerance
 
     def narrow(self) -> bool:
-        """Forbid the arcs that no better order has; return whether any was."""
+        """Forbid the arcs that no better order has; return whether any was.
+
+        Nor has one that is equally good, up to the tolerance.
+        """
         problem = self.problem
         if self.order is None:
             return False
-        self.problem = problem.within(self.cost)
+        slack = 0.0 if problem.is_whole else 2 * problem.lift * self.tolerance
+        self.problem = problem.within(self.cost + slack)
         return self.problem is not problem
 
     @property
@@ -342,7 +379,17 @@ class Incumbent:
             tolerance=tolerance,
             method=self.proof if gap <= tolerance else self.method,
             started=started,
+            is_unique=self._is_unique(rounding),
         )
+
+    def _is_unique(self, rounding: float) -> bool | None:
+        """Whether no other order is equally good, if the incumbent is best."""
+        if self.problem.n_items == 1:
+            return True
+        if self.others == _UNKNOWN:
+            return None
+        lower, upper = ((cost - self.cost) / self.problem.lift for cost in self.others)
+        return Margin(lower - rounding, upper + rounding).is_unique(self.tolerance)
 
 
 def path_problem(
@@ -350,6 +397,7 @@ def path_problem(
     start: FloatArray,
     end: FloatArray,
     constraints: Iterable[Constraint] = (),
+    attributes: Attributes | None = None,
 ) -> PathProblem:
     """Reduce the scores of a path to costs of tours; arrays are checked, n >= 1.
 
@@ -362,7 +410,8 @@ def path_problem(
        enters each node once, so its score is offset + Σu - Σv minus its cost.
     3. A forbidden arc costs more than n + 1 arcs that are allowed.
     """
-    n, rules = len(matrix), order_rules(constraints)
+    n = len(matrix)
+    rules = order_rules(constraints, attributes, n)
     score = np.empty((n + 1, n + 1))
     score[:n, :n], score[n, :n], score[:n, n] = matrix, start, end
     np.fill_diagonal(score, -np.inf)
@@ -421,49 +470,3 @@ def path_problem(
 def _forbidden(n: int, top: float) -> float:
     """A cost of more than n + 1 arcs that cost ``top`` each."""
     return (n + 1) * top + (top or 1.0)
-
-
-def allowed_arcs(n: int, rules: OrderRules) -> BoolArray:
-    """Return the arcs i → j that no single constraint or simple implication excludes.
-
-    An allowed arc may still be in no order that keeps all constraints.
-
-    Returns
-    -------
-    allowed : bool array of shape (n + 1, n + 1)
-        Node n is the depot.
-    """
-    allowed = np.ones((n + 1, n + 1), dtype=bool)
-    before = rules.before(n)
-    # with a cycle of precedences no arc is allowed
-    allowed &= not before.diagonal().any()
-    # not i → j if j comes before i, nor if some k must come between them
-    allowed[:n, :n] &= ~before.T
-    n_between = before.astype(np.float32) @ before.astype(np.float32)
-    allowed[:n, :n] &= n_between == 0
-    # only items without predecessors can be first, only those without successors last
-    allowed[n, :n] &= ~before.any(axis=0)
-    allowed[:n, n] &= ~before.any(axis=1)
-    if not rules.windows:
-        return allowed
-    first, last = rules.intervals(n)
-    allowed &= not (first > last).any()
-    # only an item that may be at position 0 follows the depot, …
-    allowed[n, :n] &= first == 0
-    allowed[:n, n] &= last == n - 1
-    # i → j needs a position p of i such that p + 1 is one of j
-    allowed[:n, :n] &= first[:, None] + 1 <= last
-    allowed[:n, :n] &= first <= last[:, None] + 1
-    # an item that must be first, or last, leaves the depot no other arc
-    nodes = np.arange(n + 1)
-    for item in np.flatnonzero(last == 0).tolist():
-        allowed[n, nodes != item] = False
-    for item in np.flatnonzero(first == n - 1).tolist():
-        allowed[nodes != item, n] = False
-    # i at position p and j at p + 1: the arc i → j excludes all others out of i, into j
-    fixed = np.flatnonzero(first == last)
-    is_next = first[fixed][:, None] + 1 == first[fixed]
-    for i, j in fixed[np.argwhere(is_next)]:
-        allowed[i, nodes != j] = False
-        allowed[nodes != i, j] = False
-    return allowed

@@ -134,8 +134,9 @@ class SegmentSearch:
         self._before = np.zeros((n + 1, n + 1), dtype=bool)
         self._before[:n, :n] = rules.before(n)
         self._has_precedences = bool(self._before.any())
-        self._has_others = bool(rules.windows or rules.together)
-        self._check = _WORK_OF_CHECK + _WORK_PER_GROUP * len(rules.together)
+        self._has_others = bool(rules.has_positions or rules.together)
+        n_groups = len(rules.together) + len(rules.groups)
+        self._check = _WORK_OF_CHECK + _WORK_PER_GROUP * n_groups
         self.reset(np.concatenate([[n], order, [n]]))
 
     def reset(self, path: IntArray) -> None:

@@ -1,13 +1,13 @@
 """Maximum-weight paths: the best order where only neighbors count."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from typing import Literal
 
 from numpy.typing import ArrayLike
 
 from ltr.solvers.core.batches import solve_batch
-from ltr.solvers.core.constraints import OrderConstraint
+from ltr.solvers.core.constraints import PATH_KINDS, PathConstraint
 from ltr.solvers.core.inputs import check_method, check_random_state
 from ltr.solvers.core.lists import ItemList, check_list, check_lists, jobs_of
 from ltr.solvers.core.observation import Callback, observed
@@ -33,7 +33,8 @@ def solve_path(
     *,
     start: ArrayLike | None = None,
     end: ArrayLike | None = None,
-    constraints: Iterable[OrderConstraint] = (),
+    constraints: Iterable[PathConstraint] = (),
+    attributes: Mapping[str, ArrayLike] | None = None,
     sense: Literal["max", "min"] = "max",
     closed: bool = False,
     method: str = "auto",
@@ -58,17 +59,21 @@ def solve_path(
         zeros.
     constraints : iterable of constraints, default=()
         What the order must keep: ``Precedence``, ``FixedPosition``, ``Window``,
-        ``Together``.
+        ``Together``, ``Quota``, ``AtMost``.
+    attributes : mapping of str to array-like of shape (n,), default=None
+        The attributes that ``Quota`` and ``AtMost`` refer to, by name; a DataFrame will
+        do.
     sense : {"max", "min"}, default="max"
         "min": entries are costs or distances, inf forbids one, and the sum is
         minimized; ``bound`` is then a lower bound.
     closed : bool, default=False
         Whether to close the path to a tour: the sum has the arc from the last item back
-        to the first. The order starts at item 0, from which positions and precedences
-        count; ``Together`` is about neighbors on the tour. ``start`` and ``end`` must
-        be None.
+        to the first. The order starts at item 0, from which positions, prefixes and
+        precedences count; ``Together`` is about neighbors on the tour. ``start`` and
+        ``end`` must be None.
     method : str, default="auto"
-        ``"dp"``, the dynamic program of Held and Karp, up to 16 items;
+        ``"dp"``, the dynamic program of Held and Karp, up to 16 items, which takes an
+        ``AtMost`` with a window only between neighbors (``count=1, window=2``);
         ``"branch_and_bound"`` on the assignment relaxation; ``"branch_and_cut"`` on the
         subtour relaxation; ``"cp_sat"``, OR-Tools CP-SAT with a circuit constraint;
         ``"routing"``, OR-Tools routing, without constraints; ``"local_search"``, 3-opt
@@ -122,12 +127,25 @@ def solve_path(
     >>> tour = solve_path(distance, sense="min", closed=True)
     >>> tour.order, tour.objective, tour.bound
     (array([0, 2, 3, 1]), 21.0, 21.0)
+
+    No two clips of one artist next to each other, and one by "b" first:
+
+    >>> from ltr.solvers import AtMost, Quota
+    >>> clips = [[0, 3, 1, 1], [1, 0, 2, 1], [4, 1, 0, 5], [2, 2, 2, 0]]
+    >>> solve_path(clips).order
+    array([2, 3, 0, 1])
+    >>> rules = [AtMost("artist", 1, window=2), Quota("artist", "b", lower=1, top=1)]
+    >>> artists = {"artist": ["a", "a", "b", "b"]}
+    >>> solve_path(clips, constraints=rules, attributes=artists).order
+    array([2, 0, 3, 1])
     """
     item_list = check_list(
         matrix,
         start=start,
         end=end,
         constraints=constraints,
+        attributes=attributes,
+        kinds=PATH_KINDS,
         solver="solve_path",
         sense=sense,
         closed=closed,
@@ -150,7 +168,8 @@ def solve_paths(
     where: ArrayLike | Sequence[ArrayLike] | None = None,
     start: ArrayLike | Sequence[ArrayLike] | None = None,
     end: ArrayLike | Sequence[ArrayLike] | None = None,
-    constraints: Iterable[OrderConstraint] = (),
+    constraints: Iterable[PathConstraint] = (),
+    attributes: Mapping[str, ArrayLike | Sequence[ArrayLike]] | None = None,
     sense: Literal["max", "min"] = "max",
     closed: bool = False,
     method: str = "auto",
@@ -176,7 +195,11 @@ def solve_paths(
         Gain of each item in the first and in the last position. None: zeros.
     constraints : iterable of constraints, default=()
         What each order must keep, in the item numbers before padding is removed:
-        ``Precedence``, ``FixedPosition``, ``Window``, ``Together``.
+        ``Precedence``, ``FixedPosition``, ``Window``, ``Together``, ``Quota``,
+        ``AtMost``.
+    attributes : mapping of str to (b, n) array or sequence of vectors, default=None
+        The attributes that ``Quota`` and ``AtMost`` refer to: by name, a row per list,
+        as long as its matrix.
     sense : {"max", "min"}, default="max"
         "min": entries are costs, and inf forbids one.
     closed : bool, default=False
@@ -222,6 +245,8 @@ def solve_paths(
         start=start,
         end=end,
         constraints=constraints,
+        attributes=attributes,
+        kinds=PATH_KINDS,
         solver="solve_paths",
         alone="solve_path",
         sense=sense,
@@ -231,7 +256,9 @@ def solve_paths(
     seed = check_random_state(random_state)
 
     def can_share(item_list: ItemList) -> bool:
-        return method == "auto" and 2 < item_list.n_items <= MAX_BATCHED
+        is_short = 2 < item_list.n_items <= MAX_BATCHED
+        is_local = all(group.is_local for group in item_list.groups)
+        return method == "auto" and is_short and is_local
 
     return solve_batch(
         partial(solve_lists, method=method, random_state=seed),
@@ -257,6 +284,13 @@ def _check_sizes(method: str, lists: list[ItemList]) -> None:
         raise ValueError(
             f"method='dp' takes at most {MAX_ITEMS} items; got {largest}. Use 'auto'."
         )
+    for item_list in lists if method == "dp" else ():
+        if not all(group.is_local for group in item_list.groups):
+            raise ValueError(
+                "method='dp' takes no AtMost with a window of more than two positions, "
+                "or up to a top; use 'auto', 'branch_and_bound', 'branch_and_cut' or "
+                "'cp_sat'."
+            )
     if method == "routing" and lists and lists[0].user_constraints:
         raise ValueError(
             "method='routing' takes no constraints; got "

@@ -9,15 +9,9 @@ from typing import Any
 import numpy as np
 
 from ltr.queries import check_axes, check_rows
-from ltr.solvers.verification.candidates import (
-    CandidateSet,
-    Committees,
-    DiverseSets,
-    Pairs,
-    Positions,
-    Tours,
-    Votes,
-)
+from ltr.solvers.verification.candidates import CandidateSet
+from ltr.solvers.verification.orders import DiverseSets, Pairs, Positions, Tours
+from ltr.solvers.verification.votes import Committees, Votes
 
 # Arguments with one entry per item of a matrix, or per voter.
 _BY_ROW = ("matrix", "start", "end", "gain", "rankings", "weights", "relevance")
@@ -74,12 +68,13 @@ def _problem(name: str, arguments: dict[str, Any]) -> CandidateSet:
             for key, values in costs.items()
         }
     rules = arguments.get("constraints", ())
+    attributes = arguments.get("attributes")
     if name == "solve_path" and arguments["closed"]:
-        return Tours(arguments["matrix"], rules)
+        return Tours(arguments["matrix"], rules, attributes)
     if name == "solve_path":
         start = arguments["start"]
         start = np.zeros(len(arguments["matrix"])) if start is None else start
-        return Pairs(arguments["matrix"], start, arguments["end"], rules)
+        return Pairs(arguments["matrix"], start, arguments["end"], rules, attributes)
     if name == "solve_ordering":
         return Pairs(arguments["matrix"], None, None, rules)
     if name == "solve_assignment":

@@ -13,13 +13,12 @@ from support.brute_force import (
     ordering_value,
     path_value,
 )
-from support.strategies_solvers import matrices
+from support.strategies_solvers import matrices, rules
 
 from ltr import ConstrainedRanker, SingleFeatureRanker
 from ltr.arguments import ArgumentError
 from ltr.solvers import (
     FixedPosition,
-    Precedence,
     Quota,
     Status,
     Together,
@@ -36,23 +35,6 @@ from ltr.solvers.paths.solve import METHODS as PATH_METHODS
 
 TAME = matrices(min_size=2, max_size=5, kinds=("normal", "tied"))
 GROUP = {"group": ["a", "b", "a", "b", "a"]}
-
-
-@st.composite
-def rules(draw, n, kinds=("window", "precedence", "together")):
-    """One to three constraints, one of them a window."""
-    drawn = []
-    for kind in ["window", *draw(st.lists(st.sampled_from(kinds), max_size=2))]:
-        items = draw(st.permutations(range(n)))
-        if kind == "window":
-            first = draw(st.integers(0, n - 1))
-            last = draw(st.none() | st.integers(first, n))
-            drawn.append(Window(items[0], first, last))
-        elif kind == "precedence":
-            drawn.append(Precedence(*items[:2]))
-        else:
-            drawn.append(Together(tuple(items[: draw(st.integers(2, n))])))
-    return tuple(drawn)
 
 
 @settings(max_examples=60)

@@ -50,12 +50,18 @@ def ordering_value(order, matrix):
     )
 
 
-def best(value, n_items, constraints=()):
+def best(value, n_items, constraints=(), attributes=None):
     """Greatest value of an order that keeps the constraints, and one that has it."""
+
+    def is_kept(order, constraint):
+        if hasattr(constraint, "attribute"):
+            return keeps_positions(order, constraint, attributes, n_items)
+        return keeps(order, constraint)
+
     found = [
         (value(order), order)
         for order in permutations(range(n_items))
-        if all(keeps(order, constraint) for constraint in constraints)
+        if all(is_kept(order, constraint) for constraint in constraints)
     ]
     found = [pair for pair in found if pair[0] > -np.inf]
     return max(found, default=(None, None))

@@ -3,6 +3,8 @@
 import hypothesis.strategies as st
 import numpy as np
 
+from ltr.solvers import Precedence, Together, Window
+
 KINDS = (
     "normal",
     "tied",
@@ -48,3 +50,20 @@ def nearly_symmetric(n, seed):
     points /= np.linalg.norm(points, axis=1, keepdims=True)
     noise = rng.normal(size=(n, n))
     return points @ points.T + 0.03 * (noise - noise.T)
+
+
+@st.composite
+def rules(draw, n, kinds=("window", "precedence", "together")):
+    """One to three constraints, one of them a window."""
+    drawn = []
+    for kind in ["window", *draw(st.lists(st.sampled_from(kinds), max_size=2))]:
+        items = draw(st.permutations(range(n)))
+        if kind == "window":
+            first = draw(st.integers(0, n - 1))
+            last = draw(st.none() | st.integers(first, n))
+            drawn.append(Window(items[0], first, last))
+        elif kind == "precedence":
+            drawn.append(Precedence(*items[:2]))
+        else:
+            drawn.append(Together(tuple(items[: draw(st.integers(2, n))])))
+    return tuple(drawn)
