@@ -382,6 +382,11 @@ def rbp_score(
         If shapes differ, a value is not finite, a label does not fit ``gain``,
         ``persistence`` is outside (0, 1), or both ``threshold`` and ``gain`` are given.
 
+    Notes
+    -----
+    As in trec_eval 10, no relevance level (``-l``) applies: ``-l 2`` leaves its ``rbp``
+    as it is. ``threshold=1`` makes labels from 2 on relevant.
+
     References
     ----------
     .. [1] Moffat & Zobel, "Rank-biased precision for measurement of retrieval

@@ -10,6 +10,7 @@ from typing import Any
 
 import jax
 import numpy as np
+from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
 from ltr.arguments import check_whole
@@ -18,6 +19,7 @@ from ltr.rankers.base import BaseRanker
 from ltr.rankers.baselines import RandomRanker, SingleFeatureRanker
 from ltr.rankers.blend import AutoRanker, StackingRanker, VotingRanker
 from ltr.rankers.blend.numeric import NumericRanker
+from ltr.rankers.constrained import ConstrainedRanker
 from ltr.rankers.document_checks import (
     check_attributes,
     check_categories,
@@ -274,13 +276,28 @@ def _with_parameters(name: Any, document: Any) -> Any:
     return ranker
 
 
+def _cure(ranker: Any) -> str:
+    """How else an estimator that is not saved can be kept."""
+    if isinstance(ranker, ConstrainedRanker):
+        part = "ranker_" if hasattr(ranker, "ranker_") else "ranker"
+        return (
+            f"Save its {part}, and pass what load_ranker returns to a new "
+            "ConstrainedRanker, which then needs no fit."
+        )
+    if isinstance(ranker, Pipeline):
+        return (
+            f"Save its last step ({type(ranker[-1]).__name__}) and the parameters of "
+            "the steps before it, or pickle the pipeline."
+        )
+    return "Other estimators can be pickled."
+
+
 def _describe(ranker: BaseRanker) -> SavedModel:
     """Everything that is written."""
     name = type(ranker).__name__
     if _CLASSES.get(name) is not type(ranker):
         raise ValueError(
-            f"ranker must be one of {sorted(_CLASSES)}; got {name}. Other estimators "
-            "can be pickled."
+            f"ranker must be one of {sorted(_CLASSES)}; got {name}. {_cure(ranker)}"
         )
     check_is_fitted(ranker)
     encoded = encode_parameters(ranker, _CLASSES)

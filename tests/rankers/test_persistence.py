@@ -7,8 +7,11 @@ import re
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 from ltr import (
+    ConstrainedRanker,
     LambdaMARTRanker,
     LinearRanker,
     NeuralRanker,
@@ -154,6 +157,34 @@ def test_what_cannot_be_saved(tmp_path, ranker, message):
     with pytest.raises(ValueError, match=re.escape(message)):
         save_ranker(ranker, tmp_path / "model")
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("is_pipeline", [True, False])
+def test_wrapped_rankers_name_what_can_be_saved(tmp_path, is_pipeline):
+    """A wrapper is refused; its ranker is saved, and wrapped again without a fit."""
+    inner = SingleFeatureRanker()
+    if is_pipeline:
+        ranker = make_pipeline(StandardScaler(), inner).fit(DATA.X, DATA.y)
+        cure = (
+            "Save its last step (SingleFeatureRanker) and the parameters of the steps "
+            "before it, or pickle the pipeline."
+        )
+    else:
+        ranker = ConstrainedRanker(inner).fit(DATA.X, DATA.y, DATA.qid)
+        cure = (
+            "Save its ranker_, and pass what load_ranker returns to a new "
+            "ConstrainedRanker, which then needs no fit."
+        )
+    end = f"; got {type(ranker).__name__}. {cure}"
+    with pytest.raises(ValueError, match=f"{re.escape(end)}$"):
+        save_ranker(ranker, tmp_path / "model")
+    assert not list(tmp_path.iterdir())
+    if not is_pipeline:
+        save_ranker(ranker.ranker_, tmp_path / "model")
+        again = ConstrainedRanker(load_ranker(tmp_path / "model"))
+        np.testing.assert_array_equal(
+            again.predict(DATA.X, DATA.qid), ranker.predict(DATA.X, DATA.qid)
+        )
 
 
 def test_unfitted(tmp_path):
