@@ -1,7 +1,7 @@
 """Paths: CPU seconds and certified gap of each method, by family of instances.
 
-A table for choosing the thresholds of ``solvers/paths/portfolio.py``, which have not
-been fitted to it so far. A cell is the median CPU time in seconds, with the number of
+A table for choosing the thresholds of ``solvers/paths/portfolio.py``, where comments
+say what it showed. A cell is the median CPU time in seconds, with the number of
 proofs; below it, the mean gap of the orders to the best of all methods. ``--data DIR``
 adds TSPLIB's ATSP and SOP.
 

@@ -49,7 +49,11 @@ class Layer(NamedTuple):
 
 
 def bounded_program(
-    best: Incumbent, budget: Budget, reduced: FloatArray, lower: float
+    best: Incumbent,
+    budget: Budget,
+    reduced: FloatArray,
+    lower: float,
+    max_states: int = _MAX_STATES,
 ) -> None:
     """Close the gap position by position, or raise the bound.
 
@@ -70,6 +74,8 @@ def bounded_program(
         d, of all arcs.
     lower : float
         L.
+    max_states : int
+        States of all positions, beyond which the program gives up.
     """
     problem, rules = best.problem, best.problem.rules
     if best.order is None or best.is_closed or rules.together or rules.groups:
@@ -90,7 +96,7 @@ def bounded_program(
             return
         n_states += len(layer.last)
         is_early = 4 * position < n
-        if n_states > _MAX_STATES or (is_early and len(layer.last) > _MAX_EARLY):
+        if n_states > max_states or (is_early and len(layer.last) > _MAX_EARLY):
             return
         steps.append((layer.last, layer.parent))
         if position < n - 1:
