@@ -27,9 +27,9 @@ from ltr.solvers.paths.segment_search import segment_search
 # Up to this size the dynamic program solves lists of a batch, and single lists with
 # constraints.
 MAX_BATCHED = 12
-# Nodes of branch and bound before another method is tried. It proves asymmetric lists of
-# 40 items in 1 ms (branch and cut 14, CP-SAT 60-90); nearly symmetric ones, which skip
-# it, take branch and cut 9-40 ms, CP-SAT 70-130 and branch and bound 70 or more.
+# Nodes of branch and bound before another method is tried. It proves asymmetric lists
+# of 40 items in 1 ms (branch and cut 14, CP-SAT 60-90); nearly symmetric ones, which
+# skip it, take branch and cut 9-40 ms, CP-SAT 70-130 and branch and bound 70 or more.
 _MAX_NODES = 100
 # Nodes of branch and cut before CP-SAT is tried, CP-SAT's units of work, and the
 # maximum number of items it is tried on.
@@ -47,9 +47,9 @@ _KICKS_PER_ITEM = 10
 _MAX_PROGRAM, _MAX_FIRST_STATES = 20, 150_000
 # With constraints: share of the budget for a search before the proof, and for the root
 # of branch and cut; then turns of CP-SAT, the bounded dynamic program and the search,
-# each a share of what remains. Compared by work on TSPLIB's SOP and on random precedences
-# (1.5, 5 and 15 units): CP-SAT closes a gap soon after the root or hardly
-# ever, so most of the rest goes to the search.
+# each a share of what remains. Compared by work (1.5, 5 and 15 units) on TSPLIB's SOP
+# and on random precedences: CP-SAT closes a gap soon after the root or hardly ever, so
+# most of the rest goes to the search.
 _SEARCH_SHARE, _ROOT_SHARE, _TURNS = (
     0.2,
     0.4,
