@@ -14,13 +14,14 @@ from ltr.queries import BoolArray, FloatArray, IntArray
 from ltr.solvers.core.budget import Budget
 from ltr.solvers.core.conflicts import smallest_conflict
 from ltr.solvers.core.constraints import Quota
-from ltr.solvers.core.interrupts import run_compiled
+from ltr.solvers.core.cp_sat import solve_model
+from ltr.solvers.core.tolerance import are_whole
 
 # The greatest value in HiGHS, whose tolerances are absolute: it drops nodes that are
 # better by up to 1e-6, and tolerates reduced costs of the wrong sign up to 1e-7.
 _HIGHS_TOP = 1e5
-# Status of ``milp``.
-_HIGHS_INFEASIBLE = 2
+# The greatest value in CP-SAT, in its units.
+_CP_SAT_TOP = 2.0**40
 Committee = Sequence[int] | IntArray
 Groups = ArrayLike | Mapping[Hashable, Iterable[Any]]
 
@@ -99,7 +100,6 @@ class Quotas:
         values: FloatArray,
         included: BoolArray | None = None,
         excluded: BoolArray | None = None,
-        budget: Budget | None = None,
     ) -> tuple[IntArray | None, float]:
         """Return the committee of greatest total value, and a bound on its error.
 
@@ -109,9 +109,6 @@ class Quotas:
             Finite.
         included, excluded : bool array of shape (n_items,), default=None
             Items that it must and must not contain. None: no such items.
-        budget : Budget, default=None
-            Ends the integer program for overlapping groups, after which any committee
-            may be returned. None: no limit.
 
         Returns
         -------
@@ -126,7 +123,7 @@ class Quotas:
         if excluded is not None:
             values = np.where(excluded, -np.inf, values)
         if not self.are_disjoint:
-            return self._best_by_program(values, budget)
+            return self._best_by_program(values)
         items = self._best_by_sort(values)
         if len(items) != self.k or (len(self.members) and not self.keeps(items)):
             return None, 0.0
@@ -153,57 +150,71 @@ class Quotas:
         others = order[~is_required & ~is_surplus][:n_free]
         return np.concatenate([order[is_required], others])
 
-    def _best_by_program(
-        self, values: FloatArray, budget: Budget | None
-    ) -> tuple[IntArray | None, float]:
+    def _best_by_program(self, values: FloatArray) -> tuple[IntArray | None, float]:
         """Maximize v·x over x ∈ {0, 1}^n with Σ x = k and lower ≤ members·x ≤ upper."""
         free = np.isfinite(values)
         scale = float(np.abs(values[free]).max(initial=0.0)) or 1.0
         unit = scale / _HIGHS_TOP
-        options: Any = {"mip_rel_gap": 0.0}
-        if budget is not None and budget.seconds_left < np.inf:
-            options["time_limit"] = budget.seconds_left
-
-        def run() -> Any:
-            return milp(
-                -np.where(free, values, 0.0) / unit,
-                integrality=np.ones(self.n_items, dtype=np.int64),
-                bounds=Bounds(values == np.inf, values != -np.inf),
-                constraints=[
-                    LinearConstraint(np.ones((1, self.n_items)), self.k, self.k),
-                    LinearConstraint(
-                        self.members.astype(float), self.lower, self.upper
-                    ),
-                ],
-                options=options,
-            )
-
-        if budget is None:
-            result = run()
-        else:
-            result = run_compiled(
-                run, is_cancelled=lambda: budget.is_cancelled, stop=None
-            )
-        if result is not None and result.status == _HIGHS_INFEASIBLE:
+        result = milp(
+            -np.where(free, values, 0.0) / unit,
+            integrality=np.ones(self.n_items, dtype=np.int64),
+            bounds=Bounds(values == np.inf, values != -np.inf),
+            constraints=[
+                LinearConstraint(np.ones((1, self.n_items)), self.k, self.k),
+                LinearConstraint(self.members.astype(float), self.lower, self.upper),
+            ],
+            options={"mip_rel_gap": 0.0},
+        )
+        if result.x is None:
             return None, 0.0
-        if result is None or result.x is None:  # the budget ended first
-            items, gap = self._any(values), np.inf
-        else:
-            items = np.flatnonzero(result.x > 0.5)
-            dual = result.mip_dual_bound  # None until the root is solved
-            gap = np.inf if dual is None else max(0.0, float(result.fun - dual))
+        items = np.flatnonzero(result.x > 0.5)
+        gap = max(0.0, float(result.fun - result.mip_dual_bound))
         # nor does any committee exceed the best one without quotas
         n_free = self.k - int((values == np.inf).sum())
         best_free = np.sort(values[free])[len(values[free]) - n_free :]
         surplus = float(best_free.sum() - values[items][free[items]].sum())
         return items, min((gap + 3e-6 + 1e-7 * self.k) * unit, max(0.0, surplus))
 
-    def _any(self, values: FloatArray) -> IntArray:
-        """Any committee: without values, HiGHS looks for the first one only."""
-        fixed = np.where(np.isfinite(values), 0.0, values)
-        items, _ = self._best_by_program(fixed, None)
-        assert items is not None
-        return items
+    def best_within(self, values: FloatArray, budget: Budget) -> tuple[IntArray, float]:
+        """As :meth:`best` of quotas that can be kept, by a program that can be ended.
+
+        CP-SAT maximizes Σ ⌊v_i / unit⌋ x_i, so v·x is at most unit · (its bound + k).
+
+        Returns
+        -------
+        items : int array of shape (k,)
+            The best committee; another one if the budget ends first.
+        excess : float
+            No committee has a total greater by more than this.
+        """
+        from ortools.sat.python import cp_model
+
+        if self.are_disjoint:
+            return self._best_by_sort(values), 0.0
+        top = float(np.abs(values).max(initial=0.0)) or 1.0
+        is_whole = are_whole(values) and top < _CP_SAT_TOP
+        unit = 1.0 if is_whole else top / _CP_SAT_TOP
+        model = cp_model.CpModel()
+        x = [model.new_bool_var("") for _ in values]
+        model.add(cp_model.LinearExpr.sum(x) == self.k)
+        for row, low, high in zip(self.members, self.lower, self.upper, strict=True):
+            members = [x[item] for item in np.flatnonzero(row).tolist()]
+            count = cp_model.LinearExpr.sum(members)
+            model.add_linear_constraint(count, int(low), int(high))
+        integers = np.floor(values / unit).astype(np.int64).tolist()
+        model.maximize(cp_model.LinearExpr.weighted_sum(x, integers))
+        result = solve_model(model, budget)
+        if result.has_solution:
+            items = np.flatnonzero(result.values(x))
+        else:  # without values, HiGHS looks for the first committee only
+            any_items, _ = self._best_by_program(np.zeros(self.n_items))
+            assert any_items is not None
+            items = any_items
+        rounding = 0.0 if is_whole else float(self.k)
+        gap = unit * (result.bound + rounding) - float(values[items].sum())
+        # nor does any committee exceed the best one without quotas
+        surplus = float(np.sort(values)[-self.k :].sum() - values[items].sum())
+        return items, max(0.0, min(gap, surplus))
 
     def swaps(self, committee: IntArray) -> BoolArray:
         """Whether item i may replace the s-th of a committee: shape (k, n_items)."""

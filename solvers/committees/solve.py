@@ -313,8 +313,7 @@ def _elect(
 
 def _sort(totals: FloatArray, quotas: Quotas, unit: float, budget: Budget) -> Solution:
     """Solve under a rule whose value is a sum over the items."""
-    items, excess = quotas.best(totals, budget=budget)
-    assert items is not None
+    items, excess = quotas.best_within(totals, budget)
     value = float(totals[items].sum())
     if excess >= unit:  # multiples of the unit cannot be told apart
         unit = 0.0

@@ -64,6 +64,7 @@ def symmetric(n, seed=0):
 RNG = np.random.default_rng(0)
 UNIFORM = RNG.integers(0, 100, (60, 60)).astype(float)
 VOTES = [RNG.permutation(150).tolist() for _ in range(8)]
+UNRELATED = np.sign(RNG.normal(size=(80, 80)))
 LONG = {"time_limit_s": 60.0}
 SOLVES = {
     **{
@@ -84,7 +85,9 @@ SOLVES = {
     "committee": partial(
         select_committee, [RNG.permutation(150) for _ in range(150)], 20, **LONG
     ),
-    # HiGHS is left behind, and goes on to its limit
+    "diversify": partial(
+        diversify, RNG.random(80), UNRELATED @ UNRELATED.T, 20, **LONG
+    ),
     "committee program": partial(
         select_committee,
         [RNG.permutation(1000) for _ in range(20)],
@@ -93,7 +96,7 @@ SOLVES = {
         groups={g: np.flatnonzero(RNG.random(1000) < 0.3).tolist() for g in range(60)},
         lower=dict.fromkeys(range(60), 30),
         upper=dict.fromkeys(range(60), 50),
-        time_limit_s=3.0,
+        **LONG,
     ),
 }
 
@@ -260,7 +263,7 @@ WATCHED = {
             "similarity": np.cov(RNG.random((30, 9))),
             "k": 8,
         },
-        3,
+        2,
     ),
     "assignment": (partial(solve_assignment, method="cp_sat"), SCORES, 3),
     "assignment highs": (partial(solve_assignment, method="highs"), SCORES, 1),
