@@ -32,7 +32,7 @@ N_RESAMPLES = 300
 VALIDATION = ("X_val", "y_val", "qid_val")
 RATES = (3e-4, 1e-3)
 OPTIONS = {"metric": "kendall_tau", "preprocess": None, "n_iter_no_change": 3}
-OPTIONS |= {"hidden_layer_sizes": (1024, 64), "max_epochs": 12}
+OPTIONS |= {"hidden_layer_sizes": (1024, 64), "max_epochs": 12, "weight_decay": 1.0}
 neural = functools.partial(NeuralRanker, **OPTIONS)
 tsp = functools.partial(TSPRanker, work_limit=0.2, **OPTIONS)  # about .2 s per list
 w_only = functools.partial(tsp, encoder="identity", low_rank=32)

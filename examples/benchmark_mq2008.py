@@ -35,6 +35,7 @@ from ltr.metrics import average_precision_score, bootstrap_interval, ndcg_score
 
 TREES = {"min_child_samples": 50, "colsample_bytree": 0.7, "n_jobs": 1}
 LINEAR = {"max_epochs": 40, "early_stopping": False}
+LINEAR |= {"learning_rate": 0.001, "weight_decay": 1.0}
 MLPS = [LINEAR | {"hidden_layer_sizes": (64,), "max_epochs": n} for n in (10, 40)]
 
 

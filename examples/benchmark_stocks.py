@@ -29,6 +29,7 @@ from ltr.metrics import kendall_tau_score
 from ltr.model_selection import QueryStandardScaler, WalkForwardSplit
 
 LINEAR = {"max_epochs": 8, "early_stopping": False, "batch_size": 64}
+LINEAR |= {"learning_rate": 0.001, "weight_decay": 1.0}
 MLP = LINEAR | {"max_epochs": 4, "hidden_layer_sizes": (32,)}
 RANKERS = {  # settings to select from; each is fitted to the ranks of the returns
     "ridge": [Ridge(alpha) for alpha in (1e1, 1e3, 1e5)],

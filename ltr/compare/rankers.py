@@ -146,8 +146,8 @@ def make_ranker(name: str) -> Any:
     """Make an untuned ranker by its name on the command line.
 
     Trees have at most 400 rounds with early stopping, learning rate .05, and 15 leaves
-    of at least 50 rows, from .7 of the features and .8 of the rows. Linear scorers have
-    learning rate .01. Other parameters keep their defaults.
+    of at least 50 rows, from .7 of the features and .8 of the rows. Other parameters
+    keep their defaults.
 
     Parameters
     ----------
@@ -168,7 +168,7 @@ def make_ranker(name: str) -> Any:
     Examples
     --------
     >>> make_ranker("linear_lambdarank")
-    NeuralRanker(learning_rate=0.01, loss='lambdarank', scorer='linear')
+    NeuralRanker(loss='lambdarank', scorer='linear')
     """
     if name == "random":
         return RandomRanker()
@@ -195,8 +195,6 @@ def make_ranker(name: str) -> Any:
             f"{', '.join(LOSSES)}."
         )
     scorer, loss = parts
-    if scorer == "linear":
-        return NeuralRanker(loss, "linear", learning_rate=0.01)
     return NeuralRanker(loss, scorer)
 
 

@@ -23,6 +23,11 @@ class Scorer(ABC):
     ----------
     uses_list : bool
         Whether the score of an item depends on the other items of its list.
+    is_linear : bool
+        Whether the score is linear in the parameters, so that a convex loss of the
+        scores is convex in them, too.
+    auto_decay : float
+        Value of ``weight_decay="auto"`` for ``"adamw"``, unless ``is_linear``.
     wants_raw_features : bool
         Whether ``preprocess="auto"`` must leave the features as they are.
     required_parameters : tuple of str
@@ -30,6 +35,8 @@ class Scorer(ABC):
     """
 
     uses_list: ClassVar[bool] = False
+    is_linear: ClassVar[bool] = False
+    auto_decay: ClassVar[float] = 1.0
     wants_raw_features: ClassVar[bool] = False
     required_parameters: ClassVar[tuple[str, ...]] = ()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import jax
 
@@ -22,6 +23,8 @@ class LinearScorer(Scorer):
     >>> scorer.apply(params, np.array([[1.0, 0.0], [0.0, 1.0]])).tolist()
     [2.5, 1.5]
     """
+
+    is_linear: ClassVar[bool] = True
 
     def init(self, key: jax.Array, n_features: int) -> Params:
         """Draw small weights."""

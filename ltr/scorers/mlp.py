@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Self
+from typing import ClassVar, Self
 
 import jax
 
@@ -38,6 +38,8 @@ class MLPScorer(Scorer):
     >>> scorer.apply(params, np.zeros((5, 4, 3))).shape
     (5, 4)
     """
+
+    auto_decay: ClassVar[float] = 3.0
 
     hidden_layer_sizes: tuple[int, ...] = (128, 64)
 

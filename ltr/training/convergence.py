@@ -11,9 +11,10 @@ import numpy as np
 # at most 5000 steps. Early stopping waits 10 epochs, and at least 200 steps.
 AUTO_EPOCHS, AUTO_STEPS = 100, 5000
 AUTO_PATIENCE_EPOCHS, AUTO_PATIENCE_STEPS = 10, 200
-_SETTLED, _FALLING = 0.005, 0.025
+_SETTLED, _FALLING = 0.025, 0.04  # shares, see loss_trend
+_PERFECT = 1e-2  # of the first loss
 _NOISE = 3.0  # standard errors
-_ROUNDING = 1e-5  # of the loss, in single precision
+_ROUNDING, _FLAT = 1e-5, 1e-3  # of the loss; in single precision, in a tenth
 
 
 class Trend(NamedTuple):
@@ -24,36 +25,48 @@ class Trend(NamedTuple):
     before, after : float
         Mean loss of these two tenths.
     share : float
-        Decrease from one to the other, as a share of the decrease since the first
-        epoch; 0 if the loss is not below that of the first epoch.
+        Decrease from one to the other, as a share of the decrease since the second
+        tenth; 0 if the loss is not below that.
     noise : float
         Standard error of ``before - after``.
+    is_zero : bool, default=False
+        Whether next to nothing of the first loss remains, as on separable data, where
+        the loss tends to 0 without end and the order no longer changes.
     """
 
     before: float
     after: float
     share: float
     noise: float
+    is_zero: bool = False
+
+    @property
+    def falls(self) -> bool:
+        """Whether the loss falls at all: by more than noise, and not yet to 0."""
+        decrease = self.before - self.after
+        threshold = max(_NOISE * self.noise, _ROUNDING * abs(self.after))
+        return decrease > threshold and not self.is_zero
 
     @property
     def still_falls(self) -> bool:
         """Whether more epochs would clearly lower the loss."""
-        decrease = self.before - self.after
-        threshold = max(_NOISE * self.noise, _ROUNDING * abs(self.after))
-        return self.share > _FALLING and decrease > threshold
+        return self.share > _FALLING and self.falls
 
     @property
     def has_settled(self) -> bool:
         """Whether more epochs would hardly lower the loss."""
         decrease = self.before - self.after
-        return self.share < _SETTLED or decrease < _ROUNDING * abs(self.after)
+        is_flat = decrease < _FLAT * abs(self.after)
+        return self.share < _SETTLED or is_flat or self.is_zero
 
 
 def loss_trend(losses: Sequence[float]) -> Trend | None:
     """Compare the end of training with what came just before.
 
-    If the loss decays as exp(-t/τ), ``share`` is about 0.025 after 2.7 τ and 0.005
-    after 5 τ; a loss that falls along a line has a share of about 0.1.
+    The first tenth does not count: a steep beginning would make all that comes later
+    look settled. If the loss decays as exp(-t/τ), ``share`` is about 0.04 after 2.7 τ
+    and 0.025 after 3.7 τ; along a line it is 1/8, and if it falls as 1/t, as on
+    separable data, 0.022.
 
     Parameters
     ----------
@@ -78,13 +91,16 @@ def loss_trend(losses: Sequence[float]) -> Trend | None:
     tenth = max(1, n_epochs // 10)
     before = float(np.mean(losses[n_epochs - 2 * tenth : n_epochs - tenth]))
     after = float(np.mean(losses[n_epochs - tenth :]))
-    total = losses[0] - after
+    # Means of tenths are centered at 0.15 (base), 0.85 (before) and 0.95 (after) of the
+    # T epochs: share = (e^-.85k - e^-.95k) / (e^-.15k - e^-.95k) with k = T/τ.
+    total = float(np.mean(losses[tenth : max(2 * tenth, 1)])) - after
     share = (before - after) / total if total > 0 else 0.0
     # Second differences of a smooth curve are about 0, those of independent noise have
     # the variance (1 + 4 + 1) σ²; the difference of two means has 2 σ² / tenth.
     curvature = np.diff(losses[-max(3 * tenth, 3) :], n=2)
     variance = float(np.mean(curvature**2)) / 6
-    return Trend(before, after, share, (2 * variance / tenth) ** 0.5)
+    noise = (2 * variance / tenth) ** 0.5
+    return Trend(before, after, share, noise, 0 <= after < _PERFECT * losses[0])
 
 
 class EpochLimits(NamedTuple):

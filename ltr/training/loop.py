@@ -113,6 +113,8 @@ class TrainingResult:
     validation : object
         Rows that the metric was measured on, if the caller of :func:`train` puts them
         here.
+    learning_rate : float
+        Step size.
     """
 
     params: Pytree
@@ -126,6 +128,7 @@ class TrainingResult:
     unfinished: Trend | None = None
     interrupted: bool = False
     validation: Any = None
+    learning_rate: float = float("nan")
 
 
 def init_optimizer(plan: TrainingPlan, params: Pytree) -> Pytree:
@@ -199,6 +202,7 @@ def train(
         jax.tree.map(jnp.asarray, optimizer_state),
     )
     result = TrainingResult(_copy(state[0]), _copy(state[1]), _copy(state[0]))
+    result.learning_rate = float(numbers.learning_rate)
     if start_params is not None:
         result.params = _copy(start_params)
     if validate is not None:
@@ -244,7 +248,9 @@ def train(
             if limits.ends_settled(result.losses) or is_past_deadline():
                 break
         else:
-            result.unfinished = _unfinished(result, validated=validate is not None)
+            result.unfinished = _unfinished(
+                result, validated=validate is not None, limits=limits
+            )
     except KeyboardInterrupt:
         result.interrupted = True
     result.last_params, result.optimizer_state = _copy(reached[0]), _copy(reached[1])
@@ -253,10 +259,16 @@ def train(
     return result
 
 
-def _unfinished(result: TrainingResult, *, validated: bool) -> Trend | None:
+def _unfinished(
+    result: TrainingResult, *, validated: bool, limits: EpochLimits
+) -> Trend | None:
     """The trend of the loss, unless training has converged as far as one can tell."""
     trend = loss_trend(result.losses)
-    if trend is None or not trend.still_falls:
+    if trend is None or not trend.falls:
+        return None
+    # Training until the loss has settled has promised more than not to stop too early.
+    waited_in_vain = limits.settle_epochs is not None and not trend.has_settled
+    if not (trend.still_falls or waited_in_vain):
         return None
     n_epochs = len(result.losses)
     if validated and result.best_epoch <= n_epochs - max(1, n_epochs // 10):

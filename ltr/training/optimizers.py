@@ -10,6 +10,10 @@ from typing import Any
 import optax
 
 from ltr.arguments import ArgumentError, suggest
+from ltr.scorers import Scorer
+
+_RATE, _STREAM_STEPS = 0.001, 10
+_LINEAR_RATES, _LINEAR_DECAYS = (0.001, 0.1), (0.01, 10.0)  # least and greatest
 
 OptimizerFactory = Callable[..., optax.GradientTransformation]
 
@@ -70,6 +74,56 @@ def get_optimizer(optimizer: str | OptimizerFactory) -> OptimizerFactory:
             f"optax transformation; got {optimizer!r}, which takes no learning_rate."
         )
     return optimizer
+
+
+def auto_rate(scorer: Scorer, n_steps: int | None) -> float:
+    """Step size for a scorer, with this number of steps in an epoch.
+
+    None: the epoch is a piece of a stream, and the number does not matter.
+
+    A step of Adam moves each weight by about the learning rate η, whatever the size of
+    the gradient. The weights of a linear scorer end somewhere between 0.1 and 10, and
+    with η = 0.1 / n_steps they reach 10 in 100 epochs; 0.001 would take thousands of
+    steps on few lists. A larger η than that only adds noise. Other scorers: 0.001.
+    """
+    if not scorer.is_linear:
+        return _RATE
+    low, high = _LINEAR_RATES
+    n_steps = _STREAM_STEPS if n_steps is None else n_steps
+    return min(max(high / max(n_steps, 1), low), high)
+
+
+def auto_decay(
+    optimizer: str | OptimizerFactory,
+    scorer: Scorer,
+    *,
+    n_features: int,
+    n_rows: float | None,
+) -> float:
+    """Weight decay: 0 for other optimizers than ``"adamw"``.
+
+    With p standardized features, n rows and noise of variance σ², the best penalty of a
+    ridge regression is p σ² / (n ‖w‖²) (Hoerl, Kennard & Baldwin, 1975). So the decay
+    of a linear scorer is 10 p / n, between 0.01 and 10, and 1 on streams. For others it
+    is a constant of the scorer, 3 for ``"mlp"``.
+
+    Parameters
+    ----------
+    optimizer : str or callable
+        Parameter of the ranker.
+    scorer : Scorer
+        What is trained.
+    n_features : int
+        Number of features.
+    n_rows : float or None
+        Sum of the row weights. None: unknown, because more are to come.
+    """
+    if optimizer != "adamw":
+        return 0.0
+    if not scorer.is_linear or n_rows is None:
+        return scorer.auto_decay
+    low, high = _LINEAR_DECAYS
+    return min(max(high * n_features / max(n_rows, 1.0), low), high)
 
 
 def _takes_learning_rate(factory: OptimizerFactory) -> bool:

@@ -9,7 +9,9 @@ from sklearn.linear_model import LinearRegression
 
 from ltr import NeuralRanker, TSPRanker
 from ltr.metrics import ndcg_score
+from ltr.scorers import LinearScorer, MLPScorer
 from ltr.training.convergence import EpochLimits, epoch_limits, loss_trend
+from ltr.training.optimizers import auto_decay, auto_rate
 
 N_FEATURES = 10
 TEN = np.arange(1000)
@@ -47,11 +49,32 @@ def least_squares(data):
     return ndcg_score(y, scores, qid=qid, k=10)
 
 
+@pytest.mark.parametrize("loss", ["listnet", "ranknet", "lambdarank"])
+def test_a_linear_scorer_on_few_lists(loss):
+    """The defaults reach least squares, with any loss, and stop by themselves."""
+    ranker = quiet_fit(NeuralRanker(loss, "linear", random_state=0))
+    assert score_of(ranker) > max(0.89, least_squares(TRAIN) - 0.02)
+    assert 100 <= ranker.n_iter_ < 5000
+
+
 def test_few_lists_take_more_epochs():
-    """The defaults reach least squares, and stop once the loss has settled."""
-    ranker = quiet_fit(NeuralRanker("listnet", "linear", random_state=0))
-    assert score_of(ranker) > least_squares(TRAIN) - 0.01
+    """With small steps, too, and training stops once the loss has settled."""
+    small_steps = {"learning_rate": 0.001, "weight_decay": 1.0}
+    ranker = NeuralRanker("listnet", "linear", random_state=0, **small_steps)
+    quiet_fit(ranker)
+    assert score_of(ranker) > least_squares(TRAIN) - 0.02
     assert 500 < ranker.n_iter_ < 5000
+
+
+def test_automatic_step_and_decay():
+    """Smaller steps the more of them; less decay the more rows."""
+    linear, mlp = LinearScorer(), MLPScorer()
+    assert [auto_rate(linear, n) for n in (1, 4, 500, None)] == [0.1, 0.025, 1e-3, 0.01]
+    assert auto_rate(mlp, 1) == 0.001
+    sizes = [{"n_features": 10, "n_rows": n} for n in (1, 200, 10**6, None)]
+    assert [auto_decay("adamw", linear, **s) for s in sizes] == [10.0, 0.5, 0.01, 1.0]
+    assert [auto_decay("adamw", mlp, **s) for s in sizes] == [3.0] * 4
+    assert auto_decay("adam", mlp, n_features=10, n_rows=1) == 0.0
 
 
 @pytest.mark.parametrize(
@@ -72,6 +95,7 @@ def test_other_losses_and_scorers(ranker):
 def test_a_fit_that_is_too_short_warns():
     """With the cure; scikit-learn's category, so that its filters work."""
     ranker = NeuralRanker("listnet", "linear", max_epochs=100, random_state=0)
+    ranker.set_params(learning_rate=0.001)
     with pytest.warns(ConvergenceWarning) as record:
         ranker.fit(*TRAIN)
     loss = ranker.history_["loss"]
@@ -115,9 +139,11 @@ def test_no_false_alarm():
     ("losses", "falls", "settled"),
     [
         (10.0 - TEN[:100] / 10, True, False),  # along a line
+        (9 * np.exp(-TEN / 5) + np.exp(-TEN / 500), True, False),  # after a steep start
+        (1 / (1 + TEN[:200]), False, True),  # separable data
         (np.exp(-TEN / 500), True, False),  # 2 τ
         (np.exp(-TEN / 125), False, True),  # 8 τ
-        (np.exp(-TEN / 250), False, False),  # 4 τ: neither
+        (np.exp(-TEN / 300), False, False),  # 3.3 τ: neither
         (np.full(50, 0.7), False, True),
         (1.0 + TEN[:50] / 100, False, True),  # rises
         ([3.0, 2.0, 1.1], True, False),

@@ -41,7 +41,7 @@ class GradientRanker(BaseRanker):
 
     loss: Any
     optimizer: str | Callable[..., Any]
-    learning_rate: float
+    learning_rate: float | Literal["auto"]
     weight_decay: float | Literal["auto"]
     batch_size: int
     max_epochs: int | Literal["auto"]
@@ -174,6 +174,6 @@ class GradientRanker(BaseRanker):
                 f"training ended after {self.n_iter_} epochs, but the loss still "
                 f"falls: from {trend.before:.5g} in the last tenth but one of the "
                 f"epochs to {trend.after:.5g} in the last. Raise {raised} or "
-                f"learning_rate (now {self.learning_rate:g}).",
+                f"learning_rate (now {result.learning_rate:g}).",
                 ConvergenceWarning,
             )

@@ -53,11 +53,14 @@ class NeuralRanker(GradientRanker):
         ``"adam"``, ``"adamw"``, ``"adagrad"``, ``"lion"``, ``"nadam"``, ``"rmsprop"``,
         ``"sgd"``, or an importable function of ``learning_rate`` that returns an optax
         transformation.
-    learning_rate : float, default=0.001
-        Step size, > 0.
+    learning_rate : float or "auto", default="auto"
+        Step size, > 0. ``"auto"``: 0.001; for ``scorer="linear"`` 0.1 by the number
+        of steps in an epoch, but at least 0.001.
     weight_decay : float or "auto", default="auto"
         Decoupled weight decay: each step shrinks the weights by ``learning_rate ·
-        weight_decay``. ``"auto"``: 1.0 for ``"adamw"``, 0 for others.
+        weight_decay``. ``"auto"``: 0, except for ``"adamw"``: 3 for ``"mlp"``; for
+        ``"linear"`` ten times the number of features by the number of rows, between
+        0.01 and 10; 1 for others.
     batch_size : int, default=32
         Lists in a mini-batch.
     max_epochs : int or "auto", default="auto"
@@ -147,7 +150,7 @@ class NeuralRanker(GradientRanker):
         n_query_features: int | None = None,
         similarity: Literal["cosine", "dot", "bilinear"] = "cosine",
         optimizer: str | Callable[..., Any] = "adamw",
-        learning_rate: float = 0.001,
+        learning_rate: float | Literal["auto"] = "auto",
         weight_decay: float | Literal["auto"] = "auto",
         batch_size: int = 32,
         max_epochs: int | Literal["auto"] = "auto",

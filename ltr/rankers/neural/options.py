@@ -37,10 +37,11 @@ class TrainingOptions:
         The parameter ``loss``, for messages.
     optimizer : str or callable
         For :func:`ltr.training.get_optimizer`.
-    learning_rate : float
-        Step size, > 0.
+    learning_rate : float or "auto"
+        Step size, > 0; for ``"auto"`` see :func:`ltr.training.optimizers.auto_rate`.
     weight_decay : float or "auto"
-        Decoupled weight decay; ``"auto"``: 1 for ``"adamw"``, 0 for others.
+        Decoupled weight decay; for ``"auto"`` see
+        :func:`ltr.training.optimizers.auto_decay`.
     batch_size : int
         Lists in a mini-batch.
     max_epochs : int or "auto"
@@ -75,7 +76,7 @@ class TrainingOptions:
     loss: Callable[..., jax.Array]
     loss_name: Any
     optimizer: str | Callable[..., Any]
-    learning_rate: float
+    learning_rate: float | Literal["auto"]
     weight_decay: float | Literal["auto"]
     batch_size: int
     max_epochs: int | Literal["auto"]
@@ -90,7 +91,8 @@ class TrainingOptions:
     verbose: int
 
     def __post_init__(self) -> None:
-        check_number("learning_rate", self.learning_rate, low=0.0, open_low=True)
+        if not _is_auto(self.learning_rate):
+            check_number("learning_rate", self.learning_rate, low=0.0, open_low=True)
         if not _is_auto(self.weight_decay):
             check_number("weight_decay", self.weight_decay, low=0.0)
         check_whole("batch_size", self.batch_size, low=1)

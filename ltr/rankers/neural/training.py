@@ -33,6 +33,7 @@ from ltr.training import (
 from ltr.training.convergence import AUTO_EPOCHS, epoch_limits
 from ltr.training.loop import init_optimizer
 from ltr.training.memory import check_parameters
+from ltr.training.optimizers import auto_decay, auto_rate
 from ltr.training.pair_table import PairScaling, PairTable, fit_pair_scaling
 from ltr.training.progress import EpochPrinter
 
@@ -115,7 +116,7 @@ def train_scorer(
     ValueError
         If the loss does not fit the data, or the scorer does not fit ``start``.
     """
-    plan, numbers = make_plan(options, data)
+    plan, loss_numbers = make_plan(options, data)
     warn_if_no_order(data)
     if start is not None and start.scorer != options.scorer:
         raise ValueError(
@@ -155,6 +156,7 @@ def train_scorer(
         list_size_cost=_COMPILE_COST_ROWS / max(_likely_epochs(options), 1),
         reusable_shapes=options.is_stream,
     )
+    numbers = _step_numbers(options, data, loss_numbers, packed.n_batches)
     limits = epoch_limits(
         options.max_epochs if packed.buckets else 0,
         options.n_iter_no_change,
@@ -184,8 +186,11 @@ def train_scorer(
 
 def make_plan(
     options: TrainingOptions, data: TrainingSet
-) -> tuple[TrainingPlan, StepNumbers]:
-    """Put scorer, loss and optimizer together, and check that they fit the data."""
+) -> tuple[TrainingPlan, dict[str, float]]:
+    """Put scorer, loss and optimizer together, and check that they fit the data.
+
+    Also the traced options of the loss.
+    """
     loss_plan, loss_numbers = plan_loss(options.loss, normalize=options.normalize)
     info, name = loss_plan.info, options.loss_name
     for extra in sorted(set(data.extras) - set(info.extras)):
@@ -204,16 +209,30 @@ def make_plan(
     if options.dtype == "float32":
         cure = "Shift or scale them, or set dtype='float64'."
         check_single_precision(data.y, "y", cure)
-    weight_decay = options.weight_decay
-    if weight_decay == "auto":
-        weight_decay = 1.0 if options.optimizer == "adamw" else 0.0
     plan = TrainingPlan(options.scorer, loss_plan, get_optimizer(options.optimizer))
-    numbers = StepNumbers(
-        learning_rate=float(options.learning_rate),
-        weight_decay=float(weight_decay),
-        loss=loss_numbers,
-    )
-    return plan, numbers
+    return plan, loss_numbers
+
+
+def _step_numbers(
+    options: TrainingOptions,
+    data: TrainingSet,
+    loss_numbers: dict[str, float],
+    n_steps: int,
+) -> StepNumbers:
+    """Step size, decay and options of the loss; "auto" depends on the data."""
+    learning_rate, weight_decay = options.learning_rate, options.weight_decay
+    if isinstance(learning_rate, str):
+        n_known = None if options.is_stream else n_steps
+        learning_rate = auto_rate(options.scorer, n_known)
+    if isinstance(weight_decay, str):
+        n_rows = len(data.y) if data.weights is None else float(data.weights.sum())
+        weight_decay = auto_decay(
+            options.optimizer,
+            options.scorer,
+            n_features=data.X.shape[1],
+            n_rows=None if options.is_stream else n_rows,
+        )
+    return StepNumbers(float(learning_rate), float(weight_decay), loss_numbers)
 
 
 def _check_labels_from_0(y: FloatArray, loss: object) -> None:
