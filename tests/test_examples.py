@@ -75,6 +75,20 @@ def test_benchmark_training():
     assert all(row["ratio"] > 0 for row in rows)
 
 
+def test_benchmark_defaults(capsys, monkeypatch):
+    """Its table, with two rankers on a few generated lists."""
+    example = load("benchmark_defaults")
+    task = example.divide(example.make_ranking(40, list_size=9, random_state=0), 20)
+    monkeypatch.setattr(example, "generated", lambda nonlinearity: task)
+    linear = example.NeuralRanker("listnet", "linear", max_epochs=5, random_state=0)
+    tested = {"NeuralRanker()": linear, "best feature": example.SingleFeatureRanker()}
+    monkeypatch.setattr(example, "rankers", lambda metric: tested)
+    means = example.main(sizes=(8, 100))
+    assert list(means) == [("make_ranking", 8), ("make_ranking", 20)]
+    assert all(0.5 < value < 1 for row in means.values() for value in row.values())
+    assert "make_ranking, 20 lists, ndcg@10" in capsys.readouterr().out
+
+
 def test_benchmark_overhead(capsys):
     """It runs, and the trees are LightGBM's."""
     load("benchmark_overhead").main(n_lists=10, n_rows=1000, rounds=1)
