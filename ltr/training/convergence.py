@@ -14,7 +14,7 @@ AUTO_PATIENCE_EPOCHS, AUTO_PATIENCE_STEPS = 10, 200
 _SETTLED, _FALLING = 0.025, 0.04  # shares, see loss_trend
 _PERFECT = 1e-2  # of the first loss
 _NOISE = 3.0  # standard errors
-_ROUNDING, _FLAT = 1e-5, 1e-3  # of the loss; in single precision, in a tenth
+_ROUNDING = 1e-5  # of the loss, in single precision
 
 
 class Trend(NamedTuple):
@@ -56,7 +56,7 @@ class Trend(NamedTuple):
     def has_settled(self) -> bool:
         """Whether more epochs would hardly lower the loss."""
         decrease = self.before - self.after
-        is_flat = decrease < _FLAT * abs(self.after)
+        is_flat = decrease < _ROUNDING * abs(self.after)
         return self.share < _SETTLED or is_flat or self.is_zero
 
 
