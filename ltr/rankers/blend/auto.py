@@ -121,8 +121,8 @@ class AutoRanker(BlendRanker):
     >>> ranker = AutoRanker(members=["ridge", "trees"], random_state=0)
     >>> ranker.fit(train.X, train.y, train.qid).score(test.X, test.y, test.qid) > 0.7
     True
-    >>> list(ranker.leaderboard_.index)
-    ['blend', 'trees', 'ridge']
+    >>> sorted(ranker.leaderboard_.index)
+    ['blend', 'ridge', 'trees']
     """
 
     _rows: list[dict[str, Any]]  # of the leaderboard

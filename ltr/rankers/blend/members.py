@@ -242,13 +242,13 @@ def arguments_of_members(
     ArgumentError
         If weights are not taken by every member, or another input by none.
     """
-    given = {name: value for name, value in inputs.items() if value is not None}
+    present = {name: value for name, value in inputs.items() if value is not None}
     arguments: dict[str, dict[str, Any]] = {}
     for name, member in members:
-        names = taken_inputs(member, "fit", list(given))
+        names = taken_inputs(member, "fit", list(present))
         if get_early_stopping(member) is False:
             names -= set(_VALIDATION)
-        arguments[name] = {key: given[key] for key in given if key in names}
+        arguments[name] = {key: present[key] for key in present if key in names}
         for key in _WEIGHTS:
             if key in given and key not in names:
                 raise ArgumentError(
@@ -256,7 +256,7 @@ def arguments_of_members(
                     f"{type(member).__name__}, takes none. Leave {key} out, or "
                     f"{name!r}."
                 )
-    for key in given:
+    for key in present:
         if key != "qid" and not any(key in taken for taken in arguments.values()):
             raise ArgumentError(
                 f"{key} must be taken by a member; got members that take none. Leave "
