@@ -250,7 +250,7 @@ def arguments_of_members(
             names -= set(_VALIDATION)
         arguments[name] = {key: present[key] for key in present if key in names}
         for key in _WEIGHTS:
-            if key in given and key not in names:
+            if key in present and key not in names:
                 raise ArgumentError(
                     f"{key} must be taken by every member; the fit of {name!r}, "
                     f"{type(member).__name__}, takes none. Leave {key} out, or "
