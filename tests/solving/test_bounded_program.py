@@ -73,3 +73,16 @@ def test_a_spent_budget_leaves_the_incumbent():
     bounded_program(best, Budget(work_limit=0.0), np.zeros((10, 10)), 0.0)
     assert (best.order, best.lower) == (order, lower)
     assert not best.is_closed
+
+
+def test_auto_proves_what_the_other_methods_leave_open():
+    """20 cities in the plane, a tenth of the pairs ordered: open without it."""
+    rng = np.random.default_rng([0, 20])
+    n = 20
+    xy, hidden = rng.random((n, 2)), rng.permutation(n)
+    cost = np.hypot(*(xy[:, None] - xy).transpose(2, 0, 1)) + rng.random((n, n)) / 20
+    pairs = np.argwhere(np.triu(rng.random((n, n)) < 0.1, 1))
+    rules = [Precedence(int(hidden[i]), int(hidden[j])) for i, j in pairs]
+    solution = solve_path(-np.rint(1000 * cost), constraints=rules, work_limit=1.0)
+    assert solution.is_optimal
+    assert solution.method == "dp"
