@@ -29,9 +29,11 @@ from ltr.solvers import (
     Quota,
     Together,
     Window,
+    all_optimal,
     verify,
     within,
 )
+from ltr.solvers.verification.problems import problem_of
 
 KINDS = (
     "bound",
@@ -174,6 +176,13 @@ class Case:
                 parts.append(f"{name}={value!r}")
         return f"{self.solver}({', '.join(parts)})".replace("inf", "np.inf")
 
+    @property
+    def has_few_orders(self) -> bool:
+        """Whether all best solutions are listed, too."""
+        names = "solve_path", "solve_ordering", "solve_assignment", "kemeny"
+        n = np.shape(self.first)[-1]
+        return self.solver in names and self.method in ("auto", "dp") and n <= 4
+
     def faults(self) -> list[tuple[str, str]]:
         """Kinds of faults of the solution, and their texts; ("", …) per proof."""
         solve, first, options = getattr(solvers, self.solver), self.first, self.options
@@ -194,9 +203,36 @@ class Case:
                 checked = verify(solution, alone, matrix, **keywords)
                 faults += [(fault.kind, fault.text) for fault in checked.faults]
                 faults.append(("", solution.status.value))
+            if self.has_few_orders:
+                faults += faults_of_alternatives(solve, first, options)
         except Exception:  # noqa: BLE001  (a crash is a fault)
             return [("crash", traceback.format_exc(limit=-3))]
         return faults
+
+
+def faults_of_alternatives(solve: Any, first: Any, options: Any) -> Any:
+    """Whether :func:`ltr.solvers.all_optimal` lists each best solution once.
+
+    Where gains are integers, it must list all of them.
+    """
+    listed = all_optimal(solve, first, **options)
+    orders = [tuple(solution.order.tolist()) for solution in listed.solutions]
+    for solution in listed.solutions:
+        checked = verify(solution, solve, first, **options)
+        yield from (
+            (fault.kind, f"all_optimal: {fault.text}") for fault in checked.faults
+        )
+    if len(set(orders)) < len(orders):
+        yield "unique", f"all_optimal lists an order twice: {orders}"
+    problem = problem_of(solve, (first,), options)
+    every = problem.all_orders()
+    values = problem.terms(every).sum(axis=1)
+    is_kept = problem.keeps(every, problem.constraints) & (values > -np.inf)
+    if not problem.is_whole or np.abs(values[is_kept]).max(initial=0.0) > 2.0**50:
+        return
+    n_best = int((values[is_kept] == values[is_kept].max(initial=-np.inf)).sum())
+    if listed.is_complete and len(orders) != n_best:
+        yield "unique", f"all_optimal lists {len(orders)} orders; {n_best} are best"
 
 
 def draw(rng: np.random.Generator) -> Case:
