@@ -13,13 +13,11 @@ from ltr.cli.evaluate import metric_names
 from ltr.compare.peers import PEERS
 from ltr.compare.rankers import (
     DEFAULT_RANKERS,
-    PICKED,
     Fold,
     compare_rankers,
     make_ranker,
     part_folds,
     query_folds,
-    scorer_and_loss,
 )
 from ltr.compare.report import comparison_report, cutoff_metrics
 from ltr.datasets import RankingData, describe, make_ranking
@@ -29,9 +27,9 @@ from ltr.queries import group_queries
 
 METRICS = "ndcg@10,ndcg@1,ndcg@5,map"
 RANKERS = (
-    "random, best_feature, linear, pointwise_trees, lambdamart, or <scorer>_<loss> "
-    "such as linear_lambdarank, mlp_ranknet, attention_softmax; their parameters are "
-    "those of ltr.compare.make_ranker"
+    "auto, random, best_feature, linear, pointwise_trees, lambdamart, or "
+    "<scorer>_<loss> such as linear_lambdarank, mlp_ranknet, attention_softmax; "
+    "their parameters are those of ltr.compare.make_ranker"
 )
 _VALIDATION_PART = 5  # the fifth of the training queries, without --valid
 
@@ -92,7 +90,6 @@ def _compare(options: argparse.Namespace) -> int:
     if options.report:
         longest = max(np.unique(f.test.qid, return_counts=True)[1].max() for f in folds)
         by_cutoff = cutoff_metrics(metrics, int(longest))
-    neural = [name for name in names if scorer_and_loss(name)]
     seeds = range(options.seeds)
     train = folds[0].train
     description = describe(train.X, train.y, train.qid, other=folds[0].test)
@@ -112,7 +109,6 @@ def _compare(options: argparse.Namespace) -> int:
         metric_options={"empty": empty_value(options.empty)}
         | {"discount": options.discount},
         seeds=list(seeds),
-        picks={PICKED: neural} if len(neural) > 1 else None,
         work_dir=options.work_dir,
         progress=None if options.quiet else lambda line: print(line, file=sys.stderr),
     )

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import sklearn.base
+from sklearn.utils.validation import has_fit_parameter
 
 from ltr.compare.leaderboard import Leaderboard, Results
 from ltr.compare.peers import PEERS, PeerRanker
@@ -35,6 +36,7 @@ from ltr.rankers import (
 from ltr.scorers import SCORERS
 
 DEFAULT_RANKERS = (
+    "auto",
     "random",
     "best_feature",
     "linear",
@@ -45,7 +47,6 @@ DEFAULT_RANKERS = (
     "mlp_ranknet",
     "mlp_listnet",
 )
-PICKED = "neural_picked"
 _ONE_THREAD_BELOW = 2_000_000  # feature values: threads would cost more than they save
 _TREES: dict[str, Any] = {
     "n_estimators": 400,
@@ -152,8 +153,10 @@ def make_ranker(name: str) -> Any:
     Parameters
     ----------
     name : str
-        ``"random"``, ``"best_feature"``, ``"linear"``, ``"pointwise_trees"``,
-        ``"lambdamart"``, or ``"<scorer>_<loss>"`` such as ``"mlp_ranknet"``.
+        ``"auto"``, ``"random"``, ``"best_feature"``, ``"linear"``,
+        ``"pointwise_trees"``, ``"lambdamart"``, the name of a library in
+        :mod:`ltr.compare.peers` (its defaults) or the name and ``"_good"``, or
+        ``"<scorer>_<loss>"`` such as ``"mlp_ranknet"``.
 
     Returns
     -------
@@ -189,9 +192,10 @@ def make_ranker(name: str) -> Any:
     if parts is None:
         *scorers, last_scorer = _scorers_by_name()
         raise ValueError(
-            f"unknown ranker {name!r}. Known rankers: 'random', 'best_feature', "
-            "'linear', 'pointwise_trees', 'lambdamart', and '<scorer>_<loss>' with the "
-            f"scorer {', '.join(scorers)} or {last_scorer} and the loss "
+            f"unknown ranker {name!r}. Known rankers: 'auto', 'random', "
+            "'best_feature', 'linear', 'pointwise_trees', 'lambdamart', "
+            f"{', '.join(repr(peer) for peer in PEERS)}, and '<scorer>_<loss>' with "
+            f"the scorer {', '.join(scorers)} or {last_scorer} and the loss "
             f"{', '.join(LOSSES)}."
         )
     scorer, loss = parts
@@ -250,7 +254,9 @@ def compare_rankers(
         Rankers by name; each is cloned. Those with a ``random_state`` are fitted once
         per seed.
     folds : sequence of Fold
-        From :func:`query_folds`, :func:`part_folds` or your own split.
+        From :func:`query_folds`, :func:`part_folds` or your own split. Rankers whose
+        ``fit`` has the parameter ``X_val`` get the validation queries: to stop early,
+        or, as ``AutoRanker`` does, to compare members; none is trained on them.
     metrics : sequence of str, default=("ndcg@10", "ndcg@1", "ndcg@5", "map")
         Names for :func:`ltr.metrics.get_metric`. The first one sorts the table and is
         the metric of early stopping and of picks.
@@ -395,7 +401,7 @@ class _Cache:
             "parameters": {k: _exactly(v) for k, v in ranker.get_params().items()},
             "fold": self._fingerprints[id(fold)],
             "version": version("ltr"),
-            "form": 2,  # of the entry
+            "form": 3,  # of the entry
         }
         text = json.dumps(description, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()
@@ -428,7 +434,7 @@ def _read_fit(path: Path, fold: Fold) -> _Fit:
 def _fit(ranker: Any, fold: Fold) -> _Fit:
     started = time.perf_counter()
     validation = {}
-    if "early_stopping" in ranker.get_params():
+    if has_fit_parameter(ranker, "X_val"):
         validation = {
             "X_val": fold.valid.X,
             "y_val": fold.valid.y,

@@ -1,5 +1,6 @@
 """Comparisons: folds, averages over seeds, picks, resuming, the table."""
 
+import functools
 import json
 import os
 import re
@@ -8,7 +9,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ltr import AutoRanker, NeuralRanker, RandomRanker, SingleFeatureRanker
+from ltr import (
+    AutoRanker,
+    LinearRanker,
+    NeuralRanker,
+    RandomRanker,
+    SingleFeatureRanker,
+    VotingRanker,
+)
+from ltr.cli import compare as command
+from ltr.cli import main
 from ltr.cli.compare import _names
 from ltr.compare import (
     DEFAULT_RANKERS,
@@ -267,20 +277,32 @@ def test_work_dir_that_is_no_folder(tmp_path, make):
         compare_rankers({"noisy": NoisyRanker()}, FOLDS, work_dir=path)
 
 
-def test_rankers_stop_on_the_validation_lists_of_the_fold(monkeypatch):
-    """A ranker with early stopping gets them, and the metric of the table."""
-    seen = {}
-    fit = NeuralRanker.fit
+VALIDATED = {
+    "neural": NeuralRanker("ranknet", "linear", max_epochs=1),
+    "auto": AutoRanker(members=["ridge"]),
+    "voting": VotingRanker([("linear", LinearRanker())]),
+}
 
+
+@pytest.mark.parametrize("name", VALIDATED)
+def test_rankers_get_the_validation_lists_of_the_fold(name, monkeypatch):
+    """To stop or to compare members on, by the metric of the table; not to train on."""
+    seen = {}
+    ranker = VALIDATED[name]
+    fit = type(ranker).fit
+
+    @functools.wraps(fit)
     def spy(self, X, y, qid=None, **validation):
-        seen.update(validation, metric=self.metric)
+        seen.update(validation, X=X, metric=self.metric)
         return fit(self, X, y, qid, **validation)
 
-    monkeypatch.setattr(NeuralRanker, "fit", spy)
-    ranker = NeuralRanker("ranknet", "linear", max_epochs=1)
-    compare_rankers({"spied": ranker}, FOLDS[:1], metrics=("mrr",))
+    monkeypatch.setattr(type(ranker), "fit", spy)
+    compare_rankers({name: ranker}, FOLDS[:1], metrics=("mrr",))
     assert seen["metric"] == "mrr"
-    np.testing.assert_array_equal(seen["X_val"], FOLDS[0].valid.X)
+    np.testing.assert_array_equal(seen["X"], FOLDS[0].train.X)
+    for part in ("X", "y", "qid"):
+        expected = getattr(FOLDS[0].valid, part)
+        np.testing.assert_array_equal(seen[f"{part}_val"], expected)
 
 
 def test_reports():
@@ -345,9 +367,29 @@ def test_make_ranker(name):
 
 def test_unknown_ranker():
     """The message lists what there is."""
+    known = (
+        "Known rankers: 'auto', 'random', 'best_feature', 'linear', "
+        "'pointwise_trees', 'lambdamart', 'lightgbm', 'xgboost', 'catboost', and "
+        "'<scorer>_<loss>' with the scorer "
+    )
     for name in ("lambdamrat", "mlp_ranknett", "two_tower_listnet"):
-        with pytest.raises(ValueError, match=f"unknown ranker '{name}'. Known rank"):
+        message = re.escape(f"unknown ranker '{name}'. {known}")
+        with pytest.raises(ValueError, match=f"^{message}"):
             make_ranker(name)
+
+
+def test_the_command_has_a_row_per_ranker(monkeypatch, tmp_path, capsys):
+    """Two neural rankers are two rows; none is picked among them."""
+    table = tmp_path / "d.csv"
+    columns = np.column_stack([DATA.X, DATA.y, DATA.qid])
+    head = "a,b,c,d,label,qid"
+    np.savetxt(table, columns, delimiter=",", header=head, comments="")
+    monkeypatch.setattr(command, "make_ranker", lambda name: RandomRanker())
+    names = ["linear_ranknet", "mlp_ranknet"]
+    assert main(["compare", str(table), "--rankers", ",".join(names)]) == 0
+    rows = capsys.readouterr().out.splitlines()[1:]
+    assert sorted(row.split()[0] for row in rows if row.strip()) == names
+    assert DEFAULT_RANKERS[0] == "auto"
 
 
 @pytest.mark.parametrize("library", ["lightgbm", "xgboost", "catboost"])
