@@ -156,7 +156,9 @@ def train_scorer(
         list_size_cost=_COMPILE_COST_ROWS / max(_likely_epochs(options), 1),
         reusable_shapes=options.is_stream,
     )
-    numbers = _step_numbers(options, data, loss_numbers, packed.n_batches)
+    numbers = _step_numbers(
+        options, data, trained_lists, loss_numbers, packed.n_batches
+    )
     limits = epoch_limits(
         options.max_epochs if packed.buckets else 0,
         options.n_iter_no_change,
@@ -216,6 +218,7 @@ def make_plan(
 def _step_numbers(
     options: TrainingOptions,
     data: TrainingSet,
+    trained_lists: BoolArray,
     loss_numbers: dict[str, float],
     n_steps: int,
 ) -> StepNumbers:
@@ -225,7 +228,9 @@ def _step_numbers(
         n_known = None if options.is_stream else n_steps
         learning_rate = auto_rate(options.scorer, n_known)
     if isinstance(weight_decay, str):
-        n_rows = len(data.y) if data.weights is None else float(data.weights.sum())
+        trained = trained_lists[data.queries.codes]
+        weights = trained if data.weights is None else data.weights[trained]
+        n_rows = float(weights.sum())
         weight_decay = auto_decay(
             options.optimizer,
             options.scorer,
