@@ -263,7 +263,7 @@ def _unfinished(
     result: TrainingResult, *, validated: bool, limits: EpochLimits
 ) -> Trend | None:
     """The trend of the loss, unless training has converged as far as one can tell."""
-    trend = loss_trend(result.losses)
+    trend = loss_trend(result.losses, is_linear=limits.is_linear)
     if trend is None or not trend.falls:
         return None
     # Training until the loss has settled has promised more than not to stop too early.

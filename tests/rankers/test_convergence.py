@@ -164,9 +164,20 @@ def test_no_false_alarm():
 )
 def test_trends(losses, falls, settled):
     """Smooth and noisy curves; noise neither alarms nor hides a clear fall."""
-    trend = loss_trend(list(losses))
+    trend = loss_trend(list(losses), is_linear=True)
     assert trend.still_falls == falls
     assert settled is None or trend.has_settled == settled
+
+
+def test_other_scorers_stop_after_the_steep_fall():
+    """What follows it is noise, to a network that has more parameters than rows."""
+    losses = list(9 * np.exp(-TEN[:100] / 2) + np.exp(-TEN[:100] / 500))
+    linear, other = (
+        epoch_limits("auto", "auto", 1, is_linear=is_linear)
+        for is_linear in (True, False)
+    )
+    assert not linear.ends_settled(losses)
+    assert other.ends_settled(losses)
 
 
 def test_limits():

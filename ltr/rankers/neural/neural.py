@@ -67,7 +67,7 @@ class NeuralRanker(GradientRanker):
         Maximum number of passes over the training lists; with ``warm_start``, further
         passes. ``"auto"``: 100; if the training loss still falls then, which happens
         with few lists and so few steps in an epoch, until it has settled or 5000 steps
-        are done.
+        are done. A linear scorer goes on longer than others, which would fit noise.
     early_stopping : bool or "auto", default="auto"
         Stop when ``metric`` on validation queries no longer improves, and keep the best
         weights. True holds out ``validation_fraction`` of the queries unless ``X_val``

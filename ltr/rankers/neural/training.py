@@ -163,6 +163,7 @@ def train_scorer(
         options.max_epochs if packed.buckets else 0,
         options.n_iter_no_change,
         n_steps=packed.n_batches,
+        is_linear=options.scorer.is_linear,
     )
     with jax.enable_x64(options.dtype == "float64"):
         params, optimizer_state = _start(
