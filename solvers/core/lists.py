@@ -96,7 +96,7 @@ def check_list(
     end: ArrayLike | None = None,
     constraints: Any = (),
     attributes: Mapping[str, ArrayLike] | None = None,
-    kinds: tuple[type, ...] = ORDER_KINDS,
+    kinds: tuple[type, ...] | None = None,
     solver: str,
     sense: str = "max",
     closed: bool = False,
@@ -112,7 +112,7 @@ def check_list(
     check_closed(closed, start, end)
     array = check_matrix(matrix, sense=sense)
     n = len(array)
-    checked = check_order_constraints(constraints, n, kinds, solver)
+    checked = check_order_constraints(constraints, n, kinds or ORDER_KINDS, solver)
     start_gains, end_gains = (
         check_scores(start, n, "start", sense=sense),
         check_scores(end, n, "end", sense=sense),
@@ -207,7 +207,7 @@ def check_lists(
     end: Any = None,
     constraints: Any = (),
     attributes: Mapping[str, Any] | None = None,
-    kinds: tuple[type, ...] = ORDER_KINDS,
+    kinds: tuple[type, ...] | None = None,
     solver: str,
     alone: str,
     sense: str = "max",
@@ -219,8 +219,8 @@ def check_lists(
     ----------
     matrices, where, start, end, constraints, attributes, sense, closed
         As for :func:`ltr.solvers.solve_paths`.
-    kinds : tuple of type
-        Constraints that the solver takes.
+    kinds : tuple of type, default=None
+        Constraints that the solver takes. None: those on the order of items.
     solver : str
         Name of the public function, for messages.
     alone : str
@@ -252,7 +252,7 @@ def check_lists(
     n_lists = len(matrices)
     masks = _rows(where, "where", n_lists)
     starts, ends = _rows(start, "start", n_lists), _rows(end, "end", n_lists)
-    passed = check_kinds(constraints, kinds, solver)
+    passed = check_kinds(constraints, kinds or ORDER_KINDS, solver)
     columns = {
         name: _rows(values_of(attributes, name), f"attributes[{name!r}]", n_lists)
         for name in _attributes_of(passed)

@@ -131,7 +131,7 @@ def solve_path(
     No two clips of one artist next to each other, and one by "b" first:
 
     >>> from ltr.solvers import AtMost, Quota
-    >>> clips = [[0, 3, 1, 1], [1, 0, 2, 1], [4, 1, 0, 5], [2, 2, 2, 0]]
+    >>> clips = [[0, 3, 1, 2], [1, 0, 1, 1], [4, 1, 0, 5], [2, 2, 2, 0]]
     >>> solve_path(clips).order
     array([2, 3, 0, 1])
     >>> rules = [AtMost("artist", 1, window=2), Quota("artist", "b", lower=1, top=1)]

@@ -128,8 +128,8 @@ INPUTS = {
     ),
     "query_weight per row": (
         lambda: trees().fit(X, Y, QID, query_weight=np.arange(1.0, N + 1)),
-        "query_weight must be constant within a query; got 1 and 2 (row 1) for qid "
-        "np.int64(0). Use sample_weight to weight rows.",
+        "query_weight must be constant within a query; got 1 and 2 (row 1) for qid 0. "
+        "Use sample_weight to weight rows.",
     ),
     "short extras": (
         lambda: trees().fit(X, Y, QID, position=[1, 2]),
@@ -278,7 +278,7 @@ def test_message(name):
         ({"dtype": "half"}, "dtype must be one of 'float32', 'float64'; got 'half'."),
         (
             {"preprocess": "minmax"},
-            "preprocess must be one of 'auto', 'standard', 'log1p', None; got 'minmax'.",
+            "preprocess must be one of 'auto', 'query', 'standard', 'log1p', None; got 'minmax'.",
         ),
     ],
 )

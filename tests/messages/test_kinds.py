@@ -185,6 +185,7 @@ RANKERS = {
             **SHARED,
             "low_rank": OPTIONAL,
             "compat": OPTIONAL,
+            "pair_features": OPTIONAL,
             "skew": FLAG,
             "time_limit_s": OPTIONAL_NUMBER,
             "work_limit": OPTIONAL_NUMBER,
@@ -216,6 +217,7 @@ SKIPPED = {
     "label_gain": ["array"],
     "categorical_features": ["array"],
     "n_query_features": ["None"],
+    "pair_features": ["function"],
 }
 
 

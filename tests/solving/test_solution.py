@@ -21,7 +21,7 @@ from ltr.solvers import (
     solve_paths,
 )
 from ltr.solvers.core import lists
-from ltr.solvers.core.constraints import Rule
+from ltr.solvers.core.constraints import PATH_KINDS, Rule
 from ltr.solvers.core.order_rules import OrderRules, order_rules
 
 CLASH = [Precedence(0, 1), Precedence(1, 0)]
@@ -117,6 +117,7 @@ def test_parts_are_sorted_by_kind():
 def with_chains(monkeypatch):
     """Chain, among the kinds that paths and orderings take."""
     monkeypatch.setattr(lists, "ORDER_KINDS", (*lists.ORDER_KINDS, Chain))
+    monkeypatch.setattr("ltr.solvers.paths.solve.PATH_KINDS", (*PATH_KINDS, Chain))
 
 
 @pytest.mark.parametrize("n", [6, 13])
