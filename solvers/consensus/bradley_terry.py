@@ -288,10 +288,14 @@ def standard_errors(weight: FloatArray, ridge: float) -> FloatArray:
     laplacian = np.diag(weight.sum(axis=1)) - weight
     # 11ᵀ/n is the projection that is removed: its factor here has no influence
     hessian = (laplacian + ridge * np.eye(n)) / unit + 1 / n
-    inverse = np.linalg.inv(hessian)
+    try:
+        inverse = np.linalg.inv(hessian)
+    except np.linalg.LinAlgError:
+        raise sparse_comparisons.without_errors() from None
     centered = inverse - inverse.mean(axis=0) - inverse.mean(axis=1)[:, None]
     variance = np.diagonal(centered) + inverse.mean()
-    return np.sqrt(np.maximum(variance, 0.0) / unit)
+    curvature = (weight.sum(axis=1) + ridge) / unit
+    return sparse_comparisons.roots_of_variances(variance, curvature) / np.sqrt(unit)
 
 
 def newton_step(

@@ -45,8 +45,8 @@ class Pairs(NamedTuple):
 
     def information(self, scores: FloatArray) -> FloatArray:
         """n_ij p_ij p_ji of each pair: the weights of the Laplacian -∂²."""
-        p = expit(scores[self.i] - scores[self.j])
-        return (self.wins + self.losses) * p * (1 - p)
+        difference = scores[self.i] - scores[self.j]
+        return (self.wins + self.losses) * expit(difference) * expit(-difference)
 
 
 def pairs_of(counts: Any) -> Pairs:
@@ -84,9 +84,10 @@ def newton(
     """
     scores = np.zeros(pairs.n_items)
     for _ in range(max_steps):
-        p = expit(scores[pairs.i] - scores[pairs.j])
-        # g_i = Σ_j w_ij p_ji - w_ji p_ij - ridge s_i, pair by pair
-        surplus = pairs.wins * (1 - p) - pairs.losses * p
+        difference = scores[pairs.i] - scores[pairs.j]
+        # g_i = Σ_j w_ij p_ji - w_ji p_ij - ridge s_i, pair by pair; 1 - p_ij would
+        # lose the digits of a small p_ji
+        surplus = pairs.wins * expit(-difference) - pairs.losses * expit(difference)
         gradient = pairs.sums(surplus, -surplus) - ridge * scores
         step = _solve(pairs, pairs.information(scores), ridge, gradient)
         if step is None:
@@ -112,19 +113,24 @@ def _solve(
 ) -> FloatArray | None:
     """Solve (D - W + ridge I) x = g by conjugate gradients, scaled by the diagonal.
 
-    Without a ridge the null vector is 1, but 1ᵀg = 0, so that they converge all the
-    same once its rounding is removed. Where the graph of pairs is nearly disconnected,
-    or a long chain, they take long, and the matrix is factorized instead.
+    With C = diag(H)^(1/2) they solve C⁻¹HC⁻¹ y = C⁻¹g, whose residual counts items that
+    have met rarely as much as others. Without a ridge the null vector is 1, but
+    1ᵀg = 0, so that they converge all the same once its rounding is removed. Where the
+    graph of pairs is nearly disconnected, or a long chain, they take long, and the
+    matrix is factorized instead.
     """
     gradient = gradient - gradient.mean()
     hessian = _laplacian(pairs, weight, ridge)
     diagonal = hessian.diagonal()
     if not diagonal.min() > 0:
         return None
-    scaling: Any = LinearOperator(hessian.shape, matvec=lambda x: x / diagonal)
-    step, code = cg(hessian, gradient, rtol=_RESIDUAL, maxiter=_MAX_STEPS, M=scaling)
+    unit = np.sqrt(diagonal)
+    scaled: Any = LinearOperator(
+        hessian.shape, matvec=lambda x: hessian @ (x / unit) / unit
+    )
+    step, code = cg(scaled, gradient / unit, rtol=_RESIDUAL, maxiter=_MAX_STEPS)
     if code == 0:
-        return np.asarray(step)
+        return np.asarray(step / unit)
     try:
         factor, is_kept = _factor(hessian, ridge)
     except RuntimeError:  # singular by rounding
@@ -161,7 +167,11 @@ def standard_errors(pairs: Pairs, scores: FloatArray, ridge: float) -> FloatArra
         return np.zeros(n)
     weight = pairs.information(scores)
     unit = max(float(weight.max(initial=0.0)), ridge) or 1.0
-    factor, is_kept = _factor(_laplacian(pairs, weight / unit, ridge / unit), ridge)
+    hessian = _laplacian(pairs, weight / unit, ridge / unit)
+    try:
+        factor, is_kept = _factor(hessian, ridge)
+    except RuntimeError:  # singular by rounding
+        raise without_errors() from None
     diagonal, sums = np.zeros(n), np.zeros(n)
     items = np.flatnonzero(is_kept)
     sums[items] = factor.solve(np.ones(len(items)))
@@ -171,4 +181,29 @@ def standard_errors(pairs: Pairs, scores: FloatArray, ridge: float) -> FloatArra
         columns[block, block - first] = 1.0
         diagonal[items[block]] = factor.solve(columns)[block, block - first]
     variance = diagonal - 2 * sums / n + sums.sum() / n**2
-    return np.asarray(np.sqrt(np.maximum(variance, 0.0) / unit))
+    return roots_of_variances(variance, hessian.diagonal()) / np.sqrt(unit)
+
+
+def roots_of_variances(variance: FloatArray, curvature: FloatArray) -> FloatArray:
+    """Standard errors; an error if rounding has left nothing of a variance.
+
+    With u = e_i - 1/n, the variance u'H⁻¹u is at least (u'u)² / u'Hu by the inequality
+    of Cauchy and Schwarz, so at least (1 - 1/n)² / H_ii.
+
+    Examples
+    --------
+    >>> roots_of_variances(np.array([0.25, 0.25]), np.array([1.0, 1.0]))
+    array([0.5, 0.5])
+    """
+    least = (1 - 1 / len(variance)) ** 2 / curvature
+    if not (np.isfinite(variance) & (variance >= (1 - 1e-3) * least)).all():
+        raise without_errors()
+    return np.asarray(np.sqrt(variance))
+
+
+def without_errors() -> ValueError:
+    """The error about information whose inverse rounding spoils."""
+    return ValueError(
+        "standard errors are lost in rounding: counts and ridge differ by too many "
+        "orders of magnitude. Pass a larger ridge, or merge rare comparisons."
+    )

@@ -32,6 +32,8 @@ def to_array(values: Any, expected: str, dtype: Any = np.float64) -> Any:
             f"{expected}; got a masked array. Fill it, with -inf where an entry is "
             "forbidden."
         )
+    if hasattr(values, "toarray"):
+        raise ValueError(f"{expected}; got a sparse array. Pass its toarray().")
     try:
         return np.array(values, dtype=dtype)
     except (TypeError, ValueError, OverflowError) as error:

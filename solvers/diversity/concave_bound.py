@@ -99,8 +99,8 @@ def _ascend(
             return
         bend = diagonal[gaining] + diagonal[losing] - 2 * curvature[gaining, losing]
         step = min(1 - z[gaining], z[losing])
-        if bend > 0:
-            step = min(step, rise / bend)
+        if rise < step * bend:
+            step = rise / bend
         z[gaining] += step
         z[losing] -= step
         slope -= step * (curvature[gaining] - curvature[losing])

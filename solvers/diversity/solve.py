@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ltr.arguments import check_number, check_whole
-from ltr.queries import FloatArray, IntArray, check_rows
+from ltr.queries import FloatArray, IntArray, check_axes, check_rows
 from ltr.solvers.core.budget import Budget
 from ltr.solvers.core.inputs import check_method, to_array
 from ltr.solvers.core.observation import Callback, observed
@@ -215,6 +215,7 @@ def _check_similarity(similarity: ArrayLike, n_items: int) -> FloatArray:
             f"similarity must have shape ({n_items}, {n_items}), a row and a column "
             f"for each item of relevance; got shape {array.shape}."
         )
+    check_axes(similarity, "similarity")
     np.fill_diagonal(array, 0.0)
     if not np.isfinite(array).all():
         i, j = np.argwhere(~np.isfinite(array))[0]

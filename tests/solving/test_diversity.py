@@ -5,9 +5,11 @@ import re
 from itertools import combinations
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.sparse import csr_array
 
 from ltr.solvers import Status, diversify, verify
 from ltr.solvers.core.budget import Budget
@@ -188,3 +190,29 @@ def test_messages(arguments, text):
     """What was expected, and what came where."""
     with pytest.raises(ValueError, match=f"^{re.escape(text)}$"):
         diversify(*arguments)
+
+
+def test_similarities_may_be_tiny_beside_relevance():
+    similarity = np.full((3, 3), 1e-300)
+    relevance = np.array([3e12, 2e12, 2e12])
+    with np.errstate(over="raise"):
+        solution = diversify(relevance, similarity, 2, trade_off=0.3)
+    assert solution.is_optimal
+    assert solution.order[0] == 0
+
+
+def test_rows_and_columns_of_a_frame_in_two_orders_are_refused():
+    similarity = pd.DataFrame(np.eye(3), index=list("abc"), columns=list("cab"))
+    with pytest.raises(
+        ValueError, match="^similarity must have rows and columns in one order; got"
+    ):
+        diversify([3.0, 2.0, 1.0], similarity, 2)
+
+
+def test_sparse_similarities_are_refused():
+    message = (
+        "similarity must be a square array of numbers; got a sparse array. Pass its "
+        "toarray()."
+    )
+    with pytest.raises(ValueError, match="^" + re.escape(message) + "$"):
+        diversify([1.0, 2.0], csr_array((2, 2)), 1)

@@ -137,3 +137,27 @@ def test_messages(counts, text):
     """Those of dense counts."""
     with pytest.raises(ValueError, match=f"^{re.escape(text)}$"):
         bradley_terry(counts)
+
+
+def test_rare_pairs_keep_their_digits():
+    wins = np.array([[0, 3e24, 1e-20], [0, 0, 0], [3e-2, 3e22, 0]])
+    wins[1, 0] = 2e-20
+    scores = bradley_terry(csr_array(wins))
+    np.testing.assert_allclose(scores, bradley_terry(wins), rtol=1e-9)
+
+
+@pytest.mark.parametrize("as_matrix", [np.array, csr_array])
+def test_standard_errors_are_not_lost_in_silence(as_matrix):
+    wins = np.zeros((4, 4))
+    wins[0, 1] = wins[1, 0] = 1e30
+    wins[2, 3] = wins[3, 2] = 1e30
+    wins[1, 2] = wins[2, 1] = 1e-10
+    with pytest.raises(
+        ValueError,
+        match="^"
+        + re.escape(
+            "standard errors are lost in rounding: counts and ridge differ by too many "
+            "orders of magnitude. Pass a larger ridge, or merge rare comparisons."
+        ),
+    ):
+        bradley_terry(as_matrix(wins), return_std=True)
