@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Container, Iterator
+from itertools import chain
 from typing import Any
 
 import numpy as np
 
 from ltr.datasets.runs.ids import Ids
 from ltr.datasets.runs.numbers import parse_number
+from ltr.datasets.runs.regular import Block, regular_json, regular_tsv
 from ltr.datasets.runs.rows import Rows
 from ltr.queries import IntArray
 from ltr.text import BLANKS, excerpt, line_error
@@ -34,6 +36,12 @@ class _Columns:
         self.docids: list[str] = []
         self.values: list[float] = []
         self.lines: list[int] = []
+
+    def extend(self, first_line: int, block: Block) -> None:
+        self.qids += block.qids
+        self.docids += block.docids
+        self.values += block.values
+        self.lines += range(first_line, first_line + len(block.values))
 
     def add(self, line: int, qid: str, docid: str, value: float) -> None:
         self.qids.append(qid)
@@ -60,11 +68,10 @@ def numbered(words: list[str]) -> Ids:
     >>> numbered(["b", "a", "b"]).codes.tolist()
     [0, 1, 0]
     """
-    numbers: dict[str, int] = {}
-    codes: IntArray = np.array(
-        [numbers.setdefault(word, len(numbers)) for word in words], dtype=np.intp
-    )
-    return Ids.from_text(codes, list(numbers))
+    distinct = list(dict.fromkeys(words))
+    numbers = {word: number for number, word in enumerate(distinct)}
+    codes: IntArray = np.array(list(map(numbers.__getitem__, words)), dtype=np.intp)
+    return Ids.from_text(codes, distinct)
 
 
 def has_header(first_line: str) -> bool:
@@ -165,21 +172,42 @@ def read_tsv(blocks: Blocks, value: str, name: str) -> Rows:
     >>> read_tsv(iter([(1, text)]), "label", "test.tsv").docid.text.tolist()
     ['a']
     """
-    lines = _lines(blocks)
-    number, first = next(lines)
+    first_line, head = next(blocks)
+    number, first = next(_lines(first_line, head))
     header = _cells(first)
-    places = [
+    qid, docid, score = (
         header.index(column_of(header, column, f"{name}, line {number}:"))
         for column in ("qid", "docid", value)
-    ]
+    )
     columns = _Columns(name, value)
-    for number, line in lines:
+    body = head.split(b"\n", number - first_line + 1)[number - first_line + 1 :]
+    for first_line, block in chain(((number + 1, text) for text in body), blocks):
+        regular = regular_tsv(block, len(header), (qid, docid, score))
+        if regular is None:
+            _read_tsv_lines(
+                columns, first_line, block, len(header), (qid, docid, score)
+            )
+        else:
+            columns.extend(first_line, regular)
+    return columns.rows()
+
+
+def _read_tsv_lines(
+    columns: _Columns,
+    first_line: int,
+    block: bytes,
+    n_cells: int,
+    places: tuple[int, int, int],
+) -> None:
+    """Read a block line by line, see :func:`read_tsv`."""
+    name, value = columns.name, columns.value
+    for number, line in _lines(first_line, block):
         cells = line.split("\t")  # ids stay as they are written
-        if len(cells) != len(header):
+        if len(cells) != n_cells:
             raise line_error(
                 name,
                 number,
-                f"a row must have {len(header)} cells between tabs, as the header has",
+                f"a row must have {n_cells} cells between tabs, as the header has",
                 f"{len(cells)} in {excerpt(line)}",
             )
         qid, docid, text = (cells[place] for place in places)
@@ -189,7 +217,6 @@ def read_tsv(blocks: Blocks, value: str, name: str) -> Rows:
         if score is None or math.isnan(score):
             raise line_error(name, number, f"a {value} must be a number", excerpt(text))
         columns.add(number, qid, docid, score)
-    return columns.rows()
 
 
 def read_jsonl(blocks: Blocks, value: str, name: str) -> Rows:
@@ -221,9 +248,28 @@ def read_jsonl(blocks: Blocks, value: str, name: str) -> Rows:
     [2.5, 1.0]
     """
     columns = _Columns(name, value)
+
+    def fields_of(names: Container[str]) -> tuple[str, str, str] | None:
+        fields = [_present(names, field) for field in ("qid", "docid", value)]
+        if "results" in names or any(len(field) != 1 for field in fields):
+            return None
+        return fields[0][0], fields[1][0], fields[2][0]
+
+    for first_line, block in blocks:
+        regular = regular_json(block, fields_of)
+        if regular is None:
+            _read_json_lines(columns, first_line, block)
+        else:
+            columns.extend(first_line, regular)
+    return columns.rows()
+
+
+def _read_json_lines(columns: _Columns, first_line: int, block: bytes) -> None:
+    """Read a block line by line, see :func:`read_jsonl`."""
     # made once: json.loads makes a decoder for each line
     decode = json.JSONDecoder(object_pairs_hook=_distinct, parse_float=_float).decode
-    for number, line in _lines(blocks):
+    value = columns.value
+    for number, line in _lines(first_line, block):
         try:
             record = decode(line)
             if not isinstance(record, dict):
@@ -232,11 +278,10 @@ def read_jsonl(blocks: Blocks, value: str, name: str) -> Rows:
                 columns.add(number, qid, docid, score)
         except (ValueError, RecursionError) as error:
             raise ValueError(
-                f"{name}, line {number}: a line must be a JSON object with 'qid', "
-                f"'docid' and {value!r}, or with 'qid' and 'results'; "
+                f"{columns.name}, line {number}: a line must be a JSON object with "
+                f"'qid', 'docid' and {value!r}, or with 'qid' and 'results'; "
                 f"{_reason(error)}."
             ) from error
-    return columns.rows()
 
 
 def _reason(error: Exception) -> str:
@@ -319,12 +364,11 @@ def _number(number: Any, value: str) -> float:
     return as_float
 
 
-def _lines(blocks: Blocks) -> Iterator[tuple[int, str]]:
+def _lines(first_line: int, block: bytes) -> Iterator[tuple[int, str]]:
     """Lines that are not blank, with their numbers."""
-    for first_line, block in blocks:
-        for number, line in enumerate(block.decode().split("\n"), first_line):
-            if line.strip(BLANKS):
-                yield number, line
+    for number, line in enumerate(block.decode().split("\n"), first_line):
+        if line.strip(BLANKS):
+            yield number, line
 
 
 def _cells(line: str) -> list[str]:
