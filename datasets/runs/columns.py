@@ -8,7 +8,8 @@ block where they do.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from itertools import chain
 from typing import NamedTuple
 
@@ -48,6 +49,8 @@ class Layout(NamedTuple):
 
 RUN = Layout("qid Q0 docid rank score tag", (0, 2, 4), 5, 2**62)
 QRELS = Layout("qid 0 docid label", (0, 2, 3), 4, 4)
+# what stands at the end of a cell that is empty, and blanks within cells
+_NO_TSV_WORDS = (b"\t\t", b"\t\n", b"\n\t", b"\n#", b" ", b"\v", b"\f")
 _RANK, _WORDS_OF_A_RUN = 3, 6
 # the low n bytes of a little-endian integer are its first n, for n = 0, …, 8
 _LOW_BYTES = np.array([2 ** (8 * n) - 1 for n in range(_PIECE + 1)], dtype=np.uint64)
@@ -101,22 +104,72 @@ def read_columns(
     >>> rows.docid.text.tolist(), rows.values.tolist(), rows.lines.tolist()
     (['a', 'b'], [2.5, 1.5], [1, 2])
     """
-    regular: list[_Block] = []
-    for number, text in blocks:
-        try:
-            block = _read_block(number, text, layout)
-        except ValueError:  # from here on, line by line
-            rows = read_lines(
-                chain([(number, text)], blocks), layout, name, not regular
-            )
-            return _joined(regular, rows)
-        if block is not None:
-            regular.append(block)
-    if not regular:
+    regular, others = _regular(blocks, partial(_read_block, layout=layout))
+    rows = None
+    if others is not None:
+        rows = read_lines(others, layout, name, not regular)
+    elif not regular:
         raise ValueError(
             f"{name} must have lines of the form '{layout.form}'; got none."
         )
-    return _joined(regular, None)
+    return _joined(regular, rows)
+
+
+def read_cells(
+    blocks: Iterator[tuple[int, bytes]],
+    layout: Layout,
+    read_others: Callable[[Iterator[tuple[int, bytes]]], Rows | None],
+) -> Rows | None:
+    r"""Read the lines of a TSV file.
+
+    Parameters
+    ----------
+    blocks : iterator of (int, bytes)
+        As in :func:`read_columns`, without the header.
+    layout : Layout
+        Form of the lines, whose words are cells.
+    read_others : callable
+        Reads the blocks from the first that has an empty cell, a blank in one or a
+        malformed line; None if they have no rows.
+
+    Returns
+    -------
+    rows : Rows or None
+        None if there are none.
+
+    Examples
+    --------
+    >>> layout = Layout("qid docid score", (0, 1, 2), 3, 3)
+    >>> rows = read_cells(iter([(2, b"7\ta\t1\n")]), layout, lambda _: None)
+    >>> rows.values.tolist(), rows.lines.tolist()
+    ([1.0], [2])
+    """
+
+    def read(number: int, text: bytes) -> _Block | None:
+        whole = b"\n" + text.removesuffix(b"\n") + b"\n"
+        if any(edge in whole for edge in _NO_TSV_WORDS):
+            raise _Irregular("cells that are not words")
+        return _read_block(number, text, layout)
+
+    regular, others = _regular(blocks, read)
+    rows = None if others is None else read_others(others)
+    return _joined(regular, rows) if regular else rows
+
+
+def _regular(
+    blocks: Iterator[tuple[int, bytes]],
+    read: Callable[[int, bytes], _Block | None],
+) -> tuple[list[_Block], Iterator[tuple[int, bytes]] | None]:
+    """Blocks up to the first one that cannot be read, and the text from there on."""
+    regular: list[_Block] = []
+    for number, text in blocks:
+        try:
+            block = read(number, text)
+        except ValueError:
+            return regular, chain([(number, text)], blocks)
+        if block is not None:
+            regular.append(block)
+    return regular, None
 
 
 def _joined(regular: list[_Block], last: Rows | None) -> Rows:

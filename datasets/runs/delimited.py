@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from ltr.datasets.runs.columns import Layout, read_cells
 from ltr.datasets.runs.ids import Ids
 from ltr.datasets.runs.numbers import parse_number
 from ltr.datasets.runs.regular import Block, regular_json, regular_tsv
@@ -179,17 +180,27 @@ def read_tsv(blocks: Blocks, value: str, name: str) -> Rows:
         header.index(column_of(header, column, f"{name}, line {number}:"))
         for column in ("qid", "docid", value)
     )
-    columns = _Columns(name, value)
-    body = head.split(b"\n", number - first_line + 1)[number - first_line + 1 :]
-    for first_line, block in chain(((number + 1, text) for text in body), blocks):
-        regular = regular_tsv(block, len(header), (qid, docid, score))
-        if regular is None:
-            _read_tsv_lines(
-                columns, first_line, block, len(header), (qid, docid, score)
-            )
-        else:
-            columns.extend(first_line, regular)
-    return columns.rows()
+    places = qid, docid, score
+    n_before = number - first_line + 1
+    body = head.split(b"\n", n_before)[n_before:]
+    start = number + 1
+
+    def read_others(others: Blocks) -> Rows | None:
+        columns = _Columns(name, value)
+        for line, block in others:
+            regular = regular_tsv(block, len(header), places)
+            if regular is None:
+                _read_tsv_lines(columns, line, block, len(header), places)
+            else:
+                columns.extend(line, regular)
+        return columns.rows() if columns.values else None
+
+    layout = Layout("\t".join(header), places, len(header), len(header))
+    rest = chain(((start, text) for text in body if text), blocks)
+    rows = read_cells(rest, layout, read_others)
+    if rows is None:
+        raise ValueError(f"{name} must have at least one row; got none.")
+    return rows
 
 
 def _read_tsv_lines(
