@@ -5,9 +5,10 @@ part: five folds of LETOR for MQ2008, elsewhere five folds by query. "good" are 
 known settings: 400 trees at rate 0.05, 15 leaves of at least 50 rows, .7 of the
 features and .8 of the rows. NDCG@10 (stocks: Spearman's correlation), ties averaged,
 queries without a relevant item count 0. Differences are paired by query, with 95 %
-bootstrap intervals; * means that 0 is outside. DIR has the folders ``mq2008`` (S1.txt
-to S5.txt, or .gz), ``mslr-sample``, ``lightgbm-examples`` and ``stocks-rsr``; those
-that are not there are skipped. All run on one thread.
+bootstrap intervals; * means that 0 is outside. The best member is the one with the
+highest mean on the test folds, which no one knows beforehand. DIR has the folders
+``mq2008`` (S1.txt to S5.txt, or .gz), ``mslr-sample``, ``lightgbm-examples`` and
+``stocks-rsr``; those that are not there are skipped. All run on one thread.
 
     python examples/benchmark_auto.py [--data DIR] [--sets mq2008 mslr] [--queries 4000]
 """
@@ -160,9 +161,19 @@ def report(name, values, seconds, left_out, n_folds) -> None:
         time_s = f"{seconds[ranker] / n_folds:.1f}" if ranker in seconds else ""
         mean = f"{np.nanmean(column):.4f}"
         print(LINE.format(name, ranker, mean, *differences, time_s))
+    best = best_member(values)
+    if best:
+        gain = interval(values["AutoRanker()"] - values[best])
+        print(f"{name:10} AutoRanker() minus its best member here, {best}: {gain}")
     if left_out:
         print(f"{name:10} left out in {len(left_out)} of {n_folds} folds: "
               f"{', '.join(sorted(set(left_out)))}")  # fmt: skip
+
+
+def best_member(values: dict[str, np.ndarray]) -> str | None:
+    """The member with the highest mean on the test folds; None if none is in all."""
+    members = [name for name in values if not name.endswith(")")]
+    return max(members, key=lambda name: np.nanmean(values[name]), default=None)
 
 
 def interval(differences: np.ndarray) -> str:

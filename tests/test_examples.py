@@ -420,4 +420,6 @@ def test_benchmark_auto(monkeypatch, tmp_path, capsys):
     ]  # fmt: skip
     out = capsys.readouterr().out
     assert f"mq2008     skipped: no folder {tmp_path / 'mq2008'}" in out
+    equal = "minus its best member here, ridge: +0.0000 [+0.0000, +0.0000]"
+    assert f"generated  AutoRanker() {equal}" in out, "one member is the blend"
     assert len(values["generated"]["ridge"]) == 20
