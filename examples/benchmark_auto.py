@@ -8,7 +8,8 @@ queries without a relevant item count 0. Differences are paired by query, with 9
 bootstrap intervals; * means that 0 is outside. The best member is the one with the
 highest mean on the test folds, which no one knows beforehand. DIR has the folders
 ``mq2008`` (S1.txt to S5.txt, or .gz), ``mslr-sample``, ``lightgbm-examples`` and
-``stocks-rsr``; those that are not there are skipped. All run on one thread.
+``stocks-rsr``; those that are not there are skipped. All but the network run on one
+thread.
 
     python examples/benchmark_auto.py [--data DIR] [--sets mq2008 mslr] [--queries 4000]
 """
@@ -22,6 +23,7 @@ from pathlib import Path
 import numpy as np
 from lightgbm import LGBMRanker
 from sklearn.datasets import load_svmlight_file
+from threadpoolctl import threadpool_limits
 
 from ltr import AutoRanker, group_sizes_to_qid
 from ltr.datasets import RankingData, load_letor, load_stocks, make_ranking
@@ -215,4 +217,5 @@ if __name__ == "__main__":
     parser.add_argument("--queries", type=int, default=400, help="of generated data")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
-    main(options.data, options.sets, options.queries, options.seed)
+    with threadpool_limits(1):  # of the linear algebra; LightGBM has n_jobs
+        main(options.data, options.sets, options.queries, options.seed)
