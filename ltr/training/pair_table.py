@@ -146,6 +146,12 @@ def fit_pair_scaling(table: PairTable, queries: Queries) -> PairScaling:
     values: NDArray[np.float64] = table.values[is_used]
     if len(values) == 0:
         return PairScaling(np.zeros(table.n_features), np.ones(table.n_features))
+    # a power of two near the largest value, so that no square over- or underflows
+    exponents = np.frexp(np.abs(values).max(axis=0))[1] - 1
+    values = np.ldexp(values, -exponents)
     mean, scale = values.mean(axis=0), values.std(axis=0)
     rounding = 1e-12 * np.abs(values).max(axis=0)
-    return PairScaling(mean, np.where(scale > rounding, scale, 1.0))
+    varies = scale > rounding
+    return PairScaling(
+        np.ldexp(mean, exponents), np.where(varies, np.ldexp(scale, exponents), 1.0)
+    )

@@ -353,3 +353,13 @@ def test_what_cannot_be_saved(tmp_path):
     blend = VotingRanker([("ridge", Ridge())]).fit(X, y, qid)
     with pytest.raises(ValueError, match=r"^rankers must be a plain value to be saved"):
         save_ranker(blend, tmp_path / "model")
+
+
+def test_weights_whose_sum_overflows():
+    X, y = np.array([[1.0], [2.0], [4.0]]), [0, 1, 2]
+    members = [("a", SingleFeatureRanker()), ("b", SingleFeatureRanker())]
+    scores = [
+        VotingRanker(members, weights=weights).fit(X, y).predict(X)
+        for weights in ([1e308, 1e308], [1, 1])
+    ]
+    np.testing.assert_allclose(*scores, rtol=1e-12)

@@ -370,3 +370,30 @@ def test_scaling_leaves_the_diagonal_out():
     values = lists[1][~np.eye(3, dtype=bool)]
     np.testing.assert_allclose(scaling.mean, values.mean(axis=0))
     np.testing.assert_allclose(scaling.scale, values.std(axis=0))
+
+
+@pytest.mark.parametrize("unit", [1e-300, 1e300])
+def test_scaling_of_features_whose_squares_are_no_numbers(unit):
+    queries = group_queries(None, 2)
+    lists = [unit * np.array([[9.0, 1.0], [3.0, 9.0]])[:, :, None]]
+    scaling = fit_pair_scaling(PairTable.of_lists(lists, queries), queries)
+    np.testing.assert_allclose(scaling.mean, [2 * unit], rtol=1e-12)
+    np.testing.assert_allclose(scaling.scale, [unit], rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("kind", "change"),
+    [
+        ("masked", lambda pairs: np.ma.array(pairs, mask=pairs > 0)),
+        ("complex", lambda pairs: pairs + 1j),
+    ],
+)
+def test_masked_and_complex_features_are_refused(kind, change):
+    X = np.array([[1.0], [2.0]])
+    ranker = TSPRanker(pair_features=lambda X: change(np.abs(X - X.T)), max_epochs=1)
+    message = (
+        "pair_features must be real numbers, none of them masked, for the 2 items of "
+        f"query 0; got a {kind} array. Fill it, or take its real part."
+    )
+    with pytest.raises(ValueError, match="^" + re.escape(message)):
+        ranker.fit(X, [0, 1], [0, 0])

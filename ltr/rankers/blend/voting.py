@@ -218,4 +218,6 @@ class VotingRanker(MemberRanker):
                 "weights must have a number above 0 for a ranker that is not dropped; "
                 f"got {self.weights!r:.100}."
             )
-        return np.asarray(weights[is_member])
+        weights = weights[is_member]
+        # by a power of two, which is exact, so that their sum is finite
+        return np.ldexp(weights, -np.frexp(weights.max())[1])

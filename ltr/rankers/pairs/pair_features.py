@@ -305,6 +305,12 @@ def _checked(
     """Features of a list as (n, n, n_features), 0 on the diagonal, or an error."""
     size = int(queries.sizes[number])
     items = f"the {size} items of query {_query_id(queries, number)!r}"
+    if np.ma.is_masked(features) or np.iscomplexobj(features):
+        kind = "masked" if np.ma.is_masked(features) else "complex"
+        raise ValueError(
+            f"pair_features must be real numbers, none of them masked, for {items}; "
+            f"got a {kind} array. Fill it, or take its real part."
+        )
     try:
         array = np.array(features, dtype=np.float64)
     except (TypeError, ValueError) as error:
