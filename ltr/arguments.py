@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 Choice = TypeVar("Choice")
+_SHOWN = 10  # entries of an array that a message shows
 
 
 class ArgumentError(ValueError, TypeError):
@@ -60,7 +61,9 @@ def check_choice(
         return value
     listed = ", ".join(repr(choice) for choice in choices)
     other = f", or {alternative}" if alternative else ""
-    raise ArgumentError(f"{name} must be one of {listed}{other}; got {plain(value)!r}.")
+    raise ArgumentError(
+        f"{name} must be one of {listed}{other}; got {abridged(value)}."
+    )
 
 
 def check_whole(
@@ -188,7 +191,7 @@ def check_flag(name: str, value: Any) -> bool:
     """
     if isinstance(value, (bool, np.bool_)):
         return bool(value)
-    raise ArgumentError(f"{name} must be True or False; got {plain(value)!r}.")
+    raise ArgumentError(f"{name} must be True or False; got {abridged(value)}.")
 
 
 def check_seed(name: str, value: Any) -> Any:
@@ -224,7 +227,7 @@ def check_seed(name: str, value: Any) -> Any:
         return value
     raise ArgumentError(
         f"{name} must be a whole number from 0 to 2^32 - 1, a numpy RandomState, or "
-        f"None; got {plain(value)!r}."
+        f"None; got {abridged(value)}."
     )
 
 
@@ -358,6 +361,20 @@ def plain(value: Any) -> Any:
     return value.item() if is_plain and not is_duration else value
 
 
+def abridged(value: Any) -> str:
+    """Text of a value in a message: its ``repr``, but of a larger array the shape.
+
+    Examples
+    --------
+    >>> print(abridged(np.float64(0.5)), abridged([1, 2]), abridged(np.zeros((2, 2))))
+    0.5 [1, 2] ndarray of shape (2, 2)
+    """
+    shape = getattr(value, "shape", None)
+    if isinstance(shape, tuple) and (len(shape) > 1 or math.prod(shape) > _SHOWN):
+        return f"{type(value).__name__} of shape {shape}"
+    return repr(plain(value))
+
+
 def suggest(name: object, known: Iterable[str]) -> str:
     """Return a sentence with the nearest known name, to end a message; "" without one.
 
@@ -375,7 +392,7 @@ def _expected(
 ) -> str:
     allowed = " ".join([kind, " and ".join(limits)]).strip()
     none = ", or None" if optional else ""
-    return f"{name} must be {allowed}{none}; got {plain(value)!r}."
+    return f"{name} must be {allowed}{none}; got {abridged(value)}."
 
 
 def _first(names: Sequence[Any]) -> str:

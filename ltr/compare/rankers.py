@@ -18,6 +18,7 @@ import numpy as np
 import sklearn.base
 from sklearn.utils.validation import has_fit_parameter
 
+from ltr.arguments import suggest
 from ltr.compare.leaderboard import Leaderboard, Results
 from ltr.compare.peers import PEERS, PeerRanker
 from ltr.datasets import RankingData
@@ -196,7 +197,7 @@ def make_ranker(name: str) -> Any:
             "'best_feature', 'linear', 'pointwise_trees', 'lambdamart', "
             f"{', '.join(repr(peer) for peer in PEERS)}, and '<scorer>_<loss>' with "
             f"the scorer {', '.join(scorers)} or {last_scorer} and the loss "
-            f"{', '.join(LOSSES)}."
+            f"{', '.join(LOSSES)}.{suggest(name, ['auto', *DEFAULT_RANKERS, *PEERS])}"
         )
     scorer, loss = parts
     return NeuralRanker(loss, scorer)

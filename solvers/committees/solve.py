@@ -341,7 +341,7 @@ def _search(
 
     The weights of the score are those of the voters divided by ``unit``.
     """
-    name = "greedy" if method == "greedy" else "branch and bound"
+    name = "greedy" if method == "greedy" else "branch_and_bound"
 
     def certified(incumbent: Incumbent) -> Solution:
         return certify(

@@ -188,7 +188,7 @@ def check_scores(
     if array.shape != (n_items,):
         raise ValueError(
             f"{name} must have shape ({n_items},), one number per item; got shape "
-            f"{array.shape}."
+            f"{array.shape}.{_end_by_constraint(name, array, n_items)}"
         )
     array = array if mask is None else np.where(mask, array, 0.0)
     return check_entries(array, name, sense=sense)
@@ -357,3 +357,14 @@ def check_order_constraints(
     """
     checked = [c.checked(n_items) for c in check_kinds(constraints, kinds, solver)]
     return tuple(dict.fromkeys(checked))
+
+
+def _end_by_constraint(name: str, array: FloatArray, n_items: int) -> str:
+    """How to fix the first or last item, if the scores of the ends are its number."""
+    position = {"start": 0, "end": n_items - 1}.get(name)
+    if position is None or array.ndim or array not in range(n_items):
+        return ""
+    return (
+        f" To {name} with item {int(array)}, pass "
+        f"constraints=[FixedPosition(item={int(array)}, position={position})]."
+    )

@@ -150,7 +150,7 @@ def _solve(
             value * unit,
             max(value, incumbent.bound) * unit,
             tolerance=tolerance(terms, search.spread) * unit,
-            method="greedy" if method == "greedy" else "branch and bound",
+            method="greedy" if method == "greedy" else "branch_and_bound",
             started=budget.started,
         )
 

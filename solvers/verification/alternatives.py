@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ltr.arguments import ArgumentError, check_whole
+from ltr.arguments import ArgumentError, abridged, check_whole
 from ltr.solvers.core.constraints import FixedPosition
 from ltr.solvers.core.solution import Solution, Status, in_sense
 from ltr.solvers.core.tolerance import tolerance
@@ -49,12 +49,20 @@ class OptimalSet(NamedTuple):
 
     Examples
     --------
-    >>> OptimalSet((), True).is_complete
-    True
+    >>> OptimalSet((), True)
+    OptimalSet(0 solutions, is_complete=True)
     """
 
     solutions: tuple[Solution, ...]
     is_complete: bool
+
+    def __repr__(self) -> str:
+        n = len(self.solutions)
+        value = f" with objective {self.solutions[0].objective:g}" if n else ""
+        plural = "" if n == 1 else "s"
+        return (
+            f"OptimalSet({n} solution{plural}{value}, is_complete={self.is_complete})"
+        )
 
 
 def all_optimal(
@@ -115,7 +123,8 @@ def all_optimal(
     if name not in _SOLVERS:
         raise ArgumentError(
             f"solver must be {', '.join(_SOLVERS[:-1])} or {_SOLVERS[-1]}; got "
-            f"{name or solver!r}."
+            f"{repr(name) if name else abridged(solver)}. Pass the solver, then the "
+            "arguments of its call: all_optimal(solve_path, matrix)."
         )
     problem = problem_of(solver, arguments, keywords)
     call = dict(inspect.signature(solver).bind(*arguments, **keywords).arguments)

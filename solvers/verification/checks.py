@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ltr.arguments import ArgumentError
+from ltr.arguments import ArgumentError, abridged
 from ltr.solvers.core.solution import Solution, Status, in_sense
 from ltr.solvers.verification.candidates import CandidateSet
 from ltr.solvers.verification.problems import problem_of
@@ -134,7 +134,9 @@ def verify(
     """
     if not isinstance(solution, Solution):
         raise ArgumentError(
-            f"solution must be a Solution, as the solver returned it; got {solution!r}."
+            f"solution must be a Solution, as the solver returned it; got "
+            f"{abridged(solution)}. Its place is first: verify(solution, solve_path, "
+            "matrix)."
         )
     problem = problem_of(solver, arguments, keywords)
     if solution.sense != problem.sense:

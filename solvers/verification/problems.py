@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ltr.arguments import abridged
 from ltr.queries import check_axes, check_rows
 from ltr.solvers.verification.candidates import CandidateSet
 from ltr.solvers.verification.orders import DiverseSets, Pairs, Positions, Tours
@@ -34,7 +35,10 @@ def problem_of(
     if name not in _SOLVERS:
         raise TypeError(
             "solver must be solve_path, solve_ordering, solve_assignment, "
-            f"select_committee, diversify, kemeny or footrule; got {name or solver!r}."
+            "select_committee, diversify, kemeny or footrule; got "
+            f"{repr(name) if name else abridged(solver)}. Pass the solution, the "
+            "solver and the arguments of its call: verify(solution, solve_path, "
+            "matrix)."
         )
     try:
         call = inspect.signature(solver).bind(*positional, **keywords)

@@ -376,6 +376,8 @@ def test_unknown_ranker():
         message = re.escape(f"unknown ranker '{name}'. {known}")
         with pytest.raises(ValueError, match=f"^{message}"):
             make_ranker(name)
+    with pytest.raises(ValueError, match=r" Did you mean 'lambdamart'\?$"):
+        make_ranker("lambdamrat")
 
 
 def test_the_command_has_a_row_per_ranker(monkeypatch, tmp_path, capsys):

@@ -73,6 +73,8 @@ def test_leaderboard_is_that_of_held_out_queries(auto):
         )
     assert board.loc["trees", "status"] == "fitted on all queries"
     assert "<table" in board.to_html()
+    heading = str(board).splitlines()[0]
+    assert heading.split() == ["score", "low", "high", "seconds", "status"]
 
 
 def test_without_refit(auto):

@@ -18,6 +18,7 @@ from sklearn.tree import DecisionTreeRegressor
 
 from ltr import (
     LambdaMARTRanker,
+    LinearRanker,
     RandomRanker,
     SingleFeatureRanker,
     StackingRanker,
@@ -305,6 +306,9 @@ def test_stacking_learns_from_out_of_fold_scores():
     )
     np.testing.assert_allclose(stack.predict(X, qid), final.predict(fitted))
     assert stack.predict([], []).shape == (0,)
+    default = StackingRanker(PAIR, cv=QueryKFold(3)).fit(X, y, qid)
+    linear = LinearRanker().fit(np.column_stack(columns), y, qid)
+    np.testing.assert_allclose(default.final_ranker_.coef_, linear.coef_)
 
 
 @pytest.mark.parametrize("n_rows", [1, 2, 12])

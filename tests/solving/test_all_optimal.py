@@ -139,8 +139,11 @@ def test_other_callables_are_refused():
         all_optimal(sorted, [1])
     assert str(error.value) == (
         "solver must be solve_path, solve_ordering, solve_assignment, select_committee "
-        "or kemeny; got 'sorted'."
+        "or kemeny; got 'sorted'. Pass the solver, then the arguments of its call: "
+        "all_optimal(solve_path, matrix)."
     )
+    with pytest.raises(ArgumentError, match=r"got ndarray of shape \(3, 3\)\. Pass"):
+        all_optimal(np.zeros((3, 3)), sense="min")
 
 
 @settings(max_examples=40)

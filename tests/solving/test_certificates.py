@@ -198,7 +198,8 @@ def test_verify_sees_each_kind_of_fault():
     [
         (
             lambda: verify([0, 1], solve_path, np.zeros((2, 2))),
-            "solution must be a Solution, as the solver returned it; got [0, 1].",
+            "solution must be a Solution, as the solver returned it; got [0, 1]. "
+            "Its place is first: verify(solution, solve_path, matrix).",
         ),
         (
             lambda: verify(solve_path(np.zeros((2, 2))), solve_path),
@@ -214,7 +215,9 @@ def test_verify_sees_each_kind_of_fault():
         (
             lambda: verify(solve_path(np.zeros((2, 2))), "solve_path", [[0]]),
             "solver must be solve_path, solve_ordering, solve_assignment, "
-            "select_committee, diversify, kemeny or footrule; got 'solve_path'.",
+            "select_committee, diversify, kemeny or footrule; got 'solve_path'. Pass "
+            "the solution, the solver and the arguments of its call: "
+            "verify(solution, solve_path, matrix).",
         ),
     ],
 )

@@ -168,6 +168,11 @@ MESSAGES = [
         "start must have shape (2,), one number per item; got shape (1,).",
     ),
     (
+        lambda: solve_path(np.zeros((2, 2)), end=0),
+        "end must have shape (2,), one number per item; got shape (). To end with item "
+        "0, pass constraints=[FixedPosition(item=0, position=1)].",
+    ),
+    (
         lambda: solve_path(np.zeros((2, 2)), method="lkh"),
         "method must be one of 'auto', 'dp', 'branch_and_bound', 'branch_and_cut', "
         "'cp_sat', 'routing', 'local_search'; got 'lkh'.",

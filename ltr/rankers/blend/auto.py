@@ -68,8 +68,8 @@ class AutoRanker(BlendRanker):
     leaderboard_ : DataFrame
         Members and blend, best first: ``score`` (mean of ``metric_`` on held-out
         queries) with its 95 % bootstrap interval over queries ``low`` and ``high``,
-        ``seconds`` of all its fits, and ``status``. It is a table in a notebook;
-        ``leaderboard_.to_html()`` is the same as text.
+        ``seconds`` of all its fits, and ``status``: which queries it was fitted on, or
+        why it was left out. ``print`` shows all columns; the numbers are not rounded.
     left_out_ : dict of str to str
         Members that are not in the blend, with the reason.
     metric_ : str or callable
@@ -249,8 +249,12 @@ class AutoRanker(BlendRanker):
         self._raise_unless_fitted("leaderboard_")
         import pandas as pd
 
+        from ltr.rankers.blend.leaderboard import LeaderboardFrame
+
         table = pd.DataFrame(self._rows).set_index("member")
-        return table.sort_values("score", ascending=False, kind="stable")
+        return LeaderboardFrame(
+            table.sort_values("score", ascending=False, kind="stable")
+        )
 
     def _mean_metric(
         self, y: ArrayLike, scores: FloatArray, qid: ArrayLike | None

@@ -27,6 +27,7 @@ from ltr.rankers.blend.members import (
     taken_inputs,
 )
 from ltr.rankers.blend.normalization import NORMALIZATIONS, Normalization
+from ltr.rankers.linear import LinearRanker
 
 
 class StackingRanker(MemberRanker):
@@ -42,8 +43,9 @@ class StackingRanker(MemberRanker):
     ----------
     rankers : list of (str, estimator)
         Members by name, as in :class:`VotingRanker`.
-    final_ranker : estimator
-        Ranker whose features are the normalized scores, one column per member.
+    final_ranker : estimator, default=None
+        Ranker whose features are the normalized scores, one column per member. None:
+        :class:`ltr.LinearRanker`, whose ``coef_`` are the weights of the members.
     cv : int, splitter or iterable, default=5
         Folds of the out-of-fold scores: a number for
         :class:`ltr.model_selection.QueryKFold`, or as in
@@ -100,7 +102,7 @@ class StackingRanker(MemberRanker):
     def __init__(
         self,
         rankers: list[tuple[str, Any]],
-        final_ranker: Any,
+        final_ranker: Any = None,
         *,
         cv: int | BaseCrossValidator | Iterable[Split] = 5,
         normalize: Normalization = "zscore",
@@ -170,17 +172,18 @@ class StackingRanker(MemberRanker):
             "y_val": y_val,
             "qid_val": qid_val,
         }
+        final_ranker = self._unfitted_final_ranker()
         weights = {key: inputs[key] for key in ("sample_weight", "query_weight")}
-        final = arguments_of_members([("final_ranker", self.final_ranker)], weights)
+        final = arguments_of_members([("final_ranker", final_ranker)], weights)
         # first, since the members check X, y and qid
         self._fit_members(X, y, inputs, self.n_jobs)
         queries = group_queries(qid, _num_samples(X))
         scores = self._out_of_fold(X, y, queries, inputs)
         arguments = final["final_ranker"]
-        if qid is not None and taken_inputs(self.final_ranker, "fit", ["qid"]):
+        if qid is not None and taken_inputs(final_ranker, "fit", ["qid"]):
             arguments["qid"] = queries.codes
         self.final_ranker_ = fit_member(
-            "final_ranker", clone(self.final_ranker), scores, y, arguments
+            "final_ranker", clone(final_ranker), scores, y, arguments
         )
         return self
 
@@ -254,14 +257,17 @@ class StackingRanker(MemberRanker):
         self._checked_members()
         check_choice("normalize", self.normalize, NORMALIZATIONS)
         get_metric(self.metric)
-        is_estimator = hasattr(self.final_ranker, "predict")
+        is_estimator = hasattr(self._unfitted_final_ranker(), "predict")
         if not is_estimator or isinstance(self.final_ranker, type):
             raise ArgumentError(
-                "final_ranker must be an estimator with fit and predict; got "
+                "final_ranker must be an estimator with fit and predict, or None; got "
                 f"{self.final_ranker!r:.100}. Pass NeuralRanker('listnet', 'linear')."
             )
         if not hasattr(self.cv, "split") and not isinstance(self.cv, Iterable):
             check_whole("cv", self.cv, low=2)
+
+    def _unfitted_final_ranker(self) -> Any:
+        return LinearRanker() if self.final_ranker is None else self.final_ranker
 
 
 def _per_row(value: Any, n_rows: int) -> Any:
