@@ -16,6 +16,7 @@ from ltr.metrics.names import MetricLike
 from ltr.queries import FloatArray, check_rows, group_queries
 from ltr.rankers.blend.auto_members import check_members, make_members
 from ltr.rankers.blend.contest import Contest, Rows, mean_score
+from ltr.rankers.blend.leaderboard import leaderboard_frame
 from ltr.rankers.blend.members import BlendRanker
 from ltr.rankers.features import as_pandas
 from ltr.rankers.inputs import check_column
@@ -249,10 +250,8 @@ class AutoRanker(BlendRanker):
         self._raise_unless_fitted("leaderboard_")
         import pandas as pd
 
-        from ltr.rankers.blend.leaderboard import LeaderboardFrame
-
         table = pd.DataFrame(self._rows).set_index("member")
-        return LeaderboardFrame(
+        return leaderboard_frame(
             table.sort_values("score", ascending=False, kind="stable")
         )
 

@@ -1,31 +1,54 @@
-"""The leaderboard of AutoRanker; imported when read, since pandas is slow to load."""
+"""How the leaderboard of AutoRanker prints."""
 
 from __future__ import annotations
 
-from typing import Any
+import functools
+from typing import TYPE_CHECKING, Any
 
-import pandas as pd
+if TYPE_CHECKING:
+    import pandas as pd
 
 
-class LeaderboardFrame(pd.DataFrame):
-    """Data frame that prints all its columns, whatever the width of the terminal.
+def leaderboard_frame(table: pd.DataFrame) -> pd.DataFrame:
+    """The same table, printing all its columns, whatever the width of the terminal.
 
     Selections of it are plain data frames.
 
+    Parameters
+    ----------
+    table : DataFrame
+        Rows of the leaderboard.
+
+    Returns
+    -------
+    table : DataFrame
+        Of a subclass.
+
     Examples
     --------
-    >>> rows = [{"member": "ridge", "score": 0.71234, "seconds": 0.06, "status": "fit"}]
-    >>> print(LeaderboardFrame(rows).set_index("member").pipe(LeaderboardFrame))
+    >>> import pandas as pd
+    >>> row = {"score": 0.71234, "seconds": 0.06, "status": "fitted"}
+    >>> leaderboard_frame(pd.DataFrame([row], index=["ridge"]))
            score seconds status
-    ridge 0.7123     0.1    fit
+    ridge 0.7123     0.1 fitted
     """
+    frame: pd.DataFrame = _frame_type()(table)
+    return frame
 
-    def __repr__(self) -> str:
-        formats: dict[Any, Any] = {"seconds": "{:.1f}".format}
-        return str(
-            self.to_string(
-                float_format="{:.4f}".format,
-                formatters={k: v for k, v in formats.items() if k in self.columns},
-                index_names=False,
+
+@functools.cache
+def _frame_type() -> Any:
+    import pandas as pd
+
+    class LeaderboardFrame(pd.DataFrame):
+        def __repr__(self) -> str:
+            formats: dict[Any, Any] = {"seconds": "{:.1f}".format}
+            text = self.to_string(
+                float_format="{:.4f}".format, formatters=formats, index_names=False
             )
-        )
+            return str(text)
+
+        def __reduce__(self) -> Any:
+            return leaderboard_frame, (pd.DataFrame(self),)
+
+    return LeaderboardFrame
