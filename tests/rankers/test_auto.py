@@ -299,3 +299,19 @@ def test_same_folds_same_scores(auto):
     """With a seed."""
     again = clone(auto).fit(X, y, qid)
     np.testing.assert_array_equal(again.predict(X, qid), auto.predict(X, qid))
+
+
+@pytest.mark.parametrize(
+    ("parameters", "rows", "message"),
+    [
+        (
+            {"time_limit_s": "x"},
+            slice(None),
+            "time_limit_s must be a number >= 0, or None; got 'x'.",
+        ),
+        ({}, slice(0), "X must have at least one row to fit; got none."),
+    ],
+)
+def test_messages_of_the_limit_and_of_no_rows(parameters, rows, message):
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+        AutoRanker(**parameters).fit(X[rows], y[rows], qid[rows])

@@ -191,12 +191,14 @@ class AutoRanker(BlendRanker):
         UserWarning
             If a member fails, and what the members warn of.
         """
-        contest = Contest(self.time_limit_s, verbose=int(self.verbose))
         self._check_parameters()
+        contest = Contest(self.time_limit_s, verbose=int(self.verbose))
         weights = {"sample_weight": sample_weight, "query_weight": query_weight}
         check_rows({"X": X, "y": y, "qid": qid, **weights})
         data = _rows(X, y, qid, weights)
         labels = check_column(y, "y", _num_samples(data.X), entry="label")
+        if len(labels) == 0:
+            raise ValueError("X must have at least one row to fit; got none.")
         self.metric_ = fitting_metric(self.metric, labels)
         validation = self._validation(X_val, y_val, qid_val, qid)
         contest.set_data(data, validation, self.metric_, self.random_state)
