@@ -72,8 +72,12 @@ class MLPScorer(Scorer):
         return params[-1](apply_hidden(params[:-1], X))[..., 0]
 
 
-def layer_sizes(hidden_layer_sizes: int | Sequence[int]) -> tuple[int, ...]:
+def layer_sizes(
+    hidden_layer_sizes: int | Sequence[int], name: str = "hidden_layer_sizes"
+) -> tuple[int, ...]:
     """Widths of the hidden layers; an int is a single layer.
+
+    ``name`` is the parameter, for messages.
 
     Raises
     ------
@@ -86,13 +90,13 @@ def layer_sizes(hidden_layer_sizes: int | Sequence[int]) -> tuple[int, ...]:
     (16,)
     """
     if isinstance(hidden_layer_sizes, (str, Mapping)):
-        check_whole("hidden_layer_sizes", hidden_layer_sizes, low=1)
+        check_whole(name, hidden_layer_sizes, low=1)
     widths: Iterable[int] = (
         hidden_layer_sizes
         if isinstance(hidden_layer_sizes, Iterable)
         else [hidden_layer_sizes]
     )
-    return tuple(check_whole("hidden_layer_sizes", width, low=1) for width in widths)
+    return tuple(check_whole(name, width, low=1) for width in widths)
 
 
 def init_layers(key: jax.Array, widths: tuple[int, ...]) -> tuple[Dense, ...]:

@@ -167,6 +167,7 @@ SHARED = {
     "random_state": OPTIONAL,
     "n_jobs": OPTIONAL,
     "hidden_layer_sizes": {"[]", "array"},
+    "pair_hidden_layer_sizes": {"[]", "array"},
 }
 RANKERS = {
     "random": (RandomRanker(), {}),

@@ -76,10 +76,13 @@ class PairRanker(PairOutputs, GradientRanker):
         form = (self.encoder, widths, self.low_rank, self.skew)
         if self.compat == "paper":
             return PublishedPairScorer(*form)
-        pair_widths = layer_sizes(self.pair_hidden_layer_sizes)
+        pair_widths = self._pair_widths()
         if not self._n_pair_features:
             return PairScorer(*form)
         return PairScorer(*form, self._n_pair_features, pair_widths)
+
+    def _pair_widths(self) -> tuple[int, ...]:
+        return layer_sizes(self.pair_hidden_layer_sizes, "pair_hidden_layer_sizes")
 
     def make_loss(self) -> Callable[..., jax.Array]:
         """Look up the loss that the parameters name."""
@@ -195,7 +198,7 @@ class PairRanker(PairOutputs, GradientRanker):
     def _check_parameters(self) -> None:
         self._decoder()
         check_function(self.pair_features)
-        layer_sizes(self.pair_hidden_layer_sizes)
+        self._pair_widths()
         check_choice("encoder", self.encoder, ("identity", "mlp", "attention"))
         check_flag("skew", self.skew)
         if self.compat == "paper":
