@@ -76,7 +76,9 @@ def get_optimizer(optimizer: str | OptimizerFactory) -> OptimizerFactory:
     return optimizer
 
 
-def auto_rate(scorer: Scorer, n_steps: int | None) -> float:
+def auto_rate(
+    scorer: Scorer, n_steps: int | None, *, n_features: int, weight_decay: float
+) -> float:
     """Step size for a scorer, with this number of steps in an epoch.
 
     None: the epoch is a piece of a stream, and the number does not matter.
@@ -84,13 +86,18 @@ def auto_rate(scorer: Scorer, n_steps: int | None) -> float:
     A step of Adam moves each weight by about the learning rate η, whatever the size of
     the gradient. The weights of a linear scorer end somewhere between 0.1 and 10, and
     with η = 0.1 / n_steps they reach 10 in 100 epochs; 0.001 would take thousands of
-    steps on few lists. A larger η than that only adds noise. Other scorers: 0.001.
+    steps on few lists. A larger η than that only adds noise. A step also takes the
+    share ηλ from each weight for the decay λ, which is to be at most 0.1, and moves the
+    scores of p independent standardized features by about η√p, at most 0.3. Other
+    scorers: 0.001.
     """
     if not scorer.is_linear:
         return _RATE
     low, high = _LINEAR_RATES
     n_steps = _STREAM_STEPS if n_steps is None else n_steps
-    return min(max(high / max(n_steps, 1), low), high)
+    by_decay = 0.1 / max(weight_decay, 1.0)
+    by_features = 0.3 / max(n_features, 1) ** 0.5
+    return max(min(high / max(n_steps, 1), by_decay, by_features), low)
 
 
 def auto_decay(

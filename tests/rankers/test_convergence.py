@@ -69,12 +69,27 @@ def test_few_lists_take_more_epochs():
 def test_automatic_step_and_decay():
     """Smaller steps the more of them; less decay the more rows."""
     linear, mlp = LinearScorer(), MLPScorer()
-    assert [auto_rate(linear, n) for n in (1, 4, 500, None)] == [0.1, 0.025, 1e-3, 0.01]
-    assert auto_rate(mlp, 1) == 0.001
+    few = {"n_features": 9, "weight_decay": 1.0}
+    rates = [auto_rate(linear, n, **few) for n in (1, 4, 500, None)]
+    assert rates == pytest.approx([0.1, 0.025, 1e-3, 0.01])
+    assert auto_rate(linear, 1, n_features=900, weight_decay=1.0) == pytest.approx(0.01)
+    assert auto_rate(linear, 1, n_features=9, weight_decay=10.0) == pytest.approx(0.01)
+    assert auto_rate(mlp, 1, **few) == 0.001
     sizes = [{"n_features": 10, "n_rows": n} for n in (1, 200, 10**6, None)]
     assert [auto_decay("adamw", linear, **s) for s in sizes] == [10.0, 0.5, 0.01, 1.0]
     assert [auto_decay("adamw", mlp, **s) for s in sizes] == [3.0] * 4
     assert auto_decay("adam", mlp, n_features=10, n_rows=1) == 0.0
+
+
+def test_more_features_than_rows():
+    """Mixtures of a few, as in embeddings: steps as for ten features would bounce."""
+    mixture = np.random.default_rng(1).normal(size=(N_FEATURES, 40 * N_FEATURES))
+    X, y, qid = draw(10, 20, 3)
+    few, many = (NeuralRanker("listnet", "linear", random_state=0) for _ in range(2))
+    few.fit(X, y, qid)
+    many.fit(X @ mixture, y, qid)
+    test, labels, queries = TEST
+    assert score_of(many, (test @ mixture, labels, queries)) > score_of(few) - 0.02
 
 
 def test_another_loss_and_scorer():

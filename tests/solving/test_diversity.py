@@ -193,8 +193,8 @@ def test_messages(arguments, text):
 
 
 def test_similarities_may_be_tiny_beside_relevance():
-    similarity = np.full((3, 3), 1e-300)
-    relevance = np.array([3e12, 2e12, 2e12])
+    similarity = -1e-300 * np.array([[0.0, 1.0, 1.0], [1.0, 0.0, 2.0], [1.0, 2.0, 0.0]])
+    relevance = np.array([2e12, 1e12, 0.0])
     with np.errstate(over="raise"):
         solution = diversify(relevance, similarity, 2, trade_off=0.3)
     assert solution.is_optimal

@@ -55,7 +55,8 @@ class NeuralRanker(GradientRanker):
         transformation.
     learning_rate : float or "auto", default="auto"
         Step size, > 0. ``"auto"``: 0.001; for ``scorer="linear"`` 0.1 by the number
-        of steps in an epoch, but at least 0.001.
+        of steps in an epoch, but at least 0.001, and less for many features or a strong
+        decay.
     weight_decay : float or "auto", default="auto"
         Decoupled weight decay: each step shrinks the weights by ``learning_rate ·
         weight_decay``. ``"auto"``: 0, except for ``"adamw"``: 3 for ``"mlp"``; for

@@ -225,9 +225,7 @@ def _step_numbers(
 ) -> StepNumbers:
     """Step size, decay and options of the loss; "auto" depends on the data."""
     learning_rate, weight_decay = options.learning_rate, options.weight_decay
-    if isinstance(learning_rate, str):
-        n_known = None if options.is_stream else n_steps
-        learning_rate = auto_rate(options.scorer, n_known)
+    n_features = data.X.shape[1]
     if isinstance(weight_decay, str):
         trained = trained_lists[data.queries.codes]
         weights = trained if data.weights is None else data.weights[trained]
@@ -235,8 +233,15 @@ def _step_numbers(
         weight_decay = auto_decay(
             options.optimizer,
             options.scorer,
-            n_features=data.X.shape[1],
+            n_features=n_features,
             n_rows=None if options.is_stream else n_rows,
+        )
+    if isinstance(learning_rate, str):
+        learning_rate = auto_rate(
+            options.scorer,
+            None if options.is_stream else n_steps,
+            n_features=n_features,
+            weight_decay=float(weight_decay),
         )
     return StepNumbers(float(learning_rate), float(weight_decay), loss_numbers)
 
