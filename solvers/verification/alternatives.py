@@ -140,6 +140,9 @@ def all_optimal(
             tree.is_complete = False
             break
         solutions.append(solution)
+    # A proof within the tolerance leaves room for orders that are a little better.
+    best = max(tree.value(solution) for solution in solutions)
+    solutions = [s for s in solutions if tree.value(s) >= best - tree.gap]
     is_unique: bool | None = False
     if len(solutions) == 1:
         is_unique = True if tree.is_complete else None
@@ -174,7 +177,7 @@ class _Tree:
         self.solver, self.problem = solver, problem
         self.call = call
         self.is_complete = True
-        self.least = -np.inf
+        self.least, self.gap = -np.inf, 0.0
         seconds = call.get("time_limit_s")
         self.end = None if seconds is None else time.perf_counter() + seconds
 
@@ -185,16 +188,19 @@ class _Tree:
         return self.solver(**(self.call | changes))
 
     def require(self, solution: Solution) -> None:
-        """From now on, look for orders as good as that of an optimal solution."""
+        """From now on, look for orders as good as that of an optimal solution.
+
+        As good up to the rounding of the two sums: no bound of a relaxation enters, so
+        the part of the tolerance that is for bounds is left out (spread 0).
+        """
         problem = self.problem
         terms = problem.terms(np.asarray(solution.order)[None])[0]
-        gains = getattr(problem, "gain", getattr(problem, "matrix", None))
-        spread = np.inf
-        if gains is not None:
-            finite = gains[np.isfinite(gains)]
-            spread = len(terms) * float(np.ptp(finite)) if finite.size else 0.0
-        gap = tolerance(terms, spread, is_whole=problem.is_whole)
-        self.least = in_sense(solution, problem.sense).objective - gap
+        self.gap = tolerance(terms, 0.0, is_whole=problem.is_whole)
+        self.least = self.value(solution) - self.gap
+
+    def value(self, solution: Solution) -> float:
+        """Objective as a sum that is maximized."""
+        return float(in_sense(solution, self.problem.sense).objective)
 
     def is_open(self, solution: Solution) -> bool:
         """Whether a node may have an order that is good enough."""

@@ -134,6 +134,17 @@ def test_all_best_orders_keep_groups():
     assert orders_of(optimal_set) == {(2, 0, 1), (2, 1, 0)}
 
 
+def test_nearly_as_good_is_not_as_good():
+    """Values a billionth apart are no rounding: item 2 before item 0 is better."""
+    high, low, least = 1e6, 999999.6907713288, 999999.6883346697
+    matrix = [[0.0, high, least], [high, 0.0, high], [low, high, 0.0]]
+    for method in ("auto", "dp"):
+        listed = all_optimal(solve_ordering, matrix, method=method)
+        orders = sorted(solution.order.tolist() for solution in listed.solutions)
+        assert orders == [[1, 2, 0], [2, 0, 1], [2, 1, 0]]
+        assert all(verify(s, solve_ordering, matrix).is_right for s in listed.solutions)
+
+
 def test_other_callables_are_refused():
     with pytest.raises(ArgumentError) as error:
         all_optimal(sorted, [1])
