@@ -103,7 +103,8 @@ def test_json_lines_as_line_by_line(scratch, lines, size):
     "text",
     [
         '{"qid": 1, "docid": "h", "score": 1, "t": "}\n{", "u": 1}\n'
-        '{"qid": 1, "docid": "a", "score": 1}, {"qid": 1, "docid": "b", "score": 1}',
+        '{"qid": 1, "docid": "a", "score": 1, "t": "", "u": 1}, '
+        '{"qid": 1, "docid": "b", "score": 1, "t": "", "u": 1}',
         '{"qid": 1, "docid": "a", "score": 1}, {"qid": 1, "docid": "b", "score": 1}\n'
         '{"qid": 1, "docid": "h", "score": 1, "t": [{}\n{"y": 1}]}',
     ],
@@ -111,6 +112,6 @@ def test_json_lines_as_line_by_line(scratch, lines, size):
 def test_json_of_two_lines_and_two_on_a_line(tmp_path, text):
     """As many records as lines, though no line is one."""
     path = tmp_path / "run.jsonl"
-    path.write_text(text)
+    path.write_text(text + "\n")  # else the last line is a block of its own
     with pytest.raises(ValueError, match=r"line 1: a line must be a JSON object"):
         read_run(path)
