@@ -83,7 +83,7 @@ def test_tsv_as_line_by_line(scratch, rows, size):
     """Rows, messages and line numbers, wherever blocks end."""
     lines = ["\t".join(row).rstrip(" ") for row in rows]
     path = scratch / "run.tsv"
-    path.write_text("\n".join(["qid\tdocid\tscore", *lines]))
+    path.write_text("\n".join(["qid\tdocid\tscore", *lines, ""]))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(files, "BLOCK_BYTES", size)
         assert outcome(path) == without_fast_path(path, patch)
@@ -93,7 +93,7 @@ def test_tsv_as_line_by_line(scratch, rows, size):
 def test_json_lines_as_line_by_line(scratch, lines, size):
     """No line is made of two, nor two of one; messages name the line."""
     path = scratch / "run.jsonl"
-    path.write_text("\n".join(lines))
+    path.write_text("\n".join([*lines, ""]))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(files, "BLOCK_BYTES", size)
         assert outcome(path) == without_fast_path(path, patch)
