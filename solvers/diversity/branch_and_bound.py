@@ -75,6 +75,8 @@ class Search:
         The best set so far.
     value : float
         Its value.
+    root_bound : float
+        The first bound, of all sets.
     spread : float
         The first bound, less the value of the first set.
     close : float
@@ -92,7 +94,8 @@ class Search:
         self._none = np.zeros(n, dtype=bool)
         self._bound = self._pruned = np.inf
         self._concave: ConcaveRelaxation | None = None
-        self.spread = max(0.0, self.first_bound() - self.value)
+        self.root_bound = max(self.value, self.first_bound())
+        self.spread = self.root_bound - self.value
         self._set_close()
 
     def first_bound(self) -> float:
@@ -109,7 +112,7 @@ class Search:
 
     def run(self) -> Incumbent:
         """Search until a proof or the end of the budget."""
-        nodes = [_Node(self.value + self.spread, self._none, self._none)]
+        nodes = [_Node(self.root_bound, self._none, self._none)]
         self._pruned = -np.inf
         if self.problem.k > 1 and len(self._none) <= _MAX_CONCAVE:
             self._concave = ConcaveRelaxation(self.problem)

@@ -154,7 +154,7 @@ def _solve(
             started=budget.started,
         )
 
-    first = Incumbent(greedy, search.value + search.spread)
+    first = Incumbent(greedy, search.root_bound)
     if method == "greedy":
         return certified(first)
     observer = budget.observer

@@ -192,6 +192,18 @@ def test_messages(arguments, text):
         diversify(*arguments)
 
 
+@pytest.mark.parametrize("method", ["greedy", "exact"])
+def test_a_small_bound_above_a_set_of_large_cost(method):
+    """The bound is not value + (bound - value), which loses its digits."""
+    for best in np.linspace(0.1, 0.2, 9):
+        similarity = np.array([[0.0, 1e8, 1e8], [1e8, 0.0, best], [1e8, best, 0.0]])
+        arguments = ([3.0, 2.0, 1.0], similarity, 2)
+        options = {"trade_off": 0.0, "method": method}
+        solution = diversify(*arguments, **options)
+        assert solution.bound >= -2 * best
+        assert verify(solution, diversify, *arguments, **options).is_right
+
+
 def test_similarities_may_be_tiny_beside_relevance():
     similarity = -1e-300 * np.array([[0.0, 1.0, 1.0], [1.0, 0.0, 2.0], [1.0, 2.0, 0.0]])
     relevance = np.array([2e12, 1e12, 0.0])
