@@ -11,6 +11,7 @@ from sklearn.base import BaseEstimator
 
 from ltr.arguments import check_choice
 from ltr.queries import FloatArray, group_queries
+from ltr.rankers.trees.parameters import GOOD_SETTINGS
 
 _CLASSES = {
     "lightgbm": "LGBMRanker",
@@ -25,15 +26,7 @@ _FIXED: dict[str, dict[str, Any]] = {
 }
 # 400 rounds at rate 0.05, small trees with large leaves, a part of rows and features
 _GOOD: dict[str, dict[str, Any]] = {
-    "lightgbm": {
-        "n_estimators": 400,
-        "learning_rate": 0.05,
-        "num_leaves": 15,
-        "min_child_samples": 50,
-        "colsample_bytree": 0.7,
-        "subsample": 0.8,
-        "subsample_freq": 1,
-    },
+    "lightgbm": GOOD_SETTINGS,
     "xgboost": {
         "n_estimators": 400,
         "learning_rate": 0.05,

@@ -34,6 +34,7 @@ from ltr.rankers import (
     RandomRanker,
     SingleFeatureRanker,
 )
+from ltr.rankers.trees.parameters import GOOD_SETTINGS, ONE_THREAD_BELOW
 from ltr.scorers import SCORERS
 
 DEFAULT_RANKERS = (
@@ -48,17 +49,7 @@ DEFAULT_RANKERS = (
     "mlp_ranknet",
     "mlp_listnet",
 )
-_ONE_THREAD_BELOW = 2_000_000  # feature values: threads would cost more than they save
-_TREES: dict[str, Any] = {
-    "n_estimators": 400,
-    "num_leaves": 15,
-    "learning_rate": 0.05,
-    "min_child_samples": 50,
-    "colsample_bytree": 0.7,
-    "subsample": 0.8,
-    "subsample_freq": 1,
-    "early_stopping": True,
-}
+_TREES = GOOD_SETTINGS | {"early_stopping": True}
 _LARGEST_HEADERS = 4096  # bytes of an entry of the cache beside its numbers
 _DIGEST = hashlib.sha256().digest_size
 Progress = Callable[[str], None]
@@ -441,7 +432,7 @@ def _fit(ranker: Any, fold: Fold) -> _Fit:
             "y_val": fold.valid.y,
             "qid_val": fold.valid.qid,
         }
-    is_small = fold.train.X.size < _ONE_THREAD_BELOW
+    is_small = fold.train.X.size < ONE_THREAD_BELOW
     if is_small and "n_jobs" in ranker.get_params() and ranker.n_jobs is None:
         ranker.set_params(n_jobs=1)
     ranker.fit(fold.train.X, fold.train.y, fold.train.qid, **validation)

@@ -14,14 +14,14 @@ from ltr.rankers.blend.numeric import NumericRanker
 from ltr.rankers.linear import LinearRanker
 from ltr.rankers.neural import NeuralRanker
 from ltr.rankers.trees.lambdamart import LambdaMARTRanker
+from ltr.rankers.trees.parameters import GOOD_SETTINGS, ONE_THREAD_BELOW
 
 MEMBERS = ("ridge", "trees", "lambdamart", "ranknet")
 # Queries that are enough for a network: with fewer, its member added noise.
 RANKNET_QUERIES = 50
 # Compiling the training step takes this long before the first epoch, on one core.
 RANKNET_START_S = 8.0
-_MIN_ROWS_OF_LEAF, _LEAVES_OF_SMALL_DATA = 50, 10
-_ONE_THREAD_BELOW = 2_000_000  # feature values: threads would cost more than they save
+_LEAVES_OF_SMALL_DATA = 10
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ def make_members(
     members : list of Member
     """
     pairs = check_members(members)
-    if n_jobs is None and n_values < _ONE_THREAD_BELOW:
+    if n_jobs is None and n_values < ONE_THREAD_BELOW:
         n_jobs = 1
     made = []
     for name, ranker in pairs:
@@ -157,22 +157,11 @@ def _make(name: str, n_rows: int, n_jobs: int | None) -> Any:
                 preprocess="auto",
             )
         )
+    rows_of_leaf = n_rows // _LEAVES_OF_SMALL_DATA
     return LambdaMARTRanker(
         "mse" if name == "trees" else "lambdarank",
-        n_estimators=400,
-        learning_rate=0.05,
-        num_leaves=15,
-        max_depth=-1,
-        min_child_samples=max(
-            1, min(_MIN_ROWS_OF_LEAF, n_rows // _LEAVES_OF_SMALL_DATA)
-        ),
-        min_child_weight=0.001,
-        min_split_gain=0.0,
-        subsample=0.8,
-        subsample_freq=1,
-        colsample_bytree=0.7,
-        reg_alpha=0.0,
-        reg_lambda=0.0,
-        early_stopping="auto",
         n_jobs=n_jobs,
+        **GOOD_SETTINGS,
+    ).set_params(
+        min_child_samples=max(1, min(GOOD_SETTINGS["min_child_samples"], rows_of_leaf))
     )

@@ -27,6 +27,19 @@ LIGHTGBM_OBJECTIVES = {
     "xe_ndcg": "rank_xendcg",
     "mse": "regression",
 }
+# Well-known settings for ranking, which LGBMRanker takes, too: many small trees with
+# large leaves, each of a part of rows and features. Small data needs smaller leaves.
+GOOD_SETTINGS: dict[str, Any] = {
+    "n_estimators": 400,
+    "learning_rate": 0.05,
+    "num_leaves": 15,
+    "min_child_samples": 50,
+    "colsample_bytree": 0.7,
+    "subsample": 0.8,
+    "subsample_freq": 1,
+}
+# Below so many feature values, more threads cost more than they save.
+ONE_THREAD_BELOW = 2_000_000
 # Parameters of the ranker by LightGBM's names for them.
 _TRANSLATED = {
     "lambdarank_truncation_level": "truncation_level",
