@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.validation import check_array, validate_data
 
 from ltr.arguments import check_column_names, plain
+from ltr.memory import check_memory
 from ltr.queries import check_rows
 from ltr.rankers.warning import warn
 
@@ -29,6 +30,41 @@ def check_dense_X(ranker: Any, X: ArrayLike, *, reset: bool) -> NDArray[Any]:
     if not np.isfinite(array.sum(dtype=np.float64)):
         check_finite_X(ranker, array, allow_nan=False)
     return np.asarray(array)
+
+
+def read_dense_X(
+    ranker: Any, X: Any, values_of: Callable[[Any], Any], *, reset: bool
+) -> NDArray[Any]:
+    """Features that may be missing or sparse, as a dense float array.
+
+    Parameters
+    ----------
+    ranker, X, values_of, reset
+        As for :func:`read_X`.
+
+    Returns
+    -------
+    features : float array of shape (n_samples, n_features)
+        NaN where a value is missing, and no infinite value.
+
+    Raises
+    ------
+    MemoryError
+        If a sparse ``X`` as a dense array, with its scaled copies, needs more memory
+        than is available.
+    """
+    features = read_X(ranker, X, values_of, reset=reset, accept_sparse=True)
+    if isinstance(features, np.ndarray):
+        check_finite_X(ranker, features, allow_nan=True)
+        return features
+    check_finite_sparse(features)
+    n_rows, n_columns = features.shape
+    check_memory(
+        4 * 8 * float(n_rows) * n_columns,
+        f"a dense copy of X with {n_rows} rows and {n_columns} columns",
+        "Drop rare columns, or use LambdaMARTRanker, which takes sparse matrices.",
+    )
+    return np.asarray(features.toarray())
 
 
 def read_X(

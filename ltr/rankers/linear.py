@@ -9,17 +9,14 @@ from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_is_fitted
 
 from ltr.arguments import check_choice, check_number
-from ltr.memory import check_memory
 from ltr.metrics import get_metric
 from ltr.metrics.names import MetricLike
 from ltr.queries import FloatArray, Queries, group_queries
 from ltr.rankers.base import BaseRanker
 from ltr.rankers.features import (
     CATEGORY_CURE,
-    check_finite_sparse,
-    check_finite_X,
     frame_values,
-    read_X,
+    read_dense_X,
 )
 from ltr.rankers.inputs import training_set, warn_if_no_order
 from ltr.rankers.neural.scaling import (
@@ -238,24 +235,9 @@ class LinearRanker(BaseRanker):
 
     def _features(self, X: ArrayLike, *, reset: bool) -> FloatArray:
         """Dense features, NaN where a value is missing."""
-        features = read_X(
-            self,
-            X,
-            lambda frame: frame_values(frame, CATEGORY_CURE),
-            reset=reset,
-            accept_sparse=True,
+        return read_dense_X(
+            self, X, lambda frame: frame_values(frame, CATEGORY_CURE), reset=reset
         )
-        if isinstance(features, np.ndarray):
-            check_finite_X(self, features, allow_nan=True)
-            return features
-        check_finite_sparse(features)
-        check_memory(
-            3 * 8 * float(features.shape[0]) * features.shape[1],
-            f"a dense copy of X with {features.shape[0]} rows and "
-            f"{features.shape[1]} columns",
-            "Drop rare columns, or use LambdaMARTRanker, which takes sparse matrices.",
-        )
-        return np.asarray(features.toarray())
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

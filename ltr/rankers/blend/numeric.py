@@ -10,7 +10,6 @@ from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted
 
 from ltr.arguments import ArgumentError
-from ltr.memory import check_memory
 from ltr.metrics.names import MetricLike
 from ltr.queries import FloatArray
 from ltr.rankers.base import BaseRanker
@@ -18,10 +17,8 @@ from ltr.rankers.blend.members import arguments_of_members
 from ltr.rankers.features import (
     as_pandas,
     category_columns,
-    check_finite_sparse,
-    check_finite_X,
     is_frame,
-    read_X,
+    read_dense_X,
     values_without,
 )
 
@@ -151,24 +148,9 @@ class NumericRanker(BaseRanker):
 
     def _features(self, X: Any, skipped: list[int], *, reset: bool) -> FloatArray:
         """Dense features; NaN where a value is missing, and in columns left out."""
-        features = read_X(
-            self,
-            X,
-            lambda frame: values_without(frame, skipped, _CURE),
-            reset=reset,
-            accept_sparse=True,
+        return read_dense_X(
+            self, X, lambda frame: values_without(frame, skipped, _CURE), reset=reset
         )
-        if isinstance(features, np.ndarray):
-            check_finite_X(self, features, allow_nan=True)
-            return features
-        check_finite_sparse(features)
-        n_rows, n_columns = features.shape
-        check_memory(
-            4 * 8 * float(n_rows) * n_columns,
-            f"a dense copy of X with {n_rows} rows and {n_columns} columns",
-            "Drop rare columns, or use LambdaMARTRanker, which takes sparse matrices.",
-        )
-        return np.asarray(features.toarray())
 
     def _check_parameters(self) -> None:
         if not hasattr(self.ranker, "predict") or isinstance(self.ranker, type):

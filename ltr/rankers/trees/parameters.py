@@ -38,7 +38,7 @@ GOOD_SETTINGS: dict[str, Any] = {
     "subsample": 0.8,
     "subsample_freq": 1,
 }
-# Below so many feature values, more threads cost more than they save.
+# With fewer feature values than this, one thread is faster than several.
 ONE_THREAD_BELOW = 2_000_000
 # Parameters of the ranker by LightGBM's names for them.
 _TRANSLATED = {
