@@ -13,7 +13,7 @@ SOURCES = sorted(
         "ltr/**/*.py",
         "solvers/**/*.py",
         "datasets/**/*.py",
-        "examples/*.py",
+        "examples/**/*.py",
     )
     for path in ROOT.glob(pattern)
 )

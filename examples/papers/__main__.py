@@ -1,0 +1,80 @@
+"""Show each of the 47 papers that this library grew from: one command a row.
+
+With a number, prints the lines of that row and its criterion; the exit code is 0 only
+if the criterion holds. Without one, runs every row in small mode, a line each. Data are
+scikit-learn's digits, our 756 events and generated lists; with --data DIR also the
+Cranfield collection, from DIR/ir-cranfield and DIR/embeddings-minilm.
+
+    python examples/papers 31
+    python examples/papers 31 --data DIR
+    python examples/papers
+"""
+
+import argparse
+import importlib
+import sys
+import time
+from pathlib import Path
+
+from row import Paper, PaperRow, Setting
+
+HERE = Path(__file__).parent
+FAMILIES = (
+    "losses",
+    "rerank",
+    "refine",
+    "rewards",
+    "mining",
+    "formats",
+    "fusion",
+    "scorers",
+)
+
+
+def papers() -> dict[int, Paper]:
+    """The functions of all families by the number of their row."""
+    sys.path.append(str(HERE.parent))  # some rows run another example
+    present = [name for name in FAMILIES if (HERE / f"{name}.py").exists()]
+    rows: dict[int, Paper] = {}
+    for family in present:
+        rows |= importlib.import_module(family).PAPERS
+    return dict(sorted(rows.items()))
+
+
+def show(row: PaperRow) -> None:
+    """Print the lines of a row, then its criterion and whether it holds."""
+    print(*row.lines, sep="\n")
+    print(f"criterion: {row.criterion}: {'holds' if row.holds else 'DOES NOT HOLD'}")
+
+
+def main(numbers: list[int], setting: Setting) -> bool:
+    """Run rows, all if none is named; whether every criterion holds."""
+    rows = papers()
+    unknown = sorted(set(numbers) - set(rows))
+    if unknown:
+        raise SystemExit(f"the rows are {', '.join(map(str, rows))}; got {unknown}.")
+    if numbers:
+        shown = [rows[number](setting) for number in numbers]
+        for row in shown:
+            show(row)
+        return all(row.holds for row in shown)
+    n_held, start = 0, time.perf_counter()
+    for number, paper in rows.items():
+        row = paper(setting._replace(small=True))
+        n_held += row.holds
+        mark = "holds" if row.holds else "DOES NOT HOLD"
+        print(f"{number:2} {mark:5} {row.lines[-1]}", flush=True)
+    seconds = time.perf_counter() - start
+    print(f"{n_held} of {len(rows)} criteria hold, {seconds:.0f} s")
+    return n_held == len(rows)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(prog="papers", description=__doc__)
+    parser.add_argument("row", type=int, nargs="*", help="1 to 47; none: all, small")
+    parser.add_argument("--data", type=Path, help="folder with the Cranfield files")
+    parser.add_argument("--small", action="store_true", help="fewer lists and seeds")
+    options = parser.parse_args()
+    print(__doc__.split("\n")[0], flush=True)
+    held = main(options.row, Setting(options.small, options.data))
+    raise SystemExit(0 if held else 1)

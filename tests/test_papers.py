@@ -1,0 +1,53 @@
+"""The command that shows the papers: its protocol, and a few cheap rows."""
+
+import importlib
+import runpy
+import sys
+from pathlib import Path
+
+import pytest
+
+PAPERS = Path(__file__).parent.parent / "examples" / "papers"
+
+
+@pytest.fixture
+def command(monkeypatch):
+    """Run ``python examples/papers`` with arguments; the exit code."""
+    monkeypatch.syspath_prepend(str(PAPERS))
+
+    def run(*arguments):
+        monkeypatch.setattr(sys, "argv", ["papers", *arguments])
+        with pytest.raises(SystemExit) as end:
+            runpy.run_path(str(PAPERS), run_name="__main__")
+        return end.value.code
+
+    return run
+
+
+def test_files_are_short(monkeypatch):
+    """A family a file, under 250 lines; no row is in two families."""
+    monkeypatch.syspath_prepend(str(PAPERS))
+    numbers = []
+    for path in PAPERS.glob("*.py"):
+        text = path.read_text()
+        assert len(text.splitlines()) < 250, path.name
+        if "\nPAPERS = {" in text:
+            numbers += importlib.import_module(path.stem).PAPERS
+    assert len(numbers) == len(set(numbers))
+    assert set(numbers) <= set(range(1, 48))
+
+
+def test_help_runs_nothing(command, capsys):
+    assert command("--help") == 0
+    assert capsys.readouterr().out.startswith("usage: papers")
+
+
+def test_unknown_row(command):
+    assert "got [99]" in command("99")
+
+
+@pytest.mark.parametrize("number", ["25"])
+def test_row_holds(command, capsys, number):
+    """Its criterion holds, and the command says so by its exit code."""
+    assert command(number, "--small") == 0
+    assert capsys.readouterr().out.endswith(": holds\n")
