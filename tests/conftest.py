@@ -47,7 +47,21 @@ hypothesis.settings.load_profile("default")
 
 
 def pytest_configure(config):
-    """Most tests train for a few epochs, and do not mean to converge."""
+    """Share compiled programs with other workers, subprocesses and the next run.
+
+    They are in the cache of pytest, which ``--cache-clear`` empties. Most tests train
+    for a few epochs, and do not mean to converge.
+    """
+    is_first = "JAX_COMPILATION_CACHE_DIR" not in os.environ
+    if is_first and config.pluginmanager.hasplugin("cacheprovider"):
+        folder = str(config.cache.mkdir("jax"))
+        for name, value in (
+            ("jax_compilation_cache_dir", folder),
+            ("jax_persistent_cache_min_compile_time_secs", 0.02),
+            ("jax_persistent_cache_min_entry_size_bytes", 0),
+        ):
+            os.environ[name.upper()] = str(value)  # of the processes that it starts
+            jax.config.update(name, value)
     config.addinivalue_line(
         "filterwarnings", "ignore::sklearn.exceptions.ConvergenceWarning"
     )
