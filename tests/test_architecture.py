@@ -45,6 +45,7 @@ MAY_IMPORT = {
     "metrics": {"numpy"},
     "datasets": {"numpy"},
     "fusion": {"numpy", "pandas", "datasets", "metrics"},
+    "refine": {"numpy", "pandas", "fusion"},
     "solvers": ARRAYS,
     "solvers.dynamic": {"jax", "numpy", "solvers"},
     "solvers.differentiable": {"jax", "numpy", "solvers", "solvers.dynamic"},
@@ -76,6 +77,7 @@ MAY_IMPORT_LATE = {
     "plotting": {"matplotlib"},
     "compare": {"matplotlib"},
     "rankers": {"lightgbm", "pandas", "solvers", "solvers.dynamic"},
+    "refine": {"jax", "losses"},
     "solvers": {"joblib", "ortools"},
 }
 # Libraries whose import costs time or may fail, and what they load themselves.

@@ -40,6 +40,7 @@ PUBLIC = [
     "ltr.solvers.differentiable",
     "ltr.solvers.dynamic",
     "ltr.rankers",
+    "ltr.refine",
     "ltr.scorers",
     "ltr.testing",
     "ltr.training",
