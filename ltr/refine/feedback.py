@@ -66,8 +66,10 @@ def vector_prf(
         Items of feedback; all of them if there are fewer. 0 leaves the query as it is.
     method : {"rocchio", "average"}, default="rocchio"
         See above.
-    alpha, beta : float, default=1.0 and 0.4
-        Weight of the query and of the mean of the items, for ``"rocchio"``.
+    alpha : float, default=1.0
+        Weight of the query, for ``"rocchio"``.
+    beta : float, default=0.4
+        Weight of the mean of the items, for ``"rocchio"``.
 
     Returns
     -------
@@ -102,7 +104,9 @@ def vector_prf(
         if scores is None:
             values = unit(q) @ unit(d).T
         else:
-            values = np.atleast_2d(check_finite("scores", read_floats("scores", scores)))
+            values = np.atleast_2d(
+                check_finite("scores", read_floats("scores", scores))
+            )
             if values.shape != (len(q), len(d)):
                 raise ArgumentError(
                     f"scores must be one number for each of {len(d)} items and "
@@ -194,8 +198,9 @@ def merge_head(order: IntArray, head: FloatArray, scores: FloatArray) -> ScoredO
     depth = len(head)
     by_score = np.argsort(-head, kind="stable")
     tail = scores[order[depth:]]
-    if 0 < len(tail) and depth > 0:
-        tail = tail - max(0.0, float(tail[0] - head.min()))
+    if len(tail) and depth:
+        least = head.min()
+        tail = np.minimum(tail - max(0.0, float(tail[0] - least)), least)
     return ScoredOrder(
         np.concatenate([order[:depth][by_score], order[depth:]]),
         np.concatenate([head[by_score], tail]),

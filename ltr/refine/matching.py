@@ -11,7 +11,7 @@ from ltr.arguments import ArgumentError, check_whole
 from ltr.queries import BoolArray, FloatArray
 from ltr.refine.vectors import check_finite, read_floats
 
-_CENTERS = (1.0, 0.9, 0.7, 0.5, 0.3, 0.1, -0.1, -0.3, -0.5, -0.7, -0.9)
+_CENTERS = (1.0, *(np.arange(9, -10, -2) / 10.0).tolist())  # 1, 0.9, 0.7, …, −0.9
 _LEAST_SUM = 1e-10  # of a kernel over the terms of a document, as published
 _ROUNDING = 1e-3  # of cosines in half precision
 
@@ -20,7 +20,7 @@ def kernel_pooling(
     similarity: ArrayLike,
     where: ArrayLike | None = None,
     *,
-    mu: ArrayLike = _CENTERS,
+    mu: ArrayLike | None = None,
     sigma: ArrayLike = 0.1,
 ) -> FloatArray:
     r"""Count soft matches of terms by Gaussian kernels, as K-NRM does.
@@ -38,8 +38,9 @@ def kernel_pooling(
     where : bool array-like that broadcasts to ``similarity``, default=None
         True for pairs of real terms. A query term without any is padding, and adds
         nothing; a document without any has no matches.
-    mu : array-like of shape (n_kernels,), default=(1, 0.9, 0.7, …, -0.9)
-        Similarities that the kernels count.
+    mu : array-like of shape (n_kernels,), default=None
+        Similarities that the kernels count. None: the eleven of K-NRM, 1, 0.9, 0.7, …,
+        −0.9.
     sigma : float or array-like of shape (n_kernels,), default=0.1
         Widths of the kernels. K-NRM takes 0.001 for the exact matches of mu = 1.
 
@@ -64,6 +65,7 @@ def kernel_pooling(
     [0.0, 0.0, -12.5]
     """
     matrix, real = _similarities(similarity, where)
+    mu = _CENTERS if mu is None else mu
     centers = check_finite("mu", np.atleast_1d(read_floats("mu", mu)))
     widths = check_finite("sigma", read_floats("sigma", sigma))
     if centers.ndim != 1 or widths.shape not in ((), centers.shape):
