@@ -8,7 +8,9 @@ imports only the ground floor of ``ltr``.
 Your own data: :func:`load_table` for a table with a row per item, :func:`load_letor`
 for LETOR (svmlight with ``qid:``) files, :func:`convert_letor` and :func:`open_ranking`
 for those that do not fit into memory, :func:`read_run` and :func:`read_qrels` for runs
-and judgments. :func:`describe` reports problems before you train.
+and judgments, :func:`read_corpus` and :func:`read_queries` for the texts of collections
+in the forms of BEIR, BRIGHT and R2MED, :func:`read_choices` for multiple choice.
+:func:`describe` reports problems before you train.
 """
 
 if __name__ != "ltr.datasets":
@@ -26,6 +28,7 @@ from ltr.datasets.benchmarks.fetch import (
 )
 from ltr.datasets.benchmarks.sources import RankingSplits
 from ltr.datasets.biased import make_biased_rankings
+from ltr.datasets.choices import read_choices
 from ltr.datasets.clicks import ClickLog, simulate_clicks
 from ltr.datasets.description import Description, describe
 from ltr.datasets.events import drop_near_duplicates, load_events, read_events
@@ -35,7 +38,15 @@ from ltr.datasets.letor.files import load_letor, save_letor
 from ltr.datasets.plackett_luce import make_plackett_luce
 from ltr.datasets.preflib import PrefLibData, load_preflib, save_preflib
 from ltr.datasets.ranking_data import RankingData
-from ltr.datasets.runs import read_qrels, read_run, write_run
+from ltr.datasets.runs import (
+    exclude,
+    read_corpus,
+    read_excluded,
+    read_qrels,
+    read_queries,
+    read_run,
+    write_run,
+)
 from ltr.datasets.stocks.lists import StockData, load_stocks, stock_lists
 from ltr.datasets.stocks.simulated import make_stocks
 from ltr.datasets.synthetic import make_ranking
@@ -53,6 +64,7 @@ __all__ = [
     "convert_letor",
     "describe",
     "drop_near_duplicates",
+    "exclude",
     "fetch_istella",
     "fetch_letor_mq2007",
     "fetch_letor_mq2008",
@@ -70,8 +82,12 @@ __all__ = [
     "make_ranking",
     "make_stocks",
     "open_ranking",
+    "read_choices",
+    "read_corpus",
     "read_events",
+    "read_excluded",
     "read_qrels",
+    "read_queries",
     "read_run",
     "save_letor",
     "save_preflib",

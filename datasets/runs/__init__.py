@@ -15,13 +15,23 @@ from ltr.datasets.runs.files import (
 from ltr.datasets.runs.ids import Ids
 from ltr.datasets.runs.in_memory import is_one_run
 from ltr.datasets.runs.rows import Rows
+from ltr.datasets.runs.texts import (
+    exclude,
+    read_corpus,
+    read_excluded,
+    read_queries,
+)
 
 __all__ = [
     "Ids",
     "Rows",
+    "exclude",
     "is_one_run",
     "qrels_rows",
+    "read_corpus",
+    "read_excluded",
     "read_qrels",
+    "read_queries",
     "read_run",
     "run_rows",
     "write_run",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Container, Iterator
 from itertools import chain
@@ -12,27 +11,34 @@ import numpy as np
 
 from ltr.datasets.runs.columns import Layout, read_cells
 from ltr.datasets.runs.ids import Ids
+from ltr.datasets.runs.json_lines import id_of, lines_of, read_objects, shown
 from ltr.datasets.runs.numbers import parse_number
 from ltr.datasets.runs.regular import Block, regular_json, regular_tsv
 from ltr.datasets.runs.rows import Rows
 from ltr.queries import IntArray
-from ltr.text import BLANKS, excerpt, line_error
+from ltr.text import excerpt, line_error
 
 Blocks = Iterator[tuple[int, bytes]]
-_MAX_SHOWN = 60
 NAMES = {
     "qid": ("qid", "query-id", "query_id", "q_id", "topic"),
-    "docid": ("docid", "corpus-id", "corpus_id", "doc_id", "docno"),
+    "docid": (
+        *("docid", "corpus-id", "corpus_id", "doc_id", "docno"),
+        *("p_id", "pid", "doc"),
+    ),
     "score": ("score",),
     "label": ("label", "relevance", "rel", "score"),
 }
+GOLD = "gold_ids"  # of an example of BRIGHT
+# which mean a field only if no other name of it is there: a table with a docid may have
+# the text of the document as "doc", and one with a label the score of a system
+_WEAK_NAMES = {"score", "p_id", "pid", "doc"}
 
 
 class _Columns:
     """Rows of a file, one after another."""
 
-    def __init__(self, name: str, value: str) -> None:
-        self.name, self.value = name, value
+    def __init__(self, name: str, value: str, gold: str = GOLD) -> None:
+        self.name, self.value, self.gold = name, value, gold
         self.qids: list[str] = []
         self.docids: list[str] = []
         self.values: list[float] = []
@@ -134,7 +140,7 @@ def column_of(columns: list[Any], name: str, source: str) -> Any:
 def _present(columns: Container[Any], name: str) -> list[str]:
     """Names of a field that are there.
 
-    A score is a label only if there is no other; beside a ``docno`` of PyTerrier,
+    Weak names count only if there is no other; beside a ``docno`` of PyTerrier,
     ``docid`` is the number of the document in its index.
     """
     present = [column for column in NAMES[name] if column in columns]
@@ -142,7 +148,7 @@ def _present(columns: Container[Any], name: str) -> list[str]:
         return present
     if "docno" in present:
         present = [column for column in present if column != "docid"]
-    return [column for column in present if column != "score"] or present
+    return [column for column in present if column not in _WEAK_NAMES] or present
 
 
 def read_tsv(blocks: Blocks, value: str, name: str) -> Rows:
@@ -174,7 +180,7 @@ def read_tsv(blocks: Blocks, value: str, name: str) -> Rows:
     ['a']
     """
     first_line, head = next(blocks)
-    number, first = next(_lines(first_line, head))
+    number, first = next(lines_of(first_line, head))
     header = _cells(first)
     qid, docid, score = (
         header.index(column_of(header, column, f"{name}, line {number}:"))
@@ -212,7 +218,7 @@ def _read_tsv_lines(
 ) -> None:
     """Read a block line by line, see :func:`read_tsv`."""
     name, value = columns.name, columns.value
-    for number, line in _lines(first_line, block):
+    for number, line in lines_of(first_line, block):
         cells = line.split("\t")  # ids stay as they are written
         if len(cells) != n_cells:
             raise line_error(
@@ -230,7 +236,7 @@ def _read_tsv_lines(
         columns.add(number, qid, docid, score)
 
 
-def read_jsonl(blocks: Blocks, value: str, name: str) -> Rows:
+def read_jsonl(blocks: Blocks, value: str, name: str, gold: str = GOLD) -> Rows:
     r"""Read a JSON object per line.
 
     Parameters
@@ -241,6 +247,8 @@ def read_jsonl(blocks: Blocks, value: str, name: str) -> Rows:
         What the numbers are.
     name : str
         The file in messages.
+    gold : str, default="gold_ids"
+        The field of an example of BRIGHT with the ids of its relevant documents.
 
     Returns
     -------
@@ -258,11 +266,15 @@ def read_jsonl(blocks: Blocks, value: str, name: str) -> Rows:
     >>> read_jsonl(iter([(1, text)]), "score", "run.jsonl").values.tolist()
     [2.5, 1.0]
     """
-    columns = _Columns(name, value)
+    columns = _Columns(name, value, gold)
 
     def fields_of(names: Container[str]) -> tuple[str, str, str] | None:
         fields = [_present(names, field) for field in ("qid", "docid", value)]
-        if "results" in names or any(len(field) != 1 for field in fields):
+        if (
+            "results" in names
+            or gold in names
+            or any(len(field) != 1 for field in fields)
+        ):
             return None
         return fields[0][0], fields[1][0], fields[2][0]
 
@@ -277,109 +289,75 @@ def read_jsonl(blocks: Blocks, value: str, name: str) -> Rows:
 
 def _read_json_lines(columns: _Columns, first_line: int, block: bytes) -> None:
     """Read a block line by line, see :func:`read_jsonl`."""
-    # made once: json.loads makes a decoder for each line
-    decode = json.JSONDecoder(object_pairs_hook=_distinct, parse_float=_float).decode
-    value = columns.value
-    for number, line in _lines(first_line, block):
-        try:
-            record = decode(line)
-            if not isinstance(record, dict):
-                raise ValueError(f"got {excerpt(line)}")
-            for qid, docid, score in _items(record, value):
-                columns.add(number, qid, docid, score)
-        except (ValueError, RecursionError) as error:
-            raise ValueError(
-                f"{columns.name}, line {number}: a line must be a JSON object with "
-                f"'qid', 'docid' and {value!r}, or with 'qid' and 'results'; "
-                f"{_reason(error)}."
-            ) from error
+    value, gold = columns.value, columns.gold
+    rows = read_objects(
+        first_line,
+        block,
+        lambda record: _items(record, value, gold),
+        columns.name,
+        f"'qid', 'docid' and {value!r}, or with 'qid' and 'results'",
+    )
+    for number, (qid, docid, score) in rows:
+        columns.add(number, qid, docid, score)
 
 
-def _reason(error: Exception) -> str:
-    if isinstance(error, RecursionError):
-        return "got one nested too deeply"
-    if isinstance(error, UnicodeEncodeError):
-        return f"got {error.object!r}, which has a surrogate"
-    if isinstance(error, json.JSONDecodeError):
-        return f"{error.msg} at character {error.pos + 1}"
-    return str(error) if str(error).startswith("got ") else "got too long a number"
-
-
-def _float(digits: str) -> float:
-    """A number of JSON with a dot or an exponent; "Infinity" is not read here."""
-    value = parse_number(digits.encode())
-    if value is None:
-        raise ValueError(f"got {excerpt(digits)}, which is too large or too long")
-    return value
-
-
-def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """An object of JSON, none of whose names is there twice."""
-    record = dict(pairs)
-    if len(record) < len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise ValueError(f"got {twice!r} twice")
-    return record
-
-
-def _items(record: dict[str, Any], value: str) -> Iterator[tuple[str, str, float]]:
+def _items(
+    record: dict[str, Any], value: str, gold: str
+) -> Iterator[tuple[str, str, float]]:
     """Query, document and number of each result of a record."""
-    qid = _id(_field(record, "qid"), "qid")
+    if value == "label" and (gold in record or GOLD in record):
+        qid = id_of(_field(record, "qid", ("id", *NAMES["qid"])), "id")
+        yield from ((qid, docid, 1.0) for docid in ids_of(record, gold))
+        return
+    qid = id_of(_field(record, "qid"), "qid")
     if "results" not in record:
         number = _field(record, value)
-        yield qid, _id(_field(record, "docid"), "docid"), _number(number, value)
+        yield qid, id_of(_field(record, "docid"), "docid"), _number(number, value)
         return
     results = record["results"]
     if not isinstance(results, dict):
-        raise ValueError(f"got 'results': {_shown(results)}")
+        raise ValueError(f"got 'results': {shown(results)}")
     for docid, number in results.items():
-        yield qid, _id(docid, "docid"), _number(number, value)
+        yield qid, id_of(docid, "docid"), _number(number, value)
 
 
-def _field(record: dict[str, Any], name: str) -> Any:
-    fields = _present(record, name)
+def ids_of(record: dict[str, Any], name: str) -> list[str]:
+    """Distinct ids of a field of an example of BRIGHT, which writes none as "N/A".
+
+    Examples
+    --------
+    >>> ids_of({"id": "7", "excluded_ids": ["N/A"]}, "excluded_ids")
+    []
+    """
+    if name not in record:
+        raise ValueError(f"got no {name!r}, but {shown(list(record))}")
+    ids = record[name]
+    if not isinstance(ids, list):
+        raise ValueError(f"got {name!r}: {shown(ids)}")
+    distinct = dict.fromkeys(id_of(word, name) for word in ids)
+    return [docid for docid in distinct if docid != "N/A"]
+
+
+def _field(record: dict[str, Any], name: str, names: Container[str] = ()) -> Any:
+    fields = [column for column in record if column in names]
+    fields = fields or _present(record, name)
     if len(fields) > 1:
         raise ValueError(f"got both {' and '.join(map(repr, fields))}")
     if fields:
         return record[fields[0]]
-    raise ValueError(f"got no {name!r}, but {_shown(list(record))}")
-
-
-def _shown(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= _MAX_SHOWN else text[: _MAX_SHOWN - 3] + "..."
-
-
-def _id(word: Any, name: str) -> str:
-    """An id, which is text or a whole number."""
-    if isinstance(word, bool) or not isinstance(word, (str, int)) or word == "":
-        raise ValueError(f"got {name!r}: {_shown(word)}")
-    text = str(word)
-    if "\0" in text:
-        raise ValueError(f"got {_shown(word)}, which has a NUL character")
-    if not text.isascii():
-        text.encode()  # UnicodeEncodeError, a ValueError, for a lone surrogate
-    return text
+    raise ValueError(f"got no {name!r}, but {shown(list(record))}")
 
 
 def _number(number: Any, value: str) -> float:
     if isinstance(number, bool) or not isinstance(number, (int, float)):
-        raise ValueError(f"got {value!r}: {_shown(number)}")
+        raise ValueError(f"got {value!r}: {shown(number)}")
     try:
         as_float = float(number)
     except OverflowError:
         as_float = math.nan
     if math.isnan(as_float):
-        raise ValueError(f"got {value!r}: {_shown(number)}")
+        raise ValueError(f"got {value!r}: {shown(number)}")
     return as_float
-
-
-def _lines(first_line: int, block: bytes) -> Iterator[tuple[int, str]]:
-    """Lines that are not blank, with their numbers."""
-    for number, line in enumerate(block.decode().split("\n"), first_line):
-        if line.strip(BLANKS):
-            yield number, line
 
 
 def _cells(line: str) -> list[str]:

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 
 from ltr.datasets.runs.columns import QRELS, RUN, Layout, read_columns
-from ltr.datasets.runs.delimited import has_header, read_jsonl, read_tsv
+from ltr.datasets.runs.delimited import GOLD, has_header, read_jsonl, read_tsv
 from ltr.datasets.runs.in_memory import rows_in_memory
+from ltr.datasets.runs.json_lines import is_object
 from ltr.datasets.runs.rows import Rows
 from ltr.files import PathLike, unwritable, whole_file
 from ltr.text import open_text
@@ -73,19 +74,28 @@ def read_run(source: Source, *, encoding: str = "utf-8") -> pd.DataFrame:
 
 
 def read_qrels(
-    source: Source, *, split: str = "test", encoding: str = "utf-8"
+    source: Source,
+    *,
+    split: str = "test",
+    gold: str = GOLD,
+    encoding: str = "utf-8",
 ) -> pd.DataFrame:
     r"""Read relevance judgments.
 
     Parameters
     ----------
     source : path, table or mapping
-        A TREC qrels file (``qid 0 docid label``, comments as in a run); a BEIR folder,
-        whose ``qrels/<split>.tsv`` is read; a ``.tsv`` file with a header or a
-        ``.jsonl`` file, as for :func:`read_run`, with a ``label``, ``relevance`` or
-        ``score``; a table with such columns; or ``{qid: {docid: label}}``.
+        A TREC qrels file (``qid 0 docid label``, comments as in a run); a folder of
+        BEIR (``qrels/<split>.tsv``), R2MED (``qrels.jsonl``) or BRIGHT
+        (``examples.jsonl``); a ``.tsv`` file with a header or a ``.jsonl`` file, as for
+        :func:`read_run`, with a ``label``, ``relevance`` or ``score``; examples of
+        BRIGHT, ``{"id": …, "gold_ids": [docid, …]}``, whose documents get the label 1;
+        a table with such columns; or ``{qid: {docid: label}}``.
     split : str, default="test"
         Split of a BEIR folder.
+    gold : str, default="gold_ids"
+        The field of an example of BRIGHT with the relevant documents; the whole
+        documents are ``"gold_ids_long"``.
     encoding : str, default="utf-8"
         Encoding of a file.
 
@@ -111,7 +121,8 @@ def read_qrels(
     >>> read_qrels({"7": {"a": 1, "b": 0}}).to_dict("list")
     {'qid': ['7', '7'], 'docid': ['a', 'b'], 'label': [1.0, 0.0]}
     """
-    return qrels_rows(source, split=split, encoding=encoding).as_table("label")
+    rows = qrels_rows(source, split=split, gold=gold, encoding=encoding)
+    return rows.as_table("label")
 
 
 def write_run(run: Source, path: PathLike, *, tag: str = "ltr") -> None:
@@ -204,7 +215,13 @@ def run_rows(source: Source, *, encoding: str = "utf-8", name: str = "run") -> R
     return rows_in_memory(source, "score", name).checked("score", name)
 
 
-def qrels_rows(source: Source, *, split: str = "test", encoding: str = "utf-8") -> Rows:
+def qrels_rows(
+    source: Source,
+    *,
+    split: str = "test",
+    gold: str = GOLD,
+    encoding: str = "utf-8",
+) -> Rows:
     """Read judgments as :func:`read_qrels` does, keeping ids as bytes.
 
     Parameters
@@ -213,6 +230,8 @@ def qrels_rows(source: Source, *, split: str = "test", encoding: str = "utf-8") 
         As for :func:`read_qrels`.
     split : str, default="test"
         Split of a BEIR folder.
+    gold : str, default="gold_ids"
+        As for :func:`read_qrels`.
     encoding : str, default="utf-8"
         Encoding of a file.
 
@@ -223,25 +242,52 @@ def qrels_rows(source: Source, *, split: str = "test", encoding: str = "utf-8") 
     if isinstance(source, (str, os.PathLike)):
         path = Path(source)
         if path.is_dir():
-            path = path / "qrels" / f"{split}.tsv"
-        return _read_file(path, "label", QRELS, encoding)
-    return rows_in_memory(source, "label", "qrels").checked("label", "qrels")
+            path = file_of(path, [f"qrels/{split}", "qrels", "examples"])
+        return _read_file(path, "label", QRELS, encoding, gold)
+    rows = rows_in_memory(source, "label", "qrels", gold)
+    return rows.checked("label", "qrels")
 
 
-def _read_file(path: Path, value: str, layout: Layout, encoding: str) -> Rows:
+def file_of(folder: Path, stems: Sequence[str]) -> Path:
+    """The file of a folder that has one of the names, as ``.tsv`` or ``.jsonl``.
+
+    Parameters
+    ----------
+    folder : Path
+        The folder.
+    stems : sequence of str
+        Names without suffix, the likeliest first; each may be gzipped.
+
+    Returns
+    -------
+    path : Path
+        The first that exists, else that of the first name.
+
+    Examples
+    --------
+    >>> file_of(Path("nowhere"), ["qrels/test", "qrels"]).as_posix()
+    'nowhere/qrels/test.tsv'
+    """
+    suffixes = (".tsv", ".jsonl", ".tsv.gz", ".jsonl.gz")
+    paths = [folder / f"{stem}{suffix}" for stem in stems for suffix in suffixes]
+    return next((path for path in paths if path.is_file()), paths[0])
+
+
+def _read_file(
+    path: Path, value: str, layout: Layout, encoding: str, gold: str = GOLD
+) -> Rows:
     if not path.exists():
         raise FileNotFoundError(f"{path} does not exist.")
     name, kind = str(path), path.name.removesuffix(".gz")
     with open_text(path, encoding=encoding) as file:
         blocks = file.blocks(BLOCK_BYTES)
-        if kind.endswith(".jsonl"):
-            rows = read_jsonl(blocks, value, name)
+        head = next(blocks, (1, b""))
+        blocks = chain([head], blocks) if head[1] else blocks
+        first_line = head[1].lstrip().partition(b"\n")[0].decode()
+        if kind.endswith((".jsonl", ".ndjson")) or is_object(first_line):
+            rows = read_jsonl(blocks, value, name, gold)
+        elif kind.endswith(".tsv") and has_header(first_line):
+            rows = read_tsv(blocks, value, name)
         else:
-            head = next(blocks, (1, b""))
-            blocks = chain([head], blocks) if head[1] else blocks
-            first_line = head[1].lstrip().partition(b"\n")[0].decode()
-            if kind.endswith(".tsv") and has_header(first_line):
-                rows = read_tsv(blocks, value, name)
-            else:
-                rows = read_columns(blocks, layout, name)
+            rows = read_columns(blocks, layout, name)
     return rows.checked(value, name)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ltr.arguments import ArgumentError
-from ltr.datasets.runs.delimited import column_of
+from ltr.datasets.runs.delimited import GOLD, column_of, ids_of
 from ltr.datasets.runs.ids import Ids
 from ltr.datasets.runs.numbers import parse_number
 from ltr.datasets.runs.rows import Rows
@@ -56,7 +56,7 @@ def is_one_run(source: object) -> bool:
     return _is_ranking(value)
 
 
-def rows_in_memory(source: object, value: str, name: str) -> Rows:
+def rows_in_memory(source: object, value: str, name: str, gold: str = GOLD) -> Rows:
     """Rows of a table or mapping.
 
     Parameters
@@ -68,6 +68,8 @@ def rows_in_memory(source: object, value: str, name: str) -> Rows:
         What the numbers are.
     name : str
         The source in messages.
+    gold : str, default="gold_ids"
+        Column of a table of examples of BRIGHT with the relevant documents.
 
     Returns
     -------
@@ -96,10 +98,25 @@ def rows_in_memory(source: object, value: str, name: str) -> Rows:
             f"{name} must be {_FORMS[value]}; got {_kind(source)}.{_hint(source)}"
         )
     names, column = columns
+    if value == "label" and gold in names and "id" in names:
+        return rows_in_memory(
+            _gold_labels(column("id"), column(gold), gold), value, name
+        )
     qid, docid, numbers = (
         column(column_of(names, part, name)) for part in ("qid", "docid", value)
     )
     return _as_rows(qid, docid, numbers, value, name)
+
+
+def _gold_labels(
+    qids: pd.Series[Any], golds: pd.Series[Any], gold: str
+) -> dict[Any, dict[str, float]]:
+    """Judgments of examples of BRIGHT: relevant documents have the label 1."""
+    labels = {}
+    for qid, ids in zip(qids, golds, strict=True):
+        words = ids.tolist() if isinstance(ids, np.ndarray) else ids
+        labels[qid] = dict.fromkeys(ids_of({gold: words}, gold), 1.0)
+    return labels
 
 
 def _columns(source: Any) -> tuple[list[Any], Callable[[Any], pd.Series[Any]]] | None:

@@ -171,7 +171,7 @@ def test_other_errors(tmp_path):
     """What is no run, and what cannot be written as one."""
     message = (
         "run must have a column 'docid' (or 'corpus-id', 'corpus_id', 'doc_id', "
-        "'docno'); got ['qid', 'score']."
+        "'docno', 'p_id', 'pid', 'doc'); got ['qid', 'score']."
     )
     with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
         read_run(pd.DataFrame({"qid": [1], "score": [2]}))

@@ -8,7 +8,16 @@ from support.file_text import Refused, lines_of, words_of
 
 NAMES = {
     "qid": ["qid", "query-id", "query_id", "q_id", "topic"],
-    "docid": ["docid", "corpus-id", "corpus_id", "doc_id", "docno"],
+    "docid": [
+        "docid",
+        "corpus-id",
+        "corpus_id",
+        "doc_id",
+        "docno",
+        "p_id",
+        "pid",
+        "doc",
+    ],
     "score": ["score"],
     "label": ["label", "relevance", "rel", "score"],
 }
