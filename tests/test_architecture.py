@@ -57,7 +57,7 @@ MAY_IMPORT = {
     | {"jax", "sklearn", "threadpoolctl"}
     | {"lists", "metrics", "model_selection", "losses", "scorers", "training"},
     "plotting": ARRAYS | {"metrics", "model_selection"},
-    "rerank": {"numpy"},
+    "rerank": {"numpy", "pandas", "datasets"},
     "testing": {"hypothesis", "jax", "numpy", "sklearn"}
     | {"losses", "metrics", "scorers", "solvers"},
     "compare": {"numpy", "pandas", "sklearn", "datasets", "losses", "metrics"}

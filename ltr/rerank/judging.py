@@ -6,6 +6,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
+from itertools import compress
 from typing import Any
 
 import numpy as np
@@ -86,7 +87,7 @@ def judge(
     return Reranking(
         ids=[ids[item] for item in order],
         scores=None if scores is None else np.asarray(scores, dtype=float)[order],
-        k=k,
+        k=k if verdict.k is None else verdict.k,
         driver=kind.driver,
         method=method,
         n_calls=judging.n_calls,
@@ -173,7 +174,7 @@ class _Judging:
         if n_undecided is None or n_decisions is None:
             n_undecided = sum(entry.answer is None for entry in self.answers)
             n_decisions = len(self.answers)
-        if n_decisions and n_undecided == n_decisions:
+        if len(self._ids) > 1 and n_decisions and n_undecided == n_decisions:
             warnings.warn(
                 f"{judge_name} gave no preference in {n_undecided} of {n_decisions} "
                 "answers; the first stage's order is returned.",
@@ -287,18 +288,17 @@ class _Judging:
         errors: dict[Question, Exception] = {}
         for attempt in range(calls.retries + 1):
             is_last = attempt == calls.retries
-            errors = self._wave(fitting, shown, readings, is_last)
+            self._wave(fitting, shown, readings, errors, is_last)
             # in the order of the round, whatever completed first
-            failures = [question for question in fitting if question in errors]
+            failures = [question for question in questions if question in errors]
             if is_last or not failures:
                 break
             fitting = self._fitting(failures, shown)
-            if len(fitting) < len(failures):
+            if not fitting:
                 self.is_spent = True
                 break
         if not errors:
             return
-        failures = [question for question in questions if question in errors]
         first = failures[0]
         if calls.on_failure == "raise":
             error = errors[first]
@@ -313,14 +313,16 @@ class _Judging:
         questions: list[Question],
         shown: dict[Question, Question],
         readings: dict[Question, tuple[Reading, float, bool]],
+        errors: dict[Question, Exception],
         is_last: bool,
-    ) -> dict[Question, Exception]:
+    ) -> None:
+        """Ask each question once; its reading or its error is noted."""
         calls, asker = self._calls, self._asker
-        errors: dict[Question, Exception] = {}
+        is_asked = [False] * len(questions)
         for index, raw, seconds in self._outcomes([shown[q] for q in questions]):
             question = questions[index]
             self.n_calls += 1
-            self.cost += self._cost(shown[question])
+            is_asked[index] = True
             try:
                 if isinstance(raw, Exception):
                     raise raw
@@ -333,11 +335,14 @@ class _Judging:
                     asker.is_stopping = True
             else:
                 readings[question] = (reading, seconds, False)
+                errors.pop(question, None)
                 if not self._cache.is_empty:
                     self._cache.put(shown[question], raw)
             if calls.progress:
                 self._report()
-        return errors
+        # in the order of the round: the rounding of a sum depends on its order
+        for question in compress(questions, is_asked):
+            self.cost += self._cost(shown[question])
 
     def _outcomes(self, shown: list[Question]) -> Iterable[Outcome]:
         asker, ask, extra = self._asker, self._ask, self._extra

@@ -85,8 +85,8 @@ def _each(n: int) -> Driver:
     return Verdict(
         by_score(scores),
         scores,
-        n_undecided=n_scored if is_constant else n - n_scored,
-        n_decisions=n,
+        n_undecided=n_scored if is_constant else None,
+        n_decisions=n_scored if is_constant else None,
     )
 
 

@@ -51,6 +51,8 @@ class Verdict(NamedTuple):
         For ``Repairs.tied``.
     n_undecided, n_decisions : int, default=None
         Answers without a preference, of all; None: answers that are None.
+    k : int, default=None
+        Places filled, if the judge decides that. None: those asked for.
     """
 
     order: Any
@@ -58,6 +60,7 @@ class Verdict(NamedTuple):
     n_tied: int = 0
     n_undecided: int | None = None
     n_decisions: int | None = None
+    k: int | None = None
 
 
 class Reading(NamedTuple):
