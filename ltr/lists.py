@@ -3,8 +3,9 @@
 This is the only module that knows about padding, buckets and the order of rows. JAX
 compiles a program for every shape, and padding all lists to the longest wastes most of
 the work, so the lists are sorted by size and cut into at most eight *buckets*; all
-lists of a bucket are padded to its longest. The cuts are optimal: a dynamic program
-minimizes the padded rows that an epoch visits, partial mini-batches included.
+lists of a bucket are padded to its longest, rounded up to a grid of sizes, so that
+folds, seeds and refits meet shapes that are compiled already. The cuts are optimal: a
+dynamic program minimizes the cost of an epoch, partial mini-batches included.
 
 A padded position holds the row number ``n_samples``; arrays that are gathered with it
 get an extra row (:func:`with_padding_rows`), and ``rows < n_samples`` is the mask.
@@ -12,18 +13,24 @@ get an extra row (:func:`with_padding_rows`), and ``rows < n_samples`` is the ma
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from ltr.queries import BoolArray, IntArray, Queries
+from ltr.queries import BoolArray, FloatArray, IntArray, Queries
 
 MAX_LIST_SIZES = 8
 MAX_BATCH_ROWS = 2**18
 _MAX_CUTS = 1024
+_GRID_STEPS = 8  # in an octave
+# An epoch that is not small costs at most this much more than its real items.
+_MAX_PADDING, _SMALL_EPOCH = 1.4, 2**17
+
+Shape = tuple[int, int]  # lists of a mini-batch, their padded size
+ListCost = Callable[[IntArray], FloatArray]
 
 
 @dataclass(frozen=True)
@@ -49,6 +56,11 @@ class Bucket:
         """Padded size."""
         return int(self.rows.shape[1])
 
+    @property
+    def batch_shape(self) -> Shape:
+        """Lists of a mini-batch, and their padded size."""
+        return self.batch_size, self.list_size
+
 
 @dataclass(frozen=True)
 class PackedLists:
@@ -72,6 +84,11 @@ class PackedLists:
     def n_lists(self) -> int:
         """Number of packed lists."""
         return sum(len(bucket.lists) for bucket in self.buckets)
+
+    @property
+    def shapes(self) -> list[Shape]:
+        """Shapes of the mini-batches, each once."""
+        return list({bucket.batch_shape: None for bucket in self.buckets})
 
     @property
     def n_batches(self) -> int:
@@ -118,6 +135,7 @@ def pack(
     keep: BoolArray | None = None,
     batch_size: int = 32,
     max_list_sizes: int = MAX_LIST_SIZES,
+    list_cost: ListCost = np.asarray,
     list_size_cost: float = 0.0,
     reusable_shapes: bool = False,
 ) -> PackedLists:
@@ -135,9 +153,13 @@ def pack(
         does one whose batch would exceed 2**18 padded rows.
     max_list_sizes : int, default=8
         Upper bound on the number of buckets, that is of compiled shapes.
+    list_cost : callable, default=numpy.asarray
+        Padded sizes of lists → cost of one list of each, in the unit of a row of the
+        default network. Default: as many as it has padded rows.
     list_size_cost : float, default=0.0
-        Price of one more bucket, in padded rows. In a short fit, compiling another
-        shape takes more time than it saves.
+        Price of one more bucket, in the same unit. In a short fit, compiling another
+        shape takes more time than it saves. Padding may still not take most of a long
+        epoch.
     reusable_shapes : bool, default=False
         Pad to powers of two instead of the best sizes, so that the next piece of a
         stream meets shapes that are compiled already.
@@ -145,7 +167,7 @@ def pack(
     Returns
     -------
     packed : PackedLists
-        Buckets with the least padding, plus the price of the buckets.
+        Buckets whose epoch costs least, their price included.
 
     Examples
     --------
@@ -164,7 +186,9 @@ def pack(
     if reusable_shapes:
         cuts = _power_of_two_cuts(sizes[by_size])
     else:
-        cuts = _best_cuts(sizes[by_size], batch_size, max_list_sizes, list_size_cost)
+        cuts = _best_cuts(
+            sizes[by_size], batch_size, max_list_sizes, list_cost, list_size_cost
+        )
 
     buckets = []
     for begin, end in pairwise(cuts):
@@ -172,6 +196,8 @@ def pack(
         width, count = int(sizes[lists[0]]), len(lists)
         if reusable_shapes:
             width, count = _power_of_two(width), _power_of_two(count)
+        else:
+            width, count = (int(n) for n in round_up(np.array([width, count])))
         position = np.arange(width)
         is_real = position < sizes[lists][:, None]  # (n_lists, width)
         place = np.where(is_real, starts[lists][:, None] + position, 0)  # in ``order``
@@ -228,7 +254,7 @@ def with_padding_rows(
     dtype : dtype, default=numpy.float64
         Type of the result.
     reusable_shape : bool, default=False
-        Append rows until the length is a power of two.
+        Append rows until the length is a power of two, instead of a size of the grid.
 
     Returns
     -------
@@ -240,12 +266,42 @@ def with_padding_rows(
     >>> with_padding_rows(np.array([1.0, 2.0])).tolist()
     [1.0, 2.0, 0.0]
     """
-    length = len(values) + 1
-    if reusable_shape:
-        length = _power_of_two(length)
+    length = padded_length(len(values), reusable_shape)
     padded = np.zeros((length, *values.shape[1:]), dtype)
     padded[: len(values)] = values
     return padded
+
+
+def padded_length(n_samples: int, reusable_shape: bool = False) -> int:
+    """Number of rows of :func:`with_padding_rows`, at least one more than there are."""
+    if reusable_shape:
+        return _power_of_two(n_samples + 1)
+    return int(round_up(np.array([n_samples + 1]))[0])
+
+
+def round_up(sizes: IntArray) -> IntArray:
+    """Smallest size of the grid that is not below each size.
+
+    The grid has eight sizes in an octave, all whole numbers up to 16, then 18, 20, 22,
+    …, 32, 36, 40, …: padding to it adds at most an eighth.
+
+    Parameters
+    ----------
+    sizes : int array
+        At least 1.
+
+    Returns
+    -------
+    grid_sizes : int array of the same shape
+
+    Examples
+    --------
+    >>> round_up(np.array([1, 7, 17, 100, 101, 1000])).tolist()
+    [1, 7, 18, 104, 104, 1024]
+    """
+    exponents = np.frexp(np.maximum(sizes, 2) - 1)[1]  # 2^(e − 1) < size ≤ 2^e
+    steps = np.maximum(1, 2**exponents // (2 * _GRID_STEPS))
+    return np.asarray(-(-sizes // steps) * steps)
 
 
 def _batch_sizes(widths: IntArray, batch_size: int) -> IntArray:
@@ -267,25 +323,32 @@ def _power_of_two_cuts(sizes: IntArray) -> IntArray:
 
 
 def _best_cuts(
-    sizes: IntArray, batch_size: int, max_list_sizes: int, list_size_cost: float
+    sizes: IntArray,
+    batch_size: int,
+    max_list_sizes: int,
+    list_cost: ListCost,
+    list_size_cost: float,
 ) -> IntArray:
-    """Cut positions in the descending ``sizes`` that visit the fewest padded rows.
+    """Cut positions in the descending ``sizes`` whose epoch costs least.
 
-    Bucket ``[i, j)`` costs ``sizes[i]`` times its number of lists, rounded up to whole
-    batches. With V[c, j] the least cost of the first j lists in c buckets,
+    Bucket ``[i, j)`` costs that of a list of ``sizes[i]``, rounded up to the grid,
+    times its number of lists, rounded up to whole batches. With V[c, j] the least cost
+    of the first j lists in c buckets,
     V[c, j] = min over i < j of V[c − 1, i] + cost[i, j], and the answer is
-    min over c of V[c, n] + c · ``list_size_cost``.
+    min over c of V[c, n] + c · ``list_size_cost``. Few epochs can make one bucket the
+    cheapest although a single long list then pads all others; an epoch that is not
+    small is cut until padding adds at most two fifths.
     """
     n_lists = len(sizes)
     if n_lists == 0:
         return np.zeros(1, dtype=np.intp)
     cuts = _cut_candidates(n_lists, batch_size)
-    widths = sizes[cuts[:-1]]
+    widths = round_up(sizes[cuts[:-1]])
     batches = _batch_sizes(widths, batch_size)
     counts = cuts[None, 1:] - cuts[:-1, None]  # (i, j): lists between two cuts
     per_batch = np.minimum(counts, batches[:, None])
     rounded = -(-counts // np.maximum(per_batch, 1)) * per_batch
-    cost = np.where(counts > 0, widths[:, None] * rounded, np.inf)
+    cost = np.where(counts > 0, list_cost(widths)[:, None] * rounded, np.inf)
 
     n_cuts = len(cuts)
     n_buckets = min(max_list_sizes, n_cuts - 1)
@@ -298,6 +361,8 @@ def _best_cuts(
         value[c, 1:] = total.min(axis=0)
 
     price = value[1:, -1] + list_size_cost * np.arange(1, n_buckets + 1)
+    most = max(_SMALL_EPOCH, _MAX_PADDING * float(list_cost(sizes).sum()))
+    price[value[1:, -1] > max(most, value[1:, -1].min())] = np.inf
     c, j = int(price.argmin()) + 1, n_cuts - 1
     path = [j]
     while c:
@@ -311,7 +376,8 @@ def _cut_candidates(n_lists: int, batch_size: int) -> IntArray:
     """Every position if lists are few; else the first ones, and whole batches."""
     if n_lists <= _MAX_CUTS:
         return np.arange(n_lists + 1)
+    batch_size = min(batch_size, n_lists)
     step = batch_size * max(1, -(-n_lists // (batch_size * _MAX_CUTS)))
-    largest = np.arange(2 * batch_size)  # to separate a few very long lists
+    n_largest = min(2 * batch_size, _MAX_CUTS)  # to separate a few very long lists
     whole_batches = np.arange(0, n_lists, step)
-    return np.unique(np.concatenate([largest, whole_batches, [n_lists]]))
+    return np.unique(np.concatenate([np.arange(n_largest), whole_batches, [n_lists]]))

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from support.strategies import query_ids
 
-from ltr.lists import equal_size_blocks, pack, with_padding_rows
+from ltr.lists import equal_size_blocks, pack, round_up, with_padding_rows
 from ltr.queries import group_queries, group_sizes_to_qid
 
 packing = st.fixed_dictionaries(
@@ -146,9 +146,56 @@ def test_a_giant_and_a_list_of_one():
     """A list of 50,000 gets a bucket of its own and wastes nobody's time."""
     qid = group_sizes_to_qid([50_000, *[100] * 63, 1])
     packed = pack(group_queries(qid, len(qid)))
-    assert packed.buckets[0].list_size == 50_000
+    assert packed.buckets[0].list_size == 13 * 4096  # the next size of the grid
     assert len(packed.buckets[0].lists) == 1
-    assert padding_waste(packed) < 0.01
+    assert {bucket.list_size for bucket in packed.buckets[1:]} == {104, 1}
+
+
+@given(size=st.integers(1, 10**7))
+def test_grid(size):
+    """The next size with four binary digits after the first, or the size itself."""
+    (rounded,) = round_up(np.array([size])).tolist()
+    assert size <= rounded <= size * (1 + 1 / 8)
+    n_digits = len(f"{rounded:b}".rstrip("0"))
+    assert n_digits <= 4
+    below = np.array([n for n in range(max(1, rounded - 1), size - 1, -1)][:50])
+    assert (round_up(np.append(below, rounded)) == rounded).all()
+
+
+@pytest.mark.parametrize("batch_size", [1, 700, 1024, 1499, 1501, 10**9])
+def test_any_batch_size(batch_size):
+    """Many lists, and batches of any size; no memory in proportion to it."""
+    qid = group_sizes_to_qid(1 + np.arange(1500) % 29)
+    packed = pack(group_queries(qid, len(qid)), batch_size=batch_size)
+    assert packed.n_lists == 1500
+    assert all(len(rows) <= batch_size for rows in batches(packed))
+    assert sum((rows < len(qid)).sum() for rows in batches(packed)) == len(qid)
+
+
+@pytest.mark.parametrize("power", [1, 2])
+def test_one_outlier_costs_little(power):
+    """Though few epochs would rather pad everything than compile another shape."""
+    sizes = np.random.default_rng(0).integers(50, 148, 2000)
+    cost = lambda sizes: np.asarray(sizes, dtype=float) ** power
+
+    def epoch(sizes):
+        qid = group_sizes_to_qid(sizes)
+        packed = pack(group_queries(qid, len(qid)), list_cost=cost, list_size_cost=1e12)
+        return sum(len(rows) * cost(rows.shape[1]) for rows in batches(packed))
+
+    assert epoch([*sizes, 656]) <= 1.5 * epoch(sizes)
+
+
+def test_folds_share_their_shapes():
+    """Sizes are rounded to a grid, and so is the number of rows."""
+    sizes = lognormal_sizes(500, sigma=0.2)
+    shapes = set()
+    for fold in range(5):
+        qid = group_sizes_to_qid(np.delete(sizes, np.s_[fold::5]))
+        packed = pack(group_queries(qid, len(qid)), list_size_cost=1e4)
+        n_rows = len(with_padding_rows(np.zeros(len(qid))))
+        shapes |= {(n_rows, *rows.shape) for rows in batches(packed)}
+    assert len(shapes) <= 4  # 10 without a grid
 
 
 def test_wide_batches_are_small():

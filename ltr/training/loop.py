@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, NamedTuple
@@ -14,11 +15,11 @@ import numpy as np
 import optax
 
 from ltr.deadline import is_past_deadline
-from ltr.lists import PackedLists
+from ltr.lists import PackedLists, Shape
 from ltr.scorers import PairScorer, PublishedPairScorer
 from ltr.training.convergence import EpochLimits, Trend, loss_trend
 from ltr.training.masks import check_mask, is_ours
-from ltr.training.memory import check_step, is_large
+from ltr.training.memory import check_step
 from ltr.training.optimizers import build_optimizer
 from ltr.training.pair_table import PairTable
 from ltr.training.plan import (
@@ -98,7 +99,9 @@ class TrainingResult:
     losses : list of float
         Mean training loss of each epoch.
     seconds : list of float
-        Time of each epoch of training, without validation.
+        Time of each epoch of training, without validation and compilation.
+    compile_seconds : float
+        Time of the compilation of the steps, before the first epoch.
     scores : list of float
         Validation metric after each epoch; empty without validation.
     best_score : float
@@ -122,6 +125,7 @@ class TrainingResult:
     last_params: Pytree
     losses: list[float] = field(default_factory=list)
     seconds: list[float] = field(default_factory=list)
+    compile_seconds: float = 0.0
     scores: list[float] = field(default_factory=list)
     best_score: float = float("nan")
     best_epoch: int = 0
@@ -209,14 +213,16 @@ def train(
         result.best_score = validate(result.params)
     if limits.max_epochs and not is_ours(plan.loss.function):
         _check_own_loss(plan, numbers, data, packed)
-    for bucket in packed.buckets if limits.max_epochs else ():
-        if is_large(bucket, state[0]):
-            shape = (bucket.batch_size, bucket.list_size)
-            batch = jax.ShapeDtypeStruct(shape, np.int32)
-            lowered = _step.lower(plan, state, numbers, data, batch, key, 0)
-            check_step(bucket, state[0], lowered)
     reached, step_number = state, 0
     try:
+        if limits.max_epochs and packed.buckets:
+            started = time.perf_counter()
+            lowered = {}
+            for shape in packed.shapes:
+                batch = jax.ShapeDtypeStruct(shape, np.int32)
+                lowered[shape] = _step.lower(plan, state, numbers, data, batch, key, 0)
+            _compile(lowered, state[0])
+            result.compile_seconds = time.perf_counter() - started
         for epoch in range(1, limits.max_epochs + 1):
             totals = []
             started = time.perf_counter()
@@ -257,6 +263,17 @@ def train(
     if validate is None:
         result.params, result.best_epoch = result.last_params, len(result.losses)
     return result
+
+
+def _compile(lowered: dict[Shape, jax.stages.Lowered], params: Pytree) -> None:
+    """Compile the steps of all shapes at once, and check the memory that they need.
+
+    JAX keeps the programs with the jitted function, which then finds them.
+    """
+    with ThreadPoolExecutor(len(lowered)) as pool:
+        programs = pool.map(jax.stages.Lowered.compile, lowered.values())
+        for shape, program in zip(lowered, programs, strict=True):
+            check_step(shape, params, program)
 
 
 def _unfinished(

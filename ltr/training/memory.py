@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import functools
 import math
 from typing import Any
 
 import jax
 
-from ltr.lists import Bucket
+from ltr.lists import Shape
 from ltr.memory import check_memory
 from ltr.scorers import Scorer
+from ltr.training.work import parameter_shapes
 
 # Parameters, gradient, two moments, the best and the last ones, and in float64.
 _COPIES = 8
 _SMALL = 2**26  # entries of an array that is not worth a check
 
 
-@functools.lru_cache(maxsize=64)
 def count_parameters(scorer: Scorer, n_features: int) -> int:
     """Number of parameters that ``init`` would draw; 0 if that cannot be known.
 
@@ -38,13 +37,7 @@ def count_parameters(scorer: Scorer, n_features: int) -> int:
     >>> count_parameters(MLPScorer((10,)), 4)
     61
     """
-    try:
-        shapes = jax.eval_shape(
-            lambda key: scorer.init(key, n_features), jax.random.key(0)
-        )
-    except TypeError:  # init of a user's own that is not traceable
-        return 0
-    return sum(math.prod(leaf.shape) for leaf in jax.tree.leaves(shapes))
+    return sum(math.prod(shape) for shape in parameter_shapes(scorer, n_features))
 
 
 def check_parameters(scorer: Scorer, n_features: int, dtype: str) -> None:
@@ -65,31 +58,27 @@ def greatest_width(params: Any) -> int:
     return max(widths, default=1)
 
 
-def is_large(bucket: Bucket, params: Any) -> bool:
-    """Whether a step on these lists may need much memory."""
-    n_rows = bucket.batch_size * bucket.list_size
-    return n_rows * max(bucket.list_size, greatest_width(params)) > _SMALL
-
-
-def check_step(bucket: Bucket, params: Any, lowered: jax.stages.Lowered) -> None:
-    """Raise a MemoryError if a step on these lists would not fit.
+def check_step(shape: Shape, params: Any, program: jax.stages.Compiled) -> None:
+    """Raise a MemoryError if a step would not fit.
 
     What a step needs is known once it is compiled, before it runs; the program is then
     the one that runs.
 
     Parameters
     ----------
-    bucket : Bucket
-        The lists.
+    shape : tuple of int
+        Lists of a mini-batch, and their padded size.
     params : pytree of arrays
         Parameters of the scorer.
-    lowered : jax.stages.Lowered
-        The step for the shape of their mini-batches.
+    program : jax.stages.Compiled
+        The step for that shape.
     """
-    analysis = lowered.compile().memory_analysis()
+    n_lists, list_size = shape
+    if n_lists * list_size * max(list_size, greatest_width(params)) <= _SMALL:
+        return
+    analysis = program.memory_analysis()
     if analysis is None or jax.default_backend() != "cpu":
         return  # an accelerator has its own memory, and its runtime the say
-    n_lists, list_size = bucket.batch_size, bucket.list_size
     cures = ["batch_size"] * (n_lists > 1)
     cures += ["hidden_layer_sizes"] * (greatest_width(params) > list_size)
     cure = f"Lower {' or '.join(cures)}. " if cures else ""
@@ -97,6 +86,7 @@ def check_step(bucket: Bucket, params: Any, lowered: jax.stages.Lowered) -> None
         cure += "Train on fewer items of each list, or with a loss without pairs."
     check_memory(
         analysis.temp_size_in_bytes + analysis.output_size_in_bytes,
-        f"a training step on {n_lists} list{'s' * (n_lists > 1)} of {list_size} items",
+        f"a training step on {n_lists} list{'s' * (n_lists > 1)} padded to {list_size} "
+        "items",
         cure.rstrip(),
     )

@@ -42,14 +42,14 @@ def test_available_memory(one_megabyte):
     [
         (
             NeuralRanker("neural_sort_cross_entropy", "linear", max_epochs=1),
-            r"a training step on 4 lists of 300 items needs about 0\.0 GB of memory, "
-            r"but 0\.0 GB are available\. Lower batch_size\. Train on fewer items of "
-            "each list, or with a loss without pairs",
+            r"a training step on 4 lists padded to 320 items needs about 0\.0 GB of "
+            r"memory, but 0\.0 GB are available\. Lower batch_size\. Train on fewer "
+            "items of each list, or with a loss without pairs",
         ),
         (
             TSPRanker("pairwise", encoder="identity", max_epochs=1, batch_size=1),
-            r"a training step on 1 list of 300 items needs about .* available\. Train "
-            "on fewer",
+            r"a training step on 1 list padded to 320 items needs about .* available\. "
+            "Train on fewer",
         ),
         (
             NeuralRanker("mse", hidden_layer_sizes=30_000, max_epochs=1),

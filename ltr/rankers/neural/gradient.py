@@ -151,7 +151,12 @@ class GradientRanker(BaseRanker):
         self.n_iter_ = len(result.losses)
         self.best_epoch_ = result.best_epoch
         self.best_score_ = result.best_score
-        self.history_ = {"loss": result.losses, "seconds": result.seconds}
+        compile_seconds = [result.compile_seconds, *[0.0] * len(result.losses)]
+        self.history_ = {
+            "loss": result.losses,
+            "seconds": result.seconds,
+            "compile_seconds": compile_seconds[: len(result.losses)],
+        }
         if result.scores:
             self.history_[get_metric(self.metric).name] = result.scores
         if result.interrupted and not result.losses:

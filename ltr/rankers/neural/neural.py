@@ -116,7 +116,8 @@ class NeuralRanker(GradientRanker):
         Validation metric at that epoch; NaN without validation.
     history_ : dict of str to list of float
         ``"loss"``, ``"seconds"`` and, with validation, ``metric`` of each epoch of the
-        last fit; epochs before a ``warm_start`` are not in it.
+        last fit; epochs before a ``warm_start`` are not in it. The time of compilation
+        is not in ``"seconds"``: ``"compile_seconds"`` of the first epoch has it.
 
     See Also
     --------

@@ -36,9 +36,7 @@ from ltr.training.memory import check_parameters
 from ltr.training.optimizers import auto_decay, auto_rate
 from ltr.training.pair_table import PairScaling, PairTable, fit_pair_scaling
 from ltr.training.progress import EpochPrinter
-
-# Compiling a step takes about as long as training on this many padded rows.
-_COMPILE_COST_ROWS = 1_000_000
+from ltr.training.work import COMPILATION_ROWS, list_cost
 
 ScoreItems = Callable[[FittedScorer, NDArray[Any], Queries], FloatArray]
 
@@ -153,7 +151,8 @@ def train_scorer(
         data.queries,
         keep=trained_lists[data.queries.codes] & data.has_weight,
         batch_size=int(options.batch_size),
-        list_size_cost=_COMPILE_COST_ROWS / max(_likely_epochs(options), 1),
+        list_cost=list_cost(options.scorer, data.X.shape[1]),
+        list_size_cost=COMPILATION_ROWS / max(_likely_epochs(options), 1),
         reusable_shapes=options.is_stream,
     )
     numbers = _step_numbers(

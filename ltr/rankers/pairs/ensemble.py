@@ -104,6 +104,7 @@ def join_members(
         last_params=tuple(r.last_params for r in results),
         losses=[loss for r in results for loss in r.losses],
         seconds=[seconds for r in results for seconds in r.seconds],
+        compile_seconds=sum(r.compile_seconds for r in results),
         scores=[score for r in results for score in r.scores],
         best_score=first.best_score,
         best_epoch=first.best_epoch,

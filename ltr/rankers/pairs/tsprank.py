@@ -152,7 +152,8 @@ class TSPRanker(PairRanker):
         What turns pair scores into orders.
     history_ : dict of str to list of float
         ``"loss"``, ``"seconds"`` and, with validation, ``metric`` of each epoch of the
-        last fit, member after member; epochs before a ``warm_start`` are not in it.
+        last fit, member after member; epochs before a ``warm_start`` are not in it. The
+        time of compilation is ``"compile_seconds"`` of the first epoch.
 
     See Also
     --------
