@@ -78,6 +78,7 @@ MAY_IMPORT_LATE = {
     "compare": {"matplotlib"},
     "rankers": {"lightgbm", "pandas", "solvers", "solvers.dynamic"},
     "refine": {"jax", "losses"},
+    "rerank": {"scipy", "solvers", "solvers.dynamic"},
     "solvers": {"joblib", "ortools"},
 }
 # Libraries whose import costs time or may fail, and what they load themselves.

@@ -103,9 +103,12 @@ class Certificate:
             if self.n_against == self.n_against_min
             else f"any order contradicts at least {self.n_against_min}"
         )
+        verb = "is" if self.n_against == 1 else "are"
+        wrong = "answer" if self.margin == 1 else "answers"
         return (
-            f"{self.n_against} of {self.n_answers} answers are contradicted; {fewest}; "
-            f"{self.margin} answers would have to be wrong for another item in the top."
+            f"{self.n_against} of {self.n_answers} answers {verb} contradicted; "
+            f"{fewest}; {self.margin} {wrong} would have to be wrong for another item "
+            "in the top."
         )
 
 
@@ -168,7 +171,7 @@ class Reranking:
     @cached_property
     def certificate(self) -> Certificate | None:
         """What the answers prove about the order; None if they compare no items."""
-        from ltr.rerank.closure import certify
+        from ltr.rerank.certificates import certify
 
         return certify(self)
 
@@ -187,6 +190,6 @@ class Reranking:
         proba : array of shape (top, top)
             ``proba[i, j]``: ``ids[i]`` belongs before ``ids[j]``.
         """
-        from ltr.rerank.closure import precedence_proba
+        from ltr.rerank.heads import precedence_proba
 
         return precedence_proba(self, noise=noise, top=top)
