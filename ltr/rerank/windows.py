@@ -5,12 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Literal
 
-import numpy as np
-
 from ltr.arguments import ArgumentError, abridged, check_choice, check_whole
 from ltr.rerank.answers import repaired
 from ltr.rerank.calls import PLAIN_CALLS, Calls, Question, check_top, distinct_ids
-from ltr.rerank.closure import Closure, open_items
 from ltr.rerank.judging import judge
 from ltr.rerank.protocol import BudgetSpent, Driver, Kind, Reading, Verdict
 from ltr.rerank.results import Reranking
@@ -251,18 +248,4 @@ def _kind(parse: Callable[[Any, tuple[Any, ...]], Any] | None) -> Kind:
 
 
 def _tournament(n: int, n_moving: int, k: int, size: int) -> Driver:
-    """Windows of open candidates, until the closure of the answers implies the top."""
-    closure, counts = Closure(n_moving), np.zeros((n_moving, n_moving))
-    try:
-        while items := open_items(closure, k, size):
-            (answer,) = yield [tuple(items)]
-            for place, better in enumerate(answer or items):
-                for worse in (answer or items)[place + 1 :]:
-                    if answer is None:
-                        closure.add_tie(better, worse)
-                    else:
-                        closure.add(better, worse)
-                        counts[better, worse] += 1
-    except BudgetSpent:
-        pass
-    return Verdict([*closure.best_order(counts), *range(n_moving, n)])
+    raise NotImplementedError
