@@ -76,7 +76,7 @@ MAY_IMPORT_LATE = {
     "losses": {"solvers.differentiable", "solvers.dynamic"},
     "plotting": {"matplotlib"},
     "compare": {"matplotlib"},
-    "rankers": {"lightgbm", "pandas", "solvers", "solvers.dynamic"},
+    "rankers": {"lightgbm", "pandas", "refine", "solvers", "solvers.dynamic"},
     "refine": {"jax", "losses"},
     "rerank": {"scipy", "solvers", "solvers.dynamic"},
     "solvers": {"joblib", "ortools"},

@@ -12,6 +12,7 @@ from ltr.rankers.baselines import RandomRanker, SingleFeatureRanker
 from ltr.rankers.blend import AutoRanker, StackingRanker, VotingRanker
 from ltr.rankers.constrained import ConstrainedRanker
 from ltr.rankers.linear import LinearRanker
+from ltr.rankers.model_index import ModelIndex
 from ltr.rankers.neural import NeuralRanker
 from ltr.rankers.pairs.tsprank import TSPRanker
 from ltr.rankers.persistence import load_ranker, save_ranker
@@ -23,6 +24,7 @@ __all__ = [
     "ConstrainedRanker",
     "LambdaMARTRanker",
     "LinearRanker",
+    "ModelIndex",
     "NeuralRanker",
     "RandomRanker",
     "SingleFeatureRanker",
