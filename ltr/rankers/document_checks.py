@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 
 from ltr.arguments import check_choice, check_number, check_whole
 from ltr.metrics import get_metric
-from ltr.rankers.base import BaseRanker
 from ltr.rankers.blend.members import BlendRanker
 from ltr.rankers.blend.numeric import NumericRanker
 from ltr.rankers.linear import LinearRanker
+from ltr.rankers.model_index import ModelIndex
 from ltr.rankers.neural.gradient import GradientRanker
 from ltr.rankers.neural.scaling import FeatureScaling, ListScaling, Scaling
 from ltr.rankers.pairs.parameters import DECODERS
@@ -164,7 +164,7 @@ def check_column_names(names: Any, n_features: int) -> list[Any]:
     return columns
 
 
-def check_parameters(ranker: BaseRanker) -> None:
+def check_parameters(ranker: Any) -> None:
     """Raise unless the parameters of a ranker are valid.
 
     Parameters
@@ -192,6 +192,9 @@ def check_parameters(ranker: BaseRanker) -> None:
         check_whole(
             "random_state", ranker.random_state, low=0, high=2**32 - 1, optional=True
         )
+    if isinstance(ranker, ModelIndex):
+        ranker._check_parameters()
+        return
     get_metric(ranker.metric)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # of choices that do not fit well

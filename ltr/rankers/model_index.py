@@ -107,6 +107,9 @@ class ModelIndex(AtomicFit, BaseEstimator):
     """
 
     _set_by_fit: ClassVar[str] = "weights_"
+    docids_: NDArray[np.object_]
+    weights_: NDArray[Any]
+    n_features_in_: int
 
     def __init__(
         self,
@@ -236,10 +239,44 @@ class ModelIndex(AtomicFit, BaseEstimator):
             queries / self.temperature,
             self.weights_,
             k,
-            qids=None if qids is None else list(qids),  # type: ignore[call-overload]
+            qids=None if qids is None else np.asarray(qids, dtype=object),
             docids=self.docids_,
             similarity="dot",
         )
+
+    def saved_arrays(self) -> dict[str, NDArray[Any]]:
+        """Arrays that :func:`ltr.save_ranker` writes."""
+        text = "\0".join(self.docids_).encode()  # ids have no NUL, as in runs
+        return {
+            "weights_": self.weights_,
+            "docids_": np.frombuffer(text, dtype=np.uint8),
+        }
+
+    def restore_arrays(self, arrays: Mapping[str, NDArray[Any]]) -> None:
+        """Take the arrays of :meth:`saved_arrays`, checked.
+
+        Parameters
+        ----------
+        arrays : mapping of str to array
+            From a file.
+
+        Raises
+        ------
+        ValueError
+            If they are not what a fit makes.
+        """
+        weights, text = arrays["weights_"], arrays["docids_"]
+        if text.dtype != np.uint8 or text.ndim != 1:
+            raise ValueError(f"docids_ must be bytes; got {text!r:.100}.")
+        names = text.tobytes().decode().split("\0")
+        expected = len(set(names)), self.n_features_in_
+        is_valid = weights.dtype == self.dtype and weights.shape == expected
+        if len(names) != expected[0] or not is_valid or not np.isfinite(weights).all():
+            raise ValueError(
+                f"weights_ must be finite, of shape {expected} and type {self.dtype}, "
+                f"with distinct docids_; got {weights!r:.100}."
+            )
+        self.weights_, self.docids_ = weights, np.array(names, dtype=object)
 
     def _check_parameters(self) -> None:
         check_choice("init", self.init, ("zeros", "items"))
@@ -289,7 +326,8 @@ class ModelIndex(AtomicFit, BaseEstimator):
                 "{docid: vector}."
             )
         number: dict[str, int] = {}
-        for name in (*(() if start is None else start.docids_), *(vectors or ()), *names):
+        present = () if start is None else start.docids_
+        for name in (*present, *(vectors or ()), *names):
             number.setdefault(name, len(number))
         shape = len(number), rows.shape[1]
         check_memory(
@@ -299,13 +337,15 @@ class ModelIndex(AtomicFit, BaseEstimator):
             f"an index of {len(number)} documents",
             "Use a smaller batch_size, or narrower embeddings.",
         )
+        bad = next((name for name in number if "\0" in name), None)
+        if bad is not None:
+            raise ArgumentError(f"docid must not contain a NUL character; got {bad!r}.")
         weights = np.zeros(shape, dtype=self.dtype)
-        n_before = 0 if start is None else len(start.docids_)
         if self.init == "items" and vectors:
             for name, vector in vectors.items():
                 weights[number[name]] = unit(vector)
         if start is not None:
-            weights[:n_before] = start.weights_
+            weights[: len(present)] = start.weights_
         target = np.array([number[name] for name in names], dtype=np.intp)
         is_row = weight > 0.0
         fit = _Fit(self, rows[is_row], target[is_row], weight[is_row], weights)
@@ -320,7 +360,9 @@ class ModelIndex(AtomicFit, BaseEstimator):
                 "stopped in the first epoch; the index is as it was before"
             )
         if interrupted:
-            raise FitStopped(f"stopped after {self.n_iter_} epochs; the index is usable")
+            raise FitStopped(
+                f"stopped after {self.n_iter_} epochs; the index is usable"
+            )
         return self
 
 

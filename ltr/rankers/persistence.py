@@ -40,6 +40,7 @@ from ltr.rankers.model_folder import (
     read_model,
     write_model,
 )
+from ltr.rankers.model_index import ModelIndex
 from ltr.rankers.neural import NeuralRanker
 from ltr.rankers.neural.gradient import GradientRanker
 from ltr.rankers.neural.training import LearnedState
@@ -60,10 +61,11 @@ from ltr.rankers.trees.lambdamart import LambdaMARTRanker
 from ltr.rankers.trees.tree_file import check_tree_file
 from ltr.scorers.mlp import layer_sizes
 
-_CLASSES: dict[str, type[BaseRanker]] = {
+_CLASSES: dict[str, Any] = {
     "AutoRanker": AutoRanker,
     "LambdaMARTRanker": LambdaMARTRanker,
     "LinearRanker": LinearRanker,
+    "ModelIndex": ModelIndex,
     "NeuralRanker": NeuralRanker,
     "NumericRanker": NumericRanker,
     "RandomRanker": RandomRanker,
@@ -77,6 +79,7 @@ _REQUIRED = {
     "AutoRanker": ("_fitted_with_qid", "_names", "_rows", "left_out_", "metric_"),
     "LambdaMARTRanker": ("n_features_in_", "_fitted_with_qid", "n_iter_"),
     "LinearRanker": ("n_features_in_", "_fitted_with_qid", "alpha_"),
+    "ModelIndex": ("n_features_in_",),
     "NeuralRanker": ("n_features_in_", "_fitted_with_qid"),
     "NumericRanker": ("n_features_in_", "_fitted_with_qid", "columns_"),
     "RandomRanker": ("n_features_in_", "_fitted_with_qid"),
@@ -114,14 +117,14 @@ _FIELDS = {
 }
 
 
-def save_ranker(ranker: BaseRanker, folder: PathLike) -> None:
+def save_ranker(ranker: BaseRanker | ModelIndex, folder: PathLike) -> None:
     """Write a fitted ranker to a folder.
 
     Parameters
     ----------
     ranker : ranker
-        A fitted ranker of this library. Its loss must be a name of
-        :data:`ltr.losses.LOSSES` or a ``functools.partial`` of such a loss.
+        A fitted ranker of this library, or a :class:`ltr.ModelIndex`. Its loss must be
+        a name of :data:`ltr.losses.LOSSES` or a ``functools.partial`` of such a loss.
     folder : path
         New or empty, or a folder that :func:`save_ranker` wrote, which is replaced at
         once: whoever loads it meanwhile, or after the process was killed, gets the old
@@ -211,7 +214,7 @@ def load_ranker(
         ) from error
 
 
-def _restore(model: SavedModel) -> BaseRanker:
+def _restore(model: SavedModel) -> Any:
     document = check_keys(DOCUMENT, model.document, _FIELDS)
     name: Any = document.get("class")
     ranker = _with_parameters(name, document.get("parameters"))
@@ -236,10 +239,14 @@ def _restore(model: SavedModel) -> BaseRanker:
         ranker._scaling = check_scaling(arrays, ranker.n_features_in_)
     elif isinstance(ranker, LambdaMARTRanker):
         _restore_trees(ranker, document, model.parts["trees.txt"])
+    elif isinstance(ranker, ModelIndex):
+        ranker.restore_arrays(arrays)
     elif isinstance(ranker, NumericRanker):
         ranker.medians_ = check_numbers(
             "medians_", arrays.get("medians_"), len(ranker.columns_)
         )
+    if isinstance(ranker, ModelIndex):
+        return ranker
     set_members(ranker, [_restore(member) for member in _members(model)])
     return ranker
 
@@ -292,7 +299,7 @@ def _cure(ranker: Any) -> str:
     return "Other estimators can be pickled."
 
 
-def _describe(ranker: BaseRanker) -> SavedModel:
+def _describe(ranker: BaseRanker | ModelIndex) -> SavedModel:
     """Everything that is written."""
     name = type(ranker).__name__
     if _CLASSES.get(name) is not type(ranker):
@@ -345,10 +352,13 @@ def _describe(ranker: BaseRanker) -> SavedModel:
         }
         trees = ranker.booster_.model_to_string(num_iteration=-1)
         parts["trees.txt"] = trees.encode()
+    elif isinstance(ranker, ModelIndex):
+        arrays |= ranker.saved_arrays()
     elif isinstance(ranker, NumericRanker):
         arrays["medians_"] = ranker.medians_
     parts["arrays.npz"] = pack_arrays(arrays)
-    for i, member in enumerate(fitted_members(ranker)):
+    members = [] if isinstance(ranker, ModelIndex) else fitted_members(ranker)
+    for i, member in enumerate(members):
         model = _describe(member)
         document.setdefault("members", []).append(model.document)
         parts |= {f"member{i}-{name}": part for name, part in model.parts.items()}
