@@ -35,6 +35,8 @@ PUBLIC = [
     "ltr.plotting",
     "ltr.compare.report",
     "ltr.fusion",
+    "ltr.mining",
+    "ltr.rewards",
     "ltr.datasets",
     "ltr.solvers",
     "ltr.solvers.differentiable",

@@ -9,14 +9,25 @@ Without judgments, start with :func:`rrf`, which depends on ranks only, so that 
 may score on any scale. ``comb_*`` combine scores, normalized by ``norm``. With
 judgments for some queries, :func:`tune_alpha` finds the weight for :func:`interpolate`,
 the weighted mean of two runs. :func:`kemeny` has the fewest pairwise disagreements with
-the runs, and says whether that is proven. For votes on numbered items see
-:mod:`ltr.solvers`.
+the runs, and says whether that is proven. :func:`pool_union` collects what a judge
+shall read, :func:`check_alignment` finds runs whose ids mean something else. Within one
+list, :func:`interleave_classes` and :func:`multi_criteria` make an order. For votes
+on numbered items see :mod:`ltr.solvers`.
 """
 
 from collections.abc import Callable
 from typing import Any
 
-from ltr.fusion.by_rank import borda, condorcet, kemeny, log_isr, round_robin, rrf
+from ltr.fusion.alignment import check_alignment
+from ltr.fusion.by_rank import (
+    borda,
+    condorcet,
+    kemeny,
+    log_isr,
+    pool_union,
+    round_robin,
+    rrf,
+)
 from ltr.fusion.by_score import (
     comb_anz,
     comb_max,
@@ -25,6 +36,7 @@ from ltr.fusion.by_score import (
     interpolate,
     tune_alpha,
 )
+from ltr.fusion.criteria import interleave_classes, multi_criteria
 
 FUSIONS: dict[str, Callable[..., Any]] = {
     "rrf": rrf,
@@ -43,14 +55,18 @@ FUSIONS: dict[str, Callable[..., Any]] = {
 __all__ = [
     "FUSIONS",
     "borda",
+    "check_alignment",
     "comb_anz",
     "comb_max",
     "comb_mnz",
     "comb_sum",
     "condorcet",
+    "interleave_classes",
     "interpolate",
     "kemeny",
     "log_isr",
+    "multi_criteria",
+    "pool_union",
     "round_robin",
     "rrf",
     "tune_alpha",

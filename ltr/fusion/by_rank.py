@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
 import pandas as pd
 
-from ltr.arguments import check_choice, check_number
+from ltr.arguments import check_choice, check_number, check_whole
 from ltr.fusion.pool import Pool, RankTies, Runs, pool_runs
 from ltr.queries import FloatArray
 
@@ -252,6 +253,7 @@ def condorcet(
 def round_robin(
     runs: Runs,
     *,
+    repeats: bool = False,
     ties: RankTies = "trec",
     depth: int | None = None,
     encoding: str = "utf-8",
@@ -264,6 +266,10 @@ def round_robin(
     ----------
     runs : sequence or mapping of runs
         Runs as :func:`ltr.datasets.read_run` takes them.
+    repeats : bool, default=False
+        Keep documents that have been taken before: how often one is there says how many
+        runs agree on it, for a judge that reads the list. The result is then a table,
+        not a run, which has a document only once.
     ties : {"trec", "average", "first"}, default="trec"
         Ranks of equal scores of a run; see :func:`rrf`.
     depth : int, default=None
@@ -286,10 +292,56 @@ def round_robin(
     >>> runs = [{"q": {"a": 3, "b": 2}}, {"q": {"a": 9, "c": 1}}]
     >>> round_robin(runs)["docid"].tolist()
     ['a', 'b', 'c']
+    >>> round_robin(runs, repeats=True)["docid"].tolist()
+    ['a', 'a', 'b', 'c']
     """
     pool = pool_runs(runs, depth, ties, encoding)
     turns = (pool.ranks - 1.0) * pool.n_runs + np.arange(pool.n_runs)
-    return pool.run_of(-np.where(pool.returned, turns, np.inf).min(axis=1))
+    if not repeats:
+        return pool.run_of(-np.where(pool.returned, turns, np.inf).min(axis=1))
+    row, run = np.nonzero(pool.returned)
+    taken = replace(pool, query=pool.query[row], document=pool.document[row])
+    return taken.run_of(-turns[row, run])
+
+
+def pool_union(runs: Runs, k: int, *, encoding: str = "utf-8") -> pd.DataFrame:
+    """Pool the first k documents of each run, each once, to be ranked by a judge.
+
+    The runs may be those of several queries for one need, such as the parts of a
+    question, under the id of that need; the judge then reads the need itself.
+
+    Parameters
+    ----------
+    runs : sequence or mapping of runs
+        Runs as :func:`ltr.datasets.read_run` takes them.
+    k : int
+        Documents of each query of a run.
+    encoding : str, default="utf-8"
+        Encoding of files.
+
+    Returns
+    -------
+    run : DataFrame
+        Columns ``qid``, ``docid`` and ``score``, in the order of :func:`round_robin`.
+
+    Raises
+    ------
+    ValueError
+        If an input is malformed, or ``k`` is below 1.
+
+    References
+    ----------
+    .. [1] Ammann, Golde & Akbik, "Question decomposition for retrieval-augmented
+       generation", 2025.
+
+    Examples
+    --------
+    >>> runs = [{"q": ["a", "b", "c"]}, {"q": ["d", "a", "e"]}]
+    >>> pool_union(runs, 2)["docid"].tolist()
+    ['a', 'd', 'b']
+    """
+    check_whole("k", k, low=1)
+    return round_robin(runs, depth=k, encoding=encoding)
 
 
 def kemeny(
