@@ -102,8 +102,7 @@ def multi_view_reward(
         raise ValueError(f"gold must be distinct ids; got {list(gold)!r}.")
     if not isinstance(predicted, (list, tuple, np.ndarray)):
         return -1.0
-    is_array = isinstance(predicted, np.ndarray)
-    order = predicted.tolist() if is_array else list(predicted)
+    order = list(predicted)
     if not all(isinstance(word, Hashable) for word in order):
         return -1.0
     if len(order) != len(gold) or set(order) != set(gold):

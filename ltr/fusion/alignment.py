@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from ltr.arguments import check_whole
 from ltr.datasets import read_qrels
@@ -158,6 +159,12 @@ def _agreement(
         pairs.append((number.astype(np.int64), document[has_both]))
     (query, document), (other_query, other_document) = pairs
     key = query * n_docs + document
-    count = lambda numbers: np.isin(numbers * n_docs + other_document, key).sum() / n
-    by_chance = [count(rng.permutation(n)[other_query]) for _ in range(n_permutations)]
-    return float(count(other_query)), np.array(by_chance), n
+
+    def agreement(numbers: NDArray[np.int64]) -> float:
+        """Pairs in common, with the queries of the other run numbered otherwise."""
+        return float(np.isin(numbers * n_docs + other_document, key).sum()) / n
+
+    by_chance = [
+        agreement(rng.permutation(n)[other_query]) for _ in range(n_permutations)
+    ]
+    return agreement(other_query), np.array(by_chance), n
