@@ -65,7 +65,7 @@ MAY_IMPORT = {
     "compare": {"numpy", "pandas", "sklearn", "datasets", "losses", "metrics"}
     | {"plotting", "rankers", "scorers"},
     "cli": {"numpy", "pandas", "threadpoolctl", "compare", "datasets", "fusion"}
-    | {"metrics", "plotting", "rankers"},
+    | {"metrics", "plotting", "rankers", "rerank"},
     "__init__": {"_moved"},
     "__main__": {"cli"},
     "_moved": set(),

@@ -104,18 +104,18 @@ def _picks(n: int, n_most: int) -> Driver:
 def _read(raw: Any, items: Question, ids: Question, strict: bool) -> Reading:
     if raw is None:
         return Reading(ENOUGH, ...)
-    chosen, rest = ids
-    place = place_of(raw, {entry: place for place, entry in enumerate(rest)})
+    picked, remaining = ids
+    place = place_of(raw, {entry: place for place, entry in enumerate(remaining)})
     if place is not None:
-        return Reading(items[1][place], rest[place])
+        return Reading(items[1][place], remaining[place])
     if strict:
         raise ArgumentError(
             "pick must return one of rest, or None; got "
-            f"{abridged(raw)} for {abridged(rest)}."
+            f"{abridged(raw)} for {abridged(remaining)}."
         )
-    is_repeated = place_of(raw, dict.fromkeys(chosen, 0)) is not None
+    is_repeated = place_of(raw, dict.fromkeys(picked, 0)) is not None
     return Reading(
-        items[1][0], rest[0], unknown=not is_repeated, repeated=int(is_repeated)
+        items[1][0], remaining[0], unknown=not is_repeated, repeated=int(is_repeated)
     )
 
 

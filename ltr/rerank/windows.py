@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from itertools import combinations, pairwise
 from typing import Any, Literal
+
+import numpy as np
 
 from ltr.arguments import ArgumentError, abridged, check_choice, check_whole
 from ltr.rerank.answers import repaired
 from ltr.rerank.calls import PLAIN_CALLS, Calls, Question, check_top, distinct_ids
+from ltr.rerank.certificates import warn_of_contradictions
+from ltr.rerank.closure import Closure, open_items
 from ltr.rerank.judging import judge
 from ltr.rerank.protocol import BudgetSpent, Driver, Kind, Reading, Verdict
 from ltr.rerank.results import Reranking
@@ -45,6 +50,7 @@ def listwise_rerank(
         0–15. "tournament": asks about the items that can still belong to the top k,
         until the chains of answers prove which do. It takes the fewest calls if the
         judge hardly ever contradicts itself: the top 10 of 100 with 6 windows of 20.
+        A judge that errs often misleads it, which is warned about.
     window : int, default=20
         Items in a call. None: all of them in one call.
     step : int, default=10
@@ -116,7 +122,7 @@ def listwise_rerank(
     else:
         driver = _tournament(n, n_moving, top, width)
     is_fixed = method == "windows" and passes != "stable"
-    return judge(
+    reranking = judge(
         driver,
         order,
         _kind(parse),
@@ -127,6 +133,11 @@ def listwise_rerank(
         extra=extra,
         most=len(windows(n_moving, width, stride)) * int(passes) if is_fixed else None,
     )
+    if method == "tournament":
+        warn_of_contradictions(
+            reranking, "Use method='windows', or pairwise_rerank(method='verified')."
+        )
+    return reranking
 
 
 def check_step(step: Any, window: int) -> int:
@@ -220,6 +231,26 @@ def _sliding(
     return Verdict(order)
 
 
+def _tournament(n: int, n_moving: int, k: int, size: int) -> Driver:
+    """Order sets of open candidates until the closure of answers implies the top k."""
+    closure = Closure(n_moving)
+    gains = np.zeros((n_moving, n_moving))
+    try:
+        while items := open_items(closure, min(k, n_moving), size):
+            (answer,) = yield [tuple(items)]
+            if answer is None:
+                for i, j in combinations(items, 2):
+                    closure.add_tie(i, j)
+                continue
+            for better, worse in pairwise(answer):
+                closure.add(better, worse)
+            for better, worse in combinations(answer, 2):
+                gains[better, worse] += 1.0
+    except BudgetSpent:
+        pass
+    return Verdict([*closure.best_order(gains), *range(n_moving, n)])
+
+
 def _kind(parse: Callable[[Any, tuple[Any, ...]], Any] | None) -> Kind:
     def read(raw: Any, items: Question, ids: Question, strict: bool) -> Reading:
         if raw is None:
@@ -245,7 +276,3 @@ def _kind(parse: Callable[[Any, tuple[Any, ...]], Any] | None) -> Kind:
         )
 
     return Kind("listwise", "order", read)
-
-
-def _tournament(n: int, n_moving: int, k: int, size: int) -> Driver:
-    raise NotImplementedError

@@ -147,3 +147,44 @@ def test_votes():
     assert often.ids[:3] == [0, 1, 2]
     assert often.n_rounds <= once.n_rounds + 2
     assert often.n_calls > 3 * once.n_calls
+
+
+@pytest.mark.parametrize(
+    ("window", "n_sorted", "n_reversed", "mean"),
+    [(4, 38, 39, 44.82), (10, 13, 13, 14.34), (20, 7, 7, 6.32)],
+)
+def test_tournaments_of_windows(window, n_sorted, n_reversed, mean):
+    def n_calls(ids):
+        reranking = listwise_rerank(ids, sorted, method="tournament", window=window)
+        assert reranking.ids[:10] == list(range(10))
+        return reranking.n_calls
+
+    assert n_calls(SORTED) == n_sorted
+    assert n_calls(REVERSED) == n_reversed
+    counts = [n_calls(ids) for ids in permutations(50)]
+    assert np.mean(counts) == pytest.approx(mean)
+
+
+def test_small_tournaments():
+    """The three fastest of 25 horses take 7 races of five, always."""
+    for ids in permutations(40, 25):
+        reranking = listwise_rerank(ids, sorted, method="tournament", window=5, k=3)
+        assert (reranking.ids[:3], reranking.n_calls) == ([0, 1, 2], 7)
+    for window, n_calls in ((3, 5), (4, 3)):
+        reranking = listwise_rerank(
+            SMALL, sorted, method="tournament", window=window, k=3
+        )
+        assert (reranking.ids[:3], reranking.n_calls) == ([0, 1, 2], n_calls)
+
+
+def test_tournaments_of_judges_that_contradict_themselves():
+    rng = np.random.default_rng(0)
+    with pytest.warns(UserWarning, match="tournament believes each") as found:
+        reranking = listwise_rerank(
+            range(30), rng.permutation, method="tournament", window=3
+        )
+    assert sorted(reranking.ids) == list(range(30))
+    assert found[0].filename == __file__
+    assert str(found[0].message).endswith(
+        "Use method='windows', or pairwise_rerank(method='verified')."
+    )
