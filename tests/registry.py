@@ -36,6 +36,7 @@ from ltr import (
 from ltr.losses import loss_info
 from ltr.metrics import METRICS
 from ltr.scorers import (
+    AdapterScorer,
     AttentionScorer,
     LinearScorer,
     MLPScorer,
@@ -197,6 +198,8 @@ SCORERS = {
     TwoTowerScorer(3): {},
     TwoTowerScorer(3, "dot"): {},
     TwoTowerScorer(3, "bilinear"): {},
+    AdapterScorer(3, rank=2): {},
+    AdapterScorer(3, rank=2, connected=False): {},
     PairScorer("identity"): {},
     PairScorer("mlp", (8,), low_rank=2): {},
     PairScorer("mlp", (8,), skew=True): {},

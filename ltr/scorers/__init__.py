@@ -18,6 +18,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ltr.arguments import check_choice
+from ltr.scorers.adapter import AdapterScorer
 from ltr.scorers.attention import AttentionScorer
 from ltr.scorers.base import Scorer, Similarity
 from ltr.scorers.linear import LinearScorer
@@ -36,6 +37,7 @@ SCORERS: dict[str, type[Scorer]] = {
     "mlp": MLPScorer,
     "attention": AttentionScorer,
     "two_tower": TwoTowerScorer,
+    "adapter": AdapterScorer,
 }
 
 
@@ -54,7 +56,7 @@ def get_scorer(
     hidden_layer_sizes : int or sequence of int, default=(128, 64)
         For ``"mlp"`` and ``"attention"``; an int is a single layer.
     n_query_features : int, default=None
-        For ``"two_tower"``, which requires it.
+        For ``"two_tower"`` and ``"adapter"``, which require it.
     similarity : {"cosine", "dot", "bilinear"}, default="cosine"
         For ``"two_tower"``.
 
@@ -85,6 +87,7 @@ def get_scorer(
 
 __all__ = [
     "SCORERS",
+    "AdapterScorer",
     "AttentionScorer",
     "LinearScorer",
     "MLPScorer",

@@ -9,6 +9,7 @@ from ltr.compare.rankers import make_ranker, scorer_and_loss
 from ltr.datasets import make_ranking
 from ltr.scorers import (
     SCORERS,
+    AdapterScorer,
     AttentionScorer,
     LinearScorer,
     MLPScorer,
@@ -140,6 +141,31 @@ def test_two_towers_start_at_the_similarity(similarity):
     np.testing.assert_allclose(scores, expected, rtol=1e-5)
 
 
+@pytest.mark.parametrize("connected", [True, False])
+def test_adapters_start_at_the_cosine(connected):
+    """Untrained, they rank as the embeddings do; connected ones have more parameters."""
+    X = np.random.default_rng(0).normal(size=(20, 8))
+    scorer = AdapterScorer(4, rank=2, connected=connected, temperature=1.0)
+    params = scorer.init(jax.random.key(0), 8)
+    q, d = X[:, :4], X[:, 4:]
+    lengths = np.linalg.norm(q, axis=1) * np.linalg.norm(d, axis=1)
+    expected = (q * d).sum(1) / lengths
+    np.testing.assert_allclose(scorer.apply(params, X), expected, rtol=1e-5)
+    n_numbers = sum(leaf.size for leaf in jax.tree.leaves(params))
+    assert n_numbers == 4 * 4 * 2 + (8 if connected else 0)
+
+
+def test_connected_adapters_by_hand():
+    """One column each: the formula of the docstring, term by term."""
+    scorer = AdapterScorer(1, rank=1, temperature=1.0)
+    numbers = {"query_down": 2, "query_up": 3, "item_down": 5, "item_up": -1}
+    numbers |= {"link": 7, "head": 0.5}
+    params = {name: np.array([[float(value)]]) for name, value in numbers.items()}
+    # h_q = 2, h_d = 15; q' = 1 + 3 · 2 = 7; d' = 3 − (15 + 7 · 2) = −26; M: 2 · 0.5 · 15
+    score = scorer.apply(params, np.array([[1.0, 3.0]]))
+    np.testing.assert_allclose(score, [-1.0 + 15.0])
+
+
 def test_initial_scores_are_small_but_not_tied():
     """Near a tie every pair counts; at a tie λ-weights would all be 0."""
     X = np.random.default_rng(0).normal(size=(200, 20))
@@ -156,6 +182,14 @@ def test_errors():
         AttentionScorer((10,), n_heads=4).init(key, 6)
     with pytest.raises(ValueError, match="same width; got n_features=6 and n_query"):
         TwoTowerScorer(4).init(key, 6)
+    with pytest.raises(ValueError, match="adapter needs rows of .*n_features=6 and n_"):
+        AdapterScorer(4).init(key, 6)
+    with pytest.raises(ValueError, match="rank must be a whole number >= 1; got 0"):
+        AdapterScorer(3, 0).init(key, 6)
+    with pytest.raises(ValueError, match="Use scorer='two_tower'"):
+        get_scorer("adapter", n_query_features=3, similarity="dot")
+    with pytest.raises(ValueError, match="n_query_features is required"):
+        get_scorer("adapter")
     with pytest.raises(ValueError, match="similarity must be one of"):
         TwoTowerScorer(3, "euclid").init(key, 6)
     with pytest.raises(ValueError, match="scorer must be one of 'linear', 'mlp'"):

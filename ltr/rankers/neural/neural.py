@@ -42,11 +42,13 @@ class NeuralRanker(GradientRanker):
         A key of :data:`ltr.scorers.SCORERS`, or a scorer object. ``"linear"``: one
         weight per feature; ``"mlp"``: a multilayer perceptron on each item;
         ``"attention"``: self-attention over the items of a list; ``"two_tower"``: the
-        similarity of a query and an item embedding, which needs ``n_query_features``.
+        similarity of a query and an item embedding, which needs ``n_query_features``;
+        ``"adapter"``: the same with a correction of low rank.
     hidden_layer_sizes : int or tuple of int, default=(128, 64)
         Hidden layers of ``"mlp"``; of the encoder of ``"attention"``.
     n_query_features : int, default=None
-        For ``"two_tower"``: how many of the first columns are the query embedding.
+        For ``"two_tower"`` and ``"adapter"``: how many of the first columns are the
+        query embedding.
     similarity : {"cosine", "dot", "bilinear"}, default="cosine"
         For ``"two_tower"``.
     optimizer : str or callable, default="adamw"
