@@ -26,6 +26,7 @@ MAX_LIST_SIZES = 8
 MAX_BATCH_ROWS = 2**18
 _MAX_CUTS = 1024
 _GRID_STEPS = 8  # in an octave
+_ALIGNMENT = 64  # bytes, of the arrays that XLA reads on a CPU
 # An epoch that is not small costs at most this much more than its real items.
 _MAX_PADDING, _SMALL_EPOCH = 1.4, 2**17
 
@@ -277,6 +278,14 @@ def padded_length(n_samples: int, reusable_shape: bool = False) -> int:
     if reusable_shape:
         return _power_of_two(n_samples + 1)
     return int(round_up(np.array([n_samples + 1]))[0])
+
+
+def aligned_zeros(shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[np.floating]:
+    """Zeros at an address from which JAX reads an array without copying it."""
+    n_bytes = int(np.prod(shape)) * np.dtype(dtype).itemsize
+    raw = np.zeros(n_bytes + _ALIGNMENT, dtype=np.uint8)
+    start = -raw.ctypes.data % _ALIGNMENT
+    return raw[start : start + n_bytes].view(dtype).reshape(shape)
 
 
 def round_up(sizes: IntArray) -> IntArray:

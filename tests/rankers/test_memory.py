@@ -1,6 +1,7 @@
 """What does not fit is refused before it is allocated."""
 
 import re
+import tracemalloc
 
 import jax
 import numpy as np
@@ -8,8 +9,11 @@ import pytest
 
 import ltr.memory
 from ltr import NeuralRanker, TSPRanker
+from ltr.lists import aligned_zeros
 from ltr.memory import available_bytes, check_memory
-from ltr.rankers.neural import fitted
+from ltr.queries import group_queries
+from ltr.rankers.neural import fitted, scaling
+from ltr.rankers.neural.scaling import fit_scaling, transform_into
 from ltr.scorers import MLPScorer, Scorer
 from ltr.training import memory
 
@@ -131,3 +135,47 @@ def test_scorers_whose_init_jax_cannot_trace():
     assert memory.count_parameters(FromNumPy(), 3) == 0
     ranker = NeuralRanker("mse", FromNumPy(), max_epochs=1, random_state=0)
     assert np.isfinite(ranker.fit(X, Y, QID).predict(X, QID)).all()
+
+
+@pytest.mark.parametrize("preprocess", ["auto", "query", "standard", "log1p", None])
+@pytest.mark.parametrize("weights", [None, np.tile([0.0, 1.0, 2.5, 1.0], 10)])
+def test_scaling_in_blocks(preprocess, weights, monkeypatch):
+    """Whatever the blocks; rows that are not selected or weigh nothing have no part."""
+    features = X.copy()
+    features[3, 0], features[:, 2] = 1e3, 1e300 * features[:, 2]
+    rows = np.flatnonzero(QID != 2)
+    queries = group_queries(QID, 40)
+    whole = fit_scaling(features, weights, preprocess, rows)
+    expected = features
+    if whole is not None:
+        expected = whole.transform(features, queries, weights)
+    selected = fit_scaling(
+        features[rows], None if weights is None else weights[rows], preprocess
+    )
+    assert str(whole) == str(selected)
+    monkeypatch.setattr(scaling, "_BLOCK_ROWS", 7)
+    target = aligned_zeros((44, 3), np.float64)
+    blocks = fit_scaling(features, weights, preprocess, rows)
+    transform_into(target, features, blocks, queries, weights)
+    np.testing.assert_allclose(target[:40], expected, rtol=1e-9, atol=1e-9)
+    assert (target[40:] == 0).all()
+
+
+def test_fit_makes_one_copy_of_the_features(monkeypatch):
+    """In the precision of training, where the device reads them."""
+    sizes = []
+    monkeypatch.setattr(scaling, "_BLOCK_ROWS", 1000)
+    features = RNG.normal(size=(40_000, 25)).astype(np.float32)
+    labels, qid = RNG.integers(0, 3, 40_000), np.arange(40_000) // 20
+    ranker = NeuralRanker("mse", "linear", max_epochs=1, early_stopping=False)
+
+    def train_nothing(*_, **__):
+        sizes.append(tracemalloc.get_traced_memory()[1])
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("ltr.rankers.neural.training.train", train_nothing)
+    tracemalloc.start()
+    with pytest.raises(ZeroDivisionError):
+        ranker.fit(features, labels, qid)
+    tracemalloc.stop()
+    assert sizes[0] < 1.3 * features.nbytes + 100 * len(features)

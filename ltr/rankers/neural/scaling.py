@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
@@ -9,13 +10,16 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.preprocessing import StandardScaler
 
-from ltr.queries import BoolArray, FloatArray, Queries
+from ltr.queries import BoolArray, FloatArray, IntArray, Queries, group_queries
 from ltr.within_lists import z_scores
 
 Preprocess = Literal["auto", "query", "standard", "log1p"] | None
 PREPROCESS = ("auto", "query", "standard", "log1p", None)
 HEAVY_TAIL = 10.0
 _SAFE_EXPONENT = 400  # of the largest value of a feature, as a power of two
+_BLOCK_ROWS = 2**16  # in float64 at a time
+
+Blocks = Callable[[], Iterator[tuple[NDArray[Any], FloatArray | None]]]
 
 
 @dataclass(frozen=True)
@@ -80,10 +84,48 @@ class ListScaling:
 Scaling = FeatureScaling | ListScaling
 
 
+def transform_into(
+    target: NDArray[Any],
+    X: NDArray[Any],
+    scaling: Scaling | None,
+    queries: Queries,
+    weights: FloatArray | None,
+) -> None:
+    """Fill rows with scaled features, block by block: no further copy is made.
+
+    Parameters
+    ----------
+    target : array of shape (n_samples or more, n_features)
+        Its first rows are written.
+    X : array of shape (n_samples, n_features)
+        Features; may be a memory map.
+    scaling : FeatureScaling, ListScaling or None
+        None: as they are.
+    queries : Queries
+        Query of each row.
+    weights : float array of shape (n_samples,) or None
+        Row weights, for moments within a list.
+    """
+    if scaling is None or not scaling.uses_list:
+        for rows in _slices(len(X)):
+            target[rows] = X[rows] if scaling is None else scaling.transform(X[rows])
+        return
+    # whole lists, as many as begin in the same block of the sorted rows
+    numbers = queries.starts[:-1] // _BLOCK_ROWS
+    firsts = queries.starts[np.flatnonzero(np.diff(numbers, prepend=-1))]
+    for of_lists in np.split(queries.order, firsts[1:]):
+        block = group_queries(queries.codes[of_lists], len(of_lists))
+        block_weights = None if weights is None else weights[of_lists]
+        target[of_lists] = scaling.transform(X[of_lists], block, block_weights)
+
+
 def fit_scaling(
-    X: NDArray[Any], weights: FloatArray | None, preprocess: Preprocess
+    X: NDArray[Any],
+    weights: FloatArray | None,
+    preprocess: Preprocess,
+    rows: IntArray | None = None,
 ) -> Scaling | None:
-    """Choose and fit the transformation.
+    """Choose and fit the transformation, block by block.
 
     Parameters
     ----------
@@ -96,6 +138,8 @@ def fit_scaling(
         (``"log1p"``), or for those with a value more than 10 standard deviations from
         the mean (``"auto"``); z-scores within the list (``"query"``). None: leave the
         features alone.
+    rows : int array, default=None
+        Rows to fit on. None: all.
 
     Returns
     -------
@@ -112,29 +156,61 @@ def fit_scaling(
     if preprocess == "query":
         return ListScaling()
     if weights is not None:
-        X, weights = X[weights > 0], weights[weights > 0]
-    mean, scale = _moments(X, weights)
+        rows = np.arange(len(X)) if rows is None else rows
+        rows = rows[weights[rows] > 0]
+
+    def blocks() -> Iterator[tuple[NDArray[Any], FloatArray | None]]:
+        for part in _slices(len(X) if rows is None else len(rows)):
+            block = part if rows is None else rows[part]
+            yield X[block], None if weights is None else weights[block]
+
+    mean, scale = _moments(blocks, X.shape[1])
     log_features = np.full(X.shape[1], preprocess == "log1p")
     if preprocess == "auto":
-        farthest = np.fmax(np.fmax.reduce(X) - mean, mean - np.fmin.reduce(X))
+        highest, lowest = _extremes(blocks, X.shape[1])
+        farthest = np.fmax(highest - mean, mean - lowest)
         log_features = np.asarray(farthest > HEAVY_TAIL * scale)
     if log_features.any():
-        logs = _signed_log1p(X[:, log_features].astype(np.float64))
-        mean[log_features], scale[log_features] = _moments(logs, weights)
+
+        def log_blocks() -> Iterator[tuple[NDArray[Any], FloatArray | None]]:
+            for block, block_weights in blocks():
+                logs = _signed_log1p(block[:, log_features].astype(np.float64))
+                yield logs, block_weights
+
+        mean[log_features], scale[log_features] = _moments(
+            log_blocks, int(log_features.sum())
+        )
     return FeatureScaling(log_features, mean, scale)
 
 
-def _moments(
-    X: NDArray[Any], weights: FloatArray | None
-) -> tuple[FloatArray, FloatArray]:
-    largest = np.nan_to_num(np.fmax.reduce(np.abs(X), axis=0, initial=0.0))
+def _slices(n_rows: int) -> Iterator[slice]:
+    """Blocks of rows that are together all of them."""
+    starts = range(0, n_rows, _BLOCK_ROWS)
+    return (slice(i, min(i + _BLOCK_ROWS, n_rows)) for i in starts)
+
+
+def _extremes(blocks: Blocks, n_features: int) -> tuple[FloatArray, FloatArray]:
+    """Highest and lowest value of each feature; NaN if it has none."""
+    highest, lowest = np.full(n_features, np.nan), np.full(n_features, np.nan)
+    for block, _ in blocks():
+        highest = np.fmax(highest, np.fmax.reduce(block))
+        lowest = np.fmin(lowest, np.fmin.reduce(block))
+    return highest, lowest
+
+
+def _moments(blocks: Blocks, n_features: int) -> tuple[FloatArray, FloatArray]:
+    """Mean and standard deviation of each feature, 1 where it is constant."""
+    largest = np.nan_to_num(np.fmax.reduce(np.abs(_extremes(blocks, n_features))))
     exponents = np.frexp(largest)[1]
-    if np.abs(exponents).max(initial=0) > _SAFE_EXPONENT:  # squares would overflow
-        X = np.ldexp(X.astype(np.float64), -exponents)
-    else:
+    is_extreme = np.abs(exponents).max(initial=0) > _SAFE_EXPONENT
+    if not is_extreme:  # else squares would overflow
         exponents = np.zeros_like(exponents)
-    with np.errstate(invalid="ignore"):  # of columns without a value
-        scaler = StandardScaler(copy=False).fit(X, sample_weight=weights)
+    scaler = StandardScaler(copy=False)
+    for block, weights in blocks():
+        if is_extreme:
+            block = np.ldexp(block.astype(np.float64), -exponents)
+        with np.errstate(invalid="ignore"):  # of columns without a value
+            scaler.partial_fit(block, sample_weight=weights)
     mean, scale = np.nan_to_num(scaler.mean_), np.nan_to_num(scaler.scale_, nan=1.0)
     return np.ldexp(mean, exponents), np.ldexp(scale, exponents)
 

@@ -11,14 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import check_random_state
 
-from ltr.lists import pack, with_padding_rows
+from ltr.lists import aligned_zeros, pack, padded_length, with_padding_rows
 from ltr.metrics import get_metric
 from ltr.metrics.names import MetricLike
 from ltr.queries import BoolArray, FloatArray, Queries, group_queries
 from ltr.rankers.inputs import TrainingSet, check_single_precision, warn_if_no_order
 from ltr.rankers.neural.fitted import FittedScorer
 from ltr.rankers.neural.options import TrainingOptions
-from ltr.rankers.neural.scaling import Scaling, fit_scaling
+from ltr.rankers.neural.scaling import Scaling, fit_scaling, transform_into
 from ltr.rankers.validation import ValidationRows, hold_out_lists, validation_rows
 from ltr.scorers import Scorer
 from ltr.training import (
@@ -273,9 +273,8 @@ def _fit_scaling(
     """Scaling of the features, fitted on the rows of these lists."""
     if options.preprocess == "auto" and options.scorer.wants_raw_features:
         return None
-    rows = slice(None) if lists.all() else data.queries.subset(lists)
-    weights = None if data.weights is None else data.weights[rows]
-    return fit_scaling(data.X[rows], weights, options.preprocess)
+    rows = None if lists.all() else data.queries.subset(lists)
+    return fit_scaling(data.X, data.weights, options.preprocess, rows)
 
 
 def _fit_pair_scaling(
@@ -315,10 +314,17 @@ def _on_device(
     pair_scaling: PairScaling | None,
     trained_lists: BoolArray,
 ) -> Data:
-    """Rows with their padding; list weights are divided by their mean."""
+    """Rows with their padding; list weights are divided by their mean.
+
+    Features are scaled into the buffer that the device then reads, if it is the CPU.
+    """
 
     def put(values: NDArray[Any]) -> jax.Array:
         return jnp.asarray(with_padding_rows(values, options.dtype, options.is_stream))
+
+    n_rows = padded_length(len(data.y), options.is_stream)
+    X = aligned_zeros((n_rows, data.X.shape[1]), options.dtype)
+    transform_into(X, data.X, scaling, data.queries, data.weights)
 
     def put_pairs(table: PairTable) -> PairTable:
         first_pair = (  # for padding: any pair will do
@@ -332,11 +338,7 @@ def _on_device(
         list_weights = data.list_weights / data.list_weights[trained_lists].mean()
     return Data(
         n_samples=len(data.y),
-        X=put(
-            data.X
-            if scaling is None
-            else scaling.transform(data.X, data.queries, data.weights)
-        ),
+        X=jax.device_put(X, may_alias=True),
         y=put(data.y),
         weights=None if data.weights is None else put(data.weights),
         list_weights=put(list_weights[data.queries.codes]),
