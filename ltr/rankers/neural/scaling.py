@@ -106,7 +106,7 @@ def transform_into(
     weights : float array of shape (n_samples,) or None
         Row weights, for moments within a list.
     """
-    if scaling is None or not scaling.uses_list:
+    if not isinstance(scaling, ListScaling):
         for rows in _slices(len(X)):
             target[rows] = X[rows] if scaling is None else scaling.transform(X[rows])
         return
