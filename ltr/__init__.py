@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any
 from ltr import _moved
 
 if TYPE_CHECKING:
+    from ltr.compilation import compilation_cache
     from ltr.queries import group_sizes_to_qid
     from ltr.rankers import (
         AutoRanker,
@@ -55,6 +56,7 @@ _MODULES = {
     "StackingRanker": "ltr.rankers",
     "TSPRanker": "ltr.rankers",
     "VotingRanker": "ltr.rankers",
+    "compilation_cache": "ltr.compilation",
     "group_sizes_to_qid": "ltr.queries",
     "load_ranker": "ltr.rankers",
     "save_ranker": "ltr.rankers",
@@ -73,6 +75,7 @@ __all__ = [
     "StackingRanker",
     "TSPRanker",
     "VotingRanker",
+    "compilation_cache",
     "group_sizes_to_qid",
     "load_ranker",
     "save_ranker",

@@ -21,6 +21,7 @@ ARRAYS = {"numpy", "scipy"}
 GROUND_FLOOR = {
     "arguments",
     "atomic",
+    "compilation",
     "deadline",
     "files",
     "locks",
@@ -33,6 +34,7 @@ GROUND_FLOOR = {
 MAY_IMPORT = {
     "arguments": {"numpy"},
     "atomic": set(),
+    "compilation": set(),
     "deadline": set(),
     "files": set(),
     "locks": set(),
@@ -72,6 +74,7 @@ MAY_IMPORT = {
 }
 # Imports inside a function: what is only needed by some, or not always installed.
 MAY_IMPORT_LATE = {
+    "compilation": {"jax"},
     "metrics": {"pandas", "scipy", "datasets"},
     "datasets": {"pandas", "scipy"},
     "fusion": {"solvers"},

@@ -20,6 +20,7 @@ from ltr.compare.rankers import (
     query_folds,
 )
 from ltr.compare.report import comparison_report, cutoff_metrics
+from ltr.compilation import compilation_cache
 from ltr.datasets import RankingData, describe, make_ranking
 from ltr.files import check_target, whole_file
 from ltr.plotting import check_matplotlib
@@ -83,6 +84,7 @@ def _compare(options: argparse.Namespace) -> int:
             check_target(path)
     if options.report:
         check_matplotlib("--report")
+    keep_programs()
     folds, data_summary = _folds(options)
     names = _names(options.rankers)
     metrics = metric_names([options.metrics], METRICS)
@@ -132,6 +134,18 @@ def _compare(options: argparse.Namespace) -> int:
         )
         write(options.report, page)
     return 0 if board.per_query else 2
+
+
+def keep_programs() -> None:
+    """Read and keep what JAX compiles for the rankers of this command."""
+    try:
+        compilation_cache()
+    except OSError as error:
+        print(
+            f"! compiled programs are not kept: {error}. Set JAX_COMPILATION_CACHE_DIR "
+            "to a folder that can be written.",
+            file=sys.stderr,
+        )
 
 
 def _names(words: str) -> list[str]:

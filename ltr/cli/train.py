@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from ltr.arguments import suggest
-from ltr.cli.compare import RANKERS, write
+from ltr.cli.compare import RANKERS, keep_programs, write
 from ltr.cli.data import FILES, add_data_options, features, load
 from ltr.compare.rankers import make_ranker
 from ltr.datasets import RankingData, describe
@@ -77,6 +77,7 @@ def add_predict_options(parser: argparse.ArgumentParser) -> None:
 
 def _train(options: argparse.Namespace) -> int:
     check_parent(options.model)
+    keep_programs()
     ranker = make_ranker(options.ranker)
     options.settings = set(ranker.get_params())
     ranker.set_params(**_parameters(options, ranker))
