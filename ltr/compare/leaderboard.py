@@ -14,7 +14,7 @@ from ltr.metrics.names import summary
 from ltr.queries import FloatArray, Queries
 
 ALPHA = 0.05
-_SECONDS = "fit s: seconds of a fit, compilation by JAX included."
+_SECONDS = "fit s: seconds of a fit; compile s: those before it in which JAX compiles its steps."
 _LATEX = {character: "\\" + character for character in "&%$#_{}"}
 _LATEX |= {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}"}
 _LATEX |= {"^": r"\textasciicircum{}", "\n": " "}
@@ -44,6 +44,7 @@ class Results:
     _valid: dict[str, dict[tuple[int, int], float]] = field(default_factory=dict)
     _test: dict[str, dict[tuple[int, int], FloatArray]] = field(default_factory=dict)
     _seconds: dict[str, list[float]] = field(default_factory=dict)
+    _compile_seconds: dict[str, list[float]] = field(default_factory=dict)
     rankers: dict[str, Any] = field(default_factory=dict)
 
     def add_lists(self, queries: Queries, random_order: FloatArray) -> None:
@@ -61,11 +62,13 @@ class Results:
         valid: float,
         test: FloatArray,
         seconds: float,
+        compile_seconds: float,
     ) -> None:
         """Add a fit: validation metric, and test metrics (n_queries, n_metrics)."""
         self._valid.setdefault(name, {})[fold, seed] = valid
         self._test.setdefault(name, {})[fold, seed] = test
         self._seconds.setdefault(name, []).append(seconds)
+        self._compile_seconds.setdefault(name, []).append(compile_seconds)
 
     def pick(self, name: str, candidates: Sequence[str]) -> None:
         """Add a row that takes the candidate best on validation, by fold and seed."""
@@ -85,11 +88,11 @@ class Results:
             best = max(fitted, key=lambda c: self._valid[c][fit_of(c, fold, seed)])
             key = fit_of(best, fold, seed)
             valid, test = self._valid[best][key], self._test[best][key]
-            self.add(name, fold, seed, valid, test, float("nan"))
+            self.add(name, fold, seed, valid, test, float("nan"), float("nan"))
 
     def leaderboard(self) -> Leaderboard:
         """Average over seeds and concatenate the folds."""
-        per_query, seed_means, seconds = {}, {}, {}
+        per_query, seed_means, seconds, compile_seconds = {}, {}, {}, {}
         for name, fits in self._test.items():
             if name in self.failures:
                 continue
@@ -101,6 +104,7 @@ class Results:
             per_query[name] = by_seed.mean(axis=0)
             seed_means[name] = np.array([_mean(values) for values in by_seed[:, :, 0]])
             seconds[name] = float(np.mean(self._seconds[name]))
+            compile_seconds[name] = float(np.mean(self._compile_seconds[name]))
         order = sorted(
             per_query, key=lambda name: _descending(_mean(per_query[name][:, 0]))
         )
@@ -114,6 +118,7 @@ class Results:
             pd.concat(self._lists, ignore_index=True),
             np.concatenate(self._random_order),
             self.rankers,
+            compile_seconds,
         )
 
 
@@ -131,7 +136,7 @@ class Leaderboard:
     seed_means : dict of str to array of shape (n_seeds,)
         Mean of the first metric for every seed.
     seconds : dict of str to float
-        Mean time of a fit; NaN for picks.
+        Mean time of a fit without that of compilation; NaN for picks.
     failures : dict of str to str
         Rankers whose fit failed, with the reason.
     seeds : tuple of int
@@ -142,6 +147,10 @@ class Leaderboard:
         Expected metrics of a random order of each list.
     rankers : dict of str to estimator
         The rankers by name, unfitted: their hyperparameters.
+    compile_seconds : dict of str to float
+        Mean time in which JAX compiles the steps of a fit: 0 if an earlier fit needed
+        the same ones, or a cache on disk has them; NaN for picks, and for rankers that
+        compile nothing.
     """
 
     metrics: tuple[str, ...]
@@ -153,6 +162,7 @@ class Leaderboard:
     lists: pd.DataFrame
     random_order: FloatArray
     rankers: dict[str, Any] = field(default_factory=dict)
+    compile_seconds: dict[str, float] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         return self.to_text().rstrip("\n")
@@ -255,8 +265,9 @@ class Leaderboard:
             bootstrap interval over queries); for the first metric ``difference`` from
             the best ranker with ``difference low`` and ``difference high``, ``p``
             (paired randomization test against the best, Holm-adjusted over the rankers)
-            and ``seed sd`` (standard deviation over seeds); ``fit s`` (seconds, with
-            the compilation of JAX programs that the fit is the first to need).
+            and ``seed sd`` (standard deviation over seeds); ``fit s`` (seconds) and
+            ``compile s`` (seconds before that in which JAX compiles the steps that no
+            earlier fit has needed; NaN for rankers that compile nothing).
         """
         if not self.per_query:
             return pd.DataFrame(columns=self._columns()).rename_axis("ranker")
@@ -276,6 +287,7 @@ class Leaderboard:
             seeds = self.seed_means[name]
             row["seed sd"] = seeds.std(ddof=1) if len(seeds) > 1 else np.nan
             row["fit s"] = self.seconds[name]
+            row["compile s"] = self.compile_seconds.get(name, np.nan)
             row["p"] = tested["p_value"][name]
             rows[name] = row
         table = pd.DataFrame.from_dict(rows, orient="index", columns=self._columns())
@@ -292,17 +304,20 @@ class Leaderboard:
         lines = [
             f"{'':{width}}  {main:>{widths[main]}}  {'95 % interval':^16}  "
             + "".join(others)
-            + "   p vs best  fit s"
+            + "   p vs best  fit s  compile s"
         ]
         for name, row in table.iterrows():
             means = "".join(f"{row[m]:{widths[m]}.4f}" for m in self.metrics[1:])
             p = "     best" if np.isnan(row["p"]) else f"{row['p']:8.4f}"
             mark = "*" if row["p"] < ALPHA else " "
-            seconds = "" if np.isnan(row["fit s"]) else f"{row['fit s']:6.1f}"
+            seconds = (
+                "" if np.isnan(row[column]) else f"{row[column]:{size}.1f}"
+                for column, size in (("fit s", 6), ("compile s", 11))
+            )
             lines.append(
                 f"{name:{width}}  {row[main]:{widths[main]}.4f}  "
                 f"[{row[f'{main} low']:.4f}, {row[f'{main} high']:.4f}]  "
-                f"{means}   {p:>8}{mark} {seconds}"
+                f"{means}   {p:>8}{mark} {''.join(seconds)}".rstrip()
             )
         notes = [*self._notes(), _SECONDS]
         return "\n".join([*lines, *notes]) + "\n" + self._failed("")
@@ -310,7 +325,8 @@ class Leaderboard:
     def to_markdown(self) -> str:
         """Markdown table with all intervals."""
         table = self.table()
-        head = ["ranker", *self.metrics, "p vs best", "seed sd", "fit s"]
+        head = ["ranker", *self.metrics, "p vs best", "seed sd"]
+        head += ["fit s", "compile s"]
         lines = ["| " + " | ".join(head) + " |", "|---" * len(head) + "|"]
         for name, row in table.iterrows():
             cells = [str(name)]
@@ -321,6 +337,7 @@ class Leaderboard:
             mark = " \\*" if row["p"] < ALPHA else ""
             cells.append("best" if np.isnan(row["p"]) else f"{row['p']:.4f}{mark}")
             cells += [_number(row["seed sd"], 4), _number(row["fit s"], 1)]
+            cells += [_number(row["compile s"], 1)]
             lines.append("| " + " | ".join(cells) + " |")
         notes = " ".join([*self._notes(), _SECONDS])
         return "\n".join([*lines, "", notes, ""]) + self._failed("- ")
@@ -389,7 +406,7 @@ class Leaderboard:
     def _columns(self) -> list[str]:
         metrics = [f"{m}{end}" for m in self.metrics for end in ("", " low", " high")]
         paired = ["difference", "difference low", "difference high"]
-        return [*metrics, *paired, "seed sd", "fit s", "p"]
+        return [*metrics, *paired, "seed sd", "fit s", "compile s", "p"]
 
     def _notes(self) -> list[str]:
         n_seeds = max(len(means) for means in self.seed_means.values())

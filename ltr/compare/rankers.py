@@ -321,7 +321,8 @@ def compare_rankers(
             continue
         valid = measures[0](fold.valid.y, fit.valid, fold.valid.qid)
         test = _per_query(measures, fold.test, fit.test)
-        results.add(name, number, seed, valid, test, fit.seconds)
+        seconds = fit.seconds, fit.compile_seconds
+        results.add(name, number, seed, valid, test, *seconds)
         if progress:
             mean = float(np.nanmean(test[:, 0])) if len(test) else float("nan")
             progress(f"{label}: {metrics[0]} {mean:.4f} in {fit.seconds:.1f} s")
@@ -336,6 +337,7 @@ class _Fit(NamedTuple):
     valid: FloatArray
     test: FloatArray
     seconds: float
+    compile_seconds: float
 
 
 class _Cache:
@@ -393,7 +395,7 @@ class _Cache:
             "parameters": {k: _exactly(v) for k, v in ranker.get_params().items()},
             "fold": self._fingerprints[id(fold)],
             "version": version("ltr"),
-            "form": 3,  # of the entry
+            "form": 4,  # of the entry
         }
         text = json.dumps(description, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()
@@ -420,7 +422,9 @@ def _read_fit(path: Path, fold: Fold) -> _Fit:
         fit = _Fit(*(file[name] for name in _Fit._fields))
     if (fit.valid.shape, fit.test.shape) != ((n_valid,), (n_test,)):
         raise ValueError("it has the scores of other rows")
-    return fit._replace(seconds=float(fit.seconds))
+    return fit._replace(
+        seconds=float(fit.seconds), compile_seconds=float(fit.compile_seconds)
+    )
 
 
 def _fit(ranker: Any, fold: Fold) -> _Fit:
@@ -437,10 +441,13 @@ def _fit(ranker: Any, fold: Fold) -> _Fit:
         ranker.set_params(n_jobs=1)
     ranker.fit(fold.train.X, fold.train.y, fold.train.qid, **validation)
     seconds = time.perf_counter() - started
+    history = getattr(ranker, "history_", {})
+    compile_seconds = sum(history.get("compile_seconds", [np.nan]))
     return _Fit(
         valid=ranker.predict(fold.valid.X, fold.valid.qid),
         test=ranker.predict(fold.test.X, fold.test.qid),
-        seconds=seconds,
+        seconds=seconds - np.nan_to_num(compile_seconds),
+        compile_seconds=compile_seconds,
     )
 
 

@@ -206,7 +206,8 @@ def _leaderboard(board: Leaderboard, table: pd.DataFrame) -> str:
     main, *others = board.metrics
     if not len(table):
         return ""
-    head = ["ranker", main, "difference from best", "p", *others, "seed sd", "fit"]
+    head = ["ranker", main, "difference from best", "p", *others]
+    head += ["seed sd", "fit", "compile"]
     rows = []
     for name, row in table.iterrows():
         is_best = name == table.index[0]
@@ -221,7 +222,10 @@ def _leaderboard(board: Leaderboard, table: pd.DataFrame) -> str:
             "" if is_best else _p_value(row["p"]),
             *(_interval(row[m], row[f"{m} low"], row[f"{m} high"]) for m in others),
             _number(row["seed sd"], ".4f"),
-            f"{_number(row['fit s'], '.1f')} s" if np.isfinite(row["fit s"]) else "",
+            *(
+                f"{_number(row[column], '.1f')} s" if np.isfinite(row[column]) else ""
+                for column in ("fit s", "compile s")
+            ),
         ]
         rows.append(cells)
     notes = (

@@ -436,3 +436,18 @@ def test_peers_on_the_command_line():
     assert make_ranker("catboost_good").setting == "good"
     board = compare_rankers({"peer": peers.PeerRanker("no_such_library")}, FOLDS[:1])
     assert board.failures["peer"].startswith("library must be one of 'lightgbm', ")
+
+
+def test_compilation_is_shown_apart():
+    """What a ranker that compiles nothing has no number for."""
+    folds = query_folds(make_ranking(n_queries=12, random_state=0), n_folds=3)
+    names = ("linear_mse", "best_feature")
+    board = compare_rankers({name: make_ranker(name) for name in names}, folds)
+    table = board.table()
+    assert table["compile s"]["linear_mse"] > 0
+    assert np.isnan(table["compile s"]["best_feature"])
+    assert 0 <= table["fit s"]["linear_mse"] < np.inf
+    header, first, second, *_ = str(board).splitlines()
+    assert header.endswith("  fit s  compile s")
+    assert {len(first) == len(header), len(second) == len(header)} == {True, False}
+    assert "| fit s | compile s |" in board.to_markdown()
