@@ -14,7 +14,7 @@ from ltr.metrics.names import summary
 from ltr.queries import FloatArray, Queries
 
 ALPHA = 0.05
-_SECONDS = "fit s: seconds of a fit; compile s: those before it in which JAX compiles its steps."
+_SECONDS = "fit s: seconds of a fit, without compile s: those of JAX's compiler."
 _LATEX = {character: "\\" + character for character in "&%$#_{}"}
 _LATEX |= {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}"}
 _LATEX |= {"^": r"\textasciicircum{}", "\n": " "}
@@ -308,7 +308,7 @@ class Leaderboard:
         ]
         for name, row in table.iterrows():
             means = "".join(f"{row[m]:{widths[m]}.4f}" for m in self.metrics[1:])
-            p = "     best" if np.isnan(row["p"]) else f"{row['p']:8.4f}"
+            p = "best" if np.isnan(row["p"]) else f"{row['p']:8.4f}"
             mark = "*" if row["p"] < ALPHA else " "
             seconds = (
                 "" if np.isnan(row[column]) else f"{row[column]:{size}.1f}"
