@@ -129,8 +129,9 @@ def ndcg(relevance: np.ndarray, reranking: Reranking) -> float:
     return float(ndcg_at_10(relevance[None], scores[None])[0])
 
 
-def table(data: Judged, share: float, n_flips: int) -> None:
+def table(data: Judged, share: float, n_flips: int) -> dict[str, float]:
     """A line for each driver: NDCG@10, its difference to counting wins, the cost."""
+    means = {}
     print(
         f"{'':22}  ndcg@10   − counting wins of all pairs   calls  rounds", flush=True
     )
@@ -157,6 +158,8 @@ def table(data: Judged, share: float, n_flips: int) -> None:
             f"[{low:+.4f}, {high:+.4f}]  {n_calls:11.0f}  {n_rounds:6.1f}",
             flush=True,
         )
+        means[name] = float(by_query.mean())
+    return means
 
 
 def main(folder: Path, share: float, n_flips: int, n_queries: int | None) -> None:

@@ -423,3 +423,19 @@ def test_benchmark_auto(monkeypatch, tmp_path, capsys):
     equal = "minus its best member here, ridge: +0.0000 [+0.0000, +0.0000]"
     assert f"generated  AutoRanker() {equal}" in out, "one member is the blend"
     assert len(values["generated"]["ridge"]) == 20
+
+
+def test_benchmark_rerank(capsys, monkeypatch):
+    """Errors that a best order outvotes mislead a count of wins less than a tournament."""
+    monkeypatch.syspath_prepend(str(EXAMPLES))
+    module = load("benchmark_rerank")
+    monkeypatch.setattr(module, "DEPTH", 16)
+    rng = np.random.default_rng(0)
+    grades = rng.integers(0, 4, (12, 16)) + rng.random((12, 16))
+    data = module.Judged(np.floor(grades), grades[:, :, None] > grades[:, None])
+    clean = module.table(data, 0.0, 1)
+    assert clean.pop("verified, top only") < 0.99  # deep documents are never seen
+    assert set(clean.values()) == {1.0}
+    noisy = module.table(data, 0.15, 1)
+    assert noisy["all pairs, best order"] > noisy["tournament"] + 0.05
+    assert capsys.readouterr().out.count("windows 20/10, stable") == 2
