@@ -4,20 +4,124 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 from collections.abc import Mapping, MutableMapping
 from contextvars import ContextVar
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 
 from ltr.arguments import ArgumentError, abridged
 from ltr.files import check_parent
 
-# The query that is being reranked, so that the queries of a run may share one cache.
-QUERY: ContextVar[Any] = ContextVar("query", default=None)
 NO_ANSWER = object()
 _START = b'{"kind": "'
+
+
+class AnswerFile:
+    """A file of JSON lines, one an answer, of a kind of driver.
+
+    Parameters
+    ----------
+    path : Path
+        The file; it need not exist.
+    kind : str
+        Kind of driver: ``"pairwise"``.
+
+    Raises
+    ------
+    ArgumentError
+        If the file holds something else, or the answers of another kind of driver.
+    """
+
+    def __init__(self, path: Path, kind: str) -> None:
+        check_parent(path)
+        self._path, self._kind = path, kind
+        self._start = json.dumps({"kind": kind})[:-1].encode()
+        self._lock = threading.Lock()
+        self._file: BinaryIO | None = None
+        self._is_torn = False
+        self._answers: dict[tuple[str, str], Any] = {}
+        if path.exists():
+            self._load(path.read_bytes())
+
+    def get(self, query: str, question: str) -> Any:
+        """The stored answer, or ``NO_ANSWER``."""
+        return self._answers.get((query, question), NO_ANSWER)
+
+    def put(self, query: str, question: str, answer: Any) -> None:
+        """Append an answer, which is on its way to the disk on return."""
+        self._answers[query, question] = answer
+        of_query = "" if query == "null" else f', "query": {query}'
+        answer_text = json.dumps(coded(answer))
+        line = f'{of_query}, "question": {question}, "answer": {answer_text}}}\n'
+        with self._lock:
+            if self._file is None:
+                # unbuffered: a line is one write, whole even with several writers
+                self._file = self._path.open("ab", buffering=0)
+            torn = b"\n" if self._is_torn else b""
+            self._is_torn = False
+            self._file.write(torn + self._start + line.encode())
+
+    def close(self) -> None:
+        """Close the file."""
+        if self._file is not None:
+            self._file.close()
+
+    def _load(self, text: bytes) -> None:
+        self._is_torn = bool(text) and not text.endswith(b"\n")
+        for number, line in enumerate(text.split(b"\n"), 1):
+            if line.startswith(self._start):
+                answer = _parsed(line)
+                if answer is not None:
+                    query = json.dumps(answer.get("query"))
+                    question = json.dumps(answer["question"])
+                    self._answers[query, question] = decoded(answer["answer"])
+            elif not self._start.startswith(line):  # nor is it a torn beginning
+                raise ArgumentError(self._refusal(number, line))
+
+    def _refusal(self, number: int, line: bytes) -> str:
+        answer = _parsed(line) if line.startswith(_START) else None
+        content = (
+            f"line {number} is {abridged(line[:60].decode(errors='replace'))}"
+            if answer is None
+            else f"line {number} is an answer of a {answer['kind']} driver"
+        )
+        return (
+            f"cache must be a file of answers of a {self._kind} driver; {self._path}: "
+            f"{content}. Choose another file."
+        )
+
+
+class RunScope:
+    """What the queries of a run share: files of answers, each read once."""
+
+    def __init__(self) -> None:
+        self._files: dict[tuple[Path, str], AnswerFile] = {}
+        self._lock = threading.Lock()
+
+    def file(self, path: Path, kind: str) -> AnswerFile:
+        """The file of a path."""
+        with self._lock:
+            if (path, kind) not in self._files:
+                self._files[path, kind] = AnswerFile(path, kind)
+            return self._files[path, kind]
+
+    def close(self) -> None:
+        """Close all files."""
+        for file in self._files.values():
+            file.close()
+
+
+class QueryScope(NamedTuple):
+    """The query that is being reranked, in a run."""
+
+    qid: Any
+    run: RunScope
+
+
+SCOPE: ContextVar[QueryScope | None] = ContextVar("query", default=None)
 
 
 class AnswerCache:
@@ -31,93 +135,48 @@ class AnswerCache:
         which is appended to and flushed answer by answer. None: nothing is stored.
     kind : str
         Kind of driver: ``"pairwise"``.
-
-    Raises
-    ------
-    ArgumentError
-        If the file holds something else, or the answers of another kind of driver.
     """
 
     def __init__(
         self, store: MutableMapping[Any, Any] | os.PathLike[str] | str | None, kind: str
     ) -> None:
-        self._kind, self._query = kind, QUERY.get()
-        self._mapping = store if isinstance(store, MutableMapping) else None
-        self._path = None if store is None or self._mapping is not None else Path(store)  # type: ignore[arg-type]
-        self._file: BinaryIO | None = None
-        self._answers: dict[str, Any] = {}
-        self._is_torn = False
-        query = {} if self._query is None else {"query": coded(self._query)}
-        head = json.dumps({"kind": kind, **query})
-        self._head = (head[:-1] + ', "question": ').encode()
-        if self._path is not None:
-            check_parent(self._path)
-            self._load(self._path)
+        scope = SCOPE.get()
+        self._key: tuple[Any, ...] = (kind,) if scope is None else (kind, scope.qid)
+        self._query = "null" if scope is None else json.dumps(_coded_id(scope.qid))
+        self._mapping: MutableMapping[Any, Any] | None = None
+        self._file: AnswerFile | None = None
+        self._is_shared = scope is not None
+        if isinstance(store, MutableMapping):
+            self._mapping = store
+        elif store is not None and scope is not None:
+            self._file = scope.run.file(Path(store), kind)
+        elif store is not None:
+            self._file = AnswerFile(Path(store), kind)
 
     @property
     def is_empty(self) -> bool:
         """Whether nothing is stored, so that no question needs to be looked up."""
-        return self._mapping is None and self._path is None
+        return self._mapping is None and self._file is None
 
     def get(self, question: tuple[Any, ...]) -> Any:
         """The stored answer of a judge as it came, or ``NO_ANSWER``."""
         if self._mapping is not None:
-            return self._mapping.get(self._key(question), NO_ANSWER)
-        if self._path is None:
-            return NO_ANSWER
-        return self._answers.get(_question_text(question), NO_ANSWER)
+            return self._mapping.get((*self._key, question), NO_ANSWER)
+        if self._file is not None:
+            return self._file.get(self._query, _question_text(question))
+        return NO_ANSWER
 
     def put(self, question: tuple[Any, ...], answer: Any) -> None:
         """Store an answer; that of a file is on its way to the disk on return."""
         if self._mapping is not None:
-            self._mapping[self._key(question)] = answer
-        elif self._path is not None:
-            text = _question_text(question)
-            self._answers[text] = answer
-            if self._file is None:
-                # unbuffered: a line is one write, whole even with several writers
-                self._file = self._path.open("ab", buffering=0)
-            line = f'{text}, "answer": {json.dumps(coded(answer))}}}\n'.encode()
-            torn = b"\n" if self._is_torn else b""
-            self._is_torn = False
-            self._file.write(torn + self._head + line)
+            self._mapping[(*self._key, question)] = answer
+        elif self._file is not None:
+            self._file.put(self._query, _question_text(question), answer)
 
     def close(self) -> None:
-        """Close the file."""
-        if self._file is not None:
+        """Close the file, unless the queries of a run share it."""
+        if self._file is not None and not self._is_shared:
             self._file.close()
-
-    def _key(self, question: tuple[Any, ...]) -> tuple[Any, ...]:
-        query = () if self._query is None else (self._query,)
-        return (self._kind, *query, question)
-
-    def _load(self, path: Path) -> None:
-        if not path.exists():
-            return
-        text = path.read_bytes()
-        self._is_torn = bool(text) and not text.endswith(b"\n")
-        own_kind = json.dumps({"kind": self._kind})[:-1].encode()
-        for number, line in enumerate(text.split(b"\n"), 1):
-            if line.startswith(self._head):
-                answer = _parsed(line)
-                if answer is not None:
-                    self._answers[json.dumps(answer["question"])] = decoded(
-                        answer["answer"]
-                    )
-            elif not (line.startswith(own_kind) or own_kind.startswith(line)):
-                raise ArgumentError(self._refusal(path, number, line))
-
-    def _refusal(self, path: Path, number: int, line: bytes) -> str:
-        answer = _parsed(line) if line.startswith(_START) else None
-        content = (
-            f"line {number} is {abridged(line[:60].decode(errors='replace'))}"
-            if answer is None
-            else f"line {number} is an answer of a {answer['kind']} driver"
-        )
-        return (
-            f"cache must be a file of answers of a {self._kind} driver; {path}: "
-            f"{content}. Choose another file."
-        )
 
 
 def _parsed(line: bytes) -> dict[str, Any] | None:

@@ -15,6 +15,7 @@ from ltr.arguments import (
     check_choice,
     check_flag,
     check_number,
+    check_seed,
     check_whole,
     plain,
 )
@@ -157,3 +158,23 @@ def check_top(k: Any, n_items: int) -> int:
     if isinstance(k, (int, np.integer)) and not isinstance(k, bool) and k < 1:
         raise ArgumentError(f"k must be >= 1; got {int(k)}.")
     return min(check_whole("k", k, low=1), n_items)
+
+
+def generator_of(random_state: Any) -> np.random.Generator:
+    """The random numbers of a seed.
+
+    Parameters
+    ----------
+    random_state : int, Generator, RandomState or None
+        None: others each time.
+
+    Returns
+    -------
+    rng : Generator
+    """
+    if isinstance(random_state, np.random.Generator):
+        return random_state
+    check_seed("random_state", random_state)
+    if isinstance(random_state, np.random.RandomState):
+        return np.random.default_rng(random_state.randint(2**31))
+    return np.random.default_rng(random_state)

@@ -8,9 +8,16 @@ from typing import Any
 
 import numpy as np
 
-from ltr.arguments import ArgumentError, abridged, check_seed, check_whole
+from ltr.arguments import ArgumentError, abridged, check_whole
 from ltr.rerank.answers import place_of
-from ltr.rerank.calls import PLAIN_CALLS, Calls, Question, check_top, distinct_ids
+from ltr.rerank.calls import (
+    PLAIN_CALLS,
+    Calls,
+    Question,
+    check_top,
+    distinct_ids,
+    generator_of,
+)
 from ltr.rerank.judging import judge
 from ltr.rerank.pointwise import by_score, read_number
 from ltr.rerank.protocol import Driver, Kind, Reading, Verdict
@@ -81,11 +88,10 @@ def groupwise_rerank(
     """
     check_whole("size", size, low=1)
     check_whole("repeats", repeats, low=1)
-    check_seed("random_state", random_state)
     entries = distinct_ids(ids)
     n = len(entries)
     return judge(
-        _groups(n, size, repeats, np.random.default_rng(random_state)),
+        _groups(n, size, repeats, generator_of(random_state)),
         score,
         GROUPWISE,
         entries,

@@ -15,7 +15,7 @@ from ltr.arguments import ArgumentError, abridged, check_choice, check_flag, che
 from ltr.datasets import read_run
 from ltr.progress import ProgressLine
 from ltr.rerank.answers import repair_ranking
-from ltr.rerank.cache import QUERY
+from ltr.rerank.cache import SCOPE, QueryScope, RunScope
 from ltr.rerank.results import Reranking
 
 Rerank = Callable[[Any, list[Any]], Any]
@@ -198,18 +198,24 @@ def _heads(
         elif callable(progress):
             progress(len(heads), len(lists))
 
-    with ThreadPoolExecutor(n_jobs, thread_name_prefix="rerank") as pool:
-        head_of = pool.map if n_jobs > 1 else map
-        requests = [(copy_context(), qid, docs[:depth]) for qid, docs in lists.items()]
-        work = lambda request: request[0].run(_head, rerank, *request[1:], on_error)
-        for qid, head in zip(lists, head_of(work, requests), strict=True):
-            heads[qid] = head
-            report()
+    scope = RunScope()
+    requests = [(copy_context(), qid, docs[:depth]) for qid, docs in lists.items()]
+    work = lambda request: request[0].run(_head, rerank, scope, *request[1:], on_error)
+    try:
+        with ThreadPoolExecutor(n_jobs, thread_name_prefix="rerank") as pool:
+            head_of = pool.map if n_jobs > 1 else map
+            for qid, head in zip(lists, head_of(work, requests), strict=True):
+                heads[qid] = head
+                report()
+    finally:
+        scope.close()
     return heads
 
 
-def _head(rerank: Rerank, qid: Any, ids: list[Any], on_error: str) -> Head:
-    QUERY.set(qid)
+def _head(
+    rerank: Rerank, scope: RunScope, qid: Any, ids: list[Any], on_error: str
+) -> Head:
+    SCOPE.set(QueryScope(qid, scope))
     try:
         result = rerank(qid, list(ids))
         if isinstance(result, Reranking):

@@ -8,9 +8,16 @@ from typing import Any, Literal
 
 import numpy as np
 
-from ltr.arguments import ArgumentError, abridged, check_choice, check_seed, check_whole
+from ltr.arguments import ArgumentError, abridged, check_choice, check_whole
 from ltr.rerank.answers import place_of
-from ltr.rerank.calls import PLAIN_CALLS, Calls, Question, check_top, distinct_ids
+from ltr.rerank.calls import (
+    PLAIN_CALLS,
+    Calls,
+    Question,
+    check_top,
+    distinct_ids,
+    generator_of,
+)
 from ltr.rerank.judging import judge
 from ltr.rerank.protocol import BudgetSpent, Driver, Kind, Reading, Verdict
 from ltr.rerank.results import Reranking
@@ -87,10 +94,9 @@ def setwise_rerank(
     check_choice("method", method, ("heap", "bubble"))
     check_whole("size", size, low=2)
     check_whole("votes", votes, low=1)
-    check_seed("random_state", random_state)
     entries = distinct_ids(ids)
     n, top = len(entries), check_top(k, len(entries))
-    rng = np.random.default_rng(0 if random_state is None else random_state)
+    rng = generator_of(0 if random_state is None else random_state)
     ballot = _Ballot(votes, rng)
     driver = (
         _heap(n, top, size, ballot)

@@ -188,3 +188,19 @@ def test_tournaments_of_judges_that_contradict_themselves():
     assert str(found[0].message).endswith(
         "Use method='windows', or pairwise_rerank(method='verified')."
     )
+
+
+def test_seeds_of_groups():
+    """A seed, a generator or a state; other shuffles with another one."""
+
+    def groups(random_state):
+        reranking = groupwise_rerank(
+            range(9), lambda ids: ids, size=3, random_state=random_state
+        )
+        return [answer.question for answer in reranking.answers]
+
+    assert groups(0) == groups(0) == groups(np.random.default_rng(0))
+    assert groups(0) != groups(1)
+    assert groups(np.random.RandomState(3)) == groups(np.random.RandomState(3))
+    with pytest.raises(ValueError, match="random_state must be a whole number"):
+        groups("x")

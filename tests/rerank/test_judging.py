@@ -159,6 +159,28 @@ def test_the_queries_of_a_run_share_a_file(tmp_path):
     assert [row["n_hits"] for row in table.attrs["calls"]] == [1, 1]
 
 
+def test_the_file_of_a_run_is_read_once(tmp_path, monkeypatch):
+    run = {f"q{number}": {"a": 2, "b": 1} for number in range(5)}
+    path = tmp_path / "answers.jsonl"
+
+    def rerank(qid, ids):
+        return setwise_rerank(ids, max, k=1, calls=Calls(cache=path))
+
+    rerank_run(run, rerank)
+    n_reads = 0
+    read = Path.read_bytes
+
+    def read_bytes(self):
+        nonlocal n_reads
+        n_reads += self == path
+        return read(self)
+
+    monkeypatch.setattr(Path, "read_bytes", read_bytes)
+    table = rerank_run(run, rerank)
+    assert sum(row["n_hits"] for row in table.attrs["calls"]) == 5
+    assert n_reads == 1
+
+
 def test_rerank_run(tmp_path):
     run = {"q2": {"a": 1, "b": 3, "c": 3, "d": 0}, "q1": {"x": 1.0}}
     seen = []
