@@ -5,8 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import partial
+from itertools import islice
 from typing import Any, NamedTuple
 
 import jax
@@ -17,6 +18,7 @@ import optax
 from ltr.deadline import is_past_deadline
 from ltr.lists import PackedLists, Shape
 from ltr.scorers import PairScorer, PublishedPairScorer
+from ltr.training.checkpoint import Checkpoint
 from ltr.training.convergence import EpochLimits, Trend, loss_trend
 from ltr.training.masks import check_mask, is_ours
 from ltr.training.memory import check_step
@@ -28,6 +30,7 @@ from ltr.training.plan import (
     errors_of,
     loss_arguments,
 )
+from ltr.training.result import TrainingResult
 
 Pytree = Any
 
@@ -84,57 +87,6 @@ class Data(NamedTuple):
     pairs: PairTable | None = None
 
 
-@dataclass
-class TrainingResult:
-    """What training leaves behind.
-
-    Attributes
-    ----------
-    params : pytree of NumPy arrays
-        The best ones on the validation lists, or the last ones without any.
-    optimizer_state : pytree of NumPy arrays
-        After the last step.
-    last_params : pytree of NumPy arrays
-        After the last step; further training continues from these.
-    losses : list of float
-        Mean training loss of each epoch.
-    seconds : list of float
-        Time of each epoch of training, without validation and compilation.
-    compile_seconds : float
-        Time of the compilation of the steps, before the first epoch.
-    scores : list of float
-        Validation metric after each epoch; empty without validation.
-    best_score : float
-        Highest validation metric; NaN without validation.
-    best_epoch : int
-        Epoch it was reached in, from 1; 0 for the state before training.
-    unfinished : Trend or None
-        Trend of the loss, if it still falls although there are no more epochs, and with
-        validation the metric still improves.
-    interrupted : bool
-        Whether the user stopped it with Ctrl-C.
-    validation : object
-        Rows that the metric was measured on, if the caller of :func:`train` puts them
-        here.
-    learning_rate : float
-        Step size.
-    """
-
-    params: Pytree
-    optimizer_state: Pytree
-    last_params: Pytree
-    losses: list[float] = field(default_factory=list)
-    seconds: list[float] = field(default_factory=list)
-    compile_seconds: float = 0.0
-    scores: list[float] = field(default_factory=list)
-    best_score: float = float("nan")
-    best_epoch: int = 0
-    unfinished: Trend | None = None
-    interrupted: bool = False
-    validation: Any = None
-    learning_rate: float = float("nan")
-
-
 def init_optimizer(plan: TrainingPlan, params: Pytree) -> Pytree:
     """Fresh optimizer state for ``params``."""
     return build_optimizer(plan.optimizer, 0.0, 0.0).init(params)
@@ -154,6 +106,7 @@ def train(
     validate: Callable[[Pytree], float] | None = None,
     tol: float = 0.0,
     on_epoch: Callable[[int, TrainingResult], None] | None = None,
+    checkpoint: Checkpoint | None = None,
 ) -> TrainingResult:
     """Train for some epochs over mini-batches of whole lists.
 
@@ -185,6 +138,8 @@ def train(
         An improvement must exceed this to count.
     on_epoch : callable, optional
         Called with the epoch and the result so far.
+    checkpoint : Checkpoint, optional
+        Where to go on from, and to write to.
 
     Returns
     -------
@@ -213,7 +168,14 @@ def train(
         result.best_score = validate(result.params)
     if limits.max_epochs and not is_ours(plan.loss.function):
         _check_own_loss(plan, numbers, data, packed)
-    reached, step_number = state, 0
+    n_steps, n_skipped, totals = 0, 0, []
+    if checkpoint is not None and checkpoint.exists:
+        snapshot = checkpoint.load(state, result.params)
+        state = jax.tree.map(jnp.asarray, snapshot.state)
+        result = snapshot.result_of(result)
+        rng.bit_generator.state = snapshot.generator
+        n_steps, n_skipped, totals = snapshot.n_steps, snapshot.step, snapshot.totals
+    reached = state
     try:
         if limits.max_epochs and packed.buckets:
             started = time.perf_counter()
@@ -223,14 +185,18 @@ def train(
                 lowered[shape] = _step.lower(plan, state, numbers, data, batch, key, 0)
             _compile(lowered, state[0])
             result.compile_seconds = time.perf_counter() - started
-        for epoch in range(1, limits.max_epochs + 1):
-            totals = []
+        while not (is_over := _is_over(result, limits)) and (
+            len(result.losses) < limits.max_epochs
+        ):
+            epoch, generator = len(result.losses) + 1, rng.bit_generator.state
             started = time.perf_counter()
             numbers = numbers._replace(epoch=epoch - 1.0)
-            for rows in packed.epoch(rng):
-                state, total = _step(plan, state, numbers, data, rows, key, step_number)
+            for rows in islice(packed.epoch(rng), n_skipped, None):
+                state, total = _step(plan, state, numbers, data, rows, key, n_steps)
                 totals.append(total)
-                step_number += 1
+                n_steps += 1
+                if checkpoint is not None and checkpoint.is_due:
+                    checkpoint.save(generator, n_steps, totals, state, result)
             loss = float(np.sum(totals)) / packed.n_lists
             seconds = time.perf_counter() - started
             _check_finite(epoch, loss, state[0], numbers.learning_rate)
@@ -247,22 +213,32 @@ def train(
                     changes["best_epoch"] = epoch
             # One assignment, so that Ctrl-C comes before or after an epoch.
             result, reached = replace(result, **changes), state
+            n_skipped, totals = 0, []
             if on_epoch is not None:
                 on_epoch(epoch, result)
-            if validate is not None and epoch - result.best_epoch >= limits.patience:
-                break
-            if limits.ends_settled(result.losses) or is_past_deadline():
-                break
-        else:
+        if not is_over:
             result.unfinished = _unfinished(
                 result, validated=validate is not None, limits=limits
             )
+        if checkpoint is not None:
+            checkpoint.save(rng.bit_generator.state, n_steps, [], state, result)
     except KeyboardInterrupt:
         result.interrupted = True
     result.last_params, result.optimizer_state = _copy(reached[0]), _copy(reached[1])
     if validate is None:
         result.params, result.best_epoch = result.last_params, len(result.losses)
     return result
+
+
+def _is_over(result: TrainingResult, limits: EpochLimits) -> bool:
+    """Whether training ends before the last epoch."""
+    n_epochs = len(result.losses)
+    if n_epochs == 0:
+        return False
+    has_waited = n_epochs - result.best_epoch >= limits.patience
+    if result.scores and has_waited:
+        return True
+    return limits.ends_settled(result.losses) or is_past_deadline()
 
 
 def _compile(lowered: dict[Shape, jax.stages.Lowered], params: Pytree) -> None:

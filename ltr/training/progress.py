@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TextIO
 
 from ltr.progress import SECONDS_BETWEEN_LINES, ProgressLine
-from ltr.training.loop import TrainingResult
+from ltr.training.result import TrainingResult
 
 
 class EpochPrinter:

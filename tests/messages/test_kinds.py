@@ -165,6 +165,8 @@ SHARED = {
     "normalize": FLAG,
     "preprocess": OPTIONAL,
     "random_state": OPTIONAL,
+    "checkpoint_dir": OPTIONAL,
+    "checkpoint_every_s": NUMBER,
     "n_jobs": OPTIONAL,
     "hidden_layer_sizes": {"[]", "array"},
     "pair_hidden_layer_sizes": {"[]", "array"},
@@ -219,6 +221,7 @@ SKIPPED = {
     "categorical_features": ["array"],
     "n_query_features": ["None"],
     "pair_features": ["function"],
+    "checkpoint_dir": ["'5'"],  # a folder
 }
 
 

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 from sklearn.exceptions import ConvergenceWarning
 
 from ltr.atomic import FitStopped
+from ltr.files import PathLike
 from ltr.metrics import get_metric
 from ltr.rankers.base import BaseRanker
 from ltr.rankers.features import check_dense_X
@@ -33,7 +34,7 @@ class GradientRanker(BaseRanker):
 
     A subclass says which scorer (:meth:`make_scorer`) and which loss
     (:meth:`make_loss`), and has the parameters that :class:`ltr.NeuralRanker` documents
-    from ``optimizer`` to ``verbose``.
+    from ``optimizer`` to ``checkpoint_every_s``.
     """
 
     _set_by_fit: ClassVar[str] = "_learned_state"
@@ -54,6 +55,8 @@ class GradientRanker(BaseRanker):
     warm_start: bool
     random_state: Any
     verbose: int
+    checkpoint_dir: PathLike | None
+    checkpoint_every_s: float
 
     @abstractmethod
     def make_scorer(self) -> Scorer:
@@ -127,6 +130,8 @@ class GradientRanker(BaseRanker):
             is_stream=is_stream,
             random_state=self.random_state,
             verbose=self.verbose,
+            checkpoint_dir=self.checkpoint_dir,
+            checkpoint_every_s=self.checkpoint_every_s,
         )
 
     def _validation_set(

@@ -11,12 +11,14 @@ from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_is_fitted
 
 from ltr.arguments import ArgumentError, check_choice, check_whole
+from ltr.files import PathLike
 from ltr.losses import get_loss
 from ltr.metrics.names import MetricLike
 from ltr.queries import FloatArray, group_queries
 from ltr.rankers.features import check_dense_X
 from ltr.rankers.inputs import training_set
 from ltr.rankers.neural.gradient import GradientRanker
+from ltr.rankers.neural.identity import remove_checkpoints
 from ltr.rankers.neural.scaling import Preprocess
 from ltr.rankers.neural.training import train_scorer
 from ltr.scorers import Scorer, get_scorer
@@ -103,6 +105,13 @@ class NeuralRanker(GradientRanker):
         Seed of weights, order of lists and validation split.
     verbose : int, default=0
         1: a line of progress every 5 seconds; 2: one per epoch; on standard error.
+    checkpoint_dir : path-like, default=None
+        Folder in which ``fit`` keeps its state. A process that is killed loses little:
+        the same ``fit`` on the same data goes on from there, to the same weights bit by
+        bit, and removes the state when it is over. Data or parameters other than those
+        of the state are refused. Not read by ``partial_fit``. None: keep none.
+    checkpoint_every_s : float, default=60.0
+        Seconds between two writings of that state; a step is never interrupted.
 
     Attributes
     ----------
@@ -168,6 +177,8 @@ class NeuralRanker(GradientRanker):
         warm_start: bool = False,
         random_state: Any = None,
         verbose: int = 0,
+        checkpoint_dir: PathLike | None = None,
+        checkpoint_every_s: float = 60.0,
     ) -> None:
         self.loss = loss
         self.scorer = scorer
@@ -189,6 +200,8 @@ class NeuralRanker(GradientRanker):
         self.warm_start = warm_start
         self.random_state = random_state
         self.verbose = verbose
+        self.checkpoint_dir = checkpoint_dir
+        self.checkpoint_every_s = checkpoint_every_s
 
     def fit(
         self,
@@ -277,6 +290,7 @@ class NeuralRanker(GradientRanker):
         validation = self._validation_set(X_val, y_val, qid_val, options.stopping)
         self._learned_state, result = train_scorer(options, data, validation, start)
         self._report(result)
+        remove_checkpoints(options)
         return self
 
     def predict(self, X: ArrayLike, qid: ArrayLike | None = None) -> FloatArray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -17,6 +18,7 @@ from ltr.arguments import (
     check_verbose,
     check_whole,
 )
+from ltr.files import PathLike
 from ltr.rankers.neural.scaling import PREPROCESS, Preprocess
 from ltr.rankers.validation import EarlyStopping
 from ltr.scorers import Scorer
@@ -65,6 +67,10 @@ class TrainingOptions:
         Seed.
     verbose : int
         1: a line of progress every 5 seconds; 2: one per epoch.
+    checkpoint_dir : path-like or None
+        Folder of the state of a fit that is not over.
+    checkpoint_every_s : float
+        Seconds between two writings of it.
 
     Raises
     ------
@@ -89,6 +95,8 @@ class TrainingOptions:
     is_stream: bool
     random_state: Any
     verbose: int
+    checkpoint_dir: PathLike | None
+    checkpoint_every_s: float
 
     def __post_init__(self) -> None:
         if not _is_auto(self.learning_rate):
@@ -113,6 +121,11 @@ class TrainingOptions:
             check_flag(name, getattr(self, name))
         check_seed("random_state", self.random_state)
         check_verbose(self.verbose)
+        if not isinstance(self.checkpoint_dir, (str, os.PathLike, type(None))):
+            raise ArgumentError(
+                f"checkpoint_dir must be a path or None; got {self.checkpoint_dir!r}."
+            )
+        check_number("checkpoint_every_s", self.checkpoint_every_s, low=0.0)
 
 
 def _is_auto(value: object) -> bool:

@@ -17,6 +17,7 @@ from ltr.metrics.names import MetricLike
 from ltr.queries import BoolArray, FloatArray, Queries, group_queries
 from ltr.rankers.inputs import TrainingSet, check_single_precision, warn_if_no_order
 from ltr.rankers.neural.fitted import FittedScorer
+from ltr.rankers.neural.identity import open_checkpoint
 from ltr.rankers.neural.options import TrainingOptions
 from ltr.rankers.neural.scaling import Scaling, fit_scaling, transform_into
 from ltr.rankers.validation import ValidationRows, hold_out_lists, validation_rows
@@ -122,9 +123,11 @@ def train_scorer(
             f"{start.scorer!r}; got {options.scorer!r}. Set the parameters back, or "
             "fit with warm_start=False."
         )
-    rng = np.random.default_rng(
-        check_random_state(options.random_state).randint(2**31 - 1)
-    )
+    seed = int(check_random_state(options.random_state).randint(2**31 - 1))
+    checkpoint = open_checkpoint(options, data, validation, start, member)
+    if checkpoint is not None:
+        seed = checkpoint.seed = checkpoint.seed if checkpoint.exists else seed
+    rng = np.random.default_rng(seed)
     informative = data.informative_lists(_learns_from(plan, data))
     held_out = np.zeros(data.queries.n_lists, dtype=bool)
     if validation is None and not options.is_stream:
@@ -180,6 +183,7 @@ def train_scorer(
             start_params=start.params if start else None,
             validate=validate,
             on_epoch=_printer(options, limits.max_epochs),
+            checkpoint=checkpoint,
         )
     result.validation = rows
     state = _learned_state(options, scaling, result)

@@ -8,10 +8,12 @@ from typing import Any, ClassVar, Literal
 import jax
 from numpy.typing import ArrayLike
 
+from ltr.files import PathLike
 from ltr.metrics.names import MetricLike
 from ltr.queries import FloatArray
 from ltr.rankers.features import check_dense_X
 from ltr.rankers.inputs import training_set
+from ltr.rankers.neural.identity import remove_checkpoints
 from ltr.rankers.neural.scaling import Preprocess
 from ltr.rankers.neural.training import train_scorer
 from ltr.rankers.pairs.ensemble import check_complete
@@ -133,6 +135,13 @@ class TSPRanker(PairRanker):
     verbose : int, default=0
         1: progress of training every 5 seconds, and how many lists ``predict`` decoded
         without a proof; 2: every epoch; on standard error.
+    checkpoint_dir : path-like, default=None
+        Folder in which ``fit`` keeps its state. A process that is killed loses little:
+        the same ``fit`` on the same data goes on from there, to the same weights bit by
+        bit, and removes the state when it is over. Data or parameters other than those
+        of the state are refused. Not read by ``partial_fit``. None: keep none.
+    checkpoint_every_s : float, default=60.0
+        Seconds between two writings of that state; a step is never interrupted.
 
     Attributes
     ----------
@@ -231,6 +240,8 @@ class TSPRanker(PairRanker):
         warm_start: bool = False,
         random_state: Any = None,
         verbose: int = 0,
+        checkpoint_dir: PathLike | None = None,
+        checkpoint_every_s: float = 60.0,
     ) -> None:
         self.loss = loss
         self.encoder = encoder
@@ -261,6 +272,8 @@ class TSPRanker(PairRanker):
         self.warm_start = warm_start
         self.random_state = random_state
         self.verbose = verbose
+        self.checkpoint_dir = checkpoint_dir
+        self.checkpoint_every_s = checkpoint_every_s
 
     def fit(
         self,
@@ -337,6 +350,7 @@ class TSPRanker(PairRanker):
             members.append(train_scorer(data=data, validation=validation, **plan))
             check_complete(members, self.n_estimators)
         self._report(self._set_members(members))
+        remove_checkpoints(options, self.n_estimators)
         return self
 
     def partial_fit(

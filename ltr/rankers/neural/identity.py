@@ -1,0 +1,117 @@
+"""What a fit depends on, as hashes: a checkpoint of another fit is refused."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import fields
+from functools import partial
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+from ltr.rankers.inputs import TrainingSet
+from ltr.rankers.neural.options import TrainingOptions
+from ltr.training.checkpoint import Checkpoint
+
+_BLOCK_ROWS = 2**16
+_NO_PART = ("verbose", "checkpoint_dir", "checkpoint_every_s", "random_state")
+_ADDRESS = re.compile(" at 0x[0-9a-f]+")
+
+
+def open_checkpoint(
+    options: TrainingOptions,
+    data: TrainingSet,
+    validation: TrainingSet | None,
+    start: Any,
+    member: int,
+) -> Checkpoint | None:
+    """The checkpoint of a fit, read if there is one; None if none is wanted.
+
+    Parameters
+    ----------
+    options : TrainingOptions
+        Parameters of the ranker.
+    data : TrainingSet
+        Training rows.
+    validation : TrainingSet or None
+        Validation rows.
+    start : LearnedState or None
+        State from which training begins.
+    member : int
+        Number within an ensemble; each has a file of its own.
+
+    Returns
+    -------
+    checkpoint : Checkpoint or None
+
+    Raises
+    ------
+    ValueError
+        If the file is of another fit, or no checkpoint.
+    """
+    if options.checkpoint_dir is None or options.is_stream:
+        return None
+    folder = Path(options.checkpoint_dir).expanduser()
+    folder.mkdir(parents=True, exist_ok=True)
+    values = {
+        field.name: getattr(options, field.name)
+        for field in fields(options)
+        if field.name not in _NO_PART
+    }
+    if isinstance(options.random_state, (int, np.integer)):
+        values["random_state"] = int(options.random_state)
+    identity = {
+        "data": _hash_of_data(data, validation),
+        "parameters": _hash_of_values(values, start),
+        "version of ltr": version("ltr"),
+    }
+    path = folder / f"member_{member}.npz"
+    return Checkpoint(path, identity, options.checkpoint_every_s)
+
+
+def remove_checkpoints(options: TrainingOptions, n_members: int = 1) -> None:
+    """Delete the files of a fit that has ended."""
+    if options.checkpoint_dir is not None:
+        folder = Path(options.checkpoint_dir).expanduser()
+        for member in range(n_members):
+            (folder / f"member_{member}.npz").unlink(missing_ok=True)
+
+
+def _hash_of_data(data: TrainingSet, validation: TrainingSet | None) -> str:
+    digest = hashlib.sha256()
+    for rows in (data, validation):
+        if rows is None:
+            continue
+        columns = [rows.X, rows.y, rows.queries.codes, rows.weights, rows.list_weights]
+        columns += [rows.extras[name] for name in sorted(rows.extras)]
+        columns += [] if rows.pairs is None else list(rows.pairs)
+        for array in columns:
+            digest.update(
+                repr((np.shape(array), getattr(array, "dtype", None))).encode()
+            )
+            for begin in range(0, 0 if array is None else len(array), _BLOCK_ROWS):
+                block = np.ascontiguousarray(array[begin : begin + _BLOCK_ROWS])
+                digest.update(block.view(np.uint8))
+    return digest.hexdigest()
+
+
+def _hash_of_values(values: dict[str, Any], start: Any) -> str:
+    digest = hashlib.sha256()
+    for name, value in sorted(values.items()):
+        digest.update(f"{name}={_text(value)};".encode())
+    for leaf in jax.tree.leaves((start.params, start.last_params)) if start else ():
+        digest.update(np.ascontiguousarray(leaf).tobytes())
+    return digest.hexdigest()
+
+
+def _text(value: Any) -> str:
+    """Text of a parameter that is the same in another process."""
+    if isinstance(value, partial):
+        return f"{_text(value.func)}({value.args}, {sorted(value.keywords.items())})"
+    if hasattr(value, "__qualname__"):
+        return f"{value.__module__}.{value.__qualname__}"
+    return _ADDRESS.sub("", repr(value))

@@ -1,0 +1,204 @@
+"""Training that goes on after the process was killed, to the same bits."""
+
+from __future__ import annotations
+
+import io
+import json
+import time
+import zipfile
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+
+from ltr.files import whole_file
+from ltr.training.result import TrainingResult
+
+Pytree = Any
+_FORM = 1
+
+
+class Snapshot(NamedTuple):
+    """Where training is between two steps.
+
+    Attributes
+    ----------
+    generator : dict
+        State of the generator at the start of the epoch.
+    n_steps : int
+        Steps of all epochs that are done.
+    totals : list of float
+        Summed loss of each step of this epoch, in the precision of training.
+    losses, seconds, scores : list of float
+        Of the epochs before.
+    best_score : float
+        Highest validation metric.
+    best_epoch : int
+        Epoch of that metric.
+    state : pytree of arrays
+        Parameters and optimizer state.
+    best : pytree of arrays
+        Parameters of the best epoch.
+    """
+
+    generator: dict[str, Any]
+    n_steps: int
+    totals: list[Any]
+    losses: list[float]
+    seconds: list[float]
+    scores: list[float]
+    best_score: float
+    best_epoch: int
+    state: Pytree
+    best: Pytree
+
+    @property
+    def step(self) -> int:
+        """Steps of this epoch that are done."""
+        return len(self.totals)
+
+    def result_of(self, start: TrainingResult) -> TrainingResult:
+        """The result so far, of training that has begun with ``start``."""
+        return replace(
+            start,
+            params=self.best,
+            losses=self.losses,
+            seconds=self.seconds,
+            scores=self.scores,
+            best_score=self.best_score,
+            best_epoch=self.best_epoch,
+        )
+
+
+class Checkpoint:
+    """A file that training writes now and then, and goes on from.
+
+    Parameters
+    ----------
+    path : Path
+        File to write; its folder exists.
+    identity : dict of str to str
+        Hashes of what the fit depends on: a file of another fit is refused.
+    every_s : float
+        Seconds between two writings.
+    """
+
+    def __init__(self, path: Path, identity: dict[str, str], every_s: float) -> None:
+        self.path = path
+        self.identity = identity
+        self.every_s = every_s
+        self.seed = 0
+        self._last = time.monotonic()
+        self._header: dict[str, Any] | None = None
+        self._arrays: list[Any] = []
+        if path.exists():
+            self._read()
+            self.seed = int(self.header["seed"])
+
+    @property
+    def exists(self) -> bool:
+        """Whether there is a state to go on from."""
+        return self._header is not None
+
+    @property
+    def header(self) -> dict[str, Any]:
+        """Everything but the arrays."""
+        assert self._header is not None
+        return self._header
+
+    @property
+    def is_due(self) -> bool:
+        """Whether the time between two writings is over."""
+        return time.monotonic() - self._last >= self.every_s
+
+    def save(
+        self,
+        generator: Any,
+        n_steps: int,
+        totals: list[Any],
+        state: Pytree,
+        result: TrainingResult,
+    ) -> None:
+        """Write the file, whole or not at all.
+
+        Parameters
+        ----------
+        generator : dict
+            State of the generator at the start of the epoch.
+        n_steps : int
+            Steps of all epochs that are done.
+        totals : list of scalars
+            Summed loss of each step of this epoch.
+        state : pytree of arrays
+            Parameters and optimizer state.
+        result : TrainingResult
+            Of the epochs before.
+        """
+        header = {
+            "form": _FORM,
+            "identity": self.identity,
+            "seed": self.seed,
+            "generator": generator,
+            "n_steps": n_steps,
+            "losses": result.losses,
+            "seconds": result.seconds,
+            "scores": result.scores,
+            "best_score": float(result.best_score),
+            "best_epoch": result.best_epoch,
+        }
+        text = np.frombuffer(json.dumps(header).encode(), dtype=np.uint8)
+        leaves = jax.tree.leaves((state, result.params))
+        arrays: dict[str, Any] = {
+            f"leaf_{i}": np.asarray(leaf) for i, leaf in enumerate(leaves)
+        }
+        losses = np.array([np.asarray(total) for total in totals])
+        with whole_file(self.path) as scratch, scratch.open("wb") as file:
+            np.savez(file, header=text, totals=losses, **arrays)
+        self._last = time.monotonic()
+
+    def load(self, state: Pytree, best: Pytree) -> Snapshot:
+        """Where training was; these trees give the shapes."""
+        leaves, structure = jax.tree.flatten((state, best))
+        totals, *arrays = self._arrays
+        kinds = [(np.shape(leaf), np.asarray(leaf).dtype) for leaf in leaves]
+        if [(array.shape, array.dtype) for array in arrays] != kinds:
+            raise _not_a_checkpoint(self.path, "its arrays have other shapes")
+        state, best = jax.tree.unflatten(structure, arrays)
+        names = set(Snapshot._fields) - {"totals", "state", "best"}
+        values = {name: self.header[name] for name in names}
+        return Snapshot(**values, totals=list(totals), state=state, best=best)
+
+    def _read(self) -> None:
+        """Read the file, and compare what the fit depends on."""
+        try:
+            content = io.BytesIO(self.path.read_bytes())
+            with zipfile.ZipFile(content) as archive:  # of arrays, as numpy.savez makes
+                n_leaves = len(archive.namelist()) - 2
+                names = ["header", "totals", *(f"leaf_{i}" for i in range(n_leaves))]
+                members = (io.BytesIO(archive.read(f"{name}.npy")) for name in names)
+                text, *arrays = (np.load(m, allow_pickle=False) for m in members)
+            header = json.loads(text.tobytes())
+        except (ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+            raise _not_a_checkpoint(self.path, str(error)) from error
+        if not isinstance(header, dict) or header.get("form") != _FORM:
+            raise _not_a_checkpoint(self.path, "its header is of another form")
+        stored = header["identity"]
+        others = [
+            name for name in self.identity if stored.get(name) != self.identity[name]
+        ]
+        if others:
+            raise ValueError(
+                f"checkpoint_dir must be empty or hold the state of this same fit; "
+                f"{self.path} has that of a fit with other {' and other '.join(others)}"
+                ". Pass another folder, or delete the file to begin from the start."
+            )
+        self._header, self._arrays = header, arrays
+
+
+def _not_a_checkpoint(path: Path, reason: str) -> ValueError:
+    return ValueError(
+        f"{path} is no checkpoint of a fit: {reason}. Delete it to begin from the "
+        "start."
+    )

@@ -1,0 +1,236 @@
+"""Fits that go on after the process was killed."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+import warnings
+from functools import partial
+
+import numpy as np
+import pytest
+
+from ltr import NeuralRanker, TSPRanker
+from ltr.datasets import make_ranking
+from ltr.losses import gumbel_ndcg_loss
+from ltr.training import loop
+from ltr.training.checkpoint import Checkpoint
+
+DATA = make_ranking(60, list_size=6, n_features=4, n_informative=2, random_state=0)
+TRAIN = DATA.X, DATA.y, DATA.qid
+DRAW = "ltr.rankers.neural.training.check_random_state"
+OPTIONS = {"max_epochs": 4, "batch_size": 8, "checkpoint_every_s": 0.0}
+RANKERS = {
+    "draws": NeuralRanker(  # a loss that draws, early stopping, a moving optimizer
+        partial(gumbel_ndcg_loss, n_samples=2),
+        hidden_layer_sizes=(5,),
+        early_stopping=True,
+        random_state=3,
+        **OPTIONS,
+    ),
+    "any seed": NeuralRanker("listnet", "linear", **OPTIONS),
+    "members": TSPRanker(encoder="identity", n_estimators=2, random_state=0, **OPTIONS),
+}
+
+
+class Killed(BaseException):
+    """Nothing catches it, as nothing catches a signal."""
+
+
+def states(ranker):
+    """Everything that a fit has learned."""
+    learned = ranker._learned_state
+    history = {k: v for k, v in ranker.history_.items() if "seconds" not in k}
+    return [*loop.jax.tree.leaves(learned.params), *history.values()]
+
+
+def fit(ranker):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return ranker.fit(*TRAIN)
+
+
+def die_after(monkeypatch, n_writings):
+    """Kill training after so many states are written."""
+    save, count = Checkpoint.save, iter(range(10**6))
+
+    def save_and_die(self, *arguments):
+        save(self, *arguments)
+        if next(count) == n_writings:
+            raise Killed
+
+    monkeypatch.setattr(Checkpoint, "save", save_and_die)
+
+
+@pytest.fixture(scope="module")
+def wholes(tmp_path_factory):
+    """By name: what a fit without a pause learns, and how often it writes."""
+
+    def run(name):
+        with pytest.MonkeyPatch.context() as context:
+            writings = []
+            save = Checkpoint.save
+            context.setattr(
+                Checkpoint,
+                "save",
+                lambda self, *arguments: writings.append(save(self, *arguments)),
+            )
+            if name == "any seed":
+                SEEDS.rewind()
+                context.setattr(DRAW, lambda _: np.random.RandomState(next(SEEDS)))
+            folder = tmp_path_factory.mktemp("whole")
+            learned = states(fit(ranker_of(name, folder)))
+        plain = ranker_of(name, None)
+        if name != "any seed":
+            for value, expected in zip(states(fit(plain)), learned, strict=True):
+                np.testing.assert_array_equal(value, expected)
+        return learned, len(writings)
+
+    return {name: run(name) for name in RANKERS}
+
+
+@pytest.mark.parametrize("name", RANKERS)
+@pytest.mark.parametrize("share", [0.0, 0.35, 0.6, 0.999])
+def test_it_goes_on_to_the_same_bits(name, share, wholes, monkeypatch, tmp_path):
+    """Killed in an epoch, at the end, or between the members of an ensemble."""
+    expected, n_writings = wholes[name]
+    if name == "any seed":  # that of the first attempt is part of the state
+        monkeypatch.setattr(DRAW, lambda _: np.random.RandomState(next(SEEDS)))
+    ranker = ranker_of(name, tmp_path)
+    with monkeypatch.context() as context:
+        die_after(context, int(share * n_writings))
+        with pytest.raises(Killed):
+            fit(ranker)
+    assert not hasattr(ranker, "n_features_in_")
+    assert list(tmp_path.iterdir())
+    for value, whole in zip(states(fit(ranker)), expected, strict=True):
+        np.testing.assert_array_equal(value, whole)
+    assert list(tmp_path.iterdir()) == []
+
+
+class Seeds:
+    """1, 2, 3, …, from the start again after a rewind."""
+
+    def __init__(self):
+        self.rewind()
+
+    def rewind(self):
+        self.last = 0
+
+    def __next__(self):
+        self.last += 1
+        return self.last
+
+
+SEEDS = Seeds()
+
+
+@pytest.fixture(autouse=True)
+def first_seed():
+    """Each test begins with seed 1."""
+    SEEDS.rewind()
+
+
+def ranker_of(name, folder):
+    """A new ranker with this folder."""
+    from sklearn.base import clone
+
+    return clone(RANKERS[name]).set_params(checkpoint_dir=folder)
+
+
+SCRIPT = """
+import sys, warnings
+import numpy as np
+sys.path.insert(0, {tests!r})
+warnings.simplefilter("ignore")
+from test_checkpoint import RANKERS, fit, states
+ranker = fit(RANKERS["draws"].set_params(checkpoint_dir=sys.argv[1], max_epochs=40))
+np.savez(sys.argv[2], *states(ranker))
+"""
+
+
+def test_a_process_that_is_killed(tmp_path):
+    """By SIGKILL, as often as it has written a state; it ends with the same bits."""
+    folder, output = tmp_path / "state", tmp_path / "weights.npz"
+    script = SCRIPT.format(tests=os.path.dirname(__file__))
+    command = [sys.executable, "-c", script, str(folder), str(output)]
+    n_kills = 0
+    while not output.exists():
+        process = subprocess.Popen(command)
+        seen = (folder / "member_0.npz").stat().st_mtime_ns if n_kills else 0
+        while process.poll() is None and n_kills < 2:
+            path = folder / "member_0.npz"
+            if path.exists() and path.stat().st_mtime_ns != seen:
+                time.sleep(0.05)
+                process.send_signal(signal.SIGKILL)
+                n_kills += process.wait() == -signal.SIGKILL
+        assert process.wait() in (0, -signal.SIGKILL)
+    assert n_kills
+    whole = fit(ranker_of("draws", None).set_params(max_epochs=40))
+    with np.load(output) as archive:
+        for name, expected in zip(archive.files, states(whole), strict=True):
+            np.testing.assert_array_equal(archive[name], expected)
+
+
+@pytest.fixture
+def killed(monkeypatch, tmp_path):
+    """A folder with the state of a fit that was killed."""
+    with monkeypatch.context() as context:
+        die_after(context, 3)
+        with pytest.raises(Killed):
+            fit(ranker_of("any seed", tmp_path).set_params(random_state=0))
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("changes", "row", "others"),
+    [
+        ({"learning_rate": 0.1, "random_state": 0}, None, "parameters"),
+        ({"random_state": 1}, None, "parameters"),
+        ({"random_state": 0}, 0, "data"),
+        ({"random_state": 0, "loss": "mse"}, 5, "data and other parameters"),
+    ],
+)
+def test_another_fit_is_refused(changes, row, others, killed):
+    """The state of the first one stays."""
+    ranker = ranker_of("any seed", killed).set_params(**changes)
+    features = DATA.X.copy()
+    if row is not None:
+        features[row] += 1
+    message = (
+        "checkpoint_dir must be empty or hold the state of this same fit; "
+        f"{killed / 'member_0.npz'} has that of a fit with other {others}. Pass "
+        "another folder, or delete the file to begin from the start."
+    )
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+        ranker.fit(features, DATA.y, DATA.qid)
+    assert (killed / "member_0.npz").exists()
+
+
+def test_a_damaged_file_is_refused(killed):
+    """Nothing in it is executed, and it is not overwritten."""
+    path = killed / "member_0.npz"
+    content = path.read_bytes()
+    ranker = ranker_of("any seed", killed).set_params(random_state=0)
+    for damaged in (content[:-30], b"", b"PK" + content[2:900], b"\x93NUMPY"):
+        path.write_bytes(damaged)
+        with pytest.raises(ValueError, match="no checkpoint of a fit: .* Delete it"):
+            fit(ranker)
+        assert path.read_bytes() == damaged
+    np.savez(path, header=np.array([object()], dtype=object))
+    with pytest.raises(ValueError, match="no checkpoint of a fit: .* Delete it"):
+        fit(ranker)
+
+
+def test_parameters():
+    """Messages, before anything is written."""
+    ranker = NeuralRanker("mse", "linear", checkpoint_dir=3)
+    with pytest.raises(
+        ValueError, match="checkpoint_dir must be a path or None; got 3"
+    ):
+        ranker.fit(*TRAIN)
+    ranker = NeuralRanker("mse", "linear", checkpoint_every_s=-1)
+    with pytest.raises(ValueError, match="checkpoint_every_s must be"):
+        ranker.fit(*TRAIN)
