@@ -95,7 +95,7 @@ def _hash_of_data(data: TrainingSet, validation: TrainingSet | None) -> str:
             )
             for begin in range(0, 0 if array is None else len(array), _BLOCK_ROWS):
                 block = np.ascontiguousarray(array[begin : begin + _BLOCK_ROWS])
-                digest.update(block.view(np.uint8))
+                digest.update(block.tobytes())
     return digest.hexdigest()
 
 
