@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import suppress
 from typing import Any, Literal
@@ -18,7 +19,6 @@ from ltr.arguments import (
 )
 from ltr.queries import FloatArray
 from ltr.rerank.calls import PLAIN_CALLS, Calls, Question, check_top, distinct_ids
-from ltr.rerank.certificates import warn_of_contradictions
 from ltr.rerank.closure import Closure, closed, open_items
 from ltr.rerank.judging import judge
 from ltr.rerank.protocol import BudgetSpent, Driver, Kind, Reading, Verdict
@@ -29,6 +29,9 @@ AGGREGATES = ("order", "wins", "probabilities")
 # Units of work, about a second each: of the order of all pairs, and of one of those on
 # the way to a verified top.
 _WORK, _WORK_PER_ROUND = 4.0, 0.2
+# Share of the answers that may be contradicted before a tournament warns: one of the two
+# answers about each tied pair is.
+_MOST_AGAINST = 0.05
 
 Asking = Generator[list[Question], list[Any], None]
 Comparing = Generator[list[Question], list[Any], bool]
@@ -72,8 +75,9 @@ def pairwise_rerank(
         ``"tournament"``
             One pair at a time, of items that can still belong to the top k, until
             chains of answers prove which do. The fewest calls, and exact, if the judge
-            never contradicts itself. Each answer is believed, so that the order
-            collapses if many are wrong: with 15 % of them, use "verified" or "all".
+            never contradicts itself. Each answer is believed, and what it implies is
+            never asked: the order collapses if many are wrong, and its certificate
+            cannot tell. With 15 % of them, use "verified" or "all".
         ``"heap"``
             Heap sort, stopped after k places, as in PRP.
         ``"bubble"``
@@ -121,8 +125,8 @@ def pairwise_rerank(
     Warns
     -----
     UserWarning
-        If no answer has a preference, or more than 5 % of those of a tournament
-        contradict its order.
+        If no answer has a preference, or if the judge of a tournament contradicts itself
+        in more than a tenth of the pairs.
 
     See Also
     --------
@@ -180,8 +184,15 @@ def pairwise_rerank(
         extra=extra,
         most=n_pairs[method] * (1 + both_orders) if method in n_pairs else None,
     )
-    if method == "tournament":
-        warn_of_contradictions(reranking, "Use method='verified' or 'all'.")
+    n_decided, n_tied = len(pairs.proba), pairs.n_tied
+    if method == "tournament" and n_tied > 2 * _MOST_AGAINST * n_decided:
+        warnings.warn(
+            f"compare contradicts itself in {n_tied} of {n_decided} pairs, which it "
+            "was asked about in both orders, and a tournament believes each answer. "
+            "Use method='verified' or 'all'.",
+            UserWarning,
+            stacklevel=2,
+        )
     return reranking
 
 
@@ -205,11 +216,21 @@ class _Pairs:
 
     def is_better(self, i: int, j: int) -> Comparing:
         """Whether item i is better than j: a tie is not."""
+        proba = yield from self._proba(i, j)
+        return proba is not None and (proba > 0.5 if i < j else proba < 0.5)
+
+    def is_above(self, i: int, j: int) -> Comparing:
+        """Whether item i is better than j, or before it in the first stage if tied."""
+        proba = yield from self._proba(i, j)
+        if proba is None or proba == 0.5:
+            return i < j
+        return (proba > 0.5) is (i < j)
+
+    def _proba(self, i: int, j: int) -> Generator[list[Question], list[Any], Any]:
         pair = (i, j) if i < j else (j, i)
         if pair not in self.proba:
             yield from self.ask([pair])
-        proba = self.proba[pair]
-        return proba is not None and (proba > 0.5 if i < j else proba < 0.5)
+        return self.proba[pair]
 
     def gains(self) -> FloatArray:
         """[i, j]: probability that i is better; 0 both ways if nothing is known."""
@@ -292,8 +313,8 @@ def _heap(pairs: _Pairs, k: int) -> Driver:
             best = node
             for child in (2 * node + 1, 2 * node + 2):
                 if child < len(heap):
-                    is_better = yield from pairs.is_better(heap[child], heap[best])
-                    best = child if is_better else best
+                    if (yield from pairs.is_above(heap[child], heap[best])):
+                        best = child
             if best == node:
                 return
             heap[node], heap[best] = heap[best], heap[node]
