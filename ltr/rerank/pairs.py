@@ -29,8 +29,8 @@ AGGREGATES = ("order", "wins", "probabilities")
 # Units of work, about a second each: of the order of all pairs, and of one of those on
 # the way to a verified top.
 _WORK, _WORK_PER_ROUND = 4.0, 0.2
-# Share of the answers that may be contradicted before a tournament warns: one of the two
-# answers about each tied pair is.
+# Share of answers that any order contradicts, from which on a tournament warns: of two
+# answers that contradict each other, it is one.
 _MOST_AGAINST = 0.05
 
 Asking = Generator[list[Question], list[Any], None]
@@ -125,8 +125,8 @@ def pairwise_rerank(
     Warns
     -----
     UserWarning
-        If no answer has a preference, or if the judge of a tournament contradicts itself
-        in more than a tenth of the pairs.
+        If no answer has a preference, or if the judge of a tournament contradicts
+        itself in more than a tenth of the pairs.
 
     See Also
     --------
@@ -311,10 +311,9 @@ def _heap(pairs: _Pairs, k: int) -> Driver:
     def sift(node: int) -> Asking:
         while True:
             best = node
-            for child in (2 * node + 1, 2 * node + 2):
-                if child < len(heap):
-                    if (yield from pairs.is_above(heap[child], heap[best])):
-                        best = child
+            for child in range(2 * node + 1, min(2 * node + 3, len(heap))):
+                if (yield from pairs.is_above(heap[child], heap[best])):
+                    best = child
             if best == node:
                 return
             heap[node], heap[best] = heap[best], heap[node]
@@ -329,11 +328,11 @@ def _heap(pairs: _Pairs, k: int) -> Driver:
             if heap and len(top) < k:
                 heap[0] = last
                 yield from sift(0)
+        is_whole = None not in pairs.proba.values()
     except BudgetSpent:
-        remaining = pairs.closure().order()
-    else:
-        remaining = list(range(pairs.n_items))
-    top += [item for item in remaining if item not in top][: k - len(top)]
+        is_whole = False
+    if not is_whole:  # the budget or a failure left a gap
+        top = pairs.closure().order()[:k]
     return pairs.verdict([*top, *sorted(set(range(pairs.n_items)) - set(top))])
 
 

@@ -62,7 +62,7 @@ def test_calls_of_a_hundred_items(method, n_sorted, n_reversed, mean, n_lists):
     [
         (SORTED, 126, 2),
         (SORTED[:50], 76, 2),
-        (REVERSED, 1678, 91),
+        (SORTED[:50][::-1], 553, 46),
         (permutations(1)[0], 1.2 * 438, 1.2 * 26),
     ],
     ids=["sorted", "fifty", "reversed", "shuffled"],
@@ -119,10 +119,9 @@ def test_a_consistent_judge_gets_its_top(method, both_orders):
 
 
 def test_a_verified_top_is_exact_in_long_lists():
-    # item 299 has to pass 299 others, and the first stage may not outweigh its answers
-    ids = [*range(1, 300), 0]
-    reranking = once(ids, k=2)
-    assert reranking.ids[:2] == [0, 1]
+    # the last item has to pass all others, and the first stage may not outweigh it
+    ids = [*range(1, 120), 0]
+    assert once(ids, k=2).ids[:2] == [0, 1]
     assert once(ids, k=2, prior=0.1).ids[0] != 0
 
 
