@@ -89,7 +89,12 @@ from ltr.losses.declaration import (
     loss_info,
     ranking_loss,
 )
-from ltr.losses.derivatives import Derivatives, derivatives
+from ltr.losses.derivatives import (
+    Derivatives,
+    LossWeights,
+    derivatives,
+    loss_weights,
+)
 from ltr.losses.distillation import (
     dear_loss,
     js_distillation_loss,
@@ -122,6 +127,7 @@ from ltr.losses.listwise import (
 from ltr.losses.margins import (
     circle_loss,
     exponential_loss,
+    gap_margin_loss,
     pair_mse_loss,
     quantile_loss,
     soft_zero_one_loss,
@@ -185,6 +191,7 @@ LOSSES: dict[str, Callable[..., jax.Array]] = {
     "pair_mse": pair_mse_loss,
     "quantile": quantile_loss,
     "circle": circle_loss,
+    "gap_margin": gap_margin_loss,
     "lambdarank": lambdarank_loss,
     "ndcg_loss1": ndcg_loss1_loss,
     "ndcg_loss2": ndcg_loss2_loss,
@@ -323,6 +330,7 @@ __all__ = [
     "Combination",
     "Derivatives",
     "LossInfo",
+    "LossWeights",
     "affine_labels",
     "approx_mrr_loss",
     "approx_ndcg_loss",
@@ -338,6 +346,7 @@ __all__ = [
     "dpo_loss",
     "examination_probabilities",
     "exponential_loss",
+    "gap_margin_loss",
     "gap_weighted_bce_loss",
     "gaussian_nll_loss",
     "get_loss",
@@ -358,6 +367,7 @@ __all__ = [
     "listmle_loss",
     "listnet_loss",
     "loss_info",
+    "loss_weights",
     "margin_mse_loss",
     "max_margin_loss",
     "mse_loss",

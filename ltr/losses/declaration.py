@@ -62,6 +62,10 @@ class LossInfo:
         second derivative of each item's own term, or of the pairs; p (1 − p) of a
         softmax; a secant of the gradient; or 1. This is a choice of its author, not a
         property of the loss, so ``check_loss`` does not test it.
+    per_batch : bool
+        The loss compares the lists of a batch with each other: it takes arrays of shape
+        (n_lists, list_size) and returns one number. A function of your own says so by
+        an attribute ``per_batch = True``.
     parameters : tuple of str
         Names of the keyword arguments.
     required : tuple of str
@@ -88,6 +92,7 @@ class LossInfo:
     repeats: bool = False
     bounds: tuple[float, float] = (-math.inf, math.inf)
     curvature: Curvature = "secant"
+    per_batch: bool = False
     parameters: tuple[str, ...] = ()
     required: tuple[str, ...] = ()
     numbers: tuple[str, ...] = ()
@@ -180,6 +185,7 @@ def ranking_loss(
     repeats: bool = False,
     bounds: tuple[float, float] | None = None,
     curvature: Curvature = "secant",
+    per_batch: bool = False,
 ) -> Callable[[Loss], Loss]:
     """Declare a loss: attach a :class:`LossInfo` to it as ``.info``.
 
@@ -201,6 +207,8 @@ def ranking_loss(
     curvature : {"items", "pairs", "softmax", "secant", "ones"}, default="secant"
         How tree objectives approximate the second derivative: a choice, not a claim.
         The default needs nothing but the gradient. See :class:`LossInfo`.
+    per_batch : bool, default=False
+        One number per batch instead of one per list. See :class:`LossInfo`.
 
     Returns
     -------
@@ -241,6 +249,7 @@ def ranking_loss(
             repeats=repeats,
             bounds=(low, high),
             curvature=curvature,
+            per_batch=per_batch,
         )
         object.__setattr__(loss, "info", info)
         return loss
@@ -307,6 +316,7 @@ def _read_signature(loss: LossFunction) -> LossInfo:
             options.append(parameter)
     options = options[2:]  # after scores and labels
     return LossInfo(
+        per_batch=bool(getattr(loss, "per_batch", False)),
         parameters=tuple(option.name for option in options),
         required=tuple(
             option.name

@@ -30,6 +30,74 @@ class Derivatives(NamedTuple):
     curvature: jax.Array
 
 
+class LossWeights(NamedTuple):
+    """The gradient of a loss by item: how strongly it is moved, and where to.
+
+    Attributes
+    ----------
+    weight : array of shape (..., list_size)
+        Absolute derivative of the loss by the score.
+    direction : array of shape (..., list_size)
+        1 if a descent raises the score, −1 if it lowers it, 0 if it is left alone.
+    """
+
+    weight: jax.Array
+    direction: jax.Array
+
+
+def loss_weights(
+    loss: LossFunction,
+    scores: ArrayLike,
+    labels: ArrayLike,
+    *,
+    where: ArrayLike | None = None,
+    **inputs: Any,
+) -> LossWeights:
+    """Split the gradient of a loss into weights and directions of the items.
+
+    It shows how objectives differ on the same scores: with ``bce_loss`` every item has
+    the weight abs(label − p), with ``infonce_loss`` a negative has its share of the
+    softmax.
+
+    Parameters
+    ----------
+    loss : callable
+        A loss, declared or not.
+    scores : array of shape (..., list_size)
+        Model scores.
+    labels : array of shape (..., list_size)
+        Labels.
+    where : bool array of shape (..., list_size), default=None
+        True for real items. None: all.
+    **inputs : object
+        What else the loss takes: ``weights``, ``key``, extras, options.
+
+    Returns
+    -------
+    weights : LossWeights
+        0 at masked positions.
+
+    References
+    ----------
+    .. [1] "Supervised fine-tuning or contrastive learning? Towards better multimodal
+       LLM reranking", 2025: an objective as weight times direction.
+
+    Examples
+    --------
+    >>> import jax.numpy as jnp
+    >>> from ltr.losses import bce_loss, loss_weights
+    >>> weight, direction = loss_weights(bce_loss, jnp.zeros(2), jnp.array([1, 0]))
+    >>> weight.tolist(), direction.tolist()
+    ([0.5, 0.5], [1.0, -1.0])
+    """
+
+    def total(s: jax.Array) -> jax.Array:
+        return loss(s, labels, where=where, **inputs).sum()
+
+    gradient = jax.grad(total)(jnp.asarray(scores))
+    return LossWeights(jnp.abs(gradient), -jnp.sign(gradient))
+
+
 def derivatives(
     loss: LossFunction,
     scores: ArrayLike,

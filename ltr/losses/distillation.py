@@ -123,11 +123,18 @@ def kl_distillation_loss(
     where: ArrayLike | None = None,
     weights: ArrayLike | None = None,
     temperature: float = 1.0,
+    symmetric: bool = False,
 ) -> jax.Array:
     r"""Knowledge distillation: divergence of the student's softmax from the teacher's.
 
     .. math:: \ell = T^2 \, \mathrm{KL}\bigl(\mathrm{softmax}(t / T) \,\|\,
         \mathrm{softmax}(s / T)\bigr)
+
+    With ``symmetric`` the mean of both directions, as for the soft labels of a judge:
+
+    .. math:: \ell = \tfrac12 \mathrm{KL}(q \,\|\, p)
+        + \tfrac12 \mathrm{KL}(p \,\|\, q), \quad
+        p = \mathrm{softmax}(s / T), \; q = \mathrm{softmax}(t / T)
 
     Parameters
     ----------
@@ -143,6 +150,9 @@ def kl_distillation_loss(
         Item weights ≥ 0, in all sums; weight 2 is the item twice. None: 1.
     temperature : float, default=1.0
         T > 0 of both.
+    symmetric : bool, default=False
+        Add the other direction; without the factor T², as its paper has it, and not
+        convex.
 
     Returns
     -------
@@ -153,6 +163,8 @@ def kl_distillation_loss(
     ----------
     .. [1] Hinton, Vinyals & Dean, "Distilling the knowledge in a neural network", 2015,
        section 2.
+    .. [2] Gu et al., "UniME-V2: MLLM-as-a-judge for universal multimodal embedding
+       learning", 2025: ``symmetric``, which it calls JS divergence.
 
     Examples
     --------
@@ -163,7 +175,14 @@ def kl_distillation_loss(
     """
     check_positive("temperature", temperature)
     lists = prepare(scores, labels, where, weights, teacher_scores=teacher_scores)
-    return _tempered_kl(lists, masked_input(lists, teacher_scores), temperature)
+    teacher = masked_input(lists, teacher_scores)
+    if not symmetric:
+        return _tempered_kl(lists, teacher, temperature)
+    log_p = masked_log_softmax(lists, lists.scores / temperature)
+    log_q = masked_log_softmax(lists, teacher / temperature)
+    # ½ Σ q (log q − log p) + ½ Σ p (log p − log q) = ½ Σ (q − p)(log q − log p)
+    terms = (jnp.exp(log_q) - jnp.exp(log_p)) * (log_q - log_p)
+    return 0.5 * jnp.sum(lists.weights * terms, axis=-1)
 
 
 @ranking_loss(

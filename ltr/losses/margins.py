@@ -1,8 +1,9 @@
-"""Further pairwise losses: soft 0–1, exponential, squared error, quantile, circle."""
+"""Further pairwise losses: soft 0–1, exponential, squared, quantile, circle, gap."""
 
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -12,6 +13,7 @@ from ltr.losses.declaration import ranking_loss
 from ltr.losses.kernels.contract import check_positive, divide, prepare
 from ltr.losses.kernels.log_sums import LOG_0, log_pair_sum
 from ltr.losses.kernels.pairs import below_0, label_pair_sum, label_terms
+from ltr.losses.kernels.ranks import mean_ranks
 from ltr.losses.listwise import lower_label
 
 
@@ -340,6 +342,105 @@ def circle_loss(
     has_pair = lists.where & (beaten > LOG_0 / 2)
     exponents = jnp.where(has_pair, log_weights + beaten - as_better, LOG_0)
     return jax.nn.softplus(jax.nn.logsumexp(exponents, axis=-1))
+
+
+class GapTerms(NamedTuple):
+    """Terms of an item that give the weight of a pair by its gap.
+
+    Attributes
+    ----------
+    rank : array of shape (..., list_size)
+        By label; equal labels share their mean rank.
+    n_items : array of shape (..., list_size)
+        Items of the list.
+    """
+
+    rank: jax.Array
+    n_items: jax.Array
+
+
+@ranking_loss(
+    learns_from="two_labels",
+    shift_invariant=True,
+    convex=True,
+    smooth=True,
+    bounds=(0.0, math.inf),
+    curvature="ones",
+)
+def gap_margin_loss(
+    scores: ArrayLike,
+    labels: ArrayLike,
+    *,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
+    margin: float = 1e-3,
+    normalize: bool = False,
+) -> jax.Array:
+    r"""Hinge loss whose margin grows with the gap between the ranks of a pair.
+
+    With the ranks r by label and :math:`g = r_j - r_i`
+
+    .. math:: \ell = \sum_{y_i > y_j} \frac{w_i w_j}{n - g}
+        \max(0, g \delta - (s_i - s_j))
+
+    A list of n distinct labels has n − g pairs of each gap g: every gap has the same
+    say.
+
+    Parameters
+    ----------
+    scores : array of shape (..., list_size)
+        Model scores, higher is better; of generated candidates, log-probabilities as
+        :func:`ltr.rewards.length_normalized` gives them.
+    labels : array of shape (..., list_size)
+        Labels, any real numbers; pairs with equal labels do not count, and equal labels
+        share their mean rank.
+    where : bool array of shape (..., list_size), default=None
+        True for real items. None: all.
+    weights : array of shape (..., list_size), default=None
+        Item weights ≥ 0, factors of the pairs; ranks count items of weight 0 as absent
+        and others once. None: 1.
+    margin : float, default=0.001
+        Margin δ > 0 of neighbors.
+    normalize : bool, default=False
+        Divide by the weight of the pairs, n − 1 for distinct labels.
+
+    Returns
+    -------
+    loss : array of shape (...)
+        ≥ 0; 0 where every margin is reached, or without two distinct labels.
+
+    References
+    ----------
+    .. [1] Liu et al., "BRIO: Bringing order to abstractive summarization", ACL 2022,
+       equation 8, with means over the pairs of a gap as in the code of Adams et al.,
+       "Generating EDU extracts for plan-guided summary re-ranking", ACL 2023.
+
+    Examples
+    --------
+    >>> import jax.numpy as jnp
+    >>> scores, labels = jnp.array([-0.9, -1.0, -0.8, -1.2]), jnp.array([3, 2, 1, 0])
+    >>> round(float(gap_margin_loss(scores, labels)), 4)
+    0.118
+    """
+    check_positive("margin", margin)
+    lists = prepare(scores, labels, where, weights)
+    rank = mean_ranks(lists.labels, lists.where)
+    n_items = jnp.sum(lists.where, axis=-1, keepdims=True).astype(rank.dtype)
+    terms = GapTerms(rank, jnp.broadcast_to(n_items, rank.shape))
+    # g δ − (s_i − s_j) = −[(s_i + δ r_i) − (s_j + δ r_j)]
+    total, weight = label_pair_sum(
+        below_0,
+        lists.scores + margin * rank,
+        lists,
+        pair_weight=_share_of_gap,
+        terms=terms,
+    )
+    return divide(total, weight, normalize)
+
+
+def _share_of_gap(i: GapTerms, j: GapTerms) -> jax.Array:
+    """1 / (n − g), where g is the gap of the two."""
+    return 1.0 / (i.n_items - jnp.abs(i.rank - j.rank))
 
 
 def _sigmoid_of_minus(margin: jax.Array) -> tuple[jax.Array, jax.Array]:

@@ -105,6 +105,13 @@ def wasserstein_loss(
     return jnp.sum(above * jnp.sign(above), axis=-1)  # |x| with derivative 0 at 0
 
 
+@ranking_loss(
+    learns_from="two_items",
+    shift_invariant=True,
+    smooth=True,
+    bounds=(-1e-3, math.inf),  # differences of traces, rounded
+    per_batch=True,
+)
 def wasserstein_batch_loss(
     scores: ArrayLike,
     labels: ArrayLike,
@@ -123,7 +130,8 @@ def wasserstein_batch_loss(
     It compares two distributions, not list with list: permuting the lists of the scores
     alone changes nothing. So it needs many different lists, and columns with the same
     meaning in all of them: every list scores all items of the batch, and those of other
-    queries have label 0.
+    queries have label 0, as with
+    ``NeuralRanker(wasserstein_batch_loss, "two_tower", in_batch=True)``.
 
     Parameters
     ----------

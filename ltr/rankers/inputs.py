@@ -63,6 +63,11 @@ class TrainingSet:
             return np.ones(len(self.y), dtype=bool)
         return self.weights > 0
 
+    def lists_with_weight(self) -> BoolArray:
+        """Lists with an item that counts, shape (n_lists,)."""
+        codes = self.queries.codes[self.has_weight]
+        return np.bincount(codes, minlength=self.queries.n_lists) > 0
+
     def informative_lists(
         self, learns_from: Literal["two_items", "two_labels"]
     ) -> BoolArray:

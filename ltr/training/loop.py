@@ -166,7 +166,8 @@ def train(
         result.params = _copy(start_params)
     if validate is not None:
         result.best_score = validate(result.params)
-    if limits.max_epochs and not is_ours(plan.loss.function):
+    is_per_list = not plan.loss.info.per_batch
+    if limits.max_epochs and is_per_list and not is_ours(plan.loss.function):
         _check_own_loss(plan, numbers, data, packed)
     n_steps, n_skipped, totals = 0, 0, []
     if checkpoint is not None and checkpoint.exists:
@@ -290,6 +291,9 @@ def _step(
         of_pairs["pair_features"] = data.pairs.block(rows)  # (b, n, n, k)
     list_weights = data.list_weights[rows[:, 0]]  # (b,); 0 for empty lists
     batch_key = jax.random.fold_in(key, step_number)
+    is_list = where[:, 0]  # (b,); False for the empty lists of the last mini-batch
+    if plan.n_query_features is not None:
+        X, y, where, weights = _in_batch(X, y, where, weights, plan.n_query_features)
 
     def mean_loss(params: Pytree) -> jax.Array:
         scores = plan.scorer.apply(params, X, where, weights, **of_pairs)
@@ -306,6 +310,8 @@ def _step(
         with errors_of(plan.loss):  # the call stands here: no frame of ours between
             losses = plan.loss.function(values, y, where=where, **options)
         check_one_per_list(plan.loss, losses, values)
+        if plan.loss.info.per_batch:  # of a full batch as much as b lists
+            return losses * jnp.sum(is_list) / numbers.lists_per_step
         return jnp.sum(list_weights * losses) / numbers.lists_per_step
 
     loss, gradient = jax.value_and_grad(mean_loss)(params)
@@ -315,6 +321,31 @@ def _step(
     updates, optimizer_state = optimizer.update(gradient, optimizer_state, params)
     params = optax.apply_updates(params, updates)
     return (params, optimizer_state), loss * numbers.lists_per_step
+
+
+def _in_batch(
+    X: jax.Array,
+    y: jax.Array,
+    where: jax.Array,
+    weights: jax.Array | None,
+    n_query_features: int,
+) -> tuple[jax.Array, jax.Array, jax.Array, jax.Array | None]:
+    """Every query with the items of all lists, (b, b·n); foreign ones have label 0."""
+    b, n = where.shape
+    query = X[:, :1, :n_query_features]  # (b, 1, q)
+    items = X[..., n_query_features:].reshape(1, b * n, -1)  # (1, b·n, d)
+    pairs = jnp.concatenate(
+        [
+            jnp.broadcast_to(query, (b, b * n, n_query_features)),
+            jnp.broadcast_to(items, (b, b * n, items.shape[-1])),
+        ],
+        axis=-1,
+    )
+    is_own = jnp.repeat(jnp.eye(b, dtype=bool), n, axis=1)  # (b, b·n)
+    tile = lambda values: jnp.broadcast_to(values.reshape(1, b * n), (b, b * n))
+    labels = jnp.where(is_own, tile(y), 0.0)
+    is_real = tile(where) & where[:, :1]  # an empty list scores nothing
+    return pairs, labels, is_real, None if weights is None else tile(weights)
 
 
 def _check_own_loss(

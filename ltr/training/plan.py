@@ -47,11 +47,16 @@ class TrainingPlan:
         Scores to a number per list.
     optimizer : callable
         Factory of the optax transformation.
+    n_query_features : int or None, default=None
+        With in-batch negatives: how many of the first columns describe the query. Every
+        query of a mini-batch then scores the items of all its lists. None: each scores
+        its own.
     """
 
     scorer: Scorer
     loss: LossPlan
     optimizer: OptimizerFactory
+    n_query_features: int | None = None
 
 
 def plan_loss(
@@ -139,8 +144,19 @@ def errors_of(plan: LossPlan) -> Iterator[None]:
 
 
 def check_one_per_list(plan: LossPlan, losses: Any, values: jax.Array) -> None:
-    """Raise unless ``losses`` of these scores or matrices has shape (n_lists,)."""
+    """Raise unless ``losses`` of these scores or matrices has shape (n_lists,).
+
+    A loss per batch returns one number instead.
+    """
     shape = getattr(losses, "shape", None)
+    if plan.info.per_batch:
+        if shape != ():
+            raise ValueError(
+                "a loss with per_batch must return one number for scores of shape "
+                f"{values.shape}; got {type(losses).__name__} of shape {shape} from "
+                f"{plan.function!r}."
+            )
+        return
     if shape != values.shape[:1]:
         outcome, cure = f"shape {shape}", "Sum over the last axis only."
         if losses is None:

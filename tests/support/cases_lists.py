@@ -229,6 +229,11 @@ def kl(temperature=1.0):
     return value
 
 
+def both_kl(s, y, w, teacher_scores):
+    backward = kl()(teacher_scores, y, w, s) if len(s) else 0.0
+    return 0.5 * (kl()(s, y, w, teacher_scores) + backward)
+
+
 def js(s, y, w, teacher_scores):
     p, q = softmax_of(s, w), softmax_of(teacher_scores, w)
     m = (p + q) / 2
@@ -378,6 +383,7 @@ CASES = [
     LossCase("pld", pld(2.0), (("temperature", 2.0),)),
     LossCase("kl_distillation", kl()),
     LossCase("kl_distillation", kl(2.0), (("temperature", 2.0),)),
+    LossCase("kl_distillation", both_kl, (("symmetric", True),), convex=False),
     LossCase("js_distillation", js),
     LossCase("margin_mse", margin_mse),
     LossCase(

@@ -28,6 +28,18 @@ def hinge(margin=1.0):
     )
 
 
+def gap_margin(margin=1e-3):
+    def value(s, y, w):
+        r = mean_ranks(y)
+        return sum(
+            w[i] * w[j] * max(0.0, margin * (r[j] - r[i]) - (s[i] - s[j]))
+            / (len(y) - (r[j] - r[i]))
+            for i, j in pairs(y)
+        )  # fmt: skip
+
+    return value
+
+
 def lambdarank(k=None, metric="ndcg"):
     def value(s, y, w):
         gain = 2.0**y - 1
@@ -213,6 +225,8 @@ CASES = [
     ),
     LossCase("hinge", hinge(), pair=lambda margin: max(0.0, 1.0 - margin)),
     LossCase("hinge", hinge(0.5), (("margin", 0.5),)),
+    LossCase("gap_margin", gap_margin()),
+    LossCase("gap_margin", gap_margin(0.5), (("margin", 0.5),)),
     LossCase(
         "lambdarank",
         lambdarank(),

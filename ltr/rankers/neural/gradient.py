@@ -132,6 +132,7 @@ class GradientRanker(BaseRanker):
             verbose=self.verbose,
             checkpoint_dir=self.checkpoint_dir,
             checkpoint_every_s=self.checkpoint_every_s,
+            in_batch=getattr(self, "in_batch", False),
         )
 
     def _validation_set(

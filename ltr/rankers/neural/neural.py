@@ -112,6 +112,12 @@ class NeuralRanker(GradientRanker):
         of the state are refused. Not read by ``partial_fit``. None: keep none.
     checkpoint_every_s : float, default=60.0
         Seconds between two writings of that state; a step is never interrupted.
+    in_batch : bool, default=False
+        Every query of a mini-batch scores the items of all its lists, and those of
+        other queries have label 0: in-batch negatives, which contrastive losses such as
+        ``"infonce"`` are known for. Needs ``n_query_features``. Losses that compare the
+        lists of a batch, such as :func:`ltr.losses.wasserstein_batch_loss`, need it
+        unless the columns of all lists mean the same.
 
     Attributes
     ----------
@@ -179,6 +185,7 @@ class NeuralRanker(GradientRanker):
         verbose: int = 0,
         checkpoint_dir: PathLike | None = None,
         checkpoint_every_s: float = 60.0,
+        in_batch: bool = False,
     ) -> None:
         self.loss = loss
         self.scorer = scorer
@@ -202,6 +209,7 @@ class NeuralRanker(GradientRanker):
         self.verbose = verbose
         self.checkpoint_dir = checkpoint_dir
         self.checkpoint_every_s = checkpoint_every_s
+        self.in_batch = in_batch
 
     def fit(
         self,

@@ -71,6 +71,8 @@ class TrainingOptions:
         Folder of the state of a fit that is not over.
     checkpoint_every_s : float
         Seconds between two writings of it.
+    in_batch : bool, default=False
+        Whether every query of a mini-batch scores the items of all its lists.
 
     Raises
     ------
@@ -97,6 +99,7 @@ class TrainingOptions:
     verbose: int
     checkpoint_dir: PathLike | None
     checkpoint_every_s: float
+    in_batch: bool = False
 
     def __post_init__(self) -> None:
         if not _is_auto(self.learning_rate):
@@ -117,7 +120,13 @@ class TrainingOptions:
             )
         check_choice("dtype", self.dtype, ("float32", "float64"))
         get_optimizer(self.optimizer)
-        for name in ("normalize", "warm_start"):
+        if self.in_batch and self.n_query_features is None:
+            raise ArgumentError(
+                "in_batch=True needs a scorer with n_query_features, which says which "
+                f"columns describe the query; got {self.scorer!r}. Set "
+                "scorer='two_tower'."
+            )
+        for name in ("normalize", "warm_start", "in_batch"):
             check_flag(name, getattr(self, name))
         check_seed("random_state", self.random_state)
         check_verbose(self.verbose)
@@ -126,6 +135,12 @@ class TrainingOptions:
                 f"checkpoint_dir must be a path or None; got {self.checkpoint_dir!r}."
             )
         check_number("checkpoint_every_s", self.checkpoint_every_s, low=0.0)
+
+    @property
+    def n_query_features(self) -> int | None:
+        """How many columns of a row describe its query; None if no scorer says so."""
+        n: int | None = getattr(self.scorer, "n_query_features", None)
+        return n
 
 
 def _is_auto(value: object) -> bool:

@@ -116,7 +116,8 @@ def train_scorer(
         If the loss does not fit the data, or the scorer does not fit ``start``.
     """
     plan, loss_numbers = make_plan(options, data)
-    warn_if_no_order(data)
+    if not options.in_batch:
+        warn_if_no_order(data)
     if start is not None and start.scorer != options.scorer:
         raise ValueError(
             "training can go on only with the scorer that it began with, "
@@ -129,6 +130,14 @@ def train_scorer(
         seed = checkpoint.seed = checkpoint.seed if checkpoint.exists else seed
     rng = np.random.default_rng(seed)
     informative = data.informative_lists(_learns_from(plan, data))
+    rng = np.random.default_rng(
+        check_random_state(options.random_state).randint(2**31 - 1)
+    )
+    informative = (
+        data.lists_with_weight()  # other lists give what an own one lacks
+        if options.in_batch
+        else data.informative_lists(_learns_from(plan, data))
+    )
     held_out = np.zeros(data.queries.n_lists, dtype=bool)
     if validation is None and not options.is_stream:
         held_out = hold_out_lists(options.stopping, data.y, informative, rng)
@@ -215,7 +224,22 @@ def make_plan(
     if options.dtype == "float32":
         cure = "Shift or scale them, or set dtype='float64'."
         check_single_precision(data.y, "y", cure)
-    plan = TrainingPlan(options.scorer, loss_plan, get_optimizer(options.optimizer))
+    if options.in_batch and data.extras:
+        raise ValueError(
+            f"in_batch=True takes no {min(data.extras)}, which items of other queries "
+            "do not have. Leave it out of fit."
+        )
+    if info.per_batch and data.list_weights is not None:
+        raise ValueError(
+            f"loss={name!r} gives one number per batch, so query_weight has no effect. "
+            "Leave it out."
+        )
+    plan = TrainingPlan(
+        options.scorer,
+        loss_plan,
+        get_optimizer(options.optimizer),
+        options.n_query_features if options.in_batch else None,
+    )
     return plan, loss_numbers
 
 
