@@ -342,7 +342,10 @@ def _in_batch(
         axis=-1,
     )
     is_own = jnp.repeat(jnp.eye(b, dtype=bool), n, axis=1)  # (b, b·n)
-    tile = lambda values: jnp.broadcast_to(values.reshape(1, b * n), (b, b * n))
+
+    def tile(values: jax.Array) -> jax.Array:
+        return jnp.broadcast_to(values.reshape(1, b * n), (b, b * n))
+
     labels = jnp.where(is_own, tile(y), 0.0)
     is_real = tile(where) & where[:, :1]  # an empty list scores nothing
     return pairs, labels, is_real, None if weights is None else tile(weights)
