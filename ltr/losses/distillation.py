@@ -130,11 +130,8 @@ def kl_distillation_loss(
     .. math:: \ell = T^2 \, \mathrm{KL}\bigl(\mathrm{softmax}(t / T) \,\|\,
         \mathrm{softmax}(s / T)\bigr)
 
-    With ``symmetric`` the mean of both directions, as for the soft labels of a judge:
-
-    .. math:: \ell = \tfrac12 \mathrm{KL}(q \,\|\, p)
-        + \tfrac12 \mathrm{KL}(p \,\|\, q), \quad
-        p = \mathrm{softmax}(s / T), \; q = \mathrm{softmax}(t / T)
+    With ``symmetric``, :math:`\tfrac12 \mathrm{KL}(q \,\|\, p) + \tfrac12
+    \mathrm{KL}(p \,\|\, q)` of the student's softmax p and the teacher's q.
 
     Parameters
     ----------
@@ -151,8 +148,7 @@ def kl_distillation_loss(
     temperature : float, default=1.0
         T > 0 of both.
     symmetric : bool, default=False
-        Add the other direction; without the factor T², as its paper has it, and not
-        convex.
+        The mean of both directions, without the factor T², as in [2]; not convex.
 
     Returns
     -------
@@ -161,10 +157,8 @@ def kl_distillation_loss(
 
     References
     ----------
-    .. [1] Hinton, Vinyals & Dean, "Distilling the knowledge in a neural network", 2015,
-       section 2.
-    .. [2] Gu et al., "UniME-V2: MLLM-as-a-judge for universal multimodal embedding
-       learning", 2025: ``symmetric``, which it calls JS divergence.
+    .. [1] Hinton, Vinyals & Dean, "Distilling the knowledge in a neural network", 2015.
+    .. [2] Gu et al., "UniME-V2", 2025: ``symmetric``, which it calls JS divergence.
 
     Examples
     --------
@@ -180,7 +174,7 @@ def kl_distillation_loss(
         return _tempered_kl(lists, teacher, temperature)
     log_p = masked_log_softmax(lists, lists.scores / temperature)
     log_q = masked_log_softmax(lists, teacher / temperature)
-    # ½ Σ q (log q − log p) + ½ Σ p (log p − log q) = ½ Σ (q − p)(log q − log p)
+    # ½ KL(q ‖ p) + ½ KL(p ‖ q) = ½ Σ (q − p)(log q − log p)
     terms = (jnp.exp(log_q) - jnp.exp(log_p)) * (log_q - log_p)
     return 0.5 * jnp.sum(lists.weights * terms, axis=-1)
 
