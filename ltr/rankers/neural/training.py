@@ -129,10 +129,6 @@ def train_scorer(
     if checkpoint is not None:
         seed = checkpoint.seed = checkpoint.seed if checkpoint.exists else seed
     rng = np.random.default_rng(seed)
-    informative = data.informative_lists(_learns_from(plan, data))
-    rng = np.random.default_rng(
-        check_random_state(options.random_state).randint(2**31 - 1)
-    )
     informative = (
         data.lists_with_weight()  # other lists give what an own one lacks
         if options.in_batch
