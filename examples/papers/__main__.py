@@ -28,6 +28,8 @@ FAMILIES = (
     "formats",
     "fusion",
     "scorers",
+    "outputs",
+    "interaction",
 )
 
 

@@ -49,5 +49,5 @@ def interval(differences: np.ndarray) -> Interval:
     """Mean of paired differences with its bootstrap interval over queries."""
     values = np.asarray(differences, dtype=float)
     values = values[~np.isnan(values)]
-    low, high = bootstrap_interval(values, random_state=0)
+    low, high = bootstrap_interval(values)
     return Interval(float(values.mean()), float(low), float(high))

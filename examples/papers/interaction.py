@@ -1,0 +1,171 @@
+"""Rows about how queries and items meet: interaction features, adapters of towers."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from collection import cranfield, digits, ndcg_at_10, unit
+from row import PaperRow, Setting, interval
+from sklearn.datasets import load_digits
+
+from ltr import LambdaMARTRanker, LinearRanker, NeuralRanker
+from ltr.metrics import ndcg_score
+from ltr.refine import kernel_pooling, match_histogram
+from ltr.scorers import AdapterScorer
+
+
+class Lists(NamedTuple):
+    """Pairs of a query and an item in rows, list by list."""
+
+    X: np.ndarray
+    y: np.ndarray
+    qid: np.ndarray
+
+    @classmethod
+    def of(cls, X: np.ndarray, relevance: np.ndarray) -> Lists:
+        """Rows of (n_queries, size, …) arrays."""
+        qid = np.arange(len(X)).repeat(X.shape[1])
+        return cls(X.reshape(len(qid), -1), relevance.ravel(), qid)
+
+    def ndcg(self, scores: np.ndarray) -> np.ndarray:
+        """NDCG@10 of each query."""
+        options = {"k": 10, "empty": 0, "per_query": True}
+        return ndcg_score(self.y, scores, qid=self.qid, **options)
+
+
+def patches() -> np.ndarray:
+    """Nine overlapping 4×4 patches of each image as unit vectors, (n, 9, 16)."""
+    images = load_digits().images
+    corners = [(i, j) for i in (0, 2, 4) for j in (0, 2, 4)]
+    cuts = [images[:, i : i + 4, j : j + 4].reshape(-1, 16) for i, j in corners]
+    return unit(np.stack(cuts, axis=1) + 1e-3)
+
+
+def taxonomy(setting: Setting) -> PaperRow:
+    """Survey: representation against interaction, one run for each kind of objective."""
+    x, digit, terms = digits().embeddings, digits().digit, patches()
+    rng, n_lists = np.random.default_rng(0), 150 if setting.small else 600
+    order = rng.permutation(len(x))
+    tables: dict[str, list[Lists]] = {"representation": [], "both": []}
+    for part, n in zip(np.array_split(order, 2), (2 * n_lists, n_lists), strict=True):
+        queries, items = (
+            part[rng.integers(len(part), size=n)],
+            rng.choice(part, (n, 20)),
+        )
+        relevance = (digit[items] == digit[queries][:, None]).astype(float)
+        cosine = np.einsum("nd,nkd->nk", x[queries], x[items])[..., None]
+        similarity = np.einsum("nid,nkjd->nkij", terms[queries], terms[items])
+        kernels = kernel_pooling(similarity)
+        histograms = match_histogram(similarity, 10).sum(axis=-2)
+        both = np.concatenate([cosine, kernels, histograms], axis=-1)
+        tables["representation"].append(Lists.of(cosine, relevance))
+        tables["both"].append(Lists.of(both, relevance))
+    results, lines = {}, []
+    trees = {"n_estimators": 40, "n_jobs": 1, "random_state": 0}
+    rankers = {"pointwise, linear": LinearRanker()}
+    rankers["pointwise, trees"] = LambdaMARTRanker("mse", **trees)
+    rankers["listwise, trees"] = LambdaMARTRanker("lambdarank", **trees)
+    if not setting.small:
+        linear = {"max_epochs": 30, "random_state": 0}
+        rankers["pairwise, linear"] = NeuralRanker("ranknet", "linear", **linear)
+        rankers["listwise, linear"] = NeuralRanker("softmax", "linear", **linear)
+    for kind, ranker in rankers.items():
+        for name, (train, test) in tables.items():
+            ranker.fit(train.X, train.y, train.qid)
+            results[kind, name] = test.ndcg(ranker.predict(test.X, test.qid))
+        one, two = results[kind, "representation"], results[kind, "both"]
+        gain = interval(two - one)
+        lines.append(
+            f"{kind}: NDCG@10 cosine {one.mean():.4f}, with kernels and histograms "
+            f"{two.mean():.4f}, {gain}"
+        )
+    criterion = "interaction features gain with the last objective, interval above 0"
+    return PaperRow(45, lines, criterion, gain.low > 0)
+
+
+def adapters(setting: Setting) -> PaperRow:
+    """Scattered or connected: adapters of two towers against full ones."""
+    if setting.data is not None:
+        return adapters_on_cranfield(setting)
+    rng, digit = np.random.default_rng(0), digits().digit
+    x = unit(digits(16).embeddings)
+    order, n = rng.permutation(len(x)), 150 if setting.small else 600
+    splits = []
+    for part, size in zip(np.array_split(order, 2), (2 * n, n), strict=True):
+        queries = part[rng.integers(len(part), size=size)]
+        items = rng.choice(part, (size, 20))
+        rows = np.concatenate([x[queries][:, None].repeat(20, axis=1), x[items]], -1)
+        relevance = (digit[items] == digit[queries][:, None]).astype(float)
+        splits.append(Lists.of(rows, relevance))
+    train, test = splits
+    values = {"cosine": test.ndcg((test.X[:, :16] * test.X[:, 16:]).sum(axis=1))}
+    for name, scorer in scorers(16, setting.small).items():
+        ranker = tower(scorer, 16).fit(train.X, train.y, train.qid)
+        values[name] = test.ndcg(ranker.predict(test.X, test.qid))
+    return adapter_row("digits", values)
+
+
+def scorers(width: int, small: bool) -> dict[str, AdapterScorer | str]:
+    """Scorers to be compared; with few minutes, connected ones alone."""
+    connected = {"connected, rank 8": AdapterScorer(width, 8)}
+    if small:
+        return connected
+    scattered = {"scattered, rank 8": AdapterScorer(width, 8, connected=False)}
+    return {**scattered, **connected, "full towers": "two_tower"}
+
+
+def tower(scorer: AdapterScorer | str, width: int) -> NeuralRanker:
+    """A ranker of embeddings, trained by a softmax over the items of a list."""
+    return NeuralRanker(
+        "softmax",
+        scorer,
+        n_query_features=width,
+        learning_rate=1e-3,
+        weight_decay=0.0,
+        max_epochs=15,
+        early_stopping=False,
+        random_state=0,
+    )
+
+
+def adapters_on_cranfield(setting: Setting) -> PaperRow:
+    """Five folds of queries, the 50 nearest documents of each."""
+    c = cranfield(setting.data)
+    dense = c.queries @ c.items.T
+    top = np.argsort(-dense, axis=1)[:, :50]
+    relevance = np.take_along_axis(c.relevance, top, axis=1)
+    rows = np.concatenate(
+        [c.queries[:, None].repeat(50, axis=1), c.items[top]], axis=-1
+    )
+    fold = np.arange(len(rows)) % 5
+    values = {"cosine": ndcg_at_10(relevance, np.take_along_axis(dense, top, axis=1))}
+    width = c.items.shape[1]
+    for name, scorer in scorers(width, small=False).items():
+        scores = np.empty(relevance.shape)
+        for number in range(5):
+            train = Lists.of(rows[fold != number], relevance[fold != number])
+            test = Lists.of(rows[fold == number], relevance[fold == number])
+            ranker = tower(scorer, width).set_params(max_epochs=5)
+            ranker.fit(train.X, train.y, train.qid)
+            scores[fold == number] = ranker.predict(test.X, test.qid).reshape(-1, 50)
+        values[name] = ndcg_at_10(relevance, scores)
+    return adapter_row("Cranfield, the 50 nearest", values)
+
+
+def adapter_row(collection: str, values: dict[str, np.ndarray]) -> PaperRow:
+    """A line for each scorer, the connected adapter last."""
+    gains = {name: interval(value - values["cosine"]) for name, value in values.items()}
+    lines = [
+        f"{collection}: NDCG@10 {name} {values[name].mean():.4f}, {gains[name]}"
+        for name in sorted(gains, key=lambda name: name.startswith("connected"))
+    ]
+    if "scattered, rank 8" in values:
+        step = interval(values["connected, rank 8"] - values["scattered, rank 8"])
+        shown = "" if step.low > 0 else ": effect not shown"
+        lines.append(f"connected less scattered {step}{shown}")
+    criterion = "connected adapters above the frozen cosine, interval above 0"
+    return PaperRow(47, lines, criterion, gains["connected, rank 8"].low > 0)
+
+
+PAPERS = {45: taxonomy, 47: adapters}
