@@ -1,4 +1,4 @@
-"""Rows about embeddings: queries, lists and indices that are refined by arrays alone."""
+"""Rows about embeddings: queries, lists and indices, refined by arrays alone."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def cranfield_line(name: str, c: Collection, scores: np.ndarray) -> tuple:
 
 
 def feedback(setting: Setting) -> PaperRow:
-    """Pseudo-relevance feedback on vectors: Rocchio with a heavy query, and the mean."""
+    """Pseudo-relevance feedback: Rocchio with a heavy query, and the mean."""
     x, results = digits().embeddings, []
     for i, items, relevant in images(setting.small):
         queries = (
@@ -206,7 +206,7 @@ def model_index(setting: Setting) -> PaperRow:
 
 
 def index_scores(c: Collection) -> np.ndarray:
-    """Scores of an index for queries of Cranfield that it has not seen, in five folds."""
+    """Scores for queries of Cranfield that the index has not seen, in five folds."""
     scores, fold = np.full(c.relevance.shape, -np.inf), np.arange(len(c.queries)) % 5
     for number in range(5):
         query, item = np.nonzero(c.relevance * (fold != number)[:, None])
