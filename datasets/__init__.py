@@ -7,7 +7,8 @@ imports only the ground floor of ``ltr``.
 
 Your own data: :func:`load_table` for a table with a row per item, :func:`load_letor`
 for LETOR (svmlight with ``qid:``) files, :func:`convert_letor` and :func:`open_ranking`
-for those that do not fit into memory, :func:`read_run` and :func:`read_qrels` for runs
+for those that do not fit into memory, :func:`save_shards` and :func:`open_shards` for
+pieces to train on one after the other, :func:`read_run` and :func:`read_qrels` for runs
 and judgments, :func:`read_corpus` and :func:`read_queries` for the texts of collections
 in the forms of BEIR, BRIGHT and R2MED, :func:`read_choices` for multiple choice.
 :func:`describe` reports problems before you train.
@@ -47,6 +48,7 @@ from ltr.datasets.runs import (
     read_run,
     write_run,
 )
+from ltr.datasets.shards import Shards, open_shards, save_shards
 from ltr.datasets.stocks.lists import StockData, load_stocks, stock_lists
 from ltr.datasets.stocks.simulated import make_stocks
 from ltr.datasets.synthetic import make_ranking
@@ -59,6 +61,7 @@ __all__ = [
     "PrefLibData",
     "RankingData",
     "RankingSplits",
+    "Shards",
     "StockData",
     "TSPLIBData",
     "convert_letor",
@@ -82,6 +85,7 @@ __all__ = [
     "make_ranking",
     "make_stocks",
     "open_ranking",
+    "open_shards",
     "read_choices",
     "read_corpus",
     "read_events",
@@ -91,6 +95,7 @@ __all__ = [
     "read_run",
     "save_letor",
     "save_preflib",
+    "save_shards",
     "save_table",
     "simulate_clicks",
     "stock_lists",

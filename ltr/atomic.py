@@ -15,10 +15,10 @@ class FitStopped(KeyboardInterrupt):
 class AtomicFit:
     """Mixin of estimators whose fit changes everything at once, or nothing.
 
-    ``fit`` and ``partial_fit`` of every subclass run on a shallow copy of the
-    estimator, whose attributes replace those of the estimator in one assignment at the
-    end. An error, Ctrl-C included, leaves the estimator as it was, and a thread that
-    predicts in the meantime never sees a mixture of two fits. So a fit binds its
+    ``fit``, ``fit_stream`` and ``partial_fit`` of every subclass run on a shallow copy
+    of the estimator, whose attributes replace those of the estimator in one assignment
+    at the end. An error, Ctrl-C included, leaves the estimator as it was, and a thread
+    that predicts in the meantime never sees a mixture of two fits. So a fit binds its
     attributes, and changes none of their old values in place.
 
     Examples
@@ -38,7 +38,7 @@ class AtomicFit:
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
-        for name in ("fit", "partial_fit"):
+        for name in ("fit", "fit_stream", "partial_fit"):
             method = vars(cls).get(name)
             if inspect.isfunction(method):
                 setattr(cls, name, _atomic(method))

@@ -13,7 +13,7 @@ get an extra row (:func:`with_padding_rows`), and ``rows < n_samples`` is the ma
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -139,6 +139,7 @@ def pack(
     list_cost: ListCost = np.asarray,
     list_size_cost: float = 0.0,
     reusable_shapes: bool = False,
+    widths: Sequence[int] = (),
 ) -> PackedLists:
     """Put lists into at most ``max_list_sizes`` buckets of equal padded size.
 
@@ -164,6 +165,9 @@ def pack(
     reusable_shapes : bool, default=False
         Pad to powers of two instead of the best sizes, so that the next piece of a
         stream meets shapes that are compiled already.
+    widths : sequence of int, default=()
+        Padded sizes to use, in batches that are always full: those of a first piece of
+        a stream. A list that is longer than all of them gets a size of its own.
 
     Returns
     -------
@@ -184,8 +188,11 @@ def pack(
         starts = np.concatenate([[0], np.cumsum(sizes)[:-1]])
     by_size = np.argsort(-sizes, kind="stable")
     by_size = by_size[: np.count_nonzero(sizes)]
-    if reusable_shapes:
-        cuts = _power_of_two_cuts(sizes[by_size])
+    if widths:
+        padded = _padded_sizes(sizes[by_size], widths)
+        cuts = _cuts_between(padded)
+    elif reusable_shapes:
+        cuts = _cuts_between(_powers_of_two(sizes[by_size]))
     else:
         cuts = _best_cuts(
             sizes[by_size], batch_size, max_list_sizes, list_cost, list_size_cost
@@ -195,7 +202,9 @@ def pack(
     for begin, end in pairwise(cuts):
         lists = by_size[begin:end]
         width, count = int(sizes[lists[0]]), len(lists)
-        if reusable_shapes:
+        if widths:
+            width, count = int(padded[begin]), batch_size
+        elif reusable_shapes:
             width, count = _power_of_two(width), _power_of_two(count)
         else:
             width, count = (int(n) for n in round_up(np.array([width, count])))
@@ -205,7 +214,7 @@ def pack(
         rows = np.where(is_real, order[place], queries.n_samples)
         largest = int(_batch_sizes(np.array([width]), batch_size)[0])
         buckets.append(Bucket(lists, rows.astype(np.int32), min(count, largest)))
-    full = max(1, min(batch_size, len(by_size)))
+    full = max(1, batch_size if widths else min(batch_size, len(by_size)))
     return PackedLists(tuple(buckets), queries.n_samples, full)
 
 
@@ -323,12 +332,26 @@ def _power_of_two(number: int) -> int:
     return max(8, 1 << (number - 1).bit_length())
 
 
-def _power_of_two_cuts(sizes: IntArray) -> IntArray:
-    """Cut positions where the padded size of the descending ``sizes`` changes."""
-    if len(sizes) == 0:
+def _powers_of_two(sizes: IntArray) -> IntArray:
+    """:func:`_power_of_two` of each of the sizes."""
+    return np.array([_power_of_two(int(size)) for size in sizes], dtype=np.intp)
+
+
+def _padded_sizes(sizes: IntArray, widths: Sequence[int]) -> IntArray:
+    """Smallest width that holds each list, or the next size of the grid."""
+    ascending = np.sort(np.asarray(widths))
+    place = np.searchsorted(ascending, sizes)
+    fits = place < len(ascending)
+    return np.where(
+        fits, ascending[np.minimum(place, len(ascending) - 1)], round_up(sizes)
+    )
+
+
+def _cuts_between(padded: IntArray) -> IntArray:
+    """Cut positions where the descending padded sizes change."""
+    if len(padded) == 0:
         return np.zeros(1, dtype=np.intp)
-    padded = np.array([_power_of_two(int(size)) for size in sizes], dtype=np.intp)
-    return np.concatenate([[0], np.flatnonzero(np.diff(padded)) + 1, [len(sizes)]])
+    return np.concatenate([[0], np.flatnonzero(np.diff(padded)) + 1, [len(padded)]])
 
 
 def _best_cuts(

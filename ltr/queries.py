@@ -13,7 +13,7 @@ means row indices, ``codes`` number the queries by first appearance.
 from __future__ import annotations
 
 import numbers
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -380,3 +380,31 @@ def _length_message(values: NDArray[Any], n_samples: int, rows_of: str) -> str:
     if values.dtype.kind in "iu" and values.sum() == n_samples:
         message += " Turn sizes into ids with ltr.group_sizes_to_qid(sizes)."
     return message
+
+
+def cut_lists(starts: IntArray, n_rows: int) -> Iterator[tuple[int, int]]:
+    """Split rows into ranges of whole lists.
+
+    Parameters
+    ----------
+    starts : int array of shape (n_lists + 1,)
+        First row of each list, and the end.
+    n_rows : int
+        Largest number of rows of a range of several lists.
+
+    Yields
+    ------
+    begin, end : int
+        First row of a range, and its end.
+
+    Examples
+    --------
+    >>> list(cut_lists(np.array([0, 3, 5, 12, 13]), 5))
+    [(0, 5), (5, 12), (12, 13)]
+    """
+    first = 0
+    while first < len(starts) - 1:
+        end = int(np.searchsorted(starts, starts[first] + n_rows, side="right")) - 1
+        end = max(end, first + 1)
+        yield int(starts[first]), int(starts[end])
+        first = end

@@ -304,6 +304,30 @@ def write_arrays(
     return len(y)
 
 
+def save_arrays(data: RankingData, folder: Path) -> None:
+    """Write features, labels and queries as :func:`open_ranking` reads them."""
+    arrays = {
+        "X": np.asarray(data.X),
+        "y": np.asarray(data.y, dtype=np.float64),
+        "qid": np.asarray(data.qid),
+    }
+    for name, array in arrays.items():
+        kinds, in_words, n_dims = _KINDS[name]
+        if array.dtype.kind not in kinds or array.ndim != n_dims:
+            raise ValueError(
+                f"{name} must hold {in_words}; got dtype {array.dtype}. Convert it."
+            )
+    folder.mkdir()
+    for name, array in arrays.items():
+        np.save(folder / f"{name}.npy", array)
+    about = {
+        "description": data.description,
+        "arrays": list(arrays),
+        "zero_based": bool(data.zero_based),
+    }
+    (folder / _ABOUT).write_text(json.dumps(about), encoding="utf-8")
+
+
 class _LateZero(Exception):
     """An index 0 after rows were written that seemed to start at 1."""
 

@@ -1,6 +1,7 @@
 """The training loop of every JAX ranker: one jitted step, early stopping, history."""
 
-from ltr.training.loop import Data, StepNumbers, train
+from ltr.training.batches import Data
+from ltr.training.loop import StepNumbers, train
 from ltr.training.optimizers import OPTIMIZERS, get_optimizer
 from ltr.training.plan import LossPlan, TrainingPlan, plan_loss
 from ltr.training.result import TrainingResult

@@ -16,14 +16,14 @@ import numpy as np
 import optax
 
 from ltr.deadline import is_past_deadline
-from ltr.lists import PackedLists, Shape
+from ltr.lists import Shape
 from ltr.scorers import PairScorer, PublishedPairScorer
+from ltr.training.batches import Data, Lists
 from ltr.training.checkpoint import Checkpoint
 from ltr.training.convergence import EpochLimits, Trend, loss_trend
 from ltr.training.masks import check_mask, is_ours
 from ltr.training.memory import check_step
 from ltr.training.optimizers import build_optimizer
-from ltr.training.pair_table import PairTable
 from ltr.training.plan import (
     TrainingPlan,
     check_one_per_list,
@@ -57,36 +57,6 @@ class StepNumbers(NamedTuple):
     epoch: Any = 0.0
 
 
-class Data(NamedTuple):
-    """Rows on the device; every array has at least one padding row at the end.
-
-    Attributes
-    ----------
-    n_samples : int
-        Number of real rows.
-    X : array of shape (n_rows, n_features)
-        Features.
-    y : array of shape (n_rows,)
-        Labels.
-    weights : array of shape (n_rows,) or None
-        Row weights.
-    list_weights : array of shape (n_rows,)
-        Weight of the list of each row, mean 1 over the lists; 0 in the padding rows.
-    extras : dict of str to array of shape (n_rows,)
-        Per-row inputs of the loss.
-    pairs : PairTable or None, default=None
-        Features of the pairs of each list.
-    """
-
-    n_samples: int
-    X: jax.Array
-    y: jax.Array
-    weights: jax.Array | None
-    list_weights: jax.Array
-    extras: dict[str, jax.Array]
-    pairs: PairTable | None = None
-
-
 def init_optimizer(plan: TrainingPlan, params: Pytree) -> Pytree:
     """Fresh optimizer state for ``params``."""
     return build_optimizer(plan.optimizer, 0.0, 0.0).init(params)
@@ -96,8 +66,7 @@ def train(
     plan: TrainingPlan,
     params: Pytree,
     optimizer_state: Pytree,
-    data: Data,
-    packed: PackedLists,
+    lists: Lists,
     *,
     numbers: StepNumbers,
     rng: np.random.Generator,
@@ -119,10 +88,8 @@ def train(
         Scorer, loss and optimizer.
     params, optimizer_state : pytree
         Where to start.
-    data : Data
-        Rows on the device.
-    packed : PackedLists
-        The lists to visit.
+    lists : Lists
+        The lists to visit, with their rows.
     numbers : StepNumbers
         Learning rate, weight decay and the traced options of the loss.
     rng : numpy Generator
@@ -155,7 +122,7 @@ def train(
         If a step on the longest lists needs more memory than there is.
     """
     key = jax.random.key(int(rng.integers(2**31)))
-    numbers = numbers._replace(lists_per_step=float(packed.batch_size))
+    numbers = numbers._replace(lists_per_step=float(lists.batch_size))
     state = (
         jax.tree.map(jnp.asarray, params),
         jax.tree.map(jnp.asarray, optimizer_state),
@@ -168,7 +135,7 @@ def train(
         result.best_score = validate(result.params)
     is_per_list = not plan.loss.info.per_batch
     if limits.max_epochs and is_per_list and not is_ours(plan.loss.function):
-        _check_own_loss(plan, numbers, data, packed)
+        _check_own_loss(plan, numbers, lists)
     n_steps, n_skipped, totals = 0, 0, []
     if checkpoint is not None and checkpoint.exists:
         snapshot = checkpoint.load(state, result.params)
@@ -178,12 +145,13 @@ def train(
         n_steps, n_skipped, totals = snapshot.n_steps, snapshot.step, snapshot.totals
     reached = state
     try:
-        if limits.max_epochs and packed.buckets:
+        if limits.max_epochs and lists.shapes:
             started = time.perf_counter()
             lowered = {}
-            for shape in packed.shapes:
+            for shape in lists.shapes:
                 batch = jax.ShapeDtypeStruct(shape, np.int32)
-                lowered[shape] = _step.lower(plan, state, numbers, data, batch, key, 0)
+                arguments = numbers, lists.data, batch, key, 0
+                lowered[shape] = _step.lower(plan, state, *arguments)
             _compile(lowered, state[0])
             result.compile_seconds = time.perf_counter() - started
         while not (is_over := _is_over(result, limits)) and (
@@ -192,13 +160,13 @@ def train(
             epoch, generator = len(result.losses) + 1, rng.bit_generator.state
             started = time.perf_counter()
             numbers = numbers._replace(epoch=epoch - 1.0)
-            for rows in islice(packed.epoch(rng), n_skipped, None):
+            for data, rows in islice(lists.epoch(rng), n_skipped, None):
                 state, total = _step(plan, state, numbers, data, rows, key, n_steps)
                 totals.append(total)
                 n_steps += 1
                 if checkpoint is not None and checkpoint.is_due:
                     checkpoint.save(generator, n_steps, totals, state, result)
-            loss = float(np.sum(totals)) / packed.n_lists
+            loss = float(np.sum(totals)) / lists.n_lists
             seconds = time.perf_counter() - started
             _check_finite(epoch, loss, state[0], numbers.learning_rate)
             changes: dict[str, Any] = {
@@ -351,11 +319,10 @@ def _in_batch(
     return pairs, labels, is_real, None if weights is None else tile(weights)
 
 
-def _check_own_loss(
-    plan: TrainingPlan, numbers: StepNumbers, data: Data, packed: PackedLists
-) -> None:
+def _check_own_loss(plan: TrainingPlan, numbers: StepNumbers, lists: Lists) -> None:
     """Try the mask on a batch with padding; without padding nothing depends on it."""
-    for bucket in packed.buckets:
+    data = lists.data
+    for bucket in lists.packed.buckets:
         where = bucket.rows < data.n_samples
         if not where.all():
             rows = bucket.rows[np.argsort(where.sum(axis=1))[: bucket.batch_size]]

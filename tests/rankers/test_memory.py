@@ -153,7 +153,7 @@ def test_scaling_in_blocks(preprocess, weights, monkeypatch):
         features[rows], None if weights is None else weights[rows], preprocess
     )
     assert str(whole) == str(selected)
-    monkeypatch.setattr(scaling, "_BLOCK_ROWS", 7)
+    monkeypatch.setattr(scaling, "_BLOCK_VALUES", 7 * 3)
     target = aligned_zeros((44, 3), np.float64)
     blocks = fit_scaling(features, weights, preprocess, rows)
     transform_into(target, features, blocks, queries, weights)
@@ -164,7 +164,7 @@ def test_scaling_in_blocks(preprocess, weights, monkeypatch):
 def test_fit_makes_one_copy_of_the_features(monkeypatch):
     """In the precision of training, where the device reads them."""
     sizes = []
-    monkeypatch.setattr(scaling, "_BLOCK_ROWS", 1000)
+    monkeypatch.setattr(scaling, "_BLOCK_VALUES", 1000 * 25)
     features = RNG.normal(size=(40_000, 25)).astype(np.float32)
     labels, qid = RNG.integers(0, 3, 40_000), np.arange(40_000) // 20
     ranker = NeuralRanker("mse", "linear", max_epochs=1, early_stopping=False)

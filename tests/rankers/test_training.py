@@ -23,6 +23,7 @@ from ltr.training import (
     plan_loss,
     train,
 )
+from ltr.training.batches import ResidentLists
 from ltr.training.convergence import EpochLimits
 from ltr.training.loop import init_optimizer
 from ltr.training.optimizers import build_optimizer
@@ -46,8 +47,7 @@ def run(
         plan,
         params,
         init_optimizer(plan, params),
-        data,
-        pack(group_queries(QID, len(QID)), **packing),
+        ResidentLists(data, pack(group_queries(QID, len(QID)), **packing)),
         numbers=StepNumbers(learning_rate=0.1, weight_decay=0.0, loss=numbers),
         rng=np.random.default_rng(0),
         limits=EpochLimits(epochs, None, patience),

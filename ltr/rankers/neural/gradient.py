@@ -10,14 +10,17 @@ import jax
 from numpy.typing import ArrayLike
 from sklearn.exceptions import ConvergenceWarning
 
+from ltr.arguments import check_whole
 from ltr.atomic import FitStopped
 from ltr.files import PathLike
 from ltr.metrics import get_metric
 from ltr.rankers.base import BaseRanker
 from ltr.rankers.features import check_dense_X
 from ltr.rankers.inputs import TrainingSet, training_set
+from ltr.rankers.neural.fitted import FittedScorer
 from ltr.rankers.neural.options import TrainingOptions
 from ltr.rankers.neural.scaling import Preprocess
+from ltr.rankers.neural.source import Piece, Source
 from ltr.rankers.neural.training import LearnedState, train_scorer
 from ltr.rankers.validation import (
     EarlyStopping,
@@ -104,6 +107,115 @@ class GradientRanker(BaseRanker):
         self._learned_state, result = train_scorer(options, data, None, start)
         self._report(result)
         return self
+
+    def fit_stream(
+        self, source: Any, *, validation: Any = None, buffer_rows: int = 2**18
+    ) -> Self:
+        """Train on data that need not fit into memory.
+
+        Each epoch reads all pieces, two random ones at a time, and visits the lists of
+        both in random order. Feature scaling, and the padded sizes of lists, come from
+        four pieces. The weights are those that ``fit`` would find, but for the order of
+        the lists; nothing is held out.
+
+        Parameters
+        ----------
+        source : RankingData, sequence of RankingData, or callable
+            What :func:`ltr.datasets.open_ranking` opens; what
+            :func:`ltr.datasets.open_shards` opens; or a function that takes the number
+            of an epoch, from 0, and returns an iterator of RankingData, each with whole
+            lists. The rows of a query stand together, but in those of a function.
+        validation : RankingData, default=None
+            Queries for early stopping, in memory.
+        buffer_rows : int, default=262144
+            Rows in memory at a time; two pieces of half as many. At least a list.
+
+        Returns
+        -------
+        self : ranker
+
+        Raises
+        ------
+        ValueError
+            If a piece is invalid; the message says which rows.
+        TypeError
+            If a function or a sequence of the user returns something else.
+
+        Notes
+        -----
+        Memory is about that of six buffers, whatever the number of rows. Of a function,
+        nothing is known beforehand: "auto" trains at most 100 epochs, in small steps.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> from ltr import NeuralRanker
+        >>> from ltr.datasets import make_ranking, save_shards
+        >>> folder = tempfile.mkdtemp() + "/shards"
+        >>> shards = save_shards(make_ranking(60, random_state=0), folder, rows=300)
+        >>> ranker = NeuralRanker("ranknet", "linear", max_epochs=20, random_state=0)
+        >>> ranker = ranker.fit_stream(shards[:-1], validation=shards[-1])
+        >>> ranker.score(shards[-1].X, shards[-1].y, shards[-1].qid) > 0.7
+        True
+        """
+        from ltr.rankers.neural.streaming import train_stream
+
+        check_whole("buffer_rows", buffer_rows, low=1)
+        options = self._training_options()
+        stopping = options.stopping
+        if validation is None and stopping.enabled is True:
+            raise ValueError(
+                "validation is required by early_stopping=True: fit_stream holds out "
+                "no queries. Pass some as validation, or set early_stopping='auto'."
+            )
+        start = getattr(self, "_learned_state", None) if self.warm_start else None
+        self._fitted_with_qid = True
+        pieces = Source(source, buffer_rows)
+        is_known = start is not None
+
+        def check(piece: Piece) -> TrainingSet:
+            nonlocal is_known
+            try:
+                features = check_dense_X(self, piece.X, reset=not is_known)
+                data = training_set(features, piece.y, piece.qid)
+            except ValueError as error:
+                raise ValueError(f"In {piece.name} of source: {error}") from error
+            is_known = True
+            return data
+
+        for piece in pieces.sample(1):
+            check(piece)  # the columns, before those of the validation set
+        rows = None
+        if validation is not None:
+            columns = validation.X, validation.y, validation.qid
+            rows = self._validation_set(*columns, stopping)
+        members = [
+            train_stream(
+                source=pieces,
+                check=check,
+                validation=rows,
+                buffer_rows=buffer_rows,
+                **plan,
+            )
+            for plan in self._member_plans(options, start)
+        ]
+        self._report(self._set_members(members))
+        return self
+
+    def _member_plans(
+        self, options: TrainingOptions, start: LearnedState | None
+    ) -> list[dict[str, Any]]:
+        """Arguments of training that are not data, for each member of an ensemble."""
+        return [
+            {"options": options, "start": start, "score_items": FittedScorer.scores}
+        ]
+
+    def _set_members(
+        self, members: list[tuple[LearnedState, TrainingResult]]
+    ) -> TrainingResult:
+        """Keep what the members have learned; the result of all of them."""
+        ((self._learned_state, result),) = members
+        return result
 
     def _training_options(self, *, is_stream: bool = False) -> TrainingOptions:
         """The parameters, checked; one epoch for a piece of a stream."""

@@ -17,7 +17,7 @@ Preprocess = Literal["auto", "query", "standard", "log1p"] | None
 PREPROCESS = ("auto", "query", "standard", "log1p", None)
 HEAVY_TAIL = 10.0
 _SAFE_EXPONENT = 400  # of the largest value of a feature, as a power of two
-_BLOCK_ROWS = 2**16  # in float64 at a time
+_BLOCK_VALUES = 2**21  # in float64 at a time
 
 Blocks = Callable[[], Iterator[tuple[NDArray[Any], FloatArray | None]]]
 
@@ -107,11 +107,11 @@ def transform_into(
         Row weights, for moments within a list.
     """
     if not isinstance(scaling, ListScaling):
-        for rows in _slices(len(X)):
+        for rows in _slices(len(X), X.shape[1]):
             target[rows] = X[rows] if scaling is None else scaling.transform(X[rows])
         return
     # whole lists, as many as begin in the same block of the sorted rows
-    numbers = queries.starts[:-1] // _BLOCK_ROWS
+    numbers = queries.starts[:-1] // _block_rows(X.shape[1])
     firsts = queries.starts[np.flatnonzero(np.diff(numbers, prepend=-1))]
     for of_lists in np.split(queries.order, firsts[1:]):
         block = group_queries(queries.codes[of_lists], len(of_lists))
@@ -160,7 +160,8 @@ def fit_scaling(
         rows = rows[weights[rows] > 0]
 
     def blocks() -> Iterator[tuple[NDArray[Any], FloatArray | None]]:
-        for part in _slices(len(X) if rows is None else len(rows)):
+        n_rows = len(X) if rows is None else len(rows)
+        for part in _slices(n_rows, X.shape[1]):
             block = part if rows is None else rows[part]
             yield X[block], None if weights is None else weights[block]
 
@@ -183,10 +184,14 @@ def fit_scaling(
     return FeatureScaling(log_features, mean, scale)
 
 
-def _slices(n_rows: int) -> Iterator[slice]:
+def _block_rows(n_features: int) -> int:
+    return max(1, _BLOCK_VALUES // max(1, n_features))
+
+
+def _slices(n_rows: int, n_features: int) -> Iterator[slice]:
     """Blocks of rows that are together all of them."""
-    starts = range(0, n_rows, _BLOCK_ROWS)
-    return (slice(i, min(i + _BLOCK_ROWS, n_rows)) for i in starts)
+    size = _block_rows(n_features)
+    return (slice(i, min(i + size, n_rows)) for i in range(0, n_rows, size))
 
 
 def _extremes(blocks: Blocks, n_features: int) -> tuple[FloatArray, FloatArray]:

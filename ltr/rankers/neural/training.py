@@ -31,6 +31,7 @@ from ltr.training import (
     plan_loss,
     train,
 )
+from ltr.training.batches import ResidentLists
 from ltr.training.convergence import AUTO_EPOCHS, epoch_limits
 from ltr.training.loop import init_optimizer
 from ltr.training.memory import check_parameters
@@ -129,11 +130,7 @@ def train_scorer(
     if checkpoint is not None:
         seed = checkpoint.seed = checkpoint.seed if checkpoint.exists else seed
     rng = np.random.default_rng(seed)
-    informative = (
-        data.lists_with_weight()  # other lists give what an own one lacks
-        if options.in_batch
-        else data.informative_lists(_learns_from(plan, data))
-    )
+    informative = lists_to_train(options, plan, data)
     held_out = np.zeros(data.queries.n_lists, dtype=bool)
     if validation is None and not options.is_stream:
         held_out = hold_out_lists(options.stopping, data.y, informative, rng)
@@ -151,7 +148,7 @@ def train_scorer(
             else scaling.transform(rows.X, group_queries(rows.codes, len(rows.y))),
             pairs=None if rows.pairs is None else rows.pairs.scaled(pair_scaling),
         )
-    validate = _validation_metric(options.scorer, rows, metric, score_items)
+    validate = validation_metric(options.scorer, rows, metric, score_items)
     if member:
         rng = np.random.default_rng([member, int(rng.integers(2**31))])
     trained_lists = informative & ~held_out
@@ -160,7 +157,7 @@ def train_scorer(
         keep=trained_lists[data.queries.codes] & data.has_weight,
         batch_size=int(options.batch_size),
         list_cost=list_cost(options.scorer, data.X.shape[1]),
-        list_size_cost=COMPILATION_ROWS / max(_likely_epochs(options), 1),
+        list_size_cost=COMPILATION_ROWS / max(likely_epochs(options), 1),
         reusable_shapes=options.is_stream,
     )
     numbers = _step_numbers(
@@ -173,25 +170,26 @@ def train_scorer(
         is_linear=options.scorer.is_linear,
     )
     with jax.enable_x64(options.dtype == "float64"):
-        params, optimizer_state = _start(
+        params, optimizer_state = draw_parameters(
             plan, start, data.X.shape[1], options.dtype, int(rng.integers(2**31))
         )
         result = train(
             plan,
             params,
             optimizer_state,
-            _on_device(options, data, scaling, pair_scaling, trained_lists),
-            packed,
+            ResidentLists(
+                _on_device(options, data, scaling, pair_scaling, trained_lists), packed
+            ),
             numbers=numbers,
             rng=rng,
             limits=limits,
             start_params=start.params if start else None,
             validate=validate,
-            on_epoch=_printer(options, limits.max_epochs),
+            on_epoch=printer(options, limits.max_epochs),
             checkpoint=checkpoint,
         )
     result.validation = rows
-    state = _learned_state(options, scaling, result)
+    state = learned_state(options, scaling, result)
     return state._replace(pair_scaling=pair_scaling), result
 
 
@@ -280,15 +278,17 @@ def _check_labels_from_0(y: FloatArray, loss: object) -> None:
         )
 
 
-def _learns_from(
-    plan: TrainingPlan, data: TrainingSet
-) -> Literal["two_items", "two_labels"]:
-    """What a list must have to be informative."""
+def lists_to_train(
+    options: TrainingOptions, plan: TrainingPlan, data: TrainingSet
+) -> BoolArray:
+    """Lists that the loss can learn from, shape (n_lists,)."""
+    if options.in_batch:
+        return data.lists_with_weight()  # other lists give what an own one lacks
     info = plan.loss.info
     optional_extras = set(info.extras) - set(info.required_extras)
     if "teacher_scores" in optional_extras & set(data.extras):
-        return "two_items"
-    return info.learns_from
+        return data.informative_lists("two_items")
+    return data.informative_lists(info.learns_from)
 
 
 def _fit_scaling(
@@ -312,7 +312,7 @@ def _fit_pair_scaling(
     return fit_pair_scaling(data.pairs.rows(rows), queries)
 
 
-def _validation_metric(
+def validation_metric(
     scorer: Scorer,
     rows: ValidationRows | None,
     metric: MetricLike,
@@ -371,7 +371,7 @@ def _on_device(
     )
 
 
-def _start(
+def draw_parameters(
     plan: TrainingPlan,
     start: LearnedState | None,
     n_features: int,
@@ -409,20 +409,23 @@ def _check_arrays(scorer: Scorer, params: Any) -> None:
             )
 
 
-def _likely_epochs(options: TrainingOptions) -> int:
+def likely_epochs(options: TrainingOptions) -> int:
+    """Number of epochs to expect."""
     return AUTO_EPOCHS if isinstance(options.max_epochs, str) else options.max_epochs
 
 
-def _printer(options: TrainingOptions, max_epochs: int) -> EpochPrinter | None:
+def printer(options: TrainingOptions, max_epochs: int) -> EpochPrinter | None:
+    """What prints a line of progress after an epoch; None if nothing is printed."""
     if options.verbose <= 0:
         return None
     name = get_metric(options.stopping.metric).name
     return EpochPrinter(options.verbose, max_epochs, name)
 
 
-def _learned_state(
+def learned_state(
     options: TrainingOptions, scaling: Scaling | None, result: TrainingResult
 ) -> LearnedState:
+    """What is kept of a result."""
     goes_on = options.warm_start or options.is_stream
     leaves = jax.tree.leaves(result.optimizer_state)
     return LearnedState(

@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 import jax
+import numpy as np
 from sklearn.utils import check_random_state
 
 from ltr.arguments import (
@@ -140,16 +141,21 @@ class PairRanker(PairOutputs, GradientRanker):
         if not (options.is_stream and hasattr(self, "decoder_")):
             is_auto = self.decoder == "auto"
             self.decoder_ = self._default_decoder if is_auto else self.decoder
-        n_members, seed = self.n_estimators, options.random_state
-        if n_members > 1 and not isinstance(seed, numbers.Integral):
-            seed = check_random_state(seed).randint(2**31 - 1)
-        shared = {
-            "options": replace(options, scorer=self._make_member(), random_state=seed),
-            "score_items": self._decoder().scores,
-        }
+        seeds = [options.random_state] * self.n_estimators
+        if self.n_estimators > 1 and not isinstance(seeds[0], numbers.Integral):
+            drawn = check_random_state(seeds[0]).randint(2**31 - 1)  # one for all
+            seeds = [np.random.RandomState(drawn) for _ in seeds]
+        scorer, score_items = self._make_member(), self._decoder().scores
         return [
-            {**shared, "start": own_start, "member": number}
-            for number, own_start in enumerate(split_state(start, n_members))
+            {
+                "options": replace(options, scorer=scorer, random_state=seed),
+                "score_items": score_items,
+                "start": own_start,
+                "member": number,
+            }
+            for number, (seed, own_start) in enumerate(
+                zip(seeds, split_state(start, self.n_estimators), strict=True)
+            )
         ]
 
     def _set_members(

@@ -1,0 +1,147 @@
+"""Where a stream reads its pieces of whole lists."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ltr.arguments import ArgumentError, plain
+from ltr.queries import IntArray, cut_lists
+
+_SCANNED_ROWS = 2**20
+
+
+class Piece(NamedTuple):
+    """Rows of a source, with whole lists.
+
+    Attributes
+    ----------
+    name : str
+        Where they are, for messages.
+    X : array of shape (n_rows, n_features)
+        Features; may be a memory map.
+    y : array of shape (n_rows,)
+        Labels.
+    qid : array of shape (n_rows,)
+        Query of each row.
+    """
+
+    name: str
+    X: Any
+    y: Any
+    qid: Any
+
+
+class Source:
+    """Pieces of a data set, read as often as there are epochs.
+
+    Parameters
+    ----------
+    source : RankingData, sequence of RankingData, or callable
+        What :meth:`NeuralRanker.fit_stream` takes.
+    buffer_rows : int
+        Rows in memory at a time; a piece has half of them, unless a list has more.
+    """
+
+    def __init__(self, source: Any, buffer_rows: int) -> None:
+        self._open: Callable[[int], Iterable[Any]] | None = None
+        self._parts: Sequence[Any] = ()
+        self._cuts: list[tuple[int, int, int]] = []  # part, first row, end
+        if all(hasattr(source, name) for name in ("X", "y", "qid")):
+            self._parts = [source]
+        elif isinstance(source, Sequence) and not isinstance(source, str):
+            self._parts = source
+        elif callable(source):
+            self._open = source
+            return
+        else:
+            raise ArgumentError(
+                "source must be a RankingData, as open_ranking returns, a sequence of "
+                "them, as open_shards returns, or a function that takes the number of "
+                "an epoch and returns an iterator of them; got "
+                f"{type(source).__name__}."
+                + " An iterator has only one epoch."
+                * isinstance(source, Iterator)
+            )
+        last_id: Any = None
+        for number, part in enumerate(self._parts):
+            starts, ids = _list_starts(part.qid, number)
+            if number and ids[0] == last_id:
+                raise ValueError(
+                    "the rows of a query must be in one part of source; query "
+                    f"{plain(last_id)!r} ends part {number - 1} and begins part "
+                    f"{number}. Write the parts by ltr.datasets.save_shards."
+                )
+            last_id = ids[-1]
+            cuts = cut_lists(starts, max(1, buffer_rows // 2))
+            self._cuts += [(number, begin, end) for begin, end in cuts]
+        if not self._cuts:
+            raise ValueError("source must have at least one row; got none.")
+
+    @property
+    def n_rows(self) -> int | None:
+        """Number of rows; None for a function, whose pieces are not known."""
+        if self._open is not None:
+            return None
+        return sum(end - begin for _, begin, end in self._cuts)
+
+    def sample(self, n_pieces: int) -> list[Piece]:
+        """Some pieces, evenly spaced, or the first ones of a function."""
+        if self._open is not None:
+            pieces = self._pieces_of_function(0)
+            return [piece for piece, _ in zip(pieces, range(n_pieces), strict=False)]
+        places = np.linspace(0, len(self._cuts) - 1, min(n_pieces, len(self._cuts)))
+        return [self._read(int(place)) for place in places]
+
+    def epoch(self, number: int, rng: np.random.Generator) -> Iterator[list[Piece]]:
+        """All pieces, two random ones at a time; those of a function one by one."""
+        if self._open is not None:
+            yield from ([piece] for piece in self._pieces_of_function(number))
+            return
+        order = rng.permutation(len(self._cuts))
+        for begin in range(0, len(order), 2):
+            yield [self._read(int(place)) for place in order[begin : begin + 2]]
+
+    def _read(self, place: int) -> Piece:
+        number, begin, end = self._cuts[place]
+        part, rows = self._parts[number], slice(begin, end)
+        name = f"rows {begin} to {end - 1}"
+        if len(self._parts) > 1:
+            name += f" of part {number}"
+        return Piece(name, part.X[rows], part.y[rows], part.qid[rows])
+
+    def _pieces_of_function(self, epoch: int) -> Iterator[Piece]:
+        assert self._open is not None
+        for number, data in enumerate(self._open(epoch)):
+            if not all(hasattr(data, name) for name in ("X", "y", "qid")):
+                raise ArgumentError(
+                    "source must return an iterator of RankingData; got "
+                    f"{type(data).__name__} as piece {number} of epoch {epoch}."
+                )
+            name = f"piece {number} of epoch {epoch}"
+            yield Piece(name, data.X, data.y, data.qid)
+
+
+def _list_starts(qid: Any, number: int) -> tuple[IntArray, NDArray[Any]]:
+    """First row of each list, and the end; the query of each list.
+
+    Ids are compared some rows at a time, since those of all rows may not fit.
+    """
+    starts = [np.zeros(min(len(qid), 1), dtype=np.int64)]
+    for begin in range(0, len(qid) - 1, _SCANNED_ROWS):
+        ids = np.asarray(qid[begin : begin + _SCANNED_ROWS + 1])
+        starts.append(begin + 1 + np.flatnonzero(ids[1:] != ids[:-1]))
+    rows = np.concatenate(starts)
+    ids = np.asarray(qid[rows]) if len(rows) else np.zeros(0, dtype=np.int64)
+    values, counts = np.unique(ids, return_counts=True)
+    if len(values) < len(ids):
+        repeated = plain(values[counts > 1][0])
+        raise ValueError(
+            "the rows of a query must stand together in source; those of query "
+            f"{repeated!r} are in {counts.max()} places of part {number}. Sort the "
+            "rows by qid, or write them by ltr.datasets.save_shards."
+        )
+    return np.append(rows, len(qid)), ids

@@ -1,0 +1,264 @@
+"""Training on data that pass by in pieces, larger than memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+import jax
+import numpy as np
+from sklearn.utils import check_random_state
+
+from ltr.lists import (
+    PackedLists,
+    Shape,
+    aligned_zeros,
+    pack,
+    padded_length,
+)
+from ltr.queries import Queries, group_queries
+from ltr.rankers.inputs import TrainingSet
+from ltr.rankers.neural.options import TrainingOptions
+from ltr.rankers.neural.scaling import Scaling, fit_scaling, transform_into
+from ltr.rankers.neural.source import Piece, Source
+from ltr.rankers.neural.training import (
+    LearnedState,
+    ScoreItems,
+    draw_parameters,
+    learned_state,
+    likely_epochs,
+    lists_to_train,
+    make_plan,
+    printer,
+    validation_metric,
+)
+from ltr.rankers.validation import validation_rows
+from ltr.training import Data, StepNumbers, TrainingPlan, TrainingResult, train
+from ltr.training.batches import Rows
+from ltr.training.convergence import epoch_limits
+from ltr.training.optimizers import auto_decay, auto_rate
+from ltr.training.work import COMPILATION_ROWS, list_cost
+
+_SAMPLED_PIECES = 4
+_MANY_STEPS = 10**6
+
+CheckPiece = Callable[[Piece], TrainingSet]
+
+
+class StreamedLists:
+    """Lists that pass by: a buffer of some pieces at a time is on the device.
+
+    Parameters
+    ----------
+    source : Source
+        The pieces.
+    check : callable
+        Piece → checked rows.
+    plan : TrainingPlan
+        Scorer, loss and optimizer.
+    options : TrainingOptions
+        How to train.
+    sample : list of TrainingSet
+        Some pieces: they decide the padded sizes of lists and the scaling.
+    scaling : FeatureScaling, ListScaling or None
+        That of a fit that goes on. None: fitted on the sample.
+    n_rows : int
+        Rows that a buffer has room for; a longer one makes room for itself.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        check: CheckPiece,
+        plan: TrainingPlan,
+        options: TrainingOptions,
+        sample: list[TrainingSet],
+        scaling: Scaling | None,
+        n_rows: int,
+    ) -> None:
+        self._source, self._check, self._plan = source, check, plan
+        self._options, self._n_rows = options, n_rows
+        self.n_lists, self._n_epochs = 0, 0
+        self._widths: Sequence[int] = ()
+        is_raw = options.preprocess == "auto" and options.scorer.wants_raw_features
+        self.scaling = scaling
+        if scaling is None and not is_raw:
+            rows = np.concatenate([data.X for data in sample])
+            self.scaling = fit_scaling(rows, None, options.preprocess)
+        sampled = self._pack(sample)
+        self._widths = [bucket.list_size for bucket in sampled.buckets]
+        n_sampled = sum(len(data.y) for data in sample)
+        share = 1.0 if source.n_rows is None else source.n_rows / n_sampled
+        self.n_steps = (
+            _MANY_STEPS
+            if source.n_rows is None
+            else int(np.ceil(share * sampled.n_lists / options.batch_size))
+        )
+        self.data, self.packed = self._load(sample[:2])
+
+    @property
+    def batch_size(self) -> int:
+        """Lists in a full mini-batch."""
+        return self._options.batch_size
+
+    @property
+    def shapes(self) -> list[Shape]:
+        """Shapes of the mini-batches of the first buffer."""
+        return self.packed.shapes
+
+    def epoch(self, rng: np.random.Generator) -> Iterator[tuple[Data, Rows]]:
+        """Mini-batches of each buffer in random order."""
+        n_lists = 0
+        for pieces in self._source.epoch(self._n_epochs, rng):
+            data, packed = self._load([self._check(piece) for piece in pieces])
+            n_lists += packed.n_lists
+            yield from ((data, rows) for rows in packed.epoch(rng))
+        self.n_lists = max(n_lists, 1)
+        self._n_epochs += 1
+
+    def _load(self, sets: list[TrainingSet]) -> tuple[Data, PackedLists]:
+        """Scaled rows on the device, and their lists."""
+        n_samples = sum(len(data.y) for data in sets)
+        n_rows = max(self._n_rows, padded_length(n_samples))
+        dtype = self._options.dtype
+        X = aligned_zeros((n_rows, sets[0].X.shape[1]), dtype)
+        y, list_weights = np.zeros(n_rows, dtype), np.zeros(n_rows, dtype)
+        end = 0
+        for data in sets:
+            begin, end = end, end + len(data.y)
+            transform_into(X[begin:end], data.X, self.scaling, data.queries, None)
+            y[begin:end], list_weights[begin:end] = data.y, 1.0
+        placed = (jax.device_put(x) for x in (X, y, list_weights))
+        features, labels, weights = placed
+        data_on_device = Data(n_samples, features, labels, None, weights, {})
+        return data_on_device, self._pack(sets)
+
+    def _pack(self, sets: list[TrainingSet]) -> PackedLists:
+        """Informative lists of the sets, one after the other, in padded shapes."""
+        n_features = sets[0].X.shape[1]
+        trained = [lists_to_train(self._options, self._plan, data) for data in sets]
+        keep = [t[data.queries.codes] for t, data in zip(trained, sets, strict=True)]
+        return pack(
+            _joined([data.queries for data in sets]),
+            keep=np.concatenate(keep),
+            batch_size=self._options.batch_size,
+            list_cost=list_cost(self._options.scorer, n_features),
+            list_size_cost=COMPILATION_ROWS / max(likely_epochs(self._options), 1),
+            widths=self._widths,
+        )
+
+
+def train_stream(
+    options: TrainingOptions,
+    source: Source,
+    check: CheckPiece,
+    validation: TrainingSet | None,
+    start: LearnedState | None,
+    *,
+    buffer_rows: int,
+    score_items: ScoreItems,
+    member: int = 0,
+) -> tuple[LearnedState, TrainingResult]:
+    """Train a scorer on a stream, see :func:`train_scorer`.
+
+    Parameters
+    ----------
+    options : TrainingOptions
+        Scorer, loss, and how to train.
+    source : Source
+        The pieces.
+    check : callable
+        Piece → checked rows.
+    validation : TrainingSet or None
+        Validation rows.
+    start : LearnedState or None
+        State to continue from. None: draw new parameters.
+    buffer_rows : int
+        Rows in memory at a time.
+    score_items : callable
+        How the trained scorer will score the items of validation lists.
+    member : int, default=0
+        Number within an ensemble.
+
+    Returns
+    -------
+    state : LearnedState
+    result : TrainingResult
+    """
+    seed = int(check_random_state(options.random_state).randint(2**31 - 1))
+    rng = np.random.default_rng([seed, member])
+    sample = [check(piece) for piece in source.sample(_SAMPLED_PIECES)]
+    plan, loss_numbers = make_plan(options, sample[0])
+    longest = max(len(data.y) for data in sample)
+    n_rows = longest if source.n_rows is None else min(buffer_rows, source.n_rows)
+    lists = StreamedLists(
+        source,
+        lambda piece: _checked(check, options, piece),
+        plan,
+        options,
+        sample,
+        start.scaling if start else None,
+        padded_length(n_rows),
+    )
+    n_features = sample[0].X.shape[1]
+    del sample
+    decay, rate = options.weight_decay, options.learning_rate
+    if isinstance(decay, str):
+        decay = auto_decay(
+            options.optimizer,
+            options.scorer,
+            n_features=n_features,
+            n_rows=None if source.n_rows is None else float(source.n_rows),
+        )
+    if isinstance(rate, str):
+        n_steps = None if source.n_rows is None else lists.n_steps
+        rate = auto_rate(
+            options.scorer, n_steps, n_features=n_features, weight_decay=float(decay)
+        )
+    limits = epoch_limits(
+        options.max_epochs,
+        options.n_iter_no_change,
+        n_steps=lists.n_steps,
+        is_linear=options.scorer.is_linear,
+    )
+    metric = options.stopping.metric
+    rows = None
+    if validation is not None:
+        rows = validation_rows(
+            validation, np.zeros(validation.queries.n_lists, bool), validation, metric
+        )
+        if rows is not None and lists.scaling is not None:
+            queries = group_queries(rows.codes, len(rows.y))
+            rows = rows._replace(X=lists.scaling.transform(rows.X, queries))
+    with jax.enable_x64(options.dtype == "float64"):
+        params, optimizer_state = draw_parameters(
+            plan, start, n_features, options.dtype, int(rng.integers(2**31))
+        )
+        result = train(
+            plan,
+            params,
+            optimizer_state,
+            lists,
+            numbers=StepNumbers(float(rate), float(decay), loss_numbers),
+            rng=rng,
+            limits=limits,
+            start_params=start.params if start else None,
+            validate=validation_metric(options.scorer, rows, metric, score_items),
+            on_epoch=printer(options, limits.max_epochs),
+        )
+    result.validation = rows
+    return learned_state(options, lists.scaling, result), result
+
+
+def _checked(check: CheckPiece, options: TrainingOptions, piece: Piece) -> TrainingSet:
+    """Rows of a piece, whose labels fit the loss, too."""
+    data = check(piece)
+    make_plan(options, data)
+    return data
+
+
+def _joined(parts: list[Queries]) -> Queries:
+    """Queries of rows that come one after the other; none is in two parts."""
+    n_before = np.cumsum([0, *(part.n_lists for part in parts)])
+    codes = [part.codes + n for part, n in zip(parts, n_before[:-1], strict=True)]
+    all_codes = np.concatenate(codes)
+    return group_queries(all_codes, len(all_codes))

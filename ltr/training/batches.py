@@ -1,0 +1,120 @@
+"""The mini-batches of an epoch: of rows that stay on the device, or that pass by."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
+
+import jax
+import numpy as np
+from numpy.typing import NDArray
+
+from ltr.lists import PackedLists, Shape
+from ltr.training.pair_table import PairTable
+
+Rows = NDArray[np.int32]
+
+
+class Data(NamedTuple):
+    """Rows on the device; every array has at least one padding row at the end.
+
+    Attributes
+    ----------
+    n_samples : int
+        Number of real rows.
+    X : array of shape (n_rows, n_features)
+        Features.
+    y : array of shape (n_rows,)
+        Labels.
+    weights : array of shape (n_rows,) or None
+        Row weights.
+    list_weights : array of shape (n_rows,)
+        Weight of the list of each row, mean 1 over the lists; 0 in the padding rows.
+    extras : dict of str to array of shape (n_rows,)
+        Per-row inputs of the loss.
+    pairs : PairTable or None, default=None
+        Features of the pairs of each list.
+    """
+
+    n_samples: int
+    X: jax.Array
+    y: jax.Array
+    weights: jax.Array | None
+    list_weights: jax.Array
+    extras: dict[str, jax.Array]
+    pairs: PairTable | None = None
+
+
+class Lists(Protocol):
+    """What an epoch visits."""
+
+    @property
+    def data(self) -> Data:
+        """The rows, or those of the first buffer of a stream."""
+
+    @property
+    def packed(self) -> PackedLists:
+        """Lists of these rows."""
+
+    @property
+    def batch_size(self) -> int:
+        """Lists in a full mini-batch."""
+
+    @property
+    def shapes(self) -> list[Shape]:
+        """Shapes of mini-batches that are known beforehand."""
+
+    @property
+    def n_lists(self) -> int:
+        """Lists that the last epoch has visited."""
+
+    def epoch(self, rng: np.random.Generator) -> Iterator[tuple[Data, Rows]]:
+        """Mini-batches (batch_size, list_size) of rows, every list once."""
+
+
+@dataclass(frozen=True)
+class ResidentLists:
+    """Lists whose rows stay on the device.
+
+    Attributes
+    ----------
+    data : Data
+        The rows.
+    packed : PackedLists
+        Their lists.
+    """
+
+    data: Data
+    packed: PackedLists
+
+    @property
+    def batch_size(self) -> int:
+        """Lists in a full mini-batch."""
+        return self.packed.batch_size
+
+    @property
+    def shapes(self) -> list[Shape]:
+        """Shapes of all mini-batches."""
+        return self.packed.shapes
+
+    @property
+    def n_lists(self) -> int:
+        """Number of lists."""
+        return self.packed.n_lists
+
+    def epoch(self, rng: np.random.Generator) -> Iterator[tuple[Data, Rows]]:
+        """Yield the mini-batches of an epoch, see :meth:`PackedLists.epoch`.
+
+        Parameters
+        ----------
+        rng : numpy Generator
+            Source of the order.
+
+        Yields
+        ------
+        data : Data
+            The same in each.
+        rows : int array of shape (batch_size, list_size)
+        """
+        return ((self.data, rows) for rows in self.packed.epoch(rng))
