@@ -28,6 +28,7 @@ FAMILIES = (
     "formats",
     "fusion",
     "scorers",
+    "feedback",
     "outputs",
     "interaction",
 )

@@ -234,6 +234,11 @@ def _predict(options: argparse.Namespace) -> int:
 def load_model(options: argparse.Namespace) -> Any:
     """Load the ranker of ``--model``, to run on ``--jobs`` threads."""
     ranker = load_ranker(options.model)
+    if not hasattr(ranker, "predict"):
+        raise ValueError(
+            f"{options.model} must hold a ranker of features; got a "
+            f"{type(ranker).__name__}. Load it in Python, and call its predict_run."
+        )
     if options.jobs is not None and "n_jobs" in ranker.get_params():
         ranker.set_params(n_jobs=options.jobs)
     return ranker

@@ -152,6 +152,12 @@ def set_members(ranker: BaseRanker, members: list[BaseRanker]) -> None:
     ValueError
         If they do not fit the ranker, or each other.
     """
+    others = [member for member in members if not isinstance(member, BaseRanker)]
+    if others:
+        raise ValueError(
+            f"the saved blend must have rankers as members; got "
+            f"{type(others[0]).__name__}. Save it again."
+        )
     if isinstance(ranker, NumericRanker):
         _expect(len(members), 1, "members")
         _expect(members[0].n_features_in_, len(ranker.columns_), "columns of a member")

@@ -124,6 +124,23 @@ def test_saved_and_forged(tmp_path, index):
             load_ranker(tmp_path / "index")
 
 
+def test_where_a_ranker_is_needed(tmp_path, index, capsys):
+    """An index scores no rows of features: the command says so, a blend refuses it."""
+    from ltr.cli import main
+    from ltr.rankers import RandomRanker
+    from ltr.rankers.blend.numeric import NumericRanker
+    from ltr.rankers.saved_members import set_members
+
+    save_ranker(index, tmp_path / "index")
+    rows = tmp_path / "rows.txt"
+    rows.write_text("1 qid:1 1:0.5\n")
+    assert main(["predict", str(rows), "--model", str(tmp_path / "index")]) != 0
+    message = "must hold a ranker of features; got a ModelIndex. Load it in Python"
+    assert message in capsys.readouterr().err
+    with pytest.raises(ValueError, match="must have rankers as members; got ModelI"):
+        set_members(NumericRanker(RandomRanker()), [index])
+
+
 def test_stopped(monkeypatch):
     """Ctrl-C keeps the last whole epoch, and raises; in the first, nothing changes."""
     from ltr.rankers import model_index
