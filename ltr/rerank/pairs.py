@@ -356,7 +356,10 @@ def _tournament(pairs: _Pairs, k: int) -> Driver:
         while items := open_items(closure, k, 2):
             i, j = sorted(items)
             yield from pairs.ask([(i, j)])
-            pairs.add_to(closure, i, j, pairs.proba[i, j])
+            proba = pairs.proba[i, j]
+            # the first stage decides a tie: a relation, too, that closes further ones
+            is_tied = proba is None or proba == 0.5
+            pairs.add_to(closure, i, j, 1.0 if is_tied else proba)
     except BudgetSpent:
         pass
     return pairs.verdict(closure.best_order(pairs.gains()))

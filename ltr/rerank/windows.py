@@ -238,13 +238,10 @@ def _tournament(n: int, n_moving: int, k: int, size: int) -> Driver:
     try:
         while items := open_items(closure, min(k, n_moving), size):
             (answer,) = yield [tuple(items)]
-            if answer is None:
-                for i, j in combinations(items, 2):
-                    closure.add_tie(i, j)
-                continue
-            for better, worse in pairwise(answer):
+            # without an answer the first stage decides, which closes the question too
+            for better, worse in pairwise(sorted(items) if answer is None else answer):
                 closure.add(better, worse)
-            for better, worse in combinations(answer, 2):
+            for better, worse in combinations(answer or (), 2):
                 gains[better, worse] += 1.0
     except BudgetSpent:
         pass

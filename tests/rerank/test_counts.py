@@ -6,6 +6,7 @@ import pytest
 from ltr.rerank import (
     groupwise_rerank,
     listwise_rerank,
+    pairwise_rerank,
     pointwise_rerank,
     sequential_rerank,
     setwise_rerank,
@@ -204,3 +205,14 @@ def test_seeds_of_groups():
     assert groups(np.random.RandomState(3)) == groups(np.random.RandomState(3))
     with pytest.raises(ValueError, match="random_state must be a whole number"):
         groups("x")
+
+
+def test_ties_close_the_questions_of_a_tournament():
+    """The first stage decides them: no more calls than on a list in its order."""
+    with pytest.warns(UserWarning, match="in 141 of 141") as found:
+        reranking = pairwise_rerank(SORTED, lambda a, b: True, method="tournament")
+    assert len(found) == 2  # without a preference, and at odds with itself
+    assert (reranking.ids, reranking.n_calls) == (SORTED, 2 * 141)
+    with pytest.warns(UserWarning, match="no preference in 7 of 7 answers"):
+        reranking = listwise_rerank(SORTED, lambda ids: None, method="tournament")
+    assert (reranking.ids, reranking.n_calls) == (SORTED, 7)
