@@ -31,6 +31,8 @@ class Collection(NamedTuple):
     items: np.ndarray
     relevance: np.ndarray  # (n_queries, n_items)
     bm25: np.ndarray  # (n_queries, n_items)
+    topics: list[str]  # texts of the queries
+    texts: list[str]  # of the documents
 
 
 def unit(vectors: np.ndarray) -> np.ndarray:
@@ -70,6 +72,8 @@ def cranfield(folder: Path) -> Collection:
         unit(items["embeddings"].astype(float)),
         relevance,
         bm25(words, texts),
+        words,
+        texts,
     )
 
 

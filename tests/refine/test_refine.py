@@ -197,6 +197,24 @@ def test_search_of_close_scores():
     assert first["score"].tolist() == run["score"].tolist()[:10]
 
 
+@pytest.mark.parametrize("scale", [1e-33, 1.0, 1e35, 1e200])
+@pytest.mark.parametrize("similarity", ["cosine", "dot"])
+def test_search_at_any_scale(scale, similarity):
+    """No first pass overflows, or loses the small ones beside a large one."""
+    rng = np.random.default_rng(0)
+    q, d = rng.normal(size=(4, 8)), rng.normal(size=(60, 8))
+    d[0] *= 1e4
+    dtype = np.float64 if scale > 1e38 else np.float32
+    moved = (d * scale).astype(dtype)
+    run = search(q, moved, 7, similarity=similarity, block=16)
+    exact = q @ moved.astype(float).T
+    if similarity == "cosine":
+        exact = cosine_scores(q, moved)
+    assert run["docid"].astype(int).to_numpy().reshape(4, 7).tolist() == (
+        np.argsort(-exact, axis=1)[:, :7].tolist()
+    )
+
+
 def test_search_makes_a_run():
     """What the metrics read, with the ids of the caller, or numbers."""
     run = search([[1, 0], [0, 1]], np.eye(2), qids=["x", "y"], docids=[10, 20])
