@@ -197,7 +197,7 @@ def test_search_of_close_scores():
     assert first["score"].tolist() == run["score"].tolist()[:10]
 
 
-@pytest.mark.parametrize("scale", [1e-33, 1.0, 1e35, 1e200])
+@pytest.mark.parametrize("scale", [1e-33, 1.0, 1e32, 1e200])
 @pytest.mark.parametrize("similarity", ["cosine", "dot"])
 def test_search_at_any_scale(scale, similarity):
     """No first pass overflows, or loses the small ones beside a large one."""
