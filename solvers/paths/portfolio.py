@@ -7,6 +7,7 @@ from ltr.solvers.core.conflicts import smallest_conflict
 from ltr.solvers.core.constraints import Constraint
 from ltr.solvers.core.lists import ItemList
 from ltr.solvers.core.solution import Solution, Status, certify, without_order
+from ltr.solvers.paths.annealing import anneal
 from ltr.solvers.paths.assignment_relaxation import branch_and_bound, relax
 from ltr.solvers.paths.bounded_program import bounded_program
 from ltr.solvers.paths.branch_and_cut import branch_and_cut
@@ -46,17 +47,21 @@ _KICKS_PER_ITEM = 10
 # .03-.09 s, 4-5 s without.
 _MAX_PROGRAM, _MAX_FIRST_STATES = 20, 150_000
 # With constraints: share of the budget for a search before the proof, and for the root
-# of branch and cut; then turns of CP-SAT, the bounded dynamic program and the search,
-# each a share of what remains. Compared by work (1.5, 5 and 15 units) on TSPLIB's SOP
-# and on random precedences: CP-SAT closes a gap soon after the root or hardly ever, so
-# most of the rest goes to the search.
+# of branch and cut; then turns of CP-SAT, the search and the bounded dynamic program,
+# each a share of what remains, and the search again. Compared on TSPLIB's SOP and on
+# random precedences: CP-SAT closes a gap soon after the root or hardly ever, and the
+# program closes more of them from a better order, so most of the rest goes to the
+# search.
 _SEARCH_SHARE, _ROOT_SHARE, _TURNS = (
-    0.2,
-    0.4,
-    ((0.15, 0.4, 0.6), (0.5, 0.5, 1.0)),
+    0.1,
+    0.35,
+    ((0.15, 0.5, 0.4), (0.3, 0.3, 1.0)),
 )
-# Units of work per squared item after which a search without a better order ends.
-_PATIENCE, _LONG_PATIENCE = 1e-4, 2e-3
+# Share of a long search for annealing; the rest polishes its order.
+_ANNEALING_SHARE = 0.9
+# Units of work per squared item after which a search without a better order ends, and
+# of one cooling.
+_PATIENCE, _COOLING = 1e-4, 5e-4
 
 
 def solve_list(
@@ -137,8 +142,8 @@ def _search(
     elif method == "routing":
         routing(best, budget)
     elif method == "local_search" and not problem.rules.is_empty:
-        patience = _LONG_PATIENCE * problem.n_items**2
-        segment_search(best, budget, patience=patience, random_state=random_state)
+        _quick_search(best, budget.part(_SEARCH_SHARE), random_state or 0)
+        _long_search(best, budget, random_state or 0)
     elif method == "local_search":
         local_search(best, budget, _KICKS_PER_ITEM * problem.n_items, random_state)
     elif method == "dp":
@@ -155,9 +160,9 @@ def _constrained_portfolio(
 ) -> None:
     """Search for a good order until that stagnates; prove it, and search on, by turns.
 
-    CP-SAT closes most gaps that it can close soon after the root, and the bounded
-    dynamic program ends early where it is hopeless: they go before the long search.
-    After it CP-SAT gets a long turn, the program another one for a better incumbent.
+    CP-SAT closes most gaps that it can close soon after the root, so it goes before
+    the long search, and the bounded dynamic program, which needs a good order, after.
+    Both get another turn for a better incumbent.
     """
     branch_and_bound(best, budget, max_nodes=_MAX_NODES)
     if best.is_closed or budget.is_spent:
@@ -170,11 +175,8 @@ def _constrained_portfolio(
         bounded_program(best, budget, best.problem.cost, 0.0, _MAX_FIRST_STATES)
         if best.is_closed or budget.is_spent:
             return
-    n_items, seed = best.problem.n_items, random_state or 0
-    patience = _PATIENCE * n_items**2
-    segment_search(
-        best, budget.part(_SEARCH_SHARE), patience=patience, random_state=seed
-    )
+    seed = random_state or 0
+    _quick_search(best, budget.part(_SEARCH_SHARE), seed)
     best.narrow()
     n_nodes = _MAX_CUT_NODES if best.problem.rules.together else 0
     root = branch_and_cut(best, budget.part(_ROOT_SHARE), n_nodes)
@@ -183,24 +185,33 @@ def _constrained_portfolio(
     if can_tabulate(best, budget):
         held_karp_of_one(best, budget)
         return
-    patience = _LONG_PATIENCE * n_items**2
     arcs = None if root is None else root.arcs
     programmed = math.inf  # cost of the incumbent that the program could not prove
     for turn, shares in enumerate(_TURNS, 1):
-        cp_sat_share, program_share, search_share = shares
+        cp_sat_share, search_share, program_share = shares
         cp_sat(best, budget.part(cp_sat_share), arcs)
+        _long_search(best, budget.part(search_share), seed + turn)
         if root is not None and best.cost < programmed:
             programmed, part = best.cost, budget.part(program_share)
             bounded_program(best, part, root.reduced, root.lower)
-        segment_search(
-            best,
-            budget.part(search_share),
-            patience=patience,
-            random_state=seed + turn,
-        )
         if best.is_closed or budget.is_spent:
             return
+    _long_search(best, budget, seed + len(_TURNS) + 1)
     branch_and_cut(best, budget)
+    branch_and_cut(best, budget)
+
+
+def _quick_search(best: Incumbent, budget: Budget, seed: int) -> None:
+    """Descend, and kick until that stagnates."""
+    patience = _PATIENCE * best.problem.n_items**2
+    segment_search(best, budget, patience=patience, random_state=seed)
+
+
+def _long_search(best: Incumbent, budget: Budget, seed: int) -> None:
+    """Anneal until that stagnates, and kick the best order."""
+    length = _COOLING * best.problem.n_items**2
+    anneal(best, budget.part(_ANNEALING_SHARE), length=length, random_state=seed)
+    _quick_search(best, budget, seed)
 
 
 def _portfolio(
