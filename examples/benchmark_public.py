@@ -28,8 +28,9 @@ from ltr.solvers import Precedence, Solution, solve_ordering, solve_path
 
 # Least costs: of ATSP from TSPLIB95's list of best solutions (Reinelt); of SOP, where
 # that list has intervals, of the orders of Gambardella and Dorigo (2000) and of papers
-# since. The list is wrong on p43.1, where it says 27990: CP-SAT proves in a second that
-# no order costs as little (a circuit, positions, cost <= 27990); 28140 is reached.
+# since, never the lower end of an interval, which no order need reach. The list is
+# wrong on p43.1, where it says 27990: CP-SAT proves in a second that no order costs as
+# little (a circuit, positions, cost <= 27990); 28140 is reached.
 ATSP = """
     br17 39 ft53 6905 ft70 38673 ftv33 1286 ftv35 1473 ftv38 1530 ftv44 1613 ftv47 1776
     ftv55 1608 ftv64 1839 ftv70 1950 ftv90 1579 ftv100 1788 ftv110 1958 ftv120 2166
@@ -38,11 +39,11 @@ ATSP = """
 SOP = """
     ESC07 2125 ESC12 1675 ESC25 1681 ESC47 1288 ESC63 62 ESC78 18230 br17.10 55
     br17.12 55 ft53.1 7531 ft53.2 8026 ft53.3 10262 ft53.4 14425 ft70.1 39313
-    ft70.2 40101 ft70.3 42535 ft70.4 53530 kro124p.1 38762 kro124p.2 39841
-    kro124p.3 43904 kro124p.4 73021 p43.1 28140 p43.2 28480 p43.3 28835 p43.4 83005
+    ft70.2 40419 ft70.3 42535 ft70.4 53530 kro124p.1 39420 kro124p.2 41336
+    kro124p.3 49499 kro124p.4 76103 p43.1 28140 p43.2 28480 p43.3 28835 p43.4 83005
     prob.42 243 prob.100 1163 rbg048a 351 rbg050c 467 rbg109a 1038 rbg150a 1750
     rbg174a 2033 rbg253a 2950 rbg323a 3140 rbg341a 2568 rbg358a 2545 rbg378a 2816
-    ry48p.1 15805 ry48p.2 16074 ry48p.3 19490 ry48p.4 31446"""
+    ry48p.1 15805 ry48p.2 16666 ry48p.3 19894 ry48p.4 31446"""
 
 
 @dataclass(frozen=True)
