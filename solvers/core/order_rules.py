@@ -84,6 +84,8 @@ class OrderRules:
                 earlier = before[:, inside].any(axis=1) & ~inside
                 before |= inside[:, None] & later
                 before |= earlier[:, None] & inside
+            if not self.together:
+                break
         return before
 
 

@@ -9,7 +9,7 @@ become, so that every accepted move has its exact cost.
 
 import math
 from itertools import pairwise
-from typing import NamedTuple, Self
+from typing import NamedTuple
 
 import numpy as np
 
@@ -60,9 +60,10 @@ class Moves(NamedTuple):
     k: IntArray
     change: FloatArray
 
-    def take(self, moves: IntArray | BoolArray) -> Self:
+    def take(self, moves: IntArray) -> "Moves":
         """Some of the moves."""
-        return type(self)(*(field[moves] for field in self))
+        i, j, k = self.i[moves], self.j[moves], self.k[moves]
+        return Moves(i, j, k, self.change[moves])
 
 
 def anneal(

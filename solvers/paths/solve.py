@@ -78,7 +78,8 @@ def solve_path(
         subtour relaxation; ``"cp_sat"``, OR-Tools CP-SAT with a circuit constraint;
         ``"routing"``, OR-Tools routing, without constraints; ``"local_search"``, 3-opt
         and 2-opt with kicks, under constraints swaps of adjacent segments, 2-opt
-        and reinsertion, which proves nothing beyond the assignment bound.
+        and reinsertion, then simulated annealing by the same moves, which proves
+        nothing beyond the assignment bound.
         ``"auto"`` combines all but ``"routing"``, by size and structure; under
         precedences also a dynamic program over the sets that they allow, without the
         states that a bound excludes (Morin and Marsten, 1976).
