@@ -454,9 +454,9 @@ def test_pipeline_without_routing():
 
 
 def test_a_list_of_one_and_a_long_list():
-    """Sizes from 1 to thousands in one fit."""
+    """Sizes from 1 to two thousand in one fit."""
     rng = np.random.default_rng(0)
-    sizes = [1, 2, 5000, 3, 1]
+    sizes = [1, 2, 2000, 3, 1]
     qid = np.repeat(np.arange(5), sizes)
     X = rng.normal(size=(len(qid), 3))
     y = (X[:, 0] + 0.1 * rng.normal(size=len(qid)) > 1).astype(int)
