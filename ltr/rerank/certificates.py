@@ -157,8 +157,8 @@ def certificate_of(answers: IntArray, k: int, n_answers: int) -> Certificate:
     """
     from ltr.solvers import Status, solve_ordering
 
-    kept = np.triu(answers)
-    n_against = int(answers.sum() - kept.sum())
+    upper = np.triu(answers)  # not contradicted
+    n_against = int(answers.sum() - upper.sum())
     n_against_min = n_against
     order = np.arange(len(answers))
     if n_against:
@@ -173,7 +173,7 @@ def certificate_of(answers: IntArray, k: int, n_answers: int) -> Certificate:
         n_against=n_against,
         n_against_min=n_against_min,
         status=Status.OPTIMAL if n_against == n_against_min else Status.FEASIBLE,
-        is_implied=bool(closed(kept)[:k, k:].all()),
+        is_implied=bool(closed(upper)[:k, k:].all()),
         margin=n_answers if k >= len(answers) else margin_of(answers, k, order),
     )
 
