@@ -2,7 +2,9 @@
 
 import asyncio
 import math
+import time
 import warnings
+from functools import partial
 
 import numpy as np
 import pytest
@@ -376,6 +378,51 @@ def test_async_judges_in_a_running_loop():
     reranking = asyncio.run(cell())
     assert reranking.ids == sorted(IDS)
     assert reranking.seconds < 0.04 + 0.2
+
+
+def test_functions_that_return_coroutines():
+    """A lambda around an async client, an object, a partial, and all of a round."""
+
+    async def score(id, *, sign=1):
+        await asyncio.sleep(0)
+        return sign * int(id[1:])
+
+    class Model:
+        async def __call__(self, id):
+            return await score(id, sign=-1)
+
+    async def batch(questions):
+        return [await score(*question, sign=-1) for question in questions]
+
+    ways = (
+        (lambda id: score(id, sign=-1), Calls()),
+        (lambda id: score(id, sign=-1), Calls(max_concurrency=3)),
+        (partial(score, sign=-1), Calls(max_concurrency=3)),
+        (Model(), Calls(max_concurrency=3)),
+        (batch, Calls(batched=True)),
+    )
+    for judge, calls in ways:
+        reranking = pointwise_rerank(IDS, judge, calls=calls)
+        assert reranking.ids == sorted(IDS)
+        assert reranking.n_calls == 4
+
+
+def test_an_interrupt_ends_it_at_once():
+    asked = []
+
+    def score(id):
+        asked.append(id)
+        time.sleep(0.01)
+        raise KeyboardInterrupt
+
+    for calls in (
+        Calls(on_failure="keep"),
+        Calls(on_failure="keep", max_concurrency=2),
+    ):
+        asked.clear()
+        with pytest.raises(KeyboardInterrupt):
+            pointwise_rerank(range(1000), score, calls=calls)
+        assert len(asked) < 500
 
 
 def test_the_most_calls_run_at_a_time():
