@@ -228,7 +228,7 @@ def _summary(report: pd.DataFrame) -> str:
         )
     n_incomplete = n_queries - int(report["complete"].sum())
     if n_incomplete:
-        text += f"; {n_incomplete} queries ended early"
+        text += f"; {n_incomplete} of {n_queries} queries ended early"
     return f"{text}\n"
 
 

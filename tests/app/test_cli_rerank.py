@@ -108,7 +108,7 @@ def test_report_and_evaluation(files, capsys):
 def test_budget_and_cache(files, capsys):
     words = ["--judge", "judges_of_rerank:compare", "--cache", "answers.jsonl"]
     assert rerank(*words, "--budget", 2) == 0
-    assert "1 queries ended early" in capsys.readouterr().out
+    assert "1 of 2 queries ended early" in capsys.readouterr().out
     assert rerank(*words) == 0
     assert capsys.readouterr().out.splitlines()[-1].startswith("4 calls for 2 queries")
     assert rerank(*words) == 0
