@@ -22,27 +22,16 @@ from sklearn.exceptions import ConvergenceWarning
 
 HERE = Path(__file__).parent
 FAMILIES = (
-    "losses",
-    "rerank",
-    "refine",
-    "outputs",
-    "rewards",
-    "mining",
-    "formats",
-    "fusion",
-    "scorers",
-    "feedback",
-    "outputs",
-    "interaction",
+    *("losses", "rerank", "refine", "feedback", "outputs", "interaction"),
+    *("rewards", "mining", "formats", "fusion", "scorers"),
 )
 
 
 def papers() -> dict[int, Paper]:
     """The functions of all families by the number of their row."""
     sys.path.append(str(HERE.parent))  # some rows run another example
-    present = [name for name in FAMILIES if (HERE / f"{name}.py").exists()]
     rows: dict[int, Paper] = {}
-    for family in present:
+    for family in FAMILIES:
         rows |= importlib.import_module(family).PAPERS
     return dict(sorted(rows.items()))
 
