@@ -44,7 +44,8 @@ class Calls:
         elsewhere give each query its own.
     batched : bool, default=False
         Whether the judge takes a list of questions (tuples of ids) and returns a list
-        of answers: one call for each round.
+        of answers, exceptions among them: one call for each round. ``extra`` is then a
+        list, too.
     max_concurrency : int, default=1
         Most calls at a time: in threads, or awaited if the judge is ``async def``.
     retries : int, default=0

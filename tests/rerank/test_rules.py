@@ -365,6 +365,17 @@ def test_extra_is_restricted_to_the_question():
     assert all(set(ids) == set(extra) for ids, extra in seen.items())
 
 
+def test_extra_of_a_batch():
+    """One mapping for each question."""
+
+    def score(questions, extra):
+        return [known[id] for (id,), known in zip(questions, extra, strict=True)]
+
+    extra = {id: place for place, id in enumerate(IDS)}
+    reranking = pointwise_rerank(IDS, score, extra=extra, calls=Calls(batched=True))
+    assert reranking.ids == IDS[::-1]
+
+
 def test_async_judges_in_a_running_loop():
     """In a notebook, the thread of the user runs an event loop already."""
 
