@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -108,14 +107,14 @@ def taxonomy(setting: Setting) -> PaperRow:
             f"{two.mean():.4f}, {gain}"
         )
     if setting.data is not None:
-        lines.insert(0, kernels_on_cranfield(setting.data))
+        lines.insert(0, kernels_on_cranfield(setting))
     criterion = "interaction features gain with every objective, intervals above 0"
     return PaperRow(45, lines, criterion, min(gains) > 0)
 
 
-def kernels_on_cranfield(folder: Path) -> str:
+def kernels_on_cranfield(setting: Setting) -> str:
     """BM25 with and without kernels over word vectors of the collection itself."""
-    c = cranfield(folder)
+    c = cranfield(setting.data)
     reader = TfidfVectorizer(token_pattern="[a-z0-9]+", stop_words="english")
     svd = TruncatedSVD(64, random_state=0).fit(reader.fit_transform(c.texts))
     vectors = unit(svd.components_.T * svd.singular_values_ + 1e-12)
@@ -149,6 +148,8 @@ def kernels_on_cranfield(folder: Path) -> str:
 
 def adapters(setting: Setting) -> PaperRow:
     """Scattered or connected: adapters of two towers against full ones."""
+    if setting.data is not None:
+        return adapters_on_cranfield(setting)
     rng, digit = np.random.default_rng(0), digits().digit
     x = unit(digits(16).embeddings)
     order, n = rng.permutation(len(x)), 150 if setting.small else 600
@@ -162,15 +163,11 @@ def adapters(setting: Setting) -> PaperRow:
     train, test = splits
     values = {"cosine": test.ndcg((test.X[:, :16] * test.X[:, 16:]).sum(axis=1))}
     for name, scorer in scorers(16, setting.small).items():
-        ranker = tower(scorer, 16, learning_rate=0.01, max_epochs=15)
-        ranker.fit(train.X, train.y, train.qid)
+        ranker = tower(scorer, 16, learning_rate=0.01, max_epochs=15).fit(
+            train.X, train.y, train.qid
+        )
         values[name] = test.ndcg(ranker.predict(test.X, test.qid))
-    lines = adapter_lines("digits", values)
-    if setting.data is not None:
-        lines = [*adapters_on_cranfield(setting.data), *lines]
-    gain = interval(values["connected, rank 8"] - values["cosine"])
-    criterion = "connected adapters above the frozen cosine on digits, interval above 0"
-    return PaperRow(47, lines, criterion, gain.low > 0)
+    return adapter_row("digits", values)
 
 
 def scorers(width: int, small: bool) -> dict[str, AdapterScorer | str]:
@@ -195,9 +192,9 @@ def tower(scorer: AdapterScorer | str, width: int, **options: float) -> NeuralRa
     )
 
 
-def adapters_on_cranfield(folder: Path) -> list[str]:
+def adapters_on_cranfield(setting: Setting) -> PaperRow:
     """Five folds of queries, the 50 nearest documents of each."""
-    c = cranfield(folder)
+    c = cranfield(setting.data)
     dense = c.queries @ c.items.T
     top = np.argsort(-dense, axis=1)[:, :50]
     relevance = np.take_along_axis(c.relevance, top, axis=1)
@@ -216,10 +213,10 @@ def adapters_on_cranfield(folder: Path) -> list[str]:
             ranker.fit(train.X, train.y, train.qid)
             scores[fold == number] = ranker.predict(test.X, test.qid).reshape(-1, 50)
         values[name] = ndcg_at_10(relevance, scores)
-    return adapter_lines("Cranfield, the 50 nearest", values)
+    return adapter_row("Cranfield, the 50 nearest", values)
 
 
-def adapter_lines(collection: str, values: dict[str, np.ndarray]) -> list[str]:
+def adapter_row(collection: str, values: dict[str, np.ndarray]) -> PaperRow:
     """A line for each scorer, the connected adapter last."""
     gains = {name: interval(value - values["cosine"]) for name, value in values.items()}
     lines = [
@@ -229,8 +226,9 @@ def adapter_lines(collection: str, values: dict[str, np.ndarray]) -> list[str]:
     if "scattered, rank 8" in values:
         step = interval(values["connected, rank 8"] - values["scattered, rank 8"])
         shown = "" if step.low > 0 else ": effect not shown"
-        lines.append(f"{collection}: connected less scattered {step}{shown}")
-    return lines
+        lines.append(f"connected less scattered {step}{shown}")
+    criterion = "connected adapters above the frozen cosine, interval above 0"
+    return PaperRow(47, lines, criterion, gains["connected, rank 8"].low > 0)
 
 
 PAPERS = {45: taxonomy, 47: adapters}

@@ -84,6 +84,7 @@ from ltr.losses.combination import (
     combination,
 )
 from ltr.losses.declaration import (
+    Curvature,
     LossInfo,
     functions_with,
     loss_info,
@@ -230,6 +231,10 @@ LOSSES: dict[str, Callable[..., jax.Array]] = {
     "pl_rank": pl_rank_loss,
 }
 
+# The curvature that boosted trees take, as the loss declares it.
+CURVATURES: dict[str, Curvature] = {
+    name: loss_info(loss).curvature for name, loss in LOSSES.items()
+}
 NEEDS_TWO_ITEMS = functions_with(LOSSES.values(), learns_from="two_items")
 NEEDS_LABELS_FROM_0 = functions_with(LOSSES.values(), labels="from_0")
 
@@ -323,6 +328,7 @@ def _is_weighted_loss(term: object) -> bool:
 
 
 __all__ = [
+    "CURVATURES",
     "LOSSES",
     "NEEDS_LABELS_FROM_0",
     "NEEDS_TWO_ITEMS",

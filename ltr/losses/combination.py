@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -49,21 +50,44 @@ class Combination:
         **inputs: Any,
     ) -> jax.Array:
         """Value of the sum, shape (...); each part gets the inputs that it takes."""
+        inputs |= {"where": where, "weights": weights, "normalize": normalize}
+        total: Any = 0.0
+        for weight, part, arguments in self.calls(key=key, **inputs):
+            total += weight * part(scores, labels, **arguments)
+        return total
+
+    def calls(
+        self, *, key: jax.Array | None = None, **inputs: Any
+    ) -> Iterator[tuple[Any, functools.partial[jax.Array], dict[str, Any]]]:
+        """Iterate over weight, loss and arguments of each part.
+
+        Parameters
+        ----------
+        key : PRNG key, default=None
+            Each part gets another one that follows from it.
+        **inputs : object
+            What the combination is called with; each part gets the inputs that it
+            takes.
+
+        Yields
+        ------
+        weight, part, arguments : number, functools.partial, dict
+            The sum is that of ``weight * part(scores, labels, **arguments)``.
+        """
         numbers = tuple(
             inputs.pop(name, number)
             for name, number in zip(self.names, self.numbers, strict=True)
         )
         terms = self.terms(numbers)
         for name in inputs:
-            if not any(loss_info(part).takes(name) for _, part in terms):
+            if name not in ("where", "weights", "normalize") and not any(
+                loss_info(part).takes(name) for _, part in terms
+            ):
                 raise TypeError(f"no loss of the combination takes {name!r}.")
-        inputs |= {"where": where, "weights": weights, "normalize": normalize}
-        total: Any = 0.0
         for i, (weight, part) in enumerate(terms):
             part_key = None if key is None else jax.random.fold_in(key, i)
             arguments = loss_info(part).arguments(key=part_key, **inputs)
-            total += weight * part(scores, labels, **(arguments | part.keywords))
-        return total
+            yield weight, part, arguments | part.keywords
 
     @functools.cached_property
     def info(self) -> LossInfo:

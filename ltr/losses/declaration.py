@@ -16,7 +16,7 @@ import functools
 import inspect
 import math
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar, get_args
 
 import jax
 
@@ -28,6 +28,7 @@ Curvature = Literal["items", "pairs", "softmax", "secant", "ones"]
 LossFunction = Callable[..., jax.Array]
 Loss = TypeVar("Loss", bound=LossFunction)
 
+CURVATURE_KINDS: tuple[Curvature, ...] = get_args(Curvature)
 EXTRAS = ("teacher_scores", "reference_scores", "position")
 _LIST_INPUTS = ("where", "weights", *EXTRAS)
 _INPUTS = (*_LIST_INPUTS, "key", "epoch", "step", "normalize")
@@ -60,8 +61,9 @@ class LossInfo:
     curvature : {"items", "pairs", "softmax", "secant", "ones"}
         How tree objectives are to approximate the diagonal of the Hessian: by the
         second derivative of each item's own term, or of the pairs; p (1 − p) of a
-        softmax; a secant of the gradient; or 1. This is a choice of its author, not a
-        property of the loss, so ``check_loss`` does not test it.
+        softmax; a secant of the gradient; or 1; see :func:`ltr.losses.derivatives`.
+        This is a choice of its author, not a property of the loss, so ``check_loss``
+        does not test it.
     per_batch : bool
         The loss compares the lists of a batch with each other: it takes arrays of shape
         (n_lists, list_size) and returns one number. A function of your own says so by
@@ -232,8 +234,7 @@ def ranking_loss(
     """
     check_choice("labels", labels, ("real", "from_0"))
     check_choice("learns_from", learns_from, ("two_items", "two_labels"))
-    kinds = ("items", "pairs", "softmax", "secant", "ones")
-    check_choice("curvature", curvature, kinds)
+    check_choice("curvature", curvature, CURVATURE_KINDS)
     low, high = (-math.inf, math.inf) if bounds is None else bounds
     if not low <= high:
         raise ValueError(f"bounds must be (low, high) with low <= high; got {bounds}.")

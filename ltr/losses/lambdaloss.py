@@ -26,6 +26,8 @@ from ltr.losses.kernels.pairs import (
     pair_sum,
 )
 from ltr.losses.kernels.ranks import (
+    TiedDiscounts,
+    change_of_discount,
     log2_discount,
     mean_ranks,
     metric_gains,
@@ -103,7 +105,7 @@ def ndcg_loss1_loss(
     gains, inverse_ideal = metric_gains(lists, None, metric)
     # G_i D_i, the DCG of item i at its current rank: fixed, as in the M-step of EM.
     ranking = jax.lax.stop_gradient(lists.scores)
-    strength = gains * tied_discounts(ranking, lists.where, None)
+    strength = gains * tied_discounts(ranking, lists.where, None).mean
     return _against_all(lists, strength, sigma, inverse_ideal, normalize)
 
 
@@ -369,7 +371,7 @@ class DistanceTerms(NamedTuple):
         r by the current scores, from 1; equal scores share their mean rank.
     k : number or None
         Cut-off. None: none.
-    discount : array of shape (..., list_size) or None
+    discount : TiedDiscounts or None
         D by rank, for ρ. None: NDCG-Loss2.
     mu : number or None
         Weight μ of δ beside ρ.
@@ -378,7 +380,7 @@ class DistanceTerms(NamedTuple):
     gain: jax.Array
     rank: jax.Array
     k: jax.Array | None = None
-    discount: jax.Array | None = None
+    discount: TiedDiscounts | None = None
     mu: jax.Array | None = None
 
 
@@ -445,5 +447,5 @@ def _distance_weight(i: DistanceTerms, j: DistanceTerms) -> jax.Array:
         return jnp.where(beyond, factor, 1.0) * (delta * change)
     if i.discount is None or j.discount is None:
         return delta * change
-    rho = jnp.abs(i.discount - j.discount)
+    rho = change_of_discount(i.discount, j.discount)
     return (rho + i.mu * delta) * change

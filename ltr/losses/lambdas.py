@@ -14,6 +14,8 @@ from ltr.losses.declaration import ranking_loss
 from ltr.losses.kernels.contract import check_positive, divide, prepare
 from ltr.losses.kernels.pairs import label_pair_sum, logistic
 from ltr.losses.kernels.ranks import (
+    TiedDiscounts,
+    change_of_discount,
     log2_discount,
     metric_gains,
     tied_discounts,
@@ -52,8 +54,9 @@ def lambdarank_loss(
         \frac{|G_i - G_j| \, |D_i - D_j|}{\mathrm{IDCG}}
         \log\bigl(1 + e^{-\sigma (s_i - s_j)}\bigr), \quad G = 2^y - 1
 
-    D is 1 / log2(1 + rank) by the current scores, held constant in the gradient. Equal
-    scores share their mean discount, so a pair of equal scores has weight 0.
+    D is 1 / log2(1 + rank) by the current scores, held constant in the gradient. A pair
+    of equal scores has the mean of |D_i − D_j| over all orders of the items that tie,
+    so equal scores have a gradient, which is where trees begin.
 
     Parameters
     ----------
@@ -130,22 +133,22 @@ class SwapTerms(NamedTuple):
 
     Attributes
     ----------
-    discount : array of shape (..., list_size)
+    discount : TiedDiscounts
         D by the rank of the item.
     gain : array of shape (..., list_size) or None
         G by its label. None: the metric has no gains.
     """
 
-    discount: jax.Array
+    discount: TiedDiscounts
     gain: jax.Array | None
 
 
 def change_by_swap(i: SwapTerms, j: SwapTerms) -> jax.Array:
     """|D_i − D_j| |G_i − G_j|: the discounts trade places, the gains stay."""
-    change = i.discount - j.discount
+    change = change_of_discount(i.discount, j.discount)
     if i.gain is not None and j.gain is not None:
-        change *= i.gain - j.gain
-    return jnp.abs(change)
+        change *= jnp.abs(i.gain - j.gain)
+    return change
 
 
 __all__ = [

@@ -14,6 +14,7 @@ from ltr.losses.kernels.contract import check_positive, divide, prepare
 from ltr.losses.kernels.log_sums import LOG_0, log_pair_sum
 from ltr.losses.kernels.pairs import below_0, label_pair_sum, label_terms
 from ltr.losses.kernels.ranks import mean_ranks
+from ltr.losses.kernels.second_order import is_diagonal, without_coupling
 from ltr.losses.listwise import lower_label
 
 
@@ -196,7 +197,12 @@ def pair_mse_loss(
     mean = jnp.sum(lists.weights * error, axis=-1, keepdims=True)
     mean /= jnp.where(weight > 0, weight, 1.0)
     squares = jnp.sum(lists.weights * (error - mean) ** 2, axis=-1)
-    return divide(2.0 * weight[..., 0] * squares, weight[..., 0] ** 2, normalize)
+    total = 2.0 * weight[..., 0] * squares
+    if is_diagonal():
+        slope = 4.0 * weight * lists.weights * (error - mean)
+        curvature = 4.0 * lists.weights * (weight - lists.weights)
+        total = without_coupling(lists.scores, total, slope, curvature)
+    return divide(total, weight[..., 0] ** 2, normalize)
 
 
 @ranking_loss(

@@ -21,7 +21,7 @@ from ltr.losses.kernels.contract import (
 from ltr.losses.kernels.log_sums import LOG_0, is_another, log_pair_sum
 from ltr.losses.kernels.loops import positions
 from ltr.losses.kernels.pairs import below_0, label_pair_sum, logistic
-from ltr.losses.kernels.ranks import log2_discount, tied_discounts
+from ltr.losses.kernels.ranks import TiedDiscounts, log2_discount, tied_discounts
 from ltr.losses.lambdas import SwapTerms, change_by_swap
 from ltr.losses.pairwise import hinge_loss, ranknet_loss
 from ltr.queries import check_rows
@@ -54,7 +54,8 @@ def lipo_lambda_loss(
         \log\bigl(1 + e^{-(s_i - s_j)}\bigr), \quad s = \beta (f - f_{ref})
 
     r are the ranks by the current s, D(r) = log(1 + r); both are constants in the
-    gradient. Equal scores share their mean discount.
+    gradient. A pair of equal scores has the mean of its weight over all orders of the
+    items that tie.
 
     Parameters
     ----------
@@ -106,7 +107,8 @@ def lipo_lambda_loss(
     lists = prepare(rewards, labels, where, weights)
     discounts = tied_discounts(jax.lax.stop_gradient(lists.scores), lists.where, None)
     if discount == "ln":  # 1 / ln(1 + r) = 1 / (ln 2 · log2(1 + r))
-        discounts = discounts / jnp.log(2.0).astype(discounts.dtype)
+        ln_2 = jnp.log(2.0).astype(discounts.mean.dtype)
+        discounts = TiedDiscounts(discounts.mean / ln_2, discounts.change / ln_2)
     # |G_i − G_j| with G = 2^y: the −1 of DCG's gain cancels in the difference.
     gains = jnp.where(lists.where, jnp.exp2(lists.labels), 0.0)
     total, weight = label_pair_sum(

@@ -124,7 +124,8 @@ def save_ranker(ranker: BaseRanker | ModelIndex, folder: PathLike) -> None:
     ----------
     ranker : ranker
         A fitted ranker of this library, or a :class:`ltr.ModelIndex`. Its loss must be
-        a name of :data:`ltr.losses.LOSSES` or a ``functools.partial`` of such a loss.
+        a name or a function of :data:`ltr.losses.LOSSES`, or a ``functools.partial`` of
+        such a function.
     folder : path
         New or empty, or a folder that :func:`save_ranker` wrote, which is replaced at
         once: whoever loads it meanwhile, or after the process was killed, gets the old

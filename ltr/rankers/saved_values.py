@@ -44,11 +44,13 @@ def encode(name: str, value: Any) -> Any:
     """
     if isinstance(value, Combination):
         return {"combine": [[w, encode(name, part)] for w, part in value.terms()]}
+    function, keywords = value, {}
     if isinstance(value, functools.partial) and not value.args:
-        names = [key for key, function in LOSSES.items() if function is value.func]
-        if names:
-            options = {key: encode(key, v) for key, v in value.keywords.items()}
-            return {"loss": names[0], "options": options}
+        function, keywords = value.func, value.keywords
+    names = [key for key, loss in LOSSES.items() if loss is function]
+    if names:
+        options = {key: encode(key, v) for key, v in keywords.items()}
+        return {"loss": names[0], "options": options}
     if name in NAMED_FUNCTIONS and callable(value):
         return {"function": _importable_name(name, value)}
     if isinstance(value, np.generic):
@@ -169,7 +171,8 @@ def _decode(value: Any) -> Any:
         return combine(*((weight, _decode(part)) for weight, part in value["combine"]))
     if isinstance(value, dict) and set(value) == {"loss", "options"}:
         options = {key: _decode(option) for key, option in value["options"].items()}
-        return functools.partial(LOSSES[value["loss"]], **options)
+        loss = LOSSES[value["loss"]]
+        return functools.partial(loss, **options) if options else loss
     return tuple(value) if isinstance(value, list) else value
 
 

@@ -105,8 +105,7 @@ def integer_score(
         )
     total = p.sum(axis=-1)
     if (total == 0.0).any():
-        place = f" {np.argwhere(total == 0.0)[0].tolist()}" if total.ndim else ""
-        raise ArgumentError(f"probs must not all be 0; those of item{place} are.")
+        raise ArgumentError("probs must not all be 0 for an item; got such an item.")
     if how == "peak":
         return np.asarray(p.argmax(axis=-1) * p.max(axis=-1))
     return np.asarray(p @ np.arange(p.shape[-1]) / total)
@@ -179,13 +178,7 @@ def icr_scores(
         )
     calibrated = content - null
     scores = np.empty(len(spans))
-    for i, span in enumerate(spans):
-        if np.shape(span) != (2,) or np.asarray(span).dtype.kind not in "iu":
-            raise ArgumentError(
-                f"spans must be (begin, end) in whole numbers; got {span!r} for "
-                f"document {i}."
-            )
-        begin, end = span
+    for i, (begin, end) in enumerate(spans):
         if not 0 <= begin < end <= len(calibrated):
             raise ArgumentError(
                 f"spans must be (begin, end) with 0 <= begin < end <= "

@@ -141,8 +141,40 @@ INPUTS = {
         "mean 'ranknet'?",
     ),
     "unknown loss of trees": (
-        lambda: trees(loss="ranknet").fit(X, Y, QID),
-        "loss must be one of 'lambdarank', 'xe_ndcg', 'mse'; got 'ranknet'.",
+        lambda: trees(loss="ranknett").fit(X, Y, QID),
+        f"loss='ranknett' is not a known loss. Known losses: {KNOWN_LOSSES}. Did you "
+        "mean 'ranknet'?",
+    ),
+    "loss of pair scores in trees": (
+        lambda: trees(loss="crf").fit(X, Y, QID),
+        "loss='crf' learns scores of pairs of items, but trees score items. Use it in "
+        "TSPRanker, or a loss of ltr.losses.LOSSES here.",
+    ),
+    "no loss in trees": (
+        lambda: trees(loss=3).fit(X, Y, QID),
+        "loss must be a name of ltr.losses.LOSSES or a function of its signature; got "
+        "3.",
+    ),
+    "teacher missing in trees": (
+        lambda: trees(loss="pld").fit(X, Y, QID),
+        "teacher_scores is required by loss='pld'. Pass it to fit(..., "
+        "teacher_scores=...).",
+    ),
+    "teacher for trees that have none": (
+        lambda: trees(loss="listnet").fit(X, Y, QID, teacher_scores=Y),
+        "loss='listnet' takes no teacher_scores. Leave it out of fit.",
+    ),
+    "curvature of trees": (
+        lambda: trees(loss="listnet", curvature="newton").fit(X, Y, QID),
+        "curvature must be one of 'auto', 'items', 'pairs', 'softmax', 'secant', "
+        "'ones'; got 'newton'.",
+    ),
+    "random forest on a loss in JAX": (
+        lambda: trees(
+            loss="listnet", subsample=0.5, extra_params={"boosting": "rf"}
+        ).fit(X, Y, QID),
+        "boosting='rf' needs one of LightGBM's own losses, 'lambdarank', 'xe_ndcg', "
+        "'mse'; got loss='listnet'. Set one of them, or another boosting.",
     ),
     "unknown scorer": (
         lambda: neural(scorer="mpl").fit(X, Y, QID),

@@ -61,7 +61,7 @@ FORGED = [
     ),
     ("trees", ["parameters", "n_jobs"], "x", "n_jobs must be a whole number"),
     ("trees", ["parameters", "metric"], "map@x", "map@x"),
-    ("trees", ["parameters", "loss"], [], "loss must be one of"),
+    ("trees", ["parameters", "loss"], [], "loss must be a name of"),
     ("trees", ["parameters", "extra_params"], 3, "extra_params must be a dict or None"),
     ("trees", ["parameters", "x"], 3, "parameters must have the keys .* only; got 'x'"),
     ("trees", ["parameters"], [], r"parameters must be an object; got \[\]"),

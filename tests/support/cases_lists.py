@@ -5,7 +5,14 @@ import math
 
 import numpy as np
 
-from support.loss_case import LossCase, log_sum, mean_discounts, pairs, softplus
+from support.loss_case import (
+    LossCase,
+    discount_change,
+    log_sum,
+    mean_discounts,
+    pairs,
+    softplus,
+)
 
 
 def softmax(s, y, w):
@@ -271,9 +278,9 @@ def rewarded(loss, beta=1.0):
 
 def lipo(log):
     def value(s, y, w):
-        d = np.array(mean_discounts(s, None)) / (math.log(2) if log == "ln" else 1)
+        change = discount_change(s) / (math.log(2) if log == "ln" else 1)
         return sum(
-            w[i] * w[j] * abs(2.0 ** y[i] - 2.0 ** y[j]) * abs(d[i] - d[j])
+            w[i] * w[j] * abs(2.0 ** y[i] - 2.0 ** y[j]) * change[i, j]
             * softplus(s[j] - s[i])
             for i, j in pairs(y)
         )  # fmt: skip

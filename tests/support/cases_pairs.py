@@ -4,7 +4,13 @@ import math
 
 import numpy as np
 
-from support.loss_case import LossCase, mean_discounts, pairs, softplus
+from support.loss_case import (
+    LossCase,
+    discount_change,
+    mean_discounts,
+    pairs,
+    softplus,
+)
 
 
 def mse(s, y, w):
@@ -43,14 +49,14 @@ def gap_margin(margin=1e-3):
 def lambdarank(k=None, metric="ndcg"):
     def value(s, y, w):
         gain = 2.0**y - 1
-        d = mean_discounts(s, k)
+        change = discount_change(s, k)
         ideal = float((w * gain) @ mean_discounts(w * gain, k)) if len(y) else 0.0
         if metric == "dcg":
             ideal = 1.0
         if ideal == 0:
             return 0.0
         return sum(
-            w[i] * w[j] * abs(gain[i] - gain[j]) * abs(d[i] - d[j]) / ideal
+            w[i] * w[j] * abs(gain[i] - gain[j]) * change[i, j] / ideal
             * softplus(-(s[i] - s[j]))
             for i, j in pairs(y)
         )  # fmt: skip
@@ -165,14 +171,8 @@ def ideal_dcg(y, w, k=None):
 
 
 def lambda_mrr(s, y, w):
-    value = np.zeros(len(s))
-    for group in set(s):  # equal scores share the mean of their reciprocal ranks
-        above, same = int((s > group).sum()), int((s == group).sum())
-        value[s == group] = np.mean([1 / (above + 1 + r) for r in range(same)])
-    return sum(
-        w[i] * w[j] * abs(value[i] - value[j]) * softplus(s[j] - s[i])
-        for i, j in pairs(y)
-    )
+    change = discount_change(s, by_rank=lambda rank: 1 / rank)
+    return sum(w[i] * w[j] * change[i, j] * softplus(s[j] - s[i]) for i, j in pairs(y))
 
 
 def against_all(strength):
@@ -193,7 +193,7 @@ def ndcg_loss1(s, y, w):
 
 def ndcg_loss2(k=None, mu=None, metric="ndcg"):
     def value(s, y, w):
-        ranks, d = mean_ranks(s), mean_discounts(s, None)
+        ranks, change = mean_ranks(s), discount_change(s)
         ideal = ideal_dcg(y, w, k) if metric == "ndcg" else 1.0
         if ideal == 0:
             return 0.0
@@ -205,7 +205,7 @@ def ndcg_loss2(k=None, mu=None, metric="ndcg"):
             if k is not None and worse > k:
                 weight /= 1 - discount(worse)
             if mu is not None:
-                weight = mu * weight + abs(d[i] - d[j])
+                weight = mu * weight + change[i, j]
             weight *= abs(2.0 ** y[i] - 2.0 ** y[j])
             total += w[i] * w[j] * weight * softplus(s[j] - s[i])
         return total / ideal

@@ -1,5 +1,6 @@
 """What a row of the loss registry says: a slow reference and the laws that hold."""
 
+import itertools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -105,10 +106,33 @@ def log_sum(s: np.ndarray, w: np.ndarray) -> float:
 
 def mean_discounts(values: np.ndarray, k: int | None) -> list[float]:
     """Mean of 1 / log2(1 + rank) over the ranks that a group of equal values has."""
+    return [float(np.mean(discounts)) for discounts in possible_discounts(values, k)]
+
+
+def possible_discounts(
+    values: np.ndarray, k: int | None = None, by_rank: Any = None
+) -> list[list[float]]:
+    """Discounts of the ranks that the group of equal values around each item has."""
+    by_rank = by_rank or (lambda rank: 1 / math.log2(1 + rank))
     ranks = range(1, len(values) + 1)
-    discount = [1 / math.log2(1 + r) if k is None or r <= k else 0.0 for r in ranks]
+    discount = [by_rank(r) if k is None or r <= k else 0.0 for r in ranks]
     result = []
     for v in values:
         above, same = int((values > v).sum()), int((values == v).sum())
-        result.append(float(np.mean(discount[above : above + same])))
+        result.append(discount[above : above + same])
     return result
+
+
+def discount_change(
+    values: np.ndarray, k: int | None = None, by_rank: Any = None
+) -> np.ndarray:
+    """Mean of |D_i − D_j| over all orders of the items with equal values, (n, n)."""
+    discounts = possible_discounts(values, k, by_rank)
+    change = np.zeros((len(values), len(values)))
+    for i, j in itertools.permutations(range(len(values)), 2):
+        if values[i] == values[j]:
+            places = itertools.permutations(discounts[i], 2)
+        else:
+            places = itertools.product(discounts[i], discounts[j])
+        change[i, j] = np.mean([abs(a - b) for a, b in places])
+    return change

@@ -10,6 +10,7 @@ import numpy as np
 from jax.typing import ArrayLike
 
 from ltr.arguments import check_number
+from ltr.losses.kernels.second_order import is_diagonal, without_coupling
 from ltr.queries import check_rows
 
 
@@ -117,8 +118,14 @@ def masked_log_softmax(lists: Lists, logits: jax.Array) -> jax.Array:
     """
     top = masked_max(logits, lists.where)  # (..., 1)
     shifted = jnp.where(lists.where, logits - jax.lax.stop_gradient(top), 0.0)
-    total = jnp.sum(lists.weights * jnp.exp(shifted), axis=-1, keepdims=True)
-    log_total = jnp.log(jnp.where(total > 0, total, 1.0))
+    worths = lists.weights * jnp.exp(shifted)
+    total = jnp.sum(worths, axis=-1, keepdims=True)
+    total = jnp.where(total > 0, total, 1.0)
+    log_total = jnp.log(total)
+    if is_diagonal():  # log Σ e^s has the gradient p, and p (1 − p) on its diagonal
+        p = worths / total
+        log_total = without_coupling(shifted, log_total[..., 0], p, p * (1.0 - p))
+        log_total = log_total[..., None]
     return jnp.where(lists.where, shifted - log_total, 0.0)
 
 

@@ -6,8 +6,9 @@
 
 with a function φ of the margin and weights a that are constants in the gradient. One
 pass over the items adds up value and gradient together, so that the gradient is all
-that the backward pass needs. :func:`label_pair_sum` is its most common form, the sum
-over the pairs with y_i > y_j.
+that the backward pass needs; and, where it is asked for, the diagonal of the Hessian,
+Σ_j (a(i, j) φ''(s_i − s_j) + a(j, i) φ''(s_j − s_i)). :func:`label_pair_sum` is its
+most common form, the sum over the pairs with y_i > y_j.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from jax.typing import ArrayLike
 
 from ltr.losses.kernels.contract import Lists, as_dtype
 from ltr.losses.kernels.loops import item, over_items
+from ltr.losses.kernels.second_order import is_diagonal, without_coupling
 
 Terms = TypeVar("Terms")
 PairLoss = Callable[[jax.Array], tuple[jax.Array, jax.Array]]
@@ -56,6 +58,7 @@ class Sums(NamedTuple):
     total: jax.Array
     weight: jax.Array
     gradient: jax.Array
+    curvature: jax.Array | None = None
 
 
 def logistic(margin: jax.Array) -> tuple[jax.Array, jax.Array]:
@@ -106,6 +109,8 @@ def pair_sum(
     weight : array of shape (...)
         Σ a, to normalize with.
     """
+    if is_diagonal():
+        return _pair_sum_without_coupling(pair_loss, pair_weights, scores, terms)
     sums: tuple[jax.Array, jax.Array] = _pair_sum(
         pair_loss, pair_weights, scores, terms
     )
@@ -179,15 +184,15 @@ def _weights_by_label(pair_weight: PairWeight | None) -> PairWeights[LabelTerms]
 def _pair_sum(
     pair_loss: PairLoss, pair_weights: PairWeights[Any], scores: jax.Array, terms: Any
 ) -> tuple[jax.Array, jax.Array]:
-    total, weight, _ = _loop(pair_loss, pair_weights, scores, terms)
-    return total, weight
+    sums = _loop(pair_loss, pair_weights, scores, terms)
+    return sums.total, sums.weight
 
 
 def _forward(
     pair_loss: PairLoss, pair_weights: PairWeights[Any], scores: jax.Array, terms: Any
 ) -> tuple[tuple[jax.Array, jax.Array], tuple[jax.Array, Any]]:
-    total, weight, gradient = _loop(pair_loss, pair_weights, scores, terms)
-    return (total, weight), (gradient, terms)
+    sums = _loop(pair_loss, pair_weights, scores, terms)
+    return (sums.total, sums.weight), (sums.gradient, terms)
 
 
 def _backward(
@@ -203,17 +208,46 @@ def _backward(
 _pair_sum.defvjp(_forward, _backward)
 
 
-@functools.partial(jax.jit, static_argnums=(0, 1))  # a call without jit compiles once
-def _loop(
+def _pair_sum_without_coupling(
     pair_loss: PairLoss, pair_weights: PairWeights[Any], scores: jax.Array, terms: Any
+) -> tuple[jax.Array, jax.Array]:
+    """The sum with its gradient and the diagonal of its Hessian."""
+    constants = jax.lax.stop_gradient((scores, terms))
+    sums = _loop(pair_loss, pair_weights, *constants, with_curvature=True)
+    assert sums.curvature is not None
+    # The loop also counts an item as a pair with itself, whose margin is always 0.
+    own = sum(pair_weights(constants[1], constants[1]))
+    curvature = sums.curvature - own * _slope(pair_loss, jnp.zeros_like(scores))
+    total = without_coupling(scores, sums.total, sums.gradient, curvature)
+    return total, jax.lax.stop_gradient(sums.weight)
+
+
+def _slope(pair_loss: PairLoss, margin: jax.Array) -> jax.Array:
+    """φ'' at the margin."""
+    if pair_loss is logistic:
+        p = jax.nn.sigmoid(margin)
+        return p * (1.0 - p)
+    derivative = lambda margin: pair_loss(margin)[1]
+    slope: jax.Array = jax.jvp(derivative, (margin,), (jnp.ones_like(margin),))[1]
+    return slope
+
+
+@functools.partial(jax.jit, static_argnums=(0, 1), static_argnames="with_curvature")
+def _loop(  # jitted, so that a call without jit compiles once
+    pair_loss: PairLoss,
+    pair_weights: PairWeights[Any],
+    scores: jax.Array,
+    terms: Any,
+    *,
+    with_curvature: bool = False,
 ) -> Sums:
-    """Total, weight and gradient; every pair is visited from both of its items."""
+    """The sums; every pair is visited from both of its items."""
 
     def weights_against(j: jax.Array) -> tuple[jax.Array, jax.Array]:
         return pair_weights(terms, item(terms, j))  # a(i, j) and a(j, i), (..., n)
 
     if pair_loss is not logistic:
-        return _general_loop(pair_loss, weights_against, scores)
+        return _general_loop(pair_loss, weights_against, scores, with_curvature)
     # e^s is evaluated once per item, and σ(s_i − s_j) = e^s_i / (e^s_i + e^s_j) per
     # pair. That is exact while e^s stays in range; scores that spread wider take the
     # general loop.
@@ -221,8 +255,10 @@ def _loop(
     limit = 0.7 * jnp.log(jnp.finfo(scores.dtype).tiny)
     return jax.lax.cond(
         jnp.min(exponents) > limit,
-        lambda: _logistic_loop(weights_against, jnp.exp(jnp.maximum(exponents, limit))),
-        lambda: _general_loop(logistic, weights_against, scores),
+        lambda: _logistic_loop(
+            weights_against, jnp.exp(jnp.maximum(exponents, limit)), with_curvature
+        ),
+        lambda: _general_loop(logistic, weights_against, scores, with_curvature),
     )
 
 
@@ -230,7 +266,10 @@ WeightsAgainst = Callable[[jax.Array], tuple[jax.Array, jax.Array]]
 
 
 def _general_loop(
-    pair_loss: PairLoss, weights_against: WeightsAgainst, scores: jax.Array
+    pair_loss: PairLoss,
+    weights_against: WeightsAgainst,
+    scores: jax.Array,
+    with_curvature: bool,
 ) -> Sums:
     def meet(j: jax.Array, sums: Sums) -> Sums:
         i_wins, j_wins = weights_against(j)
@@ -238,14 +277,23 @@ def _general_loop(
         value, slope = pair_loss(margin)
         # s_i raises the margin of (i, j) and lowers that of (j, i).
         gradient = i_wins * slope - j_wins * pair_loss(-margin)[1]
+        curvature = sums.curvature
+        if curvature is not None:
+            curvature += i_wins * _slope(pair_loss, margin)
+            curvature += j_wins * _slope(pair_loss, -margin)
         return Sums(
-            sums.total + i_wins * value, sums.weight + i_wins, sums.gradient + gradient
+            sums.total + i_wins * value,
+            sums.weight + i_wins,
+            sums.gradient + gradient,
+            curvature,
         )
 
-    return _sum_over_items(meet, scores)
+    return _sum_over_items(meet, scores, with_curvature)
 
 
-def _logistic_loop(weights_against: WeightsAgainst, worths: jax.Array) -> Sums:
+def _logistic_loop(
+    weights_against: WeightsAgainst, worths: jax.Array, with_curvature: bool
+) -> Sums:
     """The same for φ = −log σ, from the worths e^s."""
 
     def meet(j: jax.Array, sums: Sums) -> Sums:
@@ -254,16 +302,23 @@ def _logistic_loop(weights_against: WeightsAgainst, worths: jax.Array) -> Sums:
         inverse_sum = 1.0 / (worths + worth_j)
         p = worths * inverse_sum  # σ(s_i − s_j)
         gradient = j_wins * p - i_wins * worth_j * inverse_sum
+        curvature = sums.curvature
+        if curvature is not None:  # φ'' = p (1 − p) on either side
+            curvature += (i_wins + j_wins) * (p * (worth_j * inverse_sum))
         return Sums(
             sums.total - i_wins * jnp.log(p),
             sums.weight + i_wins,
             sums.gradient + gradient,
+            curvature,
         )
 
-    return _sum_over_items(meet, worths)
+    return _sum_over_items(meet, worths, with_curvature)
 
 
-def _sum_over_items(meet: Callable[[jax.Array, Sums], Sums], like: jax.Array) -> Sums:
+def _sum_over_items(
+    meet: Callable[[jax.Array, Sums], Sums], like: jax.Array, with_curvature: bool
+) -> Sums:
     zero = jnp.zeros_like(like)
-    total, weight, gradient = over_items(meet, Sums(zero, zero, zero))
-    return Sums(total.sum(-1), weight.sum(-1), gradient)
+    start = Sums(zero, zero, zero, zero if with_curvature else None)
+    sums = over_items(meet, start)
+    return sums._replace(total=sums.total.sum(-1), weight=sums.weight.sum(-1))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -21,16 +21,41 @@ def log2_discount(ranks: Any) -> Any:
     return math.log(2.0) / (np if isinstance(ranks, np.ndarray) else jnp).log1p(ranks)
 
 
+class TiedDiscounts(NamedTuple):
+    """Discounts of items, of which those with equal values form a tie group.
+
+    Attributes
+    ----------
+    mean : array of shape (..., list_size)
+        Mean discount of the ranks that the tie group occupies.
+    change : array of shape (..., list_size)
+        Mean of |D_r − D_s| over two different ranks of the group; 0 for an item alone.
+    """
+
+    mean: jax.Array
+    change: jax.Array
+
+
+def change_of_discount(i: TiedDiscounts, j: TiedDiscounts) -> jax.Array:
+    """|D_r − D_s| of the ranks r and s of two items, in the mean over orders of ties.
+
+    Different groups: D falls, so the mean of the differences is that of the means.
+    """
+    # Means are equal within a group, and of groups after the cut-off; there, all is 0.
+    apart = jnp.abs(i.mean - j.mean)
+    return jnp.where(i.mean == j.mean, i.change, apart)
+
+
 def tied_discounts(
     values: jax.Array,
     where: jax.Array,
     k: int | None,
     by_rank: Callable[[np.ndarray], np.ndarray] = log2_discount,
-) -> jax.Array:
+) -> TiedDiscounts:
     """Discount of each item by descending value; 0 after rank ``k``.
 
-    Items with equal values share the mean discount of the ranks that they occupy, so
-    the result does not depend on the order of the rows.
+    Items with equal values share what is the mean over all orders of them, so the
+    result does not depend on the order of the rows.
 
     Parameters
     ----------
@@ -41,23 +66,46 @@ def tied_discounts(
     k : int or None
         Last rank with a discount.
     by_rank : function, optional
-        1-based ranks → discounts. Default: 1 / log2(1 + rank).
+        1-based ranks → discounts, falling. Default: 1 / log2(1 + rank).
 
     Returns
     -------
-    discounts : array of shape (..., list_size)
+    discounts : TiedDiscounts
     """
     n = values.shape[-1]
     discounts = by_rank(np.arange(1.0, n + 1.0))
     if k is not None:
         discounts[k:] = 0.0
+    greater, equal = count_ranks(jnp.where(where, values, jnp.nan))
+    begin, end = greater, greater + equal
+    m = jnp.maximum(equal, 1).astype(values.dtype)
     # The mean over the ranks of a tie group is a difference of prefix sums, (n + 1,).
     sums = jnp.asarray(np.concatenate([[0.0], np.cumsum(discounts)]), values.dtype)
-    greater, equal = count_ranks(jnp.where(where, values, jnp.nan))
     own = jnp.asarray(discounts, values.dtype)[jnp.minimum(greater, n - 1)]
-    shared = sums[greater + equal] - sums[greater]
-    shared /= jnp.maximum(equal, 1).astype(values.dtype)
-    return jnp.where(where, jnp.where(equal > 1, shared, own), 0.0)
+    shared = (sums[end] - sums[begin]) / m
+    mean = jnp.where(where, jnp.where(equal > 1, shared, own), 0.0)
+    # A group of m from rank a on: Σ_{r<s} (D_r − D_s) = Σ_r (m − 1 − 2 (r − a)) D_r.
+    first = begin.astype(values.dtype)
+    steps = _range_sum(discounts * np.arange(n), begin, end, values.dtype)
+    steps -= first * _range_sum(discounts, begin, end, values.dtype)  # Σ (r − a) D_r
+    total = (m - 1.0) * m * shared - 2.0 * steps
+    change = total * 2.0 / (m * jnp.maximum(m - 1.0, 1.0))
+    # It is between 2 / m and 1 times that of the first and last rank of the group: the
+    # differences to a rank between them add up to it. Far down this is more precise.
+    last = jnp.asarray(discounts, values.dtype)[jnp.clip(end - 1, 0, n - 1)]
+    change = jnp.clip(change, 2.0 / m * (own - last), own - last)
+    return TiedDiscounts(mean, jnp.where(where & (equal > 1), change, 0.0))
+
+
+def _range_sum(
+    values: np.ndarray, begin: jax.Array, end: jax.Array, dtype: Any
+) -> jax.Array:
+    """Σ of values[begin:end], from prefix sums of twice the precision of ``dtype``."""
+    prefix = np.concatenate([[0.0], np.cumsum(values)])  # (n + 1,)
+    high = jnp.asarray(prefix.astype(dtype))
+    low = jnp.asarray((prefix - prefix.astype(dtype)).astype(dtype))
+    difference: jax.Array = (high[end] - high[begin]) + (low[end] - low[begin])
+    return difference
 
 
 def normalized_gains(lists: Lists, k: int | None) -> tuple[jax.Array, jax.Array]:
@@ -69,7 +117,8 @@ def normalized_gains(lists: Lists, k: int | None) -> tuple[jax.Array, jax.Array]
     gains = jnp.exp2(lists.labels - top) - jnp.exp2(-top)
     gains = jnp.where(lists.where, gains, 0.0)
     weighted = lists.weights * gains
-    ideal = jnp.sum(weighted * tied_discounts(weighted, lists.where, k), axis=-1)
+    discounts = tied_discounts(weighted, lists.where, k).mean
+    ideal = jnp.sum(weighted * discounts, axis=-1)
     return gains, jnp.where(ideal > 0, 1.0 / jnp.where(ideal > 0, ideal, 1.0), 0.0)
 
 

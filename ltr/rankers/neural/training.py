@@ -16,6 +16,7 @@ from ltr.metrics import get_metric
 from ltr.metrics.names import MetricLike
 from ltr.queries import BoolArray, FloatArray, Queries, group_queries
 from ltr.rankers.inputs import TrainingSet, check_single_precision, warn_if_no_order
+from ltr.rankers.loss_inputs import check_loss_inputs, learns_from
 from ltr.rankers.neural.fitted import FittedScorer
 from ltr.rankers.neural.identity import open_checkpoint
 from ltr.rankers.neural.options import TrainingOptions
@@ -202,19 +203,7 @@ def make_plan(
     """
     loss_plan, loss_numbers = plan_loss(options.loss, normalize=options.normalize)
     info, name = loss_plan.info, options.loss_name
-    for extra in sorted(set(data.extras) - set(info.extras)):
-        raise ValueError(f"loss={name!r} takes no {extra}. Leave it out of fit.")
-    for extra in sorted(set(info.required_extras) - set(data.extras)):
-        raise ValueError(
-            f"{extra} is required by loss={name!r}. Pass it to fit(..., {extra}=...)."
-        )
-    if data.weights is not None and not info.takes("weights"):
-        raise ValueError(
-            f"loss={name!r} takes no weights, so sample_weight has no effect. "
-            "Leave it out, or give the loss an argument weights."
-        )
-    if info.labels == "from_0":
-        _check_labels_from_0(data.y, name)
+    check_loss_inputs(info, name, data)
     if options.dtype == "float32":
         cure = "Shift or scale them, or set dtype='float64'."
         check_single_precision(data.y, "y", cure)
@@ -267,28 +256,13 @@ def _step_numbers(
     return StepNumbers(float(learning_rate), float(weight_decay), loss_numbers)
 
 
-def _check_labels_from_0(y: FloatArray, loss: object) -> None:
-    """Raise if a label is negative although the loss turns labels into gains."""
-    if (y < 0).any():
-        row = int((y < 0).argmax())
-        raise ValueError(
-            f"y must be >= 0 for loss={loss!r}; got {y[row]:g} at row {row}. Shift the "
-            "labels, or use a loss that takes any label: 'ranknet', 'listnet', "
-            "'listmle', 'hinge' or 'mse'."
-        )
-
-
 def lists_to_train(
     options: TrainingOptions, plan: TrainingPlan, data: TrainingSet
 ) -> BoolArray:
     """Lists that the loss can learn from, shape (n_lists,)."""
     if options.in_batch:
         return data.lists_with_weight()  # other lists give what an own one lacks
-    info = plan.loss.info
-    optional_extras = set(info.extras) - set(info.required_extras)
-    if "teacher_scores" in optional_extras & set(data.extras):
-        return data.informative_lists("two_items")
-    return data.informative_lists(info.learns_from)
+    return data.informative_lists(learns_from(plan.loss.info, data.extras))
 
 
 def _fit_scaling(

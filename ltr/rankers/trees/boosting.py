@@ -7,7 +7,7 @@ import math
 import os
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 from weakref import WeakKeyDictionary
 
@@ -18,9 +18,9 @@ from ltr.deadline import has_deadline, is_past_deadline
 from ltr.memory import check_memory
 from ltr.metrics import Metric
 from ltr.progress import SECONDS_BETWEEN_LINES, ProgressLine
-from ltr.queries import BoolArray, FloatArray, IntArray, Queries, group_queries
-from ltr.rankers.inputs import TrainingSet
+from ltr.queries import FloatArray, IntArray, group_queries
 from ltr.rankers.trees.feature_tables import Categories
+from ltr.rankers.trees.grouped_rows import GroupedRows
 from ltr.rankers.trees.parameters import is_forest, lightgbm_errors
 from ltr.rankers.validation import ValidationRows
 from ltr.rankers.warning import warn
@@ -34,28 +34,27 @@ _CHILDREN = re.compile(r"\nleft_child=(.*)\nright_child=(.*)\n")
 
 
 @dataclass(frozen=True)
-class GroupedRows:
-    """Rows of a training set, those of a query next to each other.
+class BoostingTarget:
+    """What LightGBM is told to learn.
 
     Attributes
     ----------
-    X : array or sparse matrix of shape (n_rows, n_features)
-        Features; the input itself if its rows are grouped already.
-    y : float array of shape (n_rows,)
-        Labels.
-    weights : float array of shape (n_rows,) or None
-        Row weights times list weights.
-    position : int array of shape (n_rows,) or None
-        Logged positions.
-    queries : Queries
-        Queries of these rows.
+    labels : float array of shape (n_rows,)
+        Labels as LightGBM wants them.
+    objective : str or function
+        An objective of LightGBM, or scores and Dataset → gradient and Hessian. LightGBM
+        copies its parameters, and with them an object, but not a function.
+    gains : dict of str to array, default={}
+        ``label_gain`` unless LightGBM's own table, 2^y - 1, is meant.
+    weights, position : arrays of shape (n_rows,) or None, default=None
+        Row weights and logged positions for objectives of LightGBM.
     """
 
-    X: Any
-    y: FloatArray
-    weights: FloatArray | None
-    position: IntArray | None
-    queries: Queries
+    labels: FloatArray
+    objective: str | Callable[..., Any]
+    gains: dict[str, Any] = field(default_factory=dict)
+    weights: FloatArray | None = None
+    position: IntArray | None = None
 
 
 @dataclass(frozen=True)
@@ -77,54 +76,10 @@ class Boosted:
     scores: list[float]
 
 
-def group_rows(data: TrainingSet, lists: BoolArray) -> GroupedRows:
-    """Sort rows by query, without a copy if they are sorted already.
-
-    Parameters
-    ----------
-    data : TrainingSet
-        Checked input.
-    lists : bool array of shape (n_lists,)
-        Lists to take.
-
-    Returns
-    -------
-    grouped : GroupedRows
-    """
-    weights = data.weights
-    if data.list_weights is not None:
-        per_row = data.list_weights[data.queries.codes]
-        weights = per_row if weights is None else weights * per_row
-    position = data.extras.get("position")
-    queries = data.queries
-    if lists.all() and queries.is_grouped:
-        order: IntArray | slice = slice(None)
-    else:
-        rows = queries.subset(lists)
-        order = rows[np.argsort(queries.codes[rows], kind="stable")]
-    return GroupedRows(
-        X=data.X if isinstance(order, slice) else data.X[order],
-        y=data.y[order],
-        weights=None if weights is None else weights[order],
-        position=None if position is None else _whole(position[order]),
-        queries=group_queries(queries.codes[order], len(data.y[order])),
-    )
-
-
-def _whole(position: FloatArray) -> IntArray:
-    """Return positions as integers."""
-    bad = (position != np.floor(position)) | (position < 0) | (position >= 2**31)
-    if bad.any():
-        raise ValueError(
-            f"position must hold whole numbers >= 0; got {position[bad.argmax()]:g}."
-        )
-    return position.astype(np.intp)
-
-
 def boost(
     params: dict[str, Any],
     rows: GroupedRows,
-    labels: FloatArray,
+    target: BoostingTarget,
     *,
     n_trees: int,
     feature_names: Sequence[str] | None,
@@ -140,11 +95,11 @@ def boost(
     Parameters
     ----------
     params : dict
-        LightGBM's parameters; ``objective`` may be a function.
+        LightGBM's parameters, without those of the target.
     rows : GroupedRows
         Training rows.
-    labels : float array of shape (n_rows,)
-        Labels as LightGBM wants them.
+    target : BoostingTarget
+        What LightGBM is told to learn.
     n_trees : int
         Maximum number of trees to add.
     feature_names : sequence of str or None
@@ -184,12 +139,15 @@ def boost(
             "averages them in one go; the trees so far have boosting='rf'. Fit all "
             "n_estimators at once, or set warm_start=False."
         )
+    params = params | target.gains
+    if isinstance(target.objective, str):
+        params["objective"] = target.objective
     dataset = lightgbm.Dataset(
         rows.X,
-        labels,
+        target.labels,
         group=rows.queries.sizes,
-        weight=rows.weights,
-        position=rows.position,
+        weight=target.weights,
+        position=target.position,
         feature_name=_safe_names(feature_names),
         categorical_feature=list(categories.columns),
         params=params,
@@ -216,7 +174,7 @@ def boost(
         callbacks.append(_end_in_time)
     with lightgbm_errors(params):
         booster = lightgbm.train(
-            params,
+            {**params, "objective": target.objective},
             dataset,
             num_boost_round=n_trees,
             valid_sets=valid_sets,

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, Literal
 
+import jax
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_is_fitted
 
+from ltr.losses.declaration import Curvature
 from ltr.metrics import get_metric
 from ltr.metrics.gains import Gain
 from ltr.metrics.names import MetricLike
@@ -17,6 +19,7 @@ from ltr.rankers.base import BaseRanker
 from ltr.rankers.inputs import TrainingSet, training_set
 from ltr.rankers.trees.boosting import Boosted, contributions
 from ltr.rankers.trees.feature_tables import check_table, fit_categories
+from ltr.rankers.trees.losses import check_loss_data
 from ltr.rankers.trees.parameters import (
     check_parameters,
     lightgbm_params,
@@ -41,9 +44,23 @@ class LambdaMARTRanker(BaseRanker):
 
     Parameters
     ----------
-    loss : {"lambdarank", "xe_ndcg", "mse"}, default="lambdarank"
-        LightGBM's ``lambdarank``, its ``rank_xendcg``, or regression on the labels:
-        the pointwise baseline.
+    loss : str or callable, default="lambdarank"
+        ``"lambdarank"``, ``"xe_ndcg"`` and ``"mse"`` are LightGBM's own: its
+        ``lambdarank``, its ``rank_xendcg``, and regression on the labels, the pointwise
+        baseline. Any other key of :data:`ltr.losses.LOSSES` (``"listnet"``,
+        ``"ranknet"``, ``"approx_ndcg"``, …), a loss (``lambdarank_loss``), a
+        ``functools.partial`` of one that sets options, a sum by
+        :func:`ltr.losses.combine` or a function of your own is learned from its
+        gradient in JAX, see Notes. Not the losses of pair scores of
+        :class:`TSPRanker`.
+    curvature : str, default="auto"
+        Second derivative of a loss that is not LightGBM's own: one of ``"items"``,
+        ``"pairs"``, ``"softmax"``, ``"secant"``, ``"ones"``, see
+        :func:`ltr.losses.derivatives`; ``"auto"`` takes what the loss declares, listed
+        in :data:`ltr.losses.CURVATURES`.
+    normalize : bool, default=True
+        Divide such a loss by the total weight of its terms in each list, so that long
+        lists do not count more.
     label_gain : {"auto", "exp2", "linear"}, array-like or callable, default="auto"
         Gain of a label in the loss: 2^y − 1, y, a table indexed by label, or a function
         of the labels. ``"auto"``: 2^y − 1 for whole labels from 0 to 30, else
@@ -141,6 +158,16 @@ default="from_dtype"
     If a query has over 10,000 rows, which LightGBM refuses for ``lambdarank``, the same
     gradients are computed in NumPy.
 
+    Losses in JAX: each tree is a Newton step from the scores so far, first from 0, by
+    gradient and curvature in single precision. The curvature of an item is made
+    positive: at least a thousandth of the mean of its list, and for ``"secant"``, which
+    is noisy, a tenth of that and of the mean absolute gradient. Gradient and curvature
+    are divided by the mean curvature at the start (for ``"ones"`` the gradient by its
+    mean absolute value), so that ``min_child_weight``, ``reg_alpha`` and ``reg_lambda``
+    count in rows whatever the scale of the loss. JAX compiles for the shapes of the
+    lists in the first fit, one second or so, and takes its threads itself. The order of
+    the rows changes nothing.
+
     Before the first tree all scores are equal, and LightGBM takes the rows of a query
     as ranked in the order in which they come. So with ``lambdarank`` the order of the
     rows changes the trees a little, as another seed would, while predictions do not
@@ -166,8 +193,10 @@ default="from_dtype"
 
     def __init__(
         self,
-        loss: Literal["lambdarank", "xe_ndcg", "mse"] = "lambdarank",
+        loss: str | Callable[..., jax.Array] = "lambdarank",
         *,
+        curvature: Curvature | Literal["auto"] = "auto",
+        normalize: bool = True,
         label_gain: Gain | Literal["auto"] = "auto",
         truncation_level: int = 30,
         norm: bool = True,
@@ -199,6 +228,8 @@ default="from_dtype"
         verbose: int = 0,
     ) -> None:
         self.loss = loss
+        self.curvature = curvature
+        self.normalize = normalize
         self.label_gain = label_gain
         self.truncation_level = truncation_level
         self.norm = norm
@@ -253,16 +284,19 @@ default="from_dtype"
         qid : array-like of shape (n_samples,), default=None
             Query of each row: any hashable ids, in any order. None: one query.
         sample_weight : array-like of shape (n_samples,), default=None
-            Row weights ≥ 0 on gradients and Hessians.
+            Row weights ≥ 0: on gradients and Hessians of LightGBM's own losses; inside
+            the others, in which weight 2 is the row twice and weight 0 is no row.
         query_weight : array-like of shape (n_samples,), default=None
             Weight of each row's query, constant within a query.
         teacher_scores : array-like of shape (n_samples,), default=None
-            Must be None: LightGBM's losses learn from labels. It is here because all
-            rankers with a choice of loss share this signature.
+            For distillation losses (``"pld"``, ``"kl_distillation"``, …), which require
+            it, and for ``"ranknet"``. None of the extras is for LightGBM's own losses,
+            except for ``position``.
         reference_scores : array-like of shape (n_samples,), default=None
-            Must be None, for the same reason.
+            For preference losses (``"lipo_lambda"``, ``"dpo"``, …).
         position : array-like of shape (n_samples,), default=None
-            Logged position of each row, for LightGBM's model of position bias.
+            Logged position of each row: for LightGBM's model of position bias with
+            ``"lambdarank"``, and for the losses that take it, such as ``"irpo"``.
         X_val : array-like of shape (n_val, n_features), default=None
             Validation features, for early stopping.
         y_val : array-like of shape (n_val,), default=None
@@ -292,9 +326,11 @@ default="from_dtype"
         check_parameters(parameters)
         params = lightgbm_params(parameters)
         stopping = self._early_stopping()
-        self._check_extras(
-            teacher_scores=teacher_scores, reference_scores=reference_scores
-        )
+        extras = {
+            "teacher_scores": teacher_scores,
+            "reference_scores": reference_scores,
+            "position": position,
+        }
         goes_on = self.warm_start and hasattr(self, "booster_")
         if not goes_on:
             self._categories = fit_categories(X, self.categorical_features)
@@ -305,9 +341,10 @@ default="from_dtype"
             qid,
             sample_weight=sample_weight,
             query_weight=query_weight,
-            extras={"position": position},
+            extras=extras,
             index_of=X,
         )
+        check_loss_data(self.loss, data)
         self._fitted_with_qid = qid is not None
         validation = self._validation_set(X_val, y_val, qid_val, stopping)
         start = self.booster_ if goes_on else None
@@ -412,14 +449,6 @@ default="from_dtype"
         tags.input_tags.sparse = True
         tags.input_tags.categorical = True
         return tags
-
-    def _check_extras(self, **extras: ArrayLike | None) -> None:
-        """Raise if there is an input that no objective of LightGBM takes."""
-        for name, values in extras.items():
-            if values is not None:
-                raise ValueError(
-                    f"loss={self.loss!r} takes no {name}. Leave it out of fit."
-                )
 
     def _early_stopping(self) -> EarlyStopping:
         return EarlyStopping(

@@ -7,8 +7,6 @@ the same on either side of the limit.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from ltr.lists import equal_size_blocks
@@ -59,7 +57,7 @@ class LambdaRankObjective:
             if rows.shape[1] > 1
         ]
 
-    def __call__(self, scores: FloatArray, dataset: Any) -> tuple[FloatArray, ...]:
+    def __call__(self, scores: FloatArray) -> tuple[FloatArray, ...]:
         """Gradient and Hessian of the loss, each of shape (n_samples,)."""
         gradient, hessian = np.zeros(len(scores)), np.zeros(len(scores))
         for rows, inverse_ideal in self._blocks:

@@ -20,13 +20,10 @@ from ltr.arguments import (
     check_verbose,
     check_whole,
 )
+from ltr.losses.declaration import CURVATURE_KINDS
+from ltr.rankers.trees.losses import LIGHTGBM_OBJECTIVES, is_lightgbm_loss, make_loss
 from ltr.rankers.warning import warn
 
-LIGHTGBM_OBJECTIVES = {
-    "lambdarank": "lambdarank",
-    "xe_ndcg": "rank_xendcg",
-    "mse": "regression",
-}
 # Well-known settings for ranking, which LGBMRanker takes, too: many small trees with
 # large leaves, each of a part of rows and features. Small data needs smaller leaves.
 GOOD_SETTINGS: dict[str, Any] = {
@@ -103,6 +100,7 @@ _CHOICES = {
 _FILES = ("forcedsplits_filename", "forcedbins_filename")
 _DARTS = "drop_rate max_drop skip_drop xgboost_dart_mode uniform_drop drop_seed"
 _QUANTIZED = "num_grad_quant_bins quant_train_renew_leaf stochastic_rounding"
+_IN_JAX = "a loss of ltr.losses.LOSSES that is not LightGBM's own"
 _OF_LAMBDARANK = "truncation_level norm position_bias_regularization sigmoid"
 # Without which setting a parameter has no effect.
 _NEEDS = {
@@ -120,6 +118,8 @@ _NEEDS = {
     "boost_from_average": "loss='mse'",
     "label_gain": "loss='lambdarank' or 'xe_ndcg'",
     "bagging_by_query": "subsample < 1",
+    "curvature": _IN_JAX,
+    "normalize": _IN_JAX,
     "learning_rate": "another boosting than 'rf'",
     "n_iter_no_change": "X_val, or early_stopping=True",
     "validation_fraction": "early_stopping=True, without X_val",
@@ -143,7 +143,10 @@ def check_parameters(parameters: Mapping[str, Any]) -> None:
     parameters : mapping of str to object
         From ``get_params`` of the ranker.
     """
-    check_choice("loss", parameters["loss"], tuple(LIGHTGBM_OBJECTIVES))
+    if not is_lightgbm_loss(parameters["loss"]):
+        make_loss(parameters["loss"])
+    check_choice("curvature", parameters["curvature"], ("auto", *CURVATURE_KINDS))
+    check_choice("normalize", parameters["normalize"], (True, False))
     check_choice("importance_type", parameters["importance_type"], ("split", "gain"))
     check_number("learning_rate", parameters["learning_rate"], low=0.0, open_low=True)
     for name, low in (
@@ -245,6 +248,12 @@ def lightgbm_params(parameters: Mapping[str, Any]) -> dict[str, Any]:
         raise ArgumentError(
             "boosting='rf' needs subsample or colsample_bytree below 1, or all trees "
             "are the same; got 1 for both. Lower one of them."
+        )
+    if is_forest(params) and not is_lightgbm_loss(parameters["loss"]):
+        names = ", ".join(map(repr, LIGHTGBM_OBJECTIVES))
+        raise ArgumentError(
+            f"boosting='rf' needs one of LightGBM's own losses, {names}; got "
+            f"loss={parameters['loss']!r}. Set one of them, or another boosting."
         )
     if _samples_gradients(params) and parameters["subsample"] < 1:
         raise ArgumentError(
@@ -443,6 +452,7 @@ def warn_without_effect(
     holds_out : bool
         Whether it holds out queries to validate on.
     """
+    in_jax = not is_lightgbm_loss(loss := parameters["loss"])
     on = {
         "boosting='dart'": params.get("boosting") == "dart",
         "use_quantized_grad=True": bool(params.get("use_quantized_grad")),
@@ -451,12 +461,14 @@ def warn_without_effect(
         "linear_tree=True": bool(params.get("linear_tree")),
         "extra_trees=True": bool(params.get("extra_trees")),
         "monotone_constraints": params.get("monotone_constraints") is not None,
-        "loss='lambdarank' or 'xe_ndcg'": parameters["loss"] != "mse",
+        "loss='lambdarank' or 'xe_ndcg'": not in_jax and loss != "mse",
+        _IN_JAX: in_jax,
         "subsample < 1": params["bagging_fraction"] < 1,
         "X_val, or early_stopping=True": has_validation or holds_out,
         "early_stopping=True, without X_val": holds_out,
         **{
-            f"loss={loss!r}": parameters["loss"] == loss for loss in LIGHTGBM_OBJECTIVES
+            f"loss={name!r}": not in_jax and loss == name
+            for name in LIGHTGBM_OBJECTIVES
         },
     }
     settings = {name: params[name] for name in params if name not in _SET_BY} | {

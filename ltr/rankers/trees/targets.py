@@ -1,37 +1,68 @@
-"""What trees learn: LightGBM's objective, the labels in its form, and the gains."""
+"""What trees learn: an objective of LightGBM, or any loss of ``ltr.losses``."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 from ltr.metrics.gains import Gain
-from ltr.queries import FloatArray
+from ltr.queries import BoolArray
 from ltr.rankers.inputs import check_single_precision
-from ltr.rankers.trees.boosting import GroupedRows
+from ltr.rankers.trees.boosting import BoostingTarget
+from ltr.rankers.trees.grouped_rows import GroupedRows
 from ltr.rankers.trees.label_gains import label_gains
+from ltr.rankers.trees.loss_objective import LossObjective
+from ltr.rankers.trees.losses import LIGHTGBM_OBJECTIVES, make_loss
 from ltr.rankers.trees.objectives import LIGHTGBM_MAX_LIST_SIZE, LambdaRankObjective
-from ltr.rankers.trees.parameters import LIGHTGBM_OBJECTIVES
+from ltr.training.plan import plan_loss
 
 
-@dataclass(frozen=True)
-class BoostingTarget:
-    """What LightGBM is told to learn.
+def loss_target(
+    rows: GroupedRows,
+    loss: Any,
+    informative: BoolArray,
+    *,
+    curvature: str,
+    normalize: bool,
+    n_trees: int,
+    seed: int,
+) -> BoostingTarget:
+    """Make a loss of :mod:`ltr.losses` the objective.
 
-    Attributes
+    Parameters
     ----------
-    labels : float array of shape (n_rows,)
-        Labels as LightGBM wants them.
-    params : dict of str to object
-        ``objective``, a name or a function, and ``label_gain`` unless LightGBM's own
-        table, 2^y - 1, is meant.
+    rows : GroupedRows
+        Training rows.
+    loss : str or callable
+        The parameter of the ranker; the others are parameters of it.
+    informative : bool array of shape (n_lists,)
+        Lists of these rows to learn from.
+    curvature : str
+        For :func:`ltr.losses.derivatives`.
+    normalize : bool
+        Whether to divide the loss of a list by the weight of its terms.
+    n_trees, seed : int
+        For :class:`LossObjective`.
+
+    Returns
+    -------
+    target : BoostingTarget
     """
+    plan, numbers = plan_loss(make_loss(loss), normalize=normalize)
+    check_single_precision(rows.y, "y", "Shift or scale the labels.")
+    objective = LossObjective(
+        plan,
+        numbers,
+        rows,
+        informative,
+        loss_name=loss,
+        curvature=curvature,
+        n_trees=n_trees,
+        seed=seed,
+    )
+    return BoostingTarget(rows.y, lambda scores, _: objective(scores))
 
-    labels: FloatArray
-    params: dict[str, Any]
 
-
-def boosting_target(
+def lightgbm_target(
     rows: GroupedRows,
     loss: str,
     label_gain: Gain | Any,
@@ -39,7 +70,7 @@ def boosting_target(
     *,
     norm: bool,
 ) -> BoostingTarget:
-    """Choose the objective, and translate the labels for it.
+    """Choose the objective of LightGBM, and translate the labels for it.
 
     Parameters
     ----------
@@ -64,6 +95,7 @@ def boosting_target(
         If the labels, ``position`` or the size of a list do not fit the loss.
     """
     objective = LIGHTGBM_OBJECTIVES[loss]
+    inputs: dict[str, Any] = {"weights": rows.weights, "position": rows.position}
     if rows.position is not None and loss != "lambdarank":
         raise ValueError(
             f"loss={loss!r} takes no position. Leave it out of fit, or use "
@@ -71,7 +103,7 @@ def boosting_target(
         )
     if loss == "mse":
         check_single_precision(rows.y, "y", "Shift or scale the labels.")
-        return BoostingTarget(rows.y, {"objective": objective})
+        return BoostingTarget(rows.y, objective, **inputs)
     gains = label_gains(rows.y, label_gain)
     if loss == "xe_ndcg":
         if gains.table is not None:
@@ -80,11 +112,11 @@ def boosting_target(
                 f"got labels from {rows.y.min():g} to {rows.y.max():g} and "
                 f"label_gain={label_gain!r}. Use loss='lambdarank'."
             )
-        return BoostingTarget(rows.y, {"objective": objective})
+        return BoostingTarget(rows.y, objective, **inputs)
     longest = int(rows.queries.sizes.max())
     if longest <= LIGHTGBM_MAX_LIST_SIZE:
         table = {} if gains.table is None else {"label_gain": gains.table}
-        return BoostingTarget(gains.labels, {"objective": objective, **table})
+        return BoostingTarget(gains.labels, objective, table, **inputs)
     if rows.position is not None:
         raise ValueError(
             "position needs queries of at most 10,000 rows, LightGBM's limit; got "
@@ -93,4 +125,6 @@ def boosting_target(
     lambdarank = LambdaRankObjective(
         gains.gains, rows.queries, rows.weights, truncation_level, norm
     )
-    return BoostingTarget(gains.labels, {"objective": lambdarank})
+    return BoostingTarget(
+        gains.labels, lambda scores, _: lambdarank(scores), weights=rows.weights
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -11,9 +12,16 @@ from sklearn.utils import check_random_state
 from ltr.arguments import check_whole
 from ltr.metrics import get_metric
 from ltr.rankers.inputs import TrainingSet, warn_if_no_order
-from ltr.rankers.trees.boosting import Boosted, boost, group_rows, warn_if_no_split
+from ltr.rankers.trees.boosting import (
+    Boosted,
+    BoostingTarget,
+    boost,
+    warn_if_no_split,
+)
+from ltr.rankers.trees.grouped_rows import GroupedRows, group_rows
+from ltr.rankers.trees.losses import is_lightgbm_loss, learned_lists
 from ltr.rankers.trees.parameters import check_interactions, warn_without_effect
-from ltr.rankers.trees.targets import boosting_target
+from ltr.rankers.trees.targets import lightgbm_target, loss_target
 from ltr.rankers.validation import EarlyStopping, hold_out_lists, validation_rows
 
 
@@ -46,9 +54,7 @@ def grow(
     -------
     boosted : Boosted
     """
-    informative = data.informative_lists(
-        "two_items" if ranker.loss == "mse" else "two_labels"
-    )
+    informative = learned_lists(ranker.loss, data)
     warn_if_no_order(data)
     seed = ranker.random_state
     if isinstance(seed, (int, np.integer)):
@@ -62,9 +68,9 @@ def grow(
             data.y,
             informative,
             np.random.default_rng(seed),
-            trains_on="the labels themselves"
-            if ranker.loss == "mse"
-            else "their gains, y - min(y) if label_gain is 'auto',",
+            trains_on="their gains, y - min(y) if label_gain is 'auto',"
+            if is_lightgbm_loss(ranker.loss) and ranker.loss != "mse"
+            else "the labels themselves",
         )
     check_interactions(params, data.X.shape[1])
     warn_without_effect(
@@ -76,15 +82,6 @@ def grow(
         holds_out=bool(held_out.any()),
     )
     rows = group_rows(data, ~held_out)
-    target = boosting_target(
-        rows, ranker.loss, ranker.label_gain, ranker.truncation_level, norm=ranker.norm
-    )
-    if callable(target.params["objective"]) and "sigmoid" in params:
-        raise ValueError(
-            "sigmoid in extra_params needs queries of at most 10,000 rows, LightGBM's "
-            f"limit; got one of {int(rows.queries.sizes.max())}. Split it, or leave "
-            "sigmoid out."
-        )
     n_units = rows.queries.n_lists if params.get("bagging_by_query") else len(rows.y)
     if int(params["bagging_fraction"] * n_units) < 1:
         unit = "queries" if params.get("bagging_by_query") else "rows"
@@ -100,11 +97,31 @@ def grow(
             "trees. Raise it before the next fit, or set warm_start=False to begin "
             "again."
         )
+    n_trees = ranker.n_estimators - n_before
+    if is_lightgbm_loss(ranker.loss):
+        target = lightgbm_target(
+            rows,
+            ranker.loss,
+            ranker.label_gain,
+            ranker.truncation_level,
+            norm=ranker.norm,
+        )
+        _check_sigmoid(target, params, rows)
+    else:
+        target = loss_target(
+            rows,
+            ranker.loss,
+            informative[~held_out],
+            curvature=ranker.curvature,
+            normalize=ranker.normalize,
+            n_trees=n_trees,
+            seed=int(seed),
+        )
     boosted = boost(
-        {**params, "seed": int(seed), **target.params},
+        {**params, "seed": int(seed)},
         rows,
-        target.labels,
-        n_trees=ranker.n_estimators - n_before,
+        target,
+        n_trees=n_trees,
         feature_names=getattr(ranker, "feature_names_in_", None),
         categories=ranker._categories,
         validation=validation_rows(data, held_out, validation, ranker.metric),
@@ -117,6 +134,18 @@ def grow(
         n_held_out = len(data.y) - len(rows.y)
         warn_if_no_split(boosted.booster, rows.X, params, n_held_out)
     return boosted
+
+
+def _check_sigmoid(
+    target: BoostingTarget, params: Mapping[str, Any], rows: GroupedRows
+) -> None:
+    """Raise if ``sigmoid`` is set where the lambdas are computed here."""
+    if callable(target.objective) and "sigmoid" in params:
+        raise ValueError(
+            "sigmoid in extra_params needs queries of at most 10,000 rows, LightGBM's "
+            f"limit; got one of {int(rows.queries.sizes.max())}. Split it, or leave "
+            "sigmoid out."
+        )
 
 
 def _defaults(ranker: Any) -> dict[str, Any]:
