@@ -12,6 +12,7 @@ from sklearn.decomposition import TruncatedSVD
 from sklearn.feature_extraction.text import TfidfVectorizer
 
 from ltr import LambdaMARTRanker, LinearRanker, NeuralRanker
+from ltr.losses import combine
 from ltr.metrics import ndcg_score
 from ltr.refine import kernel_pooling, match_histogram
 from ltr.scorers import AdapterScorer
@@ -95,6 +96,8 @@ def taxonomy(setting: Setting) -> PaperRow:
         linear = {"max_epochs": 30, "random_state": 0}
         rankers["pairwise, linear"] = NeuralRanker("ranknet", "linear", **linear)
         rankers["listwise, linear"] = NeuralRanker("softmax", "linear", **linear)
+        both = combine((1.0, "ranknet"), (1.0, "softmax"))
+        rankers["multi-task, linear"] = NeuralRanker(both, "linear", **linear)
     for kind, ranker in rankers.items():
         one, two = (
             test.ndcg(ranker.fit(train.X, train.y, train.qid).predict(test.X, test.qid))
