@@ -5,15 +5,20 @@ compares all pairs of items of a query a few times, by a utility that depends on
 some directions of the embeddings; the label of an item is the share of comparisons that
 it wins. Two towers start at the cosine, which is also the frozen reference. Prints
 NDCG@10 by the true utility on held-out queries, over seeds, and the paired difference
-from DPO.
+from DPO. Here a model can be right everywhere, and λ-weights gain nothing.
+
+With `--two-sided` the case in which they do: what tells good items apart misleads among
+bad ones, and no linear model is right everywhere. Prints the utility of the first item.
 
     python examples/preference.py
+    python examples/preference.py --two-sided
 """
 
 import argparse
 import functools
 
 import numpy as np
+from papers.special_cases import two_sided
 
 from ltr import NeuralRanker
 from ltr.datasets import RankingData
@@ -101,7 +106,19 @@ def main(
     return means
 
 
+def show_two_sided(n_seeds: int = 3) -> dict[str, float]:
+    """Print the mean utility of the first item by each loss, and the difference."""
+    values = two_sided(n_seeds)
+    low, high = bootstrap_interval(difference := values["LiPO-λ"] - values["DPO"])
+    for name, utility in values.items():
+        print(f"{name:8} utility of the first {utility.mean():.3f}", flush=True)
+    print(f"difference {difference.mean():+.3f} [{low:+.3f}, {high:+.3f}]")
+    return {name: float(utility.mean()) for name, utility in values.items()}
+
+
 if __name__ == "__main__":
-    argparse.ArgumentParser(description=__doc__.split("\n")[0]).parse_args()
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--two-sided", action="store_true", help="no model is right")
+    options = parser.parse_args()
     print(__doc__.split("\n")[0], flush=True)
-    main()
+    show_two_sided() if options.two_sided else main()

@@ -49,7 +49,7 @@ MAY_IMPORT = {
     "fusion": {"numpy", "pandas", "datasets", "metrics"},
     "rewards": {"numpy"},
     "mining": {"numpy", "datasets", "rewards"},
-    "refine": {"numpy", "pandas", "fusion"},
+    "refine": {"numpy", "pandas", "datasets", "fusion"},
     "solvers": ARRAYS,
     "solvers.dynamic": {"jax", "numpy", "solvers"},
     "solvers.differentiable": {"jax", "numpy", "solvers", "solvers.dynamic"},

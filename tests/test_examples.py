@@ -126,15 +126,28 @@ def test_benchmark_tree_losses(monkeypatch, capsys):
     assert capsys.readouterr().out.count("[") == len(results) == 5
 
 
-def test_distillation():
-    """A student of the teacher beats a random order by far."""
-    means = load("distillation").main(n_queries=60, n_seeds=1)
+def test_distillation(monkeypatch, capsys):
+    """A student of the teacher beats a random order; on digits it beats one of labels."""
+    monkeypatch.syspath_prepend(str(EXAMPLES))
+    students = load("papers/special_cases").digit_students
+    is_right = students(100, 16, 0.3, 0, ("CE", "PLD"))
+    assert is_right["PLD"].mean() > is_right["CE"].mean() + 0.1
+    example = load("distillation")
+    few = lambda *settings: students(40, 8, *settings[2:], ("CE",))
+    monkeypatch.setattr(example, "digit_students", few)
+    assert set(example.digits(1)) == {"teacher", "CE"}
+    assert capsys.readouterr().out.count("labels,") == 3
+    means = example.main(n_queries=60, n_seeds=1)
     assert min(means["PLD"], means["KL"]) > means["random"] + 0.1
 
 
-def test_preference():
-    """Every loss improves on the frozen reference."""
-    means = load("preference").main(n_queries=60, n_seeds=1)
+def test_preference(monkeypatch):
+    """Every loss improves on the reference; λ-weights gain where no model is right."""
+    monkeypatch.syspath_prepend(str(EXAMPLES))
+    example = load("preference")
+    utility = example.show_two_sided(1)
+    assert utility["LiPO-λ"] > utility["DPO"] + 0.2
+    means = example.main(n_queries=60, n_seeds=1)
     assert min(means["LiPO-λ"], means["DPO"]) > means["reference: cosine"] + 0.01
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -110,14 +111,14 @@ def taxonomy(setting: Setting) -> PaperRow:
             f"{two.mean():.4f}, {gain}"
         )
     if setting.data is not None:
-        lines.insert(0, kernels_on_cranfield(setting))
+        lines.insert(0, kernels_on_cranfield(setting.data))
     criterion = "interaction features gain with every objective, intervals above 0"
     return PaperRow(45, lines, criterion, min(gains) > 0)
 
 
-def kernels_on_cranfield(setting: Setting) -> str:
+def kernels_on_cranfield(folder: Path) -> str:
     """BM25 with and without kernels over word vectors of the collection itself."""
-    c = cranfield(setting.data)
+    c = cranfield(folder)
     reader = TfidfVectorizer(token_pattern="[a-z0-9]+", stop_words="english")
     svd = TruncatedSVD(64, random_state=0).fit(reader.fit_transform(c.texts))
     vectors = unit(svd.components_.T * svd.singular_values_ + 1e-12)
@@ -151,8 +152,6 @@ def kernels_on_cranfield(setting: Setting) -> str:
 
 def adapters(setting: Setting) -> PaperRow:
     """Scattered or connected: adapters of two towers against full ones."""
-    if setting.data is not None:
-        return adapters_on_cranfield(setting)
     rng, digit = np.random.default_rng(0), digits().digit
     x = unit(digits(16).embeddings)
     order, n = rng.permutation(len(x)), 150 if setting.small else 600
@@ -166,11 +165,15 @@ def adapters(setting: Setting) -> PaperRow:
     train, test = splits
     values = {"cosine": test.ndcg((test.X[:, :16] * test.X[:, 16:]).sum(axis=1))}
     for name, scorer in scorers(16, setting.small).items():
-        ranker = tower(scorer, 16, learning_rate=0.01, max_epochs=15).fit(
-            train.X, train.y, train.qid
-        )
+        ranker = tower(scorer, 16, learning_rate=0.01, max_epochs=15)
+        ranker.fit(train.X, train.y, train.qid)
         values[name] = test.ndcg(ranker.predict(test.X, test.qid))
-    return adapter_row("digits", values)
+    lines = adapter_lines("digits", values)
+    if setting.data is not None:
+        lines = [*adapters_on_cranfield(setting.data), *lines]
+    gain = interval(values["connected, rank 8"] - values["cosine"])
+    criterion = "connected adapters above the frozen cosine on digits, interval above 0"
+    return PaperRow(47, lines, criterion, gain.low > 0)
 
 
 def scorers(width: int, small: bool) -> dict[str, AdapterScorer | str]:
@@ -195,9 +198,9 @@ def tower(scorer: AdapterScorer | str, width: int, **options: float) -> NeuralRa
     )
 
 
-def adapters_on_cranfield(setting: Setting) -> PaperRow:
+def adapters_on_cranfield(folder: Path) -> list[str]:
     """Five folds of queries, the 50 nearest documents of each."""
-    c = cranfield(setting.data)
+    c = cranfield(folder)
     dense = c.queries @ c.items.T
     top = np.argsort(-dense, axis=1)[:, :50]
     relevance = np.take_along_axis(c.relevance, top, axis=1)
@@ -216,10 +219,10 @@ def adapters_on_cranfield(setting: Setting) -> PaperRow:
             ranker.fit(train.X, train.y, train.qid)
             scores[fold == number] = ranker.predict(test.X, test.qid).reshape(-1, 50)
         values[name] = ndcg_at_10(relevance, scores)
-    return adapter_row("Cranfield, the 50 nearest", values)
+    return adapter_lines("Cranfield, the 50 nearest", values)
 
 
-def adapter_row(collection: str, values: dict[str, np.ndarray]) -> PaperRow:
+def adapter_lines(collection: str, values: dict[str, np.ndarray]) -> list[str]:
     """A line for each scorer, the connected adapter last."""
     gains = {name: interval(value - values["cosine"]) for name, value in values.items()}
     lines = [
@@ -229,9 +232,8 @@ def adapter_row(collection: str, values: dict[str, np.ndarray]) -> PaperRow:
     if "scattered, rank 8" in values:
         step = interval(values["connected, rank 8"] - values["scattered, rank 8"])
         shown = "" if step.low > 0 else ": effect not shown"
-        lines.append(f"connected less scattered {step}{shown}")
-    criterion = "connected adapters above the frozen cosine, interval above 0"
-    return PaperRow(47, lines, criterion, gains["connected, rank 8"].low > 0)
+        lines.append(f"{collection}: connected less scattered {step}{shown}")
+    return lines
 
 
 PAPERS = {45: taxonomy, 47: adapters}

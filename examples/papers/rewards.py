@@ -13,6 +13,8 @@ from ltr.losses import (
     rank_grpo_loss,
     sample_orders,
 )
+from ltr.mining import self_consistency_filter
+from ltr.rewards import format_reward, inverse_cube_reward, multi_view_reward
 
 
 def rank_grpo(setting: Setting) -> PaperRow:
@@ -41,4 +43,50 @@ def rank_grpo(setting: Setting) -> PaperRow:
     )
 
 
-PAPERS = {25: rank_grpo}
+def reason_rank(setting: Setting) -> PaperRow:
+    """ReasonRank: three views of a list; judges that contradict the labels are out."""
+    gold, relevant = [1, 2, 3, 4], {1, 4}
+    reward = multi_view_reward([2, 1, 3, 4], gold, relevant)
+    others = [
+        multi_view_reward(gold, gold, {1, 2}),
+        multi_view_reward("2 1 3 4", gold, relevant),
+        multi_view_reward([2, 1, 3], gold, relevant),
+    ]
+    rng = np.random.default_rng(0)
+    quality = []
+    for _ in range(300):
+        scores = np.r_[rng.normal(1.0, 1.0, 2), rng.normal(size=18)]
+        order = np.argsort(-scores).tolist()
+        quality.append((self_consistency_filter(order, {0, 1}), order.index(0) + 1))
+    is_kept, rank = np.array(quality).T
+    kept, dropped = (rank[is_kept == flag].mean() for flag in (1, 0))
+    perfect, malformed, partial = others
+    return PaperRow(
+        6,
+        [
+            f"rewards: perfect {perfect:.1f}, malformed {malformed:.0f}, not all ids "
+            f"{partial:.0f}; mean rank of a relevant item in lists kept {kept:.1f}, "
+            f"dropped {dropped:.1f}",
+            f"ReasonRank: reward {reward:.10f}",
+        ],
+        "reward .9259209298, 1.3, −1 and 0; kept lists are the better ones",
+        bool(
+            abs(reward - 0.9259209298) < 1e-9
+            and np.allclose(others, [1.3, -1.0, 0.0])
+            and kept < dropped
+        ),
+    )
+
+
+def mm_r5(setting: Setting) -> PaperRow:
+    """MM-R5: inverse cubes of ranks, and a format that repeats cannot fool."""
+    ranks, form = inverse_cube_reward([2, 4], 2), format_reward([2, 2, 9], 4)
+    return PaperRow(
+        21,
+        [f"MM-R5: reward of ranks 2 and 4 {ranks}, of the form {form}"],
+        ".125 and .25",
+        (ranks, form) == (0.125, 0.25),
+    )
+
+
+PAPERS = {6: reason_rank, 21: mm_r5, 25: rank_grpo}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -140,7 +141,7 @@ def match_histogram(
             f"similarity must be in [-1, 1]; got {matrix[beyond][0]:g}. Use cosines."
         )
     number = np.clip(((matrix + 1.0) / 2.0 * bins).astype(np.intp), 0, bins - 1)
-    rows = number.reshape(-1, number.shape[-1])
+    rows = number.reshape(math.prod(number.shape[:-1]), number.shape[-1])
     counts = np.zeros((len(rows), bins))
     np.add.at(
         counts, (np.arange(len(rows))[:, None], rows), real.reshape(rows.shape) * 1.0

@@ -105,7 +105,8 @@ def integer_score(
         )
     total = p.sum(axis=-1)
     if (total == 0.0).any():
-        raise ArgumentError("probs must not all be 0 for an item; got such an item.")
+        place = f" {np.argwhere(total == 0.0)[0].tolist()}" if total.ndim else ""
+        raise ArgumentError(f"probs must not all be 0; those of item{place} are.")
     if how == "peak":
         return np.asarray(p.argmax(axis=-1) * p.max(axis=-1))
     return np.asarray(p @ np.arange(p.shape[-1]) / total)
@@ -178,7 +179,13 @@ def icr_scores(
         )
     calibrated = content - null
     scores = np.empty(len(spans))
-    for i, (begin, end) in enumerate(spans):
+    for i, span in enumerate(spans):
+        if np.shape(span) != (2,) or np.asarray(span).dtype.kind not in "iu":
+            raise ArgumentError(
+                f"spans must be (begin, end) in whole numbers; got {span!r} for "
+                f"document {i}."
+            )
+        begin, end = span
         if not 0 <= begin < end <= len(calibrated):
             raise ArgumentError(
                 f"spans must be (begin, end) with 0 <= begin < end <= "

@@ -10,6 +10,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from ltr.arguments import ArgumentError, check_choice, check_whole
+from ltr.datasets.runs import run_rows
 from ltr.files import id_text
 from ltr.fusion.pool import Norm, pool_runs
 from ltr.queries import FloatArray, IntArray
@@ -169,7 +170,7 @@ def retrieval_columns(run: Any, norm: Norm = "minmax") -> pd.DataFrame:
     >>> columns["score"].tolist(), columns["reciprocal_rank"].round(2).tolist()
     ([1.0, 0.5, 0.0], [1.0, 0.5, 0.33])
     """
-    pool = pool_runs([run])
+    pool = pool_runs([run_rows(run, name="run").as_table("score")])
     order = np.lexsort((pool.ranks[:, 0], pool.query))
     codes = pd.Categorical.from_codes
     return pd.DataFrame(
@@ -252,7 +253,16 @@ class _Search:
 
 def _ids(name: str, ids: Any, n: int) -> NDArray[np.object_]:
     """Distinct ids as text."""
-    texts = [id_text(i, name) for i in (range(n) if ids is None else ids)]
+    if isinstance(ids, (str, bytes)):
+        raise ArgumentError(f"{name} must be a sequence of ids; got {ids!r}.")
+    values = list(range(n) if ids is None else ids)
+    missing = np.flatnonzero(pd.isna(np.array([*values, ()], dtype=object)[:-1]))
+    if len(missing):
+        raise ArgumentError(
+            f"{name} must not have missing values; got {values[missing[0]]!r} at "
+            f"{missing[0]}."
+        )
+    texts = [id_text(value, name) for value in values]
     if len(texts) != n:
         rows = "queries" if name == "qids" else "items"
         raise ArgumentError(

@@ -147,8 +147,9 @@ def gem_pool(features: ArrayLike, p: float = 4.6, axis: int = 0) -> FloatArray:
     if p != math.inf:
         check_number("p", p, low=0.0, open_low=True)
     x = check_finite("features", read_floats("features", features)).astype(np.float64)
-    check_whole("axis", axis, low=-x.ndim, high=x.ndim - 1)
-    if x.shape[axis] == 0:
+    if x.ndim:
+        check_whole("axis", axis, low=-x.ndim, high=x.ndim - 1)
+    if not x.ndim or x.shape[axis] == 0:
         raise ArgumentError(f"features must have a row to pool; got shape {x.shape}.")
     if (x < 0.0).any():
         raise ArgumentError(

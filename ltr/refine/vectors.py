@@ -11,6 +11,10 @@ from ltr.arguments import ArgumentError
 from ltr.queries import FloatArray
 
 _CHECKED_AT_ONCE = 2**22  # numbers
+_EMPTY_TEXT = (
+    "The embedding of an empty text is often of this kind: drop the row, or set it to "
+    "0."
+)
 
 
 def read_vectors(
@@ -54,7 +58,7 @@ def read_vectors(
             f"{name} must be as wide as the other embeddings, {width}; got shape "
             f"{array.shape}. Use one model for both."
         )
-    return check_finite(name, array)
+    return check_finite(name, array, cure=_EMPTY_TEXT)
 
 
 def read_query(name: str, query: ArrayLike, width: int | None = None) -> FloatArray:
@@ -83,6 +87,15 @@ def read_floats(name: str, values: ArrayLike) -> NDArray[Any]:
     >>> read_floats("target", [1, 2]).tolist()
     [1.0, 2.0]
     """
+    if np.ma.is_masked(values):
+        raise ArgumentError(
+            f"{name} must not be masked; got a masked array. Drop those rows."
+        )
+    if hasattr(values, "toarray"):
+        raise ArgumentError(
+            f"{name} must be a dense array; got {type(values).__name__}. Call its "
+            "toarray()."
+        )
     try:
         array = np.asarray(values)
         if array.dtype.kind != "f":
@@ -97,7 +110,7 @@ def read_floats(name: str, values: ArrayLike) -> NDArray[Any]:
     return array
 
 
-def check_finite(name: str, array: NDArray[Any]) -> NDArray[Any]:
+def check_finite(name: str, array: NDArray[Any], cure: str = "") -> NDArray[Any]:
     """Return an array if all of its numbers are finite.
 
     Parameters
@@ -106,6 +119,8 @@ def check_finite(name: str, array: NDArray[Any]) -> NDArray[Any]:
         Name of the argument, for messages.
     array : float array
         Of any shape.
+    cure : str, default=""
+        What to do, as a sentence.
 
     Returns
     -------
@@ -124,18 +139,16 @@ def check_finite(name: str, array: NDArray[Any]) -> NDArray[Any]:
             index = list(map(int, np.unravel_index(int(bad.argmax()), bad.shape)))
             index[0] += begin
             value = "NaN" if np.isnan(rows[tuple(index)]) else "inf"
+            place = _place(index, array.ndim)
             raise ArgumentError(
-                f"{name} must be finite; got {value}{_place(index, array.ndim)}."
+                f"{name} must be finite; got {value}{place}.{cure and ' '}{cure}"
             )
     return array
 
 
 def _place(index: list[int], n_axes: int) -> str:
     if n_axes == 2:
-        return (
-            f" at row {index[0]}, column {index[1]}. The embedding of an empty text is "
-            "often of this kind: drop the row, or set it to 0"
-        )
+        return f" at row {index[0]}, column {index[1]}"
     return f" at {index[0] if n_axes == 1 else tuple(index)}" if n_axes else ""
 
 

@@ -19,6 +19,9 @@ OUTPUT_SCALE = 0.01
 class Scorer(ABC):
     """Features → scores. Subclasses are frozen dataclasses, hence hashable.
 
+    A scorer may have a method ``penalty(params, X, where)`` that returns one number for
+    a mini-batch, which training adds to the mean loss.
+
     Attributes
     ----------
     uses_list : bool

@@ -279,8 +279,10 @@ def _step(
             losses = plan.loss.function(values, y, where=where, **options)
         check_one_per_list(plan.loss, losses, values)
         if plan.loss.info.per_batch:  # of a full batch as much as b lists
-            return losses * jnp.sum(is_list) / numbers.lists_per_step
-        return jnp.sum(list_weights * losses) / numbers.lists_per_step
+            losses = losses * is_list
+        total = jnp.sum(list_weights * losses) / numbers.lists_per_step
+        penalty = getattr(plan.scorer, "penalty", None)
+        return total if penalty is None else total + penalty(params, X, where)
 
     loss, gradient = jax.value_and_grad(mean_loss)(params)
     optimizer = build_optimizer(

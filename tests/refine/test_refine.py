@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis.extra.numpy import arrays
+from scipy.sparse import csr_matrix
 
 from ltr.arguments import ArgumentError
 from ltr.metrics import evaluate_run
@@ -130,6 +131,7 @@ def test_matching_golden():
     assert gated == pytest.approx(
         [0.25 * np.log(2), 0.75 * np.log(3) + 0.25 * np.log(2)]
     )
+    assert match_histogram(np.zeros((2, 0)), 3).tolist() == [[0.0] * 3] * 2
     masked = match_histogram(padded, 2, idf=[1.0, 7.0], where=where)
     assert masked == pytest.approx([0.0, np.log(3)])
 
@@ -347,6 +349,38 @@ ROW = (
         (
             lambda: search(Q[None], D, docids=["a"]),
             "docids must have an id for each of 2 items; got 1.",
+        ),
+        (
+            lambda: search(Q[None], D, docids=["a", None]),
+            "docids must not have missing values; got None at 1.",
+        ),
+        (
+            lambda: search(Q[None], D, docids="ab"),
+            "docids must be a sequence of ids; got 'ab'.",
+        ),
+        (
+            lambda: search(Q[None], csr_matrix(D)),
+            "items must be a dense array; got csr_matrix. Call its toarray().",
+        ),
+        (
+            lambda: cosine_scores(Q[None], np.ma.masked_array(D, D > 0.5)),
+            "items must not be masked; got a masked array. Drop those rows.",
+        ),
+        (
+            lambda: kernel_pooling([[np.nan]]),
+            "similarity must be finite; got NaN at row 0, column 0.",
+        ),
+        (
+            lambda: gem_pool(5.0),
+            "features must have a row to pool; got shape ().",
+        ),
+        (
+            lambda: integer_score([[0.5, 0.5], [0.0, 0.0]]),
+            "probs must not all be 0; those of item [1] are.",
+        ),
+        (
+            lambda: icr_scores(np.ones((1, 1, 1, 3)), np.ones((1, 1, 1, 3)), [3]),
+            "spans must be (begin, end) in whole numbers; got 3 for document 0.",
         ),
         (lambda: search(Q[None], D, k=0), "k must be a whole number >= 1; got 0."),
         (
