@@ -44,6 +44,7 @@ from ltr.scorers import (
     PairScorer,
     PublishedPairScorer,
     TwoTowerScorer,
+    WideDeepScorer,
 )
 from ltr.solvers import (
     FixedPosition,
@@ -194,6 +195,7 @@ SCORERS = {
     LinearScorer(): {},
     MLPScorer((8, 4)): {},
     MLPScorer(()): {},
+    WideDeepScorer((8,)): {},
     AttentionScorer((8,), n_blocks=2, n_heads=2): {},
     TwoTowerScorer(3): {},
     TwoTowerScorer(3, "dot"): {},
@@ -216,6 +218,7 @@ MEMBERS = [("trees", TREES), ("feature", SingleFeatureRanker())]
 RANKERS = {
     NeuralRanker("softmax", "linear", max_epochs=20): {},
     NeuralRanker("softmax", "mlp", **SMALL): {},
+    NeuralRanker("softmax", **SMALL): {},
     NeuralRanker("ranknet", "attention", **SMALL): {},
     LambdaMARTRanker(n_estimators=10, n_jobs=1): {},
     NeuralRanker("softmax", "linear", preprocess="query", max_epochs=20): {},

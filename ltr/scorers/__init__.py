@@ -31,9 +31,11 @@ from ltr.scorers.pairs import (
     PublishedPairScorer,
 )
 from ltr.scorers.two_tower import TwoTowerScorer
+from ltr.scorers.wide_deep import WideDeepScorer
 
 SCORERS: dict[str, type[Scorer]] = {
     "linear": LinearScorer,
+    "wide_deep": WideDeepScorer,
     "mlp": MLPScorer,
     "attention": AttentionScorer,
     "two_tower": TwoTowerScorer,
@@ -54,7 +56,7 @@ def get_scorer(
     scorer : str or Scorer
         A key of :data:`SCORERS`; an object is returned as it is.
     hidden_layer_sizes : int or sequence of int, default=(128, 64)
-        For ``"mlp"`` and ``"attention"``; an int is a single layer.
+        For ``"wide_deep"``, ``"mlp"`` and ``"attention"``; an int is a single layer.
     n_query_features : int, default=None
         For ``"two_tower"`` and ``"adapter"``, which require it.
     similarity : {"cosine", "dot", "bilinear"}, default="cosine"
@@ -98,5 +100,6 @@ __all__ = [
     "PublishedPairScorer",
     "Scorer",
     "TwoTowerScorer",
+    "WideDeepScorer",
     "get_scorer",
 ]

@@ -76,6 +76,7 @@ def train(
     tol: float = 0.0,
     on_epoch: Callable[[int, TrainingResult], None] | None = None,
     checkpoint: Checkpoint | None = None,
+    finish: Callable[[Pytree], Pytree] | None = None,
 ) -> TrainingResult:
     """Train for some epochs over mini-batches of whole lists.
 
@@ -107,6 +108,9 @@ def train(
         Called with the epoch and the result so far.
     checkpoint : Checkpoint, optional
         Where to go on from, and to write to.
+    finish : callable, optional
+        Parameters after an epoch → those to predict and validate with. Default: the
+        same. Training goes on from the former.
 
     Returns
     -------
@@ -175,6 +179,8 @@ def train(
             }
             if validate is not None:
                 candidate = _copy(state[0])
+                if finish is not None:
+                    candidate = finish(candidate)
                 score = validate(candidate)
                 changes["scores"] = [*result.scores, score]
                 if score > result.best_score + tol or np.isnan(result.best_score):
@@ -195,7 +201,10 @@ def train(
         result.interrupted = True
     result.last_params, result.optimizer_state = _copy(reached[0]), _copy(reached[1])
     if validate is None:
-        result.params, result.best_epoch = result.last_params, len(result.losses)
+        result.params = result.last_params
+        if finish is not None and result.losses:
+            result.params = finish(result.last_params)
+        result.best_epoch = len(result.losses)
     return result
 
 

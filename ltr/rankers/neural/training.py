@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -19,6 +20,7 @@ from ltr.rankers.inputs import TrainingSet, check_single_precision, warn_if_no_o
 from ltr.rankers.loss_inputs import check_loss_inputs, learns_from
 from ltr.rankers.neural.fitted import FittedScorer
 from ltr.rankers.neural.identity import open_checkpoint
+from ltr.rankers.neural.linear_path import fit_linear_path
 from ltr.rankers.neural.options import TrainingOptions
 from ltr.rankers.neural.scaling import Scaling, fit_scaling, transform_into
 from ltr.rankers.validation import ValidationRows, hold_out_lists, validation_rows
@@ -170,6 +172,8 @@ def train_scorer(
         n_steps=packed.n_batches,
         is_linear=options.scorer.is_linear,
     )
+    linear = fit_linear_path(options, data, scaling, trained_lists)
+    finish = None if linear is None else partial(linear.blend, options.scorer)
     with jax.enable_x64(options.dtype == "float64"):
         params, optimizer_state = draw_parameters(
             plan, start, data.X.shape[1], options.dtype, int(rng.integers(2**31))
@@ -188,6 +192,7 @@ def train_scorer(
             validate=validate,
             on_epoch=printer(options, limits.max_epochs),
             checkpoint=checkpoint,
+            finish=finish,
         )
     result.validation = rows
     state = learned_state(options, scaling, result)
