@@ -37,6 +37,7 @@ ESTIMATORS = [
     RandomRanker(),
     QueryStandardScaler(),
 ]
+pytestmark = pytest.mark.filterwarnings("ignore:early_stopping=True chooses")
 by_name = pytest.mark.parametrize(
     "estimator", ESTIMATORS, ids=lambda estimator: type(estimator).__name__
 )

@@ -217,6 +217,7 @@ def test_list_over_10000_rows():
         small().fit(X, y, qid, position=np.zeros(len(X)))
 
 
+@pytest.mark.filterwarnings("ignore:early_stopping=True chooses")
 def test_blank_lists_with_weights():
     """A blank list counts by its weight in training and not at all in the metric."""
     y = TRAIN.y.copy()
@@ -262,7 +263,13 @@ def test_early_stopping_on_our_metric():
 
 def test_early_stopping_by_query():
     """True splits off lists; "auto" only stops on given ones."""
-    assert np.isfinite(fitted(early_stopping=True).best_score_)
+    message = (
+        r"early_stopping=True chooses the number of trees by \d+ validation queries; the "
+        r"metric of fewer than 50 is mostly noise. Pass X_val with more queries, raise "
+        r"validation_fraction \(now 0.1\), or grow all trees with early_stopping=False."
+    )
+    with pytest.warns(UserWarning, match=f"^{message}$"):
+        assert np.isfinite(fitted(early_stopping=True).best_score_)
     assert np.isnan(fitted(early_stopping="auto").best_score_)
     assert fitted(early_stopping="auto").history_ == {}
 
@@ -463,3 +470,12 @@ def test_lambda_gradients_golden(truncation, norm, gradient, hessian):
         with jax.enable_x64(True):
             of_loss = jax.grad(lambda_loss)(s, y)
         np.testing.assert_allclose(of_loss, gradient, atol=1e-11)
+
+
+def test_50_validation_queries_are_enough():
+    """No warning then (warnings are errors here), whoever takes them."""
+    X, qid = np.arange(200.0)[:, None] % 7, np.arange(200) // 2
+    y = np.arange(200) % 2
+    small(early_stopping=True, validation_fraction=0.5).fit(X, y, qid)
+    with pytest.warns(UserWarning, match="by 49 validation queries"):
+        small(early_stopping=True, validation_fraction=0.49).fit(X, y, qid)

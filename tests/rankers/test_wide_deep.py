@@ -1,0 +1,190 @@
+"""The default scorer of NeuralRanker: shrunk toward a linear model on few lists."""
+
+import jax
+import numpy as np
+import pytest
+
+from ltr import NeuralRanker, load_ranker, save_ranker
+from ltr.metrics import ndcg_score
+from ltr.rankers.inputs import training_set
+from ltr.rankers.neural.linear_path import fit_linear_path
+from ltr.rankers.neural.scaling import fit_scaling
+from ltr.scorers import MLPScorer, WideDeepScorer
+from ltr.scorers.base import Dense
+from ltr.scorers.wide_deep import WideDeep
+
+N_FEATURES = 30
+OPTIONS = {"hidden_layer_sizes": (16,), "max_epochs": 60, "random_state": 0}
+
+
+def draw(n_lists, seed, list_size=20):
+    """Graded labels of a noisy linear utility; most features are noise."""
+    rng = np.random.default_rng(seed)
+    X = rng.normal(size=(n_lists * list_size, N_FEATURES)) * np.arange(1, 31)
+    utility = X[:, :5] @ (1 / np.arange(1, 6)) + 2 * rng.normal(size=len(X))
+    y = np.digitize(utility, np.quantile(utility, [0.5, 0.75, 0.9])).astype(float)
+    return X, y, np.repeat(np.arange(n_lists), list_size)
+
+
+TRAIN, TEST = draw(10, 0), draw(60, 1)
+
+
+def linear_path(
+    X, y, qid, *, ranker=None, weights=None, extras=None, preprocess="auto"
+):
+    """The regression of a ranker, on all lists."""
+    ranker = NeuralRanker() if ranker is None else ranker
+    data = training_set(X, y, qid, sample_weight=weights, extras=extras or {})
+    scaling = fit_scaling(X, data.weights, preprocess)
+    lists = data.informative_lists("two_labels")
+    return fit_linear_path(ranker._training_options(), data, scaling, lists)
+
+
+def scores_of(path, X=TEST[0], preprocess="auto"):
+    """Of its regression, centered; on features scaled as those of TRAIN."""
+    scaling = fit_scaling(TRAIN[0], None, preprocess)
+    scores = (X if scaling is None else scaling.transform(X)) @ path.weight
+    return scores - scores.mean()
+
+
+@pytest.fixture(scope="module")
+def rankers():
+    """With and without the linear path."""
+    return {
+        scorer: NeuralRanker("ranknet", scorer, **OPTIONS).fit(*TRAIN)
+        for scorer in ("wide_deep", "mlp")
+    }
+
+
+def test_it_is_the_default_and_better_on_few_lists(rankers):
+    """The perceptron alone fits the noise of 200 rows."""
+    assert NeuralRanker().scorer == "wide_deep"
+    X, y, qid = TEST
+    wide, deep = (
+        ndcg_score(y, rankers[name].predict(X), qid=qid, k=10)
+        for name in ("wide_deep", "mlp")
+    )
+    assert wide > deep + 0.03
+
+
+def test_scores_are_those_of_both(rankers):
+    """The perceptron of "mlp" to the share 10 / 60, and something linear."""
+    X = TEST[0]
+    wide, deep = (rankers[name].predict(X) for name in ("wide_deep", "mlp"))
+    columns = np.column_stack([deep, X, np.ones(len(X))])
+    coefficients = np.linalg.lstsq(columns, wide, rcond=None)[0]
+    assert coefficients[0] == pytest.approx(10 / 60, rel=1e-4)
+    np.testing.assert_allclose(columns @ coefficients, wide, atol=1e-5)
+    path = linear_path(*TRAIN)
+    assert path.share == pytest.approx(50 / 60)
+    expected = (wide - deep / 6) - (wide - deep / 6).mean()
+    np.testing.assert_allclose(
+        expected / expected.std(), scores_of(path) / scores_of(path).std(), atol=1e-4
+    )
+
+
+def test_spread_and_mean_stay_those_of_the_network():
+    """Whatever the scale of labels and scores; on rows in any order, with weights."""
+    rng = np.random.default_rng(0)
+    path = linear_path(*TRAIN)
+    params = WideDeep(
+        (Dense(100 * rng.normal(size=(N_FEATURES, 1)), np.array([7.0])),),
+        np.zeros((N_FEATURES, 1)),
+    )
+    scorer = WideDeepScorer(())
+    blended = path.blend(scorer, params)
+    before, after = (scorer.apply(p, path.X) for p in (params, blended))
+    assert after.mean() == pytest.approx(before.mean())
+    linear = after - (1 - path.share) * before
+    spread = lambda scores: (
+        scores.reshape(10, 20).T - scores.reshape(10, 20).mean(1)
+    ).std()
+    assert spread(linear) == pytest.approx(path.share * spread(before))
+
+
+def test_weight_2_is_the_row_twice():
+    """Rows of weight 0 are none, and the order of rows does not matter."""
+    X, y, qid = TRAIN
+    weights = np.random.default_rng(0).integers(0, 3, len(y)).astype(float)
+    order = np.random.default_rng(1).permutation(
+        np.repeat(np.arange(len(y)), weights.astype(int))
+    )
+    once = linear_path(X, y, qid, weights=weights)
+    repeated = linear_path(X[order], y[order], qid[order])
+    np.testing.assert_allclose(once.weight, repeated.weight, rtol=1e-6)
+    assert once.share == pytest.approx(repeated.share)
+    changed = y.copy()
+    changed[weights == 0] = 99
+    same = linear_path(X, changed, qid, weights=weights)
+    np.testing.assert_array_equal(same.weight, once.weight)
+
+
+def test_features_that_the_ranker_does_not_scale():
+    """The regression is the same, with weights of the raw features."""
+    raw, scaled = (linear_path(*TRAIN, preprocess=p) for p in (None, "standard"))
+    np.testing.assert_allclose(
+        scores_of(raw, preprocess=None), scores_of(scaled, preprocess="standard")
+    )
+    np.testing.assert_array_equal(raw.X, TRAIN[0])
+
+
+def test_labels_of_any_scale():
+    """Labels times ten, plus three: nothing changes."""
+    X, y, qid = TRAIN
+    first, second = linear_path(X, y, qid), linear_path(X, 10 * y + 3, qid)
+    np.testing.assert_allclose(first.weight, second.weight, rtol=1e-9)
+
+
+def own_loss(scores, labels, *, where=None):
+    """Of a user: may take any labels for good."""
+    return (scores * labels * where).sum(-1)
+
+
+def test_where_there_is_none():
+    """A loss that does not learn from labels as they are, a long fit, a stream."""
+    X, y, qid = TRAIN
+    assert linear_path(X, y, qid) is not None
+    assert linear_path(X, y, qid, ranker=NeuralRanker(scorer="mlp")) is None
+    assert linear_path(X, y, qid, ranker=NeuralRanker(own_loss)) is None
+    assert linear_path(X, y, qid, extras={"teacher_scores": y}) is None
+    assert linear_path(X, np.zeros(len(y)), qid) is None
+    assert linear_path(np.zeros_like(X), y, qid) is None
+    rows = np.arange(2000)
+    many = rows[:, None] % 7.0, rows % 2, rows // 2
+    assert linear_path(*many) is None
+    assert linear_path(*(column[:1998] for column in many)) is not None
+    long = linear_path(many[0], many[1], np.zeros(2000))  # one list counts as 20
+    assert long.share == pytest.approx(50 / 70)
+    wide = np.random.default_rng(0).normal(size=(2050, 2001))
+    assert linear_path(wide, np.arange(2050) % 2, np.arange(2050) // 100) is None
+
+
+def test_training_goes_on_from_the_network(tmp_path):
+    """Validation scores what predicts; w is computed again at the end of each fit."""
+    ranker = NeuralRanker(**OPTIONS | {"max_epochs": 3}, warm_start=True)
+    X_val, y_val, qid_val = TEST
+    ranker.fit(*TRAIN, X_val=X_val, y_val=y_val, qid_val=qid_val)
+    assert ranker.score(*TEST) == pytest.approx(ranker.best_score_)
+    assert ranker.best_score_ == max(ranker.history_["ndcg@10"])
+    state = ranker._learned_state
+    assert state.params.wide.any()
+    assert not state.last_params.wide.any()
+    ranker.fit(*TRAIN)
+    save_ranker(ranker, tmp_path / "model")
+    loaded = load_ranker(tmp_path / "model")
+    np.testing.assert_array_equal(loaded.predict(X_val), ranker.predict(X_val))
+    stream = NeuralRanker(**OPTIONS).partial_fit(*TRAIN)
+    assert not stream._learned_state.params.wide.any()
+
+
+def test_w_has_no_gradient():
+    """It is computed, not trained."""
+
+    scorer = WideDeepScorer((4,))
+    params = scorer.init(jax.random.key(0), 3)
+    X = np.ones((2, 3), np.float32)
+    gradient = jax.grad(lambda p: scorer.apply(p, jax.numpy.asarray(X)).sum())(params)
+    assert not gradient.wide.any()
+    assert gradient.deep[0].weight.any()
+    deep = MLPScorer((4,)).init(jax.random.key(0), 3)
+    np.testing.assert_array_equal(params.deep[0].weight, deep[0].weight)
