@@ -35,8 +35,8 @@ from ltr.scorers.wide_deep import WideDeepScorer
 
 SCORERS: dict[str, type[Scorer]] = {
     "linear": LinearScorer,
-    "wide_deep": WideDeepScorer,
     "mlp": MLPScorer,
+    "wide_deep": WideDeepScorer,
     "attention": AttentionScorer,
     "two_tower": TwoTowerScorer,
     "adapter": AdapterScorer,
@@ -56,7 +56,7 @@ def get_scorer(
     scorer : str or Scorer
         A key of :data:`SCORERS`; an object is returned as it is.
     hidden_layer_sizes : int or sequence of int, default=(128, 64)
-        For ``"wide_deep"``, ``"mlp"`` and ``"attention"``; an int is a single layer.
+        For ``"mlp"``, ``"wide_deep"`` and ``"attention"``; an int is a single layer.
     n_query_features : int, default=None
         For ``"two_tower"`` and ``"adapter"``, which require it.
     similarity : {"cosine", "dot", "bilinear"}, default="cosine"
