@@ -16,6 +16,8 @@ from ltr.scorers.wide_deep import WideDeep
 N_FEATURES = 30
 OPTIONS = {"hidden_layer_sizes": (16,), "max_epochs": 60, "random_state": 0}
 
+IN_BATCH = {"loss": "softmax", "in_batch": True, "n_query_features": 1}
+
 
 def draw(n_lists, seed, list_size=20):
     """Graded labels of a noisy linear utility; most features are noise."""
@@ -146,6 +148,7 @@ def test_where_there_is_none():
     assert linear_path(X, y, qid) is not None
     assert linear_path(X, y, qid, ranker=NeuralRanker(scorer="mlp")) is None
     assert linear_path(X, y, qid, ranker=NeuralRanker(own_loss)) is None
+    assert linear_path(X, y, qid, ranker=NeuralRanker(**IN_BATCH)) is None
     assert linear_path(X, y, qid, extras={"teacher_scores": y}) is None
     assert linear_path(X, np.zeros(len(y)), qid) is None
     assert linear_path(np.zeros_like(X), y, qid) is None

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ltr.losses import loss_info
 from ltr.queries import BoolArray, FloatArray, Queries, group_queries
 from ltr.rankers.inputs import TrainingSet
 from ltr.rankers.neural.options import TrainingOptions
@@ -103,8 +104,10 @@ def fit_linear_path(
     if (
         not isinstance(options.scorer, WideDeepScorer)
         or options.is_stream
+        or options.in_batch
         or data.extras
         or not is_ours(options.loss)
+        or loss_info(options.loss).per_batch
     ):
         return None
     rows = np.flatnonzero(lists[data.queries.codes] & data.has_weight)
