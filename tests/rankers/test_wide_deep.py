@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from ltr import NeuralRanker, load_ranker, save_ranker
+from ltr.losses import wasserstein_batch_loss
 from ltr.metrics import ndcg_score
 from ltr.rankers.inputs import training_set
 from ltr.rankers.neural.linear_path import fit_linear_path
@@ -15,8 +16,6 @@ from ltr.scorers.wide_deep import WideDeep
 
 N_FEATURES = 30
 OPTIONS = {"hidden_layer_sizes": (16,), "max_epochs": 60, "random_state": 0}
-
-IN_BATCH = {"loss": "softmax", "in_batch": True, "n_query_features": 1}
 
 
 def draw(n_lists, seed, list_size=20):
@@ -148,7 +147,7 @@ def test_where_there_is_none():
     assert linear_path(X, y, qid) is not None
     assert linear_path(X, y, qid, ranker=NeuralRanker(scorer="mlp")) is None
     assert linear_path(X, y, qid, ranker=NeuralRanker(own_loss)) is None
-    assert linear_path(X, y, qid, ranker=NeuralRanker(**IN_BATCH)) is None
+    assert linear_path(X, y, qid, ranker=NeuralRanker(wasserstein_batch_loss)) is None
     assert linear_path(X, y, qid, extras={"teacher_scores": y}) is None
     assert linear_path(X, np.zeros(len(y)), qid) is None
     assert linear_path(np.zeros_like(X), y, qid) is None

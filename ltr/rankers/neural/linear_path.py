@@ -104,7 +104,6 @@ def fit_linear_path(
     if (
         not isinstance(options.scorer, WideDeepScorer)
         or options.is_stream
-        or options.in_batch
         or data.extras
         or not is_ours(options.loss)
         or loss_info(options.loss).per_batch
