@@ -56,7 +56,7 @@ def test_available_memory(one_megabyte):
             "Train on fewer",
         ),
         (
-            NeuralRanker("mse", hidden_layer_sizes=30_000, max_epochs=1),
+            NeuralRanker("mse", "mlp", hidden_layer_sizes=30_000, max_epochs=1),
             "training 150001 weights of MLPScorer on 3 features needs .* Lower "
             "hidden_layer_sizes",
         ),
@@ -99,7 +99,7 @@ def test_a_matrix_of_pairs_that_does_not_fit(monkeypatch):
 
 def test_a_million_units_twice():
     """Refused on any machine, at once."""
-    ranker = NeuralRanker("mse", hidden_layer_sizes=(10**6, 10**6), max_epochs=1)
+    ranker = NeuralRanker("mse", "mlp", hidden_layer_sizes=(10**6, 10**6), max_epochs=1)
     with pytest.raises(MemoryError, match="training 1000006000001 weights of MLP"):
         ranker.fit(X, Y, QID)
 

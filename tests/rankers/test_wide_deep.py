@@ -1,11 +1,13 @@
 """The default scorer of NeuralRanker: shrunk toward a linear model on few lists."""
 
+import functools
+
 import jax
 import numpy as np
 import pytest
 
 from ltr import NeuralRanker, load_ranker, save_ranker
-from ltr.losses import wasserstein_batch_loss
+from ltr.losses import ranknet_loss, wasserstein_batch_loss
 from ltr.metrics import ndcg_score
 from ltr.rankers.inputs import training_set
 from ltr.rankers.neural.linear_path import fit_linear_path
@@ -148,6 +150,9 @@ def test_where_there_is_none():
     assert linear_path(X, y, qid, ranker=NeuralRanker(scorer="mlp")) is None
     assert linear_path(X, y, qid, ranker=NeuralRanker(own_loss)) is None
     assert linear_path(X, y, qid, ranker=NeuralRanker(wasserstein_batch_loss)) is None
+    assert linear_path(X, y, qid, ranker=NeuralRanker("mse")) is None
+    sigma = functools.partial(ranknet_loss, sigma=2.0)
+    assert linear_path(X, y, qid, ranker=NeuralRanker(sigma)) is not None
     assert linear_path(X, y, qid, extras={"teacher_scores": y}) is None
     assert linear_path(X, np.zeros(len(y)), qid) is None
     assert linear_path(np.zeros_like(X), y, qid) is None

@@ -6,18 +6,18 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ltr.losses import loss_info
 from ltr.queries import BoolArray, FloatArray, Queries, group_queries
 from ltr.rankers.inputs import TrainingSet
 from ltr.rankers.neural.options import TrainingOptions
 from ltr.rankers.neural.scaling import FeatureScaling, Scaling, fit_scaling
 from ltr.rankers.ridge import fit_ridge
 from ltr.scorers import Scorer, WideDeepScorer
+from ltr.training import plan_loss
 from ltr.training.masks import is_ours
 from ltr.within_lists import centered, z_scores
 
-# The share of the linear path is 1/2 with so many lists. From the second number on, and
-# with more features or rows than the third, there is none.
+# Lists with which the share of the linear path is 1/2; lists from which on there is no
+# path; features or rows beyond which there is none, since eigenvectors take the cube.
 _HALF_LISTS, _MAX_LISTS, _MAX_SIDE = 50, 1000, 2000
 _ITEMS = 100  # a longer list counts as several of this size
 _SPREAD_ROWS = 1000  # from which the spread of the scores is measured
@@ -77,7 +77,10 @@ def fit_linear_path(
     scaling: Scaling | None,
     lists: BoolArray,
 ) -> LinearPath | None:
-    """Fit it, if the scorer has one, the loss learns from labels, and lists are few.
+    """Fit it, if the scorer has one, the loss suits it, and lists are few.
+
+    It suits a loss of this library that learns from labels, and from nothing but the
+    differences of the scores in a list: a level that means something stays as it is.
 
     Parameters
     ----------
@@ -101,13 +104,10 @@ def fit_linear_path(
     noise on 10 lists of real data, and mostly signal on 1000. The penalty of the
     regression is chosen by leaving out lists, see :func:`ltr.rankers.ridge.fit_ridge`.
     """
-    if (
-        not isinstance(options.scorer, WideDeepScorer)
-        or options.is_stream
-        or data.extras
-        or not is_ours(options.loss)
-        or loss_info(options.loss).per_batch
-    ):
+    loss, _ = plan_loss(options.loss, normalize=options.normalize)
+    sees_differences = is_ours(loss.function) and loss.info.shift_invariant
+    has_path = isinstance(options.scorer, WideDeepScorer) and not options.is_stream
+    if not has_path or not sees_differences or loss.info.per_batch or data.extras:
         return None
     rows = np.flatnonzero(lists[data.queries.codes] & data.has_weight)
     weights = None if data.weights is None else data.weights[rows]

@@ -151,9 +151,9 @@ class NeuralRanker(GradientRanker):
     scores are those of both, with the same spread within lists; the regression has the
     share 50 / (50 + L) on L training lists, where one of over 100 rows counts as
     several. It becomes w, so that predict evaluates one network. There is none (w = 0)
-    for a loss of your own or of a whole batch, with ``teacher_scores``,
-    ``reference_scores`` or ``position``, and in ``partial_fit``. ``"mlp"`` was the
-    default of ltr 0.1.
+    for a loss of your own, one of a whole batch, or one that sees more than differences
+    of scores, such as ``"mse"``; with ``teacher_scores``, ``reference_scores`` or
+    ``position``; and in ``partial_fit``. ``"mlp"`` was the default of ltr 0.1.
 
     A fit with one ``random_state`` repeats on one machine. Changing a number
     (``learning_rate``, ``sigma``, …) recompiles nothing.
