@@ -153,7 +153,8 @@ class NeuralRanker(GradientRanker):
     several. It becomes w, so that predict evaluates one network. There is none (w = 0)
     for a loss of your own, one of a whole batch, or one that sees more than differences
     of scores, such as ``"mse"``; with ``teacher_scores``, ``reference_scores`` or
-    ``position``; and in ``partial_fit``. ``"mlp"`` was the default of ltr 0.1.
+    ``position``; in ``partial_fit`` and ``fit_stream``. Until ltr 0.1 the default was
+    ``"mlp"``.
 
     A fit with one ``random_state`` repeats on one machine. Changing a number
     (``learning_rate``, ``sigma``, …) recompiles nothing.
