@@ -128,7 +128,8 @@ def test_one_buffer_is_a_fit():
 @pytest.mark.parametrize(
     "ranker",
     [
-        NeuralRanker("listnet", hidden_layer_sizes=(8,), max_epochs=40, random_state=0),
+        NeuralRanker("listnet", "mlp", hidden_layer_sizes=(8,), max_epochs=40,
+                     random_state=0),
         NeuralRanker("ranknet", "attention", hidden_layer_sizes=(8,), max_epochs=40,
                      random_state=0, preprocess="query"),
         TSPRanker("pairwise", encoder="identity", n_estimators=2, max_epochs=40,
