@@ -84,6 +84,9 @@ class ModelIndex(AtomicFit, BaseEstimator):
 
     Notes
     -----
+    Start from ``init="items"`` where the embeddings are good: with sentence embeddings
+    it is the better start on the collections of ``examples/papers 30``.
+
     A step takes products of ``batch_size`` rows with all documents, and memory is that
     of six copies of the vectors. Ctrl-C ends a fit after the last whole epoch, and
     raises when the index is usable.
@@ -303,12 +306,7 @@ class ModelIndex(AtomicFit, BaseEstimator):
         check_rows({"X": X, "docid": docid, "sample_weight": sample_weight})
         width = None if start is None else start.n_features_in_
         rows = unit(read_vectors("X", X, width)).astype(self.dtype)
-        names = [id_text(name, "docid") for name in np.asarray(docid, dtype=object)]
-        if len(names) != len(rows):
-            raise ArgumentError(
-                f"docid must have one id per row of X; got {len(names)} ids for "
-                f"{len(rows)} rows."
-            )
+        names = _read_docid(docid, len(rows))
         weight = np.ones(len(rows))
         if sample_weight is not None:
             weight = check_column(sample_weight, "sample_weight", len(rows))
@@ -453,6 +451,29 @@ class _Adam:
         if self.decay:
             weights *= 1.0 - self.rate * self.decay
         weights -= gradient
+
+
+def _read_docid(docid: Any, n_rows: int) -> list[str]:
+    """Id of each row as text."""
+    import pandas as pd
+
+    ids = np.asarray(docid, dtype=object)
+    if ids.ndim == 2 and ids.shape[1] == 1:
+        ids = ids[:, 0]
+    if ids.ndim != 1:
+        raise ArgumentError(f"docid must be one-dimensional; got shape {ids.shape}.")
+    if len(ids) != n_rows:
+        raise ArgumentError(
+            f"docid must have one id per row of X; got {len(ids)} ids for {n_rows} "
+            "rows."
+        )
+    missing = pd.isna(ids)
+    if missing.any():
+        row = int(missing.argmax())
+        raise ArgumentError(
+            f"docid must not have missing values; got {ids[row]!r} at row {row}."
+        )
+    return [id_text(value, "docid") for value in ids]
 
 
 def _read_items(items: Any, width: int) -> dict[str, NDArray[Any]] | None:

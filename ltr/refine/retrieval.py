@@ -270,10 +270,10 @@ def _ids(name: str, ids: Any, n: int) -> NDArray[np.object_]:
         )
     places: dict[str, int] = {}
     for i, text in enumerate(texts):
-        first = places.setdefault(text, i)
-        if first != i:
+        place = places.setdefault(text, i)
+        if place != i:
             raise ArgumentError(
-                f"{name} must be distinct; got {text!r} at {first} and {i}. Drop one."
+                f"{name} must be distinct; got {text!r} at {place} and {i}. Drop one."
             )
     array = np.empty(n, dtype=object)
     array[:] = texts

@@ -182,6 +182,9 @@ def test_progress(capsys):
     [
         ({}, {"docid": NAMES[:3]}, "docid must have one id per row of X; got 3 ids for "
          "30 rows."),
+        ({}, {"docid": [*NAMES[:29], None]}, "docid must not have missing values; got "
+         "None at row 29."),
+        ({}, {"docid": [NAMES]}, "docid must be one-dimensional; got shape (1, 30)."),
         ({"init": "items"}, {}, "items is required by init='items': the embedding of "
          "each document, as {docid: vector}."),
         ({}, {"items": [1]}, "items must be {docid: vector}, or a DataFrame with docids "
