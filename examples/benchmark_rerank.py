@@ -1,11 +1,15 @@
-"""What the drivers of ltr.rerank buy: NDCG@10, calls and rounds on Cranfield.
+"""What the drivers of ltr.rerank buy: NDCG@10, calls and rounds.
 
-The first stage is BM25's top 50. The judge says which of two documents is better:
-boosting on the scores of both, trained on the other queries, so that it errs, is not
-quite antisymmetric, and is sometimes cyclic. Then a share of its answers is flipped,
-independently, several times. Windows and sets are ordered by the wins among them.
-FOLDER has the folders ir-cranfield and embeddings-minilm.
+The judge says which of two items is better: boosting on the features of both, trained
+on the other lists, so that it errs, is not quite antisymmetric, and is sometimes
+cyclic. Then a share of its answers is flipped, independently, several times. Windows
+and sets are ordered by the wins among them.
 
+Without files, lists of 50 historical events in random order are sorted by their year,
+from the words of their sentences. With FOLDER, which has the folders ir-cranfield and
+embeddings-minilm, BM25's top 50 of Cranfield are reranked by three scores.
+
+    python examples/benchmark_rerank.py
     python examples/benchmark_rerank.py --data FOLDER
     python examples/benchmark_rerank.py --data FOLDER --flips 1 --queries 50
 """
@@ -19,8 +23,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from papers.collection import cranfield, unit
+from sklearn.decomposition import TruncatedSVD
 from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.pipeline import make_pipeline
 
+from ltr.datasets import load_events
 from ltr.metrics import bootstrap_interval
 from ltr.rerank import Reranking, listwise_rerank, pairwise_rerank, setwise_rerank
 
@@ -36,17 +44,47 @@ class Judged(NamedTuple):
     prefers: np.ndarray  # (n_queries, DEPTH, DEPTH): the first is better
 
 
-def judged(folder: Path) -> Judged:
-    """Documents by BM25, and a judge of pairs that other queries have trained."""
+class Lists(NamedTuple):
+    """Lists in the order of the first stage, before they are judged."""
+
+    features: np.ndarray  # (n_queries, DEPTH, n_features)
+    relevance: np.ndarray  # (n_queries, DEPTH)
+    ideal: np.ndarray  # (n_queries,)
+
+
+def cranfield_lists(folder: Path) -> Lists:
+    """Documents by BM25, described by the scores of BM25 and of embeddings."""
     data = cranfield(folder)
     top = np.argsort(-data.bm25, axis=1, kind="stable")[:, :DEPTH]
     take = partial(np.take_along_axis, indices=top, axis=1)
     cosine = data.queries @ data.items.T
     centered = unit(data.items - data.items.mean(axis=0)) @ data.queries.T
     features = np.stack([take(data.bm25), take(cosine), take(centered.T)], axis=-1)
-    relevance = take(data.relevance)
-    fold = np.random.default_rng(0).permutation(len(top)) % N_FOLDS
-    prefers = np.zeros((len(top), DEPTH, DEPTH), dtype=bool)
+    best = -np.sort(-data.relevance, axis=1)
+    return Lists(features, take(data.relevance), dcg(best))
+
+
+def event_lists(n_components: int = 20) -> Lists:
+    """Events in random order, described by latent topics; early ones are relevant."""
+    events = load_events().sample(frac=1, random_state=0)
+    topics = make_pipeline(
+        TfidfVectorizer(sublinear_tf=True, stop_words="english"),
+        TruncatedSVD(n_components, random_state=0),
+    ).fit_transform(events["text"])
+    n_lists = len(events) // DEPTH
+    years = events["year"].to_numpy()[: n_lists * DEPTH].reshape(n_lists, DEPTH)
+    n_later = DEPTH - 1 - years.argsort(axis=1, kind="stable").argsort(axis=1)
+    relevance = 5.0 * n_later / DEPTH
+    best = -np.sort(-relevance, axis=1)
+    features = topics[: n_lists * DEPTH].reshape(n_lists, DEPTH, -1)
+    return Lists(features, relevance, dcg(best))
+
+
+def judged(lists: Lists) -> Judged:
+    """The answers of judges that other queries have trained."""
+    features, relevance, ideal = lists
+    fold = np.random.default_rng(0).permutation(len(features)) % N_FOLDS
+    prefers = np.zeros((len(features), DEPTH, DEPTH), dtype=bool)
     for part in range(N_FOLDS):
         pairs, labels = training_pairs(features[fold != part], relevance[fold != part])
         judge = HistGradientBoostingClassifier(max_iter=60, random_state=0)
@@ -54,8 +92,7 @@ def judged(folder: Path) -> Judged:
         for query in np.flatnonzero(fold == part):
             answers = judge.predict(all_pairs(features[query]))
             prefers[query] = answers.reshape(DEPTH, DEPTH)
-    best = -np.sort(-data.relevance, axis=1)
-    return Judged(relevance, dcg(best), prefers)
+    return Judged(relevance, ideal, prefers)
 
 
 def dcg(relevance: np.ndarray) -> np.ndarray:
@@ -135,7 +172,10 @@ def table(data: Judged, share: float, n_flips: int) -> dict[str, float]:
     print(
         f"{'':22}  ndcg@10   − counting wins of all pairs   calls  rounds", flush=True
     )
-    print(f"{'BM25':22}   {(dcg(data.relevance) / data.ideal).mean():.4f}", flush=True)
+    print(
+        f"{'first stage':22}   {(dcg(data.relevance) / data.ideal).mean():.4f}",
+        flush=True,
+    )
     reference = np.zeros(len(data.relevance))
     for name, driver in drivers().items():
         values = np.zeros((n_flips, len(data.relevance)))
@@ -143,7 +183,9 @@ def table(data: Judged, share: float, n_flips: int) -> dict[str, float]:
         for seed in range(n_flips):
             answers = flipped(data.prefers, share, seed)
             for query, relevance in enumerate(data.relevance):
-                reranking = driver(answers[query])
+                with warnings.catch_warnings():
+                    warnings.simplefilter("ignore")  # of tournaments with such judges
+                    reranking = driver(answers[query])
                 values[seed, query] = dcg(relevance[reranking.ids]) / data.ideal[query]
                 costs.append((reranking.n_calls, reranking.n_rounds))
         by_query = values.mean(axis=0)
@@ -161,11 +203,15 @@ def table(data: Judged, share: float, n_flips: int) -> dict[str, float]:
     return means
 
 
-def main(folder: Path, share: float, n_flips: int, n_queries: int | None) -> None:
-    """Print both tables."""
-    warnings.simplefilter("ignore")  # tournaments that contradict many answers
-    data = judged(folder)
-    data = Judged(*(part[:n_queries] for part in data))
+def main(
+    folder: Path | None = None,
+    share: float = 0.15,
+    n_flips: int = 5,
+    n_queries: int | None = None,
+) -> tuple[dict[str, float], dict[str, float]]:
+    """Print both tables, and return their means."""
+    lists = event_lists() if folder is None else cranfield_lists(folder)
+    data = Judged(*(part[:n_queries] for part in judged(lists)))
     differs = data.relevance[:, :, None] > data.relevance[:, None]
     mirrored = data.prefers == data.prefers.transpose(0, 2, 1)
     off = ~np.eye(DEPTH, dtype=bool)
@@ -175,14 +221,14 @@ def main(folder: Path, share: float, n_flips: int, n_queries: int | None) -> Non
         f"two orders contradict each other in {mirrored[:, off].mean():.3f}"
     )
     print("\nAs it is:")
-    table(data, 0.0, 1)
+    clean = table(data, 0.0, 1)
     print(f"\nWith {share:.0%} of the answers flipped, {n_flips} times:")
-    table(data, share, n_flips)
+    return clean, table(data, share, n_flips)
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--data", type=Path, required=True, help="folder of the files")
+    parser.add_argument("--data", type=Path, help="folder of Cranfield's files")
     parser.add_argument("--share", type=float, default=0.15, help="of answers flipped")
     parser.add_argument("--flips", type=int, default=5, help="how often")
     parser.add_argument("--queries", type=int, help="only the first ones")

@@ -455,6 +455,18 @@ def test_benchmark_auto(monkeypatch, tmp_path, capsys):
     assert len(values["generated"]["ridge"]) == 20
 
 
+def test_benchmark_rerank_on_events(capsys, monkeypatch):
+    """Judges of sentences, trained on other lists, beat the random first stage."""
+    monkeypatch.syspath_prepend(str(EXAMPLES))
+    module = load("benchmark_rerank")
+    monkeypatch.setattr(module, "DEPTH", 12)
+    monkeypatch.setattr(module, "N_FOLDS", 2)
+    clean, noisy = module.main(n_flips=1, n_queries=8)
+    assert clean.keys() == noisy.keys()
+    first_stage = float(capsys.readouterr().out.split("first stage")[1].split()[0])
+    assert clean["verified"] > first_stage
+
+
 def test_benchmark_rerank(capsys, monkeypatch):
     """Errors that a best order outvotes mislead a count of wins less than a tournament."""
     monkeypatch.syspath_prepend(str(EXAMPLES))
