@@ -147,9 +147,9 @@ def question_values(
     for number, (i, j) in enumerate(zip(rows.tolist(), columns.tolist(), strict=True)):
         forced = gains.copy()
         forced[j, i] = -np.inf
-        first = np.exp(_log_head_sums(forced, members, heads) - log_z)  # P(S, i < j)
+        ahead = np.exp(_log_head_sums(forced, members, heads) - log_z)  # P(S, i < j)
         # P(S, x) for the answer x = "i is better"; the other one has the rest of P(S)
-        joint = (1 - 2 * noise) * first + noise * proba
+        joint = (1 - 2 * noise) * ahead + noise * proba
         values[number] = np.abs(joint - proba * joint.sum()).sum()
     return values
 

@@ -63,6 +63,8 @@ def margin_of(answers: IntArray, k: int, order: IntArray) -> int:
         return 0
     pairs = _Pairs(answers, reaches, order)
     lower = pairs.quick_bounds(k)
+    if pairs.are_too_many(lower, least):
+        return 0
     proven = least
     for place in np.argsort(lower, axis=None, kind="stable"):
         i, j = divmod(int(place), lower.shape[1])
@@ -96,6 +98,7 @@ class _Pairs:
     def __init__(self, answers: IntArray, reaches: BoolArray, order: IntArray) -> None:
         self._answers = answers
         self._mutual = reaches & reaches.T
+        self._has_cycle = bool(self._mutual.any())
         np.fill_diagonal(self._mutual, True)
         self._reaches = reaches | self._mutual
         self._between = np.where(self._mutual, 0, answers)
@@ -108,6 +111,16 @@ class _Pairs:
         lower = short_chains(self._between, slice(0, k))[:, k:]
         chains = short_chains(self._answers, slice(0, k))[:, k:]
         return np.maximum(lower, chains - int(self._against.sum()))
+
+    def are_too_many(self, lower: IntArray, least: int) -> bool:
+        """Whether pairs that nothing is known of would remain without a solve."""
+        k = len(lower)
+        if not self._has_cycle:
+            return False
+        reaches = self._reaches.astype(np.int64)
+        n_between = reaches[:k] @ reaches[:, k:]
+        is_long = (n_between > _TABLE_ITEMS) & (lower < least) & (lower <= 0)
+        return bool(is_long.sum() > _most_pairs(int(n_between.max())))
 
     def solve(self, i: int, j: int, lower: int, least: int) -> tuple[int, int]:
         """Bounds of the difference; what is proven to reach ``least`` is enough."""
@@ -127,10 +140,15 @@ class _Pairs:
         if lower >= least:
             return lower, least
         if len(items) > _TABLE_ITEMS:
-            if self._n_solved > _PAIRS_OF_50 * (50 / len(items)) ** 2:
+            if self._n_solved >= _most_pairs(len(items)):
                 return lower, least
             self._n_solved += 1
         return _solved(inside, source, sink, n_against, lower, least)
+
+
+def _most_pairs(n_items: int) -> float:
+    """How many pairs are solved: a linear program has n³ constraints."""
+    return _PAIRS_OF_50 * (50 / n_items) ** 3
 
 
 def _solved(
