@@ -483,3 +483,24 @@ def test_benchmark_rerank(capsys, monkeypatch):
     noisy = module.table(data, 0.15, 1)
     assert noisy["all pairs, best order"] > noisy["tournament"] + 0.05
     assert capsys.readouterr().out.count("windows 20/10, stable") == 2
+
+
+def test_benchmark_auto_on_stocks(monkeypatch, tmp_path):
+    """The test days come after the training days, with days between."""
+    example = load("benchmark_auto")
+    from ltr.datasets import make_stocks
+
+    market = make_stocks(n_stocks=20, n_days=120, n_industries=2, random_state=0)
+    files = []
+
+    def load_files(prices, industries):
+        files.extend([prices.name, industries.name])
+        return market
+
+    monkeypatch.setattr(example, "load_stocks", load_files)
+    ((train, test),) = example.folds_of("stocks", tmp_path, 0)
+    assert files == ["NASDAQ.ohlcv.npz", "NASDAQ_industry_ticker.json"]
+    days = dict(zip(market.qid.tolist(), market.dates.tolist(), strict=True))
+    last, first = (max(days[q] for q in train.qid), min(days[q] for q in test.qid))
+    assert last < first
+    assert len(set(train.qid) | set(test.qid)) < len(set(market.qid)) / 4
