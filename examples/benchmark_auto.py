@@ -4,9 +4,9 @@ Each ranker gets the training and validation parts together, and is scored on th
 part: five folds of LETOR for MQ2008, the last fifth of the days for stocks, five folds
 of the events that ship with the library, elsewhere five folds by query. "good" are well
 known settings: 400 trees at rate 0.05, 15 leaves of at least 50 rows, .7 of the
-features and .8 of the rows. NDCG@10 (events and stocks: Spearman's correlation), ties averaged,
-queries without a relevant item count 0. Differences are paired by query, with 95 %
-bootstrap intervals; * means that 0 is outside. The best member is the one with the
+features and .8 of the rows. NDCG@10 (events and stocks: Spearman's correlation), ties
+averaged, queries without a relevant item count 0. Differences are paired by query, with
+95 % bootstrap intervals; * means that 0 is outside. The best member is the one with the
 highest mean on the test folds, which no one knows beforehand. DIR has the folders
 ``mq2008`` (S1.txt to S5.txt, or .gz), ``mslr-sample``, ``lightgbm-examples`` and
 ``stocks-rsr``; those that are not there are skipped. All but the network run on one
@@ -85,18 +85,17 @@ def stocks(folder: Path) -> list[tuple[RankingData, RankingData]]:
 
 
 def events() -> list[tuple[RankingData, RankingData]]:
-    """Groups of ten events to put in order; the test events are new in each fold."""
+    """Groups of ten events to put in order, each event in one group; five folds."""
     table = load_events().sample(frac=1, random_state=0)
     fold = np.arange(len(table)) % 5
     pairs = []
     for i in range(5):
         train, test = table[fold != i], table[fold == i]
-        Z, Z_test = event_features(train, test)
-        parts = (Z, train, 5), (Z_test, test, 1)
+        parts = zip(event_features(train, test), (train, test), strict=True)
         pairs.append(
             tuple(
-                RankingData(*event_groups(z, part["year"].to_numpy(), times, i)[:3])
-                for z, part, times in parts
+                RankingData(*event_groups(Z, part["year"].to_numpy(), 1, i)[:3])
+                for Z, part in parts
             )
         )
     return pairs

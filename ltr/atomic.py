@@ -9,7 +9,16 @@ from typing import Any
 
 
 class FitStopped(KeyboardInterrupt):
-    """Ctrl-C ended a fit early, but what it learned so far is complete: keep it."""
+    """Ctrl-C ended a fit early, but what it learned so far is complete: keep it.
+
+    Attributes
+    ----------
+    estimator : estimator or None
+        Whose fit it ended. The fit of an estimator that consists of others is not
+        complete when the fit of one of them is: it is as before.
+    """
+
+    estimator: Any = None
 
 
 class AtomicFit:
@@ -53,8 +62,10 @@ def _atomic(fit: Callable[..., Any]) -> Callable[..., Any]:
         candidate.__dict__.update(vars(self))
         try:
             result = fit(candidate, *args, **kwargs)
-        except FitStopped:
-            self.__dict__ = candidate.__dict__
+        except FitStopped as stop:
+            if stop.estimator in (None, candidate):
+                self.__dict__ = candidate.__dict__
+                stop.estimator = self
             raise
         self.__dict__ = candidate.__dict__  # one assignment: no signal comes between
         return self if result is candidate else result

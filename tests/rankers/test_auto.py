@@ -1,6 +1,7 @@
 """AutoRanker: members, held-out comparison, time limit, labels and tables of any kind."""
 
 import re
+import time
 import warnings
 
 import numpy as np
@@ -22,7 +23,9 @@ from ltr.datasets import make_ranking
 from ltr.deadline import deadline_in
 from ltr.metrics import bootstrap_interval, get_metric
 from ltr.queries import group_queries
-from ltr.rankers.blend.auto_members import MEMBERS, make_members
+from ltr.rankers.blend.auto import _rows
+from ltr.rankers.blend.auto_members import MEMBERS, Member, make_members
+from ltr.rankers.blend.contest import Contest
 
 DATA = make_ranking(40, list_size=(4, 9), n_features=4, n_informative=3, random_state=0)
 X, y, qid = DATA.X, DATA.y, DATA.qid
@@ -194,10 +197,6 @@ def test_the_network_needs_queries_and_evidence():
         "auto", {"lambdamart": {"n_estimators": 3}, "trees": {"n_estimators": 3}}
     )
     assert len(members) == 3
-    from ltr.rankers.blend.auto import _rows
-    from ltr.rankers.blend.auto_members import Member
-    from ltr.rankers.blend.contest import Contest
-
     contest = Contest(None, verbose=0)
     contest.set_data(_rows(X, y, qid, {}), None, "ndcg@10", 0)
     optional = Member("ranknet", RandomRanker(), is_optional=True)
@@ -213,20 +212,75 @@ def test_the_network_needs_queries_and_evidence():
     assert re.fullmatch(pattern, result.left_out["ranknet"])
 
 
-def test_time_limit():
-    """Trees end in time, the others are left out; the members are fitted once."""
-    long = clone(TREES).set_params(n_estimators=100_000)
-    auto = AutoRanker(
-        1.0,
-        members=[
-            ("linear", LinearRanker()),
-            ("mse", clone(long).set_params(loss="mse")),
-            ("trees", long),
-        ],
+class SlowToStart(LambdaMARTRanker):
+    """Waits before the first tree, as the import of LightGBM does."""
+
+    def fit(self, X, y, qid=None, **weights):
+        time.sleep(0.15)
+        return super().fit(X, y, qid, **weights)
+
+
+def test_a_slow_start_leaves_no_member_out():
+    """It is no reason to expect that all trees are slow."""
+    long = SlowToStart("mse", n_estimators=200, min_child_samples=5, n_jobs=1)
+    members = [("mse", long), ("trees", clone(long).set_params(loss="lambdarank"))]
+    auto = AutoRanker(5.0, members=members, random_state=0).fit(X, y, qid)
+    assert auto.left_out_ == {}
+    assert {"fitted on all queries"} == set(
+        auto.leaderboard_["status"][["mse", "trees"]]
     )
-    auto.fit(X, y, qid)
-    assert 0 < auto.named_rankers_.mse.n_iter_ < 100_000
-    assert auto.left_out_ == {"trees": "no time within time_limit_s=1"}
+
+
+def test_time_limit():
+    """Trees share the time; without time only the first member is fitted."""
+    long = clone(TREES).set_params(n_estimators=100_000)
+    members = [
+        ("linear", LinearRanker()),
+        ("mse", clone(long).set_params(loss="mse")),
+        ("trees", long),
+    ]
+    auto = AutoRanker(1.0, members=members).fit(X, y, qid)
+    assert auto.left_out_ == {}
+    for name in ("mse", "trees"):
+        n_iter = auto.named_rankers_[name].n_iter_
+        assert 10 <= n_iter < 100_000
+        assert auto.leaderboard_.loc[name, "status"] == (
+            f"fitted without held-out queries, cut short after {n_iter} rounds"
+        )
+    auto = AutoRanker(0.0, members=members).fit(X, y, qid)
+    no_time = "no time within time_limit_s=0"
+    assert auto.left_out_ == {"mse": no_time, "trees": no_time}
+
+
+def test_a_few_rounds_are_too_few():
+    """The z-scores of one tree would count as much as those of all."""
+    contest = Contest(1e-9, verbose=0)
+    contest.set_data(_rows(X, y, qid, {}), None, "ndcg@10", 0)
+    contest._share = lambda *_: 1e-9
+    result = contest.run([Member(*pair) for pair in CHEAP], refit=True)
+    assert result.left_out == {
+        "trees": "time for 1 round only within time_limit_s=1e-09"
+    }
+
+
+def test_a_member_that_fails_on_all_queries_stays_as_compared():
+    """With a warning."""
+
+    class FailsOnMany(RandomRanker):
+        def fit(self, X, y, qid=None):
+            if len(set(qid)) == 40:
+                raise ValueError("too many")
+            return super().fit(X, y, qid)
+
+    message = (
+        "Member 'bad' failed on all queries, and stays as it was fitted without the "
+        "held-out ones: ValueError: too many"
+    )
+    auto = AutoRanker(members=[*CHEAP, ("bad", FailsOnMany())], random_state=0)
+    with pytest.warns(UserWarning, match=f"^{message}$"):
+        auto.fit(X, y, qid)
+    status = auto.leaderboard_.loc["bad", "status"]
+    assert status == "fitted without held-out queries"
 
 
 def test_deadline_ends_trees():

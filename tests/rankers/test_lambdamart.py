@@ -410,7 +410,7 @@ def test_label_gains():
     assert (whole.table, whole.gains.tolist()) == (None, [0.0, 3.0])
     real = label_gains(np.array([-0.5, 0.25, -0.5]), "auto")
     assert real.labels.tolist() == [0.0, 1.0, 0.0]
-    assert real.table == [0.0, 0.75]
+    assert real.table.tolist() == [0.0, 0.75]
     with pytest.raises(
         ValueError, match="gain must be one of 'exp2', 'linear', or a table"
     ):

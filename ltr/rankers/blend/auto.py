@@ -42,8 +42,9 @@ class AutoRanker(BlendRanker):
     Parameters
     ----------
     time_limit_s : float, default=None
-        Seconds that ``fit`` may take. The network is left out first, then LambdaMART;
-        trees stop early. None: no limit, and the same result on any machine.
+        Wall-clock seconds that ``fit`` may take. Members are fitted in their order,
+        each within its share of the time that is left; trees and networks stop early.
+        None: no limit, and the same result on any machine.
     metric : str or callable, default="ndcg@10"
         Metric for :func:`ltr.metrics.get_metric`: of the leaderboard and of ``score``.
         If it cannot score the labels (NDCG and negative labels, say), ``metric_`` is
@@ -111,8 +112,14 @@ class AutoRanker(BlendRanker):
     can.
 
     A member that raises is left out with a warning; if all do, the first error is
-    raised. A member that the time limit leaves no time to fit again on all queries
-    stays as it was fitted without the held-out ones.
+    raised.
+
+    The time limit is planned for with a twentieth to spare. A fit that has begun ends
+    after a tree or an epoch at the earliest, and the linear model, or a ranker of your
+    own, when it is done: by these the limit may be exceeded, as by the first member,
+    which is always fitted. The network is only begun if the time is enough to compile
+    it. A member that there is no time to fit again on all queries stays as it was
+    fitted without the held-out ones.
 
     Examples
     --------

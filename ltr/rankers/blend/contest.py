@@ -31,11 +31,11 @@ from ltr.rankers.warning import warn
 
 _FEWEST_QUERIES = 10  # fewer: none is held out
 _HELD_OUT, _MOST_HELD_OUT = 0.2, 1000
-_PROBE_TREES, _PROBE_ROWS = 10, 5000
 _SPARE = 0.95  # of the time limit: the last tree may end later
 # LambdaMART takes this many times as long as regression trees of the same size.
 _LAMBDAMART_COST = 2.5
-_FEWEST_TREES = 0.25  # of its trees, for which LambdaMART must have time
+# Z-scores of fewer trees weigh as much as those of all: a blend with one is worse.
+_FEWEST_ROUNDS = 10
 
 
 class Rows(NamedTuple):
@@ -93,16 +93,24 @@ class Contest:
     Parameters
     ----------
     time_limit_s : float or None
-        Time from now on. None: no limit.
+        Wall-clock time from now on. None: no limit.
     verbose : int
         Above 0: a line per fit.
+
+    Notes
+    -----
+    With a time limit, members are fitted in their order. Each has its share of the time
+    that is left then, by the relative cost of trees and LambdaMART; what it does not
+    need is left to the others. Optional members get what fitting the others again does
+    not need. Nothing is predicted but the second fit of a member, from its first.
     """
 
     def __init__(self, time_limit_s: float | None, *, verbose: int) -> None:
-        self._started = time.monotonic()
+        self._started, self._cpu_started = time.monotonic(), time.process_time()
         self._limit = math.inf if time_limit_s is None else float(time_limit_s)
         self._progress = ProgressLine(0.0) if verbose > 0 else None
         self._seconds: dict[str, float] = {}
+        self._cut: set[str] = set()  # members whose fit the time limit ended
         self._messages: dict[str, type[Warning]] = {}
         self.seed = 0
 
@@ -160,17 +168,11 @@ class Contest:
             Of the first member, if all of them fail.
         """
         refit = refit and self._train is not self._data
-        times = self._probe(members) if self._limit < math.inf else {}
-        trio = sum(times.values())
-        if refit and trio * (1.0 + 1.0 / (1.0 - _HELD_OUT)) > self._left():
-            self._train, self._valid, refit = self._data, None, False
-        self._too_long = self._without_time(members, times)
         result, errors = Result(), {}
         scores: dict[str, FloatArray] = {}
         reserve = 0.0  # for the fits on all rows of the members so far
         for i, member in enumerate(members):
-            later = [m for m in members[i + 1 :] if m.name in times]
-            share = self._share(member, later, times, reserve, refit=refit)
+            share = self._share(member, members[i + 1 :], reserve)
             reason = self._reason_to_skip(member, share)
             if reason:
                 result.left_out[member.name] = reason
@@ -183,10 +185,18 @@ class Contest:
                 errors[member.name] = error
                 result.left_out[member.name] = f"{type(error).__name__}: {error}"
                 continue
+            rounds = fitted.ranker.n_iter_ if member.name in self._cut else math.inf
+            if rounds < _FEWEST_ROUNDS and result.members:
+                plural = "s" if rounds > 1 else ""
+                result.left_out[member.name] = (
+                    f"time for {rounds} round{plural} only within "
+                    f"time_limit_s={self._limit:g}"
+                )
+                continue
             result.members.append(fitted)
             if refit and not member.is_optional:
                 reserve += self._seconds[member.name] / (1.0 - _HELD_OUT)
-            self._report(fitted, scores.get(member.name), members[i + 1 :], reserve)
+            self._report(fitted, scores.get(member.name), reserve)
         if not result.members:
             raise next(iter(errors.values()))
         for name in errors:
@@ -195,7 +205,7 @@ class Contest:
                 f"{result.left_out[name]}"
             )
         self._drop_optional(result, scores)
-        statuses = {m.name: self._trained_on(refit=False) for m in result.members}
+        statuses = {m.name: self._status(m, refit=False) for m in result.members}
         if refit:
             statuses |= self._refit(result)
         self._fill(result, scores, statuses)
@@ -207,62 +217,13 @@ class Contest:
         """Seconds left."""
         return _SPARE * self._limit - (time.monotonic() - self._started)
 
-    def _probe(self, members: Sequence[Member]) -> dict[str, float]:
-        """Predicted seconds of fits of trees on the training rows, from a few trees."""
-        trees = [m for m in members if isinstance(m.ranker, LambdaMARTRanker)]
-        if not trees:
-            return {}
-        n_trees = trees[0].ranker.n_estimators
-        few = clone(trees[0].ranker).set_params(n_estimators=min(_PROBE_TREES, n_trees))
-        n_rows = len(self._train.y)
-        n_few = min(n_rows, _PROBE_ROWS)
-        started = time.monotonic()
-        try:
-            rows = self._train.take(np.arange(n_few))
-            self._fit(Member("probe", few), rows, self._left())
-        except Exception:  # noqa: BLE001 - the fit of the member says it
-            return {}
-        share = few.n_estimators * n_few / (n_trees * n_rows)
-        seconds = (time.monotonic() - started) / share
-        if trees[0].ranker.loss != "mse":
-            seconds /= _LAMBDAMART_COST
-        return {
-            m.name: seconds * (1.0 if m.ranker.loss == "mse" else _LAMBDAMART_COST)
-            for m in trees
-        }
-
-    def _without_time(
-        self, members: Sequence[Member], times: Mapping[str, float]
-    ) -> set[str]:
-        """LambdaMART, if its share of the time is too short for a fourth of it."""
-        total, left = sum(times.values()), self._left()
-        return {
-            m.name
-            for m in members
-            if m.name in times and _is_lambdamart(m) and left < _FEWEST_TREES * total
-        }
-
-    def _share(
-        self,
-        member: Member,
-        later: Sequence[Member],
-        times: Mapping[str, float],
-        reserve: float,
-        *,
-        refit: bool,
-    ) -> float:
-        """Seconds that a member's first fit may take, its share of what is left."""
-        free = self._left() - reserve
-        if refit and not member.is_optional:  # the fit on all rows takes longer
-            free /= 1.0 + 1.0 / (1.0 - _HELD_OUT)
-        own = times.get(member.name)
-        if own is None:
-            return free
-        others = sum(times[m.name] for m in later if m.name not in self._too_long)
-        share = own / (own + others)
-        if member.name in self._too_long:
-            return 0.0
-        return share * free if own + others > free else free
+    def _share(self, member: Member, later: Sequence[Member], reserve: float) -> float:
+        """Seconds that a member's first fit may take."""
+        if member.is_optional:
+            return self._left() - reserve
+        own = _relative_cost(member)
+        others = sum(_relative_cost(m) for m in later if not m.is_optional)
+        return self._left() * own / (own + others)
 
     def _reason_to_skip(self, member: Member, share: float) -> str:
         """Why a member is not fitted; "" if it is."""
@@ -273,11 +234,15 @@ class Contest:
             )
         no_time = f"no time within time_limit_s={self._limit:g}"
         if member.is_optional and (
-            self._valid is None or share < 1.5 * RANKNET_START_S
+            self._valid is None or share < 1.5 * RANKNET_START_S * self._slowness()
         ):
             return no_time
-        is_first = not set(self._seconds) - {"probe"}
-        return no_time if share <= 0 and not is_first else ""
+        return no_time if share <= 0 and self._seconds else ""
+
+    def _slowness(self) -> float:
+        """Wall-clock seconds per second of a processor so far, at least 1."""
+        wall = time.monotonic() - self._started
+        return max(1.0, wall / max(time.process_time() - self._cpu_started, 1e-3))
 
     def _fit(self, member: Member, rows: Rows, seconds: float) -> Member:
         """The member after fit; its warnings are collected, and its time counted."""
@@ -290,10 +255,12 @@ class Contest:
             fitted = fit_member(
                 member.name, clone(member.ranker), rows.X, rows.y, arguments
             )
-        if not member.is_optional and member.name != "probe":
+        if not member.is_optional:
             self._messages |= {str(w.message): w.category for w in caught}
-        total = self._seconds.get(member.name, 0.0) + time.monotonic() - started
-        self._seconds[member.name] = total
+        passed = time.monotonic() - started
+        self._seconds[member.name] = self._seconds.get(member.name, 0.0) + passed
+        if passed >= seconds and hasattr(fitted, "n_iter_"):
+            self._cut.add(member.name)
         return replace(member, ranker=fitted)
 
     def _validate(self, member: Member) -> FloatArray:
@@ -338,18 +305,35 @@ class Contest:
         order = sorted(range(len(costs)), key=lambda i: costs[result.members[i].name])
         for i in order:
             member = result.members[i]
-            expected = costs[member.name] / (1.0 - _HELD_OUT)
-            statuses[member.name] = self._trained_on(refit=False)
-            if not member.is_optional and expected <= self._left():
-                result.members[i] = self._fit(member, self._data, self._left())
-                statuses[member.name] = self._trained_on(refit=True)
-                if self._progress is not None:
-                    self._write(f"{member.name}: fitted on all queries", 0.0)
+            expected, left = costs[member.name] / (1.0 - _HELD_OUT), self._left()
+            statuses[member.name] = self._status(member, refit=False)
+            if member.is_optional or member.name in self._cut or expected > left:
+                continue
+            try:
+                fitted = self._fit(member, self._data, left)
+            except Exception as error:  # noqa: BLE001 - the first fit remains
+                warn(
+                    f"Member {member.name!r} failed on all queries, and stays as it "
+                    f"was fitted without the held-out ones: "
+                    f"{type(error).__name__}: {error}"
+                )
+                continue
+            if member.name in self._cut:  # it took longer than the first time
+                self._cut.remove(member.name)
+                continue
+            result.members[i] = fitted
+            statuses[member.name] = self._status(member, refit=True)
+            if self._progress is not None:
+                self._write(f"{member.name}: fitted on all queries", 0.0)
         return statuses
 
-    def _trained_on(self, *, refit: bool) -> str:
+    def _status(self, member: Member, *, refit: bool) -> str:
+        """Which queries a member was fitted on, and whether the limit cut it short."""
         is_all = refit or self._train is self._data
-        return "fitted on all queries" if is_all else "fitted without held-out queries"
+        text = "fitted on all queries" if is_all else "fitted without held-out queries"
+        if member.name not in self._cut:
+            return text
+        return f"{text}, cut short after {member.ranker.n_iter_} rounds"
 
     def _fill(
         self,
@@ -389,7 +373,6 @@ class Contest:
         self,
         member: Member,
         scores: FloatArray | None,
-        later: Sequence[Member],
         reserve: float,
     ) -> None:
         """Write a line of progress."""
@@ -428,8 +411,11 @@ def mean_score(scores: FloatArray) -> FloatArray:
     return np.asarray(total / scores.shape[1])
 
 
-def _is_lambdamart(member: Member) -> bool:
-    return getattr(member.ranker, "loss", "mse") != "mse"
+def _relative_cost(member: Member) -> float:
+    """Expected time of a fit: that of LambdaMART by that of other members."""
+    is_lambdamart = isinstance(member.ranker, LambdaMARTRanker)
+    is_lambdamart = is_lambdamart and member.ranker.loss != "mse"
+    return _LAMBDAMART_COST if is_lambdamart else 1.0
 
 
 def _mean(values: FloatArray) -> float:

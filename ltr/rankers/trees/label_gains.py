@@ -25,13 +25,13 @@ class GainLabels:
         Whole numbers ≥ 0 in the order of the real labels.
     gains : float array of shape (n_samples,)
         Gain of each row.
-    table : list of float or None
+    table : float array or None
         Gain of each label; None where it is LightGBM's own, 2^label − 1.
     """
 
     labels: FloatArray
     gains: FloatArray
-    table: list[float] | None
+    table: FloatArray | None
 
 
 def label_gains(y: FloatArray, label_gain: Gain | Any) -> GainLabels:
@@ -85,7 +85,7 @@ def label_gains(y: FloatArray, label_gain: Gain | Any) -> GainLabels:
         )
     table = np.empty(len(values))
     table[codes] = gains
-    return GainLabels(codes.astype(np.float64), gains, table.tolist())
+    return GainLabels(codes.astype(np.float64), gains, table)
 
 
 def _above_minimum(y: FloatArray) -> FloatArray:
