@@ -353,7 +353,7 @@ def _check_finite(
     epoch: int, loss: float, params: Pytree, learning_rate: float
 ) -> None:
     finite = np.isfinite(loss) and all(
-        bool(jnp.isfinite(leaf).all()) for leaf in jax.tree.leaves(params)
+        np.isfinite(leaf).all() for leaf in jax.tree.leaves(params)
     )
     if not finite:
         raise ValueError(
