@@ -183,8 +183,8 @@ def check_rows(columns: Mapping[str, Any]) -> None:
     Raises
     ------
     ValueError
-        If an array is masked, or a pandas object has the index of the first one in
-        another order.
+        If an array is masked, a pandas object has the index of the first one in another
+        order, or a data frame has two columns of the same name.
 
     Examples
     --------
@@ -201,6 +201,7 @@ def check_rows(columns: Mapping[str, Any]) -> None:
             )
         if not hasattr(values, "iloc"):
             continue
+        check_columns(name, values)
         if not reference:
             reference, index = name, values.index
         elif _is_reordered(index, values.index):
@@ -212,6 +213,22 @@ def check_rows(columns: Mapping[str, Any]) -> None:
                 f"index in another order. {cure} {name}.to_numpy() to match rows by "
                 "position."
             )
+
+
+def check_columns(name: str, frame: Any) -> None:
+    """Raise if a pandas DataFrame has two columns of the same name.
+
+    Examples
+    --------
+    >>> check_columns("X", [[1, 2]])
+    """
+    columns = getattr(frame, "columns", None)
+    if columns is not None and not columns.is_unique:
+        twice = columns[columns.duplicated()][0]
+        raise ValueError(
+            f"{name} must have distinct column names; got {plain(twice)!r} twice. "
+            "Rename one."
+        )
 
 
 def check_axes(matrix: Any, name: str) -> None:

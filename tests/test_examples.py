@@ -429,7 +429,7 @@ def test_benchmark_tsprank(capsys, monkeypatch):
 
 def test_auto_ranker(capsys):
     """The blend is ahead of its members on average; each has a row."""
-    members = ["ridge", "trees", "lambdamart"]
+    members = ["linear", "trees", "lambdamart"]
     values = load("auto_ranker").main(60, members=members)
     assert list(values) == [*members, "blend"]
     means = {name: np.nanmean(column) for name, column in values.items()}
@@ -441,18 +441,18 @@ def test_benchmark_auto(monkeypatch, tmp_path, capsys):
     """A row per ranker and member, paired with both settings of the peer."""
     pytest.importorskip("lightgbm")
     example = load("benchmark_auto")
-    trees = example.AutoRanker(members=["ridge"])
+    trees = example.AutoRanker(members=["linear"])
     monkeypatch.setattr(example, "AutoRanker", lambda **settings: trees)
     monkeypatch.setitem(example.GOOD, "n_estimators", 3)
     values = example.main(tmp_path, ["mq2008", "generated"], 20)
     assert list(values["generated"]) == [
-        "LGBMRanker()", "LGBMRanker(good)", "AutoRanker()", "ridge",
+        "LGBMRanker()", "LGBMRanker(good)", "AutoRanker()", "linear",
     ]  # fmt: skip
     out = capsys.readouterr().out
     assert f"mq2008     skipped: no folder {tmp_path / 'mq2008'}" in out
-    equal = "minus its best member here, ridge: +0.0000 [+0.0000, +0.0000]"
+    equal = "minus its best member here, linear: +0.0000 [+0.0000, +0.0000]"
     assert f"generated  AutoRanker() {equal}" in out, "one member is the blend"
-    assert len(values["generated"]["ridge"]) == 20
+    assert len(values["generated"]["linear"]) == 20
 
 
 def test_benchmark_rerank_on_events(capsys, monkeypatch):

@@ -18,7 +18,8 @@ from sklearn.utils.metadata_routing import MetadataRequest
 
 from ltr.arguments import ArgumentError, plain
 from ltr.metrics import get_metric
-from ltr.metrics.names import MetricLike, get_metrics
+from ltr.metrics.labels import check_metric_takes_labels
+from ltr.metrics.names import Metric, MetricLike, get_metrics
 from ltr.model_selection.splitters import QueryKFold, Split
 from ltr.queries import check_rows, group_queries
 
@@ -153,7 +154,8 @@ def cross_validate_ranker(
         training and test rows.
     metrics : str, callable or sequence of them, default=None
         Metrics for :func:`ltr.metrics.get_metric`. None: the ``metric`` of the ranker,
-        or of the last step of a pipeline.
+        or of the last step of a pipeline; of an AutoRanker the one that it chooses for
+        the labels.
     fit_params : mapping of str to array-like, default=None
         Other inputs of ``fit``. ``sample_weight``, ``query_weight``,
         ``teacher_scores``, ``reference_scores`` and ``position`` have a value per row
@@ -174,8 +176,9 @@ def cross_validate_ranker(
     Raises
     ------
     ValueError
-        If the splitter splits a query, ``metrics`` is None for an estimator without a
-        metric of its own, or it cannot be told whether a fit parameter is per row.
+        Before any fit: if the splitter splits a query, a metric cannot score the
+        labels, ``metrics`` is None for an estimator without a metric of its own, or it
+        cannot be told whether a fit parameter is per row.
 
     Examples
     --------
@@ -194,7 +197,8 @@ def cross_validate_ranker(
         splitter = QueryKFold(int(cv))
     splits = splits_by_query(splitter, X, y, qid)
     codes = group_queries(qid, np.shape(X)[0]).codes
-    measures = get_metrics(_own_metric(ranker) if metrics is None else metrics, {})
+    measures = get_metrics(_own_metric(ranker, y) if metrics is None else metrics, {})
+    _check_metrics(measures, y)
     X, y, rowwise = _told_apart(X, y, {"qid": codes, **rowwise}, whole)
     with sklearn.config_context(enable_metadata_routing=True):
         result = cross_validate(
@@ -282,7 +286,16 @@ def _length(value: Any) -> int | None:
     return len(value) if isinstance(value, Sequence) else None
 
 
-def _own_metric(ranker: Any) -> MetricLike:
+def _check_metrics(metrics: Sequence[Metric], y: Any) -> None:
+    """Raise if one of them cannot score the labels; fit says what else is wrong."""
+    labels = np.asarray(y)
+    is_number = labels.dtype.kind in "biuf" and labels.ndim == 1 and len(labels) > 0
+    if is_number and np.isfinite(labels).all():
+        for metric in metrics:
+            check_metric_takes_labels(metric, labels.astype(np.float64))
+
+
+def _own_metric(ranker: Any, y: Any) -> MetricLike:
     """The parameter ``metric`` of a ranker, or of the last step of a pipeline."""
     last = ranker
     while isinstance(last, Pipeline):
@@ -290,6 +303,8 @@ def _own_metric(ranker: Any) -> MetricLike:
     is_ranker = get_tags(last).estimator_type == "ranker"
     # in other estimators ``metric`` means something else, such as a distance
     metric: MetricLike | None = getattr(last, "metric", None) if is_ranker else None
+    if hasattr(last, "metric_for"):
+        return last.metric_for(y)
     if metric is None:
         raise ValueError(
             f"metrics must be given for an estimator without a metric of its own; got "

@@ -15,10 +15,10 @@ from sklearn.utils.validation import check_is_fitted
 from ltr.arguments import check_whole
 from ltr.atomic import AtomicFit
 from ltr.metrics import get_metric
+from ltr.metrics.labels import check_metric_takes_labels
 from ltr.metrics.names import MetricLike
 from ltr.queries import FloatArray, IntArray, Queries, check_rows, group_queries
 from ltr.rankers.inputs import MANY_ROWS, check_column
-from ltr.rankers.validation import check_metric_takes_labels
 from ltr.rankers.warning import warn
 
 _FIT_REQUESTS = {

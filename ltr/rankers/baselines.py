@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_is_fitted
 
 from ltr.metrics import get_metric
+from ltr.metrics.labels import check_metric_takes_labels
 from ltr.metrics.names import MetricLike
 from ltr.queries import FloatArray, group_queries
 from ltr.rankers.base import BaseRanker
@@ -20,7 +21,6 @@ from ltr.rankers.features import (
     values_without,
 )
 from ltr.rankers.inputs import training_set
-from ltr.rankers.validation import check_metric_takes_labels
 
 
 class RandomRanker(BaseRanker):

@@ -11,7 +11,7 @@ from sklearn.utils.validation import check_array, validate_data
 
 from ltr.arguments import check_column_names, plain
 from ltr.memory import check_memory
-from ltr.queries import check_rows
+from ltr.queries import check_columns, check_rows
 from ltr.rankers.warning import warn
 
 CATEGORY_CURE = "One-hot encode or drop it, or use LambdaMARTRanker for categories."
@@ -227,7 +227,7 @@ def frame_values(X: Any, cure: str) -> NDArray[Any]:
     """Float array of a DataFrame; ``cure`` ends the message if it has other columns."""
     dtypes = set(X.dtypes)
     if all(isinstance(dtype, np.dtype) and dtype.kind in "biuf" for dtype in dtypes):
-        _check_distinct_names(X)
+        check_columns("X", X)
         is_float = len(dtypes) == 1 and next(iter(dtypes)).kind == "f"
         return np.asarray(X.to_numpy() if is_float else X.to_numpy(dtype=np.float64))
     check_numeric_columns(X, cure)
@@ -249,7 +249,7 @@ def values_without(X: Any, skipped: Collection[int], cure: str) -> NDArray[Any]:
 
 def check_numeric_columns(X: Any, cure: str) -> None:
     """Raise with the first column of a DataFrame that does not hold numbers."""
-    _check_distinct_names(X)
+    check_columns("X", X)
     for i in range(X.shape[1]):
         column = X.iloc[:, i]
         if not _holds_numbers(column):
@@ -257,15 +257,6 @@ def check_numeric_columns(X: Any, cure: str) -> None:
                 f"column {column.name!r} of X has dtype {column.dtype}, which is not a "
                 f"number. {cure}"
             )
-
-
-def _check_distinct_names(X: Any) -> None:
-    if not X.columns.is_unique:
-        twice = X.columns[X.columns.duplicated()][0]
-        raise ValueError(
-            f"X must have distinct column names; got {plain(twice)!r} twice. Rename "
-            "one."
-        )
 
 
 def listed(names: Sequence[Any]) -> str:

@@ -48,13 +48,18 @@ def encode_parameter(name: str, value: Any, classes: Classes) -> Any:
     if type(value) is QueryKFold:
         options = {key: encode(key, option) for key, option in vars(value).items()}
         return {"query_k_fold": options}
-    if isinstance(value, (list, tuple)) and any(map(_is_pair, value)):
+    if isinstance(value, (list, tuple)) and value and all(map(_is_pair, value)):
         return {
             "pairs": [
-                [encode(name, key), encode_parameter(name, item, classes)]
+                [encode(name, key), encode_parameter(f"{name}: {key!r}", item, classes)]
                 for key, item in value
             ]
         }
+    if hasattr(value, "fit") and not isinstance(value, type):
+        raise ValueError(
+            f"{name} must be a ranker of ltr to be saved; got {value!r:.100}. Leave it "
+            "out of the blend, or pickle the blend."
+        )
     return encode(name, value)
 
 
@@ -106,7 +111,8 @@ def decode_parameter(
 
 def _is_pair(item: Any) -> bool:
     is_pair = isinstance(item, (list, tuple)) and len(item) == 2
-    return is_pair and (isinstance(item[1], BaseRanker) or item[1] == "drop")
+    is_dropped = is_pair and isinstance(item[1], str) and item[1] == "drop"
+    return is_dropped or (is_pair and hasattr(item[1], "fit"))
 
 
 def _splitter(name: str, options: Any) -> QueryKFold:

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike
 
 from ltr.arguments import check_choice, check_number
 from ltr.metrics import get_metric
+from ltr.metrics.labels import check_metric_takes_labels
 from ltr.metrics.names import MetricLike
 from ltr.queries import BoolArray, FloatArray, IntArray
 from ltr.rankers.inputs import TrainingSet, training_set
@@ -248,69 +249,6 @@ def validation_rows(
         return None
     check_metric_is_defined(metric, rows.y, rows.codes)
     return rows
-
-
-def check_metric_takes_labels(metric: MetricLike, y: FloatArray) -> None:
-    """Raise with the way out if the labels do not fit the ranker's metric."""
-    extremes = [y.min(), y.max()]
-    measure = get_metric(metric)
-    try:
-        measure.per_query(extremes, [0.0, 0.0], None)
-    except ValueError as error:
-        linear = _with_linear_gain(measure.name, extremes)
-        if linear is None:
-            cure = (
-                f"{error} For the ranker, set metric='spearman', 'kendall_tau' or "
-                "'pairwise_accuracy'."
-            )
-        else:
-            problem = str(error).removesuffix(" Pass gain='linear'.")
-            cure = f"{problem} Set metric={linear!r}."
-        raise ValueError(
-            f"metric={measure.name!r} cannot score these labels: {cure}"
-        ) from error
-
-
-def fitting_metric(metric: MetricLike, y: FloatArray) -> MetricLike:
-    """The metric, or one that can score the labels.
-
-    Parameters
-    ----------
-    metric : str or callable
-        Metric for :func:`ltr.metrics.get_metric`.
-    y : float array of shape (n_samples,)
-        Labels.
-
-    Returns
-    -------
-    metric : str or callable
-        The same, the same with a linear gain, or ``"spearman"``.
-
-    Examples
-    --------
-    >>> fitting_metric("ndcg@10", np.array([0.0, 5000.0]))
-    'ndcg(gain=linear)@10'
-    >>> fitting_metric("ndcg@10", np.array([-1.0, 1.0]))
-    'spearman'
-    """
-    try:
-        check_metric_takes_labels(metric, y)
-    except ValueError:
-        name, extremes = get_metric(metric).name, [float(y.min()), float(y.max())]
-        return _with_linear_gain(name, extremes) or "spearman"
-    return metric
-
-
-def _with_linear_gain(name: str, labels: list[float]) -> str | None:
-    """Name of a metric with a linear gain, if it has one and takes the labels then."""
-    head, at, cutoff = name.partition("@")
-    options = f"{head[:-1]},gain=linear)" if "(" in head else f"{head}(gain=linear)"
-    linear = options + at + cutoff
-    try:
-        get_metric(linear).per_query(labels, [0.0, 0.0], None)
-    except ValueError:
-        return None
-    return linear
 
 
 def check_metric_is_defined(metric: MetricLike, y: FloatArray, codes: IntArray) -> None:

@@ -34,6 +34,8 @@ def to_array(values: Any, expected: str, dtype: Any = np.float64) -> Any:
         )
     if hasattr(values, "toarray"):
         raise ValueError(f"{expected}; got a sparse array. Pass its toarray().")
+    if _is_complex(values):
+        raise ValueError(f"{expected}; got complex numbers. Pass their real part.")
     try:
         return np.array(values, dtype=dtype)
     except (TypeError, ValueError, OverflowError) as error:
@@ -44,6 +46,17 @@ def to_array(values: Any, expected: str, dtype: Any = np.float64) -> Any:
                 "or ltr.solvers.differentiable (any solver)."
             ) from None
         raise ValueError(f"{expected}; {error}.") from error
+
+
+def _is_complex(values: Any) -> bool:
+    """Whether values are complex numbers, whose imaginary part NumPy would drop."""
+    kind = getattr(getattr(values, "dtype", None), "kind", None)
+    if kind is None and not isinstance(values, (int, float)):
+        try:
+            kind = np.asarray(values).dtype.kind
+        except (TypeError, ValueError, OverflowError):
+            return False
+    return bool(kind == "c")
 
 
 def check_sense(sense: str) -> str:

@@ -95,6 +95,8 @@ class Solution:
     >>> solution = solve_path([[0, 3, 1], [1, 0, 2], [4, 1, 0]])
     >>> solution.order, solution.objective, solution.is_optimal
     (array([2, 0, 1]), 7.0, True)
+    >>> print(solution)  # doctest: +ELLIPSIS
+    Solution(OPTIMAL, objective=7, bound=7, gap=0, order=[2, 0, 1], method=..., ...)
     """
 
     order: IntArray | None
@@ -107,6 +109,27 @@ class Solution:
     sense: str = "max"
     is_unique: bool | None = None
     is_interrupted: bool = False
+
+    def __repr__(self) -> str:
+        """One line, with the long orders abridged."""
+        order = "None"
+        if self.order is not None:
+            order = np.array2string(self.order, separator=", ", threshold=20)
+            order = " ".join(order.split())
+        parts = [
+            f"{type(self).__name__}({self.status.value}",
+            f"objective={self.objective:.10g}",
+            f"bound={self.bound:.10g}",
+            f"gap={self.gap:.3g}",
+            f"order={order}",
+            f"method={self.method!r}",
+            f"wall_time_s={self.wall_time_s:.3g}",
+        ]
+        if self.conflict:
+            parts.append(f"conflict={self.conflict!r}")
+        parts += ["sense='min'"] * (self.sense == "min")
+        parts += ["is_interrupted=True"] * self.is_interrupted
+        return ", ".join(parts) + ")"
 
     @property
     def is_optimal(self) -> bool:

@@ -342,17 +342,17 @@ def test_describe_reads_other_encodings(folder, name, capsys):
 def test_train_fits_a_blend_by_default(folder, tmp_path, capsys):
     """And prints what its members and the blend are worth."""
     data = ["train", str(folder / "d.csv"), "--model", str(tmp_path / "m"), "--quiet"]
-    assert main([*data, "--set", "members=['ridge']", "--seed", "3"]) == 0
+    assert main([*data, "--set", "members=['linear']", "--seed", "3"]) == 0
     lines = capsys.readouterr().out.splitlines()
     ranker = load_ranker(tmp_path / "m")
     assert isinstance(ranker, AutoRanker)
-    assert (ranker.random_state, list(ranker.named_rankers_)) == (3, ["ridge"])
+    assert (ranker.random_state, list(ranker.named_rankers_)) == (3, ["linear"])
     assert lines[0].startswith(
-        "AutoRanker(members=['ridge'], random_state=3) fitted on"
+        "AutoRanker(members=['linear'], random_state=3) fitted on"
     )
     assert lines[1] == "ndcg@10 on held-out queries, with 95 % intervals:"
     assert lines[2].split() == ["score", "low", "high", "status"]
-    assert {line.split()[0] for line in lines[3:]} == {"blend", "ridge"}
+    assert {line.split()[0] for line in lines[3:]} == {"blend", "linear"}
     assert main([*data, "--set", "num_leaves=7"]) == 2
     assert capsys.readouterr().err == (
         "ltr train: --set num_leaves=7: auto has no parameter 'num_leaves'; it has "

@@ -279,7 +279,7 @@ def test_work_dir_that_is_no_folder(tmp_path, make):
 
 VALIDATED = {
     "neural": NeuralRanker("ranknet", "linear", max_epochs=1),
-    "auto": AutoRanker(members=["ridge"]),
+    "auto": AutoRanker(members=["linear"]),
     "voting": VotingRanker([("linear", LinearRanker())]),
 }
 

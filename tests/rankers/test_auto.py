@@ -31,7 +31,7 @@ DATA = make_ranking(40, list_size=(4, 9), n_features=4, n_informative=3, random_
 X, y, qid = DATA.X, DATA.y, DATA.qid
 TREES = LambdaMARTRanker(n_estimators=8, min_child_samples=5, n_jobs=1, random_state=0)
 CHEAP = [("linear", LinearRanker()), ("trees", TREES)]
-TRIO = ["ridge", "trees", "lambdamart"]
+TRIO = ["linear", "trees", "lambdamart"]
 
 
 class FailingRanker(RandomRanker):
@@ -321,16 +321,16 @@ def test_progress(capsys):
     ("members", "message"),
     [
         (
-            "ridge",
-            "members must be 'auto', distinct names of ridge, trees, lambdamart, ranknet, or pairs (name, ranker); got 'ridge'.",
+            "linear",
+            "members must be 'auto', distinct names of linear, trees, lambdamart, ranknet, or pairs (name, ranker); got 'linear'.",
         ),
         (
-            ["ridges"],
-            "members must be names of ridge, trees, lambdamart, ranknet; got 'ridges'. Did you mean 'ridge'?",
+            ["linears"],
+            "members must be names of linear, trees, lambdamart, ranknet; got 'linears'. Did you mean 'linear'?",
         ),
         (
             [],
-            "members must be 'auto', distinct names of ridge, trees, lambdamart, ranknet, or pairs (name, ranker); got [].",
+            "members must be 'auto', distinct names of linear, trees, lambdamart, ranknet, or pairs (name, ranker); got [].",
         ),
     ],
 )

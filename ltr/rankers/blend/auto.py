@@ -12,6 +12,7 @@ from sklearn.utils.validation import _num_samples
 
 from ltr.arguments import check_flag, check_limit, check_seed, check_verbose
 from ltr.metrics import get_metric
+from ltr.metrics.labels import check_metric_takes_labels, fitting_metric
 from ltr.metrics.names import MetricLike
 from ltr.queries import FloatArray, check_rows, group_queries
 from ltr.rankers.blend.auto_members import check_members, make_members
@@ -20,11 +21,7 @@ from ltr.rankers.blend.leaderboard import leaderboard_frame
 from ltr.rankers.blend.members import BlendRanker
 from ltr.rankers.features import as_pandas
 from ltr.rankers.inputs import check_column
-from ltr.rankers.validation import (
-    check_metric_is_defined,
-    check_metric_takes_labels,
-    fitting_metric,
-)
+from ltr.rankers.validation import check_metric_is_defined
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -50,7 +47,7 @@ class AutoRanker(BlendRanker):
         If it cannot score the labels (NDCG and negative labels, say), ``metric_`` is
         one that can: the same with a linear gain, or ``"spearman"``.
     members : "auto", sequence of str, or list of (str, estimator), default="auto"
-        Names from ``"ridge"``, ``"trees"``, ``"lambdamart"`` and ``"ranknet"``, or
+        Names from ``"linear"``, ``"trees"``, ``"lambdamart"`` and ``"ranknet"``, or
         rankers of your own by name, whose ``metric`` is set to ``metric_``. ``"auto"``:
         the first three, and the fourth if there are at least 50 queries and the blend
         is better with it on held-out ones.
@@ -126,11 +123,11 @@ class AutoRanker(BlendRanker):
     >>> from ltr import AutoRanker
     >>> from ltr.datasets import make_ranking
     >>> train, test = make_ranking(60, random_state=0).train_test_split(random_state=0)
-    >>> ranker = AutoRanker(members=["ridge", "trees"], random_state=0)
+    >>> ranker = AutoRanker(members=["linear", "trees"], random_state=0)
     >>> ranker.fit(train.X, train.y, train.qid).score(test.X, test.y, test.qid) > 0.7
     True
     >>> sorted(ranker.leaderboard_.index)
-    ['blend', 'ridge', 'trees']
+    ['blend', 'linear', 'trees']
     """
 
     _rows: list[dict[str, Any]]  # of the leaderboard
@@ -206,7 +203,7 @@ class AutoRanker(BlendRanker):
         labels = check_column(y, "y", _num_samples(data.X), entry="label")
         if len(labels) == 0:
             raise ValueError("X must have at least one row to fit; got none.")
-        self.metric_ = fitting_metric(self.metric, labels)
+        self.metric_ = self.metric_for(labels)
         validation = self._validation(X_val, y_val, qid_val, qid)
         contest.set_data(data, validation, self.metric_, self.random_state)
         members = make_members(
@@ -246,6 +243,27 @@ class AutoRanker(BlendRanker):
             If ``X`` does not fit the columns of ``fit``.
         """
         return mean_score(self.predict_members(X, qid))
+
+    def metric_for(self, y: ArrayLike) -> MetricLike:
+        """The metric that ``fit`` chooses for labels, see ``metric``.
+
+        Parameters
+        ----------
+        y : array-like of shape (n_samples,)
+            Labels.
+
+        Returns
+        -------
+        metric : str or callable
+
+        Examples
+        --------
+        >>> AutoRanker().metric_for([0.01, -0.02])
+        'spearman'
+        """
+        get_metric(self.metric)
+        labels = check_column(y, "y", _num_samples(y), entry="label")
+        return fitting_metric(self.metric, labels)
 
     @property
     def feature_importances_(self) -> FloatArray:

@@ -10,13 +10,14 @@ from sklearn.base import clone
 
 from ltr.arguments import ArgumentError, plain, suggest
 from ltr.metrics.names import MetricLike
+from ltr.rankers.blend.members import check_distinct
 from ltr.rankers.blend.numeric import NumericRanker
 from ltr.rankers.linear import LinearRanker
 from ltr.rankers.neural import NeuralRanker
 from ltr.rankers.trees.lambdamart import LambdaMARTRanker
 from ltr.rankers.trees.parameters import GOOD_SETTINGS, ONE_THREAD_BELOW
 
-MEMBERS = ("ridge", "trees", "lambdamart", "ranknet")
+MEMBERS = ("linear", "trees", "lambdamart", "ranknet")
 # Queries that are enough for a network: with fewer, its member added noise.
 RANKNET_QUERIES = 50
 # Compiling the training step takes this long before the first epoch, on one core.
@@ -128,7 +129,9 @@ def check_members(members: Any) -> list[tuple[str, Any]]:
         ranker is None or (hasattr(ranker, "predict") and not isinstance(ranker, type))
         for _, ranker in pairs
     )
-    if not is_valid or len(set(names)) < len(names):
+    if is_valid:
+        check_distinct("members", names)
+    else:
         raise ArgumentError(
             "members must be 'auto', distinct names of "
             f"{', '.join(MEMBERS)}, or pairs (name, ranker); got {members!r:.200}."
@@ -138,7 +141,7 @@ def check_members(members: Any) -> list[tuple[str, Any]]:
 
 def _make(name: str, n_rows: int, n_jobs: int | None) -> Any:
     """A member by name, all of its settings stated."""
-    if name == "ridge":
+    if name == "linear":
         return NumericRanker(LinearRanker(preprocess="query"))
     if name == "ranknet":
         return NumericRanker(

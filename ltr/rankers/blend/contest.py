@@ -24,7 +24,7 @@ from ltr.rankers.blend.auto_members import (
     RANKNET_START_S,
     Member,
 )
-from ltr.rankers.blend.members import fit_member, scores_of
+from ltr.rankers.blend.members import arguments_of_members, fit_member, scores_of
 from ltr.rankers.blend.normalization import normalize_scores
 from ltr.rankers.trees.lambdamart import LambdaMARTRanker
 from ltr.rankers.warning import warn
@@ -247,13 +247,16 @@ class Contest:
     def _fit(self, member: Member, rows: Rows, seconds: float) -> Member:
         """The member after fit; its warnings are collected, and its time counted."""
         started = time.monotonic()
-        arguments = dict(rows.weights)
-        if rows.qid is not None:
-            arguments["qid"] = rows.qid
+        inputs = {"qid": rows.qid, **rows.weights}
+        arguments = arguments_of_members([(member.name, member.ranker)], inputs)
         with warnings.catch_warnings(record=True) as caught, deadline_in(seconds):
             warnings.simplefilter("always")
             fitted = fit_member(
-                member.name, clone(member.ranker), rows.X, rows.y, arguments
+                member.name,
+                clone(member.ranker),
+                rows.X,
+                rows.y,
+                arguments[member.name],
             )
         if not member.is_optional:
             self._messages |= {str(w.message): w.category for w in caught}

@@ -28,9 +28,9 @@ def leaderboard_frame(table: pd.DataFrame) -> pd.DataFrame:
     --------
     >>> import pandas as pd
     >>> row = {"score": 0.71234, "seconds": 0.06, "status": "fitted"}
-    >>> leaderboard_frame(pd.DataFrame([row], index=["ridge"]))
-           score seconds  status
-    ridge 0.7123     0.1  fitted
+    >>> leaderboard_frame(pd.DataFrame([row], index=["linear"]))
+            score seconds  status
+    linear 0.7123     0.1  fitted
     """
     frame: pd.DataFrame = _frame_type()(table)
     return frame

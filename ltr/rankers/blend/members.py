@@ -86,6 +86,7 @@ class BlendRanker(BaseRanker):
         """
         check_is_fitted(self)
         check_rows({"X": X, "qid": qid})
+        self._check_width(X)
         columns = [
             scores_of(name, member, X, qid)
             for name, member in zip(self._names, self.rankers_, strict=True)
@@ -93,6 +94,15 @@ class BlendRanker(BaseRanker):
         n_samples = len(columns[0])
         self._warn_if_many(n_samples, qid)
         return self._normalized(columns, group_queries(qid, n_samples, rows=X))
+
+    def _check_width(self, X: ArrayLike) -> None:
+        """Raise in the blend's own name if X has another number of features."""
+        shape, expected = np.shape(X), getattr(self, "n_features_in_", None)
+        if len(shape) == 2 and expected not in (None, shape[1]):
+            raise ValueError(
+                f"X has {shape[1]} features, but {type(self).__name__} is expecting "
+                f"{expected} features as input."
+            )
 
     def _normalized(self, columns: list[FloatArray], queries: Queries) -> FloatArray:
         how: Normalization = getattr(self, "normalize", "zscore")
@@ -169,6 +179,7 @@ class MemberRanker(BlendRanker, _BaseComposition):
                     f"({name!r:.100}, {member!r:.100}). Pass ('trees', "
                     "LambdaMARTRanker())."
                 )
+        check_distinct("rankers", [name for name, _ in self.rankers])
         self._validate_names([name for name, _ in self.rankers])
         members = [pair for pair in self.rankers if not _is_dropped(pair[1])]
         if not members:
@@ -219,6 +230,30 @@ class MemberRanker(BlendRanker, _BaseComposition):
 
         names, members = zip(*self.rankers, strict=True)
         return _VisualBlock("parallel", members, names=names)
+
+
+def check_distinct(parameter: str, names: list[str]) -> None:
+    """Raise if two members have the same name.
+
+    Parameters
+    ----------
+    parameter : str
+        Name of the parameter that has the members.
+    names : list of str
+        Their names.
+
+    Raises
+    ------
+    ArgumentError
+        With the places of the first name that is repeated.
+    """
+    for name in names:
+        places = [i for i, other in enumerate(names) if other == name]
+        if len(places) > 1:
+            raise ArgumentError(
+                f"{parameter} must have distinct names; got {name!r} at "
+                f"{' and '.join(map(str, places[:2]))}. Rename one."
+            )
 
 
 def arguments_of_members(

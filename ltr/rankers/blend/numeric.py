@@ -65,6 +65,10 @@ class NumericRanker(BaseRanker):
     def __init__(self, ranker: Any) -> None:
         self.ranker = ranker
 
+    def __repr__(self, N_CHAR_MAX: int = 700) -> str:
+        """As the ranker: it is what users know."""
+        return str(self.ranker.__repr__(N_CHAR_MAX))
+
     @property
     def metric(self) -> MetricLike:  # type: ignore[override]
         """Metric of the ranker."""

@@ -228,9 +228,17 @@ class StackingRanker(MemberRanker):
         if queries.n_lists == 1:  # parts of the list in place of lists
             n_parts = int(self.cv) if isinstance(self.cv, numbers.Integral) else 5
             qid = np.arange(queries.n_samples) % n_parts
+        n_queries = len(np.unique(qid))
         if isinstance(cv, numbers.Integral):
-            cv = QueryKFold(min(int(cv), len(np.unique(qid))))
-        if len(np.unique(qid)) < 2:  # one row
+            cv = QueryKFold(min(int(cv), n_queries))
+        n_folds = getattr(cv, "n_splits", 0)
+        if isinstance(n_folds, numbers.Integral) and n_folds > n_queries >= 2:
+            raise ValueError(
+                f"cv must have at most as many folds as there are queries; got {cv!r} "
+                f"and {n_queries} queries. Pass a number, cv=5, which is lowered to "
+                "that of the queries."
+            )
+        if n_queries < 2:  # one row
             return np.zeros((queries.n_samples, len(self.rankers_)))
         by_row = {
             name: v if name.endswith("_val") else _per_row(v, len(qid))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
@@ -29,6 +30,26 @@ def check_function(function: object) -> None:
             f"{type(function).__name__}. Pass arrays to fit and predict: "
             "ranker.fit(X, y, qid, pair_features=arrays)."
         )
+    if callable(function):
+        _check_takes_a_list(function)
+
+
+def _check_takes_a_list(function: Callable[..., Any]) -> None:
+    """Raise if a function cannot be called with one array."""
+    try:
+        arguments = inspect.signature(function)
+    except (TypeError, ValueError):  # of compiled functions: the call tells
+        return
+    try:
+        arguments.bind(None)
+    except TypeError as error:
+        name = getattr(function, "__name__", type(function).__name__)
+        raise ArgumentError(
+            "pair_features must be a function of one array, the features of a list, "
+            "(n, n_features), that returns (n, n) or (n, n, n_pair_features); got "
+            f"{name}{arguments}: {error}. Bind the other arguments with "
+            "functools.partial, or give them defaults."
+        ) from None
 
 
 def training_pairs(
