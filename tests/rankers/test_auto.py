@@ -1,7 +1,6 @@
 """AutoRanker: members, held-out comparison, time limit, labels and tables of any kind."""
 
 import re
-import time
 import warnings
 
 import numpy as np
@@ -20,7 +19,7 @@ from ltr import (
     save_ranker,
 )
 from ltr.datasets import make_ranking
-from ltr.deadline import deadline_in
+from ltr.deadline import deadline_in, is_past_deadline
 from ltr.metrics import bootstrap_interval, get_metric
 from ltr.queries import group_queries
 from ltr.rankers.blend.auto import _rows
@@ -212,44 +211,67 @@ def test_the_network_needs_queries_and_evidence():
     assert re.fullmatch(pattern, result.left_out["ranknet"])
 
 
-class SlowToStart(LambdaMARTRanker):
-    """Waits before the first tree, as the import of LightGBM does."""
+class Clock:
+    """In place of the module time: fits let it pass."""
 
-    def fit(self, X, y, qid=None, **weights):
-        time.sleep(0.15)
-        return super().fit(X, y, qid, **weights)
+    now = 0.0
 
+    def monotonic(self):
+        return self.now
 
-def test_a_slow_start_leaves_no_member_out():
-    """It is no reason to expect that all trees are slow."""
-    long = SlowToStart("mse", n_estimators=200, min_child_samples=5, n_jobs=1)
-    members = [("mse", long), ("trees", clone(long).set_params(loss="lambdarank"))]
-    auto = AutoRanker(5.0, members=members, random_state=0).fit(X, y, qid)
-    assert auto.left_out_ == {}
-    assert {"fitted on all queries"} == set(
-        auto.leaderboard_["status"][["mse", "trees"]]
-    )
+    process_time = monotonic
 
 
-def test_time_limit():
-    """Trees share the time; without time only the first member is fitted."""
-    long = clone(TREES).set_params(n_estimators=100_000)
-    members = [
-        ("linear", LinearRanker()),
-        ("mse", clone(long).set_params(loss="mse")),
-        ("trees", long),
-    ]
-    auto = AutoRanker(1.0, members=members).fit(X, y, qid)
-    assert auto.left_out_ == {}
-    for name in ("mse", "trees"):
-        n_iter = auto.named_rankers_[name].n_iter_
-        assert 10 <= n_iter < 100_000
-        assert auto.leaderboard_.loc[name, "status"] == (
-            f"fitted without held-out queries, cut short after {n_iter} rounds"
-        )
-    auto = AutoRanker(0.0, members=members).fit(X, y, qid)
-    no_time = "no time within time_limit_s=0"
-    assert auto.left_out_ == {"mse": no_time, "trees": no_time}
+@pytest.fixture
+def clock(monkeypatch):
+    clock = Clock()
+    monkeypatch.setattr("ltr.rankers.blend.contest.time", clock)
+    monkeypatch.setattr("ltr.deadline.time", clock)
+    monkeypatch.setattr(TimedRanker, "clock", clock)
+    return clock
+
+
+class TimedRanker(RandomRanker):
+    """Takes 10 seconds to start, as an import may, and one for each of 20 rounds."""
+
+    clock = None
+
+    def fit(self, X, y, qid=None):
+        super().fit(X, y, qid)
+        self.clock.now += 10.0
+        self.n_iter_ = 0
+        while self.n_iter_ < 20 and not is_past_deadline():
+            self.clock.now += 1.0
+            self.n_iter_ += 1
+        return self
+
+
+TIMED = [("a", TimedRanker()), ("b", TimedRanker())]
+CUT = "fitted without held-out queries, cut short after {} rounds"
+ALL, PART = "fitted on all queries", "fitted without held-out queries"
+
+
+@pytest.mark.parametrize(
+    ("limit", "statuses", "seconds"),
+    [
+        (140, (ALL, ALL), 120),  # all fits, of 30 s
+        (110, (ALL, PART), 90),  # no time for the second fit of b
+        (63, (CUT.format(20), CUT.format(20)), 60),  # each ends with its last round
+        (50, (CUT.format(14), CUT.format(14)), 48),  # half of 47.5 s, and the rest
+        (
+            21,
+            (CUT.format(0), "left out: time for 0 rounds only within time_limit_s=21"),
+            20,
+        ),
+        (0, (CUT.format(0), "left out: no time within time_limit_s=0"), 10),
+    ],
+)
+def test_time_limit(clock, limit, statuses, seconds):
+    """Each fit gets its share of what is left then, and the limit holds."""
+    auto = AutoRanker(limit, members=TIMED, random_state=0).fit(X, y, qid)
+    board = auto.leaderboard_["status"]
+    assert (board["a"], board["b"]) == statuses
+    assert clock.now == seconds
 
 
 def test_a_few_rounds_are_too_few():

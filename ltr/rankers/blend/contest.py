@@ -187,7 +187,7 @@ class Contest:
                 continue
             rounds = fitted.ranker.n_iter_ if member.name in self._cut else math.inf
             if rounds < _FEWEST_ROUNDS and result.members:
-                plural = "s" if rounds > 1 else ""
+                plural = "" if rounds == 1 else "s"
                 result.left_out[member.name] = (
                     f"time for {rounds} round{plural} only within "
                     f"time_limit_s={self._limit:g}"

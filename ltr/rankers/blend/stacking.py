@@ -231,8 +231,9 @@ class StackingRanker(MemberRanker):
         n_queries = len(np.unique(qid))
         if isinstance(cv, numbers.Integral):
             cv = QueryKFold(min(int(cv), n_queries))
-        n_folds = getattr(cv, "n_splits", 0)
-        if isinstance(n_folds, numbers.Integral) and n_folds > n_queries >= 2:
+        n_folds = getattr(cv, "n_splits", None)
+        is_number = isinstance(n_folds, (int, np.integer))
+        if is_number and int(n_folds) > n_queries >= 2:
             raise ValueError(
                 f"cv must have at most as many folds as there are queries; got {cv!r} "
                 f"and {n_queries} queries. Pass a number, cv=5, which is lowered to "
