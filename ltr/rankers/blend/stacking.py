@@ -231,9 +231,10 @@ class StackingRanker(MemberRanker):
         n_queries = len(np.unique(qid))
         if isinstance(cv, numbers.Integral):
             cv = QueryKFold(min(int(cv), n_queries))
-        n_folds = getattr(cv, "n_splits", None)
-        is_number = isinstance(n_folds, (int, np.integer))
-        if is_number and int(n_folds) > n_queries >= 2:
+        n_folds: Any = getattr(cv, "n_splits", 0)
+        if not isinstance(n_folds, (int, np.integer)):
+            n_folds = 0
+        if n_folds > n_queries >= 2:
             raise ValueError(
                 f"cv must have at most as many folds as there are queries; got {cv!r} "
                 f"and {n_queries} queries. Pass a number, cv=5, which is lowered to "
