@@ -440,6 +440,7 @@ def test_auto_ranker(capsys):
 def test_benchmark_auto(monkeypatch, tmp_path, capsys):
     """A row per ranker and member, paired with both settings of the peer."""
     pytest.importorskip("lightgbm")
+    monkeypatch.syspath_prepend(str(EXAMPLES))
     example = load("benchmark_auto")
     trees = example.AutoRanker(members=["linear"])
     monkeypatch.setattr(example, "AutoRanker", lambda **settings: trees)
@@ -487,6 +488,7 @@ def test_benchmark_rerank(capsys, monkeypatch):
 
 def test_benchmark_auto_on_stocks(monkeypatch, tmp_path):
     """The test days come after the training days, with days between."""
+    monkeypatch.syspath_prepend(str(EXAMPLES))
     example = load("benchmark_auto")
     from ltr.datasets import make_stocks
 
