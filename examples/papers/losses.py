@@ -15,7 +15,6 @@ from ltr.losses import (
     bce_loss,
     gap_margin_loss,
     infonce_loss,
-    irpo_loss,
     loss_weights,
     ranklist_loss,
     wasserstein_batch_loss,
@@ -77,8 +76,11 @@ def ranklist(setting: Setting) -> PaperRow:
     tau, base = np.mean(means, axis=0)
     return PaperRow(
         16,
-        [f"RankList: curriculum τ {tau:.4f}, RankNet {base:.4f}, difference {gain}"],
-        "interval above 0" if gain.low > 0 else "not below RankNet (effect not shown)",
+        [
+            f"RankList: curriculum τ {tau:.4f}, RankNet {base:.4f}, difference {gain}"
+            + ("" if gain.low > 0 else "; effect not shown")
+        ],
+        "the curriculum does not lose significantly to RankNet",
         gain.high > 0,
     )
 
@@ -209,10 +211,6 @@ def weight_and_direction(setting: Setting) -> PaperRow:
 
 def irpo(setting: Setting) -> PaperRow:
     """IRPO: positions weigh the pairs of a list with two items marked as good."""
-    golden = irpo_loss(
-        jnp.array([0.3, 1.2, -0.5, 0.1]), jnp.array([2.0, 1.0, 1.0, 0.0]),
-        reference_scores=jnp.zeros(4), position=jnp.arange(1.0, 5.0), normalize=True,
-    )  # fmt: skip
     differences, means = [], []
     for seed in range(2 if setting.small else 3):
         data = make_ranking(200, list_size=10, noise=0.5, random_state=seed)
@@ -246,7 +244,7 @@ def irpo(setting: Setting) -> PaperRow:
         38,
         [
             f"NDCG@5 {ours:.4f}, DPO {dpo:.4f}",
-            f"IRPO: NDCG@5 minus DPO {gain}{effect}; loss {float(golden):.4f}",
+            f"IRPO: NDCG@5 minus DPO {gain}{effect}",
         ],
         "IRPO trains to within .02 of DPO or better, the interval is printed",
         ours > dpo - 0.02,

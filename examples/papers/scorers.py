@@ -91,7 +91,7 @@ def rank_novo(setting: Setting) -> PaperRow:
     for scorer in (AxialScorer(6), "mlp"):
         ranker = NeuralRanker(
             "mse", scorer, hidden_layer_sizes=(32,), max_epochs=25, learning_rate=3e-3,
-            early_stopping=False, weight_decay=0.0, random_state=0,
+            early_stopping=False, weight_decay=0.0, metric="spearman", random_state=0,
         ).fit(train.X, train.y, train.qid)  # fmt: skip
         best = ranker.predict(test.X, test.qid).reshape(-1, 6).argmax(axis=1)
         first[str(scorer)[:3]] = -test.y.reshape(-1, 6)[np.arange(150), best]
@@ -157,7 +157,8 @@ class MultiViewScorer(Scorer):
         norm = xp.sqrt((anchor**2).sum(axis=-1, keepdims=True) + 1e-9)
         cosine = xp.einsum("...kw,...jw->...kj", anchor / norm, anchor / norm)
         off = 1.0 - xp.eye(self.n_views)
-        return (cosine**2 * off).sum(axis=(-2, -1)) / max(off.sum(), 1.0)
+        n_pairs = max(self.n_views * (self.n_views - 1), 1)
+        return (cosine**2 * off).sum(axis=(-2, -1)) / n_pairs
 
 
 def mvp(setting: Setting) -> PaperRow:
