@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -205,7 +207,8 @@ def tsp_rank(setting: Setting) -> PaperRow:
     names = ["random", "ridge regression of the year", "TSP successor, path"]
     for name in set(RANKERS) - set(names):
         del RANKERS[name]
-    taus = main(n_seeds=1, n_events=200) if setting.small else main(n_seeds=2)
+    with contextlib.redirect_stdout(io.StringIO()):  # its own table
+        taus = main(n_seeds=1, n_events=200) if setting.small else main(n_seeds=2)
     ridge, tsp = taus["ridge regression of the year"], taus["TSP successor, path"]
     return PaperRow(
         14,
@@ -213,7 +216,7 @@ def tsp_rank(setting: Setting) -> PaperRow:
             f"TSPRank: τ of events {tsp:.3f}, ridge regression of the year "
             f"{ridge:.3f}; effect not shown"
         ],
-        "the measured statement: ridge regression is not behind, other than in the paper",
+        "as measured: ridge regression of the year is not behind",
         bool(ridge >= tsp),
     )
 
