@@ -55,7 +55,7 @@ _MAX_PROGRAM, _MAX_FIRST_STATES = 20, 150_000
 _SEARCH_SHARE, _ROOT_SHARE, _TURNS = (
     0.1,
     0.35,
-    ((0.15, 0.5, 0.4), (0.3, 0.3, 1.0)),
+    ((0.15, 0.4, 0.6), (0.3, 0.5, 1.0)),
 )
 # Share of a long search for annealing; the rest polishes its order.
 _ANNEALING_SHARE = 0.9
