@@ -38,9 +38,11 @@ def cornstack(setting: Setting) -> PaperRow:
     similarity, positives, is_clean, same = digit_pairs()
     lines, shares = [], {}
     for top in (2, 20):
-        kept = consistency_filter(similarity, positives, top=top)
-        shares[top] = is_clean[kept].mean()
-        lines.append(f"top {top}: {kept.mean():.0%} kept, {shares[top]:.1%} clean")
+        is_selected = consistency_filter(similarity, positives, top=top)
+        shares[top] = is_clean[is_selected].mean()
+        lines.append(
+            f"top {top}: {is_selected.mean():.0%} kept, {shares[top]:.1%} clean"
+        )
     negatives = sample_negatives(
         similarity, positives, 8, temperature=0.05, upper=0.9, random_state=0
     )

@@ -59,21 +59,21 @@ def reason_rank(setting: Setting) -> PaperRow:
         order = np.argsort(-scores).tolist()
         quality.append((self_consistency_filter(order, {0, 1}), order.index(0) + 1))
     is_kept, rank = np.array(quality).T
-    kept, dropped = (rank[is_kept == flag].mean() for flag in (1, 0))
+    rank_kept, rank_dropped = (rank[is_kept == flag].mean() for flag in (1, 0))
     perfect, malformed, partial = others
     return PaperRow(
         6,
         [
             f"rewards: perfect {perfect:.1f}, malformed {malformed:.0f}, not all ids "
-            f"{partial:.0f}; mean rank of a relevant item in lists kept {kept:.1f}, "
-            f"dropped {dropped:.1f}",
+            f"{partial:.0f}; mean rank of a relevant item in lists kept "
+            f"{rank_kept:.1f}, dropped {rank_dropped:.1f}",
             f"ReasonRank: reward {reward:.10f}",
         ],
         "reward .9259209298, 1.3, −1 and 0; kept lists are the better ones",
         bool(
             abs(reward - 0.9259209298) < 1e-9
             and np.allclose(others, [1.3, -1.0, 0.0])
-            and kept < dropped
+            and rank_kept < rank_dropped
         ),
     )
 
