@@ -21,8 +21,7 @@ from ltr.datasets import RankingData, make_ranking
 from ltr.losses import CURVATURES, LOSSES, loss_info
 from ltr.metrics import bootstrap_interval, ndcg_score
 
-OPTIONS = {"num_leaves": 15, "learning_rate": 0.05, "n_iter_no_change": 30}
-OPTIONS |= {"n_jobs": 1, "random_state": 0}
+OPTIONS = {"num_leaves": 15, "learning_rate": 0.05, "n_jobs": 1, "random_state": 0}
 FIRST = ("listnet", "plackett_luce", "approx_ndcg", "ndcg_loss2pp", "lambdarank")
 
 
@@ -48,6 +47,7 @@ def fit(loss, train: RankingData, valid: RankingData, columns, n_trees: int):
     if not isinstance(loss, str):
         extras = {name: columns[name] for name in loss_info(loss).required_extras}
     ranker = LambdaMARTRanker(loss, n_estimators=n_trees, **OPTIONS)
+    ranker.set_params(n_iter_no_change=30)
     return ranker.fit(
         train.X, train.y, train.qid,
         X_val=valid.X, y_val=valid.y, qid_val=valid.qid, **extras,
