@@ -4,7 +4,8 @@ Trains on 10, 30, 100, … lists drawn from one part of each data set and scores
 of another part: NDCG@10 (Spearman's ρ for stocks and events), lists on which it is not
 defined left out. Prints the mean of each ranker, and how much ``NeuralRanker()`` is
 above it, with a 95 % bootstrap interval over test lists; a star marks intervals without
-0. "before" has the default parameters of ltr 0.1, "ridge" is RidgeCV on z-scores.
+0. "mlp" is the perceptron without the linear path, "before" the same with the default
+parameters of ltr 0.1, "ridge" RidgeCV on z-scores.
 
 FOLDER has the folders mq2008, mslr-sample, lightgbm-examples, ir-cranfield,
 embeddings-minilm, stocks-rsr and events-wiki-otd; without it, generated data only.
@@ -160,6 +161,7 @@ def rankers(metric: str) -> dict[str, Any]:
     options = {"metric": metric, "random_state": 0}
     return {
         "NeuralRanker()": NeuralRanker(**options),
+        "mlp": NeuralRanker(scorer="mlp", **options),
         "before": NeuralRanker("listnet", "mlp", **BEFORE, **options),
         "linear": NeuralRanker("listnet", "linear", **options),
         "linear before": NeuralRanker("listnet", "linear", **BEFORE, **options),
