@@ -352,13 +352,6 @@ def test_round_trip(tmp_path, ranker):
     ]
 
 
-def test_what_cannot_be_saved(tmp_path):
-    """A member that is no ranker of this library."""
-    blend = VotingRanker([("ridge", Ridge())]).fit(X, y, qid)
-    with pytest.raises(ValueError, match=r"^rankers must be a plain value to be saved"):
-        save_ranker(blend, tmp_path / "model")
-
-
 def test_weights_whose_sum_overflows():
     X, y = np.array([[1.0], [2.0], [4.0]]), [0, 1, 2]
     members = [("a", SingleFeatureRanker()), ("b", SingleFeatureRanker())]
