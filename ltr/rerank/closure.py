@@ -107,14 +107,19 @@ class Closure:
                     order += cycle.tolist()
         return order
 
-    def best_order(self, gains: FloatArray) -> list[int]:
+    def best_order(self, gains: FloatArray, work_limit: float = 2.0) -> list[int]:
         """:meth:`order`, with the items of each cycle in their best order.
+
+        If gains are those of the answers, no order has a greater sum: between cycles,
+        all answers agree with it.
 
         Parameters
         ----------
         gains : array of shape (n_items, n_items)
             [i, j]: how much speaks for i before j; see
             :func:`ltr.solvers.solve_ordering`.
+        work_limit : float, default=2.0
+            Of the solver, for each cycle.
 
         Returns
         -------
@@ -129,7 +134,8 @@ class Closure:
             size = max(1, int(is_cyclic[order[place]].sum()))
             if size > 1:
                 items = np.array(order[place : place + size])
-                solution = solve_ordering(gains[np.ix_(items, items)], work_limit=2.0)
+                inside = gains[np.ix_(items, items)]
+                solution = solve_ordering(inside, work_limit=work_limit)
                 assert solution.order is not None
                 order[place : place + size] = items[solution.order].tolist()
             place += size

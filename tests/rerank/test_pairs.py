@@ -84,8 +84,8 @@ def test_calls_of_a_verified_top(ids, n_calls, n_rounds):
         ({"method": "bubble"}, 15, [0, 1, 2, 5, 3, 7, 4, 6]),
         ({"method": "all"}, 28, [0, 1, 2, 3, 4, 5, 6, 7]),
         ({"method": "tournament"}, 11, [0, 1, 2]),
-        ({"span": 1}, 15, [0, 1, 2]),
-        ({"span": 2}, 16, [0, 1, 2]),
+        ({"span": 1}, 17, [0, 1, 2]),
+        ({"span": 2}, 15, [0, 1, 2]),
     ],
     ids=str,
 )
@@ -101,7 +101,7 @@ def test_a_small_list(options, n_calls, order):
 
 
 def test_rounds_of_a_small_list():
-    assert [once(SMALL, k=3, span=span).n_rounds for span in (1, 2)] == [8, 5]
+    assert [once(SMALL, k=3, span=span).n_rounds for span in (1, 2)] == [7, 5]
 
 
 @pytest.mark.parametrize("method", METHODS)
