@@ -117,8 +117,8 @@ def test_messages(call, message):
 def test_a_foreign_member_cannot_be_saved(tmp_path, blend, name):
     """By which parameter it came."""
     message = (
-        f"{name} must be a ranker of ltr to be saved; got Ridge(). Leave it out of the "
-        "blend, or pickle the blend."
+        f"{name} must be a ranker that save_ranker takes; got Ridge(). Leave it out of "
+        "the blend, or pickle the blend."
     )
     with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
         save_ranker(blend.fit(X, y, qid), tmp_path / "model")
