@@ -57,8 +57,8 @@ def encode_parameter(name: str, value: Any, classes: Classes) -> Any:
         }
     if hasattr(value, "fit") and not isinstance(value, type):
         raise ValueError(
-            f"{name} must be a ranker that save_ranker takes; got {value!r:.100}. Leave it "
-            "out of the blend, or pickle the blend."
+            f"{name} must be a ranker that save_ranker takes; got {value!r:.100}. "
+            "Leave it out of the blend, or pickle the blend."
         )
     return encode(name, value)
 
