@@ -47,15 +47,14 @@ _KICKS_PER_ITEM = 10
 # .03-.09 s, 4-5 s without.
 _MAX_PROGRAM, _MAX_FIRST_STATES = 20, 150_000
 # With constraints: share of the budget for a search before the proof, and for the root
-# of branch and cut; then turns of CP-SAT, the search and the bounded dynamic program,
+# of branch and cut; then turns of CP-SAT, the bounded dynamic program and the search,
 # each a share of what remains, and the search again. Compared on TSPLIB's SOP and on
-# random precedences: CP-SAT closes a gap soon after the root or hardly ever, and the
-# program closes more of them from a better order, so most of the rest goes to the
-# search.
+# random precedences: CP-SAT closes a gap soon after the root or hardly ever, and so
+# does the program, so most of the rest goes to the search.
 _SEARCH_SHARE, _ROOT_SHARE, _TURNS = (
-    0.1,
-    0.35,
-    ((0.15, 0.4, 0.6), (0.3, 0.5, 1.0)),
+    0.2,
+    0.4,
+    ((0.15, 0.4, 0.6), (0.3, 0.5, 0.8)),
 )
 # Share of a long search for annealing; the rest polishes its order.
 _ANNEALING_SHARE = 0.9
@@ -160,8 +159,8 @@ def _constrained_portfolio(
 ) -> None:
     """Search for a good order until that stagnates; prove it, and search on, by turns.
 
-    CP-SAT closes most gaps that it can close soon after the root, so it goes before
-    the long search, and the bounded dynamic program, which needs a good order, after.
+    CP-SAT closes most gaps that it can close soon after the root, and the bounded
+    dynamic program ends early where it is hopeless: they go before the long search.
     Both get another turn for a better incumbent.
     """
     branch_and_bound(best, budget, max_nodes=_MAX_NODES)
@@ -188,12 +187,12 @@ def _constrained_portfolio(
     arcs = None if root is None else root.arcs
     programmed = math.inf  # cost of the incumbent that the program could not prove
     for turn, shares in enumerate(_TURNS, 1):
-        cp_sat_share, search_share, program_share = shares
+        cp_sat_share, program_share, search_share = shares
         cp_sat(best, budget.part(cp_sat_share), arcs)
-        _long_search(best, budget.part(search_share), seed + turn)
         if root is not None and best.cost < programmed:
             programmed, part = best.cost, budget.part(program_share)
             bounded_program(best, part, root.reduced, root.lower)
+        _long_search(best, budget.part(search_share), seed + turn)
         if best.is_closed or budget.is_spent:
             return
     _long_search(best, budget, seed + len(_TURNS) + 1)
