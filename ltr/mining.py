@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = [
+    "HardNegatives",
     "consistency_filter",
     "mine_hard_negatives",
     "mine_rounds",

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import inspect
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -19,6 +20,15 @@ from ltr.metrics import compare_runs
 from ltr.rerank import Calls
 from ltr.rerank.runs import Head, rerank_heads
 
+# arguments of the judge of each driver
+ARGUMENTS = {
+    "pairwise": ("qid", "a", "b"),
+    "setwise": ("qid", "ids"),
+    "listwise": ("qid", "ids"),
+    "groupwise": ("qid", "ids"),
+    "pointwise": ("qid", "id"),
+    "sequential": ("qid", "chosen", "rest"),
+}
 # options of each driver besides k
 DRIVERS: dict[str, tuple[str, ...]] = {
     "pairwise": ("method", "both_orders", "span"),
@@ -63,7 +73,8 @@ def add_rerank_options(parser: argparse.ArgumentParser) -> None:
         default="pairwise",
         choices=list(DRIVERS),
         help="what the judge is asked: compare(qid, a, b), best(qid, ids), order(qid, "
-        "ids), score(qid, ids), score(qid, id) or pick(qid, chosen, rest)",
+        "ids), score(qid, ids), score(qid, id) or pick(qid, chosen, rest); order may "
+        "return a text such as '[2] > [1]'",
     )
     parser.add_argument(
         "--method", help="of the driver (default: that of its function)"
@@ -100,7 +111,11 @@ def add_rerank_options(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("output")
     group.add_argument("--out", help="file for the reranked run (TREC, or .jsonl)")
     group.add_argument(
-        "--report", help="file for the report per query (.csv; default: the screen)"
+        "--report",
+        help="file for the report per query (.csv; default: the screen): calls, and "
+        "pairs that the answers compare, how many are against the order, the least "
+        "that any order contradicts, whether chains of answers imply the top, and the "
+        "margin: how many would have to be wrong for another document in the top",
     )
     group.add_argument("--qrels", help="judgments, to compare the two runs")
     group.add_argument(
@@ -241,7 +256,14 @@ def _keywords(options: argparse.Namespace) -> dict[str, Any]:
         if name not in DRIVERS[options.driver]:
             option = "one-order" if name == "both_orders" else name
             raise ValueError(f"--{option} does not apply to --driver {options.driver}.")
+    if options.driver == "listwise":
+        keywords["parse"] = _ids_of
     return {"k": options.k, **keywords}
+
+
+def _ids_of(answer: Any, ids: Sequence[Any]) -> Any:
+    """The ids of an answer that may be the text of a language model."""
+    return rerank.parse_ranking(answer, ids) if isinstance(answer, str) else answer
 
 
 def _passes(word: str) -> int | str:
@@ -251,7 +273,9 @@ def _passes(word: str) -> int | str:
 def _judge_of(options: argparse.Namespace) -> Callable[[Any], Callable[..., Any]]:
     """The judge of each query."""
     if options.judge:
-        return partial(partial, _load(options.judge))
+        target = _load(options.judge)
+        _check_arguments(options.judge, target, ARGUMENTS[options.driver])
+        return partial(partial, target)
     qrels = read_qrels(options.judge_qrels, encoding=options.encoding)
     grades: dict[Any, dict[Any, float]] = {}
     for qid, docid, grade in zip(
@@ -272,6 +296,11 @@ def _load(name: str) -> Callable[..., Any]:
     module_name, _, path = name.partition(":")
     if not (module_name and path):
         raise ValueError(f"--judge must be module:function; got {name!r}.")
+    if module_name.endswith(".py"):
+        raise ValueError(
+            f"--judge {name}: pass the module without .py: "
+            f"{module_name.removesuffix('.py')}:{path}."
+        )
     if os.getcwd() not in sys.path:
         sys.path.insert(0, os.getcwd())
     try:
@@ -290,6 +319,23 @@ def _load(name: str) -> Callable[..., Any]:
     if not callable(target):
         raise ValueError(f"--judge {name}: it is no function; got {target!r}.")
     return target
+
+
+def _check_arguments(
+    name: str, judge: Callable[..., Any], arguments: tuple[str, ...]
+) -> None:
+    """The most frequent slip: a judge without the query's id."""
+    try:
+        signature = inspect.signature(judge)
+    except (TypeError, ValueError):  # of a builtin: none
+        return
+    try:
+        signature.bind(*arguments)
+    except TypeError:
+        raise ValueError(
+            f"--judge {name}: it must take ({', '.join(arguments)}); got a function of "
+            f"{signature}."
+        ) from None
 
 
 def _comparing(grade: Grade) -> Callable[[Any, Any], bool | None]:

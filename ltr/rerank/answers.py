@@ -59,7 +59,10 @@ def repair_ranking(raw: Iterable[Any], ids: Iterable[Any]) -> tuple[list[Any], R
 
 
 def repaired(
-    raw: Any, ids: Sequence[Any], name: str
+    raw: Any,
+    ids: Sequence[Any],
+    name: str,
+    advice: str = "Read it with parse_ranking.",
 ) -> tuple[tuple[int, ...], Repairs]:
     """The places in ``ids`` of a ranking, each once.
 
@@ -71,6 +74,8 @@ def repaired(
         Distinct ids of the question.
     name : str
         Subject of the message, such as "order".
+    advice : str, default="Read it with parse_ranking."
+        What the message says to do with a text.
 
     Returns
     -------
@@ -79,8 +84,7 @@ def repaired(
     """
     if isinstance(raw, (str, bytes)):
         raise ArgumentError(
-            f"{name} must be ids, best first; got the text {abridged(raw)}. "
-            "Read it with parse_ranking."
+            f"{name} must be ids, best first; got the text {abridged(raw)}. {advice}"
         )
     if isinstance(raw, (Mapping, set, frozenset)) or not isinstance(raw, Iterable):
         raise ArgumentError(f"{name} must be ids, best first; got {abridged(raw)}.")

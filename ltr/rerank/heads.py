@@ -86,7 +86,8 @@ def suggest_questions(
 
     Examples
     --------
-    Who is second? The two that lost to the first were not compared:
+    Each item was compared with the next alone, so that one wrong answer would let c
+    into the top 2:
 
     >>> from ltr.rerank import pairwise_rerank, suggest_questions
     >>> reranking = pairwise_rerank(

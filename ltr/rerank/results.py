@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ltr.arguments import abridged
+
 if TYPE_CHECKING:
     from ltr.solvers import Status
 
@@ -70,7 +72,8 @@ class Repairs(NamedTuple):
 class Certificate:
     """What the answers prove about an order.
 
-    It is about the answers alone: whether the judge is right, it cannot tell.
+    It is about the answers alone: whether the judge is right, it cannot tell. ``print``
+    writes it as a sentence.
 
     Attributes
     ----------
@@ -86,7 +89,14 @@ class Certificate:
         Whether chains of answers that the order agrees with put each of the top k above
         every other item.
     margin : int
-        How many answers would have to be wrong for another item to belong to the top k.
+        How many answers would have to be wrong for another item to belong to the top k;
+        all of them if the top is all items.
+
+    Notes
+    -----
+    Answers about items below the top count, too. A heap sort leaves those items in the
+    order of the first stage, so that it contradicts answers of a judge that never
+    contradicts itself, and ``is_implied`` is rarely True: ``margin`` still holds.
     """
 
     n_answers: int
@@ -98,21 +108,27 @@ class Certificate:
 
     def __str__(self) -> str:
         """The sentence for people."""
+        wrong = _counted(self.margin, "answer") if self.margin else "no answer"
+        return (
+            f"{self.contradictions()}; {wrong} would have to be wrong for another item "
+            "in the top."
+        )
+
+    def contradictions(self) -> str:
+        """The part of the sentence about contradicted answers."""
         fewest = (
             "no order contradicts fewer"
             if self.n_against == self.n_against_min
             else f"any order contradicts at least {self.n_against_min}"
         )
         verb = "is" if self.n_against == 1 else "are"
-        wrong = "answer" if self.margin == 1 else "answers"
         return (
             f"{self.n_against} of {self.n_answers} answers {verb} contradicted; "
-            f"{fewest}; {self.margin} {wrong} would have to be wrong for another item "
-            "in the top."
+            f"{fewest}"
         )
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Reranking:
     """An order of all ids, the calls that it took, and the answers that it rests on.
 
@@ -150,6 +166,13 @@ class Reranking:
         What had to be repaired in the answers.
     answers : list of Answer
         All answers in the order in which they were asked for.
+    first_stage : sequence
+        All ids in the order in which they came.
+
+    Notes
+    -----
+    ``print`` writes the top, the calls and the sentence of the certificate, which is
+    computed when it is first needed.
     """
 
     ids: list[Any]
@@ -167,6 +190,43 @@ class Reranking:
     repairs: Repairs
     answers: list[Answer] = field(repr=False)
     first_stage: Sequence[Hashable] = field(repr=False)
+
+    def __repr__(self) -> str:
+        """One line: the first ids, and what they cost."""
+        parts = [
+            f"Reranking(ids=[{self._first_ids(3)}]",
+            f"k={self.k}",
+            f"driver={self.driver!r}",
+            f"method={self.method!r}",
+            f"n_calls={self.n_calls}",
+            f"n_rounds={self.n_rounds}",
+        ]
+        parts += [f"n_hits={self.n_hits}"] * (self.n_hits > 0)
+        parts += [f"n_failed={self.n_failed}"] * (self.n_failed > 0)
+        parts += [f"repairs={self.repairs}"] * any(self.repairs)
+        parts.append(f"is_complete={self.is_complete}")
+        return ", ".join(parts) + ")"
+
+    def __str__(self) -> str:
+        """The top, what it cost, and the sentence of the certificate."""
+        n, end = len(self.ids), "" if self.is_complete else "; ended early"
+        method = "" if self.method == self.driver else f" ({self.method})"
+        lines = [
+            f"Top {self.k} of {n}: {self._first_ids(min(self.k, 10))}",
+            f"{self.driver}{method}: {_counted(self.n_calls, 'call')} in "
+            f"{_counted(self.n_rounds, 'round')}{end}",
+        ]
+        certificate = self.certificate
+        if certificate is not None:
+            is_all = self.k >= n
+            lines.append(
+                f"{certificate.contradictions()}." if is_all else str(certificate)
+            )
+        return "\n".join(lines)
+
+    def _first_ids(self, n: int) -> str:
+        shown = [abridged(item) for item in self.ids[:n]]
+        return ", ".join(shown + ["…"] * (len(self.ids) > n))
 
     @cached_property
     def certificate(self) -> Certificate | None:
@@ -193,3 +253,7 @@ class Reranking:
         from ltr.rerank.heads import precedence_proba
 
         return precedence_proba(self, noise=noise, top=top)
+
+
+def _counted(n: int, noun: str) -> str:
+    return f"{n} {noun}" if n == 1 else f"{n} {noun}s"

@@ -252,9 +252,12 @@ def _kind(parse: Callable[[Any, tuple[Any, ...]], Any] | None) -> Kind:
     def read(raw: Any, items: Question, ids: Question, strict: bool) -> Reading:
         if raw is None:
             return Reading(None, None)
-        ranking, repairs = repaired(
-            raw if parse is None else parse(raw, ids), ids, "order's answer"
-        )
+        if parse is None:
+            ranking, repairs = repaired(
+                raw, ids, "order's answer", "Pass parse=parse_ranking to read it."
+            )
+        else:
+            ranking, repairs = repaired(parse(raw, ids), ids, "parse's answer")
         unknown, repeated, missing, _ = repairs
         if strict and any(repairs):
             raise ArgumentError(

@@ -26,6 +26,12 @@ def cyclic(qid, a, b):
 def broken(qid, a, b):
     raise OSError("no model")
 
+def text(qid, ids):
+    return " > ".join(f"[{i}]" for i in range(len(ids), 0, -1))
+
+def query_blind(a, b):
+    return a > b
+
 class Model:
     best = staticmethod(lambda qid, ids: max(ids))
 
@@ -71,6 +77,7 @@ qid  calls  rounds  cached  failed  repaired  tied  complete  answers  against  
     ("driver", "judge"),
     [
         ("listwise", ["--judge", "judges_of_rerank:order"]),
+        ("listwise", ["--judge", "judges_of_rerank:text"]),
         ("setwise", ["--judge", "judges_of_rerank:Model.best"]),
         *(
             (driver, ["--judge-qrels", "qrels.txt"])
@@ -132,6 +139,16 @@ def test_budget_and_cache(files, capsys):
         (
             ["--judge", "judges_of_rerank:nothing"],
             "--judge judges_of_rerank:nothing: it is no function; got 3.",
+        ),
+        (
+            ["--judge", "judges_of_rerank.py:text"],
+            "--judge judges_of_rerank.py:text: pass the module without .py: "
+            "judges_of_rerank:text.",
+        ),
+        (
+            ["--judge", "judges_of_rerank:query_blind"],
+            "--judge judges_of_rerank:query_blind: it must take (qid, a, b); got a "
+            "function of (a, b).",
         ),
         (["--judge", "judges_of_rerank:broken"], "no model"),
         (

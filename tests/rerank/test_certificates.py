@@ -67,7 +67,7 @@ def test_certificates_as_people_read_them():
         "have to be wrong for another item in the top."
     )
     assert str(certificate_of(CYCLE[::-1, ::-1], 1, 6)) == (
-        "5 of 6 answers are contradicted; any order contradicts at least 1; 0 answers "
+        "5 of 6 answers are contradicted; any order contradicts at least 1; no answer "
         "would have to be wrong for another item in the top."
     )
 

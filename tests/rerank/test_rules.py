@@ -247,8 +247,8 @@ STRICT = Calls(strict=True)
             "listwise",
             "[1] > [2]",
             Calls(),
-            "order's answer must be ids, best first; got the text '[1] > [2]'. Read it "
-            "with parse_ranking.",
+            "order's answer must be ids, best first; got the text '[1] > [2]'. Pass "
+            "parse=parse_ranking to read it.",
         ),
         ("listwise", 3, Calls(), "order's answer must be ids, best first; got 3."),
         (
