@@ -118,7 +118,9 @@ def place_of(entry: Any, places: Mapping[Any, int]) -> int | None:
     -------
     place : int or None
     """
-    entry = plain(entry)
+    # a number of JAX or PyTorch has no hash, nor has an array without a dimension
+    is_scalar = getattr(entry, "ndim", None) == 0 and hasattr(entry, "item")
+    entry = entry.item() if is_scalar else plain(entry)
     try:
         place = places.get(entry)
     except TypeError:

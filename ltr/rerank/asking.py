@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 from ltr.arguments import ArgumentError, abridged
 
 Call = Callable[[], Any]  # of the judge with the arguments of one question
+_EXITS = (KeyboardInterrupt, SystemExit)
 
 
 class Outcome(NamedTuple):
@@ -87,6 +88,8 @@ class ThreadAsker(Asker):
         try:
             for future in as_completed(futures):
                 outcome = future.result()
+                if outcome is not None and isinstance(outcome.raw, _EXITS):
+                    raise outcome.raw
                 if outcome is not None:
                     yield outcome
             is_finished = True
@@ -120,17 +123,15 @@ class AsyncAsker(ThreadAsker):
         )
 
     def close(self) -> None:
-        """Nothing to release: the loop lives as long as the process."""
+        """The loop lives as long as the process; what has not begun is not asked."""
+        self.is_stopping = True
 
     async def _awaited(self, index: int, request: Call) -> Outcome | None:
         async with self._slots:
             if self.is_stopping:
                 return None
             start = time.perf_counter()
-            try:
-                raw = await request()
-            except Exception as error:  # noqa: BLE001 - the loop of rounds deals with it
-                raw = error
+            raw = await _answer_or_error(request())
             return Outcome(index, raw, time.perf_counter() - start)
 
 
@@ -238,27 +239,42 @@ def _timed(index: int, request: Call) -> Outcome:
     try:
         raw = request()
         if inspect.isawaitable(raw):  # of a plain function that returns a coroutine
-            raw = asyncio.run_coroutine_threadsafe(_wait(raw), _event_loop()).result()
+            answer = _answer_or_error(raw)
+            raw = asyncio.run_coroutine_threadsafe(answer, _event_loop()).result()
+            if isinstance(raw, _EXITS):
+                raise raw
     except Exception as error:  # noqa: BLE001 - the loop of rounds deals with it
         raw = error
     return Outcome(index, raw, time.perf_counter() - start)
 
 
-async def _wait(awaitable: Any) -> Any:
-    return await awaitable
+async def _answer_or_error(awaitable: Any) -> Any:
+    """What came of it: an exit that leaves a coroutine ends the loop of all."""
+    try:
+        return await awaitable
+    except asyncio.CancelledError:  # which is no Exception
+        return RuntimeError("the judge was canceled")
+    except (Exception, *_EXITS) as error:  # noqa: BLE001 - raised by who asked
+        return error
 
 
 _LOOPS: dict[int, asyncio.AbstractEventLoop] = {}  # by process: a fork has no threads
 _LOOPS_LOCK = threading.Lock()
+_LOOP_THREAD = "ltr-judges"
 
 
 def _event_loop() -> asyncio.AbstractEventLoop:
+    if threading.current_thread().name == _LOOP_THREAD:
+        raise RuntimeError(
+            "an async judge must not rerank with another async judge: it would wait "
+            "for the event loop that it blocks. Await asyncio.to_thread(...) in it."
+        )
     with _LOOPS_LOCK:
         process = os.getpid()
         if process not in _LOOPS:
             _LOOPS.clear()
             loop = _LOOPS[process] = asyncio.new_event_loop()
             threading.Thread(
-                target=loop.run_forever, name="ltr-judges", daemon=True
+                target=loop.run_forever, name=_LOOP_THREAD, daemon=True
             ).start()
         return _LOOPS[process]

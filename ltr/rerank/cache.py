@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import threading
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Iterable, Mapping, MutableMapping
 from contextvars import ContextVar
+from decimal import Decimal
+from numbers import Integral, Real
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
@@ -16,7 +19,7 @@ from ltr.arguments import ArgumentError, abridged
 from ltr.files import check_parent
 
 NO_ANSWER = object()
-_START = b'{"kind": "'
+_KIND = re.compile(rb'\{"kind": "([a-z]+)"')
 
 
 class AnswerFile:
@@ -37,6 +40,11 @@ class AnswerFile:
 
     def __init__(self, path: Path, kind: str) -> None:
         check_parent(path)
+        if path.is_dir():
+            raise IsADirectoryError(
+                f"cache must be a file of answers; {path} is a folder. Add the name of "
+                "a file to it."
+            )
         self._path, self._kind = path, kind
         self._start = json.dumps({"kind": kind})[:-1].encode()
         self._lock = threading.Lock()
@@ -73,20 +81,18 @@ class AnswerFile:
         self._is_torn = bool(text) and not text.endswith(b"\n")
         for number, line in enumerate(text.split(b"\n"), 1):
             if line.startswith(self._start):
-                answer = _parsed(line)
-                if answer is not None:
-                    query = json.dumps(answer.get("query"))
-                    question = json.dumps(answer["question"])
-                    self._answers[query, question] = decoded(answer["answer"])
+                entry = _stored(line)
+                if entry is not None:
+                    query, question, self._answers[query, question] = entry
             elif not self._start.startswith(line):  # nor is it a torn beginning
                 raise ArgumentError(self._refusal(number, line))
 
     def _refusal(self, number: int, line: bytes) -> str:
-        answer = _parsed(line) if line.startswith(_START) else None
+        kind = _KIND.match(line)
         content = (
             f"line {number} is {abridged(line[:60].decode(errors='replace'))}"
-            if answer is None
-            else f"line {number} is an answer of a {answer['kind']} driver"
+            if kind is None or _stored(line) is None
+            else f"line {number} is an answer of a {kind[1].decode()} driver"
         )
         return (
             f"cache must be a file of answers of a {self._kind} driver; {self._path}: "
@@ -179,13 +185,14 @@ class AnswerCache:
             self._file.close()
 
 
-def _parsed(line: bytes) -> dict[str, Any] | None:
-    """The content of a line; None if it is torn."""
+def _stored(line: bytes) -> tuple[str, str, Any] | None:
+    """Query, question and answer of a line; None if it is torn or forged."""
     try:
-        answer = json.loads(line)
-    except ValueError:
+        entry = json.loads(line)
+        query, question = json.dumps(entry.get("query")), json.dumps(entry["question"])
+        return query, question, decoded(entry["answer"])
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
         return None
-    return answer if isinstance(answer, dict) and "answer" in answer else None
 
 
 def _question_text(question: tuple[Any, ...]) -> str:
@@ -195,13 +202,15 @@ def _question_text(question: tuple[Any, ...]) -> str:
 def _coded_id(value: Any) -> Any:
     if isinstance(value, tuple):
         return {"tuple": [_coded_id(entry) for entry in value]}
-    text = coded(value)
-    if isinstance(text, (dict, list)):
+    is_number = isinstance(value, (int, float, np.number, np.bool_))
+    if not (is_number or value is None or isinstance(value, str)) or isinstance(
+        value, np.timedelta64
+    ):
         raise ArgumentError(
             "ids must be text, numbers or tuples of them for a cache file; got "
             f"{abridged(value)}. Use such ids, or a mapping as the cache."
         )
-    return text
+    return coded(value)
 
 
 def coded(value: Any) -> Any:
@@ -210,8 +219,9 @@ def coded(value: Any) -> Any:
     Parameters
     ----------
     value : object
-        Answer or id. What is neither text, number, None nor made of them is replaced by
-        its ``repr``, which no id equals.
+        Answer or id. Arrays and iterables of any library become lists. What is neither
+        text, number, None nor made of them is replaced by its ``repr``, which no id
+        equals.
 
     Returns
     -------
@@ -219,14 +229,22 @@ def coded(value: Any) -> Any:
     """
     if value is None or isinstance(value, (bool, int, float, str)):
         return str(value) if isinstance(value, str) else value
-    if isinstance(value, np.generic):
-        return coded(value.item())
+    if isinstance(value, (np.datetime64, np.timedelta64)):
+        return {"repr": repr(value)}
+    if isinstance(value, Integral):
+        return int(value)
+    if isinstance(value, (Real, Decimal)):
+        return float(value)
     if isinstance(value, tuple):
         return {"tuple": [coded(entry) for entry in value]}
-    if isinstance(value, (list, np.ndarray)):
-        return [coded(entry) for entry in value]
     if isinstance(value, Mapping):
         return {"items": [[coded(key), coded(entry)] for key, entry in value.items()]}
+    if getattr(value, "ndim", None) == 0 and hasattr(value, "item"):
+        number = value.item()
+        is_read = isinstance(number, (bool, Real, str))
+        return coded(number) if is_read else {"repr": repr(value)}
+    if isinstance(value, Iterable) and not isinstance(value, (bytes, set, frozenset)):
+        return [coded(entry) for entry in value]
     return {"repr": repr(value)}
 
 

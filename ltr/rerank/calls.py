@@ -120,7 +120,8 @@ def distinct_ids(ids: Iterable[Any]) -> list[Any]:
     ArgumentError
         If they are not distinct.
     """
-    if isinstance(ids, (str, bytes, Mapping)) or not isinstance(ids, Iterable):
+    is_flat = isinstance(ids, Iterable) and getattr(ids, "ndim", 1) == 1
+    if isinstance(ids, (str, bytes, Mapping)) or not is_flat:
         raise ArgumentError(
             f"ids must be a sequence of ids, best first; got {abridged(ids)}."
         )

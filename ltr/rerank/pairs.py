@@ -21,6 +21,7 @@ from ltr.queries import FloatArray
 from ltr.rerank.calls import PLAIN_CALLS, Calls, Question, check_top, distinct_ids
 from ltr.rerank.closure import Closure, closed, open_items
 from ltr.rerank.judging import judge
+from ltr.rerank.pointwise import NO_NUMBERS
 from ltr.rerank.protocol import BudgetSpent, Driver, Kind, Reading, Verdict
 from ltr.rerank.results import Reranking
 
@@ -414,8 +415,8 @@ def _challengers(pairs: _Pairs, order: list[int], k: int) -> list[Question]:
 def _read(raw: Any, items: Question, ids: Question, strict: bool) -> Reading:
     if raw is None:
         proba: float | None = 0.5
-    elif isinstance(raw, (bool, int, float, np.generic)):
-        proba = float(raw) if isinstance(raw, (bool, int, float)) else _number(raw)
+    elif isinstance(raw, (bool, float)):
+        proba = float(raw)
     else:
         proba = _number(raw)
     if proba is None or not 0.0 <= proba <= 1.0:
@@ -428,11 +429,9 @@ def _read(raw: Any, items: Question, ids: Question, strict: bool) -> Reading:
 
 def _number(raw: Any) -> float | None:
     """A number of NumPy or another library; None if it is none."""
-    if isinstance(raw, (str, bytes, complex)) or np.ndim(raw) != 0:
-        return None
     try:
-        return float(raw)
-    except (TypeError, ValueError):
+        return None if isinstance(raw, NO_NUMBERS) or np.ndim(raw) else float(raw)
+    except (TypeError, ValueError, OverflowError):
         return None
 
 

@@ -105,6 +105,10 @@ def by_score(scores: FloatArray) -> list[int]:
     return [int(item) for item in np.argsort(-scores, kind="stable")]
 
 
+# float() reads text, and drops the imaginary part of NumPy's numbers
+NO_NUMBERS = (str, bytes, complex, np.complexfloating)
+
+
 def read_number(raw: Any, name: str, question: Question) -> float:
     """A score, or NaN.
 
@@ -124,9 +128,8 @@ def read_number(raw: Any, name: str, question: Question) -> float:
     if raw is None:
         return math.nan
     try:
-        is_number = np.ndim(raw) == 0 and not isinstance(raw, (str, bytes, complex))
-        number = float(raw) if is_number else None
-    except (TypeError, ValueError):
+        number = None if isinstance(raw, NO_NUMBERS) or np.ndim(raw) else float(raw)
+    except (TypeError, ValueError, OverflowError):
         number = None
     if number is None:
         raise ArgumentError(
