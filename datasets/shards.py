@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, overload
 
-from ltr.arguments import check_whole
+from ltr.arguments import ArgumentError, check_whole
 from ltr.datasets.letor.arrays import open_ranking, save_arrays
 from ltr.datasets.ranking_data import RankingData
 from ltr.datasets.tables import load_table
@@ -45,7 +45,8 @@ class Shards(Sequence[RankingData]):
         self._options = options
 
     def __repr__(self) -> str:
-        return f"Shards({len(self)} in {self.paths[0].parent})"
+        folder = f" in {self.paths[0].parent}" if self.paths else ""
+        return f"Shards({len(self)}{folder})"
 
     def __len__(self) -> int:
         return len(self.paths)
@@ -102,7 +103,7 @@ def open_shards(folder: PathLike, **options: Any) -> Shards:
     """
     path = Path(folder)
     paths = sorted(
-        p for p in path.glob("*") if p.is_dir() or p.suffix in (".parquet", ".pq")
+        p for p in path.glob("[!.]*") if p.is_dir() or p.suffix in (".parquet", ".pq")
     )
     if not paths:
         raise ValueError(
@@ -163,6 +164,11 @@ def save_shards(
     with whole_folder(folder) as scratch:
         n_shards = 0
         for piece in pieces:
+            if not isinstance(piece, RankingData):
+                raise ArgumentError(
+                    "data must be a RankingData or an iterable of them; got "
+                    f"{type(piece).__name__}."
+                )
             queries = group_queries(piece.qid, len(piece.y))
             for begin, end in cut_lists(queries.starts, rows):
                 shard = piece.take(queries.order[begin:end])

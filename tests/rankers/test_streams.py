@@ -49,6 +49,9 @@ def test_shards(shards, tmp_path):
     ids = [[3] * 2, [1] * 9, [4, 0, 0, 0], [2] * 5]
     assert [piece.qid.tolist() for piece in pieces] == 2 * ids
     assert [p.name for p in pieces.paths[:2]] == ["shard-000000", "shard-000001"]
+    (tmp_path / "new" / ".ipynb_checkpoints").mkdir()
+    assert len(open_shards(tmp_path / "new")) == 8
+    assert repr(pieces[9:]) == "Shards(0)"
     with pytest.raises(FileExistsError):
         save_shards(data, tmp_path / "new")
 
@@ -69,6 +72,8 @@ def test_messages_of_shards(tmp_path):
         save_shards(data, tmp_path / "objects")
     with pytest.raises(ValueError, match="^data must have at least one row; got none"):
         save_shards(iter([]), tmp_path / "nothing")
+    with pytest.raises(ValueError, match="^data must be a RankingData or an iterable"):
+        save_shards([(DATA.X, DATA.y)], tmp_path / "tuples")
     assert [path.name for path in tmp_path.iterdir()] == ["empty"]
 
 
@@ -169,6 +174,16 @@ def changed(row, **values):
     return RankingData(**arrays)
 
 
+class Columns:
+    """Columns as they are, of whatever type."""
+
+    def __init__(self, X, y, qid):
+        self.X, self.y, self.qid = X, y, qid
+
+
+NOTHING = DATA.take(np.arange(0))
+
+
 @pytest.mark.parametrize(
     ("source", "message"),
     [
@@ -190,16 +205,64 @@ def changed(row, **values):
                                                    DATA.qid[:6] + 100)],
          "In rows 0 to 5 of part 1 of source: X has 3 features, but NeuralRanker is "
          "expecting 4 features as input"),
+        (changed(301, y=-1), "In rows 288 to 383 of source: y must be >= 0 for loss="
+         "'lambdarank'; got -1 at row 13."),
+        ((DATA.X, DATA.y, DATA.qid), "source must be a sequence of RankingData; got "
+         "ndarray as part 0."),
+        (Columns(DATA.X, DATA.y, None), "source must have a qid; got None in part 0."),
+        (Columns(DATA.X, DATA.y[:9], DATA.qid), "X, y and qid must have the same number "
+         "of rows; got 480, 9 and 480 in part 0 of source."),
+        (Columns(*(pd.DataFrame(DATA.X)[0:0], [], [])), "source must have at least one "
+         "row; got none."),
+        (lambda epoch: [NOTHING], "source must return at least one row for each epoch; "
+         "got none for epoch 0."),
+        (lambda epoch: [DATA][epoch:], "source must return at least one row for each "
+         "epoch; got none for epoch 1."),
+        (lambda epoch, pieces=iter([DATA] * 9): pieces, "source must return a new "
+         "iterator for each epoch; got the one of the last call for epoch 0. Make it in "
+         "the function."),
+        (lambda epoch: None, "source must return an iterator of RankingData; got "
+         "NoneType for epoch 0."),
     ],
-    ids=["nan", "apart", "cut", "iterator", "array", "columns"],
+    ids=["nan", "apart", "cut", "iterator", "array", "columns", "grade", "tuples",
+         "ids", "lengths", "frames", "empty", "nothing", "once", "none"],
 )  # fmt: skip
 def test_messages(source, message):
     """With the rows of the piece; a ranker that was fitted stays as it was."""
     ranker = fit(LINEAR)
     before = ranker.coef_
+    ranker.set_params(loss="lambdarank")
     with pytest.raises((ValueError, TypeError), match=f"^{re.escape(message)}"):
         ranker.fit_stream(source, buffer_rows=200)
     np.testing.assert_array_equal(ranker.coef_, before)
+
+
+def test_other_tables_and_empty_parts():
+    """Frames by place, whatever their index; ids of several types; parts of no row."""
+    index = np.arange(100, 580)
+    frame = Columns(
+        pd.DataFrame(DATA.X, index=index),
+        pd.Series(DATA.y, index=index),
+        pd.Series([f"q{i}" if i % 2 else i for i in DATA.qid], index=index),
+    )
+    lists = Columns(DATA.X.tolist(), DATA.y.tolist(), DATA.qid.tolist())
+    expected = fit(LINEAR).coef_
+    for source in (frame, lists, [NOTHING, DATA, NOTHING]):
+        np.testing.assert_array_equal(fit(LINEAR, source).coef_, expected)
+    pieces = fit(LINEAR, lambda epoch: [NOTHING, DATA, NOTHING]).coef_
+    np.testing.assert_array_equal(fit(LINEAR, lambda epoch: [DATA]).coef_, pieces)
+
+
+def test_what_a_stream_does_not_take(tmp_path):
+    """No checkpoints, and validation in the form of the source."""
+    ranker = clone(LINEAR)
+    with pytest.raises(ValueError, match=r"^validation must be a RankingData; got str"):
+        ranker.fit_stream(DATA, validation="x")
+    ranker.set_params(checkpoint_dir=tmp_path)
+    with pytest.raises(
+        ValueError, match="^checkpoint_dir is for fit; fit_stream write"
+    ):
+        ranker.fit_stream(DATA)
 
 
 def test_validation_is_required_by_early_stopping():

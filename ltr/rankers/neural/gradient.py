@@ -10,7 +10,7 @@ import jax
 from numpy.typing import ArrayLike
 from sklearn.exceptions import ConvergenceWarning
 
-from ltr.arguments import check_whole
+from ltr.arguments import ArgumentError, check_whole
 from ltr.atomic import FitStopped
 from ltr.files import PathLike
 from ltr.metrics import get_metric
@@ -20,7 +20,7 @@ from ltr.rankers.inputs import TrainingSet, training_set
 from ltr.rankers.neural.fitted import FittedScorer
 from ltr.rankers.neural.options import TrainingOptions
 from ltr.rankers.neural.scaling import Preprocess
-from ltr.rankers.neural.source import Piece, Source
+from ltr.rankers.neural.source import Piece, Source, is_ranking
 from ltr.rankers.neural.training import LearnedState, train_scorer
 from ltr.rankers.validation import (
     EarlyStopping,
@@ -168,6 +168,16 @@ class GradientRanker(BaseRanker):
                 "validation is required by early_stopping=True: fit_stream holds out "
                 "no queries. Pass some as validation, or set early_stopping='auto'."
             )
+        if options.checkpoint_dir is not None:
+            raise ValueError(
+                "checkpoint_dir is for fit; fit_stream writes no checkpoints. Set "
+                "checkpoint_dir=None, and save the ranker between calls that go on "
+                "with warm_start=True."
+            )
+        if validation is not None and not is_ranking(validation):
+            raise ArgumentError(
+                f"validation must be a RankingData; got {type(validation).__name__}."
+            )
         start = getattr(self, "_learned_state", None) if self.warm_start else None
         self._fitted_with_qid = True
         pieces = Source(source, buffer_rows)
@@ -175,11 +185,9 @@ class GradientRanker(BaseRanker):
 
         def check(piece: Piece) -> TrainingSet:
             nonlocal is_known
-            try:
+            with piece.in_errors():
                 features = check_dense_X(self, piece.X, reset=not is_known)
                 data = training_set(features, piece.y, piece.qid)
-            except ValueError as error:
-                raise ValueError(f"In {piece.name} of source: {error}") from error
             is_known = True
             return data
 

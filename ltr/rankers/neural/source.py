@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ltr.arguments import ArgumentError, plain
-from ltr.queries import IntArray, cut_lists
+from ltr.queries import IntArray, cut_lists, group_queries
 
 _SCANNED_ROWS = 2**20
+_COLUMNS = ("X", "y", "qid")
 
 
 class Piece(NamedTuple):
@@ -34,6 +36,21 @@ class Piece(NamedTuple):
     y: Any
     qid: Any
 
+    @contextmanager
+    def in_errors(self) -> Iterator[None]:
+        """Say in errors of the block where the rows are."""
+        try:
+            yield
+        except ValueError as error:
+            raise ValueError(f"In {self.name} of source: {error}") from error
+
+    def rows(self, begin: int, end: int) -> Piece:
+        """Some of the rows."""
+        rows = slice(begin, end)
+        X = self.X.iloc[rows] if hasattr(self.X, "iloc") else self.X[rows]
+        name = f"rows {begin} to {end - 1}{self.name}"
+        return Piece(name, X, self.y[rows], self.qid[rows])
+
 
 class Source:
     """Pieces of a data set, read as often as there are epochs.
@@ -50,7 +67,8 @@ class Source:
         self._open: Callable[[int], Iterable[Any]] | None = None
         self._parts: Sequence[Any] = ()
         self._cuts: list[tuple[int, int, int]] = []  # part, first row, end
-        if all(hasattr(source, name) for name in ("X", "y", "qid")):
+        self._iterator: Iterable[Any] | None = None  # of the function's last call
+        if is_ranking(source):
             self._parts = [source]
         elif isinstance(source, Sequence) and not isinstance(source, str):
             self._parts = source
@@ -68,7 +86,10 @@ class Source:
             )
         last_id: Any = None
         for number, part in enumerate(self._parts):
-            starts, ids = _list_starts(part.qid, number)
+            qid = _piece(part, "source", f"part {number}").qid
+            if not len(qid):
+                continue
+            starts, ids = _list_starts(qid, number)
             if number and ids[0] == last_id:
                 raise ValueError(
                     "the rows of a query must be in one part of source; query "
@@ -107,22 +128,64 @@ class Source:
 
     def _read(self, place: int) -> Piece:
         number, begin, end = self._cuts[place]
-        part, rows = self._parts[number], slice(begin, end)
-        name = f"rows {begin} to {end - 1}"
-        if len(self._parts) > 1:
-            name += f" of part {number}"
-        return Piece(name, part.X[rows], part.y[rows], part.qid[rows])
+        name = f" of part {number}" if len(self._parts) > 1 else ""
+        part = _piece(self._parts[number], "source", f"part {number}")
+        return part._replace(name=name).rows(begin, end)
 
     def _pieces_of_function(self, epoch: int) -> Iterator[Piece]:
         assert self._open is not None
-        for number, data in enumerate(self._open(epoch)):
-            if not all(hasattr(data, name) for name in ("X", "y", "qid")):
-                raise ArgumentError(
-                    "source must return an iterator of RankingData; got "
-                    f"{type(data).__name__} as piece {number} of epoch {epoch}."
-                )
-            name = f"piece {number} of epoch {epoch}"
-            yield Piece(name, data.X, data.y, data.qid)
+        pieces = self._open(epoch)
+        if not isinstance(pieces, Iterable):
+            raise ArgumentError(
+                "source must return an iterator of RankingData; got "
+                f"{type(pieces).__name__} for epoch {epoch}."
+            )
+        if isinstance(pieces, Iterator) and pieces is self._iterator:
+            raise ArgumentError(
+                "source must return a new iterator for each epoch; got the one of the "
+                f"last call for epoch {epoch}. Make it in the function."
+            )
+        self._iterator = pieces
+        n_rows = 0
+        for number, data in enumerate(pieces):
+            piece = _piece(
+                data,
+                "source must return an iterator",
+                f"piece {number} of epoch {epoch}",
+            )
+            n_rows += len(piece.y)
+            if len(piece.y):
+                yield piece
+        if not n_rows:
+            raise ValueError(
+                "source must return at least one row for each epoch; got none for "
+                f"epoch {epoch}."
+            )
+
+
+def is_ranking(data: Any) -> bool:
+    """Whether it has the columns of RankingData."""
+    return all(hasattr(data, name) for name in _COLUMNS)
+
+
+def _piece(data: Any, subject: str, name: str) -> Piece:
+    """The columns of RankingData; labels and ids as arrays."""
+    if not is_ranking(data):
+        subject = subject if "return" in subject else f"{subject} must be a sequence"
+        raise ArgumentError(
+            f"{subject} of RankingData; got {type(data).__name__} as {name}."
+        )
+    X, y, qid = (getattr(data, column) for column in _COLUMNS)
+    if qid is None:
+        raise ArgumentError(f"source must have a qid; got None in {name}.")
+    X = X if hasattr(X, "shape") else np.asarray(X)
+    y, qid = np.asanyarray(y), np.asanyarray(qid)
+    if not len(X) == len(y) == len(qid):
+        raise ArgumentError(
+            f"X, y and qid must have the same number of rows; got {len(X)}, {len(y)} "
+            f"and {len(qid)} in {name} of source."
+        )
+    return Piece(name, X, y, qid)
 
 
 def _list_starts(qid: Any, number: int) -> tuple[IntArray, NDArray[Any]]:
@@ -136,9 +199,10 @@ def _list_starts(qid: Any, number: int) -> tuple[IntArray, NDArray[Any]]:
         starts.append(begin + 1 + np.flatnonzero(ids[1:] != ids[:-1]))
     rows = np.concatenate(starts)
     ids = np.asarray(qid[rows]) if len(rows) else np.zeros(0, dtype=np.int64)
-    values, counts = np.unique(ids, return_counts=True)
-    if len(values) < len(ids):
-        repeated = plain(values[counts > 1][0])
+    queries = group_queries(ids, len(ids))
+    if queries.n_lists < len(ids):
+        counts = np.bincount(queries.codes)
+        repeated = plain(queries.ids[counts > 1][0])
         raise ValueError(
             "the rows of a query must stand together in source; those of query "
             f"{repeated!r} are in {counts.max()} places of part {number}. Sort the "

@@ -186,7 +186,9 @@ def train_stream(
     """
     seed = int(check_random_state(options.random_state).randint(2**31 - 1))
     rng = np.random.default_rng([seed, member])
-    sample = [check(piece) for piece in source.sample(_SAMPLED_PIECES)]
+    sample = [
+        _checked(check, options, piece) for piece in source.sample(_SAMPLED_PIECES)
+    ]
     plan, loss_numbers = make_plan(options, sample[0])
     longest = max(len(data.y) for data in sample)
     n_rows = longest if source.n_rows is None else min(buffer_rows, source.n_rows)
@@ -252,7 +254,8 @@ def train_stream(
 def _checked(check: CheckPiece, options: TrainingOptions, piece: Piece) -> TrainingSet:
     """Rows of a piece, whose labels fit the loss, too."""
     data = check(piece)
-    make_plan(options, data)
+    with piece.in_errors():
+        make_plan(options, data)
     return data
 
 
