@@ -181,6 +181,7 @@ class Columns:
         self.X, self.y, self.qid = X, y, qid
 
 
+ONE_ITERATOR = iter([DATA] * 9)
 NOTHING = DATA.take(np.arange(0))
 
 
@@ -218,7 +219,7 @@ NOTHING = DATA.take(np.arange(0))
          "got none for epoch 0."),
         (lambda epoch: [DATA][epoch:], "source must return at least one row for each "
          "epoch; got none for epoch 1."),
-        (lambda epoch, pieces=iter([DATA] * 9): pieces, "source must return a new "
+        (lambda epoch: ONE_ITERATOR, "source must return a new "
          "iterator for each epoch; got the one of the last call for epoch 0. Make it in "
          "the function."),
         (lambda epoch: None, "source must return an iterator of RankingData; got "
