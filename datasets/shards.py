@@ -88,8 +88,10 @@ def open_shards(folder: PathLike, **options: Any) -> Shards:
 
     Raises
     ------
+    FileNotFoundError
+        If there is no such folder.
     ValueError
-        If there are no shards in the folder.
+        If there are no shards in it.
 
     Examples
     --------
@@ -102,6 +104,8 @@ def open_shards(folder: PathLike, **options: Any) -> Shards:
     (3, RankingData(21 queries, 368 rows, 20 features))
     """
     path = Path(folder)
+    if not path.exists():
+        raise FileNotFoundError(f"{path} does not exist.")
     paths = sorted(
         p for p in path.glob("[!.]*") if p.is_dir() or p.suffix in (".parquet", ".pq")
     )

@@ -261,16 +261,31 @@ def file_of(folder: Path, stems: Sequence[str]) -> Path:
     Returns
     -------
     path : Path
-        The first that exists, else that of the first name.
+        The first that exists.
 
-    Examples
-    --------
-    >>> file_of(Path("nowhere"), ["qrels/test", "qrels"]).as_posix()
-    'nowhere/qrels/test.tsv'
+    Raises
+    ------
+    FileNotFoundError
+        If the folder has none of them; with the files that it has.
     """
     suffixes = (".tsv", ".jsonl", ".tsv.gz", ".jsonl.gz")
     paths = [folder / f"{stem}{suffix}" for stem in stems for suffix in suffixes]
-    return next((path for path in paths if path.is_file()), paths[0])
+    for path in paths:
+        if path.is_file():
+            return path
+    names = [
+        file.relative_to(folder).as_posix()
+        for place in dict.fromkeys(path.parent for path in paths)
+        if place.is_dir()
+        for file in sorted(place.iterdir())
+        if file.is_file()
+    ]
+    content = ", ".join(names[:5]) + ", …" * (len(names) > 5) if names else "no file"
+    expected = [f"{stem}.tsv" for stem in stems]
+    raise FileNotFoundError(
+        f"{folder} must have a file {' or '.join(expected)} (or .jsonl, or gzipped); "
+        f"it has {content}."
+    )
 
 
 def _read_file(

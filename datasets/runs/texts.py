@@ -123,6 +123,11 @@ def _read_texts(path: Path, kind: _Kind, encoding: str) -> pd.DataFrame:
     path = file_of(path, kind.stems) if path.is_dir() else path
     if not path.exists():
         raise FileNotFoundError(f"{path} does not exist.")
+    if path.suffix in (".csv", ".parquet"):
+        raise ValueError(
+            f"{path} must be a .jsonl or .tsv file; got {path.suffix}. Read it "
+            f"with pandas into columns {kind.column!r} and 'text'."
+        )
     name = str(path)
     is_table = path.name.removesuffix(".gz").endswith(".tsv")
     lines_by_id: dict[str, int] = {}

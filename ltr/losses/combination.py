@@ -13,7 +13,7 @@ from jax.typing import ArrayLike
 from ltr.losses.declaration import LossFunction, LossInfo, loss_info, split_partial
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Combination:
     """A weighted sum of losses. Made by :func:`ltr.losses.combine`.
 
@@ -30,13 +30,30 @@ class Combination:
     Examples
     --------
     >>> from ltr.losses import combine
-    >>> combine((0.5, "ranknet"), (2.0, "mse")).numbers
-    (0.5, 2.0)
+    >>> combine((0.5, "ranknet"), (2.0, "mse"))
+    combine((0.5, 'ranknet'), (2, 'mse'))
     """
 
     losses: tuple[tuple[LossFunction, tuple[tuple[str, Any], ...]], ...]
     names: tuple[str, ...]
     numbers: tuple[float, ...]
+
+    def __repr__(self) -> str:
+        """The call of :func:`combine` that makes it."""
+        from ltr.losses import LOSSES
+
+        names = {function: name for name, function in LOSSES.items()}
+        terms = []
+        for weight, part in self.terms():
+            function = part.func
+            text = getattr(function, "__name__", repr(function))
+            if part.keywords:
+                options = (f"{key}={value!r}" for key, value in part.keywords.items())
+                text = f"partial({', '.join([text, *options])})"
+            elif function in names:
+                text = repr(names[function])
+            terms.append(f"({weight:g}, {text})")
+        return f"combine({', '.join(terms)})"
 
     def __call__(
         self,

@@ -49,9 +49,10 @@ def read_vectors(
     """
     array = read_floats(name, vectors)
     if array.ndim != 2 or array.shape[1] == 0:
+        advice = f" Pass [{name}] for one." if array.ndim == 1 else ""
         raise ArgumentError(
             f"{name} must have shape (n, width), one embedding a row; got shape "
-            f"{array.shape}."
+            f"{array.shape}.{advice}"
         )
     if width is not None and array.shape[1] != width:
         raise ArgumentError(

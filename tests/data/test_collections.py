@@ -208,8 +208,30 @@ def test_malformed_documents(tmp_path, name, text, message):
 
 
 def test_missing_and_empty_files(tmp_path):
-    with pytest.raises(FileNotFoundError, match=r"queries\.tsv does not exist\.$"):
+    expected = "queries.tsv or query.tsv or examples.tsv (or .jsonl, or gzipped)"
+    with pytest.raises(
+        FileNotFoundError,
+        match=f"^{re.escape(f'{tmp_path} must have a file {expected}; it has no file.')}$",
+    ):
         read_queries(tmp_path)
+    (tmp_path / "qrels").mkdir()
+    (tmp_path / "qrels" / "dev.tsv").write_text(
+        "query-id\tcorpus-id\tscore\nq0\td0\t1\n"
+    )
+    with pytest.raises(
+        FileNotFoundError,
+        match=r"file qrels/test\.tsv or qrels\.tsv .* it has qrels/dev\.tsv\.$",
+    ):
+        read_qrels(tmp_path)
+    assert len(read_qrels(tmp_path, split="dev")) == 1
+    table = tmp_path / "corpus.csv"
+    table.write_text("docid,text\nd1,one\n")
+    message = (
+        f"{table} must be a .jsonl or .tsv file; got .csv. Read it with pandas into "
+        "columns 'docid' and 'text'."
+    )
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+        read_corpus(table)
     (tmp_path / "corpus.jsonl").write_text("\n")
     with pytest.raises(
         ValueError, match=r"corpus\.jsonl must have at least one line; got none\.$"

@@ -164,3 +164,13 @@ def test_options_of_a_users_loss_are_traced():
     assert numbers == {"learning_rate": 7.0}
     assert (one, hash(one)) == (other, hash(other))
     assert one.options == (("n", 3),)
+
+
+def test_a_combination_reads_as_the_call_that_makes_it():
+    mine = lambda scores, labels, *, where=None: scores.sum(-1)
+    sigma = functools.partial(LOSSES["ranknet"], sigma=2.0)
+    loss = combine((0.5, "ranknet"), (1.0, sigma), (3.0, mine))
+    assert repr(loss) == (
+        "combine((0.5, 'ranknet'), (1, partial(ranknet_loss, sigma=2.0)), "
+        "(3, <lambda>))"
+    )

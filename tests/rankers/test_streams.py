@@ -65,6 +65,8 @@ def test_messages_of_shards(tmp_path):
     )
     with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
         open_shards(tmp_path / "empty")
+    with pytest.raises(FileNotFoundError, match=r"none does not exist\.$"):
+        open_shards(tmp_path / "none")
     ids = np.array([(1, 2), (1, 2)], dtype=object)
     data = RankingData(np.ones((2, 1)), np.ones(2), ids[:, 0])
     message = "qid must hold integers or text; got dtype object. Convert it."
@@ -200,6 +202,10 @@ NOTHING = DATA.take(np.arange(0))
          "sequence of them, as open_shards returns, or a function that takes the number "
          "of an epoch and returns an iterator of them; got list_iterator. An iterator "
          "has only one epoch."),
+        ("shards", "source must be a RankingData, as open_ranking returns, a sequence "
+         "of them, as open_shards returns, or a function that takes the number of an "
+         "epoch and returns an iterator of them; got str. Open a path by "
+         "ltr.datasets.open_shards."),
         (lambda epoch: iter([DATA.X]), "source must return an iterator of RankingData; "
          "got ndarray as piece 0 of epoch 0."),
         ([DATA, DATA.take(np.arange(6)).__class__(DATA.X[:6, :3], DATA.y[:6],
@@ -225,7 +231,7 @@ NOTHING = DATA.take(np.arange(0))
         (lambda epoch: None, "source must return an iterator of RankingData; got "
          "NoneType for epoch 0."),
     ],
-    ids=["nan", "apart", "cut", "iterator", "array", "columns", "grade", "tuples",
+    ids=["nan", "apart", "cut", "iterator", "path", "array", "columns", "grade", "tuples",
          "ids", "lengths", "frames", "empty", "nothing", "once", "none"],
 )  # fmt: skip
 def test_messages(source, message):

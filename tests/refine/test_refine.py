@@ -385,7 +385,8 @@ ROW = (
         (lambda: search(Q[None], D, k=0), "k must be a whole number >= 1; got 0."),
         (
             lambda: search(Q, D),
-            "queries must have shape (n, width), one embedding a row; got shape (2,).",
+            "queries must have shape (n, width), one embedding a row; got shape (2,). "
+            "Pass [queries] for one.",
         ),
         (
             lambda: vector_prf(Q, D, [1.0]),

@@ -124,7 +124,7 @@ class GradientRanker(BaseRanker):
             What :func:`ltr.datasets.open_ranking` opens; what
             :func:`ltr.datasets.open_shards` opens; or a function that takes the number
             of an epoch, from 0, and returns an iterator of RankingData, each with whole
-            lists. The rows of a query stand together, but in those of a function.
+            lists. The rows of a query stand together, except in those of a function.
         validation : RankingData, default=None
             Queries for early stopping, in memory.
         buffer_rows : int, default=262144

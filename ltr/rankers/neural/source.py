@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from os import PathLike
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -81,8 +82,9 @@ class Source:
                 "them, as open_shards returns, or a function that takes the number of "
                 "an epoch and returns an iterator of them; got "
                 f"{type(source).__name__}."
-                + " An iterator has only one epoch."
-                * isinstance(source, Iterator)
+                + " An iterator has only one epoch." * isinstance(source, Iterator)
+                + " Open a path by ltr.datasets.open_shards."
+                * isinstance(source, (str, PathLike))
             )
         last_id: Any = None
         for number, part in enumerate(self._parts):
