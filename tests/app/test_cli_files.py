@@ -26,6 +26,7 @@ DATA = replace(
 LAMBDAMART = ["--ranker", "lambdamart"]
 TREES = ["--set", "n_estimators=3", "--set", "min_child_samples=2", "--quiet"]
 TREES = [*LAMBDAMART, *TREES]
+pytestmark = pytest.mark.filterwarnings("ignore:early_stopping=True chooses")
 
 
 @pytest.fixture(scope="module")

@@ -353,6 +353,7 @@ def test_it_prints_as_its_table():
 
 
 @pytest.mark.filterwarnings("ignore:No tree has a split")  # few rows
+@pytest.mark.filterwarnings("ignore:early_stopping=True chooses")
 @pytest.mark.parametrize("name", [*DEFAULT_RANKERS, "attention_softmax"])
 def test_make_ranker(name):
     """Every name of the command line is a ranker that can be fitted."""

@@ -180,7 +180,8 @@ RANKERS = {
         {**SHARED, "n_query_features": OPTIONAL},
     ),
     "two_tower": (
-        NeuralRanker("mse", "two_tower", n_query_features=2, max_epochs=0), SHARED,
+        NeuralRanker("mse", "two_tower", n_query_features=2, max_epochs=0),
+        {**SHARED, "in_batch": FLAG},
     ),
     "pairs": (
         TSPRanker(encoder="identity", max_epochs=0),

@@ -230,9 +230,7 @@ CASES = [
     LossCase(
         "lambdarank",
         lambdarank(),
-        pair=lambda margin: (
-            (1 - 1 / math.log2(3)) * logistic(margin) if margin else 0.0
-        ),
+        pair=lambda margin: (1 - 1 / math.log2(3)) * logistic(margin),
     ),
     LossCase(
         "lambdarank",

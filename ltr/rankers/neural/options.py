@@ -111,6 +111,8 @@ class TrainingOptions:
             check_whole("max_epochs", self.max_epochs, low=0)
         if not _is_auto(self.n_iter_no_change):
             check_whole("n_iter_no_change", self.n_iter_no_change, low=1)
+        for name in ("normalize", "warm_start", "in_batch"):
+            check_flag(name, getattr(self, name))
         check_choice("preprocess", self.preprocess, PREPROCESS)
         if self.preprocess == "query" and self.scorer.wants_raw_features:
             raise ArgumentError(
@@ -126,8 +128,6 @@ class TrainingOptions:
                 f"columns describe the query; got {self.scorer!r}. Set "
                 "scorer='two_tower'."
             )
-        for name in ("normalize", "warm_start", "in_batch"):
-            check_flag(name, getattr(self, name))
         check_seed("random_state", self.random_state)
         check_verbose(self.verbose)
         if not isinstance(self.checkpoint_dir, (str, os.PathLike, type(None))):
