@@ -39,7 +39,16 @@ def test_files_are_short(monkeypatch):
 
 def test_help_runs_nothing(command, capsys):
     assert command("--help") == 0
-    assert capsys.readouterr().out.startswith("usage: papers")
+    text = capsys.readouterr().out
+    assert text.startswith("usage: papers")
+    assert "\n    python examples/papers --list\n" in text
+
+
+def test_list_names_all_rows(command, capsys):
+    assert command("--list") == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [int(line.split()[0]) for line in lines] == list(range(1, 48))
+    assert lines[30].startswith("31 PRP: pairs by all, heap, bubble, verified")
 
 
 def test_unknown_row(command):
@@ -63,4 +72,6 @@ def test_a_row_that_does_not_hold(command, capsys, monkeypatch):
     failed = lambda setting: PaperRow(40, ["line"], "more", False)
     monkeypatch.setitem(fusion.PAPERS, 40, failed)
     assert command("40") == 1
-    assert capsys.readouterr().out.endswith("line\ncriterion: more: DOES NOT HOLD\n")
+    assert capsys.readouterr().out == (
+        "40 <lambda>\nline\ncriterion: more: DOES NOT HOLD\n"
+    )

@@ -5,6 +5,7 @@ if the criterion holds. Without one, runs every row in small mode, a line each. 
 scikit-learn's digits, our 756 events and generated lists; with --data DIR also the
 Cranfield collection, from DIR/ir-cranfield and DIR/embeddings-minilm.
 
+    python examples/papers --list
     python examples/papers 31
     python examples/papers 31 --data DIR
     python examples/papers
@@ -36,6 +37,11 @@ def papers() -> dict[int, Paper]:
     return dict(sorted(rows.items()))
 
 
+def title(number: int, paper: Paper) -> str:
+    """Number and first sentence of a row."""
+    return f"{number:2} {(paper.__doc__ or paper.__name__).splitlines()[0]}"
+
+
 def show(row: PaperRow) -> None:
     """Print the lines of a row, then its criterion and whether it holds."""
     print(*row.lines, sep="\n")
@@ -56,10 +62,13 @@ def main(numbers: list[int], setting: Setting) -> bool:
     if unknown:
         raise SystemExit(f"the rows are {', '.join(map(str, rows))}; got {unknown}.")
     if numbers:
-        shown = [run(rows[number], setting) for number in numbers]
-        for row in shown:
+        all_hold = True
+        for number in numbers:
+            print(title(number, rows[number]), flush=True)
+            row = run(rows[number], setting)
             show(row)
-        return all(row.holds for row in shown)
+            all_hold &= row.holds
+        return all_hold
     n_held, start = 0, time.perf_counter()
     for number, paper in rows.items():
         row = run(paper, setting._replace(small=True))
@@ -72,11 +81,20 @@ def main(numbers: list[int], setting: Setting) -> bool:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(prog="papers", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="papers",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("row", type=int, nargs="*", help="1 to 47; none: all, small")
     parser.add_argument("--data", type=Path, help="folder with the Cranfield files")
     parser.add_argument("--small", action="store_true", help="fewer lists and seeds")
+    parser.add_argument("--list", action="store_true", help="print what the rows show")
     options = parser.parse_args()
-    print(__doc__.split("\n")[0], flush=True)
+    if options.list:
+        print(*(title(*row) for row in papers().items()), sep="\n")
+        raise SystemExit(0)
+    if not options.row:
+        print(__doc__.split("\n")[0], flush=True)
     held = main(options.row, Setting(options.small, options.data))
     raise SystemExit(0 if held else 1)
