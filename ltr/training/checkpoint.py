@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import math
 import time
 import zipfile
 from dataclasses import replace
@@ -18,6 +19,8 @@ from ltr.training.result import TrainingResult
 
 Pytree = Any
 _FORM = 1
+_SERIES = ("losses", "seconds", "scores")
+_COUNTS = ("seed", "n_steps", "best_epoch")
 
 
 class Snapshot(NamedTuple):
@@ -173,16 +176,19 @@ class Checkpoint:
     def _read(self) -> None:
         """Read the file, and compare what the fit depends on."""
         try:
-            content = io.BytesIO(self.path.read_bytes())
-            with zipfile.ZipFile(content) as archive:  # of arrays, as numpy.savez makes
-                n_leaves = len(archive.namelist()) - 2
+            with zipfile.ZipFile(self.path) as archive:  # as numpy.savez makes
+                sizes = [member.file_size for member in archive.infolist()]
+                if sum(sizes) > self.path.stat().st_size:
+                    raise ValueError("its arrays are larger than the file")
+                n_leaves = len(sizes) - 2
                 names = ["header", "totals", *(f"leaf_{i}" for i in range(n_leaves))]
-                members = (io.BytesIO(archive.read(f"{name}.npy")) for name in names)
-                text, *arrays = (np.load(m, allow_pickle=False) for m in members)
+                text, *arrays = (_member(archive, f"{name}.npy") for name in names)
             header = json.loads(text.tobytes())
-        except (ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        except OSError:
+            raise
+        except Exception as error:  # of readers of a file that anybody may have made
             raise _not_a_checkpoint(self.path, str(error)) from error
-        if not isinstance(header, dict) or header.get("form") != _FORM:
+        if not _is_header(header) or arrays[0].ndim != 1:
             raise _not_a_checkpoint(self.path, "its header is of another form")
         stored = header["identity"]
         others = [
@@ -195,6 +201,43 @@ class Checkpoint:
                 ". Pass another folder, or delete the file to begin from the start."
             )
         self._header, self._arrays = header, arrays
+
+
+def _member(archive: zipfile.ZipFile, name: str) -> Any:
+    """An array, which needs no more memory than the file has bytes."""
+    member = archive.getinfo(name)
+    if member.compress_type != zipfile.ZIP_STORED:
+        raise ValueError(f"{name} is compressed")
+    content = io.BytesIO(archive.read(member))
+    version = np.lib.format.read_magic(content)
+    if version != (1, 0):
+        raise ValueError(f"{name} is of version {version}")
+    shape, _, dtype = np.lib.format.read_array_header_1_0(content)
+    n_bytes = math.prod(shape) * dtype.itemsize
+    if dtype.hasobject or n_bytes != member.file_size - content.tell():
+        raise ValueError(f"{name} holds no array of shape {shape} and dtype {dtype}")
+    content.seek(0)
+    return np.load(content, allow_pickle=False)
+
+
+def _is_header(header: Any) -> bool:
+    """Whether all of it that a fit reads is there, and of its type."""
+    if not isinstance(header, dict) or header.get("form") != _FORM:
+        return False
+    try:
+        np.random.default_rng().bit_generator.state = header["generator"]
+        series = [value for name in _SERIES for value in header[name]]
+        counts = [header[name] for name in _COUNTS]
+        identity = header["identity"]
+        numbers = [*series, header["best_score"]]
+    except (KeyError, TypeError, ValueError, OverflowError):
+        return False
+    return (
+        isinstance(identity, dict)
+        and all(type(count) is int for count in counts)
+        and all(type(number) in (int, float) for number in numbers)
+        and header["n_steps"] >= 0
+    )
 
 
 def _not_a_checkpoint(path: Path, reason: str) -> ValueError:

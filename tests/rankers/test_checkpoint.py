@@ -1,5 +1,7 @@
 """Fits that go on after the process was killed."""
 
+import io
+import json
 import os
 import re
 import signal
@@ -7,14 +9,17 @@ import subprocess
 import sys
 import time
 import warnings
+import zipfile
 from functools import partial
 
+import jax
 import numpy as np
 import pytest
 
 from ltr import NeuralRanker, TSPRanker
 from ltr.datasets import make_ranking
-from ltr.losses import gumbel_ndcg_loss
+from ltr.losses import combine, gumbel_ndcg_loss
+from ltr.rankers.neural.identity import _text
 from ltr.training import loop
 from ltr.training.checkpoint import Checkpoint
 
@@ -142,6 +147,7 @@ def ranker_of(name, folder):
 
 SCRIPT = """
 import sys, warnings
+import jax
 import numpy as np
 sys.path.insert(0, {tests!r})
 warnings.simplefilter("ignore")
@@ -222,6 +228,122 @@ def test_a_damaged_file_is_refused(killed):
     np.savez(path, header=np.array([object()], dtype=object))
     with pytest.raises(ValueError, match="no checkpoint of a fit: .* Delete it"):
         fit(ranker)
+
+
+def forged(path, change=dict, **arrays):
+    """Write the file with another header or other arrays."""
+    with np.load(path) as archive:
+        members = dict(archive)
+    header = json.loads(members["header"].tobytes())
+    text = json.dumps(change(header)).encode()
+    members["header"] = np.frombuffer(text, np.uint8)
+    np.savez(path, **{**members, **arrays})
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("seed", None),
+        ("seed", 1.5),
+        ("identity", [1]),
+        ("generator", {"bit_generator": "PCG64"}),
+        ("n_steps", -1),
+        ("n_steps", "3"),
+        ("losses", ["x"]),
+        ("losses", 3),
+        ("best_score", None),
+        ("best_epoch", True),
+    ],
+)
+def test_a_header_of_other_types_is_refused(name, value, killed):
+    """Missing, or of another type."""
+    path = killed / "member_0.npz"
+    forged(path, lambda header: {**header, name: value})
+    ranker = ranker_of("any seed", killed).set_params(random_state=0)
+    message = (
+        f"{path} is no checkpoint of a fit: its header is of another form. Delete it "
+        "to begin from the start."
+    )
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+        fit(ranker)
+    forged(path, lambda header: {k: v for k, v in header.items() if k != name})
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+        fit(ranker)
+
+
+def test_forged_arrays_are_refused(killed):
+    """Compressed ones, which may be of any size, and those longer than the file."""
+    path = killed / "member_0.npz"
+    content = path.read_bytes()
+    ranker = ranker_of("any seed", killed).set_params(random_state=0)
+    refused = "no checkpoint of a fit: "
+    forged(path, totals=np.zeros((2, 2)))
+    with pytest.raises(ValueError, match=refused + "its header is of another form"):
+        fit(ranker)
+    with np.load(io.BytesIO(content)) as archive:
+        np.savez_compressed(path, **archive)
+    with pytest.raises(ValueError, match=refused + "header.npy is compressed"):
+        fit(ranker)
+    np.savez_compressed(path, header=np.zeros(9999))
+    with pytest.raises(ValueError, match=refused + "its arrays are larger than the fi"):
+        fit(ranker)
+    zeros = io.BytesIO()
+    np.save(zeros, np.zeros(3))
+    huge = zeros.getvalue().replace(b"(3,), }", b"(9999999,), }")
+    with zipfile.ZipFile(path, "w") as archive:
+        for name in ("header", "totals"):
+            archive.writestr(f"{name}.npy", huge)
+    with pytest.raises(
+        ValueError, match=refused + "header.npy holds no array of shape"
+    ):
+        fit(ranker)
+
+
+def test_a_file_in_place_of_the_folder(tmp_path):
+    path = tmp_path / "file"
+    path.touch()
+    with pytest.raises(NotADirectoryError) as info:
+        fit(ranker_of("any seed", path))
+    assert str(info.value) == (
+        f"checkpoint_dir must be a folder; {path} is a file. Pass another path."
+    )
+
+
+class Scaled:
+    """A loss with an option of its own."""
+
+    def __init__(self, factor):
+        self.factor, self.owner = factor, self
+
+    def __call__(self, scores, labels, **options):
+        return self.factor * (scores - labels).sum(axis=-1)
+
+
+def test_functions_are_told_apart():
+    """By code, defaults, closures and attributes; no addresses, no order of sets."""
+    times = lambda factor: lambda scores, labels, **options: factor * scores
+    values = [
+        times(1),
+        times(2),
+        lambda scores, labels: scores in {"a", "b", "c"},
+        lambda scores, labels: scores - 1,
+        lambda scores, labels=3: scores - 1,
+        partial(times(1), options=times(3)),
+        partial(times(1), options=times(4)),
+        Scaled(1),
+        Scaled(2),
+        Scaled(1).__call__,
+        combine((0.5, "ranknet"), (2.0, times(1))),
+        combine((0.5, "ranknet"), (2.0, times(2))),
+        np.arange(2000),
+        np.append(np.arange(1999), 5),
+        jax.jit(times(1)),
+    ]
+    texts = [_text(value) for value in values]
+    assert len(set(texts)) == len(texts)
+    assert not any(" at 0x" in text for text in texts)
+    assert _text(Scaled(1)) == texts[7]
+    assert _text(frozenset("abc")) == "frozenset([\"'a'\", \"'b'\", \"'c'\"])"
 
 
 def test_parameters():

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import re
-from dataclasses import fields
+from collections.abc import Sequence
+from dataclasses import fields, is_dataclass
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
+from types import CodeType, FunctionType, MethodType
 from typing import Any
 
 import jax
@@ -56,6 +58,10 @@ def open_checkpoint(
     if options.checkpoint_dir is None or options.is_stream:
         return None
     folder = Path(options.checkpoint_dir).expanduser()
+    if folder.exists() and not folder.is_dir():
+        raise NotADirectoryError(
+            f"checkpoint_dir must be a folder; {folder} is a file. Pass another path."
+        )
     folder.mkdir(parents=True, exist_ok=True)
     values = {
         field.name: getattr(options, field.name)
@@ -102,16 +108,62 @@ def _hash_of_data(data: TrainingSet, validation: TrainingSet | None) -> str:
 def _hash_of_values(values: dict[str, Any], start: Any) -> str:
     digest = hashlib.sha256()
     for name, value in sorted(values.items()):
-        digest.update(f"{name}={_text(value)};".encode())
+        digest.update(f"{name}={_text(value)};".encode(errors="backslashreplace"))
     for leaf in jax.tree.leaves((start.params, start.last_params)) if start else ():
         digest.update(np.ascontiguousarray(leaf).tobytes())
     return digest.hexdigest()
 
 
-def _text(value: Any) -> str:
-    """Text of a parameter that is the same in another process."""
+def _text(value: Any, seen: dict[int, tuple[int, Any]] | None = None) -> str:
+    """Text of a parameter that is the same in another process.
+
+    That of a function has its code, defaults and closure: the name alone is that of
+    every lambda. ``seen`` numbers objects by ``id``, and keeps them alive, since they
+    may refer to each other.
+    """
+    seen = {} if seen is None else seen
+    if isinstance(value, (str, bytes, int, float, complex, type(None))):
+        return repr(value)
+    if id(value) in seen:
+        return f"object {seen[id(value)][0]}"
+    seen[id(value)] = len(seen), value
+    if isinstance(value, (np.ndarray, jax.Array)):
+        array = np.ascontiguousarray(value)
+        content = hashlib.sha256(array.tobytes()).hexdigest()
+        return f"{array.dtype}{array.shape}{content}"
+    if isinstance(value, (set, frozenset)):
+        return f"{type(value).__qualname__}({sorted(map(repr, value))})"
+    if isinstance(value, CodeType):
+        return (
+            f"{value.co_code.hex()}({_text((value.co_names, value.co_consts), seen)})"
+        )
+    parts = _parts(value)
+    if parts is None:
+        return _ADDRESS.sub("", repr(value))
+    name, entries = parts
+    return f"{name}({', '.join(_text(entry, seen) for entry in entries)})"
+
+
+def _parts(value: Any) -> tuple[str, Sequence[Any]] | None:
+    """Name of an object, and what it consists of; None if its ``repr`` says it."""
+    name = type(value).__qualname__
     if isinstance(value, partial):
-        return f"{_text(value.func)}({value.args}, {sorted(value.keywords.items())})"
-    if hasattr(value, "__qualname__"):
-        return f"{value.__module__}.{value.__qualname__}"
-    return _ADDRESS.sub("", repr(value))
+        return name, (value.func, value.args, value.keywords)
+    if isinstance(value, dict):
+        return name, [entry for pair in value.items() for entry in pair]
+    if isinstance(value, (list, tuple)):
+        return name, value
+    if isinstance(value, MethodType):
+        return name, (value.__self__, value.__func__)
+    if isinstance(value, FunctionType):
+        cells = [cell.cell_contents for cell in value.__closure__ or ()]
+        inputs = (value.__defaults__, value.__kwdefaults__, cells)
+        return f"{value.__module__}.{value.__qualname__}", (value.__code__, *inputs)
+    if hasattr(value, "__qualname__"):  # a class, or a compiled function
+        wrapped = getattr(value, "__wrapped__", None)
+        return f"{value.__module__}.{value.__qualname__}", (wrapped,)
+    if is_dataclass(value):
+        return name, [getattr(value, field.name) for field in fields(value)]
+    if type(value).__repr__ is object.__repr__:
+        return name, (type(value), getattr(value, "__dict__", None))
+    return None
