@@ -164,6 +164,6 @@ def _parts(value: Any) -> tuple[str, Sequence[Any]] | None:
         return f"{value.__module__}.{value.__qualname__}", (wrapped,)
     if is_dataclass(value):
         return name, [getattr(value, field.name) for field in fields(value)]
-    if type(value).__repr__ is object.__repr__:
+    if getattr(type(value), "__repr__", None) is object.__repr__:
         return name, (type(value), getattr(value, "__dict__", None))
     return None

@@ -162,9 +162,14 @@ class LossObjective:
             )
         gradient, curvature = (np.asarray(values)[: self._n_rows] for values in pair)
         if not np.isfinite(gradient.sum() + curvature.sum()):
+            place = (
+                f"after {n_trees} trees. Set a lower learning_rate, or another loss."
+                if n_trees
+                else "where all scores are equal, and there trees begin."
+            )
             raise ValueError(
                 f"loss={self._name!r} must have a finite gradient; got NaN or inf "
-                f"after {n_trees} trees. Set a lower learning_rate, or another loss."
+                + place
             )
         return gradient, curvature
 
