@@ -55,6 +55,8 @@ def compilation_cache(folder: str | PathLike[str] | None = None) -> Path:
     if folder is None:
         folder = os.environ.get(_FOLDER) or Path.home() / ".cache" / "ltr" / "compiled"
     path = Path(folder).expanduser()
+    if path.exists() and not path.is_dir():
+        raise NotADirectoryError(f"{path} is a file, not a folder")
     path.mkdir(parents=True, exist_ok=True)
     os.environ[_FOLDER] = str(path)
     for name, value in _SETTINGS.items():

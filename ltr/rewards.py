@@ -98,7 +98,7 @@ def multi_view_reward(
     -1.0
     """
     check_whole("k", k, low=1)
-    if not gold or len(set(gold)) < len(gold):
+    if not len(gold) or len(set(gold)) < len(gold):
         raise ValueError(f"gold must be distinct ids; got {list(gold)!r}.")
     if not isinstance(predicted, (list, tuple, np.ndarray)):
         return -1.0
@@ -142,8 +142,9 @@ def pool_ranks(scores: ArrayLike) -> IntArray:
     [[1, 3], [2, 5], [4, 6]]
     """
     array = np.asarray(scores, dtype=np.float64)
-    values = np.where(np.isnan(array), -np.inf, array).ravel()
-    ranks = 1 + len(values) - np.searchsorted(np.sort(values), values, side="right")
+    values = -array.ravel()
+    # NaN is sorted last, and found before the first NaN
+    ranks = 1 + np.searchsorted(np.sort(values), values, side="left")
     return ranks.reshape(array.shape)
 
 
@@ -255,7 +256,8 @@ def inverse_cube_reward(ranks: ArrayLike, n_positive: int) -> float:
             f"ranks must be those of at most n_positive={n_positive} items; got "
             f"{len(array)}."
         )
-    best = np.arange(1.0, n_positive + 1.0)
+    # terms from 10⁶ on add less than 10⁻¹²
+    best = np.arange(1.0, min(n_positive, 10**6) + 1.0)
     return float((array**-3.0).sum() / (best**-3.0).sum())
 
 

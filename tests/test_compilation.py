@@ -74,7 +74,6 @@ def test_a_home_that_cannot_be_written(no_settings, monkeypatch, tmp_path, capsy
     monkeypatch.setenv("JAX_COMPILATION_CACHE_DIR", str(tmp_path / "file"))
     keep_programs()
     assert capsys.readouterr().err == (
-        "! compiled programs are not kept: [Errno 17] File exists: "
-        f"'{tmp_path / 'file'}'. Set JAX_COMPILATION_CACHE_DIR to a folder that can be "
-        "written.\n"
+        f"! compiled programs are not kept: {tmp_path / 'file'} is a file, not a "
+        "folder. Set JAX_COMPILATION_CACHE_DIR to a folder that can be written.\n"
     )

@@ -164,3 +164,18 @@ def test_length_normalized():
 def test_messages(call, message):
     with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
         call()
+
+
+def test_scores_of_any_size_and_kind():
+    """−inf is a score and NaN is none; ids in an array; a great number of positives."""
+    inf, nan = float("inf"), float("nan")
+    assert pool_ranks([[inf, -inf, nan], [1, 1, nan]]).tolist() == [
+        [1, 4, 5],
+        [2, 2, 5],
+    ]
+    gold = np.array([3, 1, 2])
+    assert multi_view_reward(gold, gold, {1}) == multi_view_reward(
+        [3, 1, 2], [3, 1, 2], {1}
+    )
+    zeta_3 = 1.2020569031595942
+    assert inverse_cube_reward([1], 10**12) == pytest.approx(1 / zeta_3, rel=1e-12)

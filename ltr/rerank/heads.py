@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ltr.arguments import ArgumentError, check_number, check_whole
+from ltr.arguments import ArgumentError, abridged, check_number, check_whole
 from ltr.queries import BoolArray, FloatArray, IntArray
 from ltr.rerank.certificates import PairCounts, pair_counts
 from ltr.rerank.results import Reranking
@@ -97,6 +97,11 @@ def suggest_questions(
     [('a', 'c')]
     """
     check_whole("n", n, low=1)
+    if not isinstance(reranking, Reranking):
+        raise ArgumentError(
+            "reranking must be what a function of ltr.rerank returned; got "
+            f"{abridged(reranking)}."
+        )
     counts, noise = _counts(reranking), _check_noise(noise)
     check_whole("top", top, low=2, high=_MAX_ITEMS)
     n_items, k = len(reranking.ids), reranking.k

@@ -14,7 +14,7 @@ import pandas as pd
 from ltr.arguments import ArgumentError, abridged, check_choice, check_flag, check_whole
 from ltr.datasets import read_run
 from ltr.progress import ProgressLine
-from ltr.rerank.answers import repair_ranking
+from ltr.rerank.answers import repaired
 from ltr.rerank.cache import SCOPE, QueryScope, RunScope
 from ltr.rerank.results import Reranking
 
@@ -222,13 +222,13 @@ def _head(
             ranking, reranking = result.ids, result
         else:
             ranking, reranking = result, None
-        ranking, _ = repair_ranking(ranking, ids)
+        order, _ = repaired(ranking, ids, "the result of rerank")
     except Exception as error:
         if on_error == "raise":
             error.add_note(f"query {qid!r}")
             raise
         return Head(ids, None, error)
-    return Head(ranking, reranking, None)
+    return Head([ids[place] for place in order], reranking, None)
 
 
 def _warn_of_errors(heads: Mapping[Any, Head]) -> None:

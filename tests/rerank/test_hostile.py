@@ -18,7 +18,9 @@ from ltr.rerank import (
     listwise_rerank,
     pairwise_rerank,
     pointwise_rerank,
+    rerank_run,
     setwise_rerank,
+    suggest_questions,
 )
 
 IDS = [2, 0, 3, 1]
@@ -157,3 +159,16 @@ def test_an_async_judge_within_an_async_judge():
         return (await asyncio.to_thread(pointwise_rerank, [a], rank)).scores[0]
 
     assert in_a_thread(lambda: pointwise_rerank(IDS, in_thread)).ids == [0, 1, 2, 3]
+
+
+def test_what_is_no_result():
+    with pytest.raises(ArgumentError) as info:
+        rerank_run({"q": {"a": 2.0, "b": 1.0}}, lambda qid, ids: None)
+    assert str(info.value) == (
+        "the result of rerank must be ids, best first; got None."
+    )
+    with pytest.raises(ArgumentError) as info:
+        suggest_questions([1, 2], 3)
+    assert str(info.value) == (
+        "reranking must be what a function of ltr.rerank returned; got [1, 2]."
+    )
