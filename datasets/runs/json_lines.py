@@ -131,6 +131,21 @@ def id_of(word: Any, name: str) -> str:
     return text
 
 
+def text_of(words: str) -> str:
+    r"""A text without lone surrogates, such as half an emoji: no table holds one.
+
+    Examples
+    --------
+    >>> print(ascii(text_of("cut \ud83d")))
+    'cut \ufffd'
+    """
+    try:
+        words.encode()
+    except UnicodeEncodeError:
+        words = words.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return words
+
+
 def lines_of(first_line: int, block: bytes) -> Iterator[tuple[int, str]]:
     """Lines that are not blank, with their numbers."""
     for number, line in enumerate(block.decode().split("\n"), first_line):

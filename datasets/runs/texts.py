@@ -11,7 +11,13 @@ import numpy as np
 from ltr.arguments import ArgumentError
 from ltr.datasets.runs.delimited import ids_of
 from ltr.datasets.runs.files import Source, file_of, read_run
-from ltr.datasets.runs.json_lines import id_of, lines_of, read_objects, shown
+from ltr.datasets.runs.json_lines import (
+    id_of,
+    lines_of,
+    read_objects,
+    shown,
+    text_of,
+)
 from ltr.files import PathLike, id_text
 from ltr.text import excerpt, line_error, open_text
 
@@ -167,7 +173,8 @@ def _objects(blocks: Iterator[tuple[int, bytes]], kind: _Kind, name: str) -> _Ro
         for key, words in ((fields["text"], text), ("title", title or "")):
             if not isinstance(words, str):
                 raise ValueError(f"got {key!r}: {shown(words)}")
-        return [(id_of(record[fields["id"]], fields["id"]), title or "", text)]
+        docid = id_of(record[fields["id"]], fields["id"])
+        return [(docid, text_of(title or ""), text_of(text))]
 
     form = f"{_names(kind.ids)} and {_names(kind.texts)}"
     for first_line, block in blocks:

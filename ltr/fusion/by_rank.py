@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from ltr.arguments import check_choice, check_number, check_whole
+from ltr.arguments import check_choice, check_flag, check_number, check_whole
 from ltr.fusion.pool import Pool, RankTies, Runs, pool_runs
 from ltr.queries import FloatArray
 
@@ -297,6 +297,7 @@ def round_robin(
     """
     pool = pool_runs(runs, depth, ties, encoding)
     turns = (pool.ranks - 1.0) * pool.n_runs + np.arange(pool.n_runs)
+    check_flag("repeats", repeats)
     if not repeats:
         return pool.run_of(-np.where(pool.returned, turns, np.inf).min(axis=1))
     row, run = np.nonzero(pool.returned)

@@ -291,3 +291,14 @@ def test_exclude_what():
         match=r"^documents must be \{qid: \[docid, ...\]\} or 'same_id'; got 'self'\.$",
     ):
         exclude({"q": {"a": 1.0}}, "self")
+
+
+def test_half_a_character(tmp_path):
+    """Of texts that were cut within an emoji; whole pairs are one character."""
+    path = tmp_path / "corpus.jsonl"
+    path.write_text(
+        r'{"_id": "a", "title": "\ud83d", "text": "\ud83d\ude00 and \ude00"}' + "\n"
+    )
+    corpus = read_corpus(path)
+    assert corpus["title"].tolist() == ["\ufffd"]
+    assert corpus["text"].tolist() == ["\U0001f600 and \ufffd"]

@@ -151,3 +151,8 @@ def test_few_queries_prove_nothing():
 def test_messages(call, message):
     with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
         call()
+
+
+def test_repeats_is_a_flag():
+    with pytest.raises(ValueError, match="^repeats must be True or False; got 'x'"):
+        round_robin([{"q": {"a": 1.0}}], repeats="x")
