@@ -6,6 +6,7 @@ import functools
 import io
 import json
 import math
+import os
 import sys
 import zipfile
 from collections.abc import Callable, Mapping
@@ -55,6 +56,8 @@ def encode(name: str, value: Any) -> Any:
         return {"function": _importable_name(name, value)}
     if isinstance(value, np.generic):
         value = value.item()
+    if isinstance(value, os.PathLike):
+        value = os.fspath(value)
     if isinstance(value, tuple):
         value = list(value)
     try:

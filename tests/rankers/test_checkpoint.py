@@ -16,7 +16,7 @@ import jax
 import numpy as np
 import pytest
 
-from ltr import NeuralRanker, TSPRanker
+from ltr import NeuralRanker, TSPRanker, load_ranker, save_ranker
 from ltr.datasets import make_ranking
 from ltr.losses import combine, gumbel_ndcg_loss
 from ltr.rankers.neural.identity import _text
@@ -317,6 +317,16 @@ class Scaled:
 
     def __call__(self, scores, labels, **options):
         return self.factor * (scores - labels).sum(axis=-1)
+
+
+def test_a_ranker_with_a_path_is_saved(tmp_path):
+    """As text."""
+    ranker = NeuralRanker("mse", "linear", max_epochs=1, checkpoint_dir=tmp_path / "c")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        save_ranker(ranker.fit(*TRAIN), tmp_path / "ranker")
+    loaded = load_ranker(tmp_path / "ranker")
+    assert loaded.checkpoint_dir == str(tmp_path / "c")
 
 
 def test_functions_are_told_apart():
