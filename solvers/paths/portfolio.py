@@ -60,7 +60,8 @@ _SEARCH_SHARE, _ROOT_SHARE, _TURNS = (
 _ANNEALING_SHARE = 0.9
 # Units of work per squared item after which a search without a better order ends, and
 # of one cooling.
-_PATIENCE, _COOLING = 1e-4, 5e-4
+_PATIENCE, _LONG_PATIENCE, _COOLING = 1e-4, 2e-3, 5e-4
+_MIN_ANNEALED = 64  # items; a kick costs little among fewer
 
 
 def solve_list(
@@ -197,7 +198,6 @@ def _constrained_portfolio(
             return
     _long_search(best, budget, seed + len(_TURNS) + 1)
     branch_and_cut(best, budget)
-    branch_and_cut(best, budget)
 
 
 def _quick_search(best: Incumbent, budget: Budget, seed: int) -> None:
@@ -207,8 +207,13 @@ def _quick_search(best: Incumbent, budget: Budget, seed: int) -> None:
 
 
 def _long_search(best: Incumbent, budget: Budget, seed: int) -> None:
-    """Anneal until that stagnates, and kick the best order."""
-    length = _COOLING * best.problem.n_items**2
+    """Anneal until that stagnates, and kick the best order; short lists: only kick."""
+    n_items = best.problem.n_items
+    if n_items < _MIN_ANNEALED:
+        patience = _LONG_PATIENCE * n_items**2
+        segment_search(best, budget, patience=patience, random_state=seed)
+        return
+    length = _COOLING * n_items**2
     anneal(best, budget.part(_ANNEALING_SHARE), length=length, random_state=seed)
     _quick_search(best, budget, seed)
 
