@@ -340,20 +340,18 @@ def _heap(pairs: _Pairs, k: int) -> Driver:
 def _bubble(pairs: _Pairs, k: int) -> Driver:
     """Pass t carries the best item from place t on to place t."""
     order = list(range(pairs.n_items))
-    try:
+    with suppress(BudgetSpent):  # then the best order known
         for place in range(k):
             for p in range(len(order) - 2, place - 1, -1):
                 if (yield from pairs.is_better(order[p + 1], order[p])):
                     order[p], order[p + 1] = order[p + 1], order[p]
-    except BudgetSpent:
-        pass
     return pairs.verdict(order)
 
 
 def _tournament(pairs: _Pairs, k: int) -> Driver:
     """Compare open candidates until the closure of the answers implies the top k."""
     closure = Closure(pairs.n_items)
-    try:
+    with suppress(BudgetSpent):  # then the best order known
         while items := open_items(closure, k, 2):
             i, j = sorted(items)
             yield from pairs.ask([(i, j)])
@@ -361,8 +359,6 @@ def _tournament(pairs: _Pairs, k: int) -> Driver:
             # the first stage decides a tie: a relation, too, that closes further ones
             is_tied = proba is None or proba == 0.5
             pairs.add_to(closure, i, j, 1.0 if is_tied else proba)
-    except BudgetSpent:
-        pass
     return pairs.verdict(closure.best_order(pairs.gains()))
 
 
@@ -375,7 +371,7 @@ def _verified(
     # contradicts one is never preferred to an order which contradicts none
     weight = 1.0 / max(1, n * (n - 1))
     order = list(range(n))
-    try:
+    with suppress(BudgetSpent):  # then the best order known
         while True:
             neighbors = [
                 (order[p], order[q])
@@ -395,8 +391,6 @@ def _verified(
                 )
             else:
                 order = _best_order(pairs.gains(), prior, _WORK_PER_ROUND)
-    except BudgetSpent:
-        pass
     return pairs.verdict(order)
 
 

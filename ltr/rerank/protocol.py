@@ -5,12 +5,10 @@ indices, where item ``i`` stands at place ``i`` of the first stage::
 
     def driver(n, k):
         order = list(range(n))
-        try:
+        with suppress(BudgetSpent):  # then the best order known
             while ...:
                 answers = yield [(0, 1), (2, 3)]  # a round: independent questions
                 ...
-        except BudgetSpent:  # nothing more will be asked: the best order known
-            pass
         return Verdict(order)
 
 A round is a list of questions, tuples of indices; what is sent back is the list of

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from typing import Any
 
 from ltr.arguments import ArgumentError, abridged
@@ -87,7 +88,7 @@ def sequential_rerank(
 def _picks(n: int, n_most: int) -> Driver:
     picked: list[int] = []
     remaining = list(range(n))
-    try:
+    with suppress(BudgetSpent):  # then the best order known
         while len(picked) < n_most:
             (item,) = yield [(tuple(picked), tuple(remaining))]
             if item == ENOUGH:
@@ -96,8 +97,6 @@ def _picks(n: int, n_most: int) -> Driver:
                 item = remaining[0]
             picked.append(item)
             remaining.remove(item)
-    except BudgetSpent:
-        pass
     return Verdict([*picked, *remaining], k=len(picked))
 
 

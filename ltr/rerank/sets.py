@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Mapping
+from contextlib import suppress
 from typing import Any, Literal
 
 import numpy as np
@@ -152,7 +153,7 @@ def _heap(n: int, k: int, size: int, ballot: _Ballot) -> Driver:
             heap[node], heap[child] = heap[child], heap[node]
             node = child
 
-    try:
+    with suppress(BudgetSpent):  # then the best order known
         for node in range((n - 2) // n_children, -1, -1):
             yield from sift(node)
         while len(top) < k:
@@ -161,8 +162,6 @@ def _heap(n: int, k: int, size: int, ballot: _Ballot) -> Driver:
             if heap and len(top) < k:
                 heap[0] = last
                 yield from sift(0)
-    except BudgetSpent:
-        pass
     remaining = set(range(n)) - set(top)
     return Verdict([*top, *sorted(remaining)])
 
@@ -170,7 +169,7 @@ def _heap(n: int, k: int, size: int, ballot: _Ballot) -> Driver:
 def _bubble(n: int, k: int, size: int, ballot: _Ballot) -> Driver:
     """The best of the last items moves to their front, and on to the next set."""
     order = list(range(n))
-    try:
+    with suppress(BudgetSpent):  # then the best order known
         for place in range(min(k, n - 1)):
             end = n
             while end - place > 1:
@@ -179,8 +178,6 @@ def _bubble(n: int, k: int, size: int, ballot: _Ballot) -> Driver:
                 order.remove(item)
                 order.insert(start, item)
                 end = start + 1
-    except BudgetSpent:
-        pass
     return Verdict(order)
 
 

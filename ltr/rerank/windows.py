@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from itertools import combinations, pairwise
 from typing import Any, Literal
 
@@ -217,7 +218,7 @@ def _sliding(
     # passes than that only serve a judge that contradicts itself
     n_settled = max(1, window - step)
     n_passes = -(-n // n_settled) + 1 if passes == "stable" else passes
-    try:
+    with suppress(BudgetSpent):  # then the best order known
         for _ in range(n_passes):
             before = list(order)
             for start, end in spans:
@@ -226,8 +227,6 @@ def _sliding(
                     order[start:end] = answer
             if order == before:
                 break
-    except BudgetSpent:
-        pass
     return Verdict(order)
 
 
@@ -235,7 +234,7 @@ def _tournament(n: int, n_moving: int, k: int, size: int) -> Driver:
     """Order sets of open candidates until the closure of answers implies the top k."""
     closure = Closure(n_moving)
     gains = np.zeros((n_moving, n_moving))
-    try:
+    with suppress(BudgetSpent):  # then the best order known
         while items := open_items(closure, min(k, n_moving), size):
             (answer,) = yield [tuple(items)]
             # without an answer the first stage decides, which closes the question too
@@ -243,8 +242,6 @@ def _tournament(n: int, n_moving: int, k: int, size: int) -> Driver:
                 closure.add(better, worse)
             for better, worse in combinations(answer or (), 2):
                 gains[better, worse] += 1.0
-    except BudgetSpent:
-        pass
     return Verdict([*closure.best_order(gains), *range(n_moving, n)])
 
 

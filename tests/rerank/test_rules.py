@@ -1,7 +1,6 @@
 """What holds for every driver: permutations, budgets, failures, repairs, messages."""
 
 import asyncio
-import math
 import time
 import warnings
 from functools import partial
@@ -14,9 +13,7 @@ from ltr.rerank import (
     Repairs,
     groupwise_rerank,
     listwise_rerank,
-    parse_ranking,
     pointwise_rerank,
-    repair_ranking,
     sequential_rerank,
     setwise_rerank,
 )
@@ -457,65 +454,3 @@ def test_progress():
     calls = Calls(progress=lambda n_calls, most: seen.append((n_calls, most)))
     rerank("pointwise", calls=calls)
     assert seen == [(1, 4), (2, 4), (3, 4), (4, 4)]
-
-
-def test_repair_ranking():
-    assert repair_ranking([3, 9, 3, 1], [1, 2, 3, 4]) == (
-        [3, 1, 2, 4],
-        Repairs(unknown=1, repeated=1, missing=2),
-    )
-    assert repair_ranking([["list"], math.nan, None], ["a"]) == (
-        ["a"],
-        Repairs(unknown=3, missing=1),
-    )
-    assert message(repair_ranking, "b > a", ["a", "b"]) == (
-        "raw must be ids, best first; got the text 'b > a'. Read it with parse_ranking."
-    )
-
-
-@pytest.mark.parametrize(
-    ("text", "ranking"),
-    [
-        ("[2] > [3] > [1]", "bca"),
-        ("[2] > [2] > [1]", "bba"),
-        ("[2]>[1] are the best.", "ba"),
-        ("2, 1, 3", "bac"),
-        ("2,1", "ba"),
-        ("1. it is good", "a"),
-        ("B > A", "ba"),
-        ("[B] > [a]", "ba"),
-        ("I think A is best", "a"),
-        ("[²] > [３]", "bc"),
-        ("【3】 > 【1】", "ca"),
-        ("［2］", "b"),
-        ("[doc2], [Passage 1]", "ba"),
-        ('["C", "A"]', "ca"),
-        ("[3, 1]", "ca"),
-        ("<think>[1] > [2]</think>[3]", "c"),
-        ("<think>[1] > [2]", ""),
-        ("none of them", ""),
-        ("", ""),
-        ("score 1.5", ""),
-    ],
-)
-def test_parse_ranking(text, ranking):
-    assert parse_ranking(text, ["a", "b", "c"]) == list(ranking)
-
-
-def test_numbers_out_of_range_are_unknown():
-    """0 and −1 never wrap to the last document."""
-    raw = parse_ranking("[0] > [-1] > [4] > [2]", ["a", "b", "c"])
-    assert repair_ranking(raw, ["a", "b", "c"]) == (
-        ["b", "a", "c"],
-        Repairs(unknown=3, missing=2),
-    )
-    assert repair_ranking(parse_ranking("[9]", ["[9]"]), ["[9]"])[1].unknown == 1
-
-
-def test_a_chatty_answer_is_none():
-    with pytest.warns(UserWarning, match="no preference in 1 of 1 answers"):
-        reranking = listwise_rerank(
-            IDS, lambda ids: "I cannot tell.", parse=parse_ranking
-        )
-    assert reranking.ids == IDS
-    assert reranking.repairs.missing == 4
