@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = [
-    "HardNegatives",
     "consistency_filter",
     "mine_hard_negatives",
     "mine_rounds",
