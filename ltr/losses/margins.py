@@ -244,7 +244,8 @@ def quantile_loss(
         A factor for the pairs in which the item is the better one (rax's ``weights``).
         None: 1.
     tau : float, default=0.5
-        Quantile, in (0, 1); above ½ margins that fall short cost more.
+        Quantile, in (0, 1); above ½ margins that fall short cost more. Below ½, scores
+        in the right order with margins too wide may cost more than in reverse order.
     squared : bool, default=False
         Square the errors.
     normalize : bool, default=False

@@ -299,7 +299,7 @@ CASES = [
         pair=lambda margin: math.exp(-margin),
     ),
     LossCase("pair_mse", pair_mse),
-    LossCase("quantile", quantile(0.3), (("tau", 0.3),)),
+    LossCase("quantile", quantile(0.7), (("tau", 0.7),)),
     LossCase("quantile", quantile(0.5, 2), (("squared", True),)),
     LossCase("circle", circle),
     LossCase("lambdarank", lambda_mrr, (("metric", "mrr"),)),
