@@ -39,16 +39,8 @@ from ltr.datasets import (
 from ltr.metrics import bootstrap_interval, get_metric
 from ltr.model_selection import QueryKFold
 from ltr.queries import group_queries
+from ltr.rankers.trees.parameters import GOOD_SETTINGS
 
-GOOD = {
-    "n_estimators": 400,
-    "learning_rate": 0.05,
-    "num_leaves": 15,
-    "min_child_samples": 50,
-    "colsample_bytree": 0.7,
-    "subsample": 0.8,
-    "subsample_freq": 1,
-}
 LINE = "{:10} {:24} {:>8} {:>24} {:>24} {:>7}"
 
 
@@ -163,7 +155,7 @@ def run(name: str, folds, seed: int) -> dict[str, np.ndarray]:
         auto = AutoRanker(n_jobs=1, random_state=seed)
         fits = {
             "LGBMRanker()": partial(fit_lightgbm, train, seed),
-            "LGBMRanker(good)": partial(fit_lightgbm, train, seed, **GOOD),
+            "LGBMRanker(good)": partial(fit_lightgbm, train, seed, **GOOD_SETTINGS),
             "AutoRanker()": partial(auto.fit, train.X, train.y, train.qid),
         }
         for ranker, fit in fits.items():

@@ -22,7 +22,7 @@ def test_benchmark_auto(monkeypatch, tmp_path, capsys):
     example = load("benchmark_auto")
     trees = example.AutoRanker(members=["linear"])
     monkeypatch.setattr(example, "AutoRanker", lambda **settings: trees)
-    monkeypatch.setitem(example.GOOD, "n_estimators", 3)
+    monkeypatch.setitem(example.GOOD_SETTINGS, "n_estimators", 3)
     values = example.main(tmp_path, ["mq2008", "generated"], 20)
     assert list(values["generated"]) == [
         "LGBMRanker()", "LGBMRanker(good)", "AutoRanker()", "linear",

@@ -320,3 +320,23 @@ def test_data_larger_than_the_limit_of_memory(tmp_path):
     )
     assert process.stdout == "1\n", process.stderr
     assert resource.getrlimit(resource.RLIMIT_DATA)[0] != 700_000_000
+
+
+def test_no_order_in_a_stream():
+    """It says so, as ``fit`` does, and ends."""
+    data = RankingData(DATA.X, np.ones(len(DATA.y)), DATA.qid)
+    with pytest.warns(UserWarning, match="^No list of source has two distinct labels"):
+        NeuralRanker("ranknet", "linear", max_epochs=1).fit_stream(data)
+
+
+def test_a_warm_start_with_another_scorer():
+    """It is refused in the words of ``fit``; the ranker stays as it was."""
+    ranker = clone(LINEAR).set_params(warm_start=True, max_epochs=1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        ranker.fit_stream(DATA)
+    before = ranker.coef_
+    ranker.set_params(scorer="mlp")
+    with pytest.raises(ValueError, match="^training can go on only with the scorer"):
+        ranker.fit_stream(DATA)
+    np.testing.assert_array_equal(ranker.set_params(scorer="linear").coef_, before)

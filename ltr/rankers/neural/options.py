@@ -142,6 +142,12 @@ class TrainingOptions:
         n: int | None = getattr(self.scorer, "n_query_features", None)
         return n
 
+    @property
+    def keeps_features(self) -> bool:
+        """Whether the scorer gets the features as they are."""
+        is_raw = self.preprocess == "auto" and self.scorer.wants_raw_features
+        return is_raw or self.preprocess is None
+
 
 def _is_auto(value: object) -> bool:
     """Whether it is the word, also where an array would compare entry by entry."""

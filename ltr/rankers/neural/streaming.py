@@ -23,19 +23,21 @@ from ltr.rankers.neural.source import Piece, Source
 from ltr.rankers.neural.training import (
     LearnedState,
     ScoreItems,
+    check_start,
     draw_parameters,
     learned_state,
     likely_epochs,
     lists_to_train,
     make_plan,
     printer,
+    step_numbers,
     validation_metric,
 )
 from ltr.rankers.validation import validation_rows
-from ltr.training import Data, StepNumbers, TrainingPlan, TrainingResult, train
+from ltr.rankers.warning import warn
+from ltr.training import Data, TrainingPlan, TrainingResult, train
 from ltr.training.batches import Rows
 from ltr.training.convergence import epoch_limits
-from ltr.training.optimizers import auto_decay, auto_rate
 from ltr.training.work import COMPILATION_ROWS, list_cost
 
 _SAMPLED_PIECES = 4
@@ -79,9 +81,8 @@ class StreamedLists:
         self._options, self._n_rows = options, n_rows
         self.n_lists, self._n_epochs = 0, 0
         self._widths: Sequence[int] = ()
-        is_raw = options.preprocess == "auto" and options.scorer.wants_raw_features
         self.scaling = scaling
-        if scaling is None and not is_raw:
+        if scaling is None and not options.keeps_features:
             rows = np.concatenate([data.X for data in sample])
             self.scaling = fit_scaling(rows, None, options.preprocess)
         sampled = self._pack(sample)
@@ -112,6 +113,11 @@ class StreamedLists:
             data, packed = self._load([self._check(piece) for piece in pieces])
             n_lists += packed.n_lists
             yield from ((data, rows) for rows in packed.epoch(rng))
+        if not n_lists and not self._n_epochs:
+            warn(
+                "No list of source has two distinct labels, so no order can be "
+                "learned. Check y and qid: items that compete must share a qid."
+            )
         self.n_lists = max(n_lists, 1)
         self._n_epochs += 1
 
@@ -184,6 +190,7 @@ def train_stream(
     state : LearnedState
     result : TrainingResult
     """
+    check_start(options, start)
     seed = int(check_random_state(options.random_state).randint(2**31 - 1))
     rng = np.random.default_rng([seed, member])
     sample = [
@@ -203,19 +210,14 @@ def train_stream(
     )
     n_features = sample[0].X.shape[1]
     del sample
-    decay, rate = options.weight_decay, options.learning_rate
-    if isinstance(decay, str):
-        decay = auto_decay(
-            options.optimizer,
-            options.scorer,
-            n_features=n_features,
-            n_rows=None if source.n_rows is None else float(source.n_rows),
-        )
-    if isinstance(rate, str):
-        n_steps = None if source.n_rows is None else lists.n_steps
-        rate = auto_rate(
-            options.scorer, n_steps, n_features=n_features, weight_decay=float(decay)
-        )
+    is_known = source.n_rows is not None
+    numbers = step_numbers(
+        options,
+        loss_numbers,
+        n_features=n_features,
+        n_rows=None if source.n_rows is None else float(source.n_rows),
+        n_steps=lists.n_steps if is_known else None,
+    )
     limits = epoch_limits(
         options.max_epochs,
         options.n_iter_no_change,
@@ -225,9 +227,8 @@ def train_stream(
     metric = options.stopping.metric
     rows = None
     if validation is not None:
-        rows = validation_rows(
-            validation, np.zeros(validation.queries.n_lists, bool), validation, metric
-        )
+        held_out = np.zeros(validation.queries.n_lists, dtype=bool)
+        rows = validation_rows(validation, held_out, validation, metric)
         if rows is not None and lists.scaling is not None:
             queries = group_queries(rows.codes, len(rows.y))
             rows = rows._replace(X=lists.scaling.transform(rows.X, queries))
@@ -240,7 +241,7 @@ def train_stream(
             params,
             optimizer_state,
             lists,
-            numbers=StepNumbers(float(rate), float(decay), loss_numbers),
+            numbers=numbers,
             rng=rng,
             limits=limits,
             start_params=start.params if start else None,

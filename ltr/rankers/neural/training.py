@@ -122,12 +122,7 @@ def train_scorer(
     plan, loss_numbers = make_plan(options, data)
     if not options.in_batch:
         warn_if_no_order(data)
-    if start is not None and start.scorer != options.scorer:
-        raise ValueError(
-            "training can go on only with the scorer that it began with, "
-            f"{start.scorer!r}; got {options.scorer!r}. Set the parameters back, or "
-            "fit with warm_start=False."
-        )
+    check_start(options, start)
     seed = int(check_random_state(options.random_state).randint(2**31 - 1))
     checkpoint = open_checkpoint(options, data, validation, start, member)
     if checkpoint is not None:
@@ -163,8 +158,14 @@ def train_scorer(
         list_size_cost=COMPILATION_ROWS / max(likely_epochs(options), 1),
         reusable_shapes=options.is_stream,
     )
-    numbers = _step_numbers(
-        options, data, trained_lists, loss_numbers, packed.n_batches
+    has_part = trained_lists[data.queries.codes]
+    n_rows = float((has_part if data.weights is None else data.weights[has_part]).sum())
+    numbers = step_numbers(
+        options,
+        loss_numbers,
+        n_features=data.X.shape[1],
+        n_rows=None if options.is_stream else n_rows,
+        n_steps=None if options.is_stream else packed.n_batches,
     )
     limits = epoch_limits(
         options.max_epochs if packed.buckets else 0,
@@ -231,34 +232,38 @@ def make_plan(
     return plan, loss_numbers
 
 
-def _step_numbers(
+def step_numbers(
     options: TrainingOptions,
-    data: TrainingSet,
-    trained_lists: BoolArray,
     loss_numbers: dict[str, float],
-    n_steps: int,
+    *,
+    n_features: int,
+    n_rows: float | None,
+    n_steps: int | None,
 ) -> StepNumbers:
-    """Step size, decay and options of the loss; "auto" depends on the data."""
-    learning_rate, weight_decay = options.learning_rate, options.weight_decay
-    n_features = data.X.shape[1]
-    if isinstance(weight_decay, str):
-        trained = trained_lists[data.queries.codes]
-        weights = trained if data.weights is None else data.weights[trained]
-        n_rows = float(weights.sum())
-        weight_decay = auto_decay(
-            options.optimizer,
-            options.scorer,
-            n_features=n_features,
-            n_rows=None if options.is_stream else n_rows,
+    """Step size, decay and options of the loss; "auto" depends on the data.
+
+    ``n_rows`` and ``n_steps`` of an epoch are None where more data are to come.
+    """
+    rate, decay = options.learning_rate, options.weight_decay
+    if isinstance(decay, str):
+        decay = auto_decay(
+            options.optimizer, options.scorer, n_features=n_features, n_rows=n_rows
         )
-    if isinstance(learning_rate, str):
-        learning_rate = auto_rate(
-            options.scorer,
-            None if options.is_stream else n_steps,
-            n_features=n_features,
-            weight_decay=float(weight_decay),
+    if isinstance(rate, str):
+        rate = auto_rate(
+            options.scorer, n_steps, n_features=n_features, weight_decay=float(decay)
         )
-    return StepNumbers(float(learning_rate), float(weight_decay), loss_numbers)
+    return StepNumbers(float(rate), float(decay), loss_numbers)
+
+
+def check_start(options: TrainingOptions, start: LearnedState | None) -> None:
+    """Raise unless training can go on from a state."""
+    if start is not None and start.scorer != options.scorer:
+        raise ValueError(
+            "training can go on only with the scorer that it began with, "
+            f"{start.scorer!r}; got {options.scorer!r}. Set the parameters back, or "
+            "fit with warm_start=False."
+        )
 
 
 def lists_to_train(
@@ -274,7 +279,7 @@ def _fit_scaling(
     options: TrainingOptions, data: TrainingSet, lists: BoolArray
 ) -> Scaling | None:
     """Scaling of the features, fitted on the rows of these lists."""
-    if options.preprocess == "auto" and options.scorer.wants_raw_features:
+    if options.keeps_features:
         return None
     rows = None if lists.all() else data.queries.subset(lists)
     return fit_scaling(data.X, data.weights, options.preprocess, rows)
