@@ -63,3 +63,5 @@ def test_version():
     import ltr
 
     assert ltr.__version__ == importlib.metadata.version("ltr")
+    citation = (ROOT / "CITATION.cff").read_text(encoding="utf-8")
+    assert f"\nversion: {ltr.__version__}\n" in citation
