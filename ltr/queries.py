@@ -100,7 +100,12 @@ class Queries:
 
 
 def group_queries(
-    qid: ArrayLike | None, n_samples: int, rows_of: str = "X", *, rows: Any = None
+    qid: ArrayLike | None,
+    n_samples: int,
+    rows_of: str = "X",
+    *,
+    rows: Any = None,
+    name: str = "qid",
 ) -> Queries:
     """Number the queries of a ``qid``.
 
@@ -117,6 +122,8 @@ def group_queries(
     rows : object, default=None
         That array: if it and ``qid`` are pandas objects, their indices are compared, as
         by :func:`check_rows`. None: nothing is compared.
+    name : str, default="qid"
+        Name of the argument, for the error message.
 
     Returns
     -------
@@ -141,18 +148,18 @@ def group_queries(
         return Queries(
             np.zeros(n_samples, np.intp), np.zeros(min(n_samples, 1), np.intp)
         )
-    check_rows({rows_of: rows, "qid": qid})
+    check_rows({rows_of: rows, name: qid})
     values = _as_ids(qid)
     if values.ndim == 2 and values.shape[1] == 1:
         values = values[:, 0]  # one column, as labels may be
     if values.ndim != 1:
         raise ValueError(
-            f"qid must be one-dimensional; got shape {values.shape}. "
+            f"{name} must be one-dimensional; got shape {values.shape}. "
             "For ids of several parts pass a list of tuples."
         )
     if len(values) != n_samples:
-        raise ValueError(_length_message(values, n_samples, rows_of))
-    _check_no_missing(values)
+        raise ValueError(_length_message(values, n_samples, rows_of, name))
+    _check_no_missing(values, name)
     if n_samples == 0:
         return Queries(np.zeros(0, np.intp), values)
 
@@ -374,7 +381,7 @@ def is_missing(value: Any) -> bool:
     return bool(is_scalar and value != value)
 
 
-def _check_no_missing(values: NDArray[Any]) -> None:
+def _check_no_missing(values: NDArray[Any], name: str) -> None:
     if values.dtype == object:
         missing = np.array([is_missing(value) for value in values], dtype=bool)
     elif values.dtype.kind in "fcmM":
@@ -384,16 +391,21 @@ def _check_no_missing(values: NDArray[Any]) -> None:
     if missing.any():
         row = int(missing.argmax())
         raise ValueError(
-            f"qid must not have missing values; got {plain(values[row])!r} at row "
+            f"{name} must not have missing values; got {plain(values[row])!r} at row "
             f"{row}. Drop those rows or give them an id."
         )
 
 
-def _length_message(values: NDArray[Any], n_samples: int, rows_of: str) -> str:
+def _length_message(
+    values: NDArray[Any], n_samples: int, rows_of: str, name: str
+) -> str:
     message = (
-        f"qid must have one entry per row of {rows_of}; got {len(values)} entries for "
-        f"{n_samples} rows. Pass the query id of every row, not the sizes of the lists."
+        f"{name} must have one entry per row of {rows_of}; got {len(values)} entries "
+        f"for {n_samples} rows."
     )
+    if name != "qid":
+        return message
+    message += " Pass the query id of every row, not the sizes of the lists."
     if values.dtype.kind in "iu" and values.sum() == n_samples:
         message += " Turn sizes into ids with ltr.group_sizes_to_qid(sizes)."
     return message

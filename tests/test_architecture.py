@@ -47,6 +47,7 @@ MAY_IMPORT = {
     "metrics": {"numpy"},
     "datasets": {"numpy"},
     "fusion": {"numpy", "pandas", "datasets", "metrics"},
+    "finance": {"numpy", "metrics"},
     "rewards": {"numpy"},
     "mining": {"numpy", "datasets", "rewards"},
     "refine": {"numpy", "pandas", "datasets", "fusion"},

@@ -34,6 +34,7 @@ PUBLIC = [
     "ltr.model_selection",
     "ltr.plotting",
     "ltr.compare.report",
+    "ltr.finance",
     "ltr.fusion",
     "ltr.mining",
     "ltr.rewards",

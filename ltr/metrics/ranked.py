@@ -300,8 +300,8 @@ def rank_lists(
     """
     check_choice("ties", ties, TIES)
     check_rows({"y_true": y_true, "y_score": y_score, "qid": qid, "docids": docids})
-    labels = _column(y_true, "y_true")
-    scores = _column(y_score, "y_score", finite=False)
+    labels = number_column(y_true, "y_true")
+    scores = number_column(y_score, "y_score", finite=False)
     if len(labels) != len(scores):
         raise ValueError(
             "y_true and y_score must have the same length; got "
@@ -435,7 +435,32 @@ def argsort_lists(
     return order
 
 
-def _column(values: ArrayLike, name: str, finite: bool = True) -> FloatArray:
+def number_column(values: ArrayLike, name: str, finite: bool = True) -> FloatArray:
+    """Read a column of numbers.
+
+    Parameters
+    ----------
+    values : array-like of shape (n_samples,) or (n_samples, 1)
+        The numbers.
+    name : str
+        Name of the argument, for the error message.
+    finite : bool, default=True
+        Whether infinities are refused; NaN always is.
+
+    Returns
+    -------
+    column : float array of shape (n_samples,)
+
+    Raises
+    ------
+    ValueError
+        If they are not numbers, have another shape, or one is not allowed.
+
+    Examples
+    --------
+    >>> number_column([[1], [2]], "y_true")
+    array([1., 2.])
+    """
     if hasattr(values, "dtype") and np.asarray(values).dtype.kind in "mM":
         dtype = np.asarray(values).dtype
         raise ValueError(f"{name} must hold numbers; got dtype {dtype}.")
