@@ -5,7 +5,8 @@ LightGBM's own lambdarank on the same rows in the same run, one thread for each;
 on other rows. Rows have 50 features, lists are uniform in [L/2, 3L/2], labels 0 to 4.
 Losses that learn from a teacher or a reference model get a noisy copy of the labels.
 
-    python examples/benchmark_scaling.py trees [--rows 200000 --size 20 --trees 200]
+    python examples/benchmark_scaling.py trees [--rows 200000 --sizes 20,100 --trees 200
+        --losses listnet,ranknet]
 """
 
 import argparse
@@ -47,9 +48,22 @@ def extras(loss, y: np.ndarray, qid: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def trees(
-    n_rows: int = 200_000, size: int = 20, n_trees: int = 200, names: str = ""
+    n_rows: int = 200_000,
+    sizes: str = "20,100",
+    n_trees: int = 200,
+    names: str = "",
+) -> dict[int, dict[str, tuple[float, float]]]:
+    """Print a table for each mean list size; return loss → ratio and NDCG@10 of each."""
+    return {
+        size: trees_of_lists(n_rows, size, n_trees, names)
+        for size in map(int, sizes.split(","))
+    }
+
+
+def trees_of_lists(
+    n_rows: int, size: int, n_trees: int, names: str
 ) -> dict[str, tuple[float, float]]:
-    """Print the table; return loss → ratio of CPU time and NDCG@10."""
+    """Print the table of one size; return loss → ratio of CPU time and NDCG@10."""
     X, y, qid = draw(n_rows, size, seed=0)
     test = draw(max(n_rows // 4, 200), size, seed=1)
     options = {"n_estimators": n_trees, "n_jobs": 1, "random_state": 0}
@@ -98,7 +112,7 @@ if __name__ == "__main__":
     commands = parser.add_subparsers(dest="command", required=True)
     command = commands.add_parser("trees", help="losses in boosted trees")
     command.add_argument("--rows", type=int, default=200_000, dest="n_rows")
-    command.add_argument("--size", type=int, default=20, help="mean list size L")
+    command.add_argument("--sizes", default="20,100", help="mean list sizes L")
     command.add_argument("--trees", type=int, default=200, dest="n_trees")
     command.add_argument("--losses", default="", dest="names", help="comma-separated")
     main(**vars(parser.parse_args()))

@@ -5,12 +5,16 @@ mean NDCG@10 over the test folds, and its difference to LightGBM's lambdarank wi
 95 % interval of paired bootstrap draws of queries. Teachers are trees of lambdarank on
 the same rows; the reference model, and the order in which items were presented, are of
 a ridge regression. FOLDER has S1.txt to S5.txt (or .gz); by default data are generated.
+FILE gets a line of JSON for each loss; a run that was stopped goes on from there.
 
-    python examples/benchmark_tree_losses.py [--data FOLDER --losses listnet,ranknet]
+    python examples/benchmark_tree_losses.py [--data FOLDER --losses listnet,ranknet
+        --out FILE]
 """
 
 import argparse
+import json
 import time
+from pathlib import Path
 
 import numpy as np
 from benchmark_mq2008 import join, load
@@ -54,7 +58,19 @@ def fit(loss, train: RankingData, valid: RankingData, columns, n_trees: int):
     )  # fmt: skip
 
 
-def main(data: str | None = None, names: str = "", n_trees: int = 300) -> dict:
+def evaluate(loss, folds, n_trees: int) -> list[float]:
+    """NDCG@10 of every query, in the test fold that it is in."""
+    values = []
+    for train, valid, test, columns in folds:
+        scores = fit(loss, train, valid, columns, n_trees).predict(test.X)
+        lists = {"qid": test.qid, "k": 10, "per_query": True}
+        values += ndcg_score(test.y, scores, **lists).tolist()
+    return values
+
+
+def main(
+    data: str | None = None, names: str = "", n_trees: int = 300, out: str | None = None
+) -> dict[str, np.ndarray]:
     """Print the table; return loss → NDCG@10 of each query."""
     drawn = make_ranking(300, list_size=(5, 25), n_grades=3, random_state=0)
     parts = load(data) if data else [drawn.take(drawn.qid % 5 == k) for k in range(5)]
@@ -62,35 +78,43 @@ def main(data: str | None = None, names: str = "", n_trees: int = 300) -> dict:
     for fold in range(5):
         *train, valid, test = (parts[(fold + k) % 5] for k in range(5))
         folds.append((join(train), valid, test, columns_of(join(train))))
-    print(
-        f"{'MQ2008' if data else 'generated data'}: NDCG@10 on the test folds",
-        flush=True,
-    )
+    setting = f"{'MQ2008' if data else 'generated data'}, {n_trees} trees"
+    print(f"{setting}: NDCG@10 on the test folds", flush=True)
     print(f"{'loss':28}{'curvature':>10}{'NDCG@10':>9}  minus lambdarank{'CPU s':>15}")
     losses = names.split(",") if names else list(dict.fromkeys((*FIRST, *LOSSES)))
     rows = {f"{name} of LightGBM": name for name in ("lambdarank", "xe_ndcg", "mse")}
     rows |= {name: LOSSES[name] for name in losses}
+    lines = Path(out).read_text().splitlines() if out and Path(out).exists() else []
+    records = {(line["setting"], line["loss"]): line for line in map(json.loads, lines)}
     results: dict[str, np.ndarray] = {}
+    below: list[str] = []
     for name, loss in rows.items():
-        start = time.process_time()
-        values = []
-        try:
-            for train, valid, test, columns in folds:
-                scores = fit(loss, train, valid, columns, n_trees).predict(test.X)
-                lists = {"qid": test.qid, "k": 10, "per_query": True}
-                values.append(ndcg_score(test.y, scores, **lists))
-        except ValueError as error:
-            print(f"{name:28}  {error}", flush=True)
+        record = records.get((setting, name))
+        if record is None:
+            record = {"setting": setting, "loss": name}
+            start = time.process_time()
+            try:
+                record["ndcg"] = evaluate(loss, folds, n_trees)
+            except ValueError as error:
+                record["error"] = str(error)
+            record["seconds"] = time.process_time() - start
+            if out:
+                with Path(out).open("a") as file:
+                    file.write(json.dumps(record) + "\n")
+        if "error" in record:
+            print(f"{name:28}  {record['error']}", flush=True)
             continue
-        seconds = time.process_time() - start
-        results[name] = np.concatenate(values)
+        results[name] = np.array(record["ndcg"])
         difference = results[name] - results["lambdarank of LightGBM"]
         low, high = bootstrap_interval(difference)
         print(
             f"{name:28}{CURVATURES.get(name, ''):>10}{np.nanmean(results[name]):9.4f}"
-            f"  {np.nanmean(difference):+.4f} [{low:+.4f}, {high:+.4f}]{seconds:8.1f}",
+            f"  {np.nanmean(difference):+.4f} [{low:+.4f}, {high:+.4f}]"
+            f"{record['seconds']:8.1f}",
             flush=True,
         )
+        below += [name] * bool(high < 0)
+    print(f"significantly below LightGBM's lambdarank: {', '.join(below) or 'none'}")
     return results
 
 
@@ -99,4 +123,5 @@ if __name__ == "__main__":
     parser.add_argument("--data", help="folder of MQ2008")
     parser.add_argument("--losses", default="", dest="names", help="comma-separated")
     parser.add_argument("--trees", type=int, default=300, dest="n_trees")
+    parser.add_argument("--out", help="file of the rows, to resume from")
     main(**vars(parser.parse_args()))

@@ -104,18 +104,27 @@ def test_benchmark_losses():
 def test_benchmark_scaling(capsys):
     """Trees on a loss of ours beside LightGBM's."""
     results = load("benchmark_scaling").main(
-        "trees", n_rows=400, size=10, n_trees=3, names="listnet,rrhf"
+        "trees", n_rows=400, sizes="10,20", n_trees=3, names="listnet,rrhf"
     )
-    assert list(results) == ["lambdarank of LightGBM", "listnet"]
+    assert list(results) == [10, 20]
+    assert all(
+        list(table) == ["lambdarank of LightGBM", "listnet"]
+        for table in results.values()
+    )
     assert "has no gradient where all scores are equal" in capsys.readouterr().out
 
 
-def test_benchmark_tree_losses(monkeypatch, capsys):
-    """A paired interval for each loss, with the inputs that it requires."""
+def test_benchmark_tree_losses(monkeypatch, capsys, tmp_path):
+    """A paired interval for each loss; a second run goes on from the file."""
     monkeypatch.syspath_prepend(str(EXAMPLES))
-    results = load("benchmark_tree_losses").main(None, "listnet,kl_distillation", 3)
+    example, out = load("benchmark_tree_losses"), str(tmp_path / "rows.jsonl")
+    results = example.main(None, "listnet,kl_distillation", 3, out)
     assert min(np.nanmean(values) for values in results.values()) > 0.7
-    assert capsys.readouterr().out.count("[") == len(results) == 5
+    table = capsys.readouterr().out
+    assert table.count("[") == len(results) == 5
+    monkeypatch.setattr(example, "evaluate", None)
+    example.main(None, "listnet,kl_distillation", 3, out)
+    assert capsys.readouterr().out == table
 
 
 def test_distillation(monkeypatch, capsys):
