@@ -53,7 +53,7 @@ def trees(
     n_trees: int = 200,
     names: str = "",
 ) -> dict[int, dict[str, tuple[float, float]]]:
-    """Print a table for each mean list size; return loss → ratio and NDCG@10 of each."""
+    """Print a table for each mean list size; return the results of each."""
     return {
         size: trees_of_lists(n_rows, size, n_trees, names)
         for size in map(int, sizes.split(","))

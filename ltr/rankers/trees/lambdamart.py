@@ -3,37 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, ClassVar, Literal
+from typing import Any, Literal
 
 import jax
-import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.utils.validation import check_is_fitted
 
 from ltr.losses.declaration import Curvature
-from ltr.metrics import get_metric
 from ltr.metrics.gains import Gain
 from ltr.metrics.names import MetricLike
-from ltr.queries import FloatArray, group_queries
-from ltr.rankers.base import BaseRanker
-from ltr.rankers.inputs import TrainingSet, training_set
-from ltr.rankers.trees.boosting import Boosted, contributions
+from ltr.rankers.inputs import training_set
+from ltr.rankers.trees.boosted import BoostedRanker
 from ltr.rankers.trees.feature_tables import check_table, fit_categories
 from ltr.rankers.trees.losses import check_loss_data
-from ltr.rankers.trees.parameters import (
-    check_parameters,
-    lightgbm_params,
-    n_threads_for,
-)
+from ltr.rankers.trees.parameters import check_parameters, lightgbm_params
 from ltr.rankers.trees.training import grow
-from ltr.rankers.validation import (
-    EarlyStopping,
-    errors_in_validation_set,
-    validation_set,
-)
 
 
-class LambdaMARTRanker(BaseRanker):
+class LambdaMARTRanker(BoostedRanker):
     """Gradient-boosted trees on LambdaRank gradients, by LightGBM.
 
     Wraps LightGBM and lifts its restrictions in ranking: rows in any order with a
@@ -188,9 +174,6 @@ default="from_dtype"
     >>> ranker.fit(data.X, data.y, data.qid).score(data.X, data.y, data.qid) > 0.7
     True
     """
-
-    booster_: Any
-    _set_by_fit: ClassVar[str] = "booster_"
 
     def __init__(
         self,
@@ -352,135 +335,3 @@ default="from_dtype"
         start = self.booster_ if goes_on else None
         self._report(grow(self, params, stopping, data, validation, start))
         return self
-
-    def predict(self, X: ArrayLike, qid: ArrayLike | None = None) -> FloatArray:
-        """Score items.
-
-        Parameters
-        ----------
-        X : array-like or sparse matrix of shape (n_samples, n_features)
-            Features.
-        qid : array-like of shape (n_samples,), default=None
-            Ignored: trees score each row by itself.
-
-        Returns
-        -------
-        scores : float array of shape (n_samples,)
-            Higher is better, in the order of the rows; comparable within a list, and
-            across lists only for ``loss="mse"``.
-
-        Raises
-        ------
-        ValueError
-            If ``X`` has other columns than in ``fit``, or a value is infinite.
-        NotFittedError
-            If the ranker is not fitted.
-        """
-        check_is_fitted(self)
-        table = check_table(self, X, reset=False, categories=self._categories)
-        group_queries(qid, table.shape[0], rows=X)
-        if not table.shape[0]:
-            return np.zeros(0)
-        threads = n_threads_for(table.shape[0], self.n_iter_, self.n_jobs)
-        return np.asarray(
-            self.booster_.predict(
-                table, num_iteration=self.n_iter_, num_threads=threads
-            ),
-            dtype=np.float64,
-        )
-
-    def predict_contrib(self, X: ArrayLike) -> Any:
-        """Shares of the features in each score: SHAP values.
-
-        Parameters
-        ----------
-        X : array-like or sparse matrix of shape (n_samples, n_features)
-            Features.
-
-        Returns
-        -------
-        contributions : float array or CSR matrix of shape (n_samples, n_features + 1)
-            What each feature adds to the score of each row, and in the last column the
-            mean score in training. The sum of a row is the score of ``predict``. A CSR
-            matrix if ``X`` is sparse.
-
-        Raises
-        ------
-        ValueError
-            If ``X`` does not fit, see ``predict``, or the trees have linear leaves
-            (``extra_params={"linear_tree": True}``), which have no such shares, or one
-            is deeper than 5000.
-        MemoryError
-            If the paths of deep trees, 16 · depth² bytes per thread, do not fit.
-
-        References
-        ----------
-        .. [1] Lundberg et al., "From local explanations to global understanding with
-           explainable AI for trees", Nature Machine Intelligence 2, 2020.
-
-        Examples
-        --------
-        >>> from ltr.datasets import make_ranking
-        >>> data = make_ranking(n_queries=50, random_state=0)
-        >>> ranker = LambdaMARTRanker(n_estimators=5, random_state=0, n_jobs=1)
-        >>> shares = ranker.fit(data.X, data.y, data.qid).predict_contrib(data.X)
-        >>> shares.shape == (len(data.y), ranker.n_features_in_ + 1)
-        True
-        >>> np.allclose(shares.sum(axis=1), ranker.predict(data.X))
-        True
-        """
-        check_is_fitted(self)
-        table = check_table(self, X, reset=False, categories=self._categories)
-        if not table.shape[0]:
-            return np.zeros((0, table.shape[1] + 1))
-        # A share takes a walk through all leaves of a tree, a score a single path.
-        work = table.shape[0] * self.num_leaves
-        threads = n_threads_for(work, self.n_iter_, self.n_jobs)
-        return contributions(self.booster_, table, self.n_iter_, threads)
-
-    @property
-    def feature_importances_(self) -> FloatArray:
-        """Splits or gain of each feature, shape (n_features,)."""
-        check_is_fitted(self)
-        importance = self.booster_.feature_importance(self.importance_type)
-        return np.asarray(importance, dtype=np.float64)
-
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.input_tags.allow_nan = True
-        tags.input_tags.sparse = True
-        tags.input_tags.categorical = True
-        return tags
-
-    def _early_stopping(self) -> EarlyStopping:
-        return EarlyStopping(
-            enabled=self.early_stopping,
-            validation_fraction=self.validation_fraction,
-            metric=self.metric,
-            auto_lists=np.inf,
-        )
-
-    def _validation_set(
-        self,
-        X_val: Any,
-        y_val: Any,
-        qid_val: ArrayLike | None,
-        stopping: EarlyStopping,
-    ) -> TrainingSet | None:
-        """Validation rows of ``fit``, checked; None if there are none."""
-        needs_qid = self._fitted_with_qid
-        if not stopping.has_validation_set(X_val, y_val, qid_val, needs_qid=needs_qid):
-            return None
-        with errors_in_validation_set():
-            table = check_table(self, X_val, reset=False, categories=self._categories)
-            return validation_set(
-                table, y_val, qid_val, metric=self.metric, index_of=X_val
-            )
-
-    def _report(self, boosted: Boosted) -> None:
-        """Set the attributes of a fitted ranker."""
-        self.booster_ = boosted.booster
-        self.n_iter_ = boosted.booster.current_iteration()
-        self.best_score_ = boosted.best_score
-        name = get_metric(self.metric).name
-        self.history_ = {name: boosted.scores} if boosted.scores else {}
