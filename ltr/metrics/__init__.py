@@ -15,8 +15,10 @@ and the same conventions:
 * ``per_query=True`` gives one value per query, in order of first appearance, NaN for
   those that are left out.
 
-A metric of your own is a function of ranked lists, declared with
-:func:`ranking_metric`; it can be used wherever a name can.
+A metric of your own is any function of ``(y_true, y_score, qid)`` that returns a
+number, higher is better, or a kernel on ranked lists, declared with
+:func:`ranking_metric`, which takes a cut-off and a rule for ties. Either can be used
+wherever a name can.
 
 :func:`evaluate_run` and :func:`compare_runs` take runs and judgments by id (TREC files,
 BEIR folders, tables, dicts) with trec_eval's conventions.

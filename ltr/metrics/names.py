@@ -32,8 +32,9 @@ from ltr.metrics.declaration import (
     mean_of,
     score,
 )
+from ltr.metrics.own import FORM, OwnFunction, declared
 from ltr.metrics.ranked import RankedLists, Ties, rank_lists
-from ltr.metrics.signatures import KERNEL_FORM, POLICIES
+from ltr.metrics.signatures import POLICIES
 from ltr.metrics.significance import bootstrap_interval
 from ltr.metrics.syntax import NEAREST, SHORT, parse_metric
 from ltr.queries import FloatArray, Queries, check_rows, group_queries
@@ -65,7 +66,7 @@ class Metric:
     name : str
         As it was asked for, for example ``"ndcg@10"``.
     function : callable
-        One of :data:`METRICS`, or declared with :func:`ranking_metric`.
+        One of :data:`METRICS`, declared with :func:`ranking_metric`, or of your own.
     options : dict
         Keyword arguments, ``k`` among them.
     """
@@ -104,6 +105,8 @@ class Metric:
         qid: ArrayLike | Queries | None,
     ) -> float:
         """Mean over queries."""
+        if isinstance(self.function, OwnFunction):
+            return self.function(y_true, y_score, qid)
         return float(score(self.info, y_true, y_score, qid, **self.options))
 
     def per_query(
@@ -154,7 +157,7 @@ class Metric:
         return apply_policy(measured, self.options.get("empty", "skip"))
 
 
-MetricLike: TypeAlias = str | Metric | Function
+MetricLike: TypeAlias = str | Metric | Function | Callable[..., Any]
 
 
 def get_metric(name: MetricLike, **options: Any) -> Metric:
@@ -167,8 +170,9 @@ def get_metric(name: MetricLike, **options: Any) -> Metric:
         ``tau``, ``ic``; upper or lower case; with ``@k`` for a cut-off and options in
         brackets: ``"ndcg(gain=linear)@10"``. ir_measures' ``"nDCG(dcg='log2')@10"``,
         ``"AP(rel=2)"``, ``"IPrec@0.1"`` and trec_eval's ``"ndcg_cut_10"``, ``"gm_map"``
-        are read too. Or a metric of your own, declared with :func:`ranking_metric`,
-        whose name is that of the function, followed by ``@10`` if ``k=10``.
+        are read too. Or a metric of your own, whose name is that of the function: any
+        function of ``(y_true, y_score, qid)`` that returns a number, higher is better,
+        or one declared with :func:`ranking_metric`, followed by ``@10`` if ``k=10``.
     **options : dict
         Keyword arguments of the metric (``gain``, ``empty``, …). Those that only other
         metrics take are ignored, so that one set serves several metrics.
@@ -183,7 +187,7 @@ def get_metric(name: MetricLike, **options: Any) -> Metric:
     ValueError
         If the name is unknown, or has a cut-off that the metric does not take.
     TypeError
-        If no metric takes one of the options, or a function is not a declared metric.
+        If no metric takes one of the options, or a function takes other arguments.
 
     Examples
     --------
@@ -277,18 +281,15 @@ def _declared(metric: object, options: dict[str, Any]) -> Metric:
     if isinstance(metric, Metric):
         return metric
     if not isinstance(getattr(metric, "info", None), MetricInfo):
-        cure = ""
-        if callable(metric):
-            cure = (
-                f" Write it as a kernel, {KERNEL_FORM.format('my_metric')}, and "
-                "decorate it with @ranking_metric()."
+        if not callable(metric):
+            cure = ""
+            if isinstance(metric, (list, tuple)):
+                cure = " Pass one of them; ltr.evaluate takes several."
+            raise ArgumentError(
+                f"metric must be a name, such as 'ndcg@10', or a function {FORM}; got "
+                f"{metric!r}.{cure}"
             )
-        elif isinstance(metric, (list, tuple)):
-            cure = " Pass one of them; ltr.evaluate takes several."
-        raise ArgumentError(
-            "metric must be a name, such as 'ndcg@10', or a function declared with "
-            f"ltr.metrics.ranking_metric; got {metric!r}.{cure}"
-        )
+        metric = declared(metric)
     function: Function = metric  # type: ignore[assignment]
     names = [name for name, face in METRICS.items() if face is function]
     name = names[0] if names else function.__name__.removesuffix("_score")
@@ -327,7 +328,8 @@ def evaluate(
     qid : array-like of shape (n_samples,), default=None
         Query of each row, in any order. None: one query.
     metrics : sequence of str or callable, default=("ndcg@10", "map", "mrr")
-        Names for :func:`get_metric`, or metrics of your own.
+        Names for :func:`get_metric`, or metrics of your own: functions of ``(y_true,
+        y_score, qid)``, here called for each query by itself.
     per_query : bool, default=False
         Return one row per query instead of means.
     **options : dict

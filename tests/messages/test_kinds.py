@@ -117,27 +117,30 @@ def test_messages_of_options(options, message):
 
 
 A_METRIC = (
-    "metric must be a name, such as 'ndcg@10', or a function declared with "
-    "ltr.metrics.ranking_metric; got "
+    "metric must be a name, such as 'ndcg@10', or a function metric(y_true, y_score, "
+    "qid); got "
+)
+OWN_METRIC = (
+    "a metric of your own must be a function metric(y_true, y_score, qid) that returns "
+    "a number, higher is better; got {}. A kernel of ranked lists is declared with "
+    "@ltr.metrics.ranking_metric()."
 )
 
 
 @pytest.mark.parametrize(
-    ("metric", "ending"),
+    ("metric", "message"),
     [
-        (["ndcg@5", "map"], "['ndcg@5', 'map']. Pass one of them; ltr.evaluate takes "
-         "several."),
-        (one_argument, f"{one_argument!r}. Write it as a kernel, my_metric(lists, *, "
-         "k=None, …) -> Measured(values, blank), and decorate it with "
-         "@ranking_metric()."),
-        (5, "5."),
-        (None, "None."),
+        (["ndcg@5", "map"], A_METRIC + "['ndcg@5', 'map']. Pass one of them; "
+         "ltr.evaluate takes several."),
+        (one_argument, OWN_METRIC.format("one_argument(values)")),
+        (5, A_METRIC + "5."),
+        (None, A_METRIC + "None."),
     ],
     ids=["list", "function", "number", "None"],
 )  # fmt: skip
-def test_metrics_of_the_wrong_kind(metric, ending):
-    """A list, a function that is not declared, no metric: at fit already."""
-    message = f"^{re.escape(A_METRIC + ending)}$"
+def test_metrics_of_the_wrong_kind(metric, message):
+    """A list, a function of other arguments, no metric: at fit already."""
+    message = f"^{re.escape(message)}$"
     for ranker in (RandomRanker(), SingleFeatureRanker(), NeuralRanker("mse")):
         with pytest.raises(ArgumentError, match=message):
             ranker.set_params(metric=metric).fit(DATA.X, DATA.y, DATA.qid)

@@ -131,13 +131,12 @@ def test_kernels_return_measured(kernel, outcome):
         m.evaluate(y, s, qid, [metric])
 
 
-def test_functions_without_a_record():
-    """What to do with a function of rows that is no metric yet."""
+def test_functions_of_other_arguments():
+    """What to do with a function that is no metric."""
     message = (
-        "metric must be a name, such as 'ndcg@10', or a function declared with "
-        "ltr.metrics.ranking_metric; got <built-in function max>. Write it as a "
-        "kernel, my_metric(lists, *, k=None, …) -> Measured(values, blank), and "
-        "decorate it with @ranking_metric()."
+        "a metric of your own must be a function metric(y_true, y_score, qid) that "
+        "returns a number, higher is better; got max(...). A kernel of ranked lists is "
+        "declared with @ltr.metrics.ranking_metric()."
     )
     with pytest.raises(TypeError, match=f"^{re.escape(message)}$"):
         m.evaluate([1, 0], [1, 0], None, [max])
