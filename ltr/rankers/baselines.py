@@ -14,6 +14,7 @@ from ltr.metrics.names import MetricLike
 from ltr.queries import FloatArray, group_queries
 from ltr.rankers.base import BaseRanker
 from ltr.rankers.features import (
+    TEXT_CURE,
     category_columns,
     check_finite_sparse,
     check_finite_X,
@@ -221,8 +222,7 @@ def _ignored(frame: Any) -> FloatArray:
 
 def _numbers(frame: Any) -> FloatArray:
     """Values of a DataFrame, NaN in columns of category dtype."""
-    cure = "Convert it with .astype('category') or drop it."
-    return values_without(frame, category_columns(frame), cure)
+    return values_without(frame, category_columns(frame), TEXT_CURE)
 
 
 def _scores(features: Any, feature: int, direction: int) -> FloatArray:

@@ -15,6 +15,10 @@ from ltr.queries import check_columns, check_rows
 from ltr.rankers.warning import warn
 
 CATEGORY_CURE = "One-hot encode or drop it, or use LambdaMARTRanker for categories."
+TEXT_CURE = (  # of rankers that take categories
+    "Convert it to a category (.astype('category') in pandas, .cast(pl.Categorical) in "
+    "polars) or drop it."
+)
 _CHECKS: dict[str, Any] = {
     "dtype": [np.float64, np.float32],
     "order": "C",  # sums must not depend on the layout of the input
@@ -195,11 +199,14 @@ def is_frame(X: Any) -> bool:
 
 
 def as_pandas(X: Any) -> Any:
-    """Return a polars DataFrame as one of pandas, anything else as it is.
+    """Return a frame of polars or pyarrow as one of pandas, anything else as it is.
 
-    Columns of type ``Categorical`` and ``Enum`` get category dtype.
+    Columns of type ``Categorical``, ``Enum`` and ``dictionary`` get category dtype.
     """
-    if not type(X).__module__.startswith("polars"):
+    library = type(X).__module__.partition(".")[0]
+    if library == "pyarrow":
+        return _from_arrow(X)
+    if library != "polars":
         return X
     if not hasattr(X, "get_columns"):
         raise ValueError(
@@ -221,6 +228,13 @@ def as_pandas(X: Any) -> Any:
         else:
             columns[column.name] = column.to_numpy()
     return pd.DataFrame(columns)
+
+
+def _from_arrow(X: Any) -> Any:
+    if not hasattr(X, "to_pandas") or not hasattr(X, "column_names"):
+        return X
+    is_table = hasattr(X, "unify_dictionaries")
+    return (X.unify_dictionaries() if is_table else X).to_pandas()
 
 
 def frame_values(X: Any, cure: str) -> NDArray[Any]:

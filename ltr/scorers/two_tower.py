@@ -25,11 +25,14 @@ class TwoTowerScorer(Scorer):
     .. math:: s = \frac{\cos(A q, B d)}{T}, \quad (A q) \cdot (B d),
         \quad q^\top (I + \Delta) d
 
+    Embeddings of different widths have no similarity of their own: the tower of the
+    wider one starts as a random projection to the width of the other, and so does the
+    bilinear form.
+
     Parameters
     ----------
     n_query_features : int
-        Width of the query embedding; the rest of a row is the item embedding, which
-        must be as wide.
+        Width of the query embedding, ≥ 1; the rest of a row is the item embedding.
     similarity : {"cosine", "dot", "bilinear"}, default="cosine"
         How the two are compared.
     temperature : float, default=0.05
@@ -67,18 +70,22 @@ class TwoTowerScorer(Scorer):
         return cls(n_query_features, similarity)
 
     def init(self, key: jax.Array, n_features: int) -> Params:
-        """Start at the untrained similarity: every parameter is 0."""
-        width = self.n_query_features
+        """Start at the untrained similarity, or at a random one of unequal widths."""
         check_choice("similarity", self.similarity, SIMILARITIES)
-        if n_features != 2 * width:
+        widths = (self.n_query_features, n_features - self.n_query_features)
+        if min(widths) < 1:
             raise ValueError(
-                "two_tower needs rows of a query and an item embedding of the same "
-                f"width; got n_features={n_features} and n_query_features={width}. "
-                "Project them to one width first."
+                "two_tower needs rows of a query and an item embedding; got "
+                f"n_features={n_features} and n_query_features={widths[0]}, which "
+                f"leave {max(widths[1], 0)} columns to the item. "
+                "Lower n_query_features."
             )
         if self.similarity == "bilinear":
-            return {"matrix": jnp.zeros((width, width))}
-        return {"query": jnp.zeros((width, width)), "item": jnp.zeros((width, width))}
+            return {"matrix": _projection(key, *widths)}
+        return {
+            "query": _projection(key, widths[0], min(widths)),
+            "item": _projection(key, widths[1], min(widths)),
+        }
 
     def apply(
         self,
@@ -91,14 +98,27 @@ class TwoTowerScorer(Scorer):
         rows = X.reshape(-1, X.shape[-1])
         query, item = rows[:, : self.n_query_features], rows[:, self.n_query_features :]
         if self.similarity == "bilinear":
-            scores = ((query + query @ params["matrix"]) * item).sum(axis=-1)
+            scores = (_project(query, params["matrix"]) * item).sum(axis=-1)
             return scores.reshape(X.shape[:-1])
-        query = query + query @ params["query"]
-        item = item + item @ params["item"]
+        query = _project(query, params["query"])
+        item = _project(item, params["item"])
         scores = (query * item).sum(axis=-1)
         if self.similarity == "cosine":
             scores = scores / (_length(query) * _length(item) * self.temperature)
         return scores.reshape(X.shape[:-1])
+
+
+def _projection(key: jax.Array, width: int, new_width: int) -> Array:
+    """ΔA, 0 for a square A; otherwise A, which keeps lengths in expectation."""
+    if width == new_width:
+        return jnp.zeros((width, width))
+    return jax.random.normal(key, (width, new_width)) / new_width**0.5
+
+
+def _project(vectors: Array, matrix: Array) -> Array:
+    """Rows times I + ΔA if A is square, times A if not."""
+    projected = vectors @ matrix
+    return vectors + projected if matrix.shape[0] == matrix.shape[1] else projected
 
 
 def _length(vectors: Array) -> Array:

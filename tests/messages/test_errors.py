@@ -253,15 +253,17 @@ INPUTS = {
     ),
     "words for trees": (
         lambda: trees().fit(FRAME.assign(b="red"), Y, QID),
-        f"column 'b' of X has dtype {WORDS}, which is not a number. Convert it with "
-        ".astype('category') or drop it.",
+        f"column 'b' of X has dtype {WORDS}, which is not a number. Convert it to "
+        "a category (.astype('category') in pandas, .cast(pl.Categorical) in polars) or "
+        "drop it.",
     ),
     "dates for trees": (
         lambda: trees().fit(
             FRAME.assign(b=pd.Timestamp("2026-01-01").as_unit("ns")), Y, QID
         ),
         "column 'b' of X has dtype datetime64[ns], which is not a number. Convert it "
-        "with .astype('category') or drop it.",
+        "to a category (.astype('category') in pandas, .cast(pl.Categorical) in "
+        "polars) or drop it.",
     ),
     "shuffled labels": (
         lambda: trees().fit(FRAME, pd.Series(Y).sample(frac=1, random_state=0), QID),

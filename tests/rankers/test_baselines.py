@@ -107,7 +107,8 @@ def test_what_trees_refuse_is_refused():
     words = pd.DataFrame({"w": ["a", "b"]})
     message = (
         f"column 'w' of X has dtype {words.w.dtype}, which is not a number. Convert it "
-        "with .astype('category') or drop it."
+        "to a category (.astype('category') in pandas, .cast(pl.Categorical) in "
+        "polars) or drop it."
     )
     with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
         SingleFeatureRanker().fit(words, [0, 1])

@@ -219,6 +219,24 @@ def test_categories_of_polars():
         neural.predict(numbers.lazy())
 
 
+def test_tables_of_arrow():
+    """Dictionaries are categories, whatever the codes of each chunk."""
+    pa = pytest.importorskip("pyarrow")
+    _, _, same = polars_frame()
+    same = same.drop(columns="enum")
+    table = pa.Table.from_pandas(same, preserve_index=False)
+    words = np.tile(["bolt", "nut", None, "gear"], 10).tolist()
+    halves = [pa.array(part).dictionary_encode() for part in (words[20:], words[:20])]
+    recoded = table.set_column(2, "cat", pa.chunked_array(halves[::-1]))
+    scores = TREES.fit(same, DATA.y, DATA.qid).predict(same)
+    ranker = TREES.fit(table, pa.array(DATA.y), pa.array(DATA.qid))
+    assert np.array_equal(ranker.predict(table), scores)
+    assert np.array_equal(ranker.predict(recoded), scores)
+    batch = pa.RecordBatch.from_pandas(same, preserve_index=False)
+    assert np.array_equal(ranker.predict(batch), scores)
+    assert ranker.feature_names_in_.tolist() == same.columns.tolist()
+
+
 @pytest.mark.parametrize("name", ["neural", "trees"])
 @pytest.mark.parametrize(
     ("column", "dtype"),

@@ -141,6 +141,32 @@ def test_two_towers_start_at_the_similarity(similarity):
     np.testing.assert_allclose(scores, expected, rtol=1e-5)
 
 
+@pytest.mark.parametrize("similarity", ["cosine", "dot", "bilinear"])
+@pytest.mark.parametrize("width", [2, 6])
+def test_two_towers_of_unequal_width(similarity, width):
+    """A narrow and a wide embedding: the formula, and lengths that are kept on average."""
+    X = np.random.default_rng(0).normal(size=(50, 8)).astype(np.float32)
+    scorer = TwoTowerScorer(width, similarity, temperature=1.0)
+    params = scorer.init(jax.random.key(0), 8)
+    q, d = X[:, :width], X[:, width:]
+    if similarity == "bilinear":
+        expected = np.einsum("ni,ij,nj->n", q, params["matrix"], d)
+    else:
+        wide = "query" if width == 6 else "item"
+        assert params[wide].shape == (6, 2)
+        assert params[{"query": "item", "item": "query"}[wide]].tolist() == [[0, 0]] * 2
+        q, d = (q @ params[wide], d) if wide == "query" else (q, d @ params[wide])
+        expected = (q * d).sum(axis=1)
+    if similarity == "cosine":
+        expected /= np.linalg.norm(q, axis=1) * np.linalg.norm(d, axis=1)
+    np.testing.assert_allclose(scorer.apply(params, X), expected, rtol=1e-4, atol=1e-5)
+    ranker = NeuralRanker(
+        "listnet", scorer, max_epochs=2, random_state=0, optimizer="adam"
+    )
+    y, qid = (X[:, 0] * X[:, 7] > 0).astype(int), np.repeat(np.arange(10), 5)
+    assert np.isfinite(ranker.fit(X, y, qid).predict(X)).all()
+
+
 @pytest.mark.parametrize("connected", [True, False])
 def test_adapters_start_at_the_cosine(connected):
     """Untrained, they rank as the embeddings do; connected ones have more parameters."""
@@ -180,8 +206,8 @@ def test_errors():
     key = jax.random.key(0)
     with pytest.raises(ValueError, match="must be a multiple of n_heads"):
         AttentionScorer((10,), n_heads=4).init(key, 6)
-    with pytest.raises(ValueError, match="same width; got n_features=6 and n_query"):
-        TwoTowerScorer(4).init(key, 6)
+    with pytest.raises(ValueError, match="=6, which leave 0 columns to the item. Low"):
+        TwoTowerScorer(6).init(key, 6)
     with pytest.raises(ValueError, match="adapter needs rows of .*n_features=6 and n_"):
         AdapterScorer(4).init(key, 6)
     with pytest.raises(ValueError, match="rank must be a whole number >= 1; got 0"):

@@ -15,14 +15,13 @@ from ltr.queries import FloatArray
 from ltr.rankers.base import BaseRanker
 from ltr.rankers.blend.members import arguments_of_members
 from ltr.rankers.features import (
+    TEXT_CURE,
     as_pandas,
     category_columns,
     is_frame,
     read_dense_X,
     values_without,
 )
-
-_CURE = "Convert it with .astype('category') or drop it."
 
 
 class NumericRanker(BaseRanker):
@@ -153,7 +152,10 @@ class NumericRanker(BaseRanker):
     def _features(self, X: Any, skipped: list[int], *, reset: bool) -> FloatArray:
         """Dense features; NaN where a value is missing, and in columns left out."""
         return read_dense_X(
-            self, X, lambda frame: values_without(frame, skipped, _CURE), reset=reset
+            self,
+            X,
+            lambda frame: values_without(frame, skipped, TEXT_CURE),
+            reset=reset,
         )
 
     def _check_parameters(self) -> None:

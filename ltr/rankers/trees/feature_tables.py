@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ltr.arguments import ArgumentError, plain
 from ltr.rankers.features import (
+    TEXT_CURE,
     as_pandas,
     check_finite_sparse,
     check_finite_X,
@@ -167,9 +168,6 @@ def check_table(
     return scipy.sparse.csr_matrix(table)  # LightGBM does not know csr_array
 
 
-_CURE = "Convert it with .astype('category') or drop it."
-
-
 def _mask(flags: Sequence[Any], n_features: int) -> NDArray[np.bool_]:
     if len(flags) != n_features or any(not isinstance(flag, bool) for flag in flags):
         raise ValueError(
@@ -217,7 +215,7 @@ def _plain_categories(column: Any, categories: Any) -> tuple[Any, ...]:
 
 def _with_codes(X: Any, values: dict[int, tuple[Any, ...]]) -> NDArray[np.float64]:
     """Replace the categories of a DataFrame by codes, those not in ``fit`` by NaN."""
-    table = np.require(values_without(X, values, _CURE), requirements="W")
+    table = np.require(values_without(X, values, TEXT_CURE), requirements="W")
     for i, categories in values.items():
         column = X.iloc[:, i]
         table[:, i] = _codes(column, list(categories))
