@@ -195,12 +195,12 @@ def write_run(run: Source, path: PathLike, *, tag: str = "ltr") -> None:
 
 
 def run_rows(source: Source, *, encoding: str = "utf-8", name: str = "run") -> Rows:
-    """Read a run as :func:`read_run` does, keeping ids as bytes.
+    """Read a run as :func:`~ltr.datasets.read_run` does, keeping ids as bytes.
 
     Parameters
     ----------
     source : path, table or mapping
-        As for :func:`read_run`.
+        As for :func:`~ltr.datasets.read_run`.
     encoding : str, default="utf-8"
         Encoding of a file.
     name : str, default="run"
@@ -222,16 +222,16 @@ def qrels_rows(
     gold: str = GOLD,
     encoding: str = "utf-8",
 ) -> Rows:
-    """Read judgments as :func:`read_qrels` does, keeping ids as bytes.
+    """Read judgments as :func:`~ltr.datasets.read_qrels` does, keeping ids as bytes.
 
     Parameters
     ----------
     source : path, table or mapping
-        As for :func:`read_qrels`.
+        As for :func:`~ltr.datasets.read_qrels`.
     split : str, default="test"
         Split of a BEIR folder.
     gold : str, default="gold_ids"
-        As for :func:`read_qrels`.
+        As for :func:`~ltr.datasets.read_qrels`.
     encoding : str, default="utf-8"
         Encoding of a file.
 

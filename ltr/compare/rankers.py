@@ -147,7 +147,7 @@ def make_ranker(name: str) -> Any:
     name : str
         ``"auto"``, ``"random"``, ``"best_feature"``, ``"linear"``,
         ``"pointwise_trees"``, ``"lambdamart"``, the name of a library in
-        :mod:`ltr.compare.peers` (its defaults) or the name and ``"_good"``, or
+        ``ltr.compare.peers`` (its defaults) or the name and ``"_good"``, or
         ``"<scorer>_<loss>"`` such as ``"mlp_ranknet"``.
 
     Returns

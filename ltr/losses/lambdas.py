@@ -55,8 +55,8 @@ def lambdarank_loss(
         \log\bigl(1 + e^{-\sigma (s_i - s_j)}\bigr), \quad G = 2^y - 1
 
     D is 1 / log2(1 + rank) by the current scores, held constant in the gradient. A pair
-    of equal scores has the mean of |D_i − D_j| over all orders of the items that tie,
-    so equal scores have a gradient, which is where trees begin.
+    of equal scores has the mean of ``|D_i − D_j|`` over all orders of the items that
+    tie, so equal scores have a gradient, which is where trees begin.
 
     Parameters
     ----------

@@ -219,7 +219,7 @@ class RunComparison:
         return self.to_html()
 
     def to_text(self, digits: int = 4) -> str:
-        """Means in a table for the terminal, best ones marked *, significant ones †.
+        """Means in a table for the terminal: ``*`` is the best, ``†`` significant.
 
         Parameters
         ----------

@@ -93,7 +93,7 @@ class MetricInfo:
         Whether the whole order is compared with the labels. Of a run, such a metric
         sees the judged documents only, and it takes no ``ties``.
     defaults : dict of str to object
-        Options of the kernel, for :func:`ltr.arguments.check_kinds`.
+        Options of the kernel, for ``ltr.arguments.check_kinds``.
 
     Examples
     --------

@@ -39,7 +39,7 @@ class BaseRanker(AtomicFit, BaseEstimator, ABC):
 
     A subclass has ``fit(X, y, qid=None, …)``, ``predict(X, qid=None)`` and a parameter
     ``metric``, and sets ``_fitted_with_qid`` in ``fit``. A fit that raises changes no
-    attribute, see :class:`ltr.atomic.AtomicFit`.
+    attribute, see ``ltr.atomic.AtomicFit``.
 
     Notes
     -----

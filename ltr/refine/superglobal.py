@@ -30,7 +30,7 @@ def superglobal_rerank(
 
     and scored twice: against the query, and against the element-wise maximum of the
     best ``expand`` of the :math:`x_i'`. The mean of both is the new score. No model is
-    needed, and a query takes ``depth``² products of embeddings.
+    needed, and a query takes ``depth ** 2`` products of embeddings.
 
     Parameters
     ----------

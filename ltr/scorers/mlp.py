@@ -55,7 +55,7 @@ class MLPScorer(Scorer):
         return cls(hidden_layer_sizes)
 
     def init(self, key: jax.Array, n_features: int) -> Params:
-        """Draw one :class:`Dense` per layer; the scores start near a tie."""
+        """Draw one ``Dense`` per layer; the scores start near a tie."""
         hidden_key, output_key = jax.random.split(key)
         widths = (n_features, *self.hidden_layer_sizes)
         output = init_dense(output_key, widths[-1], 1, scale=OUTPUT_SCALE)

@@ -1,7 +1,7 @@
 """A law, how it is run, and what is raised when it breaks.
 
 A law is a small function of the object under test and of drawn inputs. Its docstring is
-its statement. It returns nothing when it holds and raises :class:`Difference`, with
+its statement. It returns nothing when it holds and raises ``Difference``, with
 what was expected and what came, when it does not. Hypothesis draws the inputs and
 shrinks those that break a law.
 """
@@ -101,7 +101,7 @@ class Law:
     Attributes
     ----------
     holds : callable
-        ``holds(subject, **inputs)`` raises :class:`Difference` where the law is broken.
+        ``holds(subject, **inputs)`` raises ``Difference`` where the law is broken.
     inputs : dict of str to strategy
         What hypothesis draws, or a function of the subject that returns it; empty for a
         law that is tried once.
@@ -133,7 +133,7 @@ class Law:
         return " ".join((self.holds.__doc__ or "").split("\n\n")[0].split())
 
     def __call__(self, subject: Any, **inputs: Any) -> None:
-        """Raise :class:`Difference` if the law is broken for these inputs."""
+        """Raise ``Difference`` if the law is broken for these inputs."""
         self.holds(subject, **inputs)
 
 

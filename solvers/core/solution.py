@@ -138,7 +138,7 @@ class Solution:
 
     @property
     def gap(self) -> float:
-        """|bound - objective|, relative to the objective; inf without an order."""
+        """``|bound - objective|``, relative to the objective; inf without an order."""
         if self.order is None:
             return float("inf")
         difference = self.bound - self.objective

@@ -1,15 +1,15 @@
 """Dynamic programs over subsets, in JAX: best orders, log Z, marginals, samples.
 
-For lists of up to 15 items (12 comfortably) all orders are summed over or compared.
-There is no callback, so all of it runs inside ``jit``, ``vmap`` and ``grad`` and on any
-device.
+For lists of up to 15 items (12 comfortably) all orders are summed over or compared
+[1]_. There is no callback, so all of it runs inside ``jit``, ``vmap`` and ``grad`` and
+on any device.
 
 A *path* π has the gain ``start[π_1] + Σ_k matrix[π_k, π_{k+1}] + end[π_n]``, an
 *ordering* the gain ``Σ_{i before j} matrix[i, j]``. In the semiring (max, +) the
 recursion finds the best order, in (logsumexp, +) the log of Z = Σ_π e^{gain(π)}, the
 normalizer of the distribution P(π) = e^{gain(π)} / Z over orders: a conditional random
-field (CRF). The gradient of log Z is the marginals; a second recursion from the other
-end computes it, in the memory of the first, without a reverse-mode tape.
+field (CRF) [2]_. The gradient of log Z is the marginals; a second recursion from the
+other end computes it, in the memory of the first, without a reverse-mode tape.
 
 Everywhere in this module:
 
