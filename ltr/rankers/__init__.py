@@ -7,16 +7,23 @@ server without preloading. Our own pools do: :func:`cross_validate_ranker
 <ltr.model_selection.cross_validate_ranker>` uses joblib, solvers use threads.
 """
 
-from ltr.rankers.base import BaseRanker
-from ltr.rankers.baselines import RandomRanker, SingleFeatureRanker
-from ltr.rankers.blend import AutoRanker, StackingRanker, VotingRanker
-from ltr.rankers.constrained import ConstrainedRanker
-from ltr.rankers.linear import LinearRanker
-from ltr.rankers.model_index import ModelIndex
-from ltr.rankers.neural import NeuralRanker
-from ltr.rankers.pairs.tsprank import TSPRanker
-from ltr.rankers.persistence import load_ranker, save_ranker
-from ltr.rankers.trees.lambdamart import LambdaMARTRanker
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ltr.lazy import lazy_names
+
+if TYPE_CHECKING:
+    from ltr.rankers.base import BaseRanker
+    from ltr.rankers.baselines import RandomRanker, SingleFeatureRanker
+    from ltr.rankers.blend import AutoRanker, StackingRanker, VotingRanker
+    from ltr.rankers.constrained import ConstrainedRanker
+    from ltr.rankers.linear import LinearRanker
+    from ltr.rankers.model_index import ModelIndex
+    from ltr.rankers.neural import NeuralRanker
+    from ltr.rankers.pairs.tsprank import TSPRanker
+    from ltr.rankers.persistence import load_ranker, save_ranker
+    from ltr.rankers.trees.lambdamart import LambdaMARTRanker
 
 __all__ = [
     "AutoRanker",
@@ -34,3 +41,22 @@ __all__ = [
     "load_ranker",
     "save_ranker",
 ]
+__getattr__ = lazy_names(
+    __name__,
+    {
+        "AutoRanker": "ltr.rankers.blend",
+        "BaseRanker": "ltr.rankers.base",
+        "ConstrainedRanker": "ltr.rankers.constrained",
+        "LambdaMARTRanker": "ltr.rankers.trees.lambdamart",
+        "LinearRanker": "ltr.rankers.linear",
+        "ModelIndex": "ltr.rankers.model_index",
+        "NeuralRanker": "ltr.rankers.neural",
+        "RandomRanker": "ltr.rankers.baselines",
+        "SingleFeatureRanker": "ltr.rankers.baselines",
+        "StackingRanker": "ltr.rankers.blend",
+        "TSPRanker": "ltr.rankers.pairs.tsprank",
+        "VotingRanker": "ltr.rankers.blend",
+        "load_ranker": "ltr.rankers.persistence",
+        "save_ranker": "ltr.rankers.persistence",
+    },
+)

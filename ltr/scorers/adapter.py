@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, Self
-
-import jax
-import jax.numpy as jnp
+from typing import TYPE_CHECKING, ClassVar, Self
 
 from ltr.arguments import check_number, check_whole
 from ltr.scorers.base import Array, Params, Scorer, Similarity
+from ltr.scorers.parameters import outline
+
+if TYPE_CHECKING:
+    import jax
 
 
 @dataclass(frozen=True)
@@ -84,8 +85,21 @@ class AdapterScorer(Scorer):
 
     def init(self, key: jax.Array, n_features: int) -> Params:
         """Draw V; everything else is 0, which is the cosine."""
-        width = self.n_query_features
-        check_whole("rank", self.rank, low=1)
+        import jax
+        import jax.numpy as jnp
+
+        shapes = self.outline(n_features)
+        params = {name: jnp.zeros(matrix.shape) for name, matrix in shapes.items()}
+        scale = self.n_query_features**-0.5
+        keys = jax.random.split(key)
+        for name, own_key in zip(("query_down", "item_down"), keys, strict=True):
+            params[name] = scale * jax.random.normal(own_key, params[name].shape)
+        return params
+
+    def outline(self, n_features: int) -> Params:
+        """Shapes of the parameters, see :meth:`Scorer.outline`."""
+        width, rank = self.n_query_features, self.rank
+        check_whole("rank", rank, low=1)
         check_number("temperature", self.temperature, low=0.0, open_low=True)
         if n_features != 2 * width:
             raise ValueError(
@@ -93,17 +107,12 @@ class AdapterScorer(Scorer):
                 f"width; got n_features={n_features} and n_query_features={width}. "
                 "Project them to one width first."
             )
-        query_key, item_key = jax.random.split(key)
-        shape, scale = (width, self.rank), width**-0.5
-        params = {
-            "query_down": scale * jax.random.normal(query_key, shape),
-            "query_up": jnp.zeros((self.rank, width)),
-            "item_down": scale * jax.random.normal(item_key, shape),
-            "item_up": jnp.zeros((self.rank, width)),
-        }
+        params = {}
+        for tower in ("query", "item"):
+            params[f"{tower}_down"] = outline(width, rank)
+            params[f"{tower}_up"] = outline(rank, width)
         if self.connected:
-            params["link"] = jnp.zeros((self.rank, self.rank))
-            params["head"] = jnp.zeros((self.rank, self.rank))
+            params["link"] = params["head"] = outline(rank, rank)
         return params
 
     def apply(

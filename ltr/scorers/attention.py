@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any, ClassVar, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
 
-import jax
-import jax.numpy as jnp
+import numpy as np
 
 from ltr.scorers.base import (
     OUTPUT_SCALE,
@@ -17,9 +16,14 @@ from ltr.scorers.base import (
     Scorer,
     Similarity,
     init_dense,
+    outline_dense,
     relu,
 )
-from ltr.scorers.mlp import apply_hidden, init_layers
+from ltr.scorers.mlp import apply_hidden, init_layers, outline_layers
+from ltr.scorers.parameters import outline
+
+if TYPE_CHECKING:
+    import jax
 
 _NEVER = -1e30
 # More logits than this (128 MB in float32) are computed in blocks of items.
@@ -100,13 +104,9 @@ class AttentionScorer(Scorer):
 
     def init(self, key: jax.Array, n_features: int) -> Params:
         """Draw encoder, blocks and output layer."""
-        width = self.hidden_layer_sizes[-1] if self.hidden_layer_sizes else 0
-        if width == 0 or width % self.n_heads:
-            raise ValueError(
-                f"the last of hidden_layer_sizes must be a multiple of n_heads; got "
-                f"hidden_layer_sizes={self.hidden_layer_sizes} and "
-                f"n_heads={self.n_heads}."
-            )
+        width = self._width()
+        import jax
+
         encoder_key, block_key, output_key = jax.random.split(key, 3)
         return {
             "encoder": init_layers(encoder_key, (n_features, *self.hidden_layer_sizes)),
@@ -116,6 +116,35 @@ class AttentionScorer(Scorer):
             ),
             "output": init_dense(output_key, width, 1, scale=OUTPUT_SCALE),
         }
+
+    def outline(self, n_features: int) -> Params:
+        """Shapes of the parameters, see :meth:`Scorer.outline`."""
+        width = self._width()
+        norm = Norm(outline(width), outline(width))
+        block = Block(
+            attention_norm=norm,
+            query_key_value=outline_dense(width, 3 * width),
+            output=outline_dense(width, width),
+            hidden_norm=norm,
+            hidden=outline_dense(width, 2 * width),
+            hidden_output=outline_dense(2 * width, width),
+        )
+        return {
+            "encoder": outline_layers((n_features, *self.hidden_layer_sizes)),
+            "blocks": (block,) * self.n_blocks,
+            "output": outline_dense(width, 1),
+        }
+
+    def _width(self) -> int:
+        """Width of the attention."""
+        width = self.hidden_layer_sizes[-1] if self.hidden_layer_sizes else 0
+        if width == 0 or width % self.n_heads:
+            raise ValueError(
+                f"the last of hidden_layer_sizes must be a multiple of n_heads; got "
+                f"hidden_layer_sizes={self.hidden_layer_sizes} and "
+                f"n_heads={self.n_heads}."
+            )
+        return width
 
     def apply(
         self,
@@ -195,11 +224,13 @@ def attend(query: Array, key: Array, value: Array, bias: Array | None) -> Array:
         return _attend(query, key, value, bias)
     size = max(1, _BLOCK_LOGITS * n_items // n_logits)  # items in a block
     xp = query.__array_namespace__()
-    if not isinstance(query, jax.Array):
+    if isinstance(query, np.ndarray):
         starts = range(0, n_items, size)
         blocks = [query[..., start : start + size, :] for start in starts]
         contexts = [_attend(block, key, value, bias) for block in blocks]
         return xp.concatenate(contexts, axis=-2)
+    import jax
+
     n_blocks = -(-n_items // size)
     padding = [(0, 0)] * (query.ndim - 2) + [(0, n_blocks * size - n_items), (0, 0)]
     query = xp.pad(query, padding)
@@ -224,6 +255,9 @@ def _attend(query: Array, key: Array, value: Array, bias: Array | None) -> Array
 
 
 def _init_block(key: jax.Array, width: int) -> Block:
+    import jax
+    import jax.numpy as jnp
+
     keys = jax.random.split(key, 4)
     norm = Norm(jnp.ones(width), jnp.zeros(width))
     return Block(

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Any, ClassVar, Literal, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, Self
 
-import jax
-import jax.numpy as jnp
+from ltr.scorers.parameters import outline
+
+if TYPE_CHECKING:
+    import jax
 
 Params = Any
 Array = Any  # NumPy or JAX
@@ -93,6 +95,24 @@ class Scorer(ABC):
         params : pytree of JAX arrays
         """
 
+    def outline(self, n_features: int) -> Params:
+        """Shapes of the parameters of :meth:`init`, without JAX.
+
+        A saved ranker is read with it. A scorer that is not named in
+        :data:`ltr.scorers.SCORERS`, and hence not saved, need not have it.
+
+        Parameters
+        ----------
+        n_features : int
+            Number of input features.
+
+        Returns
+        -------
+        params : pytree of arrays
+            Zeros that take no memory, see :func:`ltr.scorers.parameters.outline`.
+        """
+        raise NotImplementedError(f"{type(self).__name__} cannot be saved.")
+
     @abstractmethod
     def apply(
         self,
@@ -155,11 +175,19 @@ def init_dense(key: jax.Array, n_in: int, n_out: int, scale: float = 2.0) -> Den
     -------
     layer : Dense
     """
+    import jax
+    import jax.numpy as jnp
+
     deviation = (scale / n_in) ** 0.5
     return Dense(
         weight=deviation * jax.random.normal(key, (n_in, n_out)),
         bias=jnp.zeros(n_out),
     )
+
+
+def outline_dense(n_in: int, n_out: int) -> Dense:
+    """Shapes of a layer of :func:`init_dense`."""
+    return Dense(outline(n_in, n_out), outline(n_out))
 
 
 def relu(h: Array) -> Array:

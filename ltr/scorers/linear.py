@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
-import jax
+from ltr.scorers.base import (
+    OUTPUT_SCALE,
+    Array,
+    Params,
+    Scorer,
+    init_dense,
+    outline_dense,
+)
 
-from ltr.scorers.base import OUTPUT_SCALE, Array, Params, Scorer, init_dense
+if TYPE_CHECKING:
+    import jax
 
 
 @dataclass(frozen=True)
@@ -29,6 +37,10 @@ class LinearScorer(Scorer):
     def init(self, key: jax.Array, n_features: int) -> Params:
         """Draw small weights."""
         return init_dense(key, n_features, 1, scale=OUTPUT_SCALE)
+
+    def outline(self, n_features: int) -> Params:
+        """Shapes of the parameters, see :meth:`Scorer.outline`."""
+        return outline_dense(n_features, 1)
 
     def apply(
         self,

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Self
-
-import jax
+from itertools import pairwise
+from typing import TYPE_CHECKING, ClassVar, Self
 
 from ltr.arguments import check_whole
 from ltr.scorers.base import (
@@ -17,8 +16,12 @@ from ltr.scorers.base import (
     Scorer,
     Similarity,
     init_dense,
+    outline_dense,
     relu,
 )
+
+if TYPE_CHECKING:
+    import jax
 
 
 @dataclass(frozen=True)
@@ -56,10 +59,17 @@ class MLPScorer(Scorer):
 
     def init(self, key: jax.Array, n_features: int) -> Params:
         """Draw one ``Dense`` per layer; the scores start near a tie."""
+        import jax
+
         hidden_key, output_key = jax.random.split(key)
         widths = (n_features, *self.hidden_layer_sizes)
         output = init_dense(output_key, widths[-1], 1, scale=OUTPUT_SCALE)
         return (*init_layers(hidden_key, widths), output)
+
+    def outline(self, n_features: int) -> Params:
+        """Shapes of the parameters, see :meth:`Scorer.outline`."""
+        widths = (n_features, *self.hidden_layer_sizes)
+        return (*outline_layers(widths), outline_dense(widths[-1], 1))
 
     def apply(
         self,
@@ -101,9 +111,16 @@ def layer_sizes(
 
 def init_layers(key: jax.Array, widths: tuple[int, ...]) -> tuple[Dense, ...]:
     """Draw the layers between consecutive widths, each before a rectifier."""
+    import jax
+
     keys = jax.random.split(key, len(widths) - 1)
     pairs = zip(keys, widths[:-1], widths[1:], strict=True)
     return tuple(init_dense(k, n_in, n_out) for k, n_in, n_out in pairs)
+
+
+def outline_layers(widths: tuple[int, ...]) -> tuple[Dense, ...]:
+    """Shapes of the layers of :func:`init_layers`."""
+    return tuple(outline_dense(*pair) for pair in pairwise(widths))
 
 
 def apply_hidden(layers: tuple[Dense, ...], h: Array) -> Array:

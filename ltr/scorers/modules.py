@@ -5,12 +5,12 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
-
-import jax
-import jax.numpy as jnp
+from typing import TYPE_CHECKING, Any
 
 from ltr.scorers.base import Array, Params, Scorer
+
+if TYPE_CHECKING:
+    import jax
 
 
 @dataclass(frozen=True)
@@ -53,6 +53,8 @@ class ModuleScorer(Scorer):
 
     def init(self, key: jax.Array, n_features: int) -> Params:
         """Make a module; its arrays of floats are the parameters."""
+        import jax
+
         leaves = jax.tree.leaves(self.make(key, n_features))
         params = tuple(leaf for leaf in leaves if _is_trained(leaf))
         if not params:
@@ -70,6 +72,9 @@ class ModuleScorer(Scorer):
         weights: Array | None = None,
     ) -> Array:
         """Score each item by itself, see :meth:`Scorer.apply`."""
+        import jax
+        import jax.numpy as jnp
+
         static, structure = _structure(self.make, X.shape[-1])
         trained = iter(params)
         leaves = [jnp.asarray(next(trained)) if x is _TRAINED else x for x in static]
@@ -82,6 +87,8 @@ _TRAINED = object()  # the place of a parameter among the leaves of a module
 
 
 def _is_trained(leaf: Any) -> bool:
+    import jax.numpy as jnp
+
     return hasattr(leaf, "dtype") and jnp.issubdtype(leaf.dtype, jnp.floating)
 
 
@@ -90,6 +97,8 @@ def _structure(
     make: Callable[[jax.Array, int], Any], n_features: int
 ) -> tuple[tuple[Any, ...], Any]:
     """Leaves of a module that are not trained, each in its place, and its structure."""
+    import jax
+
     with jax.ensure_compile_time_eval():  # no tracers: the result outlives a trace
         leaves, structure = jax.tree.flatten(make(jax.random.key(0), n_features))
     return tuple(_TRAINED if _is_trained(leaf) else leaf for leaf in leaves), structure

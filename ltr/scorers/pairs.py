@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, Literal, NamedTuple, get_args
-
-import jax
-import jax.numpy as jnp
+from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple, get_args
 
 from ltr.arguments import check_choice
 from ltr.scorers.attention import AttentionScorer
 from ltr.scorers.base import OUTPUT_SCALE, Array, Params, Scorer, init_dense
-from ltr.scorers.mlp import apply_hidden, init_layers
+from ltr.scorers.mlp import apply_hidden, init_layers, outline_layers
+from ltr.scorers.parameters import outline
+
+if TYPE_CHECKING:
+    import jax
 
 Encoder = Literal["identity", "mlp", "attention"]
 _PAIR_SCALE = 0.1
@@ -60,6 +61,17 @@ class EncodedPairs(Scorer):
         if self.encoder == "mlp":
             return init_layers(key, widths), widths[-1]
         params = self._attention.init(key, n_features)
+        return {name: params[name] for name in ("encoder", "blocks")}, widths[-1]
+
+    def _outline_encoder(self, n_features: int) -> tuple[Params, int]:
+        """Shapes of the encoder's parameters, and the width of its embeddings."""
+        if self.encoder == "identity":
+            return (), n_features
+        check_choice("encoder", self.encoder, get_args(Encoder))
+        widths = (n_features, *self.hidden_layer_sizes)
+        if self.encoder == "mlp":
+            return outline_layers(widths), widths[-1]
+        params = self._attention.outline(n_features)
         return {name: params[name] for name in ("encoder", "blocks")}, widths[-1]
 
     def _embed(
@@ -127,6 +139,8 @@ class PairScorer(EncodedPairs):
 
     def init(self, key: jax.Array, n_features: int) -> Params:
         """Draw encoder, bilinear form, and the scores of single items."""
+        import jax
+
         encoder_key, left_key, right_key, single_key = jax.random.split(key, 4)
         encoder, width = self._init_encoder(encoder_key, n_features)
         rank = width if self.low_rank is None else self.low_rank
@@ -139,6 +153,22 @@ class PairScorer(EncodedPairs):
         params = {"encoder": encoder, **pair, "single": item_weights}
         if self.n_pair_features:  # the other draws are the same without them
             params["pairs"] = self._init_pair_form(jax.random.fold_in(key, 1))
+        return params
+
+    def outline(self, n_features: int) -> Params:
+        """Shapes of the parameters, see :meth:`Scorer.outline`."""
+        encoder, width = self._outline_encoder(n_features)
+        rank = width if self.low_rank is None else self.low_rank
+        params = {"encoder": encoder, "left": outline(width, rank)}
+        if self.low_rank is not None:
+            params["right"] = outline(width, rank)
+        params["single"] = outline(width, 3)
+        if self.n_pair_features:
+            widths = (self.n_pair_features, *self.pair_hidden_layer_sizes)
+            params["pairs"] = pairs = {"weights": outline(widths[0], 1)}
+            if self.pair_hidden_layer_sizes:
+                pairs["hidden"] = outline_layers(widths)
+                pairs["output"] = outline(widths[-1], 1)
         return params
 
     def apply(
@@ -185,6 +215,9 @@ class PairScorer(EncodedPairs):
 
     def _init_pair_form(self, key: jax.Array) -> Params:
         """The weights w, from 0, and the layers of g."""
+        import jax
+        import jax.numpy as jnp
+
         hidden_key, output_key = jax.random.split(key)
         params: Params = {"weights": jnp.zeros((self.n_pair_features, 1))}
         if self.pair_hidden_layer_sizes:
@@ -226,8 +259,14 @@ class PairEnsemble(Scorer):
 
     def init(self, key: jax.Array, n_features: int) -> Params:
         """Draw the parameters of each member."""
+        import jax
+
         keys = jax.random.split(key, self.n_members)
         return tuple(self.member.init(k, n_features) for k in keys)
+
+    def outline(self, n_features: int) -> Params:
+        """Shapes of the parameters, see :meth:`Scorer.outline`."""
+        return (self.member.outline(n_features),) * self.n_members
 
     def apply(
         self,
@@ -272,11 +311,23 @@ class PublishedPairScorer(EncodedPairs):
 
     def init(self, key: jax.Array, n_features: int) -> Params:
         """Draw encoder and both forms, uniformly as Glorot & Bengio (2010) do."""
+        import jax
+        import jax.numpy as jnp
+
         encoder_key, form_key = jax.random.split(key)
         encoder, width = self._init_encoder(encoder_key, n_features)
         bound = (6.0 / (width**2 + width)) ** 0.5
         forms = jax.random.uniform(form_key, (2, width, width), minval=-1.0)
         return {"encoder": encoder, "forms": bound * forms, "bias": jnp.zeros(2)}
+
+    def outline(self, n_features: int) -> Params:
+        """Shapes of the parameters, see :meth:`Scorer.outline`."""
+        encoder, width = self._outline_encoder(n_features)
+        return {
+            "encoder": encoder,
+            "forms": outline(2, width, width),
+            "bias": outline(2),
+        }
 
     def apply(
         self,

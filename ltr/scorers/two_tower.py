@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, Self, get_args
-
-import jax
-import jax.numpy as jnp
+from typing import TYPE_CHECKING, ClassVar, Self, get_args
 
 from ltr.arguments import check_choice
 from ltr.scorers.base import Array, Params, Scorer, Similarity
+from ltr.scorers.parameters import outline
+
+if TYPE_CHECKING:
+    import jax
 
 SIMILARITIES = get_args(Similarity)
 
@@ -71,6 +72,11 @@ class TwoTowerScorer(Scorer):
 
     def init(self, key: jax.Array, n_features: int) -> Params:
         """Start at the untrained similarity, or at a random one of unequal widths."""
+        shapes = self.outline(n_features)
+        return {name: _projection(key, *form.shape) for name, form in shapes.items()}
+
+    def outline(self, n_features: int) -> Params:
+        """Shapes of the parameters, see :meth:`Scorer.outline`."""
         check_choice("similarity", self.similarity, SIMILARITIES)
         widths = (self.n_query_features, n_features - self.n_query_features)
         if min(widths) < 1:
@@ -81,10 +87,10 @@ class TwoTowerScorer(Scorer):
                 "Lower n_query_features."
             )
         if self.similarity == "bilinear":
-            return {"matrix": _projection(key, *widths)}
+            return {"matrix": outline(*widths)}
         return {
-            "query": _projection(key, widths[0], min(widths)),
-            "item": _projection(key, widths[1], min(widths)),
+            "query": outline(widths[0], min(widths)),
+            "item": outline(widths[1], min(widths)),
         }
 
     def apply(
@@ -110,6 +116,9 @@ class TwoTowerScorer(Scorer):
 
 def _projection(key: jax.Array, width: int, new_width: int) -> Array:
     """ΔA, 0 for a square A; otherwise A, which keeps lengths in expectation."""
+    import jax
+    import jax.numpy as jnp
+
     if width == new_width:
         return jnp.zeros((width, width))
     return jax.random.normal(key, (width, new_width)) / new_width**0.5

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-import jax
-import jax.numpy as jnp
+import numpy as np
 
 from ltr.scorers.base import Array, Dense, Params
 from ltr.scorers.mlp import MLPScorer
+from ltr.scorers.parameters import outline
+
+if TYPE_CHECKING:
+    import jax
 
 
 class WideDeep(NamedTuple):
@@ -80,7 +83,13 @@ class WideDeepScorer(MLPScorer):
 
     def init(self, key: jax.Array, n_features: int) -> Params:
         """Draw the perceptron as :class:`MLPScorer` does; w is 0."""
+        import jax.numpy as jnp
+
         return WideDeep(super().init(key, n_features), jnp.zeros((n_features, 1)))
+
+    def outline(self, n_features: int) -> Params:
+        """Shapes of the parameters, see :meth:`Scorer.outline`."""
+        return WideDeep(super().outline(n_features), outline(n_features, 1))
 
     def apply(
         self,
@@ -91,7 +100,9 @@ class WideDeepScorer(MLPScorer):
     ) -> Array:
         """Score items, see :meth:`Scorer.apply`."""
         wide = params.wide
-        if isinstance(wide, jax.Array):
+        if not isinstance(wide, np.ndarray):
+            import jax
+
             wide = jax.lax.stop_gradient(wide)
         rows = X.reshape(-1, X.shape[-1]) @ wide  # as in Dense
         return super().apply(params.deep, X) + rows.reshape(X.shape[:-1])

@@ -1,10 +1,17 @@
 """The training loop of every JAX ranker: one jitted step, early stopping, history."""
 
-from ltr.training.batches import Data
-from ltr.training.loop import StepNumbers, train
-from ltr.training.optimizers import OPTIMIZERS, get_optimizer
-from ltr.training.plan import LossPlan, TrainingPlan, plan_loss
-from ltr.training.result import TrainingResult
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ltr.lazy import lazy_names
+
+if TYPE_CHECKING:
+    from ltr.training.batches import Data
+    from ltr.training.loop import StepNumbers, train
+    from ltr.training.optimizers import OPTIMIZERS, get_optimizer
+    from ltr.training.plan import LossPlan, TrainingPlan, plan_loss
+    from ltr.training.result import TrainingResult
 
 __all__ = [
     "OPTIMIZERS",
@@ -17,3 +24,17 @@ __all__ = [
     "plan_loss",
     "train",
 ]
+__getattr__ = lazy_names(
+    __name__,
+    {
+        "Data": "ltr.training.batches",
+        "LossPlan": "ltr.training.plan",
+        "OPTIMIZERS": "ltr.training.optimizers",
+        "StepNumbers": "ltr.training.loop",
+        "TrainingPlan": "ltr.training.plan",
+        "TrainingResult": "ltr.training.result",
+        "get_optimizer": "ltr.training.optimizers",
+        "plan_loss": "ltr.training.plan",
+        "train": "ltr.training.loop",
+    },
+)

@@ -10,6 +10,7 @@ import jax
 from ltr.lists import Shape
 from ltr.memory import check_memory
 from ltr.scorers import Scorer
+from ltr.scorers.parameters import greatest_width
 from ltr.training.work import parameter_shapes
 
 # Parameters, gradient, two moments, the best and the last ones, and in float64.
@@ -50,12 +51,6 @@ def check_parameters(scorer: Scorer, n_features: int, dtype: str) -> None:
             f"{n_features} features",
             "Lower hidden_layer_sizes.",
         )
-
-
-def greatest_width(params: Any) -> int:
-    """Greatest width of a layer, or number of features, among these parameters."""
-    widths = [max(leaf.shape, default=1) for leaf in jax.tree.leaves(params)]
-    return max(widths, default=1)
 
 
 def check_step(shape: Shape, params: Any, program: jax.stages.Compiled) -> None:

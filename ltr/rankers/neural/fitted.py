@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple, Protocol
 
-import jax
 import numpy as np
 from numpy.typing import NDArray
 
@@ -15,7 +14,7 @@ from ltr.queries import FloatArray, IntArray, Queries
 from ltr.rankers.neural.scaling import Scaling
 from ltr.rankers.threads import blas_threads_for
 from ltr.scorers import PairScores, Scorer
-from ltr.training.memory import greatest_width
+from ltr.scorers.parameters import greatest_width, leaves, map_leaves
 
 _CHUNK_ROWS = 4096
 _PAIR_COPIES = 4  # of a pair matrix while it is computed and decoded
@@ -140,10 +139,10 @@ class FittedScorer(NamedTuple):
 
     def _work(self, n_rows: int, queries: Queries) -> float:
         """Multiplications in the products of matrices of some rows, roughly."""
-        leaves = jax.tree.leaves(self.params)
-        per_row = sum(leaf.size for leaf in leaves)
+        arrays = leaves(self.params)
+        per_row = sum(array.size for array in arrays)
         if self.scorer.uses_list:  # each item with every other of its list
-            width = max((size for leaf in leaves for size in leaf.shape), default=1)
+            width = max((size for array in arrays for size in array.shape), default=1)
             per_row += int(queries.sizes.max(initial=0)) * width
         return float(n_rows) * per_row
 
@@ -157,4 +156,4 @@ class FittedScorer(NamedTuple):
 
 
 def _in_float64(params: Any) -> Any:
-    return jax.tree.map(lambda leaf: np.asarray(leaf, dtype=np.float64), params)
+    return map_leaves(lambda leaf: np.asarray(leaf, dtype=np.float64), params)

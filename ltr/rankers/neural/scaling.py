@@ -8,7 +8,6 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.preprocessing import StandardScaler
 
 from ltr.queries import BoolArray, FloatArray, IntArray, Queries, group_queries
 from ltr.within_lists import z_scores
@@ -205,6 +204,8 @@ def _extremes(blocks: Blocks, n_features: int) -> tuple[FloatArray, FloatArray]:
 
 def _moments(blocks: Blocks, n_features: int) -> tuple[FloatArray, FloatArray]:
     """Mean and standard deviation of each feature, 1 where it is constant."""
+    from sklearn.preprocessing import StandardScaler
+
     largest = np.nan_to_num(np.fmax.reduce(np.abs(_extremes(blocks, n_features))))
     exponents = np.frexp(largest)[1]
     is_extreme = np.abs(exponents).max(initial=0) > _SAFE_EXPONENT

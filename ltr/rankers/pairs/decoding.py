@@ -7,7 +7,6 @@ import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-import jax
 import numpy as np
 from numpy.typing import NDArray
 
@@ -151,9 +150,7 @@ class Decoder:
 
     def _name_for(self, pairs: PairScores) -> str:
         """What is maximized for lists of this size."""
-        from ltr.solvers.dynamic import MAX_ITEMS
-
-        is_long = pairs.matrix.shape[-1] > MAX_ITEMS
+        is_long = pairs.matrix.shape[-1] > precedence.MAX_ITEMS
         return "path" if self.short_only and is_long else self.name
 
     def _scores_of_places(
@@ -217,14 +214,13 @@ def bayes_is_better(
 
 def check_short(queries: Queries, caller: str, cure: str) -> None:
     """Raise if a list has too many items for the sum over its orders."""
-    from ltr.solvers.dynamic import MAX_ITEMS
-
-    too_long = queries.sizes > MAX_ITEMS
+    too_long = queries.sizes > precedence.MAX_ITEMS
     if too_long.any():
         longest = int(queries.sizes.argmax())
         (query_id,) = queries.ids[longest : longest + 1].tolist()
         raise ValueError(
-            f"{caller} sums over all orders of a query's items, at most {MAX_ITEMS}; "
+            f"{caller} sums over all orders of a query's items, at most "
+            f"{precedence.MAX_ITEMS}; "
             f"got {queries.sizes[longest]} items for query {query_id!r}, the longest "
             f"of {too_long.sum()} above the limit. Leave those out, or {cure}."
         )
@@ -280,6 +276,8 @@ def _is_like_next(pairs: PairScores) -> BoolArray:
 
 def path_marginals(pairs: PairScores) -> PairScores:
     """Probability of each arc, first and last item, if orders are drawn as exp(sum)."""
+    import jax
+
     from ltr.solvers import dynamic
 
     with jax.enable_x64(True):
@@ -294,6 +292,8 @@ def path_precedence(pairs: PairScores) -> FloatArray:
     n_lists, size = pairs.matrix.shape[:2]
     if n_lists << size <= _MAX_SETS:
         return precedence.path_precedence(pairs)
+    import jax
+
     from ltr.solvers import dynamic
 
     with jax.enable_x64(True):
@@ -304,6 +304,8 @@ def path_precedence(pairs: PairScores) -> FloatArray:
 
 def ordering_precedence(pairs: PairScores) -> FloatArray:
     """Probability that i comes before j, if orders are drawn as exp(pair scores)."""
+    import jax
+
     from ltr.solvers import dynamic
 
     with jax.enable_x64(True):
