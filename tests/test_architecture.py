@@ -24,6 +24,7 @@ GROUND_FLOOR = {
     "compilation",
     "deadline",
     "files",
+    "lazy",
     "locks",
     "memory",
     "progress",
@@ -37,6 +38,7 @@ MAY_IMPORT = {
     "compilation": set(),
     "deadline": set(),
     "files": set(),
+    "lazy": set(),
     "locks": set(),
     "memory": set(),
     "progress": set(),
@@ -54,11 +56,11 @@ MAY_IMPORT = {
     "solvers": ARRAYS,
     "solvers.dynamic": {"jax", "numpy", "solvers"},
     "solvers.differentiable": {"jax", "numpy", "solvers", "solvers.dynamic"},
-    "scorers": {"jax"},
+    "scorers": {"numpy"},
     "losses": {"jax", "numpy"},
     "training": {"jax", "optax", "numpy", "losses", "scorers", "lists"},
     "model_selection": {"numpy", "sklearn", "metrics"},
-    "rankers": ARRAYS
+    "rankers": {"numpy"}
     | {"jax", "sklearn", "threadpoolctl"}
     | {"lists", "metrics", "model_selection", "losses", "scorers", "training"},
     "plotting": ARRAYS | {"metrics", "model_selection"},
@@ -83,9 +85,10 @@ MAY_IMPORT_LATE = {
     "losses": {"solvers.differentiable", "solvers.dynamic"},
     "plotting": {"matplotlib"},
     "compare": {"matplotlib"},
-    "rankers": {"lightgbm", "pandas", "refine", "solvers", "solvers.dynamic"},
+    "rankers": {"lightgbm", "pandas", "refine", "scipy", "solvers", "solvers.dynamic"},
     "refine": {"jax", "losses"},
     "rerank": {"scipy", "solvers", "solvers.dynamic"},
+    "scorers": {"jax"},
     "solvers": {"joblib", "ortools"},
 }
 # Libraries whose import costs time or may fail, and what they load themselves.

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.utils.validation import check_array, validate_data
 
 from ltr.arguments import check_column_names, plain
 from ltr.memory import check_memory
@@ -105,6 +104,8 @@ def read_X(
         If ``X`` is masked, has other columns than in ``fit``, or cannot be read as
         numbers.
     """
+    from sklearn.utils.validation import check_array, validate_data
+
     check_rows({"X": X})
     X = as_pandas(X)
     if reset:
@@ -152,6 +153,8 @@ def _read_frame(
     checks: dict[str, Any],
 ) -> Any:
     """Compare the names of the columns; scikit-learn ignores those that are no text."""
+    from sklearn.utils.validation import check_array, validate_data
+
     names = X.columns.tolist()
     is_text = all(isinstance(name, str) for name in names)
     if reset:

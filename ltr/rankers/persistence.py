@@ -8,7 +8,6 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import jax
 import numpy as np
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
@@ -20,18 +19,7 @@ from ltr.rankers.baselines import RandomRanker, SingleFeatureRanker
 from ltr.rankers.blend import AutoRanker, StackingRanker, VotingRanker
 from ltr.rankers.blend.numeric import NumericRanker
 from ltr.rankers.constrained import ConstrainedRanker
-from ltr.rankers.document_checks import (
-    check_attributes,
-    check_categories,
-    check_column_names,
-    check_keys,
-    check_names,
-    check_numbers,
-    check_pair_scaling,
-    check_parameters,
-    check_scaling,
-    scaling_arrays,
-)
+from ltr.rankers.document_checks import check_parameters
 from ltr.rankers.linear import LinearRanker
 from ltr.rankers.model_folder import (
     DOCUMENT,
@@ -45,21 +33,29 @@ from ltr.rankers.neural import NeuralRanker
 from ltr.rankers.neural.gradient import GradientRanker
 from ltr.rankers.neural.training import LearnedState
 from ltr.rankers.pairs.tsprank import TSPRanker
+from ltr.rankers.saved_arrays import insert_function, pack_arrays, unpack_arrays
+from ltr.rankers.saved_fields import (
+    check_attributes,
+    check_categories,
+    check_column_names,
+    check_keys,
+    check_names,
+    check_numbers,
+    check_pair_scaling,
+    check_scaling,
+    scaling_arrays,
+)
 from ltr.rankers.saved_members import (
     decode_parameter,
     encode_parameters,
     fitted_members,
     set_members,
 )
-from ltr.rankers.saved_values import (
-    encode,
-    insert_function,
-    pack_arrays,
-    unpack_arrays,
-)
+from ltr.rankers.saved_values import encode
+from ltr.rankers.saved_weights import check_layers, check_weights
 from ltr.rankers.trees.lambdamart import LambdaMARTRanker
 from ltr.rankers.trees.tree_file import check_tree_file
-from ltr.scorers.mlp import layer_sizes
+from ltr.scorers.parameters import leaves
 
 _CLASSES: dict[str, Any] = {
     "AutoRanker": AutoRanker,
@@ -102,7 +98,6 @@ _OPTIONAL = (
     "_n_pair_features",
     "decoder_",
 )
-_UNUSED_LAYERS = 100  # that a scorer without hidden layers may ignore
 _FIELDS = {
     "format",
     "ltr_version",
@@ -336,8 +331,8 @@ def _describe(ranker: BaseRanker | ModelIndex) -> SavedModel:
                 f"({learned.scorer!r} and {ranker.make_scorer()!r}). Fit it again, or "
                 "set the parameters back."
             )
-        for name, leaves in _leaves(learned).items():
-            arrays |= {f"{name}_{i}": leaf for i, leaf in enumerate(leaves)}
+        for name, values in _leaves(learned).items():
+            arrays |= {f"{name}_{i}": leaf for i, leaf in enumerate(values)}
         arrays |= scaling_arrays(learned.scaling)
         if learned.pair_scaling is not None:
             arrays["pair_mean"], arrays["pair_scale"] = learned.pair_scaling
@@ -368,60 +363,27 @@ def _describe(ranker: BaseRanker | ModelIndex) -> SavedModel:
 
 def _leaves(learned: LearnedState) -> dict[str, list[Any]]:
     """Arrays of the scorer and, where training may go on, of the optimizer."""
-    leaves = {"params": jax.tree.leaves(learned.params)}
+    arrays = {"params": leaves(learned.params)}
     if learned.last_params is not None:
-        leaves["last"] = jax.tree.leaves(learned.last_params)
-        leaves["optimizer"] = learned.optimizer_leaves or []
-    return leaves
+        arrays["last"] = leaves(learned.last_params)
+        arrays["optimizer"] = learned.optimizer_leaves or []
+    return arrays
 
 
 def _restore_neural(ranker: GradientRanker, arrays: dict[str, Any]) -> None:
     scorer, n_features = ranker.make_scorer(), ranker.n_features_in_
-    params = _numbered("params", arrays)
     for name in ("hidden_layer_sizes", "pair_hidden_layer_sizes"):
-        sizes = getattr(ranker, name, ())
-        widths = layer_sizes(sizes)
-        if (
-            len(widths) > len(params) + _UNUSED_LAYERS
-            or max(widths, default=0) >= 2**31
-        ):
-            raise ValueError(
-                f"{name} must fit {len(params)} arrays of weights; got {sizes!r:.100}."
-            )  # before the scorer is traced
-    with jax.enable_x64(ranker.dtype == "float64"):
-        shapes = jax.eval_shape(
-            lambda key: scorer.init(key, n_features), jax.random.key(0)
-        )
-    expected, structure = jax.tree.flatten(shapes)
-    last, optimizer = _numbered("last", arrays), _numbered("optimizer", arrays)
-    for leaves in (params, last or params):
-        if list(map(_shape_and_dtype, leaves)) != list(map(_shape_and_dtype, expected)):
-            raise ValueError(
-                f"the saved weights must be {[*map(_shape_and_dtype, expected)]} for "
-                f"{scorer!r} and dtype={ranker.dtype!r}; got "
-                f"{[*map(_shape_and_dtype, leaves)]}."
-            )
+        check_layers(name, getattr(ranker, name, ()), arrays)
+    weights = check_weights(scorer, arrays, n_features, ranker.dtype)
     pair_scaling = check_pair_scaling(arrays, getattr(scorer, "n_pair_features", 0))
     ranker._learned_state = LearnedState(
         scorer,
-        jax.tree.unflatten(structure, params),
+        weights.params,
         check_scaling(arrays, n_features),
-        jax.tree.unflatten(structure, last) if last else None,
-        optimizer or None,
+        weights.last_params,
+        weights.optimizer_leaves,
         pair_scaling,
     )
-
-
-def _shape_and_dtype(leaf: Any) -> tuple[tuple[int, ...], str]:
-    return leaf.shape, str(leaf.dtype)
-
-
-def _numbered(name: str, arrays: dict[str, Any]) -> list[Any]:
-    """Take the arrays ``<name>_0``, ``<name>_1``, … out of a dictionary."""
-    leaves: list[Any] = []
-    while f"{name}_{len(leaves)}" in arrays:
-        leaves.append(arrays.pop(f"{name}_{len(leaves)}"))
-    return leaves
 
 
 def _restore_trees(

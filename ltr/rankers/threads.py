@@ -1,7 +1,8 @@
-"""Threads of BLAS: none beside the caller's own for small products of matrices."""
+"""Threads: none beside the caller's own for small products and few trees."""
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,9 +10,14 @@ from functools import cache
 
 from threadpoolctl import ThreadpoolController
 
+from ltr.arguments import check_whole
+
 # Multiplications that one core does in a few ms. On a busy machine a second thread
 # costs several times as much: it waits for a core at every product.
 _SMALL = 2**26
+
+_SMALL_BLOCK = 100_000
+_MAX_THREADS = 1024
 
 _lock = threading.Lock()
 
@@ -50,3 +56,36 @@ def blas_threads_for(n_multiplications: float) -> Iterator[None]:
 def _controller() -> ThreadpoolController:
     """The libraries of this process; looking for them takes 2 ms."""
     return ThreadpoolController()
+
+
+def n_threads(n_jobs: int | None) -> int:
+    """Threads for LightGBM, at most one a core; 0 means all cores.
+
+    Parameters
+    ----------
+    n_jobs : int or None
+        None or 0: all cores; −1: all, −2: all but one.
+
+    Raises
+    ------
+    ArgumentError
+        If it is no whole number, or one that no machine can run.
+    """
+    limits = {"low": -_MAX_THREADS, "high": _MAX_THREADS}
+    jobs = check_whole("n_jobs", n_jobs, **limits, optional=True) or 0
+    n_cores = os.cpu_count() or 1
+    return int(min(jobs, n_cores) if jobs >= 0 else max(1, n_cores + 1 + jobs))
+
+
+def n_threads_for(n_rows: int, n_trees: int, n_jobs: int | None) -> int:
+    """Threads to predict with: one for a small block.
+
+    Parameters
+    ----------
+    n_rows, n_trees : int
+        Every row goes through every tree.
+    n_jobs : int or None
+        See :func:`n_threads`.
+    """
+    threads = n_threads(n_jobs)
+    return 1 if n_rows * n_trees <= _SMALL_BLOCK else threads

@@ -12,7 +12,7 @@ from sklearn.base import clone
 
 from ltr import NeuralRanker, TSPRanker, VotingRanker, load_ranker, save_ranker
 from ltr.queries import group_queries
-from ltr.rankers.document_checks import check_pair_scaling
+from ltr.rankers.saved_fields import check_pair_scaling
 from ltr.scorers import PairScorer
 from ltr.training.pair_table import PairTable, fit_pair_scaling
 

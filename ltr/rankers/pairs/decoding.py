@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from ltr.rankers.validation import ValidationRows
     from ltr.solvers import Solution
 
+DECODERS = ("path", "ordering", "borda", "bayes")
 # Relative rounding error between equal items in different rows of a matrix product.
 _ROUNDING = 1e-12
 _MIN_LISTS, _MAX_SHORT = 20, 12  # validation lists that choose between decoders
@@ -290,7 +291,7 @@ def path_marginals(pairs: PairScores) -> PairScores:
 def path_precedence(pairs: PairScores) -> FloatArray:
     """Probability that i comes before j, if orders are drawn as exp(path score)."""
     n_lists, size = pairs.matrix.shape[:2]
-    if n_lists << size <= _MAX_SETS:
+    if n_lists << size <= _MAX_SETS or "jax" not in sys.modules:
         return precedence.path_precedence(pairs)
     import jax
 

@@ -28,7 +28,12 @@ from ltr.rankers.neural.fitted import FittedScorer
 from ltr.rankers.neural.gradient import GradientRanker
 from ltr.rankers.neural.options import TrainingOptions
 from ltr.rankers.neural.training import LearnedState
-from ltr.rankers.pairs.decoding import Decoder, bayes_is_better, check_solver
+from ltr.rankers.pairs.decoding import (
+    DECODERS,
+    Decoder,
+    bayes_is_better,
+    check_solver,
+)
 from ltr.rankers.pairs.ensemble import join_members, split_state
 from ltr.rankers.pairs.outputs import PairArrays, PairOutputs
 from ltr.rankers.pairs.pair_features import check_function, training_pairs
@@ -40,7 +45,6 @@ from ltr.training import TrainingResult
 
 # They learn which of two items comes earlier, not which comes next.
 _PRECEDENCE_LOSSES = (pairwise_logistic_loss, gap_weighted_bce_loss)
-DECODERS = ("path", "ordering", "borda", "bayes")
 
 
 class PairRanker(PairOutputs, GradientRanker):

@@ -12,9 +12,9 @@ from ltr.metrics import get_metric
 from ltr.queries import FloatArray, group_queries
 from ltr.rankers.base import BaseRanker
 from ltr.rankers.inputs import TrainingSet
+from ltr.rankers.threads import n_threads_for
 from ltr.rankers.trees.boosting import Boosted, contributions
 from ltr.rankers.trees.feature_tables import Categories, check_table
-from ltr.rankers.trees.parameters import n_threads_for
 from ltr.rankers.validation import (
     EarlyStopping,
     errors_in_validation_set,

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import scipy.sparse
 from numpy.typing import ArrayLike, NDArray
 
 from ltr.arguments import ArgumentError, plain
@@ -165,6 +164,8 @@ def check_table(
     if not table.has_canonical_format:
         table = table.copy()
         table.sum_duplicates()  # LightGBM would take one of two entries of a cell
+    import scipy.sparse
+
     return scipy.sparse.csr_matrix(table)  # LightGBM does not know csr_array
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import os
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -21,6 +20,7 @@ from ltr.arguments import (
     check_whole,
 )
 from ltr.losses.declaration import CURVATURE_KINDS
+from ltr.rankers.threads import n_threads
 from ltr.rankers.trees.losses import LIGHTGBM_OBJECTIVES, is_lightgbm_loss, make_loss
 from ltr.rankers.warning import warn
 
@@ -129,10 +129,8 @@ _NO_NUMBER = re.compile(r'Parameter (\w+) should be of type (\w+), got "(.*)"')
 _OUT_OF_RANGE = re.compile(r"Check failed: \((\w+)\) ([<>=!]+) \((.+?)\) at ")
 _WRONG_LENGTH = re.compile(r"Check failed: .*config_?(?:->|\.)(\w+)\.size\(\)")
 _SIGNS = (-1, 0, 1)
-_MAX_THREADS = 1024
 # Rows × trees that take one core a few ms. On a busy machine a second thread waits for
 # a core longer than that.
-_SMALL_BLOCK = 100_000
 
 
 def check_parameters(parameters: Mapping[str, Any]) -> None:
@@ -175,39 +173,6 @@ def check_parameters(parameters: Mapping[str, Any]) -> None:
     n_threads(parameters["n_jobs"])
     check_seed("random_state", parameters["random_state"])
     check_verbose(parameters["verbose"])
-
-
-def n_threads(n_jobs: int | None) -> int:
-    """Threads for LightGBM, at most one a core; 0 means all cores.
-
-    Parameters
-    ----------
-    n_jobs : int or None
-        None or 0: all cores; −1: all, −2: all but one.
-
-    Raises
-    ------
-    ArgumentError
-        If it is no whole number, or one that no machine can run.
-    """
-    limits = {"low": -_MAX_THREADS, "high": _MAX_THREADS}
-    jobs = check_whole("n_jobs", n_jobs, **limits, optional=True) or 0
-    n_cores = os.cpu_count() or 1
-    return int(min(jobs, n_cores) if jobs >= 0 else max(1, n_cores + 1 + jobs))
-
-
-def n_threads_for(n_rows: int, n_trees: int, n_jobs: int | None) -> int:
-    """Threads to predict with: one for a small block.
-
-    Parameters
-    ----------
-    n_rows, n_trees : int
-        Every row goes through every tree.
-    n_jobs : int or None
-        See :func:`n_threads`.
-    """
-    threads = n_threads(n_jobs)
-    return 1 if n_rows * n_trees <= _SMALL_BLOCK else threads
 
 
 def lightgbm_params(parameters: Mapping[str, Any]) -> dict[str, Any]:
