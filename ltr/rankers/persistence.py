@@ -331,8 +331,8 @@ def _describe(ranker: BaseRanker | ModelIndex) -> SavedModel:
                 f"({learned.scorer!r} and {ranker.make_scorer()!r}). Fit it again, or "
                 "set the parameters back."
             )
-        for name, values in _leaves(learned).items():
-            arrays |= {f"{name}_{i}": leaf for i, leaf in enumerate(values)}
+        for name, tree in _leaves(learned).items():
+            arrays |= {f"{name}_{i}": leaf for i, leaf in enumerate(tree)}
         arrays |= scaling_arrays(learned.scaling)
         if learned.pair_scaling is not None:
             arrays["pair_mean"], arrays["pair_scale"] = learned.pair_scaling

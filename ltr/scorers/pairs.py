@@ -165,7 +165,8 @@ class PairScorer(EncodedPairs):
         params["single"] = outline(width, 3)
         if self.n_pair_features:
             widths = (self.n_pair_features, *self.pair_hidden_layer_sizes)
-            params["pairs"] = pairs = {"weights": outline(widths[0], 1)}
+            pairs: Params = {"weights": outline(widths[0], 1)}
+            params["pairs"] = pairs
             if self.pair_hidden_layer_sizes:
                 pairs["hidden"] = outline_layers(widths)
                 pairs["output"] = outline(widths[-1], 1)
