@@ -36,8 +36,10 @@ from ltr.datasets.events import drop_near_duplicates, load_events, read_events
 from ltr.datasets.gtfs import load_gtfs
 from ltr.datasets.letor.arrays import convert_letor, open_ranking
 from ltr.datasets.letor.files import load_letor, save_letor
+from ltr.datasets.pair_lists import PairLists, pairs_to_lists
 from ltr.datasets.plackett_luce import make_plackett_luce
 from ltr.datasets.preflib import PrefLibData, load_preflib, save_preflib
+from ltr.datasets.propensities import estimate_propensities
 from ltr.datasets.ranking_data import RankingData
 from ltr.datasets.runs import (
     exclude,
@@ -58,6 +60,7 @@ from ltr.datasets.tsplib import TSPLIBData, load_tsplib
 __all__ = [
     "ClickLog",
     "Description",
+    "PairLists",
     "PrefLibData",
     "RankingData",
     "RankingSplits",
@@ -67,6 +70,7 @@ __all__ = [
     "convert_letor",
     "describe",
     "drop_near_duplicates",
+    "estimate_propensities",
     "exclude",
     "fetch_istella",
     "fetch_letor_mq2007",
@@ -86,6 +90,7 @@ __all__ = [
     "make_stocks",
     "open_ranking",
     "open_shards",
+    "pairs_to_lists",
     "read_choices",
     "read_corpus",
     "read_events",

@@ -41,6 +41,7 @@ from ltr.metrics.correlation import (
     spearman_score,
     tau_ap_score,
 )
+from ltr.metrics.counterfactual import CounterfactualEstimate, counterfactual_dcg
 from ltr.metrics.counts import (
     f_score,
     hits_score,
@@ -69,6 +70,7 @@ from ltr.metrics.significance import (
 
 __all__ = [
     "METRICS",
+    "CounterfactualEstimate",
     "Measured",
     "Metric",
     "MetricInfo",
@@ -80,6 +82,7 @@ __all__ = [
     "bootstrap_interval",
     "bpref_score",
     "compare_runs",
+    "counterfactual_dcg",
     "dcg_score",
     "effect_size",
     "err_score",
