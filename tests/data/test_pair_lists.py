@@ -27,6 +27,7 @@ def test_logistic_regression_of_differences():
         optimizer="adam",
         learning_rate=0.05,
         max_epochs=300,
+        early_stopping=False,
         preprocess=None,
         random_state=0,
     )
@@ -37,7 +38,7 @@ def test_logistic_regression_of_differences():
     reference.fit(signs[:, None] * differences, signs)
     scores = ranker.predict(ITEMS) - ranker.predict(ITEMS[:1])
     expected = (ITEMS - ITEMS[:1]) @ reference.coef_[0]
-    assert scores == pytest.approx(expected, rel=0.02, abs=0.02)
+    assert scores == pytest.approx(expected, abs=0.05)
 
 
 def test_weights_are_repetitions():
