@@ -39,9 +39,9 @@ if TYPE_CHECKING:
         StackingRanker,
         TSPRanker,
         VotingRanker,
-        load_ranker,
         save_ranker,
     )
+    from ltr.serving import load_ranker
 
     __version__: str
 
@@ -59,7 +59,7 @@ _MODULES = {
     "VotingRanker": "ltr.rankers",
     "compilation_cache": "ltr.compilation",
     "group_sizes_to_qid": "ltr.queries",
-    "load_ranker": "ltr.rankers",
+    "load_ranker": "ltr.serving",
     "save_ranker": "ltr.rankers",
 }
 _moved.install()

@@ -63,6 +63,7 @@ MAY_IMPORT = {
     "rankers": {"numpy"}
     | {"jax", "sklearn", "threadpoolctl"}
     | {"lists", "metrics", "model_selection", "losses", "scorers", "training"},
+    "serving": {"numpy", "rankers", "scorers", "training"},
     "plotting": ARRAYS | {"metrics", "model_selection"},
     "rerank": {"numpy", "pandas", "datasets"},
     "testing": {"hypothesis", "jax", "numpy", "sklearn"}
@@ -89,6 +90,7 @@ MAY_IMPORT_LATE = {
     "refine": {"jax", "losses"},
     "rerank": {"scipy", "solvers", "solvers.dynamic"},
     "scorers": {"jax"},
+    "serving": {"lightgbm"},
     "solvers": {"joblib", "ortools"},
 }
 # Libraries whose import costs time or may fail, and what they load themselves.

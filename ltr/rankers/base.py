@@ -7,7 +7,6 @@ from abc import ABC, abstractmethod
 from importlib.metadata import version
 from typing import Any, ClassVar
 
-import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
@@ -17,9 +16,9 @@ from ltr.atomic import AtomicFit
 from ltr.metrics import get_metric
 from ltr.metrics.labels import check_metric_takes_labels
 from ltr.metrics.names import MetricLike
-from ltr.queries import FloatArray, IntArray, Queries, check_rows, group_queries
-from ltr.rankers.inputs import MANY_ROWS, check_column
-from ltr.rankers.warning import warn
+from ltr.queries import FloatArray, IntArray, Queries, check_rows
+from ltr.rankers.inputs import check_column, warn_if_many
+from ltr.rankers.ranks import lists_of, order_rows, rank_rows
 
 _FIT_REQUESTS = {
     "qid": True,
@@ -198,22 +197,11 @@ class BaseRanker(AtomicFit, BaseEstimator, ABC):
 
     def _lists_of(self, scores: FloatArray, qid: ArrayLike | None) -> Queries:
         """The lists that scores are sorted in; an error if a score is NaN."""
-        if np.isnan(scores).any():
-            raise ValueError(
-                "rank needs scores that are numbers; predict gave NaN at row "
-                f"{int(np.isnan(scores).argmax())}. Fit the ranker again."
-            )
-        self._warn_if_many(len(scores), qid)
-        return group_queries(qid, len(scores))
+        return lists_of(scores, qid, self._fitted_with_qid)
 
     def _warn_if_many(self, n_samples: int, qid: ArrayLike | None) -> None:
         """Warn of one list so long that a qid was probably forgotten."""
-        if qid is None and n_samples > MANY_ROWS and self._fitted_with_qid:
-            warn(
-                f"qid is None, so all {n_samples} rows compete in one list, although "
-                "fit was given a qid. Pass the query of each row as qid; if they "
-                "really are one list, pass qid=np.zeros(len(X))."
-            )
+        warn_if_many(n_samples, qid, self._fitted_with_qid)
 
     def _check_qid(self, qid: ArrayLike | None, method: str) -> None:
         """Raise if the ranker was fitted with a qid and ``method`` gets none."""
@@ -257,27 +245,3 @@ class BaseRanker(AtomicFit, BaseEstimator, ABC):
                 stacklevel=2,
             )
         super().__setstate__(state)
-
-
-def rank_rows(scores: FloatArray, queries: Queries) -> IntArray:
-    """Rank of each row in its list, 1 for the best; equal scores share the smallest."""
-    order = np.lexsort((-scores, queries.codes))  # by list, then best first
-    sorted_scores = scores[order]
-    list_starts = np.repeat(queries.starts[:-1], queries.sizes)
-    positions = np.arange(len(scores))
-    # The rank of an item is that of the first item of its tie group.
-    opens_group = positions == list_starts
-    opens_group[1:] |= sorted_scores[1:] != sorted_scores[:-1]
-    group_starts = np.maximum.accumulate(np.where(opens_group, positions, 0))
-    ranks = np.empty(len(scores), dtype=np.intp)
-    ranks[order] = group_starts - list_starts + 1
-    return ranks
-
-
-def order_rows(scores: FloatArray, queries: Queries, k: int | None) -> IntArray:
-    """Rows list by list, best first, equal scores in row order; k of each list."""
-    rows = np.lexsort((-scores, queries.codes))
-    if k is None:
-        return rows
-    positions = np.arange(len(rows)) - np.repeat(queries.starts[:-1], queries.sizes)
-    return rows[positions < k]

@@ -14,14 +14,12 @@ from ltr.metrics.names import MetricLike
 from ltr.queries import FloatArray, group_queries
 from ltr.rankers.base import BaseRanker
 from ltr.rankers.features import (
-    TEXT_CURE,
-    category_columns,
     check_finite_sparse,
     check_finite_X,
     read_X,
-    values_without,
 )
 from ltr.rankers.inputs import training_set
+from ltr.rankers.single_feature import numbers_of, single_feature_scores
 
 
 class RandomRanker(BaseRanker):
@@ -171,7 +169,11 @@ class SingleFeatureRanker(BaseRanker):
         values = np.array(
             [
                 [
-                    metric(data.y, _scores(data.X, feature, sign), data.queries)
+                    metric(
+                        data.y,
+                        single_feature_scores(data.X, feature, sign),
+                        data.queries,
+                    )
                     for sign in (1, -1)
                 ]
                 for feature in range(self.n_features_in_)
@@ -200,11 +202,11 @@ class SingleFeatureRanker(BaseRanker):
         check_is_fitted(self)
         features = self._features(X, reset=False)
         group_queries(qid, features.shape[0], rows=X)  # raises if qid does not fit
-        return _scores(features, self.feature_, self.direction_)
+        return single_feature_scores(features, self.feature_, self.direction_)
 
     def _features(self, X: ArrayLike, *, reset: bool) -> Any:
         """Float array or CSC matrix; NaN where there is no value to sort by."""
-        features = read_X(self, X, _numbers, reset=reset, accept_sparse=True)
+        features = read_X(self, X, numbers_of, reset=reset, accept_sparse=True)
         if isinstance(features, np.ndarray):
             check_finite_X(self, features, allow_nan=True)
             return features
@@ -218,20 +220,6 @@ class SingleFeatureRanker(BaseRanker):
 def _ignored(frame: Any) -> FloatArray:
     """Zeros in place of a DataFrame whose values do not matter."""
     return np.zeros(frame.shape)
-
-
-def _numbers(frame: Any) -> FloatArray:
-    """Values of a DataFrame, NaN in columns of category dtype."""
-    return values_without(frame, category_columns(frame), TEXT_CURE)
-
-
-def _scores(features: Any, feature: int, direction: int) -> FloatArray:
-    """A feature with its sign; −inf where it is missing."""
-    column = features[:, [feature]]
-    if not isinstance(column, np.ndarray):
-        column = column.toarray()
-    scores = direction * column[:, 0].astype(np.float64)
-    return np.where(np.isnan(scores), -np.inf, scores)
 
 
 def _takes_what_trees_take(tags: Any) -> Any:

@@ -17,8 +17,9 @@ from ltr.arguments import ArgumentError, check_choice, check_limit, check_whole
 from ltr.metrics import get_metric
 from ltr.metrics.names import MetricLike
 from ltr.queries import FloatArray, IntArray, Queries, check_rows, group_queries
-from ltr.rankers.base import BaseRanker, order_rows
+from ltr.rankers.base import BaseRanker
 from ltr.rankers.features import as_pandas, is_frame
+from ltr.rankers.ranks import order_rows
 from ltr.rankers.warning import warn
 
 if TYPE_CHECKING:

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from ltr.arguments import check_column_names, plain
 from ltr.memory import check_memory
 from ltr.queries import check_columns, check_rows
+from ltr.rankers.columns import Columns, check_numbers, validate_columns
 from ltr.rankers.warning import warn
 
 CATEGORY_CURE = "One-hot encode or drop it, or use LambdaMARTRanker for categories."
@@ -104,10 +105,11 @@ def read_X(
         If ``X`` is masked, has other columns than in ``fit``, or cannot be read as
         numbers.
     """
-    from sklearn.utils.validation import check_array, validate_data
-
+    if _is_plain(ranker, X) and not reset:
+        return np.ascontiguousarray(X)
     check_rows({"X": X})
     X = as_pandas(X)
+    check_array, validate_data = _validators(ranker)
     if reset:
         vars(ranker).pop("_zero_based", None)  # of the files of an earlier fit
     checks = {
@@ -145,6 +147,28 @@ def read_X(
         ) from error
 
 
+def _is_plain(ranker: Any, X: Any) -> bool:
+    """Whether an array is as ``predict`` wants it, as in most requests."""
+    return (
+        type(X) is np.ndarray
+        and X.dtype in (np.float64, np.float32)
+        and X.ndim == 2
+        and len(X) > 0
+        and X.shape[1] == getattr(ranker, "n_features_in_", None)
+        and getattr(ranker, "feature_names_in_", None) is None
+        and ranker._column_names is None
+    )
+
+
+def _validators(ranker: Any) -> tuple[Callable[..., Any], Callable[..., Any]]:
+    """``check_array`` and ``validate_data`` of scikit-learn, or ours without it."""
+    if isinstance(ranker, Columns):
+        return check_numbers, validate_columns
+    from sklearn.utils.validation import check_array, validate_data
+
+    return check_array, validate_data
+
+
 def _read_frame(
     ranker: Any,
     X: Any,
@@ -153,8 +177,7 @@ def _read_frame(
     checks: dict[str, Any],
 ) -> Any:
     """Compare the names of the columns; scikit-learn ignores those that are no text."""
-    from sklearn.utils.validation import check_array, validate_data
-
+    check_array, validate_data = _validators(ranker)
     names = X.columns.tolist()
     is_text = all(isinstance(name, str) for name in names)
     if reset:
@@ -162,7 +185,7 @@ def _read_frame(
         ranker._column_names = None if is_text else names
     else:
         expected = ranker._column_names
-        if hasattr(ranker, "feature_names_in_"):
+        if getattr(ranker, "feature_names_in_", None) is not None:
             expected = ranker.feature_names_in_.tolist()
         if names == expected:  # as in most requests: there is nothing else to check
             array = values_of(X)

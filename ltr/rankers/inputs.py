@@ -163,6 +163,16 @@ def training_set(
     )
 
 
+def warn_if_many(n_samples: int, qid: ArrayLike | None, fitted_with_qid: bool) -> None:
+    """Warn of one list so long that a qid was probably forgotten."""
+    if qid is None and n_samples > MANY_ROWS and fitted_with_qid:
+        warn(
+            f"qid is None, so all {n_samples} rows compete in one list, although "
+            "fit was given a qid. Pass the query of each row as qid; if they "
+            "really are one list, pass qid=np.zeros(len(X))."
+        )
+
+
 def warn_if_no_order(data: TrainingSet) -> None:
     """Warn if no list has two distinct labels."""
     if not data.informative_lists("two_labels").any():

@@ -11,7 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 from ltr.arguments import check_choice, check_number
 from ltr.metrics import get_metric
 from ltr.metrics.names import MetricLike
-from ltr.queries import FloatArray, Queries, group_queries
+from ltr.queries import FloatArray, group_queries
 from ltr.rankers.base import BaseRanker
 from ltr.rankers.features import (
     CATEGORY_CURE,
@@ -24,6 +24,8 @@ from ltr.rankers.neural.scaling import (
     Preprocess,
     Scaling,
     fit_scaling,
+    linear_scores,
+    scaled_or_mean,
 )
 from ltr.rankers.ridge import fit_ridge
 from ltr.within_lists import centered, z_scores
@@ -175,7 +177,8 @@ class LinearRanker(BaseRanker):
         fits = []
         for preprocess in choices:
             scaling = fit_scaling(features, weights, preprocess)
-            Z = centered(_scaled(scaling, features, queries, weights), queries, weights)
+            Z = scaled_or_mean(scaling, features, queries, weights)
+            Z = centered(Z, queries, weights)
             fits.append((fit_ridge(Z, targets, queries, weights, alpha), scaling))
         ridge, self._scaling = min(fits, key=lambda fit: fit[0].error)
         self.coef_, self.alpha_ = ridge.coef, ridge.alpha
@@ -215,9 +218,7 @@ class LinearRanker(BaseRanker):
         queries = group_queries(qid, len(features), rows=X)
         if self.scales_within_lists_:
             self._warn_if_many(len(features), qid)
-        Z = _scaled(self._scaling, features, queries)
-        # not Z @ coef: BLAS may give equal rows different last digits
-        return np.einsum("ij,j->i", Z, self.coef_)
+        return linear_scores(self._scaling, self.coef_, features, queries)
 
     @property
     def scales_within_lists_(self) -> bool:
@@ -244,15 +245,3 @@ class LinearRanker(BaseRanker):
         tags.input_tags.allow_nan = True
         tags.input_tags.sparse = True
         return tags
-
-
-def _scaled(
-    scaling: Scaling | None,
-    features: FloatArray,
-    queries: Queries,
-    weights: FloatArray | None = None,
-) -> FloatArray:
-    """Scaled features, missing values at their mean."""
-    if scaling is None:
-        return np.nan_to_num(features.astype(np.float64))
-    return np.nan_to_num(scaling.transform(features, queries, weights))

@@ -21,7 +21,8 @@ import hashlib
 import json
 import re
 import stat
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -119,6 +120,52 @@ def read_model(folder: PathLike) -> SavedModel:
     if missing is not None:
         raise _damaged(source, missing)
     return model
+
+
+@contextmanager
+def damage_as_value_error(source: Path) -> Iterator[None]:
+    """Turn errors from odd contents of a saved model into a ValueError with its name.
+
+    Parameters
+    ----------
+    source : Path
+        The folder.
+
+    Raises
+    ------
+    ValueError
+        In place of what an unexpected kind or a missing field raises.
+    """
+    try:
+        yield
+    except ValueError as error:
+        raise ValueError(f"{source}: {error}") from error
+    except (
+        KeyError,
+        TypeError,
+        AttributeError,
+        IndexError,
+        OverflowError,
+        RecursionError,
+    ) as error:
+        raise ValueError(
+            f"{source} is not a complete saved ranker: {type(error).__name__}: "
+            f"{error}. Save it again."
+        ) from error
+
+
+def members_of(model: SavedModel) -> list[SavedModel]:
+    """The models of a blend's members: their documents and parts."""
+    members = []
+    for i, document in enumerate(model.document.get("members", [])):
+        prefix = f"member{i}-"
+        parts = {
+            name.removeprefix(prefix): part
+            for name, part in model.parts.items()
+            if name.startswith(prefix)
+        }
+        members.append(SavedModel(document, parts))
+    return members
 
 
 def check_replaceable(target: Path) -> None:

@@ -25,6 +25,8 @@ from ltr.rankers.model_folder import (
     DOCUMENT,
     SavedModel,
     check_replaceable,
+    damage_as_value_error,
+    members_of,
     read_model,
     write_model,
 )
@@ -34,6 +36,7 @@ from ltr.rankers.neural.gradient import GradientRanker
 from ltr.rankers.neural.training import LearnedState
 from ltr.rankers.pairs.tsprank import TSPRanker
 from ltr.rankers.saved_arrays import insert_function, pack_arrays, unpack_arrays
+from ltr.rankers.saved_classes import FIELDS, OPTIONAL, REQUIRED
 from ltr.rankers.saved_fields import (
     check_attributes,
     check_categories,
@@ -69,46 +72,6 @@ _CLASSES: dict[str, Any] = {
     "StackingRanker": StackingRanker,
     "TSPRanker": TSPRanker,
     "VotingRanker": VotingRanker,
-}
-# attributes that each class needs to predict, and those that it may have besides
-_REQUIRED = {
-    "AutoRanker": ("_fitted_with_qid", "_names", "_rows", "left_out_", "metric_"),
-    "LambdaMARTRanker": ("n_features_in_", "_fitted_with_qid", "n_iter_"),
-    "LinearRanker": ("n_features_in_", "_fitted_with_qid", "alpha_"),
-    "ModelIndex": ("n_features_in_",),
-    "NeuralRanker": ("n_features_in_", "_fitted_with_qid"),
-    "NumericRanker": ("n_features_in_", "_fitted_with_qid", "columns_"),
-    "RandomRanker": ("n_features_in_", "_fitted_with_qid"),
-    "SingleFeatureRanker": (
-        "n_features_in_",
-        "_fitted_with_qid",
-        "feature_",
-        "direction_",
-    ),
-    "StackingRanker": ("_fitted_with_qid", "_names"),
-    "TSPRanker": ("n_features_in_", "_fitted_with_qid"),
-    "VotingRanker": ("_fitted_with_qid", "_names", "_weights"),
-}
-_OPTIONAL = (
-    "n_iter_",
-    "best_epoch_",
-    "best_score_",
-    "history_",
-    "_zero_based",
-    "_n_pair_features",
-    "decoder_",
-)
-_FIELDS = {
-    "format",
-    "ltr_version",
-    "class",
-    "parameters",
-    "attributes",
-    "categories",
-    "column_names",
-    "members",
-    "sha256",
-    "checksum",
 }
 
 
@@ -183,39 +146,23 @@ def load_ranker(
         version, is damaged, or was forged: a field of the wrong kind or out of range,
         or trees that LightGBM could not read without harm.
 
-    Notes
-    -----
-    Predictions are computed by NumPy, or by LightGBM for trees, and nothing is
-    compiled. But importing this module loads JAX and Optax, so both must be installed
-    where a ranker of any kind is served.
+    See Also
+    --------
+    ltr.load_ranker : For a process that only predicts, without JAX and scikit-learn.
     """
     source = Path(folder)
     model = read_model(source)
-    try:
+    with damage_as_value_error(source):
         document = insert_function(model.document, "pair_features", pair_features)
         return _restore(model._replace(document=document))
-    except ValueError as error:
-        raise ValueError(f"{source}: {error}") from error
-    except (
-        KeyError,
-        TypeError,
-        AttributeError,
-        IndexError,
-        OverflowError,
-        RecursionError,
-    ) as error:
-        raise ValueError(
-            f"{source} is not a complete saved ranker: {type(error).__name__}: "
-            f"{error}. Save it again."
-        ) from error
 
 
 def _restore(model: SavedModel) -> Any:
-    document = check_keys(DOCUMENT, model.document, _FIELDS)
+    document = check_keys(DOCUMENT, model.document, FIELDS)
     name: Any = document.get("class")
     ranker = _with_parameters(name, document.get("parameters"))
-    required = _REQUIRED[name]
-    fields = {*required, *_OPTIONAL}
+    required = REQUIRED[name]
+    fields = {*required, *OPTIONAL}
     attributes = check_keys("attributes", document.get("attributes"), fields)
     for key, value in check_attributes(attributes, required=required).items():
         setattr(ranker, key, value)
@@ -243,22 +190,8 @@ def _restore(model: SavedModel) -> Any:
         )
     if isinstance(ranker, ModelIndex):
         return ranker
-    set_members(ranker, [_restore(member) for member in _members(model)])
+    set_members(ranker, [_restore(member) for member in members_of(model)])
     return ranker
-
-
-def _members(model: SavedModel) -> list[SavedModel]:
-    """The models of a blend's members: their documents and parts."""
-    members = []
-    for i, document in enumerate(model.document.get("members", [])):
-        prefix = f"member{i}-"
-        parts = {
-            name.removeprefix(prefix): part
-            for name, part in model.parts.items()
-            if name.startswith(prefix)
-        }
-        members.append(SavedModel(document, parts))
-    return members
 
 
 def _with_parameters(name: Any, document: Any) -> Any:
@@ -311,7 +244,7 @@ def _describe(ranker: BaseRanker | ModelIndex) -> SavedModel:
         "parameters": encoded,
         "attributes": {
             key: vars(ranker)[key]
-            for key in (*_REQUIRED[name], *_OPTIONAL)
+            for key in (*REQUIRED[name], *OPTIONAL)
             if key in vars(ranker)
         },
     }

@@ -7,8 +7,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
-
-from threadpoolctl import ThreadpoolController
+from typing import Any
 
 from ltr.arguments import check_whole
 
@@ -19,21 +18,24 @@ _SMALL = 2**26
 _SMALL_BLOCK = 100_000
 _MAX_THREADS = 1024
 
-_lock = threading.Lock()
-
 
 @contextmanager
 def blas_threads_for(n_multiplications: float) -> Iterator[None]:
     """Run small products of matrices on the thread of the caller.
 
-    The number of threads belongs to the process. So one of several callers at a time
-    sets and restores it, and the others run with what they find: two that overlap
-    could restore each other's 1.
+    The number of threads belongs to the process. So the first of several callers that
+    overlap sets it to 1, and the last one restores it: in a server whose threads
+    predict all the time, no product waits for a second core.
 
     Parameters
     ----------
     n_multiplications : float
         Work of the block; above 2**26 nothing is limited.
+
+    Notes
+    -----
+    Without threadpoolctl, which a server need not have, nothing is limited: set
+    ``OPENBLAS_NUM_THREADS=1`` there.
 
     Examples
     --------
@@ -42,19 +44,47 @@ def blas_threads_for(n_multiplications: float) -> Iterator[None]:
     ...     (np.ones((100, 136)) @ np.ones((136, 64))).shape
     (100, 64)
     """
-    if n_multiplications > _SMALL or not _lock.acquire(blocking=False):
+    if n_multiplications > _SMALL:
         yield
         return
+    _limit.begin()
     try:
-        with _controller().limit(limits=1, user_api="blas"):
-            yield
+        yield
     finally:
-        _lock.release()
+        _limit.end()
+
+
+class _Limit:
+    """One thread of BLAS, while there is a caller."""
+
+    def __init__(self) -> None:
+        self._lock, self._n_callers, self._before = threading.Lock(), 0, None
+
+    def begin(self) -> None:
+        with self._lock:
+            self._n_callers += 1
+            controller = _controller() if self._n_callers == 1 else None
+            if controller is not None:
+                self._before = controller.limit(limits=1, user_api="blas")
+
+    def end(self) -> None:
+        with self._lock:
+            self._n_callers -= 1
+            if self._n_callers == 0 and self._before is not None:
+                self._before.restore_original_limits()
+                self._before = None
+
+
+_limit = _Limit()
 
 
 @cache
-def _controller() -> ThreadpoolController:
+def _controller() -> Any:
     """The libraries of this process; looking for them takes 2 ms."""
+    try:
+        from threadpoolctl import ThreadpoolController
+    except ImportError:
+        return None
     return ThreadpoolController()
 
 

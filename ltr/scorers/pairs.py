@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple, get_args
 
-from ltr.arguments import check_choice
+from ltr.arguments import check_choice, check_whole
 from ltr.scorers.attention import AttentionScorer
 from ltr.scorers.base import OUTPUT_SCALE, Array, Params, Scorer, init_dense
-from ltr.scorers.mlp import apply_hidden, init_layers, outline_layers
+from ltr.scorers.mlp import apply_hidden, init_layers, layer_sizes, outline_layers
 from ltr.scorers.parameters import outline
 
 if TYPE_CHECKING:
@@ -346,6 +347,48 @@ class PublishedPairScorer(EncodedPairs):
         )
         matrix = xp.triu(upper) + xp.tril(lower, -1)
         return PairScores(matrix, None, None)
+
+
+def get_pair_scorer(
+    *,
+    encoder: Encoder,
+    hidden_layer_sizes: int | Sequence[int],
+    low_rank: int | None,
+    skew: bool,
+    compat: str | None,
+    n_pair_features: int,
+    pair_hidden_layer_sizes: int | Sequence[int],
+) -> PairScorer | PublishedPairScorer:
+    """Make a pair scorer from the parameters of :class:`ltr.TSPRanker`.
+
+    Parameters
+    ----------
+    encoder, hidden_layer_sizes, low_rank, skew, pair_hidden_layer_sizes
+        Parameters of the ranker.
+    compat : {"paper", None}
+        ``"paper"``: the scorer as published.
+    n_pair_features : int
+        Number of features of a pair.
+
+    Returns
+    -------
+    scorer : PairScorer or PublishedPairScorer
+
+    Raises
+    ------
+    ValueError
+        If a parameter is invalid.
+    """
+    if low_rank is not None:
+        check_whole("low_rank", low_rank, low=1)
+    check_choice("compat", compat, ("paper", None))
+    widths = layer_sizes(hidden_layer_sizes)
+    if compat == "paper":
+        return PublishedPairScorer(encoder, widths, low_rank, skew)
+    pair_widths = layer_sizes(pair_hidden_layer_sizes, "pair_hidden_layer_sizes")
+    if not n_pair_features:
+        return PairScorer(encoder, widths, low_rank, skew)
+    return PairScorer(encoder, widths, low_rank, skew, n_pair_features, pair_widths)
 
 
 def _apply_pair_form(params: Params, features: Array) -> Array:

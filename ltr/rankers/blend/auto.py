@@ -16,9 +16,10 @@ from ltr.metrics.labels import check_metric_takes_labels, fitting_metric
 from ltr.metrics.names import MetricLike
 from ltr.queries import FloatArray, check_rows, group_queries
 from ltr.rankers.blend.auto_members import check_members, make_members
-from ltr.rankers.blend.contest import Contest, Rows, mean_score
+from ltr.rankers.blend.contest import Contest, Rows
 from ltr.rankers.blend.leaderboard import leaderboard_frame
 from ltr.rankers.blend.members import BlendRanker
+from ltr.rankers.blend.normalization import mean_score
 from ltr.rankers.features import as_pandas
 from ltr.rankers.inputs import check_column
 from ltr.rankers.validation import check_metric_is_defined

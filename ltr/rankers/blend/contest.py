@@ -25,7 +25,7 @@ from ltr.rankers.blend.auto_members import (
     Member,
 )
 from ltr.rankers.blend.members import arguments_of_members, fit_member, scores_of
-from ltr.rankers.blend.normalization import normalize_scores
+from ltr.rankers.blend.normalization import mean_score, normalize_scores
 from ltr.rankers.trees.lambdamart import LambdaMARTRanker
 from ltr.rankers.warning import warn
 
@@ -398,20 +398,6 @@ class Contest:
         elif reserve:
             text += f"; {passed:.0f} s so far, about {reserve:.0f} s to fit again"
         self._progress(lambda: text, last=True)
-
-
-def mean_score(scores: FloatArray) -> FloatArray:
-    """Mean of the columns, in the same order of additions for each row.
-
-    Examples
-    --------
-    >>> mean_score(np.array([[1.0, 3.0], [0.0, 2.0]])).tolist()
-    [2.0, 1.0]
-    """
-    total = np.zeros(len(scores))
-    for column in scores.T:
-        total += column
-    return np.asarray(total / scores.shape[1])
 
 
 def _relative_cost(member: Member) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
@@ -69,6 +70,35 @@ def normalize_scores(
     result = np.empty(len(scores))
     result[order] = np.where(has_spread[of_list], normalized, 0.0)
     return result
+
+
+def mean_score(scores: FloatArray) -> FloatArray:
+    """Mean of the columns, in the same order of additions for each row.
+
+    Examples
+    --------
+    >>> mean_score(np.array([[1.0, 3.0], [0.0, 2.0]])).tolist()
+    [2.0, 1.0]
+    """
+    total = np.zeros(len(scores))
+    for column in scores.T:
+        total += column
+    return np.asarray(total / scores.shape[1])
+
+
+def weighted_mean(scores: FloatArray, weights: Sequence[float]) -> FloatArray:
+    """Weighted mean of the columns, in the same order of additions for each row.
+
+    Examples
+    --------
+    >>> weighted_mean(np.array([[1.0, 3.0]]), [1.0, 3.0]).tolist()
+    [2.5]
+    """
+    # column by column: a product of matrices may add in another order for each row
+    total = np.zeros(len(scores))
+    for column, weight in zip(scores.T, weights, strict=True):
+        total += weight * column
+    return np.asarray(total / sum(weights))
 
 
 def _finite(ascending: FloatArray, of_list: IntArray, queries: Queries) -> FloatArray:

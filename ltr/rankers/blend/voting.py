@@ -12,7 +12,7 @@ from ltr.metrics import get_metric
 from ltr.metrics.names import MetricLike
 from ltr.queries import FloatArray
 from ltr.rankers.blend.members import MemberRanker
-from ltr.rankers.blend.normalization import NORMALIZATIONS, Normalization
+from ltr.rankers.blend.normalization import NORMALIZATIONS, Normalization, weighted_mean
 
 
 class VotingRanker(MemberRanker):
@@ -178,12 +178,7 @@ class VotingRanker(MemberRanker):
         ValueError
             If ``X`` does not fit a member.
         """
-        scores = self.predict_members(X, qid)
-        # column by column: a product of matrices may add in another order for each row
-        total = np.zeros(len(scores))
-        for column, weight in zip(scores.T, self._weights, strict=True):
-            total += weight * column
-        return np.asarray(total / sum(self._weights))
+        return weighted_mean(self.predict_members(X, qid), self._weights)
 
     @property
     def feature_importances_(self) -> FloatArray:

@@ -58,6 +58,10 @@ class FittedScorer(NamedTuple):
     def _scales_within_lists(self) -> bool:
         return self.scaling is not None and self.scaling.uses_list
 
+    def ready(self) -> FittedScorer:
+        """The same with parameters in float64, which each call would make of others."""
+        return self._replace(params=_in_float64(self.params))
+
     def scores(self, X: NDArray[Any], queries: Queries) -> FloatArray:
         """Score items, block by block.
 

@@ -83,6 +83,27 @@ class ListScaling:
 Scaling = FeatureScaling | ListScaling
 
 
+def scaled_or_mean(
+    scaling: Scaling | None,
+    features: FloatArray,
+    queries: Queries,
+    weights: FloatArray | None = None,
+) -> FloatArray:
+    """Scaled features, missing values at their mean."""
+    if scaling is None:
+        return np.nan_to_num(features.astype(np.float64))
+    return np.nan_to_num(scaling.transform(features, queries, weights))
+
+
+def linear_scores(
+    scaling: Scaling | None, coef: FloatArray, features: FloatArray, queries: Queries
+) -> FloatArray:
+    """Weighted sum of the scaled features of each row."""
+    Z = scaled_or_mean(scaling, features, queries)
+    # not Z @ coef: BLAS may give equal rows different last digits
+    return np.asarray(np.einsum("ij,j->i", Z, coef))
+
+
 def transform_into(
     target: NDArray[Any],
     X: NDArray[Any],

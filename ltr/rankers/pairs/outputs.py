@@ -12,7 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from ltr.arguments import check_whole
 from ltr.queries import FloatArray, IntArray, Queries, check_rows, group_queries
-from ltr.rankers.base import BaseRanker, order_rows, rank_rows
+from ltr.rankers.base import BaseRanker
 from ltr.rankers.features import check_dense_X
 from ltr.rankers.neural.fitted import FittedScorer
 from ltr.rankers.neural.training import LearnedState
@@ -24,6 +24,7 @@ from ltr.rankers.pairs.decoding import (
     path_precedence,
 )
 from ltr.rankers.pairs.pair_features import PairFunction, pair_source
+from ltr.rankers.ranks import order_rows, rank_rows
 from ltr.scorers import PairScores
 
 if TYPE_CHECKING:

@@ -41,6 +41,7 @@ from ltr.rankers.validation import ValidationRows
 from ltr.rankers.warning import warn
 from ltr.scorers import PairEnsemble, PairScorer, PublishedPairScorer, Scorer
 from ltr.scorers.mlp import layer_sizes
+from ltr.scorers.pairs import get_pair_scorer
 from ltr.training import TrainingResult
 
 # They learn which of two items comes earlier, not which comes next.
@@ -74,17 +75,15 @@ class PairRanker(PairOutputs, GradientRanker):
 
     def _make_member(self) -> PairScorer | PublishedPairScorer:
         """Make the scorer of one member of the ensemble."""
-        if self.low_rank is not None:
-            check_whole("low_rank", self.low_rank, low=1)
-        check_choice("compat", self.compat, ("paper", None))
-        widths = layer_sizes(self.hidden_layer_sizes)
-        form = (self.encoder, widths, self.low_rank, self.skew)
-        if self.compat == "paper":
-            return PublishedPairScorer(*form)
-        pair_widths = self._pair_widths()
-        if not self._n_pair_features:
-            return PairScorer(*form)
-        return PairScorer(*form, self._n_pair_features, pair_widths)
+        return get_pair_scorer(
+            encoder=self.encoder,
+            hidden_layer_sizes=self.hidden_layer_sizes,
+            low_rank=self.low_rank,
+            skew=self.skew,
+            compat=self.compat,
+            n_pair_features=self._n_pair_features,
+            pair_hidden_layer_sizes=self.pair_hidden_layer_sizes,
+        )
 
     def _pair_widths(self) -> tuple[int, ...]:
         return layer_sizes(self.pair_hidden_layer_sizes, "pair_hidden_layer_sizes")

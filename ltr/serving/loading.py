@@ -1,0 +1,250 @@
+"""load_ranker: a saved ranker that predicts with NumPy, and can become an estimator."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, ClassVar
+
+from ltr.arguments import check_whole
+from ltr.files import PathLike
+from ltr.queries import FloatArray, IntArray
+from ltr.rankers.model_folder import SavedModel, damage_as_value_error, read_model
+from ltr.rankers.ranks import lists_of, order_rows, rank_rows
+from ltr.serving.restoring import restore
+from ltr.serving.scoring import Scoring
+
+_ESTIMATORS = "ltr.rankers.base"  # is imported with each class of estimators
+
+
+def load_ranker(
+    folder: PathLike,
+    *,
+    pair_features: Callable[..., Any] | None = None,
+) -> Any:
+    """Read a ranker that :func:`ltr.save_ranker` wrote.
+
+    Nothing in the folder is executed: it holds JSON, arrays without pickled objects,
+    and LightGBM's text format.
+
+    Parameters
+    ----------
+    folder : path
+        The folder.
+    pair_features : callable, default=None
+        The function that the ranker was fitted with as its parameter ``pair_features``;
+        only its name is saved.
+
+    Returns
+    -------
+    ranker : ranker
+        Fitted, with the same predictions, bit by bit. In a process that has imported no
+        class of rankers (that only serves) it is a :class:`LoadedRanker`, otherwise
+        the estimator itself.
+
+    Raises
+    ------
+    ValueError
+        If the folder was not written by :func:`save_ranker`, was written by a newer
+        version, is damaged, or was forged: a field of the wrong kind or out of range,
+        or trees that LightGBM could not read without harm.
+
+    Notes
+    -----
+    ``predict``, ``rank`` and ``order`` of a :class:`LoadedRanker` need NumPy only, and
+    LightGBM where there are trees; those of :class:`ltr.TSPRanker` need SciPy for the
+    solver, unless its decoder is ``"borda"``, and OR-Tools for long lists. Nothing is
+    compiled, and any number of threads may predict at once.
+
+    Examples
+    --------
+    >>> import tempfile, numpy as np
+    >>> from ltr import RandomRanker, save_ranker
+    >>> folder = tempfile.mkdtemp() + "/model"
+    >>> save_ranker(RandomRanker().fit(np.zeros((2, 1)), [0, 1]), folder)
+    >>> load_ranker(folder)
+    RandomRanker()
+    """
+    if _ESTIMATORS in sys.modules:
+        return _load_estimator(folder, pair_features)
+    source = Path(folder)
+    model = read_model(source)
+    with damage_as_value_error(source):
+        scoring = restore(model, pair_features)
+    if scoring is None:  # of a class that has no scores of rows
+        return _load_estimator(folder, pair_features)
+    return LoadedRanker(source, model, scoring, pair_features)
+
+
+def _load_estimator(folder: PathLike, pair_features: Callable[..., Any] | None) -> Any:
+    from ltr.rankers import persistence
+
+    return persistence.load_ranker(folder, pair_features=pair_features)
+
+
+class LoadedRanker:
+    """A saved ranker in a process that serves it.
+
+    It predicts as its estimator does, without JAX, scikit-learn and pandas. When any
+    other method or attribute is asked for (``score``, ``get_params``, ``partial_fit``,
+    ``booster_``, …), it loads them and *becomes* the estimator, in place. Until then it
+    counts as an instance of the class of its estimator, where that is imported.
+
+    Attributes
+    ----------
+    n_features_in_ : int
+        Number of features.
+    feature_names_in_ : array of shape (n_features,)
+        Column names, if ``fit`` had string ones.
+    """
+
+    _lock: ClassVar[threading.RLock] = threading.RLock()
+
+    def __init__(
+        self,
+        folder: Path,
+        model: SavedModel,
+        scoring: Scoring,
+        pair_features: Callable[..., Any] | None,
+    ) -> None:
+        vars(self)["_scoring"] = scoring
+        vars(self)["_source"] = (
+            folder.resolve(),
+            model.document.get("checksum", model.document["sha256"]),
+            pair_features,
+        )
+
+    def predict(self, X: Any, qid: Any = None, **inputs: Any) -> FloatArray:
+        """Score items.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Features, of the kinds that the estimator takes.
+        qid : array-like of shape (n_samples,), default=None
+            Query of each row, in any order. None: one query.
+        **inputs
+            ``pair_features`` of :class:`ltr.TSPRanker`.
+
+        Returns
+        -------
+        scores : float array of shape (n_samples,)
+            Higher is better, in the order of the rows.
+
+        Raises
+        ------
+        ValueError
+            If ``X`` or ``qid`` is invalid; the message says what came and where.
+        """
+        scoring = self._scoring_now()
+        if scoring is None:
+            return self._estimator().predict(X, qid, **inputs)
+        return scoring.predict(X, qid, **inputs)
+
+    def rank(self, X: Any, qid: Any = None, **inputs: Any) -> IntArray:
+        """Rank the items of every query, see :meth:`ltr.NeuralRanker.rank`.
+
+        Parameters
+        ----------
+        X, qid, **inputs
+            As for :meth:`predict`.
+
+        Returns
+        -------
+        ranks : int array of shape (n_samples,)
+            1 for the best item of its query.
+        """
+        scoring = self._scoring_now()
+        if scoring is None:
+            return self._estimator().rank(X, qid, **inputs)
+        scores = scoring.predict(X, qid, **inputs)
+        return rank_rows(scores, lists_of(scores, qid, scoring.fitted_with_qid))
+
+    def order(
+        self, X: Any, qid: Any = None, k: int | None = None, **inputs: Any
+    ) -> IntArray:
+        """Row numbers of every query, best first, see :meth:`ltr.NeuralRanker.order`.
+
+        Parameters
+        ----------
+        X, qid, **inputs
+            As for :meth:`predict`.
+        k : int, default=None
+            Take the first k rows of each query. None: all.
+
+        Returns
+        -------
+        rows : int array of shape (n_rows,)
+            Query by query, and best first within a query.
+        """
+        check_whole("k", k, low=1, optional=True)
+        scoring = self._scoring_now()
+        if scoring is None:
+            return self._estimator().order(X, qid, k, **inputs)
+        scores = scoring.predict(X, qid, **inputs)
+        return order_rows(scores, lists_of(scores, qid, scoring.fitted_with_qid), k)
+
+    def _scoring_now(self) -> Scoring | None:
+        """What predicts; None if another thread has made this the estimator."""
+        return vars(self).get("_scoring")
+
+    def _estimator(self) -> Any:
+        """Become the estimator."""
+        with LoadedRanker._lock:
+            if type(self) is not LoadedRanker:
+                return self
+            folder, checksum, pair_features = vars(self)["_source"]
+            estimator = _load_estimator(folder, pair_features)
+            document = read_model(folder).document
+            if document.get("checksum", document["sha256"]) != checksum:
+                raise ValueError(
+                    f"{folder} must still hold the ranker that was loaded; another one "
+                    "was saved there since. Call load_ranker again."
+                )
+            # the attributes first: a thread that comes between waits for the lock
+            object.__setattr__(self, "__dict__", vars(estimator))
+            object.__setattr__(self, "__class__", type(estimator))
+            return self
+
+    def __getattr__(self, name: str) -> Any:
+        """Look up what only the estimator has."""
+        scoring = self._scoring_now()
+        is_protocol = name.startswith("__") and not name.startswith("__sklearn")
+        if is_protocol or name in ("_source", "_scoring"):
+            raise AttributeError(name)
+        if scoring is not None:
+            columns = scoring.columns
+            if name in ("n_features_in_", "_column_names"):
+                return getattr(columns, name)
+            if name == "feature_names_in_" and columns._column_names is not None:
+                raise AttributeError(name)
+            if name == "feature_names_in_" and columns.feature_names_in_ is None:
+                raise AttributeError(name)
+            if name == "feature_names_in_":
+                return columns.feature_names_in_
+        try:
+            return getattr(self._estimator(), name)
+        except ImportError as error:
+            raise AttributeError(
+                f"{name!r} of a ranker that is loaded to serve needs {error.name}, "
+                "which is not installed here; predict, rank and order do not."
+            ) from error
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        setattr(self._estimator(), name, value)
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        return self._estimator().__reduce_ex__(protocol)
+
+    def __repr__(self) -> str:
+        scoring = self._scoring_now()
+        if scoring is None:
+            return repr(self._estimator())
+        folder = vars(self)["_source"][0]
+        columns = scoring.columns
+        return (
+            f"<{columns.owner} of {columns.n_features_in_} features, loaded to predict "
+            f"from {str(folder)!r}>"
+        )

@@ -1,0 +1,287 @@
+"""From the parts of a saved model to what predicts, each checked as it is read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from ltr.arguments import check_choice, check_whole
+from ltr.rankers.blend.normalization import NORMALIZATIONS
+from ltr.rankers.columns import Columns
+from ltr.rankers.model_folder import DOCUMENT, SavedModel, members_of
+from ltr.rankers.neural.fitted import FittedScorer
+from ltr.rankers.saved_arrays import insert_function, unpack_arrays
+from ltr.rankers.saved_classes import FIELDS, OPTIONAL, REQUIRED
+from ltr.rankers.saved_fields import (
+    check_attributes,
+    check_categories,
+    check_column_names,
+    check_keys,
+    check_names,
+    check_numbers,
+    check_pair_scaling,
+    check_scaling,
+)
+from ltr.rankers.saved_weights import check_layers, check_weights
+from ltr.scorers import PairEnsemble, Scorer, get_scorer
+from ltr.scorers.pairs import get_pair_scorer
+from ltr.serving.scoring import (
+    BlendScoring,
+    ConstantScoring,
+    FeatureScoring,
+    LinearScoring,
+    NeuralScoring,
+    NumericScoring,
+    Scoring,
+    TreeScoring,
+)
+
+_NOT_SERVED = "ModelIndex"  # it retrieves, and scores no rows
+
+
+def restore(
+    model: SavedModel, pair_features: Callable[..., Any] | None
+) -> Scoring | None:
+    """Make what predicts.
+
+    Parameters
+    ----------
+    model : SavedModel
+        Contents of a folder.
+    pair_features : callable or None
+        What the user passed for the name of a function.
+
+    Returns
+    -------
+    scoring : Scoring or None
+        None for a class that has no scores of rows.
+
+    Raises
+    ------
+    ValueError
+        If a field is missing, of the wrong kind, or out of range.
+    """
+    if model.document.get("class") == _NOT_SERVED:
+        return None
+    document = insert_function(model.document, "pair_features", pair_features)
+    return _restore(model._replace(document=document))
+
+
+def _restore(model: SavedModel) -> Scoring:
+    document = check_keys(DOCUMENT, model.document, FIELDS)
+    name = document.get("class")
+    makers = {
+        "AutoRanker": _blend,
+        "LambdaMARTRanker": _trees,
+        "LinearRanker": _linear,
+        "NeuralRanker": _neural,
+        "NumericRanker": _numeric,
+        "RandomRanker": _constant,
+        "SingleFeatureRanker": _feature,
+        "StackingRanker": _blend,
+        "TSPRanker": _pairs,
+        "VotingRanker": _blend,
+    }
+    if not isinstance(name, str) or name not in makers:
+        raise ValueError(
+            f"class in {DOCUMENT} must be one of {sorted(makers)}; got {name!r:.100}. "
+            "Update ltr, or save the ranker again."
+        )
+    parameters = document.get("parameters")
+    if not isinstance(parameters, dict):
+        raise ValueError(f"parameters must be an object; got {parameters!r:.100}.")
+    attributes = check_keys(
+        "attributes", document.get("attributes"), {*REQUIRED[name], *OPTIONAL}
+    )
+    check_attributes(attributes, required=REQUIRED[name])
+    return makers[name](model, _Saved(name, parameters, attributes))
+
+
+class _Saved:
+    """Name, parameters and attributes of a ranker."""
+
+    def __init__(
+        self, name: str, parameters: Mapping[str, Any], attributes: Mapping[str, Any]
+    ) -> None:
+        self.name, self.parameters, self.attributes = name, parameters, attributes
+
+    @property
+    def fitted_with_qid(self) -> bool:
+        return bool(self.attributes["_fitted_with_qid"])
+
+    def columns(self, document: Mapping[str, Any], arrays: dict[str, Any]) -> Columns:
+        """Take the names of the columns out of document and arrays."""
+        n_features = self.attributes["n_features_in_"]
+        names, column_names = arrays.pop("feature_names_in_", None), None
+        if names is not None:
+            names = check_names(names, n_features)
+        if "column_names" in document:
+            column_names = check_column_names(document["column_names"], n_features)
+        return Columns(self.name, n_features, names, column_names)
+
+
+def _read(model: SavedModel, saved: _Saved) -> tuple[Columns, dict[str, Any]]:
+    _no_members(model)
+    arrays = unpack_arrays(model.parts["arrays.npz"])
+    return saved.columns(model.document, arrays), arrays
+
+
+def _no_members(model: SavedModel) -> None:
+    if model.document.get("members"):
+        raise ValueError(
+            "the saved blend must have 0 members; got "
+            f"{len(model.document['members'])}. Save it again."
+        )
+
+
+def _constant(model: SavedModel, saved: _Saved) -> Scoring:
+    columns, _ = _read(model, saved)
+    return ConstantScoring(columns, saved.fitted_with_qid)
+
+
+def _feature(model: SavedModel, saved: _Saved) -> Scoring:
+    columns, _ = _read(model, saved)
+    feature, direction = (saved.attributes[name] for name in ("feature_", "direction_"))
+    return FeatureScoring(columns, saved.fitted_with_qid, feature, direction)
+
+
+def _linear(model: SavedModel, saved: _Saved) -> Scoring:
+    columns, arrays = _read(model, saved)
+    n_features = columns.n_features_in_
+    coef = check_numbers("coef_", arrays.pop("coef_", None), n_features)
+    scaling = check_scaling(arrays, n_features)
+    return LinearScoring(columns, saved.fitted_with_qid, coef, scaling)
+
+
+def _fitted(
+    scorer: Scorer, saved: _Saved, arrays: dict[str, Any], columns: Columns
+) -> FittedScorer:
+    """The scorer with its weights and scaling; all arrays are used."""
+    dtype = saved.parameters["dtype"]
+    check_choice("dtype", dtype, ("float32", "float64"))
+    weights = check_weights(scorer, arrays, columns.n_features_in_, dtype)
+    scaling = check_scaling(arrays, columns.n_features_in_)
+    return FittedScorer(scorer, weights.params, scaling).ready()
+
+
+def _neural(model: SavedModel, saved: _Saved) -> Scoring:
+    columns, arrays = _read(model, saved)
+    parameters = saved.parameters
+    sizes, width = parameters["hidden_layer_sizes"], parameters["n_query_features"]
+    check_layers("hidden_layer_sizes", sizes, arrays)
+    check_whole("n_query_features", width, low=1, optional=True)
+    similarity = parameters["similarity"]
+    check_choice("similarity", similarity, ("cosine", "dot", "bilinear"))
+    scorer = get_scorer(parameters["scorer"], sizes, width, similarity)
+    fitted = _fitted(scorer, saved, arrays, columns)
+    return NeuralScoring(columns, saved.fitted_with_qid, fitted)
+
+
+def _pairs(model: SavedModel, saved: _Saved) -> Scoring:
+    from ltr.serving.pairs import PairScoring, make_decoder
+
+    columns, arrays = _read(model, saved)
+    parameters, n_members = saved.parameters, saved.parameters["n_estimators"]
+    for name in ("hidden_layer_sizes", "pair_hidden_layer_sizes"):
+        check_layers(name, parameters[name], arrays)
+    check_whole("n_estimators", n_members, low=1, high=len(arrays) + 1)
+    n_pair_features = saved.attributes.get("_n_pair_features", 0)
+    form = ("encoder", "hidden_layer_sizes", "low_rank", "skew", "compat")
+    member = get_pair_scorer(
+        **{name: parameters[name] for name in form},
+        n_pair_features=n_pair_features,
+        pair_hidden_layer_sizes=parameters["pair_hidden_layer_sizes"],
+    )
+    scorer = member if n_members == 1 else PairEnsemble(member, n_members)
+    pair_scaling = check_pair_scaling(arrays, n_pair_features)
+    return PairScoring(
+        columns,
+        saved.fitted_with_qid,
+        _fitted(scorer, saved, arrays, columns),
+        make_decoder(parameters, saved.attributes.get("decoder_")),
+        parameters.get("pair_features"),
+        n_pair_features,
+        pair_scaling,
+    )
+
+
+def _trees(model: SavedModel, saved: _Saved) -> Scoring:
+    from ltr.rankers.trees.tree_file import check_tree_file
+    from ltr.serving.trees import Trees
+
+    columns, _ = _read(model, saved)
+    text, n_features = model.parts["trees.txt"].decode(), columns.n_features_in_
+    file, n_trees = check_tree_file(text, n_features), saved.attributes["n_iter_"]
+    check_whole("n_iter_", n_trees, low=0, high=file.n_trees)
+    categories = check_categories(model.document.get("categories"), n_features)
+    if file.categories and file.categories != categories.for_lightgbm:
+        raise ValueError(
+            f"pandas_categorical in trees.txt must be the categories in {DOCUMENT}; "
+            f"got {file.categories!r:.100} and {categories.for_lightgbm!r:.100}."
+        )
+    jobs = saved.parameters["n_jobs"]
+    check_whole("n_jobs", jobs, low=-1024, high=1024, optional=True)
+    return TreeScoring(
+        columns, saved.fitted_with_qid, Trees(text), categories, n_trees, jobs
+    )
+
+
+def _numeric(model: SavedModel, saved: _Saved) -> Scoring:
+    arrays = unpack_arrays(model.parts["arrays.npz"])
+    columns = saved.columns(model.document, arrays)
+    numeric = tuple(saved.attributes["columns_"])
+    medians = check_numbers("medians_", arrays.get("medians_"), len(numeric))
+    (member,) = _members(model, 1)
+    if member.columns.n_features_in_ != len(numeric):
+        raise ValueError(
+            f"the saved blend must have {len(numeric)} columns of a member; got "
+            f"{member.columns.n_features_in_}. Save it again."
+        )
+    return NumericScoring(columns, saved.fitted_with_qid, member, numeric, medians)
+
+
+def _blend(model: SavedModel, saved: _Saved) -> Scoring:
+    names = tuple(saved.attributes["_names"])
+    weights = saved.attributes.get("_weights")
+    is_stack = saved.name == "StackingRanker"
+    *members, last = _members(model, len(names) + is_stack)
+    final = last if is_stack else None
+    members = members if is_stack else [*members, last]
+    first = members[0].columns
+    widths = {member.columns.n_features_in_ for member in members}
+    if len(widths) > 1 or (weights is not None and len(weights) != len(names)):
+        raise ValueError(
+            "the saved blend must have members of as many columns, and a weight for "
+            "each. Save it again."
+        )
+    if final is not None and final.columns.n_features_in_ != len(names):
+        raise ValueError(
+            f"the saved blend must have {len(names)} scores to stack; got "
+            f"{final.columns.n_features_in_}. Save it again."
+        )
+    normalize = saved.parameters.get("normalize", "zscore")
+    check_choice("normalize", normalize, NORMALIZATIONS)
+    return BlendScoring(
+        Columns(
+            saved.name,
+            first.n_features_in_,
+            first.feature_names_in_,
+            first._column_names,
+        ),
+        saved.fitted_with_qid,
+        tuple(members),
+        names,
+        normalize,
+        None if weights is None else tuple(weights),
+        final,
+    )
+
+
+def _members(model: SavedModel, expected: int) -> list[Scoring]:
+    members = [_restore(member) for member in members_of(model)]
+    if len(members) != expected:
+        raise ValueError(
+            f"the saved blend must have {expected} members; got {len(members)}. Save "
+            "it again."
+        )
+    return members
