@@ -9,7 +9,6 @@ import errno
 import glob
 import os
 import re
-import secrets
 import shutil
 import stat
 import sys
@@ -300,7 +299,7 @@ def _prefix(target: Path) -> str:
 def _locked_scratch(stack: ExitStack, target: Path, is_folder: bool) -> Path:
     """Make a file or folder of a new name, with the permissions of any new one."""
     while True:
-        name = f"{_prefix(target)}{secrets.token_hex(6)}{_SCRATCH}"
+        name = f"{_prefix(target)}{os.urandom(6).hex()}{_SCRATCH}"
         scratch = target.parent / name
         if is_folder:
             scratch.mkdir()

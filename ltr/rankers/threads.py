@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import ctypes
+import itertools
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
 
 from ltr.arguments import check_whole
 
@@ -15,7 +20,9 @@ from ltr.arguments import check_whole
 # costs several times as much: it waits for a core at every product.
 _SMALL = 2**26
 
-_SMALL_BLOCK = 100_000
+_SMALL_BLOCK = 100_000  # rows times trees
+_VERBS = ("get", "set")
+_one_caller = threading.Lock()
 _MAX_THREADS = 1024
 
 
@@ -34,8 +41,9 @@ def blas_threads_for(n_multiplications: float) -> Iterator[None]:
 
     Notes
     -----
-    Without threadpoolctl, which a server need not have, nothing is limited: set
-    ``OPENBLAS_NUM_THREADS=1`` there.
+    This is for the OpenBLAS that the wheels of NumPy bring, which any thread may set.
+    For others there is threadpoolctl, by which only the thread that has set a limit can
+    restore it: there, callers that overlap run with what they find.
 
     Examples
     --------
@@ -47,6 +55,10 @@ def blas_threads_for(n_multiplications: float) -> Iterator[None]:
     if n_multiplications > _SMALL:
         yield
         return
+    if _openblas() is None:
+        with _other_blas_limited():
+            yield
+        return
     _limit.begin()
     try:
         yield
@@ -55,37 +67,77 @@ def blas_threads_for(n_multiplications: float) -> Iterator[None]:
 
 
 class _Limit:
-    """One thread of BLAS, while there is a caller."""
+    """One thread of OpenBLAS, while there is a caller."""
 
     def __init__(self) -> None:
-        self._lock, self._n_callers, self._before = threading.Lock(), 0, None
+        self._lock, self._n_callers = threading.Lock(), 0
+        self._n_threads = 1  # without callers
 
     def begin(self) -> None:
         with self._lock:
             self._n_callers += 1
-            controller = _controller() if self._n_callers == 1 else None
-            if controller is not None:
-                self._before = controller.limit(limits=1, user_api="blas")
+            if self._n_callers > 1:
+                return
+            blas = _openblas()
+            if blas is not None:
+                self._n_threads = blas.get()
+                if self._n_threads != 1:
+                    blas.set(1)
 
     def end(self) -> None:
         with self._lock:
             self._n_callers -= 1
-            if self._n_callers == 0 and self._before is not None:
-                self._before.restore_original_limits()
-                self._before = None
+            blas = _openblas()
+            if blas is not None and not self._n_callers and self._n_threads != 1:
+                blas.set(self._n_threads)
 
 
 _limit = _Limit()
 
 
+class _OpenBlas(NamedTuple):
+    """Two functions of the library: the number of its threads, and its setter."""
+
+    get: Callable[[], int]
+    set: Callable[[int], None]
+
+
+@cache
+def _openblas() -> _OpenBlas | None:
+    """The OpenBLAS beside NumPy, as its wheels have it; None with another BLAS."""
+    package = Path(np.__file__).parent
+    folders = package.parent / "numpy.libs", package / ".dylibs"
+    for path in (path for folder in folders for path in folder.glob("*openblas*")):
+        library = ctypes.CDLL(str(path))  # which NumPy has loaded
+        for prefix, suffix in itertools.product(("scipy_", ""), ("64_", "")):
+            names = [f"{prefix}openblas_{verb}_num_threads{suffix}" for verb in _VERBS]
+            if all(hasattr(library, name) for name in names):
+                return _OpenBlas(*(getattr(library, name) for name in names))
+    return None
+
+
 @cache
 def _controller() -> Any:
-    """The libraries of this process; looking for them takes 2 ms."""
+    """What limits another BLAS; looking for it takes 2 ms."""
     try:
         from threadpoolctl import ThreadpoolController
-    except ImportError:
+    except ImportError:  # not needed to predict
         return None
     return ThreadpoolController()
+
+
+@contextmanager
+def _other_blas_limited() -> Iterator[None]:
+    """One thread of a BLAS that is not NumPy's own, for one caller at a time."""
+    controller = _controller()
+    if controller is None or not _one_caller.acquire(blocking=False):
+        yield
+        return
+    try:
+        with controller.limit(limits=1, user_api="blas"):
+            yield
+    finally:
+        _one_caller.release()
 
 
 def n_threads(n_jobs: int | None) -> int:

@@ -3,7 +3,6 @@
 import json
 import subprocess
 import sys
-import threading
 
 import numpy as np
 import pandas as pd
@@ -29,7 +28,9 @@ from ltr.scorers.parameters import map_leaves
 from ltr.training.pair_table import PairScaling
 
 BLOCKED = ("jax", "jaxlib", "optax", "sklearn", "pandas", "threadpoolctl")
-DATA = make_ranking(12, n_features=6, n_informative=4, list_size=(3, 12), random_state=0)
+DATA = make_ranking(
+    12, n_features=6, n_informative=4, list_size=(3, 12), random_state=0
+)
 X, Y, QID = DATA.X, DATA.y, DATA.qid
 TABLE = pd.DataFrame(X, columns=list("abcdef"))
 TABLE["f"] = pd.Categorical(np.where(X[:, 5] > 0, "high", "low"))
@@ -84,9 +85,7 @@ def untrained(ranker, n_features=6, seed=0):
 
 
 def neural(scorer, **options):
-    return untrained(
-        NeuralRanker(scorer=scorer, hidden_layer_sizes=(8, 4), **options)
-    )
+    return untrained(NeuralRanker(scorer=scorer, hidden_layer_sizes=(8, 4), **options))
 
 
 def trees(**options):

@@ -11,14 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ltr.arguments import ArgumentError, check_choice
-from ltr.metrics import get_metric
-from ltr.metrics.names import MetricLike
 from ltr.queries import BoolArray, FloatArray, IntArray, Queries, group_queries
 from ltr.rankers.neural.fitted import FittedScorer
 from ltr.rankers.pairs import precedence
 from ltr.scorers import PairScores
 
 if TYPE_CHECKING:
+    from ltr.metrics.names import MetricLike
     from ltr.rankers.validation import ValidationRows
     from ltr.solvers import Solution
 
@@ -196,6 +195,8 @@ def bayes_is_better(
     queries = group_queries(rows.codes, len(rows.y))
     if queries.n_lists < _MIN_LISTS or queries.sizes.max() > _MAX_SHORT:
         return False
+    from ltr.metrics import get_metric
+
     measure = get_metric(metric)
     paths, bayes = (
         measure.per_query(
