@@ -12,6 +12,7 @@ import warnings
 from collections.abc import Sequence
 from importlib.machinery import ModuleSpec
 from types import ModuleType
+from typing import Any
 
 MOVED = {
     "ltr.cli_fuse": "ltr.cli.fuse",
@@ -62,7 +63,8 @@ class MovedFinder:
         target: ModuleType | None = None,
     ) -> ModuleSpec | None:
         """Find modules that are in :data:`MOVED`."""
-        return ModuleSpec(fullname, self) if fullname in MOVED else None
+        loader: Any = self
+        return ModuleSpec(fullname, loader) if fullname in MOVED else None
 
     def create_module(self, spec: ModuleSpec) -> ModuleType:
         """Load the module from where it is now."""

@@ -14,7 +14,7 @@ from ltr.rankers.warning import warn
 _NUMBERS = "biuf"
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False, repr=False)
 class Columns:
     """What a saved ranker knows of the columns of ``X``, without being an estimator.
 

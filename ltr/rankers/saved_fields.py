@@ -7,16 +7,17 @@ that somebody wrote by hand, or forged, from an error or a crash at prediction t
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ltr.arguments import check_choice, check_number, check_whole
 from ltr.rankers.neural.scaling import FeatureScaling, ListScaling, Scaling
-from ltr.rankers.pairs.decoding import DECODERS
-from ltr.rankers.trees.feature_tables import Categories
-from ltr.training.pair_table import PairScaling
+
+if TYPE_CHECKING:
+    from ltr.rankers.trees.feature_tables import Categories
+    from ltr.training.pair_table import PairScaling
 
 _WITHIN_LISTS = "within_lists"  # an array of this name: z-scores within the list
 
@@ -273,6 +274,8 @@ def check_pair_scaling(
     """
     if "pair_mean" not in arrays and "pair_scale" not in arrays:
         return None
+    from ltr.training.pair_table import PairScaling
+
     scaling = []
     for name in ("pair_mean", "pair_scale"):
         array = arrays.pop(name, None)
@@ -311,6 +314,8 @@ def check_categories(document: Any, n_features: int) -> Categories:
     ValueError
         If a column is out of range or repeated, or a category is.
     """
+    from ltr.rankers.trees.feature_tables import Categories
+
     check_keys("categories", document, {"columns", "values"})
     columns = _columns("categories.columns", document.get("columns"), n_features)
     values = document.get("values")
@@ -414,6 +419,12 @@ def _history(name: str, value: Any) -> None:
         )
 
 
+def _decoder(name: str, value: Any) -> None:
+    from ltr.rankers.pairs.decoding import DECODERS
+
+    check_choice(name, value, DECODERS)
+
+
 def _metric(value: Any) -> None:
     from ltr.metrics import get_metric
 
@@ -434,7 +445,7 @@ _CHECKS: dict[str, Callable[[str, Any], object]] = {
     "best_score_": _score,
     "history_": _history,
     "_n_pair_features": _whole(0),
-    "decoder_": lambda name, value: check_choice(name, value, DECODERS),
+    "decoder_": lambda name, value: _decoder(name, value),
     "feature_": _whole(0),
     "columns_": _increasing,
     "_names": _texts,

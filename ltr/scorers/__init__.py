@@ -16,22 +16,26 @@ in :data:`SCORERS` gives a scorer its name; rankers make it by ``from_parameters
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from ltr.arguments import check_choice
+from ltr.lazy import lazy_names
 from ltr.scorers.adapter import AdapterScorer
 from ltr.scorers.attention import AttentionScorer
 from ltr.scorers.base import Scorer, Similarity
 from ltr.scorers.linear import LinearScorer
 from ltr.scorers.mlp import MLPScorer, layer_sizes
-from ltr.scorers.modules import ModuleScorer
-from ltr.scorers.pairs import (
-    PairEnsemble,
-    PairScorer,
-    PairScores,
-    PublishedPairScorer,
-)
 from ltr.scorers.two_tower import TwoTowerScorer
 from ltr.scorers.wide_deep import WideDeepScorer
+
+if TYPE_CHECKING:
+    from ltr.scorers.modules import ModuleScorer
+    from ltr.scorers.pairs import (
+        PairEnsemble,
+        PairScorer,
+        PairScores,
+        PublishedPairScorer,
+    )
 
 SCORERS: dict[str, type[Scorer]] = {
     "linear": LinearScorer,
@@ -103,3 +107,13 @@ __all__ = [
     "WideDeepScorer",
     "get_scorer",
 ]
+__getattr__ = lazy_names(
+    __name__,
+    {
+        "ModuleScorer": "ltr.scorers.modules",
+        "PairEnsemble": "ltr.scorers.pairs",
+        "PairScorer": "ltr.scorers.pairs",
+        "PairScores": "ltr.scorers.pairs",
+        "PublishedPairScorer": "ltr.scorers.pairs",
+    },
+)

@@ -18,7 +18,7 @@ from ltr.training.pair_table import PairScaling
 _PRECEDENCE_LOSSES = ("pairwise", "gap_weighted")  # of "which of two comes earlier"
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False, repr=False)
 class PairScoring(Scoring):
     """A scorer of pairs, and what turns its scores into an order."""
 

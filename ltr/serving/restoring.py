@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ltr.arguments import check_choice, check_whole
-from ltr.rankers.blend.normalization import NORMALIZATIONS
 from ltr.rankers.columns import Columns
 from ltr.rankers.model_folder import DOCUMENT, SavedModel, members_of
 from ltr.rankers.neural.fitted import FittedScorer
@@ -23,17 +22,13 @@ from ltr.rankers.saved_fields import (
     check_scaling,
 )
 from ltr.rankers.saved_weights import check_layers, check_weights
-from ltr.scorers import PairEnsemble, Scorer, get_scorer
-from ltr.scorers.pairs import get_pair_scorer
+from ltr.scorers import Scorer, get_scorer
 from ltr.serving.scoring import (
-    BlendScoring,
     ConstantScoring,
     FeatureScoring,
     LinearScoring,
     NeuralScoring,
-    NumericScoring,
     Scoring,
-    TreeScoring,
 )
 
 _NOT_SERVED = "ModelIndex"  # it retrieves, and scores no rows
@@ -178,6 +173,7 @@ def _neural(model: SavedModel, saved: _Saved) -> Scoring:
 
 
 def _pairs(model: SavedModel, saved: _Saved) -> Scoring:
+    from ltr.scorers.pairs import PairEnsemble, get_pair_scorer
     from ltr.serving.pairs import PairScoring, make_decoder
 
     columns, arrays = _read(model, saved)
@@ -207,7 +203,7 @@ def _pairs(model: SavedModel, saved: _Saved) -> Scoring:
 
 def _trees(model: SavedModel, saved: _Saved) -> Scoring:
     from ltr.rankers.trees.tree_file import check_tree_file
-    from ltr.serving.trees import Trees
+    from ltr.serving.trees import Trees, TreeScoring
 
     columns, _ = _read(model, saved)
     text, n_features = model.parts["trees.txt"].decode(), columns.n_features_in_
@@ -227,6 +223,8 @@ def _trees(model: SavedModel, saved: _Saved) -> Scoring:
 
 
 def _numeric(model: SavedModel, saved: _Saved) -> Scoring:
+    from ltr.serving.blends import NumericScoring
+
     arrays = unpack_arrays(model.parts["arrays.npz"])
     columns = saved.columns(model.document, arrays)
     numeric = tuple(saved.attributes["columns_"])
@@ -241,6 +239,9 @@ def _numeric(model: SavedModel, saved: _Saved) -> Scoring:
 
 
 def _blend(model: SavedModel, saved: _Saved) -> Scoring:
+    from ltr.rankers.blend.normalization import NORMALIZATIONS
+    from ltr.serving.blends import BlendScoring
+
     names = tuple(saved.attributes["_names"])
     weights = saved.attributes.get("_weights")
     is_stack = saved.name == "StackingRanker"

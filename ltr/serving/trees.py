@@ -5,13 +5,18 @@ from __future__ import annotations
 import ctypes
 import importlib.util
 import threading
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ltr.queries import FloatArray
+from ltr.queries import FloatArray, group_queries
+from ltr.rankers.inputs import MANY_ROWS
+from ltr.rankers.threads import n_threads_for
+from ltr.rankers.trees.feature_tables import Categories, check_table
+from ltr.serving.scoring import Scoring
 
 _FLOAT32, _FLOAT64, _INT32, _INT64 = 0, 1, 2, 3  # C_API_DTYPE_*
 _NORMAL = 0  # C_API_PREDICT_NORMAL
@@ -174,3 +179,29 @@ def _find_library() -> Any:
     library = ctypes.CDLL(str(paths[0]))
     library.LGBM_GetLastError.restype = ctypes.c_char_p
     return library
+
+
+@dataclass(eq=False, repr=False)
+class TreeScoring(Scoring):
+    """Boosted trees.
+
+    The rows of a list, up to 1000, go through the trees on the thread of the caller:
+    the threads of a server would wait for each other's.
+    """
+
+    trees: Trees
+    categories: Categories
+    n_trees: int
+    n_jobs: int | None
+
+    def predict(self, X: Any, qid: Any = None, **inputs: Any) -> FloatArray:
+        """As :meth:`ltr.LambdaMARTRanker.predict`."""
+        columns: Any = self.columns
+        table = check_table(columns, X, reset=False, categories=self.categories)
+        group_queries(qid, table.shape[0], rows=X)
+        if not table.shape[0]:
+            return np.zeros(0)
+        threads = 1
+        if table.shape[0] > MANY_ROWS:
+            threads = n_threads_for(table.shape[0], self.n_trees, self.n_jobs)
+        return self.trees.predict(table, self.n_trees, threads)

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ltr.lists import equal_size_blocks
 from ltr.memory import check_memory
 from ltr.queries import FloatArray, IntArray, Queries
 from ltr.rankers.neural.scaling import Scaling
 from ltr.rankers.threads import blas_threads_for
-from ltr.scorers import PairScores, Scorer
 from ltr.scorers.parameters import greatest_width, leaves, map_leaves
+
+if TYPE_CHECKING:
+    from ltr.scorers import PairScores, Scorer
 
 _CHUNK_ROWS = 4096
 _PAIR_COPIES = 4  # of a pair matrix while it is computed and decoded
@@ -83,6 +84,8 @@ class FittedScorer(NamedTuple):
         blocks: Iterable[Any]
         step = min(_CHUNK_ROWS, max(1, _MAX_HIDDEN // greatest_width(params)))
         if self.scorer.uses_list:
+            from ltr.lists import equal_size_blocks
+
             blocks = equal_size_blocks(queries, step)  # (n_lists, list_size)
         else:
             blocks = (slice(i, i + step) for i in range(0, len(X), step))
@@ -113,6 +116,8 @@ class FittedScorer(NamedTuple):
         if self._scales_within_lists:
             yield from self._of_scaled().pairs(self._scaled(X, queries), queries)
             return
+        from ltr.lists import equal_size_blocks
+
         params = _in_float64(self.params)
         for block in equal_size_blocks(queries):
             size = block.shape[1]
