@@ -17,8 +17,9 @@ from ltr.metrics import get_metric
 from ltr.metrics.labels import check_metric_takes_labels
 from ltr.metrics.names import MetricLike
 from ltr.queries import FloatArray, IntArray, Queries, check_rows
-from ltr.rankers.inputs import check_column, warn_if_many
+from ltr.rankers.inputs import check_column
 from ltr.rankers.ranks import lists_of, order_rows, rank_rows
+from ltr.rankers.warning import warn_if_many
 
 _FIT_REQUESTS = {
     "qid": True,

@@ -17,12 +17,10 @@ from ltr.queries import (
     check_rows,
     group_queries,
 )
-from ltr.rankers.warning import warn
+from ltr.rankers.warning import MANY_ROWS, warn
 
 if TYPE_CHECKING:
     from ltr.training.pair_table import PairTable
-
-MANY_ROWS = 1000
 
 
 @dataclass(frozen=True)
@@ -161,16 +159,6 @@ def training_set(
             if values is not None
         },
     )
-
-
-def warn_if_many(n_samples: int, qid: ArrayLike | None, fitted_with_qid: bool) -> None:
-    """Warn of one list so long that a qid was probably forgotten."""
-    if qid is None and n_samples > MANY_ROWS and fitted_with_qid:
-        warn(
-            f"qid is None, so all {n_samples} rows compete in one list, although "
-            "fit was given a qid. Pass the query of each row as qid; if they "
-            "really are one list, pass qid=np.zeros(len(X))."
-        )
 
 
 def warn_if_no_order(data: TrainingSet) -> None:

@@ -33,7 +33,7 @@ FORMAT = 2
 _FORMATS = (FORMAT, 1)  # format 1 has no checksum of the document
 DOCUMENT = "ranker.json"
 # "member1-trees.txt" are the trees of the second member of a blend
-_OWN_NAME = re.compile(
+_OWN_NAME = (
     r"ranker\.json|(member\d+-)*(arrays|trees)(-[0-9a-f]{16})?\.(npz|txt)"
     r"|\.(ranker|arrays|trees|member\d).*"
 )
@@ -191,7 +191,7 @@ def check_replaceable(target: Path) -> None:
     if not target.exists():
         return
     names = {path.name for path in target.iterdir()}
-    foreign = sorted(name for name in names if not _OWN_NAME.fullmatch(name))
+    foreign = sorted(name for name in names if not re.fullmatch(_OWN_NAME, name))
     if names and DOCUMENT not in names:
         foreign = foreign or [f"no {DOCUMENT}"]
     if foreign:
@@ -228,7 +228,9 @@ def _settle(folder: Path) -> None:
         if part.exists():
             replace(part, folder / name)
     for path in folder.iterdir():
-        if path.name not in (DOCUMENT, *checksums) and _OWN_NAME.fullmatch(path.name):
+        if path.name not in (DOCUMENT, *checksums) and re.fullmatch(
+            _OWN_NAME, path.name
+        ):
             path.unlink(missing_ok=True)
 
 

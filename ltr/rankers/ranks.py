@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ltr.queries import FloatArray, IntArray, Queries, group_queries
-from ltr.rankers.inputs import warn_if_many
+from ltr.rankers.warning import warn_if_many
 
 
 def lists_of(

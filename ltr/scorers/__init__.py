@@ -15,81 +15,26 @@ in :data:`SCORERS` gives a scorer its name; rankers make it by ``from_parameters
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from ltr.arguments import check_choice
 from ltr.lazy import lazy_names
-from ltr.scorers.adapter import AdapterScorer
-from ltr.scorers.attention import AttentionScorer
-from ltr.scorers.base import Scorer, Similarity
-from ltr.scorers.linear import LinearScorer
-from ltr.scorers.mlp import MLPScorer, layer_sizes
-from ltr.scorers.two_tower import TwoTowerScorer
-from ltr.scorers.wide_deep import WideDeepScorer
 
 if TYPE_CHECKING:
+    from ltr.scorers.adapter import AdapterScorer
+    from ltr.scorers.attention import AttentionScorer
+    from ltr.scorers.base import Scorer
+    from ltr.scorers.linear import LinearScorer
+    from ltr.scorers.mlp import MLPScorer
     from ltr.scorers.modules import ModuleScorer
+    from ltr.scorers.names import SCORERS, get_scorer
     from ltr.scorers.pairs import (
         PairEnsemble,
         PairScorer,
         PairScores,
         PublishedPairScorer,
     )
-
-SCORERS: dict[str, type[Scorer]] = {
-    "linear": LinearScorer,
-    "mlp": MLPScorer,
-    "wide_deep": WideDeepScorer,
-    "attention": AttentionScorer,
-    "two_tower": TwoTowerScorer,
-    "adapter": AdapterScorer,
-}
-
-
-def get_scorer(
-    scorer: str | Scorer,
-    hidden_layer_sizes: int | Sequence[int] = (128, 64),
-    n_query_features: int | None = None,
-    similarity: Similarity = "cosine",
-) -> Scorer:
-    """Make a scorer from a name and the parameters of a ranker.
-
-    Parameters
-    ----------
-    scorer : str or Scorer
-        A key of :data:`SCORERS`; an object is returned as it is.
-    hidden_layer_sizes : int or sequence of int, default=(128, 64)
-        For ``"mlp"``, ``"wide_deep"`` and ``"attention"``; an int is a single layer.
-    n_query_features : int, default=None
-        For ``"two_tower"`` and ``"adapter"``, which require it.
-    similarity : {"cosine", "dot", "bilinear"}, default="cosine"
-        For ``"two_tower"``.
-
-    Returns
-    -------
-    scorer : Scorer
-
-    Raises
-    ------
-    ValueError
-        If the name is unknown, or ``n_query_features`` is missing.
-
-    Examples
-    --------
-    >>> get_scorer("mlp", (16,))
-    MLPScorer(hidden_layer_sizes=(16,))
-    """
-    widths = layer_sizes(hidden_layer_sizes)
-    if isinstance(scorer, Scorer):
-        return scorer
-    check_choice("scorer", scorer, SCORERS, alternative="a Scorer object")
-    return SCORERS[scorer].from_parameters(
-        hidden_layer_sizes=widths,
-        n_query_features=n_query_features,
-        similarity=similarity,
-    )
-
+    from ltr.scorers.two_tower import TwoTowerScorer
+    from ltr.scorers.wide_deep import WideDeepScorer
 
 __all__ = [
     "SCORERS",
@@ -110,10 +55,21 @@ __all__ = [
 __getattr__ = lazy_names(
     __name__,
     {
+        "SCORERS": "ltr.scorers.names",
+        "AdapterScorer": "ltr.scorers.adapter",
+        "AttentionScorer": "ltr.scorers.attention",
+        "LinearScorer": "ltr.scorers.linear",
+        "MLPScorer": "ltr.scorers.mlp",
         "ModuleScorer": "ltr.scorers.modules",
         "PairEnsemble": "ltr.scorers.pairs",
         "PairScorer": "ltr.scorers.pairs",
         "PairScores": "ltr.scorers.pairs",
         "PublishedPairScorer": "ltr.scorers.pairs",
+        "Scorer": "ltr.scorers.base",
+        "Similarity": "ltr.scorers.base",
+        "TwoTowerScorer": "ltr.scorers.two_tower",
+        "WideDeepScorer": "ltr.scorers.wide_deep",
+        "get_scorer": "ltr.scorers.names",
+        "layer_sizes": "ltr.scorers.mlp",
     },
 )

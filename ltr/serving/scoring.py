@@ -23,10 +23,10 @@ from ltr.rankers.features import (
     read_dense_X,
     read_X,
 )
-from ltr.rankers.inputs import warn_if_many
 from ltr.rankers.neural.fitted import FittedScorer
 from ltr.rankers.neural.scaling import Scaling, linear_scores
 from ltr.rankers.single_feature import numbers_of, single_feature_scores
+from ltr.rankers.warning import warn_if_many
 
 
 @dataclass(eq=False, repr=False)

@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 
 from ltr.queries import FloatArray, group_queries
-from ltr.rankers.inputs import MANY_ROWS
 from ltr.rankers.threads import n_threads_for
 from ltr.rankers.trees.feature_tables import Categories, check_table
+from ltr.rankers.warning import MANY_ROWS
 from ltr.serving.scoring import Scoring
 
 _FLOAT32, _FLOAT64, _INT32, _INT64 = 0, 1, 2, 3  # C_API_DTYPE_*

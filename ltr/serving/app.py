@@ -1,0 +1,5 @@
+"""placeholder"""
+
+
+def create_app() -> None:
+    """placeholder."""
