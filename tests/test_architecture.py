@@ -61,7 +61,7 @@ MAY_IMPORT = {
     "training": {"jax", "optax", "numpy", "losses", "scorers", "lists"},
     "model_selection": {"numpy", "sklearn", "metrics"},
     "rankers": {"numpy"}
-    | {"jax", "sklearn", "threadpoolctl"}
+    | {"jax", "sklearn"}
     | {"lists", "metrics", "model_selection", "losses", "scorers", "training"},
     "serving": {"numpy", "rankers", "scorers", "training"},
     "plotting": ARRAYS | {"metrics", "model_selection"},
@@ -86,7 +86,8 @@ MAY_IMPORT_LATE = {
     "losses": {"solvers.differentiable", "solvers.dynamic"},
     "plotting": {"matplotlib"},
     "compare": {"matplotlib"},
-    "rankers": {"lightgbm", "pandas", "refine", "scipy", "solvers", "solvers.dynamic"},
+    "rankers": {"lightgbm", "pandas", "refine", "scipy", "solvers", "solvers.dynamic"}
+    | {"threadpoolctl"},
     "refine": {"jax", "losses"},
     "rerank": {"scipy", "solvers", "solvers.dynamic"},
     "scorers": {"jax"},

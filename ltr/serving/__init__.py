@@ -1,4 +1,4 @@
-"""Saved rankers that predict in a small process, and a server for them.
+"""Saved rankers that predict in a small process.
 
 :func:`load_ranker` reads what :func:`ltr.save_ranker` wrote. In a process that has
 imported no estimator it needs NumPy only, and LightGBM's library for trees; JAX,
@@ -13,15 +13,13 @@ from typing import TYPE_CHECKING
 from ltr.lazy import lazy_names
 
 if TYPE_CHECKING:
-    from ltr.serving.app import create_app
     from ltr.serving.loading import LoadedRanker, load_ranker
 
-__all__ = ["LoadedRanker", "create_app", "load_ranker"]
+__all__ = ["LoadedRanker", "load_ranker"]
 __getattr__ = lazy_names(
     __name__,
     {
         "LoadedRanker": "ltr.serving.loading",
-        "create_app": "ltr.serving.app",
         "load_ranker": "ltr.serving.loading",
     },
 )

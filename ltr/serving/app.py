@@ -1,5 +1,0 @@
-"""placeholder"""
-
-
-def create_app() -> None:
-    """placeholder."""
