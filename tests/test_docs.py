@@ -3,12 +3,12 @@
 import doctest
 import re
 import shlex
-import sys
 from pathlib import Path
 
 import pytest
 
 from ltr.cli import build_parser
+from ltr.losses import LOSSES
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
@@ -52,3 +52,16 @@ COMMANDS = [
 def test_commands_parse(command):
     """Every command line has options that exist."""
     build_parser().parse_args(shlex.split(command)[1:])
+
+
+def test_names_of_losses():
+    """Every loss in the table of rooms, and in that of aims, exists."""
+    (row,) = [
+        line for line in PAGES["rooms"].splitlines() if "| `ltr.losses` |" in line
+    ]
+    rooms = set(re.findall(r"`(\w+)`", row))
+    aims = set(re.findall(r"`(\w+)`", PAGES["which_loss"].split("## What we")[0]))
+    assert len(rooms) > 30
+    assert len(aims) > 30
+    assert rooms <= set(LOSSES)
+    assert aims <= set(LOSSES)
