@@ -27,7 +27,10 @@ class Page(HTMLParser):
 
 def broken_links(folder: Path) -> list[str]:
     """Every link of a page in ``folder`` to what is not there."""
-    pages = {path: Page(path.read_text()) for path in sorted(folder.rglob("*.html"))}
+    paths = [
+        path for path in sorted(folder.rglob("*.html")) if "_static" not in path.parts
+    ]
+    pages = {path: Page(path.read_text()) for path in paths}
     broken = []
     for path, page in pages.items():
         for link in sorted(page.links):

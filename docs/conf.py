@@ -31,12 +31,11 @@ exclude_patterns = ["build", "README.md"]
 templates_path = ["_templates"]
 default_role = "literal"
 
-reference.write(HERE / "reference")
+autosummary_generate = reference.write(HERE / "reference")
 laws.write(HERE / "laws.md")
 sphinx_gallery_conf = gallery.prepare(HERE.parent / "examples", HERE / "build/examples")
 
 # ------------------------------------------------------------------ the reference
-autosummary_generate = True
 autosummary_imported_members = True
 autodoc_typehints = "none"  # types are in the docstrings
 autodoc_member_order = "bysource"

@@ -86,9 +86,13 @@ def write_if_new(path: Path, text: str) -> None:
         path.write_text(text)
 
 
-def write(folder: Path) -> None:
-    """Write ``index.rst`` and a page per package into ``folder``."""
+def write(folder: Path) -> list[str]:
+    """Write ``index.rst`` and a page per package into ``folder``; return the latter."""
     pages = packages()
+    public = {f"{name}.{n}" for name, page in pages.items() for n in page.names}
+    for path in folder.glob("generated/*.rst"):
+        if path.stem not in public:  # of an earlier build
+            path.unlink()
     for name, page in pages.items():
         module = importlib.import_module(name)
         lines = [name, "=" * len(name), "", f".. automodule:: {name}", ""]
@@ -109,6 +113,7 @@ def write(folder: Path) -> None:
         first = (inspect.getdoc(importlib.import_module(name)) or "").split("\n")[0]
         lines += [f"   * - :doc:`{name}`", f"     - {first}"]
     write_if_new(folder / "index.rst", "\n".join([*lines, ""]))
+    return [str(folder / f"{name}.rst") for name in pages]
 
 
 def skip(app: Sphinx, what: str, name: str, value: Any, skipped: bool, _: Any) -> bool:

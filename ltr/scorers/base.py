@@ -109,7 +109,7 @@ class Scorer(ABC):
         Returns
         -------
         params : pytree of arrays
-            Zeros that take no memory, see :func:`ltr.scorers.parameters.outline`.
+            Zeros that take no memory, see ``ltr.scorers.parameters.outline``.
         """
         raise NotImplementedError(f"{type(self).__name__} cannot be saved.")
 
