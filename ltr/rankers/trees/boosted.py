@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Literal
+import inspect
+from collections.abc import Sequence
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -14,6 +16,7 @@ from ltr.rankers.base import BaseRanker
 from ltr.rankers.inputs import TrainingSet
 from ltr.rankers.threads import n_threads_for
 from ltr.rankers.trees.boosting import Boosted, contributions
+from ltr.rankers.trees.existing import ExistingTrees, Start, existing_trees
 from ltr.rankers.trees.feature_tables import Categories, check_table
 from ltr.rankers.validation import (
     EarlyStopping,
@@ -33,14 +36,94 @@ class BoostedRanker(BaseRanker):
     n_iter_: int
     best_score_: float
     history_: dict[str, list[float]]
+    n_features_in_: int
     _categories: Categories
     _set_by_fit: ClassVar[str] = "booster_"
 
     early_stopping: bool | Literal["auto"]
     validation_fraction: float
     num_leaves: int
+    warm_start: bool
     n_jobs: int | None
     importance_type: Literal["split", "gain"]
+
+    @classmethod
+    def from_booster(
+        cls,
+        booster: Any,
+        *,
+        feature_names: Sequence[str] | None = None,
+        category_columns: Sequence[int | str] | None = None,
+        **parameters: Any,
+    ) -> Self:
+        """Make a fitted ranker of a model that LightGBM has trained.
+
+        Its predictions are those of the booster, to the bit, up to its best iteration.
+
+        Parameters
+        ----------
+        booster : path, lightgbm.Booster or lightgbm.LGBMRanker
+            A file by ``Booster.save_model``, which is checked before it is read; a
+            booster; or an estimator that has one. With one output: a ranker, a
+            regression, or a binary classifier, whose predictions are probabilities.
+        feature_names : sequence of str, default=None
+            Names of the columns. None: those of the booster, in which LightGBM has put
+            an underscore for each blank.
+        category_columns : sequence of int or str, default=None
+            The columns of category dtype, in their order, if the trees do not tell:
+            LightGBM keeps the categories of each, but not which columns they are, if
+            some are ordered or constant.
+        **parameters : object
+            Parameters of the ranker, such as ``metric`` or ``n_jobs``. Those that
+            growing trees has in common with LightGBM are read from the booster.
+
+        Returns
+        -------
+        ranker : LambdaMARTRanker
+            Fitted. It is saved, explained and served as any other; ``fit(...,
+            init_model=ranker)`` adds trees.
+
+        Raises
+        ------
+        ValueError
+            If the model has several outputs or no trees, its file is damaged, or the
+            names do not fit its columns.
+        TypeError
+            If ``booster`` is something else.
+
+        Examples
+        --------
+        >>> import lightgbm
+        >>> from ltr import LambdaMARTRanker
+        >>> from ltr.datasets import make_ranking
+        >>> data = make_ranking(n_queries=50, list_size=8, random_state=0)
+        >>> model = lightgbm.LGBMRanker(n_estimators=20, verbosity=-1)
+        >>> model = model.fit(data.X, data.y, group=[8] * 50)
+        >>> ranker = LambdaMARTRanker.from_booster(model)
+        >>> (ranker.predict(data.X) == model.predict(data.X)).all()
+        True
+        >>> round(ranker.score(data.X, data.y, data.qid), 1)
+        1.0
+        """
+        trees = existing_trees(booster, "booster", category_columns)
+        names = trees.names if feature_names is None else tuple(feature_names)
+        if names is not None and len(set(names)) != trees.n_features:
+            raise ValueError(
+                f"feature_names must be {trees.n_features} different names, one per "
+                f"column of the trees; got {len(names)}, {len(set(names))} different."
+            )
+        arguments = inspect.signature(cls).parameters
+        read = {  # a file has 1 for 1.0 and for True
+            name: type(arguments[name].default)(value)
+            for name, value in trees.parameters.items()
+        }
+        ranker = cls(**{**read, **parameters})
+        ranker._adopt(trees._replace(names=names))
+        ranker._fitted_with_qid = True
+        n_trees = trees.booster.current_iteration()
+        ranker.booster_, ranker.n_iter_ = trees.booster, n_trees
+        ranker.best_score_, ranker.history_ = float("nan"), {}
+        return ranker
 
     def predict(self, X: ArrayLike, qid: ArrayLike | None = None) -> FloatArray:
         """Score items.
@@ -165,6 +248,38 @@ class BoostedRanker(BaseRanker):
             return validation_set(
                 table, y_val, qid_val, metric=self.metric, index_of=X_val
             )
+
+    def _start(self, init_model: Any) -> Start | None:
+        """Trees that a fit adds to; expect their columns."""
+        goes_on = self.warm_start and hasattr(self, "booster_")
+        if init_model is None and not goes_on:
+            return None
+        if init_model is None:
+            names = getattr(self, "feature_names_in_", None)
+            trees = ExistingTrees(
+                self.booster_,
+                self.n_features_in_,
+                None if names is None else tuple(names),
+                self._categories,
+                {},
+            )
+            return Start(trees, "warm_start")
+        if goes_on:
+            raise ValueError(
+                "init_model and warm_start are both trees to add to; got both. Leave "
+                "init_model out, or set warm_start=False."
+            )
+        trees = existing_trees(init_model, "init_model")
+        self._adopt(trees)
+        return Start(trees, "init_model")
+
+    def _adopt(self, trees: ExistingTrees) -> None:
+        """Expect the columns that trees know."""
+        self.n_features_in_ = trees.n_features
+        self._categories, self._column_names = trees.categories, None
+        self.__dict__.pop("feature_names_in_", None)
+        if trees.names is not None:
+            self.feature_names_in_ = np.array(trees.names, dtype=object)
 
     def _report(self, boosted: Boosted) -> None:
         """Set the attributes of a fitted ranker."""

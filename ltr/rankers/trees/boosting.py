@@ -21,7 +21,7 @@ from ltr.progress import SECONDS_BETWEEN_LINES, ProgressLine
 from ltr.queries import FloatArray, IntArray, group_queries
 from ltr.rankers.trees.feature_tables import Categories
 from ltr.rankers.trees.grouped_rows import GroupedRows
-from ltr.rankers.trees.parameters import is_forest, lightgbm_errors
+from ltr.rankers.trees.parameters import lightgbm_errors
 from ltr.rankers.validation import ValidationRows
 from ltr.rankers.warning import warn
 
@@ -128,17 +128,6 @@ def boost(
     """
     import lightgbm
 
-    if start is not None and is_forest(params):
-        raise ValueError(
-            "warm_start cannot add trees to a random forest, as LightGBM draws and "
-            "averages them in one go; got boosting='rf'. Fit all n_estimators at once."
-        )
-    if start is not None and _is_mean(start.model_to_string(num_iteration=1)):
-        raise ValueError(
-            "warm_start cannot add trees to a random forest, as LightGBM draws and "
-            "averages them in one go; the trees so far have boosting='rf'. Fit all "
-            "n_estimators at once, or set warm_start=False."
-        )
     params = params | target.gains
     if isinstance(target.objective, str):
         params["objective"] = target.objective
@@ -383,7 +372,7 @@ def _shape(booster: Any) -> _Shape:
     n_before, shape = _SHAPES.get(booster, (-1, None))
     if shape is None or n_before != n_trees:
         text = booster.model_to_string(num_iteration=-1)
-        shape = _Shape(max_depth(text), "\nis_linear=1\n" in text, _is_mean(text))
+        shape = _Shape(max_depth(text), "\nis_linear=1\n" in text, is_mean(text))
         _SHAPES[booster] = n_trees, shape
     return shape
 
@@ -423,6 +412,6 @@ def _depth(left: Sequence[int], right: Sequence[int]) -> int:
     return max(depths)
 
 
-def _is_mean(text: str) -> bool:
+def is_mean(text: str) -> bool:
     """Whether the trees in LightGBM's text are averaged: a random forest."""
     return "\naverage_output\n" in text

@@ -256,6 +256,7 @@ default="from_dtype"
         X_val: ArrayLike | None = None,
         y_val: ArrayLike | None = None,
         qid_val: ArrayLike | None = None,
+        init_model: Any = None,
     ) -> LambdaMARTRanker:
         """Grow trees on labeled queries.
 
@@ -287,6 +288,10 @@ default="from_dtype"
             Validation labels.
         qid_val : array-like of shape (n_val,), default=None
             Query of each validation row.
+        init_model : path, lightgbm.Booster or ranker, default=None
+            Trees to which ``n_estimators`` are added, with validation only if that
+            improves ``metric``: a model of LightGBM, as ``from_booster`` takes it, or a
+            fitted LambdaMARTRanker. ``X`` has its columns.
 
         Returns
         -------
@@ -316,10 +321,19 @@ default="from_dtype"
             "reference_scores": reference_scores,
             "position": position,
         }
-        goes_on = self.warm_start and hasattr(self, "booster_")
-        if not goes_on:
+        start = self._start(init_model)
+        if start is None:
             self._categories = fit_categories(X, self.categorical_features)
-        table = check_table(self, X, reset=not goes_on, categories=self._categories)
+        elif init_model is not None:
+            self._categories = start.categories_for(X, self.categorical_features)
+        table = check_table(
+            self,
+            X,
+            reset=start is None or not start.keeps_columns,
+            categories=self._categories,
+        )
+        if start is not None:
+            start.check_width(table)
         data = training_set(
             table,
             y,
@@ -332,6 +346,5 @@ default="from_dtype"
         check_loss_data(self.loss, data)
         self._fitted_with_qid = qid is not None
         validation = self._validation_set(X_val, y_val, qid_val, stopping)
-        start = self.booster_ if goes_on else None
         self._report(grow(self, params, stopping, data, validation, start))
         return self

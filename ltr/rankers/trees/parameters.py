@@ -38,7 +38,7 @@ GOOD_SETTINGS: dict[str, Any] = {
 # With fewer feature values than this, one thread is faster than several.
 ONE_THREAD_BELOW = 2_000_000
 # Parameters of the ranker by LightGBM's names for them.
-_TRANSLATED = {
+TRANSLATED = {
     "lambdarank_truncation_level": "truncation_level",
     "lambdarank_norm": "norm",
     "lambdarank_position_bias_regularization": "position_bias_regularization",
@@ -54,7 +54,7 @@ _TRANSLATED = {
     "lambda_l1": "reg_alpha",
     "lambda_l2": "reg_lambda",
 }
-_SET_BY = _TRANSLATED | {
+_SET_BY = TRANSLATED | {
     "objective": "loss",
     "metric": "metric",
     "eval_at": "metric",
@@ -196,7 +196,7 @@ def lightgbm_params(parameters: Mapping[str, Any]) -> dict[str, Any]:
         would misread.
     """
     params: dict[str, Any] = {
-        name: parameters[parameter] for name, parameter in _TRANSLATED.items()
+        name: parameters[parameter] for name, parameter in TRANSLATED.items()
     }
     if parameters["subsample"] < 1 and not parameters["subsample_freq"]:
         params["bagging_freq"] = 1
@@ -377,7 +377,7 @@ def _in_our_words(message: str, params: Mapping[str, Any]) -> str:
             f"extra_params: {match[1]} must be True or False; got {params[match[1]]!r}."
         )
     if (match := _OUT_OF_RANGE.search(message)) and match[1] in params:
-        name = _TRANSLATED.get(match[1]) or f"extra_params: {match[1]}"
+        name = TRANSLATED.get(match[1]) or f"extra_params: {match[1]}"
         limit = match[3].removesuffix(".0")
         return f"{name} must be {match[2]} {limit}; got {params[match[1]]!r}."
     if (match := _WRONG_LENGTH.search(message)) and match[1] in params:

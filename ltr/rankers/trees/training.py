@@ -18,6 +18,7 @@ from ltr.rankers.trees.boosting import (
     boost,
     warn_if_no_split,
 )
+from ltr.rankers.trees.existing import Start
 from ltr.rankers.trees.grouped_rows import GroupedRows, group_rows
 from ltr.rankers.trees.losses import is_lightgbm_loss, learned_lists
 from ltr.rankers.trees.parameters import check_interactions, warn_without_effect
@@ -34,7 +35,7 @@ def grow(
     stopping: EarlyStopping,
     data: TrainingSet,
     validation: TrainingSet | None,
-    start: Any,
+    start: Start | None,
 ) -> Boosted:
     """Split off validation lists, choose the objective, grow the trees.
 
@@ -50,7 +51,7 @@ def grow(
         Training rows.
     validation : TrainingSet or None
         Rows to stop on, if ``fit`` was given some.
-    start : lightgbm.Booster or None
+    start : Start or None
         Trees to add to.
 
     Returns
@@ -93,15 +94,10 @@ def grow(
             f"subsample must leave at least one of the {n_units} {unit}; got "
             f"{ranker.subsample:g}. Raise it."
         )
-    n_before = start.current_iteration() if start is not None else 0
-    if n_before >= ranker.n_estimators:
-        raise ValueError(
-            "n_estimators must be above the number of trees so far to add more "
-            f"with warm_start; got n_estimators={ranker.n_estimators} and {n_before} "
-            "trees. Raise it before the next fit, or set warm_start=False to begin "
-            "again."
-        )
-    n_trees = ranker.n_estimators - n_before
+    n_trees = ranker.n_estimators
+    if start is not None:
+        start.check_boosting(params)
+        n_trees = start.n_trees(n_trees)
     if is_lightgbm_loss(ranker.loss):
         target = lightgbm_target(
             rows,
@@ -131,7 +127,7 @@ def grow(
         validation=validation_rows(data, held_out, validation, ranker.metric),
         metric=get_metric(ranker.metric),
         n_iter_no_change=ranker.n_iter_no_change,
-        start=start,
+        start=None if start is None else start.booster,
         verbose=ranker.verbose,
     )
     if informative.any():

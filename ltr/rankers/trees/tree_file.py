@@ -70,6 +70,23 @@ _OF_TREE = {
 _IS_CATEGORICAL, _MISSING_TYPES = 1, 2  # bits of decision_type: …, missing, left, split
 
 
+class TreeFileError(ValueError):
+    """LightGBM could not read a file of trees without harm.
+
+    Parameters
+    ----------
+    reason : str
+        The field, what it must be, and what it is.
+    """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(
+            "trees.txt is not a file that LightGBM can read without harm: "
+            f"{reason}. Save the ranker again."
+        )
+        self.reason = reason
+
+
 class TreeFile(NamedTuple):
     """What a file of trees says about itself.
 
@@ -346,7 +363,4 @@ def _parsed(
 
 
 def _refuse(name: str, expected: str, value: object) -> NoReturn:
-    raise ValueError(
-        f"trees.txt is not a file that LightGBM can read without harm: {name} must be "
-        f"{expected}; got {value!s:.100}. Save the ranker again."
-    )
+    raise TreeFileError(f"{name} must be {expected}; got {value!s:.100}")
