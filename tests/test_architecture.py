@@ -63,7 +63,7 @@ MAY_IMPORT = {
     "rankers": {"numpy"}
     | {"jax", "sklearn"}
     | {"lists", "metrics", "model_selection", "losses", "scorers", "training"},
-    "serving": {"numpy", "rankers", "scorers", "training"},
+    "serving": {"numpy", "starlette", "rankers", "scorers", "training"},
     "plotting": ARRAYS | {"metrics", "model_selection"},
     "rerank": {"numpy", "pandas", "datasets"},
     "testing": {"hypothesis", "jax", "numpy", "sklearn"}
@@ -89,6 +89,7 @@ MAY_IMPORT_LATE = {
     "rankers": {"lightgbm", "pandas", "refine", "scipy", "solvers", "solvers.dynamic"}
     | {"threadpoolctl"},
     "refine": {"jax", "losses"},
+    "cli": {"serving", "uvicorn"},
     "rerank": {"scipy", "solvers", "solvers.dynamic"},
     "scorers": {"jax"},
     "serving": {"lightgbm"},

@@ -26,6 +26,7 @@ from ltr.cli.data import FILES, add_data_options, load, load_alike
 from ltr.cli.evaluate import add_run_options, evaluate_files, metric_names, run_options
 from ltr.cli.fuse import add_fuse_options
 from ltr.cli.rerank import add_rerank_options
+from ltr.cli.serve import SUMMARY, add_serve_options
 from ltr.cli.train import add_predict_options, add_train_options, columns, load_model
 from ltr.cli.words import in_words, warnings_as_lines
 from ltr.datasets import describe
@@ -219,6 +220,7 @@ def build_parser() -> argparse.ArgumentParser:
     add_rerank_options(
         command("rerank", "rerank a run by a judge, and report what it cost")
     )
+    add_serve_options(command("serve", SUMMARY))
     return parser
 
 

@@ -32,9 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     words = sys.argv[1:] if arguments is None else list(arguments)
     try:
-        from ltr.cli.commands import run
-
-        status = run(words)
+        status = _run(words)
         sys.stdout.flush()
     except BrokenPipeError:
         _drop_output()
@@ -42,6 +40,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print(f"ltr {' '.join(words[:1])}: interrupted", file=sys.stderr)
         return _SIGINT
+    return status
+
+
+def _run(words: Sequence[str]) -> int:
+    if words[:1] != ["serve"]:
+        from ltr.cli.commands import run
+
+        return run(words)
+    from ltr.cli import serve  # the other commands load JAX
+
+    options = serve.build_parser().parse_args(words)
+    try:
+        status: int = options.run(options)
+    except (ValueError, OSError, ImportError) as error:
+        print(f"ltr serve: {error}", file=sys.stderr)
+        return 2
     return status
 
 

@@ -144,6 +144,7 @@ def check_numbers(X: Any, *, accept_sparse: Any = False, **_: Any) -> Any:
             values = values.astype(np.float64)
         except (TypeError, ValueError) as error:
             raise ValueError(
-                f"X must hold numbers; got dtype {values.dtype}: {error}"
+                "X must hold numbers; got text that is none, of dtype "
+                f"{values.dtype}. Encode it."
             ) from error
     return np.ascontiguousarray(values)

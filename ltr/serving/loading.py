@@ -16,6 +16,18 @@ from ltr.rankers.ranks import lists_of, order_rows, rank_rows
 from ltr.serving.restoring import restore
 from ltr.serving.scoring import Scoring
 
+_DEFINED_IN = {
+    "AutoRanker": "ltr.rankers.blend.auto",
+    "LambdaMARTRanker": "ltr.rankers.trees.lambdamart",
+    "LinearRanker": "ltr.rankers.linear",
+    "NeuralRanker": "ltr.rankers.neural.neural",
+    "NumericRanker": "ltr.rankers.blend.numeric",
+    "RandomRanker": "ltr.rankers.baselines",
+    "SingleFeatureRanker": "ltr.rankers.baselines",
+    "StackingRanker": "ltr.rankers.blend.stacking",
+    "TSPRanker": "ltr.rankers.pairs.tsprank",
+    "VotingRanker": "ltr.rankers.blend.voting",
+}
 _ESTIMATORS = "ltr.rankers.base"  # is imported with each class of estimators
 
 
@@ -205,8 +217,18 @@ class LoadedRanker:
                 )
             # the attributes first: a thread that comes between waits for the lock
             object.__setattr__(self, "__dict__", vars(estimator))
-            object.__setattr__(self, "__class__", type(estimator))
+            vars(object)["__class__"].__set__(self, type(estimator))
             return self
+
+    @property  # type: ignore[misc]
+    def __class__(self) -> type:
+        """For ``isinstance``: the estimator's class, once somebody has imported it."""
+        scoring = vars(self).get("_scoring")
+        if scoring is None:
+            return LoadedRanker
+        owner = scoring.columns.owner
+        module = sys.modules.get(_DEFINED_IN[owner])
+        return LoadedRanker if module is None else getattr(module, owner)
 
     def __getattr__(self, name: str) -> Any:
         """Look up what only the estimator has."""

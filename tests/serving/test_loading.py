@@ -1,12 +1,16 @@
 """Saved rankers in a process without JAX, scikit-learn, pandas and LightGBM's package."""
 
 import json
+import re
+import shutil
 import subprocess
 import sys
+import threading
 
 import numpy as np
 import pandas as pd
 import pytest
+from support.forging import forge
 
 from ltr import (
     AutoRanker,
@@ -24,6 +28,7 @@ from ltr.datasets import make_ranking
 from ltr.rankers.blend.numeric import NumericRanker
 from ltr.rankers.neural.scaling import fit_scaling
 from ltr.rankers.neural.training import LearnedState
+from ltr.scorers import SCORERS
 from ltr.scorers.parameters import map_leaves
 from ltr.training.pair_table import PairScaling
 
@@ -198,3 +203,203 @@ def test_a_serving_process_imports_only_numpy(served):
     }
     for name, libraries in allowed.items():
         assert seen[name] in ([], libraries)
+
+
+@pytest.fixture
+def loaded(saved, monkeypatch):
+    """Load as a process does that has imported no estimator."""
+    from ltr.serving import loading
+
+    def load(name, **options):
+        with monkeypatch.context() as patch:
+            patch.setattr(loading, "_ESTIMATORS", "no such module")
+            return loading.load_ranker(saved[0] / name, **options)
+
+    return load
+
+
+def test_a_process_with_estimators_gets_the_estimator(saved):
+    from ltr import load_ranker
+
+    assert type(load_ranker(saved[0] / "mlp")) is NeuralRanker
+
+
+def test_a_loaded_ranker_becomes_the_estimator(loaded, saved):
+    """Whatever but predict, rank and order is asked for; its predictions stay."""
+    ranker = loaded("linear-rows")
+    assert type(ranker).__name__ == "LoadedRanker"
+    assert repr(ranker) == (
+        "<LinearRanker of 6 features, loaded to predict from "
+        f"{str((saved[0] / 'linear-rows').resolve())!r}>"
+    )
+    assert isinstance(ranker, LinearRanker)
+    assert type(ranker).__name__ == "LoadedRanker"
+    scores = ranker.predict(X, QID)
+    assert ranker.score(X, Y, QID) > 0
+    assert type(ranker) is LinearRanker
+    np.testing.assert_array_equal(ranker.predict(X, QID), scores)
+    assert ranker.alpha_ == loaded("linear-rows").alpha_
+
+
+def test_a_loaded_ranker_is_cloned_copied_and_pickled_as_an_estimator(loaded):
+    import copy
+    import pickle
+
+    from sklearn.base import clone
+
+    expected = loaded("ranks").predict(X, QID)
+    assert type(clone(loaded("ranks"))) is VotingRanker
+    for copied in (
+        copy.deepcopy(loaded("ranks")),
+        pickle.loads(pickle.dumps(loaded("ranks"))),
+    ):
+        assert type(copied) is VotingRanker
+        np.testing.assert_array_equal(copied.predict(X, QID), expected)
+    ranker = loaded("ranks")
+    ranker.metric = "mrr"
+    assert (type(ranker), ranker.get_params()["metric"]) == (VotingRanker, "mrr")
+
+
+def test_a_loaded_ranker_that_was_replaced(loaded, saved, tmp_path):
+    """It goes on predicting, but cannot become what is in the folder now."""
+    folder = tmp_path / "model"
+    save_ranker(LinearRanker(alpha=1.0).fit(X, Y, QID), folder)
+    ranker = loaded(folder)
+    save_ranker(LinearRanker(alpha=2.0).fit(X, Y, QID), folder)
+    assert len(ranker.predict(X, QID)) == len(X)
+    message = (
+        f"{folder.resolve()} must still hold the ranker that was loaded; another one "
+        "was saved there since. Call load_ranker again."
+    )
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+        ranker.fit(X, Y, QID)
+
+
+@pytest.mark.parametrize("name", ["mlp", "attention", "trees", "stacking", "path"])
+def test_threads_predict_at_once(loaded, saved, name):
+    """Eight threads get the bits that one gets."""
+    ranker, expected = loaded(name), saved[2]
+    table = dict(saved[1])[name]
+    rows = {"X": X, "missing": MISSING, "single": X.astype("f4")}[table]
+    results = [None] * 8
+
+    def run(number):
+        results[number] = [ranker.predict(rows, QID) for _ in range(5)]
+
+    threads = [threading.Thread(target=run, args=(i,)) for i in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for scores in (scores for result in results for scores in result):
+        np.testing.assert_array_equal(scores, expected[name])
+
+
+def test_frames_and_other_tables(loaded, tmp_path):
+    """Names are compared, categories decoded, and lists read, as by the estimator."""
+    ranker = trees().fit(TABLE, Y, QID)
+    save_ranker(ranker, tmp_path / "table")
+    served = loaded(tmp_path / "table")
+    np.testing.assert_array_equal(
+        served.predict(TABLE, QID), ranker.predict(TABLE, QID)
+    )
+    assert list(served.feature_names_in_) == list("abcdef")
+    assert not hasattr(loaded("mlp"), "feature_names_in_")
+    simple = loaded("linear-rows")
+    expected = simple.predict(X[:4])
+    for rows in (X[:4].tolist(), X[:4].astype(object), np.asfortranarray(X[:4])):
+        np.testing.assert_array_equal(simple.predict(rows), expected)
+    assert simple.predict([]).shape == (0,)
+    with pytest.warns(UserWarning, match="^X has feature names, but LinearRanker was"):
+        simple.predict(pd.DataFrame(X[:4], columns=list("abcdef")))
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        (
+            X[:, :5],
+            "X has 5 features, but LinearRanker is expecting 6 features as input.",
+        ),
+        (
+            X[0],
+            "Expected 2D array, got 1D array instead: X must have a row for each item; "
+            "got shape (6,). Pass X.reshape(1, -1) for one item.",
+        ),
+        (
+            [[1, 2, 3, 4, 5, "six"]],
+            "X must hold numbers; got text that is none, of dtype <U21. Encode it.",
+        ),
+        (X[:1] * 1j, "Complex data not supported: X must hold real numbers."),
+        (
+            np.where(X[:2] == X[1, 3], np.inf, X[:2]),
+            "X must be finite or NaN; got inf at row 1, column 3. Clip or replace it.",
+        ),
+    ],
+)
+def test_messages_about_rows(loaded, rows, message):
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+        loaded("linear-rows").predict(rows)
+
+
+FORGERIES = [
+    ("mlp", lambda d: d["parameters"].update(hidden_layer_sizes=[8, 5])),
+    ("mlp", lambda d: d["parameters"].update(hidden_layer_sizes=[2**31])),
+    ("mlp", lambda d: d["parameters"].update(hidden_layer_sizes="x")),
+    ("mlp", lambda d: d["parameters"].update(scorer="os.system")),
+    ("mlp", lambda d: d["parameters"].update(dtype="object")),
+    ("mlp", lambda d: d["attributes"].update(n_features_in_=2**30)),
+    ("mlp", lambda d: d["attributes"].pop("_fitted_with_qid")),
+    ("mlp", lambda d: d.update({"class": "Popen"})),
+    ("mlp", lambda d: d.update(parameters=[1])),
+    ("mlp", lambda d: d.update(code="import os")),
+    ("mlp", lambda d: d["parameters"].pop("scorer")),
+    ("attention", lambda d: d["parameters"].update(hidden_layer_sizes=[])),
+    ("trees", lambda d: d["attributes"].update(n_iter_=7)),
+    ("trees", lambda d: d["parameters"].update(n_jobs=10**9)),
+    ("trees", lambda d: d["categories"].update(columns=[9])),
+    ("feature", lambda d: d["attributes"].update(feature_=6)),
+    ("voting", lambda d: d["attributes"].update(_weights=[1.0])),
+    ("voting", lambda d: d["parameters"].update(normalize="evil")),
+    ("stacking", lambda d: d["members"].pop()),
+    ("numeric", lambda d: d["attributes"].update(columns_=[0, 7])),
+    ("path", lambda d: d["parameters"].update(n_estimators=10**9)),
+    ("path", lambda d: d["parameters"].update(decoder="system")),
+]
+
+
+@pytest.mark.parametrize("number", range(len(FORGERIES)))
+def test_forged_documents_are_refused(loaded, saved, tmp_path, number):
+    name, change = FORGERIES[number]
+    folder = tmp_path / name
+    shutil.copytree(saved[0] / name, folder)
+    forge(folder, change)
+    with pytest.raises(ValueError, match="must|not a complete saved ranker"):
+        loaded(folder)
+
+
+def test_outlines_are_the_shapes_that_init_draws():
+    """For every scorer with a name, and those of pairs; jax.tree has our order."""
+    import jax
+
+    from ltr.scorers import PairEnsemble, PairScorer, PublishedPairScorer, get_scorer
+    from ltr.scorers.parameters import leaves
+
+    scorers = [get_scorer(name, (8, 4), 3) for name in SCORERS]
+    scorers += [
+        get_scorer("two_tower", (), 2),
+        get_scorer("two_tower", (), 2, "bilinear"),
+    ]
+    for encoder in ("identity", "mlp", "attention"):
+        scorers += [
+            PairScorer(encoder, (8, 4), low_rank=2),
+            PairEnsemble(PairScorer(encoder, (8, 4), None, False, 3, (5,)), 2),
+            PairScorer(encoder, (8, 4), None, True, 3),
+            PublishedPairScorer(encoder, (8, 4)),
+        ]
+    for scorer in scorers:
+        drawn = jax.eval_shape(lambda key, s=scorer: s.init(key, 6), jax.random.key(0))
+        outline = scorer.outline(6)
+        assert jax.tree.structure(drawn) == jax.tree.structure(outline), scorer
+        shapes = [leaf.shape for leaf in jax.tree.leaves(drawn)]
+        assert [leaf.shape for leaf in leaves(outline)] == shapes, scorer
