@@ -8,6 +8,7 @@ import os
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from importlib.metadata import version
 from typing import Any
 
 import numpy as np
@@ -141,15 +142,13 @@ class _Server:
         return response
 
     async def health(self, request: Request) -> Response:
-        from ltr import __version__
-
         return JSONResponse(
             {
                 "status": "ok",
                 "ranker": _class_name(self.ranker),
                 "n_features": self.n_features,
                 "feature_names": self.names,
-                "ltr_version": __version__,
+                "ltr_version": version("ltr"),
             }
         )
 
