@@ -3,11 +3,14 @@
 import runpy
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import jax
 import numpy as np
 import pytest
 from support.examples import EXAMPLES, load
+
+import ltr
 
 
 def test_every_example_is_short_and_tested():
@@ -85,6 +88,17 @@ def test_benchmark_overhead(capsys):
     """It runs, and the trees are LightGBM's."""
     load("benchmark_overhead").main(n_lists=10, n_rows=1000, rounds=1)
     assert "equal predictions: True" in capsys.readouterr().out
+
+
+def test_benchmark_serving(capsys, tmp_path):
+    """A moment of load: every request is answered, also after SIGTERM."""
+    pytest.importorskip("uvicorn")
+    X = np.random.default_rng(0).normal(size=(20, 136))
+    ranker = ltr.LinearRanker(preprocess="standard").fit(X, X[:, 0])
+    ltr.save_ranker(ranker, tmp_path / "ridge")
+    options = SimpleNamespace(ranker="ridge", connections=4, seconds=1.0, items=3)
+    load("benchmark_serving").load_test(tmp_path, options)
+    assert "; errors 0; after SIGTERM unanswered 0\n" in capsys.readouterr().out
 
 
 def test_benchmark_loading():

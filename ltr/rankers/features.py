@@ -19,6 +19,7 @@ TEXT_CURE = (  # of rankers that take categories
     "Convert it to a category (.astype('category') in pandas, .cast(pl.Categorical) in "
     "polars) or drop it."
 )
+_SMALL_FRAME = 1000
 _CHECKS: dict[str, Any] = {
     "dtype": [np.float64, np.float32],
     "order": "C",  # sums must not depend on the layout of the input
@@ -179,8 +180,8 @@ def _read_frame(
     """Compare the names of the columns; scikit-learn ignores those that are no text."""
     check_array, validate_data = _validators(ranker)
     names = X.columns.tolist()
-    is_text = all(isinstance(name, str) for name in names)
     if reset:
+        is_text = _is_text(names)
         _check_encodable(names)
         ranker._column_names = None if is_text else names
     else:
@@ -191,12 +192,17 @@ def _read_frame(
             array = values_of(X)
             is_sparse = not isinstance(array, np.ndarray)
             return array if is_sparse else np.ascontiguousarray(array)
+        is_text = _is_text(names)
         if expected is not None and not (is_text and ranker._column_names is None):
             check_column_names(names, expected)
     if not is_text:
         return validate_data(ranker, values_of(X), reset=reset, **checks)
     validate_data(ranker, X, reset=reset, skip_check_array=True)
     return check_array(values_of(X), estimator=ranker, **checks)
+
+
+def _is_text(names: Sequence[Any]) -> bool:
+    return all(isinstance(name, str) for name in names)
 
 
 def _check_encodable(names: Sequence[Any]) -> None:
@@ -265,6 +271,11 @@ def _from_arrow(X: Any) -> Any:
 
 def frame_values(X: Any, cure: str) -> NDArray[Any]:
     """Float array of a DataFrame; ``cure`` ends the message if it has other columns."""
+    if len(X) <= _SMALL_FRAME:  # its dtypes take longer than its values
+        values = X.to_numpy()
+        if values.dtype.kind == "f":
+            check_columns("X", X)
+            return np.asarray(values)
     dtypes = set(X.dtypes)
     if all(isinstance(dtype, np.dtype) and dtype.kind in "biuf" for dtype in dtypes):
         check_columns("X", X)
