@@ -64,6 +64,7 @@ MAY_IMPORT = {
     | {"jax", "sklearn"}
     | {"lists", "metrics", "model_selection", "losses", "scorers", "training"},
     "serving": {"numpy", "starlette", "rankers", "scorers", "training"},
+    "export": {"numpy", "sklearn", "rankers", "scorers"},
     "plotting": ARRAYS | {"metrics", "model_selection"},
     "rerank": {"numpy", "pandas", "datasets"},
     "testing": {"hypothesis", "jax", "numpy", "sklearn"}
@@ -84,6 +85,7 @@ MAY_IMPORT_LATE = {
     "fusion": {"solvers"},
     "mining": {"pandas"},
     "losses": {"solvers.differentiable", "solvers.dynamic"},
+    "export": {"onnx"},
     "plotting": {"matplotlib"},
     "compare": {"matplotlib"},
     "rankers": {"lightgbm", "pandas", "refine", "scipy", "solvers", "solvers.dynamic"}

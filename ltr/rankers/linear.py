@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar, Literal
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.validation import check_is_fitted
 
 from ltr.arguments import check_choice, check_number
@@ -27,6 +27,7 @@ from ltr.rankers.neural.scaling import (
     linear_scores,
     scaled_or_mean,
 )
+from ltr.rankers.neural.weights import named_weights
 from ltr.rankers.ridge import fit_ridge
 from ltr.within_lists import centered, z_scores
 
@@ -225,6 +226,16 @@ class LinearRanker(BaseRanker):
         """Whether the features are scaled within the list."""
         check_is_fitted(self)
         return self._scaling is not None and self._scaling.uses_list
+
+    @property
+    def weights_(self) -> dict[str, NDArray[Any]]:
+        """Arrays that ``predict`` computes with, as :class:`NeuralRanker` names them.
+
+        ``"weight"`` of shape (n_features, 1) and, if all rows are scaled alike,
+        ``"preprocess.log_features"``, ``"preprocess.mean"`` and ``"preprocess.scale"``.
+        """
+        check_is_fitted(self)
+        return named_weights({"weight": self.coef_[:, None]}, self._scaling)
 
     def _check_parameters(self) -> None:
         if isinstance(self.alpha, str):

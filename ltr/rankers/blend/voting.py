@@ -181,6 +181,12 @@ class VotingRanker(MemberRanker):
         return weighted_mean(self.predict_members(X, qid), self._weights)
 
     @property
+    def weights_(self) -> FloatArray:
+        """Weights of the fitted members, with sum 1, shape (n_members,)."""
+        self._raise_unless_fitted("weights_")
+        return np.array(self._weights) / sum(self._weights)
+
+    @property
     def feature_importances_(self) -> FloatArray:
         """Weighted mean of the members' importances, shape (n_features,)."""
         self._raise_unless_fitted("feature_importances_")

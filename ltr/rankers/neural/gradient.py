@@ -7,8 +7,9 @@ from collections.abc import Callable
 from typing import Any, ClassVar, Literal, Self
 
 import jax
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils.validation import check_is_fitted
 
 from ltr.arguments import ArgumentError, check_whole
 from ltr.atomic import FitStopped
@@ -22,6 +23,7 @@ from ltr.rankers.neural.options import TrainingOptions
 from ltr.rankers.neural.scaling import Preprocess
 from ltr.rankers.neural.source import Piece, Source, is_ranking
 from ltr.rankers.neural.training import LearnedState, train_scorer
+from ltr.rankers.neural.weights import named_weights
 from ltr.rankers.validation import (
     EarlyStopping,
     errors_in_validation_set,
@@ -72,6 +74,26 @@ class GradientRanker(BaseRanker):
     @abstractmethod
     def _check_parameters(self) -> None:
         """Check the parameters that this ranker does not share with the others."""
+
+    @property
+    def weights_(self) -> dict[str, NDArray[Any]]:
+        """Arrays that ``predict`` computes with, by name, in double precision.
+
+        ``"preprocess.log_features"``, ``"preprocess.mean"`` and ``"preprocess.scale"``
+        are what the features go through first: sign(x) · log(1 + abs(x)) where it is
+        True, then (x − mean) / scale. The others are those of the scorer, such as
+        ``"layers.0.weight"`` of shape (n_in, n_out). They are copies.
+        """
+        check_is_fitted(self)
+        learned = self._learned_state
+        return named_weights(learned.params, learned.scaling)
+
+    @property
+    def scales_within_lists_(self) -> bool:
+        """Whether the features are scaled within the list."""
+        check_is_fitted(self)
+        scaling = self._learned_state.scaling
+        return scaling is not None and scaling.uses_list
 
     def partial_fit(
         self, X: ArrayLike, y: ArrayLike, qid: ArrayLike | None = None

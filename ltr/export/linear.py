@@ -1,0 +1,103 @@
+"""Linear rankers as weights of the raw features."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from sklearn.utils.validation import check_is_fitted
+
+from ltr.arguments import ArgumentError
+from ltr.export.names import feature_names
+from ltr.queries import FloatArray
+from ltr.rankers import LinearRanker, NeuralRanker
+
+
+class RawWeights(NamedTuple):
+    """score = weight · x + constant, of features as they come.
+
+    Attributes
+    ----------
+    weight : float array of shape (n_features,)
+        Weights.
+    constant : float
+        The same for all items: it changes no order.
+    """
+
+    weight: FloatArray
+    constant: float
+
+
+def is_linear(ranker: Any) -> bool:
+    """Whether the ranker is one that :func:`raw_weights` may take."""
+    return isinstance(ranker, LinearRanker) or (
+        isinstance(ranker, NeuralRanker) and ranker.make_scorer().is_linear
+    )
+
+
+def raw_weights(ranker: Any, what: str) -> RawWeights:
+    """Weights of the raw features, with the scaling folded in.
+
+    w · (x − mean) / scale + b is (w / scale) · x + (b − w · mean / scale).
+
+    Parameters
+    ----------
+    ranker : LinearRanker, or NeuralRanker with ``scorer="linear"``
+        Fitted.
+    what : str
+        Function that needs them, for messages.
+
+    Returns
+    -------
+    raw : RawWeights
+
+    Raises
+    ------
+    ArgumentError
+        If it is another ranker.
+    ValueError
+        If its scores are not linear in the features.
+    """
+    if not is_linear(ranker):
+        raise ArgumentError(
+            "ranker must be a LambdaMARTRanker, a LinearRanker or a NeuralRanker with "
+            f"scorer='linear' for {what}; got {type(ranker).__name__}. Use export_onnx."
+        )
+    check_is_fitted(ranker)
+    if ranker.scales_within_lists_:
+        raise ValueError(
+            f"{what} needs scores that are linear in the features; this ranker scales "
+            "them within the list, and a search engine scores each item by itself. Fit "
+            "with preprocess='standard'."
+        )
+    weights = ranker.weights_
+    weight = weights["weight"][:, 0]
+    constant = float(weights["bias"][0]) if "bias" in weights else 0.0
+    if "preprocess.mean" not in weights:
+        return RawWeights(weight, constant)
+    is_log = weights["preprocess.log_features"] & (weight != 0)
+    if is_log.any():
+        column = int(is_log.argmax())
+        raise ValueError(
+            f"{what} needs scores that are linear in the features; this ranker takes "
+            f"the logarithm of feature {feature_names(ranker, None)[column]!r}. Fit "
+            "with preprocess='standard', on log1p of such features where the engine "
+            "computes it too."
+        )
+    weight = weight / weights["preprocess.scale"]
+    return RawWeights(weight, constant - float(weight @ weights["preprocess.mean"]))
+
+
+def shortest(values: Any) -> Any:
+    """Numbers in single precision with as few digits as name them, as floats.
+
+    A reader that parses them in single precision gets the same numbers.
+
+    Examples
+    --------
+    >>> shortest(np.float32(0.1))
+    0.1
+    """
+    single = np.asarray(values, dtype=np.float32)
+    floats = [float(str(value)) for value in single.ravel()]
+    return floats[0] if single.ndim == 0 else floats

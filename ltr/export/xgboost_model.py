@@ -1,0 +1,215 @@
+"""Trees in the JSON formats of XGBoost."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from ltr.arguments import check_choice
+from ltr.export.ensemble import (
+    Ensemble,
+    Tree,
+    above32,
+    check_depth,
+    check_no_sets,
+    check_order_of_zero,
+    read_ensemble,
+)
+from ltr.export.linear import shortest
+from ltr.export.names import feature_names
+from ltr.files import PathLike, whole_file
+from ltr.rankers import LambdaMARTRanker
+
+DEEPEST = 400  # JSON readers stop at 1000 levels, two of which are a level of the tree
+_NO_PARENT = 2**31 - 1
+
+
+def export_xgboost_json(
+    ranker: LambdaMARTRanker,
+    path: PathLike,
+    *,
+    features: Sequence[str] | None = None,
+    form: Literal["plugin", "model"] = "plugin",
+) -> None:
+    """Write trees as JSON of XGBoost, for search engines or for XGBoost itself.
+
+    Parameters
+    ----------
+    ranker : LambdaMARTRanker
+        Fitted.
+    path : path-like
+        File to write.
+    features : sequence of str, default=None
+        Names of the columns. None: those of ``fit``, else ``f0``, ``f1``, ….
+    form : {"plugin", "model"}, default="plugin"
+        ``"plugin"``: nested nodes, the ``model/xgboost+json`` of the learning-to-rank
+        plugins of Elasticsearch and OpenSearch. ``"model"``: what
+        ``xgboost.Booster(model_file=path)`` loads, and the
+        ``model/xgboost+json+raw`` of newer plugins.
+
+    Raises
+    ------
+    ValueError
+        If the trees split categories (``"plugin"``), a tree is deeper than 400
+        (``"plugin"``), or 0 is a missing value that goes another way than the numbers
+        beside it; see :func:`export_onnx` for these.
+
+    Notes
+    -----
+    XGBoost sends x left if x < c, in single precision, LightGBM if x ≤ t, in double
+    precision; c is the smallest number in single precision that is > t. So every row of
+    float32 features reaches the same leaf. Leaf values are rounded to single precision,
+    in which both readers add them.
+
+    ``"missing"`` says where NaN goes. Early versions of the plugins ignore it: there a
+    document without a feature has the value 0.
+
+    Categories are written as codes in form ``"model"``; make the ``DMatrix`` with
+    feature type ``"c"`` for these columns, with codes as ``predict`` finds them and
+    NaN for a category that ``fit`` did not see.
+
+    Examples
+    --------
+    >>> import json, tempfile
+    >>> from ltr import LambdaMARTRanker
+    >>> from ltr.datasets import make_ranking
+    >>> data = make_ranking(20, random_state=0)
+    >>> ranker = LambdaMARTRanker(n_estimators=2, num_leaves=3, n_jobs=1)
+    >>> _ = ranker.fit(data.X, data.y, data.qid)
+    >>> path = tempfile.mkdtemp() + "/model.json"
+    >>> export_xgboost_json(ranker, path)
+    >>> with open(path) as file:
+    ...     first, second = json.load(file)
+    >>> sorted(first)[:4]
+    ['children', 'depth', 'missing', 'no']
+    """
+    check_choice("form", form, ("plugin", "model"))
+    names = feature_names(ranker, features)
+    what = "export_xgboost_json"
+    ensemble = read_ensemble(ranker, what)
+    check_order_of_zero(ensemble, what)
+    document: Any
+    if form == "plugin":
+        check_no_sets(
+            ensemble, f"{what} with form='plugin'", "Use form='model' or export_onnx."
+        )
+        check_depth(ensemble, f"{what} with form='plugin'", DEEPEST)
+        document = [_nested(tree, names) for tree in ensemble.trees]
+    else:
+        document = _model(ensemble, names)
+    with whole_file(Path(path)) as scratch:
+        scratch.write_text(json.dumps(document, allow_nan=False) + "\n", "utf-8")
+
+
+def _nested(tree: Tree, names: list[str]) -> dict[str, Any]:
+    """The root of a tree, with its descendants as ``children``."""
+    n_nodes = len(tree.feature)
+    leaves = [
+        {"nodeid": n_nodes + i, "leaf": value}
+        for i, value in enumerate(shortest(tree.value))
+    ]
+    if not n_nodes:
+        return leaves[0]
+    thresholds, nan_left = shortest(above32(tree.threshold)), tree.nan_left
+    depths = np.zeros(n_nodes, dtype=int)
+    entries: list[dict[str, Any]] = [*({} for _ in range(n_nodes)), *leaves]
+    sides = np.stack([tree.left, tree.right], axis=1)  # (n_nodes, 2)
+    sides = np.where(sides < 0, n_nodes - sides - 1, sides).tolist()
+    for node, (yes, no) in enumerate(sides):  # parents precede their children
+        for child in (yes, no):
+            if child < n_nodes:
+                depths[child] = depths[node] + 1
+        entries[node] |= {
+            "nodeid": node,
+            "depth": int(depths[node]),
+            "split": names[tree.feature[node]],
+            "split_condition": thresholds[node],
+            "yes": yes,
+            "no": no,
+            "missing": yes if nan_left[node] else no,
+            "children": [entries[yes], entries[no]],
+        }
+    return entries[0]
+
+
+def _model(ensemble: Ensemble, names: list[str]) -> dict[str, Any]:
+    """The document of ``Booster.save_model``."""
+    n_trees, n_features = len(ensemble.trees), ensemble.n_features
+    kinds = ["float"] * n_features
+    for tree in ensemble.trees:
+        for feature in tree.feature[tree.is_set]:
+            kinds[feature] = "c"
+    trees = [_arrays(tree, i, n_features) for i, tree in enumerate(ensemble.trees)]
+    return {
+        "version": [2, 0, 0],
+        "learner": {
+            "attributes": {},
+            "feature_names": names,
+            "feature_types": kinds,
+            "gradient_booster": {
+                "name": "gbtree",
+                "model": {
+                    "gbtree_model_param": {
+                        "num_parallel_tree": "1",
+                        "num_trees": str(n_trees),
+                    },
+                    "iteration_indptr": list(range(n_trees + 1)),
+                    "tree_info": [0] * n_trees,
+                    "trees": trees,
+                },
+            },
+            "learner_model_param": {
+                "base_score": "0E0",
+                "boost_from_average": "0",
+                "num_class": "0",
+                "num_feature": str(n_features),
+                "num_target": "1",
+            },
+            "objective": {"name": "rank:pairwise", "lambdarank_param": {}},
+        },
+    }
+
+
+def _arrays(tree: Tree, number: int, n_features: int) -> dict[str, Any]:
+    """A tree as arrays, nodes before leaves."""
+    n_nodes, n_leaves = len(tree.feature), len(tree.value)
+    is_set = tree.is_set
+    left, right = (
+        np.where(side < 0, n_nodes - side - 1, side) for side in (tree.left, tree.right)
+    )
+    # XGBoost sends the categories of a set to the right, all others and NaN to the left
+    left, right = np.where(is_set, right, left), np.where(is_set, left, right)
+    parents = np.full(n_nodes + n_leaves, _NO_PARENT)
+    for side in (left, right):
+        parents[side] = np.arange(n_nodes)
+    thresholds = above32(np.where(is_set, 0.0, tree.threshold))
+    of_leaves, zeros = [0] * n_leaves, [0.0] * (n_nodes + n_leaves)
+    sets = [codes.tolist() for codes in tree.sets if codes is not None]
+    sizes = [len(codes) for codes in sets]
+    return {
+        "id": number,
+        "tree_param": {
+            "num_deleted": "0",
+            "num_feature": str(n_features),
+            "num_nodes": str(n_nodes + n_leaves),
+            "size_leaf_vector": "1",
+        },
+        "left_children": [*left.tolist(), *[-1] * n_leaves],
+        "right_children": [*right.tolist(), *[-1] * n_leaves],
+        "parents": parents.tolist(),
+        "split_indices": [*tree.feature.tolist(), *of_leaves],
+        "split_conditions": [*shortest(thresholds), *shortest(tree.value)],
+        "split_type": [*is_set.astype(int).tolist(), *of_leaves],
+        "default_left": [*(tree.nan_left | is_set).astype(int).tolist(), *of_leaves],
+        "base_weights": [*[0.0] * n_nodes, *shortest(tree.value)],
+        "loss_changes": zeros,
+        "sum_hessian": zeros,
+        "categories": [code for codes in sets for code in codes],
+        "categories_nodes": np.flatnonzero(is_set).tolist(),
+        "categories_segments": np.cumsum([0, *sizes])[:-1].tolist(),
+        "categories_sizes": sizes,
+    }

@@ -1,0 +1,486 @@
+"""Files of other software: the same scores in their own runtimes, or a reason."""
+
+import json
+
+import numpy as np
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from support.search_engines import (
+    plugin_trees,
+    ranklib_linear,
+    ranklib_trees,
+    solr_trees,
+    weights_by_name,
+)
+
+from ltr import (
+    AutoRanker,
+    LambdaMARTRanker,
+    LinearRanker,
+    NeuralRanker,
+    RandomRanker,
+    SingleFeatureRanker,
+    StackingRanker,
+    TSPRanker,
+    VotingRanker,
+)
+from ltr.datasets import make_ranking
+from ltr.export import (
+    export_feature_set,
+    export_lightgbm,
+    export_linear_json,
+    export_onnx,
+    export_ranklib,
+    export_solr,
+    export_xgboost_json,
+)
+from ltr.export.ensemble import above32, floor32
+from ltr.rankers.neural.scaling import fit_scaling
+from ltr.rankers.neural.training import LearnedState
+
+DATA = make_ranking(
+    24, list_size=(4, 20), n_features=6, n_informative=4, random_state=0
+)
+NAMES = [f"f{i}" for i in range(6)]
+N_ROWS = 1000
+TREES = {"n_estimators": 8, "num_leaves": 8, "min_child_samples": 3, "n_jobs": 1}
+SETTINGS = settings(max_examples=5)
+seeds = st.integers(0, 2**32 - 1)
+
+
+def features(kind):
+    """Training features: an ulp apart, heavy-tailed, with zeros, NaN or categories."""
+    rng = np.random.default_rng(1)
+    X = DATA.X.astype(np.float32)
+    X[:, 0] = 1 + np.round(8 * X[:, 0]) * np.finfo(np.float32).eps
+    X[:, 1] = np.exp(3 * X[:, 1])
+    X[rng.random(X.shape) < 0.2] = 0.0
+    if kind in ("nan", "zero", "rf"):
+        X[rng.random(X.shape) < 0.2] = np.nan
+    if kind == "categories":
+        X[:, 4:] = rng.integers(0, 40, (len(X), 2))
+        X[::9, 4] = np.nan
+    return X
+
+
+def rows(X, seed):
+    """Drawn rows: training values, their neighbors, zeros, tiny values and NaN."""
+    rng = np.random.default_rng(seed)
+    drawn = np.array([rng.choice(column, N_ROWS) for column in X.T]).T
+    for direction in (-np.inf, np.inf):
+        moved = rng.random(drawn.shape) < 0.2
+        drawn = np.where(moved, np.nextafter(drawn, np.float32(direction)), drawn)
+    noise = rng.normal(size=drawn.shape).astype(np.float32)
+    return np.where(rng.random(drawn.shape) < 0.3, noise, drawn)
+
+
+def rows_of(kind, seed, *, with_nan=True, with_tiny=True):
+    X = features(kind)
+    drawn = rows(X, seed)
+    rng = np.random.default_rng(seed)
+    if kind == "categories":
+        drawn[:, 4:] = rng.integers(0, 60, (N_ROWS, 2))  # some that fit did not see
+    if not with_tiny:
+        drawn[np.abs(drawn) < 1e-30] = 0.0  # Solr tells no number of less from 0
+    if with_nan:
+        drawn[rng.random(drawn.shape) < 0.1] = np.nan
+    else:
+        drawn = np.nan_to_num(drawn)
+    return drawn
+
+
+@pytest.fixture(scope="module")
+def trees():
+    """Fitted trees by kind."""
+    options = {
+        "numbers": {},
+        "nan": {},
+        "zero": {"extra_params": {"zero_as_missing": True}},
+        "rf": {"extra_params": {"boosting": "rf"}, "subsample": 0.5},
+        "categories": {
+            "categorical_features": [4, 5],
+            "extra_params": {"min_data_per_group": 2, "cat_smooth": 1.0},
+        },
+    }
+    fitted = {}
+    for kind, more in options.items():
+        ranker = LambdaMARTRanker(**TREES, **more, random_state=0)
+        labels = DATA.y
+        if kind == "categories":
+            labels = DATA.y + (np.nan_to_num(features(kind)[:, 4]) % 3 == 0)
+        fitted[kind] = ranker.fit(features(kind), labels, DATA.qid)
+    return fitted
+
+
+def onnx_scores(ranker, X, path, **options):
+    runtime = pytest.importorskip("onnxruntime")
+    export_onnx(ranker, path, **options)
+    session = runtime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    return session.run(["scores"], {"X": X})[0]
+
+
+@given(st.floats(allow_nan=False), st.integers(-3, 3))
+@example(1e-35, 0)
+@example(0.1, 0)
+@example(1.7976931348623157e308, 0)
+def test_thresholds_in_single_precision(threshold, steps):
+    """x ≤ t and x ≤ floor32(t) and x < above32(t) agree for every float32 x near t."""
+    bounds = np.float32(-np.finfo(np.float32).max), np.float32(np.finfo(np.float32).max)
+    with np.errstate(over="ignore"):
+        x = np.clip(np.float32(threshold), *bounds)
+        for _ in range(abs(steps)):
+            x = np.clip(np.nextafter(x, np.float32(np.sign(steps) * np.inf)), *bounds)
+    goes_left = float(x) <= threshold
+    at = np.array([threshold])
+    if abs(x) < bounds[1]:  # ±3.4e38 itself is the exception that is declared
+        assert (x <= floor32(at)[0]) == goes_left
+        assert (x < above32(at)[0]) == goes_left
+
+
+@pytest.mark.parametrize("kind", ["numbers", "nan", "zero", "rf", "categories"])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_onnx_trees(trees, kind, dtype, tmp_path):
+    """Every row to the leaf that LightGBM sends it to."""
+
+    @SETTINGS
+    @given(seeds)
+    def law(seed):
+        X = rows_of(kind, seed).astype(dtype)
+        scores = onnx_scores(trees[kind], X, tmp_path / "m.onnx", dtype=dtype)
+        assert scores.dtype == dtype
+        assert scores.shape == (N_ROWS,)
+        np.testing.assert_allclose(scores, trees[kind].predict(X), rtol=0, atol=1e-5)
+
+    law()
+
+
+@pytest.mark.parametrize("kind", ["numbers", "nan", "rf"])
+def test_plugin_trees(trees, kind, tmp_path):
+    """The JSON of the plugins, by a slow reader in single precision."""
+    path = tmp_path / "model.json"
+    export_xgboost_json(trees[kind], path)
+
+    @SETTINGS
+    @given(seeds)
+    def law(seed):
+        X = rows_of(kind, seed)[:200]
+        scores = plugin_trees(path.read_text(), X, NAMES)
+        np.testing.assert_allclose(scores, trees[kind].predict(X), rtol=0, atol=1e-5)
+
+    law()
+
+
+@pytest.mark.parametrize("kind", ["numbers", "nan", "rf", "categories"])
+def test_xgboost_model(trees, kind, tmp_path):
+    """XGBoost loads the file, categories and missing values included."""
+    xgboost = pytest.importorskip("xgboost")
+    path = tmp_path / "model.json"
+    export_xgboost_json(trees[kind], path, form="model")
+    booster = xgboost.Booster(model_file=path)
+    kinds = booster.feature_types
+    assert kinds.count("c") == 2 * (kind == "categories")
+
+    @SETTINGS
+    @given(seeds)
+    def law(seed):
+        X = rows_of(kind, seed)
+        table = xgboost.DMatrix(
+            X, feature_names=NAMES, feature_types=kinds, enable_categorical=True
+        )
+        scores = booster.predict(table)
+        np.testing.assert_allclose(scores, trees[kind].predict(X), rtol=0, atol=1e-5)
+
+    law()
+
+
+@pytest.mark.parametrize("engine", ["ranklib", "solr"])
+def test_engines_without_missing_values(trees, engine, tmp_path):
+    """RankLib and Solr, by slow readers; a row without NaN goes as in LightGBM."""
+    path = tmp_path / "model"
+
+    @SETTINGS
+    @given(seeds)
+    def law(seed):
+        X = rows_of("numbers", seed, with_tiny=False)[:200]
+        if engine == "ranklib":
+            export_ranklib(trees["numbers"], path)
+            scores = ranklib_trees(path.read_text(), X)
+        else:
+            export_solr(trees["numbers"], path)
+            scores = solr_trees(path.read_text(), X)
+        expected = trees["numbers"].predict(X)  # to which NaN is 0, as in training
+        np.testing.assert_allclose(scores, expected, rtol=0, atol=1e-5)
+
+    law()
+
+
+def test_missing_counts_as_zero(trees, tmp_path):
+    """``missing="zero"``: absent features score as 0; otherwise it is refused."""
+    path, X = tmp_path / "model", rows_of("nan", 0, with_tiny=False)[:200]
+    expected = trees["nan"].predict(np.nan_to_num(X))
+    export_ranklib(trees["nan"], path, missing="zero")
+    np.testing.assert_allclose(ranklib_trees(path.read_text(), X), expected, atol=1e-5)
+    export_solr(trees["nan"], path, missing="zero")
+    np.testing.assert_allclose(solr_trees(path.read_text(), X), expected, atol=1e-5)
+    with pytest.raises(ValueError, match="treat missing values as 0, as the format"):
+        export_ranklib(trees["nan"], path)
+
+
+def test_lightgbm(trees, tmp_path):
+    """Its own format, to the last bit."""
+    import lightgbm
+
+    for kind, ranker in trees.items():
+        export_lightgbm(ranker, tmp_path / "trees.txt")
+        booster = lightgbm.Booster(model_file=tmp_path / "trees.txt")
+        X = rows_of(kind, 0)
+        np.testing.assert_array_equal(booster.predict(X), ranker.predict(X))
+
+
+def as_fitted(ranker, X):
+    """A neural ranker with drawn weights, as after a fit: nothing is compiled."""
+    rng, scorer = np.random.default_rng(0), ranker.make_scorer()
+
+    def draw(form):
+        if hasattr(form, "_fields"):
+            return type(form)(*map(draw, form))
+        if isinstance(form, dict):
+            return {name: draw(part) for name, part in form.items()}
+        if isinstance(form, (tuple, list)):
+            return tuple(map(draw, form))
+        return rng.normal(size=form.shape).astype(np.float32) / form.shape[0] ** 0.5
+
+    preprocess = ranker.preprocess
+    if scorer.wants_raw_features and preprocess == "auto":
+        preprocess = None
+    ranker.n_features_in_, ranker._column_names = X.shape[1], None
+    ranker._fitted_with_qid = True
+    scaling = fit_scaling(X, None, preprocess)
+    params = draw(scorer.outline(X.shape[1]))
+    ranker._learned_state = LearnedState(scorer, params, scaling)
+    return ranker
+
+
+def fitted(ranker, X):
+    """Neural rankers get drawn weights, others are fitted."""
+    if isinstance(ranker, NeuralRanker):
+        return as_fitted(ranker, X)
+    return ranker.fit(X, DATA.y, DATA.qid)
+
+
+LINEAR = {
+    "linear": LinearRanker(preprocess="standard"),
+    "raw": LinearRanker(preprocess=None),
+    "neural": NeuralRanker(scorer="linear", preprocess="standard"),
+}
+
+
+@pytest.mark.parametrize("name", LINEAR)
+def test_linear_formats(name, tmp_path):
+    """RankLib has a constant; the others are off by one number for all items."""
+    X, path = features("numbers"), tmp_path / "model"
+    ranker = fitted(LINEAR[name], X)
+    drawn = rows_of("numbers", 0, with_nan=False)
+    expected = ranker.predict(drawn)
+    scale = np.abs(expected).max()
+    export_ranklib(ranker, path)
+    scores = ranklib_linear(path.read_text(), drawn)
+    np.testing.assert_allclose(scores, expected, rtol=0, atol=1e-9 * scale)
+    export_linear_json(ranker, path)
+    scores = weights_by_name(json.loads(path.read_text()), drawn, NAMES)
+    assert np.ptp(scores - expected) < 1e-5 * scale
+    export_solr(ranker, path, name="mine", store="here")
+    model = json.loads(path.read_text())
+    assert (model["name"], model["store"]) == ("mine", "here")
+    scores = weights_by_name(model["params"]["weights"], drawn, NAMES)
+    assert np.ptp(scores - expected) < 1e-5 * scale
+
+
+NEURAL = {"hidden_layer_sizes": (8, 4)}
+MEMBERS = [
+    ("trees", LambdaMARTRanker(**TREES, random_state=0)),
+    ("linear", LinearRanker()),
+    ("constant", RandomRanker()),
+]
+ROW_RANKERS = {
+    "linear": LinearRanker(preprocess="log1p"),
+    "neural linear": NeuralRanker(scorer="linear", **NEURAL),
+    "mlp": NeuralRanker(scorer="mlp", **NEURAL),
+    "wide and deep": NeuralRanker(scorer="wide_deep", **NEURAL),
+    "cosine": NeuralRanker(scorer="two_tower", n_query_features=3, **NEURAL),
+    "dot": NeuralRanker(
+        scorer="two_tower", n_query_features=3, similarity="dot", **NEURAL
+    ),
+    "bilinear": NeuralRanker(
+        scorer="two_tower", n_query_features=3, similarity="bilinear", **NEURAL
+    ),
+    "unequal": NeuralRanker(scorer="two_tower", n_query_features=2, **NEURAL),
+    "unequal bilinear": NeuralRanker(
+        scorer="two_tower", n_query_features=4, similarity="bilinear", **NEURAL
+    ),
+    "adapter": NeuralRanker(scorer="adapter", n_query_features=3, **NEURAL),
+    "one feature": SingleFeatureRanker(),
+    "constant": RandomRanker(),
+}
+LIST_RANKERS = {
+    "linear": LinearRanker(preprocess="query"),
+    "mlp": NeuralRanker(scorer="mlp", preprocess="query", **NEURAL),
+    "voting": VotingRanker(MEMBERS, weights=[1, 2, 3]),
+    "range": VotingRanker(MEMBERS, normalize="minmax"),
+    "stacking": StackingRanker(MEMBERS, cv=2),
+    "auto": AutoRanker(members=("linear", "lambdamart"), random_state=0),
+}
+
+
+@pytest.mark.parametrize("name", ROW_RANKERS)
+def test_onnx_of_rows(name, tmp_path):
+    """Preprocessing and layers, any number of rows, in both precisions."""
+    X = DATA.X.astype(np.float32)
+    X[:, 1] = np.exp(3 * X[:, 1])
+    ranker = fitted(ROW_RANKERS[name], X)
+    drawn = rows(X, 0)
+    for dtype, tolerance in (("float32", 1e-5), ("float64", 1e-9)):
+        scores = onnx_scores(
+            ranker, drawn.astype(dtype), tmp_path / "m.onnx", dtype=dtype
+        )
+        expected = ranker.predict(drawn)
+        scale = 1 + np.abs(expected)
+        assert np.max(np.abs(scores - expected) / scale) < tolerance
+
+
+@pytest.mark.parametrize("name", LIST_RANKERS)
+def test_onnx_of_lists(name, tmp_path):
+    """What compares the items of a list takes one list, and says so."""
+    X = features("numbers")
+    ranker = fitted(LIST_RANKERS[name], X)
+    with pytest.raises(ValueError, match="Pass one_list=True, and run the model on"):
+        export_onnx(ranker, tmp_path / "m.onnx")
+    path = tmp_path / "m.onnx"
+    for query in np.unique(DATA.qid)[:4]:
+        of_list = X[query == DATA.qid]
+        scores = onnx_scores(ranker, of_list, path, one_list=True)
+        np.testing.assert_allclose(scores, ranker.predict(of_list), rtol=0, atol=1e-5)
+    onnx = pytest.importorskip("onnx")
+    notes = {p.key: p.value for p in onnx.load(path).metadata_props}
+    assert notes["rows"] == "the items of one list"
+
+
+def test_missing_values_of_a_linear_ranker(tmp_path):
+    """NaN counts as the mean of all rows, or of the list."""
+    X = features("nan")
+    for preprocess, of_list in (("standard", slice(None)), ("query", DATA.qid == 3)):
+        ranker = LinearRanker(preprocess=preprocess).fit(X, DATA.y, DATA.qid)
+        path, drawn = tmp_path / "m.onnx", X[of_list]
+        scores = onnx_scores(ranker, drawn, path, one_list=preprocess == "query")
+        np.testing.assert_allclose(scores, ranker.predict(drawn), rtol=0, atol=1e-5)
+
+
+def test_weights():
+    """The arrays that predict computes with, by name; copies."""
+    ranker = NeuralRanker(scorer="wide_deep", preprocess="log1p", **NEURAL)
+    as_fitted(ranker, np.abs(DATA.X))
+    weights = ranker.weights_
+    assert list(weights)[:5] == [
+        "preprocess.log_features",
+        "preprocess.mean",
+        "preprocess.scale",
+        "deep.0.weight",
+        "deep.0.bias",
+    ]
+    x = np.log1p(np.abs(DATA.X))
+    z = (x - weights["preprocess.mean"]) / weights["preprocess.scale"]
+    h = z
+    for i in range(3):
+        h = h @ weights[f"deep.{i}.weight"] + weights[f"deep.{i}.bias"]
+        h = np.maximum(h, 0) if i < 2 else h
+    scores = (h + z @ weights["wide"])[:, 0]
+    np.testing.assert_allclose(scores, ranker.predict(np.abs(DATA.X)), atol=1e-12)
+    weights["wide"][:] = 7.0
+    assert ranker.weights_["wide"].max() < 7.0
+    linear = LinearRanker(preprocess=None).fit(DATA.X, DATA.y, DATA.qid)
+    assert list(linear.weights_) == ["weight"]
+
+
+def test_feature_sets(tmp_path):
+    """Queries of the user, numeric fields otherwise."""
+    ranker = LinearRanker().fit([[1.0, 3.0], [0.0, 2.0]], [1, 0])
+    path = tmp_path / "features.json"
+    title = {"match": {"title": "{{keywords}}"}}
+    options = {"features": ["title", "price"], "queries": {"title": title}}
+    export_feature_set(ranker, path, name="shop", **options)
+    body = json.loads(path.read_text())["featureset"]
+    assert body["name"] == "shop"
+    assert [f["params"] for f in body["features"]] == [["keywords"], []]
+    template = body["features"][1]["template"]["function_score"]
+    assert template["field_value_factor"] == {"field": "price", "missing": 0}
+    kind = "org.apache.solr.ltr.feature."
+    options["queries"] = {"title": {"class": f"{kind}OriginalScoreFeature"}}
+    export_feature_set(ranker, path, engine="solr", name="shop", **options)
+    assert json.loads(path.read_text()) == [
+        {"name": "title", "store": "shop", "class": f"{kind}OriginalScoreFeature"},
+        {
+            "name": "price",
+            "store": "shop",
+            "class": f"{kind}FieldValueFeature",
+            "params": {"field": "price"},
+        },
+    ]
+    with pytest.raises(ValueError, match=r"got 'titel'\. Did you mean 'title'\?"):
+        export_feature_set(
+            ranker, path, features=["title", "price"], queries={"titel": title}
+        )
+
+
+def refused(export, ranker, tmp_path, **options):
+    with pytest.raises(ValueError, match=" ") as error:
+        export(ranker, tmp_path / "file", **options)
+    assert not (tmp_path / "file").exists()
+    return str(error.value)
+
+
+def test_refusals(trees, tmp_path):
+    """What a format cannot hold, and why."""
+    assert refused(export_xgboost_json, trees["categories"], tmp_path) == (
+        "export_xgboost_json with form='plugin' needs trees that split numbers; these "
+        "split categories, which the format does not have. Use form='model' or "
+        "export_onnx."
+    )
+    assert refused(export_ranklib, trees["categories"], tmp_path) == (
+        "export_ranklib needs trees that split numbers; these split categories, which "
+        "the format does not have. Use export_onnx."
+    )
+    assert "another way than the numbers beside it" in refused(
+        export_solr, trees["zero"], tmp_path
+    )
+    X = np.abs(DATA.X)
+    logs = LinearRanker(preprocess="log1p").fit(X, DATA.y, DATA.qid)
+    assert refused(export_solr, logs, tmp_path) == (
+        "export_solr needs scores that are linear in the features; this ranker takes "
+        "the logarithm of feature 'f0'. Fit with preprocess='standard', on log1p of "
+        "such features where the engine computes it too."
+    )
+    within = LinearRanker(preprocess="query").fit(X, DATA.y, DATA.qid)
+    assert refused(export_linear_json, within, tmp_path) == (
+        "export_linear_json needs scores that are linear in the features; this ranker "
+        "scales them within the list, and a search engine scores each item by itself. "
+        "Fit with preprocess='standard'."
+    )
+    assert refused(export_ranklib, VotingRanker(MEMBERS), tmp_path) == (
+        "ranker must be a fitted LambdaMARTRanker for export_ranklib; got VotingRanker."
+    )
+    linear = LinearRanker(preprocess=None).fit(X, DATA.y, DATA.qid)
+    assert refused(export_solr, linear, tmp_path, features=["a"]) == (
+        "features must be 6 distinct names, one for each column of X; got ['a']."
+    )
+    pytest.importorskip("onnx")
+    attention = as_fitted(NeuralRanker(scorer="attention", **NEURAL), X)
+    assert "its scores depend on the padding" in refused(
+        export_onnx, attention, tmp_path
+    )
+    paths = TSPRanker()
+    paths._learned_state, paths.n_features_in_ = attention._learned_state, 6
+    assert refused(export_onnx, paths, tmp_path) == (
+        "ranker must be one that scores items by their features for export_onnx; got "
+        "TSPRanker. Serve it with load_ranker."
+    )
