@@ -35,6 +35,7 @@ PUBLIC = [
     "ltr.plotting",
     "ltr.compare.report",
     "ltr.finance",
+    "ltr.export",
     "ltr.fusion",
     "ltr.mining",
     "ltr.rewards",
