@@ -49,6 +49,7 @@ MAY_IMPORT = {
     "metrics": {"numpy"},
     "datasets": {"numpy"},
     "fusion": {"numpy", "pandas", "datasets", "metrics"},
+    "dask": {"numpy", "sklearn", "datasets", "metrics", "rankers"},
     "finance": {"numpy", "metrics"},
     "rewards": {"numpy"},
     "mining": {"numpy", "datasets", "rewards"},
@@ -80,6 +81,7 @@ MAY_IMPORT = {
 # Imports inside a function: what is only needed by some, or not always installed.
 MAY_IMPORT_LATE = {
     "compilation": {"jax"},
+    "dask": {"distributed", "lightgbm", "scipy"},
     "metrics": {"pandas", "scipy", "datasets"},
     "datasets": {"pandas", "scipy"},
     "fusion": {"solvers"},

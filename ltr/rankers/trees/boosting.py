@@ -48,6 +48,8 @@ class BoostingTarget:
         ``label_gain`` unless LightGBM's own table, 2^y - 1, is meant.
     weights, position : arrays of shape (n_rows,) or None, default=None
         Row weights and logged positions for objectives of LightGBM.
+    start : StartSums or None, default=None
+        Where all scores are equal, for losses in JAX.
     """
 
     labels: FloatArray
@@ -55,6 +57,7 @@ class BoostingTarget:
     gains: dict[str, Any] = field(default_factory=dict)
     weights: FloatArray | None = None
     position: IntArray | None = None
+    start: Any = None
 
 
 @dataclass(frozen=True)

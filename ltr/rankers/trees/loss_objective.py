@@ -66,6 +66,22 @@ class _Block(NamedTuple):
     extras: dict[str, Any]
 
 
+class StartSums(NamedTuple):
+    """Sums over rows where all scores are equal.
+
+    Attributes
+    ----------
+    gradient, curvature : float
+        Of its absolute values, and of the curvatures.
+    n_rows : int
+        Number of rows.
+    """
+
+    gradient: float
+    curvature: float
+    n_rows: int
+
+
 class LossObjective:
     """A loss as LightGBM's objective: scores of all rows → gradient and curvature.
 
@@ -90,6 +106,8 @@ class LossObjective:
         How often the function will be called, more or less.
     seed : int
         For losses that draw, and for the signs of a secant.
+    start : StartSums, optional
+        Sums over all rows, of which these are a part. None: these are all.
 
     Raises
     ------
@@ -108,6 +126,7 @@ class LossObjective:
         curvature: str,
         n_trees: int,
         seed: int,
+        start: StartSums | None = None,
     ) -> None:
         self._plan, self._numbers, self._curvature = plan, numbers, curvature
         self._name = loss_name
@@ -133,7 +152,8 @@ class LossObjective:
             _block(order[bucket.rows], rows) for bucket in packed.buckets
         )
         self._places = _places(self._blocks, self._n_rows)
-        self._factors = self._start_factors(keep)
+        self.start = self._start_sums(keep)
+        self._factors = self._start_factors(self.start if start is None else start)
 
     def __call__(self, scores: FloatArray) -> tuple[NDArray[Any], NDArray[Any]]:
         """Gradient and curvature at the scores, each of shape (n_rows,)."""
@@ -173,12 +193,21 @@ class LossObjective:
             )
         return gradient, curvature
 
-    def _start_factors(self, keep: BoolArray) -> tuple[float, float]:
-        """Factors of gradient and curvature, from equal scores."""
+    def _start_sums(self, keep: BoolArray) -> StartSums:
         if not self._blocks:
-            return 1.0, 1.0
+            return StartSums(0.0, 0.0, 0)
         gradient, curvature = self._evaluate(np.zeros(self._n_rows), 0)
-        size, mean = float(np.abs(gradient[keep]).mean()), float(curvature[keep].mean())
+        return StartSums(
+            float(np.abs(gradient[keep]).sum(dtype=np.float64)),
+            float(curvature[keep].sum(dtype=np.float64)),
+            int(keep.sum()),
+        )
+
+    def _start_factors(self, start: StartSums) -> tuple[float, float]:
+        """Factors of gradient and curvature."""
+        if not start.n_rows:
+            return 1.0, 1.0
+        size, mean = start.gradient / start.n_rows, start.curvature / start.n_rows
         if not size > 1e-6 * mean:
             raise ValueError(
                 f"loss={self._name!r} has no gradient where all scores are equal, and "

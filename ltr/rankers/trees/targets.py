@@ -10,7 +10,7 @@ from ltr.rankers.inputs import check_single_precision
 from ltr.rankers.trees.boosting import BoostingTarget
 from ltr.rankers.trees.grouped_rows import GroupedRows
 from ltr.rankers.trees.label_gains import label_gains
-from ltr.rankers.trees.loss_objective import LossObjective
+from ltr.rankers.trees.loss_objective import LossObjective, StartSums
 from ltr.rankers.trees.losses import LIGHTGBM_OBJECTIVES, make_loss
 from ltr.rankers.trees.objectives import LIGHTGBM_MAX_LIST_SIZE, LambdaRankObjective
 from ltr.training.plan import plan_loss
@@ -25,6 +25,7 @@ def loss_target(
     normalize: bool,
     n_trees: int,
     seed: int,
+    start: StartSums | None = None,
 ) -> BoostingTarget:
     """Make a loss of :mod:`ltr.losses` the objective.
 
@@ -42,10 +43,13 @@ def loss_target(
         Whether to divide the loss of a list by the weight of its terms.
     n_trees, seed : int
         For :class:`LossObjective`.
+    start : StartSums, optional
+        For :class:`LossObjective`.
 
     Returns
     -------
     target : BoostingTarget
+        ``start`` has the sums of these rows.
     """
     plan, numbers = plan_loss(make_loss(loss), normalize=normalize)
     check_single_precision(rows.y, "y", "Shift or scale the labels.")
@@ -58,8 +62,11 @@ def loss_target(
         curvature=curvature,
         n_trees=n_trees,
         seed=seed,
+        start=start,
     )
-    return BoostingTarget(rows.y, lambda scores, _: objective(scores))
+    return BoostingTarget(
+        rows.y, lambda scores, _: objective(scores), start=objective.start
+    )
 
 
 def lightgbm_target(

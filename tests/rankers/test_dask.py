@@ -1,0 +1,269 @@
+"""Trees on a cluster of two processes: whole lists, the same bits, losses of workers."""
+
+import os
+import re
+import signal
+import threading
+import time
+
+import numpy as np
+import pytest
+import scipy.sparse
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn.base import clone
+
+from ltr import LambdaMARTRanker, load_ranker, save_ranker
+from ltr.datasets import RankingData, make_ranking
+from ltr.metrics import evaluate as evaluate_in_memory
+from ltr.metrics import ndcg_score
+
+pytest.importorskip("distributed")
+da = pytest.importorskip("dask.array")
+
+import dask  # noqa: E402
+from distributed import Client, LocalCluster  # noqa: E402
+
+from ltr.dask import DaskLambdaMARTRanker, evaluate  # noqa: E402
+from ltr.dask.placement import share_lists  # noqa: E402
+from ltr.dask.rounds import WorkerLostError  # noqa: E402
+
+DATA = make_ranking(
+    n_queries=60, list_size=(5, 15), n_features=5, n_informative=3, random_state=0
+)
+SHUFFLED = np.random.default_rng(0).permutation(len(DATA.y))  # lists are interleaved
+X, Y, QID = DATA.X[SHUFFLED], DATA.y[SHUFFLED], DATA.qid[SHUFFLED]
+SMALL = {"n_estimators": 8, "num_leaves": 7, "min_child_samples": 5, "random_state": 0}
+
+
+@pytest.fixture(scope="module")
+def client():
+    with (
+        dask.config.set({"distributed.worker.memory.terminate": False}),
+        LocalCluster(
+            n_workers=2, threads_per_worker=1, dashboard_address=None, silence_logs=50
+        ) as cluster,
+        Client(cluster) as client,
+    ):
+        yield client
+
+
+@pytest.fixture(scope="module")
+def arrays():
+    """Rows in chunks of three sizes."""
+    return (
+        da.from_array(X, chunks=(100, 2)),
+        da.from_array(Y, chunks=77),
+        da.from_array(QID, chunks=250),
+    )
+
+
+@pytest.mark.parametrize("loss", ["lambdarank", "ranknet"])
+def test_same_bits_and_as_good(client, arrays, loss):
+    ranker = DaskLambdaMARTRanker(loss, client=client, **SMALL)
+    scores = ranker.fit(*arrays).to_local().predict(X)
+    again = clone(ranker).fit(*arrays).predict(arrays[0])
+    assert isinstance(again, da.Array)
+    assert np.array_equal(again.compute(), scores)
+    local = LambdaMARTRanker(loss, n_jobs=1, **SMALL).fit(X, Y, QID).predict(X)
+    both = [ndcg_score(Y, s, qid=QID, k=10) for s in (scores, local)]
+    assert both[0] == pytest.approx(both[1], abs=0.03)
+    # Bins are those of a sample of each worker; apart from that, the sums are the same.
+    assert np.corrcoef(scores, local)[0, 1] > 0.9
+
+
+def test_forms_of_input(client, arrays):
+    """Delayed and ready parts, lists that are cut by parts, and sparse features."""
+    expected = DaskLambdaMARTRanker(client=client, **SMALL).fit(*arrays).predict(X)
+    cuts = [slice(0, 150), slice(150, None)]
+    parts = [RankingData(X[cut], Y[cut], QID[cut]) for cut in cuts]
+    sparse = [RankingData(scipy.sparse.csr_matrix(p.X), p.y, p.qid) for p in parts]
+    for form in (
+        [parts[0], dask.delayed(parts[1])],
+        client.scatter(parts),
+        sparse,
+    ):
+        ranker = DaskLambdaMARTRanker(client=client, **SMALL).fit(form)
+        assert np.array_equal(ranker.predict(X), expected)
+
+
+def test_long_list_and_many_workers(client):
+    """A list longer than a share is on one worker; of one list, the other has none."""
+    qid = np.where(np.arange(len(Y)) % 10 < 8, 0, QID + 1)
+    arrays = [da.from_array(column, chunks=200) for column in (Y, qid)]
+    features = da.from_array(X, chunks=(200, -1))
+    ranker = DaskLambdaMARTRanker("listnet", client=client, **SMALL)
+    assert ranker.fit(features, *arrays).n_iter_ == 8
+    one = np.zeros(len(Y))
+    arrays[1] = da.from_array(one, chunks=200)
+    alone = DaskLambdaMARTRanker(client=client, **SMALL).fit(features, *arrays)
+    local = LambdaMARTRanker(n_jobs=1, **SMALL | {"random_state": None})
+    seed = np.random.RandomState(0).randint(2**31 - 1)
+    local.set_params(random_state=int(seed)).fit(X, Y, one)
+    assert np.array_equal(alone.predict(X), local.predict(X))
+
+
+def test_weights_and_labels(client, arrays):
+    """Weights of lists, and labels below 0 whose gains need the minimum of all parts."""
+    y = np.where(QID < 30, Y - 3.5, Y)
+    columns = [da.from_array(column, chunks=300) for column in (y, QID)]
+    weight = da.from_array(np.where(QID % 2, 1.0, 0.0), chunks=300)
+    ranker = DaskLambdaMARTRanker(client=client, metric="spearman", **SMALL)
+    ranker.fit(arrays[0], *columns, query_weight=weight)
+    assert np.isfinite(ranker.predict(X)).all()
+    keep = QID % 2 == 1
+    without = DaskLambdaMARTRanker(
+        "ranknet", client=client, metric="spearman", **SMALL
+    ).fit([RankingData(X[keep], y[keep], QID[keep])])
+    assert without.n_features_in_ == 5
+
+
+def test_early_stopping(client, arrays):
+    """On lists held out, or given; the metric of each tree is that of the predictions."""
+    ranker = DaskLambdaMARTRanker(
+        client=client,
+        early_stopping=True,
+        validation_fraction=0.3,
+        n_iter_no_change=3,
+        **SMALL | {"n_estimators": 30},
+    )
+    ranker.fit(*arrays)
+    values = ranker.history_["ndcg@10"]
+    assert ranker.n_iter_ == np.argmax(values) + 1
+    assert ranker.best_score_ == max(values)
+    assert len(values) < 30
+    assert len(values) % 3 == 0
+
+    given = DaskLambdaMARTRanker(
+        client=client, n_iter_no_change=4, trees_per_round=2, **SMALL
+    ).fit(*arrays, X_val=arrays[0], y_val=arrays[1], qid_val=arrays[2])
+    score = ndcg_score(Y, given.predict(X), qid=QID, k=10)
+    assert given.best_score_ == pytest.approx(score, abs=1e-12)
+
+
+def test_saved_without_the_cluster(client, arrays, tmp_path):
+    ranker = DaskLambdaMARTRanker(client=client, **SMALL).fit(*arrays)
+    local = ranker.to_local()
+    assert type(local) is LambdaMARTRanker
+    save_ranker(local, tmp_path / "trees")
+    assert np.array_equal(load_ranker(tmp_path / "trees").predict(X), ranker.predict(X))
+
+
+def test_metrics_by_pieces(client, arrays):
+    scores = np.round(X[:, 0], 1)
+    names = ["ndcg@5", "map", "kendall_tau", "gmap"]
+    table = evaluate(
+        arrays[1], da.from_array(scores, chunks=90), arrays[2], names, client=client
+    )
+    expected = evaluate_in_memory(Y, scores, QID, names)
+    assert table.to_numpy() == pytest.approx(expected.to_numpy(), rel=1e-9)
+    assert table.index.tolist() == expected.index.tolist()
+
+
+def test_a_killed_worker(client, arrays):
+    """Within seconds, by a message that names it; the cluster goes on."""
+    before = client.run(os.getpid)
+    ranker = DaskLambdaMARTRanker(client=client, **SMALL | {"n_estimators": 200_000})
+    victim = next(iter(before.values()))
+    killer = threading.Timer(4.0, os.kill, (victim, signal.SIGKILL))
+    killer.start()
+    started = time.monotonic()
+    with pytest.raises(WorkerLostError, match=r"^Worker '\d' at tcp://\S+ was lost wh"):
+        ranker.fit(*arrays)
+    assert time.monotonic() - started < 34
+    client.wait_for_workers(2, timeout=60)
+    survivor = set(before.values()) - {victim}
+    client.run(
+        os.kill,
+        survivor.pop(),
+        signal.SIGKILL,
+        workers=[address for address, pid in before.items() if pid != victim],
+        on_error="ignore",
+    )  # it still grows trees, waiting for nobody
+    deadline = time.monotonic() + 60
+    while set(client.run(os.getpid, on_error="return").values()) & set(before.values()):
+        assert time.monotonic() < deadline
+        time.sleep(0.5)
+    client.wait_for_workers(2, timeout=60)
+    DaskLambdaMARTRanker(client=client, **SMALL).fit(*arrays)
+
+
+@given(st.lists(st.integers(1, 20), min_size=1, max_size=12), st.integers(1, 4))
+def test_balance(sizes, n_shares):
+    """Graham's bound against the best of all placements, or a bound of it."""
+    sizes = np.array(sizes)
+    loads = np.bincount(share_lists(sizes, n_shares), sizes, minlength=n_shares)
+    best = max(sizes.max(), -(-sizes.sum() // n_shares))
+    if len(sizes) > n_shares:  # two of the n + 1 largest share a worker
+        largest = np.sort(sizes)[::-1]
+        best = max(best, largest[n_shares - 1] + largest[n_shares])
+    assert loads.sum() == sizes.sum()
+    assert loads.max() <= 4 / 3 * best + 1e-9
+
+
+def messages(client):
+    a, b, c = (da.from_array(v, chunks=100) for v in (X, Y, QID))
+    ranker = DaskLambdaMARTRanker(client=client, **SMALL)
+    return {
+        "arrays in memory": (
+            lambda: ranker.fit(a, Y, c),
+            TypeError,
+            "y must be a Dask array, or X a sequence of RankingData; got ndarray. Make "
+            "one by dask.array.from_array, or use LambdaMARTRanker for data in memory.",
+        ),
+        "no qid": (
+            lambda: ranker.fit(a, b),
+            ValueError,
+            "qid is required with Dask arrays; got None.",
+        ),
+        "other lengths": (
+            lambda: ranker.fit(a, b[:-1], c),
+            ValueError,
+            f"y and X must have the same number of rows; got {len(Y) - 1} and {len(Y)}.",
+        ),
+        "labels twice": (
+            lambda: ranker.fit([DATA], b),
+            ValueError,
+            "y must be None if X is a sequence of RankingData, which have labels and "
+            "queries of their own.",
+        ),
+        "NaN in a label of some worker": (
+            lambda: ranker.fit(a, da.where(b == 0, np.nan, b), c),
+            ValueError,
+            "y must be finite; got NaN at row",
+        ),
+        "warm start": (
+            lambda: clone(ranker).set_params(warm_start=True).fit(a, b, c),
+            ValueError,
+            "warm_start goes on in memory only. Fit all n_estimators at once, or go on "
+            "with to_local().",
+        ),
+        "dart that stops": (
+            lambda: (
+                clone(ranker)
+                .set_params(extra_params={"boosting": "dart"}, early_stopping=True)
+                .fit(a, b, c)
+            ),
+            ValueError,
+            "boosting='dart' changes or averages earlier trees, so it cannot stop early "
+            "in rounds. Leave out X_val and early_stopping.",
+        ),
+        "one query to hold out": (
+            lambda: (
+                clone(ranker)
+                .set_params(early_stopping=True)
+                .fit(a, b, da.zeros_like(c))
+            ),
+            ValueError,
+            "validation_fraction=0.1 of 1 queries are 0, which leaves nothing to train "
+            "on or to stop on. Change it, or pass X_val.",
+        ),
+    }
+
+
+def test_messages(client):
+    for name, (call, kind, message) in messages(client).items():
+        with pytest.raises(kind, match=f"^{re.escape(message)}") as error:
+            call()
+        if "worker" not in name:
+            assert str(error.value) == message
