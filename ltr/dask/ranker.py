@@ -35,6 +35,7 @@ from ltr.metrics.declaration import mean_of
 from ltr.progress import SECONDS_BETWEEN_LINES, ProgressLine
 from ltr.queries import IntArray
 from ltr.rankers.trees.boosting import Boosted
+from ltr.rankers.trees.existing import Start
 from ltr.rankers.trees.feature_tables import check_table, fit_categories
 from ltr.rankers.trees.lambdamart import LambdaMARTRanker
 from ltr.rankers.trees.loss_objective import StartSums
@@ -155,6 +156,7 @@ class DaskLambdaMARTRanker(LambdaMARTRanker):
         X_val: Any = None,
         y_val: Any = None,
         qid_val: Any = None,
+        init_model: Any = None,
     ) -> DaskLambdaMARTRanker:
         """Grow trees on the lists of all workers.
 
@@ -172,6 +174,8 @@ Dask arrays of shape (n_samples,), default=None
             As in :meth:`ltr.LambdaMARTRanker.fit`.
         X_val, y_val, qid_val : Dask arrays, or a sequence, default=None
             Validation rows, in the same forms.
+        init_model : path, lightgbm.Booster or ranker, default=None
+            Trees to which ``n_estimators`` are added.
 
         Returns
         -------
@@ -232,10 +236,15 @@ Dask arrays of shape (n_samples,), default=None
         )
         task = _with_facts(task, facts)
         check_interactions(params, facts[0].n_features)
-        boosted = self._grow(client, task, data, validation)
         sample = np.zeros((1, facts[0].n_features))
-        self._categories = fit_categories(sample, self.categorical_features)
-        check_table(self, sample, reset=True, categories=self._categories)
+        start = self._start(init_model)
+        if start is not None:
+            start.check_boosting(params)
+            start.check_width(sample)
+        boosted = self._grow(client, task, data, validation, start)
+        if start is None:
+            self._categories = fit_categories(sample, self.categorical_features)
+            check_table(self, sample, reset=True, categories=self._categories)
         self._fitted_with_qid = True
         self._report(boosted)
         return self
@@ -297,62 +306,80 @@ Dask arrays of shape (n_samples,), default=None
         return held_out
 
     def _grow(
-        self, client: Any, task: Task, data: _Parts, validation: _Parts | None
+        self,
+        client: Any,
+        task: Task,
+        data: _Parts,
+        validation: _Parts | None,
+        start: Start | None,
     ) -> Boosted:
         """Rounds of trees, until they are enough or the metric no longer improves."""
         import lightgbm
 
-        n_all = self.n_estimators
-        per_round = n_all if validation is None else (
-            self.trees_per_round or self.n_iter_no_change
-        )  # fmt: skip
-        metric = get_metric(self.metric)
+        text, n_trees, first = None, 0, 1
+        if start is not None:
+            text = start.booster.model_to_string()
+            first = n_trees = start.booster.current_iteration()  # is judged, too
+        n_all = n_trees + self.n_estimators
+        per_round = self.trees_per_round or self.n_iter_no_change
         progress = ProgressLine(0.0 if self.verbose >= 2 else SECONDS_BETWEEN_LINES)
-        text, scores, n_trees, best = None, list[float](), 0, 0
-        while n_trees < n_all:
-            n_new = min(per_round, n_all - n_trees)
+        scores: list[float] = []  # after tree first, first + 1, …
+        n_best, is_over = n_all, False
+        while n_trees < n_all and not is_over:
+            n_end = n_all if validation is None else min(n_trees + per_round, n_all)
             networks = network_of(client, data.workers)
             jobs = zip(data.parts, networks, data.workers, strict=True)
             text = run_together(
                 client,
                 data.workers,
                 grow_part,
-                [(p, task, n, w.n_threads, n_new, text) for p, n, w in jobs],
-                doing=f"growing trees {n_trees + 1} to {n_trees + n_new}",
+                [(p, task, n, w.n_threads, n_end - n_trees, text) for p, n, w in jobs],
+                doing=f"growing trees {n_trees + 1} to {n_end}",
             )[0]
             if validation is not None:
-                values = run_together(
-                    client,
-                    validation.workers,
-                    judge_part,
-                    [(part, task, text, n_trees) for part in validation.parts],
-                    doing=f"judging trees {n_trees + 1} to {n_trees + n_new}",
+                scores += self._judge(
+                    client, task, validation, text, first, len(scores)
                 )
-                scores += [
-                    mean_of(row[~np.isnan(row)], metric.mean)
-                    for row in np.concatenate(values, axis=1)
-                ]
-                best, is_over = _best(scores, self.n_iter_no_change)
-            n_trees += n_new
+                n_best = first + int(np.argmax(np.nan_to_num(scores, nan=-np.inf)))
+                n_done = first + len(scores) - 1
+                is_over = n_done < n_end or n_done - n_best >= self.n_iter_no_change
+            n_trees = n_end
             if self.verbose > 0:
-                shown = f"  {metric.name} {scores[-1]:.5f}" if scores else ""
+                name = get_metric(self.metric).name
+                shown = f"  {name} {scores[-1]:.5f}" if scores else ""
                 line = f"tree {n_trees}/{n_all}{shown}"
                 progress(functools.partial(str, line), last=n_trees == n_all)
-            if validation is not None and (is_over or len(scores) < n_trees):
-                break
         booster = lightgbm.Booster(model_str=text)
         if validation is None:
             return Boosted(booster, float("nan"), [])
-        text = booster.model_to_string(num_iteration=best)
+        text = booster.model_to_string(num_iteration=n_best)
         return Boosted(
-            lightgbm.Booster(model_str=text), scores[best - 1], scores[: len(scores)]
+            lightgbm.Booster(model_str=text),
+            scores[n_best - first],
+            scores if start is None else scores[1:],
         )
 
-
-def _best(scores: Sequence[float], patience: int) -> tuple[int, bool]:
-    """Number of trees with the highest metric, and whether patience is at its end."""
-    best = int(np.argmax(np.nan_to_num(scores, nan=-np.inf))) + 1
-    return best, len(scores) - best >= patience
+    def _judge(
+        self,
+        client: Any,
+        task: Task,
+        validation: _Parts,
+        text: str,
+        n_before: int,
+    ) -> list[float]:
+        """Metric after each tree but the first ``n_before``, which are judged."""
+        values = run_together(
+            client,
+            validation.workers,
+            judge_part,
+            [(part, task, text, n_before) for part in validation.parts],
+            doing=f"judging trees from {n_before + 1} on",
+        )
+        mean = get_metric(self.metric).mean
+        return [
+            mean_of(row[~np.isnan(row)], mean) if not np.isnan(row).all() else np.nan
+            for row in np.concatenate(values, axis=1)
+        ]
 
 
 def _place(

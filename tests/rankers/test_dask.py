@@ -141,6 +141,20 @@ def test_early_stopping(client, arrays):
     assert given.best_score_ == pytest.approx(score, abs=1e-12)
 
 
+def test_trees_are_added(client, arrays):
+    """To those of one machine; with validation, only while the metric improves."""
+    local = LambdaMARTRanker(n_jobs=1, **SMALL).fit(X, Y, QID)
+    validation = dict(zip(("X_val", "y_val", "qid_val"), arrays, strict=True))
+    ranker = DaskLambdaMARTRanker(client=client, n_iter_no_change=3, **SMALL)
+    ranker.fit(*arrays, init_model=local, **validation)
+    assert 8 <= ranker.n_iter_ <= 16
+    before = local.booster_.predict(X)
+    assert np.array_equal(ranker.booster_.predict(X, num_iteration=8), before)
+    score = ndcg_score(Y, ranker.predict(X), qid=QID, k=10)
+    assert ranker.best_score_ == pytest.approx(score, abs=1e-12)
+    assert score >= ndcg_score(Y, before, qid=QID, k=10)
+
+
 def test_saved_without_the_cluster(client, arrays, tmp_path):
     ranker = DaskLambdaMARTRanker(client=client, **SMALL).fit(*arrays)
     local = ranker.to_local()
