@@ -337,9 +337,8 @@ Dask arrays of shape (n_samples,), default=None
                 doing=f"growing trees {n_trees + 1} to {n_end}",
             )[0]
             if validation is not None:
-                scores += self._judge(
-                    client, task, validation, text, first, len(scores)
-                )
+                n_before = first - 1 + len(scores)
+                scores += self._judge(client, task, validation, text, n_before)
                 n_best = first + int(np.argmax(np.nan_to_num(scores, nan=-np.inf)))
                 n_done = first + len(scores) - 1
                 is_over = n_done < n_end or n_done - n_best >= self.n_iter_no_change
