@@ -1,13 +1,19 @@
-"""Ridge regression in closed form, its penalty chosen by leaving lists out."""
+"""Ridge regression in closed form, its penalty chosen by leaving lists out.
+
+On few lists, which penalty predicts best is itself uncertain, and a single feature may
+predict better than all of them: :func:`stack_lines` weighs them all.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
+from scipy.optimize import nnls
 
 from ltr.memory import check_memory
-from ltr.queries import FloatArray, Queries
+from ltr.queries import FloatArray, IntArray, Queries
 
 _PENALTIES = np.logspace(2, -4, 7)  # in multiples of the mean eigenvalue
 _BETWEEN = np.sqrt([10.0, 0.1])  # of the best one, to its neighbors
@@ -123,6 +129,119 @@ def fit_ridge(
     return Ridge(spectrum.V @ coordinates, float(penalties[best]), float(costs[best]))
 
 
+def stack_lines(
+    Z: FloatArray,
+    y: FloatArray,
+    queries: Queries,
+    weights: FloatArray | None = None,
+) -> FloatArray:
+    """Combine ridge regressions of all penalties and the best single feature.
+
+    Parameters
+    ----------
+    Z : float array of shape (n_samples, n_features)
+        Features whose weighted mean is 0 in each list.
+    y : float array of shape (n_samples,)
+        Targets whose weighted mean is 0 in each list.
+    queries : Queries
+        Query of each row.
+    weights : float array of shape (n_samples,), default=None
+        Row weights w > 0. None: all 1.
+
+    Returns
+    -------
+    coef : float array of shape (n_features,)
+        Weights of the features.
+
+    Raises
+    ------
+    ValueError
+        If squares of the features overflow.
+    MemoryError
+        If ZᵀZ needs more memory than is available.
+
+    Notes
+    -----
+    Stacked regression [1]_: candidate k predicts each list from a fit on all others,
+    p₋ₖ, and the coefficients of the candidates are min |√w (y − Σₖ aₖ p₋ₖ)|², a ≥ 0.
+    The candidates are ridge regressions with penalties from 1e-4 to 100 times the mean
+    eigenvalue of ZᵀZ (the last weighs features almost by their covariance with y), and
+    the regression on the one feature that explains most, which is chosen again for each
+    list. Where no candidate predicts lists at all, the greatest penalty is returned;
+    with fewer than two lists whose targets differ, what :func:`fit_ridge` returns.
+
+    References
+    ----------
+    .. [1] Breiman, "Stacked regressions", Machine Learning 24, 1996.
+
+    Examples
+    --------
+    >>> from ltr.queries import group_queries
+    >>> Z = np.array([[-1.0, 0.5], [1.0, -0.5], [-1.0, -1.0], [1.0, 1.0]])
+    >>> queries = group_queries([0, 0, 1, 1], 4)
+    >>> stack_lines(Z, np.array([-1.0, 1.0, -1.0, 1.0]), queries).round(6).tolist()
+    [1.0, 0.0]
+    """
+    differs = np.bincount(queries.codes, y != 0, minlength=queries.n_lists) > 0
+    if differs.sum() < 2:
+        return fit_ridge(Z, y, queries, weights).coef
+    if weights is not None:
+        roots = np.sqrt(weights)
+        Z, y = Z * roots[:, None], y * roots
+    spectrum = _spectrum(Z, y)
+    mean_eigenvalue = spectrum.eigenvalues.sum() / Z.shape[1]
+    if mean_eigenvalue == 0:
+        return np.zeros(Z.shape[1])
+    penalties = mean_eigenvalue * _PENALTIES
+    single, predictions = _single_feature(Z, y, queries)
+    candidates = [predictions] + [np.empty(len(y)) for _ in penalties]
+    for rows, residuals in _left_out(spectrum, y, queries, penalties, queries.n_lists):
+        for candidate, errors in zip(candidates[1:], residuals, strict=True):
+            candidate[rows] = y[rows] - errors
+    # |y − P a|² = |r − R a|², with (P, y) = Q (R, r)
+    columns = np.column_stack([*candidates, y])
+    triangle: FloatArray = np.linalg.qr(columns, mode="r")
+    shares, _ = nnls(triangle[:, :-1], triangle[:, -1])
+    if not shares.any():
+        shares[1] = 1.0
+    coordinates = spectrum.b / (spectrum.eigenvalues + penalties[:, None])
+    return np.asarray(shares[0] * single + shares[1:] @ coordinates @ spectrum.V.T)
+
+
+def _single_feature(
+    Z: FloatArray, y: FloatArray, queries: Queries
+) -> tuple[FloatArray, FloatArray]:
+    """Regression on the feature that explains most, and its predictions of lists.
+
+    Each list is predicted by the feature that explains most of the others.
+    """
+    n_lists, n_features = queries.n_lists, Z.shape[1]
+    lists = [
+        queries.order[queries.starts[i] : queries.starts[i + 1]] for i in range(n_lists)
+    ]
+    covariances = np.empty((n_lists, n_features))  # zᵀy of each list
+    squares = np.empty((n_lists, n_features))  # zᵀz
+    for i, rows in enumerate(lists):
+        covariances[i], squares[i] = Z[rows].T @ y[rows], (Z[rows] ** 2).sum(axis=0)
+    least = squares.sum(axis=0).max() * n_features * np.finfo(float).eps
+
+    def best(covariance: FloatArray, square: FloatArray) -> tuple[int, float]:
+        """The feature with the largest (zᵀy)² / zᵀz, and its slope."""
+        square = np.where(square > least, square, np.inf)
+        feature = int(np.argmax(covariance**2 / square))
+        return feature, float(covariance[feature] / square[feature])
+
+    predictions = np.empty(len(y))
+    covariance, square = covariances.sum(axis=0), squares.sum(axis=0)
+    for i, rows in enumerate(lists):
+        feature, slope = best(covariance - covariances[i], square - squares[i])
+        predictions[rows] = slope * Z[rows, feature]
+    coef = np.zeros(n_features)
+    feature, slope = best(covariance, square)
+    coef[feature] = slope
+    return coef, predictions
+
+
 def _spectrum(Z: FloatArray, y: FloatArray) -> _Spectrum:
     n_samples, n_features = Z.shape
     side = min(n_samples, n_features)
@@ -166,23 +285,38 @@ def _leave_list_out(
     spectrum: _Spectrum, y: FloatArray, queries: Queries, penalties: FloatArray
 ) -> FloatArray:
     """Sum of the squared errors on lists left out, for each penalty."""
+    errors = np.zeros(len(penalties))
+    for _, residuals in _left_out(spectrum, y, queries, penalties, _JUDGED_LISTS):
+        errors += np.sum(residuals**2, axis=1)
+    return errors
+
+
+def _left_out(
+    spectrum: _Spectrum,
+    y: FloatArray,
+    queries: Queries,
+    penalties: FloatArray,
+    max_lists: int,
+) -> Iterator[tuple[IntArray, FloatArray]]:
+    """Rows of a list, and their errors in fits without it for each penalty.
+
+    Of evenly spaced lists, if there are more than ``max_lists``.
+    """
     inverses = 1 / (spectrum.eigenvalues + penalties[:, None])  # (n_penalties, rank)
     residuals = _residuals(spectrum, y, penalties)  # (n_penalties, n_samples)
     n_lists, rank = queries.n_lists, len(spectrum.eigenvalues)
-    n_judged = min(n_lists, _JUDGED_LISTS)
-    errors = np.zeros(len(penalties))
+    n_judged = min(n_lists, max_lists)
     for number in np.linspace(0, n_lists - 1, n_judged).round().astype(int):
         rows = queries.order[queries.starts[number] : queries.starts[number + 1]]
         U, e = spectrum.U[rows], residuals[:, rows, None]
         if len(rows) <= rank:
             hat = (U * inverses[:, None, :]) @ U.T  # (n_penalties, n_rows, n_rows)
-            left_out = np.linalg.solve(np.eye(len(rows)) - hat, e)
+            errors: FloatArray = np.linalg.solve(np.eye(len(rows)) - hat, e)
         else:
             # (I − U D Uᵀ)⁻¹ = I + U (D⁻¹ − UᵀU)⁻¹ Uᵀ, by Woodbury
             inner = np.eye(rank) / inverses[:, None, :] - U.T @ U
-            left_out = e + U @ np.linalg.solve(inner, U.T @ e)
-        errors += np.sum(left_out[..., 0] ** 2, axis=1)
-    return errors
+            errors = e + U @ np.linalg.solve(inner, U.T @ e)
+        yield rows, errors[..., 0]  # (n_penalties, n_rows)
 
 
 def _residuals(spectrum: _Spectrum, y: FloatArray, penalties: FloatArray) -> FloatArray:

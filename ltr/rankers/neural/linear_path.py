@@ -10,7 +10,7 @@ from ltr.queries import BoolArray, FloatArray, Queries, group_queries
 from ltr.rankers.inputs import TrainingSet
 from ltr.rankers.neural.options import TrainingOptions
 from ltr.rankers.neural.scaling import FeatureScaling, Scaling, fit_scaling
-from ltr.rankers.ridge import fit_ridge
+from ltr.rankers.ridge import stack_lines
 from ltr.scorers import Scorer, WideDeepScorer
 from ltr.training import plan_loss
 from ltr.training.masks import is_ours
@@ -24,7 +24,7 @@ _SPREAD_ROWS = 1000  # from which the spread of the scores is measured
 
 
 class LinearPath(NamedTuple):
-    """A ridge regression, and how far the scores of a fit are drawn to it.
+    """A linear regression, and how far the scores of a fit are drawn to it.
 
     Attributes
     ----------
@@ -101,8 +101,9 @@ def fit_linear_path(
     -----
     With L lists its share is 50 / (50 + L): shrinkage toward a simple estimate, less of
     it the more there is to learn from. What the network has beyond the line is mostly
-    noise on 10 lists of real data, and mostly signal on 1000. The penalty of the
-    regression is chosen by leaving out lists, see :func:`ltr.rankers.ridge.fit_ridge`.
+    noise on 10 lists of real data, and mostly signal on 1000. The regression combines
+    ridge regressions and the best feature by how they predict lists left out, see
+    :func:`ltr.rankers.ridge.stack_lines`.
     """
     loss, _ = plan_loss(options.loss, normalize=options.normalize)
     sees_differences = is_ours(loss.function) and loss.info.shift_invariant
@@ -130,7 +131,7 @@ def fit_linear_path(
     if data.list_weights is not None:
         by_row = data.list_weights[codes] * (1.0 if weights is None else weights)
     targets = z_scores(data.y[rows], queries, by_row)
-    weight = fit_ridge(centered(Z, queries, by_row), targets, queries, by_row).coef
+    weight = stack_lines(centered(Z, queries, by_row), targets, queries, by_row)
     spread = _spread(Z @ weight, queries, weights)
     if not spread > 0:
         return None

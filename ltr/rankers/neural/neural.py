@@ -148,15 +148,17 @@ class NeuralRanker(GradientRanker):
     Notes
     -----
     ``scorer="wide_deep"`` scores by s(x) = w · x + MLP(x) [1]_, where the perceptron is
-    trained as that of ``"mlp"``. On few lists it fits noise, and a ridge regression on
+    trained as that of ``"mlp"``. On few lists it fits noise, and a linear regression on
     the labels ranks better; on many it is the other way round. So up to 1000 lists, the
     scores are those of both, with the same spread within lists; the regression has the
     share 50 / (50 + L) on L training lists, where one of over 100 rows counts as
-    several. It becomes w, so that predict evaluates one network. There is none (w = 0)
-    for a loss of your own, one of a whole batch, or one that sees more than differences
-    of scores, such as ``"mse"``; with ``teacher_scores``, ``reference_scores`` or
-    ``position``; in ``partial_fit`` and ``fit_stream``. Until ltr 0.1 the default was
-    ``"mlp"``.
+    several. It is a sum of ridge regressions of several penalties and of the best
+    single feature, each with the weight ≥ 0 that its predictions of lists left out of
+    its fit deserve [2]_. It becomes w, so that predict evaluates one network. There is
+    none (w = 0) for a loss of your own, one of a whole batch, or one that sees more
+    than differences of scores, such as ``"mse"``; with ``teacher_scores``,
+    ``reference_scores`` or ``position``; in ``partial_fit`` and ``fit_stream``. Until
+    ltr 0.1 the default was ``"mlp"``.
 
     A fit with one ``random_state`` repeats on one machine. Changing a number
     (``learning_rate``, ``sigma``, …) recompiles nothing.
@@ -168,6 +170,7 @@ class NeuralRanker(GradientRanker):
     References
     ----------
     .. [1] Cheng et al., "Wide & deep learning for recommender systems", DLRS 2016.
+    .. [2] Breiman, "Stacked regressions", Machine Learning 24, 1996.
 
     Examples
     --------
