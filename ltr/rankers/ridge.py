@@ -200,7 +200,7 @@ def stack_lines(
             candidate[rows] = y[rows] - errors
     # |y − P a|² = |r − R a|², with (P, y) = Q (R, r)
     columns = np.column_stack([*candidates, y])
-    triangle: FloatArray = np.linalg.qr(columns, mode="r")
+    triangle = np.asarray(np.linalg.qr(columns, mode="r"), dtype=np.float64)
     shares, _ = nnls(triangle[:, :-1], triangle[:, -1])
     if not shares.any():
         shares[1] = 1.0
@@ -311,7 +311,7 @@ def _left_out(
         U, e = spectrum.U[rows], residuals[:, rows, None]
         if len(rows) <= rank:
             hat = (U * inverses[:, None, :]) @ U.T  # (n_penalties, n_rows, n_rows)
-            errors: FloatArray = np.linalg.solve(np.eye(len(rows)) - hat, e)
+            errors = np.asarray(np.linalg.solve(np.eye(len(rows)) - hat, e), float)
         else:
             # (I − U D Uᵀ)⁻¹ = I + U (D⁻¹ − UᵀU)⁻¹ Uᵀ, by Woodbury
             inner = np.eye(rank) / inverses[:, None, :] - U.T @ U
