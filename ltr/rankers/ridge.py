@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
-from scipy.optimize import nnls
 
 from ltr.memory import check_memory
 from ltr.queries import FloatArray, IntArray, Queries
@@ -182,6 +181,8 @@ def stack_lines(
     >>> stack_lines(Z, np.array([-1.0, 1.0, -1.0, 1.0]), queries).round(6).tolist()
     [1.0, 0.0]
     """
+    from scipy.optimize import nnls
+
     differs = np.bincount(queries.codes, y != 0, minlength=queries.n_lists) > 0
     if differs.sum() < 2:
         return fit_ridge(Z, y, queries, weights).coef
