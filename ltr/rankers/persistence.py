@@ -35,7 +35,7 @@ from ltr.rankers.neural import NeuralRanker
 from ltr.rankers.neural.gradient import GradientRanker
 from ltr.rankers.neural.training import LearnedState
 from ltr.rankers.pairs.tsprank import TSPRanker
-from ltr.rankers.saved_arrays import insert_function, pack_arrays, unpack_arrays
+from ltr.rankers.saved_arrays import pack_arrays, unpack_arrays
 from ltr.rankers.saved_classes import FIELDS, OPTIONAL, REQUIRED
 from ltr.rankers.saved_fields import (
     check_attributes,
@@ -48,6 +48,7 @@ from ltr.rankers.saved_fields import (
     check_scaling,
     scaling_arrays,
 )
+from ltr.rankers.saved_functions import Trusted, insert_functions
 from ltr.rankers.saved_members import (
     decode_parameter,
     encode_parameters,
@@ -81,9 +82,9 @@ def save_ranker(ranker: BaseRanker | ModelIndex, folder: PathLike) -> None:
     Parameters
     ----------
     ranker : ranker
-        A fitted ranker of this library, or a :class:`ltr.ModelIndex`. Its loss must be
-        a name or a function of :data:`ltr.losses.LOSSES`, or a ``functools.partial`` of
-        such a function.
+        A fitted ranker of this library, or a :class:`ltr.ModelIndex`. Functions of your
+        own (a loss, a metric, label gains) are saved as their names, and must stand at
+        the top level of a module: see ``trusted`` of :func:`load_ranker`.
     folder : path
         New or empty, or a folder that :func:`save_ranker` wrote, which is replaced at
         once: whoever loads it meanwhile, or after the process was killed, gets the old
@@ -119,7 +120,10 @@ def save_ranker(ranker: BaseRanker | ModelIndex, folder: PathLike) -> None:
 
 
 def load_ranker(
-    folder: PathLike, *, pair_features: Callable[..., Any] | None = None
+    folder: PathLike,
+    *,
+    pair_features: Callable[..., Any] | None = None,
+    trusted: Trusted = (),
 ) -> Any:
     """Read a ranker that :func:`save_ranker` wrote.
 
@@ -133,6 +137,10 @@ def load_ranker(
     pair_features : callable, default=None
         The function that the ranker was fitted with as its parameter ``pair_features``;
         only its name is saved.
+    trusted : collection of str or callable, default=()
+        Functions that the ranker was fitted with (a loss, a metric or label gains of
+        your own), or their names ``"module:name"``, which are then imported. Others
+        are refused.
 
     Returns
     -------
@@ -153,7 +161,7 @@ def load_ranker(
     source = Path(folder)
     model = read_model(source)
     with damage_as_value_error(source):
-        document = insert_function(model.document, "pair_features", pair_features)
+        document = insert_functions(model.document, pair_features, trusted)
         return _restore(model._replace(document=document))
 
 
@@ -243,7 +251,7 @@ def _describe(ranker: BaseRanker | ModelIndex) -> SavedModel:
         "class": name,
         "parameters": encoded,
         "attributes": {
-            key: vars(ranker)[key]
+            key: _attribute(key, vars(ranker)[key])
             for key in (*REQUIRED[name], *OPTIONAL)
             if key in vars(ranker)
         },
@@ -292,6 +300,11 @@ def _describe(ranker: BaseRanker | ModelIndex) -> SavedModel:
         document.setdefault("members", []).append(model.document)
         parts |= {f"member{i}-{name}": part for name, part in model.parts.items()}
     return SavedModel(document, parts)
+
+
+def _attribute(name: str, value: Any) -> Any:
+    """An attribute as JSON; a metric may be a function."""
+    return encode(name, value) if callable(value) else value
 
 
 def _leaves(learned: LearnedState) -> dict[str, list[Any]]:

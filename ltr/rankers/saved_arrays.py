@@ -1,11 +1,11 @@
-"""Arrays of saved rankers without pickled objects, and functions that are passed."""
+"""Arrays of saved rankers, without pickled objects."""
 
 from __future__ import annotations
 
 import io
 import math
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -13,61 +13,6 @@ from numpy.typing import NDArray
 
 Array = NDArray[Any]
 _ITEM_KINDS = "biufU"  # of the arrays: Booleans, numbers, text
-
-
-def insert_function(
-    document: dict[str, Any], name: str, function: Callable[..., Any] | None
-) -> dict[str, Any]:
-    """Put a function in place of each name that is saved for a parameter.
-
-    Parameters
-    ----------
-    document : dict
-        From JSON.
-    name : str
-        Name of the parameter.
-    function : callable or None
-        What the user passed for it.
-
-    Returns
-    -------
-    document : dict
-        A copy.
-
-    Raises
-    ------
-    ValueError
-        If there is a name but no function, or the other way round.
-    """
-    n_names = 0
-
-    def copy(value: Any) -> Any:
-        if isinstance(value, list):
-            return [copy(item) for item in value]
-        if not isinstance(value, dict):
-            return value
-        return {key: insert(key, item) for key, item in value.items()}
-
-    def insert(key: str, value: Any) -> Any:
-        nonlocal n_names
-        if key != name or not isinstance(value, dict) or set(value) != {"function"}:
-            return copy(value)
-        n_names += 1
-        if not callable(function):
-            raise ValueError(
-                f"{name} is required: the ranker was saved with the function "
-                f"{value['function']!r:.100}, and loading imports no code. Import it, "
-                f"and pass load_ranker(folder, {name}=function)."
-            )
-        return function
-
-    document = copy(document)
-    if function is not None and n_names == 0:
-        raise ValueError(
-            f"{name} must be None for a ranker that was saved without such a function; "
-            f"got {function!r}. Leave it out."
-        )
-    return document
 
 
 def pack_arrays(arrays: Mapping[str, Any]) -> bytes:

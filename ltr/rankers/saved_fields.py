@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from ltr.arguments import check_choice, check_number, check_whole
 from ltr.rankers.neural.scaling import FeatureScaling, ListScaling, Scaling
+from ltr.rankers.saved_functions import is_function
 
 if TYPE_CHECKING:
     from ltr.rankers.trees.feature_tables import Categories
@@ -428,7 +429,8 @@ def _decoder(name: str, value: Any) -> None:
 def _metric(value: Any) -> None:
     from ltr.metrics import get_metric
 
-    get_metric(value)
+    if not is_function(value):  # one that is not needed to predict stays a name
+        get_metric(value)
 
 
 def _is_number(value: Any) -> bool:

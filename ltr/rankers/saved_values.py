@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import functools
+import inspect
 import json
 import os
-import sys
 from typing import Any
 
 import numpy as np
 
 from ltr.losses import LOSSES, Combination, combine
-
-# Parameters whose function is saved as its name only: nothing is imported on loading.
-NAMED_FUNCTIONS = ("pair_features",)
+from ltr.rankers.saved_functions import decode_scorer, encode_scorer, importable_name
+from ltr.scorers import Scorer
 
 
 def encode(name: str, value: Any) -> Any:
@@ -45,8 +44,12 @@ def encode(name: str, value: Any) -> Any:
     if names:
         options = {key: encode(key, v) for key, v in keywords.items()}
         return {"loss": names[0], "options": options}
-    if name in NAMED_FUNCTIONS and callable(value):
-        return {"function": _importable_name(name, value)}
+    if isinstance(value, Scorer) and (scorer := encode_scorer(value)) is not None:
+        return scorer
+    if inspect.isroutine(function):
+        entry: dict[str, Any] = {"function": importable_name(name, function)}
+        options = {key: encode(key, v) for key, v in keywords.items()}
+        return entry | {"options": options} if options else entry
     if isinstance(value, np.generic):
         value = value.item()
     if isinstance(value, os.PathLike):
@@ -57,26 +60,10 @@ def encode(name: str, value: Any) -> Any:
         json.dumps(value)
     except TypeError:
         raise ValueError(
-            f"{name} must be a plain value to be saved; got {value!r}. Use a name "
-            "instead of a function, or pickle the ranker."
+            f"{name} must be a plain value or a function that can be imported to be "
+            f"saved; got {value!r}. Use a name instead, or pickle the ranker."
         ) from None
     return value
-
-
-def _importable_name(name: str, function: Any) -> str:
-    """Return "module:qualname" of a function at the top level of a module."""
-    module = getattr(function, "__module__", None)
-    qualname = getattr(function, "__qualname__", None)
-    target: Any = sys.modules.get(str(module))
-    for part in str(qualname).split("."):
-        target = getattr(target, part, None)
-    if target is not function:
-        raise ValueError(
-            f"{name} must be a function that can be imported to be saved; got "
-            f"{function!r}. Define it by def at the top level of a module, or pickle "
-            "the ranker."
-        )
-    return f"{module}:{qualname}"
 
 
 def decode(name: str, value: Any) -> Any:
@@ -114,4 +101,4 @@ def _decode(value: Any) -> Any:
         options = {key: _decode(option) for key, option in value["options"].items()}
         loss = LOSSES[value["loss"]]
         return functools.partial(loss, **options) if options else loss
-    return tuple(value) if isinstance(value, list) else value
+    return tuple(value) if isinstance(value, list) else decode_scorer(value)

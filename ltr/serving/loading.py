@@ -13,6 +13,7 @@ from ltr.files import PathLike
 from ltr.queries import FloatArray, IntArray
 from ltr.rankers.model_folder import SavedModel, damage_as_value_error, read_model
 from ltr.rankers.ranks import lists_of, order_rows, rank_rows
+from ltr.rankers.saved_functions import Trusted
 from ltr.serving.restoring import restore
 from ltr.serving.scoring import Scoring
 
@@ -35,6 +36,7 @@ def load_ranker(
     folder: PathLike,
     *,
     pair_features: Callable[..., Any] | None = None,
+    trusted: Trusted = (),
 ) -> Any:
     """Read a ranker that :func:`ltr.save_ranker` wrote.
 
@@ -48,6 +50,10 @@ def load_ranker(
     pair_features : callable, default=None
         The function that the ranker was fitted with as its parameter ``pair_features``;
         only its name is saved.
+    trusted : collection of str or callable, default=()
+        Functions that the ranker was fitted with (a loss, a metric or label gains of
+        your own), or their names ``"module:name"``, which are then imported. Others
+        are refused.
 
     Returns
     -------
@@ -80,20 +86,22 @@ def load_ranker(
     RandomRanker()
     """
     if _ESTIMATORS in sys.modules:
-        return _load_estimator(folder, pair_features)
+        return _load_estimator(folder, pair_features, trusted)
     source = Path(folder)
     model = read_model(source)
     with damage_as_value_error(source):
-        scoring = restore(model, pair_features)
+        scoring = restore(model, pair_features, trusted)
     if scoring is None:  # of a class that has no scores of rows
-        return _load_estimator(folder, pair_features)
-    return LoadedRanker(source, model, scoring, pair_features)
+        return _load_estimator(folder, pair_features, trusted)
+    return LoadedRanker(source, model, scoring, (pair_features, trusted))
 
 
-def _load_estimator(folder: PathLike, pair_features: Callable[..., Any] | None) -> Any:
+def _load_estimator(
+    folder: PathLike, pair_features: Callable[..., Any] | None, trusted: Trusted
+) -> Any:
     from ltr.rankers import persistence
 
-    return persistence.load_ranker(folder, pair_features=pair_features)
+    return persistence.load_ranker(folder, pair_features=pair_features, trusted=trusted)
 
 
 class LoadedRanker:
@@ -119,13 +127,13 @@ class LoadedRanker:
         folder: Path,
         model: SavedModel,
         scoring: Scoring,
-        pair_features: Callable[..., Any] | None,
+        functions: tuple[Callable[..., Any] | None, Trusted],
     ) -> None:
         vars(self)["_scoring"] = scoring
         vars(self)["_source"] = (
             folder.resolve(),
             model.document.get("checksum", model.document["sha256"]),
-            pair_features,
+            functions,
         )
 
     def predict(self, X: Any, qid: Any = None, **inputs: Any) -> FloatArray:
@@ -207,8 +215,8 @@ class LoadedRanker:
         with LoadedRanker._lock:
             if type(self) is not LoadedRanker:
                 return self
-            folder, checksum, pair_features = vars(self)["_source"]
-            estimator = _load_estimator(folder, pair_features)
+            folder, checksum, functions = vars(self)["_source"]
+            estimator = _load_estimator(folder, *functions)
             document = read_model(folder).document
             if document.get("checksum", document["sha256"]) != checksum:
                 raise ValueError(

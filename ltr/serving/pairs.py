@@ -12,10 +12,13 @@ from ltr.rankers.features import check_dense_X
 from ltr.rankers.neural.fitted import FittedScorer
 from ltr.rankers.pairs.decoding import DECODERS, Decoder
 from ltr.rankers.pairs.pair_features import pair_source
+from ltr.rankers.saved_functions import is_function
 from ltr.serving.scoring import Scoring
 from ltr.training.pair_table import PairScaling
 
-_PRECEDENCE_LOSSES = ("pairwise", "gap_weighted")  # of "which of two comes earlier"
+# losses of "which of two comes earlier", by name and as functions
+_PRECEDENCE_LOSSES = ("pairwise", "gap_weighted")
+_PRECEDENCE_FUNCTIONS = ("pairwise_logistic_loss", "gap_weighted_bce_loss")
 
 
 @dataclass(eq=False, repr=False)
@@ -62,9 +65,7 @@ def make_decoder(parameters: Mapping[str, Any], decoder_: str | None) -> Decoder
     name, short_only = parameters["decoder"], False
     check_choice("decoder", name, ("auto", *DECODERS))
     if name == "auto":
-        is_paper = parameters.get("compat") == "paper"
-        learns_precedence = parameters["loss"] in _PRECEDENCE_LOSSES and not is_paper
-        name = "ordering" if learns_precedence else "path"
+        name = "ordering" if _learns_precedence(parameters) else "path"
         if name == "path" and decoder_ == "bayes":
             name, short_only = "bayes", True
     return Decoder(
@@ -76,3 +77,11 @@ def make_decoder(parameters: Mapping[str, Any], decoder_: str | None) -> Decoder
         parameters["solver"],
         short_only,
     )
+
+
+def _learns_precedence(parameters: Mapping[str, Any]) -> bool:
+    loss = parameters["loss"]
+    if is_function(loss):
+        module, _, name = str(loss["function"]).partition(":")
+        return module.startswith("ltr.losses.paths") and name in _PRECEDENCE_FUNCTIONS
+    return loss in _PRECEDENCE_LOSSES and parameters.get("compat") != "paper"

@@ -9,7 +9,7 @@ from ltr.arguments import check_choice, check_whole
 from ltr.rankers.columns import Columns
 from ltr.rankers.model_folder import DOCUMENT, SavedModel, members_of
 from ltr.rankers.neural.fitted import FittedScorer
-from ltr.rankers.saved_arrays import insert_function, unpack_arrays
+from ltr.rankers.saved_arrays import unpack_arrays
 from ltr.rankers.saved_classes import FIELDS, OPTIONAL, REQUIRED
 from ltr.rankers.saved_fields import (
     check_attributes,
@@ -21,6 +21,7 @@ from ltr.rankers.saved_fields import (
     check_pair_scaling,
     check_scaling,
 )
+from ltr.rankers.saved_functions import Trusted, decode_scorer, insert_functions
 from ltr.rankers.saved_weights import check_layers, check_weights
 from ltr.scorers import Scorer, get_scorer
 from ltr.serving.scoring import (
@@ -35,7 +36,7 @@ _NOT_SERVED = "ModelIndex"  # it retrieves, and scores no rows
 
 
 def restore(
-    model: SavedModel, pair_features: Callable[..., Any] | None
+    model: SavedModel, pair_features: Callable[..., Any] | None, trusted: Trusted
 ) -> Scoring | None:
     """Make what predicts.
 
@@ -45,6 +46,8 @@ def restore(
         Contents of a folder.
     pair_features : callable or None
         What the user passed for the name of a function.
+    trusted : collection of str or callable
+        Functions that may be imported; only those that predict are.
 
     Returns
     -------
@@ -58,7 +61,9 @@ def restore(
     """
     if model.document.get("class") == _NOT_SERVED:
         return None
-    document = insert_function(model.document, "pair_features", pair_features)
+    document = insert_functions(
+        model.document, pair_features, trusted, only="pair_features"
+    )
     return _restore(model._replace(document=document))
 
 
@@ -167,7 +172,7 @@ def _neural(model: SavedModel, saved: _Saved) -> Scoring:
     check_whole("n_query_features", width, low=1, optional=True)
     similarity = parameters["similarity"]
     check_choice("similarity", similarity, ("cosine", "dot", "bilinear"))
-    scorer = get_scorer(parameters["scorer"], sizes, width, similarity)
+    scorer = get_scorer(decode_scorer(parameters["scorer"]), sizes, width, similarity)
     fitted = _fitted(scorer, saved, arrays, columns)
     return NeuralScoring(columns, saved.fitted_with_qid, fitted)
 

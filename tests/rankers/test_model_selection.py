@@ -23,7 +23,13 @@ from sklearn.model_selection import (
 from sklearn.pipeline import make_pipeline
 from support.strategies import query_ids
 
-from ltr import LambdaMARTRanker, NeuralRanker, SingleFeatureRanker, save_ranker
+from ltr import (
+    LambdaMARTRanker,
+    NeuralRanker,
+    SingleFeatureRanker,
+    load_ranker,
+    save_ranker,
+)
 from ltr.datasets import make_ranking
 from ltr.metrics import Measured, ndcg_score, ranking_metric
 from ltr.model_selection import (
@@ -365,7 +371,7 @@ def half_recall(lists, *, k=None, threshold=0.0):
     ids=lambda ranker: type(ranker).__name__,
 )
 def test_own_metric_of_a_ranker(ranker, tmp_path):
-    """It stops, scores, is cloned and pickled as a named one; JSON cannot hold it."""
+    """It stops, scores, is cloned and pickled as a named one, and saved by its name."""
     named = clone(ranker).set_params(metric="recall", early_stopping=True)
     own = clone(ranker).set_params(metric=half_recall, early_stopping=True)
     own, named = clone(own).fit(X, Y, QID), named.fit(X, Y, QID)
@@ -374,8 +380,14 @@ def test_own_metric_of_a_ranker(ranker, tmp_path):
     assert own.best_score_ == named.best_score_ / 2
     assert own.score(X, Y, QID) == named.score(X, Y, QID) / 2
     assert pickle.loads(pickle.dumps(own)).metric is half_recall
-    with pytest.raises(ValueError, match="metric must be a plain value to be saved"):
-        save_ranker(own, tmp_path / "own")
+    save_ranker(own, tmp_path / "own")
+    name = f"{__name__}:half_recall"
+    with pytest.raises(
+        ValueError, match=f"metric is the function '{name}', and loading"
+    ):
+        load_ranker(tmp_path / "own")
+    for trusted in ([half_recall], [name]):
+        assert load_ranker(tmp_path / "own", trusted=trusted).metric is half_recall
 
 
 def test_own_metric_in_cross_validation():

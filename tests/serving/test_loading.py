@@ -1,5 +1,6 @@
 """Saved rankers in a process without JAX, scikit-learn, pandas and LightGBM's package."""
 
+import functools
 import json
 import re
 import shutil
@@ -376,6 +377,68 @@ def test_forged_documents_are_refused(loaded, saved, tmp_path, number):
     forge(folder, change)
     with pytest.raises(ValueError, match="must|not a complete saved ranker"):
         loaded(folder)
+
+
+def own_loss(s, y, *, where, scale=1.0):
+    """A loss of the user's own, which is not called here."""
+    return scale * (s * where).sum(-1)
+
+
+def test_functions_are_saved_by_their_names(loaded, tmp_path):
+    """Untrusted ones are refused where they are needed, which they are not to predict."""
+    from ltr import load_ranker
+
+    ranker = neural("mlp").set_params(loss=functools.partial(own_loss, scale=2.0))
+    save_ranker(ranker, tmp_path / "own")
+    name = f"{__name__}:own_loss"
+    message = (
+        f"{tmp_path / 'own'}: loss is the function {name!r}, and loading imports no "
+        "code that is not trusted. If you trust it, pass load_ranker(folder, "
+        f"trusted=[{name!r}])."
+    )
+    for trusted in ((), ["os:system"]):
+        with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+            load_ranker(tmp_path / "own", trusted=trusted)
+    for trusted in ([own_loss], [name]):
+        loss = load_ranker(tmp_path / "own", trusted=trusted).loss
+        assert (loss.func, loss.keywords) == (own_loss, {"scale": 2.0})
+    served = loaded(tmp_path / "own")
+    np.testing.assert_array_equal(served.predict(X), ranker.predict(X))
+    with pytest.raises(ValueError, match="that is not trusted"):
+        served.get_params()
+    assert (
+        loaded(tmp_path / "own", trusted=[name]).get_params()["loss"].func is own_loss
+    )
+    forge(
+        tmp_path / "own", lambda d: d["parameters"].update(loss={"function": "os:no"})
+    )
+    for trusted, text in (
+        (["os:no"], "loss must be the function 'os:no', which cannot be imported here"),
+        (["os:path:join"], "trusted must hold functions, or names such as"),
+        ("os:no", "trusted must be a list of functions or of their names; got 'os:no'"),
+    ):
+        with pytest.raises(ValueError, match=text):
+            load_ranker(tmp_path / "own", trusted=trusted)
+
+
+def test_scorers_of_the_library_are_saved_as_objects(loaded, tmp_path):
+    """With fields that no parameter of the ranker has."""
+    from ltr import load_ranker
+    from ltr.scorers import AttentionScorer
+
+    ranker = neural(AttentionScorer((8,), n_blocks=2, n_heads=2))
+    save_ranker(ranker, tmp_path / "own")
+    assert load_ranker(tmp_path / "own").scorer == ranker.scorer
+    served = loaded(tmp_path / "own")
+    np.testing.assert_array_equal(served.predict(X, QID), ranker.predict(X, QID))
+
+    def many_blocks(document):
+        document["parameters"]["scorer"]["options"]["n_blocks"] = 10**9
+
+    forge(tmp_path / "own", many_blocks)
+    for load in (load_ranker, loaded):
+        with pytest.raises(ValueError, match="n_blocks of a scorer must be plain"):
+            load(tmp_path / "own")
 
 
 def test_outlines_are_the_shapes_that_init_draws():
