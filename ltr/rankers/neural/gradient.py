@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_is_fitted
 
-from ltr.arguments import ArgumentError, check_whole
+from ltr.arguments import check_whole
 from ltr.atomic import FitStopped
 from ltr.files import PathLike
 from ltr.metrics import get_metric
@@ -21,7 +21,7 @@ from ltr.rankers.inputs import TrainingSet, training_set
 from ltr.rankers.neural.fitted import FittedScorer
 from ltr.rankers.neural.options import TrainingOptions
 from ltr.rankers.neural.scaling import Preprocess
-from ltr.rankers.neural.source import Piece, Source, is_ranking
+from ltr.rankers.neural.source import Piece, Source, check_validation
 from ltr.rankers.neural.training import LearnedState, train_scorer
 from ltr.rankers.neural.weights import named_weights
 from ltr.rankers.validation import (
@@ -185,20 +185,12 @@ class GradientRanker(BaseRanker):
         check_whole("buffer_rows", buffer_rows, low=1)
         options = self._training_options()
         stopping = options.stopping
-        if validation is None and stopping.enabled is True:
-            raise ValueError(
-                "validation is required by early_stopping=True: fit_stream holds out "
-                "no queries. Pass some as validation, or set early_stopping='auto'."
-            )
+        check_validation(validation, stopping.enabled)
         if options.checkpoint_dir is not None:
             raise ValueError(
                 "checkpoint_dir is for fit; fit_stream writes no checkpoints. Set "
                 "checkpoint_dir=None, and save the ranker between calls that go on "
                 "with warm_start=True."
-            )
-        if validation is not None and not is_ranking(validation):
-            raise ArgumentError(
-                f"validation must be a RankingData; got {type(validation).__name__}."
             )
         start = getattr(self, "_learned_state", None) if self.warm_start else None
         self._fitted_with_qid = True

@@ -128,6 +128,14 @@ class Source:
         for begin in range(0, len(order), 2):
             yield [self._read(int(place)) for place in order[begin : begin + 2]]
 
+    def in_order(self) -> Iterator[Piece]:
+        """All pieces, one by one in their order; those of a function for epoch 0."""
+        if self._open is not None:
+            yield from self._pieces_of_function(0)
+            return
+        for place in range(len(self._cuts)):
+            yield self._read(place)
+
     def _read(self, place: int) -> Piece:
         number, begin, end = self._cuts[place]
         name = f" of part {number}" if len(self._parts) > 1 else ""
@@ -163,6 +171,27 @@ class Source:
                 "source must return at least one row for each epoch; got none for "
                 f"epoch {epoch}."
             )
+
+
+def check_validation(validation: Any, enabled: bool | str) -> None:
+    """Raise unless ``fit_stream`` can stop early by this ``validation``.
+
+    Parameters
+    ----------
+    validation : RankingData or None
+        The argument.
+    enabled : bool or "auto"
+        ``early_stopping`` of the ranker.
+    """
+    if validation is None and enabled is True:
+        raise ValueError(
+            "validation is required by early_stopping=True: fit_stream holds out no "
+            "queries. Pass some as validation, or set early_stopping='auto'."
+        )
+    if validation is not None and not is_ranking(validation):
+        raise ArgumentError(
+            f"validation must be a RankingData; got {type(validation).__name__}."
+        )
 
 
 def is_ranking(data: Any) -> bool:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_is_fitted
 
+from ltr.arguments import check_whole
 from ltr.metrics import get_metric
 from ltr.queries import FloatArray, group_queries
 from ltr.rankers.base import BaseRanker
@@ -17,7 +18,8 @@ from ltr.rankers.inputs import TrainingSet
 from ltr.rankers.threads import n_threads_for
 from ltr.rankers.trees.boosting import Boosted, contributions
 from ltr.rankers.trees.existing import ExistingTrees, Start, existing_trees
-from ltr.rankers.trees.feature_tables import Categories, check_table
+from ltr.rankers.trees.feature_tables import Categories, check_table, fit_categories
+from ltr.rankers.trees.parameters import check_parameters, lightgbm_params
 from ltr.rankers.validation import (
     EarlyStopping,
     errors_in_validation_set,
@@ -44,6 +46,8 @@ class BoostedRanker(BaseRanker):
     validation_fraction: float
     num_leaves: int
     warm_start: bool
+    loss: Any
+    categorical_features: Any
     n_jobs: int | None
     importance_type: Literal["split", "gain"]
 
@@ -124,6 +128,99 @@ class BoostedRanker(BaseRanker):
         ranker.booster_, ranker.n_iter_ = trees.booster, n_trees
         ranker.best_score_, ranker.history_ = float("nan"), {}
         return ranker
+
+    def fit_stream(
+        self,
+        source: Any,
+        *,
+        validation: Any = None,
+        buffer_rows: int = 2**18,
+        init_model: Any = None,
+    ) -> Self:
+        """Grow trees on data that need not fit into memory.
+
+        LightGBM trains on bins of the features, one byte a value. They are made of one
+        piece after the other, and of the same sample of rows as in ``fit``: on the same
+        rows in the same order, the trees are the same.
+
+        Parameters
+        ----------
+        source : RankingData, sequence of RankingData, or callable
+            What :func:`ltr.datasets.open_ranking` opens; what
+            :func:`ltr.datasets.open_shards` opens; or a function that takes 0 and
+            returns an iterator of RankingData, each with whole lists, the same ones
+            each time. The rows of a query stand together, except in those of a
+            function.
+        validation : RankingData, default=None
+            Queries for early stopping, in memory.
+        buffer_rows : int, default=262144
+            A piece has half as many rows, or those of its longest list.
+        init_model : path, lightgbm.Booster or ranker, default=None
+            Trees to add to, as in ``fit``.
+
+        Returns
+        -------
+        self : LambdaMARTRanker
+
+        Raises
+        ------
+        ValueError
+            If a parameter or a piece is invalid; the message says which rows. Or a
+            function returns other rows the second time.
+        TypeError
+            If a function or a sequence of the user returns something else.
+
+        Notes
+        -----
+        The source is read three times (labels; the sample that decides the bins; all
+        features), once more for each of: a loss that draws or has the curvature
+        ``"secant"``, and trees to add to. Memory: the bins, up to twice, as LightGBM
+        copies them by rows; about 100 bytes a row for labels, scores and gradients; a
+        piece; and the sample, three times 200,000 rows in double precision, or fewer
+        with ``extra_params={"bin_construct_sample_cnt": ...}``. Categories of a
+        DataFrame are those of the first piece. Weights, ``teacher_scores`` and such are
+        for ``fit``.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> from ltr import LambdaMARTRanker
+        >>> from ltr.datasets import make_ranking, save_shards
+        >>> data = make_ranking(60, random_state=0)
+        >>> shards = save_shards(data, tempfile.mkdtemp() + "/shards", rows=300)
+        >>> ranker = LambdaMARTRanker(n_estimators=5, random_state=0, n_jobs=1)
+        >>> scores = ranker.fit_stream(shards).predict(data.X)
+        >>> (scores == ranker.fit(data.X, data.y, data.qid).predict(data.X)).all()
+        True
+        """
+        from ltr.rankers.neural.source import Source, check_validation
+        from ltr.rankers.trees.losses import check_loss_data
+        from ltr.rankers.trees.stream import streamed_rows
+        from ltr.rankers.trees.training import grow
+
+        params, stopping = self._checked_parameters()
+        check_whole("buffer_rows", buffer_rows, low=1)
+        check_validation(validation, stopping.enabled)
+        start = self._start(init_model)
+        is_first = True
+
+        def read(X: Any) -> Any:
+            nonlocal is_first
+            if is_first:
+                is_first = False
+                return self._table_of_fit(X, start)
+            return check_table(self, X, reset=False, categories=self._categories)
+
+        pieces = Source(source, buffer_rows)
+        data = streamed_rows(pieces, read, lambda: self.n_features_in_)
+        check_loss_data(self.loss, data)
+        self._fitted_with_qid = True
+        rows = None
+        if validation is not None:
+            columns = validation.X, validation.y, validation.qid
+            rows = self._validation_set(*columns, stopping)
+        self._report(grow(self, params, stopping, data, rows, start))
+        return self
 
     def predict(self, X: ArrayLike, qid: ArrayLike | None = None) -> FloatArray:
         """Score items.
@@ -248,6 +345,24 @@ class BoostedRanker(BaseRanker):
             return validation_set(
                 table, y_val, qid_val, metric=self.metric, index_of=X_val
             )
+
+    def _checked_parameters(self) -> tuple[dict[str, Any], EarlyStopping]:
+        """The parameters, checked, by LightGBM's names, and when to stop."""
+        parameters = self.get_params(deep=False)
+        check_parameters(parameters)
+        return lightgbm_params(parameters), self._early_stopping()
+
+    def _table_of_fit(self, X: Any, start: Start | None) -> Any:
+        """Checked features of a fit, whose columns the ranker then knows."""
+        if start is None:
+            self._categories = fit_categories(X, self.categorical_features)
+        elif start.argument == "init_model":
+            self._categories = start.categories_for(X, self.categorical_features)
+        reset = start is None or not start.keeps_columns
+        table = check_table(self, X, reset=reset, categories=self._categories)
+        if start is not None:
+            start.check_width(table)
+        return table
 
     def _start(self, init_model: Any) -> Start | None:
         """Trees that a fit adds to; expect their columns."""

@@ -8,6 +8,7 @@ import os
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Literal, NamedTuple
 from weakref import WeakKeyDictionary
 
@@ -22,6 +23,7 @@ from ltr.queries import FloatArray, IntArray, group_queries
 from ltr.rankers.trees.feature_tables import Categories
 from ltr.rankers.trees.grouped_rows import GroupedRows
 from ltr.rankers.trees.parameters import lightgbm_errors
+from ltr.rankers.trees.stream import StreamedTable
 from ltr.rankers.validation import ValidationRows
 from ltr.rankers.warning import warn
 
@@ -134,8 +136,9 @@ def boost(
     params = params | target.gains
     if isinstance(target.objective, str):
         params["objective"] = target.objective
-    dataset = lightgbm.Dataset(
-        rows.X,
+    streamed = isinstance(rows.X, StreamedTable)
+    make = rows.X.dataset if streamed else partial(lightgbm.Dataset, rows.X)
+    dataset = make(
         target.labels,
         group=rows.queries.sizes,
         weight=target.weights,
@@ -325,6 +328,8 @@ def warn_if_no_split(
 
 def _varies(X: Any) -> bool:
     """Whether a column has two values; NaN and the zeros of a sparse matrix are one."""
+    if isinstance(X, StreamedTable):
+        return X.varies()
     if isinstance(X, np.ndarray):
         return any(len(np.unique(column)) > 1 for column in X.T)
     table = X.tocsc()

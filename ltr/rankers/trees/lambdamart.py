@@ -13,9 +13,7 @@ from ltr.metrics.gains import Gain
 from ltr.metrics.names import MetricLike
 from ltr.rankers.inputs import training_set
 from ltr.rankers.trees.boosted import BoostedRanker
-from ltr.rankers.trees.feature_tables import check_table, fit_categories
 from ltr.rankers.trees.losses import check_loss_data
-from ltr.rankers.trees.parameters import check_parameters, lightgbm_params
 from ltr.rankers.trees.training import grow
 
 
@@ -312,28 +310,14 @@ default="from_dtype"
             holds out fewer than 50 queries, or there are validation rows and
             ``boosting="dart"`` cannot stop early.
         """
-        parameters = self.get_params(deep=False)
-        check_parameters(parameters)
-        params = lightgbm_params(parameters)
-        stopping = self._early_stopping()
+        params, stopping = self._checked_parameters()
         extras = {
             "teacher_scores": teacher_scores,
             "reference_scores": reference_scores,
             "position": position,
         }
         start = self._start(init_model)
-        if start is None:
-            self._categories = fit_categories(X, self.categorical_features)
-        elif init_model is not None:
-            self._categories = start.categories_for(X, self.categorical_features)
-        table = check_table(
-            self,
-            X,
-            reset=start is None or not start.keeps_columns,
-            categories=self._categories,
-        )
-        if start is not None:
-            start.check_width(table)
+        table = self._table_of_fit(X, start)
         data = training_set(
             table,
             y,

@@ -28,6 +28,7 @@ from ltr.losses import Combination, derivatives
 from ltr.losses.declaration import LossFunction
 from ltr.queries import BoolArray, FloatArray, IntArray, group_queries
 from ltr.rankers.trees.grouped_rows import GroupedRows
+from ltr.rankers.trees.stream import StreamedTable
 from ltr.training.plan import LossPlan, check_one_per_list, errors_of, loss_arguments
 
 _MAX_SHAPES = 4
@@ -359,13 +360,26 @@ def _places(blocks: tuple[_Block, ...], n_rows: int) -> jax.Array:
 
 def _canonical_order(rows: GroupedRows) -> IntArray:
     """Rows by their content, so that draws do not depend on the order of the input."""
-    row_keys = _mix(rows.y.astype(np.float64))
-    for column in _column_keys(rows.X):
-        row_keys = row_keys * np.uint64(31) + column
+    tables = rows.X.tables() if isinstance(rows.X, StreamedTable) else [rows.X]
+    keys: list[NDArray[np.uint64]] = []
+    begin = 0
+    for table in tables:
+        end = begin + table.shape[0]
+        keys.append(_row_keys(rows.y[begin:end], table))
+        begin = end
+    row_keys = np.concatenate(keys)
     codes = rows.queries.codes
     list_keys = np.zeros(rows.queries.n_lists, np.uint64)
     np.add.at(list_keys, codes, row_keys)
     return np.lexsort((row_keys, codes, list_keys[codes]))
+
+
+def _row_keys(y: FloatArray, X: Any) -> NDArray[np.uint64]:
+    """A key of the label and the features of each row."""
+    keys = _mix(y.astype(np.float64))
+    for column in _column_keys(X):
+        keys = keys * np.uint64(31) + column
+    return keys
 
 
 def _column_keys(X: Any) -> Iterator[NDArray[np.uint64]]:
