@@ -145,3 +145,34 @@ class _Columns:
         scattered = np.empty_like(self.rows)
         scattered[self.order] = self.rows
         return scattered.reshape(self.shape)
+
+
+def min_max(values: FloatArray, queries: Queries) -> FloatArray:
+    """Scale each column to [0, 1] in each list; one that is constant there is 0.
+
+    Parameters
+    ----------
+    values : float array of shape (n_samples, n_columns)
+        Finite.
+    queries : Queries
+        Query of each row.
+
+    Returns
+    -------
+    scaled : float array of shape (n_samples, n_columns)
+
+    Examples
+    --------
+    >>> from ltr.queries import group_queries
+    >>> values = np.array([[1.0], [3.0], [2.0]])
+    >>> min_max(values, group_queries(None, 3)).ravel().tolist()
+    [0.0, 1.0, 0.5]
+    """
+    grouped, starts = values[queries.order], queries.starts[:-1]
+    lists = queries.codes[queries.order]
+    low = np.minimum.reduceat(grouped, starts)
+    width = np.maximum.reduceat(grouped, starts) - low
+    width = np.where(width > 0, width, 1.0)
+    scaled = np.empty_like(values)
+    scaled[queries.order] = (grouped - low[lists]) / width[lists]
+    return scaled

@@ -13,7 +13,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from ltr.arguments import check_column_names
 from ltr.atomic import AtomicFit
 from ltr.queries import FloatArray, Queries, check_rows, group_queries
-from ltr.within_lists import z_scores
+from ltr.within_lists import min_max, z_scores
 
 
 class _QueryScaler(AtomicFit, OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
@@ -138,11 +138,4 @@ class QueryMinMaxScaler(_QueryScaler):
     """
 
     def _scale(self, X: FloatArray, queries: Queries) -> FloatArray:
-        grouped, starts = X[queries.order], queries.starts[:-1]
-        lists = queries.codes[queries.order]
-        low = np.minimum.reduceat(grouped, starts)
-        width = np.maximum.reduceat(grouped, starts) - low
-        width = np.where(width > 0, width, 1.0)
-        scaled = np.empty_like(X)
-        scaled[queries.order] = (grouped - low[lists]) / width[lists]
-        return scaled
+        return min_max(X, queries)

@@ -55,6 +55,7 @@ from ltr.rankers.saved_members import (
     fitted_members,
     set_members,
 )
+from ltr.rankers.saved_steps import describe_steps, make_step, read_steps
 from ltr.rankers.saved_values import encode
 from ltr.rankers.saved_weights import check_layers, check_weights
 from ltr.rankers.trees.lambdamart import LambdaMARTRanker
@@ -76,15 +77,18 @@ _CLASSES: dict[str, Any] = {
 }
 
 
-def save_ranker(ranker: BaseRanker | ModelIndex, folder: PathLike) -> None:
+def save_ranker(ranker: BaseRanker | ModelIndex | Pipeline, folder: PathLike) -> None:
     """Write a fitted ranker to a folder.
 
     Parameters
     ----------
     ranker : ranker
-        A fitted ranker of this library, or a :class:`ltr.ModelIndex`. Functions of your
-        own (a loss, a metric, label gains) are saved as their names, and must stand at
-        the top level of a module: see ``trusted`` of :func:`load_ranker`.
+        A fitted ranker of this library, a :class:`ltr.ModelIndex`, or a
+        :class:`sklearn.pipeline.Pipeline` of scalers that ends in a ranker: of
+        StandardScaler, MinMaxScaler, MaxAbsScaler, RobustScaler, and those of
+        :mod:`ltr.model_selection`. Functions of your own (a loss, a metric, label
+        gains) are saved as their names, and must stand at the top level of a module:
+        see ``trusted`` of :func:`load_ranker`.
     folder : path
         New or empty, or a folder that :func:`save_ranker` wrote, which is replaced at
         once: whoever loads it meanwhile, or after the process was killed, gets the old
@@ -166,6 +170,8 @@ def load_ranker(
 
 
 def _restore(model: SavedModel) -> Any:
+    if model.document.get("class") == "Pipeline":
+        return _restore_pipeline(model)
     document = check_keys(DOCUMENT, model.document, FIELDS)
     name: Any = document.get("class")
     ranker = _with_parameters(name, document.get("parameters"))
@@ -228,16 +234,40 @@ def _cure(ranker: Any) -> str:
             f"Save its {part}, and pass what load_ranker returns to a new "
             "ConstrainedRanker, which then needs no fit."
         )
-    if isinstance(ranker, Pipeline):
-        return (
-            f"Save its last step ({type(ranker[-1]).__name__}) and the parameters of "
-            "the steps before it, or pickle the pipeline."
-        )
     return "Other estimators can be pickled."
 
 
-def _describe(ranker: BaseRanker | ModelIndex) -> SavedModel:
+def _describe_pipeline(pipeline: Pipeline) -> SavedModel:
+    """Its last step as a member, and the steps before it."""
+    check_is_fitted(pipeline)
+    *steps, (_, ranker) = pipeline.steps
+    documents, arrays = describe_steps(steps)
+    member = _describe(ranker)
+    document = {
+        "ltr_version": version("ltr"),
+        "class": "Pipeline",
+        "parameters": {"name": pipeline.steps[-1][0]},
+        "attributes": {},
+        "steps": documents,
+        "members": [member.document],
+    }
+    parts = {f"member0-{name}": part for name, part in member.parts.items()}
+    return SavedModel(document, {**parts, "arrays.npz": pack_arrays(arrays)})
+
+
+def _restore_pipeline(model: SavedModel) -> Pipeline:
+    document = check_keys(DOCUMENT, model.document, FIELDS)
+    saved = read_steps(document.get("steps"), unpack_arrays(model.parts["arrays.npz"]))
+    steps = [(step.name, make_step(step)) for step in saved]
+    (ranker,) = (_restore(member) for member in members_of(model))
+    parameters = check_keys("parameters", document.get("parameters"), {"name"})
+    return Pipeline([*steps, (parameters["name"], ranker)])
+
+
+def _describe(ranker: BaseRanker | ModelIndex | Pipeline) -> SavedModel:
     """Everything that is written."""
+    if type(ranker) is Pipeline:
+        return _describe_pipeline(ranker)
     name = type(ranker).__name__
     if _CLASSES.get(name) is not type(ranker):
         raise ValueError(

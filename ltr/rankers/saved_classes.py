@@ -39,6 +39,7 @@ FIELDS = {
     "categories",
     "column_names",
     "members",
+    "steps",
     "sha256",
     "checksum",
 }

@@ -23,6 +23,7 @@ _DEFINED_IN = {
     "LinearRanker": "ltr.rankers.linear",
     "NeuralRanker": "ltr.rankers.neural.neural",
     "NumericRanker": "ltr.rankers.blend.numeric",
+    "Pipeline": "sklearn.pipeline",
     "RandomRanker": "ltr.rankers.baselines",
     "SingleFeatureRanker": "ltr.rankers.baselines",
     "StackingRanker": "ltr.rankers.blend.stacking",

@@ -205,9 +205,9 @@ def _check_names(where: str, columns: list[Any], names: list[str]) -> None:
     missing = [name for name in names if name not in present]
     others = sorted(present - set(names))
     if missing or others:
-        what = f"lacks {missing[0]!r}" if missing else f"has {others[0]!r:.100}"
+        fault = f"lacks {missing[0]!r}" if missing else f"has {others[0]!r:.100}"
         _refuse(
-            f"{where} must have the {len(names)} features of the ranker; it {what}."
+            f"{where} must have the {len(names)} features of the ranker; it {fault}."
         )
 
 

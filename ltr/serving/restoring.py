@@ -82,6 +82,8 @@ def _restore(model: SavedModel) -> Scoring:
         "TSPRanker": _pairs,
         "VotingRanker": _blend,
     }
+    if name == "Pipeline":
+        return _pipeline(model)
     if not isinstance(name, str) or name not in makers:
         raise ValueError(
             f"class in {DOCUMENT} must be one of {sorted(makers)}; got {name!r:.100}. "
@@ -291,3 +293,22 @@ def _members(model: SavedModel, expected: int) -> list[Scoring]:
             "it again."
         )
     return members
+
+
+def _pipeline(model: SavedModel) -> Scoring:
+    from ltr.rankers.saved_steps import read_steps
+    from ltr.serving.pipelines import PipelineScoring
+
+    arrays = unpack_arrays(model.parts["arrays.npz"])
+    steps = read_steps(model.document.get("steps"), arrays)
+    (member,) = _members(model, 1)
+    columns = member.columns
+    if steps:
+        names, others = steps[0].feature_names, steps[0].column_names
+        if steps[0].n_features != columns.n_features_in_:
+            raise ValueError(
+                f"the ranker must have the {steps[0].n_features} features of the "
+                f"steps; got {columns.n_features_in_}. Save it again."
+            )
+        columns = Columns("Pipeline", steps[0].n_features, names, others)
+    return PipelineScoring(columns, member.fitted_with_qid, tuple(steps), member)

@@ -11,6 +11,14 @@ import threading
 import numpy as np
 import pandas as pd
 import pytest
+import sklearn
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import (
+    MaxAbsScaler,
+    MinMaxScaler,
+    RobustScaler,
+    StandardScaler,
+)
 from support.forging import forge
 
 from ltr import (
@@ -26,6 +34,7 @@ from ltr import (
     save_ranker,
 )
 from ltr.datasets import make_ranking
+from ltr.model_selection import QueryMinMaxScaler, QueryStandardScaler
 from ltr.rankers.blend.numeric import NumericRanker
 from ltr.rankers.neural.scaling import fit_scaling
 from ltr.rankers.neural.training import LearnedState
@@ -63,7 +72,8 @@ for name, table in job["rankers"]:
     results[name] = ranker.predict(rows, inputs["qid"])
     results[name + " rank"] = ranker.rank(rows, inputs["qid"])
     results[name + " order"] = ranker.order(rows, inputs["qid"], k=3)
-    results[name + " one list"] = ranker.order(rows[:7], k=3)
+    if not name.startswith("pipeline-query"):
+        results[name + " one list"] = ranker.order(rows[:7], k=3)
     heavy = ("jax", "optax", "sklearn", "pandas", "scipy", "lightgbm", "ltr.losses")
     seen[name] = [module for module in heavy if module in sys.modules]
 np.savez(job["output"], **results)
@@ -97,6 +107,15 @@ def neural(scorer, **options):
 def trees(**options):
     options = {"n_estimators": 5, "min_child_samples": 2, **options}
     return LambdaMARTRanker(n_jobs=1, random_state=0, **options)
+
+
+def with_routing(method, rows, qid):
+    """Call a method of a pipeline with the qid, if a step takes it."""
+    with sklearn.config_context(enable_metadata_routing=True):
+        try:
+            return method(rows, qid=qid)
+        except TypeError:
+            return method(rows)
 
 
 @pytest.fixture(scope="module")
@@ -143,6 +162,21 @@ def saved(tmp_path_factory):
         ),
         "adapter": (neural("adapter", n_query_features=3), "X"),
     }
+    steps = {
+        "standard": StandardScaler(),
+        "range": MinMaxScaler((-1, 1), clip=True),
+        "largest": MaxAbsScaler(),
+        "robust": RobustScaler(with_centering=False),
+        "query": QueryStandardScaler(),
+        "query-range": QueryMinMaxScaler(),
+    }
+    with sklearn.config_context(enable_metadata_routing=True):
+        for name, step in steps.items():
+            pipeline = Pipeline(
+                [("first", step), ("none", "passthrough"), ("rank", LinearRanker())]
+            )
+            pipeline.fit(X[:60], Y[:60], qid=QID[:60])
+            rankers[f"pipeline-{name}"] = pipeline, "X"
     of_pairs = {
         "borda": TSPRanker(hidden_layer_sizes=4, decoder="borda"),
         "path": TSPRanker(hidden_layer_sizes=4),
@@ -156,10 +190,14 @@ def saved(tmp_path_factory):
     assert short is not None, "the Bayes decoder takes lists of at most 15"
     for name, (ranker, table) in rankers.items():
         save_ranker(ranker, folder / name)
-        scores[name] = ranker.predict(tables[table], QID)
-        scores[f"{name} rank"] = ranker.rank(tables[table], QID)
-        scores[f"{name} order"] = ranker.order(tables[table], QID, k=3)
-        scores[f"{name} one list"] = ranker.order(tables[table][:7], k=3)
+        rows = tables[table]
+        if isinstance(ranker, Pipeline):  # it has no order: that of its last step
+            rows, ranker = with_routing(ranker[:-1].transform, rows, QID), ranker[-1]
+        scores[name] = ranker.predict(rows, QID)
+        scores[f"{name} rank"] = ranker.rank(rows, QID)
+        scores[f"{name} order"] = ranker.order(rows, QID, k=3)
+        if not name.startswith("pipeline-query"):
+            scores[f"{name} one list"] = ranker.order(rows[:7], k=3)
     np.savez(folder / "inputs.npz", qid=QID, **tables)
     return folder, [(name, table) for name, (_, table) in rankers.items()], scores
 
@@ -344,6 +382,14 @@ def test_messages_about_rows(loaded, rows, message):
 
 
 FORGERIES = [
+    (
+        "pipeline-range",
+        lambda d: d["steps"][0].update({"class": "FunctionTransformer"}),
+    ),
+    ("pipeline-range", lambda d: d["steps"][0].update(n_features=5)),
+    ("pipeline-range", lambda d: d["members"].clear()),
+    ("pipeline-range", lambda d: d["steps"][0].pop("parameters")),
+    ("pipeline-range", lambda d: d["steps"].append(7)),
     ("mlp", lambda d: d["parameters"].update(hidden_layer_sizes=[8, 5])),
     ("mlp", lambda d: d["parameters"].update(hidden_layer_sizes=[2**31])),
     ("mlp", lambda d: d["parameters"].update(hidden_layer_sizes="x")),
@@ -439,6 +485,37 @@ def test_scorers_of_the_library_are_saved_as_objects(loaded, tmp_path):
     for load in (load_ranker, loaded):
         with pytest.raises(ValueError, match="n_blocks of a scorer must be plain"):
             load(tmp_path / "own")
+
+
+def test_pipelines(saved, loaded, tmp_path):
+    """A loaded one is scikit-learn's; other steps are refused; so are forged ones."""
+    from sklearn.decomposition import PCA
+
+    from ltr import load_ranker
+
+    for name in ("standard", "query"):
+        pipeline = load_ranker(saved[0] / f"pipeline-{name}")
+        assert [step for step, _ in pipeline.steps] == ["first", "rank"]
+        scores = with_routing(pipeline.predict, X, QID)
+        np.testing.assert_array_equal(scores, saved[2][f"pipeline-{name}"])
+    step = load_ranker(saved[0] / "pipeline-range")[0]
+    assert (step.feature_range, step.clip, step.n_samples_seen_) == ((-1, 1), True, 60)
+    other = Pipeline([("pca", PCA(2)), ("rank", LinearRanker())]).fit(X, Y)
+    message = (
+        "step 'pca' must be one of MaxAbsScaler, MinMaxScaler, QueryMinMaxScaler, "
+        "QueryStandardScaler, RobustScaler, StandardScaler to be saved; got PCA. Pickle "
+        "the pipeline."
+    )
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+        save_ranker(other, tmp_path / "pca")
+    with pytest.raises(
+        ValueError, match="^predict needs qid because fit was given one"
+    ):
+        loaded("pipeline-query").predict(X)
+    served = loaded("pipeline-standard")
+    assert repr(served).startswith("<Pipeline of 6 features, loaded to predict from ")
+    assert served.named_steps["rank"].alpha_ > 0
+    assert type(served) is Pipeline
 
 
 def test_outlines_are_the_shapes_that_init_draws():
