@@ -33,6 +33,7 @@ default_role = "literal"
 
 autosummary_generate = reference.write(HERE / "reference")
 laws.write(HERE / "laws.md")
+gallery.write_benchmarks(HERE.parent / "examples", HERE / "benchmarks.rst")
 sphinx_gallery_conf = gallery.prepare(HERE.parent / "examples", HERE / "build/examples")
 
 # ------------------------------------------------------------------ the reference
@@ -56,6 +57,7 @@ copybutton_exclude = ".linenos, .gp, .go"
 
 html_theme = "pydata_sphinx_theme"
 html_title = f"ltr {release}"
+html_short_title = "ltr"
 html_static_path = ["_static"]
 html_css_files = ["custom.css"]
 html_copy_source = False
@@ -71,4 +73,4 @@ html_theme_options = {
     "footer_start": ["copyright"],
     "footer_end": [],
 }
-html_sidebars = {"index": [], "changelog": [], "contributing": [], "glossary": []}
+html_sidebars = {name: [] for name in ("index", "start", "changelog", "contributing")}

@@ -71,11 +71,15 @@ def sections(module: ModuleType, names: list[str]) -> dict[str, list[str]]:
         title = kind
         if kind != "Data":
             home = importlib.import_module(value.__module__)
-            title = (home.__doc__ or "").strip().split("\n")[0].rstrip(".")
+            title = (
+                (home.__doc__ or "").strip().split("\n")[0].rstrip(".").split(": ")[0]
+            )
+            title = "By name" if home is module else title
         by_file.setdefault(title, []).append(name)
     if len(names) > FEW:
         data = {"Data": by_file.pop("Data", [])}
-        by_kind = by_file | data
+        by_size = sorted(by_file, key=lambda title: (-len(by_file[title]), title))
+        by_kind = {title: by_file[title] for title in by_size} | data
     return {title: group for title, group in by_kind.items() if group}
 
 
