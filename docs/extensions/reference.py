@@ -8,6 +8,7 @@ from types import ModuleType
 from typing import Any, NamedTuple
 
 from sphinx.application import Sphinx
+from sphinx.util.nodes import make_refnode
 
 import ltr
 
@@ -127,9 +128,36 @@ def skip(app: Sphinx, what: str, name: str, value: Any, skipped: bool, _: Any) -
     return skipped or (what in {"class", "method"} and foreign)
 
 
+def resolve(app: Sphinx, env: Any, node: Any, text: Any) -> Any:
+    """Find a short name in another package; leave text for what is internal."""
+    target = node.get("reftarget", "")
+    if node.get("refdomain") != "py" or not target:
+        return None
+    domain = env.get_domain("py")
+    homes = [name for name in domain.objects if name.endswith(f".{target}")]
+    if len(homes) == 1:
+        entry = domain.objects[homes[0]]
+        return make_refnode(
+            app.builder, node["refdoc"], entry.docname, entry.node_id, text
+        )
+    package, _, name = target.rpartition(".")
+    if target.startswith("ltr.") and hasattr(import_or_none(package), name):
+        return text
+    return None
+
+
+def import_or_none(name: str) -> ModuleType | None:
+    """The module of that name, if there is one."""
+    try:
+        return importlib.import_module(name)
+    except ImportError:
+        return None
+
+
 def setup(app: Sphinx) -> dict[str, bool]:
-    """Connect the choice of members."""
+    """Connect the choice of members and the search for short names."""
     app.connect("autodoc-skip-member", skip)
+    app.connect("missing-reference", resolve)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
 
 
