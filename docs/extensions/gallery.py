@@ -33,7 +33,7 @@ RUNS = {
     ),
     "rerank_embeddings": Run("main(n_queries=60)", "NDCG@10"),
     "stock_ranking": Run(
-        f"main(make_stocks(24, n_days=200, random_state=0), 1, {PICTURE})"
+        f"main(make_stocks(60, 200, 3, random_state=0), 1, {PICTURE})"
     ),
     "event_ordering": Run(f"main(1, 200, {PICTURE})"),
     "digit_columns": Run(f'main(1, 300, ("LambdaMART", "RankNet", "TSP"), {PICTURE})'),

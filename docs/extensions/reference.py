@@ -135,8 +135,8 @@ def resolve(app: Sphinx, env: Any, node: Any, text: Any) -> Any:
         return None
     domain = env.get_domain("py")
     homes = [name for name in domain.objects if name.endswith(f".{target}")]
-    if len(homes) == 1:
-        entry = domain.objects[homes[0]]
+    if homes:
+        entry = domain.objects[min(homes, key=len)]
         return make_refnode(
             app.builder, node["refdoc"], entry.docname, entry.node_id, text
         )
