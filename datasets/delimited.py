@@ -149,10 +149,15 @@ class Delimited:
 
 
 def _is_number(cell: str) -> bool:
-    """Whether a cell is a number, and if it is a whole one, has 64 bits."""
+    """Whether a cell is a number, and if it is a whole one, has 64 bits.
+
+    In ASCII: ``float`` takes the digits of other scripts, which the parser does not.
+    """
     try:
         value = float(cell)
     except ValueError:
+        return False
+    if not cell.isascii():
         return False
     is_long = abs(value) >= 2**63 and cell.strip().lstrip("+-").isdecimal()
     return not is_long and "_" not in cell

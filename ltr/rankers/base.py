@@ -221,8 +221,12 @@ class BaseRanker(AtomicFit, BaseEstimator, ABC):
         labels = check_column(y, "y", len(scores))
         if len(labels) == 0:
             raise ValueError("y must have at least one row to be scored; got none.")
+        return get_metric(self._metric_of(labels))(y, scores, qid)
+
+    def _metric_of(self, labels: FloatArray) -> MetricLike:
+        """The metric, which must be able to score these labels."""
         check_metric_takes_labels(self.metric, labels)
-        return get_metric(self.metric)(y, scores, qid)
+        return self.metric
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

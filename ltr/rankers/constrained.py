@@ -15,6 +15,7 @@ from sklearn.utils.validation import _num_samples, check_is_fitted
 
 from ltr.arguments import ArgumentError, check_choice, check_limit, check_whole
 from ltr.metrics import get_metric
+from ltr.metrics.labels import fitting_metric
 from ltr.metrics.names import MetricLike
 from ltr.queries import FloatArray, IntArray, Queries, check_rows, group_queries
 from ltr.rankers.base import BaseRanker
@@ -40,9 +41,8 @@ class ConstrainedRanker(BaseRanker):
     constraints : sequence of constraints, default=()
         ``Quota``, ``AtMost``, ``ExposureShare``, ``FixedPosition``, ``Window``,
         ``Precedence``, ``Together`` of :mod:`ltr.solvers`. Attributes that they refer
-        to are columns of ``X``, if it is a DataFrame, or passed to ``predict(…,
-        attributes=…)``. Items are numbered within each list from 0, in the order of
-        the rows.
+        to are columns of a DataFrame ``X``, or passed to ``predict(…, attributes=…)``.
+        Items are numbered within each list from 0, in the order of the rows.
     k : int, default=None
         Constrain the first k positions; the other items follow by their scores. None:
         the whole list.
@@ -53,7 +53,8 @@ class ConstrainedRanker(BaseRanker):
     work_limit : float, default=None
         Units of work for one list, about a second each; results repeat. None: 20.
     metric : str or callable, default="ndcg@10"
-        Metric for :func:`ltr.metrics.get_metric`: what ``score`` returns.
+        Metric for :func:`ltr.metrics.get_metric`: what ``score`` returns; one that
+        fits the labels in its place if the ranker is an :class:`AutoRanker`.
 
     Attributes
     ----------
@@ -83,10 +84,9 @@ class ConstrainedRanker(BaseRanker):
     array([1, 3, 2, 4])
     """
 
-    __metadata_request__predict: ClassVar[dict[str, bool]] = {
-        "qid": True,
-        "attributes": True,
-    }
+    __metadata_request__predict: ClassVar[dict[str, bool]] = dict.fromkeys(
+        ("qid", "attributes"), True
+    )
     __metadata_request__score: ClassVar[dict[str, bool]] = {
         "qid": True,
         "attributes": True,
@@ -338,6 +338,11 @@ class ConstrainedRanker(BaseRanker):
         scores = self.predict(X, qid, attributes=attributes)
         return self._mean_metric(y, scores, qid)
 
+    def _metric_of(self, labels: FloatArray) -> MetricLike:
+        if hasattr(self._fitted(), "metric_for"):  # as of AutoRanker
+            return fitting_metric(self.metric, labels)
+        return super()._metric_of(labels)
+
     def _solve(
         self,
         X: ArrayLike,
@@ -476,9 +481,8 @@ def _column(
     else:
         reason = "X has no such column" if is_frame(X) else "X is not a DataFrame"
         raise ValueError(
-            f"a constraint refers to attribute {name!r}, but {reason} and "
-            "attributes does not have it. Pass "
-            f"attributes={{{name!r}: one value per row}}."
+            f"a constraint refers to attribute {name!r}, but {reason} and attributes "
+            f"does not have it. Pass attributes={{{name!r}: one value per row}}."
         )
     column = np.asarray(values, dtype=None if hasattr(values, "dtype") else object)
     if column.shape != (n_samples,):

@@ -151,6 +151,11 @@ REFUSED = {
         "{stops}, line 3: column 'stop_lat' must hold numbers; got 'north'. Correct "
         "it, or drop the row.",
     ),
+    "digits of another script": (
+        (STOPS.replace("52.6", "٥٢.٦"), TIMES),
+        "{stops}, line 3: column 'stop_lat' must hold numbers; got '٥٢.٦'. Correct it, "
+        "or drop the row.",
+    ),
     "infinite": (
         (STOPS.replace("A,", "Z,,,\nA,", 1).replace("52.6", "1e999"), TIMES),
         "{stops}, line 4: column 'stop_lat' must hold finite numbers; got inf. Correct "

@@ -158,6 +158,11 @@ def test_kinds_of_files(tmp_path, monkeypatch):
             "the labels as numbers: the higher, the better.",
         ),
         (
+            "qid,label,f\n7,1,0.5\n7,0,٣\n",  # three, in digits of Arabic
+            "line 3: column 'f' must hold numbers; got '٣'. List the feature columns in "
+            "features=, or encode it.",
+        ),
+        (
             "qid,label,f\n7,1,0.5\n7,good,0\n",
             "line 3: column 'label' must hold numbers; got 'good'. Encode the labels as "
             "numbers: the higher, the better.",

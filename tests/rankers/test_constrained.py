@@ -13,7 +13,12 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import Ridge
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from ltr import ConstrainedRanker, LambdaMARTRanker, SingleFeatureRanker
+from ltr import (
+    AutoRanker,
+    ConstrainedRanker,
+    LambdaMARTRanker,
+    SingleFeatureRanker,
+)
 from ltr.datasets import make_ranking
 from ltr.solvers import AtMost, FixedPosition, Quota, Status, solve_assignment
 
@@ -194,6 +199,20 @@ def test_a_list_that_cannot():
         scores = ranker.predict(X, qid, attributes=attributes)
     assert warned[0].filename == __file__
     assert scores.tolist() == [0, -1, -2, 0]
+
+
+def test_labels_that_the_metric_cannot_score():
+    """AutoRanker replaces it, and what wraps it does, too; others refuse."""
+    y = DATA.y - 1.0
+    auto = AutoRanker(members=["linear"], random_state=0)
+    ranker = ConstrainedRanker(auto).fit(DATA.X, y, DATA.qid)
+    expected = ranker.ranker_.score(DATA.X, y, DATA.qid)
+    assert ranker.score(DATA.X, y, DATA.qid) == pytest.approx(expected)
+    plain = ConstrainedRanker(SingleFeatureRanker("spearman")).fit(DATA.X, y, DATA.qid)
+    with pytest.raises(ValueError, match="cannot score these labels"):
+        plain.score(DATA.X, y, DATA.qid)
+    with pytest.raises(ValueError, match="y must have at least one row to be scored"):
+        ranker.score(DATA.X[:0], [], [])
 
 
 def test_messages():

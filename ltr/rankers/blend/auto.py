@@ -283,14 +283,9 @@ class AutoRanker(BlendRanker):
             table.sort_values("score", ascending=False, kind="stable")
         )
 
-    def _mean_metric(
-        self, y: ArrayLike, scores: FloatArray, qid: ArrayLike | None
-    ) -> float:
-        labels = check_column(y, "y", len(scores))
-        if len(labels) == 0:
-            raise ValueError("y must have at least one row to be scored; got none.")
+    def _metric_of(self, labels: FloatArray) -> MetricLike:
         check_metric_takes_labels(self.metric_, labels)
-        return get_metric(self.metric_)(y, scores, qid)
+        return self.metric_
 
     def _validation(
         self, X_val: Any, y_val: Any, qid_val: Any, qid: Any
