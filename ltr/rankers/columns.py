@@ -35,6 +35,13 @@ class Columns:
     feature_names_in_: NDArray[np.object_] | None = None
     _column_names: list[Any] | None = None
 
+    @property
+    def names(self) -> list[Any]:
+        """Column names of any kind; none if ``fit`` was given an array."""
+        if self.feature_names_in_ is not None:
+            return list(self.feature_names_in_)
+        return self._column_names or []
+
 
 def validate_columns(
     ranker: Columns, X: Any, *, skip_check_array: bool = False, **checks: Any

@@ -7,21 +7,26 @@ from inspect import signature
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.utils import get_tags
-from sklearn.utils.validation import _num_samples, check_is_fitted
+from sklearn.utils.validation import check_is_fitted
 
 from ltr.arguments import ArgumentError, check_choice, check_limit, check_whole
 from ltr.metrics import get_metric
 from ltr.metrics.labels import fitting_metric
 from ltr.metrics.names import MetricLike
-from ltr.queries import FloatArray, IntArray, Queries, check_rows, group_queries
+from ltr.queries import FloatArray, IntArray, check_rows, group_queries
 from ltr.rankers.base import BaseRanker
-from ltr.rankers.features import as_pandas, is_frame
+from ltr.rankers.constrained_orders import (
+    ConstrainedOrders,
+    attribute_names,
+    qid_argument,
+    without,
+)
+from ltr.rankers.features import as_pandas
 from ltr.rankers.ranks import order_rows
-from ltr.rankers.warning import warn
 
 if TYPE_CHECKING:
     from ltr.solvers import Solution
@@ -132,19 +137,29 @@ class ConstrainedRanker(BaseRanker):
         self._check_parameters()
         check_rows({"X": X, "y": y, "qid": qid})
         X = as_pandas(X)
-        features = _without(X, self._attribute_names())
+        features = without(X, attribute_names(self.constraints))
         if qid is not None and not _takes_qid(self.ranker):
             raise TypeError(
                 f"fit of the ranker must take qid; that of {self.ranker!r} does not. "
                 "Fit it without qid, and use ConstrainedRanker without fit."
             )
-        self.ranker_ = clone(self.ranker).fit(features, y, **_qid_argument(qid))
+        self.set_fitted(clone(self.ranker).fit(features, y, **qid_argument(qid)))
+        return self
+
+    def set_fitted(self, ranker: Any) -> None:
+        """Take a fitted ranker as that of ``fit``.
+
+        Parameters
+        ----------
+        ranker : estimator
+            Fitted.
+        """
+        self.ranker_ = ranker
         for name in ("n_features_in_", "feature_names_in_"):
             if hasattr(self.ranker_, name):
                 setattr(self, name, getattr(self.ranker_, name))
             elif hasattr(self, name):
                 delattr(self, name)
-        return self
 
     def predict(
         self,
@@ -178,32 +193,7 @@ class ConstrainedRanker(BaseRanker):
         RuntimeError
             If no order was found within ``work_limit``.
         """
-        from ltr.solvers import Status, explain_conflict
-
-        scores, queries, columns, solutions = self._solve(X, qid, attributes)
-        positions = np.empty(len(scores))
-        for i, solution in enumerate(solutions):
-            rows = queries.order[queries.starts[i] : queries.starts[i + 1]]
-            if solution.status is Status.INFEASIBLE:
-                attributes_of_list = {
-                    name: column[rows] for name, column in columns.items()
-                }
-                conflict = explain_conflict(solution, attributes_of_list)
-                raise ValueError(
-                    f"In {_place(queries, i, qid)}: {conflict}\nLoosen a "
-                    "constraint, or pass infeasible='drop'."
-                )
-            if solution.order is None:
-                raise RuntimeError(
-                    "no order was found within work_limit for "
-                    f"{_place(queries, i, qid)}. Raise work_limit, or use fewer "
-                    "constraints."
-                )
-            by_score = np.argsort(-scores[rows], kind="stable")
-            below_k = by_score[~np.isin(by_score, solution.order)]
-            order = np.concatenate([solution.order, below_k])
-            positions[rows[order]] = np.arange(len(rows))
-        return 0.0 - positions
+        return self._orders().scores(X, qid, attributes)
 
     def decode(
         self,
@@ -230,7 +220,7 @@ class ConstrainedRanker(BaseRanker):
             from 0. A list without a feasible order has the status INFEASIBLE and its
             conflict, unless ``infeasible="drop"``.
         """
-        return self._solve(X, qid, attributes)[3]
+        return self._orders().solve(X, qid, attributes).solutions
 
     def rank(
         self,
@@ -343,70 +333,23 @@ class ConstrainedRanker(BaseRanker):
             return fitting_metric(self.metric, labels)
         return super()._metric_of(labels)
 
-    def _solve(
-        self,
-        X: ArrayLike,
-        qid: ArrayLike | None,
-        attributes: Mapping[str, ArrayLike] | None,
-    ) -> tuple[FloatArray, Queries, dict[str, NDArray[Any]], list[Solution]]:
+    def _orders(self) -> ConstrainedOrders:
+        """What predicts, with the parameters checked."""
         self._check_parameters()
         check_is_fitted(self)
-        attributes = {} if attributes is None else attributes
-        by_name = {f"attributes[{name!r}]": v for name, v in attributes.items()}
-        check_rows({"X": X, "qid": qid, **by_name})
-        X = as_pandas(X)
         ranker = self._fitted()
-        names = self._attribute_names()
         feature_names = getattr(ranker, "feature_names_in_", None)
         if feature_names is None:
             feature_names = getattr(ranker, "_column_names", None) or ()
-        features = _without(X, [name for name in names if name not in feature_names])
-        scores = np.zeros(0)
-        if _num_samples(features):
-            scores = ranker.predict(features, **_qid_argument(qid))
-            scores = np.asarray(scores, dtype=np.float64)
-        if scores.ndim != 1 or not np.isfinite(scores).all():
-            raise ValueError(
-                "the ranker must give one finite score per row; got scores of shape "
-                f"{scores.shape}, {int((~np.isfinite(scores)).sum())} of them not "
-                "finite. Fit it again, or wrap another one."
-            )
-        self._warn_if_many(len(scores), qid)
-        columns = {name: _column(name, X, attributes, len(scores)) for name in names}
-        queries = group_queries(qid, len(scores))
-        solutions = []
-        for i in range(queries.n_lists):
-            rows = queries.order[queries.starts[i] : queries.starts[i + 1]]
-            attributes_of_list = {
-                name: column[rows] for name, column in columns.items()
-            }
-            place = _place(queries, i, qid)
-            solutions.append(self._solve_list(scores[rows], attributes_of_list, place))
-        return scores, queries, columns, solutions
-
-    def _solve_list(
-        self, scores: FloatArray, attributes: dict[str, NDArray[Any]], place: str
-    ) -> Solution:
-        from ltr.solvers import Status, explain_conflict, solve_assignment
-
-        n_items = len(scores)
-        constraints = list(self.constraints)
-        while True:
-            try:
-                solution = solve_assignment(
-                    scores,
-                    constraints=constraints,
-                    attributes=attributes,
-                    k=n_items if self.k is None else min(self.k, n_items),
-                    work_limit=self.work_limit,
-                )
-            except ValueError as error:
-                raise ValueError(f"In {place}: {error}") from error
-            if self.infeasible == "raise" or solution.status is not Status.INFEASIBLE:
-                return solution
-            conflict = explain_conflict(solution, attributes)
-            warn(f"In {place}: {conflict}\nDropping these constraints.")
-            constraints = [c for c in constraints if c not in solution.conflict]
+        return ConstrainedOrders(
+            predict=ranker.predict,
+            feature_names=feature_names,
+            fitted_with_qid=self._fitted_with_qid,
+            constraints=list(self.constraints),
+            k=self.k,
+            infeasible=self.infeasible,
+            work_limit=self.work_limit,
+        )
 
     def _check_parameters(self) -> None:
         if not hasattr(self.ranker, "predict") or isinstance(self.ranker, type):
@@ -424,13 +367,6 @@ class ConstrainedRanker(BaseRanker):
         get_metric(self.metric)
         check_choice("infeasible", self.infeasible, ("raise", "drop"))
         check_whole("k", self.k, low=1, optional=True)
-
-    def _attribute_names(self) -> list[str]:
-        """Attributes that the constraints refer to, each once."""
-        names = [
-            getattr(constraint, "attribute", None) for constraint in self.constraints
-        ]
-        return [name for name in dict.fromkeys(names) if name is not None]
 
     def _fitted(self) -> Any:
         return getattr(self, "ranker_", self.ranker)
@@ -456,45 +392,3 @@ def _takes_qid(ranker: Any) -> bool:
     """Whether ``fit`` has a parameter ``qid``, or takes any keyword."""
     parameters = signature(ranker.fit).parameters.values()
     return any(p.name == "qid" or p.kind is p.VAR_KEYWORD for p in parameters)
-
-
-def _qid_argument(qid: ArrayLike | None) -> dict[str, ArrayLike]:
-    """Pass ``qid`` only if there is one: the wrapped estimator may not take it."""
-    return {} if qid is None else {"qid": qid}
-
-
-def _without(X: Any, names: list[str]) -> Any:
-    """Return ``X`` without these columns, if it is a DataFrame."""
-    if not is_frame(X):
-        return X
-    dropped = [name for name in names if name in X.columns]
-    return X.drop(columns=dropped) if dropped else X
-
-
-def _column(
-    name: str, X: Any, attributes: Mapping[str, ArrayLike] | None, n_samples: int
-) -> NDArray[Any]:
-    if attributes is not None and name in attributes:
-        values = attributes[name]
-    elif is_frame(X) and name in X.columns:
-        values = X[name]
-    else:
-        reason = "X has no such column" if is_frame(X) else "X is not a DataFrame"
-        raise ValueError(
-            f"a constraint refers to attribute {name!r}, but {reason} and attributes "
-            f"does not have it. Pass attributes={{{name!r}: one value per row}}."
-        )
-    column = np.asarray(values, dtype=None if hasattr(values, "dtype") else object)
-    if column.shape != (n_samples,):
-        raise ValueError(
-            f"attributes[{name!r}] must have one value per row of X, shape "
-            f"({n_samples},); got shape {column.shape}."
-        )
-    return column
-
-
-def _place(queries: Queries, i: int, qid: ArrayLike | None) -> str:
-    """List i in words, for messages."""
-    if qid is None:
-        return "the list"
-    return f"list {queries.ids[i : i + 1].tolist()[0]!r}"

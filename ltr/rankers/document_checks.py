@@ -10,6 +10,7 @@ from ltr.arguments import check_choice, check_whole
 from ltr.metrics import get_metric
 from ltr.rankers.blend.members import BlendRanker
 from ltr.rankers.blend.numeric import NumericRanker
+from ltr.rankers.constrained import ConstrainedRanker
 from ltr.rankers.linear import LinearRanker
 from ltr.rankers.model_index import ModelIndex
 from ltr.rankers.neural.gradient import GradientRanker
@@ -41,7 +42,7 @@ def check_parameters(ranker: Any) -> None:
         if not isinstance(value, bool):
             limits = {"low": -_MAX_THREADS, "high": _MAX_THREADS}
             check_whole(name, value, **limits, optional=True)
-    if isinstance(ranker, (BlendRanker, NumericRanker)):
+    if isinstance(ranker, (BlendRanker, ConstrainedRanker, NumericRanker)):
         ranker._check_parameters()
     if hasattr(ranker, "random_state"):
         check_whole(

@@ -64,6 +64,7 @@ from ltr.scorers.parameters import leaves
 
 _CLASSES: dict[str, Any] = {
     "AutoRanker": AutoRanker,
+    "ConstrainedRanker": ConstrainedRanker,
     "LambdaMARTRanker": LambdaMARTRanker,
     "LinearRanker": LinearRanker,
     "ModelIndex": ModelIndex,
@@ -226,17 +227,6 @@ def _with_parameters(name: Any, document: Any) -> Any:
     return ranker
 
 
-def _cure(ranker: Any) -> str:
-    """How else an estimator that is not saved can be kept."""
-    if isinstance(ranker, ConstrainedRanker):
-        part = "ranker_" if hasattr(ranker, "ranker_") else "ranker"
-        return (
-            f"Save its {part}, and pass what load_ranker returns to a new "
-            "ConstrainedRanker, which then needs no fit."
-        )
-    return "Other estimators can be pickled."
-
-
 def _describe_pipeline(pipeline: Pipeline) -> SavedModel:
     """Its last step as a member, and the steps before it."""
     check_is_fitted(pipeline)
@@ -271,7 +261,8 @@ def _describe(ranker: BaseRanker | ModelIndex | Pipeline) -> SavedModel:
     name = type(ranker).__name__
     if _CLASSES.get(name) is not type(ranker):
         raise ValueError(
-            f"ranker must be one of {sorted(_CLASSES)}; got {name}. {_cure(ranker)}"
+            f"ranker must be one of {sorted([*_CLASSES, 'Pipeline'])}; got {name}. "
+            "Other estimators can be pickled."
         )
     check_is_fitted(ranker)
     encoded = encode_parameters(ranker, _CLASSES)
@@ -292,7 +283,8 @@ def _describe(ranker: BaseRanker | ModelIndex | Pipeline) -> SavedModel:
         ]
     arrays: dict[str, Any] = {}
     parts: dict[str, bytes] = {}
-    if "feature_names_in_" in vars(ranker):
+    has_member = isinstance(ranker, ConstrainedRanker)  # which has the names
+    if "feature_names_in_" in vars(ranker) and not has_member:
         arrays["feature_names_in_"] = np.asarray(ranker.feature_names_in_, dtype=str)
     if isinstance(ranker, GradientRanker):
         learned = ranker._learned_state

@@ -5,6 +5,7 @@ from __future__ import annotations
 # attributes that each class needs to predict, and those that it may have besides
 REQUIRED = {
     "AutoRanker": ("_fitted_with_qid", "_names", "_rows", "left_out_", "metric_"),
+    "ConstrainedRanker": (),
     "LambdaMARTRanker": ("n_features_in_", "_fitted_with_qid", "n_iter_"),
     "LinearRanker": ("n_features_in_", "_fitted_with_qid", "alpha_"),
     "ModelIndex": ("n_features_in_",),

@@ -10,6 +10,7 @@ from ltr.rankers.base import BaseRanker
 from ltr.rankers.blend import StackingRanker, VotingRanker
 from ltr.rankers.blend.members import BlendRanker
 from ltr.rankers.blend.numeric import NumericRanker
+from ltr.rankers.constrained import ConstrainedRanker
 from ltr.rankers.saved_values import decode, encode
 
 Classes = Mapping[str, type[BaseRanker]]
@@ -138,6 +139,8 @@ def fitted_members(ranker: BaseRanker) -> list[BaseRanker]:
     """
     if isinstance(ranker, NumericRanker):
         return [ranker.ranker_]
+    if isinstance(ranker, ConstrainedRanker):
+        return [getattr(ranker, "ranker_", ranker.ranker)]
     if isinstance(ranker, StackingRanker):
         return [*ranker.rankers_, ranker.final_ranker_]
     return list(ranker.rankers_) if isinstance(ranker, BlendRanker) else []
@@ -168,6 +171,10 @@ def set_members(ranker: BaseRanker, members: list[BaseRanker]) -> None:
         _expect(len(members), 1, "members")
         _expect(members[0].n_features_in_, len(ranker.columns_), "columns of a member")
         ranker.ranker_ = members[0]
+        return
+    if isinstance(ranker, ConstrainedRanker):
+        _expect(len(members), 1, "members")
+        ranker.set_fitted(members[0])
         return
     if not isinstance(ranker, BlendRanker):
         _expect(len(members), 0, "members")

@@ -11,6 +11,11 @@ from typing import Any
 import numpy as np
 
 from ltr.losses import LOSSES, Combination, combine
+from ltr.rankers.saved_constraints import (
+    decode_constraint,
+    encode_constraint,
+    is_constraint,
+)
 from ltr.rankers.saved_functions import decode_scorer, encode_scorer, importable_name
 from ltr.scorers import Scorer
 
@@ -50,6 +55,8 @@ def encode(name: str, value: Any) -> Any:
         entry: dict[str, Any] = {"function": importable_name(name, function)}
         options = {key: encode(key, v) for key, v in keywords.items()}
         return entry | {"options": options} if options else entry
+    if isinstance(value, (list, tuple)) and value and all(map(is_constraint, value)):
+        return {"constraints": [encode_constraint(entry) for entry in value]}
     if isinstance(value, np.generic):
         value = value.item()
     if isinstance(value, os.PathLike):
@@ -101,4 +108,6 @@ def _decode(value: Any) -> Any:
         options = {key: _decode(option) for key, option in value["options"].items()}
         loss = LOSSES[value["loss"]]
         return functools.partial(loss, **options) if options else loss
+    if isinstance(value, dict) and set(value) == {"constraints"}:
+        return [decode_constraint(entry) for entry in value["constraints"]]
     return tuple(value) if isinstance(value, list) else decode_scorer(value)

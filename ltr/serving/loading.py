@@ -19,6 +19,7 @@ from ltr.serving.scoring import Scoring
 
 _DEFINED_IN = {
     "AutoRanker": "ltr.rankers.blend.auto",
+    "ConstrainedRanker": "ltr.rankers.constrained",
     "LambdaMARTRanker": "ltr.rankers.trees.lambdamart",
     "LinearRanker": "ltr.rankers.linear",
     "NeuralRanker": "ltr.rankers.neural.neural",
@@ -73,8 +74,9 @@ def load_ranker(
     Notes
     -----
     ``predict``, ``rank`` and ``order`` of a :class:`LoadedRanker` need NumPy only, and
-    LightGBM where there are trees; those of :class:`ltr.TSPRanker` need SciPy for the
-    solver, unless its decoder is ``"borda"``, and OR-Tools for long lists. Nothing is
+    LightGBM where there are trees; those of :class:`ltr.ConstrainedRanker` and
+    :class:`ltr.TSPRanker` need SciPy for the solver, unless the decoder is ``"borda"``,
+    and OR-Tools where the solver does. Nothing is
     compiled, and any number of threads may predict at once.
 
     Examples
@@ -147,7 +149,8 @@ class LoadedRanker:
         qid : array-like of shape (n_samples,), default=None
             Query of each row, in any order. None: one query.
         **inputs
-            ``pair_features`` of :class:`ltr.TSPRanker`.
+            ``pair_features`` of :class:`ltr.TSPRanker`, ``attributes`` of
+            :class:`ltr.ConstrainedRanker`.
 
         Returns
         -------

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ltr.arguments import check_choice, check_whole
+from ltr.arguments import check_choice, check_limit, check_whole
 from ltr.rankers.columns import Columns
 from ltr.rankers.model_folder import DOCUMENT, SavedModel, members_of
 from ltr.rankers.neural.fitted import FittedScorer
@@ -72,6 +72,7 @@ def _restore(model: SavedModel) -> Scoring:
     name = document.get("class")
     makers = {
         "AutoRanker": _blend,
+        "ConstrainedRanker": _constrained,
         "LambdaMARTRanker": _trees,
         "LinearRanker": _linear,
         "NeuralRanker": _neural,
@@ -312,3 +313,34 @@ def _pipeline(model: SavedModel) -> Scoring:
             )
         columns = Columns("Pipeline", steps[0].n_features, names, others)
     return PipelineScoring(columns, member.fitted_with_qid, tuple(steps), member)
+
+
+def _constrained(model: SavedModel, saved: _Saved) -> Scoring:
+    from ltr.rankers.constrained_orders import ConstrainedOrders
+    from ltr.rankers.saved_constraints import decode_constraint
+    from ltr.serving.constrained import ConstrainedScoring
+
+    (member,) = _members(model, 1)
+    parameters, columns = saved.parameters, member.columns
+    constraints = parameters["constraints"]
+    if isinstance(constraints, dict):
+        constraints = [decode_constraint(e) for e in constraints["constraints"]]
+    check_choice("infeasible", parameters["infeasible"], ("raise", "drop"))
+    check_whole("k", parameters["k"], low=1, optional=True)
+    check_limit("work_limit", parameters["work_limit"])
+    orders = ConstrainedOrders(
+        predict=member.predict,
+        feature_names=columns.names,
+        fitted_with_qid=member.fitted_with_qid,
+        constraints=constraints,
+        k=parameters["k"],
+        infeasible=parameters["infeasible"],
+        work_limit=parameters["work_limit"],
+    )
+    columns = Columns(
+        saved.name,
+        columns.n_features_in_,
+        columns.feature_names_in_,
+        columns._column_names,
+    )
+    return ConstrainedScoring(columns, member.fitted_with_qid, orders)

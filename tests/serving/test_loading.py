@@ -23,6 +23,7 @@ from support.forging import forge
 
 from ltr import (
     AutoRanker,
+    ConstrainedRanker,
     LambdaMARTRanker,
     LinearRanker,
     NeuralRanker,
@@ -40,6 +41,7 @@ from ltr.rankers.neural.scaling import fit_scaling
 from ltr.rankers.neural.training import LearnedState
 from ltr.scorers import SCORERS
 from ltr.scorers.parameters import map_leaves
+from ltr.solvers import AtMost, Precedence, Quota, Window
 from ltr.training.pair_table import PairScaling
 
 BLOCKED = ("jax", "jaxlib", "optax", "sklearn", "pandas", "threadpoolctl")
@@ -177,6 +179,8 @@ def saved(tmp_path_factory):
             )
             pipeline.fit(X[:60], Y[:60], qid=QID[:60])
             rankers[f"pipeline-{name}"] = pipeline, "X"
+    rules = [Precedence(before=1, after=0), Window(item=2, first=0, last=1)]
+    constrained = ConstrainedRanker(trees(), rules, k=3, work_limit=1.0)
     of_pairs = {
         "borda": TSPRanker(hidden_layer_sizes=4, decoder="borda"),
         "path": TSPRanker(hidden_layer_sizes=4),
@@ -185,6 +189,7 @@ def saved(tmp_path_factory):
     }
     for name, ranker in of_pairs.items():
         rankers[name] = untrained(ranker), "X"
+    rankers["constrained"] = constrained.fit(X, Y, QID), "X"
     scores = {}
     short = QID if (np.unique(QID, return_counts=True)[1] <= 15).all() else None
     assert short is not None, "the Bayes decoder takes lists of at most 15"
@@ -236,12 +241,12 @@ def test_predictions_are_those_of_the_training_process(saved, served):
 def test_a_serving_process_imports_only_numpy(served):
     """SciPy comes with the solver of paths and orderings, after all other rankers."""
     _, seen = served
-    allowed = {"path": ["scipy"], "ordering": ["scipy"], "ensemble": ["scipy"]}
+    allowed = {"path", "ordering", "ensemble", "constrained"}
     assert {name: seen[name] for name in seen if name not in allowed} == {
         name: [] for name in seen if name not in allowed
     }
-    for name, libraries in allowed.items():
-        assert seen[name] in ([], libraries)
+    for name in allowed:
+        assert seen[name] in ([], ["scipy"])
 
 
 @pytest.fixture
@@ -383,6 +388,20 @@ def test_messages_about_rows(loaded, rows, message):
 
 FORGERIES = [
     (
+        "constrained",
+        lambda d: d["parameters"]["constraints"]["constraints"][0].update(
+            constraint="Popen"
+        ),
+    ),
+    (
+        "constrained",
+        lambda d: d["parameters"]["constraints"]["constraints"][0]["fields"].update(
+            x=1
+        ),
+    ),
+    ("constrained", lambda d: d["parameters"].update(infeasible="system")),
+    ("constrained", lambda d: d["members"].clear()),
+    (
         "pipeline-range",
         lambda d: d["steps"][0].update({"class": "FunctionTransformer"}),
     ),
@@ -485,6 +504,36 @@ def test_scorers_of_the_library_are_saved_as_objects(loaded, tmp_path):
     for load in (load_ranker, loaded):
         with pytest.raises(ValueError, match="n_blocks of a scorer must be plain"):
             load(tmp_path / "own")
+
+
+def test_constraints(loaded, tmp_path):
+    """Of columns and passed attributes; a ranker that was wrapped fitted has its fit."""
+    from ltr import load_ranker
+
+    ranker = LinearRanker().fit(TABLE.drop(columns="f"), Y, QID)
+    rules = [Quota("f", "low", lower=(1, 1), top=3), AtMost("f", np.int64(2), top=3)]
+    fair = ConstrainedRanker(ranker, rules)
+    save_ranker(fair, tmp_path / "fair")
+    expected = fair.predict(TABLE[:20])
+    served = loaded(tmp_path / "fair")
+    np.testing.assert_array_equal(served.predict(TABLE[:20]), expected)
+    np.testing.assert_array_equal(
+        served.rank(TABLE.drop(columns="f")[:20], attributes={"f": TABLE["f"][:20]}),
+        fair.rank(TABLE[:20]),
+    )
+    with pytest.raises(
+        ValueError, match="^a constraint refers to attribute 'f', but X"
+    ):
+        served.predict(TABLE.drop(columns="f")[:20])
+    estimator = load_ranker(tmp_path / "fair")
+    assert estimator.constraints == rules
+    assert estimator.n_features_in_ == 5
+    np.testing.assert_array_equal(estimator.predict(TABLE[:20]), expected)
+    save_ranker(estimator, tmp_path / "again")
+    with pytest.raises(ValueError, match="^constraints must have text, numbers and"):
+        save_ranker(
+            fair.set_params(constraints=[Quota("f", b"x", lower=1)]), tmp_path / "other"
+        )
 
 
 def test_pipelines(saved, loaded, tmp_path):
