@@ -13,8 +13,9 @@ np.int64(1)
 
 Further packages, imported by name: :mod:`ltr.datasets`, :mod:`ltr.losses`,
 :mod:`ltr.metrics`, :mod:`ltr.model_selection`, :mod:`ltr.compare`, :mod:`ltr.plotting`,
-:mod:`ltr.export`, :mod:`ltr.fusion`, :mod:`ltr.refine`, :mod:`ltr.rerank`,
-:mod:`ltr.mining`, :mod:`ltr.rewards`, :mod:`ltr.solvers`, :mod:`ltr.testing`.
+:mod:`ltr.export`, :mod:`ltr.inspection`, :mod:`ltr.fusion`, :mod:`ltr.refine`,
+:mod:`ltr.rerank`, :mod:`ltr.mining`, :mod:`ltr.rewards`, :mod:`ltr.solvers`,
+:mod:`ltr.testing`.
 """
 
 from __future__ import annotations

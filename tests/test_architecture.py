@@ -66,6 +66,7 @@ MAY_IMPORT = {
     | {"lists", "metrics", "model_selection", "losses", "scorers", "training"},
     "serving": {"numpy", "starlette", "rankers", "scorers", "training"},
     "export": {"numpy", "sklearn", "rankers", "scorers"},
+    "inspection": {"numpy", "sklearn", "metrics", "model_selection", "rankers"},
     "plotting": ARRAYS | {"metrics", "model_selection"},
     "rerank": {"numpy", "pandas", "datasets"},
     "testing": {"hypothesis", "jax", "numpy", "sklearn"}

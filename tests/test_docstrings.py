@@ -37,6 +37,7 @@ PUBLIC = [
     "ltr.finance",
     "ltr.export",
     "ltr.fusion",
+    "ltr.inspection",
     "ltr.mining",
     "ltr.rewards",
     "ltr.datasets",

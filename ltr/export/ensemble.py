@@ -122,14 +122,14 @@ class Ensemble(NamedTuple):
         return is_missing
 
 
-def read_ensemble(ranker: Any, what: str) -> Ensemble:
+def read_ensemble(ranker: Any, caller: str) -> Ensemble:
     """Trees of a fitted ranker.
 
     Parameters
     ----------
     ranker : LambdaMARTRanker
         Fitted.
-    what : str
+    caller : str
         Function that needs them, for messages.
 
     Returns
@@ -145,7 +145,7 @@ def read_ensemble(ranker: Any, what: str) -> Ensemble:
     """
     if not isinstance(ranker, LambdaMARTRanker):
         raise ArgumentError(
-            f"ranker must be a fitted LambdaMARTRanker for {what}; got "
+            f"ranker must be a fitted LambdaMARTRanker for {caller}; got "
             f"{type(ranker).__name__}."
         )
     text = booster_text(ranker)
@@ -154,12 +154,12 @@ def read_ensemble(ranker: Any, what: str) -> Ensemble:
     objective, *options = fields.get("objective", "custom").split(" ")
     if objective not in _PLAIN or "sqrt" in options:
         raise ValueError(
-            f"{what} needs trees whose score is the sum of their leaves; objective "
+            f"{caller} needs trees whose score is the sum of their leaves; objective "
             f"{fields['objective']!r} transforms it. Fit without 'objective' in "
             "extra_params."
         )
     divisor = len(blocks) if "average_output" in header.split("\n") else 1
-    trees = [_tree(_fields(block), what, divisor) for block in blocks]
+    trees = [_tree(_fields(block), caller, divisor) for block in blocks]
     return Ensemble(trees, int(ranker.n_features_in_))
 
 
@@ -201,42 +201,42 @@ def above32(threshold: NDArray[np.float64]) -> NDArray[np.float32]:
     return np.minimum(above, np.float32(_LARGEST))
 
 
-def check_no_sets(ensemble: Ensemble, what: str, cure: str) -> None:
+def check_no_sets(ensemble: Ensemble, caller: str, cure: str) -> None:
     """Raise if a tree splits categories."""
     if ensemble.has_sets:
         raise ValueError(
-            f"{what} needs trees that split numbers; these split categories, which the "
-            f"format does not have. {cure}"
+            f"{caller} needs trees that split numbers; these split categories, which "
+            f"the format does not have. {cure}"
         )
 
 
-def check_order_of_zero(ensemble: Ensemble, what: str) -> None:
+def check_order_of_zero(ensemble: Ensemble, caller: str) -> None:
     """Raise if 0 goes another way than numbers beside it."""
     for number, tree in enumerate(ensemble.trees):
         is_zero = (tree.missing == ZERO_IS_MISSING) & ~tree.is_set
         if (is_zero & (tree.default_left != (tree.threshold >= 0))).any():
             raise ValueError(
-                f"{what} needs trees in which 0 is a number; in tree {number} 0 is a "
+                f"{caller} needs trees in which 0 is a number; in tree {number} 0 is a "
                 "missing value (zero_as_missing) and goes another way than the numbers "
                 "beside it. Fit without 'zero_as_missing' in extra_params, or use "
                 "export_onnx."
             )
 
 
-def check_depth(ensemble: Ensemble, what: str, deepest: int) -> None:
+def check_depth(ensemble: Ensemble, caller: str, deepest: int) -> None:
     """Raise if a tree is deeper than readers of the format can nest."""
     depth = max((tree.depth for tree in ensemble.trees), default=0)
     if depth > deepest:
         raise ValueError(
-            f"{what} needs trees of depth <= {deepest}, since their nodes are nested "
+            f"{caller} needs trees of depth <= {deepest}, since their nodes are nested "
             f"in the file; got depth {depth}. Fit with a lower max_depth."
         )
 
 
-def _tree(fields: dict[str, str], what: str, divisor: int) -> Tree:
+def _tree(fields: dict[str, str], caller: str, divisor: int) -> Tree:
     if fields.get("is_linear") == "1":
         raise ValueError(
-            f"{what} needs trees with constant leaves; these have linear ones. Fit "
+            f"{caller} needs trees with constant leaves; these have linear ones. Fit "
             "without 'linear_tree' in extra_params."
         )
     n_nodes = int(fields["num_leaves"]) - 1

@@ -35,7 +35,7 @@ def is_linear(ranker: Any) -> bool:
     )
 
 
-def raw_weights(ranker: Any, what: str) -> RawWeights:
+def raw_weights(ranker: Any, caller: str) -> RawWeights:
     """Weights of the raw features, with the scaling folded in.
 
     w · (x − mean) / scale + b is (w / scale) · x + (b − w · mean / scale).
@@ -44,7 +44,7 @@ def raw_weights(ranker: Any, what: str) -> RawWeights:
     ----------
     ranker : LinearRanker, or NeuralRanker with ``scorer="linear"``
         Fitted.
-    what : str
+    caller : str
         Function that needs them, for messages.
 
     Returns
@@ -61,14 +61,15 @@ def raw_weights(ranker: Any, what: str) -> RawWeights:
     if not is_linear(ranker):
         raise ArgumentError(
             "ranker must be a LambdaMARTRanker, a LinearRanker or a NeuralRanker with "
-            f"scorer='linear' for {what}; got {type(ranker).__name__}. Use export_onnx."
+            f"scorer='linear' for {caller}; got {type(ranker).__name__}. Use "
+            "export_onnx."
         )
     check_is_fitted(ranker)
     if ranker.scales_within_lists_:
         raise ValueError(
-            f"{what} needs scores that are linear in the features; this ranker scales "
-            "them within the list, and a search engine scores each item by itself. Fit "
-            "with preprocess='standard'."
+            f"{caller} needs scores that are linear in the features; this ranker "
+            "scales them within the list, and a search engine scores each item by "
+            "itself. Fit with preprocess='standard'."
         )
     weights = ranker.weights_
     weight = weights["weight"][:, 0]
@@ -79,7 +80,7 @@ def raw_weights(ranker: Any, what: str) -> RawWeights:
     if is_log.any():
         column = int(is_log.argmax())
         raise ValueError(
-            f"{what} needs scores that are linear in the features; this ranker takes "
+            f"{caller} needs scores that are linear in the features; this ranker takes "
             f"the logarithm of feature {feature_names(ranker, None)[column]!r}. Fit "
             "with preprocess='standard', on log1p of such features where the engine "
             "computes it too."

@@ -10,14 +10,14 @@ from ltr.export.ensemble import (
 )
 
 
-def check_numbers_only(ensemble: Ensemble, what: str, missing: str) -> None:
+def check_numbers_only(ensemble: Ensemble, caller: str, missing: str) -> None:
     """Raise unless trees can be written in a format where an absent value is 0.
 
     Parameters
     ----------
     ensemble : Ensemble
         Trees.
-    what : str
+    caller : str
         Function that writes them, for messages.
     missing : {"error", "zero"}
         Whether splits that send NaN another way than 0 are an error.
@@ -27,8 +27,8 @@ def check_numbers_only(ensemble: Ensemble, what: str, missing: str) -> None:
     ValueError
         If they cannot.
     """
-    check_no_sets(ensemble, what, "Use export_onnx.")
-    check_order_of_zero(ensemble, what)
+    check_no_sets(ensemble, caller, "Use export_onnx.")
+    check_order_of_zero(ensemble, caller)
     if missing == "zero":
         return
     for number, tree in enumerate(ensemble.trees):
@@ -36,7 +36,7 @@ def check_numbers_only(ensemble: Ensemble, what: str, missing: str) -> None:
         differs = is_nan & (tree.default_left != (tree.threshold >= 0))
         if differs.any():
             raise ValueError(
-                f"{what} needs trees that treat missing values as 0, as the format "
+                f"{caller} needs trees that treat missing values as 0, as the format "
                 f"does; tree {number} sends those of column "
                 f"{int(tree.feature[differs.argmax()])} another way. Pass "
                 "missing='zero' to count missing values as 0, fit on X with 0 in their "

@@ -59,15 +59,15 @@ def export_ranklib(
     ## Linear Regression
     """
     check_choice("missing", missing, ("error", "zero"))
-    what = "export_ranklib"
+    caller = "export_ranklib"
     if is_linear(ranker):
-        raw = raw_weights(ranker, what)
+        raw = raw_weights(ranker, caller)
         terms = [f"{i}:{weight!r}" for i, weight in enumerate(raw.weight.tolist(), 1)]
         line = " ".join([f"0:{raw.constant!r}", *terms])
         text = f"## Linear Regression\n## Lambda = 1.0E-10\n{line}\n"
     else:
-        ensemble = read_ensemble(ranker, what)
-        check_numbers_only(ensemble, what, missing)
+        ensemble = read_ensemble(ranker, caller)
+        check_numbers_only(ensemble, caller, missing)
         n_leaves = max((len(tree.value) for tree in ensemble.trees), default=1)
         lines = [
             "## LambdaMART",

@@ -77,18 +77,18 @@ def export_solr(
     'org.apache.solr.ltr.model.LinearModel'
     """
     check_choice("missing", missing, ("error", "zero"))
-    what = "export_solr"
+    caller = "export_solr"
     names = feature_names(ranker, features)
     params: dict[str, Any]
     if is_linear(ranker):
         kind = "LinearModel"
-        weight = shortest(raw_weights(ranker, what).weight)
+        weight = shortest(raw_weights(ranker, caller).weight)
         params = {"weights": dict(zip(names, weight, strict=True))}
     else:
         kind = "MultipleAdditiveTreesModel"
-        ensemble = read_ensemble(ranker, what)
-        check_numbers_only(ensemble, what, missing)
-        check_depth(ensemble, what, DEEPEST)
+        ensemble = read_ensemble(ranker, caller)
+        check_numbers_only(ensemble, caller, missing)
+        check_depth(ensemble, caller, DEEPEST)
         trees = [{"weight": "1", "root": _root(t, names)} for t in ensemble.trees]
         params = {"trees": trees}
     document = {

@@ -89,15 +89,15 @@ def export_xgboost_json(
     """
     check_choice("form", form, ("plugin", "model"))
     names = feature_names(ranker, features)
-    what = "export_xgboost_json"
-    ensemble = read_ensemble(ranker, what)
-    check_order_of_zero(ensemble, what)
+    caller = "export_xgboost_json"
+    ensemble = read_ensemble(ranker, caller)
+    check_order_of_zero(ensemble, caller)
     document: Any
     if form == "plugin":
         check_no_sets(
-            ensemble, f"{what} with form='plugin'", "Use form='model' or export_onnx."
+            ensemble, f"{caller} with form='plugin'", "Use form='model' or export_onnx."
         )
-        check_depth(ensemble, f"{what} with form='plugin'", DEEPEST)
+        check_depth(ensemble, f"{caller} with form='plugin'", DEEPEST)
         document = [_nested(tree, names) for tree in ensemble.trees]
     else:
         document = _model(ensemble, names)

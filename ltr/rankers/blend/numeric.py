@@ -143,11 +143,25 @@ class NumericRanker(BaseRanker):
         scores : float array of shape (n_samples,)
             Of the ranker.
         """
+        return np.asarray(self.ranker_.predict(self.numeric_features(X), qid))
+
+    def numeric_features(self, X: ArrayLike) -> FloatArray:
+        """What the ranker gets of a table.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+            Features; NaN is a missing value.
+
+        Returns
+        -------
+        features : float array of shape (n_samples, n_columns)
+            Numeric columns, medians where a value is missing.
+        """
         check_is_fitted(self)
         skipped = sorted({*range(self.n_features_in_)} - {*self.columns_})
         features = self._features(as_pandas(X), skipped, reset=False)[:, self.columns_]
-        filled = np.where(np.isnan(features), self.medians_, features)
-        return np.asarray(self.ranker_.predict(filled, qid))
+        return np.where(np.isnan(features), self.medians_, features)
 
     def _features(self, X: Any, skipped: list[int], *, reset: bool) -> FloatArray:
         """Dense features; NaN where a value is missing, and in columns left out."""

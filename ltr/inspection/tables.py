@@ -1,0 +1,90 @@
+"""Tables of features with one column or some rows replaced."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from ltr.arguments import ArgumentError
+from ltr.queries import IntArray
+from ltr.rankers.features import as_pandas, is_frame
+
+
+def as_table(X: Any) -> Any:
+    """A DataFrame of pandas, or an array of two axes.
+
+    Raises
+    ------
+    ArgumentError
+        If ``X`` is sparse, or has not two axes.
+    """
+    X = as_pandas(X)
+    if is_frame(X):
+        return X
+    if hasattr(X, "tocsr"):
+        raise ArgumentError(
+            "X must be dense, because columns are replaced; got a sparse matrix. Pass "
+            "X.toarray() of some rows."
+        )
+    table = np.asarray(X)
+    if table.ndim != 2:
+        raise ArgumentError(
+            f"X must have two axes, rows and features; got shape {table.shape}."
+        )
+    return table
+
+
+def names_of(table: Any) -> list[str]:
+    """Names of the columns; ``f0``, ``f1``, … of an array."""
+    if is_frame(table):
+        return [str(name) for name in table.columns]
+    return [f"f{i}" for i in range(table.shape[1])]
+
+
+def column_number(feature: int | str, names: list[str]) -> int:
+    """Index of a column that is named or numbered.
+
+    Raises
+    ------
+    ArgumentError
+        If there is none.
+    """
+    if isinstance(feature, str) and feature in names:
+        return names.index(feature)
+    is_number = isinstance(feature, (int, np.integer)) and not isinstance(feature, bool)
+    if is_number and 0 <= int(feature) < len(names):
+        return int(feature)
+    raise ArgumentError(
+        f"feature must be the name of a column of X, or its number, 0 to "
+        f"{len(names) - 1}; got {feature!r}."
+    )
+
+
+def take_rows(table: Any, rows: ArrayLike) -> Any:
+    """Rows in an order; a copy."""
+    return table.iloc[rows] if is_frame(table) else table[rows]
+
+
+def column_of(table: Any, column: int) -> Any:
+    """Values of a column."""
+    return table.iloc[:, column] if is_frame(table) else table[:, column]
+
+
+def with_column(table: Any, column: int, values: Any) -> Any:
+    """A copy with other values in a column."""
+    if is_frame(table):
+        changed = table.copy(deep=False)  # the other columns are shared
+        changed.isetitem(column, values)
+        return changed
+    changed = np.array(table)
+    changed[:, column] = values
+    return changed
+
+
+def permuted(table: Any, column: int, order: IntArray) -> Any:
+    """A copy whose rows have the values of a column in another order."""
+    values = column_of(table, column)
+    in_order = values.iloc[order].array if is_frame(table) else values[order]
+    return with_column(table, column, in_order)
