@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ltr.queries import FloatArray
+from ltr.queries import BoolArray, FloatArray
 
 # Accuracy of the bounds of relaxations, which are solved in floating point, as a share
 # of the scale of what they add up.
@@ -64,6 +64,32 @@ def tolerance(
     if is_whole and total < EXACT:
         return 0.5
     return 2 * EPSILON * sizes.size * total + RELATIVE * min(total, spread)
+
+
+def tolerances(
+    terms: FloatArray, spread: FloatArray, is_whole: BoolArray
+) -> FloatArray:
+    """Return the :func:`tolerance` of many solutions of m terms each.
+
+    Parameters
+    ----------
+    terms : float array of shape (b, m)
+        Terms of the objectives.
+    spread : float array of shape (b,)
+        Most by which the values of a problem's candidates differ.
+    is_whole : bool array of shape (b,)
+        Whether all gains of a problem are integers.
+
+    Examples
+    --------
+    >>> terms, spread = np.array([[3.0, 2.0], [3.25, 2.5]]), np.array([np.inf, 0.1])
+    >>> gaps = tolerances(terms, spread, np.array([True, False])).tolist()
+    >>> gaps == [tolerance(terms[0], is_whole=True), tolerance(terms[1], 0.1)]
+    True
+    """
+    total = np.abs(terms).sum(axis=1)
+    gaps = 2 * EPSILON * terms.shape[1] * total + RELATIVE * np.minimum(total, spread)
+    return np.where(is_whole & (total < EXACT), 0.5, gaps)
 
 
 def are_whole(*arrays: FloatArray) -> bool:

@@ -24,8 +24,10 @@ MAX_ITEMS = 16
 _TABLE = 2**23
 # Units of work of one transition of one list.
 _WORK_PER_STEP = 2e-9
-# Seconds of one set, for a single list; sets between looks at the budget.
-_SECONDS_PER_SET, _STEPS_BETWEEN = 4e-5, 256
+# Seconds of one set, for a single list.
+_SECONDS_PER_SET = 4e-5
+# Transitions of lists that are computed at once: their sums stay in the cache.
+_BLOCK = 2**16
 # Schedules that are kept, the oldest of which goes first.
 _MAX_SCHEDULES = 16
 
@@ -76,54 +78,67 @@ def prefixes(n: int, rules: OrderRules) -> BoolArray:
     return allowed
 
 
-class Step(NamedTuple):
-    """A set S, the items that it can end with, and those that can follow."""
+class Layer(NamedTuple):
+    """Sets with as many members, as many possible last items and possible next ones.
 
-    members: int
-    lasts: IntArray
-    nexts: IntArray
+    Attributes
+    ----------
+    members : int array of shape (n_sets,)
+        The sets, as bit masks.
+    lasts : int array of shape (n_sets, n_lasts)
+        Members that an order of the set can end with.
+    nexts : int array of shape (n_sets, n_nexts)
+        Items that can follow.
+    """
+
+    members: IntArray
+    lasts: NDArray[np.int8]
+    nexts: NDArray[np.int8]
 
 
-_schedules: dict[tuple[int, OrderRules], tuple[list[Step], BoolArray]] = {}
+_schedules: dict[tuple[int, OrderRules], tuple[list[Layer], BoolArray]] = {}
 
 
-def steps(
-    n: int, rules: OrderRules, budget: Budget | None = None
-) -> tuple[list[Step], BoolArray]:
+def layers(n: int, rules: OrderRules) -> tuple[list[Layer], BoolArray]:
     """Return the sets to process, each after its subsets, and the reachable values.
 
     The last few schedules are kept.
 
     Returns
     -------
-    schedule : list of Step
-        By increasing bit mask, which puts subsets first.
+    schedule : list of Layer
+        By increasing size of the sets.
     reached : bool array of shape (2ⁿ, n)
         Which pairs (set, last) have a value.
-
-    Raises
-    ------
-    BudgetSpent
-        If the budget ends first.
     """
     cached = _schedules.get((n, rules))
     if cached is not None:
         return cached
+    items = np.arange(n)
+    single = 1 << items
     allowed = prefixes(n, rules)
     reached = np.zeros_like(allowed)
-    single = 1 << np.arange(n)
-    reached[single, np.arange(n)] = allowed[single, np.arange(n)]
+    reached[single, items] = allowed[single, items]
+    sets = np.arange(2**n)
+    size = ((sets[:, None] & single) > 0).sum(axis=1)
     schedule = []
-    for members in range(1, 2**n - 1):
-        if budget is not None and members % _STEPS_BETWEEN == 0 and budget.is_spent:
-            raise BudgetSpent
-        lasts = np.flatnonzero(reached[members])
-        if lasts.size:
-            nexts = np.flatnonzero(members & single == 0)
-            nexts = nexts[allowed[members | single[nexts], nexts]]
-            if nexts.size:
-                reached[members | single[nexts], nexts] = True
-                schedule.append(Step(members, lasts, nexts))
+    for k in range(1, n):
+        of_size = sets[(size == k) & reached.any(axis=1)]
+        with_next = of_size[:, None] | single  # (n_sets, n)
+        is_next = (of_size[:, None] & single == 0) & allowed[with_next, items]
+        row, item = np.nonzero(is_next)
+        reached[with_next[row, item], item] = True
+        is_last = reached[of_size]
+        counts = is_last.sum(axis=1) * (n + 1) + is_next.sum(axis=1)
+        for count in np.unique(counts).tolist():
+            alike = np.flatnonzero(counts == count)
+            n_lasts, n_nexts = divmod(count, n + 1)
+            if n_nexts:
+                lasts = np.nonzero(is_last[alike])[1].reshape(-1, n_lasts)
+                nexts = np.nonzero(is_next[alike])[1].reshape(-1, n_nexts)
+                schedule.append(
+                    Layer(of_size[alike], lasts.astype(np.int8), nexts.astype(np.int8))
+                )
     while len(_schedules) >= _MAX_SCHEDULES:
         _schedules.pop(next(iter(_schedules)), None)
     _schedules[n, rules] = schedule, reached
@@ -174,18 +189,32 @@ def cheapest_tours(
         If the budget ends first.
     """
     n, n_lists = len(costs) - 1, costs.shape[2]
-    schedule, reached = steps(n, rules, budget)
-    value = np.empty((2**n, n, n_lists), dtype=costs.dtype)
+    schedule, reached = layers(n, rules)
+    # rows of tables: (set, last) is set · n + last, the arc i → j is i · (n + 1) + j
+    arcs = costs.reshape(-1, n_lists)
+    value = np.empty((2**n * n, n_lists), dtype=costs.dtype)
     if costs.dtype == np.float64:
         value.fill(np.inf)  # what is not reached is read, and then masked
     single = 1 << np.arange(n)
-    value[single, np.arange(n)] = costs[n, :n]
-    for step, (members, lasts, nexts) in enumerate(schedule):
-        if budget is not None and step % _STEPS_BETWEEN == 0 and budget.is_spent:
-            raise BudgetSpent
-        through = costs[lasts[:, None], nexts]  # (n_lasts, n_nexts, b)
-        through += value[members, lasts][:, None]
-        value[members | single[nexts], nexts] = through.min(axis=0)
+    value[single * n + np.arange(n)] = costs[n, :n]
+    for layer in schedule:
+        n_lasts, n_nexts = layer.lasts.shape[1], layer.nexts.shape[1]
+        n_sets = max(1, _BLOCK // (n_lasts * n_nexts * n_lists))
+        for begin in range(0, len(layer.members), n_sets):
+            if budget is not None and budget.is_spent:
+                raise BudgetSpent
+            members, lasts, nexts = (
+                array[begin : begin + n_sets].astype(np.intp) for array in layer
+            )
+            # V[S, j] + c[j, k] of n_sets sets S: (n_sets, n_lasts, n_nexts, b)
+            rows = lasts[:, :, None] * (n + 1) + nexts[:, None]
+            through = arcs.take(rows.reshape(-1), axis=0)
+            through = through.reshape(-1, n_lasts, n_nexts, n_lists)
+            before = value.take((members[:, None] * n + lasts).reshape(-1), axis=0)
+            through += before.reshape(-1, n_lasts, 1, n_lists)
+            rows = (members[:, None] | single[nexts]) * n + nexts
+            value[rows] = through.min(axis=1)
+    value = value.reshape(2**n, n, n_lists)
 
     # read back: the last item of a set is the one that attains the minimum
     lanes = np.arange(n_lists)
@@ -193,10 +222,8 @@ def cheapest_tours(
     successor = np.full(n_lists, n)
     orders = np.empty((n_lists, n), dtype=np.int64)
     best = np.full(n_lists, np.inf)
-    others, after = (
-        best.copy(),
-        np.zeros(n_lists),
-    )  # cost of the arcs after the position
+    others = best.copy()
+    after = np.zeros(n_lists)  # cost of the arcs after the position
     for position in range(n - 1, -1, -1):
         arcs = costs[:n, successor, lanes].T  # (b, n)
         total = np.where(
@@ -241,42 +268,7 @@ def scaled(
 
 
 def held_karp(incumbents: list[Incumbent]) -> None:
-    """Solve lists of one size with the same constraints exactly.
-
-    Many lists are first solved in 32-bit integers, which is fastest. Their costs are
-    rounded down, so no order other than the one found costs less than the second best
-    value in integers times its unit: if that one costs no more, it is best. The other
-    lists, and a single one, are solved in double precision.
-    """
-    if len(incumbents) > 1:
-        _solve_in_integers(incumbents)
-        incumbents = [best for best in incumbents if not best.is_closed]
-    if incumbents:
-        _solve_in_doubles(incumbents)
-
-
-def _solve_in_integers(incumbents: list[Incumbent]) -> None:
-    problems = [best.problem for best in incumbents]
-    costs = np.stack([problem.cost for problem in problems])
-    forbidden = np.array([problem.forbidden for problem in problems])
-    integers, unit = scaled(costs, forbidden)
-    tours = cheapest_tours(integers, problems[0].rules)
-    is_allowed = tours.values < np.floor(forbidden / unit)
-    for k, best in enumerate(incumbents):
-        if is_allowed[k]:
-            order = tours.orders[k].tolist()
-            cost = best.problem.tour_cost(order)
-            best.offer(order, cost, "dp")
-            lower = max(tours.values[k], min(cost / unit[k], tours.others[k]))
-            best.raise_bound(min(float(lower * unit[k]), best.cost), "dp")
-            # each of n + 1 costs was rounded down by less than a unit
-            least = float(tours.others[k] * unit[k])
-            best.others = Margin(least, least + float(len(costs[k]) * unit[k]))
-        else:
-            best.raise_bound(best.problem.forbidden, "dp")
-
-
-def _solve_in_doubles(incumbents: list[Incumbent]) -> None:
+    """Solve lists of one size with the same constraints, in double precision."""
     problems = [best.problem for best in incumbents]
     costs = np.stack([problem.cost for problem in problems], axis=-1)
     costs[costs >= np.array([problem.forbidden for problem in problems])] = np.inf

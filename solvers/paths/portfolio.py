@@ -21,6 +21,7 @@ from ltr.solvers.paths.held_karp import (
 )
 from ltr.solvers.paths.local_search import local_search
 from ltr.solvers.paths.problem import Incumbent, path_problem
+from ltr.solvers.paths.problem_stack import solve_stack, stack_of
 from ltr.solvers.paths.routing import routing
 from ltr.solvers.paths.segment_search import segment_search
 
@@ -92,11 +93,19 @@ def solve_lists(
         return [
             solve_list(item_list, method, budget, random_state) for item_list in lists
         ]
-    incumbents = [_incumbent(item_list, item_list.constraints) for item_list in lists]
-    held_karp(incumbents)
+    stack = stack_of(lists)
+    solutions = solve_stack(stack, budget.started)
+    unproven = [k for k, solution in enumerate(solutions) if solution is None]
+    if unproven:
+        incumbents = [Incumbent(stack.problem(k)) for k in unproven]
+        held_karp(incumbents)
+        finished = {
+            k: _finish(best, lists[k], budget)
+            for k, best in zip(unproven, incumbents, strict=True)
+        }
     return [
-        _finish(best, item_list, budget)
-        for best, item_list in zip(incumbents, lists, strict=True)
+        finished[k] if solution is None else item_list.in_user_numbers(solution)
+        for k, (item_list, solution) in enumerate(zip(lists, solutions, strict=True))
     ]
 
 

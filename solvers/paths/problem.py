@@ -2,7 +2,7 @@
 
 Node n, the depot, comes before the first item and after the last: the costs of its arcs
 stand for ``start`` and ``end``. The matrix of scores is reduced by rows and columns to
-costs >= 0, which shifts all tours alike (Carpaneto, Dell'Amico and Toth, 1995, §2).
+costs >= 0, see :mod:`ltr.solvers.paths.reduction`.
 """
 
 import math
@@ -28,16 +28,16 @@ from ltr.solvers.core.solution import (
 from ltr.solvers.core.tolerance import EPSILON, are_whole
 from ltr.solvers.paths.allowed_arcs import allowed_arcs
 from ltr.solvers.paths.group_counts import GroupCounts
+from ltr.solvers.paths.reduction import forbidden_cost, reduce_scores
 
 # A bound on integer costs is rounded up if it exceeds an integer by more than this.
 _ROUNDING = 1e-3
+# Two integer costs differ by more than this, or are equal.
+WHOLE_STEP = 1 - 2 * _ROUNDING
+# Costs from here on do not count as integers.
+GREATEST_WHOLE = 2.0**40
 # Rounding counts as a gap if it exceeds this share of the objective.
-_NOTICED = 1e-12
-# A block of scores is shifted if its row maxima differ by less than this share of them:
-# differences of numbers within a factor of 2 are exact (Sterbenz).
-_ALIKE = 0.5
-# Costs below this are first multiplied by _LIFT, so that their units do not underflow.
-_TINY, _LIFT = 2.0**-800, 2.0**600
+NOTICED = 1e-12
 # Any cost, for the cheapest order other than the incumbent.
 _UNKNOWN = Margin()
 
@@ -93,7 +93,9 @@ class PathProblem:
         # the first row nearly always decides, and is cheap to check
         if not all(cost.is_integer() for cost in self.cost[0].tolist()):
             return False
-        return self.top < 2**40 and bool((self.cost == np.rint(self.cost)).all())
+        return self.top < GREATEST_WHOLE and bool(
+            (self.cost == np.rint(self.cost)).all()
+        )
 
     @property
     def slack(self) -> float:
@@ -128,7 +130,7 @@ class PathProblem:
         cost = self.cost.copy()
         is_out = cost > limit
         top = float(cost[~is_out].max(initial=0.0))
-        forbidden = _forbidden(self.n_items, top)
+        forbidden = float(forbidden_cost(self.n_items, np.array(top)))
         cost[is_out] = forbidden
         return replace(self, cost=cost, forbidden=forbidden)
 
@@ -309,7 +311,7 @@ class Incumbent:
         if self.order is not None:
             step = max(step, problem.rounding(self.cost))
         if problem.is_whole:
-            step = 1 - 2 * _ROUNDING
+            step = WHOLE_STEP
         return min(self.cost - step, problem.forbidden * (1 - 1e-12))
 
     @property
@@ -369,7 +371,7 @@ class Incumbent:
         rounding = 2 * problem.rounding(self.cost) / problem.lift
         if abs(gap) <= rounding:
             # of arcs that constraints force, more than that of the order's own terms
-            is_noticed = rounding > _NOTICED * abs(objective)
+            is_noticed = rounding > NOTICED * abs(objective)
             gap = rounding if is_noticed and not problem.is_whole else 0.0
         tolerance = self.tolerance if gap else 0.0
         return certify(
@@ -399,74 +401,34 @@ def path_problem(
     constraints: Iterable[Constraint] = (),
     attributes: Attributes | None = None,
 ) -> PathProblem:
-    """Reduce the scores of a path to costs of tours; arrays are checked, n >= 1.
-
-    1. The score s of a tour is that of its n + 1 arcs, those of the depot among them:
-       n - 1 arcs in ``matrix``, one in ``start``, one in ``end``. Where the greatest
-       scores of the rows of a block are nearly alike, it is shifted to a greatest score
-       of 0, which is exact (Sterbenz, 1974); offset collects the shifts.
-    2. With the potentials u_i = max_j s_ij of rows and v_j = min_i(u_i - s_ij) of
-       columns, c_ij = u_i - s_ij - v_j >= 0 has a 0 in each column. A tour leaves and
-       enters each node once, so its score is offset + Σu - Σv minus its cost.
-    3. A forbidden arc costs more than n + 1 arcs that are allowed.
-    """
-    n = len(matrix)
-    rules = order_rules(constraints, attributes, n)
-    score = np.empty((n + 1, n + 1))
-    score[:n, :n], score[n, :n], score[:n, n] = matrix, start, end
-    np.fill_diagonal(score, -np.inf)
-    if not rules.is_empty:
-        score[~allowed_arcs(n, rules)] = -np.inf
-
-    offset = 0.0
-    for block, n_arcs in (
-        (score[:n, :n], n - 1),
-        (score[n, :n], 1),
-        (score[:n, n], 1),
-    ):
-        if n_arcs == 1 and not block.any():
-            continue
-        row_maxima = block.max(axis=1) if block.ndim == 2 else block
-        greatest, least = float(row_maxima.max()), float(row_maxima.min())
-        if least == -np.inf < greatest:
-            least = float(row_maxima[row_maxima > -np.inf].min())
-        if greatest - least < _ALIKE * abs(greatest):
-            block -= greatest
-            offset += n_arcs * greatest
-
-    u = score.max(axis=1)
-    u[u == -np.inf] = 0.0
-    cost = u[:, None] - score
-    v = cost.min(axis=0)
-    v[v == np.inf] = 0.0
-    cost -= v
-
-    diagonal = cost.reshape(-1)[:: n + 2]
-    diagonal[:] = 0.0
-    top, allowed = float(cost.max()), None
-    if top == np.inf:
-        allowed = cost < np.inf
-        top = float(cost[allowed].max())
-    lift = _LIFT if 0 < top < _TINY else 1.0
-    if lift > 1:
-        cost *= lift
-    forbidden = _forbidden(n, top * lift)
-    if allowed is not None:
-        cost[~allowed] = forbidden
-    diagonal[:] = forbidden
+    """Return a path as a tour of least cost; arrays are checked, n >= 1."""
+    rules = order_rules(constraints, attributes, len(matrix))
+    scores = arc_scores(matrix[None], start[None], end[None], rules)
+    cost, *numbers = reduce_scores(scores)
+    forbidden, offset, shift, lift = [float(array[0]) for array in numbers]
     return PathProblem(
-        matrix,
-        start,
-        end,
-        rules,
-        cost,
-        forbidden,
-        offset + float(u.sum() - v.sum()),
-        float(v.max()) * lift,
-        lift,
+        matrix, start, end, rules, cost[0], forbidden, offset, shift, lift
     )
 
 
-def _forbidden(n: int, top: float) -> float:
-    """A cost of more than n + 1 arcs that cost ``top`` each."""
-    return (n + 1) * top + (top or 1.0)
+def arc_scores(
+    matrices: FloatArray, starts: FloatArray, ends: FloatArray, rules: OrderRules
+) -> FloatArray:
+    """Return the scores of all arcs of b lists, -inf where no order has them.
+
+    Parameters
+    ----------
+    matrices : float array of shape (b, n, n)
+        Scores of neighbors.
+    starts, ends : float arrays of shape (b, n)
+        Scores of the arcs out of the depot, node n, and into it.
+    rules : OrderRules
+        The same for all lists.
+    """
+    n_lists, n = starts.shape
+    scores = np.empty((n_lists, n + 1, n + 1))
+    scores[:, :n, :n], scores[:, n, :n], scores[:, :n, n] = matrices, starts, ends
+    scores.reshape(n_lists, -1)[:, :: n + 2] = -np.inf
+    if not rules.is_empty:
+        scores[:, ~allowed_arcs(n, rules)] = -np.inf
+    return scores
