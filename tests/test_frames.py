@@ -9,7 +9,7 @@ from ltr.datasets import make_ranking
 from ltr.metrics import ndcg_score
 from ltr.metrics.runs import evaluate_run
 from ltr.solvers.orderings.subset_dp import order_by_sets
-from ltr.solvers.paths.held_karp import held_karp
+from ltr.solvers.paths.held_karp import cheapest_tours
 
 DATA = make_ranking(12, list_size=5, n_features=3, n_informative=2, random_state=0)
 TRAIN = DATA.X, DATA.y, DATA.qid
@@ -71,7 +71,7 @@ def test_from_fit_to_lightgbm():
 def test_from_predict_to_the_solver():
     """At most 6 frames between: the dynamic program is the seventh below predict."""
     for loss, dynamic_program in (
-        ("successor", held_karp),
+        ("successor", cheapest_tours),
         ("pairwise", order_by_sets),
     ):
         ranker = TSPRanker(loss, encoder="identity", max_epochs=0, n_jobs=1)

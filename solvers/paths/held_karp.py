@@ -25,7 +25,7 @@ _TABLE = 2**23
 # Units of work of one transition of one list.
 _WORK_PER_STEP = 2e-9
 # Seconds of one set, for a single list.
-_SECONDS_PER_SET = 4e-5
+_SECONDS_PER_SET = 2e-6
 # Transitions of lists that are computed at once: their sums stay in the cache.
 _BLOCK = 2**16
 # Schedules that are kept, the oldest of which goes first.
@@ -188,6 +188,8 @@ def cheapest_tours(
     BudgetSpent
         If the budget ends first.
     """
+    if budget is not None and budget.is_spent:
+        raise BudgetSpent
     n, n_lists = len(costs) - 1, costs.shape[2]
     schedule, reached = layers(n, rules)
     # rows of tables: (set, last) is set · n + last, the arc i → j is i · (n + 1) + j
@@ -290,13 +292,13 @@ def _record(best: Incumbent, order: list[int], value: float, other: float) -> No
         best.raise_bound(best.problem.forbidden, "dp")
 
 
-def can_tabulate(best: Incumbent, budget: Budget, max_items: int = MAX_ITEMS) -> bool:
+def can_tabulate(best: Incumbent, budget: Budget) -> bool:
     """Whether :func:`held_karp_of_one` fits into memory and into the budget."""
     n = len(_free_items(best.problem))
     seconds = _SECONDS_PER_SET * 2.0**n
     return (
         best.problem.rules.is_local
-        and n <= max_items
+        and n <= MAX_ITEMS
         and work(n) <= budget.work_left
         and seconds <= budget.seconds_left
     )

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from ltr.solvers import Precedence, Together, Window, solve_path
 from ltr.solvers.core.budget import Budget, BudgetSpent
 from ltr.solvers.paths.assignment_relaxation import greedy
-from ltr.solvers.paths.held_karp import steps
+from ltr.solvers.paths.held_karp import cheapest_tours
 from ltr.solvers.paths.problem import Incumbent, path_problem
 from ltr.solvers.paths.segment_search import (
     Move,
@@ -141,13 +141,25 @@ def test_keeps(seed):
     assert problem.keeps(order) == (problem.broken_chain(order) is None)
 
 
-def test_the_schedule_of_the_dynamic_program_ends_with_the_budget():
-    """Its sets are as many as the steps of the program."""
-    rules = path_problem(
+def test_the_dynamic_program_ends_with_the_budget():
+    """Before its sets are laid out, and between blocks of them."""
+    problem = path_problem(
         np.zeros((16, 16)), np.zeros(16), np.zeros(16), [Together(range(9))]
-    ).rules
+    )
+    costs = problem.cost[:, :, None]
     with pytest.raises(BudgetSpent):
-        steps(16, rules, Budget(work_limit=0.0))
+        cheapest_tours(costs, problem.rules, Budget(work_limit=0.0))
+
+    class ThirdLook(Budget):
+        looks = 0
+
+        @property
+        def is_spent(self):
+            self.looks += 1
+            return self.looks >= 3
+
+    with pytest.raises(BudgetSpent):
+        cheapest_tours(costs, problem.rules, ThirdLook())
 
 
 def test_a_part_of_a_budget_counts_in_the_whole():

@@ -8,6 +8,7 @@ import time
 
 import numpy as np
 import pytest
+from support.solver_problems import SCALES, numbers
 from support.strategies_solvers import nearly_symmetric
 
 from ltr.solvers import (
@@ -18,10 +19,13 @@ from ltr.solvers import (
     Together,
     solve_path,
     solve_paths,
+    verify,
 )
 from ltr.solvers.core.budget import Budget
+from ltr.solvers.core.lists import check_list
 from ltr.solvers.paths.branch_and_cut import branch_and_cut
 from ltr.solvers.paths.problem import Incumbent, path_problem
+from ltr.solvers.paths.problem_stack import solve_stack, stack_of
 
 
 @pytest.mark.parametrize(
@@ -81,6 +85,67 @@ def test_a_batch_is_the_loop(n_jobs):
         assert solution.is_optimal
         assert solution.objective == pytest.approx(alone.objective)
         assert solution.order.tolist() == alone.order.tolist()
+
+
+def cases(n_lists):
+    """Batches of one size, scales and rules mixed within them, and ends or closed."""
+    rng = np.random.default_rng(7)
+    rules = ([], [Precedence(2, 0)], [Together((1, 2)), FixedPosition(0, 1)])
+    for n in range(3, 9):
+        scales = rng.choice(SCALES, n_lists)
+        matrices = np.stack([numbers(rng, scale, (n, n)) for scale in scales])
+        ends = {"start": rng.normal(size=(n_lists, n)), "end": matrices[:, 0]}
+        for kwargs in (ends, {"closed": True}, {"sense": "min"}):
+            if kwargs == {"sense": "min"}:
+                matrices = -matrices
+            for constraints in rules:
+                yield matrices, {**kwargs, "constraints": constraints}
+
+
+def test_lists_of_a_batch_are_solved_as_alone():
+    """By the same dynamic program, in arrays: all scales in one batch."""
+    n_proven_unique = 0
+    for matrices, kwargs in cases(n_lists=12):
+        solutions = solve_paths(matrices, n_jobs=1, **kwargs)
+        for k, (matrix, solution) in enumerate(zip(matrices, solutions, strict=True)):
+            ends = {
+                name: kwargs[name][k] for name in ("start", "end") if name in kwargs
+            }
+            alone = solve_path(matrix, method="dp", **{**kwargs, **ends})
+            assert solution.status is alone.status
+            assert solution.conflict == alone.conflict
+            if alone.order is None:
+                continue
+            assert solution.objective == pytest.approx(alone.objective, rel=1e-9)
+            assert solution.bound == pytest.approx(alone.bound, rel=1e-9)
+            if solution.is_unique:
+                assert solution.order.tolist() == alone.order.tolist()
+                assert solution.objective == alone.objective
+                n_proven_unique += 1
+            if len(matrix) < 6:
+                verdict = verify(solution, solve_path, matrix, **{**kwargs, **ends})
+                assert verdict.is_right, verdict
+    assert n_proven_unique > 250
+
+
+def test_integers_prove_nearly_all_lists_of_a_batch():
+    """The others, many with ties, are solved again, in double precision."""
+    rng = np.random.default_rng(0)
+    lists = [
+        check_list(numbers(rng, scale, (7, 7)), solver="solve_paths")
+        for scale in ("normal", "integers", "tenths") * 20
+    ]
+    solutions = solve_stack(stack_of(lists), started=0.0)
+    assert sum(solution is not None for solution in solutions) >= 50
+    assert {solution.status for solution in solutions if solution} == {Status.OPTIMAL}
+    # of two orders whose costs differ by less than the unit, none is proven
+    matrix = np.zeros((3, 3))
+    matrix[0, 1], matrix[1, 2], matrix[2, 1] = 1e10, 0.25, 0.5
+    lists = [check_list(matrix, solver="solve_paths")] * 2
+    assert solve_stack(stack_of(lists), started=0.0) == [None, None]
+    for solution in solve_paths([matrix] * 9):
+        assert solution.objective == 1e10 + 0.25
+        assert solution.is_optimal
 
 
 def test_padded_items_are_left_out():
