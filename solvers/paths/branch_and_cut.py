@@ -36,6 +36,8 @@ _N_NEAREST = 6
 _ROUND_EVERY = 8
 # The search starts only if at most this many arcs per node remain.
 _MAX_ARCS_PER_NODE = 100
+# If many more arcs remain than this number per node, it first looks for tours of fewer.
+_FEW_ARCS_PER_NODE = 12
 
 
 class Root(NamedTuple):
@@ -83,8 +85,10 @@ def branch_and_cut(
     separate = PrecedenceCuts(best.problem)
     try:
         root = _root(best, separate, budget)
-        if root is not None:
-            _search(best, root, separate, budget, max_nodes)
+        for cutoff in [] if root is None else _cutoffs(best, root):
+            _search(best, root, separate, budget, max_nodes, cutoff)
+            if best.is_closed or best.lower < min(cutoff, best.proven):
+                break
     except BudgetSpent:
         pass
     return root
@@ -136,6 +140,22 @@ def _root(best: Incumbent, separate: PrecedenceCuts, budget: Budget) -> Root | N
     return Root(alive, reduced, lower, relaxation.cuts)
 
 
+def _cutoffs(best: Incumbent, root: Root) -> list[float]:
+    """Costs below which tours are searched for, one after the other.
+
+    A tour with an arc of reduced cost d costs at least lower + d. So one that costs
+    less than lower + d, for d the k-th smallest reduced cost, has fewer than k arcs to
+    choose from, as if the incumbent cost that much. An incumbent that leaves many more
+    arcs is nearly always worse than that; if no tour costs less, lower + d is a bound.
+    """
+    cutoffs = [math.inf]
+    n_few = _FEW_ARCS_PER_NODE * len(root.arcs)
+    if root.arcs.sum() > 1.5 * n_few:
+        few = np.partition(root.reduced[root.arcs], n_few)[n_few]
+        cutoffs.insert(0, root.lower + float(few))
+    return cutoffs
+
+
 def _nearest_arcs(best: Incumbent) -> BoolArray:
     """The cheapest arcs out of and into each node, and those of the incumbent."""
     problem = best.problem
@@ -155,11 +175,12 @@ def _cut(
     relaxation: SubtourRelaxation,
     separate: PrecedenceCuts,
     budget: Budget,
+    cutoff: float = math.inf,
 ) -> None:
     """Solve and add violated cuts until there are none, or the node is pruned."""
     while True:
         relaxation.solve()
-        if relaxation.bound >= best.proven:
+        if relaxation.bound >= min(best.proven, cutoff):
             return
         cuts = violated_cuts(
             relaxation.tails,
@@ -248,13 +269,16 @@ def _search(
     separate: PrecedenceCuts,
     budget: Budget,
     max_nodes: float,
+    cutoff: float,
 ) -> None:
-    """Branch on the arc whose x is nearest to one half.
+    """Branch on the arc whose x is nearest to one half; find tours below the cutoff.
 
     Dive on the child that requires the arc, for which the last basis is nearly optimal;
     at the end of a dive, take the node with the least bound.
     """
-    relaxation = SubtourRelaxation(best.problem, start.arcs, budget)
+    limit = cutoff - start.lower + best.problem.rounding(cutoff)
+    arcs = start.arcs & (start.reduced < limit)
+    relaxation = SubtourRelaxation(best.problem, arcs, budget)
     for cut in start.cuts:
         relaxation.add_cut(cut)
     tails, heads = relaxation.tails, relaxation.heads
@@ -267,7 +291,9 @@ def _search(
     while queue or child is not None:
         if child is None:
             node = heapq.heappop(queue)
-            best.raise_bound(min(node.lower, best.proven, closed), "branch_and_cut")
+            best.raise_bound(
+                min(node.lower, best.proven, closed, cutoff), "branch_and_cut"
+            )
             if best.is_closed or n_done >= max_nodes:
                 return
         else:
@@ -275,9 +301,9 @@ def _search(
         n_done += 1
         allowed = node.allowed
         if root is not None:
-            allowed = allowed & (root[1] < best.proven - root[0])
+            allowed = allowed & (root[1] < min(best.proven, cutoff) - root[0])
         relaxation.branch(node.required, allowed)
-        _cut(best, relaxation, separate, budget)
+        _cut(best, relaxation, separate, budget, cutoff)
         if root is None:
             root = relaxation.bound, relaxation.reduced_of_arcs
         x = relaxation.x
@@ -285,7 +311,7 @@ def _search(
         if fraction.max() < _EPSILON or n_done % _ROUND_EVERY == 0:
             _round_off(best, relaxation, budget)
         lower = max(node.lower, relaxation.bound)
-        if lower >= best.proven:
+        if lower >= min(best.proven, cutoff):
             continue
         if fraction.max() < _EPSILON and _tour(relaxation) is not None:
             # a tour, with all cuts: what is missing is rounding of the bound
@@ -301,4 +327,4 @@ def _search(
         # a required arc is the only one out of its tail and the only one into its head
         is_apart = (tails != tails[arc]) & (heads != heads[arc])
         child = _Node(lower, 1 - n_made, required, allowed & (is_apart | required))
-    best.raise_bound(min(best.proven, closed), "branch_and_cut")
+    best.raise_bound(min(best.proven, closed, cutoff), "branch_and_cut")

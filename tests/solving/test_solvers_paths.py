@@ -17,6 +17,7 @@ from ltr.solvers import (
     solve_path,
 )
 from ltr.solvers.core.budget import Budget
+from ltr.solvers.paths import branch_and_cut
 from ltr.solvers.paths.constraint_cuts import (
     PrecedenceCuts,
     chain_cut,
@@ -414,3 +415,25 @@ def test_a_closed_tour_is_a_path_without_a_city():
     )
     value, _ = best(lambda order: -path_value([0, *(np.array(order) + 1), 0], cost), 8)
     assert -solution.objective == pytest.approx(-value)
+
+
+@pytest.mark.parametrize("n_few", [1, 2])
+def test_a_search_for_tours_of_few_arcs_comes_first(n_few, monkeypatch):
+    """Where that finds none, its cutoff is a bound, and the whole search follows."""
+    monkeypatch.setattr(branch_and_cut, "_FEW_ARCS_PER_NODE", n_few)
+    cutoffs, search = [], branch_and_cut._search
+
+    def spy(best, root, separate, budget, max_nodes, cutoff):
+        search(best, root, separate, budget, max_nodes, cutoff)
+        cutoffs.append(cutoff)
+        assert best.lower >= min(cutoff, best.proven) - 1e-9
+
+    monkeypatch.setattr(branch_and_cut, "_search", spy)
+    for seed in range(12):
+        matrix = nearly_symmetric(13, seed)
+        solution = solve_path(matrix, method="branch_and_cut")
+        exact = solve_path(matrix, method="dp")
+        assert solution.is_optimal
+        assert solution.objective == pytest.approx(exact.objective, rel=1e-12)
+    assert np.isfinite(cutoffs).any()
+    assert np.isinf(cutoffs).any()
