@@ -85,7 +85,9 @@ def branch_and_cut(
     separate = PrecedenceCuts(best.problem)
     try:
         root = _root(best, separate, budget)
-        for cutoff in [] if root is None else _cutoffs(best, root):
+        if root is None:
+            return None
+        for cutoff in _cutoffs(best, root):
             _search(best, root, separate, budget, max_nodes, cutoff)
             if best.is_closed or best.lower < min(cutoff, best.proven):
                 break
