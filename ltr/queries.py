@@ -92,6 +92,11 @@ class Queries:
         """Return the first row of each list, shape (n_lists,)."""
         return self.order[self.starts[:-1]]
 
+    def of_rows(self, rows: IntArray) -> Queries:
+        """Queries of some of the rows, with their ids."""
+        numbered = group_queries(self.codes[rows], len(rows))
+        return Queries(numbered.codes, self.ids[numbered.ids])
+
     def subset(self, lists: IntArray | BoolArray) -> IntArray:
         """Return the rows of the given lists (numbers or mask), in row order."""
         keep = np.zeros(self.n_lists, dtype=bool)

@@ -21,6 +21,7 @@ ARRAYS = {"numpy", "scipy"}
 GROUND_FLOOR = {
     "arguments",
     "atomic",
+    "callbacks",
     "compilation",
     "deadline",
     "files",
@@ -35,6 +36,7 @@ GROUND_FLOOR = {
 MAY_IMPORT = {
     "arguments": {"numpy"},
     "atomic": set(),
+    "callbacks": {"numpy"},
     "compilation": set(),
     "deadline": set(),
     "files": set(),

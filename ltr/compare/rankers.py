@@ -25,6 +25,7 @@ from ltr.datasets import RankingData
 from ltr.files import PathLike, whole_file
 from ltr.losses import LOSSES
 from ltr.metrics import Metric, get_metric
+from ltr.metrics.names import MetricLike
 from ltr.queries import FloatArray, group_queries
 from ltr.rankers import (
     AutoRanker,
@@ -231,7 +232,7 @@ def compare_rankers(
     rankers: Mapping[str, Any],
     folds: Sequence[Fold],
     *,
-    metrics: Sequence[str] = ("ndcg@10", "ndcg@1", "ndcg@5", "map"),
+    metrics: Sequence[MetricLike] = ("ndcg@10", "ndcg@1", "ndcg@5", "map"),
     metric_options: Mapping[str, Any] | None = None,
     seeds: Sequence[int] = (0,),
     picks: Mapping[str, Sequence[str]] | None = None,
@@ -249,8 +250,9 @@ def compare_rankers(
         From :func:`query_folds`, :func:`part_folds` or your own split. Rankers whose
         ``fit`` has the parameter ``X_val`` get the validation queries: to stop early,
         or, as ``AutoRanker`` does, to compare members; none is trained on them.
-    metrics : sequence of str, default=("ndcg@10", "ndcg@1", "ndcg@5", "map")
-        Names for :func:`ltr.metrics.get_metric`. The first one sorts the table and is
+    metrics : sequence of str or callable, default=("ndcg@10", "ndcg@1", "ndcg@5", \
+"map")
+        Metrics for :func:`ltr.metrics.get_metric`. The first one sorts the table and is
         the metric of early stopping and of picks.
     metric_options : mapping, default=None
         Options of all metrics: ``empty``, ``gain``, ``discount``, ….
@@ -278,9 +280,10 @@ def compare_rankers(
         ``work_dir`` is not a folder.
     """
     metrics = [metrics] if isinstance(metrics, str) else list(metrics)
-    if not metrics or len(set(metrics)) < len(metrics):
-        raise ValueError(f"metrics must be distinct names; got {metrics!r}.")
     measures = [get_metric(name, **(metric_options or {})) for name in metrics]
+    titles = tuple(measure.name for measure in measures)
+    if not metrics or len(set(titles)) < len(titles):
+        raise ValueError(f"metrics must be distinct names; got {metrics!r}.")
     if not folds:
         raise ValueError("folds must not be empty; got none.")
     for pick, names in (picks or {}).items():
@@ -290,7 +293,7 @@ def compare_rankers(
                 f"pick {pick!r} must be among the compared rankers; got {names!r}."
             )
     cache = _Cache(work_dir)
-    results = Results(metrics=tuple(metrics), seeds=tuple(seeds))
+    results = Results(metrics=titles, seeds=tuple(seeds))
     for fold in folds:
         queries = group_queries(fold.test.qid, len(fold.test.y))
         results.add_lists(queries, _random_order(measures, fold.test))
@@ -325,7 +328,7 @@ def compare_rankers(
         results.add(name, number, seed, valid, test, *seconds)
         if progress:
             mean = float(np.nanmean(test[:, 0])) if len(test) else float("nan")
-            progress(f"{label}: {metrics[0]} {mean:.4f} in {fit.seconds:.1f} s")
+            progress(f"{label}: {titles[0]} {mean:.4f} in {fit.seconds:.1f} s")
     for pick, names in (picks or {}).items():
         results.pick(pick, names)
     return results.leaderboard()

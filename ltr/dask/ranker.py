@@ -350,12 +350,14 @@ Dask arrays of shape (n_samples,), default=None
                 progress(functools.partial(str, line), last=n_trees == n_all)
         booster = lightgbm.Booster(model_str=text)
         if validation is None:
-            return Boosted(booster, float("nan"), [])
+            n_before = 0 if start is None else first
+            return Boosted(booster, float("nan"), {}, n_before)
         text = booster.model_to_string(num_iteration=n_best)
         return Boosted(
             lightgbm.Booster(model_str=text),
             scores[n_best - first],
-            scores if start is None else scores[1:],
+            {get_metric(self.metric).name: scores if start is None else scores[1:]},
+            0 if start is None else first,
         )
 
     def _judge(

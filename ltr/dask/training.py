@@ -9,7 +9,6 @@ import numpy as np
 
 from ltr.dask.evaluation import values_of
 from ltr.dask.pieces import Piece
-from ltr.metrics import get_metric
 from ltr.queries import FloatArray
 from ltr.rankers.inputs import training_set
 from ltr.rankers.trees.boosting import BoostingTarget, boost
@@ -155,8 +154,6 @@ def grow_part(
         feature_names=None,
         categories=prepared.categories,
         validation=None,
-        metric=get_metric(task.parameters["metric"]),
-        n_iter_no_change=1,
         start=start,
     ).booster
     if network:

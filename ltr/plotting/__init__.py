@@ -10,6 +10,7 @@ and sets ``ax_`` and ``figure_``.
 :class:`MetricAtKDisplay`         a metric at increasing cut-offs, with bands
 :class:`SeedReliabilityDisplay`   the spread over seeds and over queries
 :class:`ListLengthDisplay`        a metric by the length of the lists
+:class:`LearningCurveDisplay`     metrics and loss by epoch or tree
 ================================  ======================================================
 
 The colors are distinguishable for color-blind readers; lines are labeled at their ends.
@@ -18,12 +19,14 @@ The colors are distinguishable for color-blind readers; lines are labeled at the
 from ltr.plotting._drawing import COLORS, REFERENCE_COLOR, check_matplotlib
 from ltr.plotting.cutoffs import MetricAtKDisplay
 from ltr.plotting.differences import QueryDifferencesDisplay
+from ltr.plotting.learning import LearningCurveDisplay
 from ltr.plotting.list_lengths import ListLengthDisplay
 from ltr.plotting.seeds import SeedReliabilityDisplay
 
 __all__ = [
     "COLORS",
     "REFERENCE_COLOR",
+    "LearningCurveDisplay",
     "ListLengthDisplay",
     "MetricAtKDisplay",
     "QueryDifferencesDisplay",

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 from scipy.optimize import isotonic_regression
 
 from ltr.metrics import evaluate, get_metric
+from ltr.metrics.names import MetricLike
 from ltr.model_selection.scoring import predict_lists
 from ltr.queries import FloatArray, check_rows, group_queries
 
@@ -181,7 +182,7 @@ def evaluate_all(
     y_true: ArrayLike,
     y_score: Mapping[str, ArrayLike],
     qid: ArrayLike | None,
-    metrics: list[str],
+    metrics: Sequence[MetricLike],
     options: Mapping[str, Any],
 ) -> dict[str, pd.DataFrame]:
     """Table of each ranker, with a row per query and a column per metric."""
@@ -201,7 +202,7 @@ def evaluate_all(
 def expected_in_random_order(
     y_true: ArrayLike,
     qid: ArrayLike | None,
-    metrics: list[str],
+    metrics: Sequence[MetricLike],
     options: Mapping[str, Any],
 ) -> FloatArray:
     """Expected metrics of a random order: those of tied scores, ties averaged."""

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ltr.metrics import RunComparison, bootstrap_interval
+from ltr.metrics import RunComparison, bootstrap_interval, get_metric
+from ltr.metrics.names import MetricLike
 from ltr.plotting._drawing import (
     COLORS,
     SMALL,
@@ -145,7 +146,7 @@ class QueryDifferencesDisplay:
         y_score: Mapping[str, ArrayLike],
         qid: ArrayLike | None = None,
         *,
-        metric: str = "ndcg@10",
+        metric: MetricLike = "ndcg@10",
         **options: Any,
     ) -> QueryDifferencesDisplay:
         """Make the display from labels and the scores of two rankers.
@@ -158,8 +159,8 @@ class QueryDifferencesDisplay:
             Scores of two rankers by name; the second is subtracted from the first.
         qid : array-like of shape (n_samples,), default=None
             Query of each row. None: all rows belong to one query.
-        metric : str, default="ndcg@10"
-            Name for :func:`ltr.metrics.get_metric`.
+        metric : str or callable, default="ndcg@10"
+            Metric for :func:`ltr.metrics.get_metric`.
         **options : dict
             Options of the metric.
 
@@ -174,8 +175,9 @@ class QueryDifferencesDisplay:
         """
         tables = evaluate_all(y_true, y_score, qid, [metric], options)
         ids = next((list(table.index) for table in tables.values()), None)
-        values = {name: table[metric].to_numpy() for name, table in tables.items()}
-        return cls.from_values(values, metric=metric, qid=ids)
+        title = get_metric(metric, **options).name
+        values = {name: table[title].to_numpy() for name, table in tables.items()}
+        return cls.from_values(values, metric=title, qid=ids)
 
     @classmethod
     def from_estimators(
@@ -185,7 +187,7 @@ class QueryDifferencesDisplay:
         y: ArrayLike,
         qid: ArrayLike | None = None,
         *,
-        metric: str = "ndcg@10",
+        metric: MetricLike = "ndcg@10",
         **options: Any,
     ) -> QueryDifferencesDisplay:
         """Make the display from two fitted rankers.
@@ -200,8 +202,8 @@ class QueryDifferencesDisplay:
             Labels.
         qid : array-like of shape (n_samples,), default=None
             Query of each row. None: all rows belong to one query.
-        metric : str, default="ndcg@10"
-            Name for :func:`ltr.metrics.get_metric`.
+        metric : str or callable, default="ndcg@10"
+            Metric for :func:`ltr.metrics.get_metric`.
         **options : dict
             Options of the metric.
 

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ltr.arguments import check_whole
-from ltr.metrics import bootstrap_interval
+from ltr.metrics import bootstrap_interval, get_metric
+from ltr.metrics.names import MetricLike
 from ltr.plotting._drawing import (
     SMALL,
     arrays_by_name,
@@ -136,7 +137,7 @@ class ListLengthDisplay:
         y_score: Mapping[str, ArrayLike],
         qid: ArrayLike | None = None,
         *,
-        metric: str = "ndcg@10",
+        metric: MetricLike = "ndcg@10",
         n_bins: int = 8,
         **options: Any,
     ) -> ListLengthDisplay:
@@ -150,8 +151,8 @@ class ListLengthDisplay:
             Scores by name.
         qid : array-like of shape (n_samples,), default=None
             Query of each row. None: all rows belong to one query.
-        metric : str, default="ndcg@10"
-            Name for :func:`ltr.metrics.get_metric`.
+        metric : str or callable, default="ndcg@10"
+            Metric for :func:`ltr.metrics.get_metric`.
         n_bins : int, default=8
             Maximum number of bins.
         **options : dict
@@ -168,10 +169,11 @@ class ListLengthDisplay:
         """
         tables = evaluate_all(y_true, y_score, qid, [metric], options)
         expected = expected_in_random_order(y_true, qid, [metric], options)
+        title = get_metric(metric, **options).name
         return cls(
-            {name: table[metric] for name, table in tables.items()},
+            {name: table[title] for name, table in tables.items()},
             group_queries(qid, len(np.asarray(y_true)), rows_of="y_true").sizes,
-            metric=metric,
+            metric=title,
             random_order=expected[:, 0],
             n_bins=n_bins,
         )
@@ -184,7 +186,7 @@ class ListLengthDisplay:
         y: ArrayLike,
         qid: ArrayLike | None = None,
         *,
-        metric: str = "ndcg@10",
+        metric: MetricLike = "ndcg@10",
         n_bins: int = 8,
         **options: Any,
     ) -> ListLengthDisplay:
@@ -200,8 +202,8 @@ class ListLengthDisplay:
             Labels.
         qid : array-like of shape (n_samples,), default=None
             Query of each row. None: all rows belong to one query.
-        metric : str, default="ndcg@10"
-            Name for :func:`ltr.metrics.get_metric`.
+        metric : str or callable, default="ndcg@10"
+            Metric for :func:`ltr.metrics.get_metric`.
         n_bins : int, default=8
             Maximum number of bins.
         **options : dict

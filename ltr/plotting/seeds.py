@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ltr.metrics import bootstrap_interval
+from ltr.metrics import bootstrap_interval, get_metric
+from ltr.metrics.names import MetricLike
 from ltr.plotting._drawing import (
     SMALL,
     axes_for,
@@ -149,7 +150,7 @@ class SeedReliabilityDisplay:
         y_score: Mapping[str, Sequence[ArrayLike]],
         qid: ArrayLike | None = None,
         *,
-        metric: str = "ndcg@10",
+        metric: MetricLike = "ndcg@10",
         **options: Any,
     ) -> SeedReliabilityDisplay:
         """Make the display from labels and the scores of several fits.
@@ -162,8 +163,8 @@ class SeedReliabilityDisplay:
             Rankers by name: the scores of each seed.
         qid : array-like of shape (n_samples,), default=None
             Query of each row. None: all rows belong to one query.
-        metric : str, default="ndcg@10"
-            Name for :func:`ltr.metrics.get_metric`.
+        metric : str or callable, default="ndcg@10"
+            Metric for :func:`ltr.metrics.get_metric`.
         **options : dict
             Options of the metric.
 
@@ -182,12 +183,12 @@ class SeedReliabilityDisplay:
                 },
             }
         )
-        values = {}
+        values, title = {}, get_metric(metric, **options).name
         for name, scores in y_score.items():
             by_seed = {str(seed): column for seed, column in enumerate(scores)}
             tables = evaluate_all(y_true, by_seed, qid, [metric], options)
-            values[name] = np.array([t[metric].to_numpy() for t in tables.values()])
-        return cls.from_values(values, metric=metric)
+            values[name] = np.array([t[title].to_numpy() for t in tables.values()])
+        return cls.from_values(values, metric=title)
 
     @classmethod
     def from_leaderboard(cls, board: Leaderboard) -> SeedReliabilityDisplay:

@@ -161,6 +161,64 @@ def training_set(
     )
 
 
+def joined_sets(data: TrainingSet, validation: TrainingSet | None) -> TrainingSet:
+    """Training rows, then those of validation, whose queries are other ones.
+
+    Parameters
+    ----------
+    data : TrainingSet
+        Training rows.
+    validation : TrainingSet or None
+        Validation rows, which have no weights: a row counts 1, a query as much as those
+        of training on average.
+
+    Returns
+    -------
+    joined : TrainingSet
+    """
+    if validation is None:
+        return data
+    weights, list_weights = data.weights, data.list_weights
+    if weights is not None:
+        weights = np.concatenate([weights, np.ones(len(validation.y))])
+    n_lists = validation.queries.n_lists
+    if list_weights is not None:
+        mean = np.full(n_lists, list_weights.mean())
+        list_weights = np.concatenate([list_weights, mean])
+    tables = [data.X, validation.X]
+    if hasattr(data.X, "tocsr"):
+        import scipy.sparse
+
+        X = scipy.sparse.vstack(tables).asformat(data.X.format)
+    else:
+        X = np.concatenate(tables)
+    codes = [data.queries.codes, validation.queries.codes + data.queries.n_lists]
+    pairs = data.pairs
+    if pairs is not None and validation.pairs is not None:
+        pairs = pairs.joined(validation.pairs)
+    return TrainingSet(
+        X=X,
+        y=np.concatenate([data.y, validation.y]),
+        queries=Queries(
+            np.concatenate(codes), np.arange(data.queries.n_lists + n_lists)
+        ),
+        weights=weights,
+        list_weights=list_weights,
+        extras=data.extras,
+        pairs=pairs,
+    )
+
+
+def check_refit(data: TrainingSet, validation: TrainingSet | None) -> None:
+    """Raise unless a loss can learn from the validation rows, too."""
+    if validation is not None and data.extras:
+        raise ValueError(
+            f"refit=True trains on the validation queries, too, and needs their "
+            f"{min(data.extras)}, which fit does not take. Leave X_val out, so that "
+            "queries are held out, or set refit=False."
+        )
+
+
 def warn_if_no_order(data: TrainingSet) -> None:
     """Warn if no list has two distinct labels."""
     if not data.informative_lists("two_labels").any():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ltr.arguments import check_choice, check_number
-from ltr.metrics import get_metric
+from ltr.arguments import ArgumentError, check_choice, check_number
+from ltr.metrics import Metric, get_metric
 from ltr.metrics.labels import check_metric_takes_labels
 from ltr.metrics.names import MetricLike
 from ltr.metrics.own import OwnFunction
-from ltr.queries import BoolArray, FloatArray, IntArray
+from ltr.queries import BoolArray, FloatArray, Queries
 from ltr.rankers.inputs import TrainingSet, training_set
 from ltr.rankers.warning import warn
 
@@ -39,6 +39,8 @@ class EarlyStopping:
         Metric for :func:`ltr.metrics.get_metric`.
     auto_lists : float, default=100
         Minimum number of informative lists for ``"auto"`` to hold some out.
+    metrics : sequence of metrics or None, default=None
+        Those to watch besides.
 
     Raises
     ------
@@ -50,6 +52,7 @@ class EarlyStopping:
     validation_fraction: float
     metric: MetricLike
     auto_lists: float = AUTO_EARLY_STOPPING_LISTS
+    metrics: Sequence[MetricLike] | None = None
 
     def __post_init__(self) -> None:
         check_choice("early_stopping", self.enabled, (True, False, "auto"))
@@ -57,7 +60,22 @@ class EarlyStopping:
             "validation_fraction", self.validation_fraction, low=0.0, high=1.0,
             open_low=True,
         )  # fmt: skip
-        get_metric(self.metric)
+        self.measures()
+
+    def measures(self) -> list[Metric]:
+        """The metric to stop on, then those to watch."""
+        measures = [get_metric(self.metric)]
+        metrics = self.metrics
+        if isinstance(metrics, str) or not isinstance(metrics, (Sequence, type(None))):
+            raise ArgumentError(
+                "metrics must be a list of metrics to watch besides metric, such as "
+                f"['map', 'mrr']; got {metrics!r}."
+            )
+        for metric in metrics or ():
+            measure = get_metric(metric)
+            if measure.name not in [other.name for other in measures]:
+                measures.append(measure)
+        return measures
 
     @property
     def is_auto(self) -> bool:
@@ -85,10 +103,11 @@ class EarlyStopping:
             raise ValueError(
                 "X_val and y_val must be given together; got only one of them."
             )
-        if not self.enabled:
+        if not self.enabled and not self.metrics:
             raise ValueError(
-                "X_val is only used to stop early; got early_stopping=False. Leave it "
-                "out, or set early_stopping='auto'."
+                "X_val is used to stop early, or to watch metrics; got "
+                "early_stopping=False and no metrics. Leave it out, set "
+                "early_stopping='auto', or pass metrics."
             )
         if qid_val is None and needs_qid:
             raise ValueError(
@@ -107,7 +126,7 @@ class ValidationRows(NamedTuple):
         Features.
     y : float array of shape (n_val,)
         Labels.
-    codes : int array of shape (n_val,)
+    queries : Queries
         Query of each row.
     pairs : PairTable or None, default=None
         Features of the pairs of each list.
@@ -115,7 +134,7 @@ class ValidationRows(NamedTuple):
 
     X: Any
     y: FloatArray
-    codes: IntArray
+    queries: Queries
     pairs: PairTable | None = None
 
 
@@ -212,7 +231,7 @@ def validation_rows(
     data: TrainingSet,
     held_out: BoolArray,
     validation: TrainingSet | None,
-    metric: MetricLike,
+    stopping: EarlyStopping,
 ) -> ValidationRows | None:
     """Rows to validate on: those passed to ``fit``, else those of held-out lists.
 
@@ -224,8 +243,8 @@ def validation_rows(
         Lists of ``data`` to validate on.
     validation : TrainingSet or None
         Validation rows that were passed to ``fit``.
-    metric : str
-        Metric to stop on.
+    stopping : EarlyStopping
+        Metrics to stop on and to watch.
 
     Returns
     -------
@@ -235,29 +254,63 @@ def validation_rows(
     Raises
     ------
     ValueError
-        If the metric is defined on none of their lists.
+        If a metric is defined on none of their lists, or does not take the labels.
+
+    Warns
+    -----
+    UserWarning
+        If there are none, and metrics to watch.
     """
     if validation is not None:
         rows = ValidationRows(
-            validation.X, validation.y, validation.queries.codes, validation.pairs
+            validation.X, validation.y, validation.queries, validation.pairs
         )
     elif held_out.any():
         codes = data.queries.codes
         index = np.flatnonzero(held_out[codes] & data.has_weight)
         pairs = None if data.pairs is None else data.pairs.rows(index)
-        rows = ValidationRows(data.X[index], data.y[index], codes[index], pairs)
+        queries = data.queries.of_rows(index)
+        rows = ValidationRows(data.X[index], data.y[index], queries, pairs)
     else:
+        if stopping.metrics:
+            warn(
+                "metrics are measured on validation queries, and there are none. Pass "
+                "X_val, or set early_stopping=True to hold some out."
+            )
         return None
-    check_metric_is_defined(metric, rows.y, rows.codes)
+    for measure in stopping.measures():
+        check_metric_takes_labels(measure, rows.y)
+        check_metric_is_defined(measure, rows.y, rows.queries)
     return rows
 
 
-def check_metric_is_defined(metric: MetricLike, y: FloatArray, codes: IntArray) -> None:
-    """Raise if the metric is defined on no validation query."""
-    measure = get_metric(metric)
+def metrics_of(
+    measures: Sequence[Metric], rows: ValidationRows, scores: FloatArray
+) -> dict[str, float]:
+    """Values of metrics by name.
+
+    Parameters
+    ----------
+    measures : sequence of Metric
+        What to measure.
+    rows : ValidationRows
+        Rows that were scored.
+    scores : float array of shape (n_val,)
+        Their scores.
+
+    Returns
+    -------
+    values : dict of str to float
+        In the order of the metrics.
+    """
+    return {measure.name: measure(rows.y, scores, rows.queries) for measure in measures}
+
+
+def check_metric_is_defined(measure: Metric, y: FloatArray, queries: Queries) -> None:
+    """Raise if a metric is defined on no validation query."""
     if isinstance(measure.function, OwnFunction):
         return
-    values = measure.per_query(y, np.zeros(len(y)), codes)
+    values = measure.per_query(y, np.zeros(len(y)), queries)
     if np.isnan(values).all():
         raise ValueError(
             f"metric={measure.name!r} must be defined on at least one validation "

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from ltr.scorers.linear import LinearScorer
     from ltr.scorers.mlp import MLPScorer
     from ltr.scorers.modules import ModuleScorer
-    from ltr.scorers.names import SCORERS, get_scorer
+    from ltr.scorers.names import SCORERS, get_scorer, with_dropout
     from ltr.scorers.pairs import (
         PairEnsemble,
         PairScorer,
@@ -51,6 +51,7 @@ __all__ = [
     "TwoTowerScorer",
     "WideDeepScorer",
     "get_scorer",
+    "with_dropout",
 ]
 __getattr__ = lazy_names(
     __name__,
@@ -71,5 +72,6 @@ __getattr__ = lazy_names(
         "WideDeepScorer": "ltr.scorers.wide_deep",
         "get_scorer": "ltr.scorers.names",
         "layer_sizes": "ltr.scorers.mlp",
+        "with_dropout": "ltr.scorers.names",
     },
 )

@@ -17,7 +17,6 @@ from ltr.scorers.base import (
     Similarity,
     init_dense,
     outline_dense,
-    relu,
 )
 from ltr.scorers.mlp import apply_hidden, init_layers, outline_layers
 from ltr.scorers.parameters import outline
@@ -71,6 +70,9 @@ class AttentionScorer(Scorer):
         Number of blocks.
     n_heads : int, default=4
         Heads of each block; must divide the width.
+    dropout : float, default=0.0
+        Share of the hidden units, of the encoder and of the blocks, that a step of
+        training leaves out, in [0, 1).
 
     References
     ----------
@@ -89,6 +91,7 @@ class AttentionScorer(Scorer):
     hidden_layer_sizes: tuple[int, ...] = (128, 64)
     n_blocks: int = 1
     n_heads: int = 4
+    dropout: float = 0.0
     uses_list: ClassVar[bool] = True
 
     @classmethod
@@ -152,9 +155,12 @@ class AttentionScorer(Scorer):
         X: Array,
         where: Array | None = None,
         weights: Array | None = None,
+        *,
+        key: jax.Array | None = None,
     ) -> Array:
         """Score items, see :meth:`Scorer.apply`; ``weights`` enter as log w."""
-        return params["output"](self.embed(params, X, where, weights))[..., 0]
+        embeddings = self.embed(params, X, where, weights, key=key)
+        return params["output"](embeddings)[..., 0]
 
     def embed(
         self,
@@ -162,6 +168,8 @@ class AttentionScorer(Scorer):
         X: Array,
         where: Array | None = None,
         weights: Array | None = None,
+        *,
+        key: jax.Array | None = None,
     ) -> Array:
         """Do all of :meth:`apply` but the output layer.
 
@@ -175,18 +183,27 @@ class AttentionScorer(Scorer):
             True for real items.
         weights : array of shape (..., list_size), default=None
             Item weights in training.
+        key : PRNG key, default=None
+            Source of the units that are left out. None: none is.
 
         Returns
         -------
         embeddings : array of shape (..., list_size, width)
         """
-        h = apply_hidden(params["encoder"], X)
+        h = apply_hidden(params["encoder"], X, self.dropout, key)
         bias = _key_bias(X, where, weights)
-        for block in params["blocks"]:
-            h = self._apply_block(block, h, bias)
+        for i, block in enumerate(params["blocks"]):
+            block_key = None
+            if key is not None:
+                import jax
+
+                block_key = jax.random.fold_in(key, 2**16 + i)
+            h = self._apply_block(block, h, bias, block_key)
         return h
 
-    def _apply_block(self, block: Block, h: Array, bias: Array | None) -> Array:
+    def _apply_block(
+        self, block: Block, h: Array, bias: Array | None, unit_key: jax.Array | None
+    ) -> Array:
         # softmax(Q Kᵀ / √d + bias) V, then the feed-forward layer, each on top of h.
         xp = h.__array_namespace__()
         heads = (*h.shape[:-1], 3, self.n_heads, h.shape[-1] // self.n_heads)
@@ -196,7 +213,9 @@ class AttentionScorer(Scorer):
         context = attend(query, key, value, bias)  # (..., head, item, width)
         context = xp.moveaxis(context, -3, -2).reshape(h.shape)
         h = h + block.output(context)
-        return h + block.hidden_output(relu(block.hidden(block.hidden_norm(h))))
+        normalized = block.hidden_norm(h)
+        hidden = apply_hidden((block.hidden,), normalized, self.dropout, unit_key)
+        return h + block.hidden_output(hidden)
 
 
 def attend(query: Array, key: Array, value: Array, bias: Array | None) -> Array:

@@ -32,6 +32,8 @@ class MLPScorer(Scorer):
     ----------
     hidden_layer_sizes : tuple of int, default=(128, 64)
         Width of each hidden layer.
+    dropout : float, default=0.0
+        Share of the hidden units that a step of training leaves out, in [0, 1).
 
     Examples
     --------
@@ -45,6 +47,7 @@ class MLPScorer(Scorer):
     auto_decay: ClassVar[float] = 3.0
 
     hidden_layer_sizes: tuple[int, ...] = (128, 64)
+    dropout: float = 0.0
 
     @classmethod
     def from_parameters(
@@ -77,9 +80,12 @@ class MLPScorer(Scorer):
         X: Array,
         where: Array | None = None,
         weights: Array | None = None,
+        *,
+        key: jax.Array | None = None,
     ) -> Array:
-        """Score items, see :meth:`Scorer.apply`."""
-        return params[-1](apply_hidden(params[:-1], X))[..., 0]
+        """Score items, see :meth:`Scorer.apply`; with a key, units are left out."""
+        h = apply_hidden(params[:-1], X, self.dropout, key)
+        return params[-1](h)[..., 0]
 
 
 def layer_sizes(
@@ -123,8 +129,25 @@ def outline_layers(widths: tuple[int, ...]) -> tuple[Dense, ...]:
     return tuple(outline_dense(*pair) for pair in pairwise(widths))
 
 
-def apply_hidden(layers: tuple[Dense, ...], h: Array) -> Array:
-    """Apply layers with a rectifier after each, (..., n_in) to (..., n_out)."""
-    for layer in layers:
+def apply_hidden(
+    layers: tuple[Dense, ...],
+    h: Array,
+    dropout: float = 0.0,
+    key: jax.Array | None = None,
+) -> Array:
+    """Apply layers with a rectifier after each, (..., n_in) to (..., n_out).
+
+    With a key, each output is 0 with probability ``dropout``, and divided by the
+    probability of the contrary if not, so that its mean is the same.
+    """
+    for i, layer in enumerate(layers):
         h = relu(layer(h))
+        if key is not None:
+            import jax
+            import jax.numpy as jnp
+
+            stays = jax.random.bernoulli(
+                jax.random.fold_in(key, i), 1.0 - dropout, h.shape
+            )
+            h = jnp.where(stays, h / (1.0 - dropout), 0.0)
     return h

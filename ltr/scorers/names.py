@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Iterator, MutableMapping, Sequence
+from dataclasses import replace
 
-from ltr.arguments import check_choice
+from ltr.arguments import ArgumentError, check_choice
 from ltr.scorers.base import Scorer, Similarity
 from ltr.scorers.mlp import layer_sizes
 
@@ -82,7 +83,7 @@ def get_scorer(
     Examples
     --------
     >>> get_scorer("mlp", (16,))
-    MLPScorer(hidden_layer_sizes=(16,))
+    MLPScorer(hidden_layer_sizes=(16,), dropout=0.0)
     """
     widths = layer_sizes(hidden_layer_sizes)
     if isinstance(scorer, Scorer):
@@ -93,3 +94,38 @@ def get_scorer(
         n_query_features=n_query_features,
         similarity=similarity,
     )
+
+
+def with_dropout(scorer: Scorer, dropout: float) -> Scorer:
+    """The scorer, with this share of its hidden units left out in training.
+
+    Parameters
+    ----------
+    scorer : Scorer
+        Any, if the share is 0.
+    dropout : float
+        In [0, 1). 0: the scorer as it is.
+
+    Returns
+    -------
+    scorer : Scorer
+
+    Raises
+    ------
+    ValueError
+        If it has no dropout.
+
+    Examples
+    --------
+    >>> from ltr.scorers import MLPScorer
+    >>> with_dropout(MLPScorer((16,)), 0.25)
+    MLPScorer(hidden_layer_sizes=(16,), dropout=0.25)
+    """
+    if dropout == 0:
+        return scorer
+    if not hasattr(scorer, "dropout"):
+        raise ArgumentError(
+            "dropout is for scorer='mlp', 'wide_deep' or 'attention', which have "
+            f"hidden units; got {scorer!r}. Set dropout=0.0."
+        )
+    return replace(scorer, dropout=float(dropout))  # type: ignore[type-var]

@@ -67,6 +67,8 @@ class WideDeepScorer(MLPScorer):
     ----------
     hidden_layer_sizes : tuple of int, default=(128, 64)
         Width of each hidden layer.
+    dropout : float, default=0.0
+        As for :class:`MLPScorer`; the linear path is never left out.
 
     References
     ----------
@@ -97,6 +99,8 @@ class WideDeepScorer(MLPScorer):
         X: Array,
         where: Array | None = None,
         weights: Array | None = None,
+        *,
+        key: jax.Array | None = None,
     ) -> Array:
         """Score items, see :meth:`Scorer.apply`."""
         wide = params.wide
@@ -105,4 +109,5 @@ class WideDeepScorer(MLPScorer):
 
             wide = jax.lax.stop_gradient(wide)
         rows = X.reshape(-1, X.shape[-1]) @ wide  # as in Dense
-        return super().apply(params.deep, X) + rows.reshape(X.shape[:-1])
+        deep = super().apply(params.deep, X, key=key)
+        return deep + rows.reshape(X.shape[:-1])

@@ -12,11 +12,13 @@ if TYPE_CHECKING:
     from ltr.training.optimizers import OPTIMIZERS, get_optimizer
     from ltr.training.plan import LossPlan, TrainingPlan, plan_loss
     from ltr.training.result import TrainingResult
+    from ltr.training.schedules import Schedule
 
 __all__ = [
     "OPTIMIZERS",
     "Data",
     "LossPlan",
+    "Schedule",
     "StepNumbers",
     "TrainingPlan",
     "TrainingResult",
@@ -30,6 +32,7 @@ __getattr__ = lazy_names(
         "Data": "ltr.training.batches",
         "LossPlan": "ltr.training.plan",
         "OPTIMIZERS": "ltr.training.optimizers",
+        "Schedule": "ltr.training.schedules",
         "StepNumbers": "ltr.training.loop",
         "TrainingPlan": "ltr.training.plan",
         "TrainingResult": "ltr.training.result",

@@ -69,6 +69,10 @@ class Lists(Protocol):
     def n_lists(self) -> int:
         """Lists that the last epoch has visited."""
 
+    @property
+    def steps_per_epoch(self) -> int | None:
+        """Mini-batches of an epoch; None if they are not known beforehand."""
+
     def epoch(self, rng: np.random.Generator) -> Iterator[tuple[Data, Rows]]:
         """Mini-batches (batch_size, list_size) of rows, every list once."""
 
@@ -102,6 +106,11 @@ class ResidentLists:
     def n_lists(self) -> int:
         """Number of lists."""
         return self.packed.n_lists
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Number of mini-batches."""
+        return self.packed.n_batches
 
     def epoch(self, rng: np.random.Generator) -> Iterator[tuple[Data, Rows]]:
         """Yield the mini-batches of an epoch, see :meth:`PackedLists.epoch`.

@@ -18,8 +18,8 @@ from ltr.files import whole_file
 from ltr.training.result import TrainingResult
 
 Pytree = Any
-_FORM = 1
-_SERIES = ("losses", "seconds", "scores")
+_FORM = 2
+_SERIES = ("losses", "seconds", "scores", "rates")
 _COUNTS = ("seed", "n_steps", "best_epoch")
 
 
@@ -34,8 +34,10 @@ class Snapshot(NamedTuple):
         Steps of all epochs that are done.
     totals : list of float
         Summed loss of each step of this epoch, in the precision of training.
-    losses, seconds, scores : list of float
+    losses, seconds, scores, rates : list of float
         Of the epochs before.
+    watched : dict of str to list of float
+        Other metrics of these epochs.
     best_score : float
         Highest validation metric.
     best_epoch : int
@@ -52,6 +54,8 @@ class Snapshot(NamedTuple):
     losses: list[float]
     seconds: list[float]
     scores: list[float]
+    rates: list[float]
+    watched: dict[str, list[float]]
     best_score: float
     best_epoch: int
     state: Pytree
@@ -70,6 +74,8 @@ class Snapshot(NamedTuple):
             losses=self.losses,
             seconds=self.seconds,
             scores=self.scores,
+            rates=self.rates,
+            watched=self.watched,
             best_score=self.best_score,
             best_epoch=self.best_epoch,
         )
@@ -148,6 +154,8 @@ class Checkpoint:
             "losses": result.losses,
             "seconds": result.seconds,
             "scores": result.scores,
+            "rates": result.rates,
+            "watched": result.watched,
             "best_score": float(result.best_score),
             "best_epoch": result.best_epoch,
         }
@@ -226,11 +234,12 @@ def _is_header(header: Any) -> bool:
         return False
     try:
         np.random.default_rng().bit_generator.state = header["generator"]
-        series = [value for name in _SERIES for value in header[name]]
+        columns = [header[name] for name in _SERIES] + [*header["watched"].values()]
+        series = [value for column in columns for value in column]
         counts = [header[name] for name in _COUNTS]
         identity = header["identity"]
         numbers = [*series, header["best_score"]]
-    except (KeyError, TypeError, ValueError, OverflowError):
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError):
         return False
     return (
         isinstance(identity, dict)

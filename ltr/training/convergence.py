@@ -138,12 +138,16 @@ class EpochLimits(NamedTuple):
         Epochs without a better validation metric after which it ends.
     is_linear : bool, default=False
         Whether the scorer is linear.
+    selects : bool, default=True
+        Whether the validation metric decides when training ends, and which epoch is
+        kept; it is only watched otherwise.
     """
 
     max_epochs: int
     settle_epochs: int | None
     patience: int
     is_linear: bool = False
+    selects: bool = True
 
     def ends_settled(self, losses: Sequence[float]) -> bool:
         """Whether to end after these epochs because the loss has settled."""
@@ -164,6 +168,8 @@ def epoch_limits(
     n_steps: int,
     *,
     is_linear: bool = False,
+    has_schedule: bool = False,
+    selects: bool = True,
 ) -> EpochLimits:
     """Turn parameters of a ranker, which may be "auto", into numbers of epochs.
 
@@ -175,6 +181,11 @@ def epoch_limits(
         Steps in an epoch.
     is_linear : bool, default=False
         Whether the scorer is linear.
+    has_schedule : bool, default=False
+        Whether the learning rate depends on the number of epochs, so that "auto" trains
+        that many whether or not the loss has settled.
+    selects : bool, default=True
+        Whether a validation metric, if there is one, ends training.
 
     Returns
     -------
@@ -182,17 +193,20 @@ def epoch_limits(
 
     Examples
     --------
-    >>> epoch_limits("auto", "auto", n_steps=1)
-    EpochLimits(max_epochs=5000, settle_epochs=100, patience=200, is_linear=False)
-    >>> epoch_limits("auto", 10, n_steps=200)
-    EpochLimits(max_epochs=100, settle_epochs=None, patience=10, is_linear=False)
+    >>> epoch_limits("auto", "auto", n_steps=1)  # doctest: +NORMALIZE_WHITESPACE
+    EpochLimits(max_epochs=5000, settle_epochs=100, patience=200, is_linear=False,
+                selects=True)
+    >>> epoch_limits("auto", 10, n_steps=200)  # doctest: +NORMALIZE_WHITESPACE
+    EpochLimits(max_epochs=100, settle_epochs=None, patience=10, is_linear=False,
+                selects=True)
     """
     n_steps = max(n_steps, 1)
     settle_epochs = None
     if isinstance(max_epochs, str):
         max_epochs = max(AUTO_EPOCHS, -(-AUTO_STEPS // n_steps))
-        settle_epochs = AUTO_EPOCHS if max_epochs > AUTO_EPOCHS else None
+        goes_on = max_epochs > AUTO_EPOCHS and not has_schedule
+        settle_epochs = AUTO_EPOCHS if goes_on else None
     if isinstance(n_iter_no_change, str):
         patience = -(-AUTO_PATIENCE_STEPS // n_steps)
         n_iter_no_change = max(AUTO_PATIENCE_EPOCHS, patience)
-    return EpochLimits(max_epochs, settle_epochs, n_iter_no_change, is_linear)
+    return EpochLimits(max_epochs, settle_epochs, n_iter_no_change, is_linear, selects)

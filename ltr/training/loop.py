@@ -31,8 +31,13 @@ from ltr.training.plan import (
     loss_arguments,
 )
 from ltr.training.result import TrainingResult
+from ltr.training.schedules import Schedule, constant_rate
 
 Pytree = Any
+_DROPOUT = 1  # its keys are others than those of losses that draw
+# Called with the epoch, the result so far, and what makes the parameters of the epoch;
+# True ends training.
+OnEpoch = Callable[[int, TrainingResult, Callable[[], Pytree]], bool]
 
 
 class StepNumbers(NamedTuple):
@@ -44,6 +49,8 @@ class StepNumbers(NamedTuple):
         Of the optimizer.
     loss : dict of str to float
         Options of the loss, by their own names.
+    clip_norm : float or None, default=None
+        Greatest norm of the gradient; a longer one is scaled down.
     lists_per_step : float, default=1.0
         Lists in a full mini-batch; set by :func:`train`.
     epoch : float, default=0.0
@@ -53,6 +60,7 @@ class StepNumbers(NamedTuple):
     learning_rate: Any
     weight_decay: Any
     loss: dict[str, Any]
+    clip_norm: Any = None
     lists_per_step: Any = 1.0
     epoch: Any = 0.0
 
@@ -72,9 +80,10 @@ def train(
     rng: np.random.Generator,
     limits: EpochLimits,
     start_params: Pytree = None,
-    validate: Callable[[Pytree], float] | None = None,
+    validate: Callable[[Pytree], dict[str, float]] | None = None,
     tol: float = 0.0,
-    on_epoch: Callable[[int, TrainingResult], None] | None = None,
+    schedule: Schedule | None = None,
+    on_epoch: OnEpoch | None = None,
     checkpoint: Checkpoint | None = None,
     finish: Callable[[Pytree], Pytree] | None = None,
 ) -> TrainingResult:
@@ -101,11 +110,15 @@ def train(
         Parameters that predict before training: epoch 0 of the validation. Default:
         ``params``, from which training starts.
     validate : callable, optional
-        Parameters → metric to maximize, after each epoch. Default: none, no stopping.
+        Parameters → metrics by name, after each epoch; the first is to be maximized.
+        Default: none, no stopping.
     tol : float, default=0.0
         An improvement must exceed this to count.
+    schedule : Schedule, optional
+        Learning rate of each step. Default: always the same.
     on_epoch : callable, optional
-        Called with the epoch and the result so far.
+        Called with the epoch, the result so far, and a function that makes the
+        parameters of the epoch, to predict with. True ends training.
     checkpoint : Checkpoint, optional
         Where to go on from, and to write to.
     finish : callable, optional
@@ -133,10 +146,13 @@ def train(
     )
     result = TrainingResult(_copy(state[0]), _copy(state[1]), _copy(state[0]))
     result.learning_rate = float(numbers.learning_rate)
+    schedule = schedule or constant_rate(result.learning_rate)
+    result.n_steps = lists.steps_per_epoch or 0
     if start_params is not None:
         result.params = _copy(start_params)
+    selects = validate is not None and limits.selects
     if validate is not None:
-        result.best_score = validate(result.params)
+        result.best_score, *_ = validate(result.params).values()
     is_per_list = not plan.loss.info.per_batch
     if limits.max_epochs and is_per_list and not is_ours(plan.loss.function):
         _check_own_loss(plan, numbers, lists)
@@ -150,62 +166,102 @@ def train(
     reached = state
     try:
         if limits.max_epochs and lists.shapes:
-            started = time.perf_counter()
-            lowered = {}
-            for shape in lists.shapes:
-                batch = jax.ShapeDtypeStruct(shape, np.int32)
-                arguments = numbers, lists.data, batch, key, 0
-                lowered[shape] = _step.lower(plan, state, *arguments)
-            _compile(lowered, state[0])
-            result.compile_seconds = time.perf_counter() - started
+            result.compile_seconds = _compile(plan, state, numbers, lists, key)
         while not (is_over := _is_over(result, limits)) and (
             len(result.losses) < limits.max_epochs
         ):
             epoch, generator = len(result.losses) + 1, rng.bit_generator.state
             started = time.perf_counter()
             numbers = numbers._replace(epoch=epoch - 1.0)
+            rate_of = _rates_of_epoch(schedule, result, lists.steps_per_epoch)
             for data, rows in islice(lists.epoch(rng), n_skipped, None):
+                rate = rate_of(n_steps, len(totals))
+                numbers = numbers._replace(learning_rate=rate)
                 state, total = _step(plan, state, numbers, data, rows, key, n_steps)
                 totals.append(total)
                 n_steps += 1
                 if checkpoint is not None and checkpoint.is_due:
                     checkpoint.save(generator, n_steps, totals, state, result)
             loss = float(np.sum(totals)) / lists.n_lists
+            rate = rate_of(n_steps - 1, len(totals) - 1)
             seconds = time.perf_counter() - started
-            _check_finite(epoch, loss, state[0], numbers.learning_rate)
+            _check_finite(epoch, loss, state[0], rate)
             changes: dict[str, Any] = {
                 "losses": [*result.losses, loss],
                 "seconds": [*result.seconds, seconds],
+                "rates": [*result.rates, rate],
             }
+            finished = partial(_finished, state[0], finish)
             if validate is not None:
-                candidate = _copy(state[0])
-                if finish is not None:
-                    candidate = finish(candidate)
-                score = validate(candidate)
-                changes["scores"] = [*result.scores, score]
-                if score > result.best_score + tol or np.isnan(result.best_score):
-                    changes["params"], changes["best_score"] = candidate, score
-                    changes["best_epoch"] = epoch
+                candidate = finished()
+                finished = partial(_itself, candidate)
+                metrics = validate(candidate)
+                changes |= _judged(result, metrics, candidate, limits, tol)
             # One assignment, so that Ctrl-C comes before or after an epoch.
             result, reached = replace(result, **changes), state
             n_skipped, totals = 0, []
-            if on_epoch is not None:
-                on_epoch(epoch, result)
+            if on_epoch is not None and on_epoch(epoch, result, finished):
+                is_over = True
+                break
         if not is_over:
-            result.unfinished = _unfinished(
-                result, validated=validate is not None, limits=limits
-            )
+            result.unfinished = _unfinished(result, validated=selects, limits=limits)
         if checkpoint is not None:
             checkpoint.save(rng.bit_generator.state, n_steps, [], state, result)
     except KeyboardInterrupt:
         result.interrupted = True
     result.last_params, result.optimizer_state = _copy(reached[0]), _copy(reached[1])
-    if validate is None:
+    if not selects:
         result.params = result.last_params
         if finish is not None and result.losses:
             result.params = finish(result.last_params)
         result.best_epoch = len(result.losses)
     return result
+
+
+def _rates_of_epoch(
+    schedule: Schedule, result: TrainingResult, n_steps: int | None
+) -> Callable[[int, int], float]:
+    """Number of a step, in this fit and in this epoch → learning rate."""
+    n_epochs, factor = len(result.losses), schedule.after(result.losses, result.scores)
+
+    def rate_of(step: int, step_of_epoch: int) -> float:
+        share = min(step_of_epoch / n_steps, 1.0) if n_steps else 0.0
+        progress = (n_epochs + share) / schedule.max_epochs
+        step_share = 1.0 / (schedule.max_epochs * (n_steps or 1))
+        return schedule(step, progress, step_share) * factor
+
+    return rate_of
+
+
+def _finished(params: Pytree, finish: Callable[[Pytree], Pytree] | None) -> Pytree:
+    """Parameters to predict with, of those of a step."""
+    params = _copy(params)
+    return params if finish is None else finish(params)
+
+
+def _itself(params: Pytree) -> Pytree:
+    return params
+
+
+def _judged(
+    result: TrainingResult,
+    metrics: dict[str, float],
+    candidate: Pytree,
+    limits: EpochLimits,
+    tol: float,
+) -> dict[str, Any]:
+    """What the metrics of an epoch change in the result."""
+    score, *_ = metrics.values()
+    past = result.watched or {name: [] for name in list(metrics)[1:]}
+    changes: dict[str, Any] = {
+        "scores": [*result.scores, score],
+        "watched": {name: [*past[name], metrics[name]] for name in past},
+    }
+    improves = score > result.best_score + tol or np.isnan(result.best_score)
+    if improves or not limits.selects:
+        changes["params"], changes["best_score"] = candidate, score
+        changes["best_epoch"] = len(result.losses) + 1
+    return changes
 
 
 def _is_over(result: TrainingResult, limits: EpochLimits) -> bool:
@@ -214,20 +270,34 @@ def _is_over(result: TrainingResult, limits: EpochLimits) -> bool:
     if n_epochs == 0:
         return False
     has_waited = n_epochs - result.best_epoch >= limits.patience
-    if result.scores and has_waited:
+    if result.scores and limits.selects and has_waited:
         return True
     return limits.ends_settled(result.losses) or is_past_deadline()
 
 
-def _compile(lowered: dict[Shape, jax.stages.Lowered], params: Pytree) -> None:
+def _compile(
+    plan: TrainingPlan,
+    state: tuple[Pytree, Pytree],
+    numbers: StepNumbers,
+    lists: Lists,
+    key: jax.Array,
+) -> float:
     """Compile the steps of all shapes at once, and check the memory that they need.
 
-    JAX keeps the programs with the jitted function, which then finds them.
+    JAX keeps the programs with the jitted function, which then finds them. Returns the
+    time that it took.
     """
+    started = time.perf_counter()
+    lowered: dict[Shape, jax.stages.Lowered] = {}
+    for shape in lists.shapes:
+        batch = jax.ShapeDtypeStruct(shape, np.int32)
+        arguments = numbers, lists.data, batch, key, 0
+        lowered[shape] = _step.lower(plan, state, *arguments)
     with ThreadPoolExecutor(len(lowered)) as pool:
         programs = pool.map(jax.stages.Lowered.compile, lowered.values())
         for shape, program in zip(lowered, programs, strict=True):
-            check_step(shape, params, program)
+            check_step(shape, state[0], program)
+    return time.perf_counter() - started
 
 
 def _unfinished(
@@ -263,17 +333,19 @@ def _step(
     X, y = data.X[rows], data.y[rows]  # (b, n, n_features), (b, n)
     weights = None if data.weights is None else data.weights[rows]
     extras = {name: values[rows] for name, values in data.extras.items()}
-    of_pairs = {}
+    inputs: dict[str, Any] = {}  # of scorers that take them
     if data.pairs is not None:
-        of_pairs["pair_features"] = data.pairs.block(rows)  # (b, n, n, k)
+        inputs["pair_features"] = data.pairs.block(rows)  # (b, n, n, k)
     list_weights = data.list_weights[rows[:, 0]]  # (b,); 0 for empty lists
     batch_key = jax.random.fold_in(key, step_number)
+    if getattr(plan.scorer, "dropout", 0.0) > 0.0:
+        inputs["key"] = jax.random.fold_in(batch_key, _DROPOUT)
     is_list = where[:, 0]  # (b,); False for the empty lists of the last mini-batch
     if plan.n_query_features is not None:
         X, y, where, weights = _in_batch(X, y, where, weights, plan.n_query_features)
 
     def mean_loss(params: Pytree) -> jax.Array:
-        scores = plan.scorer.apply(params, X, where, weights, **of_pairs)
+        scores = plan.scorer.apply(params, X, where, weights, **inputs)
         values, options = loss_arguments(
             plan.loss,
             numbers.loss,
@@ -294,6 +366,9 @@ def _step(
         return total if penalty is None else total + penalty(params, X, where)
 
     loss, gradient = jax.value_and_grad(mean_loss)(params)
+    if numbers.clip_norm is not None:  # g · min(1, c / ‖g‖)
+        clip = optax.clip_by_global_norm(numbers.clip_norm)
+        gradient, _ = clip.update(gradient, optax.EmptyState())
     optimizer = build_optimizer(
         plan.optimizer, numbers.learning_rate, numbers.weight_decay
     )

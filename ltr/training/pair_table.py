@@ -94,6 +94,14 @@ class PairTable(NamedTuple):
         """Pick rows, as ``X[index]`` does; the values stay."""
         return self._replace(base=self.base[index], position=self.position[index])
 
+    def joined(self, other: PairTable) -> PairTable:
+        """Rows of another table after those of this one."""
+        return PairTable(
+            np.concatenate([self.values, other.values]),
+            np.concatenate([self.base, other.base + len(self.values)]),
+            np.concatenate([self.position, other.position]),
+        )
+
     def block(self, rows: Array) -> Array:
         """Features of all pairs of lists.
 

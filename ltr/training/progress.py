@@ -39,6 +39,8 @@ class EpochPrinter:
             if result.scores:
                 text += f"  {self._metric} {result.scores[-1]:.5f} (best "
                 text += f"{result.best_score:.5f} after epoch {result.best_epoch})"
+                for name, values in result.watched.items():
+                    text += f"  {name} {values[-1]:.5f}"
             return f"{text}  {self._progress.seconds:.1f} s"
 
         self._progress(line, last=epoch >= self._max_epochs)

@@ -29,7 +29,11 @@ class TrainingResult:
     compile_seconds : float
         Time of the compilation of the steps, before the first epoch.
     scores : list of float
-        Validation metric after each epoch; empty without validation.
+        Metric to stop on after each epoch; empty without validation.
+    watched : dict of str to list of float
+        Other metrics by name.
+    rates : list of float
+        Learning rate of the last step of each epoch.
     best_score : float
         Highest validation metric; NaN without validation.
     best_epoch : int
@@ -44,6 +48,8 @@ class TrainingResult:
         here.
     learning_rate : float
         Step size.
+    n_steps : int
+        Steps in an epoch, if they are known.
     """
 
     params: Pytree
@@ -53,9 +59,12 @@ class TrainingResult:
     seconds: list[float] = field(default_factory=list)
     compile_seconds: float = 0.0
     scores: list[float] = field(default_factory=list)
+    watched: dict[str, list[float]] = field(default_factory=dict)
+    rates: list[float] = field(default_factory=list)
     best_score: float = float("nan")
     best_epoch: int = 0
     unfinished: Trend | None = None
     interrupted: bool = False
     validation: Any = None
     learning_rate: float = float("nan")
+    n_steps: int = 0

@@ -205,8 +205,8 @@ INPUTS = {
         lambda: neural(early_stopping=False).fit(
             X, Y, QID, X_val=X, y_val=Y, qid_val=QID
         ),
-        "X_val is only used to stop early; got early_stopping=False. Leave it out, or "
-        "set early_stopping='auto'.",
+        "X_val is used to stop early, or to watch metrics; got early_stopping=False and "
+        "no metrics. Leave it out, set early_stopping='auto', or pass metrics.",
     ),
     "bad y_val": (
         lambda: trees().fit(X, Y, QID, X_val=X, y_val=Y[:5], qid_val=QID),

@@ -12,6 +12,7 @@ from support.brute_force import path_value
 
 from ltr import TSPRanker, load_ranker, save_ranker
 from ltr.datasets import make_ranking
+from ltr.queries import group_queries
 from ltr.rankers.neural.fitted import FittedScorer
 from ltr.rankers.pairs import parameters
 from ltr.rankers.pairs.decoding import Decoder, bayes_is_better
@@ -78,7 +79,8 @@ def rows_of(pairs, orders):
     codes = np.repeat(np.arange(n_lists), size)
     labels = -np.argsort(orders, axis=1).ravel().astype(float)
     X = np.column_stack([codes, np.tile(np.arange(size), n_lists)])
-    return FittedScorer(Tables(pairs), {}, None), ValidationRows(X, labels, codes)
+    queries = group_queries(codes, len(codes))
+    return FittedScorer(Tables(pairs), {}, None), ValidationRows(X, labels, queries)
 
 
 def test_mean_of_the_members():
@@ -178,7 +180,7 @@ def test_bayes_where_it_is_better():
     pairs, orders = draw_lists(300, 5, 0.7)
     fitted_tables, rows = rows_of(pairs, orders)
     assert bayes_is_better(fitted_tables, rows, "kendall_tau", decoder)
-    few = ValidationRows(rows.X[:95], rows.y[:95], rows.codes[:95])
+    few = ValidationRows(rows.X[:95], rows.y[:95], rows.queries.of_rows(np.arange(95)))
     assert not bayes_is_better(fitted_tables, few, "kendall_tau", decoder)
     paths = np.array([s.order for s in decoder.solve(pairs)])
     fitted_tables, rows = rows_of(pairs, paths)

@@ -51,7 +51,7 @@ def run(
         numbers=StepNumbers(learning_rate=0.1, weight_decay=0.0, loss=numbers),
         rng=np.random.default_rng(0),
         limits=EpochLimits(epochs, None, patience),
-        validate=validate,
+        validate=None if validate is None else lambda p: {"metric": validate(p)},
         **options,
     )
 
@@ -127,7 +127,7 @@ def test_the_start_may_be_best():
 def test_interrupt_returns_what_was_reached():
     """Ctrl-C in the third epoch leaves the weights of the second."""
 
-    def stop(epoch, result):
+    def stop(epoch, result, params):
         if epoch == 2:
             raise KeyboardInterrupt
 

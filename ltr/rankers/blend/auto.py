@@ -305,9 +305,9 @@ class AutoRanker(BlendRanker):
         check_rows({"X_val": X_val, "y_val": y_val, "qid_val": qid_val})
         rows = _rows(X_val, y_val, qid_val, {})
         check_metric_is_defined(
-            self.metric_,
+            get_metric(self.metric_),
             check_column(y_val, "y_val", _num_samples(rows.X), entry="label"),
-            group_queries(qid_val, _num_samples(rows.X), "X_val").codes,
+            group_queries(qid_val, _num_samples(rows.X), "X_val"),
         )
         return rows
 

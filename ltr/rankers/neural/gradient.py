@@ -13,13 +13,16 @@ from sklearn.utils.validation import check_is_fitted
 
 from ltr.arguments import check_whole
 from ltr.atomic import FitStopped
+from ltr.callbacks import Callbacks, joined_history
 from ltr.files import PathLike
 from ltr.metrics import get_metric
+from ltr.metrics.names import MetricLike
 from ltr.rankers.base import BaseRanker
 from ltr.rankers.features import check_dense_X
-from ltr.rankers.inputs import TrainingSet, training_set
+from ltr.rankers.inputs import TrainingSet, joined_sets, training_set
 from ltr.rankers.neural.fitted import FittedScorer
 from ltr.rankers.neural.options import TrainingOptions
+from ltr.rankers.neural.refit import refit_members
 from ltr.rankers.neural.scaling import Preprocess
 from ltr.rankers.neural.source import Piece, Source, check_validation
 from ltr.rankers.neural.training import LearnedState, train_scorer
@@ -32,6 +35,7 @@ from ltr.rankers.validation import (
 from ltr.rankers.warning import warn
 from ltr.scorers import Scorer
 from ltr.training import TrainingResult
+from ltr.training.schedules import ScheduleLike
 
 
 class GradientRanker(BaseRanker):
@@ -62,6 +66,12 @@ class GradientRanker(BaseRanker):
     verbose: int
     checkpoint_dir: PathLike | None
     checkpoint_every_s: float
+    # with defaults, for rankers that ltr 0.1 pickled
+    learning_rate_schedule: ScheduleLike = None
+    clip_norm: float | None = None
+    metrics: list[MetricLike] | None = None
+    refit: bool = False
+    callbacks: Callbacks = None
 
     @abstractmethod
     def make_scorer(self) -> Scorer:
@@ -126,8 +136,9 @@ class GradientRanker(BaseRanker):
         features = check_dense_X(self, X, reset=start is None)
         data = training_set(features, y, qid, index_of=X)
         self._fitted_with_qid = qid is not None
-        self._learned_state, result = train_scorer(options, data, None, start)
-        self._report(result)
+        (plan,) = self._member_plans(options, start)
+        member = train_scorer(data=data, validation=None, **plan)
+        self._report(self._set_members([member]), start)
         return self
 
     def fit_stream(
@@ -192,6 +203,11 @@ class GradientRanker(BaseRanker):
                 "checkpoint_dir=None, and save the ranker between calls that go on "
                 "with warm_start=True."
             )
+        if self.refit:
+            raise ValueError(
+                "refit=True is for fit, which has the validation queries in memory "
+                "with the others; fit_stream has not. Set refit=False."
+            )
         start = getattr(self, "_learned_state", None) if self.warm_start else None
         self._fitted_with_qid = True
         pieces = Source(source, buffer_rows)
@@ -221,7 +237,7 @@ class GradientRanker(BaseRanker):
             )
             for plan in self._member_plans(options, start)
         ]
-        self._report(self._set_members(members))
+        self._report(self._set_members(members), start)
         return self
 
     def _member_plans(
@@ -229,8 +245,46 @@ class GradientRanker(BaseRanker):
     ) -> list[dict[str, Any]]:
         """Arguments of training that are not data, for each member of an ensemble."""
         return [
-            {"options": options, "start": start, "score_items": FittedScorer.scores}
+            {
+                "options": options,
+                "start": start,
+                "score_items": FittedScorer.scores,
+                "n_before": self._n_epochs_before(start),
+                "ranker_of": self._ranker_of,
+            }
         ]
+
+    def _n_epochs_before(self, start: LearnedState | None) -> int:
+        """Epochs in the history of the fits that this one goes on from."""
+        history = {} if start is None else getattr(self, "history_", {})
+        return len(history.get("loss", []))
+
+    def _ranker_of(self, state: LearnedState) -> Self:
+        """A fitted copy of the ranker, for callbacks."""
+        ranker = object.__new__(type(self))
+        ranker.__dict__.update(vars(self))
+        ranker._learned_state = state
+        return ranker
+
+    def _refit(
+        self,
+        members: list[tuple[LearnedState, TrainingResult]],
+        plans: list[dict[str, Any]],
+        data: TrainingSet,
+        validation: TrainingSet | None,
+    ) -> None:
+        """Train again on all queries, if early stopping has left some out."""
+        if self.refit and all(result.scores for _, result in members):
+            all_data = joined_sets(data, validation)
+            members = refit_members(members, plans, all_data)
+            self._learned_state = self._joined_state(members)
+
+    def _joined_state(
+        self, members: list[tuple[LearnedState, TrainingResult]]
+    ) -> LearnedState:
+        """What the members have learned, as one state."""
+        ((state, _),) = members
+        return state
 
     def _set_members(
         self, members: list[tuple[LearnedState, TrainingResult]]
@@ -256,6 +310,7 @@ class GradientRanker(BaseRanker):
                 enabled=self.early_stopping,
                 validation_fraction=self.validation_fraction,
                 metric=self.metric,
+                metrics=self.metrics,
             ),
             preprocess=self.preprocess,
             normalize=self.normalize,
@@ -267,6 +322,10 @@ class GradientRanker(BaseRanker):
             checkpoint_dir=self.checkpoint_dir,
             checkpoint_every_s=self.checkpoint_every_s,
             in_batch=getattr(self, "in_batch", False),
+            schedule=self.learning_rate_schedule,
+            clip_norm=self.clip_norm,
+            callbacks=self.callbacks,
+            refit=self.refit,
         )
 
     def _validation_set(
@@ -286,19 +345,24 @@ class GradientRanker(BaseRanker):
                 features, y_val, qid_val, metric=self.metric, index_of=X_val
             )
 
-    def _report(self, result: TrainingResult) -> None:
+    def _report(self, result: TrainingResult, start: LearnedState | None) -> None:
         """Set the attributes that describe the fit; pass Ctrl-C on, and warn."""
         self.n_iter_ = len(result.losses)
         self.best_epoch_ = result.best_epoch
         self.best_score_ = result.best_score
         compile_seconds = [result.compile_seconds, *[0.0] * len(result.losses)]
-        self.history_ = {
+        history = {
             "loss": result.losses,
             "seconds": result.seconds,
             "compile_seconds": compile_seconds[: len(result.losses)],
         }
+        if self.learning_rate_schedule is not None:
+            history["learning_rate"] = result.rates
         if result.scores:
-            self.history_[get_metric(self.metric).name] = result.scores
+            history[get_metric(self.metric).name] = result.scores
+            history |= result.watched
+        past, n_before = getattr(self, "history_", None), self._n_epochs_before(start)
+        self.history_ = joined_history(past, n_before, history)
         if result.interrupted and not result.losses:
             raise KeyboardInterrupt(
                 "stopped in the first epoch; the ranker is as it was before"

@@ -20,7 +20,14 @@ from ltr.rankers.neural.options import TrainingOptions
 from ltr.training.checkpoint import Checkpoint
 
 _BLOCK_ROWS = 2**16
-_NO_PART = ("verbose", "checkpoint_dir", "checkpoint_every_s", "random_state")
+# Functions that watch a fit, and what they remember, have no part in it.
+_NO_PART = (
+    "verbose",
+    "checkpoint_dir",
+    "checkpoint_every_s",
+    "random_state",
+    "callbacks",
+)
 _ADDRESS = re.compile(" at 0x[0-9a-f]+")
 
 
@@ -75,7 +82,7 @@ def open_checkpoint(
         "parameters": _hash_of_values(values, start),
         "version of ltr": version("ltr"),
     }
-    path = folder / f"member_{member}.npz"
+    path = folder / _file_name(member, is_refit=options.replay is not None)
     return Checkpoint(path, identity, options.checkpoint_every_s)
 
 
@@ -84,7 +91,14 @@ def remove_checkpoints(options: TrainingOptions, n_members: int = 1) -> None:
     if options.checkpoint_dir is not None:
         folder = Path(options.checkpoint_dir).expanduser()
         for member in range(n_members):
-            (folder / f"member_{member}.npz").unlink(missing_ok=True)
+            for is_refit in (False, True):
+                name = _file_name(member, is_refit=is_refit)
+                (folder / name).unlink(missing_ok=True)
+
+
+def _file_name(member: int, *, is_refit: bool) -> str:
+    """File of a member; that on all queries has one of its own."""
+    return f"{'refit' if is_refit else 'member'}_{member}.npz"
 
 
 def _hash_of_data(data: TrainingSet, validation: TrainingSet | None) -> str:

@@ -10,18 +10,20 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_is_fitted
 
-from ltr.arguments import ArgumentError, check_choice, check_whole
+from ltr.arguments import ArgumentError, check_choice, check_number, check_whole
+from ltr.callbacks import Callbacks
 from ltr.files import PathLike
 from ltr.losses import get_loss
 from ltr.metrics.names import MetricLike
 from ltr.queries import FloatArray, group_queries
 from ltr.rankers.features import check_dense_X
-from ltr.rankers.inputs import training_set
+from ltr.rankers.inputs import check_refit, training_set
 from ltr.rankers.neural.gradient import GradientRanker
 from ltr.rankers.neural.identity import remove_checkpoints
 from ltr.rankers.neural.scaling import Preprocess
 from ltr.rankers.neural.training import train_scorer
-from ltr.scorers import Scorer, get_scorer
+from ltr.scorers import Scorer, get_scorer, with_dropout
+from ltr.training.schedules import ScheduleLike
 
 
 class NeuralRanker(GradientRanker):
@@ -56,6 +58,9 @@ class NeuralRanker(GradientRanker):
         query embedding.
     similarity : {"cosine", "dot", "bilinear"}, default="cosine"
         For ``"two_tower"``.
+    dropout : float, default=0.0
+        Share of the hidden units that a training step leaves out at random, in [0, 1),
+        for ``"mlp"``, ``"wide_deep"`` and ``"attention"`` [3]_.
     optimizer : str or callable, default="adamw"
         ``"adam"``, ``"adamw"``, ``"adagrad"``, ``"lion"``, ``"nadam"``, ``"rmsprop"``,
         ``"sgd"``, or an importable function of ``learning_rate`` that returns an optax
@@ -64,6 +69,18 @@ class NeuralRanker(GradientRanker):
         Step size, > 0. ``"auto"``: 0.001; for ``scorer="linear"`` 0.1 by the number
         of steps in an epoch, but at least 0.001, and less for many features or a strong
         decay.
+    learning_rate_schedule : str or callable, default=None
+        How the learning rate changes from step to step. ``"cosine"``: down to 0 at the
+        last of ``max_epochs``, along half a cosine; ``"warmup_cosine"``: the same after
+        5 % of the steps, in which it goes up to ``learning_rate``;
+        ``"reduce_on_plateau"``: by a factor of 0.2 each time that ``metric``, or the
+        loss without validation, has not improved for half of ``n_iter_no_change``
+        epochs; a function of the number of the step in this fit, such as a schedule of
+        optax, that returns the learning rate itself. With one, ``max_epochs="auto"``
+        trains 100 epochs or 5000 steps, whichever is more, unless it stops early.
+    clip_norm : float, default=None
+        Greatest Euclidean norm of the gradient of a step, > 0; a longer one is scaled
+        down to it. None: any.
     weight_decay : float or "auto", default="auto"
         Decoupled weight decay: each step shrinks the weights by ``learning_rate ·
         weight_decay``. ``"auto"``: 0, except for ``"adamw"``: 3 for ``"wide_deep"`` and
@@ -88,6 +105,17 @@ class NeuralRanker(GradientRanker):
         200 steps.
     metric : str or callable, default="ndcg@10"
         Metric for :func:`ltr.metrics.get_metric`: for early stopping and ``score``.
+    metrics : list of str or callable, default=None
+        Metrics to watch on the validation queries besides ``metric``; they are in
+        ``history_``. With ``early_stopping=False`` and ``X_val``, all are only watched.
+    refit : bool, default=False
+        After early stopping, train again on all queries, those of validation included,
+        for ``best_epoch_`` epochs. ``history_`` and ``best_score_`` are those of early
+        stopping.
+    callbacks : list of callable, default=None
+        What to call after each epoch with a :class:`ltr.callbacks.TrainingState`:
+        functions, or objects with a method ``on_epoch``. If one returns True, training
+        ends. They are not saved with the ranker.
     preprocess : {"auto", "query", "standard", "log1p", None}, default="auto"
         Feature scaling. ``"standard"``: z-scores; ``"log1p"``: z-scores of
         sign(x)·log(1 + abs(x)); ``"auto"`` takes the logarithm of heavy-tailed features
@@ -137,9 +165,10 @@ class NeuralRanker(GradientRanker):
     best_score_ : float
         Validation metric at that epoch; NaN without validation.
     history_ : dict of str to list of float
-        ``"loss"``, ``"seconds"`` and, with validation, ``metric`` of each epoch of the
-        last fit; epochs before a ``warm_start`` are not in it. The time of compilation
-        is not in ``"seconds"``: ``"compile_seconds"`` of the first epoch has it.
+        ``"loss"``, ``"seconds"`` and, with validation, ``metric`` and ``metrics`` of
+        each epoch; ``"learning_rate"`` of its last step if there is a schedule. With
+        ``warm_start``, epochs of earlier fits come first. The time of compilation is
+        not in ``"seconds"``: ``"compile_seconds"`` of the first epoch of a fit has it.
 
     See Also
     --------
@@ -171,6 +200,8 @@ class NeuralRanker(GradientRanker):
     ----------
     .. [1] Cheng et al., "Wide & deep learning for recommender systems", DLRS 2016.
     .. [2] Breiman, "Stacked regressions", Machine Learning 24, 1996.
+    .. [3] Srivastava et al., "Dropout: a simple way to prevent neural networks from
+       overfitting", JMLR 15, 2014.
 
     Examples
     --------
@@ -182,6 +213,8 @@ class NeuralRanker(GradientRanker):
     >>> ranker.score(data.X, data.y, data.qid) > 0.7
     True
     """
+
+    dropout: float = 0.0  # of rankers that ltr 0.1 pickled
 
     def __init__(
         self,
@@ -209,6 +242,12 @@ class NeuralRanker(GradientRanker):
         checkpoint_dir: PathLike | None = None,
         checkpoint_every_s: float = 60.0,
         in_batch: bool = False,
+        dropout: float = 0.0,
+        learning_rate_schedule: ScheduleLike = None,
+        clip_norm: float | None = None,
+        metrics: list[MetricLike] | None = None,
+        refit: bool = False,
+        callbacks: Callbacks = None,
     ) -> None:
         self.loss = loss
         self.scorer = scorer
@@ -233,6 +272,12 @@ class NeuralRanker(GradientRanker):
         self.checkpoint_dir = checkpoint_dir
         self.checkpoint_every_s = checkpoint_every_s
         self.in_batch = in_batch
+        self.dropout = dropout
+        self.learning_rate_schedule = learning_rate_schedule
+        self.clip_norm = clip_norm
+        self.metrics = metrics
+        self.refit = refit
+        self.callbacks = callbacks
 
     def fit(
         self,
@@ -319,8 +364,12 @@ class NeuralRanker(GradientRanker):
         )
         self._fitted_with_qid = qid is not None
         validation = self._validation_set(X_val, y_val, qid_val, options.stopping)
-        self._learned_state, result = train_scorer(options, data, validation, start)
-        self._report(result)
+        if self.refit:
+            check_refit(data, validation)
+        (plan,) = self._member_plans(options, start)
+        member = train_scorer(data=data, validation=validation, **plan)
+        self._report(self._set_members([member]), start)
+        self._refit([member], [plan], data, validation)
         remove_checkpoints(options)
         return self
 
@@ -374,9 +423,11 @@ class NeuralRanker(GradientRanker):
 
     def make_scorer(self) -> Scorer:
         """Make the scorer that the parameters name."""
-        return get_scorer(
+        check_number("dropout", self.dropout, low=0.0, high=1.0, open_high=True)
+        scorer = get_scorer(
             self.scorer, self.hidden_layer_sizes, self.n_query_features, self.similarity
         )
+        return with_dropout(scorer, self.dropout)
 
     def make_loss(self) -> Callable[..., jax.Array]:
         """Look up the loss that the parameters name."""

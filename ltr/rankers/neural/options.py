@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import jax
 
@@ -18,11 +18,29 @@ from ltr.arguments import (
     check_verbose,
     check_whole,
 )
+from ltr.callbacks import Callbacks, check_callbacks
 from ltr.files import PathLike
 from ltr.rankers.neural.scaling import PREPROCESS, Preprocess
 from ltr.rankers.validation import EarlyStopping
 from ltr.scorers import Scorer
 from ltr.training import get_optimizer
+from ltr.training.schedules import ScheduleLike, check_schedule
+
+
+class Replay(NamedTuple):
+    """A fit that another one repeats on more queries, up to its best epoch.
+
+    Attributes
+    ----------
+    max_epochs, patience : int
+        Its limits, which its learning rates depend on.
+    scores : tuple of float
+        Metric to stop on after each of its epochs.
+    """
+
+    max_epochs: int
+    patience: int
+    scores: tuple[float, ...]
 
 
 @dataclass(frozen=True)
@@ -73,6 +91,16 @@ class TrainingOptions:
         Seconds between two writings of it.
     in_batch : bool, default=False
         Whether every query of a mini-batch scores the items of all its lists.
+    schedule : str, callable or None, default=None
+        See :mod:`ltr.training.schedules`.
+    clip_norm : float or None, default=None
+        Greatest norm of a gradient.
+    callbacks : sequence of callbacks or None, default=None
+        What to call after each epoch.
+    refit : bool, default=False
+        Whether to train again on all queries after early stopping.
+    replay : Replay or None, default=None
+        The fit that this one repeats.
 
     Raises
     ------
@@ -100,6 +128,11 @@ class TrainingOptions:
     checkpoint_dir: PathLike | None
     checkpoint_every_s: float
     in_batch: bool = False
+    schedule: ScheduleLike = None
+    clip_norm: float | None = None
+    callbacks: Callbacks = None
+    refit: bool = False
+    replay: Replay | None = None
 
     def __post_init__(self) -> None:
         if not _is_auto(self.learning_rate):
@@ -111,7 +144,7 @@ class TrainingOptions:
             check_whole("max_epochs", self.max_epochs, low=0)
         if not _is_auto(self.n_iter_no_change):
             check_whole("n_iter_no_change", self.n_iter_no_change, low=1)
-        for name in ("normalize", "warm_start", "in_batch"):
+        for name in ("normalize", "warm_start", "in_batch", "refit"):
             check_flag(name, getattr(self, name))
         check_choice("preprocess", self.preprocess, PREPROCESS)
         if self.preprocess == "query" and self.scorer.wants_raw_features:
@@ -122,6 +155,8 @@ class TrainingOptions:
             )
         check_choice("dtype", self.dtype, ("float32", "float64"))
         get_optimizer(self.optimizer)
+        self._check_schedule()
+        check_callbacks(self.callbacks)
         if self.in_batch and self.n_query_features is None:
             raise ArgumentError(
                 "in_batch=True needs a scorer with n_query_features, which says which "
@@ -135,6 +170,16 @@ class TrainingOptions:
                 f"checkpoint_dir must be a path or None; got {self.checkpoint_dir!r}."
             )
         check_number("checkpoint_every_s", self.checkpoint_every_s, low=0.0)
+
+    def _check_schedule(self) -> None:
+        check_number("clip_norm", self.clip_norm, low=0.0, open_low=True, optional=True)
+        check_schedule(self.schedule)
+        if self.schedule is not None and self.is_stream:
+            raise ArgumentError(
+                "learning_rate_schedule needs the number of steps, which partial_fit "
+                "does not know. Use fit or fit_stream, or set "
+                "learning_rate_schedule=None."
+            )
 
     @property
     def n_query_features(self) -> int | None:

@@ -22,6 +22,7 @@ from ltr.rankers.neural.scaling import Scaling, fit_scaling, transform_into
 from ltr.rankers.neural.source import Piece, Source
 from ltr.rankers.neural.training import (
     LearnedState,
+    RankerOf,
     ScoreItems,
     check_start,
     draw_parameters,
@@ -29,10 +30,12 @@ from ltr.rankers.neural.training import (
     likely_epochs,
     lists_to_train,
     make_plan,
-    printer,
+    make_schedule,
+    ranker_maker,
     step_numbers,
-    validation_metric,
+    validation_metrics,
 )
+from ltr.rankers.neural.watching import epoch_watcher
 from ltr.rankers.validation import validation_rows
 from ltr.rankers.warning import warn
 from ltr.training import Data, TrainingPlan, TrainingResult, train
@@ -80,6 +83,7 @@ class StreamedLists:
         self._source, self._check, self._plan = source, check, plan
         self._options, self._n_rows = options, n_rows
         self.n_lists, self._n_epochs = 0, 0
+        self._n_last_steps: int | None = None
         self._widths: Sequence[int] = ()
         self.scaling = scaling
         if scaling is None and not options.keeps_features:
@@ -106,13 +110,22 @@ class StreamedLists:
         """Shapes of the mini-batches of the first buffer."""
         return self.packed.shapes
 
+    @property
+    def steps_per_epoch(self) -> int | None:
+        """Mini-batches of the last epoch; before it what the sample tells."""
+        if self._n_last_steps is None and self._source.n_rows is not None:
+            return self.n_steps
+        return self._n_last_steps
+
     def epoch(self, rng: np.random.Generator) -> Iterator[tuple[Data, Rows]]:
         """Mini-batches of each buffer in random order."""
-        n_lists = 0
+        n_lists = n_steps = 0
         for pieces in self._source.epoch(self._n_epochs, rng):
             data, packed = self._load([self._check(piece) for piece in pieces])
             n_lists += packed.n_lists
             yield from ((data, rows) for rows in packed.epoch(rng))
+            n_steps += packed.n_batches
+        self._n_last_steps = n_steps
         if not n_lists and not self._n_epochs:
             warn(
                 "No list of source has two distinct labels, so no order can be "
@@ -163,6 +176,8 @@ def train_stream(
     buffer_rows: int,
     score_items: ScoreItems,
     member: int = 0,
+    n_before: int = 0,
+    ranker_of: RankerOf | None = None,
 ) -> tuple[LearnedState, TrainingResult]:
     """Train a scorer on a stream, see :func:`train_scorer`.
 
@@ -184,6 +199,10 @@ def train_stream(
         How the trained scorer will score the items of validation lists.
     member : int, default=0
         Number within an ensemble.
+    n_before : int, default=0
+        Epochs of earlier fits, for callbacks.
+    ranker_of : callable, optional
+        State → ranker that a callback can predict with.
 
     Returns
     -------
@@ -223,15 +242,15 @@ def train_stream(
         options.n_iter_no_change,
         n_steps=lists.n_steps,
         is_linear=options.scorer.is_linear,
+        has_schedule=options.schedule is not None,
+        selects=bool(options.stopping.enabled),
     )
-    metric = options.stopping.metric
     rows = None
     if validation is not None:
         held_out = np.zeros(validation.queries.n_lists, dtype=bool)
-        rows = validation_rows(validation, held_out, validation, metric)
+        rows = validation_rows(validation, held_out, validation, options.stopping)
         if rows is not None and lists.scaling is not None:
-            queries = group_queries(rows.codes, len(rows.y))
-            rows = rows._replace(X=lists.scaling.transform(rows.X, queries))
+            rows = rows._replace(X=lists.scaling.transform(rows.X, rows.queries))
     with jax.enable_x64(options.dtype == "float64"):
         params, optimizer_state = draw_parameters(
             plan, start, n_features, options.dtype, int(rng.integers(2**31))
@@ -245,8 +264,17 @@ def train_stream(
             rng=rng,
             limits=limits,
             start_params=start.params if start else None,
-            validate=validation_metric(options.scorer, rows, metric, score_items),
-            on_epoch=printer(options, limits.max_epochs),
+            validate=validation_metrics(
+                options.scorer, rows, options.stopping, score_items
+            ),
+            schedule=make_schedule(options, numbers, limits),
+            on_epoch=epoch_watcher(
+                options,
+                limits.max_epochs,
+                n_before=n_before,
+                member=member,
+                make_ranker=ranker_maker(options, lists.scaling, None, ranker_of),
+            ),
         )
     result.validation = rows
     return learned_state(options, lists.scaling, result), result

@@ -13,20 +13,26 @@ from numpy.typing import NDArray
 from sklearn.utils import check_random_state
 
 from ltr.lists import aligned_zeros, pack, padded_length, with_padding_rows
-from ltr.metrics import get_metric
-from ltr.metrics.names import MetricLike
 from ltr.queries import BoolArray, FloatArray, Queries, group_queries
 from ltr.rankers.inputs import TrainingSet, check_single_precision, warn_if_no_order
 from ltr.rankers.loss_inputs import check_loss_inputs, learns_from
 from ltr.rankers.neural.fitted import FittedScorer
 from ltr.rankers.neural.identity import open_checkpoint
 from ltr.rankers.neural.linear_path import fit_linear_path
-from ltr.rankers.neural.options import TrainingOptions
+from ltr.rankers.neural.options import Replay, TrainingOptions
 from ltr.rankers.neural.scaling import Scaling, fit_scaling, transform_into
-from ltr.rankers.validation import ValidationRows, hold_out_lists, validation_rows
+from ltr.rankers.neural.watching import MakeRanker, epoch_watcher
+from ltr.rankers.validation import (
+    EarlyStopping,
+    ValidationRows,
+    hold_out_lists,
+    metrics_of,
+    validation_rows,
+)
 from ltr.scorers import Scorer
 from ltr.training import (
     Data,
+    Schedule,
     StepNumbers,
     TrainingPlan,
     TrainingResult,
@@ -35,15 +41,16 @@ from ltr.training import (
     train,
 )
 from ltr.training.batches import ResidentLists
-from ltr.training.convergence import AUTO_EPOCHS, epoch_limits
+from ltr.training.convergence import AUTO_EPOCHS, EpochLimits, epoch_limits
 from ltr.training.loop import init_optimizer
 from ltr.training.memory import check_parameters
 from ltr.training.optimizers import auto_decay, auto_rate
 from ltr.training.pair_table import PairScaling, PairTable, fit_pair_scaling
-from ltr.training.progress import EpochPrinter
 from ltr.training.work import COMPILATION_ROWS, list_cost
 
 ScoreItems = Callable[[FittedScorer, NDArray[Any], Queries], FloatArray]
+# What a fit has learned so far → a fitted ranker.
+RankerOf = Callable[["LearnedState"], Any]
 
 
 class LearnedState(NamedTuple):
@@ -89,6 +96,8 @@ def train_scorer(
     *,
     score_items: ScoreItems = FittedScorer.scores,
     member: int = 0,
+    n_before: int = 0,
+    ranker_of: RankerOf | None = None,
 ) -> tuple[LearnedState, TrainingResult]:
     """Train a scorer on checked data.
 
@@ -107,6 +116,10 @@ def train_scorer(
     member : int, default=0
         Number within an ensemble: with one ``random_state``, members hold out the same
         lists, but draw other weights and another order of the lists.
+    n_before : int, default=0
+        Epochs of earlier fits, for callbacks.
+    ranker_of : callable, optional
+        State → ranker that a callback can predict with.
 
     Returns
     -------
@@ -137,16 +150,15 @@ def train_scorer(
         pair_scaling = start.pair_scaling
     else:
         pair_scaling = _fit_pair_scaling(options, data, ~held_out)
-    metric = options.stopping.metric
-    rows = validation_rows(data, held_out, validation, metric)
+    rows = None
+    if not options.is_stream:
+        rows = validation_rows(data, held_out, validation, options.stopping)
     if rows is not None:
         rows = rows._replace(
-            X=rows.X
-            if scaling is None
-            else scaling.transform(rows.X, group_queries(rows.codes, len(rows.y))),
+            X=rows.X if scaling is None else scaling.transform(rows.X, rows.queries),
             pairs=None if rows.pairs is None else rows.pairs.scaled(pair_scaling),
         )
-    validate = validation_metric(options.scorer, rows, metric, score_items)
+    validate = validation_metrics(options.scorer, rows, options.stopping, score_items)
     if member:
         rng = np.random.default_rng([member, int(rng.integers(2**31))])
     trained_lists = informative & ~held_out
@@ -172,6 +184,8 @@ def train_scorer(
         options.n_iter_no_change,
         n_steps=packed.n_batches,
         is_linear=options.scorer.is_linear,
+        has_schedule=options.schedule is not None,
+        selects=bool(options.stopping.enabled),
     )
     linear = fit_linear_path(options, data, scaling, trained_lists)
     finish = None if linear is None else partial(linear.blend, options.scorer)
@@ -191,7 +205,14 @@ def train_scorer(
             limits=limits,
             start_params=start.params if start else None,
             validate=validate,
-            on_epoch=printer(options, limits.max_epochs),
+            schedule=make_schedule(options, numbers, limits),
+            on_epoch=epoch_watcher(
+                options,
+                limits.max_epochs,
+                n_before=n_before,
+                member=member,
+                make_ranker=ranker_maker(options, scaling, pair_scaling, ranker_of),
+            ),
             checkpoint=checkpoint,
             finish=finish,
         )
@@ -253,7 +274,39 @@ def step_numbers(
         rate = auto_rate(
             options.scorer, n_steps, n_features=n_features, weight_decay=float(decay)
         )
-    return StepNumbers(float(rate), float(decay), loss_numbers)
+    clip_norm = None if options.clip_norm is None else float(options.clip_norm)
+    return StepNumbers(float(rate), float(decay), loss_numbers, clip_norm)
+
+
+def make_schedule(
+    options: TrainingOptions, numbers: StepNumbers, limits: EpochLimits
+) -> Schedule | None:
+    """The learning rates of a fit; None if they are all the same."""
+    if options.schedule is None:
+        return None
+    replay = options.replay or Replay(limits.max_epochs, limits.patience, ())
+    return Schedule(
+        options.schedule,
+        rate=float(numbers.learning_rate),
+        max_epochs=max(1, replay.max_epochs),
+        patience=max(1, replay.patience // 2),  # lowered before training ends
+        replay=replay.scores,
+    )
+
+
+def ranker_maker(
+    options: TrainingOptions,
+    scaling: Scaling | None,
+    pair_scaling: PairScaling | None,
+    ranker_of: RankerOf | None,
+) -> MakeRanker:
+    """Parameters of the scorer → fitted ranker, for callbacks."""
+
+    def make_ranker(params: Any) -> Any:
+        state = LearnedState(options.scorer, params, scaling, pair_scaling=pair_scaling)
+        return state if ranker_of is None else ranker_of(state)
+
+    return make_ranker
 
 
 def check_start(options: TrainingOptions, start: LearnedState | None) -> None:
@@ -296,21 +349,20 @@ def _fit_pair_scaling(
     return fit_pair_scaling(data.pairs.rows(rows), queries)
 
 
-def validation_metric(
+def validation_metrics(
     scorer: Scorer,
     rows: ValidationRows | None,
-    metric: MetricLike,
+    stopping: EarlyStopping,
     score_items: ScoreItems,
-) -> Callable[[Any], float] | None:
-    """Parameters → metric on fixed scaled rows, by the code that ``score`` uses."""
+) -> Callable[[Any], dict[str, float]] | None:
+    """Parameters → metrics on fixed scaled rows, by the code that ``score`` uses."""
     if rows is None:
         return None
-    queries = group_queries(rows.codes, len(rows.y))
-    mean_metric = get_metric(metric)
+    measures = stopping.measures()
 
-    def validate(params: Any) -> float:
+    def validate(params: Any) -> dict[str, float]:
         fitted = FittedScorer(scorer, params, None, rows.pairs)
-        return mean_metric(rows.y, score_items(fitted, rows.X, queries), queries)
+        return metrics_of(measures, rows, score_items(fitted, rows.X, rows.queries))
 
     return validate
 
@@ -396,14 +448,6 @@ def _check_arrays(scorer: Scorer, params: Any) -> None:
 def likely_epochs(options: TrainingOptions) -> int:
     """Number of epochs to expect."""
     return AUTO_EPOCHS if isinstance(options.max_epochs, str) else options.max_epochs
-
-
-def printer(options: TrainingOptions, max_epochs: int) -> EpochPrinter | None:
-    """What prints a line of progress after an epoch; None if nothing is printed."""
-    if options.verbose <= 0:
-        return None
-    name = get_metric(options.stopping.metric).name
-    return EpochPrinter(options.verbose, max_epochs, name)
 
 
 def learned_state(

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ltr.arguments import ArgumentError, check_choice
-from ltr.queries import BoolArray, FloatArray, IntArray, Queries, group_queries
+from ltr.queries import BoolArray, FloatArray, IntArray, Queries
 from ltr.rankers.neural.fitted import FittedScorer
 from ltr.rankers.pairs import precedence
 from ltr.scorers import PairScores
@@ -192,7 +192,7 @@ def bayes_is_better(
         Whether all lists have at most 12 items, there are at least 20, and the mean
         difference of the metric exceeds its standard error.
     """
-    queries = group_queries(rows.codes, len(rows.y))
+    queries = rows.queries
     if queries.n_lists < _MIN_LISTS or queries.sizes.max() > _MAX_SHORT:
         return False
     from ltr.metrics import get_metric

@@ -106,6 +106,11 @@ def join_members(
         seconds=[seconds for r in results for seconds in r.seconds],
         compile_seconds=sum(r.compile_seconds for r in results),
         scores=[score for r in results for score in r.scores],
+        watched={
+            name: [value for r in results for value in r.watched[name]]
+            for name in first.watched
+        },
+        rates=[rate for r in results for rate in r.rates],
         best_score=first.best_score,
         best_epoch=first.best_epoch,
         unfinished=trends[0] if trends else None,

@@ -6,7 +6,7 @@ import functools
 import numbers
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import Any, Self
 
 import jax
 import numpy as np
@@ -22,7 +22,6 @@ from ltr.arguments import (
 from ltr.losses.paths import PATH_LOSSES, gap_weighted_bce_loss, pairwise_logistic_loss
 from ltr.losses.paths.published import PUBLISHED_LOSSES
 from ltr.metrics import get_metric
-from ltr.queries import group_queries
 from ltr.rankers.inputs import TrainingSet
 from ltr.rankers.neural.fitted import FittedScorer
 from ltr.rankers.neural.gradient import GradientRanker
@@ -155,6 +154,10 @@ class PairRanker(PairOutputs, GradientRanker):
                 "score_items": score_items,
                 "start": own_start,
                 "member": number,
+                "n_before": self._n_epochs_before(start)
+                if self.n_estimators == 1
+                else 0,
+                "ranker_of": self._ranker_of,
             }
             for number, (seed, own_start) in enumerate(
                 zip(seeds, split_state(start, self.n_estimators), strict=True)
@@ -172,6 +175,20 @@ class PairRanker(PairOutputs, GradientRanker):
         self._validate(state, result)
         return result
 
+    def _joined_state(
+        self, members: list[tuple[LearnedState, TrainingResult]]
+    ) -> LearnedState:
+        """What the members have learned, as one state."""
+        if self.n_estimators == 1:
+            return super()._joined_state(members)
+        return join_members(members, self.make_scorer())[0]
+
+    def _ranker_of(self, state: LearnedState) -> Self:
+        """A fitted copy of the ranker, of a member in an ensemble."""
+        ranker = super()._ranker_of(state)
+        ranker.n_estimators = 1
+        return ranker
+
     def _validate(self, state: LearnedState, result: TrainingResult) -> None:
         """Choose the decoder, and measure what will predict, on validation lists."""
         rows: ValidationRows | None = result.validation
@@ -186,9 +203,9 @@ class PairRanker(PairOutputs, GradientRanker):
             if bayes_is_better(last, rows, self.metric, self._decoder()):
                 self.decoder_ = "bayes"
         if self.n_estimators > 1 or self.decoder_ == "bayes":
-            queries = group_queries(rows.codes, len(rows.y))
-            scores = self._decoder().scores(fitted, rows.X, queries)
-            result.best_score = get_metric(self.metric)(rows.y, scores, queries)
+            scores = self._decoder().scores(fitted, rows.X, rows.queries)
+            metric = get_metric(self.metric)
+            result.best_score = metric(rows.y, scores, rows.queries)
 
     def _with_pairs(
         self, data: TrainingSet, arrays: PairArrays | None, start: LearnedState | None

@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Literal
 import jax
 from numpy.typing import ArrayLike
 
+from ltr.callbacks import Callbacks
 from ltr.files import PathLike
 from ltr.metrics.names import MetricLike
 from ltr.queries import FloatArray
@@ -20,6 +21,7 @@ from ltr.rankers.pairs.ensemble import check_complete
 from ltr.rankers.pairs.outputs import PairArrays
 from ltr.rankers.pairs.pair_features import PairFunction, validation_pairs
 from ltr.rankers.pairs.parameters import PairRanker
+from ltr.training.schedules import ScheduleLike
 
 
 class TSPRanker(PairRanker):
@@ -97,6 +99,10 @@ class TSPRanker(PairRanker):
         As for :class:`NeuralRanker`.
     learning_rate : float, default=0.001
         Step size, > 0.
+    learning_rate_schedule : str or callable, default=None
+        As for :class:`NeuralRanker`.
+    clip_norm : float, default=None
+        Greatest Euclidean norm of the gradient of a step. None: any.
     weight_decay : float or "auto", default="auto"
         Decoupled weight decay; ``"auto"``: 1.0 for ``"adamw"``, 0 for others.
     batch_size : int, default=32
@@ -118,6 +124,13 @@ class TSPRanker(PairRanker):
         200 steps.
     metric : str or callable, default="kendall_tau"
         Metric for :func:`ltr.metrics.get_metric`: for early stopping and ``score``.
+    metrics : list of str or callable, default=None
+        Metrics to watch on the validation queries besides ``metric``, as for
+        :class:`NeuralRanker`.
+    refit : bool, default=False
+        After early stopping, train again on all queries, as for :class:`NeuralRanker`.
+    callbacks : list of callable, default=None
+        What to call after each epoch, as for :class:`NeuralRanker`.
     preprocess : {"auto", "query", "standard", "log1p", None}, default="auto"
         Feature scaling, as for :class:`NeuralRanker`. Pair features are standardized
         unless it is None.
@@ -162,9 +175,9 @@ class TSPRanker(PairRanker):
     decoder_ : str
         What turns pair scores into orders.
     history_ : dict of str to list of float
-        ``"loss"``, ``"seconds"`` and, with validation, ``metric`` of each epoch of the
-        last fit, member after member; epochs before a ``warm_start`` are not in it. The
-        time of compilation is ``"compile_seconds"`` of the first epoch.
+        ``"loss"``, ``"seconds"`` and, with validation, ``metric`` and ``metrics`` of
+        each epoch, member after member; with ``warm_start``, epochs of earlier fits
+        come first. The time of compilation is ``"compile_seconds"`` of the first epoch.
 
     See Also
     --------
@@ -244,6 +257,11 @@ class TSPRanker(PairRanker):
         verbose: int = 0,
         checkpoint_dir: PathLike | None = None,
         checkpoint_every_s: float = 60.0,
+        learning_rate_schedule: ScheduleLike = None,
+        clip_norm: float | None = None,
+        metrics: list[MetricLike] | None = None,
+        refit: bool = False,
+        callbacks: Callbacks = None,
     ) -> None:
         self.loss = loss
         self.encoder = encoder
@@ -276,6 +294,11 @@ class TSPRanker(PairRanker):
         self.verbose = verbose
         self.checkpoint_dir = checkpoint_dir
         self.checkpoint_every_s = checkpoint_every_s
+        self.learning_rate_schedule = learning_rate_schedule
+        self.clip_norm = clip_norm
+        self.metrics = metrics
+        self.refit = refit
+        self.callbacks = callbacks
 
     def fit(
         self,
@@ -348,10 +371,12 @@ class TSPRanker(PairRanker):
             self.pair_features, pair_features_val, validation, data.pairs
         )
         members: list[Any] = []
-        for plan in self._member_plans(options, start):
+        plans = self._member_plans(options, start)
+        for plan in plans:
             members.append(train_scorer(data=data, validation=validation, **plan))
             check_complete(members, self.n_estimators)
-        self._report(self._set_members(members))
+        self._report(self._set_members(members), start)
+        self._refit(members, plans, data, validation)
         remove_checkpoints(options, self.n_estimators)
         return self
 
@@ -390,7 +415,7 @@ class TSPRanker(PairRanker):
         for plan in self._member_plans(options, start):
             members.append(train_scorer(data=data, validation=None, **plan))
             check_complete(members, self.n_estimators)
-        self._report(self._set_members(members))
+        self._report(self._set_members(members), start)
         return self
 
     def predict(

@@ -11,7 +11,8 @@ from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_is_fitted
 
 from ltr.arguments import check_whole
-from ltr.metrics import get_metric
+from ltr.callbacks import Callbacks, joined_history
+from ltr.metrics.names import MetricLike
 from ltr.queries import FloatArray, group_queries
 from ltr.rankers.base import BaseRanker
 from ltr.rankers.inputs import TrainingSet
@@ -42,6 +43,9 @@ class BoostedRanker(BaseRanker):
     _categories: Categories
     _set_by_fit: ClassVar[str] = "booster_"
 
+    metrics: list[MetricLike] | None = None  # of rankers that ltr 0.1 pickled
+    refit: bool = False
+    callbacks: Callbacks = None
     early_stopping: bool | Literal["auto"]
     validation_fraction: float
     num_leaves: int
@@ -200,6 +204,11 @@ class BoostedRanker(BaseRanker):
 
         params, stopping = self._checked_parameters()
         check_whole("buffer_rows", buffer_rows, low=1)
+        if self.refit:
+            raise ValueError(
+                "refit=True is for fit, which has the validation queries in memory "
+                "with the others; fit_stream has not. Set refit=False."
+            )
         check_validation(validation, stopping.enabled)
         start = self._start(init_model)
         is_first = True
@@ -219,8 +228,15 @@ class BoostedRanker(BaseRanker):
         if validation is not None:
             columns = validation.X, validation.y, validation.qid
             rows = self._validation_set(*columns, stopping)
-        self._report(grow(self, params, stopping, data, rows, start))
+        boosted = grow(self, params, stopping, data, rows, start)
+        self._report(boosted, self._past(init_model))
         return self
+
+    def _past(self, init_model: Any) -> dict[str, list[float]] | None:
+        """History of the trees that a fit adds to, if it is known."""
+        source = self if init_model is None else init_model
+        history: dict[str, list[float]] | None = getattr(source, "history_", None)
+        return history
 
     def predict(self, X: ArrayLike, qid: ArrayLike | None = None) -> FloatArray:
         """Score items.
@@ -327,6 +343,7 @@ class BoostedRanker(BaseRanker):
             validation_fraction=self.validation_fraction,
             metric=self.metric,
             auto_lists=np.inf,
+            metrics=self.metrics,
         )
 
     def _validation_set(
@@ -396,10 +413,27 @@ class BoostedRanker(BaseRanker):
         if trees.names is not None:
             self.feature_names_in_ = np.array(trees.names, dtype=object)
 
-    def _report(self, boosted: Boosted) -> None:
+    def _report(
+        self, boosted: Boosted, past: dict[str, list[float]] | None = None
+    ) -> None:
         """Set the attributes of a fitted ranker."""
         self.booster_ = boosted.booster
         self.n_iter_ = boosted.booster.current_iteration()
         self.best_score_ = boosted.best_score
-        name = get_metric(self.metric).name
-        self.history_ = {name: boosted.scores} if boosted.scores else {}
+        self.history_ = joined_history(past, boosted.n_before, boosted.history)
+
+    def _with_options(self, **options: Any) -> Self:
+        """A copy, fitted if this is, with other parameters or attributes."""
+        ranker = object.__new__(type(self))
+        ranker.__dict__.update(vars(self))
+        ranker.__dict__.update(options)
+        return ranker
+
+    def _ranker_of(self, booster: Any, n_trees: int) -> Self:
+        """A fitted copy with the first trees of a booster, for callbacks."""
+        import lightgbm
+
+        text = booster.model_to_string(num_iteration=n_trees)
+        trees = lightgbm.Booster(model_str=text)
+        trees.pandas_categorical = self._categories.for_lightgbm
+        return self._with_options(booster_=trees, n_iter_=n_trees)

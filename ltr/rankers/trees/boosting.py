@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import math
 import os
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -13,17 +12,20 @@ from typing import Any, Literal, NamedTuple
 from weakref import WeakKeyDictionary
 
 import numpy as np
-from numpy.typing import NDArray
 
-from ltr.deadline import has_deadline, is_past_deadline
 from ltr.memory import check_memory
 from ltr.metrics import Metric
-from ltr.progress import SECONDS_BETWEEN_LINES, ProgressLine
-from ltr.queries import FloatArray, IntArray, group_queries
+from ltr.queries import FloatArray, IntArray
 from ltr.rankers.trees.feature_tables import Categories
 from ltr.rankers.trees.grouped_rows import GroupedRows
 from ltr.rankers.trees.parameters import lightgbm_errors
 from ltr.rankers.trees.stream import StreamedTable
+from ltr.rankers.trees.watching import (
+    Stopping,
+    TreeWatch,
+    evaluation,
+    tree_callbacks,
+)
 from ltr.rankers.validation import ValidationRows
 from ltr.rankers.warning import warn
 
@@ -72,13 +74,16 @@ class Boosted:
         The trees up to the best validation metric; all without validation.
     best_score : float
         That metric; NaN without validation.
-    scores : list of float
-        Metric after each tree.
+    history : dict of str to list of float
+        Metrics after each tree of this fit; empty without validation.
+    n_before : int
+        Trees before this fit.
     """
 
     booster: Any
     best_score: float
-    scores: list[float]
+    history: dict[str, list[float]]
+    n_before: int = 0
 
 
 def boost(
@@ -90,8 +95,10 @@ def boost(
     feature_names: Sequence[str] | None,
     categories: Categories,
     validation: ValidationRows | None,
-    metric: Metric,
-    n_iter_no_change: int,
+    measures: Sequence[Metric] = (),
+    n_iter_no_change: int = 1,
+    selects: bool = True,
+    watch: TreeWatch | None = None,
     start: Any = None,
     verbose: int = 0,
 ) -> Boosted:
@@ -113,10 +120,14 @@ def boost(
         Categorical columns, and the categories that the booster shall know.
     validation : ValidationRows or None
         Rows to stop on.
-    metric : Metric
-        What to stop on.
-    n_iter_no_change : int
+    measures : sequence of Metric, default=()
+        What to stop on, and what to watch.
+    n_iter_no_change : int, default=1
         Trees without improvement before stopping.
+    selects : bool, default=True
+        Whether to stop; the metrics are only watched otherwise.
+    watch : TreeWatch, optional
+        Callbacks of the user.
     start : lightgbm.Booster, optional
         Trees to add to; with ``validation``, none are added unless the metric improves.
     verbose : int, default=0
@@ -134,6 +145,7 @@ def boost(
     import lightgbm
 
     params = params | target.gains
+    n_before = 0 if start is None else start.current_iteration()
     if isinstance(target.objective, str):
         params["objective"] = target.objective
     streamed = isinstance(rows.X, StreamedTable)
@@ -148,25 +160,19 @@ def boost(
         params=params,
         free_raw_data=start is None,
     )
-    callbacks: list[Callable[..., Any]] = []
     valid_sets, feval, stopping = [], None, None
     if validation is not None:
         # LightGBM never sees these labels: the metric below has them.
         no_labels = np.zeros(len(validation.y))
         valid_sets = [lightgbm.Dataset(validation.X, no_labels, reference=dataset)]
-        evaluate, feval = _evaluation(metric, validation)
-        stopping = _Stopping(
-            n_iter_no_change, can_stop=params.get("boosting") != "dart"
-        )
+        feval = evaluation(measures, validation)
+        is_dart = params.get("boosting") == "dart"
+        stopping = Stopping(n_iter_no_change, can_stop=selects and not is_dart)
         if start is not None:
             threads = params["num_threads"]
             scores = start.predict(validation.X, num_threads=threads)
-            stopping.offer(start.current_iteration(), evaluate(scores))
-        callbacks.append(stopping)
-    if verbose > 0:
-        callbacks.append(_progress(verbose))
-    if has_deadline():
-        callbacks.append(_end_in_time)
+            _, score, _ = feval(scores, None)[0]
+            stopping.offer(n_before, score)
     with lightgbm_errors(params):
         booster = lightgbm.train(
             {**params, "objective": target.objective},
@@ -176,79 +182,21 @@ def boost(
             valid_names=["validation"] * len(valid_sets),
             feval=feval,
             init_model=start,
-            callbacks=callbacks,
+            callbacks=tree_callbacks(stopping, watch, verbose),
         )
     booster.pandas_categorical = categories.for_lightgbm
     if stopping is None:
         booster = _without(booster, params, booster.current_iteration())
-        return Boosted(booster, float("nan"), [])
-    if not stopping.can_stop:
+        return Boosted(booster, float("nan"), {}, n_before)
+    if selects and not stopping.can_stop:
         warn(
             "boosting='dart' rescales earlier trees with each new one, so training "
             "cannot stop early and predict uses all trees; best_score_ is the metric "
             "of all of them. Set early_stopping=False to say so."
         )
     n_best, best_score = stopping.best(booster.current_iteration())
-    return Boosted(_without(booster, params, n_best), best_score, stopping.scores)
-
-
-def _evaluation(
-    metric: Metric, rows: ValidationRows
-) -> tuple[Callable[..., float], Callable[..., tuple[str, float, bool]]]:
-    """The metric of scores, and LightGBM's ``feval``: its name, value and direction."""
-    queries = group_queries(rows.codes, len(rows.y))
-
-    def evaluate(scores: NDArray[Any]) -> float:
-        return metric(rows.y, scores, queries)
-
-    return evaluate, lambda scores, _: (metric.name, evaluate(scores), True)
-
-
-class _Stopping:
-    """LightGBM's callback: record the metric, and stop when it no longer improves.
-
-    LightGBM's own counts the first new tree as the start even if there are trees
-    before it, and iterations without a split as trees.
-
-    Parameters
-    ----------
-    patience : int
-        Trees without improvement before stopping.
-    can_stop : bool
-        False: later trees change earlier ones, so all must be kept.
-    """
-
-    def __init__(self, patience: int, *, can_stop: bool) -> None:
-        self._patience = patience
-        self.can_stop = can_stop
-        self.order = 30  # after the line of progress
-        self._best = (0, -math.inf)
-        self._n_worse = 0
-        self.scores: list[float] = []
-
-    def offer(self, n_trees: int, score: float) -> None:
-        """Take trees as the best ones if their score is higher."""
-        self._n_worse += 1
-        if score > self._best[1]:
-            self._best, self._n_worse = (n_trees, score), 0
-
-    def best(self, n_all: int) -> tuple[int, float]:
-        """Number of trees with the highest score, and the score; all if it is NaN."""
-        if not self.can_stop:
-            self.offer(n_all, self.scores[-1])
-        n_trees, score = self._best
-        return (n_trees, score) if n_trees else (n_all, float("nan"))
-
-    def __call__(self, env: Any) -> None:
-        from lightgbm.callback import EarlyStopException
-
-        results = env.evaluation_result_list
-        self.scores.append(float(results[0][2]))
-        if not self.can_stop:
-            return
-        self.offer(env.model.current_iteration(), self.scores[-1])
-        if self._n_worse >= self._patience:
-            raise EarlyStopException(self._best[0] - 1, results)
+    booster = _without(booster, params, n_best)
+    return Boosted(booster, best_score, stopping.columns, n_before)
 
 
 def _safe_names(names: Sequence[str] | None) -> list[str] | Literal["auto"]:
@@ -256,31 +204,6 @@ def _safe_names(names: Sequence[str] | None) -> list[str] | Literal["auto"]:
     if names is None or any(re.search(r'[\s",:\[\]{}]', name) for name in names):
         return "auto"
     return list(names)
-
-
-def _progress(verbose: int) -> Callable[[Any], None]:
-    """LightGBM's callback: a line per tree, or every few seconds."""
-    progress = ProgressLine(0.0 if verbose >= 2 else SECONDS_BETWEEN_LINES)
-
-    def write(env: Any) -> None:
-        tree = env.iteration + 1
-
-        def line() -> str:
-            results = env.evaluation_result_list or ()
-            scores = [f"  {name} {value:.5f}" for _, name, value, _ in results]
-            return f"tree {tree}/{env.end_iteration}{''.join(scores)}"
-
-        progress(line, last=tree == env.end_iteration)
-
-    return write
-
-
-def _end_in_time(env: Any) -> None:
-    """LightGBM's callback: no further tree after the deadline."""
-    from lightgbm.callback import EarlyStopException
-
-    if is_past_deadline():
-        raise EarlyStopException(env.iteration, env.evaluation_result_list or [])
 
 
 def _without(booster: Any, params: Mapping[str, Any], n_trees: int) -> Any:

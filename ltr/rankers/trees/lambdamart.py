@@ -8,12 +8,14 @@ from typing import Any, Literal
 import jax
 from numpy.typing import ArrayLike
 
+from ltr.callbacks import Callbacks
 from ltr.losses.declaration import Curvature
 from ltr.metrics.gains import Gain
 from ltr.metrics.names import MetricLike
-from ltr.rankers.inputs import training_set
+from ltr.rankers.inputs import check_refit, training_set
 from ltr.rankers.trees.boosted import BoostedRanker
 from ltr.rankers.trees.losses import check_loss_data
+from ltr.rankers.trees.refit import regrow
 from ltr.rankers.trees.training import grow
 
 
@@ -115,6 +117,17 @@ default="from_dtype"
     verbose : int, default=0
         1: a line of progress every 5 seconds; 2: one per tree; on standard error.
         Negative values, as in LightGBM, are silent too.
+    metrics : list of str or callable, default=None
+        Metrics to watch on the validation queries besides ``metric``; they are in
+        ``history_``. With ``early_stopping=False`` and ``X_val``, all are only watched.
+    refit : bool, default=False
+        After early stopping, grow as many trees as it kept on all queries, those of
+        validation included. ``history_`` and ``best_score_`` are those of early
+        stopping.
+    callbacks : list of callable, default=None
+        What to call after each tree with a :class:`ltr.callbacks.TrainingState`:
+        functions, or objects with a method ``on_epoch``. If one returns True, training
+        ends. They are not saved with the ranker.
 
     Attributes
     ----------
@@ -132,7 +145,8 @@ default="from_dtype"
     best_score_ : float
         Validation metric with those trees; NaN without validation.
     history_ : dict of str to list of float
-        With validation, ``metric`` after each tree of this fit.
+        With validation, ``metric`` and ``metrics`` after each tree. With
+        ``warm_start``, those of earlier trees come first.
 
     See Also
     --------
@@ -208,6 +222,9 @@ default="from_dtype"
         n_jobs: int | None = None,
         random_state: Any = None,
         verbose: int = 0,
+        metrics: list[MetricLike] | None = None,
+        refit: bool = False,
+        callbacks: Callbacks = None,
     ) -> None:
         self.loss = loss
         self.curvature = curvature
@@ -239,6 +256,9 @@ default="from_dtype"
         self.n_jobs = n_jobs
         self.random_state = random_state
         self.verbose = verbose
+        self.metrics = metrics
+        self.refit = refit
+        self.callbacks = callbacks
 
     def fit(
         self,
@@ -330,5 +350,10 @@ default="from_dtype"
         check_loss_data(self.loss, data)
         self._fitted_with_qid = qid is not None
         validation = self._validation_set(X_val, y_val, qid_val, stopping)
-        self._report(grow(self, params, stopping, data, validation, start))
+        if self.refit:
+            check_refit(data, validation)
+        boosted = grow(self, params, stopping, data, validation, start)
+        if self.refit:
+            boosted = regrow(self, boosted, params, stopping, data, validation, start)
+        self._report(boosted, self._past(init_model))
         return self

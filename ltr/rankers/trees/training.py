@@ -10,7 +10,6 @@ import numpy as np
 from sklearn.utils import check_random_state
 
 from ltr.arguments import check_whole
-from ltr.metrics import get_metric
 from ltr.rankers.inputs import TrainingSet, warn_if_no_order
 from ltr.rankers.trees.boosting import (
     Boosted,
@@ -23,6 +22,7 @@ from ltr.rankers.trees.grouped_rows import GroupedRows, group_rows
 from ltr.rankers.trees.losses import is_lightgbm_loss, learned_lists
 from ltr.rankers.trees.parameters import check_interactions, warn_without_effect
 from ltr.rankers.trees.targets import lightgbm_target, loss_target
+from ltr.rankers.trees.watching import TreeWatch
 from ltr.rankers.validation import EarlyStopping, hold_out_lists, validation_rows
 from ltr.rankers.warning import warn
 
@@ -124,9 +124,11 @@ def grow(
         n_trees=n_trees,
         feature_names=getattr(ranker, "feature_names_in_", None),
         categories=ranker._categories,
-        validation=validation_rows(data, held_out, validation, ranker.metric),
-        metric=get_metric(ranker.metric),
+        validation=validation_rows(data, held_out, validation, stopping),
+        measures=stopping.measures(),
         n_iter_no_change=ranker.n_iter_no_change,
+        selects=bool(stopping.enabled),
+        watch=TreeWatch(ranker.callbacks, ranker.learning_rate, ranker._ranker_of),
         start=None if start is None else start.booster,
         verbose=ranker.verbose,
     )
