@@ -6,7 +6,7 @@ import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 from ltr.arguments import check_whole
 from ltr.files import PathLike
@@ -31,6 +31,7 @@ _DEFINED_IN = {
     "TSPRanker": "ltr.rankers.pairs.tsprank",
     "VotingRanker": "ltr.rankers.blend.voting",
 }
+_lock = threading.RLock()
 _ESTIMATORS = "ltr.rankers.base"  # is imported with each class of estimators
 
 
@@ -123,8 +124,6 @@ class LoadedRanker:
         Column names, if ``fit`` had string ones.
     """
 
-    _lock: ClassVar[threading.RLock] = threading.RLock()
-
     def __init__(
         self,
         folder: Path,
@@ -162,9 +161,9 @@ class LoadedRanker:
         ValueError
             If ``X`` or ``qid`` is invalid; the message says what came and where.
         """
-        scoring = self._scoring_now()
+        scoring = _scoring(self)
         if scoring is None:
-            return self._estimator().predict(X, qid, **inputs)
+            return _estimator(self).predict(X, qid, **inputs)
         return scoring.predict(X, qid, **inputs)
 
     def rank(self, X: Any, qid: Any = None, **inputs: Any) -> IntArray:
@@ -180,9 +179,9 @@ class LoadedRanker:
         ranks : int array of shape (n_samples,)
             1 for the best item of its query.
         """
-        scoring = self._scoring_now()
+        scoring = _scoring(self)
         if scoring is None:
-            return self._estimator().rank(X, qid, **inputs)
+            return _estimator(self).rank(X, qid, **inputs)
         scores = scoring.predict(X, qid, **inputs)
         return rank_rows(scores, lists_of(scores, qid, scoring.fitted_with_qid))
 
@@ -204,33 +203,11 @@ class LoadedRanker:
             Query by query, and best first within a query.
         """
         check_whole("k", k, low=1, optional=True)
-        scoring = self._scoring_now()
+        scoring = _scoring(self)
         if scoring is None:
-            return self._estimator().order(X, qid, k, **inputs)
+            return _estimator(self).order(X, qid, k, **inputs)
         scores = scoring.predict(X, qid, **inputs)
         return order_rows(scores, lists_of(scores, qid, scoring.fitted_with_qid), k)
-
-    def _scoring_now(self) -> Scoring | None:
-        """What predicts; None if another thread has made this the estimator."""
-        return vars(self).get("_scoring")
-
-    def _estimator(self) -> Any:
-        """Become the estimator."""
-        with LoadedRanker._lock:
-            if type(self) is not LoadedRanker:
-                return self
-            folder, checksum, functions = vars(self)["_source"]
-            estimator = _load_estimator(folder, *functions)
-            document = read_model(folder).document
-            if document.get("checksum", document["sha256"]) != checksum:
-                raise ValueError(
-                    f"{folder} must still hold the ranker that was loaded; another one "
-                    "was saved there since. Call load_ranker again."
-                )
-            # the attributes first: a thread that comes between waits for the lock
-            object.__setattr__(self, "__dict__", vars(estimator))
-            vars(object)["__class__"].__set__(self, type(estimator))
-            return self
 
     @property  # type: ignore[misc]
     def __class__(self) -> type:
@@ -244,7 +221,7 @@ class LoadedRanker:
 
     def __getattr__(self, name: str) -> Any:
         """Look up what only the estimator has."""
-        scoring = self._scoring_now()
+        scoring = _scoring(self)
         is_protocol = name.startswith("__") and not name.startswith("__sklearn")
         if is_protocol or name in ("_source", "_scoring"):
             raise AttributeError(name)
@@ -252,14 +229,12 @@ class LoadedRanker:
             columns = scoring.columns
             if name in ("n_features_in_", "_column_names"):
                 return getattr(columns, name)
-            if name == "feature_names_in_" and columns._column_names is not None:
-                raise AttributeError(name)
             if name == "feature_names_in_" and columns.feature_names_in_ is None:
                 raise AttributeError(name)
             if name == "feature_names_in_":
                 return columns.feature_names_in_
         try:
-            return getattr(self._estimator(), name)
+            return getattr(_estimator(self), name)
         except ImportError as error:
             raise AttributeError(
                 f"{name!r} of a ranker that is loaded to serve needs {error.name}, "
@@ -267,18 +242,43 @@ class LoadedRanker:
             ) from error
 
     def __setattr__(self, name: str, value: Any) -> None:
-        setattr(self._estimator(), name, value)
+        setattr(_estimator(self), name, value)
 
     def __reduce_ex__(self, protocol: Any) -> Any:
-        return self._estimator().__reduce_ex__(protocol)
+        return _estimator(self).__reduce_ex__(protocol)
 
     def __repr__(self) -> str:
-        scoring = self._scoring_now()
-        if scoring is None:
-            return repr(self._estimator())
-        folder = vars(self)["_source"][0]
-        columns = scoring.columns
+        scoring, source = _scoring(self), vars(self).get("_source")
+        if scoring is None or source is None:
+            return repr(_estimator(self))
+        folder, columns = source[0], scoring.columns
         return (
             f"<{columns.owner} of {columns.n_features_in_} features, loaded to predict "
             f"from {str(folder)!r}>"
         )
+
+
+# Functions, not methods: while a method of a LoadedRanker runs, another thread may make
+# the object an estimator, which has none of them.
+def _scoring(ranker: Any) -> Scoring | None:
+    """What predicts; None if another thread has made the ranker an estimator."""
+    return vars(ranker).get("_scoring")
+
+
+def _estimator(ranker: Any) -> Any:
+    """Make a loaded ranker the estimator, in place."""
+    with _lock:
+        if type(ranker) is not LoadedRanker:
+            return ranker
+        folder, checksum, functions = vars(ranker)["_source"]
+        estimator = _load_estimator(folder, *functions)
+        document = read_model(folder).document
+        if document.get("checksum", document["sha256"]) != checksum:
+            raise ValueError(
+                f"{folder} must still hold the ranker that was loaded; another one "
+                "was saved there since. Call load_ranker again."
+            )
+        # the attributes first: a thread that comes between waits for the lock
+        object.__setattr__(ranker, "__dict__", vars(estimator))
+        vars(object)["__class__"].__set__(ranker, type(estimator))
+        return ranker

@@ -339,6 +339,28 @@ def test_threads_predict_at_once(loaded, saved, name):
         np.testing.assert_array_equal(scores, expected[name])
 
 
+def test_threads_predict_while_another_makes_it_an_estimator(loaded, saved):
+    """No call sees half of it."""
+    for _ in range(5):
+        ranker, expected = loaded("ranks"), saved[2]["ranks"]
+        results, stop = [], threading.Event()
+
+        def run(ranker=ranker, results=results, stop=stop):
+            while not stop.is_set():
+                results.append(ranker.predict(X, QID))
+
+        threads = [threading.Thread(target=run) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        assert ranker.score(X, Y, QID) > 0
+        stop.set()
+        for thread in threads:
+            thread.join()
+        results.append(ranker.predict(X, QID))
+        for scores in results:
+            np.testing.assert_array_equal(scores, expected)
+
+
 def test_frames_and_other_tables(loaded, tmp_path):
     """Names are compared, categories decoded, and lists read, as by the estimator."""
     ranker = trees().fit(TABLE, Y, QID)
