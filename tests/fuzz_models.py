@@ -177,10 +177,22 @@ def _change_field(node, rng):
 
 
 def check(folder, kind, target, is_forged):
+    """Load as an estimator and to serve; the outcome of the first, or what is bad."""
+    from ltr.rankers import load_ranker
+    from ltr.serving import loading
+
+    loading._ESTIMATORS = "none"  # as in a process that has imported no estimator
+    outcomes = [
+        check_loader(load, folder, kind, target, is_forged)
+        for load in (load_ranker, loading.load_ranker)
+    ]
+    # what serves does not read the parameters of training
+    return next((o for o in outcomes if o.startswith("bad")), outcomes[0])
+
+
+def check_loader(load_ranker, folder, kind, target, is_forged):
     """Load and predict; return the outcome, which begins with "bad" if it is one."""
     import pandas as pd
-
-    from ltr import load_ranker
 
     table = pd.read_pickle(folder / f"{kind}.pickle")
     X, qid = table.drop(columns="qid"), table["qid"].to_numpy()
