@@ -30,6 +30,7 @@ extensions = [
 exclude_patterns = ["build", "README.md"]
 templates_path = ["_templates"]
 default_role = "literal"
+smartquotes = False  # of default="listnet" and --options
 
 autosummary_generate = reference.write(HERE / "reference")
 laws.write(HERE / "laws.md")

@@ -1,8 +1,10 @@
 """The documentation site: its code runs, its pages are complete, its links lead on."""
 
 import doctest
+import importlib
 import re
 import shlex
+import tomllib
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -73,3 +75,45 @@ def test_names_of_losses():
     assert len(aims) > 30
     assert rooms <= set(LOSSES)
     assert aims <= set(LOSSES)
+
+
+def test_every_page_is_in_a_toctree():
+    """No page that a reader would not find."""
+    listed = re.findall(r"```\{toctree\}\n(.*?)```", PAGES["index"], re.DOTALL)
+    listed += re.findall(r"```\{toctree\}\n(.*?)```", PAGES["guide"], re.DOTALL)
+    names = set(
+        re.findall(r"^(?:\w[\w ]* <)?([\w/]+)>?$", "".join(listed), re.MULTILINE)
+    )
+    assert set(PAGES) - {"index"} <= names
+
+
+def test_links_between_pages_lead_to_pages():
+    """Relative links, with or without a text."""
+    generated = {"laws.md", "benchmarks.rst", "gallery/index"}
+    for page, text in PAGES.items():
+        links = re.findall(r"\]\((?!https?:)([^)#]+)(?:#[^)]*)?\)", text)
+        missing = {n for n in links if not (DOCS / n).exists()} - generated
+        assert missing == set(), page
+
+
+def test_every_program_has_a_picture_in_the_gallery():
+    """The table of runs has each program of examples/ that is no benchmark."""
+    text = (DOCS / "extensions/gallery.py").read_text()
+    programs = {path.stem for path in (ROOT / "examples").glob("*.py")}
+    runs = set(re.findall(r'^    "(\w+)": Run\(', text, re.MULTILINE))
+    assert runs == {name for name in programs if not name.startswith("benchmark_")}
+
+
+def test_every_public_name_has_a_page(tmp_path, monkeypatch):
+    """The tables of the reference have each name of each ``__all__``."""
+    pytest.importorskip("dask")
+    monkeypatch.syspath_prepend(str(DOCS / "extensions"))
+    reference = importlib.import_module("reference")
+    text = "\n".join(Path(page).read_text() for page in reference.write(tmp_path))
+    rows = set(re.findall(r"^   (\w+)$", text, re.MULTILINE))
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    names = set()
+    for package in {*project["tool"]["setuptools"]["packages"]} - reference.INTERNAL:
+        names |= {*getattr(importlib.import_module(package), "__all__", [])}
+    assert len(names) > 350
+    assert names <= rows

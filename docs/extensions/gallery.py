@@ -5,6 +5,7 @@ A page shows the program as it is, and runs a small version of it.
 
 import inspect
 import os
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -14,6 +15,7 @@ import matplotlib
 from reference import write_if_new
 
 MODULE = Path(__file__).stem
+COMMAND = re.compile(r"(^ *python examples/.*\n?)+", re.MULTILINE)
 
 
 class Run(NamedTuple):
@@ -79,6 +81,7 @@ def page(path: Path) -> str:
     """Give the program a title, and a cell that runs it if it is quick."""
     first, rest = path.read_text().removeprefix('"""').split("\n", 1)
     title = first.rstrip(".")
+    rest = COMMAND.sub(literal, rest)
     text = f"{title}\n{'=' * len(title)}\n"
     if path.stem not in RUNS:
         return f'r"""\n{text}{rest}'
@@ -88,6 +91,12 @@ def page(path: Path) -> str:
     )
     cell = f"# %%\n# {SMALL}\n\nresult = {RUNS[path.stem].call}\n"
     return f'r"""\n{text}\n{picture}\n{program}\n\n\n{cell}'
+
+
+def literal(command: re.Match[str]) -> str:
+    """Show a usage line of a docstring as what one types."""
+    lines = inspect.cleandoc(command[0]).splitlines()
+    return "\n".join([".. code-block:: sh", "", *(f"   {line}" for line in lines), ""])
 
 
 class Order:
@@ -141,6 +150,7 @@ def write_benchmarks(source: Path, path: Path) -> None:
     lines = ["Benchmarks", "==========", "", BENCHMARKS]
     for program in sorted(source.glob("benchmark_*.py")):
         text = inspect.cleandoc(program.read_text().split('"""')[1])
+        text = COMMAND.sub(literal, text)
         lines += [program.name, "-" * len(program.name), "", text, ""]
         lines += [".. dropdown:: The program", ""]
         lines += [f"   .. literalinclude:: ../examples/{program.name}", ""]

@@ -1,16 +1,18 @@
 """Pages of the API reference: one per public package, one per public name."""
 
+from __future__ import annotations
+
 import importlib
 import inspect
 import pkgutil
 from pathlib import Path
 from types import ModuleType
-from typing import Any, NamedTuple
-
-from sphinx.application import Sphinx
-from sphinx.util.nodes import make_refnode
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import ltr
+
+if TYPE_CHECKING:
+    from sphinx.application import Sphinx
 
 # Packages whose names are for ourselves, or of which a reader sees the package above.
 INTERNAL = {"ltr.cli", "ltr.solvers.core"}
@@ -130,6 +132,8 @@ def skip(app: Sphinx, what: str, name: str, value: Any, skipped: bool, _: Any) -
 
 def resolve(app: Sphinx, env: Any, node: Any, text: Any) -> Any:
     """Find a short name in another package; leave text for what is internal."""
+    from sphinx.util.nodes import make_refnode
+
     target = node.get("reftarget", "")
     if node.get("refdomain") != "py" or not target:
         return None
