@@ -24,10 +24,10 @@ import stat
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ltr.files import PathLike, replace, sweep_leftovers, whole_file, whole_folder
-from ltr.locks import locked, sweep
+if TYPE_CHECKING:
+    from ltr.files import PathLike
 
 FORMAT = 2
 _FORMATS = (FORMAT, 1)  # format 1 has no checksum of the document
@@ -71,6 +71,9 @@ def write_model(folder: PathLike, model: SavedModel) -> None:
     FileExistsError
         If ``folder`` is something else.
     """
+    from ltr.files import sweep_leftovers, whole_folder
+    from ltr.locks import locked
+
     target = Path(folder).resolve()
     check_replaceable(target)
     sweep_leftovers(target)
@@ -115,6 +118,8 @@ def read_model(folder: PathLike) -> SavedModel:
         if newer == text:
             raise _damaged(source, missing)
         text = newer
+    from ltr.locks import locked
+
     with locked(source):  # writers are faster than this reader, so they have to wait
         model, missing = _read_parts(source, _document_text(source))
     if missing is not None:
@@ -205,6 +210,9 @@ def _replace(
     folder: Path, parts: Mapping[str, bytes], document: str, *, is_alone: bool
 ) -> None:
     """Steps 1 to 3; without a lock, another writer may be at work in the folder."""
+    from ltr.files import whole_file
+    from ltr.locks import sweep
+
     if is_alone:
         _settle(folder)
     sweep(folder, ".*.ltr-part")
@@ -223,6 +231,8 @@ def _settle(folder: Path) -> None:
         checksums = _checksums(folder, _parse(folder, _document_text(folder)))
     except ValueError:
         return  # nothing is known about the parts of a damaged document
+    from ltr.files import replace
+
     for name, checksum in checksums.items():
         part = folder / _versioned(name, checksum)
         if part.exists():

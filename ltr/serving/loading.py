@@ -6,16 +6,18 @@ import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ltr.arguments import check_whole
-from ltr.files import PathLike
 from ltr.queries import FloatArray, IntArray
 from ltr.rankers.model_folder import SavedModel, damage_as_value_error, read_model
 from ltr.rankers.ranks import lists_of, order_rows, rank_rows
 from ltr.rankers.saved_functions import Trusted
 from ltr.serving.restoring import restore
 from ltr.serving.scoring import Scoring
+
+if TYPE_CHECKING:
+    from ltr.files import PathLike
 
 _DEFINED_IN = {
     "AutoRanker": "ltr.rankers.blend.auto",
