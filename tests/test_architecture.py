@@ -76,6 +76,7 @@ MAY_IMPORT = {
     "compare": {"numpy", "pandas", "sklearn", "datasets", "losses", "metrics"}
     | {"plotting", "rankers", "scorers"},
     "cli": {"numpy", "pandas", "threadpoolctl", "compare", "datasets", "fusion"}
+    | {"export"}
     | {"metrics", "plotting", "rankers", "rerank"},
     "__init__": {"_moved"},
     "__main__": {"cli"},

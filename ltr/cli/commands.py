@@ -24,6 +24,7 @@ from ltr.cli.compare import (
 )
 from ltr.cli.data import FILES, add_data_options, load, load_alike
 from ltr.cli.evaluate import add_run_options, evaluate_files, metric_names, run_options
+from ltr.cli.export import add_export_options
 from ltr.cli.fuse import add_fuse_options
 from ltr.cli.rerank import add_rerank_options
 from ltr.cli.serve import SUMMARY, add_serve_options
@@ -221,6 +222,7 @@ def build_parser() -> argparse.ArgumentParser:
         command("rerank", "rerank a run by a judge, and report what it cost")
     )
     add_serve_options(command("serve", SUMMARY))
+    add_export_options(command("export", "write a saved ranker for other software"))
     return parser
 
 

@@ -42,6 +42,7 @@ def in_words(text: str, options: argparse.Namespace) -> str:
         if name == "metric" and "metric" not in names:
             name = "metrics"
         if name in names or name == "metrics":
+            value = "" if value == "True" else value  # a flag
             return f"--{name.replace('_', '-')} {value}".rstrip()
         return f"--set {match[0]}" if name in settings and value else match[0]
 

@@ -12,6 +12,8 @@ from ltr.export.linear import raw_weights, shortest
 from ltr.export.names import feature_names
 from ltr.files import PathLike, whole_file
 
+Engine = Literal["elasticsearch", "opensearch", "solr"]
+
 
 def export_linear_json(
     ranker: Any, path: PathLike, *, features: Sequence[str] | None = None
@@ -60,7 +62,7 @@ def export_feature_set(
     ranker: Any,
     path: PathLike,
     *,
-    engine: Literal["elasticsearch", "opensearch", "solr"] = "elasticsearch",
+    engine: Engine = "elasticsearch",
     name: str = "features",
     features: Sequence[str] | None = None,
     queries: Mapping[str, Any] | None = None,
