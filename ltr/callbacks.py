@@ -18,6 +18,8 @@ import numpy as np
 
 from ltr.arguments import ArgumentError
 
+__all__ = ["EpochCallback", "TrainingState"]
+
 
 @dataclass(frozen=True)
 class TrainingState:
