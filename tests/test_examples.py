@@ -90,6 +90,7 @@ def test_benchmark_overhead(capsys):
     assert "equal predictions: True" in capsys.readouterr().out
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="it reads /proc")
 def test_benchmark_serving(capsys, tmp_path):
     """A moment of load: every request is answered, also after SIGTERM."""
     pytest.importorskip("uvicorn")

@@ -11,14 +11,13 @@ from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
-from ltr.arguments import check_whole
 from ltr.atomic import AtomicFit
 from ltr.metrics import get_metric
 from ltr.metrics.labels import check_metric_takes_labels
 from ltr.metrics.names import MetricLike
 from ltr.queries import FloatArray, IntArray, Queries, check_rows
 from ltr.rankers.inputs import check_column
-from ltr.rankers.ranks import lists_of, order_rows, rank_rows
+from ltr.rankers.ranks import check_cut_off, lists_of, order_rows, rank_rows
 from ltr.rankers.warning import warn_if_many
 
 _FIT_REQUESTS = {
@@ -148,7 +147,7 @@ class BaseRanker(AtomicFit, BaseEstimator, ABC):
         >>> ranker.order(X, qid=["b", "a", "b", "a"], k=1)
         array([2, 1])
         """
-        check_whole("k", k, low=1, optional=True)
+        check_cut_off(k, qid)
         scores = self.predict(X, qid)
         return order_rows(scores, self._lists_of(scores, qid), k)
 

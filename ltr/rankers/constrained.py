@@ -26,7 +26,7 @@ from ltr.rankers.constrained_orders import (
     without,
 )
 from ltr.rankers.features import as_pandas
-from ltr.rankers.ranks import order_rows
+from ltr.rankers.ranks import check_cut_off, order_rows
 
 if TYPE_CHECKING:
     from ltr.solvers import Solution
@@ -285,7 +285,7 @@ class ConstrainedRanker(BaseRanker):
         ValueError
             If ``k`` is no whole number ≥ 1, or as ``predict``.
         """
-        check_whole("k", k, low=1, optional=True)
+        check_cut_off(k, qid)
         scores = self.predict(X, qid, attributes=attributes)
         return order_rows(scores, group_queries(qid, len(scores)), k)
 

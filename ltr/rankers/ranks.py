@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import ArrayLike
 
+from ltr.arguments import ArgumentError, check_whole
 from ltr.queries import FloatArray, IntArray, Queries, group_queries
 from ltr.rankers.warning import warn_if_many
+
+
+def check_cut_off(k: Any, qid: Any) -> None:
+    """Raise unless k is a whole number ≥ 1 or None, and not in the place of qid."""
+    if isinstance(qid, (int, np.integer)) and k is None:
+        raise ArgumentError(
+            f"qid must have one entry per row of X; got {qid}. To take the first {qid} "
+            f"rows of each query, pass k={qid}."
+        )
+    check_whole("k", k, low=1, optional=True)
 
 
 def lists_of(

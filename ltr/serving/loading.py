@@ -8,10 +8,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ltr.arguments import check_whole
 from ltr.queries import FloatArray, IntArray
 from ltr.rankers.model_folder import SavedModel, damage_as_value_error, read_model
-from ltr.rankers.ranks import lists_of, order_rows, rank_rows
+from ltr.rankers.ranks import check_cut_off, lists_of, order_rows, rank_rows
 from ltr.rankers.saved_functions import Trusted
 from ltr.serving.restoring import restore
 from ltr.serving.scoring import Scoring
@@ -204,7 +203,7 @@ class LoadedRanker:
         rows : int array of shape (n_rows,)
             Query by query, and best first within a query.
         """
-        check_whole("k", k, low=1, optional=True)
+        check_cut_off(k, qid)
         scoring = _scoring(self)
         if scoring is None:
             return _estimator(self).order(X, qid, k, **inputs)

@@ -408,6 +408,19 @@ def test_messages_about_rows(loaded, rows, message):
         loaded("linear-rows").predict(rows)
 
 
+@pytest.mark.parametrize(
+    "make", [lambda load: load("mlp"), lambda load: LinearRanker()]
+)
+def test_a_cut_off_in_the_place_of_qid(loaded, make):
+    """order(X, 10) is an easy slip."""
+    message = (
+        "qid must have one entry per row of X; got 10. To take the first 10 rows of each "
+        "query, pass k=10."
+    )
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+        make(loaded).order(X, 10)
+
+
 FORGERIES = [
     (
         "constrained",

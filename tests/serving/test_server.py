@@ -276,6 +276,7 @@ def test_too_many_requests(ranker):
     assert response.headers["retry-after"] == "1"
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="no SIGTERM")
 def test_sigterm_loses_no_accepted_request(ranker, tmp_path):
     """The process of ``ltr serve`` is small, answers all it has accepted, and ends."""
     pytest.importorskip("uvicorn")

@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.validation import check_is_fitted
 
-from ltr.arguments import check_whole
 from ltr.queries import FloatArray, IntArray, Queries, check_rows, group_queries
 from ltr.rankers.base import BaseRanker
 from ltr.rankers.features import check_dense_X
@@ -24,7 +23,7 @@ from ltr.rankers.pairs.decoding import (
     path_precedence,
 )
 from ltr.rankers.pairs.pair_features import PairFunction, pair_source
-from ltr.rankers.ranks import order_rows, rank_rows
+from ltr.rankers.ranks import check_cut_off, order_rows, rank_rows
 from ltr.scorers import PairScores
 
 if TYPE_CHECKING:
@@ -137,7 +136,7 @@ class PairOutputs(BaseRanker):
         rows : int array of shape (n_rows,)
             Query by query, by first appearance, and best first within a query.
         """
-        check_whole("k", k, low=1, optional=True)
+        check_cut_off(k, qid)
         scores = self.predict(X, qid, pair_features=pair_features)
         return order_rows(scores, self._lists_of(scores, qid), k)
 
