@@ -47,7 +47,7 @@ def test_optuna_prunes():
     )
     study.optimize(objective, n_trials=2)
     assert [trial.state.name for trial in study.trials] == ["PRUNED", "PRUNED"]
-    assert [sorted(t.intermediate_values) for t in study.trials] == [[1, 2, 3, 4]] * 2
+    assert [sorted(t.intermediate_values) for t in study.trials] == [[1, 2, 3]] * 2
 
 
 def test_tensorboard(tmp_path):
