@@ -14,11 +14,13 @@ import numpy as np
 from ltr.arguments import (
     ArgumentError,
     check_choice,
+    check_flag,
     check_number,
     check_seed,
     check_verbose,
     check_whole,
 )
+from ltr.callbacks import check_callbacks
 from ltr.losses.declaration import CURVATURE_KINDS
 from ltr.rankers.threads import n_threads
 from ltr.rankers.trees.losses import LIGHTGBM_OBJECTIVES, is_lightgbm_loss, make_loss
@@ -173,6 +175,8 @@ def check_parameters(parameters: Mapping[str, Any]) -> None:
     n_threads(parameters["n_jobs"])
     check_seed("random_state", parameters["random_state"])
     check_verbose(parameters["verbose"])
+    check_flag("refit", parameters.get("refit", False))
+    check_callbacks(parameters.get("callbacks"))
 
 
 def lightgbm_params(parameters: Mapping[str, Any]) -> dict[str, Any]:

@@ -107,8 +107,7 @@ def tree_callbacks(
     """
     callbacks: list[Callable[..., Any]] = []
     watcher = None
-    if watch is not None and watch.callbacks:
-        functions = check_callbacks(watch.callbacks)
+    if watch is not None and (functions := check_callbacks(watch.callbacks)):
         watcher = _Watcher(functions, stopping, watch)
     if stopping is not None:
         callbacks.append(stopping)
