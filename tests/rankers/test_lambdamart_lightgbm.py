@@ -207,7 +207,7 @@ def test_a_start_that_stays_the_best():
     ranker.set_params(n_estimators=200, learning_rate=0.001)
     ranker.fit(TRAIN.X, -TRAIN.y + 4, TRAIN.qid, **OF_TEST)
     assert ranker.best_score_ == best
-    assert len(ranker.history_["ndcg@10"]) == 4
+    assert len(ranker.history_["ndcg@10"]) == ranker.n_iter_ + 4
     assert ranker.booster_.num_trees() == ranker.n_iter_
     trees = [text.split("parameters:")[0].split("Tree=0")[1]]
     assert trees[0] in ranker.booster_.model_to_string()

@@ -213,10 +213,10 @@ def test_warm_start_and_partial_fit():
     np.testing.assert_array_equal(cold.coef_, fitted(max_epochs=3, **options).coef_)
 
     piecewise = small(**options)
-    losses = []
     for _ in range(15):
         piecewise.partial_fit(TRAIN.X, TRAIN.y, TRAIN.qid)
-        losses += piecewise.history_["loss"]
+    losses = piecewise.history_["loss"]
+    assert len(losses) == 15
     assert losses[-1] < losses[0]
     with pytest.raises(ValueError, match="X has 5 features, but NeuralRanker"):
         piecewise.partial_fit(TRAIN.X[:, :5], TRAIN.y, TRAIN.qid)

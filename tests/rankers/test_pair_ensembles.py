@@ -125,9 +125,9 @@ def test_validation_and_further_training():
     assert ranker.best_score_ == pytest.approx(ranker.score(X, y, qid))
     before = ranker.history_["loss"]
     ranker.fit(X, y, qid)
-    assert all(
-        a < b for a, b in zip(ranker.history_["loss"][::3], before[::3], strict=True)
-    )
+    assert ranker.history_["loss"][: len(before)] == before
+    after = ranker.history_["loss"][len(before) :]
+    assert all(a < b for a, b in zip(after[::3], before[::3], strict=True))
     message = (
         "n_estimators must be 2, as in the fit that goes on; got 1. Set it back, or "
         "fit with warm_start=False."
