@@ -64,6 +64,13 @@ def test_commands_parse(command):
     build_parser().parse_args(shlex.split(command)[1:])
 
 
+def test_the_page_of_the_command_line_has_every_command():
+    """Its table, in whatever order."""
+    listed = re.findall(r"^\| `ltr (\w+)` \|", PAGES["command_line"], re.MULTILINE)
+    (choices,) = [a.choices for a in build_parser()._actions if a.dest == "command"]
+    assert sorted(listed) == sorted(choices)
+
+
 def test_names_of_losses():
     """Every loss in the table of rooms, and in that of aims, exists."""
     (row,) = [
