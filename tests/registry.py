@@ -221,6 +221,7 @@ RANKERS = {
     NeuralRanker("softmax", **SMALL): {},
     NeuralRanker("ranknet", "attention", **SMALL): {},
     LambdaMARTRanker(n_estimators=10, n_jobs=1): {},
+    LambdaMARTRanker("approx_ndcg", n_estimators=10, n_jobs=1): {},
     NeuralRanker("softmax", "linear", preprocess="query", max_epochs=20): {},
     LinearRanker(): {},
     LinearRanker(preprocess="query"): {},

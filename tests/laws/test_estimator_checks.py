@@ -49,6 +49,7 @@ ESTIMATORS = [
     TSPRanker("pairwise", hidden_layer_sizes=(4,), max_epochs=2, dtype="float64"),
     LambdaMARTRanker(n_estimators=5, n_jobs=1),
     LambdaMARTRanker(n_estimators=5, n_jobs=1, min_child_samples=1),
+    LambdaMARTRanker("ranknet", n_estimators=3, n_jobs=1, min_child_samples=1),
     RandomRanker(),
     SingleFeatureRanker(),
     LinearRanker(),

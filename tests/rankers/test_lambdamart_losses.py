@@ -245,3 +245,15 @@ def test_in_double_precision_too(x64):
     ranker = trees("listnet", n_estimators=10).fit(X, Y, QID)
     assert jax.config.jax_enable_x64
     assert n_splits(ranker) >= 10
+
+
+@pytest.mark.parametrize("value", [1.0, np.nan])
+def test_no_column_can_be_split(value):
+    """All scores are equal, and a warning says why, as with LightGBM's own losses."""
+    constant = np.full((N, 2), value)
+    message = (
+        "^No tree has a split, so all scores are equal. Every column of X is const"
+    )
+    with pytest.warns(UserWarning, match=message):
+        ranker = trees(LOSSES["ranknet"], n_estimators=1).fit(constant, Y, QID)
+    np.testing.assert_array_equal(ranker.predict(constant), np.zeros(N))

@@ -160,6 +160,11 @@ def boost(
         params=params,
         free_raw_data=start is None,
     )
+    objective = target.objective
+    if callable(objective) and not _can_split(dataset, rows.X.shape[1]):
+        # then LightGBM accepts its own objectives only; labels of 0 leave scores at 0
+        objective = "regression"
+        dataset.set_label(np.zeros(len(target.labels)))
     valid_sets, feval, stopping = [], None, None
     if validation is not None:
         # LightGBM never sees these labels: the metric below has them.
@@ -175,7 +180,7 @@ def boost(
             stopping.offer(n_before, score)
     with lightgbm_errors(params):
         booster = lightgbm.train(
-            {**params, "objective": target.objective},
+            {**params, "objective": objective},
             dataset,
             num_boost_round=n_trees,
             valid_sets=valid_sets,
@@ -197,6 +202,12 @@ def boost(
     n_best, best_score = stopping.best(booster.current_iteration())
     booster = _without(booster, params, n_best)
     return Boosted(booster, best_score, stopping.columns, n_before)
+
+
+def _can_split(dataset: Any, n_features: int) -> bool:
+    """Whether a column has bins: two values, in enough rows."""
+    dataset.construct()
+    return any(dataset.feature_num_bin(i) > 0 for i in range(n_features))
 
 
 def _safe_names(names: Sequence[str] | None) -> list[str] | Literal["auto"]:

@@ -167,6 +167,11 @@ default="from_dtype"
     lists in the first fit, one second or so, and takes its threads itself. The order of
     the rows changes nothing.
 
+    Most losses rank as well as LightGBM's lambdarank. On MQ2008 (five folds, 95 %
+    intervals of paired differences in NDCG@10) these are significantly below it:
+    ``"hinge"``, ``"gap_margin"`` and ``"circle"``, whose gradients vanish once a margin
+    is reached.
+
     Before the first tree all scores are equal, and LightGBM takes the rows of a query
     as ranked in the order in which they come. So with ``lambdarank`` the order of the
     rows changes the trees a little, as another seed would, while predictions do not
