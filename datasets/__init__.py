@@ -41,6 +41,7 @@ from ltr.datasets.plackett_luce import make_plackett_luce
 from ltr.datasets.preflib import PrefLibData, load_preflib, save_preflib
 from ltr.datasets.propensities import estimate_propensities
 from ltr.datasets.ranking_data import RankingData
+from ltr.datasets.results import load_results
 from ltr.datasets.runs import (
     exclude,
     read_corpus,
@@ -81,6 +82,7 @@ __all__ = [
     "load_gtfs",
     "load_letor",
     "load_preflib",
+    "load_results",
     "load_stocks",
     "load_table",
     "load_tsplib",
