@@ -441,3 +441,30 @@ def test_benchmark_tsprank(capsys, monkeypatch):
     monkeypatch.setitem(example.N_LISTS, 10, 20)
     assert len(example.main(n_train=64, n_epochs=2, sizes=(10,))) == 4 + 3
     assert capsys.readouterr().out.count("%") >= 3
+
+
+def test_story_sentences(tmp_path):
+    """What follows what is worth more than scores of sentences; files are read."""
+    example = load("story_sentences")
+    names = ["RankNet", "TSP, successor"]
+    result = example.main(1, 400, names)
+    assert result["low"] > 0
+    stories = example.drawn_stories(60, np.random.default_rng(0))
+    np.savez(tmp_path / "stories.npz", X=stories.astype(np.float16))
+    linear = ["linear", "linear"]
+    example.PAIR_RANKERS |= {"linear": example.ITEM_RANKERS["linear"]}
+    result = example.main(1, names=linear, data=str(tmp_path / "stories.npz"))
+    assert result["lead"] == 0
+
+
+def test_race_results(tmp_path):
+    """Form says something, and a file of orders is read."""
+    example = load("race_results")
+    example.PAIR_RANKERS |= {"linear": example.ITEM_RANKERS["linear"]}
+    result = example.main(1, 80, ["linear"])
+    assert result["linear"] > result["last_place"] + 0.02 > 0.1
+    rows = ["3,1,2", "1,3,2", "1,2,3", "3,2,1", "2,1,3", "1,3,2"]
+    (tmp_path / "orders.csv").write_text("\n".join(rows))
+    table = example.read_orders(str(tmp_path / "orders.csv"))
+    assert table["competitor"].tolist()[:4] == [3, 1, 2, 1]
+    assert table["place"].tolist()[:4] == [1, 2, 3, 1]

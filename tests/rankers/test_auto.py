@@ -190,6 +190,20 @@ def test_members_state_their_settings():
     assert members[3].ranker.ranker.random_state == 3
 
 
+def test_leaves_of_small_data():
+    """At least a fiftieth of the rows, where 50 would be more."""
+    for n_rows, least in ((20, 1), (300, 6), (2400, 48), (2600, 50)):
+        members = make_members(
+            ["trees", "lambdamart"],
+            n_rows=n_rows,
+            n_values=n_rows,
+            metric="map",
+            random_state=0,
+            n_jobs=1,
+        )
+        assert [m.ranker.min_child_samples for m in members] == [least, least]
+
+
 def test_the_network_needs_queries_and_evidence():
     """Why it is left out is said."""
     members = cheap(

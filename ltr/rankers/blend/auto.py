@@ -91,9 +91,9 @@ class AutoRanker(BlendRanker):
 
     Notes
     -----
-    The trees have 400 rounds at rate 0.05, 15 leaves of at least 50 rows (a tenth of
-    the rows, if there are fewer than 500), and draw .7 of the features and .8 of the
-    rows: settings that are known to be good across public ranking data, the same as
+    The trees have 400 rounds at rate 0.05, 15 leaves of at least 50 rows (a fiftieth
+    of the rows, if there are fewer than 2500), and draw .7 of the features and .8 of
+    the rows: settings that are known to be good across public ranking data, the same as
     those of :func:`ltr.compare.make_ranker`. The network has hidden layers of 32 and 16
     units, and otherwise the defaults that :class:`NeuralRanker` had in version 0.1.
 

@@ -22,7 +22,8 @@ MEMBERS = ("linear", "trees", "lambdamart", "ranknet")
 RANKNET_QUERIES = 50
 # Compiling the training step takes this long before the first epoch, on one core.
 RANKNET_START_S = 8.0
-_LEAVES_OF_SMALL_DATA = 10
+# Of small data, the least leaf has the rows divided by this, since 50 may be all.
+_LEAVES_OF_SMALL_DATA = 50
 
 
 @dataclass(frozen=True)
