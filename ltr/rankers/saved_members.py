@@ -67,11 +67,12 @@ def encode_parameter(name: str, value: Any, classes: Classes) -> Any:
 def encode_parameters(ranker: BaseRanker, classes: Classes) -> dict[str, Any]:
     """All parameters of a ranker as JSON, see :func:`encode_parameter`.
 
-    Callbacks are left out, since they watch a fit and have no part in the ranker.
+    Callbacks and devices are left out: they belong to a fit, and to a machine.
     """
     parameters = ranker.get_params(deep=False)
-    if "callbacks" in parameters:
-        parameters["callbacks"] = None
+    for name in ("callbacks", "devices"):
+        if name in parameters:
+            parameters[name] = None
     return {
         key: encode_parameter(key, value, classes) for key, value in parameters.items()
     }

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import ClassVar, NamedTuple, Protocol
 
 import jax
 import numpy as np
+from jax.sharding import Sharding
 from numpy.typing import NDArray
 
 from ltr.lists import PackedLists, Shape
@@ -66,6 +67,10 @@ class Lists(Protocol):
         """Shapes of mini-batches that are known beforehand."""
 
     @property
+    def sharding(self) -> Sharding | None:
+        """How the devices share a mini-batch; None on one device."""
+
+    @property
     def n_lists(self) -> int:
         """Lists that the last epoch has visited."""
 
@@ -91,6 +96,7 @@ class ResidentLists:
 
     data: Data
     packed: PackedLists
+    sharding: ClassVar[None] = None
 
     @property
     def batch_size(self) -> int:

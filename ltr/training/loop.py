@@ -14,6 +14,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
+from jax.sharding import Mesh
 
 from ltr.deadline import is_past_deadline
 from ltr.lists import Shape
@@ -21,6 +22,7 @@ from ltr.scorers import PairScorer, PublishedPairScorer
 from ltr.training.batches import Data, Lists
 from ltr.training.checkpoint import Checkpoint
 from ltr.training.convergence import EpochLimits, Trend, loss_trend
+from ltr.training.devices import share
 from ltr.training.masks import check_mask, is_ours
 from ltr.training.memory import check_step
 from ltr.training.optimizers import build_optimizer
@@ -86,6 +88,7 @@ def train(
     on_epoch: OnEpoch | None = None,
     checkpoint: Checkpoint | None = None,
     finish: Callable[[Pytree], Pytree] | None = None,
+    mesh: Mesh | None = None,
 ) -> TrainingResult:
     """Train for some epochs over mini-batches of whole lists.
 
@@ -124,6 +127,8 @@ def train(
     finish : callable, optional
         Parameters after an epoch → those to predict and validate with. Default: the
         same. Training goes on from the former.
+    mesh : Mesh, optional
+        Devices that share the lists of a mini-batch. Default: one device.
 
     Returns
     -------
@@ -144,6 +149,8 @@ def train(
         jax.tree.map(jnp.asarray, params),
         jax.tree.map(jnp.asarray, optimizer_state),
     )
+    if mesh is not None:
+        lists, state = share(lists, state, mesh)
     result = TrainingResult(_copy(state[0]), _copy(state[1]), _copy(state[0]))
     result.learning_rate = float(numbers.learning_rate)
     schedule = schedule or constant_rate(result.learning_rate)
@@ -159,7 +166,7 @@ def train(
     n_steps, n_skipped, totals = 0, 0, []
     if checkpoint is not None and checkpoint.exists:
         snapshot = checkpoint.load(state, result.params)
-        state = jax.tree.map(jnp.asarray, snapshot.state)
+        state = jax.device_put(snapshot.state, jax.tree.map(_sharding, state))
         result = snapshot.result_of(result)
         rng.bit_generator.state = snapshot.generator
         n_steps, n_skipped, totals = snapshot.n_steps, snapshot.step, snapshot.totals
@@ -239,6 +246,10 @@ def _finished(params: Pytree, finish: Callable[[Pytree], Pytree] | None) -> Pytr
     return params if finish is None else finish(params)
 
 
+def _sharding(leaf: jax.Array) -> Any:
+    return leaf.sharding
+
+
 def _itself(params: Pytree) -> Pytree:
     return params
 
@@ -290,7 +301,7 @@ def _compile(
     started = time.perf_counter()
     lowered: dict[Shape, jax.stages.Lowered] = {}
     for shape in lists.shapes:
-        batch = jax.ShapeDtypeStruct(shape, np.int32)
+        batch = jax.ShapeDtypeStruct(shape, np.int32, sharding=lists.sharding)
         arguments = numbers, lists.data, batch, key, 0
         lowered[shape] = _step.lower(plan, state, *arguments)
     with ThreadPoolExecutor(len(lowered)) as pool:

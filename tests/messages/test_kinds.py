@@ -176,6 +176,7 @@ SHARED = {
     "callbacks": {"None", "[]"},
     "refit": FLAG,
     "n_jobs": OPTIONAL,
+    "devices": OPTIONAL,
     "hidden_layer_sizes": {"[]", "array"},
     "pair_hidden_layer_sizes": {"[]", "array"},
 }

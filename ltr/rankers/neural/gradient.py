@@ -43,7 +43,7 @@ class GradientRanker(BaseRanker):
 
     A subclass says which scorer (:meth:`make_scorer`) and which loss
     (:meth:`make_loss`), and has the parameters that :class:`ltr.NeuralRanker` documents
-    from ``optimizer`` to ``checkpoint_every_s``.
+    from ``optimizer`` to ``devices``.
     """
 
     _set_by_fit: ClassVar[str] = "_learned_state"
@@ -72,6 +72,7 @@ class GradientRanker(BaseRanker):
     metrics: list[MetricLike] | None = None
     refit: bool = False
     callbacks: Callbacks = None
+    devices: Any = None
 
     @abstractmethod
     def make_scorer(self) -> Scorer:
@@ -321,6 +322,7 @@ class GradientRanker(BaseRanker):
             verbose=self.verbose,
             checkpoint_dir=self.checkpoint_dir,
             checkpoint_every_s=self.checkpoint_every_s,
+            devices=self.devices,
             in_batch=getattr(self, "in_batch", False),
             schedule=self.learning_rate_schedule,
             clip_norm=self.clip_norm,

@@ -27,6 +27,7 @@ _NO_PART = (
     "checkpoint_every_s",
     "random_state",
     "callbacks",
+    "devices",
 )
 _ADDRESS = re.compile(" at 0x[0-9a-f]+")
 

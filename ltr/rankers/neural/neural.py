@@ -145,6 +145,12 @@ class NeuralRanker(GradientRanker):
         None: keep none.
     checkpoint_every_s : float, default=60.0
         Seconds between two writings of that state; a step is never interrupted.
+    devices : None, "all", int or jax.sharding.Mesh, default=None
+        Devices that share the lists of a mini-batch: all of them, the first ones, or
+        those of a mesh; None is the default device of JAX. The features are on each.
+        The result is the same up to rounding (losses that draw take other draws where
+        the devices do not divide a mini-batch). It pays where a step takes several
+        milliseconds: raise ``batch_size`` with the number of devices.
     in_batch : bool, default=False
         Every query of a mini-batch scores the items of all its lists, and those of
         other queries have label 0: in-batch negatives, which contrastive losses such as
@@ -241,6 +247,7 @@ class NeuralRanker(GradientRanker):
         verbose: int = 0,
         checkpoint_dir: PathLike | None = None,
         checkpoint_every_s: float = 60.0,
+        devices: Any = None,
         in_batch: bool = False,
         dropout: float = 0.0,
         learning_rate_schedule: ScheduleLike = None,
@@ -271,6 +278,7 @@ class NeuralRanker(GradientRanker):
         self.verbose = verbose
         self.checkpoint_dir = checkpoint_dir
         self.checkpoint_every_s = checkpoint_every_s
+        self.devices = devices
         self.in_batch = in_batch
         self.dropout = dropout
         self.learning_rate_schedule = learning_rate_schedule

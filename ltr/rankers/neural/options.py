@@ -24,6 +24,7 @@ from ltr.rankers.neural.scaling import PREPROCESS, Preprocess
 from ltr.rankers.validation import EarlyStopping
 from ltr.scorers import Scorer
 from ltr.training import get_optimizer
+from ltr.training.devices import find_mesh
 from ltr.training.schedules import ScheduleLike, check_schedule
 
 
@@ -89,6 +90,8 @@ class TrainingOptions:
         Folder of the state of a fit that is not over.
     checkpoint_every_s : float
         Seconds between two writings of it.
+    devices : None, "all", int or Mesh, default=None
+        Devices that share a mini-batch.
     in_batch : bool, default=False
         Whether every query of a mini-batch scores the items of all its lists.
     schedule : str, callable or None, default=None
@@ -127,6 +130,7 @@ class TrainingOptions:
     verbose: int
     checkpoint_dir: PathLike | None
     checkpoint_every_s: float
+    devices: Any = None
     in_batch: bool = False
     schedule: ScheduleLike = None
     clip_norm: float | None = None
@@ -170,6 +174,7 @@ class TrainingOptions:
                 f"checkpoint_dir must be a path or None; got {self.checkpoint_dir!r}."
             )
         check_number("checkpoint_every_s", self.checkpoint_every_s, low=0.0)
+        find_mesh(self.devices)
 
     def _check_schedule(self) -> None:
         check_number("clip_norm", self.clip_norm, low=0.0, open_low=True, optional=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from typing import ClassVar
 
 import jax
 import numpy as np
@@ -41,6 +42,7 @@ from ltr.rankers.warning import warn
 from ltr.training import Data, TrainingPlan, TrainingResult, train
 from ltr.training.batches import Rows
 from ltr.training.convergence import epoch_limits
+from ltr.training.devices import find_mesh
 from ltr.training.work import COMPILATION_ROWS, list_cost
 
 _SAMPLED_PIECES = 4
@@ -69,6 +71,8 @@ class StreamedLists:
     n_rows : int
         Rows that a buffer has room for; a longer one makes room for itself.
     """
+
+    sharding: ClassVar[None] = None
 
     def __init__(
         self,
@@ -275,6 +279,7 @@ def train_stream(
                 member=member,
                 make_ranker=ranker_maker(options, lists.scaling, None, ranker_of),
             ),
+            mesh=find_mesh(options.devices),
         )
     result.validation = rows
     return learned_state(options, lists.scaling, result), result

@@ -42,6 +42,7 @@ from ltr.training import (
 )
 from ltr.training.batches import ResidentLists
 from ltr.training.convergence import AUTO_EPOCHS, EpochLimits, epoch_limits
+from ltr.training.devices import find_mesh
 from ltr.training.loop import init_optimizer
 from ltr.training.memory import check_parameters
 from ltr.training.optimizers import auto_decay, auto_rate
@@ -213,6 +214,7 @@ def train_scorer(
                 member=member,
                 make_ranker=ranker_maker(options, scaling, pair_scaling, ranker_of),
             ),
+            mesh=find_mesh(options.devices),
             checkpoint=checkpoint,
             finish=finish,
         )

@@ -157,6 +157,12 @@ class TSPRanker(PairRanker):
         None: keep none.
     checkpoint_every_s : float, default=60.0
         Seconds between two writings of that state; a step is never interrupted.
+    devices : None, "all", int or jax.sharding.Mesh, default=None
+        Devices that share the lists of a mini-batch: all of them, the first ones, or
+        those of a mesh; None is the default device of JAX. The features are on each.
+        The result is the same up to rounding (losses that draw take other draws where
+        the devices do not divide a mini-batch). It pays where a step takes several
+        milliseconds: raise ``batch_size`` with the number of devices.
 
     Attributes
     ----------
@@ -262,6 +268,7 @@ class TSPRanker(PairRanker):
         metrics: list[MetricLike] | None = None,
         refit: bool = False,
         callbacks: Callbacks = None,
+        devices: Any = None,
     ) -> None:
         self.loss = loss
         self.encoder = encoder
@@ -299,6 +306,7 @@ class TSPRanker(PairRanker):
         self.metrics = metrics
         self.refit = refit
         self.callbacks = callbacks
+        self.devices = devices
 
     def fit(
         self,

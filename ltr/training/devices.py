@@ -1,0 +1,171 @@
+"""Training on several devices, which share the lists of a mini-batch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import jax
+import numpy as np
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
+
+from ltr.arguments import ArgumentError, check_whole
+from ltr.lists import PackedLists, Shape
+from ltr.training.batches import Data, Lists
+
+_AXIS = "lists"
+
+
+def find_mesh(devices: Any) -> Mesh | None:
+    """The devices that share a mini-batch.
+
+    Parameters
+    ----------
+    devices : None, "all", int or Mesh
+        None: the default device of JAX. ``"all"``: all devices of this process. An
+        int: the first ones. A mesh: its devices.
+
+    Returns
+    -------
+    mesh : jax.sharding.Mesh or None
+        With one axis; None for one device that needs no naming.
+
+    Raises
+    ------
+    ArgumentError
+        If it is none of these, or there are fewer devices.
+
+    Examples
+    --------
+    >>> find_mesh(None) is None
+    True
+    >>> find_mesh("all").axis_names
+    ('lists',)
+    """
+    if devices is None:
+        return None
+    if isinstance(devices, Mesh):
+        return Mesh(devices.devices.ravel(), (_AXIS,))
+    if isinstance(devices, str):
+        if devices != "all":
+            raise ArgumentError(
+                "devices must be None, 'all', a number of devices or a "
+                f"jax.sharding.Mesh; got {devices!r}."
+            )
+        return Mesh(np.array(jax.local_devices()), (_AXIS,))
+    n_devices = check_whole("devices", devices, low=1)
+    available = jax.local_devices()
+    if n_devices > len(available):
+        raise ArgumentError(
+            f"devices must be at most {len(available)}, the devices that JAX has here; "
+            f"got {n_devices}. On a CPU, XLA_FLAGS=--xla_force_host_platform_device_"
+            "count=8 simulates 8."
+        )
+    return Mesh(np.array(available[:n_devices]), (_AXIS,))
+
+
+def share(lists: Lists, state: Any, mesh: Mesh) -> tuple[SharedLists, Any]:
+    """Share lists out to devices, and put the state of training on each of them.
+
+    Parameters
+    ----------
+    lists : Lists
+        What an epoch visits.
+    state : pytree of arrays
+        Parameters and state of the optimizer.
+    mesh : Mesh
+        Devices, on one axis.
+
+    Returns
+    -------
+    shared : SharedLists
+    state : pytree of arrays
+    """
+    shared = SharedLists(lists, mesh)
+    return shared, shared.replicate(state)
+
+
+class SharedLists:
+    """Lists whose mini-batches are shared out to the devices of a mesh.
+
+    The rows of the data are on every device. A mini-batch gets empty lists until the
+    devices share it evenly, so its lists, and with them the result, do not depend on
+    the number of devices but by rounding.
+
+    Parameters
+    ----------
+    lists : Lists
+        What an epoch visits.
+    mesh : Mesh
+        Devices, on one axis.
+    """
+
+    def __init__(self, lists: Lists, mesh: Mesh) -> None:
+        self._lists, self._mesh = lists, mesh
+        self.sharding = NamedSharding(mesh, PartitionSpec(_AXIS))
+        self._placed: tuple[Data, Data] | None = None
+
+    @property
+    def data(self) -> Data:
+        """The rows, on all devices."""
+        return self._place(self._lists.data)
+
+    @property
+    def packed(self) -> PackedLists:
+        """Lists of these rows."""
+        return self._lists.packed
+
+    @property
+    def batch_size(self) -> int:
+        """Lists in a full mini-batch."""
+        return self._lists.batch_size
+
+    @property
+    def shapes(self) -> list[Shape]:
+        """Shapes of mini-batches that are known beforehand."""
+        return [(self._even(n_lists), size) for n_lists, size in self._lists.shapes]
+
+    @property
+    def n_lists(self) -> int:
+        """Lists that the last epoch has visited."""
+        return self._lists.n_lists
+
+    def epoch(self, rng: np.random.Generator) -> Iterator[tuple[Data, Any]]:
+        """Yield the mini-batches of an epoch, shared out.
+
+        Parameters
+        ----------
+        rng : numpy Generator
+            Source of the order.
+
+        Yields
+        ------
+        data : Data
+        rows : int array of shape (batch_size, list_size)
+        """
+        for data, rows in self._lists.epoch(rng):
+            n_lists, size = rows.shape
+            shared = np.full(
+                (self._even(n_lists), size), int(data.n_samples), dtype=rows.dtype
+            )
+            shared[:n_lists] = rows
+            yield self._place(data), jax.device_put(shared, self.sharding)
+
+    def replicate(self, tree: Any) -> Any:
+        """Put arrays on every device."""
+        return jax.device_put(tree, NamedSharding(self._mesh, PartitionSpec()))
+
+    @property
+    def steps_per_epoch(self) -> int | None:
+        """Mini-batches of an epoch, where they are known."""
+        return self._lists.steps_per_epoch
+
+    def _place(self, data: Data) -> Data:
+        if self._placed is None or self._placed[0] is not data:
+            self._placed = data, self.replicate(data)
+        return self._placed[1]
+
+    def _even(self, n_lists: int) -> int:
+        """The next multiple of the number of devices."""
+        n_devices = self._mesh.size
+        return -(-n_lists // n_devices) * n_devices
