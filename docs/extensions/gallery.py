@@ -40,6 +40,10 @@ RUNS = {
     "event_ordering": Run(f"main(1, 200, {PICTURE})"),
     "digit_columns": Run(f'main(1, 300, ("LambdaMART", "RankNet", "TSP"), {PICTURE})'),
     "trip_stops": Run("main(1, 200)", "Kendall's τ"),
+    "story_sentences": Run(
+        'main(1, 300, ("RankNet", "TSP, successor"))', "Kendall's τ"
+    ),
+    "race_results": Run('main(1, 60, ("linear", "RankNet", "TSP"))', "Kendall's τ"),
     "rank_aggregation": Run(f"main(n_items=9, picture={PICTURE})"),
     "constrained_ranking": Run(f"main(figure={PICTURE})"),
     "fair_committee": Run(f"main(3, 15, 12, 4, picture={PICTURE})"),
