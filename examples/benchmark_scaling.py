@@ -5,18 +5,44 @@ LightGBM's own lambdarank on the same rows in the same run, one thread for each;
 on other rows. Rows have 50 features, lists are uniform in [L/2, 3L/2], labels 0 to 4.
 Losses that learn from a teacher or a reference model get a noisy copy of the labels.
 
+"growth": CPU time of an epoch and peak memory of NeuralRanker.fit, and the exponents
+with which they grow in the number of rows and in the size of lists.
+
+"streams": rows a CPU second of fit_stream from shards on disk, of arrays and of
+Parquet, beside those of fit on the same rows in memory, on one core.
+
+"memory": fit_stream on more data than the process may have memory (RLIMIT_DATA).
+
+"cache": CPU time that two processes spend on compilation, one after the other, with a
+new folder for compiled programs.
+
     python examples/benchmark_scaling.py trees [--rows 200000 --sizes 20,100 --trees 200
         --losses listnet,ranknet]
+    python examples/benchmark_scaling.py growth [--rows 1000000]
+    python examples/benchmark_scaling.py streams [--rows 2000000]
+    python examples/benchmark_scaling.py memory [--gigabytes 4 --limit 1]
+    python examples/benchmark_scaling.py cache [--rows 1000000]
 """
 
 import argparse
+import gc
+import multiprocessing
 import os
+import resource
+import tempfile
+import threading
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from ltr import LambdaMARTRanker
+from ltr import LambdaMARTRanker, NeuralRanker, compilation_cache
+from ltr.datasets import RankingData, open_shards, save_shards
 from ltr.losses import CURVATURES, LOSSES, lambdarank_loss, loss_info
+from ltr.metrics import Measured, ranking_metric
 
 SOFTMAX_FAMILY = ("listnet", "softmax", "xe_ndcg", "poly1")
 FIRST = (*SOFTMAX_FAMILY, "ranknet", "lambdarank")
@@ -97,7 +123,287 @@ def trees_of_lists(
     return results
 
 
-COMMANDS = {"trees": trees}
+class Epochs:
+    """A validation metric that notes the CPU time at which each epoch ends.
+
+    It never improves, so that a fit stops after ``n_iter_no_change`` epochs, with the
+    list shapes of a fit of a hundred.
+    """
+
+    def __init__(self) -> None:
+        self.ends: list[float] = []
+
+        @ranking_metric(labels="graded", needs="a relevant item")
+        def epochs(lists):
+            sizes = lists.queries.sizes
+            if sizes.sum() > 2:  # not the two labels that fit tries first
+                self.ends.append(time.process_time())
+            return Measured(np.zeros(len(sizes)), blank=np.zeros(len(sizes), bool))
+
+        self.metric = epochs
+
+    @property
+    def seconds(self) -> float:
+        """CPU time of an epoch after the first, in which programs are compiled."""
+        return float(np.min(np.diff(self.ends[1:])))
+
+
+def anonymous_mb() -> float:
+    """Memory of this process that is not a view of a file."""
+    status = Path("/proc/self/status").read_text()
+    return int(status.split("RssAnon:")[1].split()[0]) / 1000
+
+
+@contextmanager
+def peak_memory(every_s: float = 0.01) -> Iterator[Callable[[], float]]:
+    """Peak in the block above the memory before it, in MB."""
+    gc.collect()
+    before = anonymous_mb()
+    peak, is_over = [before], threading.Event()
+
+    def watch() -> None:
+        while not is_over.wait(every_s):
+            peak.append(max(peak.pop(), anonymous_mb()))
+
+    thread = threading.Thread(target=watch, daemon=True)
+    thread.start()
+    try:
+        yield lambda: peak[0] - before
+    finally:
+        is_over.set()
+        thread.join()
+
+
+def in_process(function: Callable[..., Any], *arguments: Any) -> Any:
+    """Result of a function in a process of its own, on one core."""
+    with multiprocessing.get_context("spawn").Pool(1, _on_one_core) as pool:
+        return pool.apply(function, arguments)
+
+
+def _on_one_core() -> None:
+    os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
+
+
+def neural(n_rows: int, size: int, loss: str, scorer: str, n_lists: int) -> dict:
+    """A fit of three epochs, with this number of lists in a mini-batch."""
+    X, y, qid = draw(n_rows, size, seed=0)
+    data = RankingData(X, y, qid)
+    test = data.take(qid < 2)
+    clock = Epochs()
+    ranker = NeuralRanker(
+        loss, scorer, metric=clock.metric, n_iter_no_change=3, batch_size=n_lists,
+        random_state=0, max_epochs=100,
+    )  # fmt: skip
+    # what JAX and the first compilation need, whatever the data
+    NeuralRanker(loss, scorer, max_epochs=1, random_state=0).fit(*draw(40, 4, seed=0))
+    with peak_memory() as peak:
+        ranker.fit(X, y, qid, X_val=test.X, y_val=test.y, qid_val=test.qid)
+    memory = peak()
+    longest = data.take(qid == qid[np.argmax(np.bincount(qid)[qid])])
+    with peak_memory() as peak:
+        begin = time.process_time()
+        ranker.predict(longest.X, longest.qid)
+    return {
+        "epoch": clock.seconds,
+        "memory": memory,
+        "compilation": sum(ranker.history_["compile_seconds"]),
+        "predict": time.process_time() - begin,
+        "predict memory": peak(),
+    }
+
+
+def exponent(sizes: list[int], values: list[float]) -> float:
+    """Slope of log values over log sizes."""
+    return float(np.polyfit(np.log(sizes), np.log(values), 1)[0])
+
+
+def growth(n_rows: int = 1_000_000) -> dict[str, float]:
+    """Print the table and the exponents; return the exponents."""
+    print(
+        f"{'rows':>9}{'size':>7}  {'loss':11}{'scorer':10}{'epoch CPU s':>12}"
+        f"{'peak MB':>9}{'compile s':>10}{'predict MB':>11}"
+    )
+
+    def cell(n: int, size: int, loss: str, scorer: str, n_lists: int = 32) -> dict:
+        row = in_process(neural, n, size, loss, scorer, n_lists)
+        print(
+            f"{n:9}{size:7}  {loss:11}{scorer:10}{row['epoch']:12.3f}"
+            f"{row['memory']:9.0f}{row['compilation']:10.1f}"
+            f"{row['predict memory']:11.1f}",
+            flush=True,
+        )
+        return row
+
+    exponents, asked = {}, {}
+
+    def record(name: str, at_most: float, sizes: list[int], values: list[float]):
+        exponents[name], asked[name] = exponent(sizes, values), at_most
+
+    counts = [n_rows // 10, n_rows]
+    for loss, scorer in [
+        ("listnet", "mlp"), ("ranknet", "mlp"), ("lambdarank", "mlp"),
+        ("listnet", "linear"), ("listnet", "attention"),
+    ]:  # fmt: skip
+        times = [cell(n, 100, loss, scorer)["epoch"] for n in counts]
+        record(f"rows, {loss} {scorer}, time", 1.1, counts, times)
+    sizes = [n_rows // 1000, n_rows // 100]
+    plain = [cell(n_rows, size, "listnet", "mlp")["epoch"] for size in sizes]
+    for loss in ("ranknet", "lambdarank"):
+        rows = [cell(n_rows, size, loss, "mlp") for size in sizes]
+        # Pairs of n items cost n² a list, which is n for a fixed number of rows.
+        added = [row["epoch"] - base for row, base in zip(rows, plain, strict=True)]
+        added = [seconds * size for seconds, size in zip(added, sizes, strict=True)]
+        record(f"list size, what {loss} adds, time", 2.1, sizes, added)
+        small = [cell(8 * size, size, loss, "mlp", 4) for size in sizes]
+        record(
+            f"list size, {loss}, batch of 4, memory",
+            1.1, sizes, [row["memory"] for row in small],
+        )  # fmt: skip
+    rows = [cell(8 * size, size, "listnet", "attention", 4) for size in sizes]
+    for name in ("memory", "predict memory"):
+        values = [row[name] for row in rows]
+        record(f"list size, attention, batch of 4, {name}", 1.2, sizes, values)
+    for name, value in exponents.items():
+        print(f"{name:48} {value:5.2f}  asked: <= {asked[name]}")
+    return exponents
+
+
+def write_shards(
+    folder: Path, n_rows: int, size: int, *, parquet: bool = False
+) -> None:
+    """Shards of 100,000 rows: the same features, other labels in each."""
+    X, y, qid = draw(min(100_000, n_rows), size, seed=0)
+    rng = np.random.default_rng(0)
+    n_shards = max(1, n_rows // len(y))
+    if not parquet:
+        pieces = (
+            RankingData(X, np.clip(y + rng.integers(-1, 2, len(y)), 0, 4), qid + i * len(y))
+            for i in range(n_shards)
+        )
+        save_shards(pieces, folder)
+        return
+    import pandas as pd
+
+    folder.mkdir()
+    frame = pd.DataFrame(X, columns=[f"x{i}" for i in range(X.shape[1])])
+    for i in range(n_shards):
+        labels = np.clip(y + rng.integers(-1, 2, len(y)), 0, 4)
+        table = frame.assign(label=labels, qid=qid + i * len(y))
+        table.to_parquet(folder / f"shard-{i:06}.parquet", compression="zstd")
+
+
+def stream(folder: Path, scorer: str, is_in_memory: bool) -> dict[str, float]:
+    """Seconds an epoch and peak memory of a fit on the shards of a folder."""
+    shards = open_shards(folder)
+    clock = Epochs()
+    ranker = NeuralRanker(
+        "listnet", scorer, metric=clock.metric, n_iter_no_change=4, random_state=0
+    )
+    test = shards[0].take(np.arange(1000))
+    test = RankingData(np.array(test.X), np.array(test.y), np.array(test.qid))
+    NeuralRanker(max_epochs=1, random_state=0).fit(*draw(40, 4, seed=0))
+    with peak_memory() as peak:
+        if is_in_memory:
+            columns = (
+                np.concatenate([getattr(shard, name) for shard in shards])
+                for name in ("X", "y", "qid")
+            )
+            ranker.fit(*columns, X_val=test.X, y_val=test.y, qid_val=test.qid)
+        else:
+            ranker.fit_stream(shards, validation=test)
+    return {"epoch": clock.seconds, "memory": peak()}
+
+
+def streams(n_rows: int = 2_000_000, size: int = 100) -> dict[str, dict[str, float]]:
+    """Print rows a CPU second; return them by scorer and source."""
+    speeds: dict[str, dict[str, float]] = {}
+    print(f"{'scorer':8}{'source':10}{'rows/s':>12}{'of memory':>11}{'peak MB':>9}")
+    asked = {
+        ("mlp", "npy"): ">= 80 %", ("mlp", "parquet"): ">= 55 %",
+        ("linear", "npy"): ">= 2.5 M", ("linear", "parquet"): ">= 1.2 M",
+    }  # fmt: skip
+    with tempfile.TemporaryDirectory() as scratch:
+        folders = {name: Path(scratch) / name for name in ("npy", "parquet")}
+        for name, folder in folders.items():
+            write_shards(folder, n_rows, size, parquet=name == "parquet")
+        for scorer in ("mlp", "linear"):
+            speeds[scorer] = {}
+            for name, folder in {"memory": folders["npy"], **folders}.items():
+                row = in_process(stream, folder, scorer, name == "memory")
+                speed = speeds[scorer][name] = n_rows / row["epoch"]
+                limit = asked.get((scorer, name))
+                print(
+                    f"{scorer:8}{name:10}{speed:12,.0f}"
+                    f"{speed / speeds[scorer]['memory']:11.0%}{row['memory']:9.0f}"
+                    + (f"  asked: {limit}" if limit else ""),
+                    flush=True,
+                )
+    return speeds
+
+
+def limited(folder: Path, limit: float, scorer: str) -> tuple[float, float, float]:
+    """Rows, CPU seconds and peak memory of an epoch under a limit in GB."""
+    resource.setrlimit(resource.RLIMIT_DATA, (int(limit * 1e9),) * 2)
+    shards = open_shards(folder)
+    begin = time.process_time()
+    with peak_memory() as peak:
+        base = anonymous_mb()
+        ranker = NeuralRanker("listnet", scorer, max_epochs=1, random_state=0)
+        ranker.fit_stream(shards)
+    assert np.isfinite(ranker.history_["loss"]).all()
+    return sum(len(shard.y) for shard in shards), time.process_time() - begin, (
+        base + peak()
+    )
+
+
+def memory(
+    gigabytes: float = 4.0, limit: float = 1.0, scorer: str = "linear", folder: str = ""
+) -> float:
+    """Print peak memory of an epoch over shards of that size; return it in MB."""
+    n_rows = int(gigabytes * 1e9 / 200)
+    with tempfile.TemporaryDirectory(dir=folder or None) as scratch:
+        shards = Path(scratch) / "shards"
+        write_shards(shards, n_rows, 100)
+        n_rows, seconds, peak = in_process(limited, shards, limit, scorer)
+    print(
+        f"{n_rows} rows, {n_rows * 200 / 1e9:.1f} GB of features, at most {limit:g} GB "
+        f"of memory: {scorer} epoch done in {seconds:.0f} s of CPU, all of its "
+        f"anonymous memory {peak:.0f} MB at most"
+    )
+    return peak
+
+
+def first_fit(folder: str, n_rows: int, loss: str) -> tuple[float, float, float]:
+    """Seconds of compilation, of CPU and of the clock of a fit with a cache."""
+    compilation_cache(folder)
+    X, y, qid = draw(n_rows, 100, seed=0)
+    cpu, clock = time.process_time(), time.perf_counter()
+    ranker = NeuralRanker(loss, "mlp", max_epochs=2, random_state=0).fit(X, y, qid)
+    seconds = time.process_time() - cpu, time.perf_counter() - clock
+    return sum(ranker.history_["compile_seconds"]), *seconds
+
+
+def cache(n_rows: int = 1_000_000, loss: str = "ranknet") -> list[float]:
+    """Print the times of two processes; return those of compilation."""
+    with tempfile.TemporaryDirectory() as folder:
+        rows = [in_process(first_fit, folder, n_rows, loss) for _ in range(2)]
+    for name, (compilation, cpu, clock) in zip(("first", "second"), rows, strict=True):
+        print(
+            f"{name:7} process: compilation {compilation:6.2f} s, fit {cpu:6.2f} s of "
+            f"CPU, {clock:6.2f} s by the clock"
+        )
+    first, second = (row[0] for row in rows)
+    print(f"compilation of the second: {second / first:.1%} (asked: <= 10 %)")
+    return [first, second]
+
+
+COMMANDS = {
+    "trees": trees,
+    "growth": growth,
+    "streams": streams,
+    "memory": memory,
+    "cache": cache,
+}
 
 
 def main(command: str, **options) -> dict:
@@ -115,4 +421,17 @@ if __name__ == "__main__":
     command.add_argument("--sizes", default="20,100", help="mean list sizes L")
     command.add_argument("--trees", type=int, default=200, dest="n_trees")
     command.add_argument("--losses", default="", dest="names", help="comma-separated")
+    command = commands.add_parser("growth", help="exponents of time and memory")
+    command.add_argument("--rows", type=int, default=1_000_000, dest="n_rows")
+    command = commands.add_parser("streams", help="throughput from disk")
+    command.add_argument("--rows", type=int, default=2_000_000, dest="n_rows")
+    command.add_argument("--size", type=int, default=100, help="mean list size L")
+    command = commands.add_parser("memory", help="data larger than memory")
+    command.add_argument("--gigabytes", type=float, default=4.0)
+    command.add_argument("--limit", type=float, default=1.0, help="of memory, in GB")
+    command.add_argument("--scorer", default="linear")
+    command.add_argument("--folder", default="", help="for the shards; a scratch one")
+    command = commands.add_parser("cache", help="compilation in a second process")
+    command.add_argument("--rows", type=int, default=1_000_000, dest="n_rows")
+    command.add_argument("--loss", default="ranknet")
     main(**vars(parser.parse_args()))
