@@ -64,7 +64,7 @@ class Shards(Sequence[RankingData]):
         path = self.paths[index]
         if path.is_dir():
             return open_ranking(path)
-        return load_table(path, **self._options)
+        return load_table(path, **{"dtype": None, **self._options})
 
 
 def open_shards(folder: PathLike, **options: Any) -> Shards:
@@ -78,7 +78,7 @@ def open_shards(folder: PathLike, **options: Any) -> Shards:
         stand together, in one shard.
     **options : object
         Arguments of :func:`load_table` for Parquet files: ``label``, ``qid``,
-        ``features``.
+        ``features``, ``dtype``, which is None by default.
 
     Returns
     -------

@@ -21,6 +21,7 @@ from ltr.text import excerpt, id_array, text_array
 if TYPE_CHECKING:
     import pandas as pd
 
+_BLOCK_ROWS = 4096
 _SEPARATORS = {".csv": ",", ".tsv": "\t"}
 
 
@@ -31,7 +32,7 @@ def load_table(
     qid: str = "qid",
     docid: str | None = None,
     features: Sequence[str] | None = None,
-    dtype: type[np.floating] = np.float64,
+    dtype: type[np.floating] | None = np.float64,
     encoding: str = "utf-8",
 ) -> RankingData:
     """Load ranking data from a table with a row per item.
@@ -50,7 +51,8 @@ def load_table(
     features : sequence of str, default=None
         Columns of the features. None: all other columns.
     dtype : float type, default=numpy.float64
-        Type of ``X``; an empty cell becomes NaN.
+        Type of ``X``; an empty cell becomes NaN. None: ``numpy.float32`` if all feature
+        columns are, else ``numpy.float64``.
     encoding : str, default="utf-8"
         Encoding of a text file.
 
@@ -125,26 +127,62 @@ def load_table(
     elif label is not None:
         _check_finite(frame[label], source)
     is_text = isinstance(rows, Delimited)
-    X = frame[list(features)].to_numpy(dtype=np.float64, na_value=np.nan)
-    is_large = overflows(X, dtype)
-    if is_large.any():
-        row, column = (int(i[0]) for i in np.nonzero(is_large))
+    columns = [frame[name] for name in features]
+    if dtype is None:
+        is_single = all(column.dtype == np.float32 for column in columns)
+        dtype = np.float32 if is_single else np.float64
+    X, large = _matrix(columns, len(frame), dtype)
+    if large is not None:
+        row, column = large
         place = f"row {row} (counted from 0)"
         if isinstance(rows, Delimited):
             place = f"line {rows.lines[row]}"
         raise ValueError(
             f"features must be in the range of dtype={np.dtype(dtype).name} in "
-            f"{source}; got {X[row, column]:.4g} in column {features[column]!r}, "
-            f"{place}. Pass dtype=numpy.float64, or clip it."
+            f"{source}; got {float(columns[column].iloc[row]):.4g} in column "
+            f"{features[column]!r}, {place}. Pass dtype=numpy.float64, or clip it."
         )
     return RankingData(
-        X=X.astype(dtype, copy=False),
+        X=X,
         y=np.full(len(frame), np.nan) if label is None else _plain(frame[label]),
         qid=_ids(frame[qid], is_text),
         feature_names=[str(name) for name in features],
         description=f"table: {source}",
         docids=None if docid is None else _ids(frame[docid], is_text),
     )
+
+
+def _matrix(
+    columns: list[pd.Series[Any]], n_rows: int, dtype: type[np.floating]
+) -> tuple[NDArray[Any], tuple[int, int] | None]:
+    """Columns as a matrix; the first row with a number too large for its type.
+
+    Rows are filled by the thousand, so that each line of the cache is written once.
+    """
+    values = []
+    for column in columns:
+        if not isinstance(column.dtype, np.dtype):  # a type of pandas with missing ones
+            values.append(column.to_numpy(dtype=np.float64, na_value=np.nan))
+        else:
+            is_kept = column.dtype == dtype
+            values.append(column.to_numpy(dtype=dtype if is_kept else np.float64))
+    X = np.empty((n_rows, len(columns)), dtype)
+    first: tuple[int, int] | None = None
+    for begin in range(0, n_rows, _BLOCK_ROWS):
+        rows = slice(begin, begin + _BLOCK_ROWS)
+        with np.errstate(over="ignore"):
+            for j, column in enumerate(values):
+                X[rows, j] = column[rows]
+        for j, column in enumerate(values):
+            if column.dtype == dtype:
+                continue
+            is_large = overflows(column[rows], dtype)
+            if is_large.any():
+                row = begin + int(is_large.argmax())
+                first = (row, j) if first is None else min(first, (row, j))
+        if first is not None:
+            break
+    return X, first
 
 
 def _check_roles(label: str | None, qid: str, features: Sequence[str]) -> None:

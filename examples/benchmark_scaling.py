@@ -277,7 +277,9 @@ def write_shards(
     n_shards = max(1, n_rows // len(y))
     if not parquet:
         pieces = (
-            RankingData(X, np.clip(y + rng.integers(-1, 2, len(y)), 0, 4), qid + i * len(y))
+            RankingData(
+                X, np.clip(y + rng.integers(-1, 2, len(y)), 0, 4), qid + i * len(y)
+            )
             for i in range(n_shards)
         )
         save_shards(pieces, folder)
@@ -351,8 +353,10 @@ def limited(folder: Path, limit: float, scorer: str) -> tuple[float, float, floa
         ranker = NeuralRanker("listnet", scorer, max_epochs=1, random_state=0)
         ranker.fit_stream(shards)
     assert np.isfinite(ranker.history_["loss"]).all()
-    return sum(len(shard.y) for shard in shards), time.process_time() - begin, (
-        base + peak()
+    return (
+        sum(len(shard.y) for shard in shards),
+        time.process_time() - begin,
+        (base + peak()),
     )
 
 

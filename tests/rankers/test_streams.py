@@ -89,6 +89,14 @@ def test_parquet(tmp_path):
     shards = open_shards(tmp_path, label="grade", qid="query")
     assert [shard.X.shape for shard in shards] == [(60, 4), (60, 4)]
     assert fit(LINEAR, shards).n_features_in_ == 4
+    assert shards[0].X.dtype == np.float64
+    frame[list("abcd")].astype(np.float32).assign(grade=0, query=0).to_parquet(
+        tmp_path / "part-0.parquet"
+    )
+    for options, dtype in ({}, np.float32), ({"dtype": np.float64}, np.float64):
+        X = open_shards(tmp_path, label="grade", qid="query", **options)[0].X
+        assert X.dtype == dtype and X.flags.c_contiguous
+        np.testing.assert_array_equal(X, DATA.X[:60].astype(np.float32))
 
 
 def test_every_epoch_visits_every_list(monkeypatch, shards):

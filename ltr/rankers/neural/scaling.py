@@ -17,6 +17,7 @@ PREPROCESS = ("auto", "query", "standard", "log1p", None)
 HEAVY_TAIL = 10.0
 _SAFE_EXPONENT = 400  # of the largest value of a feature, as a power of two
 _BLOCK_VALUES = 2**21  # in float64 at a time
+_CACHED_VALUES = 2**17  # of a copy that stays in the cache of a core
 
 Blocks = Callable[[], Iterator[tuple[NDArray[Any], FloatArray | None]]]
 
@@ -127,7 +128,7 @@ def transform_into(
         Row weights, for moments within a list.
     """
     if not isinstance(scaling, ListScaling):
-        for rows in _slices(len(X), X.shape[1]):
+        for rows in _slices(len(X), X.shape[1], _CACHED_VALUES):
             target[rows] = X[rows] if scaling is None else scaling.transform(X[rows])
         return
     # whole lists, as many as begin in the same block of the sorted rows
@@ -208,9 +209,11 @@ def _block_rows(n_features: int) -> int:
     return max(1, _BLOCK_VALUES // max(1, n_features))
 
 
-def _slices(n_rows: int, n_features: int) -> Iterator[slice]:
-    """Blocks of rows that are together all of them."""
-    size = _block_rows(n_features)
+def _slices(
+    n_rows: int, n_features: int, n_values: int = _BLOCK_VALUES
+) -> Iterator[slice]:
+    """Blocks of rows, of about ``n_values`` values each, that together are all of them."""
+    size = max(1, n_values // max(1, n_features))
     return (slice(i, min(i + size, n_rows)) for i in range(0, n_rows, size))
 
 
