@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, ClassVar, Self
 
 from ltr.arguments import check_number, check_whole
 from ltr.scorers.base import Array, Params, Scorer, Similarity
+from ltr.scorers.draws import constant, normal, split
 from ltr.scorers.parameters import outline
 
 if TYPE_CHECKING:
@@ -85,15 +86,12 @@ class AdapterScorer(Scorer):
 
     def init(self, key: jax.Array, n_features: int) -> Params:
         """Draw V; everything else is 0, which is the cosine."""
-        import jax
-        import jax.numpy as jnp
-
         shapes = self.outline(n_features)
-        params = {name: jnp.zeros(matrix.shape) for name, matrix in shapes.items()}
+        params = {name: constant(matrix.shape) for name, matrix in shapes.items()}
         scale = self.n_query_features**-0.5
-        keys = jax.random.split(key)
+        keys = split(key)
         for name, own_key in zip(("query_down", "item_down"), keys, strict=True):
-            params[name] = scale * jax.random.normal(own_key, params[name].shape)
+            params[name] = normal(own_key, params[name].shape, scale)
         return params
 
     def outline(self, n_features: int) -> Params:

@@ -18,6 +18,7 @@ from ltr.scorers.base import (
     init_dense,
     outline_dense,
 )
+from ltr.scorers.draws import constant, split
 from ltr.scorers.mlp import apply_hidden, init_layers, outline_layers
 from ltr.scorers.parameters import outline
 
@@ -108,14 +109,12 @@ class AttentionScorer(Scorer):
     def init(self, key: jax.Array, n_features: int) -> Params:
         """Draw encoder, blocks and output layer."""
         width = self._width()
-        import jax
 
-        encoder_key, block_key, output_key = jax.random.split(key, 3)
+        encoder_key, block_key, output_key = split(key, 3)
         return {
             "encoder": init_layers(encoder_key, (n_features, *self.hidden_layer_sizes)),
             "blocks": tuple(
-                _init_block(k, width)
-                for k in jax.random.split(block_key, self.n_blocks)
+                _init_block(k, width) for k in split(block_key, self.n_blocks)
             ),
             "output": init_dense(output_key, width, 1, scale=OUTPUT_SCALE),
         }
@@ -274,11 +273,9 @@ def _attend(query: Array, key: Array, value: Array, bias: Array | None) -> Array
 
 
 def _init_block(key: jax.Array, width: int) -> Block:
-    import jax
-    import jax.numpy as jnp
 
-    keys = jax.random.split(key, 4)
-    norm = Norm(jnp.ones(width), jnp.zeros(width))
+    keys = split(key, 4)
+    norm = Norm(constant(width, 1.0), constant(width))
     return Block(
         attention_norm=norm,
         query_key_value=init_dense(keys[0], width, 3 * width, scale=1.0),

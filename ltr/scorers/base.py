@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, Self
 
+from ltr.scorers.draws import constant, normal
 from ltr.scorers.parameters import outline
 
 if TYPE_CHECKING:
@@ -175,13 +176,10 @@ def init_dense(key: jax.Array, n_in: int, n_out: int, scale: float = 2.0) -> Den
     -------
     layer : Dense
     """
-    import jax
-    import jax.numpy as jnp
-
     deviation = (scale / n_in) ** 0.5
     return Dense(
-        weight=deviation * jax.random.normal(key, (n_in, n_out)),
-        bias=jnp.zeros(n_out),
+        weight=normal(key, (n_in, n_out), deviation),
+        bias=constant(n_out),
     )
 
 

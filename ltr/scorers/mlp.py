@@ -19,6 +19,7 @@ from ltr.scorers.base import (
     outline_dense,
     relu,
 )
+from ltr.scorers.draws import split
 
 if TYPE_CHECKING:
     import jax
@@ -62,9 +63,7 @@ class MLPScorer(Scorer):
 
     def init(self, key: jax.Array, n_features: int) -> Params:
         """Draw one ``Dense`` per layer; the scores start near a tie."""
-        import jax
-
-        hidden_key, output_key = jax.random.split(key)
+        hidden_key, output_key = split(key)
         widths = (n_features, *self.hidden_layer_sizes)
         output = init_dense(output_key, widths[-1], 1, scale=OUTPUT_SCALE)
         return (*init_layers(hidden_key, widths), output)
@@ -117,9 +116,7 @@ def layer_sizes(
 
 def init_layers(key: jax.Array, widths: tuple[int, ...]) -> tuple[Dense, ...]:
     """Draw the layers between consecutive widths, each before a rectifier."""
-    import jax
-
-    keys = jax.random.split(key, len(widths) - 1)
+    keys = split(key, len(widths) - 1)
     pairs = zip(keys, widths[:-1], widths[1:], strict=True)
     return tuple(init_dense(k, n_in, n_out) for k, n_in, n_out in pairs)
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple, get_args
 from ltr.arguments import check_choice, check_whole
 from ltr.scorers.attention import AttentionScorer
 from ltr.scorers.base import OUTPUT_SCALE, Array, Params, Scorer, init_dense
+from ltr.scorers.draws import constant, normal, split, uniform
 from ltr.scorers.mlp import apply_hidden, init_layers, layer_sizes, outline_layers
 from ltr.scorers.parameters import outline
 
@@ -142,15 +143,14 @@ class PairScorer(EncodedPairs):
         """Draw encoder, bilinear form, and the scores of single items."""
         import jax
 
-        encoder_key, left_key, right_key, single_key = jax.random.split(key, 4)
+        encoder_key, left_key, right_key, single_key = split(key, 4)
         encoder, width = self._init_encoder(encoder_key, n_features)
         rank = width if self.low_rank is None else self.low_rank
         deviation = _PAIR_SCALE / rank**0.5
-        pair = {"left": deviation * jax.random.normal(left_key, (width, rank))}
+        pair = {"left": normal(left_key, (width, rank), deviation)}
         if self.low_rank is not None:
-            pair["right"] = jax.random.normal(right_key, (width, rank)) / width**0.5
-        item_weights = jax.random.normal(single_key, (width, 3))
-        item_weights *= (OUTPUT_SCALE / width) ** 0.5
+            pair["right"] = normal(right_key, (width, rank), width**-0.5)
+        item_weights = normal(single_key, (width, 3), (OUTPUT_SCALE / width) ** 0.5)
         params = {"encoder": encoder, **pair, "single": item_weights}
         if self.n_pair_features:  # the other draws are the same without them
             params["pairs"] = self._init_pair_form(jax.random.fold_in(key, 1))
@@ -217,11 +217,8 @@ class PairScorer(EncodedPairs):
 
     def _init_pair_form(self, key: jax.Array) -> Params:
         """The weights w, from 0, and the layers of g."""
-        import jax
-        import jax.numpy as jnp
-
-        hidden_key, output_key = jax.random.split(key)
-        params: Params = {"weights": jnp.zeros((self.n_pair_features, 1))}
+        hidden_key, output_key = split(key)
+        params: Params = {"weights": constant((self.n_pair_features, 1))}
         if self.pair_hidden_layer_sizes:
             widths = (self.n_pair_features, *self.pair_hidden_layer_sizes)
             params["hidden"] = init_layers(hidden_key, widths)
@@ -261,9 +258,7 @@ class PairEnsemble(Scorer):
 
     def init(self, key: jax.Array, n_features: int) -> Params:
         """Draw the parameters of each member."""
-        import jax
-
-        keys = jax.random.split(key, self.n_members)
+        keys = split(key, self.n_members)
         return tuple(self.member.init(k, n_features) for k in keys)
 
     def outline(self, n_features: int) -> Params:
@@ -313,14 +308,11 @@ class PublishedPairScorer(EncodedPairs):
 
     def init(self, key: jax.Array, n_features: int) -> Params:
         """Draw encoder and both forms, uniformly as Glorot & Bengio (2010) do."""
-        import jax
-        import jax.numpy as jnp
-
-        encoder_key, form_key = jax.random.split(key)
+        encoder_key, form_key = split(key)
         encoder, width = self._init_encoder(encoder_key, n_features)
         bound = (6.0 / (width**2 + width)) ** 0.5
-        forms = jax.random.uniform(form_key, (2, width, width), minval=-1.0)
-        return {"encoder": encoder, "forms": bound * forms, "bias": jnp.zeros(2)}
+        forms = uniform(form_key, (2, width, width), bound)
+        return {"encoder": encoder, "forms": forms, "bias": constant(2)}
 
     def outline(self, n_features: int) -> Params:
         """Shapes of the parameters, see :meth:`Scorer.outline`."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, ClassVar, Self, get_args
 
 from ltr.arguments import check_choice
 from ltr.scorers.base import Array, Params, Scorer, Similarity
+from ltr.scorers.draws import constant, normal
 from ltr.scorers.parameters import outline
 
 if TYPE_CHECKING:
@@ -116,12 +117,9 @@ class TwoTowerScorer(Scorer):
 
 def _projection(key: jax.Array, width: int, new_width: int) -> Array:
     """ΔA, 0 for a square A; otherwise A, which keeps lengths in expectation."""
-    import jax
-    import jax.numpy as jnp
-
     if width == new_width:
-        return jnp.zeros((width, width))
-    return jax.random.normal(key, (width, new_width)) / new_width**0.5
+        return constant((width, width))
+    return normal(key, (width, new_width), new_width**-0.5)
 
 
 def _project(vectors: Array, matrix: Array) -> Array:

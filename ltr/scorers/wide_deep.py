@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from ltr.scorers.base import Array, Dense, Params
+from ltr.scorers.draws import constant
 from ltr.scorers.mlp import MLPScorer
 from ltr.scorers.parameters import outline
 
@@ -85,9 +86,7 @@ class WideDeepScorer(MLPScorer):
 
     def init(self, key: jax.Array, n_features: int) -> Params:
         """Draw the perceptron as :class:`MLPScorer` does; w is 0."""
-        import jax.numpy as jnp
-
-        return WideDeep(super().init(key, n_features), jnp.zeros((n_features, 1)))
+        return WideDeep(super().init(key, n_features), constant((n_features, 1)))
 
     def outline(self, n_features: int) -> Params:
         """Shapes of the parameters, see :meth:`Scorer.outline`."""

@@ -19,13 +19,14 @@ from jax.sharding import Mesh
 from ltr.deadline import is_past_deadline
 from ltr.lists import Shape
 from ltr.scorers import PairScorer, PublishedPairScorer
+from ltr.scorers.draws import seed_key
 from ltr.training.batches import Data, Lists
 from ltr.training.checkpoint import Checkpoint
 from ltr.training.convergence import EpochLimits, Trend, loss_trend
 from ltr.training.devices import share
 from ltr.training.masks import check_mask, is_ours
 from ltr.training.memory import check_step
-from ltr.training.optimizers import build_optimizer
+from ltr.training.optimizers import OPTIMIZERS, build_optimizer
 from ltr.training.plan import (
     TrainingPlan,
     check_one_per_list,
@@ -69,7 +70,8 @@ class StepNumbers(NamedTuple):
 
 def init_optimizer(plan: TrainingPlan, params: Pytree) -> Pytree:
     """Fresh optimizer state for ``params``."""
-    return build_optimizer(plan.optimizer, 0.0, 0.0).init(params)
+    init = build_optimizer(plan.optimizer, 0.0, 0.0).init
+    return (jax.jit(init) if plan.optimizer in OPTIMIZERS.values() else init)(params)
 
 
 def train(
@@ -143,7 +145,7 @@ def train(
     MemoryError
         If a step on the longest lists needs more memory than there is.
     """
-    key = jax.random.key(int(rng.integers(2**31)))
+    key = seed_key(int(rng.integers(2**31)))
     numbers = numbers._replace(lists_per_step=float(lists.batch_size))
     state = (
         jax.tree.map(jnp.asarray, params),

@@ -222,3 +222,38 @@ def test_errors():
         get_scorer("mpl")
     with pytest.raises(ValueError, match="n_query_features is required"):
         get_scorer("two_tower")
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_draws_of_numpy(dtype):
+    """Keys of jax.random exactly, its numbers but for rounding."""
+    from ltr.scorers import draws
+
+    with jax.enable_x64(dtype == np.float64):
+        assert draws.seed_key(2**31 + 7) == jax.random.key(2**31 + 7)
+        key = draws.seed_key(5)
+        keys = draws.split(key, 3)
+        expected = jax.random.split(key, 3)
+        assert all(a == b for a, b in zip(keys, expected, strict=True))
+        pairs = [
+            (draws.normal(keys[2], (9, 4), 0.3), jax.random.normal(keys[2], (9, 4))),
+            (draws.uniform(keys[2], (9, 4), 0.3),
+             jax.random.uniform(keys[2], (9, 4), minval=-1.0)),
+        ]  # fmt: skip
+        for numbers, reference in pairs:
+            assert numbers.dtype == reference.dtype == dtype
+            rtol = 30 * np.finfo(dtype).eps
+            np.testing.assert_allclose(numbers, 0.3 * reference, rtol=rtol)
+
+
+def test_draws_of_other_keys():
+    """Those of another generator, those of old, many numbers, and tracers."""
+    from ltr.scorers import draws
+
+    for key in (jax.random.key(0, impl="rbg"), jax.random.PRNGKey(0)):
+        np.testing.assert_array_equal(
+            draws.normal(key, (3,)), jax.random.normal(key, (3,))
+        )
+        assert len(draws.split(key, 3)) == 3
+    shape = jax.eval_shape(lambda key: draws.normal(key, (3,)), jax.random.key(0))
+    assert shape.shape == (3,)

@@ -95,7 +95,8 @@ def test_parquet(tmp_path):
     )
     for options, dtype in ({}, np.float32), ({"dtype": np.float64}, np.float64):
         X = open_shards(tmp_path, label="grade", qid="query", **options)[0].X
-        assert X.dtype == dtype and X.flags.c_contiguous
+        assert X.dtype == dtype
+        assert X.flags.c_contiguous
         np.testing.assert_array_equal(X, DATA.X[:60].astype(np.float32))
 
 

@@ -30,6 +30,7 @@ from ltr.rankers.validation import (
     validation_rows,
 )
 from ltr.scorers import Scorer
+from ltr.scorers.draws import seed_key
 from ltr.training import (
     Data,
     Schedule,
@@ -419,7 +420,7 @@ def draw_parameters(
     """Parameters and optimizer state to start from."""
     if start is None:
         check_parameters(plan.scorer, n_features, dtype)
-        params = plan.scorer.init(jax.random.key(seed), n_features)
+        params = plan.scorer.init(seed_key(seed), n_features)
         _check_arrays(plan.scorer, params)
         return params, init_optimizer(plan, params)
     params = start.params if start.last_params is None else start.last_params
