@@ -151,7 +151,7 @@ def seed_key(seed: int) -> jax.Array:
     import jax
     import jax.numpy as jnp
 
-    if jax.config.jax_default_prng_impl != "threefry2x32":
+    if jax.config.read("jax_default_prng_impl") != "threefry2x32":
         return jax.random.key(seed)
     words = np.array([0, seed], dtype=np.uint32)
     return jax.random.wrap_key_data(jnp.asarray(words), impl="threefry2x32")
@@ -168,7 +168,7 @@ def _is_drawn_here(key: jax.Array, n_numbers: int) -> bool:
         and key.shape == ()
         and jnp.issubdtype(key.dtype, jax.dtypes.prng_key)
         and str(jax.random.key_impl(key)) == "threefry2x32"
-        and bool(jax.config.jax_threefry_partitionable)
+        and bool(jax.config.read("jax_threefry_partitionable"))
     )
 
 
