@@ -151,7 +151,8 @@ def seed_key(seed: int) -> jax.Array:
     import jax
     import jax.numpy as jnp
 
-    if jax.config.read("jax_default_prng_impl") != "threefry2x32":
+    config: Any = jax.config
+    if config.jax_default_prng_impl != "threefry2x32":
         return jax.random.key(seed)
     words = np.array([0, seed], dtype=np.uint32)
     return jax.random.wrap_key_data(jnp.asarray(words), impl="threefry2x32")
@@ -162,13 +163,14 @@ def _is_drawn_here(key: jax.Array, n_numbers: int) -> bool:
     import jax
     import jax.numpy as jnp
 
+    config: Any = jax.config
     return (
         n_numbers <= _MOST
         and not isinstance(key, jax.core.Tracer)
         and key.shape == ()
         and jnp.issubdtype(key.dtype, jax.dtypes.prng_key)
         and str(jax.random.key_impl(key)) == "threefry2x32"
-        and bool(jax.config.read("jax_threefry_partitionable"))
+        and bool(config.jax_threefry_partitionable)
     )
 
 
