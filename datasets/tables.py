@@ -171,12 +171,12 @@ def _matrix(
     for begin in range(0, n_rows, _BLOCK_ROWS):
         rows = slice(begin, begin + _BLOCK_ROWS)
         with np.errstate(over="ignore"):
-            for j, column in enumerate(values):
-                X[rows, j] = column[rows]
-        for j, column in enumerate(values):
-            if column.dtype == dtype:
+            for j, numbers in enumerate(values):
+                X[rows, j] = numbers[rows]
+        for j, numbers in enumerate(values):
+            if numbers.dtype == dtype:
                 continue
-            is_large = overflows(column[rows], dtype)
+            is_large = overflows(numbers[rows], dtype)
             if is_large.any():
                 row = begin + int(is_large.argmax())
                 first = (row, j) if first is None else min(first, (row, j))
