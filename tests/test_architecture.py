@@ -99,7 +99,7 @@ MAY_IMPORT_LATE = {
     "refine": {"jax", "losses"},
     "cli": {"serving", "uvicorn"},
     "rerank": {"scipy", "solvers", "solvers.dynamic"},
-    "scorers": {"jax"},
+    "scorers": {"jax", "scipy"},
     "serving": {"lightgbm"},
     "solvers": {"joblib", "ortools"},
 }
