@@ -19,7 +19,7 @@ import numpy as np
 from ltr.queries import BoolArray, FloatArray, IntArray
 from ltr.solvers.committees.quotas import Quotas
 from ltr.solvers.committees.rules import Score
-from ltr.solvers.core.budget import Budget
+from ltr.solvers.core.budget import Budget, BudgetSpent
 from ltr.solvers.core.solution import Margin
 
 # Subgradient steps at the root and at other nodes, and how many of them may fail to
@@ -202,8 +202,13 @@ class Search:
         while queue and -queue[0][0] > self.value + self.tolerance:
             if self.budget.is_spent and n_steps < _ROOT_STEPS:
                 break
-            node = heapq.heappop(queue)[2]
-            dual = self._tighten(node, n_steps)
+            entry = heapq.heappop(queue)
+            node = entry[2]
+            try:
+                dual = self._tighten(node, n_steps)
+            except BudgetSpent:  # amid an integer program: the node stays open
+                heapq.heappush(queue, entry)
+                break
             n_steps = _NODE_STEPS
             if dual is None or self._is_pruned(dual.bound):
                 continue
@@ -268,7 +273,9 @@ class Search:
         for _ in range(n_steps):
             budget.spend(score.work)
             constant, item_values, served = score.dual(prices)
-            items, excess = self.quotas.best(item_values, node.included, node.excluded)
+            items, excess = self.quotas.best(
+                item_values, node.included, node.excluded, budget
+            )
             if items is None:
                 return None
             bound = constant + float(item_values[items].sum()) + excess

@@ -11,10 +11,11 @@ from scipy.optimize import Bounds, LinearConstraint, milp
 
 from ltr.arguments import check_whole
 from ltr.queries import BoolArray, FloatArray, IntArray
-from ltr.solvers.core.budget import Budget
+from ltr.solvers.core.budget import Budget, BudgetSpent
 from ltr.solvers.core.conflicts import smallest_conflict
 from ltr.solvers.core.constraints import Quota
 from ltr.solvers.core.cp_sat import solve_model
+from ltr.solvers.core.interrupts import run_compiled
 from ltr.solvers.core.tolerance import are_whole
 
 # The greatest value in HiGHS, whose tolerances are absolute: it drops nodes that are
@@ -100,6 +101,7 @@ class Quotas:
         values: FloatArray,
         included: BoolArray | None = None,
         excluded: BoolArray | None = None,
+        budget: Budget | None = None,
     ) -> tuple[IntArray | None, float]:
         """Return the committee of greatest total value, and a bound on its error.
 
@@ -117,13 +119,18 @@ class Quotas:
         excess : float
             No committee has a total greater by more than this: 0 after a sort, the gap
             of the integer program for overlapping groups.
+
+        Raises
+        ------
+        BudgetSpent
+            If the budget ends before there is a committee and a bound.
         """
         if included is not None:
             values = np.where(included, np.inf, values)
         if excluded is not None:
             values = np.where(excluded, -np.inf, values)
         if not self.are_disjoint:
-            return self._best_by_program(values)
+            return self._best_by_program(values, budget)
         items = self._best_by_sort(values)
         if len(items) != self.k or (len(self.members) and not self.keeps(items)):
             return None, 0.0
@@ -150,21 +157,34 @@ class Quotas:
         others = order[~is_required & ~is_surplus][:n_free]
         return np.concatenate([order[is_required], others])
 
-    def _best_by_program(self, values: FloatArray) -> tuple[IntArray | None, float]:
+    def _best_by_program(
+        self, values: FloatArray, budget: Budget | None = None
+    ) -> tuple[IntArray | None, float]:
         """Maximize v·x over x ∈ {0, 1}^n with Σ x = k and lower ≤ members·x ≤ upper."""
         free = np.isfinite(values)
         scale = float(np.abs(values[free]).max(initial=0.0)) or 1.0
         unit = scale / _HIGHS_TOP
-        result = milp(
-            -np.where(free, values, 0.0) / unit,
-            integrality=np.ones(self.n_items, dtype=np.int64),
-            bounds=Bounds(values == np.inf, values != -np.inf),
-            constraints=[
-                LinearConstraint(np.ones((1, self.n_items)), self.k, self.k),
-                LinearConstraint(self.members.astype(float), self.lower, self.upper),
-            ],
-            options={"mip_rel_gap": 0.0},
+        options: Any = {"mip_rel_gap": 0.0}
+        if budget is not None and np.isfinite(budget.seconds_left):
+            options["time_limit"] = budget.seconds_left
+        result = run_compiled(
+            lambda: milp(
+                -np.where(free, values, 0.0) / unit,
+                integrality=np.ones(self.n_items, dtype=np.int64),
+                bounds=Bounds(values == np.inf, values != -np.inf),
+                constraints=[
+                    LinearConstraint(np.ones((1, self.n_items)), self.k, self.k),
+                    LinearConstraint(
+                        self.members.astype(float), self.lower, self.upper
+                    ),
+                ],
+                options=options,
+            ),
+            is_cancelled=lambda: budget is not None and budget.is_cancelled,
+            stop=None,  # HiGHS cannot be stopped from outside
         )
+        if result is None or result.status == 1:  # cancelled, or out of time
+            raise BudgetSpent
         if result.x is None:
             return None, 0.0
         items = np.flatnonzero(result.x > 0.5)

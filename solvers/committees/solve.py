@@ -366,7 +366,8 @@ def _search(
     if observer is not None:
         observer.report(certified(Incumbent(search.committee, search.value, bound)))
         search.report = lambda incumbent: observer.report(certified(incumbent))
-    return certified(search.run(gap / 2))
+    incumbent = search.run(gap / 2)
+    return certified(incumbent._replace(bound=min(incumbent.bound, bound)))
 
 
 def _provable(score: Score, value: float, bound: float) -> float:
