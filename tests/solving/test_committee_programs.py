@@ -66,16 +66,21 @@ def test_a_search_that_ends_amid_a_program_has_a_bound(n_programs, monkeypatch):
     assert len(calls) == n_programs + 1
     assert quota.keeps(incumbent.items)
     assert incumbent.value <= best <= incumbent.bound
-    # the public face takes the bound of the greedy committee if there is no better one
-    monkeypatch.undo()
-    monkeypatch.setattr(Search, "_tighten", lambda *args: limited())
-    labels = {name: np.flatnonzero(row) for name, row in quota.groups.items()}
-    solution = select_committee(
-        values,
-        3,
-        rule="chamberlin_courant",
-        groups=labels,
-        lower=dict.fromkeys(labels, 1),
-        upper=dict.fromkeys(labels, 2),
-    )
-    assert solution.objective <= best + 1e-9 <= solution.bound + 2e-9 < np.inf
+
+
+def test_without_a_program_the_greedy_bound_holds(monkeypatch):
+    """The first program of the search ends with the budget."""
+    quota, values = overlapping()
+    labels = {name: np.flatnonzero(row).tolist() for name, row in quota.groups.items()}
+    options = {"lower": dict.fromkeys(labels, 1), "upper": dict.fromkeys(labels, 2)}
+    rankings = np.argsort(-values, axis=1)
+    exact = select_committee(rankings, 3, rule="cc", groups=labels, **options)
+
+    def end(*args):
+        raise BudgetSpent
+
+    monkeypatch.setattr(Search, "_tighten", end)
+    solution = select_committee(rankings, 3, rule="cc", groups=labels, **options)
+    assert exact.is_optimal
+    assert exact.objective - 1e-9 <= solution.bound < np.inf
+    assert solution.objective <= exact.objective + 1e-9
