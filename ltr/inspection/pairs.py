@@ -76,7 +76,9 @@ class PairExplanation:
             if features:
                 sentences.append(f"In favor of {side}: {self._phrase(features)}.")
         others = np.setdiff1d(np.arange(len(self.values)), [*gains, *losses])
-        if len(others):
+        if not largest:
+            sentences.append("No feature tells them apart.")
+        elif len(others):
             total = _number(float(self.values[others].sum()))
             noun = "feature shifts" if len(others) == 1 else "features shift"
             number = "" if len(others) == 1 else f"{len(others)} "

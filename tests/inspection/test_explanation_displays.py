@@ -112,5 +112,6 @@ def test_no_contribution(ranker):
     table = pd.concat([X.iloc[[0, 0]], X.iloc[[2]]])
     explanation = explain_pair(ranker, table, 0, 1)
     assert "ties with" in str(explanation)
+    assert str(explanation).endswith("No feature tells them apart.")
     display = PairExplanationDisplay(explanation).plot()
     assert "no feature contributes" in text_of(display)
