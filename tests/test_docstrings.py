@@ -81,9 +81,15 @@ def public_callables():
                 yield pytest.param(function, function.__doc__, id=f"{name}.{method}")
 
 
+# Examples of an extra that the extra ``test`` does not install.
+NEEDS = {"ltr.export.onnx_model": "onnxruntime"}
+
+
 @pytest.mark.parametrize("name", MODULES)
 def test_examples_run(name):
     """Every >>> of every module."""
+    if name in NEEDS:
+        pytest.importorskip(NEEDS[name])
     with warnings.catch_warnings(), np.printoptions(legacy=False):
         result = doctest.testmod(importlib.import_module(name))
     assert result.failed == 0

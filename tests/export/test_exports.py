@@ -352,6 +352,7 @@ def test_onnx_of_rows(name, tmp_path):
 @pytest.mark.parametrize("name", LIST_RANKERS)
 def test_onnx_of_lists(name, tmp_path):
     """What compares the items of a list takes one list, and says so."""
+    pytest.importorskip("onnxruntime")
     X = features("numbers")
     ranker = fitted(LIST_RANKERS[name], X)
     with pytest.raises(ValueError, match="Pass one_list=True, and run the model on"):
