@@ -250,8 +250,7 @@ def compare_rankers(
         From :func:`query_folds`, :func:`part_folds` or your own split. Rankers whose
         ``fit`` has the parameter ``X_val`` get the validation queries: to stop early,
         or, as ``AutoRanker`` does, to compare members; none is trained on them.
-    metrics : sequence of str or callable, default=("ndcg@10", "ndcg@1", "ndcg@5", \
-"map")
+    metrics : sequence, default=("ndcg@10", "ndcg@1", "ndcg@5", "map")
         Metrics for :func:`ltr.metrics.get_metric`. The first one sorts the table and is
         the metric of early stopping and of picks.
     metric_options : mapping, default=None

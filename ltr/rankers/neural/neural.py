@@ -230,8 +230,11 @@ class NeuralRanker(GradientRanker):
         hidden_layer_sizes: int | tuple[int, ...] = (128, 64),
         n_query_features: int | None = None,
         similarity: Literal["cosine", "dot", "bilinear"] = "cosine",
+        dropout: float = 0.0,
         optimizer: str | Callable[..., Any] = "adamw",
         learning_rate: float | Literal["auto"] = "auto",
+        learning_rate_schedule: ScheduleLike = None,
+        clip_norm: float | None = None,
         weight_decay: float | Literal["auto"] = "auto",
         batch_size: int = 32,
         max_epochs: int | Literal["auto"] = "auto",
@@ -239,6 +242,9 @@ class NeuralRanker(GradientRanker):
         validation_fraction: float = 0.1,
         n_iter_no_change: int | Literal["auto"] = "auto",
         metric: MetricLike = "ndcg@10",
+        metrics: list[MetricLike] | None = None,
+        refit: bool = False,
+        callbacks: Callbacks = None,
         preprocess: Preprocess = "auto",
         normalize: bool = True,
         dtype: Literal["float32", "float64"] = "float32",
@@ -249,20 +255,17 @@ class NeuralRanker(GradientRanker):
         checkpoint_every_s: float = 60.0,
         devices: Any = None,
         in_batch: bool = False,
-        dropout: float = 0.0,
-        learning_rate_schedule: ScheduleLike = None,
-        clip_norm: float | None = None,
-        metrics: list[MetricLike] | None = None,
-        refit: bool = False,
-        callbacks: Callbacks = None,
     ) -> None:
         self.loss = loss
         self.scorer = scorer
         self.hidden_layer_sizes = hidden_layer_sizes
         self.n_query_features = n_query_features
         self.similarity = similarity
+        self.dropout = dropout
         self.optimizer = optimizer
         self.learning_rate = learning_rate
+        self.learning_rate_schedule = learning_rate_schedule
+        self.clip_norm = clip_norm
         self.weight_decay = weight_decay
         self.batch_size = batch_size
         self.max_epochs = max_epochs
@@ -270,6 +273,9 @@ class NeuralRanker(GradientRanker):
         self.validation_fraction = validation_fraction
         self.n_iter_no_change = n_iter_no_change
         self.metric = metric
+        self.metrics = metrics
+        self.refit = refit
+        self.callbacks = callbacks
         self.preprocess = preprocess
         self.normalize = normalize
         self.dtype = dtype
@@ -280,12 +286,6 @@ class NeuralRanker(GradientRanker):
         self.checkpoint_every_s = checkpoint_every_s
         self.devices = devices
         self.in_batch = in_batch
-        self.dropout = dropout
-        self.learning_rate_schedule = learning_rate_schedule
-        self.clip_norm = clip_norm
-        self.metrics = metrics
-        self.refit = refit
-        self.callbacks = callbacks
 
     def fit(
         self,

@@ -248,6 +248,8 @@ class TSPRanker(PairRanker):
         n_jobs: int | None = None,
         optimizer: str | Callable[..., Any] = "adamw",
         learning_rate: float = 0.001,
+        learning_rate_schedule: ScheduleLike = None,
+        clip_norm: float | None = None,
         weight_decay: float | Literal["auto"] = "auto",
         batch_size: int = 32,
         max_epochs: int | Literal["auto"] = "auto",
@@ -255,6 +257,9 @@ class TSPRanker(PairRanker):
         validation_fraction: float = 0.1,
         n_iter_no_change: int | Literal["auto"] = "auto",
         metric: MetricLike = "kendall_tau",
+        metrics: list[MetricLike] | None = None,
+        refit: bool = False,
+        callbacks: Callbacks = None,
         preprocess: Preprocess = "auto",
         normalize: bool = True,
         dtype: Literal["float32", "float64"] = "float32",
@@ -263,11 +268,6 @@ class TSPRanker(PairRanker):
         verbose: int = 0,
         checkpoint_dir: PathLike | None = None,
         checkpoint_every_s: float = 60.0,
-        learning_rate_schedule: ScheduleLike = None,
-        clip_norm: float | None = None,
-        metrics: list[MetricLike] | None = None,
-        refit: bool = False,
-        callbacks: Callbacks = None,
         devices: Any = None,
     ) -> None:
         self.loss = loss
@@ -286,6 +286,8 @@ class TSPRanker(PairRanker):
         self.n_jobs = n_jobs
         self.optimizer = optimizer
         self.learning_rate = learning_rate
+        self.learning_rate_schedule = learning_rate_schedule
+        self.clip_norm = clip_norm
         self.weight_decay = weight_decay
         self.batch_size = batch_size
         self.max_epochs = max_epochs
@@ -293,6 +295,9 @@ class TSPRanker(PairRanker):
         self.validation_fraction = validation_fraction
         self.n_iter_no_change = n_iter_no_change
         self.metric = metric
+        self.metrics = metrics
+        self.refit = refit
+        self.callbacks = callbacks
         self.preprocess = preprocess
         self.normalize = normalize
         self.dtype = dtype
@@ -301,11 +306,6 @@ class TSPRanker(PairRanker):
         self.verbose = verbose
         self.checkpoint_dir = checkpoint_dir
         self.checkpoint_every_s = checkpoint_every_s
-        self.learning_rate_schedule = learning_rate_schedule
-        self.clip_norm = clip_norm
-        self.metrics = metrics
-        self.refit = refit
-        self.callbacks = callbacks
         self.devices = devices
 
     def fit(
