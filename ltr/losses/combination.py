@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import jax
@@ -37,6 +37,10 @@ class Combination:
     losses: tuple[tuple[LossFunction, tuple[tuple[str, Any], ...]], ...]
     names: tuple[str, ...]
     numbers: tuple[float, ...]
+
+    def __getstate__(self) -> dict[str, Any]:
+        """The fields: a parameter that is asked for its ``info`` stays the same."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}
 
     def __repr__(self) -> str:
         """The call of :func:`combine` that makes it."""

@@ -174,3 +174,12 @@ def test_a_combination_reads_as_the_call_that_makes_it():
         "combine((0.5, 'ranknet'), (1, partial(ranknet_loss, sigma=2.0)), "
         "(3, <lambda>))"
     )
+
+
+def test_a_sum_that_was_asked_is_the_same_parameter():
+    """What it caches is not saved: scikit-learn compares the bytes after a fit."""
+    loss = combine((1.0, "ranknet"), (0.1, "mse"))
+    before = pickle.dumps(loss)
+    assert loss.info.takes("weights")
+    assert pickle.dumps(loss) == before
+    assert pickle.loads(before) == loss
