@@ -27,9 +27,7 @@ OPTIONS = {"metric": METRIC, "max_epochs": 40}
 PAIRS = functools.partial(TSPRanker, n_jobs=1, **OPTIONS)
 ITEM_RANKERS = {
     "linear": lambda random_state: LinearRanker(metric=METRIC),
-    "LambdaMART": functools.partial(
-        LambdaMARTRanker, metric=METRIC, label_gain="linear", n_jobs=1
-    ),
+    "LambdaMART": functools.partial(LambdaMARTRanker, metric=METRIC, n_jobs=1),
     "RankNet": functools.partial(NeuralRanker, "ranknet", "mlp", **OPTIONS),
     "RankNet, attention": functools.partial(
         NeuralRanker, "ranknet", "attention", **OPTIONS
