@@ -189,8 +189,8 @@ def encode_scorer(scorer: Scorer) -> dict[str, Any] | None:
     Examples
     --------
     >>> from ltr.scorers import MLPScorer
-    >>> encode_scorer(MLPScorer((8,)))
-    {'scorer': 'MLPScorer', 'options': {'hidden_layer_sizes': [8]}}
+    >>> encode_scorer(MLPScorer((8,)))["options"]
+    {'hidden_layer_sizes': [8], 'dropout': 0.0}
     """
     name, module = type(scorer).__name__, type(scorer).__module__
     if _SCORERS.get(name) != module or not dataclasses.is_dataclass(scorer):

@@ -305,6 +305,7 @@ class BoostedRanker(BaseRanker):
 
         Examples
         --------
+        >>> from ltr import LambdaMARTRanker
         >>> from ltr.datasets import make_ranking
         >>> data = make_ranking(n_queries=50, random_state=0)
         >>> ranker = LambdaMARTRanker(n_estimators=5, random_state=0, n_jobs=1)
