@@ -84,9 +84,13 @@ def load_results(
     table : path or DataFrame
         A ``.csv`` or ``.tsv`` file (also gzipped) with a header, or a DataFrame: a row
         per start. Races are in order of their first rows, the earliest first.
-    race, competitor, place : str, default="race", "competitor", "place"
-        Columns of the ids, and of the place: a number, 1 for the winner. A word ("DNF")
-        or nothing is a competitor that was not classified, behind all that were.
+    race : str, default="race"
+        Column of the ids of the races.
+    competitor : str, default="competitor"
+        Column of the ids of the competitors.
+    place : str, default="place"
+        Column of the places, 1 for the winner. A word ("DNF") or nothing is a
+        competitor that was not classified, behind all that were.
     features : sequence of str, default=()
         Further numeric columns that are known before the start, such as the grid.
     elo_step : float, default=32.0
@@ -150,7 +154,7 @@ def load_results(
     source, frame = _open(table, names, encoding)
     _check_ids(source, frame, names[:2])
     places = _places(source, frame[place].tolist())
-    known = [_numbers(source, frame, name) for name in features]
+    columns = [_numbers(source, frame, name) for name in features]
     queries = group_queries(pd.factorize(frame[race])[0], len(frame))
     form, labels = _form(queries, frame[competitor].tolist(), places, elo_step)
     rows = queries.order
@@ -159,7 +163,7 @@ def load_results(
         races = np.split(rows, queries.starts[1:-1])
         rows = np.concatenate([rng.permutation(part) for part in races])
     return RankingData(
-        X=np.column_stack([form, *known])[rows],
+        X=np.column_stack([form, *columns])[rows],
         y=labels[rows],
         qid=source.ids(frame[race])[rows],
         feature_names=[*_FORM, *features],

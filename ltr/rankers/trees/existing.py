@@ -250,9 +250,9 @@ def _refuse(source: str, expected: str) -> NoReturn:
 def _parameters(booster: Any) -> dict[str, Any]:
     """Parameters of a LambdaMARTRanker, from those in the file of the trees."""
     values = {"n_estimators": booster.current_iteration()}
-    for theirs, ours in TRANSLATED.items():
-        if theirs in booster.params:
-            values[ours] = booster.params[theirs]
+    for lightgbm_name, name in TRANSLATED.items():
+        if lightgbm_name in booster.params:
+            values[name] = booster.params[lightgbm_name]
     for loss, objective in LIGHTGBM_OBJECTIVES.items():
         if objective == booster.params.get("objective"):
             values["loss"] = loss
@@ -292,8 +292,8 @@ def _categories(
             )
             + f". Their categories are {[list(v)[:3] for v in values]!r:.200}."
         )
-    known = {place: tuple(column) for place, column in zip(places, values, strict=True)}
-    return Categories(tuple(sorted(unordered)), known or None)
+    levels = {place: tuple(v) for place, v in zip(places, values, strict=True)}
+    return Categories(tuple(sorted(unordered)), levels or None)
 
 
 def _place(column: int | str, names: Sequence[str] | None, n_features: int) -> int:
