@@ -18,7 +18,7 @@ def make_ranking(
     *,
     list_size: int | tuple[int, int] = (5, 60),
     n_features: int = 20,
-    n_informative: int = 10,
+    n_informative: int | None = None,
     nonlinearity: float = 0.5,
     noise: float = 0.5,
     query_offset: float = 1.0,
@@ -42,8 +42,9 @@ def make_ranking(
         Items of a query: fixed, or bounds of log-normal sizes.
     n_features : int, default=20
         Number of features.
-    n_informative : int, default=10
-        Number of features that matter.
+    n_informative : int, default=None
+        Number of features that matter, the first ones. None: 10, or all if they are
+        fewer.
     nonlinearity : float, default=0.5
         Weight of the products; with 0 the scores are linear.
     noise : float, default=0.5
@@ -76,6 +77,8 @@ def make_ranking(
     >>> data.X.shape, data.qid.tolist()
     ((12, 20), [0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2])
     """
+    if n_informative is None:
+        n_informative = min(10, n_features)
     _check(n_queries, n_features, n_informative, noise, query_offset, duplicates)
     check_whole("n_grades", n_grades, low=2, optional=True)
     rng = np.random.default_rng(random_state)

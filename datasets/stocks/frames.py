@@ -17,6 +17,12 @@ _NAMES = {
     "tickers": ("ticker", "tickers", "symbol", "asset", "stock"),
     "industries": ("industry", "industries", "sector"),
 }
+# What else can be done where there is no such column.
+_CURES = {
+    "dates": ".",
+    "tickers": ". A wide frame, with a column per stock, becomes a long one by melt.",
+    "industries": ", or by='market' for one list of all stocks a day.",
+}
 
 
 class Market(NamedTuple):
@@ -161,7 +167,7 @@ def _column(what: str, name: Any, columns: Mapping[Any, Any]) -> Any:
     if len(hits) != 1:
         raise ValueError(
             f"a frame must have one column of {what}, named {', '.join(usual[:-1])} or "
-            f"{usual[-1]}; got {list(columns)}. Pass {what}='<its name>'."
+            f"{usual[-1]}; got {list(columns)}. Pass {what}='<its name>'{_CURES[what]}"
         )
     return hits[0]
 

@@ -441,7 +441,7 @@ def _market(ohlcv: Any, tickers: Any, dates: Any, industries: Any, by: str) -> M
         raise ValueError(
             f"an array of prices must come with {', '.join(passed)}; got no "
             f"{' and no '.join(missing)}. Only a frame with a row per stock and day "
-            "has them itself."
+            "has them itself; a Series becomes one by to_frame('close')."
         )
     groups = None if industries is None else np.asarray(industries)
     return _check(

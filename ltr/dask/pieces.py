@@ -68,7 +68,10 @@ def read_pieces(
     columns_in_use = {
         name: column for name, column in columns.items() if column is not None
     }
-    if isinstance(X, (Sequence, np.ndarray)) and not isinstance(X, (str, bytes)):
+    is_sequence = isinstance(X, Sequence) or (
+        isinstance(X, np.ndarray) and X.dtype == object
+    )
+    if is_sequence and not isinstance(X, (str, bytes)):
         return _of_ranking_data(client, list(X), y, qid, columns_in_use)
     rows = {"y": y, "qid": qid, **columns_in_use}
     if X is not None:
@@ -79,10 +82,18 @@ def read_pieces(
         if not is_dask_array(value):
             raise TypeError(
                 f"{name} must be a Dask array, or X a sequence of RankingData; got "
-                f"{type(value).__name__}. Make one by dask.array.from_array, or use "
-                "LambdaMARTRanker for data in memory."
+                f"{type(value).__name__}. {_cure(value)}"
             )
     return _of_arrays(client, rows)
+
+
+def _cure(value: Any) -> str:
+    """How to make a Dask array of it."""
+    if hasattr(value, "to_dask_array"):
+        return "A Dask frame becomes one by to_dask_array(lengths=True)."
+    return (
+        "Make one by dask.array.from_array, or use LambdaMARTRanker for data in memory."
+    )
 
 
 def _of_ranking_data(

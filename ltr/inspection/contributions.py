@@ -11,7 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from ltr.arguments import ArgumentError, check_seed, check_whole
 from ltr.inspection.sampling import sampled_difference, sampled_shares
-from ltr.inspection.tables import as_table, names_of
+from ltr.inspection.tables import as_table, names_of, text_table
 from ltr.queries import FloatArray, IntArray, check_rows, group_queries
 from ltr.rankers import (
     LambdaMARTRanker,
@@ -33,6 +33,8 @@ _ROUNDING_OF_BASELINES = 1e-9
 @dataclass(frozen=True)
 class Contributions:
     """What :func:`contributions` returns: scores as sums over features.
+
+    It prints as a table, a row each of ``rows``.
 
     Attributes
     ----------
@@ -70,6 +72,12 @@ class Contributions:
     errors: FloatArray
     method: str
     inputs: Any
+
+    def __repr__(self) -> str:
+        """Baseline, contributions and score of each row."""
+        columns = np.column_stack([self.baseline, self.values, self.scores])
+        rows = [f"row {row}" for row in self.rows]
+        return text_table(columns, rows, ["baseline", *self.features, "score"])
 
     @property
     def is_exact(self) -> bool:

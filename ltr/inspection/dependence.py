@@ -16,6 +16,7 @@ from ltr.inspection.tables import (
     column_of,
     names_of,
     take_rows,
+    text_table,
     with_column,
 )
 from ltr.model_selection.scoring import predict_lists
@@ -26,7 +27,7 @@ _CHUNK_ROWS = 2**18  # copies of lists in memory at a time
 
 @dataclass(frozen=True)
 class PartialDependence:
-    """What :func:`partial_dependence` returns.
+    """What :func:`partial_dependence` returns; it prints as a table.
 
     Attributes
     ----------
@@ -63,6 +64,16 @@ class PartialDependence:
     mean_change: FloatArray
     mean_rank: FloatArray
     values: Any
+
+    def __repr__(self) -> str:
+        """Mean change of the score and mean rank, value by value."""
+        columns = np.column_stack([self.mean_change, self.mean_rank])
+        labels = [
+            f"{value:.4g}" if isinstance(value, float) else str(value)
+            for value in self.grid
+        ]
+        title = f"{self.feature}, means of {len(self.rows)} items"
+        return title + "\n" + text_table(columns, labels, ["change of score", "rank"])
 
 
 def partial_dependence(

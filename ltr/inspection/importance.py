@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 from sklearn.utils import check_random_state
 
 from ltr.arguments import check_choice, check_seed, check_whole
-from ltr.inspection.tables import as_table, names_of, permuted
+from ltr.inspection.tables import as_table, names_of, permuted, text_table
 from ltr.metrics import bootstrap_interval, get_metric
 from ltr.metrics.names import MetricLike
 from ltr.model_selection.scoring import predict_lists
@@ -19,7 +19,7 @@ from ltr.queries import FloatArray, IntArray, Queries, check_rows, group_queries
 
 @dataclass(frozen=True)
 class PermutationImportance:
-    """What :func:`permutation_importance` returns.
+    """What :func:`permutation_importance` returns; it prints as a table.
 
     Attributes
     ----------
@@ -49,6 +49,11 @@ class PermutationImportance:
     >>> importance = permutation_importance(ranker, X, y, qid, random_state=0)
     >>> importance.features, importance.score, float(importance.mean[1])
     (['f0', 'f1'], 1.0, 0.0)
+    >>> importance
+    ndcg@10 1.0000, and what it loses without
+         mean    low   high
+    f0 0.2377 0.2327 0.2426
+    f1 0.0000 0.0000 0.0000
     """
 
     features: list[str]
@@ -59,6 +64,16 @@ class PermutationImportance:
     mean: FloatArray
     intervals: FloatArray
     permute: str
+
+    def __repr__(self) -> str:
+        """What the metric loses without each feature, the largest loss first."""
+        columns = np.column_stack([self.mean, self.intervals])
+        title = f"{self.metric} {self.score:.4f}, and what it loses without"
+        return (
+            title
+            + "\n"
+            + text_table(columns, self.features, ["mean", "low", "high"], by=-self.mean)
+        )
 
 
 def permutation_importance(

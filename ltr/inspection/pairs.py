@@ -21,7 +21,7 @@ _SMALL = 0.005  # of the largest contribution: not worth a word
 
 @dataclass(frozen=True)
 class PairExplanation:
-    """What :func:`explain_pair` returns; ``str`` gives it in words.
+    """What :func:`explain_pair` returns; it prints in words.
 
     Attributes
     ----------
@@ -58,7 +58,7 @@ class PairExplanation:
     values: FloatArray
     errors: FloatArray
 
-    def __str__(self) -> str:
+    def __repr__(self) -> str:
         """The explanation in words, the largest contributions first."""
         first, second = self.names
         if self.difference == 0:

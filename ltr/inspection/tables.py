@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from ltr.arguments import ArgumentError
-from ltr.queries import IntArray
+from ltr.queries import FloatArray, IntArray
 from ltr.rankers.features import as_pandas, is_frame
 
 
@@ -88,3 +89,42 @@ def permuted(table: Any, column: int, order: IntArray) -> Any:
     values = column_of(table, column)
     in_order = values.iloc[order].array if is_frame(table) else values[order]
     return with_column(table, column, in_order)
+
+
+def text_table(
+    columns: FloatArray,
+    rows: Sequence[str],
+    titles: Sequence[str],
+    *,
+    by: FloatArray | None = None,
+) -> str:
+    """A table of numbers as text, with four digits.
+
+    Parameters
+    ----------
+    columns : float array of shape (n_rows, n_columns)
+        Numbers.
+    rows, titles : sequence of str
+        Names of the rows and of the columns.
+    by : float array of shape (n_rows,), default=None
+        Rows are sorted by it.
+
+    Returns
+    -------
+    text : str
+        Of more than 60 rows, the first and last 30; of more than 12 columns, the
+        first and last six.
+
+    Examples
+    --------
+    >>> print(text_table(np.array([[1.0], [2.0]]), ["a", "b"], ["mean"], by=[1, 0]))
+        mean
+    b 2.0000
+    a 1.0000
+    """
+    import pandas as pd
+
+    frame = pd.DataFrame(columns, index=list(map(str, rows)), columns=list(titles))
+    if by is not None:
+        frame = frame.iloc[np.argsort(by, kind="stable")]
+    return str(frame.to_string(float_format="{:.4f}".format, max_rows=60, max_cols=12))

@@ -265,9 +265,13 @@ def get_loss(name: str) -> Callable[..., jax.Array]:
     if name in LOSSES:
         return LOSSES[name]
     names = ", ".join(map(repr, sorted(LOSSES)))
+    function = f"{name.removesuffix('_loss')}_loss"
+    if function in __all__ and name.removesuffix("_loss") not in LOSSES:
+        cure = f" Pass the function itself: ltr.losses.{function}."
+    else:
+        cure = suggest(name, LOSSES)
     raise ArgumentError(
-        f"loss={name!r} is not a known loss. Known losses: {names}."
-        + suggest(name, LOSSES)
+        f"loss={name!r} is not a known loss. Known losses: {names}.{cure}"
     )
 
 

@@ -262,12 +262,15 @@ def _read_parts(source: Path, text: bytes) -> tuple[SavedModel, str | None]:
 def _document_text(source: Path) -> bytes:
     text = _bytes(source / DOCUMENT)
     if text is None:
-        fault = f"has no {DOCUMENT}"
-        if not source.is_dir():
-            fault = "is a file" if source.exists() else "does not exist"
+        fault, cure = f"has no {DOCUMENT}", ""
+        if source.is_file():
+            fault = "is a file"
+            cure = " A model file of LightGBM: LambdaMARTRanker.from_booster reads it."
+        elif not source.exists():
+            fault = "does not exist"
         raise ValueError(
             f"folder must hold a saved ranker; got {str(source)!r}, which {fault}. "
-            "Write one with save_ranker or `ltr train`."
+            f"Write one with save_ranker or `ltr train`.{cure}"
         )
     return text
 

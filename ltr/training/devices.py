@@ -46,13 +46,14 @@ def find_mesh(devices: Any) -> Mesh | None:
         return None
     if isinstance(devices, Mesh):
         return Mesh(devices.devices.ravel(), (_AXIS,))
-    if isinstance(devices, str):
-        if devices != "all":
-            raise ArgumentError(
-                "devices must be None, 'all', a number of devices or a "
-                f"jax.sharding.Mesh; got {devices!r}."
-            )
+    if isinstance(devices, str) and devices == "all":
         return Mesh(np.array(jax.local_devices()), (_AXIS,))
+    if isinstance(devices, (str, list, tuple, jax.Device)):
+        raise ArgumentError(
+            "devices must be None, 'all', a number of devices or a jax.sharding.Mesh; "
+            f"got {devices!r}. JAX computes on a GPU if it is installed for one; a Mesh "
+            "names devices: jax.sharding.Mesh(np.array(devices), ('lists',))."
+        )
     n_devices = check_whole("devices", devices, low=1)
     available = jax.local_devices()
     if n_devices > len(available):

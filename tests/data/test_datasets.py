@@ -280,6 +280,13 @@ def test_make_ranking_scale():
     assert data.true_scores.std() == pytest.approx(1.0)
 
 
+def test_few_features_all_matter():
+    """The default number of informative features is no more than there are."""
+    few = make_ranking(5, n_features=3, random_state=0)
+    same = make_ranking(5, n_features=3, n_informative=3, random_state=0)
+    np.testing.assert_array_equal(few.y, same.y)
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [

@@ -195,7 +195,8 @@ FRAME = long_frame()
             {},
             "a frame must have one column of tickers, named ticker, tickers, symbol, "
             "asset or stock; got ['day', 'open', 'high', 'low', 'close', 'volume']. Pass "
-            "tickers='<its name>'.",
+            "tickers='<its name>'. A wide frame, with a column per stock, becomes a long "
+            "one by melt.",
         ),
         (
             FRAME,
@@ -208,7 +209,8 @@ FRAME = long_frame()
             {"by": "industry"},
             "a frame must have one column of industries, named industry, industries or "
             "sector; got ['day', 'symbol', 'open', 'high', 'low', 'close', 'volume']. "
-            "Pass industries='<its name>'.",
+            "Pass industries='<its name>', or by='market' for one list of all stocks a "
+            "day.",
         ),
         (
             FRAME,
@@ -263,7 +265,8 @@ FRAME = long_frame()
             PRICES,
             {},
             "an array of prices must come with tickers, dates; got no tickers and no "
-            "dates. Only a frame with a row per stock and day has them itself.",
+            "dates. Only a frame with a row per stock and day has them itself; "
+            "a Series becomes one by to_frame('close').",
         ),
     ],
 )

@@ -271,6 +271,30 @@ def test_missing_values_and_categories_in_words():
     assert "color (red against blue)" in text or "size (1 against missing)" in text
 
 
+def test_results_print_as_tables():
+    """Not as arrays of every query and item: short, the most important first."""
+    X = pd.DataFrame({"noise": [0.0, 0.0] * 9, "price": [3.0, 1.0] * 9})
+    y, qid = [1, 0] * 9, np.repeat(np.arange(9), 2)
+    ranker = LinearRanker(alpha=0.0, preprocess=None).fit(X, y, qid)
+    importance = permutation_importance(ranker, X, y, qid, random_state=0)
+    lines = str(importance).splitlines()
+    assert lines[0] == "ndcg@10 1.0000, and what it loses without"
+    assert lines[1].split() == ["mean", "low", "high"]
+    assert [line.split()[0] for line in lines[2:]] == ["price", "noise"]
+    assert lines[3].split()[1:] == ["0.0000"] * 3
+    dependence = partial_dependence(ranker, X, "price", qid, grid=[0.0, 9.0])
+    assert str(dependence) == (
+        "price, means of 18 items\n   change of score   rank\n"
+        "0          -2.0000 2.0000\n9           7.0000 1.0000"
+    )
+    shares = contributions(ranker, X, qid, rows=[0, 1])
+    assert repr(shares) == (
+        "       baseline  noise  price  score\n"
+        "row 0    0.0000 0.0000 3.0000 3.0000\n"
+        "row 1    0.0000 0.0000 1.0000 1.0000"
+    )
+
+
 def test_messages(rankers):
     """What was expected, what came, what to do."""
     X, qid = DATA.X, DATA.qid

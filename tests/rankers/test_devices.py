@@ -87,10 +87,14 @@ def test_too_many_devices():
         f"devices must be at most {n}, the devices that JAX has here; got {n + 1}. On a "
         "CPU, XLA_FLAGS=--xla_force_host_platform_device_count=8 simulates 8."
     )
-    with pytest.raises(
-        ArgumentError, match=r"^devices must be None, 'all', a number o"
-    ):
-        NeuralRanker(devices="gpu").fit([[1.0], [2.0]], [0, 1])
+    for devices in ("gpu", jax.devices()):
+        with pytest.raises(ArgumentError) as error:
+            NeuralRanker(devices=devices).fit([[1.0], [2.0]], [0, 1])
+        assert str(error.value) == (
+            "devices must be None, 'all', a number of devices or a jax.sharding.Mesh; "
+            f"got {devices!r}. JAX computes on a GPU if it is installed for one; a Mesh "
+            "names devices: jax.sharding.Mesh(np.array(devices), ('lists',))."
+        )
 
 
 def test_a_saved_ranker_has_no_mesh(tmp_path):

@@ -189,14 +189,15 @@ def test_bad_folders(tmp_path):
     """Not a ranker, or one of another format."""
     file = tmp_path / "file"
     file.write_text("mine", encoding="utf-8")
-    for path, fault in (
-        (tmp_path, "has no ranker.json"),
-        (tmp_path / "nowhere", "does not exist"),
-        (file, "is a file"),
+    cure = " A model file of LightGBM: LambdaMARTRanker.from_booster reads it."
+    for path, fault, more in (
+        (tmp_path, "has no ranker.json", ""),
+        (tmp_path / "nowhere", "does not exist", ""),
+        (file, "is a file", cure),
     ):
         message = (
             f"folder must hold a saved ranker; got {str(path)!r}, which {fault}. Write "
-            "one with save_ranker or `ltr train`."
+            f"one with save_ranker or `ltr train`.{more}"
         )
         with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
             load_ranker(path)
