@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import inspect
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -381,6 +382,21 @@ Dask arrays of shape (n_samples,), default=None
             mean_of(row[~np.isnan(row)], mean) if not np.isnan(row).all() else np.nan
             for row in np.concatenate(values, axis=1)
         ]
+
+
+def _whole_signature() -> inspect.Signature:
+    """Parameters of both classes: ``repr`` leaves out those that have their default."""
+    own = inspect.signature(DaskLambdaMARTRanker.__init__)
+    inherited = inspect.signature(LambdaMARTRanker.__init__).parameters
+    parameters = dict(inherited) | {
+        name: parameter
+        for name, parameter in own.parameters.items()
+        if parameter.kind is not inspect.Parameter.VAR_KEYWORD
+    }
+    return own.replace(parameters=list(parameters.values()))
+
+
+DaskLambdaMARTRanker.__init__.__signature__ = _whole_signature()  # type: ignore[attr-defined]
 
 
 def _place(

@@ -118,9 +118,20 @@ def network_of(client: Any, workers: Sequence[Worker]) -> list[dict[str, Any]]:
     -------
     networks : list of dict
         Empty dicts if there is only one worker.
+
+    Raises
+    ------
+    ValueError
+        If the workers are threads of one process.
     """
     if len(workers) == 1:
         return [{}]
+    if any(worker.address.startswith("inproc") for worker in workers):
+        raise ValueError(
+            "the workers must be processes of their own, so that LightGBM can connect "
+            f"them; got {len(workers)} in one process. Start them by "
+            "dask.distributed.Client(processes=True), or a single one."
+        )
     hosts = [worker.address.split("://")[-1].rsplit(":", 1)[0] for worker in workers]
     ports = _free_ports(client, workers, hosts)
     machines = ",".join(

@@ -51,8 +51,8 @@ def find_mesh(devices: Any) -> Mesh | None:
     if isinstance(devices, (str, list, tuple, jax.Device)):
         raise ArgumentError(
             "devices must be None, 'all', a number of devices or a jax.sharding.Mesh; "
-            f"got {devices!r}. JAX computes on a GPU if it is installed for one; a Mesh "
-            "names devices: jax.sharding.Mesh(np.array(devices), ('lists',))."
+            f"got {devices!r}. JAX uses a GPU if it is installed for one; a Mesh names "
+            "devices: jax.sharding.Mesh(np.array(devices), ('lists',))."
         )
     n_devices = check_whole("devices", devices, low=1)
     available = jax.local_devices()

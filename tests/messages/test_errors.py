@@ -140,6 +140,11 @@ INPUTS = {
         f"loss='ranknett' is not a known loss. Known losses: {KNOWN_LOSSES}. Did you "
         "mean 'ranknet'?",
     ),
+    "loss without a name": (
+        lambda: neural(loss="ips_softmax").fit(X, Y, QID),
+        f"loss='ips_softmax' is not a known loss. Known losses: {KNOWN_LOSSES}. Pass the "
+        "function itself: ltr.losses.ips_softmax_loss.",
+    ),
     "unknown loss of trees": (
         lambda: trees(loss="ranknett").fit(X, Y, QID),
         f"loss='ranknett' is not a known loss. Known losses: {KNOWN_LOSSES}. Did you "

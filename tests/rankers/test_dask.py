@@ -25,8 +25,8 @@ import dask  # noqa: E402
 from distributed import Client, LocalCluster  # noqa: E402
 
 from ltr.dask import DaskLambdaMARTRanker, evaluate  # noqa: E402
-from ltr.dask.placement import share_lists  # noqa: E402
-from ltr.dask.rounds import WorkerLostError  # noqa: E402
+from ltr.dask.placement import Worker, share_lists  # noqa: E402
+from ltr.dask.rounds import WorkerLostError, network_of  # noqa: E402
 
 DATA = make_ranking(
     n_queries=60, list_size=(5, 15), n_features=5, n_informative=3, random_state=0
@@ -202,6 +202,25 @@ def test_a_killed_worker(client, arrays):
     DaskLambdaMARTRanker(client=client, **SMALL).fit(*arrays)
 
 
+def test_repr_has_what_was_set():
+    """As that of any estimator, without the defaults."""
+    ranker = DaskLambdaMARTRanker("ranknet", n_estimators=3, trees_per_round=1)
+    text = "DaskLambdaMARTRanker(loss='ranknet', n_estimators=3, trees_per_round=1)"
+    assert repr(ranker) == text
+
+
+def test_workers_in_one_process():
+    """LightGBM cannot tell them apart."""
+    workers = [Worker(str(i), f"inproc://10.0.0.1/7/{i}", 1) for i in range(2)]
+    message = (
+        "the workers must be processes of their own, so that LightGBM can connect them; "
+        "got 2 in one process. Start them by dask.distributed.Client(processes=True), or "
+        "a single one."
+    )
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+        network_of(None, workers)
+
+
 @given(st.lists(st.integers(1, 20), min_size=1, max_size=12), st.integers(1, 4))
 def test_balance(sizes, n_shares):
     """Graham's bound against the best of all placements, or a bound of it."""
@@ -223,6 +242,12 @@ def messages(client):
             lambda: ranker.fit(a, Y, c),
             TypeError,
             "y must be a Dask array, or X a sequence of RankingData; got ndarray. Make "
+            "one by dask.array.from_array, or use LambdaMARTRanker for data in memory.",
+        ),
+        "X in memory": (
+            lambda: ranker.fit(X, b, c),
+            TypeError,
+            "X must be a Dask array, or X a sequence of RankingData; got ndarray. Make "
             "one by dask.array.from_array, or use LambdaMARTRanker for data in memory.",
         ),
         "no qid": (

@@ -92,8 +92,8 @@ def test_too_many_devices():
             NeuralRanker(devices=devices).fit([[1.0], [2.0]], [0, 1])
         assert str(error.value) == (
             "devices must be None, 'all', a number of devices or a jax.sharding.Mesh; "
-            f"got {devices!r}. JAX computes on a GPU if it is installed for one; a Mesh "
-            "names devices: jax.sharding.Mesh(np.array(devices), ('lists',))."
+            f"got {devices!r}. JAX uses a GPU if it is installed for one; a Mesh names "
+            "devices: jax.sharding.Mesh(np.array(devices), ('lists',))."
         )
 
 

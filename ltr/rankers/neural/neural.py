@@ -324,7 +324,8 @@ class NeuralRanker(GradientRanker):
             For preference losses (``"lipo_lambda"``, ``"dpo"``, ``"irpo"``, …): scores
             of the frozen reference model.
         position : array-like of shape (n_samples,), default=None
-            For ``"irpo"``, which requires it: 1-based position in the presented list.
+            1-based position at which an item was shown, for losses that read it:
+            ``"irpo"`` and the click losses, ``loss=ltr.losses.ips_softmax_loss``.
         X_val : array-like of shape (n_val, n_features), default=None
             Validation features, for early stopping.
         y_val : array-like of shape (n_val,), default=None
