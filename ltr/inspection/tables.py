@@ -12,6 +12,8 @@ from ltr.arguments import ArgumentError
 from ltr.queries import FloatArray, IntArray
 from ltr.rankers.features import as_pandas, is_frame
 
+_MAX_ROWS, _MAX_COLUMNS = 60, 12  # of a table as text
+
 
 def as_table(X: Any) -> Any:
     """A DataFrame of pandas, or an array of two axes.
@@ -117,14 +119,29 @@ def text_table(
 
     Examples
     --------
-    >>> print(text_table(np.array([[1.0], [2.0]]), ["a", "b"], ["mean"], by=[1, 0]))
+    >>> numbers, by = np.array([[1.0], [2.0]]), np.array([1.0, 0.0])
+    >>> print(text_table(numbers, ["a", "b"], ["mean"], by=by))
         mean
     b 2.0000
     a 1.0000
     """
-    import pandas as pd
+    order = np.arange(len(columns)) if by is None else np.argsort(by, kind="stable")
+    cells = [["", *titles]]
+    for row in order:
+        cells.append([str(rows[row]), *(f"{value:.4f}" for value in columns[row])])
+    cells = [_shortened(line, _MAX_COLUMNS) for line in cells]
+    cells = _shortened(cells, _MAX_ROWS, ["…"] * len(cells[0]))
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    lines = []
+    for first, *others in cells:
+        numbers = map(str.rjust, others, widths[1:])
+        lines.append(" ".join([first.ljust(widths[0]), *numbers]).rstrip())
+    return "\n".join(lines)
 
-    frame = pd.DataFrame(columns, index=list(map(str, rows)), columns=list(titles))
-    if by is not None:
-        frame = frame.iloc[np.argsort(by, kind="stable")]
-    return str(frame.to_string(float_format="{:.4f}".format, max_rows=60, max_cols=12))
+
+def _shortened(entries: list[Any], limit: int, ellipsis: Any = "…") -> list[Any]:
+    """The head, and at most ``limit`` other entries: the first and the last ones."""
+    head, *others = entries
+    if len(others) <= limit:
+        return entries
+    return [head, *others[: limit // 2], ellipsis, *others[-(limit // 2) :]]

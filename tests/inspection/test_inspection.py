@@ -25,6 +25,7 @@ from ltr.inspection import (
     partial_dependence,
     permutation_importance,
 )
+from ltr.inspection.tables import text_table
 from ltr.metrics import ndcg_score
 from ltr.rankers.neural.scaling import fit_scaling
 from ltr.rankers.neural.training import LearnedState
@@ -284,15 +285,19 @@ def test_results_print_as_tables():
     assert lines[3].split()[1:] == ["0.0000"] * 3
     dependence = partial_dependence(ranker, X, "price", qid, grid=[0.0, 9.0])
     assert str(dependence) == (
-        "price, means of 18 items\n   change of score   rank\n"
-        "0          -2.0000 2.0000\n9           7.0000 1.0000"
+        "price, means of 18 items\n  change of score   rank\n"
+        "0         -2.0000 2.0000\n9          7.0000 1.0000"
     )
     shares = contributions(ranker, X, qid, rows=[0, 1])
     assert repr(shares) == (
-        "       baseline  noise  price  score\n"
-        "row 0    0.0000 0.0000 3.0000 3.0000\n"
-        "row 1    0.0000 0.0000 1.0000 1.0000"
+        "      baseline  noise  price  score\n"
+        "row 0   0.0000 0.0000 3.0000 3.0000\n"
+        "row 1   0.0000 0.0000 1.0000 1.0000"
     )
+    long = text_table(np.zeros((100, 20)), [f"r{i}" for i in range(100)], ["c"] * 20)
+    lines = long.splitlines()
+    assert (len(lines), len(lines[1].split())) == (62, 14)
+    assert (lines[30][:3], lines[31][0], lines[32][:3]) == ("r29", "…", "r70")
 
 
 def test_messages(rankers):
