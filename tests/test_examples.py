@@ -102,6 +102,14 @@ def test_benchmark_serving(capsys, tmp_path):
     assert "; errors 0; after SIGTERM unanswered 0\n" in capsys.readouterr().out
 
 
+def test_benchmark_dask():
+    """The same bits in each repetition, and a lost worker that ends a fit."""
+    pytest.importorskip("distributed")
+    result = load("benchmark_dask").main(n_rows=900, n_trees=3, n_runs=2, wait_s=1.0)
+    assert result["same"] == 1.0
+    assert result["lost"] < 31
+
+
 def test_benchmark_loading():
     """Both loaders give equal arrays, which it checks; times are for the machine."""
     table = load("benchmark_loading").main(megabytes=0.5, rounds=1)

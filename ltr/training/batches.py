@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import ClassVar, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import jax
 import numpy as np
-from jax.sharding import Sharding
 from numpy.typing import NDArray
 
 from ltr.lists import PackedLists, Shape
@@ -47,6 +46,23 @@ class Data(NamedTuple):
     pairs: PairTable | None = None
 
 
+def batches_of(shapes: list[Shape], sharding: Any = None) -> list[Any]:
+    """Describe mini-batches of rows to the compiler.
+
+    Parameters
+    ----------
+    shapes : list of (int, int)
+        Lists and list sizes.
+    sharding : Sharding, optional
+        How devices share them.
+
+    Returns
+    -------
+    batches : list of ShapeDtypeStruct
+    """
+    return [jax.ShapeDtypeStruct(s, np.int32, sharding=sharding) for s in shapes]
+
+
 class Lists(Protocol):
     """What an epoch visits."""
 
@@ -67,8 +83,8 @@ class Lists(Protocol):
         """Shapes of mini-batches that are known beforehand."""
 
     @property
-    def sharding(self) -> Sharding | None:
-        """How the devices share a mini-batch; None on one device."""
+    def batches(self) -> list[jax.ShapeDtypeStruct]:
+        """What a mini-batch of each of these shapes looks like to the compiler."""
 
     @property
     def n_lists(self) -> int:
@@ -96,7 +112,11 @@ class ResidentLists:
 
     data: Data
     packed: PackedLists
-    sharding: ClassVar[None] = None
+
+    @property
+    def batches(self) -> list[jax.ShapeDtypeStruct]:
+        """Mini-batches of all shapes."""
+        return batches_of(self.shapes)
 
     @property
     def batch_size(self) -> int:

@@ -11,7 +11,7 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from ltr.arguments import ArgumentError, check_whole
 from ltr.lists import PackedLists, Shape
-from ltr.training.batches import Data, Lists
+from ltr.training.batches import Data, Lists, batches_of
 
 _AXIS = "lists"
 
@@ -103,7 +103,7 @@ class SharedLists:
 
     def __init__(self, lists: Lists, mesh: Mesh) -> None:
         self._lists, self._mesh = lists, mesh
-        self.sharding = NamedSharding(mesh, PartitionSpec(_AXIS))
+        self._sharding = NamedSharding(mesh, PartitionSpec(_AXIS))
         self._placed: tuple[Data, Data] | None = None
 
     @property
@@ -125,6 +125,11 @@ class SharedLists:
     def shapes(self) -> list[Shape]:
         """Shapes of mini-batches that are known beforehand."""
         return [(self._even(n_lists), size) for n_lists, size in self._lists.shapes]
+
+    @property
+    def batches(self) -> list[jax.ShapeDtypeStruct]:
+        """Mini-batches of these shapes, shared out."""
+        return batches_of(self.shapes, self._sharding)
 
     @property
     def n_lists(self) -> int:
@@ -150,7 +155,7 @@ class SharedLists:
                 (self._even(n_lists), size), int(data.n_samples), dtype=rows.dtype
             )
             shared[:n_lists] = rows
-            yield self._place(data), jax.device_put(shared, self.sharding)
+            yield self._place(data), jax.device_put(shared, self._sharding)
 
     def replicate(self, tree: Any) -> Any:
         """Put arrays on every device."""

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
-from itertools import islice
+from itertools import islice, repeat
 from typing import Any, NamedTuple
 
 import jax
@@ -21,7 +21,7 @@ from ltr.lists import Shape
 from ltr.scorers import PairScorer, PublishedPairScorer
 from ltr.scorers.draws import seed_key
 from ltr.training.batches import Data, Lists
-from ltr.training.checkpoint import Checkpoint
+from ltr.training.checkpoint import Checkpoint, Snapshot
 from ltr.training.convergence import EpochLimits, Trend, loss_trend
 from ltr.training.devices import share
 from ltr.training.masks import check_mask, is_ours
@@ -162,20 +162,22 @@ def train(
     selects = validate is not None and limits.selects
     if validate is not None:
         result.best_score, *_ = validate(result.params).values()
-    is_per_list = not plan.loss.info.per_batch
-    if limits.max_epochs and is_per_list and not is_ours(plan.loss.function):
+    if limits.max_epochs and not is_ours(plan.loss.function):
         _check_own_loss(plan, numbers, lists)
     n_steps, n_skipped, totals = 0, 0, []
     if checkpoint is not None and checkpoint.exists:
-        snapshot = checkpoint.load(state, result.params)
-        state = jax.device_put(snapshot.state, jax.tree.map(_sharding, state))
-        result = snapshot.result_of(result)
-        rng.bit_generator.state = snapshot.generator
+        state, result, snapshot = _resumed(checkpoint, state, result, rng)
         n_steps, n_skipped, totals = snapshot.n_steps, snapshot.step, snapshot.totals
     reached = state
     try:
         if limits.max_epochs and lists.shapes:
-            result.compile_seconds = _compile(plan, state, numbers, lists, key)
+            started = time.perf_counter()
+            before_rows = map(repeat, (plan, state, numbers, lists.data))
+            lowered = map(
+                _step.lower, *before_rows, lists.batches, repeat(key), repeat(0)
+            )
+            _compile([*lowered], lists.shapes, state[0])
+            result.compile_seconds = time.perf_counter() - started
         while not (is_over := _is_over(result, limits)) and (
             len(result.losses) < limits.max_epochs
         ):
@@ -289,28 +291,26 @@ def _is_over(result: TrainingResult, limits: EpochLimits) -> bool:
 
 
 def _compile(
-    plan: TrainingPlan,
-    state: tuple[Pytree, Pytree],
-    numbers: StepNumbers,
-    lists: Lists,
-    key: jax.Array,
-) -> float:
+    lowered: list[jax.stages.Lowered], shapes: list[Shape], params: Pytree
+) -> None:
     """Compile the steps of all shapes at once, and check the memory that they need.
 
-    JAX keeps the programs with the jitted function, which then finds them. Returns the
-    time that it took.
+    JAX keeps the programs with the jitted function, which then finds them.
     """
-    started = time.perf_counter()
-    lowered: dict[Shape, jax.stages.Lowered] = {}
-    for shape in lists.shapes:
-        batch = jax.ShapeDtypeStruct(shape, np.int32, sharding=lists.sharding)
-        arguments = numbers, lists.data, batch, key, 0
-        lowered[shape] = _step.lower(plan, state, *arguments)
     with ThreadPoolExecutor(len(lowered)) as pool:
-        programs = pool.map(jax.stages.Lowered.compile, lowered.values())
-        for shape, program in zip(lowered, programs, strict=True):
-            check_step(shape, state[0], program)
-    return time.perf_counter() - started
+        programs = pool.map(jax.stages.Lowered.compile, lowered)
+        for shape, program in zip(shapes, programs, strict=True):
+            check_step(shape, params, program)
+
+
+def _resumed(
+    checkpoint: Checkpoint, state: Any, result: TrainingResult, rng: np.random.Generator
+) -> tuple[Any, TrainingResult, Snapshot]:
+    """State and result of a checkpoint, where those of the start were."""
+    snapshot = checkpoint.load(state, result.params)
+    rng.bit_generator.state = snapshot.generator
+    state = jax.device_put(snapshot.state, jax.tree.map(_sharding, state))
+    return state, snapshot.result_of(result), snapshot
 
 
 def _unfinished(
@@ -420,6 +420,8 @@ def _in_batch(
 
 def _check_own_loss(plan: TrainingPlan, numbers: StepNumbers, lists: Lists) -> None:
     """Try the mask on a batch with padding; without padding nothing depends on it."""
+    if plan.loss.info.per_batch:
+        return
     data = lists.data
     for bucket in lists.packed.buckets:
         where = bucket.rows < data.n_samples

@@ -41,7 +41,7 @@ def client():
     with (
         dask.config.set({"distributed.worker.memory.terminate": False}),
         LocalCluster(
-            n_workers=2, threads_per_worker=1, dashboard_address=None, silence_logs=50
+            n_workers=2, threads_per_worker=1, dashboard_address=":0", silence_logs=50
         ) as cluster,
         Client(cluster) as client,
     ):
@@ -68,8 +68,6 @@ def test_same_bits_and_as_good(client, arrays, loss):
     local = LambdaMARTRanker(loss, n_jobs=1, **SMALL).fit(X, Y, QID).predict(X)
     both = [ndcg_score(Y, s, qid=QID, k=10) for s in (scores, local)]
     assert both[0] == pytest.approx(both[1], abs=0.03)
-    # Bins are those of a sample of each worker; apart from that, the sums are the same.
-    assert np.corrcoef(scores, local)[0, 1] > 0.9
 
 
 def test_forms_of_input(client, arrays):

@@ -114,7 +114,7 @@ def test_predict_with_wide_layers_goes_by_blocks(monkeypatch):
     monkeypatch.setattr(
         MLPScorer,
         "apply",
-        lambda self, params, Z: n_rows.append(len(Z)) or apply(self, params, Z),
+        lambda self, params, Z, **_: n_rows.append(len(Z)) or apply(self, params, Z),
     )
     np.testing.assert_allclose(ranker.predict(X, QID), expected, rtol=1e-12)
     assert n_rows == [3] * 13 + [1]

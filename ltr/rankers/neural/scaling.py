@@ -210,10 +210,10 @@ def _block_rows(n_features: int) -> int:
 
 
 def _slices(
-    n_rows: int, n_features: int, n_values: int = _BLOCK_VALUES
+    n_rows: int, n_features: int, n_values: int | None = None
 ) -> Iterator[slice]:
     """Blocks of about ``n_values`` values that together are all rows."""
-    size = max(1, n_values // max(1, n_features))
+    size = max(1, (n_values or _BLOCK_VALUES) // max(1, n_features))
     return (slice(i, min(i + size, n_rows)) for i in range(0, n_rows, size))
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import ClassVar
 
 import jax
 import numpy as np
@@ -40,7 +39,7 @@ from ltr.rankers.neural.watching import epoch_watcher
 from ltr.rankers.validation import validation_rows
 from ltr.rankers.warning import warn
 from ltr.training import Data, TrainingPlan, TrainingResult, train
-from ltr.training.batches import Rows
+from ltr.training.batches import Rows, batches_of
 from ltr.training.convergence import epoch_limits
 from ltr.training.devices import find_mesh
 from ltr.training.work import COMPILATION_ROWS, list_cost
@@ -71,8 +70,6 @@ class StreamedLists:
     n_rows : int
         Rows that a buffer has room for; a longer one makes room for itself.
     """
-
-    sharding: ClassVar[None] = None
 
     def __init__(
         self,
@@ -113,6 +110,11 @@ class StreamedLists:
     def shapes(self) -> list[Shape]:
         """Shapes of the mini-batches of the first buffer."""
         return self.packed.shapes
+
+    @property
+    def batches(self) -> list[jax.ShapeDtypeStruct]:
+        """Mini-batches of these shapes."""
+        return batches_of(self.shapes)
 
     @property
     def steps_per_epoch(self) -> int | None:

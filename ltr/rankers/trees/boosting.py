@@ -161,7 +161,8 @@ def boost(
         free_raw_data=start is None,
     )
     objective = target.objective
-    if callable(objective) and not _can_split(dataset, rows.X.shape[1]):
+    is_alone = "machines" not in params  # bins of a network are agreed on in training
+    if callable(objective) and is_alone and not _can_split(dataset, rows.X.shape[1]):
         # then LightGBM accepts its own objectives only; labels of 0 leave scores at 0
         objective = "regression"
         dataset.set_label(np.zeros(len(target.labels)))
@@ -173,7 +174,7 @@ def boost(
         feval = evaluation(measures, validation)
         is_dart = params.get("boosting") == "dart"
         stopping = Stopping(n_iter_no_change, can_stop=selects and not is_dart)
-        if start is not None:
+        if start is not None and selects:
             threads = params["num_threads"]
             scores = start.predict(validation.X, num_threads=threads)
             _, score, _ = feval(scores, None)[0]

@@ -52,7 +52,7 @@ class Stopping:
         self._patience = patience
         self.can_stop = can_stop
         self.order = _STOPPING
-        self._best = (0, -math.inf)
+        self._best = self._before = (0, -math.inf)
         self._n_worse = 0
         self.columns: dict[str, list[float]] = {}
         self.is_over = False
@@ -67,13 +67,20 @@ class Stopping:
         self._n_worse += 1
         if score > self._best[1]:
             self._best, self._n_worse = (n_trees, score), 0
+        if not self.columns:
+            self._before = self._best
 
     def best(self, n_all: int) -> tuple[int, float]:
         """Number of trees with the highest score, and the score; all if it is NaN."""
         if not self.can_stop and self.scores:
-            self._best = n_all, self.scores[-1]
+            self._take_all(n_all)
         n_trees, score = self._best
         return (n_trees, score) if n_trees else (n_all, float("nan"))
+
+    def _take_all(self, n_trees: int) -> None:
+        """Take all trees as the best ones, unless those before this fit are better."""
+        everything = (n_trees, self.scores[-1])
+        self._best = max(self._before, everything, key=lambda trees: trees[1])
 
     def __call__(self, env: Any) -> None:
         """Record the metrics of a tree."""
@@ -81,7 +88,7 @@ class Stopping:
             self.columns.setdefault(name, []).append(float(value))
         n_trees = env.model.current_iteration()
         if not self.can_stop:
-            self._best = n_trees, self.scores[-1]
+            self._take_all(n_trees)
             return
         self.offer(n_trees, self.scores[-1])
         self.is_over = self._n_worse >= self._patience
