@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import os
 import time
 from collections.abc import AsyncIterator
@@ -29,6 +30,7 @@ except ImportError as error:
         "'ltr[serve]'."
     ) from error
 
+_log = logging.getLogger("uvicorn.error")
 _TEXT = "text/plain; version=0.0.4; charset=utf-8"  # of Prometheus
 
 
@@ -109,6 +111,7 @@ class _Server:
     async def rank(self, request: Request) -> Response:
         began, n_items = time.perf_counter(), 0
         lists: list[ItemList] = []
+        response: Response
         try:
             body = await self._body(request)
             lists, is_single = read_lists(
@@ -120,7 +123,7 @@ class _Server:
                 _answer(items, own) for items, own in zip(lists, scores, strict=True)
             ]
             content = answers[0] if is_single else {"lists": answers}
-            response: Response = JSONResponse(content)
+            response = _response(content)
         except RequestError as error:
             response = _error(str(error), error.status)
         except Overloaded:
@@ -132,6 +135,9 @@ class _Server:
             response = _error(str(error), 400)
         except ClientDisconnect:
             response = _error("the client has gone.", 400)
+        except Exception:  # noqa: BLE001 - of whichever ranker
+            _log.exception("the ranker failed")
+            response = _error("the ranker failed; the log of the server says why.", 500)
         is_scored = response.status_code == 200
         self.counters.count(
             response.status_code,
@@ -176,6 +182,13 @@ class _Server:
     async def _body(self, request: Request) -> bytes:
         """The body, as long as it may be."""
         limit = self.limits.body_bytes
+        coding = request.headers.get("content-encoding", "identity")
+        if coding.lower() != "identity":
+            raise RequestError(
+                "the body must not be compressed; got content-encoding "
+                f"{coding!r:.40}.",
+                415,
+            )
         length = request.headers.get("content-length", "0")
         if length.isdigit() and int(length) > limit:
             raise RequestError(_too_large(limit), 413)
@@ -209,6 +222,16 @@ def _answer(items: ItemList, scores: FloatArray) -> dict[str, Any]:
     if items.ids is not None:
         answer["ids"] = [items.ids[i] for i in order]
     return answer
+
+
+def _response(content: dict[str, Any]) -> Response:
+    try:
+        return JSONResponse(content)
+    except (ValueError, RecursionError):  # names of the client come back as they are
+        raise RequestError(
+            "'ids' must be values that JSON in UTF-8 can hold: finite numbers, text "
+            "without half a surrogate pair, and no deep nesting."
+        ) from None
 
 
 def _error(message: str, status: int) -> Response:

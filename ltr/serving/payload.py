@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from ltr.queries import FloatArray
 
 _OF_REQUEST = {"features", "feature_names", "ids", "k", "lists"}
-_OF_LIST = {"features", "feature_names", "ids", "k"}
+_OF_LIST = _OF_REQUEST - {"lists"}
+_BESIDE_LISTS = {"feature_names", "k", "lists"}
 
 
 class RequestError(ValueError):
@@ -115,9 +116,11 @@ def read_lists(
         return [_read_list("", document, limits, n_features, names)], True
     if "features" in document:
         _refuse("the body must have 'features' or 'lists'; got both.")
+    _check_keys("a body with 'lists'", document, _BESIDE_LISTS)
     entries = document["lists"]
     if not isinstance(entries, list) or not entries:
-        _refuse(f"'lists' must be an array of objects; got {_kind(entries)}.")
+        kind = "an empty array" if entries == [] else _kind(entries)
+        _refuse(f"'lists' must be an array of objects; got {kind}.")
     if len(entries) > limits.n_lists:
         _refuse(
             f"'lists' must have at most {limits.n_lists} lists; got {len(entries)}.",
@@ -247,8 +250,21 @@ def _parsed(body: bytes) -> Any:
     def refuse_constant(name: str) -> NoReturn:
         _refuse(f"the body must be JSON, which has no {name}; pass null.")
 
+    def distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        document = dict(pairs)
+        if len(document) < len(pairs):
+            keys = [key for key, _ in pairs]
+            twice = next(key for key in document if keys.count(key) > 1)
+            _refuse(
+                "an object in the body must have distinct keys; got "
+                f"{twice!r:.100} twice."
+            )
+        return document
+
     try:
-        return json.loads(body, parse_constant=refuse_constant)
+        return json.loads(
+            body, parse_constant=refuse_constant, object_pairs_hook=distinct
+        )
     except RequestError:
         raise
     except (ValueError, RecursionError) as error:

@@ -108,6 +108,10 @@ def test_missing_values():
     assert answer.json()["order"][-1] == 1
 
 
+IDS = (
+    "'ids' must be values that JSON in UTF-8 can hold: finite numbers, text without half "
+    "a surrogate pair, and no deep nesting."
+)
 LONG = "'features' must have at most 9 items; got 10."
 REFUSED = [
     (b"", 400, "the body must be JSON: Expecting value: line 1 column 1 (char 0)."),
@@ -156,7 +160,23 @@ REFUSED = [
         400,
         "the body must have 'features' or 'lists'; got both.",
     ),
-    (b'{"lists": []}', 400, "'lists' must be an array of objects; got an array."),
+    (
+        b'{"lists": []}',
+        400,
+        "'lists' must be an array of objects; got an empty array.",
+    ),
+    (
+        b'{"lists": [{"features": []}], "ids": []}',
+        400,
+        "a body with 'lists' must have the keys feature_names, k, lists only; got 'ids'.",
+    ),
+    (
+        b'{"features": [[1, 2, 3]], "k": 1, "k": 2}',
+        400,
+        "an object in the body must have distinct keys; got 'k' twice.",
+    ),
+    (b'{"features": [[1, 2, 3]], "ids": [1e999]}', 400, IDS),
+    (b'{"features": [[1, 2, 3]], "ids": ["\\ud800"]}', 400, IDS),
     (b'{"lists": [1]}', 400, "'lists' must have objects; got 1 as list 0."),
     (
         b'{"lists": [{"features": [[1]]}]}',
@@ -195,6 +215,30 @@ def test_refused(client, number):
     assert response.status_code == status
     error = response.json()["error"]
     assert error == message if message else error.startswith("the body must be JSON")
+
+
+def test_what_fails_otherwise(caplog):
+    """A fault of the ranker is logged and counted; a compressed body is not guessed."""
+
+    class Faulty:
+        n_features_in_ = 1
+
+        def predict(self, X, qid):
+            raise TypeError("no such attribute")
+
+    client = Client(create_app(Faulty()))
+    response = client.post("/rank", json={"features": [[1.0]]})
+    assert response.status_code == 500
+    assert response.json() == {
+        "error": "the ranker failed; the log of the server says why."
+    }
+    assert "no such attribute" in caplog.text
+    assert 'ltr_requests_total{status="500"} 1' in client.get("/metrics").text
+    response = client.post("/rank", content=b"x", headers={"content-encoding": "gzip"})
+    assert response.status_code == 415
+    assert response.json() == {
+        "error": "the body must not be compressed; got content-encoding 'gzip'."
+    }
 
 
 def test_a_long_body_without_its_length(client):

@@ -21,16 +21,17 @@ class Client:
     def get(self, path):
         return asyncio.run(self.request("GET", path, []))
 
-    def post(self, path, *, json=None, content=b""):
+    def post(self, path, *, json=None, content=b"", headers=None):
         """``content`` may be an iterator of parts, whose length is not told."""
         if json is not None:
             content = dumps(json)
-        return asyncio.run(self.request("POST", path, content))
+        return asyncio.run(self.request("POST", path, content, headers or {}))
 
-    async def request(self, method, path, content):
+    async def request(self, method, path, content, further=()):
         is_whole = isinstance(content, bytes)
         parts = iter([content]) if is_whole else iter(content)
         headers = [(b"content-length", b"%d" % len(content))] if is_whole else []
+        headers += [(name.encode(), further[name].encode()) for name in further]
         sent = []
 
         async def receive():
