@@ -86,6 +86,11 @@ def pairs_to_lists(
     if features is not None:
         winners = _items(features, winners, "winners")
         losers = _items(features, losers, "losers")
+        if len(winners) != len(losers):
+            raise ValueError(
+                "winners and losers must have one item per pair each; got "
+                f"{len(winners)} and {len(losers)}."
+            )
     check_rows({"winners": winners, "losers": losers, "weights": weights})
     if np.ndim(winners) != 2 or np.shape(winners) != np.shape(losers):
         raise ValueError(

@@ -11,6 +11,8 @@ from numpy.typing import ArrayLike
 from ltr.arguments import check_number, check_whole
 from ltr.queries import FloatArray, IntArray, check_rows, group_queries
 
+_LAST_POSITION = 1_000_000
+
 
 class _Cells(NamedTuple):
     """Clicks of each item at each position where it was shown."""
@@ -43,7 +45,7 @@ def estimate_propensities(
         What was shown: the item and its query, such as ``ClickLog.rows``; any hashable
         ids.
     positions : int array-like of shape (n_shown,)
-        Position at which it was shown, from 1.
+        Position at which it was shown, from 1 to 1,000,000.
     clicks : array-like of shape (n_shown,)
         1 or True if it was clicked, else 0.
     max_iter : int, default=10_000
@@ -131,11 +133,18 @@ def _count(
             f"{np.shape(items)}, {ranks.shape} and {hits.shape}."
         )
     codes = group_queries(items, len(ranks), rows_of="positions", name="items").codes
-    is_rank = (ranks >= 1) & (ranks == np.floor(ranks))
+    for name, values in (("positions", ranks), ("clicks", hits)):
+        if values.dtype.kind not in "biuf":
+            raise ValueError(
+                f"{name} must hold numbers; got {values.tolist()[0]!r:.100} at row 0. "
+                "Convert them."
+            )
+    is_rank = (ranks >= 1) & (ranks <= _LAST_POSITION) & (ranks == np.floor(ranks))
     if not is_rank.all():
         row = int((~is_rank).argmax())
         raise ValueError(
-            f"positions must be whole numbers >= 1; got {ranks[row]} at row {row}."
+            f"positions must be whole numbers from 1 to {_LAST_POSITION}; got "
+            f"{ranks[row]} at row {row}."
         )
     is_click = (hits == 0) | (hits == 1)
     if not is_click.all():

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 _SEPARATORS = {".csv": ",", ".tsv": "\t"}
 _FORM = ("starts", "mean_place", "recent_place", "last_place", "elo")
 _RECENT = 0.7  # weight of a race relative to the next one of the competitor
-_ELO_START, _ELO_SCALE = 1500.0, 400.0
+_ELO_START, _ELO_SCALE, _MOST_ELO = 1500.0, 400.0, 10_000.0
 
 
 class _Form(NamedTuple):
@@ -94,7 +94,7 @@ def load_results(
     features : sequence of str, default=()
         Further numeric columns that are known before the start, such as the grid.
     elo_step : float, default=32.0
-        Factor K > 0 of the Elo ratings: what the winner gains at most in a race.
+        Factor K of the Elo ratings, in (0, 10000]: what the winner gains at most in a race.
     random_state : int or None, default=0
         Seed of the order of the rows of each race, which tells nothing then. None: as
         in the table.
@@ -143,13 +143,19 @@ def load_results(
     """
     import pandas as pd
 
-    check_number("elo_step", elo_step, low=0.0, open_low=True)
+    check_number("elo_step", elo_step, low=0.0, high=_MOST_ELO, open_low=True)
     check_seed("random_state", random_state)
     if isinstance(features, str):
         raise ArgumentError(
             f"features must be a sequence of names; got {features!r}. Pass "
             f"[{features!r}]."
         )
+    for name in features:
+        if name in _FORM:
+            raise ArgumentError(
+                f"features must not have the name of a column that is computed; got "
+                f"{name!r}. Rename it."
+            )
     names = [race, competitor, place, *features]
     source, frame = _open(table, names, encoding)
     _check_ids(source, frame, names[:2])
@@ -197,6 +203,8 @@ def _open(
             )
     if isinstance(source.table, Delimited):
         return source, source.table.frame(names, names[:3])
+    if not len(source.table):
+        raise ValueError("the table must have at least one row; got none.")
     return source, source.table[names].reset_index(drop=True)
 
 

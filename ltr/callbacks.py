@@ -162,9 +162,15 @@ class Watch:
     def __call__(self, state: TrainingState) -> bool:
         """Call all of them; whether one wants training to end."""
         answers = [callback(state) for callback in self._callbacks]
-        return any(
-            isinstance(answer, (bool, np.bool_)) and bool(answer) for answer in answers
-        )
+        return any(_is_true(answer) for answer in answers)
+
+
+def _is_true(answer: Any) -> bool:
+    """Whether it is True, as a bool or as a boolean array without axes."""
+    if isinstance(answer, bool):
+        return answer
+    is_flag = getattr(answer, "shape", None) == () and answer.dtype == np.bool_
+    return is_flag and bool(answer)
 
 
 def joined_history(

@@ -55,13 +55,10 @@ def turnover(
     >>> turnover([1.0, 0.5, 0.5], dates=[1, 2, 2], tickers=["A", "A", "B"])
     array([0.5, 0.5])
     """
-    result = backtest(
-        np.zeros(np.shape(weights)) if returns is None else returns,
-        weights,
-        dates=dates,
-        tickers=tickers,
-    )
-    return result.turnover
+    if returns is None:
+        read_days(dates, weights=weights, tickers=tickers)  # names what was passed
+        returns = np.zeros(np.shape(weights))
+    return backtest(returns, weights, dates=dates, tickers=tickers).turnover
 
 
 @dataclass(frozen=True, eq=False)

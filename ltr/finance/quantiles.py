@@ -13,6 +13,8 @@ from ltr.finance.days import read_days
 from ltr.metrics.ranked import RankedLists, number_column, rank_lists
 from ltr.queries import FloatArray, check_rows, group_queries
 
+_ROUNDING = 1e-12  # of weights that sum to 1
+
 
 @dataclass(frozen=True, eq=False)
 class QuantileReturns:
@@ -157,6 +159,8 @@ def portfolio_weights(
     check_number("fraction", fraction, low=0.0, high=high, open_low=True)
     check_rows({"y_score": y_score, "dates": dates})
     scores = number_column(y_score, "y_score", finite=False)
+    if not len(scores):
+        raise ValueError("y_score must have at least one row; got an empty array.")
     queries = group_queries(dates, len(scores), rows_of="y_score", name="dates")
     ranked = rank_lists(np.zeros(len(scores)), scores, queries)
     sizes = queries.sizes.astype(float)
@@ -166,6 +170,7 @@ def portfolio_weights(
         held -= _share_of_positions(ranked, sizes - width, sizes)
     weights = np.empty(len(scores))
     weights[ranked.rows] = held / np.repeat(width, queries.sizes)
+    weights[np.abs(weights) < _ROUNDING] = 0.0
     return weights
 
 

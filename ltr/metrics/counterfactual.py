@@ -202,4 +202,14 @@ def _click_weights(
             f"propensities must be > 0 where clicks are 1; got 0 at row {row}. Raise "
             "clip, or leave such clicks out."
         )
-    return np.divide(hits - base, theta, out=np.zeros(len(hits)), where=theta > 0.0)
+    with np.errstate(over="ignore"):
+        weights = np.divide(
+            hits - base, theta, out=np.zeros(len(hits)), where=theta > 0.0
+        )
+    if not np.isfinite(weights).all():
+        row = int((~np.isfinite(weights)).argmax())
+        raise ValueError(
+            "propensities must be large enough for their inverse to be a number; got "
+            f"{theta[row]} at row {row}. Raise clip."
+        )
+    return weights

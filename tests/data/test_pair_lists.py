@@ -68,6 +68,10 @@ MESSAGES = {
         "winners and losers must both have shape (n_pairs, n_features); got (1, 2) and "
         "(1, 1). To name items, pass their features as features=.",
     ),
+    "more winners than losers": (
+        lambda: pairs_to_lists([0, 1, 2], [1, 2], features=ITEMS[:3]),
+        "winners and losers must have one item per pair each; got 3 and 2.",
+    ),
     "a row that is not there": (
         lambda: pairs_to_lists([0, 3], [1, 2], features=ITEMS[:3]),
         "winners must be rows of features, 0 to 2; got 3 at row 1. Items of other names "

@@ -142,6 +142,9 @@ def test_refused_arguments(tmp_path):
         "features must be a sequence of names; got 'grid'. Pass ['grid'].": {
             "features": "grid"
         },
+        "features must not have the name of a column that is computed; got 'elo'. Rename "
+        "it.": {"features": ["elo"]},
+        "elo_step must be a number > 0 and <= 10000; got 1e+308.": {"elo_step": 1e308},
     }
     for message, options in messages.items():
         with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
@@ -155,3 +158,7 @@ def test_refused_arguments(tmp_path):
     )
     with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
         load_results(frame)
+    with pytest.raises(
+        ValueError, match=r"^the table must have at least one row; got n"
+    ):
+        load_results(frame[:0])

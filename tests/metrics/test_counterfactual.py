@@ -181,7 +181,22 @@ MESSAGES = {
     ),
     "positions from 0": (
         lambda: estimate_propensities(["a", "a"], [0, 1], [1, 0]),
-        "positions must be whole numbers >= 1; got 0 at row 0.",
+        "positions must be whole numbers from 1 to 1000000; got 0 at row 0.",
+    ),
+    "an id for a position": (
+        lambda: estimate_propensities(["a", "a"], [1, 10**9], [1, 0]),
+        "positions must be whole numbers from 1 to 1000000; got 1000000000 at row 1.",
+    ),
+    "positions as text": (
+        lambda: estimate_propensities(["a", "a"], ["1", "2"], [1, 0]),
+        "positions must hold numbers; got '1' at row 0. Convert them.",
+    ),
+    "propensities without an inverse": (
+        lambda: counterfactual_dcg(
+            [1, 0], [1, 2], propensities=[1e-320, 1], qid=[0, 0]
+        ),
+        "propensities must be large enough for their inverse to be a number; got 1e-320 "
+        "at row 0. Raise clip.",
     ),
     "always the same order": (
         lambda: estimate_propensities(["a", "b"], [1, 2], [1, 1]),

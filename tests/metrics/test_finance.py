@@ -272,6 +272,14 @@ CASES = {
         lambda: portfolio_weights([1.0, 2.0], dates=[1, 1], fraction=0.6),
         "fraction must be a number > 0 and <= 0.5; got 0.6.",
     ),
+    "no scores": (
+        lambda: portfolio_weights([], dates=[]),
+        "y_score must have at least one row; got an empty array.",
+    ),
+    "fewer weights than dates": (
+        lambda: turnover([1.0], dates=[1, 2], tickers=["A", "A"]),
+        "dates must have one entry per row of weights; got 2 entries for 1 rows.",
+    ),
     "no rows": (
         lambda: information_coefficient([], [], dates=[]),
         "y_true must have at least one row; got an empty array.",
@@ -284,3 +292,9 @@ def test_message(name):
     call, message = CASES[name]
     with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
         call()
+
+
+def test_no_portfolio_without_a_preference():
+    """Equal scores, or one stock: what is bought is sold, to the last bit."""
+    assert not portfolio_weights(np.zeros(12), dates=np.repeat([1, 2, 3], 4)).any()
+    assert not portfolio_weights([1.0], dates=[1]).any()
