@@ -12,6 +12,8 @@ from ltr.export.names import feature_names
 from ltr.queries import FloatArray
 from ltr.rankers import LinearRanker, NeuralRanker
 
+_SINGLE = np.finfo(np.float32)
+
 
 class RawWeights(NamedTuple):
     """score = weight · x + constant, of features as they come.
@@ -89,16 +91,50 @@ def raw_weights(ranker: Any, caller: str) -> RawWeights:
     return RawWeights(weight, constant - float(weight @ weights["preprocess.mean"]))
 
 
+def single_weights(ranker: Any, names: list[str], caller: str) -> dict[str, float]:
+    """Weights of the raw features by name, for engines that compute in float32.
+
+    Raises
+    ------
+    ArgumentError, ValueError
+        As :func:`raw_weights`, or if a weight is out of the range of float32.
+    """
+    weight = raw_weights(ranker, caller).weight
+    size = np.abs(weight)
+    is_out = (size > _SINGLE.max) | ((size > 0) & (size < _SINGLE.tiny))
+    if is_out.any():
+        column = int(is_out.argmax())
+        raise ValueError(
+            f"{caller} needs weights in the range of single precision, 1.2e-38 to "
+            f"3.4e+38, as the engine computes in it; that of {names[column]!r} is "
+            f"{weight[column]:.3g}. Fit on features of another unit, or use "
+            "export_onnx with dtype='float64'."
+        )
+    return dict(zip(names, shortest(weight), strict=True))
+
+
 def shortest(values: Any) -> Any:
     """Numbers in single precision with as few digits as name them, as floats.
 
     A reader that parses them in single precision gets the same numbers.
+
+    Raises
+    ------
+    ValueError
+        If one is too large for it.
 
     Examples
     --------
     >>> shortest(np.float32(0.1))
     0.1
     """
-    single = np.asarray(values, dtype=np.float32)
+    double = np.asarray(values, dtype=np.float64)
+    if (np.abs(double) > _SINGLE.max).any():
+        raise ValueError(
+            "leaf values must be in the range of single precision, up to 3.4e+38; got "
+            f"{double.flat[int(np.abs(double).argmax())]:.3g}. Fit with a smaller "
+            "learning_rate."
+        )
+    single = double.astype(np.float32)
     floats = [float(str(value)) for value in single.ravel()]
     return floats[0] if single.ndim == 0 else floats

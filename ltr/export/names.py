@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from sklearn.utils.validation import check_is_fitted
@@ -25,9 +25,8 @@ def feature_names(ranker: Any, features: Sequence[str] | None) -> list[str]:
         if names is None:
             return [f"f{i}" for i in range(n_features)]
         return [str(name) for name in names]
-    is_text = not isinstance(features, str) and all(
-        isinstance(name, str) and name for name in features
-    )
+    is_text = isinstance(features, Collection) and not isinstance(features, (str, set))
+    is_text = is_text and all(isinstance(name, str) and name for name in features)
     if not is_text or len(set(features)) != n_features or len(features) != n_features:
         raise ArgumentError(
             f"features must be {n_features} distinct names, one for each column of X; "

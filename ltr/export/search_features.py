@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ltr.arguments import ArgumentError, check_choice, suggest
-from ltr.export.linear import raw_weights, shortest
+from ltr.export.linear import single_weights
 from ltr.export.names import feature_names
 from ltr.files import PathLike, whole_file
 
@@ -54,8 +54,7 @@ def export_linear_json(
     '{"price": 2.0}\n'
     """
     names = feature_names(ranker, features)
-    weight = shortest(raw_weights(ranker, "export_linear_json").weight)
-    _write(path, dict(zip(names, weight, strict=True)), indent=None)
+    _write(path, single_weights(ranker, names, "export_linear_json"), indent=None)
 
 
 def export_feature_set(

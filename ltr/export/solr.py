@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ltr.arguments import check_choice
 from ltr.export.ensemble import Tree, check_depth, floor32, read_ensemble
-from ltr.export.linear import is_linear, raw_weights, shortest
+from ltr.export.linear import is_linear, shortest, single_weights
 from ltr.export.missing import check_numbers_only
 from ltr.export.names import feature_names
 from ltr.export.xgboost_model import DEEPEST
@@ -82,8 +82,8 @@ def export_solr(
     params: dict[str, Any]
     if is_linear(ranker):
         kind = "LinearModel"
-        weight = shortest(raw_weights(ranker, caller).weight)
-        params = {"weights": dict(zip(names, weight, strict=True))}
+        weights = single_weights(ranker, names, caller)
+        params = {"weights": weights}
     else:
         kind = "MultipleAdditiveTreesModel"
         ensemble = read_ensemble(ranker, caller)

@@ -352,6 +352,8 @@ def _of_blend(
         slope = np.zeros(len(raw))  # of the normalized score: 1 / scale
         for list_rows in np.split(every_row[queries.order], queries.starts[1:-1]):
             of_list = raw[list_rows]
+            if not len(of_list):
+                continue
             width = np.std(of_list) if how == "zscore" else np.ptp(of_list)
             largest = np.abs(of_list).max(initial=0.0)
             if np.ptp(of_list) > _ROUNDING * largest:

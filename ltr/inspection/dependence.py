@@ -11,10 +11,10 @@ from sklearn.utils import check_random_state
 
 from ltr.arguments import ArgumentError, check_seed, check_whole
 from ltr.inspection.tables import (
-    as_table,
     column_number,
     column_of,
     names_of,
+    read_inputs,
     take_rows,
     text_table,
     with_column,
@@ -143,11 +143,16 @@ def partial_dependence(
     check_whole("n_items", n_items, low=1)
     check_seed("random_state", random_state)
     check_rows({"X": X, "qid": qid})
-    table = as_table(X)
+    table = read_inputs(ranker, X)
     names = names_of(table)
     column = column_number(feature, names)
     queries = group_queries(qid, len(table), rows=X)
     points = _grid(column_of(table, column), grid)
+    if not len(points):
+        raise ArgumentError(
+            f"X must have values of feature {names[column]!r}; all are missing. Pass "
+            "grid=, the values to try."
+        )
     rows = np.arange(len(table))
     if len(rows) > n_items:
         rng = check_random_state(random_state)

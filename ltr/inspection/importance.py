@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.utils import check_random_state
 
-from ltr.arguments import check_choice, check_seed, check_whole
-from ltr.inspection.tables import as_table, names_of, permuted, text_table
+from ltr.arguments import ArgumentError, check_choice, check_seed, check_whole
+from ltr.inspection.tables import names_of, permuted, read_inputs, text_table
 from ltr.metrics import bootstrap_interval, get_metric
 from ltr.metrics.names import MetricLike
 from ltr.model_selection.scoring import predict_lists
@@ -151,7 +151,12 @@ def permutation_importance(
     measure = get_metric(
         getattr(ranker, "metric", "ndcg@10") if metric is None else metric
     )
-    table, labels = as_table(X), np.asarray(y)
+    table, labels = read_inputs(ranker, X), np.asarray(y)
+    if len(labels) != len(table):
+        raise ArgumentError(
+            f"y must have one label per row of X; got {len(labels)} labels for "
+            f"{len(table)} rows."
+        )
     queries = group_queries(qid, len(table), rows=X)
 
     def per_query(changed: Any) -> FloatArray:

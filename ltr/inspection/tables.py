@@ -39,6 +39,25 @@ def as_table(X: Any) -> Any:
     return table
 
 
+def read_inputs(ranker: Any, X: Any) -> Any:
+    """The table to change and predict on, as :func:`as_table`.
+
+    Raises
+    ------
+    ArgumentError
+        If it has no rows, or the ranker no ``predict``.
+    """
+    if not hasattr(ranker, "predict"):
+        raise ArgumentError(
+            "ranker must be a fitted estimator with predict; got "
+            f"{type(ranker).__name__}."
+        )
+    table = as_table(X)
+    if not len(table):
+        raise ArgumentError("X must have at least one row; got none.")
+    return table
+
+
 def names_of(table: Any) -> list[str]:
     """Names of the columns; ``f0``, ``f1``, … of an array."""
     if is_frame(table):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import numbers
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
@@ -140,14 +139,13 @@ def _cosine(progress: float) -> float:
 
 def _checked(rate: Any, step: int) -> float:
     """A rate of a function of the user's own, also of optax."""
-    if not isinstance(rate, numbers.Real):
-        try:
-            rate = float(rate)
-        except (TypeError, ValueError):
-            rate = float("nan") if rate is None else rate
-    if not isinstance(rate, numbers.Real) or not 0 <= float(rate) < math.inf:
+    try:
+        value = math.nan if isinstance(rate, (bool, str)) else float(rate)
+    except (TypeError, ValueError):
+        value = math.nan
+    if not 0 <= value < math.inf:
         raise ArgumentError(
             "learning_rate_schedule must return a learning rate, a finite number >= 0; "
             f"got {rate!r} for step {step}."
         )
-    return float(rate)
+    return value

@@ -474,6 +474,22 @@ def test_refusals(trees, tmp_path):
     assert refused(export_solr, linear, tmp_path, features=["a"]) == (
         "features must be 6 distinct names, one for each column of X; got ['a']."
     )
+    tiny = LinearRanker(preprocess="standard").fit(X * 1e-300, DATA.y, DATA.qid)
+    for export in (export_solr, export_linear_json, export_ranklib):
+        message = refused(export, tiny, tmp_path)
+        assert message == (
+            f"{export.__name__} needs weights in the range of single precision, 1.2e-38 "
+            "to 3.4e+38, as the engine computes in it; that of 'f0' is "
+            f"{tiny.coef_[0] / tiny.weights_['preprocess.scale'][0]:.3g}. Fit on "
+            "features of another unit, or use export_onnx with dtype='float64'."
+        )
+    huge = LinearRanker(preprocess="standard").fit(X * 1e300, DATA.y, DATA.qid)
+    assert "export_solr needs weights in the range" in refused(
+        export_solr, huge, tmp_path
+    )
+    assert refused(export_solr, linear, tmp_path, features=6) == (
+        "features must be 6 distinct names, one for each column of X; got 6."
+    )
     pytest.importorskip("onnx")
     attention = as_fitted(NeuralRanker(scorer="attention", **NEURAL), X)
     assert "its scores depend on the padding" in refused(

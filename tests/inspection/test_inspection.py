@@ -1,6 +1,7 @@
 """Explanations: sums that hold, known models that are found, words that read well."""
 
 import dataclasses
+import re
 
 import numpy as np
 import pandas as pd
@@ -323,3 +324,32 @@ def test_messages(rankers):
     feature = SingleFeatureRanker().fit(X, DATA.y, qid)
     with pytest.raises(ValueError, match="got SingleFeatureRanker, whose scores"):
         contributions(feature, X, qid)
+
+
+def test_tables_without_rows_or_values(rankers):
+    """No rows have no contributions; the others say what is missing."""
+    X, y, qid = DATA.X, DATA.y, DATA.qid
+    blend = VotingRanker(MEMBERS).fit(X, y, qid)
+    assert contributions(blend, X[:0], qid[:0]).values.shape == (0, X.shape[1])
+    linear, missing = rankers["linear"], np.where(np.arange(X.shape[1]) == 0, np.nan, X)
+    for call, message in (
+        (
+            lambda: partial_dependence(linear, missing, 0, qid),
+            "X must have values of feature 'f0'; all are missing. Pass grid=, the values "
+            "to try.",
+        ),
+        (
+            lambda: partial_dependence(linear, X[:0], 0),
+            "X must have at least one row; got none.",
+        ),
+        (
+            lambda: permutation_importance("linear", X, y, qid),
+            "ranker must be a fitted estimator with predict; got str.",
+        ),
+        (
+            lambda: permutation_importance(linear, X, y[:5], qid),
+            f"y must have one label per row of X; got 5 labels for {len(X)} rows.",
+        ),
+    ):
+        with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+            call()

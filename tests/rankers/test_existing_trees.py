@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ltr import LambdaMARTRanker
+from ltr import LambdaMARTRanker, LinearRanker
 from ltr.arguments import ArgumentError
 from ltr.datasets import make_ranking
 from ltr.rankers.persistence import load_ranker, save_ranker
@@ -170,6 +170,11 @@ def test_messages(booster, tmp_path):
     unfitted = lightgbm.LGBMRanker()
     refuses(ArgumentError, message.format("an unfitted LGBMRanker"), unfitted)
     refuses(ArgumentError, message.format("bytes"), b"tree")
+    linear = LinearRanker().fit(X, Y, QID)
+    refuses(ArgumentError, message.format("LinearRanker"), linear)
+    save_ranker(linear, tmp_path / "saved")
+    with pytest.raises(OSError, match=r"; .*\. Pass load_ranker of this folder: "):
+        LambdaMARTRanker.from_booster(tmp_path / "saved")
     path = tmp_path / "model.txt"
     with pytest.raises(FileNotFoundError, match="booster must be the path of a model"):
         LambdaMARTRanker.from_booster(path)
@@ -195,6 +200,9 @@ def test_messages(booster, tmp_path):
         "different."
     )
     refuses(ValueError, message, booster, feature_names=["a", "b", "b"])
+    for names in ("abcd", [1, 2, 3, 4]):
+        message = f"feature_names must be a sequence of text; got {names!r}."
+        refuses(ArgumentError, message, booster, feature_names=names)
     untrained = lightgbm.Booster(QUIET, lightgbm.Dataset(X, Y, params=QUIET))
     message = "booster must have at least one tree; got none."
     refuses(ValueError, message, untrained)

@@ -171,6 +171,12 @@ def test_dropout_trains():
             "learning_rate_schedule must return a learning rate, a finite number >= 0; "
             "got -1.0 for step 0.",
         ),
+        (
+            {"learning_rate_schedule": lambda step: None},
+            "learning_rate_schedule must return a learning rate, a finite number >= 0; "
+            "got None for step 0.",
+        ),
+        ({"checkpoint_dir": ""}, "checkpoint_dir must be a path or None; got ''."),
         ({"clip_norm": 0}, "clip_norm must be a number > 0, or None; got 0."),
         ({"dropout": 1.0}, "dropout must be a number >= 0 and < 1; got 1.0."),
         (

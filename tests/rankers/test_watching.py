@@ -9,7 +9,7 @@ import pytest
 
 from ltr import LambdaMARTRanker, NeuralRanker, TSPRanker
 from ltr.arguments import ArgumentError
-from ltr.callbacks import check_callbacks, joined_history
+from ltr.callbacks import Watch, check_callbacks, joined_history
 from ltr.datasets import make_ranking
 from ltr.rankers.persistence import load_ranker, save_ranker
 
@@ -162,6 +162,23 @@ def test_own_metrics_see_the_ids_of_the_user():
     ranker.fit(*TRAIN, X_val=X_VAL, y_val=Y_VAL, qid_val=qid_val)
     assert seen == set(qid_val)
     assert list(ranker.history_)[-1] == "first_letters"
+
+
+@pytest.mark.parametrize(
+    ("answer", "ends"),
+    [
+        (True, True),
+        (np.bool_(True), True),
+        (np.array(True), True),
+        (np.array(False), False),
+        (1, False),
+        (np.array([True]), False),
+        (None, False),
+    ],
+)
+def test_what_ends_training(answer, ends):
+    """True, also as an array without axes, as a comparison of JAX is."""
+    assert Watch([lambda state: answer])(None) is ends
 
 
 def test_saved_rankers_have_no_callbacks(tmp_path):

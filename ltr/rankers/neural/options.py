@@ -169,7 +169,8 @@ class TrainingOptions:
             )
         check_seed("random_state", self.random_state)
         check_verbose(self.verbose)
-        if not isinstance(self.checkpoint_dir, (str, os.PathLike, type(None))):
+        is_path = isinstance(self.checkpoint_dir, (str, os.PathLike, type(None)))
+        if not is_path or self.checkpoint_dir == "":
             raise ArgumentError(
                 f"checkpoint_dir must be a path or None; got {self.checkpoint_dir!r}."
             )

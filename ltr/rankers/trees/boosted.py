@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_is_fitted
 
-from ltr.arguments import check_whole
+from ltr.arguments import ArgumentError, check_whole
 from ltr.callbacks import Callbacks, joined_history
 from ltr.metrics.names import MetricLike
 from ltr.queries import FloatArray, group_queries
@@ -115,6 +115,11 @@ class BoostedRanker(BaseRanker):
         """
         trees = existing_trees(booster, "booster", category_columns)
         names = trees.names if feature_names is None else tuple(feature_names)
+        is_text = all(isinstance(name, str) for name in names or ())
+        if isinstance(feature_names, str) or not is_text:
+            raise ArgumentError(
+                f"feature_names must be a sequence of text; got {feature_names!r:.100}."
+            )
         if names is not None and len(set(names)) != trees.n_features:
             raise ValueError(
                 f"feature_names must be {trees.n_features} different names, one per "

@@ -199,7 +199,8 @@ def existing_trees(
 
 def _kind_of(model: Any) -> str:
     kind = type(model).__name__
-    return f"an unfitted {kind}" if hasattr(model, "get_params") else kind
+    is_fitted = hasattr(model, "n_features_in_") or not hasattr(model, "get_params")
+    return kind if is_fitted else f"an unfitted {kind}"
 
 
 def _read(path: str | PathLike[str], name: str) -> str:
@@ -208,9 +209,11 @@ def _read(path: str | PathLike[str], name: str) -> str:
         return Path(path).read_text(encoding="utf-8")
     except OSError as error:
         shown = str(path)
+        is_saved = Path(path, "ranker.json").is_file()
+        cure = ". Pass load_ranker of this folder" if is_saved else ""
         raise type(error)(
             error.errno,
-            f"{name} must be the path of a model of LightGBM; {error.strerror}",
+            f"{name} must be the path of a model of LightGBM; {error.strerror}{cure}",
             shown if len(shown) < 200 else shown[:200] + "…",
         ) from error
     except UnicodeDecodeError as error:
