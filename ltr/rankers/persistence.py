@@ -55,7 +55,12 @@ from ltr.rankers.saved_members import (
     fitted_members,
     set_members,
 )
-from ltr.rankers.saved_steps import describe_steps, make_step, read_steps
+from ltr.rankers.saved_steps import (
+    check_step_names,
+    describe_steps,
+    make_step,
+    read_steps,
+)
 from ltr.rankers.saved_values import encode
 from ltr.rankers.saved_weights import check_layers, check_weights
 from ltr.rankers.trees.lambdamart import LambdaMARTRanker
@@ -251,6 +256,7 @@ def _restore_pipeline(model: SavedModel) -> Pipeline:
     steps = [(step.name, make_step(step)) for step in saved]
     (ranker,) = (_restore(member) for member in members_of(model))
     parameters = check_keys("parameters", document.get("parameters"), {"name"})
+    check_step_names([*(name for name, _ in steps), parameters["name"]])
     return Pipeline([*steps, (parameters["name"], ranker)])
 
 

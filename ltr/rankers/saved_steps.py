@@ -43,6 +43,13 @@ STEPS = {
     "StandardScaler": StepKind("sklearn.preprocessing", ("mean_", "var_", "scale_")),
 }
 _COUNTS = "n_samples_seen_"
+# arrays that a step applies: always, or if a parameter is True
+_ALWAYS = {"MaxAbsScaler": ("scale_",), "MinMaxScaler": ("min_", "scale_")}
+_FLAGS: dict[str, dict[str, str | None]] = {
+    "MinMaxScaler": {"clip": None},
+    "RobustScaler": {"with_centering": "center_", "with_scaling": "scale_"},
+    "StandardScaler": {"with_mean": "mean_", "with_std": "scale_"},
+}
 
 
 def describe_steps(
@@ -175,6 +182,7 @@ def read_steps(documents: Any, arrays: dict[str, NDArray[Any]]) -> list[SavedSte
         }
         for key, array in own.items():
             _check_array(key, array, n_features)
+        _check_use(class_name, parameters, own)
         own[_COUNTS] = arrays.pop(f"{prefix}{_COUNTS}", None)
         names = arrays.pop(f"{prefix}feature_names_in_", None)
         columns = document.get("column_names")
@@ -193,12 +201,28 @@ def read_steps(documents: Any, arrays: dict[str, NDArray[Any]]) -> list[SavedSte
                 bool(document.get("fitted_with_qid", False)),
             )
         )
+    check_step_names([step.name for step in steps])
     widths = {step.n_features for step in steps}
     if len(widths) > 1:
         raise ValueError(
             f"steps must have as many features each; got {sorted(widths)}."
         )
     return steps
+
+
+def check_step_names(names: list[Any]) -> None:
+    """Raise unless a pipeline can have steps of these names.
+
+    Examples
+    --------
+    >>> check_step_names(["standardscaler", "linearranker"])
+    """
+    is_text = all(isinstance(name, str) and "__" not in name for name in names)
+    if not is_text or len(set(names)) < len(names):
+        raise ValueError(
+            "steps must have distinct names without '__'; got "
+            f"{', '.join(map(repr, names)):.100}."
+        )
 
 
 def make_step(step: SavedStep) -> Any:
@@ -246,8 +270,30 @@ def _check_array(key: str, array: NDArray[Any] | None, n_features: int) -> None:
         )
 
 
-def _tuples(value: Any) -> Any:
-    return tuple(value) if isinstance(value, list) else value
+def _check_use(
+    class_name: str, parameters: dict[str, Any], arrays: Mapping[str, Any]
+) -> None:
+    """Raise unless a step has the parameters and arrays that it applies."""
+    needed = list(_ALWAYS.get(class_name, ()))
+    for flag, key in _FLAGS.get(class_name, {}).items():
+        if not isinstance(parameters.get(flag), bool):
+            raise ValueError(
+                f"{flag} of a {class_name} must be true or false; got "
+                f"{parameters.get(flag)!r:.100}."
+            )
+        if parameters[flag] and key is not None:
+            needed.append(key)
+    for key in needed:
+        if arrays[key] is None:
+            raise ValueError(f"a {class_name} must have {key}; got none.")
+    if class_name == "MinMaxScaler":
+        ends = parameters.get("feature_range")
+        is_pair = isinstance(ends, (list, tuple)) and len(ends) == 2
+        if not is_pair or not all(type(end) in (int, float) for end in ends):
+            raise ValueError(
+                f"feature_range of a MinMaxScaler must be two numbers; got "
+                f"{ends!r:.100}."
+            )
 
 
 def _is_of(step: Any, kind: StepKind) -> bool:

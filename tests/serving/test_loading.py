@@ -444,6 +444,19 @@ FORGERIES = [
     ("pipeline-range", lambda d: d["members"].clear()),
     ("pipeline-range", lambda d: d["steps"][0].pop("parameters")),
     ("pipeline-range", lambda d: d["steps"].append(7)),
+    ("pipeline-range", lambda d: d["steps"][0].update(parameters={})),
+    ("pipeline-range", lambda d: d["steps"][0].update(name="a__b")),
+    ("pipeline-range", lambda d: d["steps"][0]["parameters"].update(clip=1)),
+    ("pipeline-range", lambda d: d["steps"][0]["parameters"].update(feature_range=[0])),
+    (
+        "pipeline-range",
+        lambda d: d["steps"][0].update(
+            {
+                "class": "StandardScaler",
+                "parameters": {"copy": True, "with_mean": True, "with_std": True},
+            }
+        ),
+    ),
     ("mlp", lambda d: d["parameters"].update(hidden_layer_sizes=[8, 5])),
     ("mlp", lambda d: d["parameters"].update(hidden_layer_sizes=[2**31])),
     ("mlp", lambda d: d["parameters"].update(hidden_layer_sizes="x")),
@@ -596,6 +609,12 @@ def test_pipelines(saved, loaded, tmp_path):
         ValueError, match="^predict needs qid because fit was given one"
     ):
         loaded("pipeline-query").predict(X)
+    folder = tmp_path / "twice"
+    shutil.copytree(saved[0] / "pipeline-standard", folder)
+    forge(folder, lambda d: d["parameters"].update(name="first"))
+    message = "steps must have distinct names without '__'; got 'first', 'first'."
+    with pytest.raises(ValueError, match=re.escape(message)):
+        load_ranker(folder)
     served = loaded("pipeline-standard")
     assert repr(served).startswith("<Pipeline of 6 features, loaded to predict from ")
     assert served.named_steps["rank"].alpha_ > 0
