@@ -288,8 +288,8 @@ def _check_use(
             raise ValueError(f"a {class_name} must have {key}; got none.")
     if class_name == "MinMaxScaler":
         ends = parameters.get("feature_range")
-        is_pair = isinstance(ends, (list, tuple)) and len(ends) == 2
-        if not is_pair or not all(type(end) in (int, float) for end in ends):
+        kinds = [type(end) for end in ends] if isinstance(ends, (list, tuple)) else []
+        if len(kinds) != 2 or not {*kinds} <= {int, float}:
             raise ValueError(
                 f"feature_range of a MinMaxScaler must be two numbers; got "
                 f"{ends!r:.100}."
