@@ -94,7 +94,8 @@ def load_results(
     features : sequence of str, default=()
         Further numeric columns that are known before the start, such as the grid.
     elo_step : float, default=32.0
-        Factor K of the Elo ratings, in (0, 10000]: what the winner gains at most in a race.
+        Factor K of the Elo ratings, in (0, 10000]: what the winner gains at most in a
+        race.
     random_state : int or None, default=0
         Seed of the order of the rows of each race, which tells nothing then. None: as
         in the table.

@@ -175,7 +175,11 @@ def _model(ensemble: Ensemble, names: list[str]) -> dict[str, Any]:
 
 
 def _arrays(tree: Tree, number: int, n_features: int) -> dict[str, Any]:
-    """A tree as arrays, nodes before leaves."""
+    """A tree as arrays, a level after the other.
+
+    The right child follows the left one: XGBoost adds 1 to the left child of a node to
+    go right.
+    """
     n_nodes, n_leaves = len(tree.feature), len(tree.value)
     is_set = tree.is_set
     left, right = (
@@ -183,13 +187,25 @@ def _arrays(tree: Tree, number: int, n_features: int) -> dict[str, Any]:
     )
     # XGBoost sends the categories of a set to the right, all others and NaN to the left
     left, right = np.where(is_set, right, left), np.where(is_set, left, right)
+    order = [0]  # of the nodes, then the leaves: by level, siblings together
+    for entry in order:
+        if entry < n_nodes:
+            order += [int(left[entry]), int(right[entry])]
+    place = np.argsort(order)  # of an entry in the file
     parents = np.full(n_nodes + n_leaves, _NO_PARENT)
     for side in (left, right):
-        parents[side] = np.arange(n_nodes)
+        parents[place[side]] = place[:n_nodes]
     thresholds = above32(np.where(is_set, 0.0, tree.threshold))
-    of_leaves, zeros = [0] * n_leaves, [0.0] * (n_nodes + n_leaves)
-    sets = [codes.tolist() for codes in tree.sets if codes is not None]
-    sizes = [len(codes) for codes in sets]
+    split_nodes = [node for node in order if node < n_nodes and is_set[node]]
+    sets = [tree.sets[node] for node in split_nodes]
+    codes = [code for of_node in sets if of_node is not None for code in of_node]
+    sizes = [0 if of_node is None else len(of_node) for of_node in sets]
+
+    def by_place(of_nodes: Any, of_leaves: Any) -> list[Any]:
+        filled = np.broadcast_to(of_leaves, n_leaves)
+        return np.concatenate([of_nodes, filled])[order].tolist()
+
+    leaf_values = np.asarray(shortest(tree.value))
     return {
         "id": number,
         "tree_param": {
@@ -198,18 +214,18 @@ def _arrays(tree: Tree, number: int, n_features: int) -> dict[str, Any]:
             "num_nodes": str(n_nodes + n_leaves),
             "size_leaf_vector": "1",
         },
-        "left_children": [*left.tolist(), *[-1] * n_leaves],
-        "right_children": [*right.tolist(), *[-1] * n_leaves],
+        "left_children": by_place(place[left], -1),
+        "right_children": by_place(place[right], -1),
         "parents": parents.tolist(),
-        "split_indices": [*tree.feature.tolist(), *of_leaves],
-        "split_conditions": [*shortest(thresholds), *shortest(tree.value)],
-        "split_type": [*is_set.astype(int).tolist(), *of_leaves],
-        "default_left": [*(tree.nan_left | is_set).astype(int).tolist(), *of_leaves],
-        "base_weights": [*[0.0] * n_nodes, *shortest(tree.value)],
-        "loss_changes": zeros,
-        "sum_hessian": zeros,
-        "categories": [code for codes in sets for code in codes],
-        "categories_nodes": np.flatnonzero(is_set).tolist(),
+        "split_indices": by_place(tree.feature, 0),
+        "split_conditions": by_place(shortest(thresholds), leaf_values),
+        "split_type": by_place(is_set.astype(int), 0),
+        "default_left": by_place((tree.nan_left | is_set).astype(int), 0),
+        "base_weights": by_place(np.zeros(n_nodes), leaf_values),
+        "loss_changes": [0.0] * len(order),
+        "sum_hessian": [0.0] * len(order),
+        "categories": [int(code) for code in codes],
+        "categories_nodes": place[split_nodes].tolist(),
         "categories_segments": np.cumsum([0, *sizes])[:-1].tolist(),
         "categories_sizes": sizes,
     }

@@ -194,6 +194,27 @@ def test_xgboost_model(trees, kind, tmp_path):
     law()
 
 
+@pytest.mark.parametrize("kind", ["numbers", "categories"])
+def test_xgboost_model_of_deep_trees(kind, tmp_path):
+    """Below its first six levels, XGBoost looks for the right child after the left."""
+    xgboost = pytest.importorskip("xgboost")
+    options = {} if kind == "numbers" else {"categorical_features": [4, 5]}
+    ranker = LambdaMARTRanker(
+        n_estimators=3, num_leaves=60, min_child_samples=1, n_jobs=1, **options
+    ).fit(features(kind), DATA.y, DATA.qid)
+    export_xgboost_json(ranker, tmp_path / "model.json", form="model")
+    booster = xgboost.Booster(model_file=tmp_path / "model.json")
+    X = rows_of(kind, 0)
+    table = xgboost.DMatrix(
+        X,
+        feature_names=NAMES,
+        feature_types=booster.feature_types,
+        enable_categorical=True,
+    )
+    scores = booster.predict(table)
+    np.testing.assert_allclose(scores, ranker.predict(X), rtol=0, atol=1e-5)
+
+
 @pytest.mark.parametrize("engine", ["ranklib", "solr"])
 def test_engines_without_missing_values(trees, engine, tmp_path):
     """RankLib and Solr, by slow readers; a row without NaN goes as in LightGBM."""
