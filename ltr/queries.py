@@ -157,6 +157,11 @@ def group_queries(
     values = _as_ids(qid)
     if values.ndim == 2 and values.shape[1] == 1:
         values = values[:, 0]  # one column, as labels may be
+    if isinstance(qid, str):
+        raise ValueError(
+            f"{name} must have one entry per row of {rows_of}; got the text {qid!r}. "
+            f"Pass the column itself, as in frame[{qid!r}]."
+        )
     if values.ndim != 1:
         raise ValueError(
             f"{name} must be one-dimensional; got shape {values.shape}. "

@@ -95,6 +95,12 @@ def test_sizes_to_qid():
             "with ltr.group_sizes_to_qid(sizes).",
         ),
         (
+            "session",
+            3,
+            "qid must have one entry per row of X; got the text 'session'. Pass the "
+            "column itself, as in frame['session'].",
+        ),
+        (
             np.zeros((3, 2)),
             3,
             "qid must be one-dimensional; got shape (3, 2). For ids of several parts "

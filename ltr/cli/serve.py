@@ -32,16 +32,22 @@ def add_serve_options(parser: argparse.ArgumentParser) -> None:
         help="MiB of the body of a request (default: 4)",
     )
     parser.add_argument(
-        "--max-items", type=_at_least_1, default=1000, help="items of a list"
+        "--max-items",
+        type=_at_least_1,
+        default=1000,
+        help="items of a list (default: 1000)",
     )
     parser.add_argument(
-        "--max-lists", type=_at_least_1, default=100, help="lists of a request"
+        "--max-lists",
+        type=_at_least_1,
+        default=100,
+        help="lists of a request (default: 100)",
     )
     parser.add_argument(
         "--max-waiting",
         type=_at_least_1,
         default=1000,
-        help="requests that may wait; further ones get the status 503",
+        help="requests that may wait; further ones get the status 503 (default: 1000)",
     )
     parser.add_argument(
         "--access-log", action="store_true", help="a line for each request"

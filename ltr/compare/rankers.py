@@ -230,7 +230,7 @@ def _scorers_by_name() -> list[str]:
 
 def compare_rankers(
     rankers: Mapping[str, Any],
-    folds: Sequence[Fold],
+    folds: Sequence[Fold] | RankingData,
     *,
     metrics: Sequence[MetricLike] = ("ndcg@10", "ndcg@1", "ndcg@5", "map"),
     metric_options: Mapping[str, Any] | None = None,
@@ -246,10 +246,11 @@ def compare_rankers(
     rankers : mapping of str to estimator
         Rankers by name; each is cloned. Those with a ``random_state`` are fitted once
         per seed.
-    folds : sequence of Fold
-        From :func:`query_folds`, :func:`part_folds` or your own split. Rankers whose
-        ``fit`` has the parameter ``X_val`` get the validation queries: to stop early,
-        or, as ``AutoRanker`` does, to compare members; none is trained on them.
+    folds : sequence of Fold, or RankingData
+        From :func:`query_folds`, :func:`part_folds` or your own split; of data, the
+        five of :func:`query_folds`. Rankers whose ``fit`` has the parameter ``X_val``
+        get the validation queries: to stop early, or, as ``AutoRanker`` does, to
+        compare members; none is trained on them.
     metrics : sequence, default=("ndcg@10", "ndcg@1", "ndcg@5", "map")
         Metrics for :func:`ltr.metrics.get_metric`. The first one sorts the table and is
         the metric of early stopping and of picks.
@@ -283,8 +284,7 @@ def compare_rankers(
     titles = tuple(measure.name for measure in measures)
     if not metrics or len(set(titles)) < len(titles):
         raise ValueError(f"metrics must be distinct names; got {metrics!r}.")
-    if not folds:
-        raise ValueError("folds must not be empty; got none.")
+    folds = _check_folds(rankers, folds)
     for pick, names in (picks or {}).items():
         unknown = sorted(set(names) - set(rankers))
         if unknown or not names:
@@ -331,6 +331,20 @@ def compare_rankers(
     for pick, names in (picks or {}).items():
         results.pick(pick, names)
     return results.leaderboard()
+
+
+def _check_folds(rankers: Any, folds: Any) -> Sequence[Fold]:
+    if not isinstance(rankers, Mapping):
+        kind = type(rankers).__name__
+        raise TypeError(f"rankers must be a mapping of names to rankers; got {kind}.")
+    if isinstance(folds, RankingData):
+        return query_folds(folds)
+    if not isinstance(folds, Sequence) or not folds:
+        raise ValueError(
+            "folds must be a RankingData or a sequence of Fold, such as "
+            f"query_folds(data, n_folds=5), and not empty; got {folds!r}."
+        )
+    return folds
 
 
 class _Fit(NamedTuple):

@@ -27,7 +27,8 @@ def check_numbers_only(ensemble: Ensemble, caller: str, missing: str) -> None:
     ValueError
         If they cannot.
     """
-    check_no_sets(ensemble, caller, "Use export_onnx.")
+    cure = "Fit on 0/1 columns instead of categories, or use export_onnx."
+    check_no_sets(ensemble, caller, cure)
     check_order_of_zero(ensemble, caller)
     if missing == "zero":
         return

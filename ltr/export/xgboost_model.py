@@ -95,7 +95,10 @@ def export_xgboost_json(
     document: Any
     if form == "plugin":
         check_no_sets(
-            ensemble, f"{caller} with form='plugin'", "Use form='model' or export_onnx."
+            ensemble,
+            f"{caller} with form='plugin'",
+            "Fit on 0/1 columns instead of categories, or use form='model' or "
+            "export_onnx.",
         )
         check_depth(ensemble, f"{caller} with form='plugin'", DEEPEST)
         document = [_nested(tree, names) for tree in ensemble.trees]

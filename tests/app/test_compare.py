@@ -175,6 +175,25 @@ def test_pick_takes_the_best_on_validation():
         compare_rankers(rankers, FOLDS, picks={"p": ["c"]})
 
 
+def test_folds_of_data():
+    """Data are split by query_folds; what is no fold is an error that says so."""
+    rankers = {"random": RandomRanker()}
+    of_data = compare_rankers(rankers, DATA, metrics=["map"])
+    of_folds = compare_rankers(rankers, query_folds(DATA), metrics=["map"])
+    np.testing.assert_array_equal(
+        of_data.per_query["random"], of_folds.per_query["random"]
+    )
+    for folds in (3, []):
+        with pytest.raises(ValueError, match="^folds must be a Ranking") as caught:
+            compare_rankers(rankers, folds)
+        assert str(caught.value) == (
+            "folds must be a RankingData or a sequence of Fold, such as "
+            f"query_folds(data, n_folds=5), and not empty; got {folds}."
+        )
+    with pytest.raises(TypeError, match="^rankers must be a mapping of names to"):
+        compare_rankers([RandomRanker()], DATA)
+
+
 def test_failures_are_listed():
     """One ranker that cannot be fitted does not stop the others."""
     lines = []

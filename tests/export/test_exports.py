@@ -465,12 +465,13 @@ def test_refusals(trees, tmp_path):
     """What a format cannot hold, and why."""
     assert refused(export_xgboost_json, trees["categories"], tmp_path) == (
         "export_xgboost_json with form='plugin' needs trees that split numbers; these "
-        "split categories, which the format does not have. Use form='model' or "
-        "export_onnx."
+        "split categories, which the format does not have. Fit on 0/1 columns instead of "
+        "categories, or use form='model' or export_onnx."
     )
     assert refused(export_ranklib, trees["categories"], tmp_path) == (
         "export_ranklib needs trees that split numbers; these split categories, which "
-        "the format does not have. Use export_onnx."
+        "the format does not have. Fit on 0/1 columns instead of categories, or use "
+        "export_onnx."
     )
     assert "another way than the numbers beside it" in refused(
         export_solr, trees["zero"], tmp_path
