@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from ltr.arguments import ArgumentError
 from ltr.export.ensemble import ZERO, Ensemble, Tree, floor32
 from ltr.export.graph import Graph
+from ltr.export.linear import shortest
 from ltr.queries import IntArray
 from ltr.scorers import (
     AdapterScorer,
@@ -235,7 +236,9 @@ def tree_scores(graph: Graph, x: str, ensemble: Ensemble) -> str:
         for row in _rows(tree, number, members, is_single):
             for name, value in row.items():
                 table.setdefault(name, []).append(value)
-    if not is_single:  # attributes of doubles are tensors
+    if is_single:
+        shortest(table["target_weights"])  # raises if one is out of range
+    else:  # attributes of doubles are tensors
         for name in ("nodes_values", "target_weights"):
             values = np.asarray(table.pop(name), dtype=np.float64)
             tensor = graph.onnx.numpy_helper.from_array(values, name)

@@ -110,7 +110,7 @@ def export_feature_set(
     """
     check_choice("engine", engine, ("elasticsearch", "opensearch", "solr"))
     names = feature_names(ranker, features)
-    templates = dict(queries or {})
+    templates = _templates(queries)
     for key in templates:
         if key not in names:
             raise ArgumentError(
@@ -120,7 +120,7 @@ def export_feature_set(
     document: Any
     if engine == "solr":
         document = [
-            {"name": feature, "store": name, **templates.get(feature, _field(feature))}
+            {**templates.get(feature, _field(feature)), "name": feature, "store": name}
             for feature in names
         ]
     else:
@@ -136,6 +136,26 @@ def export_feature_set(
         ]
         document = {"featureset": {"name": name, "features": entries}}
     _write(path, document, indent=1)
+
+
+def _templates(queries: Any) -> dict[str, Any]:
+    """How features are computed, each of which JSON can hold."""
+    if queries is None:
+        return {}
+    is_mapping = isinstance(queries, Mapping)
+    if not is_mapping or not all(isinstance(q, Mapping) for q in queries.values()):
+        raise ArgumentError(
+            "queries must be a mapping of names of features to dictionaries; got "
+            f"{queries!r:.100}."
+        )
+    for name, query in queries.items():
+        try:
+            json.dumps(query, allow_nan=False)
+        except (TypeError, ValueError) as error:
+            raise ArgumentError(
+                f"queries must be what JSON can hold; that of {name!r} is not: {error}."
+            ) from None
+    return dict(queries)
 
 
 def _field_value(field: str) -> dict[str, Any]:

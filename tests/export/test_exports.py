@@ -509,10 +509,22 @@ def test_refusals(trees, tmp_path):
     assert "export_solr needs weights in the range" in refused(
         export_solr, huge, tmp_path
     )
+    assert refused(export_feature_set, linear, tmp_path, queries={"f0": 5}) == (
+        "queries must be a mapping of names of features to dictionaries; got {'f0': 5}."
+    )
+    message = refused(
+        export_feature_set, linear, tmp_path, queries={"f0": {"boost": np.nan}}
+    )
+    assert "queries must be what JSON can hold; that of 'f0' is not: " in message
     assert refused(export_solr, linear, tmp_path, features=6) == (
         "features must be 6 distinct names, one for each column of X; got 6."
     )
     pytest.importorskip("onnx")
+    steep = LambdaMARTRanker(**{**TREES, "learning_rate": 1e40}, random_state=0)
+    for export in (export_onnx, export_xgboost_json):
+        assert "leaf values must be in the range of single precision" in refused(
+            export, steep.fit(X, DATA.y, DATA.qid), tmp_path
+        )
     attention = as_fitted(NeuralRanker(scorer="attention", **NEURAL), X)
     assert "its scores depend on the padding" in refused(
         export_onnx, attention, tmp_path
