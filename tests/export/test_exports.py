@@ -4,8 +4,23 @@ import json
 
 import numpy as np
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
+from support.exported_rankers import (
+    DATA,
+    MEMBERS,
+    N_ROWS,
+    NAMES,
+    NEURAL,
+    SETTINGS,
+    as_fitted,
+    features,
+    fitted,
+    onnx_scores,
+    rows,
+    rows_of,
+    seeds,
+)
 from support.search_engines import (
     plugin_trees,
     ranklib_linear,
@@ -22,12 +37,9 @@ from ltr import (
     RandomRanker,
     SingleFeatureRanker,
     StackingRanker,
-    TSPRanker,
     VotingRanker,
 )
-from ltr.datasets import make_ranking
 from ltr.export import (
-    export_feature_set,
     export_lightgbm,
     export_linear_json,
     export_onnx,
@@ -36,88 +48,6 @@ from ltr.export import (
     export_xgboost_json,
 )
 from ltr.export.ensemble import above32, floor32
-from ltr.rankers.neural.scaling import fit_scaling
-from ltr.rankers.neural.training import LearnedState
-
-DATA = make_ranking(
-    24, list_size=(4, 20), n_features=6, n_informative=4, random_state=0
-)
-NAMES = [f"f{i}" for i in range(6)]
-N_ROWS = 1000
-TREES = {"n_estimators": 8, "num_leaves": 8, "min_child_samples": 3, "n_jobs": 1}
-SETTINGS = settings(max_examples=5)
-seeds = st.integers(0, 2**32 - 1)
-
-
-def features(kind):
-    """Training features: an ulp apart, heavy-tailed, with zeros, NaN or categories."""
-    rng = np.random.default_rng(1)
-    X = DATA.X.astype(np.float32)
-    X[:, 0] = 1 + np.round(8 * X[:, 0]) * np.finfo(np.float32).eps
-    X[:, 1] = np.exp(3 * X[:, 1])
-    X[rng.random(X.shape) < 0.2] = 0.0
-    if kind in ("nan", "zero", "rf"):
-        X[rng.random(X.shape) < 0.2] = np.nan
-    if kind == "categories":
-        X[:, 4:] = rng.integers(0, 40, (len(X), 2))
-        X[::9, 4] = np.nan
-    return X
-
-
-def rows(X, seed):
-    """Drawn rows: training values, their neighbors, zeros, tiny values and NaN."""
-    rng = np.random.default_rng(seed)
-    drawn = np.array([rng.choice(column, N_ROWS) for column in X.T]).T
-    for direction in (-np.inf, np.inf):
-        moved = rng.random(drawn.shape) < 0.2
-        drawn = np.where(moved, np.nextafter(drawn, np.float32(direction)), drawn)
-    noise = rng.normal(size=drawn.shape).astype(np.float32)
-    return np.where(rng.random(drawn.shape) < 0.3, noise, drawn)
-
-
-def rows_of(kind, seed, *, with_nan=True, with_tiny=True):
-    X = features(kind)
-    drawn = rows(X, seed)
-    rng = np.random.default_rng(seed)
-    if kind == "categories":
-        drawn[:, 4:] = rng.integers(0, 60, (N_ROWS, 2))  # some that fit did not see
-    if not with_tiny:
-        drawn[np.abs(drawn) < 1e-30] = 0.0  # Solr tells no number of less from 0
-    if with_nan:
-        drawn[rng.random(drawn.shape) < 0.1] = np.nan
-    else:
-        drawn = np.nan_to_num(drawn)
-    return drawn
-
-
-@pytest.fixture(scope="module")
-def trees():
-    """Fitted trees by kind."""
-    options = {
-        "numbers": {},
-        "nan": {},
-        "zero": {"extra_params": {"zero_as_missing": True}},
-        "rf": {"extra_params": {"boosting": "rf"}, "subsample": 0.5},
-        "categories": {
-            "categorical_features": [4, 5],
-            "extra_params": {"min_data_per_group": 2, "cat_smooth": 1.0},
-        },
-    }
-    fitted = {}
-    for kind, more in options.items():
-        ranker = LambdaMARTRanker(**TREES, **more, random_state=0)
-        labels = DATA.y
-        if kind == "categories":
-            labels = DATA.y + (np.nan_to_num(features(kind)[:, 4]) % 3 == 0)
-        fitted[kind] = ranker.fit(features(kind), labels, DATA.qid)
-    return fitted
-
-
-def onnx_scores(ranker, X, path, **options):
-    runtime = pytest.importorskip("onnxruntime")
-    export_onnx(ranker, path, **options)
-    session = runtime.InferenceSession(path, providers=["CPUExecutionProvider"])
-    return session.run(["scores"], {"X": X})[0]
 
 
 @given(st.floats(allow_nan=False), st.integers(-3, 3))
@@ -259,37 +189,6 @@ def test_lightgbm(trees, tmp_path):
         np.testing.assert_array_equal(booster.predict(X), ranker.predict(X))
 
 
-def as_fitted(ranker, X):
-    """A neural ranker with drawn weights, as after a fit: nothing is compiled."""
-    rng, scorer = np.random.default_rng(0), ranker.make_scorer()
-
-    def draw(form):
-        if hasattr(form, "_fields"):
-            return type(form)(*map(draw, form))
-        if isinstance(form, dict):
-            return {name: draw(part) for name, part in form.items()}
-        if isinstance(form, (tuple, list)):
-            return tuple(map(draw, form))
-        return rng.normal(size=form.shape).astype(np.float32) / form.shape[0] ** 0.5
-
-    preprocess = ranker.preprocess
-    if scorer.wants_raw_features and preprocess == "auto":
-        preprocess = None
-    ranker.n_features_in_, ranker._column_names = X.shape[1], None
-    ranker._fitted_with_qid = True
-    scaling = fit_scaling(X, None, preprocess)
-    params = draw(scorer.outline(X.shape[1]))
-    ranker._learned_state = LearnedState(scorer, params, scaling)
-    return ranker
-
-
-def fitted(ranker, X):
-    """Neural rankers get drawn weights, others are fitted."""
-    if isinstance(ranker, NeuralRanker):
-        return as_fitted(ranker, X)
-    return ranker.fit(X, DATA.y, DATA.qid)
-
-
 LINEAR = {
     "linear": LinearRanker(preprocess="standard"),
     "raw": LinearRanker(preprocess=None),
@@ -318,12 +217,6 @@ def test_linear_formats(name, tmp_path):
     assert np.ptp(scores - expected) < 1e-5 * scale
 
 
-NEURAL = {"hidden_layer_sizes": (8, 4)}
-MEMBERS = [
-    ("trees", LambdaMARTRanker(**TREES, random_state=0)),
-    ("linear", LinearRanker()),
-    ("constant", RandomRanker()),
-]
 ROW_RANKERS = {
     "linear": LinearRanker(preprocess="log1p"),
     "neural linear": NeuralRanker(scorer="linear", **NEURAL),
@@ -422,116 +315,3 @@ def test_weights():
     assert ranker.weights_["wide"].max() < 7.0
     linear = LinearRanker(preprocess=None).fit(DATA.X, DATA.y, DATA.qid)
     assert list(linear.weights_) == ["weight"]
-
-
-def test_feature_sets(tmp_path):
-    """Queries of the user, numeric fields otherwise."""
-    ranker = LinearRanker().fit([[1.0, 3.0], [0.0, 2.0]], [1, 0])
-    path = tmp_path / "features.json"
-    title = {"match": {"title": "{{keywords}}"}}
-    options = {"features": ["title", "price"], "queries": {"title": title}}
-    export_feature_set(ranker, path, name="shop", **options)
-    body = json.loads(path.read_text())["featureset"]
-    assert body["name"] == "shop"
-    assert [f["params"] for f in body["features"]] == [["keywords"], []]
-    template = body["features"][1]["template"]["function_score"]
-    assert template["field_value_factor"] == {"field": "price", "missing": 0}
-    kind = "org.apache.solr.ltr.feature."
-    options["queries"] = {"title": {"class": f"{kind}OriginalScoreFeature"}}
-    export_feature_set(ranker, path, engine="solr", name="shop", **options)
-    assert json.loads(path.read_text()) == [
-        {"name": "title", "store": "shop", "class": f"{kind}OriginalScoreFeature"},
-        {
-            "name": "price",
-            "store": "shop",
-            "class": f"{kind}FieldValueFeature",
-            "params": {"field": "price"},
-        },
-    ]
-    with pytest.raises(ValueError, match=r"got 'titel'\. Did you mean 'title'\?"):
-        export_feature_set(
-            ranker, path, features=["title", "price"], queries={"titel": title}
-        )
-
-
-def refused(export, ranker, tmp_path, **options):
-    with pytest.raises(ValueError, match=" ") as error:
-        export(ranker, tmp_path / "file", **options)
-    assert not (tmp_path / "file").exists()
-    return str(error.value)
-
-
-def test_refusals(trees, tmp_path):
-    """What a format cannot hold, and why."""
-    assert refused(export_xgboost_json, trees["categories"], tmp_path) == (
-        "export_xgboost_json with form='plugin' needs trees that split numbers; these "
-        "split categories, which the format does not have. Fit on 0/1 columns instead of "
-        "categories, or use form='model' or export_onnx."
-    )
-    assert refused(export_ranklib, trees["categories"], tmp_path) == (
-        "export_ranklib needs trees that split numbers; these split categories, which "
-        "the format does not have. Fit on 0/1 columns instead of categories, or use "
-        "export_onnx."
-    )
-    assert "another way than the numbers beside it" in refused(
-        export_solr, trees["zero"], tmp_path
-    )
-    X = np.abs(DATA.X)
-    logs = LinearRanker(preprocess="log1p").fit(X, DATA.y, DATA.qid)
-    assert refused(export_solr, logs, tmp_path) == (
-        "export_solr needs scores that are linear in the features; this ranker takes "
-        "the logarithm of feature 'f0'. Fit with preprocess='standard', on log1p of "
-        "such features where the engine computes it too."
-    )
-    within = LinearRanker(preprocess="query").fit(X, DATA.y, DATA.qid)
-    assert refused(export_linear_json, within, tmp_path) == (
-        "export_linear_json needs scores that are linear in the features; this ranker "
-        "scales them within the list, and a search engine scores each item by itself. "
-        "Fit with preprocess='standard'."
-    )
-    assert refused(export_ranklib, VotingRanker(MEMBERS), tmp_path) == (
-        "ranker must be a fitted LambdaMARTRanker for export_ranklib; got VotingRanker."
-    )
-    linear = LinearRanker(preprocess=None).fit(X, DATA.y, DATA.qid)
-    assert refused(export_solr, linear, tmp_path, features=["a"]) == (
-        "features must be 6 distinct names, one for each column of X; got ['a']."
-    )
-    tiny = LinearRanker(preprocess="standard").fit(X * 1e-300, DATA.y, DATA.qid)
-    for export in (export_solr, export_linear_json, export_ranklib):
-        message = refused(export, tiny, tmp_path)
-        assert message == (
-            f"{export.__name__} needs weights in the range of single precision, 1.2e-38 "
-            "to 3.4e+38, as the engine computes in it; that of 'f0' is "
-            f"{tiny.coef_[0] / tiny.weights_['preprocess.scale'][0]:.3g}. Fit on "
-            "features of another unit, or use export_onnx with dtype='float64'."
-        )
-    huge = LinearRanker(preprocess="standard").fit(X * 1e300, DATA.y, DATA.qid)
-    assert "export_solr needs weights in the range" in refused(
-        export_solr, huge, tmp_path
-    )
-    assert refused(export_feature_set, linear, tmp_path, queries={"f0": 5}) == (
-        "queries must be a mapping of names of features to dictionaries; got {'f0': 5}."
-    )
-    message = refused(
-        export_feature_set, linear, tmp_path, queries={"f0": {"boost": np.nan}}
-    )
-    assert "queries must be what JSON can hold; that of 'f0' is not: " in message
-    assert refused(export_solr, linear, tmp_path, features=6) == (
-        "features must be 6 distinct names, one for each column of X; got 6."
-    )
-    pytest.importorskip("onnx")
-    steep = LambdaMARTRanker(**{**TREES, "learning_rate": 1e40}, random_state=0)
-    for export in (export_onnx, export_xgboost_json):
-        assert "leaf values must be in the range of single precision" in refused(
-            export, steep.fit(X, DATA.y, DATA.qid), tmp_path
-        )
-    attention = as_fitted(NeuralRanker(scorer="attention", **NEURAL), X)
-    assert "its scores depend on the padding" in refused(
-        export_onnx, attention, tmp_path
-    )
-    paths = TSPRanker()
-    paths._learned_state, paths.n_features_in_ = attention._learned_state, 6
-    assert refused(export_onnx, paths, tmp_path) == (
-        "ranker must be one that scores items by their features for export_onnx; got "
-        "TSPRanker. Serve it with load_ranker."
-    )
