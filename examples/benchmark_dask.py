@@ -10,9 +10,10 @@ first line says what two burning processes get here.
 """
 
 import argparse
-import multiprocessing
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 
@@ -22,25 +23,19 @@ from ltr import LambdaMARTRanker
 from ltr.datasets import make_ranking
 from ltr.metrics import ndcg_score
 
-
-def burn(n: int = 6_000_000) -> int:
-    """Keep a core busy."""
-    total = 0
-    for i in range(n):
-        total += i * i
-    return total
+BURN = "total = 0\nfor i in range(6_000_000):\n    total += i * i"
 
 
 def control() -> float:
     """Seconds of two burning processes over those of one: 1 with two free cores."""
     seconds = []
     for n_processes in (1, 2):
-        jobs = [multiprocessing.Process(target=burn) for _ in range(n_processes)]
         started = time.perf_counter()
-        for job in jobs:
-            job.start()
-        for job in jobs:
-            job.join()
+        burning = [
+            subprocess.Popen([sys.executable, "-c", BURN]) for _ in range(n_processes)
+        ]
+        for process in burning:
+            process.wait()
         seconds.append(time.perf_counter() - started)
     return seconds[1] / seconds[0]
 

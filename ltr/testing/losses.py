@@ -237,7 +237,7 @@ def gradient_is_the_derivative(loss: LossUnderTest, items: RankedList) -> None:
     ),
     declare="@ranking_loss(shift_invariant=False)",
     items=ranked_lists(),
-    constant=st.sampled_from([-3.0, 0.1, 50.0]),
+    constant=st.sampled_from([-3.0, 0.125, 50.0]),  # exact sums: a kink stays one
 )
 def adding_a_constant_changes_nothing(
     loss: LossUnderTest, items: RankedList, constant: float
