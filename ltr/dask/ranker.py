@@ -24,7 +24,6 @@ from ltr.dask.placement import (
 )
 from ltr.dask.rounds import network_of, run_together
 from ltr.dask.training import (
-    AboveMinimum,
     PartFacts,
     Task,
     grow_part,
@@ -35,9 +34,11 @@ from ltr.metrics import get_metric
 from ltr.metrics.declaration import mean_of
 from ltr.progress import SECONDS_BETWEEN_LINES, ProgressLine
 from ltr.queries import IntArray
+from ltr.rankers.inputs import NO_ORDER
 from ltr.rankers.trees.boosting import Boosted
 from ltr.rankers.trees.existing import Start
 from ltr.rankers.trees.feature_tables import check_table, fit_categories
+from ltr.rankers.trees.label_gains import auto_gain
 from ltr.rankers.trees.lambdamart import LambdaMARTRanker
 from ltr.rankers.trees.loss_objective import StartSums
 from ltr.rankers.trees.losses import is_lightgbm_loss
@@ -51,8 +52,6 @@ from ltr.rankers.warning import warn
 
 if TYPE_CHECKING:
     import jax
-
-_MAX_EXP2_LABEL = 30
 
 
 class _Parts(NamedTuple):
@@ -418,11 +417,8 @@ def _place(
 
 def _with_facts(task: Task, facts: Sequence[PartFacts]) -> Task:
     """The task with what only all parts together tell."""
-    if not any(part.n_informative for part in facts):
-        warn(
-            "No list has two distinct labels, so no order can be learned. Check y and "
-            "qid: items that compete must share a qid."
-        )
+    if not any(part.has_order for part in facts):
+        warn(NO_ORDER)
     widths = {part.n_features for part in facts}
     if len(widths) > 1:
         raise ValueError(
@@ -435,9 +431,8 @@ def _with_facts(task: Task, facts: Sequence[PartFacts]) -> Task:
     if is_auto and parameters["loss"] in ("lambdarank", "xe_ndcg"):
         low = min(part.label_range[0] for part in facts)
         high = max(part.label_range[1] for part in facts)
-        is_whole = all(part.has_whole_labels for part in facts)
-        is_graded = is_whole and low >= 0 and high <= _MAX_EXP2_LABEL
-        parameters["label_gain"] = "exp2" if is_graded else AboveMinimum(low)
+        is_whole = low >= 0 and all(part.has_whole_labels for part in facts)
+        parameters["label_gain"] = auto_gain(low, high, is_whole=is_whole)
     start = None
     if not is_lightgbm_loss(parameters["loss"]):
         sums = [part.start for part in facts]

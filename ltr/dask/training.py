@@ -51,8 +51,8 @@ class PartFacts(NamedTuple):
         Least and greatest label.
     has_whole_labels : bool
         Whether all labels are whole numbers.
-    n_informative : int
-        Lists that the loss learns from.
+    has_order : bool
+        Whether a list has two distinct labels.
     start : StartSums or None
         See :class:`Task`.
     """
@@ -60,25 +60,8 @@ class PartFacts(NamedTuple):
     n_features: int
     label_range: tuple[float, float]
     has_whole_labels: bool
-    n_informative: int
+    has_order: bool
     start: Any
-
-
-class AboveMinimum:
-    """The gain y − min(y), with the minimum over all workers.
-
-    Parameters
-    ----------
-    minimum : float
-        Least label.
-    """
-
-    def __init__(self, minimum: float) -> None:
-        self.minimum = minimum
-
-    def __call__(self, y: FloatArray) -> FloatArray:
-        """Gain of each label."""
-        return np.asarray(y) - self.minimum
 
 
 def inspect_part(part: Piece, task: Task) -> PartFacts:
@@ -104,7 +87,7 @@ def inspect_part(part: Piece, task: Task) -> PartFacts:
         prepared.rows.X.shape[1],
         (float(y.min()), float(y.max())),
         bool((y == np.floor(y)).all()),
-        int(prepared.informative.sum()),
+        prepared.has_order,
         start,
     )
 
@@ -202,6 +185,7 @@ class _Prepared(NamedTuple):
 
     rows: GroupedRows
     informative: Any
+    has_order: bool
     categories: Any
 
 
@@ -221,8 +205,10 @@ def _prepare(part: Piece, task: Task) -> _Prepared:
         )
         check_loss_data(ranker.loss, data)
         informative = learned_lists(ranker.loss, data)
+        has_order = bool(data.informative_lists("two_labels").any())
     everything = np.ones(data.queries.n_lists, dtype=bool)
-    return _Prepared(group_rows(data, everything), informative, categories)
+    rows = group_rows(data, everything)
+    return _Prepared(rows, informative, has_order, categories)
 
 
 def _target(prepared: _Prepared, task: Task, n_trees: int) -> BoostingTarget:

@@ -22,6 +22,11 @@ from ltr.rankers.warning import MANY_ROWS, warn
 if TYPE_CHECKING:
     from ltr.training.pair_table import PairTable
 
+NO_ORDER = (
+    "No list has two distinct labels, so no order can be learned. Check y and qid: "
+    "items that compete must share a qid."
+)
+
 
 @dataclass(frozen=True)
 class TrainingSet:
@@ -222,10 +227,7 @@ def check_refit(data: TrainingSet, validation: TrainingSet | None) -> None:
 def warn_if_no_order(data: TrainingSet) -> None:
     """Warn if no list has two distinct labels."""
     if not data.informative_lists("two_labels").any():
-        warn(
-            "No list has two distinct labels, so no order can be learned. Check y and "
-            "qid: items that compete must share a qid."
-        )
+        warn(NO_ORDER)
 
 
 def check_column(

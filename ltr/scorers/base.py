@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, Self
 
 from ltr.scorers.draws import constant, normal
@@ -97,10 +98,10 @@ class Scorer(ABC):
         """
 
     def outline(self, n_features: int) -> Params:
-        """Shapes of the parameters of :meth:`init`, without JAX.
+        """Shapes of the parameters of :meth:`init`, with which a saved ranker is read.
 
-        A saved ranker is read with it. A scorer that is not named in
-        :data:`ltr.scorers.SCORERS`, and hence not saved, need not have it.
+        This one traces :meth:`init` by JAX. The scorers of the library, which are
+        served without it, override it.
 
         Parameters
         ----------
@@ -112,7 +113,11 @@ class Scorer(ABC):
         params : pytree of arrays
             Zeros that take no memory, see ``ltr.scorers.parameters.outline``.
         """
-        raise NotImplementedError(f"{type(self).__name__} cannot be saved.")
+        import jax
+
+        init = partial(self.init, n_features=n_features)
+        shapes = jax.eval_shape(init, jax.random.key(0))
+        return jax.tree.map(lambda leaf: outline(*leaf.shape), shapes)
 
     @abstractmethod
     def apply(

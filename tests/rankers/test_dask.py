@@ -116,6 +116,15 @@ def test_weights_and_labels(client, arrays):
     assert without.n_features_in_ == 5
 
 
+def test_warnings_are_those_of_one_machine(client, arrays):
+    """About labels that all parts together tell: 31 is in one of them only."""
+    y = np.where(np.arange(len(Y)) == 0, 31, Y)
+    for labels, message in ((y, "^Labels go up to 31, where"), (0 * Y, "^No list has")):
+        ranker = DaskLambdaMARTRanker(client=client, **SMALL)
+        with pytest.warns(UserWarning, match=message):
+            ranker.fit(arrays[0], da.from_array(labels, chunks=200), arrays[2])
+
+
 def test_early_stopping(client, arrays):
     """On lists held out, or given; the metric of each tree is that of the predictions."""
     ranker = DaskLambdaMARTRanker(

@@ -21,7 +21,8 @@ from ltr import (
     VotingRanker,
     save_ranker,
 )
-from ltr.scorers import SCORERS
+from ltr.scorers import SCORERS, LinearScorer, Scorer
+from ltr.scorers.parameters import leaves
 
 
 def test_predictions_are_those_of_the_training_process(saved, served):
@@ -208,7 +209,6 @@ def test_outlines_are_the_shapes_that_init_draws():
     import jax
 
     from ltr.scorers import PairEnsemble, PairScorer, PublishedPairScorer, get_scorer
-    from ltr.scorers.parameters import leaves
 
     scorers = [get_scorer(name, (8, 4), 3) for name in SCORERS]
     scorers += [
@@ -228,3 +228,13 @@ def test_outlines_are_the_shapes_that_init_draws():
         assert jax.tree.structure(drawn) == jax.tree.structure(outline), scorer
         shapes = [leaf.shape for leaf in jax.tree.leaves(drawn)]
         assert [leaf.shape for leaf in leaves(outline)] == shapes, scorer
+
+
+def test_outline_of_a_scorer_of_your_own():
+    """It need not say what its parameters look like."""
+
+    class Doubled(LinearScorer):
+        outline = Scorer.outline
+
+    shapes = [leaf.shape for leaf in leaves(Doubled().outline(3))]
+    assert shapes == [leaf.shape for leaf in leaves(LinearScorer().outline(3))]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -66,13 +66,7 @@ def label_gains(y: FloatArray, label_gain: Gain | Any) -> GainLabels:
     """
     is_whole = bool((y == np.floor(y)).all()) and y.min() >= 0
     if isinstance(label_gain, str) and label_gain == "auto":
-        label_gain = "exp2" if is_whole and y.max() <= _EXP2_LABELS else _above_minimum
-        if is_whole and label_gain is _above_minimum:
-            warn(
-                f"Labels go up to {y.max():g}, where 2^label - 1 would leave only the "
-                "best one to count, so gains are the labels minus their minimum. Set "
-                "label_gain='linear' to say so, or 'exp2', a table or a function."
-            )
+        label_gain = auto_gain(float(y.min()), float(y.max()), is_whole=is_whole)
     gains = gains_of(y, label_gain, name="label_gain")
     is_default = isinstance(label_gain, str) and label_gain == "exp2"
     if is_default and is_whole and y.max() <= _EXP2_LABELS:
@@ -88,5 +82,54 @@ def label_gains(y: FloatArray, label_gain: Gain | Any) -> GainLabels:
     return GainLabels(codes.astype(np.float64), gains, table)
 
 
-def _above_minimum(y: FloatArray) -> FloatArray:
-    return y - y.min()
+def auto_gain(low: float, high: float, *, is_whole: bool) -> Literal["exp2"] | Gain:
+    """Gain of ``label_gain="auto"``.
+
+    Parameters
+    ----------
+    low, high : float
+        Least and greatest label.
+    is_whole : bool
+        Whether all labels are whole numbers ≥ 0.
+
+    Returns
+    -------
+    gain : "exp2" or AboveMinimum
+
+    Warns
+    -----
+    UserWarning
+        If whole labels go above 30.
+
+    Examples
+    --------
+    >>> auto_gain(0.0, 4.0, is_whole=True)
+    'exp2'
+    """
+    if not is_whole:
+        return AboveMinimum(low)
+    if high <= _EXP2_LABELS:
+        return "exp2"
+    warn(
+        f"Labels go up to {high:g}, where 2^label - 1 would leave only the best one to "
+        "count, so gains are the labels minus their minimum. Set label_gain='linear' "
+        "to say so, or 'exp2', a table or a function."
+    )
+    return AboveMinimum(low)
+
+
+class AboveMinimum:
+    """The gain y − min(y), where the minimum may be that of more rows.
+
+    Parameters
+    ----------
+    minimum : float
+        Least label.
+    """
+
+    def __init__(self, minimum: float) -> None:
+        self.minimum = minimum
+
+    def __call__(self, y: FloatArray) -> FloatArray:
+        """Gain of each label."""
+        return y - self.minimum
