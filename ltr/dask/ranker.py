@@ -48,6 +48,7 @@ from ltr.rankers.trees.parameters import (
     is_forest,
     lightgbm_params,
 )
+from ltr.rankers.validation import errors_in_validation_set
 from ltr.rankers.warning import warn
 
 if TYPE_CHECKING:
@@ -81,8 +82,9 @@ class DaskLambdaMARTRanker(LambdaMARTRanker):
         With early stopping, trees that are grown between two looks at the validation
         lists; each round bins the features again. None: ``n_iter_no_change``.
     **parameters
-        All others of :class:`ltr.LambdaMARTRanker`. ``n_jobs=None`` means the threads
-        of each Dask worker.
+        All others of :class:`ltr.LambdaMARTRanker` but ``refit``, ``metrics``,
+        ``callbacks`` and ``warm_start``. ``n_jobs=None`` means the threads of each Dask
+        worker.
 
     Attributes
     ----------
@@ -193,12 +195,21 @@ Dask arrays of shape (n_samples,), default=None
         check_parameters(parameters)
         check_whole("trees_per_round", self.trees_per_round, low=1, optional=True)
         params = lightgbm_params(parameters)
-        stopping = self._early_stopping()
-        has_validation = stopping.has_validation_set(
-            X_val, y_val, qid_val, needs_qid=False
-        ) if y_val is not None else X_val is not None  # fmt: skip
+        self._early_stopping()  # checks its parameters
+        validation_set = (X_val, y_val, qid_val)
+        has_validation = any(column is not None for column in validation_set)
         holds_out = self.early_stopping is True and not has_validation
-        _check_boosting(params, parameters, has_validation or holds_out)
+        if has_validation and not self.early_stopping:
+            raise ValueError(
+                "X_val decides when trees on a cluster stop; got early_stopping=False. "
+                "Leave it out, or set early_stopping='auto'."
+            )
+        _check_cluster(params, parameters, has_validation or holds_out)
+        if position is not None and is_lightgbm_loss(self.loss):
+            raise ValueError(
+                f"loss={self.loss!r} takes no position on a cluster. Leave it out, or "
+                "use a loss in JAX that takes it, such as 'irpo'."
+            )
         seed = check_random_state(self.random_state).randint(2**31 - 1)
         workers = find_workers(client)
 
@@ -219,8 +230,9 @@ Dask arrays of shape (n_samples,), default=None
         if holds_out:
             validation = _place(client, pieces, queries, starts, held_out, workers)
         elif has_validation:
-            pieces_val = read_pieces(client, X_val, y_val, qid_val, {})
-            queries_val, starts_val = read_queries(client, pieces_val)
+            with errors_in_validation_set():
+                pieces_val = read_pieces(client, *validation_set, {})
+                queries_val, starts_val = read_queries(client, pieces_val)
             everything = np.ones(queries_val.n_lists, dtype=bool)
             validation = _place(
                 client, pieces_val, queries_val, starts_val, everything, workers
@@ -440,14 +452,21 @@ def _with_facts(task: Task, facts: Sequence[PartFacts]) -> Task:
     return Task(parameters, task.seed, start)
 
 
-def _check_boosting(
+def _check_cluster(
     params: dict[str, Any], parameters: dict[str, Any], stops: bool
 ) -> None:
+    """Raise if a parameter asks for what only one machine does."""
     if parameters["warm_start"]:
         raise ValueError(
             "warm_start goes on in memory only. Fit all n_estimators at once, or go on "
             "with to_local()."
         )
+    for name in ("refit", "metrics", "callbacks"):
+        if parameters[name]:
+            raise ValueError(
+                f"{name} is for one machine; got {name}={parameters[name]!r} on a "
+                "cluster. Leave it out, or use LambdaMARTRanker."
+            )
     kind = params.get("boosting")
     if stops and (is_forest(params) or kind == "dart"):
         raise ValueError(

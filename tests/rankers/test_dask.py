@@ -284,6 +284,33 @@ def messages(client):
             "warm_start goes on in memory only. Fit all n_estimators at once, or go on "
             "with to_local().",
         ),
+        "callbacks": (
+            lambda: clone(ranker).set_params(refit=True).fit(a, b, c),
+            ValueError,
+            "refit is for one machine; got refit=True on a cluster. Leave it out, or use "
+            "LambdaMARTRanker.",
+        ),
+        "positions": (
+            lambda: ranker.fit(a, b, c, position=b),
+            ValueError,
+            "loss='lambdarank' takes no position on a cluster. Leave it out, or use a "
+            "loss in JAX that takes it, such as 'irpo'.",
+        ),
+        "no labels to validate with": (
+            lambda: ranker.fit(a, b, c, X_val=a),
+            ValueError,
+            "In the validation set: y is required with Dask arrays; got None.",
+        ),
+        "nothing to stop": (
+            lambda: (
+                clone(ranker)
+                .set_params(early_stopping=False)
+                .fit(a, b, c, X_val=a, y_val=b, qid_val=c)
+            ),
+            ValueError,
+            "X_val decides when trees on a cluster stop; got early_stopping=False. "
+            "Leave it out, or set early_stopping='auto'.",
+        ),
         "dart that stops": (
             lambda: (
                 clone(ranker)
