@@ -165,7 +165,7 @@ def portfolio_weights(
     ranked = rank_lists(np.zeros(len(scores)), scores, queries)
     sizes = queries.sizes.astype(float)
     width = fraction * sizes
-    held = _share_of_positions(ranked, 0.0 * sizes, width)
+    held = _share_of_positions(ranked, np.zeros_like(sizes), width)
     if not long_only:
         held -= _share_of_positions(ranked, sizes - width, sizes)
     weights = np.empty(len(scores))

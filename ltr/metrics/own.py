@@ -64,6 +64,11 @@ class OwnFunction:
     def __name__(self) -> str:
         return _name(self.function)
 
+    @functools.cached_property
+    def _takes_qid_third(self) -> bool:
+        """Whether the query ids are the third argument rather than a keyword."""
+        return _binds(self.function, 3)
+
     @property
     def info(self) -> MetricInfo:
         """Record of the function, which declares nothing: any labels, any values."""
@@ -103,7 +108,7 @@ class OwnFunction:
         return Measured(values, blank=np.isnan(values))
 
     def _value(self, y: FloatArray, scores: FloatArray, qid: NDArray[Any]) -> float:
-        if _binds(self.function, 3):
+        if self._takes_qid_third:
             value = self.function(y, scores, qid)
         else:
             value = self.function(y, scores, qid=qid)
