@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -11,8 +11,14 @@ from sklearn.utils.validation import check_is_fitted
 
 from ltr.arguments import ArgumentError, check_seed, check_whole
 from ltr.inspection.sampling import sampled_difference, sampled_shares
-from ltr.inspection.tables import as_table, names_of, text_table
-from ltr.queries import FloatArray, IntArray, check_rows, group_queries
+from ltr.inspection.tables import (
+    as_table,
+    input_values,
+    names_of,
+    take_rows,
+    text_table,
+)
+from ltr.queries import FloatArray, IntArray, Queries, check_rows, group_queries
 from ltr.rankers import (
     LambdaMARTRanker,
     LinearRanker,
@@ -23,10 +29,8 @@ from ltr.rankers import (
 )
 from ltr.rankers.blend.members import BlendRanker
 from ltr.rankers.blend.numeric import NumericRanker
-from ltr.rankers.features import is_frame
 from ltr.rankers.scaled_scores import scaled_scores
 
-_ROUNDING = 1e-12  # of a spread of scores, as in blends
 _ROUNDING_OF_BASELINES = 1e-9
 
 
@@ -168,7 +172,6 @@ def contributions(
     explained = _rows(rows, len(table))
     sampling = _Sampling(n_permutations, random_state)
     shares = _shares(ranker, table, qid, explained, sampling)
-    values = table.to_numpy(dtype=object) if is_frame(table) else table
     return Contributions(
         features=names_of(table),
         rows=explained,
@@ -177,7 +180,7 @@ def contributions(
         scores=shares.scores,
         errors=shares.errors,
         method=shares.method,
-        inputs=values[explained],
+        inputs=input_values(table)[explained],
     )
 
 
@@ -269,7 +272,7 @@ def _shares(
     ranker: Any, table: Any, qid: Any, rows: IntArray, sampling: _Sampling
 ) -> _Shares:
     if isinstance(ranker, LambdaMARTRanker):
-        part = table.iloc[rows] if is_frame(table) else table[rows]
+        part = take_rows(table, rows)
         shares = np.asarray(ranker.predict_contrib(part))
         scores, values = ranker.predict(part), shares[:, :-1]
         return _exact(values, shares[:, -1], scores, "trees")
@@ -313,12 +316,9 @@ def _of_numeric(
 ) -> _Shares:
     """Those of the ranker inside; 0 for the columns that it does not get."""
     inner = _shares(ranker.ranker_, ranker.numeric_features(table), qid, rows, sampling)
-    wide = np.zeros((2, len(rows), table.shape[1]))
-    wide[0][:, ranker.columns_], wide[1][:, ranker.columns_] = (
-        inner.values,
-        inner.errors,
-    )
-    return _Shares(wide[0], inner.baseline, inner.scores, wide[1], inner.method)
+    values, errors = (np.zeros((len(rows), table.shape[1])) for _ in range(2))
+    values[:, ranker.columns_], errors[:, ranker.columns_] = inner.values, inner.errors
+    return replace(inner, values=values, errors=errors)
 
 
 def _of_blend(
@@ -326,7 +326,8 @@ def _of_blend(
 ) -> _Shares:
     """Weighted sums of the members', on the scale of their normalized scores.
 
-    A normalized score is (s − shift) / scale, with shift and scale of the list.
+    A normalized score is (s − shift) / scale, with shift and scale of the list. So its
+    slope 1 / scale is the range of the normalized scores of the list over that of s.
     """
     how = getattr(ranker, "normalize", "zscore")
     if how not in ("zscore", "minmax"):
@@ -336,7 +337,6 @@ def _of_blend(
         )
     weights, constant = _weights_of_members(ranker)
     queries = group_queries(qid, len(table), rows=table)
-    every_row = np.arange(len(table))
     normalized = ranker.predict_members(table, qid)
     values = np.zeros((len(rows), table.shape[1]))
     squares, baseline = np.zeros_like(values), np.full(len(rows), constant)
@@ -349,16 +349,14 @@ def _of_blend(
                 f"scores of {type(member).__name__} in the blend are infinite, which "
                 "no sum over features explains. Fill in missing values."
             )
-        slope = np.zeros(len(raw))  # of the normalized score: 1 / scale
-        for list_rows in np.split(every_row[queries.order], queries.starts[1:-1]):
-            of_list = raw[list_rows]
-            if not len(of_list):
-                continue
-            width = np.std(of_list) if how == "zscore" else np.ptp(of_list)
-            largest = np.abs(of_list).max(initial=0.0)
-            if np.ptp(of_list) > _ROUNDING * largest:
-                slope[list_rows] = 1.0 / width
-        factor = weight * slope[rows]
+        width, normalized_width = _ranges(raw, queries), _ranges(column, queries)
+        slope = np.divide(
+            normalized_width,
+            width,
+            out=np.zeros_like(width),
+            where=normalized_width > 0,
+        )
+        factor = weight * slope[queries.codes[rows]]
         shares = _shares(member, table, qid, rows, sampling)
         values += factor[:, None] * shares.values
         squares += (factor[:, None] * shares.errors) ** 2
@@ -366,6 +364,14 @@ def _of_blend(
         baseline += weight * column[rows] - factor * shares.values.sum(axis=1)
     scores = ranker.predict(table, qid)[rows]
     return _Shares(values, baseline, scores, np.sqrt(squares), "blend")
+
+
+def _ranges(scores: FloatArray, queries: Queries) -> FloatArray:
+    """Highest less lowest score of each list, shape (n_lists,)."""
+    by_list, starts = scores[queries.order], queries.starts[:-1]
+    return np.asarray(
+        np.maximum.reduceat(by_list, starts) - np.minimum.reduceat(by_list, starts)
+    )
 
 
 def _weights_of_members(ranker: Any) -> tuple[FloatArray, float]:
@@ -376,12 +382,13 @@ def _weights_of_members(ranker: Any) -> tuple[FloatArray, float]:
     if not isinstance(ranker, StackingRanker):
         return np.full(n_members, 1 / n_members), 0.0
     final = ranker.final_ranker_
-    if isinstance(final, LinearRanker) and not final.scales_within_lists_:
+    if (
+        isinstance(final, LinearRanker)
+        and not final.scales_within_lists_
+        and not np.any(final.weights_.get("preprocess.log_features", False))
+    ):
         ends = final.predict(np.r_[np.zeros((1, n_members)), np.eye(n_members)])
-        if "preprocess.log_features" not in final.weights_ or not (
-            final.weights_["preprocess.log_features"].any()
-        ):
-            return ends[1:] - ends[0], float(ends[0])
+        return ends[1:] - ends[0], float(ends[0])
     if hasattr(final, "coef_") and hasattr(final, "intercept_"):
         return np.ravel(final.coef_), float(np.ravel(final.intercept_)[0])
     raise ArgumentError(

@@ -20,7 +20,7 @@ from ltr.inspection.tables import (
     with_column,
 )
 from ltr.model_selection.scoring import predict_lists
-from ltr.queries import FloatArray, IntArray, check_rows, group_queries
+from ltr.queries import FloatArray, IntArray, check_rows, group_queries, is_missing
 
 _CHUNK_ROWS = 2**18  # copies of lists in memory at a time
 
@@ -193,8 +193,7 @@ def _grid(values: Any, grid: int | ArrayLike) -> Any:
     check_whole("grid", grid, low=2)
     array = np.asarray(values)
     if array.dtype.kind not in "biuf":
-        is_missing = [value is None or value != value for value in array.tolist()]
-        distinct = set(array[~np.array(is_missing)].tolist())
+        distinct = {value for value in array.tolist() if not is_missing(value)}
         return np.array(sorted(distinct, key=str), dtype=array.dtype)
     array = array[~np.isnan(array)] if array.dtype.kind == "f" else array
     distinct_numbers = np.unique(array)

@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ltr.arguments import ArgumentError, check_whole
+from ltr.formatting import format_number, format_value
 from ltr.inspection.contributions import difference_of_pair
-from ltr.inspection.tables import as_table, names_of, take_rows
+from ltr.inspection.tables import as_table, input_values, names_of, take_rows
 from ltr.model_selection.scoring import predict_lists
 from ltr.queries import FloatArray, check_rows, group_queries
-from ltr.rankers.features import is_frame
 
 _MENTIONED = 3  # features for and against that the text names
 _SMALL = 0.005  # of the largest contribution: not worth a word
@@ -65,7 +65,7 @@ class PairExplanation:
             verb = "ties with"
         else:
             verb = "ranks above" if self.difference > 0 else "ranks below"
-        scores = f"{_number(self.scores[0])} against {_number(self.scores[1])}"
+        scores = " against ".join(map(format_number, self.scores))
         sentences = [f"{_capital(first)} {verb} {second}: its score is {scores}."]
         order = np.argsort(-np.abs(self.values), kind="stable")
         largest = np.abs(self.values).max(initial=0.0)
@@ -79,12 +79,12 @@ class PairExplanation:
         if not largest:
             sentences.append("No feature tells them apart.")
         elif len(others):
-            total = _number(float(self.values[others].sum()))
+            total = format_number(float(self.values[others].sum()))
             noun = "feature shifts" if len(others) == 1 else "features shift"
             number = "" if len(others) == 1 else f"{len(others)} "
             sentences.append(f"The other {number}{noun} the difference by {total}.")
         if self.errors.any():
-            error = _number(float(self.errors.max()))
+            error = format_number(float(self.errors.max()))
             sentences.append(
                 f"Contributions are estimates, with standard errors up to {error}."
             )
@@ -93,8 +93,9 @@ class PairExplanation:
     def _phrase(self, features: list[int]) -> str:
         """Features with the values of both items and what they add."""
         parts = [
-            f"{self.features[i]} ({_value(self.inputs[0][i])} against "
-            f"{_value(self.inputs[1][i])}) adds {_number(abs(self.values[i]))}"
+            f"{self.features[i]} ({format_value(self.inputs[0][i])} against "
+            f"{format_value(self.inputs[1][i])}) adds "
+            f"{format_number(abs(self.values[i]))}"
             for i in features
         ]
         return (
@@ -185,10 +186,10 @@ shoe: price (9 against 2) adds 3.08. In favor of the boot: clicks (5 against 1) 
         random_state=random_state,
     )
     scores = predict_lists(ranker, of_list, np.zeros(len(members)))[places]
-    inputs = of_list.to_numpy(dtype=object) if is_frame(of_list) else of_list
-    called = (f"item {a}", f"item {b}") if names is None else names
+    inputs = input_values(of_list)
+    first, second = (f"item {a}", f"item {b}") if names is None else names
     return PairExplanation(
-        names=(str(called[0]), str(called[1])),
+        names=(str(first), str(second)),
         features=names_of(table),
         inputs=(inputs[places[0]], inputs[places[1]]),
         scores=(float(scores[0]), float(scores[1])),
@@ -196,25 +197,6 @@ shoe: price (9 against 2) adds 3.08. In favor of the boot: clicks (5 against 1) 
         values=values,
         errors=errors,
     )
-
-
-def _number(value: float) -> str:
-    """Three significant digits, without an exponent where that is short."""
-    text = f"{value:.3g}"
-    if "e" in text and 1e-4 <= abs(value) < 1e7:
-        text = f"{value:,.0f}" if abs(value) >= 1 else f"{value:.6f}".rstrip("0")
-    return text.replace("-", "−")
-
-
-def _value(value: Any) -> str:
-    """A feature as a reader expects it."""
-    if value is None or value != value:
-        return "missing"
-    if isinstance(value, (bool, np.bool_, str)):
-        return str(value)
-    if isinstance(value, (int, float, np.number)):
-        return _number(float(value))
-    return str(value)
 
 
 def _capital(text: str) -> str:

@@ -89,6 +89,11 @@ def take_rows(table: Any, rows: ArrayLike) -> Any:
     return table.iloc[rows] if is_frame(table) else table[rows]
 
 
+def input_values(table: Any) -> Any:
+    """Values of all columns, an array of shape (n_rows, n_columns)."""
+    return table.to_numpy(dtype=object) if is_frame(table) else table
+
+
 def column_of(table: Any, column: int) -> Any:
     """Values of a column."""
     return table.iloc[:, column] if is_frame(table) else table[:, column]

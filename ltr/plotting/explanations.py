@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from ltr.arguments import check_choice, check_whole
+from ltr.formatting import format_number, format_value
 from ltr.plotting._drawing import (
     COLORS,
     REFERENCE_COLOR,
@@ -257,7 +258,7 @@ class ContributionsDisplay:
         self.item = item
         inputs = contributions.inputs[item]
         names = [
-            f"{short(name)} = {_value(value)}"
+            f"{short(name)} = {short(format_value(value))}"
             for name, value in zip(contributions.features, inputs, strict=True)
         ]
         self.labels, self.values, self.errors = _largest(
@@ -296,8 +297,8 @@ class ContributionsDisplay:
         row = int(self.contributions.rows[self.item])
         _set_note(
             ax,
-            f"row {row}: score {_value(score)} = baseline {_value(baseline)} {sign} "
-            f"{_value(abs(total))}",
+            f"row {row}: score {format_number(score)} = baseline "
+            f"{format_number(baseline)} {sign} {format_number(abs(total))}",
         )
         return self
 
@@ -338,7 +339,8 @@ class PairExplanationDisplay:
         check_whole("max_features", max_features, low=1)
         self.explanation = explanation
         names = [
-            f"{short(name)}: {_value(first)} against {_value(second)}"
+            f"{short(name)}: {short(format_value(first))} against "
+            f"{short(format_value(second))}"
             for name, first, second in zip(
                 explanation.features, *explanation.inputs, strict=True
             )
@@ -385,7 +387,7 @@ class PairExplanationDisplay:
                 fontsize=SMALL,
                 parse_math=False,
             )
-        difference = _value(self.explanation.difference)
+        difference = format_number(self.explanation.difference)
         ax.set_xlabel(f"added to the difference of the scores, {difference}")
         return self
 
@@ -423,7 +425,7 @@ def _draw_bars(
     for height, value, error in zip(heights, values, errors, strict=True):
         sign = 1 if value > 0 else -1
         ax.annotate(
-            _value(value),
+            format_number(value),
             (value + sign * error, height),
             xytext=(4 * sign, 0),
             textcoords="offset points",
@@ -446,16 +448,3 @@ def _name_rows(ax: Axes, heights: IntArray, names: list[str]) -> None:
 
 def _set_note(ax: Axes, note: str) -> None:
     ax.set_title(note, loc="left", fontsize=SMALL, fontweight="normal")
-
-
-def _value(value: Any) -> str:
-    """A number with three significant digits; other values as they are."""
-    if value is None or value != value:
-        return "missing"
-    if isinstance(value, (int, float, np.number)) and not isinstance(value, bool):
-        number = float(value)
-        text = f"{number:.3g}"
-        if "e" in text and 1 <= abs(number) < 1e7:
-            text = f"{number:,.0f}"
-        return text.replace("-", "−")
-    return short(value)

@@ -28,6 +28,7 @@ from ltr.inspection import (
 )
 from ltr.inspection.tables import text_table
 from ltr.metrics import ndcg_score
+from ltr.plotting import ContributionsDisplay
 from ltr.rankers.neural.scaling import fit_scaling
 from ltr.rankers.neural.training import LearnedState
 
@@ -172,6 +173,23 @@ def test_linear_contributions():
     assert (shares.method, shares.features[:2]) == ("linear", ["f0", "f1"])
 
 
+@pytest.mark.parametrize(
+    ("normalize", "spread"), [("zscore", np.std), ("minmax", np.ptp)]
+)
+def test_contributions_of_a_blend(normalize, spread):
+    """Weighted contributions of the members, each over its spread in the list."""
+    members = [("linear", LinearRanker()), ("within", LinearRanker(preprocess="query"))]
+    blend = VotingRanker(members, weights=[1, 3], normalize=normalize)
+    blend.fit(DATA.X, DATA.y, DATA.qid)
+    shares = contributions(blend, DATA.X, DATA.qid)
+    linear, within = (contributions(m, DATA.X, DATA.qid) for m in blend.rankers_)
+    for query in np.unique(DATA.qid):
+        rows = DATA.qid == query
+        expected = 0.25 * linear.values[rows] / spread(linear.scores[rows])
+        expected += 0.75 * within.values[rows] / spread(within.scores[rows])
+        np.testing.assert_allclose(shares.values[rows], expected, rtol=1e-9, atol=1e-12)
+
+
 @pytest.mark.parametrize("permute", ["rows", "lists"])
 def test_importance(permute):
     """A feature that the ranker does not read loses nothing; the one it reads, all."""
@@ -271,6 +289,20 @@ def test_missing_values_and_categories_in_words():
     ranker = LambdaMARTRanker(**TREES, extra_params=options).fit(X, y, qid)
     text = str(explain_pair(ranker, X, 0, 1, qid))
     assert "color (red against blue)" in text or "size (1 against missing)" in text
+
+
+def test_missing_values_of_nullable_columns():
+    """pandas' NA is neither equal nor unequal to itself; it is missing all the same."""
+    color = pd.array(["red", pd.NA] * 20, dtype="string")
+    X = pd.DataFrame({"size": pd.array([1, pd.NA] * 20, dtype="Int64")})
+    X = X.assign(color=pd.Categorical(color))
+    y, qid = np.tile([1, 0], 20), np.repeat(np.arange(10), 4)
+    ranker = LambdaMARTRanker(**TREES).fit(X, y, qid)
+    assert "size (1 against missing)" in str(explain_pair(ranker, X, 0, 1, qid))
+    dependence = partial_dependence(ranker, X, "color", qid, n_items=2)
+    assert dependence.grid.tolist() == ["red"]
+    display = ContributionsDisplay(contributions(ranker, X, qid, rows=[1]))
+    assert display.labels == ["size = missing"]
 
 
 def test_results_print_as_tables():
