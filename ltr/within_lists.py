@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from ltr.queries import FloatArray, Queries
 
 # A column that varies by less, relative to its values, varies by rounding.
-_ROUNDING = 64 * np.finfo(np.float64).eps
+ROUNDING = 64 * np.finfo(np.float64).eps
 
 
 def centered(
@@ -133,7 +133,7 @@ class _Columns:
         self.rows = np.ldexp(self.rows, -exponents[self.lists])
         spread = np.ldexp(high, -exponents) - np.ldexp(low, -exponents)
         # peaks are in [1/2, 1) now, or 0
-        self.is_constant = ~(spread > _ROUNDING)
+        self.is_constant = ~(spread > ROUNDING)
 
     def divide_by_deviations(self) -> None:
         variances = self._sums(self.rows**2) / np.where(self.totals > 0, self.totals, 1)

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.utils.validation import check_is_fitted
 
 from ltr.arguments import ArgumentError
 from ltr.queries import BoolArray, FloatArray, IntArray
@@ -15,10 +16,8 @@ from ltr.rankers import LambdaMARTRanker
 # Whose score is the plain sum of the leaves: others go through a function at the end.
 _PLAIN = {"custom", "lambdarank", "rank_xendcg", "regression", "regression_l1"}
 _PLAIN |= {"fair", "huber", "mape", "quantile"}
-_IS_SET, _DEFAULT_LEFT = (
-    1,
-    2,
-)  # bits of decision_type; the two above are the missing type
+# bits of decision_type; the two above are the missing type
+_IS_SET, _DEFAULT_LEFT = 1, 2
 NO_MISSING, ZERO_IS_MISSING, NAN_IS_MISSING = 0, 1, 2
 ZERO = float(np.float32(1e-35))  # |x| <= ZERO counts as 0 in LightGBM
 _LARGEST = float(np.finfo(np.float32).max)
@@ -68,14 +67,26 @@ class Tree(NamedTuple):
         return np.array([codes is not None for codes in self.sets], dtype=bool)
 
     @property
+    def children(self) -> IntArray:
+        """Left and right child, shape (n_nodes, 2); n_nodes + i is leaf i."""
+        sides = np.stack([self.left, self.right], axis=1)
+        return np.where(sides < 0, len(sides) - sides - 1, sides)
+
+    @property
+    def depths(self) -> IntArray:
+        """Splits above each node, shape (n_nodes,)."""
+        n_nodes = len(self.feature)
+        depths = np.zeros(n_nodes, dtype=int)
+        for node, children in enumerate(self.children.tolist()):
+            for child in children:  # which are greater than their parent
+                if child < n_nodes:
+                    depths[child] = depths[node] + 1
+        return depths
+
+    @property
     def depth(self) -> int:
         """Splits on the way to the deepest leaf."""
-        depths = np.zeros(len(self.feature) + 1, dtype=int)
-        for node, children in enumerate(zip(self.left, self.right, strict=True)):
-            for child in children:
-                if child >= 0:
-                    depths[child] = depths[node] + 1
-        return int(depths.max()) + 1 if len(self.feature) else 0
+        return 1 + int(self.depths.max(initial=-1))
 
 
 class Ensemble(NamedTuple):
@@ -143,12 +154,7 @@ def read_ensemble(ranker: Any, caller: str) -> Ensemble:
     ValueError
         If the score is not a sum of leaf values.
     """
-    if not isinstance(ranker, LambdaMARTRanker):
-        raise ArgumentError(
-            f"ranker must be a fitted LambdaMARTRanker for {caller}; got "
-            f"{type(ranker).__name__}."
-        )
-    text = booster_text(ranker)
+    text = booster_text(ranker, caller)
     header, *blocks = text.partition("\nend of trees")[0].split("\nTree=")
     fields = _fields(header)
     objective, *options = fields.get("objective", "custom").split(" ")
@@ -163,14 +169,23 @@ def read_ensemble(ranker: Any, caller: str) -> Ensemble:
     return Ensemble(trees, int(ranker.n_features_in_))
 
 
-def booster_text(ranker: LambdaMARTRanker) -> str:
-    """The trees that ``predict`` uses, in LightGBM's text format."""
-    n_trees = ranker.n_iter_ if hasattr(ranker, "booster_") else None
-    if n_trees is None:
-        from sklearn.utils.validation import check_is_fitted
+def booster_text(ranker: Any, caller: str) -> str:
+    """The trees that ``predict`` uses, in LightGBM's text format.
 
-        check_is_fitted(ranker)
-    return str(ranker.booster_.model_to_string(num_iteration=n_trees))
+    Raises
+    ------
+    ArgumentError
+        If it is no LambdaMARTRanker; the message names the caller.
+    NotFittedError
+        If it has no trees.
+    """
+    if not isinstance(ranker, LambdaMARTRanker):
+        raise ArgumentError(
+            f"ranker must be a fitted LambdaMARTRanker for {caller}; got "
+            f"{type(ranker).__name__}."
+        )
+    check_is_fitted(ranker, "booster_")
+    return str(ranker.booster_.model_to_string(num_iteration=ranker.n_iter_))
 
 
 def floor32(threshold: NDArray[np.float64]) -> NDArray[np.float32]:

@@ -13,6 +13,7 @@ from ltr.export.ensemble import ZERO, Ensemble, Tree, floor32
 from ltr.export.graph import Graph
 from ltr.export.linear import shortest
 from ltr.queries import IntArray
+from ltr.rankers.blend.normalization import ROUNDING as ROUNDING_OF_SCORES
 from ltr.scorers import (
     AdapterScorer,
     LinearScorer,
@@ -23,9 +24,6 @@ from ltr.scorers import (
 )
 
 Weights = Mapping[str, NDArray[Any]]
-# A column that varies by less, relative to its values, varies by rounding: see
-# ltr.within_lists for features, ltr.rankers.blend.normalization for scores.
-ROUNDING_OF_FEATURES, ROUNDING_OF_SCORES = 64 * np.finfo(np.float64).eps, 1e-12
 _LENGTH = 1e-12  # added to squared lengths of embeddings
 
 
@@ -55,7 +53,8 @@ def z_scores(graph: Graph, x: str, rounding: float) -> str:
 
     In double precision. NaN stays; means and deviations leave it out. Columns are
     divided by their largest magnitude first, so that squares neither over- nor
-    underflow, and a constant column becomes 0.
+    underflow, and a constant column becomes 0: one whose values differ by at most
+    ``rounding`` times this magnitude.
     """
     zero, one = graph.constant(0.0, np.float64), graph.constant(1.0, np.float64)
     missing = graph.op("IsNaN", x)
@@ -293,17 +292,14 @@ def _rows(
     """Attributes of the operator, node by node, then leaf by leaf."""
     rows: list[dict[str, Any]] = []
     n_nodes = len(tree.feature)
-    children = [
-        [n_nodes - child - 1 if child < 0 else child for child in side.tolist()]
-        for side in (tree.left, tree.right)
-    ]
+    children = tree.children.tolist()
     nan_left = tree.nan_left.tolist()
     thresholds = tree.threshold.tolist()
     if is_single:
         thresholds = floor32(tree.threshold).tolist()
     for i, codes in enumerate(tree.sets):
         feature, threshold = int(tree.feature[i]), thresholds[i]
-        yes, no = children[0][i], children[1][i]
+        yes, no = children[i]
         if codes is not None:  # not in the set if the column is ≤ 0.5
             feature, threshold = members[feature, codes.tobytes()], 0.5
             yes, no = no, yes

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ltr.arguments import ArgumentError
 from ltr.export.ensemble import booster_text
 from ltr.files import PathLike, whole_file
 from ltr.rankers import LambdaMARTRanker
@@ -49,11 +48,6 @@ def export_lightgbm(ranker: LambdaMARTRanker, path: PathLike) -> None:
     >>> bool((booster.predict(data.X) == ranker.predict(data.X)).all())
     True
     """
-    if not isinstance(ranker, LambdaMARTRanker):
-        raise ArgumentError(
-            "ranker must be a fitted LambdaMARTRanker for export_lightgbm; got "
-            f"{type(ranker).__name__}."
-        )
-    text = booster_text(ranker)
+    text = booster_text(ranker, "export_lightgbm")
     with whole_file(Path(path)) as scratch:
         scratch.write_text(text, "utf-8", newline="\n")

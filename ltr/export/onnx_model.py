@@ -13,8 +13,6 @@ from ltr.arguments import ArgumentError, check_choice, check_flag
 from ltr.export.ensemble import read_ensemble
 from ltr.export.graph import Graph
 from ltr.export.graph_layers import (
-    ROUNDING_OF_FEATURES,
-    ROUNDING_OF_SCORES,
     filled,
     scaled,
     scorer_scores,
@@ -33,7 +31,9 @@ from ltr.rankers import (
     VotingRanker,
 )
 from ltr.rankers.blend.members import BlendRanker
+from ltr.rankers.blend.normalization import ROUNDING as ROUNDING_OF_SCORES
 from ltr.rankers.blend.numeric import NumericRanker
+from ltr.within_lists import ROUNDING as ROUNDING_OF_FEATURES
 
 
 def export_onnx(

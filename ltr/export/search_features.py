@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any, Literal
 
 from ltr.arguments import ArgumentError, check_choice, suggest
+from ltr.export.json_file import write_json
 from ltr.export.linear import single_weights
 from ltr.export.names import feature_names
-from ltr.files import PathLike, whole_file
+from ltr.files import PathLike
 
 Engine = Literal["elasticsearch", "opensearch", "solr"]
 
@@ -54,7 +54,7 @@ def export_linear_json(
     '{"price": 2.0}\n'
     """
     names = feature_names(ranker, features)
-    _write(path, single_weights(ranker, names, "export_linear_json"), indent=None)
+    write_json(path, single_weights(ranker, names, "export_linear_json"))
 
 
 def export_feature_set(
@@ -135,7 +135,7 @@ def export_feature_set(
             for query in [templates.get(feature, _field_value(feature))]
         ]
         document = {"featureset": {"name": name, "features": entries}}
-    _write(path, document, indent=1)
+    write_json(path, document, indent=1)
 
 
 def _templates(queries: Any) -> dict[str, Any]:
@@ -173,9 +173,3 @@ def _field_value(field: str) -> dict[str, Any]:
 def _field(field: str) -> dict[str, Any]:
     kind = "org.apache.solr.ltr.feature.FieldValueFeature"
     return {"class": kind, "params": {"field": field}}
-
-
-def _write(path: PathLike, document: Any, indent: int | None) -> None:
-    with whole_file(Path(path)) as scratch:
-        text = json.dumps(document, indent=indent, allow_nan=False)
-        scratch.write_text(text + "\n", "utf-8")

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -12,11 +10,12 @@ from numpy.typing import NDArray
 
 from ltr.arguments import check_choice
 from ltr.export.ensemble import Tree, check_depth, floor32, read_ensemble
+from ltr.export.json_file import write_json
 from ltr.export.linear import is_linear, shortest, single_weights
 from ltr.export.missing import check_numbers_only
 from ltr.export.names import feature_names
 from ltr.export.xgboost_model import DEEPEST
-from ltr.files import PathLike, whole_file
+from ltr.files import PathLike
 
 _SLACK = np.float32(1e-6)  # which Solr adds to each threshold, in single precision
 
@@ -98,9 +97,7 @@ def export_solr(
         "features": [{"name": feature} for feature in names],
         "params": params,
     }
-    with whole_file(Path(path)) as scratch:
-        text = json.dumps(document, indent=1, allow_nan=False)
-        scratch.write_text(text + "\n", "utf-8")
+    write_json(path, document, indent=1)
 
 
 def _root(tree: Tree, names: list[str]) -> dict[str, Any]:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -19,9 +17,10 @@ from ltr.export.ensemble import (
     check_order_of_zero,
     read_ensemble,
 )
+from ltr.export.json_file import write_json
 from ltr.export.linear import shortest
 from ltr.export.names import feature_names
-from ltr.files import PathLike, whole_file
+from ltr.files import PathLike
 from ltr.rankers import LambdaMARTRanker
 
 DEEPEST = 400  # JSON readers stop at 1000 levels, two of which are a level of the tree
@@ -104,8 +103,7 @@ def export_xgboost_json(
         document = [_nested(tree, names) for tree in ensemble.trees]
     else:
         document = _model(ensemble, names)
-    with whole_file(Path(path)) as scratch:
-        scratch.write_text(json.dumps(document, allow_nan=False) + "\n", "utf-8")
+    write_json(path, document)
 
 
 def _nested(tree: Tree, names: list[str]) -> dict[str, Any]:
@@ -118,14 +116,9 @@ def _nested(tree: Tree, names: list[str]) -> dict[str, Any]:
     if not n_nodes:
         return leaves[0]
     thresholds, nan_left = shortest(above32(tree.threshold)), tree.nan_left
-    depths = np.zeros(n_nodes, dtype=int)
+    depths = tree.depths
     entries: list[dict[str, Any]] = [*({} for _ in range(n_nodes)), *leaves]
-    sides = np.stack([tree.left, tree.right], axis=1)  # (n_nodes, 2)
-    sides = np.where(sides < 0, n_nodes - sides - 1, sides).tolist()
-    for node, (yes, no) in enumerate(sides):  # parents precede their children
-        for child in (yes, no):
-            if child < n_nodes:
-                depths[child] = depths[node] + 1
+    for node, (yes, no) in enumerate(tree.children.tolist()):
         entries[node] |= {
             "nodeid": node,
             "depth": int(depths[node]),
@@ -185,9 +178,7 @@ def _arrays(tree: Tree, number: int, n_features: int) -> dict[str, Any]:
     """
     n_nodes, n_leaves = len(tree.feature), len(tree.value)
     is_set = tree.is_set
-    left, right = (
-        np.where(side < 0, n_nodes - side - 1, side) for side in (tree.left, tree.right)
-    )
+    left, right = tree.children.T
     # XGBoost sends the categories of a set to the right, all others and NaN to the left
     left, right = np.where(is_set, right, left), np.where(is_set, left, right)
     order = [0]  # of the nodes, then the leaves: by level, siblings together

@@ -12,7 +12,6 @@ import numpy as np
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
-from ltr.arguments import check_whole
 from ltr.files import PathLike
 from ltr.rankers.base import BaseRanker
 from ltr.rankers.baselines import RandomRanker, SingleFeatureRanker
@@ -39,7 +38,6 @@ from ltr.rankers.saved_arrays import pack_arrays, unpack_arrays
 from ltr.rankers.saved_classes import FIELDS, OPTIONAL, REQUIRED
 from ltr.rankers.saved_fields import (
     check_attributes,
-    check_categories,
     check_column_names,
     check_keys,
     check_names,
@@ -61,10 +59,10 @@ from ltr.rankers.saved_steps import (
     make_step,
     read_steps,
 )
+from ltr.rankers.saved_trees import check_trees
 from ltr.rankers.saved_values import encode
 from ltr.rankers.saved_weights import check_layers, check_weights
 from ltr.rankers.trees.lambdamart import LambdaMARTRanker
-from ltr.rankers.trees.tree_file import check_tree_file
 from ltr.scorers.parameters import leaves
 
 _CLASSES: dict[str, Any] = {
@@ -201,7 +199,7 @@ def _restore(model: SavedModel) -> Any:
         ranker.coef_ = check_numbers("coef_", coef, ranker.n_features_in_)
         ranker._scaling = check_scaling(arrays, ranker.n_features_in_)
     elif isinstance(ranker, LambdaMARTRanker):
-        _restore_trees(ranker, document, model.parts["trees.txt"])
+        _restore_trees(ranker, model)
     elif isinstance(ranker, ModelIndex):
         ranker.restore_arrays(arrays)
     elif isinstance(ranker, NumericRanker):
@@ -300,8 +298,8 @@ def _describe(ranker: BaseRanker | ModelIndex | Pipeline) -> SavedModel:
                 f"({learned.scorer!r} and {ranker.make_scorer()!r}). Fit it again, or "
                 "set the parameters back."
             )
-        for name, tree in _leaves(learned).items():
-            arrays |= {f"{name}_{i}": leaf for i, leaf in enumerate(tree)}
+        for prefix, weights in _leaves(learned).items():
+            arrays |= {f"{prefix}_{i}": leaf for i, leaf in enumerate(weights)}
         arrays |= scaling_arrays(learned.scaling)
         if learned.pair_scaling is not None:
             arrays["pair_mean"], arrays["pair_scale"] = learned.pair_scaling
@@ -360,21 +358,10 @@ def _restore_neural(ranker: GradientRanker, arrays: dict[str, Any]) -> None:
     )
 
 
-def _restore_trees(
-    ranker: LambdaMARTRanker, document: dict[str, Any], trees: bytes
-) -> None:
+def _restore_trees(ranker: LambdaMARTRanker, model: SavedModel) -> None:
     import lightgbm
 
-    text, n_features = trees.decode(), ranker.n_features_in_
-    file = check_tree_file(text, n_features)
-    check_whole("n_iter_", ranker.n_iter_, low=0, high=file.n_trees)
-    categories = check_categories(document.get("categories"), n_features)
-    # files of ltr 0.1 have none
-    if file.categories and file.categories != categories.for_lightgbm:
-        raise ValueError(
-            f"pandas_categorical in trees.txt must be the categories in {DOCUMENT}; "
-            f"got {file.categories!r:.100} and {categories.for_lightgbm!r:.100}."
-        )
+    text, categories = check_trees(model, ranker.n_features_in_, ranker.n_iter_)
     try:
         ranker.booster_ = lightgbm.Booster(model_str=text)
     except lightgbm.basic.LightGBMError as error:

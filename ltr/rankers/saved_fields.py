@@ -237,16 +237,7 @@ def check_scaling(
         if name not in kinds:
             raise ValueError(f"arrays.npz has {name!r:.100}, which no ranker has.")
     for name, kind in kinds.items():
-        array = arrays.get(name)
-        if array is None or array.shape != (n_features,) or array.dtype.kind != kind:
-            culprit = (
-                "missing" if array is None else f"{array.dtype} of shape {array.shape}"
-            )
-            raise ValueError(
-                f"{name} must have one entry a feature, {n_features}; got {culprit}."
-            )
-        if not np.isfinite(array).all():
-            raise ValueError(f"{name} must be finite; got {array.tolist()!r:.100}.")
+        _check_entries(name, arrays.get(name), n_features, "feature", kind)
     if (arrays["scale"] <= 0).any():
         raise ValueError("scale must be > 0; got a smaller entry.")
     return FeatureScaling(**{name: arrays[name] for name in kinds})
@@ -277,23 +268,50 @@ def check_pair_scaling(
         return None
     from ltr.training.pair_table import PairScaling
 
-    scaling = []
-    for name in ("pair_mean", "pair_scale"):
-        array = arrays.pop(name, None)
-        if array is None or array.shape != (n_features,) or array.dtype.kind != "f":
-            culprit = (
-                "missing" if array is None else f"{array.dtype} of shape {array.shape}"
-            )
-            raise ValueError(
-                f"{name} must have one entry a feature of pairs, {n_features}; got "
-                f"{culprit}."
-            )
-        if not np.isfinite(array).all():
-            raise ValueError(f"{name} must be finite; got {array.tolist()!r:.100}.")
-        scaling.append(array)
-    if (scaling[1] <= 0).any():
+    mean, scale = (
+        _check_entries(name, arrays.pop(name, None), n_features, "feature of pairs")
+        for name in ("pair_mean", "pair_scale")
+    )
+    if (scale <= 0).any():
         raise ValueError("pair_scale must be > 0; got a smaller entry.")
-    return PairScaling(*scaling)
+    return PairScaling(mean, scale)
+
+
+def _check_entries(
+    name: str, array: NDArray[Any] | None, n_entries: int, unit: str, kind: str = "f"
+) -> NDArray[Any]:
+    """Return an array of shape (n_entries,), finite, and of this kind of dtype."""
+    if array is None or array.shape != (n_entries,) or array.dtype.kind != kind:
+        culprit = (
+            "missing" if array is None else f"{array.dtype} of shape {array.shape}"
+        )
+        raise ValueError(
+            f"{name} must have one entry a {unit}, {n_entries}; got {culprit}."
+        )
+    if not np.isfinite(array).all():
+        raise ValueError(f"{name} must be finite; got {array.tolist()!r:.100}.")
+    return array
+
+
+def check_count(n: int, expected: int, what: str) -> None:
+    """Raise unless the parts of a saved blend fit together.
+
+    Parameters
+    ----------
+    n, expected : int
+        How many there are, and how many there must be.
+    what : str
+        Of what, in the plural.
+
+    Raises
+    ------
+    ValueError
+        If the numbers differ.
+    """
+    if n != expected:
+        raise ValueError(
+            f"the saved blend must have {expected} {what}; got {n}. Save it again."
+        )
 
 
 def check_categories(document: Any, n_features: int) -> Categories:
@@ -426,7 +444,7 @@ def _decoder(name: str, value: Any) -> None:
     check_choice(name, value, DECODERS)
 
 
-def _metric(value: Any) -> None:
+def _metric(_: str, value: Any) -> None:
     from ltr.metrics import get_metric
 
     if not is_function(value):  # one that is not needed to predict stays a name
@@ -447,13 +465,13 @@ _CHECKS: dict[str, Callable[[str, Any], object]] = {
     "best_score_": _score,
     "history_": _history,
     "_n_pair_features": _whole(0),
-    "decoder_": lambda name, value: _decoder(name, value),
+    "decoder_": _decoder,
     "feature_": _whole(0),
     "columns_": _increasing,
     "_names": _texts,
     "_rows": _leaderboard,
     "left_out_": _reasons,
-    "metric_": lambda _, value: _metric(value),
+    "metric_": _metric,
     "_weights": _weights,
     "direction_": lambda name, value: check_choice(name, value, (1, -1)),
 }

@@ -11,6 +11,7 @@ from ltr.rankers.blend import StackingRanker, VotingRanker
 from ltr.rankers.blend.members import BlendRanker
 from ltr.rankers.blend.numeric import NumericRanker
 from ltr.rankers.constrained import ConstrainedRanker
+from ltr.rankers.saved_fields import check_count
 from ltr.rankers.saved_values import decode, encode
 
 Classes = Mapping[str, type[BaseRanker]]
@@ -174,33 +175,28 @@ def set_members(ranker: BaseRanker, members: list[BaseRanker]) -> None:
             f"{type(others[0]).__name__}. Save it again."
         )
     if isinstance(ranker, NumericRanker):
-        _expect(len(members), 1, "members")
-        _expect(members[0].n_features_in_, len(ranker.columns_), "columns of a member")
+        check_count(len(members), 1, "members")
+        check_count(
+            members[0].n_features_in_, len(ranker.columns_), "columns of a member"
+        )
         ranker.ranker_ = members[0]
         return
     if isinstance(ranker, ConstrainedRanker):
-        _expect(len(members), 1, "members")
+        check_count(len(members), 1, "members")
         ranker.set_fitted(members[0])
         return
     if not isinstance(ranker, BlendRanker):
-        _expect(len(members), 0, "members")
+        check_count(len(members), 0, "members")
         return
     n_members = len(ranker._names)
     if isinstance(ranker, StackingRanker):
         final = members.pop() if members else None
-        _expect(getattr(final, "n_features_in_", 0), n_members, "scores to stack")
+        check_count(getattr(final, "n_features_in_", 0), n_members, "scores to stack")
         ranker.final_ranker_ = final
-    _expect(len(members), n_members, "members")
+    check_count(len(members), n_members, "members")
     if isinstance(ranker, VotingRanker):
-        _expect(len(ranker._weights), n_members, "weights")
+        check_count(len(ranker._weights), n_members, "weights")
     for member in members:
         n_features = members[0].n_features_in_
-        _expect(member.n_features_in_, n_features, "columns of a member")
+        check_count(member.n_features_in_, n_features, "columns of a member")
     ranker.rankers_ = members
-
-
-def _expect(n: int, expected: int, what: str) -> None:
-    if n != expected:
-        raise ValueError(
-            f"the saved blend must have {expected} {what}; got {n}. Save it again."
-        )

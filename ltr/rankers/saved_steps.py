@@ -42,6 +42,8 @@ STEPS = {
     "RobustScaler": StepKind("sklearn.preprocessing", ("center_", "scale_")),
     "StandardScaler": StepKind("sklearn.preprocessing", ("mean_", "var_", "scale_")),
 }
+_FIELDS = {"name", "class", "parameters", "n_features"}
+_FIELDS |= {"fitted_with_qid", "column_names"}  # of scalers within the query
 _COUNTS = "n_samples_seen_"
 # arrays that a step applies: always, or if a parameter is True
 _ALWAYS = {"MaxAbsScaler": ("scale_",), "MinMaxScaler": ("min_", "scale_")}
@@ -163,44 +165,7 @@ def read_steps(documents: Any, arrays: dict[str, NDArray[Any]]) -> list[SavedSte
     """
     if not isinstance(documents, list):
         raise ValueError(f"steps must be a list; got {documents!r:.100}.")
-    steps = []
-    keys = {"name", "class", "parameters", "n_features"}
-    keys |= {"fitted_with_qid", "column_names"}
-    for number, document in enumerate(documents):
-        check_keys(f"step {number}", document, keys)
-        class_name, n_features = document["class"], document["n_features"]
-        check_choice(f"class of step {number}", class_name, tuple(STEPS))
-        check_whole("n_features of a step", n_features, low=1, high=2**31 - 1)
-        if not isinstance(document["name"], str):
-            raise ValueError(f"a step must have a name; got {document['name']!r:.100}.")
-        parameters = document["parameters"]
-        if not isinstance(parameters, dict):
-            raise ValueError(f"parameters must be an object; got {parameters!r:.100}.")
-        prefix = f"step{number}_"
-        own = {
-            key: arrays.pop(f"{prefix}{key}", None) for key in STEPS[class_name].arrays
-        }
-        for key, array in own.items():
-            _check_array(key, array, n_features)
-        _check_use(class_name, parameters, own)
-        own[_COUNTS] = arrays.pop(f"{prefix}{_COUNTS}", None)
-        names = arrays.pop(f"{prefix}feature_names_in_", None)
-        columns = document.get("column_names")
-        steps.append(
-            SavedStep(
-                document["name"],
-                class_name,
-                {
-                    k: tuple(v) if isinstance(v, list) else v
-                    for k, v in parameters.items()
-                },
-                n_features,
-                own,
-                None if names is None else check_names(names, n_features),
-                None if columns is None else check_column_names(columns, n_features),
-                bool(document.get("fitted_with_qid", False)),
-            )
-        )
+    steps = [_read_step(i, document, arrays) for i, document in enumerate(documents)]
     check_step_names([step.name for step in steps])
     widths = {step.n_features for step in steps}
     if len(widths) > 1:
@@ -208,6 +173,40 @@ def read_steps(documents: Any, arrays: dict[str, NDArray[Any]]) -> list[SavedSte
             f"steps must have as many features each; got {sorted(widths)}."
         )
     return steps
+
+
+def _read_step(
+    number: int, document: Any, arrays: dict[str, NDArray[Any]]
+) -> SavedStep:
+    check_keys(f"step {number}", document, _FIELDS)
+    class_name, n_features = document["class"], document["n_features"]
+    check_choice(f"class of step {number}", class_name, tuple(STEPS))
+    check_whole("n_features of a step", n_features, low=1, high=2**31 - 1)
+    if not isinstance(document["name"], str):
+        raise ValueError(f"a step must have a name; got {document['name']!r:.100}.")
+    parameters = document["parameters"]
+    if not isinstance(parameters, dict):
+        raise ValueError(f"parameters must be an object; got {parameters!r:.100}.")
+    prefix = f"step{number}_"
+    fitted = {
+        key: arrays.pop(f"{prefix}{key}", None) for key in STEPS[class_name].arrays
+    }
+    for key, array in fitted.items():
+        _check_array(key, array, n_features)
+    _check_use(class_name, parameters, fitted)
+    fitted[_COUNTS] = arrays.pop(f"{prefix}{_COUNTS}", None)
+    names = arrays.pop(f"{prefix}feature_names_in_", None)
+    columns = document.get("column_names")
+    return SavedStep(
+        document["name"],
+        class_name,
+        {k: tuple(v) if isinstance(v, list) else v for k, v in parameters.items()},
+        n_features,
+        fitted,
+        None if names is None else check_names(names, n_features),
+        None if columns is None else check_column_names(columns, n_features),
+        bool(document.get("fitted_with_qid", False)),
+    )
 
 
 def check_step_names(names: list[Any]) -> None:

@@ -109,7 +109,6 @@ class AttentionScorer(Scorer):
     def init(self, key: jax.Array, n_features: int) -> Params:
         """Draw encoder, blocks and output layer."""
         width = self._width()
-
         encoder_key, block_key, output_key = split(key, 3)
         return {
             "encoder": init_layers(encoder_key, (n_features, *self.hidden_layer_sizes)),
@@ -196,6 +195,7 @@ class AttentionScorer(Scorer):
             if key is not None:
                 import jax
 
+                # apply_hidden has folded 0, 1, … in for the layers of the encoder
                 block_key = jax.random.fold_in(key, 2**16 + i)
             h = self._apply_block(block, h, bias, block_key)
         return h
@@ -273,7 +273,6 @@ def _attend(query: Array, key: Array, value: Array, bias: Array | None) -> Array
 
 
 def _init_block(key: jax.Array, width: int) -> Block:
-
     keys = split(key, 4)
     norm = Norm(constant(width, 1.0), constant(width))
     return Block(

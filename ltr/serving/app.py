@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import math
 import os
 import time
 from collections.abc import AsyncIterator
@@ -160,7 +161,7 @@ class _Server:
 
     async def metrics(self, request: Request) -> Response:
         batcher = self.batcher
-        gauges: dict[str, tuple[str, str, float]] = {
+        metrics: dict[str, tuple[str, str, float]] = {
             "ltr_batches_total": ("counter", "Calls of predict.", batcher.n_batches),
             "ltr_batched_requests_total": (
                 "counter",
@@ -171,12 +172,12 @@ class _Server:
         }
         memory = _resident_bytes()
         if memory is not None:
-            gauges["process_resident_memory_bytes"] = (
+            metrics["process_resident_memory_bytes"] = (
                 "gauge",
                 "Resident memory.",
                 memory,
             )
-        lines = self.counters.text(gauges)
+        lines = self.counters.text(metrics)
         return PlainTextResponse("\n".join(lines) + "\n", media_type=_TEXT)
 
     async def _body(self, request: Request) -> bytes:
@@ -217,7 +218,7 @@ def _answer(items: ItemList, scores: FloatArray) -> dict[str, Any]:
     order = np.argsort(-scores, kind="stable")[: items.k].tolist()
     values = scores.tolist()
     if not np.isfinite(scores).all():
-        values = [v if np.isfinite(v) else None for v in values]
+        values = [v if math.isfinite(v) else None for v in values]
     answer = {"scores": values, "order": order}
     if items.ids is not None:
         answer["ids"] = [items.ids[i] for i in order]
@@ -235,9 +236,9 @@ def _response(content: dict[str, Any]) -> Response:
 
 
 def _error(message: str, status: int) -> Response:
-    return Response(
-        json.dumps({"error": message}), status, media_type="application/json"
-    )
+    # in ASCII: a message may quote half a surrogate pair, which UTF-8 cannot hold
+    content = json.dumps({"error": message})
+    return Response(content, status, media_type="application/json")
 
 
 def _too_large(limit: int) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
@@ -12,7 +12,6 @@ import numpy as np
 from ltr.queries import FloatArray
 
 _MAX_ROWS = 8192  # of a batch
-Score = Callable[[Sequence[FloatArray]], list[FloatArray]]
 
 
 class Overloaded(RuntimeError):

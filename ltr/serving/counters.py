@@ -45,13 +45,13 @@ class Counters:
         self._n_lists += n_lists
         self._n_items += n_items
 
-    def text(self, gauges: Mapping[str, tuple[str, str, float]]) -> list[str]:
+    def text(self, metrics: Mapping[str, tuple[str, str, float]]) -> list[str]:
         """Lines of the text format.
 
         Parameters
         ----------
-        gauges : mapping of str to (str, str, float)
-            Name → type, help and value of further metrics.
+        metrics : mapping of str to (str, str, float)
+            Name → type, help and value of further counters and gauges.
 
         Returns
         -------
@@ -79,8 +79,7 @@ class Counters:
             "ltr_lists_total": ("counter", "Lists scored.", float(self._n_lists)),
             "ltr_items_total": ("counter", "Items scored.", float(self._n_items)),
         }
-        for name, (kind, text, value) in {**counts, **gauges}.items():
-            bare = name.partition("{")[0]
-            lines += [f"# HELP {bare} {text}", f"# TYPE {bare} {kind}"]
+        for name, (kind, text, value) in {**counts, **metrics}.items():
+            lines += [f"# HELP {name} {text}", f"# TYPE {name} {kind}"]
             lines.append(f"{name} {value:.10g}")
         return lines

@@ -129,10 +129,10 @@ def read_lists(
     shared = {key: document[key] for key in ("feature_names", "k") if key in document}
     lists = []
     for number, entry in enumerate(entries):
-        place = f" of list {number}"
         if not isinstance(entry, dict):
-            _refuse(f"'lists' must have objects; got {_kind(entry)} as{place[3:]}.")
+            _refuse(f"'lists' must have objects; got {_kind(entry)} as list {number}.")
         _check_keys(f"list {number}", entry, _OF_LIST)
+        place = f" of list {number}"
         lists.append(_read_list(place, shared | entry, limits, n_features, names))
     return lists, False
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from dataclasses import replace
+from typing import Any, NamedTuple
 
 from ltr.arguments import check_choice, check_limit, check_whole
 from ltr.rankers.columns import Columns
@@ -13,8 +14,8 @@ from ltr.rankers.saved_arrays import unpack_arrays
 from ltr.rankers.saved_classes import FIELDS, OPTIONAL, REQUIRED
 from ltr.rankers.saved_fields import (
     check_attributes,
-    check_categories,
     check_column_names,
+    check_count,
     check_keys,
     check_names,
     check_numbers,
@@ -100,13 +101,12 @@ def _restore(model: SavedModel) -> Scoring:
     return makers[name](model, _Saved(name, parameters, attributes))
 
 
-class _Saved:
-    """Name, parameters and attributes of a ranker."""
+class _Saved(NamedTuple):
+    """Class, parameters and attributes of a ranker."""
 
-    def __init__(
-        self, name: str, parameters: Mapping[str, Any], attributes: Mapping[str, Any]
-    ) -> None:
-        self.name, self.parameters, self.attributes = name, parameters, attributes
+    name: str
+    parameters: Mapping[str, Any]
+    attributes: Mapping[str, Any]
 
     @property
     def fitted_with_qid(self) -> bool:
@@ -124,17 +124,9 @@ class _Saved:
 
 
 def _read(model: SavedModel, saved: _Saved) -> tuple[Columns, dict[str, Any]]:
-    _no_members(model)
+    check_count(len(members_of(model)), 0, "members")
     arrays = unpack_arrays(model.parts["arrays.npz"])
     return saved.columns(model.document, arrays), arrays
-
-
-def _no_members(model: SavedModel) -> None:
-    if model.document.get("members"):
-        raise ValueError(
-            "the saved blend must have 0 members; got "
-            f"{len(model.document['members'])}. Save it again."
-        )
 
 
 def _constant(model: SavedModel, saved: _Saved) -> Scoring:
@@ -210,19 +202,12 @@ def _pairs(model: SavedModel, saved: _Saved) -> Scoring:
 
 
 def _trees(model: SavedModel, saved: _Saved) -> Scoring:
-    from ltr.rankers.trees.tree_file import check_tree_file
+    from ltr.rankers.saved_trees import check_trees
     from ltr.serving.trees import Trees, TreeScoring
 
     columns, _ = _read(model, saved)
-    text, n_features = model.parts["trees.txt"].decode(), columns.n_features_in_
-    file, n_trees = check_tree_file(text, n_features), saved.attributes["n_iter_"]
-    check_whole("n_iter_", n_trees, low=0, high=file.n_trees)
-    categories = check_categories(model.document.get("categories"), n_features)
-    if file.categories and file.categories != categories.for_lightgbm:
-        raise ValueError(
-            f"pandas_categorical in trees.txt must be the categories in {DOCUMENT}; "
-            f"got {file.categories!r:.100} and {categories.for_lightgbm!r:.100}."
-        )
+    n_trees = saved.attributes["n_iter_"]
+    text, categories = check_trees(model, columns.n_features_in_, n_trees)
     jobs = saved.parameters["n_jobs"]
     check_whole("n_jobs", jobs, low=-1024, high=1024, optional=True)
     return TreeScoring(
@@ -238,11 +223,7 @@ def _numeric(model: SavedModel, saved: _Saved) -> Scoring:
     numeric = tuple(saved.attributes["columns_"])
     medians = check_numbers("medians_", arrays.get("medians_"), len(numeric))
     (member,) = _members(model, 1)
-    if member.columns.n_features_in_ != len(numeric):
-        raise ValueError(
-            f"the saved blend must have {len(numeric)} columns of a member; got "
-            f"{member.columns.n_features_in_}. Save it again."
-        )
+    check_count(member.columns.n_features_in_, len(numeric), "columns of a member")
     return NumericScoring(columns, saved.fitted_with_qid, member, numeric, medians)
 
 
@@ -253,30 +234,20 @@ def _blend(model: SavedModel, saved: _Saved) -> Scoring:
     names = tuple(saved.attributes["_names"])
     weights = saved.attributes.get("_weights")
     is_stack = saved.name == "StackingRanker"
-    *members, last = _members(model, len(names) + is_stack)
-    final = last if is_stack else None
-    members = members if is_stack else [*members, last]
-    first = members[0].columns
-    widths = {member.columns.n_features_in_ for member in members}
-    if len(widths) > 1 or (weights is not None and len(weights) != len(names)):
-        raise ValueError(
-            "the saved blend must have members of as many columns, and a weight for "
-            "each. Save it again."
-        )
-    if final is not None and final.columns.n_features_in_ != len(names):
-        raise ValueError(
-            f"the saved blend must have {len(names)} scores to stack; got "
-            f"{final.columns.n_features_in_}. Save it again."
-        )
+    members = _members(model, len(names) + is_stack)
+    final = members.pop() if is_stack else None
+    if final is not None:
+        check_count(final.columns.n_features_in_, len(names), "scores to stack")
+    if weights is not None:
+        check_count(len(weights), len(names), "weights")
+    columns = members[0].columns
+    for member in members:
+        n_features = member.columns.n_features_in_
+        check_count(n_features, columns.n_features_in_, "columns of a member")
     normalize = saved.parameters.get("normalize", "zscore")
     check_choice("normalize", normalize, NORMALIZATIONS)
     return BlendScoring(
-        Columns(
-            saved.name,
-            first.n_features_in_,
-            first.feature_names_in_,
-            first._column_names,
-        ),
+        replace(columns, owner=saved.name),
         saved.fitted_with_qid,
         tuple(members),
         names,
@@ -287,13 +258,9 @@ def _blend(model: SavedModel, saved: _Saved) -> Scoring:
 
 
 def _members(model: SavedModel, expected: int) -> list[Scoring]:
-    members = [_restore(member) for member in members_of(model)]
-    if len(members) != expected:
-        raise ValueError(
-            f"the saved blend must have {expected} members; got {len(members)}. Save "
-            "it again."
-        )
-    return members
+    members = members_of(model)
+    check_count(len(members), expected, "members")
+    return [_restore(member) for member in members]
 
 
 def _pipeline(model: SavedModel) -> Scoring:
@@ -337,10 +304,5 @@ def _constrained(model: SavedModel, saved: _Saved) -> Scoring:
         infeasible=parameters["infeasible"],
         work_limit=parameters["work_limit"],
     )
-    columns = Columns(
-        saved.name,
-        columns.n_features_in_,
-        columns.feature_names_in_,
-        columns._column_names,
-    )
+    columns = replace(columns, owner=saved.name)
     return ConstrainedScoring(columns, member.fitted_with_qid, orders)

@@ -45,6 +45,16 @@ def test_a_serving_process_imports_only_numpy(served):
         assert seen[name] in ([], ["scipy"])
 
 
+def test_every_class_that_can_be_saved_counts_as_its_own():
+    """isinstance of a loaded ranker looks for the class in the module that has it."""
+    from ltr.rankers.persistence import _CLASSES
+    from ltr.serving.loading import _DEFINED_IN
+
+    modules = {name: kind.__module__ for name, kind in _CLASSES.items()}
+    del modules["ModelIndex"]  # scores no rows, and is never a LoadedRanker
+    assert _DEFINED_IN == {**modules, "Pipeline": "sklearn.pipeline"}
+
+
 def test_a_process_with_estimators_gets_the_estimator(saved):
     from ltr import load_ranker
 

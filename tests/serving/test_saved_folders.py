@@ -95,6 +95,35 @@ def test_forged_documents_are_refused(loaded, saved, tmp_path, number):
         loaded(folder)
 
 
+@pytest.mark.parametrize(
+    ("name", "change", "message"),
+    [
+        (
+            "voting",
+            lambda d: d["attributes"].update(_weights=[1.0]),
+            "the saved blend must have 2 weights; got 1. Save it again.",
+        ),
+        (
+            "trees",
+            lambda d: d["attributes"].update(n_iter_=7),
+            "n_iter_ must be a whole number >= 0 and <= 5; got 7.",
+        ),
+    ],
+)
+def test_both_readers_refuse_a_forgery_alike(
+    loaded, saved, tmp_path, name, change, message
+):
+    """The reader of a process that serves, and the one that makes estimators."""
+    from ltr import load_ranker
+
+    folder = tmp_path / name
+    shutil.copytree(saved[0] / name, folder)
+    forge(folder, change)
+    for load in (loaded, load_ranker):
+        with pytest.raises(ValueError, match=f"^{re.escape(f'{folder}: {message}')}$"):
+            load(folder)
+
+
 def own_loss(s, y, *, where, scale=1.0):
     """A loss of the user's own, which is not called here."""
     return scale * (s * where).sum(-1)

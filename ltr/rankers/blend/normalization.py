@@ -12,7 +12,7 @@ from ltr.queries import FloatArray, IntArray, Queries
 Normalization = Literal["zscore", "rank", "minmax"]
 NORMALIZATIONS = ("zscore", "rank", "minmax")
 # Scores of a list that differ by less, relative to the largest, differ by rounding.
-_ROUNDING = 1e-12
+ROUNDING = 1e-12
 
 
 def normalize_scores(
@@ -55,7 +55,7 @@ def normalize_scores(
     largest = np.maximum.reduceat(np.abs(ascending), starts)
     ascending = np.ldexp(ascending, -np.frexp(largest)[1][of_list])
     low, high = ascending[starts], ascending[queries.starts[1:] - 1]
-    has_spread = high - low > _ROUNDING * np.maximum(np.abs(low), np.abs(high))
+    has_spread = high - low > ROUNDING * np.maximum(np.abs(low), np.abs(high))
     if how == "rank":
         normalized = _ranks(ascending, queries)
     elif how == "minmax":
@@ -118,7 +118,7 @@ def _finite(ascending: FloatArray, of_list: IntArray, queries: Queries) -> Float
     mean = np.bincount(lists, shares, minlength=n_lists) / count
     variance = np.bincount(lists, (shares - mean[lists]) ** 2, minlength=n_lists)
     deviation = np.sqrt(variance / count)
-    step = np.where(deviation > _ROUNDING, deviation, 1.0 / scale)
+    step = np.where(deviation > ROUNDING, deviation, 1.0 / scale)
     limit = np.finfo(np.float64).max
     with np.errstate(over="ignore"):
         worst = np.maximum(low - step * scale, -limit)
