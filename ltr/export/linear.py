@@ -100,6 +100,12 @@ def single_weights(ranker: Any, names: list[str], caller: str) -> dict[str, floa
         As :func:`raw_weights`, or if a weight is out of the range of float32.
     """
     weight = raw_weights(ranker, caller).weight
+    check_single(weight, names, caller)
+    return dict(zip(names, shortest(weight), strict=True))
+
+
+def check_single(weight: FloatArray, names: list[str], caller: str) -> None:
+    """Raise if a weight, of shape (n_features,), is out of the range of float32."""
     size = np.abs(weight)
     is_out = (size > _SINGLE.max) | ((size > 0) & (size < _SINGLE.tiny))
     if is_out.any():
@@ -110,7 +116,6 @@ def single_weights(ranker: Any, names: list[str], caller: str) -> dict[str, floa
             f"{weight[column]:.3g}. Fit on features of another unit, or use "
             "export_onnx with dtype='float64'."
         )
-    return dict(zip(names, shortest(weight), strict=True))
 
 
 def shortest(values: Any) -> Any:

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from ltr.arguments import check_choice
 from ltr.export.ensemble import Tree, floor32, read_ensemble
-from ltr.export.linear import is_linear, raw_weights, shortest, single_weights
+from ltr.export.linear import check_single, is_linear, raw_weights, shortest
 from ltr.export.missing import check_numbers_only
 from ltr.export.names import feature_names
 from ltr.files import PathLike, whole_file
@@ -63,7 +63,7 @@ def export_ranklib(
     caller = "export_ranklib"
     if is_linear(ranker):
         raw = raw_weights(ranker, caller)
-        single_weights(ranker, feature_names(ranker, None), caller)  # the range
+        check_single(raw.weight, feature_names(ranker, None), caller)
         terms = [f"{i}:{weight!r}" for i, weight in enumerate(raw.weight.tolist(), 1)]
         line = " ".join([f"0:{raw.constant!r}", *terms])
         text = f"## Linear Regression\n## Lambda = 1.0E-10\n{line}\n"

@@ -247,10 +247,11 @@ def test_a_long_body_without_its_length(client):
 
     def parts():
         for _ in range(100):
-            sent.append(1)
+            sent.append(1000)
             yield b" " * 1000
 
     assert client.post("/rank", content=parts()).status_code == 413
+    assert sum(sent) == 3000  # of at most 2000
 
 
 def test_health_and_metrics(ranker):
