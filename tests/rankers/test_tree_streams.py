@@ -144,3 +144,24 @@ def test_messages():
     )
     sizes = [(DATA.qid < 30 + n).sum() for n in (1, 2)]
     refused(message.format(sizes[1], sizes[0]), other_rows)
+
+
+@pytest.mark.parametrize("loss", ["lambdarank", "plackett_luce"])
+@pytest.mark.parametrize(("n_calls", "n_pieces"), [(1, 2), (2, 2), (1, 4)])
+def test_a_function_with_other_pieces_in_a_later_call(loss, n_calls, n_pieces):
+    """Fewer or more, when the bins are sampled or filled, or for the draws."""
+    calls = []
+
+    def other_pieces(epoch):
+        calls.append(epoch)
+        n = 3 if len(calls) <= n_calls else n_pieces
+        return iter([DATA.take(DATA.qid % 4 == k) for k in range(n)])
+
+    n_extra = (DATA.qid % 4 == 3).sum()
+    found = {2: "2 pieces after 3", 4: f"{n_extra} rows in piece 3 of epoch 0 after 0"}
+    message = (
+        "source must return the same rows whenever it is called for epoch 0; got "
+        f"{found[n_pieces]}."
+    )
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+        clone(RANKER).set_params(loss=loss).fit_stream(other_pieces)

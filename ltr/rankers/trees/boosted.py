@@ -217,17 +217,13 @@ class BoostedRanker(BaseRanker):
             )
         check_validation(validation, stopping.enabled)
         start = self._start(init_model)
-        is_first = True
 
         def read(X: Any) -> Any:
-            nonlocal is_first
-            if is_first:
-                is_first = False
-                return self._table_of_fit(X, start)
             return check_table(self, X, reset=False, categories=self._categories)
 
-        pieces = Source(source, buffer_rows)
-        data = streamed_rows(pieces, read, lambda: self.n_features_in_)
+        data = streamed_rows(
+            Source(source, buffer_rows), lambda X: self._table_of_fit(X, start), read
+        )
         check_loss_data(self.loss, data)
         self._fitted_with_qid = True
         rows = None

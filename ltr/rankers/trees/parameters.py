@@ -131,8 +131,6 @@ _NO_NUMBER = re.compile(r'Parameter (\w+) should be of type (\w+), got "(.*)"')
 _OUT_OF_RANGE = re.compile(r"Check failed: \((\w+)\) ([<>=!]+) \((.+?)\) at ")
 _WRONG_LENGTH = re.compile(r"Check failed: .*config_?(?:->|\.)(\w+)\.size\(\)")
 _SIGNS = (-1, 0, 1)
-# Rows × trees that take one core a few ms. On a busy machine a second thread waits for
-# a core longer than that.
 
 
 def check_parameters(parameters: Mapping[str, Any]) -> None:

@@ -40,22 +40,22 @@ class StreamedTable:
 
     def tables(self) -> Iterator[Any]:
         """Table of each piece, the rows of a query next to each other."""
-        sizes = iter(self._sizes)
+        n_pieces = 0
         for piece in self._source.in_order():
-            n_rows = next(sizes, 0)
+            n_rows = self._sizes[n_pieces] if n_pieces < len(self._sizes) else 0
             if len(piece.y) != n_rows:  # of a function
-                raise ValueError(
-                    "source must return the same rows whenever it is called for epoch "
-                    f"0; got {len(piece.y)} rows in {piece.name} after {n_rows}."
-                )
+                raise _changed(f"{len(piece.y)} rows in {piece.name} after {n_rows}")
+            n_pieces += 1
             yield grouped_table(piece, self._read)
+        if n_pieces < len(self._sizes):
+            raise _changed(f"{n_pieces} pieces after {len(self._sizes)}")
 
     def sequences(self) -> list[Any]:
         """Each piece as a ``lightgbm.Sequence``."""
         import lightgbm
 
         lightgbm.Sequence.register(_Rows)
-        cursor = _Cursor(self)
+        cursor = _Cursor(self, len(self._sizes))
         return [_Rows(cursor, i, n_rows) for i, n_rows in enumerate(self._sizes)]
 
     def dataset(self, *args: Any, **options: Any) -> Any:
@@ -104,8 +104,8 @@ class StreamedTable:
 class _Cursor:
     """Tables of the pieces, read forward; the last one is kept."""
 
-    def __init__(self, table: StreamedTable) -> None:
-        self._table = table
+    def __init__(self, table: StreamedTable, n_pieces: int) -> None:
+        self._table, self._n_pieces = table, n_pieces
         self._tables: Iterator[Any] = iter(())
         self._number, self._current = -1, np.zeros((0, 0))
 
@@ -116,6 +116,8 @@ class _Cursor:
         while self._number < number:
             self._current = np.zeros((0, 0))  # room for the next
             self._current, self._number = _dense(next(self._tables)), self._number + 1
+            if self._number == self._n_pieces - 1:
+                next(self._tables, None)  # there are no more, or it raises
         return self._current
 
 
@@ -136,7 +138,7 @@ class _Rows:
 
 
 def streamed_rows(
-    source: Source, read: ReadTable, n_features: Callable[[], int]
+    source: Source, read_first: ReadTable, read: ReadTable
 ) -> TrainingSet:
     """Labels and queries of a source, with features that stay where they are.
 
@@ -144,10 +146,10 @@ def streamed_rows(
     ----------
     source : Source
         The pieces.
+    read_first : callable
+        Features of the first row → checked table, whose columns are those of all.
     read : callable
         Features of a piece → checked table.
-    n_features : callable
-        Number of columns, known after the first piece is read.
 
     Returns
     -------
@@ -157,11 +159,11 @@ def streamed_rows(
     labels: list[FloatArray] = []
     codes: list[IntArray] = []
     sizes: list[int] = []
-    n_lists = 0
+    n_lists = n_features = 0
     for piece in source.in_order():
         with piece.in_errors():
             if not sizes:
-                read(piece.rows(0, 1).X)  # the columns
+                n_features = read_first(piece.rows(0, 1).X).shape[1]
             rows = training_set(piece.X, piece.y, piece.qid)
         order = rows.queries.order
         labels.append(rows.y[order])
@@ -173,7 +175,7 @@ def streamed_rows(
         raise ValueError(
             f"source must have at most 2^31 - 1 rows, LightGBM's limit; got {len(y)}."
         )
-    table = StreamedTable(source, read, (len(y), n_features()), sizes)
+    table = StreamedTable(source, read, (len(y), n_features), sizes)
     queries = group_queries(all_codes, len(y))
     return TrainingSet(table, y, queries, None, None, {})
 
@@ -186,6 +188,14 @@ def grouped_table(piece: Piece, read: ReadTable) -> Any:
     if queries.is_grouped:
         return table
     return table[queries.order]
+
+
+def _changed(found: str) -> ValueError:
+    """Error about a function that returns other rows the second time."""
+    return ValueError(
+        "source must return the same rows whenever it is called for epoch 0; got "
+        f"{found}."
+    )
 
 
 def _dense(table: Any) -> NDArray[Any]:
