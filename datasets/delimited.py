@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 _BLOCK_BYTES = 2**23
 _LATER_MARK = b"\n" + codecs.BOM_UTF8
 _SEPARATORS = (",", "\t", ";", "|")
+# The separator that the name of a file promises.
+SEPARATOR_OF = {".csv": ",", ".tsv": "\t"}
 # Cells without a number: those of pandas, which reads them so by default.
 _MISSING = [
     *["", "nan", "NaN", "-nan", "-NaN", "NA", "N/A", "n/a", "<NA>", "#N/A", "#NA"],

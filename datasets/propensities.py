@@ -21,6 +21,8 @@ class _Cells(NamedTuple):
     rank: IntArray  # (n_cells,), its position, from 0
     shown: FloatArray  # (n_cells,), how often
     clicked: FloatArray  # (n_cells,), how often of those
+    at_rank: FloatArray  # (n_positions,), sums of shown
+    of_item: FloatArray  # (n_items,)
 
 
 def estimate_propensities(
@@ -99,11 +101,8 @@ def estimate_propensities(
 
     # θ and γ in one vector; at first, the click rate of a position and of an item, both
     # below 1: there, no step would change them.
-    shown = np.bincount(cells.rank, cells.shown, minlength=n_positions)
-    theta = clicked / np.maximum(shown, 1.0)
-    gamma = np.bincount(cells.item, cells.clicked) / np.bincount(
-        cells.item, cells.shown
-    )
+    theta = clicked / np.maximum(cells.at_rank, 1.0)
+    gamma = np.bincount(cells.item, cells.clicked) / cells.of_item
     state = np.concatenate([0.9 * theta / theta.max(), np.minimum(gamma, 0.99)])
     for _ in range(max_iter):
         new = _extrapolated(cells, state, n_positions)
@@ -156,7 +155,9 @@ def _count(
     shown = np.bincount(cell).astype(np.float64)
     clicked = np.bincount(cell, hits).astype(np.float64)
     item, rank = np.divmod(distinct, n_positions)
-    return _Cells(item, rank, shown, clicked), n_positions
+    at_rank = np.bincount(rank, shown).astype(np.float64)
+    of_item = np.bincount(item, shown).astype(np.float64)
+    return _Cells(item, rank, shown, clicked, at_rank, of_item), n_positions
 
 
 def _check_connected(cells: _Cells, clicked: FloatArray) -> None:
@@ -193,16 +194,9 @@ def _step(cells: _Cells, state: FloatArray, n_positions: int) -> FloatArray:
     no_click = np.maximum(1.0 - theta * gamma, 1e-300)
     examined = cells.clicked + ignored * theta * (1.0 - gamma) / no_click
     attractive = cells.clicked + ignored * gamma * (1.0 - theta) / no_click
-    n_items = len(state) - n_positions
-    shown = np.bincount(cells.rank, cells.shown, minlength=n_positions)
-    new_theta = np.bincount(cells.rank, examined, minlength=n_positions)
-    new_gamma = np.bincount(cells.item, attractive, minlength=n_items)
-    return np.concatenate(
-        [
-            new_theta / np.maximum(shown, 1.0),
-            new_gamma / np.bincount(cells.item, cells.shown, minlength=n_items),
-        ]
-    )
+    new_theta = np.bincount(cells.rank, examined) / np.maximum(cells.at_rank, 1.0)
+    new_gamma = np.bincount(cells.item, attractive) / cells.of_item
+    return np.concatenate([new_theta, new_gamma])
 
 
 def _extrapolated(cells: _Cells, state: FloatArray, n_positions: int) -> FloatArray:

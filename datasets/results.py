@@ -11,17 +11,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ltr.arguments import ArgumentError, check_number, check_seed
-from ltr.datasets.delimited import Delimited, read_delimited
+from ltr.datasets.delimited import SEPARATOR_OF, Delimited, read_delimited
 from ltr.datasets.ranking_data import RankingData
 from ltr.files import PathLike
 from ltr.queries import BoolArray, FloatArray, IntArray, Queries, group_queries
-from ltr.text import excerpt, id_array, text_array
+from ltr.text import excerpt, id_array, line_error, text_array
 
 if TYPE_CHECKING:
     import pandas as pd
 
-_SEPARATORS = {".csv": ",", ".tsv": "\t"}
-_FORM = ("starts", "mean_place", "recent_place", "last_place", "elo")
 _RECENT = 0.7  # weight of a race relative to the next one of the competitor
 _ELO_START, _ELO_SCALE, _MOST_ELO = 1500.0, 400.0, 10_000.0
 
@@ -53,9 +51,10 @@ class _Source(NamedTuple):
     table: Delimited | pd.DataFrame
 
     def error(self, row: int, expected: str, found: str, cure: str) -> ValueError:
-        place = f"{self.name}, row {row} (counted from 0)"
         if isinstance(self.table, Delimited):
-            place = f"{self.name}, line {self.table.lines[row]}"
+            line = int(self.table.lines[row])
+            return line_error(self.name, line, expected, found, cure)
+        place = f"{self.name}, row {row} (counted from 0)"
         return ValueError(f"{place}: {expected}; got {found}. {cure}")
 
     def ids(self, column: pd.Series[Any]) -> NDArray[Any]:
@@ -152,7 +151,7 @@ def load_results(
             f"[{features!r}]."
         )
     for name in features:
-        if name in _FORM:
+        if name in _Form._fields:
             raise ArgumentError(
                 f"features must not have the name of a column that is computed; got "
                 f"{name!r}. Rename it."
@@ -173,7 +172,7 @@ def load_results(
         X=np.column_stack([form, *columns])[rows],
         y=labels[rows],
         qid=source.ids(frame[race])[rows],
-        feature_names=[*_FORM, *features],
+        feature_names=[*_Form._fields, *features],
         description=f"results: {source.name}",
         docids=source.ids(frame[competitor])[rows],
     )
@@ -213,11 +212,10 @@ def _form(
     queries: Queries, competitors: list[Any], places: FloatArray, elo_step: float
 ) -> tuple[FloatArray, IntArray]:
     """Features of each row from earlier races, and the number of those behind."""
-    features = np.empty((len(places), len(_FORM)))
+    features = np.empty((len(places), len(_Form._fields)))
     labels = np.empty(len(places), dtype=np.int64)
     forms: dict[Any, _Form] = {}
-    for i in range(queries.n_lists):
-        rows = queries.order[queries.starts[i] : queries.starts[i + 1]]
+    for rows in np.split(queries.order, queries.starts[1:-1]):
         before = [forms.get(competitors[row], _Form()) for row in rows]
         features[rows] = before
         is_behind = places[rows, None] < places[rows]  # (n, n): j is behind i
@@ -231,12 +229,12 @@ def _form(
 
 def _read(path: Path, encoding: str) -> Delimited:
     kind = Path(path.name.removesuffix(".gz")).suffix.lower()
-    if kind not in _SEPARATORS:
+    if kind not in SEPARATOR_OF:
         raise ValueError(
             f"the name of a table of results must end in .csv, .tsv, .csv.gz or "
             f".tsv.gz; got {path}."
         )
-    return read_delimited(path, _SEPARATORS[kind], encoding)
+    return read_delimited(path, SEPARATOR_OF[kind], encoding)
 
 
 def _check_ids(source: _Source, frame: pd.DataFrame, names: list[str]) -> None:

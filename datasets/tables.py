@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ltr.arguments import suggest
-from ltr.datasets.delimited import Delimited, read_delimited
+from ltr.datasets.delimited import SEPARATOR_OF, Delimited, read_delimited
 from ltr.datasets.letor.features import overflows
 from ltr.datasets.ranking_data import RankingData
 from ltr.files import PathLike, id_text, unwritable, whole_file
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _BLOCK_ROWS = 4096
-_SEPARATORS = {".csv": ",", ".tsv": "\t"}
 
 
 def load_table(
@@ -167,7 +166,7 @@ def _matrix(
             is_kept = column.dtype == dtype
             values.append(column.to_numpy(dtype=dtype if is_kept else np.float64))
     X = np.empty((n_rows, len(columns)), dtype)
-    first: tuple[int, int] | None = None
+    overflow: tuple[int, int] | None = None
     for begin in range(0, n_rows, _BLOCK_ROWS):
         rows = slice(begin, begin + _BLOCK_ROWS)
         with np.errstate(over="ignore"):
@@ -179,10 +178,10 @@ def _matrix(
             is_large = overflows(numbers[rows], dtype)
             if is_large.any():
                 row = begin + int(is_large.argmax())
-                first = (row, j) if first is None else min(first, (row, j))
-        if first is not None:
+                overflow = min(overflow or (row, j), (row, j))
+        if overflow is not None:
             break
-    return X, first
+    return X, overflow
 
 
 def _check_roles(label: str | None, qid: str, features: Sequence[str]) -> None:
@@ -306,7 +305,7 @@ def save_table(data: RankingData, path: PathLike) -> None:
             _check_pyarrow()
             frame.to_parquet(scratch, index=False)
         else:
-            separator = _SEPARATORS[kind]
+            separator = SEPARATOR_OF[kind]
             frame.to_csv(scratch, sep=separator, index=False, compression=compression)
 
 
@@ -350,7 +349,7 @@ def _read(path: Path, encoding: str) -> Delimited | pd.DataFrame:
 
     kind, _ = _kind(path)
     if kind != ".parquet":
-        return read_delimited(path, _SEPARATORS[kind], encoding)
+        return read_delimited(path, SEPARATOR_OF[kind], encoding)
     _check_pyarrow()
     try:
         return pd.read_parquet(path)
@@ -367,7 +366,7 @@ def _kind(path: Path) -> tuple[str, Any]:
     suffixes = path.suffixes
     compression = "gzip" if suffixes[-1:] == [".gz"] else None
     kind = (suffixes[-2:-1] if compression else suffixes[-1:]) or [""]
-    if kind[0] not in _SEPARATORS and (kind[0] != ".parquet" or compression):
+    if kind[0] not in SEPARATOR_OF and (kind[0] != ".parquet" or compression):
         raise ValueError(
             "a table must be a .csv, .tsv, .csv.gz, .tsv.gz or .parquet file; got "
             f"{path}. LETOR files are read by load_letor."

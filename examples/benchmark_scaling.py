@@ -277,23 +277,19 @@ def write_shards(
     """Shards of 100,000 rows: the same features, other labels in each."""
     X, y, qid = draw(min(100_000, n_rows), size, seed=0)
     rng = np.random.default_rng(0)
-    n_shards = max(1, n_rows // len(y))
+    pieces = (
+        RankingData(X, np.clip(y + rng.integers(-1, 2, len(y)), 0, 4), qid + i * len(y))
+        for i in range(max(1, n_rows // len(y)))
+    )
     if not parquet:
-        pieces = (
-            RankingData(
-                X, np.clip(y + rng.integers(-1, 2, len(y)), 0, 4), qid + i * len(y)
-            )
-            for i in range(n_shards)
-        )
         save_shards(pieces, folder)
         return
     import pandas as pd
 
     folder.mkdir()
     frame = pd.DataFrame(X, columns=[f"x{i}" for i in range(X.shape[1])])
-    for i in range(n_shards):
-        labels = np.clip(y + rng.integers(-1, 2, len(y)), 0, 4)
-        table = frame.assign(label=labels, qid=qid + i * len(y))
+    for i, piece in enumerate(pieces):
+        table = frame.assign(label=piece.y, qid=piece.qid)
         table.to_parquet(folder / f"shard-{i:06}.parquet", compression="zstd")
 
 
@@ -359,7 +355,7 @@ def limited(folder: Path, limit: float, scorer: str) -> tuple[float, float, floa
     return (
         sum(len(shard.y) for shard in shards),
         time.process_time() - begin,
-        (base + peak()),
+        base + peak(),
     )
 
 

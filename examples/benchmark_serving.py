@@ -98,21 +98,10 @@ def cost(folder: Path) -> tuple[float, float, str]:
     return times, memories, rows[0][2]
 
 
-def latency(call, n_calls: int) -> tuple[float, float]:
-    """Median and 99th percentile in microseconds."""
+def latency(call, n_threads: int, n_calls: int) -> tuple[float, float]:
+    """Median and 99th percentile in microseconds, of threads that call at once."""
     for _ in range(20):
         call()
-    seconds = np.empty(n_calls)
-    for i in range(n_calls):
-        began = time.perf_counter()
-        call()
-        seconds[i] = time.perf_counter() - began
-    p50, p99 = np.percentile(seconds, [50, 99]) * 1e6
-    return p50, p99
-
-
-def latency_of_threads(call, n_threads: int, n_calls: int) -> tuple[float, float]:
-    """As :func:`latency`, of all calls of threads that run at once."""
     results: list[np.ndarray] = []
 
     def run() -> None:
@@ -169,8 +158,8 @@ def table(folder: Path, n_calls: int) -> None:
     )
 
     def show(name: str, call, costs: tuple[float, float, str] | None) -> None:
-        one = latency(call, n_calls)
-        eight = latency_of_threads(call, 8, max(1, n_calls // 8))
+        one = latency(call, 1, n_calls)
+        eight = latency(call, 8, max(1, n_calls // 8))
         left = " " * 20 if costs is None else f"{costs[0]:10.2f} {costs[1]:9.2f}"
         right = "" if costs is None else costs[2]
         print(

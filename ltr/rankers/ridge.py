@@ -216,12 +216,10 @@ def _single_feature(
 
     Each list is predicted by the feature that explains most of the others.
     """
-    n_lists, n_features = queries.n_lists, Z.shape[1]
-    lists = [
-        queries.order[queries.starts[i] : queries.starts[i + 1]] for i in range(n_lists)
-    ]
-    covariances = np.empty((n_lists, n_features))  # zᵀy of each list
-    squares = np.empty((n_lists, n_features))  # zᵀz
+    n_features = Z.shape[1]
+    lists = np.split(queries.order, queries.starts[1:-1])
+    covariances = np.empty((len(lists), n_features))  # zᵀy of each list
+    squares = np.empty((len(lists), n_features))  # zᵀz
     for i, rows in enumerate(lists):
         covariances[i], squares[i] = Z[rows].T @ y[rows], (Z[rows] ** 2).sum(axis=0)
     least = squares.sum(axis=0).max() * n_features * np.finfo(float).eps

@@ -12,7 +12,6 @@ from ltr.rankers.blend.normalization import (
     Normalization,
     mean_score,
     normalize_scores,
-    weighted_mean,
 )
 from ltr.rankers.features import TEXT_CURE, as_pandas, read_dense_X, values_without
 from ltr.serving.scoring import Scoring
@@ -86,9 +85,7 @@ class BlendScoring(Scoring):
             if not len(table):
                 return np.zeros(0)
             return _scores_of("final_ranker", self.final, table, qid)
-        if self.weights is None:
-            return mean_score(table)
-        return weighted_mean(table, self.weights)
+        return mean_score(table, self.weights)
 
 
 def _scores_of(name: str, member: Scoring, X: Any, qid: Any) -> FloatArray:

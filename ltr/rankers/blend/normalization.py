@@ -72,28 +72,30 @@ def normalize_scores(
     return result
 
 
-def mean_score(scores: FloatArray) -> FloatArray:
+def mean_score(
+    scores: FloatArray, weights: Sequence[float] | None = None
+) -> FloatArray:
     """Mean of the columns, in the same order of additions for each row.
 
-    Examples
-    --------
-    >>> mean_score(np.array([[1.0, 3.0], [0.0, 2.0]])).tolist()
-    [2.0, 1.0]
-    """
-    total = np.zeros(len(scores))
-    for column in scores.T:
-        total += column
-    return np.asarray(total / scores.shape[1])
+    Parameters
+    ----------
+    scores : float array of shape (n_samples, n_members)
+        Scores of the members.
+    weights : sequence of float of length n_members, default=None
+        Weights of the members. None: all 1.
 
-
-def weighted_mean(scores: FloatArray, weights: Sequence[float]) -> FloatArray:
-    """Weighted mean of the columns, in the same order of additions for each row.
+    Returns
+    -------
+    mean : float array of shape (n_samples,)
 
     Examples
     --------
-    >>> weighted_mean(np.array([[1.0, 3.0]]), [1.0, 3.0]).tolist()
-    [2.5]
+    >>> scores = np.array([[1.0, 3.0], [0.0, 2.0]])
+    >>> mean_score(scores).tolist(), mean_score(scores, [1.0, 3.0]).tolist()
+    ([2.0, 1.0], [2.5, 1.5])
     """
+    if weights is None:
+        weights = [1.0] * scores.shape[1]
     # column by column: a product of matrices may add in another order for each row
     total = np.zeros(len(scores))
     for column, weight in zip(scores.T, weights, strict=True):

@@ -12,7 +12,7 @@ from ltr.metrics import get_metric
 from ltr.metrics.names import MetricLike
 from ltr.queries import FloatArray
 from ltr.rankers.blend.members import MemberRanker
-from ltr.rankers.blend.normalization import NORMALIZATIONS, Normalization, weighted_mean
+from ltr.rankers.blend.normalization import NORMALIZATIONS, Normalization, mean_score
 
 
 class VotingRanker(MemberRanker):
@@ -178,7 +178,7 @@ class VotingRanker(MemberRanker):
         ValueError
             If ``X`` does not fit a member.
         """
-        return weighted_mean(self.predict_members(X, qid), self._weights)
+        return mean_score(self.predict_members(X, qid), self._weights)
 
     @property
     def weights_(self) -> FloatArray:
