@@ -16,9 +16,10 @@ from ltr.queries import group_queries
 from ltr.rankers.neural.fitted import FittedScorer
 from ltr.rankers.pairs import parameters
 from ltr.rankers.pairs.decoding import Decoder, bayes_is_better
-from ltr.rankers.pairs.precedence import path_precedence
+from ltr.rankers.pairs.precedence import MAX_ITEMS, path_precedence
 from ltr.rankers.validation import ValidationRows
 from ltr.scorers import PairScores, Scorer
+from ltr.solvers import dynamic
 
 pytestmark = pytest.mark.filterwarnings("ignore:training ended")
 RNG = np.random.default_rng(0)
@@ -36,6 +37,11 @@ SMALL = {
 def fitted(**options):
     """A fitted ranker, made once."""
     return TSPRanker(**SMALL | options).fit(DATA.X, DATA.y, DATA.qid)
+
+
+def test_longest_list_is_that_of_the_dynamic_programs():
+    """Decoding knows the limit without JAX, which the programs import."""
+    assert MAX_ITEMS == dynamic.MAX_ITEMS
 
 
 def draw_lists(n_lists, size, scale=2.0):

@@ -222,9 +222,9 @@ def check_short(queries: Queries, caller: str, cure: str) -> None:
         (query_id,) = queries.ids[longest : longest + 1].tolist()
         raise ValueError(
             f"{caller} sums over all orders of a query's items, at most "
-            f"{precedence.MAX_ITEMS}; "
-            f"got {queries.sizes[longest]} items for query {query_id!r}, the longest "
-            f"of {too_long.sum()} above the limit. Leave those out, or {cure}."
+            f"{precedence.MAX_ITEMS}; got {queries.sizes[longest]} items for query "
+            f"{query_id!r}, the longest of {too_long.sum()} above the limit. Leave "
+            f"those out, or {cure}."
         )
 
 

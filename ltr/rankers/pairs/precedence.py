@@ -7,7 +7,7 @@ import numpy as np
 from ltr.queries import FloatArray
 from ltr.scorers import PairScores
 
-MAX_ITEMS = 15  # of a list, as of ltr.solvers.dynamic
+MAX_ITEMS = 15  # of a list; that of ltr.solvers.dynamic, which imports JAX
 _MAX_ENTRIES = 2**22  # of the table of sets and last items in memory at a time
 
 

@@ -158,11 +158,7 @@ class TSPRanker(PairRanker):
     checkpoint_every_s : float, default=60.0
         Seconds between two writings of that state; a step is never interrupted.
     devices : None, "all", int or jax.sharding.Mesh, default=None
-        Devices that share the lists of a mini-batch: all of them, the first ones, or
-        those of a mesh; None is the default device of JAX. The features are on each.
-        The result is the same up to rounding (losses that draw take other draws where
-        the devices do not divide a mini-batch). It pays where a step takes several
-        milliseconds: raise ``batch_size`` with the number of devices.
+        Devices that share the lists of a mini-batch, as for :class:`NeuralRanker`.
 
     Attributes
     ----------
