@@ -92,9 +92,11 @@ class Lists(Protocol):
 
     @property
     def steps_per_epoch(self) -> int | None:
-        """Mini-batches of an epoch; None if they are not known beforehand."""
+        """Mini-batches of the first epoch; None if they are not known beforehand."""
 
-    def epoch(self, rng: np.random.Generator) -> Iterator[tuple[Data, Rows]]:
+    def epoch(
+        self, number: int, rng: np.random.Generator
+    ) -> Iterator[tuple[Data, Rows]]:
         """Mini-batches (batch_size, list_size) of rows, every list once."""
 
 
@@ -138,11 +140,15 @@ class ResidentLists:
         """Number of mini-batches."""
         return self.packed.n_batches
 
-    def epoch(self, rng: np.random.Generator) -> Iterator[tuple[Data, Rows]]:
+    def epoch(
+        self, number: int, rng: np.random.Generator
+    ) -> Iterator[tuple[Data, Rows]]:
         """Yield the mini-batches of an epoch, see :meth:`PackedLists.epoch`.
 
         Parameters
         ----------
+        number : int
+            Of the epoch, from 0; not read.
         rng : numpy Generator
             Source of the order.
 

@@ -18,9 +18,9 @@ from ltr.files import whole_file
 from ltr.training.result import TrainingResult
 
 Pytree = Any
-_FORM = 2
+_FORM = 3
 _SERIES = ("losses", "seconds", "scores", "rates")
-_COUNTS = ("seed", "n_steps", "best_epoch")
+_COUNTS = ("seed", "n_steps", "epoch_steps", "best_epoch")
 
 
 class Snapshot(NamedTuple):
@@ -32,6 +32,8 @@ class Snapshot(NamedTuple):
         State of the generator at the start of the epoch.
     n_steps : int
         Steps of all epochs that are done.
+    epoch_steps : int
+        Steps of the last whole epoch, or as many as are expected.
     totals : list of float
         Summed loss of each step of this epoch, in the precision of training.
     losses, seconds, scores, rates : list of float
@@ -50,6 +52,7 @@ class Snapshot(NamedTuple):
 
     generator: dict[str, Any]
     n_steps: int
+    epoch_steps: int
     totals: list[Any]
     losses: list[float]
     seconds: list[float]
@@ -78,6 +81,7 @@ class Snapshot(NamedTuple):
             watched=self.watched,
             best_score=self.best_score,
             best_epoch=self.best_epoch,
+            n_steps=self.epoch_steps,
         )
 
 
@@ -151,6 +155,7 @@ class Checkpoint:
             "seed": self.seed,
             "generator": generator,
             "n_steps": n_steps,
+            "epoch_steps": result.n_steps,
             "losses": result.losses,
             "seconds": result.seconds,
             "scores": result.scores,
@@ -245,7 +250,7 @@ def _is_header(header: Any) -> bool:
         isinstance(identity, dict)
         and all(type(count) is int for count in counts)
         and all(type(number) in (int, float) for number in numbers)
-        and header["n_steps"] >= 0
+        and min(header["n_steps"], header["epoch_steps"]) >= 0
     )
 
 

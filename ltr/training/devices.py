@@ -136,11 +136,15 @@ class SharedLists:
         """Lists that the last epoch has visited."""
         return self._lists.n_lists
 
-    def epoch(self, rng: np.random.Generator) -> Iterator[tuple[Data, Any]]:
+    def epoch(
+        self, number: int, rng: np.random.Generator
+    ) -> Iterator[tuple[Data, Any]]:
         """Yield the mini-batches of an epoch, shared out.
 
         Parameters
         ----------
+        number : int
+            Of the epoch, from 0.
         rng : numpy Generator
             Source of the order.
 
@@ -149,7 +153,7 @@ class SharedLists:
         data : Data
         rows : int array of shape (batch_size, list_size)
         """
-        for data, rows in self._lists.epoch(rng):
+        for data, rows in self._lists.epoch(number, rng):
             n_lists, size = rows.shape
             shared = np.full(
                 (self._even(n_lists), size), int(data.n_samples), dtype=rows.dtype
@@ -163,7 +167,7 @@ class SharedLists:
 
     @property
     def steps_per_epoch(self) -> int | None:
-        """Mini-batches of an epoch, where they are known."""
+        """Mini-batches of the first epoch, where they are known."""
         return self._lists.steps_per_epoch
 
     def _place(self, data: Data) -> Data:

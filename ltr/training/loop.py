@@ -184,8 +184,8 @@ def train(
             epoch, generator = len(result.losses) + 1, rng.bit_generator.state
             started = time.perf_counter()
             numbers = numbers._replace(epoch=epoch - 1.0)
-            rate_of = _rates_of_epoch(schedule, result, lists.steps_per_epoch)
-            for data, rows in islice(lists.epoch(rng), n_skipped, None):
+            rate_of = _rates_of_epoch(schedule, result)
+            for data, rows in islice(lists.epoch(epoch - 1, rng), n_skipped, None):
                 rate = rate_of(n_steps, len(totals))
                 numbers = numbers._replace(learning_rate=rate)
                 state, total = _step(plan, state, numbers, data, rows, key, n_steps)
@@ -201,6 +201,7 @@ def train(
                 "losses": [*result.losses, loss],
                 "seconds": [*result.seconds, seconds],
                 "rates": [*result.rates, rate],
+                "n_steps": len(totals),
             }
             finished = partial(_finished, state[0], finish)
             if validate is not None:
@@ -230,9 +231,10 @@ def train(
 
 
 def _rates_of_epoch(
-    schedule: Schedule, result: TrainingResult, n_steps: int | None
+    schedule: Schedule, result: TrainingResult
 ) -> Callable[[int, int], float]:
     """Number of a step, in this fit and in this epoch → learning rate."""
+    n_steps = result.n_steps  # of the last epoch; about as many are in this one
     n_epochs, factor = len(result.losses), schedule.after(result.losses, result.scores)
 
     def rate_of(step: int, step_of_epoch: int) -> float:

@@ -49,7 +49,7 @@ class TrainingResult:
     learning_rate : float
         Step size.
     n_steps : int
-        Steps in an epoch, if they are known.
+        Steps of the last epoch; before it, those that are expected, or 0.
     """
 
     params: Pytree

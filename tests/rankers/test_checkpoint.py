@@ -249,6 +249,7 @@ def forged(path, change=dict, **arrays):
         ("generator", {"bit_generator": "PCG64"}),
         ("n_steps", -1),
         ("n_steps", "3"),
+        ("epoch_steps", 1.0),
         ("losses", ["x"]),
         ("losses", 3),
         ("rates", ["x"]),

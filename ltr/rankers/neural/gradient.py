@@ -21,6 +21,7 @@ from ltr.rankers.base import BaseRanker
 from ltr.rankers.features import check_dense_X
 from ltr.rankers.inputs import TrainingSet, joined_sets, training_set
 from ltr.rankers.neural.fitted import FittedScorer
+from ltr.rankers.neural.identity import remove_checkpoints
 from ltr.rankers.neural.options import TrainingOptions
 from ltr.rankers.neural.refit import refit_members
 from ltr.rankers.neural.scaling import Preprocess
@@ -180,6 +181,13 @@ class GradientRanker(BaseRanker):
         Memory is about that of six buffers, whatever the number of rows. Of a function,
         nothing is known beforehand: "auto" trains at most 100 epochs, in small steps.
 
+        With ``checkpoint_dir``, a fit that was killed goes on to the same weights: it
+        reads the pieces of its last epoch again, up to the step of the last state. A
+        source or a validation set with other rows, or cut into other pieces, is
+        refused; to know that, all rows are read once before the first epoch. Of a
+        function, only its first four pieces are compared, and it has to return the
+        same pieces for the same epoch.
+
         Examples
         --------
         >>> import tempfile
@@ -198,12 +206,6 @@ class GradientRanker(BaseRanker):
         options = self._training_options()
         stopping = options.stopping
         check_validation(validation, stopping.enabled)
-        if options.checkpoint_dir is not None:
-            raise ValueError(
-                "checkpoint_dir is for fit; fit_stream writes no checkpoints. Set "
-                "checkpoint_dir=None, and save the ranker between calls that go on "
-                "with warm_start=True."
-            )
         if self.refit:
             raise ValueError(
                 "refit=True is for fit, which has the validation queries in memory "
@@ -228,17 +230,20 @@ class GradientRanker(BaseRanker):
         if validation is not None:
             columns = validation.X, validation.y, validation.qid
             rows = self._validation_set(*columns, stopping)
-        members = [
-            train_stream(
+        members: list[tuple[LearnedState, TrainingResult]] = []
+        plans = self._member_plans(options, start)
+        for plan in plans:
+            member = train_stream(
                 source=pieces,
                 check=check,
                 validation=rows,
                 buffer_rows=buffer_rows,
                 **plan,
             )
-            for plan in self._member_plans(options, start)
-        ]
+            members.append(member)
+            check_complete(members, len(plans))
         self._report(self._set_members(members), start)
+        remove_checkpoints(options, len(members))
         return self
 
     def _member_plans(
@@ -388,3 +393,14 @@ class GradientRanker(BaseRanker):
                 f"learning_rate (now {result.learning_rate:g}).",
                 ConvergenceWarning,
             )
+
+
+def check_complete(
+    members: list[tuple[LearnedState, TrainingResult]], n_members: int
+) -> None:
+    """Pass Ctrl-C on if it stopped a member of several."""
+    if members[-1][1].interrupted and n_members > 1:
+        raise KeyboardInterrupt(
+            f"stopped in member {len(members)} of {n_members}; the ranker is as it was "
+            "before"
+        )

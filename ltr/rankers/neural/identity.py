@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import fields, is_dataclass
 from functools import partial
 from importlib.metadata import version
@@ -34,10 +34,11 @@ _ADDRESS = re.compile(" at 0x[0-9a-f]+")
 
 def open_checkpoint(
     options: TrainingOptions,
-    data: TrainingSet,
-    validation: TrainingSet | None,
+    sets: Iterable[TrainingSet | None],
     start: Any,
     member: int,
+    *,
+    is_stream: bool = False,
 ) -> Checkpoint | None:
     """The checkpoint of a fit, read if there is one; None if none is wanted.
 
@@ -45,14 +46,14 @@ def open_checkpoint(
     ----------
     options : TrainingOptions
         Parameters of the ranker.
-    data : TrainingSet
-        Training rows.
-    validation : TrainingSet or None
-        Validation rows.
+    sets : iterable of TrainingSet or None
+        Training rows, in pieces if they are a stream, and validation rows.
     start : LearnedState or None
         State from which training begins.
     member : int
         Number within an ensemble; each has a file of its own.
+    is_stream : bool, default=False
+        Whether the rows pass by; another fit than one on the same rows in memory.
 
     Returns
     -------
@@ -79,7 +80,7 @@ def open_checkpoint(
     if isinstance(options.random_state, (int, np.integer)):
         values["random_state"] = int(options.random_state)
     identity = {
-        "data": _hash_of_data(data, validation),
+        "data": _hash_of_data(sets, is_stream=is_stream),
         "parameters": _hash_of_values(values, start),
         "version of ltr": version("ltr"),
     }
@@ -102,9 +103,9 @@ def _file_name(member: int, *, is_refit: bool) -> str:
     return f"{'refit' if is_refit else 'member'}_{member}.npz"
 
 
-def _hash_of_data(data: TrainingSet, validation: TrainingSet | None) -> str:
-    digest = hashlib.sha256()
-    for rows in (data, validation):
+def _hash_of_data(sets: Iterable[TrainingSet | None], *, is_stream: bool) -> str:
+    digest = hashlib.sha256(b"stream" if is_stream else b"")
+    for rows in sets:
         if rows is None:
             continue
         columns = [rows.X, rows.y, rows.queries.codes, rows.weights, rows.list_weights]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from itertools import chain
 
 import jax
 import numpy as np
@@ -17,6 +18,7 @@ from ltr.lists import (
 )
 from ltr.queries import Queries, group_queries
 from ltr.rankers.inputs import TrainingSet
+from ltr.rankers.neural.identity import open_checkpoint
 from ltr.rankers.neural.options import TrainingOptions
 from ltr.rankers.neural.scaling import Scaling, fit_scaling, transform_into
 from ltr.rankers.neural.source import Piece, Source
@@ -83,8 +85,7 @@ class StreamedLists:
     ) -> None:
         self._source, self._check, self._plan = source, check, plan
         self._options, self._n_rows = options, n_rows
-        self.n_lists, self._n_epochs = 0, 0
-        self._n_last_steps: int | None = None
+        self.n_lists = 0
         self._widths: Sequence[int] = ()
         self.scaling = scaling
         if scaling is None and not options.keeps_features:
@@ -118,27 +119,24 @@ class StreamedLists:
 
     @property
     def steps_per_epoch(self) -> int | None:
-        """Mini-batches of the last epoch; before it what the sample tells."""
-        if self._n_last_steps is None and self._source.n_rows is not None:
-            return self.n_steps
-        return self._n_last_steps
+        """Mini-batches of an epoch, as far as the sample tells."""
+        return None if self._source.n_rows is None else self.n_steps
 
-    def epoch(self, rng: np.random.Generator) -> Iterator[tuple[Data, Rows]]:
+    def epoch(
+        self, number: int, rng: np.random.Generator
+    ) -> Iterator[tuple[Data, Rows]]:
         """Mini-batches of each buffer in random order."""
-        n_lists = n_steps = 0
-        for pieces in self._source.epoch(self._n_epochs, rng):
+        n_lists = 0
+        for pieces in self._source.epoch(number, rng):
             data, packed = self._load([self._check(piece) for piece in pieces])
             n_lists += packed.n_lists
             yield from ((data, rows) for rows in packed.epoch(rng))
-            n_steps += packed.n_batches
-        self._n_last_steps = n_steps
-        if not n_lists and not self._n_epochs:
+        if not n_lists and not number:
             warn(
                 "No list of source has two distinct labels, so no order can be "
                 "learned. Check y and qid: items that compete must share a qid."
             )
         self.n_lists = max(n_lists, 1)
-        self._n_epochs += 1
 
     def _load(self, sets: list[TrainingSet]) -> tuple[Data, PackedLists]:
         """Scaled rows on the device, and their lists."""
@@ -217,10 +215,18 @@ def train_stream(
     """
     check_start(options, start)
     seed = int(check_random_state(options.random_state).randint(2**31 - 1))
-    rng = np.random.default_rng([seed, member])
     sample = [
         _checked(check, options, piece) for piece in source.sample(_SAMPLED_PIECES)
     ]
+    checkpoint = None
+    if options.checkpoint_dir is not None:
+        known = source.in_order() if source.n_rows is not None else ()
+        pieces = (_checked(check, options, piece) for piece in known)
+        sets = chain(sample, pieces, [validation])
+        checkpoint = open_checkpoint(options, sets, start, member, is_stream=True)
+    if checkpoint is not None:
+        seed = checkpoint.seed = checkpoint.seed if checkpoint.exists else seed
+    rng = np.random.default_rng([seed, member])
     plan, loss_numbers = make_plan(options, sample[0])
     longest = max(len(data.y) for data in sample)
     n_rows = longest if source.n_rows is None else min(buffer_rows, source.n_rows)
@@ -282,6 +288,7 @@ def train_stream(
                 make_ranker=ranker_maker(options, lists.scaling, None, ranker_of),
             ),
             mesh=find_mesh(options.devices),
+            checkpoint=checkpoint,
         )
     result.validation = rows
     return learned_state(options, lists.scaling, result), result

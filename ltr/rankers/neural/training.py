@@ -139,7 +139,7 @@ def train_scorer(
         warn_if_no_order(data)
     check_start(options, start)
     seed = int(check_random_state(options.random_state).randint(2**31 - 1))
-    checkpoint = open_checkpoint(options, data, validation, start, member)
+    checkpoint = open_checkpoint(options, [data, validation], start, member)
     if checkpoint is not None:
         seed = checkpoint.seed = checkpoint.seed if checkpoint.exists else seed
     rng = np.random.default_rng(seed)

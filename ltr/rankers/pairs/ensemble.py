@@ -56,17 +56,6 @@ def split_state(
     ]
 
 
-def check_complete(
-    members: list[tuple[LearnedState, TrainingResult]], n_members: int
-) -> None:
-    """Pass Ctrl-C on if it stopped a member of several."""
-    if members[-1][1].interrupted and n_members > 1:
-        raise KeyboardInterrupt(
-            f"stopped in member {len(members)} of {n_members}; the ranker is as it was "
-            "before"
-        )
-
-
 def join_members(
     members: list[tuple[LearnedState, TrainingResult]], scorer: Scorer
 ) -> tuple[LearnedState, TrainingResult]:

@@ -14,10 +14,10 @@ from ltr.metrics.names import MetricLike
 from ltr.queries import FloatArray
 from ltr.rankers.features import check_dense_X
 from ltr.rankers.inputs import training_set
+from ltr.rankers.neural.gradient import check_complete
 from ltr.rankers.neural.identity import remove_checkpoints
 from ltr.rankers.neural.scaling import Preprocess
 from ltr.rankers.neural.training import train_scorer
-from ltr.rankers.pairs.ensemble import check_complete
 from ltr.rankers.pairs.outputs import PairArrays
 from ltr.rankers.pairs.pair_features import PairFunction, validation_pairs
 from ltr.rankers.pairs.parameters import PairRanker
@@ -149,11 +149,12 @@ class TSPRanker(PairRanker):
         1: progress of training every 5 seconds, and how many lists ``predict`` decoded
         without a proof; 2: every epoch; on standard error.
     checkpoint_dir : path-like, default=None
-        Folder in which ``fit`` keeps its state. A process that is killed loses little:
+        Folder in which ``fit`` or ``fit_stream`` keeps its state. A process that is
+        killed loses little:
         the same ``fit`` on the same data goes on from there, to the same weights bit by
         bit, and removes the state when it is over. Data or parameters other than those
         of the state are refused, so a folder is for one fit at a time, and not for
-        cross-validation. Not read by ``partial_fit``, and refused by ``fit_stream``.
+        cross-validation. Not read by ``partial_fit``.
         None: keep none.
     checkpoint_every_s : float, default=60.0
         Seconds between two writings of that state; a step is never interrupted.
