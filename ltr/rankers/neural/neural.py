@@ -138,12 +138,11 @@ class NeuralRanker(GradientRanker):
         1: a line of progress every 5 seconds; 2: one per epoch; on standard error.
     checkpoint_dir : path-like, default=None
         Folder in which ``fit`` or ``fit_stream`` keeps its state. A process that is
-        killed loses little:
-        the same ``fit`` on the same data goes on from there, to the same weights bit by
-        bit, and removes the state when it is over. Data or parameters other than those
-        of the state are refused, so a folder is for one fit at a time, and not for
-        cross-validation. Not read by ``partial_fit``.
-        None: keep none.
+        killed loses little: the same call on the same data goes on from there, to the
+        same weights bit by bit, and removes the state when it is over. Data or
+        parameters other than those of the state are refused, so a folder is for one fit
+        at a time, and not for cross-validation. Not read by ``partial_fit``. None: keep
+        none.
     checkpoint_every_s : float, default=60.0
         Seconds between two writings of that state; a step is never interrupted.
     devices : None, "all", int or jax.sharding.Mesh, default=None
