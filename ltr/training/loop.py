@@ -195,11 +195,10 @@ def train(
                     checkpoint.save(generator, n_steps, totals, state, result)
             loss = float(np.sum(totals)) / lists.n_lists
             rate = rate_of(n_steps - 1, len(totals) - 1)
-            seconds = time.perf_counter() - started
             _check_finite(epoch, loss, state[0], rate)
             changes: dict[str, Any] = {
                 "losses": [*result.losses, loss],
-                "seconds": [*result.seconds, seconds],
+                "seconds": [*result.seconds, time.perf_counter() - started],
                 "rates": [*result.rates, rate],
                 "n_steps": len(totals),
             }
