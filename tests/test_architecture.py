@@ -31,6 +31,7 @@ GROUND_FLOOR = {
     "memory",
     "progress",
     "queries",
+    "row_values",
     "text",
     "within_lists",
 }
@@ -47,6 +48,7 @@ MAY_IMPORT = {
     "memory": set(),
     "progress": set(),
     "queries": {"numpy"},
+    "row_values": {"numpy"},
     "text": {"numpy"},
     "within_lists": {"numpy"},
     "lists": {"numpy"},

@@ -221,6 +221,21 @@ def heeds_names(y_true, y_score, *, qid):
     return mean_label_of_the_best(y_true, y_score, qid=np.sort(qid))
 
 
+def ignores_weights(y_true, y_score, *, qid, query_weight=None):
+    return mean_label_of_the_best(y_true, y_score, qid=qid)
+
+
+def weights_rows(y_true, y_score, *, qid, query_weight=None):
+    """Right for lists of one length only."""
+    values = [
+        mean_label_of_the_best(y_true[qid == q], y_score[qid == q], qid=qid[qid == q])
+        for q in qid
+    ]
+    if query_weight is None:
+        return mean_label_of_the_best(y_true, y_score, qid=qid)
+    return np.average(values, weights=query_weight)
+
+
 @pytest.mark.parametrize(
     ("metric", "law"),
     [
@@ -230,6 +245,8 @@ def heeds_names(y_true, y_score, *, qid):
         (lucky_top, "a_constant_score_beats_no_random_order"),
         (bottom, "no_scores_beat_the_labels"),
         (sum_over_queries, "mean_over_queries"),
+        (ignores_weights, "a_weight_repeats_a_query"),
+        (weights_rows, "a_weight_repeats_a_query"),
         (reads_scores, "only_the_order_of_scores_counts"),
     ],
     ids=lambda value: getattr(value, "__name__", value),

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from ltr.metrics import RunComparison
-from ltr.metrics.names import summary
+from ltr.metrics.averages import summary
 from ltr.queries import FloatArray, Queries
 
 ALPHA = 0.05

@@ -17,7 +17,8 @@ from ltr.dask.placement import (
 )
 from ltr.dask.rounds import run_together
 from ltr.metrics import get_metric
-from ltr.metrics.names import MetricLike, measure, summary
+from ltr.metrics.averages import summary
+from ltr.metrics.names import MetricLike, measure
 from ltr.metrics.ranked import rank_lists
 from ltr.queries import FloatArray
 

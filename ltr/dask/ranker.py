@@ -31,7 +31,7 @@ from ltr.dask.training import (
     judge_part,
 )
 from ltr.metrics import get_metric
-from ltr.metrics.declaration import mean_of
+from ltr.metrics.averages import mean_of
 from ltr.progress import SECONDS_BETWEEN_LINES, ProgressLine
 from ltr.queries import IntArray
 from ltr.rankers.inputs import NO_ORDER
@@ -389,10 +389,7 @@ Dask arrays of shape (n_samples,), default=None
             doing=f"judging trees from {n_before + 1} on",
         )
         mean = get_metric(self.metric).mean
-        return [
-            mean_of(row[~np.isnan(row)], mean) if not np.isnan(row).all() else np.nan
-            for row in np.concatenate(values, axis=1)
-        ]
+        return [mean_of(row, mean) for row in np.concatenate(values, axis=1)]
 
 
 def _whole_signature() -> inspect.Signature:

@@ -8,14 +8,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ltr.arguments import check_choice
-from ltr.metrics.declaration import (
-    Empty,
-    Mean,
-    Measured,
-    RankingMetric,
-    ranking_metric,
-    score,
-)
+from ltr.metrics.averages import Empty, Mean
+from ltr.metrics.declaration import Measured, RankingMetric, ranking_metric, score
 from ltr.metrics.ranked import RankedLists, Ties
 from ltr.metrics.relevant import RelevantSlots, expected_at_first
 from ltr.queries import FloatArray
@@ -51,6 +45,7 @@ def average_precision_score(
     ties: Ties = "average",
     empty: Empty = "skip",
     docids: ArrayLike | None = None,
+    query_weight: ArrayLike | None = None,
     per_query: bool = False,
 ) -> FloatArray | float:
     r"""Mean precision at the ranks of the relevant items; its mean over queries is MAP.
@@ -82,6 +77,8 @@ def average_precision_score(
         Lists without a relevant item: leave out, or count as 0 or 1.
     docids : array-like of shape (n_samples,), default=None
         Document ids, for ``ties="trec"``.
+    query_weight : array-like of shape (n_samples,), default=None
+        Weight of each row's query in the mean; constant within a query.
     per_query : bool, default=False
         Return one value per query.
 
@@ -115,6 +112,7 @@ def average_precision_score(
         docids=docids,
         empty=empty,
         mean=mean,
+        query_weight=query_weight,
         per_query=per_query,
         k=k,
         threshold=threshold,
@@ -143,6 +141,7 @@ def reciprocal_rank_score(
     ties: Ties = "average",
     empty: Empty = "skip",
     docids: ArrayLike | None = None,
+    query_weight: ArrayLike | None = None,
     per_query: bool = False,
 ) -> FloatArray | float:
     """1 / rank of the first relevant item; its mean over queries is MRR.
@@ -165,6 +164,8 @@ def reciprocal_rank_score(
         Lists without a relevant item: leave out, or count as 0 or 1.
     docids : array-like of shape (n_samples,), default=None
         Document ids, for ``ties="trec"``.
+    query_weight : array-like of shape (n_samples,), default=None
+        Weight of each row's query in the mean; constant within a query.
     per_query : bool, default=False
         Return one value per query.
 
@@ -196,6 +197,7 @@ def reciprocal_rank_score(
         ties=ties,
         docids=docids,
         empty=empty,
+        query_weight=query_weight,
         per_query=per_query,
         k=k,
         threshold=threshold,
@@ -222,6 +224,7 @@ def precision_score(
     ties: Ties = "average",
     empty: Empty = "skip",
     docids: ArrayLike | None = None,
+    query_weight: ArrayLike | None = None,
     per_query: bool = False,
 ) -> FloatArray | float:
     """Share of the first ``k`` items that are relevant.
@@ -245,6 +248,8 @@ def precision_score(
         Lists without a relevant item: leave out, or count as 0 or 1.
     docids : array-like of shape (n_samples,), default=None
         Document ids, for ``ties="trec"``.
+    query_weight : array-like of shape (n_samples,), default=None
+        Weight of each row's query in the mean; constant within a query.
     per_query : bool, default=False
         Return one value per query.
 
@@ -271,6 +276,7 @@ def precision_score(
         ties=ties,
         docids=docids,
         empty=empty,
+        query_weight=query_weight,
         per_query=per_query,
         k=k,
         threshold=threshold,
@@ -306,6 +312,7 @@ def recall_score(
     ties: Ties = "average",
     empty: Empty = "skip",
     docids: ArrayLike | None = None,
+    query_weight: ArrayLike | None = None,
     per_query: bool = False,
 ) -> FloatArray | float:
     """Share of the relevant items that are among the first ``k``.
@@ -331,6 +338,8 @@ def recall_score(
         Lists without a relevant item: leave out, or count as 0 or 1.
     docids : array-like of shape (n_samples,), default=None
         Document ids, for ``ties="trec"``.
+    query_weight : array-like of shape (n_samples,), default=None
+        Weight of each row's query in the mean; constant within a query.
     per_query : bool, default=False
         Return one value per query.
 
@@ -357,6 +366,7 @@ def recall_score(
         ties=ties,
         docids=docids,
         empty=empty,
+        query_weight=query_weight,
         per_query=per_query,
         k=k,
         cap=cap,

@@ -8,13 +8,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ltr.arguments import check_choice
-from ltr.metrics.declaration import (
-    Empty,
-    Measured,
-    RankingMetric,
-    ranking_metric,
-    score,
-)
+from ltr.metrics.averages import Empty
+from ltr.metrics.declaration import Measured, RankingMetric, ranking_metric, score
 from ltr.metrics.pair_counts import (
     count_pairs,
     equal_before,
@@ -54,6 +49,7 @@ def kendall_tau_score(
     qid: ArrayLike | None = None,
     variant: Literal["b", "a"] = "b",
     empty: Empty = "skip",
+    query_weight: ArrayLike | None = None,
     per_query: bool = False,
 ) -> FloatArray | float:
     r"""Kendall's rank correlation of scores and labels.
@@ -77,6 +73,8 @@ def kendall_tau_score(
         concordant and half discordant.
     empty : {"skip", 0, 1}, default="skip"
         Lists without two distinct labels: leave out, or count as 0 or 1.
+    query_weight : array-like of shape (n_samples,), default=None
+        Weight of each row's query in the mean; constant within a query.
     per_query : bool, default=False
         Return one value per query.
 
@@ -106,6 +104,7 @@ def kendall_tau_score(
         y_score,
         qid,
         empty=empty,
+        query_weight=query_weight,
         per_query=per_query,
         variant=variant,
     )
@@ -136,6 +135,7 @@ def spearman_score(
     *,
     qid: ArrayLike | None = None,
     empty: Empty = "skip",
+    query_weight: ArrayLike | None = None,
     per_query: bool = False,
 ) -> FloatArray | float:
     """Spearman's rank correlation of scores and labels, tied ranks averaged.
@@ -152,6 +152,8 @@ def spearman_score(
         Query of each row, in any order. None: one query.
     empty : {"skip", 0, 1}, default="skip"
         Lists without two distinct labels: leave out, or count as 0 or 1.
+    query_weight : array-like of shape (n_samples,), default=None
+        Weight of each row's query in the mean; constant within a query.
     per_query : bool, default=False
         Return one value per query.
 
@@ -177,7 +179,13 @@ def spearman_score(
     0.5
     """
     return score(
-        spearman_score.info, y_true, y_score, qid, empty=empty, per_query=per_query
+        spearman_score.info,
+        y_true,
+        y_score,
+        qid,
+        empty=empty,
+        query_weight=query_weight,
+        per_query=per_query,
     )
 
 
@@ -202,6 +210,7 @@ def pairwise_accuracy_score(
     *,
     qid: ArrayLike | None = None,
     empty: Empty = "skip",
+    query_weight: ArrayLike | None = None,
     per_query: bool = False,
 ) -> FloatArray | float:
     """Share of the pairs with different labels that the scores order correctly.
@@ -219,6 +228,8 @@ def pairwise_accuracy_score(
         Query of each row, in any order. None: one query.
     empty : {"skip", 0, 1}, default="skip"
         Lists without two distinct labels: leave out, or count as 0 or 1.
+    query_weight : array-like of shape (n_samples,), default=None
+        Weight of each row's query in the mean; constant within a query.
     per_query : bool, default=False
         Return one value per query.
 
@@ -243,6 +254,7 @@ def pairwise_accuracy_score(
         y_score,
         qid,
         empty=empty,
+        query_weight=query_weight,
         per_query=per_query,
     )
 
@@ -274,6 +286,7 @@ def tau_ap_score(
     *,
     qid: ArrayLike | None = None,
     empty: Empty = "skip",
+    query_weight: ArrayLike | None = None,
     per_query: bool = False,
 ) -> FloatArray | float:
     r"""AP correlation: Kendall's τ with more weight at the top.
@@ -293,6 +306,8 @@ def tau_ap_score(
         Query of each row, in any order. None: one query.
     empty : {"skip", 0, 1}, default="skip"
         Lists without two distinct labels: leave out, or count as 0 or 1.
+    query_weight : array-like of shape (n_samples,), default=None
+        Weight of each row's query in the mean; constant within a query.
     per_query : bool, default=False
         Return one value per query.
 
@@ -320,7 +335,13 @@ def tau_ap_score(
     0.5
     """
     return score(
-        tau_ap_score.info, y_true, y_score, qid, empty=empty, per_query=per_query
+        tau_ap_score.info,
+        y_true,
+        y_score,
+        qid,
+        empty=empty,
+        query_weight=query_weight,
+        per_query=per_query,
     )
 
 
@@ -351,6 +372,7 @@ def information_coefficient_score(
     *,
     qid: ArrayLike | None = None,
     empty: Empty = "skip",
+    query_weight: ArrayLike | None = None,
     per_query: bool = False,
 ) -> FloatArray | float:
     """Pearson's correlation of scores and labels in each list.
@@ -369,6 +391,8 @@ def information_coefficient_score(
         Query of each row, in any order. None: one query.
     empty : {"skip", 0, 1}, default="skip"
         Lists without two distinct labels: leave out, or count as 0 or 1.
+    query_weight : array-like of shape (n_samples,), default=None
+        Weight of each row's query in the mean; constant within a query.
     per_query : bool, default=False
         Return one value per query; mean over standard deviation is the information
         ratio.
@@ -399,6 +423,7 @@ def information_coefficient_score(
         y_score,
         qid,
         empty=empty,
+        query_weight=query_weight,
         per_query=per_query,
     )
 

@@ -6,13 +6,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ltr.arguments import check_number
-from ltr.metrics.declaration import (
-    Empty,
-    Measured,
-    RankingMetric,
-    ranking_metric,
-    score,
-)
+from ltr.metrics.averages import Empty
+from ltr.metrics.declaration import Measured, RankingMetric, ranking_metric, score
 from ltr.metrics.ranked import RankedLists, Ties
 from ltr.metrics.relevant import expected_at_first
 from ltr.queries import FloatArray
@@ -40,6 +35,7 @@ def hits_score(
     ties: Ties = "average",
     empty: Empty = "skip",
     docids: ArrayLike | None = None,
+    query_weight: ArrayLike | None = None,
     per_query: bool = False,
 ) -> FloatArray | float:
     """Count the relevant items among the first ``k``.
@@ -62,6 +58,8 @@ def hits_score(
         Lists without a relevant item: leave out, or count as 0 or 1.
     docids : array-like of shape (n_samples,), default=None
         Document ids, for ``ties="trec"``.
+    query_weight : array-like of shape (n_samples,), default=None
+        Weight of each row's query in the mean; constant within a query.
     per_query : bool, default=False
         Return one value per query.
 
@@ -93,6 +91,7 @@ def hits_score(
         ties=ties,
         docids=docids,
         empty=empty,
+        query_weight=query_weight,
         per_query=per_query,
         k=k,
         threshold=threshold,
@@ -120,6 +119,7 @@ def success_score(
     ties: Ties = "average",
     empty: Empty = "skip",
     docids: ArrayLike | None = None,
+    query_weight: ArrayLike | None = None,
     per_query: bool = False,
 ) -> FloatArray | float:
     """Whether a relevant item is among the first ``k``; its mean is the hit rate.
@@ -142,6 +142,8 @@ def success_score(
         Lists without a relevant item: leave out, or count as 0 or 1.
     docids : array-like of shape (n_samples,), default=None
         Document ids, for ``ties="trec"``.
+    query_weight : array-like of shape (n_samples,), default=None
+        Weight of each row's query in the mean; constant within a query.
     per_query : bool, default=False
         Return one value per query.
 
@@ -170,6 +172,7 @@ def success_score(
         ties=ties,
         docids=docids,
         empty=empty,
+        query_weight=query_weight,
         per_query=per_query,
         k=k,
         threshold=threshold,
@@ -206,6 +209,7 @@ def f_score(
     ties: Ties = "average",
     empty: Empty = "skip",
     docids: ArrayLike | None = None,
+    query_weight: ArrayLike | None = None,
     per_query: bool = False,
 ) -> FloatArray | float:
     r"""Weighted harmonic mean of precision and recall among the first ``k``.
@@ -232,6 +236,8 @@ def f_score(
         Lists without a relevant item: leave out, or count as 0 or 1.
     docids : array-like of shape (n_samples,), default=None
         Document ids, for ``ties="trec"``.
+    query_weight : array-like of shape (n_samples,), default=None
+        Weight of each row's query in the mean; constant within a query.
     per_query : bool, default=False
         Return one value per query.
 
@@ -264,6 +270,7 @@ def f_score(
         ties=ties,
         docids=docids,
         empty=empty,
+        query_weight=query_weight,
         per_query=per_query,
         k=k,
         beta=beta,
@@ -293,6 +300,7 @@ def r_precision_score(
     ties: Ties = "average",
     empty: Empty = "skip",
     docids: ArrayLike | None = None,
+    query_weight: ArrayLike | None = None,
     per_query: bool = False,
 ) -> FloatArray | float:
     """Precision at rank R, where R is the number of relevant items of the list.
@@ -317,6 +325,8 @@ def r_precision_score(
         Lists without a relevant item: leave out, or count as 0 or 1.
     docids : array-like of shape (n_samples,), default=None
         Document ids, for ``ties="trec"``.
+    query_weight : array-like of shape (n_samples,), default=None
+        Weight of each row's query in the mean; constant within a query.
     per_query : bool, default=False
         Return one value per query.
 
@@ -351,6 +361,7 @@ def r_precision_score(
         ties=ties,
         docids=docids,
         empty=empty,
+        query_weight=query_weight,
         per_query=per_query,
         multiple=multiple,
         threshold=threshold,
@@ -384,6 +395,7 @@ def normalized_recall_score(
     ties: Ties = "average",
     empty: Empty = "skip",
     docids: ArrayLike | None = None,
+    query_weight: ArrayLike | None = None,
     per_query: bool = False,
 ) -> FloatArray | float:
     """Recall among the relevant items that were retrieved at all.
@@ -412,6 +424,8 @@ def normalized_recall_score(
         Lists without a retrieved relevant item: leave out, or count as 0 or 1.
     docids : array-like of shape (n_samples,), default=None
         Document ids, for ``ties="trec"``.
+    query_weight : array-like of shape (n_samples,), default=None
+        Weight of each row's query in the mean; constant within a query.
     per_query : bool, default=False
         Return one value per query.
 
@@ -445,6 +459,7 @@ def normalized_recall_score(
         ties=ties,
         docids=docids,
         empty=empty,
+        query_weight=query_weight,
         per_query=per_query,
         k=k,
         cap=cap,

@@ -27,18 +27,24 @@ from typing import (
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ltr.arguments import check_choice, check_flag, check_kinds, check_whole
+from ltr.arguments import check_choice, check_kinds, check_whole
+from ltr.metrics.averages import (
+    Empty,
+    Mean,
+    apply_policy,
+    check_mean,
+    mean_of,
+    weighted_lists,
+)
 from ltr.metrics.ranked import RankedLists, Ties, rank_lists
 from ltr.metrics.signatures import face_options, kernel_options
-from ltr.queries import BoolArray, FloatArray, Queries
+from ltr.queries import BoolArray, FloatArray, Queries, check_rows
+from ltr.row_values import weights_of_queries
 
-Empty = Literal["skip", 0, 1]
-Mean = Literal["arithmetic", "geometric"]
 Labels = Literal["binary", "graded", "real"]
 Needs = Literal[
     "a relevant item", "items of both kinds", "two distinct labels", "a document"
 ]
-FLOOR_OF_GEOMETRIC_MEAN = 1e-5
 
 P = ParamSpec("P")
 R_co = TypeVar("R_co", covariant=True)
@@ -74,7 +80,8 @@ class MetricInfo:
         ``kernel(lists, *, k=None, …)`` on :class:`RankedLists`, returns
         :class:`Measured`.
     options : tuple of str
-        Keyword arguments of the face besides ``qid`` and ``per_query``.
+        Keyword arguments of the face besides ``qid``, ``query_weight`` and
+        ``per_query``.
     range : tuple of float
         Least and greatest value of a list.
     labels : {"binary", "graded", "real"}
@@ -197,7 +204,8 @@ def ranking_metric(
 
     In its short form, ``@ranking_metric()``, it decorates the kernel and turns it into
     the face: a function ``metric(y_true, y_score, *, qid=None, ties="average",
-    empty="skip", docids=None, per_query=False)`` that takes the kernel's options too.
+    empty="skip", docids=None, query_weight=None, per_query=False)`` that takes the
+    kernel's options too.
     With ``kernel=`` it decorates the face itself, for a signature of your own, and the
     face stays as it is.
 
@@ -290,6 +298,7 @@ def score(
     docids: ArrayLike | None = None,
     empty: Empty = "skip",
     mean: Mean = "arithmetic",
+    query_weight: ArrayLike | None = None,
     per_query: bool = False,
     **options: Any,
 ) -> FloatArray | float:
@@ -313,6 +322,8 @@ def score(
         Blank lists: leave out, or count as 0 or 1.
     mean : {"arithmetic", "geometric"}, default="arithmetic"
         Mean over lists.
+    query_weight : array-like of shape (n_samples,), default=None
+        Weight of each row's query in the mean; constant within a query.
     per_query : bool, default=False
         Return one value per query.
     **options : dict
@@ -334,85 +345,25 @@ def score(
     >>> score(hits_score.info, [0, 1, 1], [0.9, 0.5, 0.1], None, k=2)
     1.0
     """
-    check_mean(mean, per_query)
+    check_mean(mean, per_query, query_weight is not None)
     lists = rank_lists(y_true, y_score, qid, ties, docids)
-    values = apply_policy(info.measure(lists, **options), empty)
+    weights = None
+    if query_weight is not None:
+        check_rows({"y_true": y_true, "qid": qid, "query_weight": query_weight})
+        weights = weights_of_queries(query_weight, lists.queries, rows_of="y_true")
+        lists, weights = weighted_lists(lists, weights)
+    measured = info.measure(lists, **options)
+    values = apply_policy(measured.values, measured.blank, empty)
     if per_query:
         return values
-    defined_values = values[~np.isnan(values)]
-    if len(defined_values) == 0:
+    if np.isnan(values).all():
+        weight = "" if weights is None else " of positive weight"
         warnings.warn(
-            f"The mean is not defined and nan is returned: no list has {info.needs}. "
-            "Pass empty=0 or empty=1 to count such lists.",
+            f"The mean is not defined and nan is returned: no list{weight} has "
+            f"{info.needs}. Pass empty=0 or empty=1 to count such lists.",
             stacklevel=3,  # the caller of the face
         )
-        return float("nan")
-    return mean_of(defined_values, mean)
-
-
-def apply_policy(measured: Measured, empty: Empty) -> FloatArray:
-    """Values of all lists; those of blank ones follow ``empty``.
-
-    Parameters
-    ----------
-    measured : Measured
-        What the kernel returned.
-    empty : {"skip", 0, 1}
-        Value of a blank list; NaN for ``"skip"``.
-
-    Returns
-    -------
-    values : float array of shape (n_lists,)
-
-    Raises
-    ------
-    ValueError
-        If ``empty`` is none of these.
-
-    Examples
-    --------
-    >>> apply_policy(Measured(np.array([0.5, 0.0]), np.array([False, True])), "skip")
-    array([0.5, nan])
-    """
-    check_choice("empty", empty, ("skip", 0, 1))
-    return np.where(measured.blank, np.nan if empty == "skip" else empty, measured[0])
-
-
-def check_mean(mean: Mean, per_query: bool) -> None:
-    """Raise unless ``mean`` is known and, for values per list, arithmetic."""
-    check_choice("mean", mean, ("arithmetic", "geometric"))
-    check_flag("per_query", per_query)
-    if per_query and mean == "geometric":
-        raise ValueError(
-            "a geometric mean has a value over all queries only, none per query; pass "
-            "mean='arithmetic' ('map' in place of 'gm_map')."
-        )
-
-
-def mean_of(values: FloatArray, mean: Mean) -> float:
-    """Mean over lists.
-
-    Parameters
-    ----------
-    values : float array of shape (n_lists,)
-        Without NaN, not empty.
-    mean : {"arithmetic", "geometric"}
-        Sum over number, or trec_eval's geometric mean, in which values below 1e-5
-        count as 1e-5 (a single 0 would make the mean 0).
-
-    Returns
-    -------
-    mean : float
-
-    Examples
-    --------
-    >>> round(mean_of(np.array([0.25, 1.0]), "geometric"), 12)
-    0.5
-    """
-    if mean == "geometric":
-        logs = np.log(np.maximum(values, FLOOR_OF_GEOMETRIC_MEAN))
-        return float(np.exp(logs.mean()))
-    return float(values.mean())
+    return mean_of(values, mean, weights)
 
 
 def _check_measured(
@@ -444,6 +395,7 @@ def _face_of(
     policies: dict[str, Any] = {"ties": "average", "empty": "skip", "docids": None}
     if whole_order:
         policies = {"empty": "skip"}
+    means = {"query_weight": None, "per_query": False}
 
     def face(
         y_true: ArrayLike,
@@ -452,19 +404,19 @@ def _face_of(
         qid: ArrayLike | Queries | None = None,
         **arguments: Any,
     ) -> FloatArray | float:
-        unknown = set(arguments) - {*policies, *options, "per_query"}
+        unknown = set(arguments) - {*policies, *options, *means}
         if unknown:
             raise TypeError(
                 f"{face.__name__}() got an unexpected keyword argument "
                 f"{min(unknown)!r}; its options are "
-                f"{', '.join([*options, *policies, 'per_query'])}."
+                f"{', '.join([*options, *policies, *means])}."
             )
         info = cast(RankingMetric[..., Any], face).info
         return score(info, y_true, y_score, qid, **arguments)
 
     for attribute in ("__name__", "__qualname__", "__module__", "__doc__"):
         setattr(face, attribute, getattr(kernel, attribute))
-    keywords = {"qid": None, **options, **policies, "per_query": False}
+    keywords = {"qid": None, **options, **policies, **means}
     kind = inspect.Parameter
     face.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
         [kind(name, kind.POSITIONAL_OR_KEYWORD) for name in ("y_true", "y_score")]

@@ -6,13 +6,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ltr.arguments import ArgumentError, check_fraction, check_number
-from ltr.metrics.declaration import (
-    Empty,
-    Measured,
-    RankingMetric,
-    ranking_metric,
-    score,
-)
+from ltr.metrics.averages import Empty
+from ltr.metrics.declaration import Measured, RankingMetric, ranking_metric, score
 from ltr.metrics.gains import Discount, Gain, check_labels, discounts, gains_of
 from ltr.metrics.ranked import RankedLists, Ties
 from ltr.metrics.stopping import expected_stop
@@ -45,6 +40,7 @@ def dcg_score(
     ties: Ties = "average",
     empty: Empty = "skip",
     docids: ArrayLike | None = None,
+    query_weight: ArrayLike | None = None,
     per_query: bool = False,
 ) -> FloatArray | float:
     r"""Discounted cumulative gain.
@@ -71,6 +67,8 @@ def dcg_score(
         Lists without any gain: leave out, or count as 0 or 1.
     docids : array-like of shape (n_samples,), default=None
         Document ids, for ``ties="trec"``.
+    query_weight : array-like of shape (n_samples,), default=None
+        Weight of each row's query in the mean; constant within a query.
     per_query : bool, default=False
         Return one value per query.
 
@@ -102,6 +100,7 @@ def dcg_score(
         ties=ties,
         docids=docids,
         empty=empty,
+        query_weight=query_weight,
         per_query=per_query,
         k=k,
         gain=gain,
@@ -140,6 +139,7 @@ def ndcg_score(
     ties: Ties = "average",
     empty: Empty = "skip",
     docids: ArrayLike | None = None,
+    query_weight: ArrayLike | None = None,
     per_query: bool = False,
 ) -> FloatArray | float:
     r"""Normalized discounted cumulative gain: DCG over the DCG of the ideal order.
@@ -166,6 +166,8 @@ def ndcg_score(
         scikit-learn) or as 1 (LightGBM, XGBoost).
     docids : array-like of shape (n_samples,), default=None
         Document ids, for ``ties="trec"``.
+    query_weight : array-like of shape (n_samples,), default=None
+        Weight of each row's query in the mean; constant within a query.
     per_query : bool, default=False
         Return one value per query.
 
@@ -202,6 +204,7 @@ def ndcg_score(
         ties=ties,
         docids=docids,
         empty=empty,
+        query_weight=query_weight,
         per_query=per_query,
         k=k,
         gain=gain,
@@ -236,6 +239,7 @@ def err_score(
     ties: Ties = "average",
     empty: Empty = "skip",
     docids: ArrayLike | None = None,
+    query_weight: ArrayLike | None = None,
     per_query: bool = False,
 ) -> FloatArray | float:
     r"""Expected reciprocal rank of the item at which a user stops.
@@ -263,6 +267,8 @@ def err_score(
         Lists whose labels are all 0: leave out, or count as 0 or 1.
     docids : array-like of shape (n_samples,), default=None
         Document ids, for ``ties="trec"``.
+    query_weight : array-like of shape (n_samples,), default=None
+        Weight of each row's query in the mean; constant within a query.
     per_query : bool, default=False
         Return one value per query.
 
@@ -294,6 +300,7 @@ def err_score(
         ties=ties,
         docids=docids,
         empty=empty,
+        query_weight=query_weight,
         per_query=per_query,
         k=k,
         max_label=max_label,
@@ -337,6 +344,7 @@ def rbp_score(
     ties: Ties = "average",
     empty: Empty = "skip",
     docids: ArrayLike | None = None,
+    query_weight: ArrayLike | None = None,
     per_query: bool = False,
 ) -> FloatArray | float:
     r"""Rank-biased precision.
@@ -368,6 +376,8 @@ def rbp_score(
         Lists without any gain: leave out, or count as 0 or 1.
     docids : array-like of shape (n_samples,), default=None
         Document ids, for ``ties="trec"``.
+    query_weight : array-like of shape (n_samples,), default=None
+        Weight of each row's query in the mean; constant within a query.
     per_query : bool, default=False
         Return one value per query.
 
@@ -405,6 +415,7 @@ def rbp_score(
         ties=ties,
         docids=docids,
         empty=empty,
+        query_weight=query_weight,
         per_query=per_query,
         k=k,
         persistence=persistence,

@@ -8,13 +8,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ltr.arguments import ArgumentError, check_choice
-from ltr.metrics.declaration import (
-    Empty,
-    Measured,
-    RankingMetric,
-    ranking_metric,
-    score,
-)
+from ltr.metrics.averages import Empty
+from ltr.metrics.declaration import Measured, RankingMetric, ranking_metric, score
 from ltr.metrics.ranked import RankedLists, Ties
 from ltr.queries import FloatArray
 
@@ -69,6 +64,7 @@ def interpolated_precision_score(
     ties: Ties = "average",
     empty: Empty = "skip",
     docids: ArrayLike | None = None,
+    query_weight: ArrayLike | None = None,
     per_query: bool = False,
 ) -> FloatArray | float:
     r"""Highest precision at any rank that reaches a recall, averaged over recalls.
@@ -103,6 +99,8 @@ def interpolated_precision_score(
         Lists without a relevant item: leave out, or count as 0 or 1.
     docids : array-like of shape (n_samples,), default=None
         Document ids, for ``ties="trec"``.
+    query_weight : array-like of shape (n_samples,), default=None
+        Weight of each row's query in the mean; constant within a query.
     per_query : bool, default=False
         Return one value per query.
 
@@ -137,6 +135,7 @@ def interpolated_precision_score(
         ties=ties,
         docids=docids,
         empty=empty,
+        query_weight=query_weight,
         per_query=per_query,
         recall=recall,
         threshold=threshold,

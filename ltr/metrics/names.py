@@ -22,22 +22,20 @@ from ltr.metrics import (
     pooled_ap,
     preferences,
 )
-from ltr.metrics.declaration import (
-    FLOOR_OF_GEOMETRIC_MEAN,
+from ltr.metrics.averages import (
     Mean,
-    MetricInfo,
-    RankingMetric,
     apply_policy,
     check_mean,
-    mean_of,
-    score,
+    summary,
+    weighted_lists,
 )
+from ltr.metrics.declaration import MetricInfo, RankingMetric, score
 from ltr.metrics.own import FORM, OwnFunction, declared
 from ltr.metrics.ranked import RankedLists, Ties, rank_lists
 from ltr.metrics.signatures import POLICIES
-from ltr.metrics.significance import bootstrap_interval
 from ltr.metrics.syntax import NEAREST, SHORT, parse_metric
 from ltr.queries import FloatArray, Queries, check_rows, group_queries
+from ltr.row_values import weights_of_queries
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -103,11 +101,14 @@ class Metric:
         y_true: ArrayLike,
         y_score: ArrayLike,
         qid: ArrayLike | Queries | None,
+        *,
+        query_weight: ArrayLike | None = None,
     ) -> float:
-        """Mean over queries."""
+        """Mean over queries, by the weights of their rows if there are any."""
         if isinstance(self.function, OwnFunction):
-            return self.function(y_true, y_score, qid)
-        return float(score(self.info, y_true, y_score, qid, **self.options))
+            return self.function(y_true, y_score, qid, query_weight=query_weight)
+        options = {**self.options, "query_weight": query_weight}
+        return float(score(self.info, y_true, y_score, qid, **options))
 
     def per_query(
         self,
@@ -154,7 +155,8 @@ class Metric:
         """
         options = {n: v for n, v in self.options.items() if n not in POLICIES}
         measured = self.info.measure(lists, **options)
-        return apply_policy(measured, self.options.get("empty", "skip"))
+        empty = self.options.get("empty", "skip")
+        return apply_policy(measured.values, measured.blank, empty)
 
 
 MetricLike: TypeAlias = str | Metric | Function | Callable[..., Any]
@@ -314,6 +316,7 @@ def evaluate(
     qid: ArrayLike | None = None,
     metrics: MetricLike | Sequence[MetricLike] = ("ndcg@10", "map", "mrr"),
     *,
+    query_weight: ArrayLike | None = None,
     per_query: bool = False,
     **options: Any,
 ) -> pd.DataFrame:
@@ -330,6 +333,10 @@ def evaluate(
     metrics : sequence of str or callable, default=("ndcg@10", "map", "mrr")
         Names for :func:`get_metric`, or metrics of your own: functions of ``(y_true,
         y_score, qid)``, here called for each query by itself.
+    query_weight : array-like of shape (n_samples,), default=None
+        Weight of each row's query, as ``fit`` takes it: at least 0 and constant within
+        a query. Means are Σ w m / Σ w over the queries that count, and a query of
+        weight 0 is left out. None: each query counts once.
     per_query : bool, default=False
         Return one row per query instead of means.
     **options : dict
@@ -346,7 +353,8 @@ def evaluate(
     Raises
     ------
     ValueError
-        If a name is unknown or an input does not fit a metric.
+        If a name is unknown, an input does not fit a metric, or ``query_weight`` is
+        not constant within a query.
     TypeError
         If no metric takes one of the options.
 
@@ -355,23 +363,36 @@ def evaluate(
     >>> y, s, qid = [1, 0, 0, 1], [0.2, 0.9, 0.1, 0.8], ["a", "a", "b", "b"]
     >>> evaluate(y, s, qid, ["ndcg@10", "mrr"])["mean"].round(3).to_dict()
     {'ndcg@10': 0.815, 'mrr': 0.75}
+
+    Query "a" was asked three times, "b" once:
+
+    >>> evaluate(y, s, qid, "mrr", query_weight=[3, 3, 1, 1])["mean"].to_dict()
+    {'mrr': 0.625}
     """
     import pandas as pd
 
     measures = get_metrics(metrics, options)
     docids = options.get("docids")
-    check_rows({"y_true": y_true, "y_score": y_score, "qid": qid, "docids": docids})
+    check_rows(
+        {"y_true": y_true, "y_score": y_score, "qid": qid, "docids": docids}
+        | {"query_weight": query_weight}
+    )
     labels = np.asarray(y_true)
     queries = group_queries(qid, len(labels), rows_of="y_true")
-    values = measure(
-        measures,
-        lambda ties: rank_lists(labels, y_score, queries, ties or "average", docids),
-        per_query=per_query,
-    )
+    weights = None
+    if query_weight is not None:
+        check_mean("arithmetic", per_query, weighted=True)
+        weights = weights_of_queries(query_weight, queries, rows_of="y_true")
+
+    def ranked_by(ties: Ties | None) -> RankedLists:
+        lists = rank_lists(labels, y_score, queries, ties or "average", docids)
+        return lists if weights is None else weighted_lists(lists, weights)[0]
+
+    values = measure(measures, ranked_by, per_query=per_query)
     if per_query:
         index = pd.Index(list(queries.ids), name="qid", tupleize_cols=False)
         return pd.DataFrame(values, index=index)
-    return summary(values, measures)
+    return summary(values, measures, None if weights is None else weights[weights > 0])
 
 
 def measure(
@@ -415,46 +436,6 @@ def measure(
             lists[metric.ties] = ranked_by(metric.ties)
         values[metric.name] = metric.of_lists(lists[metric.ties])
     return values
-
-
-def summary(
-    values: dict[str, FloatArray], metrics: Sequence[Metric] = ()
-) -> pd.DataFrame:
-    """Mean, bootstrap interval and number of queries of several metrics.
-
-    Parameters
-    ----------
-    values : dict of str to float array of shape (n_queries,)
-        Values by metric; NaN for a query that is left out.
-    metrics : sequence of Metric, default=()
-        At least those whose mean is geometric.
-
-    Returns
-    -------
-    table : DataFrame
-        A row per metric with columns ``mean``, ``low``, ``high``, ``n_lists``.
-
-    Examples
-    --------
-    >>> summary({"mrr": np.array([1.0, 0.5, np.nan])})["mean"].item()
-    0.75
-    """
-    import pandas as pd
-
-    geometric = {metric.name for metric in metrics if metric.mean == "geometric"}
-    rows = []
-    for name, value in values.items():
-        mean: Mean = "geometric" if name in geometric else "arithmetic"
-        defined_values = value[~np.isnan(value)]
-        center = mean_of(defined_values, mean) if len(defined_values) else np.nan
-        if mean == "geometric":
-            logs = np.log(np.maximum(value, FLOOR_OF_GEOMETRIC_MEAN))
-            low, high = np.exp(bootstrap_interval(logs))
-        else:
-            low, high = bootstrap_interval(value)
-        rows.append((center, low, high, len(defined_values)))
-    index = pd.Index(list(values), name="metric")
-    return pd.DataFrame(rows, index=index, columns=["mean", "low", "high", "n_lists"])
 
 
 def _check_options(options: dict[str, Any], metrics: Sequence[Metric]) -> None:

@@ -6,13 +6,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ltr.arguments import check_fraction
-from ltr.metrics.declaration import (
-    Empty,
-    Measured,
-    RankingMetric,
-    ranking_metric,
-    score,
-)
+from ltr.metrics.averages import Empty
+from ltr.metrics.declaration import Measured, RankingMetric, ranking_metric, score
 from ltr.metrics.ranked import RankedLists
 from ltr.queries import BoolArray, FloatArray, IntArray
 
@@ -54,6 +49,7 @@ def rbo_score(
     persistence: float = 0.9,
     extrapolate: bool = True,
     empty: Empty = "skip",
+    query_weight: ArrayLike | None = None,
     per_query: bool = False,
 ) -> FloatArray | float:
     r"""Rank-biased overlap of the order of the scores and that of the labels.
@@ -81,6 +77,8 @@ def rbo_score(
         so that the RBO of equal orders is 1. False: the finite sum, a lower bound.
     empty : {"skip", 0, 1}, default="skip"
         Lists without two distinct labels: leave out, or count as 0 or 1.
+    query_weight : array-like of shape (n_samples,), default=None
+        Weight of each row's query in the mean; constant within a query.
     per_query : bool, default=False
         Return one value per query.
 
@@ -111,6 +109,7 @@ def rbo_score(
         y_score,
         qid,
         empty=empty,
+        query_weight=query_weight,
         per_query=per_query,
         k=k,
         persistence=persistence,
@@ -138,6 +137,7 @@ def average_overlap_score(
     qid: ArrayLike | None = None,
     k: int | None = None,
     empty: Empty = "skip",
+    query_weight: ArrayLike | None = None,
     per_query: bool = False,
 ) -> FloatArray | float:
     r"""Mean share of common items over the depths 1 … ``k`` of two orders.
@@ -158,6 +158,8 @@ def average_overlap_score(
         Deepest depth. None, or deeper than a list: the whole list.
     empty : {"skip", 0, 1}, default="skip"
         Lists without two distinct labels: leave out, or count as 0 or 1.
+    query_weight : array-like of shape (n_samples,), default=None
+        Weight of each row's query in the mean; constant within a query.
     per_query : bool, default=False
         Return one value per query.
 
@@ -188,6 +190,7 @@ def average_overlap_score(
         y_score,
         qid,
         empty=empty,
+        query_weight=query_weight,
         per_query=per_query,
         k=k,
     )

@@ -13,9 +13,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ltr.arguments import ArgumentError
+from ltr.metrics.averages import weighted_lists
 from ltr.metrics.declaration import Measured, MetricInfo, RankingMetric
 from ltr.metrics.ranked import RankedLists, rank_lists
-from ltr.queries import FloatArray, Queries
+from ltr.queries import FloatArray, Queries, check_rows
+from ltr.row_values import weights_of_queries
 
 FORM = "metric(y_true, y_score, qid)"
 
@@ -25,14 +27,16 @@ class OwnFunction:
     """A function of ``(y_true, y_score, qid)`` as a metric.
 
     Its mean over queries is what the function returns for all rows at once; its value
-    for a query is what it returns for the rows of that query alone.
+    for a query is what it returns for the rows of that query alone. Weights of queries
+    are the affair of the function, if it takes them as ``query_weight``.
 
     Attributes
     ----------
     function : callable
         ``function(y_true, y_score, qid)`` or ``function(y_true, y_score, *, qid)``:
         two float arrays and the query of each row → a number, higher is better; NaN
-        where it is not defined.
+        where it is not defined. With a parameter ``query_weight``, it is passed the
+        weight of each row's query, or None.
 
     Raises
     ------
@@ -83,14 +87,43 @@ class OwnFunction:
             whole_order=False,
         )
 
+    @functools.cached_property
+    def _takes_weights(self) -> bool:
+        """Whether the weights of queries are one of its keywords."""
+        parameters = inspect.signature(self.function).parameters
+        return "query_weight" in parameters
+
     def __call__(
-        self, y_true: ArrayLike, y_score: ArrayLike, qid: ArrayLike | Queries | None
+        self,
+        y_true: ArrayLike,
+        y_score: ArrayLike,
+        qid: ArrayLike | Queries | None,
+        *,
+        query_weight: ArrayLike | None = None,
     ) -> float:
         """Call the function once, with the rows of all queries in their order."""
         lists = rank_lists(y_true, y_score, qid)
+        weights = None
+        if query_weight is not None:
+            if not self._takes_weights:
+                raise ArgumentError(
+                    f"metric {self.__name__!r} returns one number for all queries, so "
+                    "query_weight cannot weight them. Let the function take "
+                    "query_weight=None, the weight of each row's query, or declare a "
+                    "kernel with @ltr.metrics.ranking_metric()."
+                )
+            check_rows({"y_true": y_true, "qid": qid, "query_weight": query_weight})
+            weights = weights_of_queries(query_weight, lists.queries, rows_of="y_true")
+            lists, weights = weighted_lists(lists, weights)
+            weights = np.repeat(weights, lists.queries.sizes)
         rows = np.argsort(lists.rows)
         ids = np.repeat(lists.queries.ids, lists.queries.sizes)
-        return self._value(lists.labels[rows], lists.scores[rows], ids[rows])
+        return self._value(
+            lists.labels[rows],
+            lists.scores[rows],
+            ids[rows],
+            None if weights is None else weights[rows],
+        )
 
     def measure(self, lists: RankedLists) -> Measured:
         """Call the function once for each list, with its rows in their order."""
@@ -107,11 +140,18 @@ class OwnFunction:
                 raise
         return Measured(values, blank=np.isnan(values))
 
-    def _value(self, y: FloatArray, scores: FloatArray, qid: NDArray[Any]) -> float:
+    def _value(
+        self,
+        y: FloatArray,
+        scores: FloatArray,
+        qid: NDArray[Any],
+        weights: FloatArray | None = None,
+    ) -> float:
+        keywords = {} if weights is None else {"query_weight": weights}
         if self._takes_qid_third:
-            value = self.function(y, scores, qid)
+            value = self.function(y, scores, qid, **keywords)
         else:
-            value = self.function(y, scores, qid=qid)
+            value = self.function(y, scores, qid=qid, **keywords)
         if isinstance(value, np.ndarray) and value.ndim == 0:
             value = value[()]
         if not isinstance(value, numbers.Real):

@@ -5,13 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ltr.metrics.declaration import (
-    Empty,
-    Measured,
-    RankingMetric,
-    ranking_metric,
-    score,
-)
+from ltr.metrics.averages import Empty
+from ltr.metrics.declaration import Measured, RankingMetric, ranking_metric, score
 from ltr.metrics.ranked import RankedLists, Ties
 from ltr.queries import FloatArray
 
@@ -36,6 +31,7 @@ def judged_score(
     ties: Ties = "average",
     empty: Empty = "skip",
     docids: ArrayLike | None = None,
+    query_weight: ArrayLike | None = None,
     per_query: bool = False,
 ) -> FloatArray | float:
     """Share of the first ``k`` items that have a judgment.
@@ -59,6 +55,8 @@ def judged_score(
         Queries for which nothing was returned: leave out, or count as 0 or 1.
     docids : array-like of shape (n_samples,), default=None
         Document ids, for ``ties="trec"``.
+    query_weight : array-like of shape (n_samples,), default=None
+        Weight of each row's query in the mean; constant within a query.
     per_query : bool, default=False
         Return one value per query.
 
@@ -85,6 +83,7 @@ def judged_score(
         ties=ties,
         docids=docids,
         empty=empty,
+        query_weight=query_weight,
         per_query=per_query,
         k=k,
     )
@@ -105,6 +104,7 @@ def n_returned_score(
     *,
     qid: ArrayLike | None = None,
     empty: Empty = "skip",
+    query_weight: ArrayLike | None = None,
     per_query: bool = False,
 ) -> FloatArray | float:
     """Number of items of a list; of a run, number of documents returned.
@@ -119,6 +119,8 @@ def n_returned_score(
         Query of each row, in any order. None: one query.
     empty : {"skip", 0, 1}, default="skip"
         Queries for which nothing was returned: leave out, or count as 0 or 1.
+    query_weight : array-like of shape (n_samples,), default=None
+        Weight of each row's query in the mean; constant within a query.
     per_query : bool, default=False
         Return one value per query.
 
@@ -138,7 +140,13 @@ def n_returned_score(
     3.0
     """
     return score(
-        n_returned_score.info, y_true, y_score, qid, empty=empty, per_query=per_query
+        n_returned_score.info,
+        y_true,
+        y_score,
+        qid,
+        empty=empty,
+        query_weight=query_weight,
+        per_query=per_query,
     )
 
 
@@ -156,6 +164,7 @@ def n_relevant_score(
     qid: ArrayLike | None = None,
     threshold: float = 0.0,
     empty: Empty = "skip",
+    query_weight: ArrayLike | None = None,
     per_query: bool = False,
 ) -> FloatArray | float:
     """Number of relevant items of a list, returned or not.
@@ -172,6 +181,8 @@ def n_relevant_score(
         An item is relevant if its label is above it.
     empty : {"skip", 0, 1}, default="skip"
         Lists without a relevant item: leave out, or count as 0 or 1.
+    query_weight : array-like of shape (n_samples,), default=None
+        Weight of each row's query in the mean; constant within a query.
     per_query : bool, default=False
         Return one value per query.
 
@@ -196,6 +207,7 @@ def n_relevant_score(
         y_score,
         qid,
         empty=empty,
+        query_weight=query_weight,
         per_query=per_query,
         threshold=threshold,
     )

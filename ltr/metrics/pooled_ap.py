@@ -5,13 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ltr.metrics.declaration import (
-    Empty,
-    Measured,
-    RankingMetric,
-    ranking_metric,
-    score,
-)
+from ltr.metrics.averages import Empty
+from ltr.metrics.declaration import Measured, RankingMetric, ranking_metric, score
 from ltr.metrics.ranked import RankedLists, Ties
 from ltr.queries import BoolArray, FloatArray
 
@@ -50,6 +45,7 @@ def inferred_ap_score(
     ties: Ties = "average",
     empty: Empty = "skip",
     docids: ArrayLike | None = None,
+    query_weight: ArrayLike | None = None,
     per_query: bool = False,
 ) -> FloatArray | float:
     r"""Inferred AP: average precision when a random sample of a pool was judged.
@@ -82,6 +78,8 @@ def inferred_ap_score(
         Lists without a relevant item: leave out, or count as 0 or 1.
     docids : array-like of shape (n_samples,), default=None
         Document ids, for ``ties="trec"``.
+    query_weight : array-like of shape (n_samples,), default=None
+        Weight of each row's query in the mean; constant within a query.
     per_query : bool, default=False
         Return one value per query.
 
@@ -115,6 +113,7 @@ def inferred_ap_score(
         ties=ties,
         docids=docids,
         empty=empty,
+        query_weight=query_weight,
         per_query=per_query,
         threshold=threshold,
     )
@@ -142,6 +141,7 @@ def set_ap_score(
     ties: Ties = "average",
     empty: Empty = "skip",
     docids: ArrayLike | None = None,
+    query_weight: ArrayLike | None = None,
     per_query: bool = False,
 ) -> FloatArray | float:
     """Precision times recall of the first ``k``, in any order.
@@ -169,6 +169,8 @@ def set_ap_score(
         Lists without a relevant item: leave out, or count as 0 or 1.
     docids : array-like of shape (n_samples,), default=None
         Document ids, for ``ties="trec"``.
+    query_weight : array-like of shape (n_samples,), default=None
+        Weight of each row's query in the mean; constant within a query.
     per_query : bool, default=False
         Return one value per query.
 
@@ -199,6 +201,7 @@ def set_ap_score(
         ties=ties,
         docids=docids,
         empty=empty,
+        query_weight=query_weight,
         per_query=per_query,
         k=k,
         threshold=threshold,

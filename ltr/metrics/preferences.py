@@ -5,14 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ltr.metrics.declaration import (
-    Empty,
-    Mean,
-    Measured,
-    RankingMetric,
-    ranking_metric,
-    score,
-)
+from ltr.metrics.averages import Empty, Mean
+from ltr.metrics.declaration import Measured, RankingMetric, ranking_metric, score
 from ltr.metrics.ranked import RankedLists, Ties
 from ltr.queries import BoolArray, FloatArray, IntArray
 
@@ -36,6 +30,7 @@ def auc_score(
     qid: ArrayLike | None = None,
     threshold: float = 0.0,
     empty: Empty = "skip",
+    query_weight: ArrayLike | None = None,
     per_query: bool = False,
 ) -> FloatArray | float:
     """Area under the ROC curve of each list (grouped AUC).
@@ -56,6 +51,8 @@ def auc_score(
         An item is relevant if its label is above it.
     empty : {"skip", 0, 1}, default="skip"
         Lists whose items are all relevant, or none: leave out, or count as 0 or 1.
+    query_weight : array-like of shape (n_samples,), default=None
+        Weight of each row's query in the mean; constant within a query.
     per_query : bool, default=False
         Return one value per query.
 
@@ -86,6 +83,7 @@ def auc_score(
         y_score,
         qid,
         empty=empty,
+        query_weight=query_weight,
         per_query=per_query,
         threshold=threshold,
     )
@@ -122,6 +120,7 @@ def bpref_score(
     ties: Ties = "average",
     empty: Empty = "skip",
     docids: ArrayLike | None = None,
+    query_weight: ArrayLike | None = None,
     per_query: bool = False,
 ) -> FloatArray | float:
     r"""Binary preference: judged relevant items before judged others.
@@ -151,6 +150,8 @@ def bpref_score(
         Lists without a relevant item: leave out, or count as 0 or 1.
     docids : array-like of shape (n_samples,), default=None
         Document ids, for ``ties="trec"``.
+    query_weight : array-like of shape (n_samples,), default=None
+        Weight of each row's query in the mean; constant within a query.
     per_query : bool, default=False
         Return one value per query.
 
@@ -185,6 +186,7 @@ def bpref_score(
         docids=docids,
         empty=empty,
         mean=mean,
+        query_weight=query_weight,
         per_query=per_query,
         threshold=threshold,
     )

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ltr.arguments import ArgumentError, check_choice, check_whole
-from ltr.metrics.names import Metric, MetricLike, get_metrics, measure, summary
+from ltr.metrics.averages import summary
+from ltr.metrics.names import Metric, MetricLike, get_metrics, measure
 from ltr.metrics.ranked import RankedLists, Ties, sort_lists
 from ltr.queries import BoolArray, FloatArray, IntArray, Queries
 

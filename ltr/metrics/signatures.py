@@ -6,7 +6,8 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
-ROWS = ("y_true", "y_score", "qid", "per_query")  # of a face, and no options
+# of a face, and no options
+ROWS = ("y_true", "y_score", "qid", "query_weight", "per_query")
 POLICIES = ("ties", "docids", "empty", "mean")  # options of a face, not of its kernel
 KERNEL_FORM = "{}(lists, *, k=None, …) -> Measured(values, blank)"
 

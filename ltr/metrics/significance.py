@@ -9,19 +9,27 @@ from numpy.typing import ArrayLike
 
 from ltr.arguments import check_fraction, check_whole
 from ltr.queries import FloatArray, check_rows
+from ltr.row_values import check_weights
 
 _CHUNK = 4_000_000  # numbers drawn at once
 _GRID = 2**12  # points of a bootstrap distribution, G
+_HALVINGS = 24  # of the range of the values, until a quantile is found
 
 
 def bootstrap_interval(
-    values: ArrayLike, *, confidence: float = 0.95
+    values: ArrayLike,
+    *,
+    confidence: float = 0.95,
+    query_weight: ArrayLike | None = None,
 ) -> tuple[float, float]:
     """Percentile bootstrap interval of a mean over queries, without resampling.
 
     The distribution of the mean of n values drawn with replacement needs no random
     numbers: it is the n-fold convolution of their empirical distribution, computed as
-    the n-th power of its Fourier transform.
+    the n-th power of its Fourier transform. With weights, n queries are drawn with
+    replacement, each with its value m and its weight w, and the mean Σ w m / Σ w of the
+    draw is at most t if and only if Σ w (m − t) ≤ 0, again a sum of n draws; the
+    quantile t is found by bisection.
 
     Parameters
     ----------
@@ -29,6 +37,8 @@ def bootstrap_interval(
         One value per query; NaN (a skipped query) is left out.
     confidence : float, default=0.95
         Coverage, in (0, 1).
+    query_weight : array-like of shape (n_queries,), default=None
+        Weight of each query, at least 0; a query of weight 0 is left out. None: 1.
 
     Returns
     -------
@@ -39,7 +49,7 @@ def bootstrap_interval(
     Raises
     ------
     ValueError
-        If ``confidence`` is outside (0, 1).
+        If ``confidence`` is outside (0, 1), or a weight is no number ≥ 0.
 
     References
     ----------
@@ -52,15 +62,45 @@ def bootstrap_interval(
     (0.4, 0.6)
     """
     check_fraction("confidence", confidence)
-    sample = _without_nan(values)
+    sample, weights = _weighted(np.asarray(values, dtype=np.float64), query_weight)
     if len(sample) == 0:
         return float("nan"), float("nan")
+    if np.ptp(sample) == 0:
+        return float(sample[0]), float(sample[0])
+    tail = (1.0 - confidence) / 2.0
+    n, ends = len(sample), (float(sample.min()), float(sample.max()))
+    if np.ptp(weights) == 0:
+        center = float(sample.mean())
+        distribution, h = _distribution_of_sums(sample)
+        at = np.searchsorted(distribution, [tail, 1.0 - tail])
+        quantiles = (np.minimum(at, _GRID - 1) - _GRID // 2) * h
+        low, high = np.clip(center + quantiles / n, *ends)  # as every resampled mean is
+        return float(low), float(high)
+    low, high = (
+        _ratio_quantile(sample, weights, chance, ends) for chance in (tail, 1.0 - tail)
+    )
+    return low, high
+
+
+def _distribution_of_sums(sample: FloatArray) -> tuple[FloatArray, float]:
+    """Distribution of the sum S of n draws of x − mean with replacement.
+
+    Parameters
+    ----------
+    sample : float array of shape (n,)
+        Values x, not all equal.
+
+    Returns
+    -------
+    distribution : float array of shape (G,)
+        P(S ≤ (i − G/2) h) at i.
+    h : float
+        Spacing, with the correction of the variance.
+    """
     n, mean, deviation = len(sample), float(sample.mean()), float(sample.std())
     spread = np.ptp(sample)
-    if spread == 0:
-        return mean, mean
-    # The sum S of n draws of x − mean lives on a circle of G points with spacing h. The
-    # circle covers all sums, or 12 standard deviations σ √n on either side.
+    # S lives on a circle of G points with spacing h. The circle covers all sums, or 12
+    # standard deviations σ √n on either side.
     width = min(2.0 * n * spread, 24.0 * deviation * np.sqrt(n) + 2.0 * spread)
     h = width / _GRID
     place = (sample - mean) / h
@@ -73,16 +113,26 @@ def bootstrap_interval(
     mass = (on_lower + np.roll(on_upper, 1)) / n
     # n draws: the n-fold convolution of the mass, F⁻¹((F mass)ⁿ).
     chance = np.fft.fftshift(np.fft.irfft(np.fft.rfft(mass) ** n, _GRID))
-    distribution = np.cumsum(chance)  # P(S ≤ (i − G/2) h) at i
-    tail = (1.0 - confidence) / 2.0
-    at = np.searchsorted(distribution, [tail, 1.0 - tail])
-    quantiles = (np.minimum(at, _GRID - 1) - _GRID // 2) * h
     # The split over two points adds f (1 − f) h² to the variance σ² of a draw, so the
     # quantiles of S are too wide by the ratio of the standard deviations.
     widening = np.sqrt(1.0 + (f * (1.0 - f)).mean() * (h / deviation) ** 2)
-    ends = mean + quantiles / widening / n
-    low, high = np.clip(ends, sample.min(), sample.max())  # as every resampled mean is
-    return float(low), float(high)
+    return np.cumsum(chance), float(h / widening)
+
+
+def _ratio_quantile(
+    values: FloatArray, weights: FloatArray, chance: float, ends: tuple[float, float]
+) -> float:
+    """The t with P(Σ w (m − t) ≤ 0) = chance, over n draws of pairs (m, w)."""
+    low, high = ends
+    n, points = len(values), np.arange(_GRID) - _GRID // 2
+    for _ in range(_HALVINGS):
+        t = (low + high) / 2.0
+        x = weights * (values - t)
+        distribution, h = _distribution_of_sums(x)
+        # Σ x ≤ 0 is S ≤ −n mean(x); between two points the distribution is linear.
+        below = np.interp(-n * float(x.mean()) / h, points, distribution)
+        low, high = (t, high) if below < chance else (low, t)
+    return (low + high) / 2.0
 
 
 def paired_randomization_test(
@@ -91,6 +141,7 @@ def paired_randomization_test(
     *,
     n_resamples: int = 10_000,
     random_state: int = 0,
+    query_weight: ArrayLike | None = None,
 ) -> float:
     """Two-sided p-value for the null hypothesis that two rankers are exchangeable.
 
@@ -107,6 +158,9 @@ def paired_randomization_test(
         Random swaps; the smallest p-value is 1 / (n_resamples + 1).
     random_state : int, default=0
         Seed.
+    query_weight : array-like of shape (n_queries,), default=None
+        Weight of each query in the means, at least 0; a query of weight 0 is left out.
+        None: 1.
 
     Returns
     -------
@@ -116,7 +170,8 @@ def paired_randomization_test(
     Raises
     ------
     ValueError
-        If the lengths or the order of pandas indices differ, or an option is invalid.
+        If the lengths or the order of pandas indices differ, or an option or a weight
+        is invalid.
 
     References
     ----------
@@ -130,7 +185,8 @@ def paired_randomization_test(
     """
     check_whole("n_resamples", n_resamples, low=1)
     check_whole("random_state", random_state, low=0)
-    difference = _differences(a, b)
+    values, weights = _differences(a, b, query_weight)
+    difference = weights * values
     difference = difference[difference != 0]  # a swap of equal values changes nothing
     if len(difference) == 0:
         return 1.0
@@ -146,14 +202,23 @@ def paired_randomization_test(
     return (n_extreme + 1) / (n_resamples + 1)  # the observed order is one of the swaps
 
 
-def paired_t_test(a: ArrayLike, b: ArrayLike) -> float:
+def paired_t_test(
+    a: ArrayLike, b: ArrayLike, *, query_weight: ArrayLike | None = None
+) -> float:
     """Two-sided p-value of Student's paired t-test: the mean difference is 0.
+
+    With weights, D = Σ w d / Σ w is a ratio of two means over queries, and its squared
+    standard error is that of the linearized ratio, n / (n − 1) Σ w² (d − D)² / (Σ w)²
+    [2]_; equal weights give Student's.
 
     Parameters
     ----------
     a, b : array-like of shape (n_queries,)
         Values of the two rankers, query by query; queries that are NaN in either are
         left out.
+    query_weight : array-like of shape (n_queries,), default=None
+        Weight of each query in the means, at least 0; a query of weight 0 is left out.
+        None: 1.
 
     Returns
     -------
@@ -169,13 +234,14 @@ def paired_t_test(a: ArrayLike, b: ArrayLike) -> float:
     ----------
     .. [1] Student, "The probable error of a mean", Biometrika 1908; for retrieval
        Smucker, Allan & Carterette, CIKM 2007, section 3.4.
+    .. [2] Cochran, "Sampling techniques", 3rd edition, 1977, section 6.4.
 
     Examples
     --------
     >>> round(paired_t_test([0.5, 0.6, 0.9, 0.4], [0.4, 0.4, 0.6, 0.3]), 4)
     0.0354
     """
-    difference = _differences(a, b)
+    difference, weights = _differences(a, b, query_weight)
     n = len(difference)
     if n < 2:
         return float("nan")
@@ -183,13 +249,17 @@ def paired_t_test(a: ArrayLike, b: ArrayLike) -> float:
         return 1.0
     from scipy.special import stdtr  # slow to import, and needed here only
 
-    error = difference.std(ddof=1) / np.sqrt(n)
+    mean = np.average(difference, weights=weights)
+    deviations = weights * (difference - mean)
+    error = np.sqrt(n / (n - 1) * (deviations**2).sum()) / weights.sum()
     if error == 0:
         return 0.0
-    return float(2.0 * stdtr(n - 1, -abs(difference.mean() / error)))
+    return float(2.0 * stdtr(n - 1, -abs(mean / error)))
 
 
-def effect_size(a: ArrayLike, b: ArrayLike) -> float:
+def effect_size(
+    a: ArrayLike, b: ArrayLike, *, query_weight: ArrayLike | None = None
+) -> float:
     """Mean difference of paired values over its standard deviation (Cohen's d_z).
 
     Parameters
@@ -197,6 +267,9 @@ def effect_size(a: ArrayLike, b: ArrayLike) -> float:
     a, b : array-like of shape (n_queries,)
         Values of the two rankers, query by query; queries that are NaN in either are
         left out.
+    query_weight : array-like of shape (n_queries,), default=None
+        Weight of each query in mean and deviation, at least 0; a query of weight 0 is
+        left out. None: 1.
 
     Returns
     -------
@@ -219,10 +292,13 @@ def effect_size(a: ArrayLike, b: ArrayLike) -> float:
     >>> round(effect_size([0.5, 0.6, 0.9, 0.4], [0.4, 0.4, 0.6, 0.3]), 4)
     1.8278
     """
-    difference = _differences(a, b)
-    if len(difference) < 2:
+    difference, weights = _differences(a, b, query_weight)
+    n = len(difference)
+    if n < 2:
         return float("nan")
-    mean, spread = float(difference.mean()), float(difference.std(ddof=1))
+    mean = float(np.average(difference, weights=weights))
+    variance = float(np.average((difference - mean) ** 2, weights=weights))
+    spread = np.sqrt(variance * n / (n - 1))
     if spread == 0:
         return float(np.sign(mean) * np.inf) if mean else 0.0
     return mean / spread
@@ -265,17 +341,32 @@ def holm(p_values: Sequence[float]) -> list[float]:
     return adjusted
 
 
-def _differences(a: ArrayLike, b: ArrayLike) -> FloatArray:
-    check_rows({"a": a, "b": b})
+def _differences(
+    a: ArrayLike, b: ArrayLike, query_weight: ArrayLike | None
+) -> tuple[FloatArray, FloatArray]:
+    """Differences of the pairs that count, and their weights."""
+    check_rows({"a": a, "b": b, "query_weight": query_weight})
     values_a, values_b = np.asarray(a, np.float64), np.asarray(b, np.float64)
     if values_a.shape != values_b.shape:
         raise ValueError(
             "a and b must have one value for each of the same queries; got shapes "
             f"{values_a.shape} and {values_b.shape}."
         )
-    return _without_nan(values_a - values_b)
+    return _weighted(values_a - values_b, query_weight, rows_of="a")
 
 
-def _without_nan(values: ArrayLike) -> FloatArray:
-    array = np.asarray(values, dtype=np.float64)
-    return np.asarray(array[~np.isnan(array)])
+def _weighted(
+    values: FloatArray, query_weight: ArrayLike | None, rows_of: str = "values"
+) -> tuple[FloatArray, FloatArray]:
+    """Values of the queries that count, and their weights, of which 1 is the largest.
+
+    Queries do not count if they have no value, NaN, or weight 0.
+    """
+    counts = ~np.isnan(values)
+    if query_weight is None:
+        sample = np.asarray(values[counts])
+        return sample, np.ones(len(sample))
+    name = "query_weight"
+    weights = check_weights(query_weight, name, len(values), rows_of=rows_of)
+    counts &= weights > 0
+    return values[counts], weights[counts] / weights[counts].max(initial=1e-300)

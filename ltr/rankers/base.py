@@ -16,9 +16,9 @@ from ltr.metrics import get_metric
 from ltr.metrics.labels import check_metric_takes_labels
 from ltr.metrics.names import MetricLike
 from ltr.queries import FloatArray, IntArray, Queries, check_rows
-from ltr.rankers.inputs import check_column
 from ltr.rankers.ranks import check_cut_off, lists_of, order_rows, rank_rows
 from ltr.rankers.warning import warn_if_many
+from ltr.row_values import check_column
 
 _FIT_REQUESTS = {
     "qid": True,

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ltr.arguments import plain
 from ltr.queries import (
     BoolArray,
     FloatArray,
@@ -18,6 +17,7 @@ from ltr.queries import (
     group_queries,
 )
 from ltr.rankers.warning import MANY_ROWS, warn
+from ltr.row_values import check_column, check_weights, weights_of_queries
 
 if TYPE_CHECKING:
     from ltr.training.pair_table import PairTable
@@ -148,16 +148,19 @@ def training_set(
             "qid=np.zeros(len(X))."
         )
     queries = group_queries(qid, n_samples)
-    weights = _check_weights(sample_weight, "sample_weight", n_samples)
-    query_weights = _check_weights(query_weight, "query_weight", n_samples)
+    weights = list_weights = None
+    if sample_weight is not None:
+        weights = check_weights(sample_weight, "sample_weight", n_samples)
+        _check_range(weights, "sample_weight")
+    if query_weight is not None:
+        list_weights = weights_of_queries(query_weight, queries)
+        _check_range(list_weights, "query_weight")
     return TrainingSet(
         X=features,
         y=labels,
         queries=queries,
         weights=weights,
-        list_weights=None
-        if query_weights is None
-        else _constant_within_queries(query_weights, queries),
+        list_weights=list_weights,
         extras={
             name: check_column(values, name, n_samples)
             for name, values in (extras or {}).items()
@@ -230,52 +233,6 @@ def warn_if_no_order(data: TrainingSet) -> None:
         warn(NO_ORDER)
 
 
-def check_column(
-    values: ArrayLike, name: str, n_samples: int, entry: str = "entry"
-) -> FloatArray:
-    """Return one finite number per row of X; ``entry`` is what messages call one."""
-    check_rows({name: values})
-    column = np.asarray(values)
-    if column.dtype.kind in "mM":
-        raise ValueError(f"{name} must hold numbers; got dtype {column.dtype}.")
-    if column.ndim == 2 and column.shape[1] == 1:
-        column = column[:, 0]
-    if column.ndim != 1:
-        raise ValueError(
-            f"{name} must be one-dimensional with one {entry} per row of X; got shape "
-            f"{column.shape}."
-        )
-    if len(column) != n_samples:
-        plural = "entries" if entry == "entry" else f"{entry}s"
-        raise ValueError(
-            f"{name} must have one {entry} per row of X; got {len(column)} {plural} "
-            f"for {n_samples} rows."
-        )
-    if column.dtype.kind == "c":
-        raise ValueError(f"Complex data not supported: {name} must hold real numbers.")
-    try:
-        numbers = column.astype(np.float64)
-    except OverflowError:
-        raise ValueError(
-            f"{name} must hold numbers in the range of float64; got an integer beyond "
-            "it. Clip or replace it."
-        ) from None
-    except (TypeError, ValueError):
-        raise ValueError(
-            f"{name} must hold numbers; got dtype {column.dtype}. Encode {entry}s as "
-            "numbers, larger meaning better."
-        ) from None
-    bad = ~np.isfinite(numbers)
-    if bad.any():
-        row = int(bad.argmax())
-        value = "NaN" if np.isnan(numbers[row]) else "inf"
-        raise ValueError(
-            f"{name} must be finite; got {value} at row {row}. Drop such rows or give "
-            f"them a {entry}."
-        )
-    return np.asarray(numbers)
-
-
 def check_single_precision(values: FloatArray, name: str, cure: str) -> None:
     """Raise if single precision overflows, or merges most of the distinct values."""
     with np.errstate(over="ignore"):
@@ -298,44 +255,11 @@ def check_single_precision(values: FloatArray, name: str, cure: str) -> None:
         )
 
 
-def _check_weights(
-    values: ArrayLike | None, name: str, n_samples: int
-) -> FloatArray | None:
-    if values is None:
-        return None
-    values = np.asarray(values)
-    if values.ndim == 0:
-        values = np.full(n_samples, values)
-    weights = check_column(values, name, n_samples, entry="weight")
-    if (weights < 0).any():
-        row = int((weights < 0).argmax())
-        raise ValueError(
-            f"{name} must be >= 0; got {weights[row]:g} at row {row}. A weight says "
-            "how often a row counts."
-        )
-    if not weights.any():
-        raise ValueError(
-            f"{name} must have at least one weight above zero; got only zeros."
-        )
+def _check_range(weights: FloatArray, name: str) -> None:
+    """Raise if a product of weights may be no number in single precision."""
     low, high = weights[weights > 0].min(), weights.max()
     if low < 1e-15 or high > 1e15:
         raise ValueError(
             f"{name} must be 0 or between 1e-15 and 1e15, so that products of weights "
             f"are numbers in single precision; got {low:g} to {high:g}. Scale them."
         )
-    return weights
-
-
-def _constant_within_queries(weights: FloatArray, queries: Queries) -> FloatArray:
-    """Weight of each query, shape (n_lists,)."""
-    per_list = weights[queries.first_rows()]
-    differs = weights != per_list[queries.codes]
-    if differs.any():
-        row = int(differs.argmax())
-        query_id = plain(queries.ids[queries.codes[row]])
-        raise ValueError(
-            "query_weight must be constant within a query; got "
-            f"{per_list[queries.codes[row]]:g} and {weights[row]:g} (row {row}) for "
-            f"qid {query_id!r}. Use sample_weight to weight rows."
-        )
-    return np.asarray(per_list)

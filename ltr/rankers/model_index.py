@@ -25,7 +25,7 @@ from ltr.files import id_text
 from ltr.memory import check_memory
 from ltr.progress import SECONDS_BETWEEN_LINES, ProgressLine
 from ltr.queries import FloatArray, IntArray, check_rows
-from ltr.rankers.inputs import check_column
+from ltr.row_values import check_column
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -95,6 +95,40 @@ def per_query_lists_the_queries(metric: MetricUnderTest, rows: Rows) -> None:
     expect_close(metric(rows, per_query=True), values, "each query by itself")
 
 
+def unless_weights(metric: MetricUnderTest) -> str:
+    """Why laws of weights do not apply."""
+    return "" if "query_weight" in metric.claims.takes else "it takes no query_weight"
+
+
+WEIGHTS = st.tuples(*[st.integers(0, 3)] * 4).filter(any)  # of query 0, 1, 2 and 3
+
+
+@law(
+    exempt=unless_weights,
+    rows=rows(),
+    weights=WEIGHTS,
+    scale=st.sampled_from([1.0, 1e-3, 1e6]),
+)
+def a_weight_repeats_a_query(
+    metric: MetricUnderTest, rows: Rows, weights: tuple[int, ...], scale: float
+) -> None:
+    """A query of weight 2 counts as two queries, one of weight 0 as none.
+
+    Only the ratios of the weights matter.
+    """
+    query_weight = np.array(weights, dtype=float)[rows.qid]
+    if not query_weight.any():
+        return
+    repeats = [
+        query._replace(qid=query.qid + 4 * copy)
+        for query in rows.queries()
+        for copy in range(weights[query.qid[0]])
+    ]
+    repeated = Rows(*map(np.concatenate, zip(*repeats, strict=True)))
+    value = metric(rows, query_weight=scale * query_weight)
+    expect_close(value, metric(repeated), "with repeated queries")
+
+
 def mean_of(values: Any) -> float:
     """Mean of the values that are defined; NaN if none is."""
     defined = [value for value in values if not np.isnan(value)]
@@ -267,6 +301,7 @@ METRIC_LAWS = by_name(
     ties_do_not_follow_the_rows,
     mean_over_queries,
     per_query_lists_the_queries,
+    a_weight_repeats_a_query,
     only_the_order_of_scores_counts,
     values_are_in_range,
     no_scores_beat_the_labels,

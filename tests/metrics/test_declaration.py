@@ -36,6 +36,7 @@ def test_own_metric_is_a_face():
         "ties",
         "empty",
         "docids",
+        "query_weight",
         "per_query",
     ]
     assert weighted_hits.__doc__.startswith("Weight times")

@@ -21,8 +21,8 @@ from ltr.rankers.blend.leaderboard import leaderboard_frame
 from ltr.rankers.blend.members import BlendRanker
 from ltr.rankers.blend.normalization import mean_score
 from ltr.rankers.features import as_pandas
-from ltr.rankers.inputs import check_column
 from ltr.rankers.validation import check_metric_is_defined
+from ltr.row_values import check_column
 
 if TYPE_CHECKING:
     import pandas as pd
