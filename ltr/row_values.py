@@ -190,3 +190,15 @@ def weights_of_queries(
             f"qid {query_id!r}. Use sample_weight to weight rows."
         )
     return np.asarray(per_list)
+
+
+def scaled_weights(weights: FloatArray) -> FloatArray:
+    """Weights by a power of two, below 1, so that sums and squares stay finite.
+
+    Examples
+    --------
+    >>> scaled_weights(np.array([3e300, 1e300])) @ [1.0, 3.0] < 6.0
+    True
+    """
+    exponent = np.frexp(weights.max(initial=0.0))[1]
+    return np.asarray(np.ldexp(weights, -exponent))

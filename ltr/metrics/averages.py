@@ -11,6 +11,7 @@ from ltr.arguments import check_choice, check_flag
 from ltr.metrics.ranked import RankedLists
 from ltr.metrics.significance import bootstrap_interval
 from ltr.queries import BoolArray, FloatArray
+from ltr.row_values import scaled_weights
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -104,7 +105,7 @@ def mean_of(
     if weights is None:
         center = float(defined_values.mean())
     else:
-        shares = weights[is_defined] / weights[is_defined].max()  # sums stay finite
+        shares = scaled_weights(weights[is_defined])
         center = float(shares @ defined_values / shares.sum())
     return float(np.exp(center)) if mean == "geometric" else center
 

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 
 from ltr.arguments import check_fraction, check_whole
 from ltr.queries import FloatArray, check_rows
-from ltr.row_values import check_weights
+from ltr.row_values import check_weights, scaled_weights
 
 _CHUNK = 4_000_000  # numbers drawn at once
 _GRID = 2**12  # points of a bootstrap distribution, G
@@ -358,7 +358,7 @@ def _differences(
 def _weighted(
     values: FloatArray, query_weight: ArrayLike | None, rows_of: str = "values"
 ) -> tuple[FloatArray, FloatArray]:
-    """Values of the queries that count, and their weights, of which 1 is the largest.
+    """Values of the queries that count, and their weights, scaled.
 
     Queries do not count if they have no value, NaN, or weight 0.
     """
@@ -369,4 +369,4 @@ def _weighted(
     name = "query_weight"
     weights = check_weights(query_weight, name, len(values), rows_of=rows_of)
     counts &= weights > 0
-    return values[counts], weights[counts] / weights[counts].max(initial=1e-300)
+    return values[counts], scaled_weights(weights[counts])
