@@ -298,7 +298,7 @@ def effect_size(
         return float("nan")
     mean = float(np.average(difference, weights=weights))
     variance = float(np.average((difference - mean) ** 2, weights=weights))
-    spread = np.sqrt(variance * n / (n - 1))
+    spread = float(np.sqrt(variance * n / (n - 1)))
     if spread == 0:
         return float(np.sign(mean) * np.inf) if mean else 0.0
     return mean / spread
