@@ -14,8 +14,9 @@ def available_bytes() -> float:
     Returns
     -------
     n_bytes : float
-        What Linux estimates as available, or the limit of the control group if that is
-        lower; elsewhere the free pages; infinity where nothing can be read.
+        What Linux estimates as available, or what the limits of the control group and
+        of the process (``ulimit``) leave if that is less; elsewhere the free pages;
+        infinity where nothing can be read.
 
     Examples
     --------
@@ -35,7 +36,7 @@ def available_bytes() -> float:
     usage = _text("/sys/fs/cgroup/memory.current").strip()
     if limit.isdigit() and usage.isdigit():
         amounts.append(int(limit) - int(usage))
-    return max(0.0, min(amounts))
+    return max(0.0, min([*amounts, *_unlimited_bytes()]))
 
 
 def check_memory(n_bytes: float, purpose: str, cure: str) -> None:
@@ -69,6 +70,23 @@ def check_memory(n_bytes: float, purpose: str, cure: str) -> None:
             f"{purpose} needs about {n_bytes / _GB:,.1f} GB of memory, but "
             f"{available / _GB:,.1f} GB are available. {cure}"
         )
+
+
+def _unlimited_bytes() -> list[float]:
+    """What the limits of the process leave of private data and of addresses."""
+    import resource
+
+    limits = {"VmData": resource.RLIMIT_DATA, "VmSize": resource.RLIMIT_AS}
+    limits = {name: resource.getrlimit(limit)[0] for name, limit in limits.items()}
+    if set(limits.values()) == {resource.RLIM_INFINITY}:
+        return []
+    lines = _text("/proc/self/status").splitlines()
+    usage = {name: text.split() for name, _, text in (x.partition(":") for x in lines)}
+    return [
+        limit - 1024.0 * int(usage[name][0])
+        for name, limit in limits.items()
+        if limit != resource.RLIM_INFINITY and name in usage
+    ]
 
 
 def _text(path: str) -> str:

@@ -18,6 +18,7 @@ from ltr.metrics.names import MetricLike
 from ltr.queries import FloatArray, group_queries
 from ltr.rankers.features import check_dense_X
 from ltr.rankers.inputs import check_refit, training_set
+from ltr.rankers.maps import stream_of_map
 from ltr.rankers.neural.gradient import GradientRanker
 from ltr.rankers.neural.identity import remove_checkpoints
 from ltr.rankers.neural.scaling import Preprocess
@@ -354,7 +355,26 @@ class NeuralRanker(GradientRanker):
         ConvergenceWarning
             If the loss still falls when ``max_epochs`` is reached; with validation, if
             the metric still improves, too.
+
+        Notes
+        -----
+        If ``X`` is a memory map larger than half of the available memory, and the rows
+        of each query stand together, this is :meth:`fit_stream` on the same rows:
+        lists in another order, and nothing held out. ``verbose=1`` says so.
+        With weights, extras such as ``position``,
+        ``refit=True``, or ``early_stopping=True`` without validation rows, all rows are
+        in memory.
         """
+        stream = stream_of_map(
+            self,
+            X,
+            y,
+            qid,
+            (X_val, y_val, qid_val),
+            (sample_weight, query_weight, teacher_scores, reference_scores, position),
+        )
+        if stream is not None:
+            return self.fit_stream(**stream)
         options = self._training_options()
         start = getattr(self, "_learned_state", None) if self.warm_start else None
         features = check_dense_X(self, X, reset=start is None)

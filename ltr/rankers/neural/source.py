@@ -219,8 +219,14 @@ def _piece(data: Any, subject: str, name: str) -> Piece:
     return Piece(name, X, y, qid)
 
 
-def _list_starts(qid: Any, number: int) -> tuple[IntArray, NDArray[Any]]:
-    """First row of each list, and the end; the query of each list.
+def stand_together(qid: Any) -> bool:
+    """Whether the rows of each query are neighbors."""
+    _, ids = _runs(np.asanyarray(qid))
+    return group_queries(ids, len(ids)).n_lists == len(ids)
+
+
+def _runs(qid: Any) -> tuple[IntArray, NDArray[Any]]:
+    """First row of each run of one id, and the id.
 
     Ids are compared some rows at a time, since those of all rows may not fit.
     """
@@ -229,7 +235,12 @@ def _list_starts(qid: Any, number: int) -> tuple[IntArray, NDArray[Any]]:
         ids = np.asarray(qid[begin : begin + _SCANNED_ROWS + 1])
         starts.append(begin + 1 + np.flatnonzero(ids[1:] != ids[:-1]))
     rows = np.concatenate(starts)
-    ids = np.asarray(qid[rows]) if len(rows) else np.zeros(0, dtype=np.int64)
+    return rows, np.asarray(qid[rows]) if len(rows) else np.zeros(0, dtype=np.int64)
+
+
+def _list_starts(qid: Any, number: int) -> tuple[IntArray, NDArray[Any]]:
+    """First row of each list, and the end; the query of each list."""
+    rows, ids = _runs(qid)
     queries = group_queries(ids, len(ids))
     if queries.n_lists < len(ids):
         counts = np.bincount(queries.codes)

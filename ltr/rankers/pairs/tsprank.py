@@ -14,6 +14,7 @@ from ltr.metrics.names import MetricLike
 from ltr.queries import FloatArray
 from ltr.rankers.features import check_dense_X
 from ltr.rankers.inputs import training_set
+from ltr.rankers.maps import stream_of_map
 from ltr.rankers.neural.gradient import check_complete
 from ltr.rankers.neural.identity import remove_checkpoints
 from ltr.rankers.neural.scaling import Preprocess
@@ -363,7 +364,26 @@ class TSPRanker(PairRanker):
         ConvergenceWarning
             If the loss still falls when ``max_epochs`` is reached; with validation, if
             the metric still improves, too.
+
+        Notes
+        -----
+        If ``X`` is a memory map larger than half of the available memory, and the rows
+        of each query stand together, this is :meth:`fit_stream` on the same rows:
+        lists in another order, and nothing held out. ``verbose=1`` says so.
+        With weights, features of pairs,
+        ``refit=True``, or ``early_stopping=True`` without validation rows, all rows are
+        in memory.
         """
+        stream = stream_of_map(
+            self,
+            X,
+            y,
+            qid,
+            (X_val, y_val, qid_val),
+            (query_weight, pair_features, pair_features_val, self.pair_features),
+        )
+        if stream is not None:
+            return self.fit_stream(**stream)
         options = self._training_options()
         start = getattr(self, "_learned_state", None) if self.warm_start else None
         features = check_dense_X(self, X, reset=start is None)

@@ -13,6 +13,7 @@ from ltr.losses.declaration import Curvature
 from ltr.metrics.gains import Gain
 from ltr.metrics.names import MetricLike
 from ltr.rankers.inputs import check_refit, training_set
+from ltr.rankers.maps import stream_of_map
 from ltr.rankers.trees.boosted import BoostedRanker
 from ltr.rankers.trees.losses import check_loss_data
 from ltr.rankers.trees.refit import regrow
@@ -334,6 +335,15 @@ default="from_dtype"
             in combination with the others, no tree has a split, ``early_stopping=True``
             holds out fewer than 50 queries, or there are validation rows and
             ``boosting="dart"`` cannot stop early.
+
+        Notes
+        -----
+        If ``X`` is a memory map larger than half of the available memory, and the rows
+        of each query stand together, this is :meth:`fit_stream` on the same rows:
+        the same trees, in less memory. ``verbose=1`` says so.
+        With weights, extras such as ``position``,
+        ``refit=True``, or ``early_stopping=True`` without validation rows, all rows are
+        in memory.
         """
         params, stopping = self._checked_parameters()
         extras = {
@@ -341,6 +351,16 @@ default="from_dtype"
             "reference_scores": reference_scores,
             "position": position,
         }
+        stream = stream_of_map(
+            self,
+            X,
+            y,
+            qid,
+            (X_val, y_val, qid_val),
+            (sample_weight, query_weight, *extras.values()),
+        )
+        if stream is not None:
+            return self.fit_stream(**stream, init_model=init_model)
         start = self._start(init_model)
         table = self._table_of_fit(X, start)
         data = training_set(

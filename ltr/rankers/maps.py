@@ -1,0 +1,72 @@
+"""Memory maps that fit passes over, since they are too large to be copied."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from ltr.memory import available_bytes
+from ltr.progress import ProgressLine
+from ltr.rankers.neural.source import Piece, stand_together
+
+_SHARE = 0.5  # of the available memory; a copy and training take 1.5 times its size
+_GB = 1e9
+
+
+def stream_of_map(
+    ranker: Any,
+    X: Any,
+    y: Any,
+    qid: Any,
+    validation: tuple[Any, Any, Any],
+    others: Iterable[Any] = (),
+) -> dict[str, Any] | None:
+    """Arguments of ``fit_stream``, if ``fit`` on this ``X`` takes its path.
+
+    Parameters
+    ----------
+    ranker : estimator
+        With ``early_stopping``, ``refit`` and ``verbose``.
+    X, y, qid : array-like
+        As in ``fit``.
+    validation : tuple of array-like or None
+        ``X_val``, ``y_val`` and ``qid_val``.
+    others : iterable, default=()
+        Further inputs of ``fit``, which ``fit_stream`` has not.
+
+    Returns
+    -------
+    arguments : dict or None
+        None unless ``X`` is a map of a file that is larger than half of the available
+        memory, and ``fit_stream`` can do all that is asked for.
+    """
+    if getattr(X, "filename", None) is None or not isinstance(X, np.memmap):
+        return None
+    available = available_bytes()
+    if X.nbytes <= _SHARE * available:
+        return None
+    is_given = [column is not None for column in validation]
+    if (
+        X.ndim != 2
+        or any(column is None for column in (y, qid))
+        or any(np.shape(column) != (len(X),) for column in (y, qid))
+        or any(column is not None for column in others)
+        or any(is_given) != all(is_given)
+        or ranker.refit
+        or (ranker.early_stopping is True and not any(is_given))
+        or not stand_together(qid)
+    ):
+        return None
+    if ranker.verbose:
+        line = (
+            f"X is a memory map of {X.nbytes / _GB:.1f} GB, more than half of the "
+            f"{available / _GB:.1f} GB of memory that are available: fit reads it in "
+            "pieces, as fit_stream does"
+        )
+        ProgressLine(0.0)(lambda: line, last=True)
+    return {
+        "source": Piece("X", X, y, qid),
+        "validation": Piece("validation", *validation) if all(is_given) else None,
+    }
