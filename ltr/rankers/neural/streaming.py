@@ -220,8 +220,8 @@ def train_stream(
     ]
     checkpoint = None
     if options.checkpoint_dir is not None:
-        known = source.in_order() if source.n_rows is not None else ()
-        pieces = (_checked(check, options, piece) for piece in known)
+        parts = source.in_order() if source.n_rows is not None else ()
+        pieces = (_checked(check, options, piece) for piece in parts)
         sets = chain(sample, pieces, [validation])
         checkpoint = open_checkpoint(options, sets, start, member, is_stream=True)
     if checkpoint is not None:
