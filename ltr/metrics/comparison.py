@@ -5,12 +5,16 @@ from __future__ import annotations
 import html
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ltr.arguments import check_choice, check_fraction
+from ltr.metrics.averages import mean_of
 from ltr.metrics.names import MetricLike
+from ltr.metrics.run_weights import read_weights, weights_by_id
 from ltr.metrics.runs import check_named_runs, measure_run
 from ltr.metrics.significance import (
     bootstrap_interval,
@@ -19,11 +23,13 @@ from ltr.metrics.significance import (
     paired_randomization_test,
     paired_t_test,
 )
-from ltr.queries import check_rows
+from ltr.queries import FloatArray, check_rows
+from ltr.row_values import check_weights
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from ltr.metrics.run_weights import Weights
     from ltr.metrics.runs import Source
 
 Test = Literal["randomization", "t"]
@@ -42,6 +48,7 @@ def compare_runs(
     baseline: str | None = None,
     test: Test = "randomization",
     alpha: float = 0.05,
+    query_weight: Weights | None = None,
     encoding: str = "utf-8",
     **options: Any,
 ) -> RunComparison:
@@ -61,6 +68,9 @@ def compare_runs(
         Paired randomization test (10,000 random swaps) or Student's paired t-test.
     alpha : float, default=0.05
         Significance level after Holm's correction over the runs, for each metric.
+    query_weight : {qid: weight}, Series or path, default=None
+        Weight of each judged query in means, differences and tests, as in
+        :func:`evaluate_run`. None: each query counts once.
     encoding : str, default="utf-8"
         Encoding of files.
     **options : dict
@@ -106,6 +116,7 @@ def compare_runs(
             "compare_runs takes no per_query; the values per query are the attribute "
             "per_query of its result."
         )
+    weights = read_weights(query_weight, encoding=encoding)
     judgments = None
     values = {}
     for name, run in runs.items():
@@ -113,7 +124,14 @@ def compare_runs(
         rows = run_rows(run, encoding=encoding, name=named)
         if judgments is None:
             judgments = qrels_rows(qrels, encoding=encoding)
-        measured = measure_run(rows, judgments, metrics, name=named, **options)
+        measured = measure_run(
+            rows,
+            judgments,
+            metrics,
+            name=named,
+            query_weight=weights,
+            **options,
+        )
         index = pd.Index(measured.qids, name="qid")
         values[name] = pd.DataFrame(measured.values, index=index)
     index = next(iter(values.values())).index
@@ -123,7 +141,8 @@ def compare_runs(
     names = next(iter(values.values())).columns.tolist()
     if baseline is None:
         baseline = next(iter(runs))
-    return RunComparison(per_query, names, baseline, test, alpha)
+    of_queries = None if weights is None else weights_by_id(weights, index.to_numpy())
+    return RunComparison(per_query, names, baseline, test, alpha, of_queries)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -142,6 +161,9 @@ class RunComparison:
         Paired test.
     alpha : float, default=0.05
         Significance level.
+    query_weight : array-like of shape (n_queries,), default=None
+        Weight of each query, in the order of the rows, for means, intervals and tests.
+        None: 1.
 
     Raises
     ------
@@ -163,12 +185,18 @@ class RunComparison:
     baseline: str
     test: Test = "randomization"
     alpha: float = 0.05
+    query_weight: ArrayLike | None = None
 
     def __post_init__(self) -> None:
         check_choice("baseline", self.baseline, self.per_query)
         check_choice("test", self.test, _TESTS)
         check_fraction("alpha", self.alpha)
-        check_rows(self.per_query)
+        check_rows({**self.per_query, "query_weight": self.query_weight})
+        if self.query_weight is not None:
+            n_queries = len(next(iter(self.per_query.values())))
+            check_weights(
+                self.query_weight, "query_weight", n_queries, rows_of="per_query"
+            )
 
     @property
     def table(self) -> pd.DataFrame:
@@ -183,17 +211,20 @@ class RunComparison:
         import pandas as pd
 
         challengers = [name for name in self.per_query if name != self.baseline]
+        weights = self.query_weight
+        if weights is not None:
+            weights = np.asarray(weights, dtype=np.float64)
         rows = {}
         for metric in self.metrics:
             column = {n: t[metric].to_numpy() for n, t in self.per_query.items()}
             base = column[self.baseline]
-            test = _TESTS[self.test][0]
+            test = partial(_TESTS[self.test][0], query_weight=weights)
             raw = [test(column[name], base) for name in challengers]
             p_values = dict(zip(challengers, _holm(raw), strict=True))
             for name, values in column.items():
                 row = {
-                    "mean": _mean(values),
-                    **_interval("", values),
+                    "mean": mean_of(values, weights=weights),
+                    **_interval("", values, weights),
                     "difference": np.nan,
                     "difference_low": np.nan,
                     "difference_high": np.nan,
@@ -203,10 +234,10 @@ class RunComparison:
                 }
                 if name != self.baseline:
                     row |= {
-                        "difference": _mean(values - base),
-                        **_interval("difference_", values - base),
+                        "difference": mean_of(values - base, weights=weights),
+                        **_interval("difference_", values - base, weights),
                         "p_value": p_values[name],
-                        "effect_size": effect_size(values, base),
+                        "effect_size": effect_size(values, base, query_weight=weights),
                     }
                 rows[name, metric] = row
         index = pd.MultiIndex.from_tuples(rows, names=["run", "metric"])
@@ -338,9 +369,10 @@ class RunComparison:
     def _note(self) -> str:
         n_challengers = len(self.per_query) - 1
         n_queries = len(next(iter(self.per_query.values())))
+        kind = "" if self.query_weight is None else "weighted "
         return (
             f"differs from {self.baseline}, p < {self.alpha:g} ({_TESTS[self.test][1]} "
-            f"over {n_queries} queries, Holm's correction over {n_challengers} "
+            f"over {n_queries} {kind}queries, Holm's correction over {n_challengers} "
             f"run{'s' * (n_challengers > 1)})."
         )
 
@@ -354,15 +386,10 @@ def _holm(p_values: list[float]) -> list[float]:
     return adjusted
 
 
-def _mean(values: np.ndarray[Any, np.dtype[np.float64]]) -> float:
-    defined_values = values[~np.isnan(values)]
-    return float(defined_values.mean()) if len(defined_values) else float("nan")
-
-
 def _interval(
-    prefix: str, values: np.ndarray[Any, np.dtype[np.float64]]
+    prefix: str, values: FloatArray, weights: FloatArray | None
 ) -> dict[str, float]:
-    low, high = bootstrap_interval(values)
+    low, high = bootstrap_interval(values, query_weight=weights)
     return {f"{prefix}low": low, f"{prefix}high": high}
 
 

@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ltr.arguments import ArgumentError, check_choice, check_whole
-from ltr.metrics.averages import summary
+from ltr.metrics.averages import check_mean, summary
 from ltr.metrics.names import Metric, MetricLike, get_metrics, measure
 from ltr.metrics.ranked import RankedLists, Ties, sort_lists
+from ltr.metrics.run_weights import read_weights, weights_by_id
 from ltr.queries import BoolArray, FloatArray, IntArray, Queries
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from ltr.datasets.runs import Rows
+    from ltr.metrics.run_weights import Weights
 
     Source = str | os.PathLike[str] | pd.DataFrame | Mapping[Any, Mapping[Any, float]]
 
@@ -38,6 +40,7 @@ def evaluate_run(
     unjudged: Literal["irrelevant", "drop"] = "irrelevant",
     depth: int | None = None,
     trec_eval: Literal["10", "9"] = "10",
+    query_weight: Weights | None = None,
     per_query: bool = False,
     encoding: str = "utf-8",
     **options: Any,
@@ -67,6 +70,10 @@ def evaluate_run(
         Version of trec_eval to agree with. Up to version 9, and so in pytrec_eval and
         ir_measures, scores are rounded to float32, so that more of them are equal, and
         interpolated precision rounds recalls up.
+    query_weight : {qid: weight}, Series or path, default=None
+        Weight of each judged query in the means, at least 0; a query of weight 0 is
+        left out, and so are weights of other queries. A Series has the queries as its
+        index, a file a query and its weight on each line. None: each query counts once.
     per_query : bool, default=False
         Return one row per query instead of means.
     encoding : str, default="utf-8"
@@ -86,7 +93,8 @@ def evaluate_run(
     Raises
     ------
     ValueError
-        If an input is malformed, or the run has none of the judged queries.
+        If an input is malformed, the run has none of the judged queries, or one of
+        these has no weight.
     TypeError
         If no metric takes one of the options.
 
@@ -123,10 +131,12 @@ def evaluate_run(
 
     from ltr.datasets.runs import qrels_rows, run_rows
 
+    check_mean("arithmetic", per_query, weighted=query_weight is not None)
     measured = measure_run(
         run_rows(run, encoding=encoding),
         qrels_rows(qrels, encoding=encoding),
         metrics,
+        query_weight=read_weights(query_weight, encoding=encoding),
         per_query=per_query,
         missing=missing,
         unjudged=unjudged,
@@ -136,7 +146,7 @@ def evaluate_run(
     )
     if per_query:
         return pd.DataFrame(measured.values, index=pd.Index(measured.qids, name="qid"))
-    return summary(measured.values, measured.metrics)
+    return summary(measured.values, measured.metrics, measured.weights)
 
 
 class MeasuredRun(NamedTuple):
@@ -150,11 +160,14 @@ class MeasuredRun(NamedTuple):
         Ids of the queries, in the order of the judgments.
     metrics : list of Metric
         The metrics.
+    weights : float array of shape (n_queries,) or None, default=None
+        Weights of the queries, above 0.
     """
 
     values: dict[str, FloatArray]
     qids: NDArray[Any]
     metrics: list[Metric]
+    weights: FloatArray | None = None
 
 
 def measure_run(
@@ -163,6 +176,7 @@ def measure_run(
     metrics: MetricLike | Sequence[MetricLike],
     *,
     name: str = "the run",
+    query_weight: Mapping[str, float] | None = None,
     per_query: bool = True,
     missing: Literal[0, "skip"] = 0,
     unjudged: Literal["irrelevant", "drop"] = "irrelevant",
@@ -180,6 +194,8 @@ def measure_run(
         Names for :func:`get_metric`, or metrics of your own.
     name : str, default="the run"
         The run in warnings and errors.
+    query_weight : mapping of str to float, default=None
+        Weight of each query, from :func:`read_weights`. None: 1.
     per_query : bool, default=True
         Whether the values per query are the result, rather than their means.
     missing, unjudged, depth, trec_eval, **options
@@ -197,6 +213,10 @@ def measure_run(
     rounding = {"rounding": "up"} if is_old else {}
     measures = get_metrics(metrics, {**_TREC, **rounding, **options})
     rows = _join(run, qrels, missing == "skip", name)
+    weights = None
+    if query_weight is not None:
+        weights = weights_by_id(query_weight, rows.queries.ids)
+        rows, weights = rows.of_queries(weights > 0), weights[weights > 0]
     if is_old:
         rows = rows.in_single_precision()
     if depth is not None:
@@ -207,7 +227,7 @@ def measure_run(
         return rows.whole_orders() if ties is None else judged_rows.ranked(ties)
 
     values = measure(measures, ranked_by, per_query=per_query)
-    return MeasuredRun(values, rows.queries.ids, measures)
+    return MeasuredRun(values, rows.queries.ids, measures, weights)
 
 
 def check_named_runs(runs: object) -> None:
@@ -272,6 +292,12 @@ class _Rows(NamedTuple):
             self.in_qrels[keep],
             self.returned[keep],
         )
+
+    def of_queries(self, counts: BoolArray) -> _Rows:
+        """The rows of some of the queries."""
+        keep, number = counts[self.queries.codes], np.cumsum(counts) - 1
+        queries = Queries(number[self.queries.codes[keep]], self.queries.ids[counts])
+        return self.take(keep)._replace(queries=queries)
 
     def cut(self, depth: int) -> _Rows:
         """Only the first documents of each query count as returned."""
