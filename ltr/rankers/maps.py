@@ -12,6 +12,8 @@ from ltr.progress import ProgressLine
 from ltr.rankers.neural.source import Piece, stand_together
 
 _SHARE = 0.5  # of the available memory; a copy and training take 1.5 times its size
+_BUFFERS = 6  # that fit_stream may hold
+_MAX_BUFFER_ROWS = 2**18
 _GB = 1e9
 
 
@@ -59,14 +61,18 @@ def stream_of_map(
         or not stand_together(qid)
     ):
         return None
+    row_bytes = X.nbytes / len(X)
+    room = _SHARE * available / (_BUFFERS * row_bytes)
+    buffer_rows = min(_MAX_BUFFER_ROWS, 2 ** int(np.log2(max(room, 1.0))))
     if ranker.verbose:
         line = (
             f"X is a memory map of {X.nbytes / _GB:.1f} GB, more than half of the "
-            f"{available / _GB:.1f} GB of memory that are available: fit reads it in "
-            "pieces, as fit_stream does"
+            f"{available / _GB:.1f} GB of memory that are available: fit is "
+            f"fit_stream with buffer_rows={buffer_rows}"
         )
         ProgressLine(0.0)(lambda: line, last=True)
     return {
         "source": Piece("X", X, y, qid),
+        "buffer_rows": buffer_rows,
         "validation": Piece("validation", *validation) if all(is_given) else None,
     }

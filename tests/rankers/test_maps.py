@@ -78,7 +78,8 @@ def test_it_is_fit_stream(name, mapped, streams):
     for options, validation in (({}, None), (VALIDATION, TEST)):
         fitted = fit(ranker, "fit", *columns, **options)
         assert streams == [type(ranker)]
-        streamed = fit(ranker, "fit_stream", mapped, validation=validation)
+        rows = {"buffer_rows": 32}  # six of them take half of the memory
+        streamed = fit(ranker, "fit_stream", mapped, validation=validation, **rows)
         streams.clear()
         scores = fitted.predict(TEST.X, TEST.qid)
         np.testing.assert_array_equal(scores, streamed.predict(TEST.X, TEST.qid))
@@ -142,7 +143,7 @@ def test_it_says_so(mapped, monkeypatch, capsys):
         assert arguments["validation"] is None
         line = (
             "X is a memory map of 0.0 GB, more than half of the 0.0 GB of memory that "
-            "are available: fit reads it in pieces, as fit_stream does\n"
+            "are available: fit is fit_stream with buffer_rows=2\n"
         )
         assert capsys.readouterr().err == line * verbose
 
