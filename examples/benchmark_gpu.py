@@ -10,7 +10,7 @@ with inputs on the device and without compilation, and
   be fused. Tables over subsets are written and read once;
 - FLOP a second: a multiplication and an addition are two, any other function is one;
 - the roofline: the time that bytes and FLOP need at the ceilings over the time taken;
-  in parentheses, that of inputs and outputs alone;
+  in parentheses, that of inputs and outputs alone. What stays in caches is faster;
 - the largest difference to the CPU on a few lists, in float32, relative to the largest
   value; for matrix products also with the device in full float32.
 

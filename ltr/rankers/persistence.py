@@ -64,6 +64,7 @@ from ltr.rankers.saved_values import encode
 from ltr.rankers.saved_weights import check_layers, check_weights
 from ltr.rankers.trees.lambdamart import LambdaMARTRanker
 from ltr.scorers.parameters import leaves
+from ltr.scorers.products import array_type
 
 _CLASSES: dict[str, Any] = {
     "AutoRanker": AutoRanker,
@@ -346,7 +347,7 @@ def _restore_neural(ranker: GradientRanker, arrays: dict[str, Any]) -> None:
     scorer, n_features = ranker.make_scorer(), ranker.n_features_in_
     for name in ("hidden_layer_sizes", "pair_hidden_layer_sizes"):
         check_layers(name, getattr(ranker, name, ()), arrays)
-    weights = check_weights(scorer, arrays, n_features, ranker.dtype)
+    weights = check_weights(scorer, arrays, n_features, array_type(ranker.dtype))
     pair_scaling = check_pair_scaling(arrays, getattr(scorer, "n_pair_features", 0))
     ranker._learned_state = LearnedState(
         scorer,

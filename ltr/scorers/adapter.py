@@ -9,6 +9,7 @@ from ltr.arguments import check_number, check_whole
 from ltr.scorers.base import Array, Params, Scorer, Similarity
 from ltr.scorers.draws import constant, normal, split
 from ltr.scorers.parameters import outline
+from ltr.scorers.products import product
 
 if TYPE_CHECKING:
     import jax
@@ -123,15 +124,17 @@ class AdapterScorer(Scorer):
         """Score items, see :meth:`Scorer.apply`."""
         rows = X.reshape(-1, X.shape[-1])
         query, item = rows[:, : self.n_query_features], rows[:, self.n_query_features :]
-        query_state = query @ params["query_down"]  # h_q, (n, rank)
-        item_state = item @ params["item_down"]  # h_d
-        link = query_state @ params["link"] if self.connected else 0.0  # C h_q
-        query = query + query_state @ params["query_up"]
-        item = item + (item_state + link) @ params["item_up"]
+        query_state = product(query, params["query_down"])  # h_q, (n, rank)
+        item_state = product(item, params["item_down"])  # h_d
+        link = product(query_state, params["link"]) if self.connected else 0.0  # C h_q
+        query = query + product(query_state, params["query_up"])
+        item = item + product(item_state + link, params["item_up"])
         scores = (query * item).sum(axis=-1)
         scores = scores / (_length(query) * _length(item) * self.temperature)
         if self.connected:
-            scores = scores + (query_state @ params["head"] * item_state).sum(axis=-1)
+            scores = scores + (product(query_state, params["head"]) * item_state).sum(
+                axis=-1
+            )
         return scores.reshape(X.shape[:-1])
 
 

@@ -21,6 +21,7 @@ from ltr.scorers.base import (
 from ltr.scorers.draws import constant, split
 from ltr.scorers.mlp import apply_hidden, init_layers, outline_layers
 from ltr.scorers.parameters import outline
+from ltr.scorers.products import product
 
 if TYPE_CHECKING:
     import jax
@@ -265,11 +266,11 @@ def attend(query: Array, key: Array, value: Array, bias: Array | None) -> Array:
 def _attend(query: Array, key: Array, value: Array, bias: Array | None) -> Array:
     """softmax(Q Kᵀ + bias) V."""
     xp = query.__array_namespace__()
-    logits = query @ xp.swapaxes(key, -1, -2)  # (..., item, item)
+    logits = product(query, xp.swapaxes(key, -1, -2))  # (..., item, item)
     if bias is not None:
         logits = logits + bias
     attention = xp.exp(logits - logits.max(axis=-1, keepdims=True))
-    return attention @ value / attention.sum(axis=-1, keepdims=True)
+    return product(attention, value) / attention.sum(axis=-1, keepdims=True)
 
 
 def _init_block(key: jax.Array, width: int) -> Block:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, Self
 
 from ltr.scorers.draws import constant, normal
 from ltr.scorers.parameters import outline
+from ltr.scorers.products import product
 
 if TYPE_CHECKING:
     import jax
@@ -161,7 +162,7 @@ class Dense(NamedTuple):
     def __call__(self, h: Array) -> Array:
         """Map (..., n_in) to (..., n_out)."""
         # One matrix product over all rows: a batched one is 1.5 times slower on a CPU.
-        rows = h.reshape(-1, h.shape[-1]) @ self.weight + self.bias[None, :]
+        rows = product(h.reshape(-1, h.shape[-1]), self.weight) + self.bias[None, :]
         return rows.reshape(*h.shape[:-1], rows.shape[-1])
 
 

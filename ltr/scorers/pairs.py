@@ -12,6 +12,7 @@ from ltr.scorers.base import OUTPUT_SCALE, Array, Params, Scorer, init_dense
 from ltr.scorers.draws import constant, normal, split, uniform
 from ltr.scorers.mlp import apply_hidden, init_layers, layer_sizes, outline_layers
 from ltr.scorers.parameters import outline
+from ltr.scorers.products import product
 
 if TYPE_CHECKING:
     import jax
@@ -204,7 +205,7 @@ class PairScorer(EncodedPairs):
         xp = h.__array_namespace__()
         right = h if self.low_rank is None else _times(h, params["right"])
         # e_i · W e_j with W = left, or left rightᵀ: (..., n, n)
-        matrix = _times(h, params["left"]) @ xp.swapaxes(right, -1, -2)
+        matrix = product(_times(h, params["left"]), xp.swapaxes(right, -1, -2))
         matrix = matrix / h.shape[-1] ** 0.5
         if self.n_pair_features:
             matrix = matrix + _apply_pair_form(params["pairs"], pair_features)
@@ -334,7 +335,8 @@ class PublishedPairScorer(EncodedPairs):
         h = self._embed(params["encoder"], X, where, weights)
         xp = h.__array_namespace__()
         upper, lower = (
-            _times(h, params["forms"][k]) @ xp.swapaxes(h, -1, -2) + params["bias"][k]
+            product(_times(h, params["forms"][k]), xp.swapaxes(h, -1, -2))
+            + params["bias"][k]
             for k in (0, 1)
         )
         matrix = xp.triu(upper) + xp.tril(lower, -1)
@@ -396,4 +398,4 @@ def _apply_pair_form(params: Params, features: Array) -> Array:
 
 def _times(h: Array, matrix: Array) -> Array:
     """(..., n_in) times (n_in, n_out), as one product of all rows."""
-    return (h.reshape(-1, h.shape[-1]) @ matrix).reshape(*h.shape[:-1], -1)
+    return product(h.reshape(-1, h.shape[-1]), matrix).reshape(*h.shape[:-1], -1)

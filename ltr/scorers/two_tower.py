@@ -9,6 +9,7 @@ from ltr.arguments import check_choice
 from ltr.scorers.base import Array, Params, Scorer, Similarity
 from ltr.scorers.draws import constant, normal
 from ltr.scorers.parameters import outline
+from ltr.scorers.products import product
 
 if TYPE_CHECKING:
     import jax
@@ -124,7 +125,7 @@ def _projection(key: jax.Array, width: int, new_width: int) -> Array:
 
 def _project(vectors: Array, matrix: Array) -> Array:
     """Rows times I + ΔA if A is square, times A if not."""
-    projected = vectors @ matrix
+    projected = product(vectors, matrix)
     return vectors + projected if matrix.shape[0] == matrix.shape[1] else projected
 
 

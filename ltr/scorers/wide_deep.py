@@ -11,6 +11,7 @@ from ltr.scorers.base import Array, Dense, Params
 from ltr.scorers.draws import constant
 from ltr.scorers.mlp import MLPScorer
 from ltr.scorers.parameters import outline
+from ltr.scorers.products import product
 
 if TYPE_CHECKING:
     import jax
@@ -107,6 +108,6 @@ class WideDeepScorer(MLPScorer):
             import jax
 
             wide = jax.lax.stop_gradient(wide)
-        rows = X.reshape(-1, X.shape[-1]) @ wide  # as in Dense
+        rows = product(X.reshape(-1, X.shape[-1]), wide)  # as in Dense
         deep = super().apply(params.deep, X, key=key)
         return deep + rows.reshape(X.shape[:-1])

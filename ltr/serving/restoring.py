@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_args
 
 from ltr.arguments import check_choice, check_limit, check_whole
 from ltr.rankers.columns import Columns
@@ -25,6 +25,7 @@ from ltr.rankers.saved_fields import (
 from ltr.rankers.saved_functions import Trusted, decode_scorer, insert_functions
 from ltr.rankers.saved_weights import check_layers, check_weights
 from ltr.scorers import Scorer, get_scorer
+from ltr.scorers.products import Precision, array_type
 from ltr.serving.scoring import (
     ConstantScoring,
     FeatureScoring,
@@ -153,8 +154,8 @@ def _fitted(
 ) -> FittedScorer:
     """The scorer with its weights and scaling; all arrays are used."""
     dtype = saved.parameters["dtype"]
-    check_choice("dtype", dtype, ("float32", "float64"))
-    weights = check_weights(scorer, arrays, columns.n_features_in_, dtype)
+    check_choice("dtype", dtype, get_args(Precision))
+    weights = check_weights(scorer, arrays, columns.n_features_in_, array_type(dtype))
     scaling = check_scaling(arrays, columns.n_features_in_)
     return FittedScorer(scorer, weights.params, scaling).ready()
 

@@ -20,6 +20,7 @@ from ltr.deadline import is_past_deadline
 from ltr.lists import Shape
 from ltr.scorers import PairScorer, PublishedPairScorer
 from ltr.scorers.draws import seed_key
+from ltr.scorers.products import bfloat16_products
 from ltr.training.batches import Data, Lists
 from ltr.training.checkpoint import Checkpoint, Snapshot
 from ltr.training.convergence import EpochLimits, Trend, loss_trend
@@ -359,7 +360,8 @@ def _step(
         X, y, where, weights = _in_batch(X, y, where, weights, plan.n_query_features)
 
     def mean_loss(params: Pytree) -> jax.Array:
-        scores = plan.scorer.apply(params, X, where, weights, **inputs)
+        with bfloat16_products(plan.rounds_products):
+            scores = plan.scorer.apply(params, X, where, weights, **inputs)
         values, options = loss_arguments(
             plan.loss,
             numbers.loss,

@@ -51,12 +51,15 @@ class TrainingPlan:
         With in-batch negatives: how many of the first columns describe the query. Every
         query of a mini-batch then scores the items of all its lists. None: each scores
         its own.
+    rounds_products : bool, default=False
+        Whether the operands of the scorer's matrix products are rounded to bfloat16.
     """
 
     scorer: Scorer
     loss: LossPlan
     optimizer: OptimizerFactory
     n_query_features: int | None = None
+    rounds_products: bool = False
 
 
 def plan_loss(

@@ -148,6 +148,7 @@ def saved(tmp_path_factory):
         "neural-linear": (neural("linear", preprocess="log1p"), "X"),
         "mlp": (neural("mlp"), "single"),
         "mlp-f8": (neural("mlp", dtype="float64", preprocess="query"), "X"),
+        "mlp-bf16": (neural("mlp", dtype="bfloat16"), "X"),
         "wide_deep": (neural("wide_deep", preprocess=None), "X"),
         "attention": (neural("attention"), "X"),
         "two_tower": (neural("two_tower", n_query_features=3), "X"),

@@ -35,6 +35,7 @@ from ltr.rankers.validation import (
 )
 from ltr.rankers.warning import warn
 from ltr.scorers import Scorer
+from ltr.scorers.products import Precision
 from ltr.training import TrainingResult
 from ltr.training.schedules import ScheduleLike
 
@@ -61,7 +62,7 @@ class GradientRanker(BaseRanker):
     n_iter_no_change: int | Literal["auto"]
     preprocess: Preprocess
     normalize: bool
-    dtype: Literal["float32", "float64"]
+    dtype: Precision
     warm_start: bool
     random_state: Any
     verbose: int

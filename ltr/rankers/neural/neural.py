@@ -24,6 +24,7 @@ from ltr.rankers.neural.identity import remove_checkpoints
 from ltr.rankers.neural.scaling import Preprocess
 from ltr.rankers.neural.training import train_scorer
 from ltr.scorers import Scorer, get_scorer, with_dropout
+from ltr.scorers.products import Precision
 from ltr.training.schedules import ScheduleLike
 
 
@@ -126,8 +127,10 @@ class NeuralRanker(GradientRanker):
         from query to query; those that describe the query itself are lost.
     normalize : bool, default=True
         Divide the loss of each list by the total weight of its terms.
-    dtype : {"float32", "float64"}, default="float32"
-        Precision of training. Prediction is in float64.
+    dtype : {"float32", "float64", "bfloat16"}, default="float32"
+        Precision of training. ``"bfloat16"`` rounds the operands of the scorer's matrix
+        products, which accelerators then multiply faster (CPUs do not); sums,
+        parameters, loss and optimizer are in float32. Prediction is in float64.
     warm_start : bool, default=False
         Go on from the last fit instead of starting over: from its last weights and, if
         that fit had ``warm_start``, too, its optimizer state. What it predicted with is
@@ -248,7 +251,7 @@ class NeuralRanker(GradientRanker):
         callbacks: Callbacks = None,
         preprocess: Preprocess = "auto",
         normalize: bool = True,
-        dtype: Literal["float32", "float64"] = "float32",
+        dtype: Precision = "float32",
         warm_start: bool = False,
         random_state: Any = None,
         verbose: int = 0,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, get_args
 
 import jax
 
@@ -22,7 +22,8 @@ from ltr.callbacks import Callbacks, check_callbacks
 from ltr.files import PathLike
 from ltr.rankers.neural.scaling import PREPROCESS, Preprocess
 from ltr.rankers.validation import EarlyStopping
-from ltr.scorers import Scorer
+from ltr.scorers import ModuleScorer, Scorer
+from ltr.scorers.products import Precision, array_type
 from ltr.training import get_optimizer
 from ltr.training.devices import find_mesh
 from ltr.training.schedules import ScheduleLike, check_schedule
@@ -75,8 +76,8 @@ class TrainingOptions:
         Feature scaling.
     normalize : bool
         Whether to divide the loss of a list by the weight of its terms.
-    dtype : {"float32", "float64"}
-        Precision.
+    dtype : {"float32", "float64", "bfloat16"}
+        Precision; with ``"bfloat16"``, of the scorer's matrix products.
     warm_start : bool
         Whether to keep the state from which another fit continues.
     is_stream : bool
@@ -123,7 +124,7 @@ class TrainingOptions:
     stopping: EarlyStopping
     preprocess: Preprocess
     normalize: bool
-    dtype: Literal["float32", "float64"]
+    dtype: Precision
     warm_start: bool
     is_stream: bool
     random_state: Any
@@ -157,7 +158,13 @@ class TrainingOptions:
                 "query is constant within its list, and would be 0. Set "
                 "preprocess='auto'."
             )
-        check_choice("dtype", self.dtype, ("float32", "float64"))
+        check_choice("dtype", self.dtype, get_args(Precision))
+        if self.dtype == "bfloat16" and isinstance(self.scorer, ModuleScorer):
+            raise ArgumentError(
+                "dtype='bfloat16' does not reach the products inside a module; got "
+                f"{self.scorer!r}. Set dtype='float32', and let the module compute in "
+                "bfloat16."
+            )
         get_optimizer(self.optimizer)
         self._check_schedule()
         check_callbacks(self.callbacks)
@@ -186,6 +193,11 @@ class TrainingOptions:
                 "does not know. Use fit or fit_stream, or set "
                 "learning_rate_schedule=None."
             )
+
+    @property
+    def array_dtype(self) -> Literal["float32", "float64"]:
+        """Type of features, parameters and losses."""
+        return array_type(self.dtype)
 
     @property
     def n_query_features(self) -> int | None:

@@ -142,7 +142,7 @@ class StreamedLists:
         """Scaled rows on the device, and their lists."""
         n_samples = sum(len(data.y) for data in sets)
         n_rows = max(self._n_rows, padded_length(n_samples))
-        dtype = self._options.dtype
+        dtype = self._options.array_dtype
         X = aligned_zeros((n_rows, sets[0].X.shape[1]), dtype)
         y, list_weights = np.zeros(n_rows, dtype), np.zeros(n_rows, dtype)
         end = 0
@@ -265,7 +265,7 @@ def train_stream(
             rows = rows._replace(X=lists.scaling.transform(rows.X, rows.queries))
     with jax.enable_x64(options.dtype == "float64"):
         params, optimizer_state = draw_parameters(
-            plan, start, n_features, options.dtype, int(rng.integers(2**31))
+            plan, start, n_features, options.array_dtype, int(rng.integers(2**31))
         )
         result = train(
             plan,

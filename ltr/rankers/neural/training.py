@@ -193,7 +193,7 @@ def train_scorer(
     finish = None if linear is None else partial(linear.blend, options.scorer)
     with jax.enable_x64(options.dtype == "float64"):
         params, optimizer_state = draw_parameters(
-            plan, start, data.X.shape[1], options.dtype, int(rng.integers(2**31))
+            plan, start, data.X.shape[1], options.array_dtype, int(rng.integers(2**31))
         )
         result = train(
             plan,
@@ -234,7 +234,7 @@ def make_plan(
     loss_plan, loss_numbers = plan_loss(options.loss, normalize=options.normalize)
     info, name = loss_plan.info, options.loss_name
     check_loss_inputs(info, name, data)
-    if options.dtype == "float32":
+    if options.array_dtype == "float32":
         cure = "Shift or scale them, or set dtype='float64'."
         check_single_precision(data.y, "y", cure)
     if options.in_batch and data.extras:
@@ -252,6 +252,7 @@ def make_plan(
         loss_plan,
         get_optimizer(options.optimizer),
         options.n_query_features if options.in_batch else None,
+        rounds_products=options.dtype == "bfloat16",
     )
     return plan, loss_numbers
 
@@ -383,10 +384,12 @@ def _on_device(
     """
 
     def put(values: NDArray[Any]) -> jax.Array:
-        return jnp.asarray(with_padding_rows(values, options.dtype, options.is_stream))
+        return jnp.asarray(
+            with_padding_rows(values, options.array_dtype, options.is_stream)
+        )
 
     n_rows = padded_length(len(data.y), options.is_stream)
-    X = aligned_zeros((n_rows, data.X.shape[1]), options.dtype)
+    X = aligned_zeros((n_rows, data.X.shape[1]), options.array_dtype)
     transform_into(X, data.X, scaling, data.queries, data.weights)
 
     def put_pairs(table: PairTable) -> PairTable:

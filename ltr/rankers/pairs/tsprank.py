@@ -22,6 +22,7 @@ from ltr.rankers.neural.training import train_scorer
 from ltr.rankers.pairs.outputs import PairArrays
 from ltr.rankers.pairs.pair_features import PairFunction, validation_pairs
 from ltr.rankers.pairs.parameters import PairRanker
+from ltr.scorers.products import Precision
 from ltr.training.schedules import ScheduleLike
 
 
@@ -137,8 +138,10 @@ class TSPRanker(PairRanker):
         unless it is None.
     normalize : bool, default=True
         Divide the loss of a list by the number of its terms.
-    dtype : {"float32", "float64"}, default="float32"
-        Precision of training. Prediction is in float64.
+    dtype : {"float32", "float64", "bfloat16"}, default="float32"
+        Precision of training. ``"bfloat16"`` rounds the operands of the scorer's matrix
+        products, which accelerators then multiply faster (CPUs do not); sums,
+        parameters, loss and optimizer are in float32. Prediction is in float64.
     warm_start : bool, default=False
         Go on from the last fit instead of starting over: from its last weights and, if
         that fit had ``warm_start``, too, its optimizer state. What it predicted with is
@@ -259,7 +262,7 @@ class TSPRanker(PairRanker):
         callbacks: Callbacks = None,
         preprocess: Preprocess = "auto",
         normalize: bool = True,
-        dtype: Literal["float32", "float64"] = "float32",
+        dtype: Precision = "float32",
         warm_start: bool = False,
         random_state: Any = None,
         verbose: int = 0,
