@@ -31,9 +31,10 @@ from ltr.cli.serve import SUMMARY, add_serve_options
 from ltr.cli.train import add_predict_options, add_train_options, columns, load_model
 from ltr.cli.words import in_words, warnings_as_lines
 from ltr.datasets import describe
-from ltr.files import check_target
+from ltr.files import check_target, id_text
 from ltr.metrics import evaluate
-from ltr.queries import FloatArray
+from ltr.metrics.run_weights import read_weights, weights_by_id
+from ltr.queries import FloatArray, group_queries
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -101,6 +102,11 @@ def _evaluate(options: argparse.Namespace) -> int:
         check_target(options.json)
     if options.scores and options.model:
         raise ValueError("pass either --model or --scores, not both.")
+    if options.by_query and options.query_weight:
+        raise ValueError(
+            "--query-weight weights means over queries, and --by-query prints no mean. "
+            "Leave one of them out."
+        )
     if options.scores or options.model:
         table = _evaluate_rows(options, metrics)
     elif len(options.data) > 1:
@@ -133,11 +139,19 @@ def _evaluate_rows(options: argparse.Namespace, metrics: list[str]) -> pd.DataFr
         ranker = load_model(options)
         data = load(options.data, options, ranker)
         scores = ranker.predict(columns(ranker, data), data.qid)
+    weights = read_weights(options.query_weight, encoding=options.encoding)
+    by_row, n_queries = None, data.n_queries
+    if weights is not None:
+        queries = group_queries(data.qid, len(data.y))
+        ids = np.array([id_text(qid) for qid in queries.ids], dtype=object)
+        by_query = weights_by_id(weights, ids)
+        by_row, n_queries = by_query[queries.codes], int((by_query > 0).sum())
     table = evaluate(
         data.y,
         scores,
         data.qid,
         metrics,
+        query_weight=by_row,
         per_query=options.by_query,
         empty=empty_value(options.empty or "skip"),
         discount=options.discount or "log2",
@@ -147,10 +161,10 @@ def _evaluate_rows(options: argparse.Namespace, metrics: list[str]) -> pd.DataFr
         return table
     print(table.to_string(float_format="%.4f"))
     for name, n_counted in table["n_lists"].items():
-        n_skipped = data.n_queries - int(n_counted)
+        n_skipped = n_queries - int(n_counted)
         if n_skipped:
             print(
-                f"{name}: skipped {n_skipped} of {data.n_queries} queries, for which "
+                f"{name}: skipped {n_skipped} of {n_queries} queries, for which "
                 "it is undefined (--empty 0 counts those without a relevant item as 0)"
             )
     return table

@@ -46,6 +46,11 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "-q", "--by-query", action="store_true", help="print a line per query"
     )
+    parser.add_argument(
+        "--query-weight",
+        metavar="FILE",
+        help="file with a query and its weight in the means on each line",
+    )
     group = parser.add_argument_group("judgments and runs")
     group.add_argument(
         "--missing",
@@ -140,12 +145,13 @@ def evaluate_files(options: argparse.Namespace, metrics: list[str]) -> pd.DataFr
         keywords["empty"] = _number(options.empty)
     if options.discount is not None:
         keywords["discount"] = options.discount
+    weighted = {**keywords, "query_weight": options.query_weight}
     if len(runs) > 1:
         if options.by_query:
             raise ValueError(
                 "--by-query takes a single run; pass judgments and one run."
             )
-        comparison = compare_runs(_by_name(runs), qrels, metrics, **keywords)
+        comparison = compare_runs(_by_name(runs), qrels, metrics, **weighted)
         sys.stdout.write(comparison.to_text())
         table = comparison.table
         table.index = pd.Index([f"{run} {metric}" for run, metric in table.index])
@@ -157,6 +163,8 @@ def evaluate_files(options: argparse.Namespace, metrics: list[str]) -> pd.DataFr
     with_counts = list(dict.fromkeys([*metrics, *_COUNTS]))
     table = evaluate_run(runs[0], qrels, with_counts, **keywords)
     counts = table.loc[_COUNTS]
+    if options.query_weight is not None:
+        table = evaluate_run(runs[0], qrels, metrics, **weighted)
     n_queries = counts["n_lists"].iloc[0]
     n_returned, n_relevant, n_hits = (counts["mean"] * n_queries).round().astype(int)
     sys.stdout.write(

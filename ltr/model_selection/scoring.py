@@ -21,7 +21,8 @@ from ltr.metrics import get_metric
 from ltr.metrics.labels import check_metric_takes_labels
 from ltr.metrics.names import Metric, MetricLike, get_metrics
 from ltr.model_selection.splitters import QueryKFold, Split
-from ltr.queries import check_rows, group_queries
+from ltr.queries import FloatArray, Queries, check_rows, group_queries
+from ltr.row_values import weights_of_queries
 
 # inputs of fit with a value per row
 _ROWWISE = {"sample_weight", "query_weight", "teacher_scores", "reference_scores"}
@@ -36,6 +37,7 @@ class RankingScorer:
 
     def __init__(self, metric: MetricLike, options: Mapping[str, Any]) -> None:
         self._metric = get_metric(metric, **options)
+        self._weights: bool | str = False  # what is requested as ``query_weight``
 
     def __call__(
         self,
@@ -44,6 +46,7 @@ class RankingScorer:
         y: ArrayLike,
         *,
         qid: ArrayLike | None = None,
+        query_weight: ArrayLike | None = None,
     ) -> float:
         """Mean metric of ``estimator`` over the queries of ``X``."""
         if qid is None:
@@ -54,13 +57,32 @@ class RankingScorer:
                 "fit of a search or as params={'qid': qid} to cross_validate, or use "
                 "ltr.model_selection.cross_validate_ranker."
             )
-        check_rows({"X": X, "y": y, "qid": qid})
-        return self._metric(y, predict_lists(estimator, X, qid), qid)
+        check_rows({"X": X, "y": y, "qid": qid, "query_weight": query_weight})
+        scores = predict_lists(estimator, X, qid)
+        return self._metric(y, scores, qid, query_weight=query_weight)
+
+    def set_score_request(self, *, query_weight: bool | str) -> RankingScorer:
+        """Say whether the mean is weighted by the ``query_weight`` of a search.
+
+        Parameters
+        ----------
+        query_weight : bool or str
+            True: ``query_weight`` of ``search.fit`` weights the metric, too. False, as
+            in a new scorer: it does not. A name: the argument that does.
+
+        Returns
+        -------
+        scorer : RankingScorer
+            Itself.
+        """
+        self._weights = query_weight
+        return self
 
     def get_metadata_routing(self) -> MetadataRequest:
-        """Request ``qid`` for scoring."""
+        """Request ``qid`` for scoring, and weights if they were asked for."""
         request = MetadataRequest(owner=self)
         request.score.add_request(param="qid", alias=True)
+        request.score.add_request(param="query_weight", alias=self._weights)
         return request
 
     def __repr__(self) -> str:
@@ -109,7 +131,8 @@ def make_ranking_scorer(metric: MetricLike, **options: Any) -> RankingScorer:
     scorer : callable
         For ``scoring=`` of GridSearchCV, cross_validate, RFECV, …, with metadata
         routing enabled. Without ``qid`` it raises instead of scoring a fold as one
-        query.
+        query. After ``scorer.set_score_request(query_weight=True)`` the
+        ``query_weight`` of a search weights the metric, as it weights the fits.
 
     Raises
     ------
@@ -133,6 +156,7 @@ def cross_validate_ranker(
     cv: int | BaseCrossValidator | Iterable[Split] = 5,
     metrics: MetricLike | Sequence[MetricLike] | None = None,
     fit_params: Mapping[str, ArrayLike] | None = None,
+    query_weight: ArrayLike | None = None,
     n_jobs: int | None = None,
     return_estimator: bool = False,
 ) -> dict[str, NDArray[Any]]:
@@ -161,6 +185,9 @@ def cross_validate_ranker(
         ``teacher_scores``, ``reference_scores`` and ``position`` have a value per row
         and are split like ``X``. Validation data (``X_val``, ``y_val``, ``qid_val``)
         go to the fit of every fold as they are.
+    query_weight : array-like of shape (n_samples,), default=None
+        Weight of each row's query in the metrics; constant within a query. For weighted
+        fits pass ``fit_params={"query_weight": …}``. None: each query counts once.
     n_jobs : int, default=None
         Folds to fit in parallel, in processes that joblib starts afresh. (A process
         that is *forked* after JAX or LightGBM has run may hang: so in pools of your own
@@ -177,8 +204,8 @@ def cross_validate_ranker(
     ------
     ValueError
         Before any fit: if the splitter splits a query, a metric cannot score the
-        labels, ``metrics`` is None for an estimator without a metric of its own, or it
-        cannot be told whether a fit parameter is per row.
+        labels, ``metrics`` is None for an estimator without a metric of its own, it
+        cannot be told whether a fit parameter is per row, or a weight is invalid.
 
     Examples
     --------
@@ -190,23 +217,35 @@ def cross_validate_ranker(
     >>> result["test_ndcg@10"].shape
     (2,)
     """
-    rowwise, whole = sorted_params(fit_params or {}, np.shape(X)[0])
+    n_rows = np.shape(X)[0]
+    rowwise, whole = sorted_params(fit_params or {}, n_rows)
     check_rows({"X": X, "y": y, "qid": qid, **rowwise})
     splitter = cv
     if isinstance(cv, numbers.Integral) and not isinstance(cv, bool):
         splitter = QueryKFold(int(cv))
     splits = splits_by_query(splitter, X, y, qid)
-    codes = group_queries(qid, np.shape(X)[0]).codes
+    queries = group_queries(qid, n_rows)
     measures = get_metrics(_own_metric(ranker, y) if metrics is None else metrics, {})
     _check_metrics(measures, y)
-    X, y, rowwise = _told_apart(X, y, {"qid": codes, **rowwise}, whole)
+    rowwise["qid"] = queries.codes
+    if query_weight is not None:
+        check_rows({"X": X, "query_weight": query_weight})
+        weights = weights_of_queries(query_weight, queries)
+        _check_weighted_folds(weights, queries, splits)
+        rowwise["metric_weight"] = weights[queries.codes]
+    X, y, rowwise = _told_apart(X, y, rowwise, whole)
     with sklearn.config_context(enable_metadata_routing=True):
         result = cross_validate(
             ranker,
             X,
             y,
             cv=splits,
-            scoring={metric.name: make_ranking_scorer(metric) for metric in measures},
+            scoring={
+                metric.name: make_ranking_scorer(metric).set_score_request(
+                    query_weight=False if query_weight is None else "metric_weight"
+                )
+                for metric in measures
+            },
             params={**rowwise, **whole},
             n_jobs=n_jobs,
             return_estimator=return_estimator,
@@ -258,6 +297,19 @@ def sorted_params(
         else:
             whole[name] = value
     return rowwise, whole
+
+
+def _check_weighted_folds(
+    weights: FloatArray, queries: Queries, splits: Sequence[Split]
+) -> None:
+    """Raise if all queries of a test part have weight 0."""
+    for fold, (_, test) in enumerate(splits):
+        if not weights[queries.codes[test]].any():
+            raise ValueError(
+                "query_weight must have a weight above zero in each test part; got "
+                f"only zeros in fold {fold}. Take fewer folds, or leave these queries "
+                "out."
+            )
 
 
 def _told_apart(

@@ -44,13 +44,18 @@ class BaseRanker(AtomicFit, BaseEstimator, ABC):
     -----
     ``qid`` and the other per-row inputs are *requested* by the class, so that with
     metadata routing enabled they reach ``fit``, ``predict`` and ``score`` inside
-    scikit-learn's searches and pipelines without any ``set_fit_request``.
+    scikit-learn's searches and pipelines without any ``set_fit_request``. The weights
+    of a search, ``search.fit(…, query_weight=w)``, are those of the fits; after
+    ``ranker.set_score_request(query_weight=True)`` they are those of ``score``, too.
     """
 
     __metadata_request__fit: ClassVar[dict[str, bool]] = _FIT_REQUESTS
     __metadata_request__partial_fit: ClassVar[dict[str, bool]] = {"qid": True}
     __metadata_request__predict: ClassVar[dict[str, bool]] = {"qid": True}
-    __metadata_request__score: ClassVar[dict[str, bool]] = {"qid": True}
+    __metadata_request__score: ClassVar[dict[str, bool]] = {
+        "qid": True,
+        "query_weight": False,  # set_score_request(query_weight=True) changes it
+    }
 
     metric: MetricLike
     _fitted_with_qid: bool
@@ -157,6 +162,8 @@ class BaseRanker(AtomicFit, BaseEstimator, ABC):
         y: ArrayLike,
         qid: ArrayLike | None = None,
         sample_weight: None = None,
+        *,
+        query_weight: ArrayLike | None = None,
     ) -> float:
         """Mean of ``metric`` over the queries.
 
@@ -169,8 +176,11 @@ class BaseRanker(AtomicFit, BaseEstimator, ABC):
         qid : array-like of shape (n_samples,), default=None
             Query of each row, in any order. None: one query.
         sample_weight : None
-            Must be None: every query counts once. It is here because scikit-learn's
-            Pipeline passes it.
+            Must be None: queries have weights, not rows. It is here because
+            scikit-learn's Pipeline passes it.
+        query_weight : array-like of shape (n_samples,), default=None
+            Weight of each row's query in the mean; constant within a query. None: each
+            query counts once.
 
         Returns
         -------
@@ -181,17 +191,18 @@ class BaseRanker(AtomicFit, BaseEstimator, ABC):
         ------
         ValueError
             If ``qid`` is None although ``fit`` was given one, ``sample_weight`` is
-            given, or a label does not fit the metric.
+            given, a label does not fit the metric, or ``query_weight`` is not constant
+            within a query.
         """
         self._check_score(qid, sample_weight)
-        check_rows({"X": X, "y": y, "qid": qid})
-        return self._mean_metric(y, self.predict(X, qid), qid)
+        check_rows({"X": X, "y": y, "qid": qid, "query_weight": query_weight})
+        return self._mean_metric(y, self.predict(X, qid), qid, query_weight)
 
     def _check_score(self, qid: ArrayLike | None, sample_weight: None) -> None:
         if sample_weight is not None:
             raise ValueError(
-                "score takes no sample_weight, because every query counts once; got an "
-                "array. Leave it out, or weight ltr.metrics per query yourself."
+                "score takes no sample_weight, because a metric has a value per query, "
+                "not per row; got an array. Leave it out, or pass query_weight."
             )
         self._check_qid(qid, "score")
 
@@ -215,12 +226,17 @@ class BaseRanker(AtomicFit, BaseEstimator, ABC):
             )
 
     def _mean_metric(
-        self, y: ArrayLike, scores: FloatArray, qid: ArrayLike | None
+        self,
+        y: ArrayLike,
+        scores: FloatArray,
+        qid: ArrayLike | None,
+        query_weight: ArrayLike | None,
     ) -> float:
         labels = check_column(y, "y", len(scores))
         if len(labels) == 0:
             raise ValueError("y must have at least one row to be scored; got none.")
-        return get_metric(self._metric_of(labels))(y, scores, qid)
+        metric = get_metric(self._metric_of(labels))
+        return metric(y, scores, qid, query_weight=query_weight)
 
     def _metric_of(self, labels: FloatArray) -> MetricLike:
         """The metric, which must be able to score these labels."""

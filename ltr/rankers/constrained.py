@@ -296,6 +296,7 @@ class ConstrainedRanker(BaseRanker):
         qid: ArrayLike | None = None,
         sample_weight: None = None,
         *,
+        query_weight: ArrayLike | None = None,
         attributes: Mapping[str, ArrayLike] | None = None,
     ) -> float:
         """Mean of ``metric`` over the queries.
@@ -309,7 +310,10 @@ class ConstrainedRanker(BaseRanker):
         qid : array-like of shape (n_samples,), default=None
             Query of each row, in any order. None: one query.
         sample_weight : None
-            Must be None: every query counts once.
+            Must be None: queries have weights, not rows.
+        query_weight : array-like of shape (n_samples,), default=None
+            Weight of each row's query in the mean; constant within a query. None: each
+            query counts once.
         attributes : mapping of str to array-like of shape (n_samples,), default=None
             Attributes that constraints refer to, by name.
 
@@ -324,9 +328,9 @@ class ConstrainedRanker(BaseRanker):
             As ``predict`` and the ``score`` of other rankers.
         """
         self._check_score(qid, sample_weight)
-        check_rows({"X": X, "y": y, "qid": qid})
+        check_rows({"X": X, "y": y, "qid": qid, "query_weight": query_weight})
         scores = self.predict(X, qid, attributes=attributes)
-        return self._mean_metric(y, scores, qid)
+        return self._mean_metric(y, scores, qid, query_weight)
 
     def _metric_of(self, labels: FloatArray) -> MetricLike:
         if hasattr(self._fitted(), "metric_for"):  # as of AutoRanker

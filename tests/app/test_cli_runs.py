@@ -159,3 +159,33 @@ def test_another_encoding(tmp_path, capsys):
         assert "Pass --encoding with its encoding" in capsys.readouterr().err
         assert main([*command, "--encoding", "latin-1"]) == 0
         assert "1.0000" in capsys.readouterr().out
+
+
+def test_weights_of_queries(files, capsys, tmp_path):
+    """A query and its weight on each line, for a run, for several, and for rows."""
+    path = tmp_path / "weights"
+    path.write_text("q1 3\nq2 1\nq3 0\n")
+    weights = {"q1": 3, "q2": 1, "q3": 0}
+    option = ["--query-weight", str(path), "-m", "map"]
+    assert main(["evaluate", *files[:2], *option]) == 0
+    rows = words(capsys.readouterr().out)
+    assert " ".join(rows[0][1:]) == (
+        "5 documents for 3 queries; 2 of 4 relevant documents"
+    )
+    table = evaluate_run(RUN, QRELS, "map", query_weight=weights)
+    assert rows[-1] == ["map", *(f"{v:.4f}" for v in table.iloc[0, :3]), "2"]
+    assert main(["evaluate", *files, *option]) == 0
+    runs = {"one.run": RUN, "two.run": OTHER}
+    text = compare_runs(runs, QRELS, "map", query_weight=weights).to_text()
+    assert capsys.readouterr().out == text
+    (tmp_path / "rows.txt").write_text("1 qid:1 1:0\n0 qid:1 1:1\n1 qid:2 1:0\n")
+    (tmp_path / "scores").write_text("1\n2\n3\n")
+    path.write_text("1 3\n2 1\n")
+    rows_of = [str(tmp_path / "rows.txt"), "--scores", str(tmp_path / "scores")]
+    assert main(["evaluate", *rows_of, *option]) == 0
+    assert words(capsys.readouterr().out)[-1][:2] == ["map", "0.6250"]
+    assert main(["evaluate", *rows_of, *option, "--by-query"]) == 2
+    assert capsys.readouterr().err == (
+        "ltr evaluate: --query-weight weights means over queries, and --by-query prints "
+        "no mean. Leave one of them out.\n"
+    )

@@ -232,8 +232,8 @@ INPUTS = {
     ),
     "weights in score": (
         lambda: neural().fit(X, Y, QID).score(X, Y, QID, np.ones(N)),
-        "score takes no sample_weight, because every query counts once; got an array. "
-        "Leave it out, or weight ltr.metrics per query yourself.",
+        "score takes no sample_weight, because a metric has a value per query, not per "
+        "row; got an array. Leave it out, or pass query_weight.",
     ),
     "other columns": (
         lambda: neural().fit(X, Y, QID).predict(X[:, :2]),

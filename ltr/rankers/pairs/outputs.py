@@ -147,6 +147,7 @@ class PairOutputs(BaseRanker):
         qid: ArrayLike | None = None,
         sample_weight: None = None,
         *,
+        query_weight: ArrayLike | None = None,
         pair_features: PairArrays | None = None,
     ) -> float:
         """Mean of ``metric`` over the queries, see :meth:`NeuralRanker.score`.
@@ -160,7 +161,10 @@ class PairOutputs(BaseRanker):
         qid : array-like of shape (n_samples,), default=None
             Query of each row, in any order. None: one query.
         sample_weight : None
-            Must be None: every query counts once.
+            Must be None: queries have weights, not rows.
+        query_weight : array-like of shape (n_samples,), default=None
+            Weight of each row's query in the mean; constant within a query. None: each
+            query counts once.
         pair_features : list of array-like, default=None
             Features of pairs, see :meth:`TSPRanker.predict`.
 
@@ -170,9 +174,9 @@ class PairOutputs(BaseRanker):
             Higher is better.
         """
         self._check_score(qid, sample_weight)
-        check_rows({"X": X, "y": y, "qid": qid})
+        check_rows({"X": X, "y": y, "qid": qid, "query_weight": query_weight})
         scores = self.predict(X, qid, pair_features=pair_features)
-        return self._mean_metric(y, scores, qid)
+        return self._mean_metric(y, scores, qid, query_weight)
 
     def pairwise_matrix(
         self,

@@ -1,0 +1,114 @@
+"""Weights of queries in ``score``, scorers, searches and cross-validation."""
+
+import re
+
+import numpy as np
+import pytest
+import sklearn
+from sklearn.linear_model import Ridge
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from ltr import LinearRanker, SingleFeatureRanker
+from ltr.datasets import make_ranking
+from ltr.metrics import ndcg_score
+from ltr.model_selection import (
+    QueryKFold,
+    cross_val_predict_ranker,
+    cross_validate_ranker,
+    make_ranking_scorer,
+)
+
+DATA = make_ranking(n_queries=24, random_state=0)
+X, Y, QID = DATA.X, DATA.y, DATA.qid
+RNG = np.random.default_rng(0)
+OF_QUERY = dict(zip(np.unique(QID), RNG.integers(0, 4, size=24) / 2, strict=True))
+W = np.array([OF_QUERY[q] for q in QID])
+
+
+def ndcg(scores, rows=slice(None), weight=W):
+    weight = None if weight is None else weight[rows]
+    return ndcg_score(Y[rows], scores, qid=QID[rows], k=10, query_weight=weight)
+
+
+def test_score():
+    """The weighted mean of the metric, also through a pipeline."""
+    ranker = LinearRanker(1.0).fit(X, Y, QID)
+    assert ranker.score(X, Y, QID, query_weight=W) == ndcg(ranker.predict(X, QID))
+    assert ranker.score(X, Y, QID, query_weight=np.full(len(Y), 7.0)) == pytest.approx(
+        ranker.score(X, Y, QID), rel=1e-14
+    )
+    with sklearn.config_context(enable_metadata_routing=True):
+        pipeline = make_pipeline(
+            StandardScaler(), LinearRanker(1.0).set_score_request(query_weight=True)
+        ).fit(X, Y, qid=QID)
+        score = pipeline.score(X, Y, qid=QID, query_weight=W)
+        assert score == ndcg(pipeline.predict(X, qid=QID))
+    message = (
+        "query_weight must have one weight per row of y_true; got one per query, 24 "
+        f"weights for {len(Y)} rows. Repeat the weight of a query for each of its rows."
+    )
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+        ranker.score(X, Y, QID, query_weight=list(OF_QUERY.values()))
+
+
+@pytest.mark.parametrize("kind", ["score", "scorer"])
+@pytest.mark.parametrize("is_weighted", [False, True])
+def test_search(kind, is_weighted):
+    """Weights of a search reach the metric on request, by scikit-learn's rules."""
+    ranker, scorer = LinearRanker(1.0, metric="ndcg@10"), None
+    if kind == "scorer":
+        scorer = make_ranking_scorer("ndcg@10")
+    with sklearn.config_context(enable_metadata_routing=True):
+        if is_weighted:
+            (ranker if scorer is None else scorer).set_score_request(query_weight=True)
+        search = GridSearchCV(
+            ranker, {"alpha": [1.0]}, cv=QueryKFold(3), scoring=scorer, refit=False
+        ).fit(X, Y, qid=QID, query_weight=W)
+    for fold, (train, test) in enumerate(QueryKFold(3).split(X, Y, qid=QID)):
+        fit = LinearRanker(1.0).fit(
+            X[train], Y[train], QID[train], query_weight=W[train]
+        )
+        expected = ndcg(
+            fit.predict(X[test], QID[test]), test, W if is_weighted else None
+        )
+        value = search.cv_results_[f"split{fold}_test_score"][0]
+        assert value == pytest.approx(expected, rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("ranker", "fit_weights"),
+    [(LinearRanker(1.0), False), (LinearRanker(1.0), True), (Ridge(), False)],
+)
+def test_cross_validation(ranker, fit_weights):
+    """Weights of metrics and of fits are told apart; any regressor has the former."""
+    fit_params = {"query_weight": 1.0 + W} if fit_weights else {}
+    result = cross_validate_ranker(
+        ranker,
+        X,
+        Y,
+        QID,
+        cv=3,
+        metrics="ndcg@10",
+        fit_params=fit_params,
+        query_weight=W,
+    )
+    scores = cross_val_predict_ranker(ranker, X, Y, QID, cv=3, fit_params=fit_params)
+    for fold, (_, test) in enumerate(QueryKFold(3).split(X, Y, qid=QID)):
+        value = result["test_ndcg@10"][fold]
+        assert value == pytest.approx(ndcg(scores[test], test), rel=1e-12)
+
+
+def test_a_fold_without_weight():
+    """It has no mean; the message says which."""
+    last = list(QueryKFold(3).split(X, Y, qid=QID))[2][1]
+    weight = np.where(np.isin(np.arange(len(Y)), last), 0.0, 1.0)
+    message = (
+        "query_weight must have a weight above zero in each test part; got only zeros in "
+        "fold 2. Take fewer folds, or leave these queries out."
+    )
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+        cross_validate_ranker(
+            SingleFeatureRanker(), X, Y, QID, cv=3, query_weight=weight
+        )
