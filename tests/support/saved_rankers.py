@@ -35,6 +35,7 @@ from ltr.rankers.blend.numeric import NumericRanker
 from ltr.rankers.neural.scaling import fit_scaling
 from ltr.rankers.neural.training import LearnedState
 from ltr.scorers.parameters import map_leaves
+from ltr.scorers.products import array_type
 from ltr.solvers import Precedence, Window
 from ltr.training.pair_table import PairScaling
 
@@ -84,7 +85,7 @@ def untrained(ranker, n_features=6, seed=0):
         ranker.decoder_ = ranker._default_decoder
     scorer, rng = ranker.make_scorer(), np.random.default_rng(seed)
     params = map_leaves(
-        lambda leaf: rng.normal(size=leaf.shape).astype(ranker.dtype),
+        lambda leaf: rng.normal(size=leaf.shape).astype(array_type(ranker.dtype)),
         scorer.outline(n_features),
     )
     scaling = fit_scaling(X[:, :n_features] * 100, None, ranker.preprocess)
