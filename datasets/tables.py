@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -351,8 +352,12 @@ def _read(path: Path, encoding: str) -> Delimited | pd.DataFrame:
     if kind != ".parquet":
         return read_delimited(path, SEPARATOR_OF[kind], encoding)
     _check_pyarrow()
+    options: dict[str, Any] = {}
+    if "to_pandas_kwargs" in inspect.signature(pd.read_parquet).parameters:
+        # a block for each column: else all are copied to stand side by side
+        options["to_pandas_kwargs"] = {"split_blocks": True}
     try:
-        return pd.read_parquet(path)
+        return pd.read_parquet(path, **options)
     except FileNotFoundError:
         raise
     except (ValueError, OSError, NotImplementedError) as error:

@@ -12,6 +12,7 @@ from ltr import LambdaMARTRanker, NeuralRanker
 from ltr.datasets import make_ranking
 from ltr.losses import LOSSES
 from ltr.metrics import METRICS
+from ltr.rankers.features import check_dense_X
 from ltr.scorers import SCORERS
 
 DATA = make_ranking(12, list_size=5, n_features=3, n_informative=2, random_state=0)
@@ -56,6 +57,12 @@ INPUTS = {
     ),
     "inf in X": (
         lambda: neural().fit(spoiled(X, -np.inf, 4, 1), Y, QID),
+        "X must be finite; got inf at row 4, column 1. Clip or replace it.",
+    ),
+    "inf of both signs": (
+        lambda: neural().fit(
+            spoiled(spoiled(np.float32(X), np.inf, 4, 1), -np.inf, 5, 1), Y, QID
+        ),
         "X must be finite; got inf at row 4, column 1. Clip or replace it.",
     ),
     "NaN in a frame": (
@@ -471,3 +478,10 @@ def test_rank_refuses_nan():
     ranker._learned_state.params.weight[:] = np.nan
     with pytest.raises(ValueError, match="predict gave NaN at row 0"):
         ranker.rank(X, QID)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_numbers_whose_sum_overflows(dtype):
+    """They are finite."""
+    features = np.full((N, 3), np.finfo(dtype).max, dtype)
+    assert check_dense_X(neural(), features, reset=True) is features
