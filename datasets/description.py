@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from ltr.arguments import ArgumentError, plain
+from ltr.datasets.counts import Counts, count, marks_of, merged, n_pairs
 from ltr.datasets.ranking_data import RankingData
-from ltr.queries import BoolArray, IntArray, check_rows, group_queries
 
-_VALUES_AT_ONCE = 4_000_000
 _MAX_EXP2_LABEL = 10
 _MAX_EXPONENT = 30
 _MAX_GAIN_LABEL = 1000  # of ltr.metrics
@@ -128,22 +128,29 @@ class Description:
 
 
 def describe(
-    X: ArrayLike,
-    y: ArrayLike,
+    X: Any,
+    y: ArrayLike | None = None,
     qid: ArrayLike | None = None,
     *,
     other: RankingData | None = None,
 ) -> Description:
     """Summarize ranking data and flag problems, before training.
 
+    Data in pieces are read once, and all numbers are exactly those of the whole: the
+    median list size, too. Memory is that of a piece, of the distinct labels and list
+    sizes, and of ``other``.
+
     Parameters
     ----------
-    X : array-like of shape (n_samples, n_features)
-        Features; memory maps are read block by block.
-    y : array-like of shape (n_samples,)
-        Labels.
+    X : array-like of shape (n_samples, n_features), RankingData, or pieces of it
+        Features; memory maps are read block by block. Or a RankingData; or, in pieces
+        with whole lists, a sequence of RankingData, such as :func:`open_shards` opens,
+        an iterator of them, or a function that returns one when it is called with 0, as
+        for ``NeuralRanker.fit_stream``.
+    y : array-like of shape (n_samples,), default=None
+        Labels. None: ``X`` has them.
     qid : array-like of shape (n_samples,), default=None
-        Query of each row. None: all rows belong to one query.
+        Query of each row. None: all rows of an array belong to one query.
     other : RankingData, default=None
         Another part, such as the test data, in which to look for repeated rows and
         lists.
@@ -155,8 +162,10 @@ def describe(
     Raises
     ------
     ValueError
-        If lengths differ, there is no row or column, or ``other`` has another number of
-        features.
+        If lengths differ, there is no row or column, pieces or ``other`` have another
+        number of features, or the rows of a query are in two neighboring pieces.
+    TypeError
+        If ``X`` is neither of these.
 
     Examples
     --------
@@ -172,137 +181,74 @@ from it, and NDCG skips it or counts it as 0 (empty=).
     ! 1 of 2 queries has one item: every ranker orders it correctly.
     ! 1 of 2 features has the same value in all rows: column 1.
     """
-    check_rows({"X": X, "y": y, "qid": qid})
-    table, labels = _as_numbers(X), np.asarray(y, dtype=np.float64)
-    if table.ndim != 2 or 0 in table.shape or labels.shape != table.shape[:1]:
-        raise ValueError(
-            "X must have shape (n_samples, n_features), without a 0, and y shape "
-            f"(n_samples,); got {table.shape} and {labels.shape}."
+    marks = None if other is None else marks_of(other.X)
+    if y is not None:
+        return description_of(count(X, y, qid, marks))
+    if qid is not None:
+        raise ArgumentError("y is required with qid; got None. Pass both, or none.")
+    return description_of(
+        merged(count(piece.X, piece.y, piece.qid, marks) for piece in pieces_of(X))
+    )
+
+
+def pieces_of(source: Any) -> Iterator[RankingData]:
+    """Pieces with whole lists, those without rows left out; see :func:`describe`."""
+    if isinstance(source, RankingData):
+        yield source
+        return
+    parts = source(0) if callable(source) else source
+    if not isinstance(parts, Iterable) or isinstance(parts, (str, np.ndarray)):
+        raise ArgumentError(
+            "y is None, so X must be a RankingData, a sequence or an iterator of them, "
+            f"or a function that returns one; got {type(parts).__name__}. Pass y with "
+            "an array, and open a path by open_shards."
         )
-    queries = group_queries(qid, len(table))
-    codes, sizes = queries.codes, queries.sizes
-    values, label_codes, counts = np.unique(
-        labels, return_inverse=True, return_counts=True
-    )
-    # usable pairs of a list: all pairs, minus those of rows with the same label
-    groups, group_sizes = np.unique(
-        codes * len(values) + label_codes, return_counts=True
-    )
-    tied = np.bincount(groups // len(values), _pairs(group_sizes), len(sizes))
-    usable = _pairs(sizes) - tied
-    features = _Features(table, codes)
-    n_repeated_rows = n_repeated_lists = None
-    if other is not None:
-        other_table = _as_numbers(other.X)
-        n_repeated_rows, n_repeated_lists = _repeated(table, codes, other_table)
+    last_id: Any = None
+    number = -1
+    for number, piece in enumerate(parts):
+        if not isinstance(piece, RankingData):
+            raise ArgumentError(
+                "y is None, so X must have RankingData; got "
+                f"{type(piece).__name__} as piece {number}. Pass y with an array."
+            )
+        if not len(piece.y):
+            continue
+        ids = np.asarray(piece.qid[:1]), np.asarray(piece.qid[-1:])
+        if isinstance(parts, Sequence) and last_id is not None and ids[0] == last_id:
+            raise ValueError(
+                "the rows of a query must be in one piece; query "
+                f"{plain(last_id[0])!r} is in piece {number} and in the one before. "
+                "Write the pieces by save_shards."
+            )
+        last_id = ids[1]
+        yield piece
+
+
+def description_of(counts: Counts) -> Description:
+    """Counts in public form, with the problems."""
+    sizes, n_lists_of_size = counts.sizes
+    values, n_rows_of_label = counts.labels
     description = Description(
-        n_lists=len(sizes),
-        n_rows=len(table),
-        n_features=table.shape[1],
-        list_sizes=(int(sizes.min()), float(np.median(sizes)), int(sizes.max())),
-        one_item_lists=int((sizes == 1).sum()),
-        blank_lists=int((np.bincount(codes, labels > 0) == 0).sum()),
-        usable_lists=int((usable > 0).sum()),
-        usable_pairs=int(usable.sum()),
-        all_pairs=int(_pairs(sizes).sum()),
-        labels=dict(zip(values.tolist(), counts.tolist(), strict=True)),
-        missing_values=int(features.missing.sum()),
-        infinite_values=features.infinite,
-        missing_features=np.flatnonzero(features.missing).tolist(),
-        constant_features=np.flatnonzero(features.constant).tolist(),
-        query_features=np.flatnonzero(features.query & ~features.constant).tolist(),
-        repeated_rows=n_repeated_rows,
-        repeated_lists=n_repeated_lists,
+        n_lists=counts.n_lists,
+        n_rows=counts.n_rows,
+        n_features=len(counts.missing),
+        list_sizes=(int(sizes[0]), counts.median_size(), int(sizes[-1])),
+        one_item_lists=int(n_lists_of_size[sizes == 1].sum()),
+        blank_lists=counts.blank_lists,
+        usable_lists=counts.usable_lists,
+        usable_pairs=counts.usable_pairs,
+        all_pairs=int(n_lists_of_size @ n_pairs(sizes)),
+        labels=dict(zip(values.tolist(), n_rows_of_label.tolist(), strict=True)),
+        missing_values=int(counts.missing.sum()),
+        infinite_values=counts.infinite,
+        missing_features=np.flatnonzero(counts.missing).tolist(),
+        constant_features=np.flatnonzero(counts.constant).tolist(),
+        query_features=np.flatnonzero(counts.query & ~counts.constant).tolist(),
+        repeated_rows=counts.repeated_rows,
+        repeated_lists=counts.repeated_lists,
     )
     description.problems.extend(_problems(description))
     return description
-
-
-def _as_numbers(X: ArrayLike) -> NDArray[Any]:
-    """Array of numbers; a memory map remains one."""
-    if hasattr(X, "tocsr"):
-        raise ValueError(
-            "X must be an array; got a SciPy matrix. Pass X.toarray(), or some columns "
-            "of it."
-        )
-    table = np.asanyarray(X)
-    return table if table.dtype.kind in "fiub" else table.astype(np.float64)
-
-
-def _pairs(sizes: NDArray[Any]) -> NDArray[Any]:
-    return sizes * (sizes - 1) // 2
-
-
-class _Features:
-    """Properties of the columns, computed block by block."""
-
-    def __init__(self, X: NDArray[Any], codes: IntArray) -> None:
-        self.missing = np.zeros(X.shape[1], dtype=np.intp)
-        self.infinite = 0
-        self.constant = np.ones(X.shape[1], dtype=bool)
-        self.query = np.ones(X.shape[1], dtype=bool)
-        # a column is constant within lists if each row equals the first of its list
-        first_rows = np.zeros(int(codes.max()) + 1, dtype=np.intp)
-        first_rows[codes[::-1]] = np.arange(len(codes))[::-1]
-        for rows, block in _blocks(X):
-            if not np.isfinite(block).all():
-                self.missing += np.isnan(block).sum(axis=0)
-                self.infinite += int(np.isinf(block).sum())
-            heads = first_rows[codes[rows]]
-            _keep_equal(self.constant, block, X, np.zeros_like(heads))
-            _keep_equal(self.query, block, X, heads)
-
-
-def _keep_equal(
-    columns: BoolArray,
-    block: NDArray[Any],
-    X: NDArray[Any],
-    rows: IntArray,
-) -> None:
-    """Clear the mask of columns in which the block differs from these rows of X."""
-    for column in np.flatnonzero(columns):
-        a, b = block[:, column], X[rows, column]
-        columns[column] = np.array_equal(a, b, equal_nan=True)
-
-
-def _blocks(X: NDArray[Any]) -> Iterator[tuple[slice, NDArray[Any]]]:
-    step = max(1, _VALUES_AT_ONCE // max(1, X.shape[1]))
-    for start in range(0, len(X), step):
-        rows = slice(start, start + step)
-        yield rows, np.asarray(X[rows])
-
-
-def _repeated(X: NDArray[Any], codes: IntArray, other: NDArray[Any]) -> tuple[int, int]:
-    """Number of rows, and of entire lists, that the other table also has."""
-    if X.shape[1] != other.shape[1]:
-        raise ValueError(
-            "other must have as many features as X; got "
-            f"{other.shape[1]} and {X.shape[1]}."
-        )
-    marks = _fingerprints(X)
-    is_repeated = np.isin(marks, _fingerprints(other))
-    n_missing = np.bincount(codes, ~is_repeated)
-    # lists of equal rows (lowest = highest fingerprint) recur by chance: not counted
-    lowest = np.full(len(n_missing), np.iinfo(np.uint64).max, dtype=np.uint64)
-    highest = np.zeros(len(n_missing), dtype=np.uint64)
-    np.minimum.at(lowest, codes, marks)
-    np.maximum.at(highest, codes, marks)
-    in_full = (n_missing == 0) & (lowest != highest)
-    return int(is_repeated.sum()), int(in_full.sum())
-
-
-def _fingerprints(X: NDArray[Any]) -> NDArray[np.uint64]:
-    """64-bit hash of each row: Σⱼ h(bits of xⱼ, keyⱼ) modulo 2^64."""
-    keys = np.random.default_rng(0).integers(
-        1, 2**63, size=(2, X.shape[1]), dtype=np.uint64
-    )
-    marks = np.empty(len(X), dtype=np.uint64)
-    for rows, block in _blocks(X):
-        bits = (block.astype(np.float64) + 0.0).view(np.uint64)  # -0.0 is 0.0
-        mixed = (bits ^ keys[0]) * (keys[1] | np.uint64(1))
-        mixed ^= mixed >> np.uint64(29)
-        marks[rows] = (mixed * keys[0]).sum(axis=1, dtype=np.uint64)
-    return marks
 
 
 def _problems(counts: Description) -> Iterator[str]:

@@ -1,5 +1,6 @@
 """describe: counts against a slow reference, and every problem said in full."""
 
+import dataclasses
 import itertools
 import re
 
@@ -14,8 +15,17 @@ from ltr.datasets import (
     convert_letor,
     describe,
     make_ranking,
+    open_ranking,
+    open_shards,
     save_letor,
+    save_shards,
 )
+
+
+def part(n_features, qid):
+    """Rows without anything in them."""
+    n_rows = len(qid)
+    return RankingData(np.zeros((n_rows, n_features)), np.zeros(n_rows), np.array(qid))
 
 
 def reference(X, y, qid):
@@ -65,7 +75,7 @@ def test_counts(rows):
 @pytest.mark.parametrize("values_at_once", [10, 4_000_000])
 def test_missing_and_infinite(monkeypatch, values_at_once):
     """NaN in all rows is one value too; blocks change nothing."""
-    monkeypatch.setattr("ltr.datasets.description._VALUES_AT_ONCE", values_at_once)
+    monkeypatch.setattr("ltr.datasets.counts._VALUES_AT_ONCE", values_at_once)
     X = np.random.default_rng(0).normal(size=(40, 5))
     X[:, 1], X[:, 3] = np.nan, np.repeat([1.0, 2.0], 20)
     X[[3, 30], 0] = [np.inf, np.nan]
@@ -74,6 +84,86 @@ def test_missing_and_infinite(monkeypatch, values_at_once):
     assert (found.missing_values, found.infinite_values) == (41, 1)
     assert found.constant_features == [1]
     assert found.query_features == [3]
+
+
+@st.composite
+def cut_data(draw):
+    """Rows of whole lists, their cuts, and another data set."""
+    sizes = draw(st.lists(st.integers(1, 4), min_size=1, max_size=6))
+    value = st.sampled_from([0.0, 1.0, 2.0, np.nan, np.inf])
+    row = st.tuples(st.sampled_from([-0.5, 0.0, 1.0, 2.0]), value, value)
+    rows = np.array([draw(row) for _ in range(sum(sizes))])
+    ends = np.cumsum(sizes)
+    cuts = sorted(draw(st.sets(st.sampled_from(ends.tolist()))) | {0, int(ends[-1])})
+    qid = np.repeat(np.arange(len(sizes)), sizes)
+    data = RankingData(rows[:, 1:], rows[:, 0], qid)
+    numbers = draw(st.sets(st.sampled_from(range(len(qid)))))
+    return data, cuts, data.take(np.array(sorted(numbers), dtype=int))
+
+
+@given(cut_data())
+def test_pieces_are_the_whole(cut):
+    """Cut between lists, in any order, with a piece without rows: the same numbers."""
+    data, cuts, other = cut
+    other = other if len(other.y) else None
+    whole = describe(data.X, data.y, data.qid, other=other)
+    pieces = [
+        data.take(np.arange(begin, end))
+        for begin, end in itertools.pairwise([0, *cuts])
+    ]
+    for source in (data, pieces, iter(pieces[::-1]), lambda epoch: iter(pieces)):
+        found = describe(source, other=other)
+        assert dataclasses.asdict(found) == dataclasses.asdict(whole)
+        assert str(found) == str(whole)
+
+
+def test_shards(tmp_path, monkeypatch):
+    """A folder of shards as the data that are in it, opened one after the other."""
+    data = make_ranking(30, n_features=4, n_informative=2, random_state=0)
+    shards = save_shards(data, tmp_path / "shards", rows=200)
+    assert len(shards) > 2
+    opened = []
+    monkeypatch.setattr(
+        "ltr.datasets.shards.open_ranking",
+        lambda path: opened.append(path.name) or open_ranking(path),
+    )
+    found = describe(open_shards(tmp_path / "shards"))
+    assert found == describe(data)
+    assert opened == [path.name for path in shards.paths]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (
+            ([[1.0]],),
+            "y is None, so X must have RankingData; got list as piece 0. Pass y with an "
+            "array.",
+        ),
+        (
+            ("folder",),
+            "y is None, so X must be a RankingData, a sequence or an iterator of them, "
+            "or a function that returns one; got str. Pass y with an array, and open a "
+            "path by open_shards.",
+        ),
+        (([], None, [1]), "y is required with qid; got None. Pass both, or none."),
+        (([],), "X must have at least one row; got none."),
+        (
+            ([part(2, [0, 0]), part(3, [1])],),
+            "all pieces must have the same number of features; got 3 after 2.",
+        ),
+        (
+            ([part(2, [5, 7]), part(2, []), part(2, [7])],),
+            "the rows of a query must be in one piece; query 7 is in piece 2 and in the "
+            "one before. Write the pieces by save_shards.",
+        ),
+    ],
+)
+def test_pieces_that_are_none(arguments, message):
+    """Each error says what to pass."""
+    with pytest.raises((ValueError, TypeError)) as error:
+        describe(*arguments)
+    assert str(error.value) == message
 
 
 def test_repetitions():
