@@ -15,6 +15,7 @@ from sklearn.base import clone
 
 from ltr import LambdaMARTRanker, load_ranker, save_ranker
 from ltr.datasets import RankingData, make_ranking
+from ltr.datasets import describe as describe_in_memory
 from ltr.metrics import evaluate as evaluate_in_memory
 from ltr.metrics import ndcg_score
 
@@ -24,7 +25,7 @@ da = pytest.importorskip("dask.array")
 import dask  # noqa: E402
 from distributed import Client, LocalCluster  # noqa: E402
 
-from ltr.dask import DaskLambdaMARTRanker, evaluate  # noqa: E402
+from ltr.dask import DaskLambdaMARTRanker, describe, evaluate  # noqa: E402
 from ltr.dask.placement import Worker, share_lists  # noqa: E402
 from ltr.dask.rounds import WorkerLostError, network_of  # noqa: E402
 
@@ -179,6 +180,18 @@ def test_metrics_by_pieces(client, arrays):
     expected = evaluate_in_memory(Y, scores, QID, names)
     assert table.to_numpy() == pytest.approx(expected.to_numpy(), rel=1e-9)
     assert table.index.tolist() == expected.index.tolist()
+
+
+def test_description_by_pieces(client, arrays):
+    """Lists that are cut by the chunks, and delayed parts: the numbers of the whole."""
+    other = DATA.take(DATA.qid < 3)
+    whole = describe_in_memory(X, Y, QID, other=other)
+    assert describe(*arrays, other=other, client=client) == whole
+    parts = [DATA.take(DATA.qid % 2 == remainder) for remainder in (0, 1)]
+    parts = [parts[0], dask.delayed(parts[1])]
+    assert describe(parts, client=client) == describe_in_memory(DATA)
+    with pytest.raises(ValueError, match=r"^X is required; got None\.$"):
+        describe(None, *arrays[1:], client=client)
 
 
 def test_a_killed_worker(client, arrays):
