@@ -217,5 +217,6 @@ def check_room(name: str, n_rows: int, width: int, n_values: int) -> None:
             f"{name}: a dense table must not be large and nearly all zeros; got "
             f"{n_values:,} values for {n_rows:,} rows × {width:,} columns, which take "
             f"{n_cells * 8 / 2**30:,.1f} GiB or more. Read the file with "
-            "load_letor(..., sparse=True), or number its features without gaps."
+            "load_letor(..., sparse=True) (--sparse on the command line), or number "
+            "its features without gaps."
         )

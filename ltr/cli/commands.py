@@ -22,7 +22,13 @@ from ltr.cli.compare import (
     positive,
     write,
 )
-from ltr.cli.data import FILES, add_data_options, load, load_alike
+from ltr.cli.data import (
+    FILES,
+    add_data_options,
+    add_sparse_option,
+    load,
+    load_alike,
+)
 from ltr.cli.evaluate import add_run_options, evaluate_files, metric_names, run_options
 from ltr.cli.export import add_export_options
 from ltr.cli.fuse import add_fuse_options
@@ -263,6 +269,7 @@ def _add_evaluate_options(parser: argparse.ArgumentParser) -> None:
     # None marks an option that was not passed: runs and rows have different defaults
     _add_metric_options(parser, empty=None, discount=None)
     add_data_options(parser)
+    add_sparse_option(parser)
     parser.set_defaults(run=_evaluate)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +49,23 @@ def add_data_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_sparse_option(parser: argparse.ArgumentParser) -> None:
+    """Add the option of commands whose ranker may take sparse features.
+
+    Parameters
+    ----------
+    parser : ArgumentParser
+        Parser of the command, with the options of :func:`add_data_options`.
+    """
+    parser.add_argument(
+        "--sparse",
+        action="store_true",
+        help="keep the features of LETOR files sparse, for wide files in which most "
+        "are absent; lambdamart, linear_<loss>, mlp_<loss> and wide_deep_<loss> take "
+        "them as they are",
+    )
+
+
 def load(
     paths: _Paths,
     options: argparse.Namespace,
@@ -82,6 +100,11 @@ def load(
     are_tables = [_is_table(path) for path in paths]
     if not any(are_tables):
         return _load_letor(paths, options, ranker)
+    if getattr(options, "sparse", False):
+        table = paths[are_tables.index(True)]
+        raise ValueError(
+            f"--sparse is for LETOR files; got the table {table}. Drop the option."
+        )
     if not all(are_tables):
         raise ValueError(
             "data files must be all tables or all LETOR files; got "
@@ -170,16 +193,15 @@ def _load_letor(
     """Load LETOR files, with the columns and the first index of a ranker."""
     width: Any = None if ranker is None else ranker.n_features_in_
     expected = getattr(ranker, "_zero_based", None)  # None: saved by Python or by 0.1
-    encoding = options.encoding
+    read = partial(
+        load_letor,
+        encoding=options.encoding,
+        sparse=getattr(options, "sparse", False),
+    )
     if options.zero_based or expected is not False:
         starts_at_0 = bool(options.zero_based or expected)
-        return load_letor(
-            paths,
-            n_features=width,
-            zero_based=starts_at_0 or "auto",
-            encoding=encoding,
-        )
-    data = load_letor(paths, encoding=encoding)
+        return read(paths, n_features=width, zero_based=starts_at_0 or "auto")
+    data = read(paths)
     if data.zero_based:
         raise ValueError(
             "feature indices must start at 1 as in the training files of the model; "
@@ -189,7 +211,7 @@ def _load_letor(
         )
     if data.X.shape[1] > width:
         # raises with the line
-        return load_letor(paths, n_features=width, encoding=encoding)
+        return read(paths, n_features=width)
     return _widened(data, width)
 
 
@@ -202,6 +224,10 @@ def _widened(data: RankingData, width: int) -> RankingData:
     n_rows, n_columns = data.X.shape
     if n_columns == width or data.feature_names is not None:
         return data
+    if hasattr(data.X, "tocsr"):
+        X = data.X.copy()
+        X.resize(n_rows, width)
+        return replace(data, X=X)
     X = np.zeros((n_rows, width), dtype=data.X.dtype)
     X[:, :n_columns] = data.X
     return replace(data, X=X)

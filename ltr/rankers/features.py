@@ -71,7 +71,8 @@ def read_dense_X(
     check_memory(
         4 * 8 * float(n_rows) * n_columns,
         f"a dense copy of X with {n_rows} rows and {n_columns} columns",
-        "Drop rare columns, or use LambdaMARTRanker, which takes sparse matrices.",
+        "Drop rare columns, or use LambdaMARTRanker or NeuralRanker, which take sparse "
+        "matrices as they are.",
     )
     return np.asarray(features.toarray())
 

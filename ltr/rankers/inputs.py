@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -193,19 +193,12 @@ def joined_sets(data: TrainingSet, validation: TrainingSet | None) -> TrainingSe
     if list_weights is not None:
         mean = np.full(n_lists, list_weights.mean())
         list_weights = np.concatenate([list_weights, mean])
-    tables = [data.X, validation.X]
-    if hasattr(data.X, "tocsr"):
-        import scipy.sparse
-
-        X = scipy.sparse.vstack(tables).asformat(data.X.format)
-    else:
-        X = np.concatenate(tables)
     codes = [data.queries.codes, validation.queries.codes + data.queries.n_lists]
     pairs = data.pairs
     if pairs is not None and validation.pairs is not None:
         pairs = pairs.joined(validation.pairs)
     return TrainingSet(
-        X=X,
+        X=joined_rows([data.X, validation.X]),
         y=np.concatenate([data.y, validation.y]),
         queries=Queries(
             np.concatenate(codes), np.arange(data.queries.n_lists + n_lists)
@@ -215,6 +208,15 @@ def joined_sets(data: TrainingSet, validation: TrainingSet | None) -> TrainingSe
         extras=data.extras,
         pairs=pairs,
     )
+
+
+def joined_rows(tables: Sequence[Any]) -> Any:
+    """Rows of arrays, or of sparse matrices in the format of the first."""
+    if not hasattr(tables[0], "tocsr"):
+        return np.concatenate(tables)
+    import scipy.sparse
+
+    return scipy.sparse.vstack(tables).asformat(tables[0].format)
 
 
 def check_refit(data: TrainingSet, validation: TrainingSet | None) -> None:

@@ -38,6 +38,9 @@ class Scorer(ABC):
         Value of ``weight_decay="auto"`` for ``"adamw"``, unless ``is_linear``.
     wants_raw_features : bool
         Whether ``preprocess="auto"`` must leave the features as they are.
+    takes_sparse : bool
+        Whether all that ``apply`` does with ``X`` is ``X.reshape(-1, X.shape[-1])``
+        times a matrix, as :class:`Dense` does, so that ``X`` may be sparse.
     required_parameters : tuple of str
         Parameters of a ranker without which :meth:`from_parameters` raises.
     """
@@ -46,6 +49,7 @@ class Scorer(ABC):
     is_linear: ClassVar[bool] = False
     auto_decay: ClassVar[float] = 1.0
     wants_raw_features: ClassVar[bool] = False
+    takes_sparse: ClassVar[bool] = False
     required_parameters: ClassVar[tuple[str, ...]] = ()
 
     @classmethod

@@ -33,6 +33,7 @@ class LinearScorer(Scorer):
     """
 
     is_linear: ClassVar[bool] = True
+    takes_sparse: ClassVar[bool] = True
 
     def init(self, key: jax.Array, n_features: int) -> Params:
         """Draw small weights."""

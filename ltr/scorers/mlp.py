@@ -46,6 +46,7 @@ class MLPScorer(Scorer):
     """
 
     auto_decay: ClassVar[float] = 3.0
+    takes_sparse: ClassVar[bool] = True
 
     hidden_layer_sizes: tuple[int, ...] = (128, 64)
     dropout: float = 0.0

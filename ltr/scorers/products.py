@@ -47,7 +47,8 @@ def product(a: Array, b: Array) -> Array:
     Parameters
     ----------
     a : array of shape (..., m, k)
-        NumPy or JAX; within :func:`bfloat16_products` JAX.
+        NumPy or JAX; within :func:`bfloat16_products` JAX. One of sparse features is
+        never rounded: gathering them takes the time, not the product.
     b : array of shape (k, n) or (..., k, n)
         In the latter case with the leading axes of ``a``.
 
@@ -56,7 +57,7 @@ def product(a: Array, b: Array) -> Array:
     product : array of shape (..., m, n)
         In the type of ``a``.
     """
-    if not _IS_ROUNDED.get():
+    if not _IS_ROUNDED.get() or hasattr(a, "columns"):
         return a @ b
     if b.ndim == 2 and a.ndim > 2:
         return _rounded()(a.reshape(-1, a.shape[-1]), b).reshape(*a.shape[:-1], -1)

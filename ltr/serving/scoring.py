@@ -16,7 +16,6 @@ from ltr.queries import FloatArray, group_queries
 from ltr.rankers.columns import Columns
 from ltr.rankers.features import (
     CATEGORY_CURE,
-    check_dense_X,
     check_finite_sparse,
     check_finite_X,
     frame_values,
@@ -26,6 +25,7 @@ from ltr.rankers.features import (
 from ltr.rankers.neural.fitted import FittedScorer
 from ltr.rankers.neural.scaling import Scaling, linear_scores
 from ltr.rankers.single_feature import numbers_of, single_feature_scores
+from ltr.rankers.sparse_features import check_X
 from ltr.rankers.warning import warn_if_many
 
 
@@ -60,10 +60,16 @@ class NeuralScoring(Scoring):
 
     def predict(self, X: Any, qid: Any = None, **inputs: Any) -> FloatArray:
         """As :meth:`ltr.NeuralRanker.predict`."""
-        features = check_dense_X(self.columns, X, reset=False)
-        queries = group_queries(qid, len(features), rows=X)
+        features = check_X(
+            self.columns,
+            X,
+            reset=False,
+            scorer=self.fitted.scorer,
+            within_lists=self.fitted.scales_within_lists,
+        )
+        queries = group_queries(qid, features.shape[0], rows=X)
         if self.fitted.uses_list:
-            self._warn_if_many(len(features), qid)
+            self._warn_if_many(features.shape[0], qid)
         return self.fitted.scores(features, queries)
 
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from ltr.lists import PackedLists, Shape
 from ltr.training.pair_table import PairTable
+from ltr.training.sparse_rows import SparseRows
 
 Rows = NDArray[np.int32]
 
@@ -23,7 +24,7 @@ class Data(NamedTuple):
     ----------
     n_samples : int
         Number of real rows.
-    X : array of shape (n_rows, n_features)
+    X : array or SparseRows of shape (n_rows, n_features)
         Features.
     y : array of shape (n_rows,)
         Labels.
@@ -38,7 +39,7 @@ class Data(NamedTuple):
     """
 
     n_samples: int
-    X: jax.Array
+    X: jax.Array | SparseRows
     y: jax.Array
     weights: jax.Array | None
     list_weights: jax.Array

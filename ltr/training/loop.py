@@ -394,7 +394,7 @@ def _step(
 
 
 def _in_batch(
-    X: jax.Array,
+    X: Any,
     y: jax.Array,
     where: jax.Array,
     weights: jax.Array | None,

@@ -360,3 +360,34 @@ def test_train_fits_a_blend_by_default(folder, tmp_path, capsys):
         "members, metric, n_jobs, random_state, refit, time_limit_s, verbose. Did you "
         "mean --ranker lambdamart, which has it?\n"
     )
+
+
+def test_sparse_files_train_validate_and_predict(folder, capsys, monkeypatch):
+    """A neural ranker is trained without an array of the features."""
+    import scipy.sparse
+
+    wide, model = folder / "wide.txt", folder / "sparse model"
+    lines = (folder / "d.txt").read_text().splitlines()
+    wide.write_text("".join(f"{line} {1000 + i}:1\n" for i, line in enumerate(lines)))
+    words = ["--ranker", "linear_listnet", "--sparse", "--model", model, "--quiet"]
+    words += ["--set", "max_epochs=1", "--set", "batch_size=4"]
+    monkeypatch.setattr(scipy.sparse.csr_matrix, "toarray", None)
+    with pytest.warns(UserWarning, match="20 of 20 queries of --valid are also in"):
+        printed(capsys, "train", wide, "--valid", wide, *words)
+    sparse = printed(capsys, "predict", wide, "--model", model, "--sparse")
+    metrics = printed(capsys, "evaluate", wide, "--model", model, "--sparse")
+    monkeypatch.undo()
+    dense = printed(capsys, "predict", wide, "--model", model)
+    scores = [np.array(text.split(), dtype=float) for text in (sparse, dense)]
+    np.testing.assert_allclose(*scores, atol=1e-12)
+    assert load_ranker(model).n_features_in_ == 1000 + len(lines) - 1
+    assert printed(capsys, "evaluate", wide, "--model", model) == metrics
+
+
+def test_sparse_is_for_letor_files(folder, capsys):
+    table, model = folder / "d.csv", folder / "none"
+    assert main(["train", str(table), "--model", str(model), "--sparse"]) == 2
+    assert capsys.readouterr().err == (
+        f"ltr train: --sparse is for LETOR files; got the table {table}. Drop the "
+        "option.\n"
+    )

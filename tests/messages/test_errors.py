@@ -5,7 +5,6 @@ import re
 import numpy as np
 import pandas as pd
 import pytest
-import scipy.sparse
 from sklearn.exceptions import NotFittedError
 
 from ltr import LambdaMARTRanker, NeuralRanker
@@ -388,14 +387,6 @@ class TestShapes:
                 getattr(clone(ranker), method)(X)
         with pytest.raises(NotFittedError, match=message):
             clone(ranker).score(X, Y)
-
-
-def test_sparse_for_neural():
-    """Dense features are needed, and the message says how to get them."""
-    with pytest.raises(
-        TypeError, match="Sparse data was passed.* dense data is required"
-    ):
-        neural().fit(scipy.sparse.csr_matrix(X), Y, QID)
 
 
 NOTHING = (

@@ -53,10 +53,11 @@ class FittedScorer(NamedTuple):
     @property
     def uses_list(self) -> bool:
         """Whether the score of an item depends on the other items of its list."""
-        return self.scorer.uses_list or self._scales_within_lists
+        return self.scorer.uses_list or self.scales_within_lists
 
     @property
-    def _scales_within_lists(self) -> bool:
+    def scales_within_lists(self) -> bool:
+        """Whether the features are scaled within the list."""
         return self.scaling is not None and self.scaling.uses_list
 
     def ready(self) -> FittedScorer:
@@ -68,7 +69,7 @@ class FittedScorer(NamedTuple):
 
         Parameters
         ----------
-        X : array of shape (n_samples, n_features)
+        X : array or CSR matrix of shape (n_samples, n_features)
             Features.
         queries : Queries
             Query of each row, for scorers that compare the items of a list.
@@ -77,10 +78,10 @@ class FittedScorer(NamedTuple):
         -------
         scores : float array of shape (n_samples,)
         """
-        if self._scales_within_lists:
+        if self.scales_within_lists:
             return self._of_scaled().scores(self._scaled(X, queries), queries)
         params = _in_float64(self.params)
-        scores = np.empty(len(X))
+        scores = np.empty(X.shape[0])
         blocks: Iterable[Any]
         step = min(_CHUNK_ROWS, max(1, _MAX_HIDDEN // greatest_width(params)))
         if self.scorer.uses_list:
@@ -88,8 +89,8 @@ class FittedScorer(NamedTuple):
 
             blocks = equal_size_blocks(queries, step)  # (n_lists, list_size)
         else:
-            blocks = (slice(i, i + step) for i in range(0, len(X), step))
-        with blas_threads_for(self._work(len(X), queries)):
+            blocks = (slice(i, i + step) for i in range(0, len(scores), step))
+        with blas_threads_for(self._work(len(scores), queries)):
             for rows in blocks:
                 scores[rows] = self.scorer.apply(params, self._scaled(X[rows], queries))
         return scores
@@ -113,7 +114,7 @@ class FittedScorer(NamedTuple):
         pairs : PairScores
             ``matrix`` of shape (n_lists, list_size, list_size), its diagonal 0.
         """
-        if self._scales_within_lists:
+        if self.scales_within_lists:
             yield from self._of_scaled().pairs(self._scaled(X, queries), queries)
             return
         from ltr.lists import equal_size_blocks
@@ -160,7 +161,10 @@ class FittedScorer(NamedTuple):
         return self._replace(scaling=None)
 
     def _scaled(self, X: NDArray[Any], queries: Queries) -> NDArray[Any]:
-        Z = np.asarray(X, dtype=np.float64, order="C")
+        if hasattr(X, "tocsr"):
+            Z = X.astype(np.float64)
+        else:
+            Z = np.asarray(X, dtype=np.float64, order="C")
         return Z if self.scaling is None else self.scaling.transform(Z, queries)
 
 

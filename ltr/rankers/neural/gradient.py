@@ -18,7 +18,6 @@ from ltr.files import PathLike
 from ltr.metrics import get_metric
 from ltr.metrics.names import MetricLike
 from ltr.rankers.base import BaseRanker
-from ltr.rankers.features import check_dense_X
 from ltr.rankers.inputs import TrainingSet, joined_sets, training_set
 from ltr.rankers.neural.fitted import FittedScorer
 from ltr.rankers.neural.identity import remove_checkpoints
@@ -28,6 +27,7 @@ from ltr.rankers.neural.scaling import Preprocess
 from ltr.rankers.neural.source import Piece, Source, check_validation
 from ltr.rankers.neural.training import LearnedState, train_scorer
 from ltr.rankers.neural.weights import named_weights
+from ltr.rankers.sparse_features import check_X, like
 from ltr.rankers.validation import (
     EarlyStopping,
     errors_in_validation_set,
@@ -118,8 +118,8 @@ class GradientRanker(BaseRanker):
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
-            Features, finite.
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+            Features, finite; see ``fit`` for sparse ones.
         y : array-like of shape (n_samples,)
             Labels, higher is better.
         qid : array-like of shape (n_samples,), default=None
@@ -136,7 +136,7 @@ class GradientRanker(BaseRanker):
         """
         options = self._training_options(is_stream=True)
         start = getattr(self, "_learned_state", None)
-        features = check_dense_X(self, X, reset=start is None)
+        features = self._features(X, options, reset=start is None)
         data = training_set(features, y, qid, index_of=X)
         self._fitted_with_qid = qid is not None
         (plan,) = self._member_plans(options, start)
@@ -220,7 +220,7 @@ class GradientRanker(BaseRanker):
         def check(piece: Piece) -> TrainingSet:
             nonlocal is_known
             with piece.in_errors():
-                features = check_dense_X(self, piece.X, reset=not is_known)
+                features = self._features(piece.X, options, reset=not is_known)
                 data = training_set(features, piece.y, piece.qid)
             is_known = True
             return data
@@ -230,7 +230,7 @@ class GradientRanker(BaseRanker):
         rows = None
         if validation is not None:
             columns = validation.X, validation.y, validation.qid
-            rows = self._validation_set(*columns, stopping)
+            rows = self._validation_set(*columns, options)
         members: list[tuple[LearnedState, TrainingResult]] = []
         plans = self._member_plans(options, start)
         for plan in plans:
@@ -341,17 +341,29 @@ class GradientRanker(BaseRanker):
         X_val: Any,
         y_val: Any,
         qid_val: ArrayLike | None,
-        stopping: EarlyStopping,
+        options: TrainingOptions,
+        data: TrainingSet | None = None,
     ) -> TrainingSet | None:
         """Validation rows of ``fit``, checked; None if there are none."""
-        needs_qid = self._fitted_with_qid
+        needs_qid, stopping = self._fitted_with_qid, options.stopping
         if not stopping.has_validation_set(X_val, y_val, qid_val, needs_qid=needs_qid):
             return None
         with errors_in_validation_set():
-            features = check_dense_X(self, X_val, reset=False)
+            features = self._features(X_val, options, reset=False)
+            features = features if data is None else like(features, data.X)
             return validation_set(
                 features, y_val, qid_val, metric=self.metric, index_of=X_val
             )
+
+    def _features(self, X: Any, options: TrainingOptions, *, reset: bool) -> Any:
+        """Features to train on, an array or a CSR matrix."""
+        return check_X(
+            self,
+            X,
+            reset=reset,
+            scorer=options.scorer,
+            within_lists=options.preprocess == "query",
+        )
 
     def _report(self, result: TrainingResult, start: LearnedState | None) -> None:
         """Set the attributes that describe the fit; pass Ctrl-C on, and warn."""

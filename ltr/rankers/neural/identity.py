@@ -108,7 +108,12 @@ def _hash_of_data(sets: Iterable[TrainingSet | None], *, is_stream: bool) -> str
     for rows in sets:
         if rows is None:
             continue
-        columns = [rows.X, rows.y, rows.queries.codes, rows.weights, rows.list_weights]
+        X = rows.X
+        features = [X]
+        if hasattr(X, "tocsr"):
+            features = [X.data, X.indices, X.indptr, np.array(X.shape)]
+        columns = [*features, rows.y, rows.queries.codes]
+        columns += [rows.weights, rows.list_weights]
         columns += [rows.extras[name] for name in sorted(rows.extras)]
         columns += [] if rows.pairs is None else list(rows.pairs)
         for array in columns:

@@ -19,6 +19,7 @@ from ltr.within_lists import centered, z_scores
 # Lists with which the share of the linear path is 1/2; lists from which on there is no
 # path; features or rows beyond which there is none, since eigenvectors take the cube.
 _HALF_LISTS, _MAX_LISTS, _MAX_SIDE = 50, 1000, 2000
+_MAX_DENSE = 2**24  # entries of sparse features as an array, which it needs
 _ITEMS = 100  # a longer list counts as several of this size
 _SPREAD_ROWS = 1000  # from which the spread of the scores is measured
 
@@ -116,10 +117,14 @@ def fit_linear_path(
     queries = group_queries(codes, len(rows))
     sizes = np.bincount(queries.codes, weights)
     n_lists = float(np.maximum(sizes / _ITEMS, 1.0).sum())
-    is_wide = min(len(rows), data.X.shape[1]) > _MAX_SIDE
+    is_wide = min(len(rows), data.X.shape[1]) > _MAX_SIDE or (
+        hasattr(data.X, "tocsr") and len(rows) * data.X.shape[1] > _MAX_DENSE
+    )
     if not len(rows) or n_lists >= _MAX_LISTS or is_wide:
         return None
-    X: FloatArray = np.asarray(data.X[rows], dtype=np.float64)
+    table = data.X[rows]
+    table = table.toarray() if hasattr(table, "tocsr") else table
+    X: FloatArray = np.asarray(table, dtype=np.float64)
     Z, unit = X, None
     if scaling is None:  # the regression needs one scale
         standard = fit_scaling(X, weights, "standard")

@@ -16,14 +16,14 @@ from ltr.files import PathLike
 from ltr.losses import get_loss
 from ltr.metrics.names import MetricLike
 from ltr.queries import FloatArray, group_queries
-from ltr.rankers.features import check_dense_X
 from ltr.rankers.inputs import check_refit, training_set
 from ltr.rankers.maps import stream_of_map
 from ltr.rankers.neural.gradient import GradientRanker
 from ltr.rankers.neural.identity import remove_checkpoints
 from ltr.rankers.neural.scaling import Preprocess
 from ltr.rankers.neural.training import train_scorer
-from ltr.scorers import Scorer, get_scorer, with_dropout
+from ltr.rankers.sparse_features import check_X
+from ltr.scorers import SCORERS, Scorer, get_scorer, with_dropout
 from ltr.scorers.products import Precision
 from ltr.training.schedules import ScheduleLike
 
@@ -199,6 +199,15 @@ class NeuralRanker(GradientRanker):
     ``reference_scores`` or ``position``; in ``partial_fit`` and ``fit_stream``. Until
     ltr 0.1 the default was ``"mlp"``.
 
+    A sparse ``X`` (CSR or any other format) is never made dense: a step costs what the
+    non-zero values of its lists cost, and memory is about 8 bytes for each on top of
+    ``X``. So that a 0 stays a 0, ``preprocess`` subtracts no mean from a feature: it
+    divides by the root mean square of its non-zero values, and takes the logarithm
+    where one of them is five times that (``"auto"``) or of all (``"log1p"``);
+    ``"standard"`` divides by the standard deviation, which makes rare features large.
+    It fits the scorers ``"linear"``, ``"mlp"`` and ``"wide_deep"``, the last without
+    its regression if ``X`` has over 2²⁴ entries, zeros included.
+
     A fit with one ``random_state`` repeats on one machine. Changing a number
     (``learning_rate``, ``sigma``, …) recompiles nothing.
 
@@ -310,8 +319,8 @@ class NeuralRanker(GradientRanker):
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
-            Features, finite.
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+            Features, finite. A sparse matrix stays one, see Notes of the class.
         y : array-like of shape (n_samples,)
             Labels, higher is better.
         qid : array-like of shape (n_samples,), default=None
@@ -330,7 +339,7 @@ class NeuralRanker(GradientRanker):
         position : array-like of shape (n_samples,), default=None
             1-based position at which an item was shown, for losses that read it:
             ``"irpo"`` and the click losses, ``loss=ltr.losses.ips_softmax_loss``.
-        X_val : array-like of shape (n_val, n_features), default=None
+        X_val : array-like or sparse matrix of shape (n_val, n_features), default=None
             Validation features, for early stopping.
         y_val : array-like of shape (n_val,), default=None
             Validation labels.
@@ -380,7 +389,7 @@ class NeuralRanker(GradientRanker):
             return self.fit_stream(**stream)
         options = self._training_options()
         start = getattr(self, "_learned_state", None) if self.warm_start else None
-        features = check_dense_X(self, X, reset=start is None)
+        features = self._features(X, options, reset=start is None)
         data = training_set(
             features,
             y,
@@ -395,7 +404,7 @@ class NeuralRanker(GradientRanker):
             index_of=X,
         )
         self._fitted_with_qid = qid is not None
-        validation = self._validation_set(X_val, y_val, qid_val, options.stopping)
+        validation = self._validation_set(X_val, y_val, qid_val, options, data)
         if self.refit:
             check_refit(data, validation)
         (plan,) = self._member_plans(options, start)
@@ -410,7 +419,7 @@ class NeuralRanker(GradientRanker):
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : array-like or sparse matrix of shape (n_samples, n_features)
             Features.
         qid : array-like of shape (n_samples,), default=None
             Query of each row, in any order. None: one query. Read only by
@@ -436,11 +445,17 @@ class NeuralRanker(GradientRanker):
             rows are one because ``qid`` is None, but ``fit`` was given one.
         """
         check_is_fitted(self)
-        features = check_dense_X(self, X, reset=False)
-        queries = group_queries(qid, len(features), rows=X)
         fitted = self._learned_state.fitted
+        features = check_X(
+            self,
+            X,
+            reset=False,
+            scorer=fitted.scorer,
+            within_lists=fitted.scales_within_lists,
+        )
+        queries = group_queries(qid, features.shape[0], rows=X)
         if fitted.uses_list:
-            self._warn_if_many(len(features), qid)
+            self._warn_if_many(features.shape[0], qid)
         return fitted.scores(features, queries)
 
     @property
@@ -464,6 +479,12 @@ class NeuralRanker(GradientRanker):
     def make_loss(self) -> Callable[..., jax.Array]:
         """Look up the loss that the parameters name."""
         return get_loss(self.loss) if isinstance(self.loss, str) else self.loss
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        kind = SCORERS.get(self.scorer) if isinstance(self.scorer, str) else self.scorer
+        tags.input_tags.sparse = getattr(kind, "takes_sparse", False)
+        return tags
 
     def _check_parameters(self) -> None:
         if not isinstance(self.loss, str) and not callable(self.loss):

@@ -10,11 +10,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ltr.queries import BoolArray, FloatArray, IntArray, Queries, group_queries
+from ltr.rankers.neural.sparse_scaling import (
+    fit_sparse_scale,
+    root_mean_square,
+    scale_sparse,
+    standard_deviation,
+)
 from ltr.within_lists import z_scores
 
 Preprocess = Literal["auto", "query", "standard", "log1p"] | None
 PREPROCESS = ("auto", "query", "standard", "log1p", None)
-HEAVY_TAIL = 10.0
+HEAVY_TAIL, SPARSE_HEAVY_TAIL = 10.0, 5.0
 _SAFE_EXPONENT = 400  # of the largest value of a feature, as a power of two
 _BLOCK_VALUES = 2**21  # in float64 at a time
 _CACHED_VALUES = 2**17  # of a copy that stays in the cache of a core
@@ -33,7 +39,7 @@ class FeatureScaling:
     log_features : bool array of shape (n_features,)
         Features that go through sign(x) · log(1 + abs(x)) first.
     mean, scale : float arrays of shape (n_features,)
-        Then (x − mean) / scale.
+        Then (x − mean) / scale. The mean of sparse features is taken as 0.
     """
 
     uses_list: ClassVar[bool] = False
@@ -43,11 +49,18 @@ class FeatureScaling:
 
     def transform(
         self,
-        X: NDArray[Any],
+        X: Any,
         queries: Queries | None = None,
         weights: FloatArray | None = None,
     ) -> NDArray[Any]:
-        """Scaled copy of ``X`` in float64, shape (..., n_features)."""
+        """Scaled copy of ``X`` in float64, shape (..., n_features).
+
+        A sparse matrix stays one if the mean is 0, and becomes an array if not.
+        """
+        if hasattr(X, "tocsr"):
+            if not self.mean.any():
+                return scale_sparse(X, self.log_features, self.scale)
+            X = X.toarray()
         Z = np.array(X, dtype=np.float64, order="C")
         if self.log_features.all():
             Z = _signed_log1p(Z)
@@ -150,15 +163,16 @@ def fit_scaling(
 
     Parameters
     ----------
-    X : array of shape (n_samples, n_features)
-        Features, finite or NaN, which is left out.
+    X : array or CSR matrix of shape (n_samples, n_features)
+        Features, finite or NaN, which is left out; those of a matrix finite.
     weights : float array of shape (n_samples,) or None
         Row weights: weight 2 is the row twice, weight 0 is no row.
     preprocess : {"auto", "query", "standard", "log1p", None}
         z-scores, with the logarithm for no feature (``"standard"``), for all
         (``"log1p"``), or for those with a value more than 10 standard deviations from
         the mean (``"auto"``); z-scores within the list (``"query"``). None: leave the
-        features alone.
+        features alone. Nothing is subtracted from sparse features, and the measure of
+        one is the root mean square of its non-zero values, but for ``"standard"``.
     rows : int array, default=None
         Rows to fit on. None: all.
 
@@ -177,8 +191,10 @@ def fit_scaling(
     if preprocess == "query":
         return ListScaling()
     if weights is not None:
-        rows = np.arange(len(X)) if rows is None else rows
+        rows = np.arange(X.shape[0]) if rows is None else rows
         rows = rows[weights[rows] > 0]
+    if hasattr(X, "tocsr"):
+        return _fit_sparse(X, weights, preprocess, rows)
 
     def blocks() -> Iterator[tuple[NDArray[Any], FloatArray | None]]:
         n_rows = len(X) if rows is None else len(rows)
@@ -203,6 +219,33 @@ def fit_scaling(
             log_blocks, int(log_features.sum())
         )
     return FeatureScaling(log_features, mean, scale)
+
+
+def _fit_sparse(
+    X: Any, weights: FloatArray | None, preprocess: Preprocess, rows: IntArray | None
+) -> FeatureScaling:
+    """The same for a CSR matrix, whose means count as 0."""
+    if rows is not None:
+        X, weights = X[rows], None if weights is None else weights[rows]
+    n_features = X.shape[1]
+    is_known = preprocess != "auto"
+    log_features, scale = fit_sparse_scale(
+        X,
+        weights,
+        np.full(n_features, preprocess == "log1p") if is_known else None,
+        standard_deviation if preprocess == "standard" else root_mean_square,
+        heavy_tail=SPARSE_HEAVY_TAIL,
+        exponents_of=_exponents,
+    )
+    return FeatureScaling(log_features, np.zeros(n_features), scale)
+
+
+def _exponents(largest: FloatArray) -> IntArray:
+    """Powers of two to divide features by whose squares would overflow, else 0."""
+    exponents: IntArray = np.frexp(largest)[1]
+    if np.abs(exponents).max(initial=0) > _SAFE_EXPONENT:
+        return exponents
+    return np.zeros_like(exponents)
 
 
 def _block_rows(n_features: int) -> int:
@@ -231,10 +274,8 @@ def _moments(blocks: Blocks, n_features: int) -> tuple[FloatArray, FloatArray]:
     from sklearn.preprocessing import StandardScaler
 
     largest = np.nan_to_num(np.fmax.reduce(np.abs(_extremes(blocks, n_features))))
-    exponents = np.frexp(largest)[1]
-    is_extreme = np.abs(exponents).max(initial=0) > _SAFE_EXPONENT
-    if not is_extreme:  # else squares would overflow
-        exponents = np.zeros_like(exponents)
+    exponents = _exponents(largest)
+    is_extreme = bool(exponents.any())
     scaler = StandardScaler(copy=False)
     for block, weights in blocks():
         if is_extreme:

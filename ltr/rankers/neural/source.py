@@ -24,8 +24,8 @@ class Piece(NamedTuple):
     ----------
     name : str
         Where they are, for messages.
-    X : array of shape (n_rows, n_features)
-        Features; may be a memory map.
+    X : array or CSR matrix of shape (n_rows, n_features)
+        Features; an array may be a memory map.
     y : array of shape (n_rows,)
         Labels.
     qid : array of shape (n_rows,)
@@ -210,11 +210,12 @@ def _piece(data: Any, subject: str, name: str) -> Piece:
     if qid is None:
         raise ArgumentError(f"source must have a qid; got None in {name}.")
     X = X if hasattr(X, "shape") else np.asarray(X)
+    X = X.tocsr() if hasattr(X, "tocsr") else X  # other formats have no rows to take
     y, qid = np.asanyarray(y), np.asanyarray(qid)
-    if not len(X) == len(y) == len(qid):
+    if not X.shape[0] == len(y) == len(qid):
         raise ArgumentError(
-            f"X, y and qid must have the same number of rows; got {len(X)}, {len(y)} "
-            f"and {len(qid)} in {name} of source."
+            "X, y and qid must have the same number of rows; got "
+            f"{X.shape[0]}, {len(y)} and {len(qid)} in {name} of source."
         )
     return Piece(name, X, y, qid)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from itertools import chain
+from typing import Any
 
 import jax
 import numpy as np
@@ -17,9 +18,10 @@ from ltr.lists import (
     padded_length,
 )
 from ltr.queries import Queries, group_queries
-from ltr.rankers.inputs import TrainingSet
+from ltr.rankers.inputs import TrainingSet, joined_rows
 from ltr.rankers.neural.identity import open_checkpoint
 from ltr.rankers.neural.options import TrainingOptions
+from ltr.rankers.neural.placement import values_of_row
 from ltr.rankers.neural.scaling import Scaling, fit_scaling, transform_into
 from ltr.rankers.neural.source import Piece, Source
 from ltr.rankers.neural.training import (
@@ -38,12 +40,14 @@ from ltr.rankers.neural.training import (
     validation_metrics,
 )
 from ltr.rankers.neural.watching import epoch_watcher
+from ltr.rankers.sparse_features import is_sparse
 from ltr.rankers.validation import validation_rows
 from ltr.rankers.warning import warn
 from ltr.training import Data, TrainingPlan, TrainingResult, train
 from ltr.training.batches import Rows, batches_of
 from ltr.training.convergence import epoch_limits
 from ltr.training.devices import find_mesh
+from ltr.training.sparse_rows import place_rows
 from ltr.training.work import COMPILATION_ROWS, list_cost
 
 _SAMPLED_PIECES = 4
@@ -88,8 +92,10 @@ class StreamedLists:
         self.n_lists = 0
         self._widths: Sequence[int] = ()
         self.scaling = scaling
+        self._is_sparse = is_sparse(sample[0].X)
+        self._check_kind(sample)
         if scaling is None and not options.keeps_features:
-            rows = np.concatenate([data.X for data in sample])
+            rows = joined_rows([data.X for data in sample])
             self.scaling = fit_scaling(rows, None, options.preprocess)
         sampled = self._pack(sample)
         self._widths = [bucket.list_size for bucket in sampled.buckets]
@@ -140,31 +146,56 @@ class StreamedLists:
 
     def _load(self, sets: list[TrainingSet]) -> tuple[Data, PackedLists]:
         """Scaled rows on the device, and their lists."""
+        self._check_kind(sets)
         n_samples = sum(len(data.y) for data in sets)
         n_rows = max(self._n_rows, padded_length(n_samples))
         dtype = self._options.array_dtype
-        X = aligned_zeros((n_rows, sets[0].X.shape[1]), dtype)
+        packed = self._pack(sets)
         y, list_weights = np.zeros(n_rows, dtype), np.zeros(n_rows, dtype)
         end = 0
         for data in sets:
             begin, end = end, end + len(data.y)
-            transform_into(X[begin:end], data.X, self.scaling, data.queries, None)
             y[begin:end], list_weights[begin:end] = data.y, 1.0
-        placed = (jax.device_put(x) for x in (X, y, list_weights))
-        features, labels, weights = placed
-        data_on_device = Data(n_samples, features, labels, None, weights, {})
-        return data_on_device, self._pack(sets)
+        labels, weights = (jax.device_put(x) for x in (y, list_weights))
+        features = self._place_features(sets, packed, n_rows)
+        return Data(n_samples, features, labels, None, weights, {}), packed
+
+    def _place_features(
+        self, sets: list[TrainingSet], packed: PackedLists, n_rows: int
+    ) -> Any:
+        """Scaled features of the sets, one after the other, on the device."""
+        dtype, scaling = self._options.array_dtype, self.scaling
+        if self._is_sparse:
+            tables = [
+                data.X if scaling is None else scaling.transform(data.X, data.queries)
+                for data in sets
+            ]
+            return place_rows(joined_rows(tables), packed, dtype, is_reusable=True)
+        X = aligned_zeros((n_rows, sets[0].X.shape[1]), dtype)
+        end = 0
+        for data in sets:
+            begin, end = end, end + len(data.y)
+            transform_into(X[begin:end], data.X, scaling, data.queries, None)
+        return jax.device_put(X)
+
+    def _check_kind(self, sets: list[TrainingSet]) -> None:
+        """Raise unless all features are sparse, or none."""
+        if any(is_sparse(data.X) != self._is_sparse for data in sets):
+            raise ValueError(
+                "source must have features of one kind in all pieces; got sparse "
+                "matrices and arrays. Convert the arrays by scipy.sparse.csr_matrix."
+            )
 
     def _pack(self, sets: list[TrainingSet]) -> PackedLists:
         """Informative lists of the sets, one after the other, in padded shapes."""
-        n_features = sets[0].X.shape[1]
+        n_values = values_of_row(sets[0].X)
         trained = [lists_to_train(self._options, self._plan, data) for data in sets]
         keep = [t[data.queries.codes] for t, data in zip(trained, sets, strict=True)]
         return pack(
             _joined([data.queries for data in sets]),
             keep=np.concatenate(keep),
             batch_size=self._options.batch_size,
-            list_cost=list_cost(self._options.scorer, n_features),
+            list_cost=list_cost(self._options.scorer, n_values),
             list_size_cost=COMPILATION_ROWS / max(likely_epochs(self._options), 1),
             widths=self._widths,
         )
@@ -213,11 +244,11 @@ def train_stream(
     state : LearnedState
     result : TrainingResult
     """
-    check_start(options, start)
     seed = int(check_random_state(options.random_state).randint(2**31 - 1))
     sample = [
         _checked(check, options, piece) for piece in source.sample(_SAMPLED_PIECES)
     ]
+    check_start(options, start, sample[0].X)
     checkpoint = None
     if options.checkpoint_dir is not None:
         parts = source.in_order() if source.n_rows is not None else ()

@@ -12,7 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import check_random_state
 
-from ltr.lists import aligned_zeros, pack, padded_length, with_padding_rows
+from ltr.lists import (
+    pack,
+)
 from ltr.queries import BoolArray, FloatArray, Queries, group_queries
 from ltr.rankers.inputs import TrainingSet, check_single_precision, warn_if_no_order
 from ltr.rankers.loss_inputs import check_loss_inputs, learns_from
@@ -20,8 +22,14 @@ from ltr.rankers.neural.fitted import FittedScorer
 from ltr.rankers.neural.identity import open_checkpoint
 from ltr.rankers.neural.linear_path import fit_linear_path
 from ltr.rankers.neural.options import Replay, TrainingOptions
-from ltr.rankers.neural.scaling import Scaling, fit_scaling, transform_into
+from ltr.rankers.neural.placement import place_data, values_of_row
+from ltr.rankers.neural.scaling import (
+    FeatureScaling,
+    Scaling,
+    fit_scaling,
+)
 from ltr.rankers.neural.watching import MakeRanker, epoch_watcher
+from ltr.rankers.sparse_features import is_sparse
 from ltr.rankers.validation import (
     EarlyStopping,
     ValidationRows,
@@ -32,7 +40,6 @@ from ltr.rankers.validation import (
 from ltr.scorers import Scorer
 from ltr.scorers.draws import seed_key
 from ltr.training import (
-    Data,
     Schedule,
     StepNumbers,
     TrainingPlan,
@@ -47,7 +54,7 @@ from ltr.training.devices import find_mesh
 from ltr.training.loop import init_optimizer
 from ltr.training.memory import check_parameters
 from ltr.training.optimizers import auto_decay, auto_rate
-from ltr.training.pair_table import PairScaling, PairTable, fit_pair_scaling
+from ltr.training.pair_table import PairScaling, fit_pair_scaling
 from ltr.training.work import COMPILATION_ROWS, list_cost
 
 ScoreItems = Callable[[FittedScorer, NDArray[Any], Queries], FloatArray]
@@ -137,7 +144,7 @@ def train_scorer(
     plan, loss_numbers = make_plan(options, data)
     if not options.in_batch:
         warn_if_no_order(data)
-    check_start(options, start)
+    check_start(options, start, data.X)
     seed = int(check_random_state(options.random_state).randint(2**31 - 1))
     checkpoint = open_checkpoint(options, [data, validation], start, member)
     if checkpoint is not None:
@@ -168,7 +175,7 @@ def train_scorer(
         data.queries,
         keep=trained_lists[data.queries.codes] & data.has_weight,
         batch_size=int(options.batch_size),
-        list_cost=list_cost(options.scorer, data.X.shape[1]),
+        list_cost=list_cost(options.scorer, values_of_row(data.X)),
         list_size_cost=COMPILATION_ROWS / max(likely_epochs(options), 1),
         reusable_shapes=options.is_stream,
     )
@@ -200,7 +207,8 @@ def train_scorer(
             params,
             optimizer_state,
             ResidentLists(
-                _on_device(options, data, scaling, pair_scaling, trained_lists), packed
+                place_data(options, data, scaling, pair_scaling, trained_lists, packed),
+                packed,
             ),
             numbers=numbers,
             rng=rng,
@@ -313,13 +321,22 @@ def ranker_maker(
     return make_ranker
 
 
-def check_start(options: TrainingOptions, start: LearnedState | None) -> None:
-    """Raise unless training can go on from a state."""
+def check_start(
+    options: TrainingOptions, start: LearnedState | None, X: Any = None
+) -> None:
+    """Raise unless training can go on from a state, with these features."""
     if start is not None and start.scorer != options.scorer:
         raise ValueError(
             "training can go on only with the scorer that it began with, "
             f"{start.scorer!r}; got {options.scorer!r}. Set the parameters back, or "
             "fit with warm_start=False."
+        )
+    scaling = None if start is None else start.scaling
+    if is_sparse(X) and isinstance(scaling, FeatureScaling) and scaling.mean.any():
+        raise TypeError(
+            "X must be dense to go on from a fit on dense features, whose scaling "
+            "subtracts their means; got a sparse matrix. Pass X.toarray(), or fit with "
+            "warm_start=False."
         )
 
 
@@ -369,48 +386,6 @@ def validation_metrics(
         return metrics_of(measures, rows, score_items(fitted, rows.X, rows.queries))
 
     return validate
-
-
-def _on_device(
-    options: TrainingOptions,
-    data: TrainingSet,
-    scaling: Scaling | None,
-    pair_scaling: PairScaling | None,
-    trained_lists: BoolArray,
-) -> Data:
-    """Rows with their padding; list weights are divided by their mean.
-
-    Features are scaled into the buffer that the device then reads, if it is the CPU.
-    """
-
-    def put(values: NDArray[Any]) -> jax.Array:
-        return jnp.asarray(
-            with_padding_rows(values, options.array_dtype, options.is_stream)
-        )
-
-    n_rows = padded_length(len(data.y), options.is_stream)
-    X = aligned_zeros((n_rows, data.X.shape[1]), options.array_dtype)
-    transform_into(X, data.X, scaling, data.queries, data.weights)
-
-    def put_pairs(table: PairTable) -> PairTable:
-        first_pair = (  # for padding: any pair will do
-            jnp.asarray(with_padding_rows(column, np.int32, options.is_stream))
-            for column in (table.base, table.position)
-        )
-        return PairTable(put(table.scaled(pair_scaling).values), *first_pair)
-
-    list_weights = np.ones(len(trained_lists))
-    if data.list_weights is not None and trained_lists.any():
-        list_weights = data.list_weights / data.list_weights[trained_lists].mean()
-    return Data(
-        n_samples=len(data.y),
-        X=jax.device_put(X, may_alias=True),
-        y=put(data.y),
-        weights=None if data.weights is None else put(data.weights),
-        list_weights=put(list_weights[data.queries.codes]),
-        extras={name: put(values) for name, values in data.extras.items()},
-        pairs=None if data.pairs is None else put_pairs(data.pairs),
-    )
 
 
 def draw_parameters(

@@ -392,7 +392,7 @@ class TSPRanker(PairRanker):
         features = check_dense_X(self, X, reset=start is None)
         data = training_set(features, y, qid, query_weight=query_weight, index_of=X)
         self._fitted_with_qid = qid is not None
-        validation = self._validation_set(X_val, y_val, qid_val, options.stopping)
+        validation = self._validation_set(X_val, y_val, qid_val, options)
         data = self._with_pairs(data, pair_features, start)
         validation = validation_pairs(
             self.pair_features, pair_features_val, validation, data.pairs
