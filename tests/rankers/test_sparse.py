@@ -112,6 +112,11 @@ def test_a_fit_is_that_of_the_same_matrix_as_array(scorer):
     np.testing.assert_allclose(dense.predict(Z), expected, atol=1e-12)
 
 
+def test_half_precision_rounds_no_sparse_product():
+    half, single = (fitted(dtype=dtype) for dtype in ("bfloat16", "float32"))
+    np.testing.assert_array_equal(half.coef_, single.coef_)
+
+
 def test_every_format_is_the_same_matrix(linear):
     """Formats, and a CSR matrix whose duplicates and order are not canonical."""
     expected = linear.predict(X)
