@@ -89,9 +89,9 @@ def save_ranker(ranker: BaseRanker | ModelIndex | Pipeline, folder: PathLike) ->
     ----------
     ranker : ranker
         A fitted ranker of this library, a :class:`ltr.ModelIndex`, or a
-        :class:`sklearn.pipeline.Pipeline` of scalers that ends in a ranker: of
-        StandardScaler, MinMaxScaler, MaxAbsScaler, RobustScaler, and those of
-        :mod:`ltr.model_selection`. Functions of your own (a loss, a metric, label
+        :class:`sklearn.pipeline.Pipeline` that ends in a ranker, of StandardScaler,
+        MinMaxScaler, MaxAbsScaler, RobustScaler, SimpleImputer (of numbers),
+        VarianceThreshold, and the scalers of :mod:`ltr.model_selection`. Functions of your own (a loss, a metric, label
         gains) are saved as their names, and must stand at the top level of a module:
         see ``trusted`` of :func:`load_ranker`.
     folder : path

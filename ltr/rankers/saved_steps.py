@@ -1,15 +1,23 @@
-"""Steps of saved pipelines: scalers of scikit-learn and ours, as JSON and arrays."""
+"""Steps of saved pipelines as JSON and arrays: scalers, imputers, selected columns."""
 
 from __future__ import annotations
 
 import importlib
 from collections.abc import Mapping
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ltr.arguments import check_choice, check_whole
+from ltr.rankers.saved_columns import (
+    INDICATOR,
+    check_imputer,
+    describe_imputer,
+    fit_again,
+    n_outputs,
+)
 from ltr.rankers.saved_fields import check_column_names, check_keys, check_names
 
 
@@ -40,13 +48,20 @@ STEPS = {
     "QueryMinMaxScaler": StepKind("ltr.model_selection", (), True),
     "QueryStandardScaler": StepKind("ltr.model_selection", (), True),
     "RobustScaler": StepKind("sklearn.preprocessing", ("center_", "scale_")),
+    "SimpleImputer": StepKind("sklearn.impute", ("statistics_",)),
     "StandardScaler": StepKind("sklearn.preprocessing", ("mean_", "var_", "scale_")),
+    "VarianceThreshold": StepKind("sklearn.feature_selection", ("variances_",)),
 }
+_SELECTS = ("SimpleImputer", "VarianceThreshold")  # steps that may leave columns out
 _FIELDS = {"name", "class", "parameters", "n_features"}
 _FIELDS |= {"fitted_with_qid", "column_names"}  # of scalers within the query
 _COUNTS = "n_samples_seen_"
 # arrays that a step applies: always, or if a parameter is True
-_ALWAYS = {"MaxAbsScaler": ("scale_",), "MinMaxScaler": ("min_", "scale_")}
+_ALWAYS = {
+    "MaxAbsScaler": ("scale_",),
+    "MinMaxScaler": ("min_", "scale_"),
+    "VarianceThreshold": ("variances_",),
+}
 _FLAGS: dict[str, dict[str, str | None]] = {
     "MinMaxScaler": {"clip": None},
     "RobustScaler": {"with_centering": "center_", "with_scaling": "scale_"},
@@ -89,6 +104,9 @@ def describe_steps(
             )
         prefix = f"step{len(documents)}_"
         parameters = step.get_params(deep=False)
+        fitted: dict[str, NDArray[Any]] = {}
+        if type(step).__name__ == "SimpleImputer":
+            parameters, fitted = describe_imputer(step)
         document = {
             "name": name,
             "class": type(step).__name__,
@@ -103,9 +121,10 @@ def describe_steps(
             if step._column_names is not None:
                 document["column_names"] = list(step._column_names)
         for key in (*kind.arrays, _COUNTS):
-            value = getattr(step, key, None)
+            value = fitted.pop(key, getattr(step, key, None))
             if value is not None:
                 arrays[f"{prefix}{key}"] = np.asarray(value)
+        arrays |= {f"{prefix}{key}": value for key, value in fitted.items()}
         if hasattr(step, "feature_names_in_"):
             names = np.asarray(step.feature_names_in_, dtype=str)
             arrays[f"{prefix}feature_names_in_"] = names
@@ -143,6 +162,13 @@ class SavedStep(NamedTuple):
     column_names: list[Any] | None
     fitted_with_qid: bool
 
+    @property
+    def n_outputs(self) -> int:
+        """Number of features that it returns."""
+        if self.class_name not in _SELECTS:
+            return self.n_features
+        return n_outputs(self.class_name, self.parameters, self.arrays)
+
 
 def read_steps(documents: Any, arrays: dict[str, NDArray[Any]]) -> list[SavedStep]:
     """Reverse :func:`describe_steps`, but for the objects.
@@ -167,11 +193,12 @@ def read_steps(documents: Any, arrays: dict[str, NDArray[Any]]) -> list[SavedSte
         raise ValueError(f"steps must be a list; got {documents!r:.100}.")
     steps = [_read_step(i, document, arrays) for i, document in enumerate(documents)]
     check_step_names([step.name for step in steps])
-    widths = {step.n_features for step in steps}
-    if len(widths) > 1:
-        raise ValueError(
-            f"steps must have as many features each; got {sorted(widths)}."
-        )
+    for step, following in pairwise(steps):
+        if step.n_outputs != following.n_features:
+            raise ValueError(
+                f"step {following.name!r} must take the {step.n_outputs} features that "
+                f"step {step.name!r} returns; got {following.n_features}."
+            )
     return steps
 
 
@@ -193,6 +220,9 @@ def _read_step(
     }
     for key, array in fitted.items():
         _check_array(key, array, n_features)
+    if class_name == "SimpleImputer":
+        fitted[INDICATOR] = arrays.pop(f"{prefix}{INDICATOR}", None)
+        check_imputer(parameters, fitted, n_features)
     _check_use(class_name, parameters, fitted)
     fitted[_COUNTS] = arrays.pop(f"{prefix}{_COUNTS}", None)
     names = arrays.pop(f"{prefix}feature_names_in_", None)
@@ -234,6 +264,11 @@ def make_step(step: SavedStep) -> Any:
     """
     kind = STEPS[step.class_name]
     transformer = getattr(importlib.import_module(kind.module), step.class_name)()
+    if step.class_name == "SimpleImputer":
+        fit_again(transformer, step.parameters, step.arrays, step.n_features)
+        if step.feature_names is not None:
+            transformer.feature_names_in_ = step.feature_names
+        return transformer
     transformer.set_params(**step.parameters)
     if hasattr(transformer, "_parameter_constraints"):
         transformer._validate_params()
@@ -257,7 +292,8 @@ def make_step(step: SavedStep) -> Any:
 def _check_array(key: str, array: NDArray[Any] | None, n_features: int) -> None:
     if array is None:
         return
-    if array.shape != (n_features,) or array.dtype.kind != "f":
+    kinds = "fiu" if key == "statistics_" else "f"
+    if array.shape != (n_features,) or array.dtype.kind not in kinds:
         raise ValueError(
             f"{key} of a step must have one number a feature, {n_features}; got "
             f"{array.dtype} of shape {array.shape}."
@@ -285,6 +321,12 @@ def _check_use(
     for key in needed:
         if arrays[key] is None:
             raise ValueError(f"a {class_name} must have {key}; got none.")
+    threshold = parameters.get("threshold")
+    if class_name == "VarianceThreshold" and type(threshold) not in (int, float):
+        raise ValueError(
+            "threshold of a VarianceThreshold must be a number; got "
+            f"{threshold!r:.100}."
+        )
     if class_name == "MinMaxScaler":
         ends = parameters.get("feature_range")
         kinds = [type(end) for end in ends] if isinstance(ends, (list, tuple)) else []

@@ -1,4 +1,4 @@
-"""A pipeline in a serving process: scalers in NumPy, then a ranker."""
+"""A pipeline in a serving process: its steps in NumPy, then a ranker."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ltr.queries import FloatArray, Queries, group_queries
 from ltr.rankers.features import CATEGORY_CURE, frame_values, read_dense_X
+from ltr.rankers.saved_columns import impute, varied
 from ltr.rankers.saved_steps import SavedStep
 from ltr.serving.scoring import Scoring
 from ltr.within_lists import min_max, z_scores
@@ -40,7 +41,7 @@ class PipelineScoring(Scoring):
                     "predict needs qid because fit was given one; got qid=None. Pass "
                     "qid."
                 )
-            if len(table):
+            if len(table) or step.n_outputs != step.n_features:
                 table = _TRANSFORMS[step.class_name](step, table, queries)
         return self.member.predict(table, qid, **inputs)
 
@@ -81,6 +82,14 @@ def _robust(step: SavedStep, X: Table, _: Queries) -> Table:
     return X
 
 
+def _impute(step: SavedStep, X: Table, _: Queries) -> Table:
+    return impute(step.parameters, step.arrays, X)
+
+
+def _select(step: SavedStep, X: Table, _: Queries) -> Table:
+    return np.asarray(X[:, varied(step.parameters, step.arrays)])
+
+
 def _within(scale: Callable[[FloatArray, Queries], FloatArray]) -> Any:
     def transform(_: SavedStep, X: Table, queries: Queries) -> Table:
         if np.isnan(X).any():
@@ -96,5 +105,7 @@ _TRANSFORMS: dict[str, Callable[[SavedStep, Table, Queries], Table]] = {
     "QueryMinMaxScaler": _within(min_max),
     "QueryStandardScaler": _within(z_scores),
     "RobustScaler": _robust,
+    "SimpleImputer": _impute,
     "StandardScaler": _standard,
+    "VarianceThreshold": _select,
 }

@@ -274,9 +274,9 @@ def _pipeline(model: SavedModel) -> Scoring:
     columns = member.columns
     if steps:
         names, others = steps[0].feature_names, steps[0].column_names
-        if steps[0].n_features != columns.n_features_in_:
+        if steps[-1].n_outputs != columns.n_features_in_:
             raise ValueError(
-                f"the ranker must have the {steps[0].n_features} features of the "
+                f"the ranker must have the {steps[-1].n_outputs} features of the "
                 f"steps; got {columns.n_features_in_}. Save it again."
             )
         columns = Columns("Pipeline", steps[0].n_features, names, others)

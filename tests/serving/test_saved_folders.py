@@ -60,6 +60,21 @@ FORGERIES = [
             }
         ),
     ),
+    (
+        "pipeline-imputer",
+        lambda d: d["steps"][0]["parameters"].update(strategy="os.system"),
+    ),
+    (
+        "pipeline-imputer",
+        lambda d: d["steps"][0]["parameters"].update(missing_values="0"),
+    ),
+    (
+        "pipeline-imputer",
+        lambda d: d["steps"][0]["parameters"].update(add_indicator=False),
+    ),
+    ("pipeline-imputer", lambda d: d["steps"][0].update(n_features=5)),
+    ("pipeline-varied", lambda d: d["steps"][0]["parameters"].update(threshold=1e9)),
+    ("pipeline-varied", lambda d: d["steps"][0]["parameters"].update(threshold="1")),
     ("mlp", lambda d: d["parameters"].update(hidden_layer_sizes=[8, 5])),
     ("mlp", lambda d: d["parameters"].update(hidden_layer_sizes=[2**31])),
     ("mlp", lambda d: d["parameters"].update(hidden_layer_sizes="x")),
@@ -232,8 +247,8 @@ def test_pipelines(saved, loaded, tmp_path):
     other = Pipeline([("pca", PCA(2)), ("rank", LinearRanker())]).fit(X, Y)
     message = (
         "step 'pca' must be one of MaxAbsScaler, MinMaxScaler, QueryMinMaxScaler, "
-        "QueryStandardScaler, RobustScaler, StandardScaler to be saved; got PCA. Pickle "
-        "the pipeline."
+        "QueryStandardScaler, RobustScaler, SimpleImputer, StandardScaler, "
+        "VarianceThreshold to be saved; got PCA. Pickle the pipeline."
     )
     with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
         save_ranker(other, tmp_path / "pca")

@@ -8,6 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 import sklearn
+from sklearn.feature_selection import VarianceThreshold
+from sklearn.impute import SimpleImputer
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import (
     MaxAbsScaler,
@@ -165,6 +167,8 @@ def saved(tmp_path_factory):
         "range": MinMaxScaler((-1, 1), clip=True),
         "largest": MaxAbsScaler(),
         "robust": RobustScaler(with_centering=False),
+        "imputer": SimpleImputer(strategy="median", add_indicator=True),
+        "varied": VarianceThreshold(1.0),
         "query": QueryStandardScaler(),
         "query-range": QueryMinMaxScaler(),
     }
@@ -173,8 +177,9 @@ def saved(tmp_path_factory):
             pipeline = Pipeline(
                 [("first", step), ("none", "passthrough"), ("rank", LinearRanker())]
             )
-            pipeline.fit(X[:60], Y[:60], qid=QID[:60])
-            rankers[f"pipeline-{name}"] = pipeline, "X"
+            table = "missing" if name == "imputer" else "X"
+            pipeline.fit(tables[table][:60], Y[:60], qid=QID[:60])
+            rankers[f"pipeline-{name}"] = pipeline, table
     rules = [Precedence(before=1, after=0), Window(item=2, first=0, last=1)]
     constrained = ConstrainedRanker(trees(), rules, k=3, work_limit=1.0)
     of_pairs = {
