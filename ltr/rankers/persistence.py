@@ -91,9 +91,9 @@ def save_ranker(ranker: BaseRanker | ModelIndex | Pipeline, folder: PathLike) ->
         A fitted ranker of this library, a :class:`ltr.ModelIndex`, or a
         :class:`sklearn.pipeline.Pipeline` that ends in a ranker, of StandardScaler,
         MinMaxScaler, MaxAbsScaler, RobustScaler, SimpleImputer (of numbers),
-        VarianceThreshold, and the scalers of :mod:`ltr.model_selection`. Functions of your own (a loss, a metric, label
-        gains) are saved as their names, and must stand at the top level of a module:
-        see ``trusted`` of :func:`load_ranker`.
+        VarianceThreshold, and the scalers of :mod:`ltr.model_selection`. Functions of
+        your own (a loss, a metric, label gains) are saved as their names, and must
+        stand at the top level of a module: see ``trusted`` of :func:`load_ranker`.
     folder : path
         New or empty, or a folder that :func:`save_ranker` wrote, which is replaced at
         once: whoever loads it meanwhile, or after the process was killed, gets the old
