@@ -16,13 +16,15 @@ def test_benchmark_gpu(monkeypatch, capsys):
         raise MemoryError("no room")
 
     monkeypatch.setitem(example.CHECKS, "broken", broken)
-    report = example.main("small", "broken,losses,attention,training,tables")
+    report = example.main("small", "broken,losses,training,tables")
     assert report.failures == ["broken"]
-    assert len(report.rows) == 8
+    assert len(report.rows) == 7
     assert all(row["ms"] > 0 and row["roofline"] > 0 for row in report.rows)
     printed = capsys.readouterr().out
     assert "FAILED broken: MemoryError: no room\n" in printed
     assert "no accelerator: the ceilings are those of this CPU" in printed
+    rounded = example.main("small", "attention", dtype="bfloat16").rows[0]
+    assert 1e-4 < rounded["to the CPU"] < 0.1
     late = example.main("small", "losses", seconds=0.0)
     assert late.failures == ["ceilings", "losses"]
 
