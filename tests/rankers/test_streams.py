@@ -275,6 +275,17 @@ def test_validation_is_in_the_form_of_the_source():
         clone(LINEAR).fit_stream(DATA, validation="x")
 
 
+def test_features_of_pairs_are_refused():
+    """They would have no part in training."""
+    ranker = TSPRanker(encoder="identity", pair_features=lambda X: X @ X.T)
+    message = (
+        "pair_features are for fit and partial_fit; fit_stream trains on features of "
+        "items only. Set pair_features=None."
+    )
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+        ranker.fit_stream(DATA)
+
+
 def test_validation_is_required_by_early_stopping():
     """Nothing is held out."""
     ranker = clone(LINEAR).set_params(early_stopping=True)

@@ -212,6 +212,11 @@ class GradientRanker(BaseRanker):
                 "refit=True is for fit, which has the validation queries in memory "
                 "with the others; fit_stream has not. Set refit=False."
             )
+        if getattr(self, "pair_features", None) is not None:
+            raise ValueError(
+                "pair_features are for fit and partial_fit; fit_stream trains on "
+                "features of items only. Set pair_features=None."
+            )
         start = getattr(self, "_learned_state", None) if self.warm_start else None
         self._fitted_with_qid = True
         pieces = Source(source, buffer_rows)
