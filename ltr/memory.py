@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 _GB = 1e9
+_CGROUP_LIMIT = "/sys/fs/cgroup/memory.max"
 
 
 def available_bytes() -> float:
@@ -32,11 +33,35 @@ def available_bytes() -> float:
     for line in meminfo.splitlines():
         if line.startswith("MemAvailable:"):  # counts caches, which can be dropped
             amounts[-1] = 1024 * int(line.split()[1])
-    limit = _text("/sys/fs/cgroup/memory.max").strip()
+    limit = _text(_CGROUP_LIMIT).strip()
     usage = _text("/sys/fs/cgroup/memory.current").strip()
     if limit.isdigit() and usage.isdigit():
         amounts.append(int(limit) - int(usage))
-    return max(0.0, min([*amounts, *_unlimited_bytes()]))
+    return max(0.0, min([*amounts, *_bytes_to_limits()]))
+
+
+def memory_bytes() -> float:
+    """Bytes of main memory that this process may have, whatever is in use.
+
+    Returns
+    -------
+    n_bytes : float
+        That of the machine, or a limit of the control group or of the process
+        (``ulimit``) if that is lower; infinity where nothing can be read.
+
+    Examples
+    --------
+    >>> memory_bytes() > 0
+    True
+    """
+    try:
+        amounts = [float(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))]
+    except (AttributeError, ValueError, OSError):  # neither Linux nor another Unix
+        return float("inf")
+    limit = _text(_CGROUP_LIMIT).strip()
+    if limit.isdigit():
+        amounts.append(float(limit))
+    return min([*amounts, *_process_limits().values()])
 
 
 def check_memory(n_bytes: float, purpose: str, cure: str) -> None:
@@ -72,20 +97,24 @@ def check_memory(n_bytes: float, purpose: str, cure: str) -> None:
         )
 
 
-def _unlimited_bytes() -> list[float]:
-    """What the limits of the process leave of private data and of addresses."""
+def _process_limits() -> dict[str, float]:
+    """Limits of private data and of addresses, by their names in the process status."""
     import resource
 
     limits = {"VmData": resource.RLIMIT_DATA, "VmSize": resource.RLIMIT_AS}
-    limits = {name: resource.getrlimit(limit)[0] for name, limit in limits.items()}
-    if set(limits.values()) == {resource.RLIM_INFINITY}:
-        return []
-    lines = _text("/proc/self/status").splitlines()
+    values = {name: resource.getrlimit(limit)[0] for name, limit in limits.items()}
+    return {n: float(v) for n, v in values.items() if v != resource.RLIM_INFINITY}
+
+
+def _bytes_to_limits() -> list[float]:
+    """What the limits of the process leave."""
+    limits = _process_limits()
+    lines = _text("/proc/self/status").splitlines() if limits else []
     usage = {name: text.split() for name, _, text in (x.partition(":") for x in lines)}
     return [
         limit - 1024.0 * int(usage[name][0])
         for name, limit in limits.items()
-        if limit != resource.RLIM_INFINITY and name in usage
+        if name in usage
     ]
 
 

@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from ltr.memory import available_bytes
+from ltr.memory import memory_bytes
 from ltr.progress import ProgressLine
 from ltr.rankers.neural.source import Piece, stand_together
 
-_SHARE = 0.5  # of the available memory; a copy and training take 1.5 times its size
+_SHARE = 0.5  # of memory; a copy and training take 1.5 times the size of X
 _BUFFERS = 6  # that fit_stream may hold
 _MAX_BUFFER_ROWS = 2**18
 _GB = 1e9
@@ -41,13 +41,13 @@ def stream_of_map(
     Returns
     -------
     arguments : dict or None
-        None unless ``X`` is a map of a file that is larger than half of the available
-        memory, and ``fit_stream`` can do all that is asked for.
+        None unless ``X`` is a map of a file that is larger than half of the memory,
+        and ``fit_stream`` can do all that is asked for.
     """
     if getattr(X, "filename", None) is None or not isinstance(X, np.memmap):
         return None
-    available = available_bytes()
-    if X.nbytes <= _SHARE * available:
+    memory = memory_bytes()  # not what is free, on which the result would depend
+    if X.nbytes <= _SHARE * memory:
         return None
     is_given = [column is not None for column in validation]
     if (
@@ -62,12 +62,12 @@ def stream_of_map(
     ):
         return None
     row_bytes = X.nbytes / len(X)
-    room = _SHARE * available / (_BUFFERS * row_bytes)
+    room = _SHARE * memory / (_BUFFERS * row_bytes)
     buffer_rows = min(_MAX_BUFFER_ROWS, 2 ** int(np.log2(max(room, 1.0))))
     if ranker.verbose:
         line = (
             f"X is a memory map of {X.nbytes / _GB:.1f} GB, more than half of the "
-            f"{available / _GB:.1f} GB of memory that are available: fit is "
+            f"{memory / _GB:.1f} GB of memory that this process may have: fit is "
             f"fit_stream with buffer_rows={buffer_rows}"
         )
         ProgressLine(0.0)(lambda: line, last=True)

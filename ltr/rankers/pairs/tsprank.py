@@ -370,12 +370,13 @@ class TSPRanker(PairRanker):
 
         Notes
         -----
-        If ``X`` is a memory map larger than half of the available memory, and the rows
-        of each query stand together, this is :meth:`fit_stream` on the same rows: lists
-        in another order, and nothing held out. A buffer has 262,144 rows, or the power
-        of two of which six take half of that memory; ``verbose=1`` tells it. With
-        weights, features of pairs, ``refit=True``, or ``early_stopping=True``
-        without validation rows, all rows are in memory.
+        If ``X`` is a memory map larger than half of the memory (of the machine, or what
+        ``ulimit`` or a control group allow), and the rows of each query stand together,
+        this is :meth:`fit_stream` on the same rows: lists in another order, and nothing
+        held out. A buffer has 262,144 rows, or the power of two of which six take half
+        of the memory; ``verbose=1`` tells it. With weights, features of pairs,
+        ``refit=True``, or ``early_stopping=True`` without validation rows, all rows are
+        in memory.
         """
         stream = stream_of_map(
             self,

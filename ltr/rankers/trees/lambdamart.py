@@ -338,11 +338,12 @@ default="from_dtype"
 
         Notes
         -----
-        If ``X`` is a memory map larger than half of the available memory, and the rows
-        of each query stand together, this is :meth:`fit_stream` on the same rows: the
-        same trees, in less memory; ``verbose=1`` says so. With weights, extras such as
-        ``position``, ``refit=True``, or ``early_stopping=True`` without validation
-        rows, all rows are in memory.
+        If ``X`` is a memory map larger than half of the memory (of the machine, or what
+        ``ulimit`` or a control group allow), and the rows of each query stand together,
+        this is :meth:`fit_stream` on the same rows: the same trees, in less memory;
+        ``verbose=1`` says so. With weights, extras such as ``position``,
+        ``refit=True``, or ``early_stopping=True`` without validation rows, all rows are
+        in memory.
         """
         params, stopping = self._checked_parameters()
         extras = {
