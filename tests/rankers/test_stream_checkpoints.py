@@ -112,7 +112,7 @@ SCRIPT = """
 import sys
 sys.path.insert(0, {tests!r})
 from test_stream_checkpoints import DRAWS, fit, np, open_shards, states
-ranker = DRAWS.set_params(max_epochs=30)
+ranker = DRAWS.set_params(max_epochs=100)
 shards = open_shards(sys.argv[1])
 np.savez(sys.argv[3], *states(fit(ranker, shards, sys.argv[2], buffer_rows=150)))
 """
@@ -134,13 +134,13 @@ def test_a_process_that_is_killed(tmp_path):
                 path.exists() and path.stat().st_mtime_ns != seen
             ):
                 time.sleep(0.001)
-            time.sleep(rng.uniform(0.0, 0.3 / wanted))
+            time.sleep(rng.uniform(0.0, 0.2 / wanted))
             process.send_signal(signal.SIGKILL)
             n_kills += process.wait() == -signal.SIGKILL
         assert process.wait() in (0, -signal.SIGKILL)
     assert n_kills == wanted
     whole = fit(
-        clone(DRAWS).set_params(max_epochs=30),
+        clone(DRAWS).set_params(max_epochs=100),
         open_shards(tmp_path / "train"),
         buffer_rows=150,
     )
