@@ -4,8 +4,9 @@ This is the only module that knows about padding, buckets and the order of rows.
 compiles a program for every shape, and padding all lists to the longest wastes most of
 the work, so the lists are sorted by size and cut into at most eight *buckets*; all
 lists of a bucket are padded to its longest, rounded up to a grid of sizes, so that
-folds, seeds and refits meet shapes that are compiled already. The cuts are optimal: a
-dynamic program minimizes the cost of an epoch, partial mini-batches included.
+folds, seeds and refits meet shapes that are compiled already: to powers of two where a
+compilation takes longer than all epochs. The cuts are optimal: a dynamic program
+minimizes the cost of an epoch, partial mini-batches included.
 
 A padded position holds the row number ``n_samples``; arrays that are gathered with it
 get an extra row (:func:`with_padding_rows`), and ``rows < n_samples`` is the mask.
@@ -26,6 +27,7 @@ MAX_LIST_SIZES = 8
 MAX_BATCH_ROWS = 2**18
 _MAX_CUTS = 1024
 _GRID_STEPS = 8  # in an octave
+_FEW_ROWS = 2**14
 _ALIGNMENT = 64  # bytes, of the arrays that XLA reads on a CPU
 # An epoch that is not small costs at most this much more than its real items.
 _MAX_PADDING, _SMALL_EPOCH = 1.4, 2**17
@@ -194,8 +196,11 @@ def pack(
     elif reusable_shapes:
         cuts = _cuts_between(_powers_of_two(sizes[by_size]))
     else:
+        packed_sizes = sizes[by_size]
+        coarse = list_cost(round_up(packed_sizes, 1))
+        steps = 1 if coarse.sum() < list_size_cost else _GRID_STEPS
         cuts = _best_cuts(
-            sizes[by_size], batch_size, max_list_sizes, list_cost, list_size_cost
+            packed_sizes, batch_size, max_list_sizes, list_cost, list_size_cost, steps
         )
 
     buckets = []
@@ -207,7 +212,7 @@ def pack(
         elif reusable_shapes:
             width, count = _power_of_two(width), _power_of_two(count)
         else:
-            width, count = (int(n) for n in round_up(np.array([width, count])))
+            width, count = (int(n) for n in round_up(np.array([width, count]), steps))
         position = np.arange(width)
         is_real = position < sizes[lists][:, None]  # (n_lists, width)
         place = np.where(is_real, starts[lists][:, None] + position, 0)  # in ``order``
@@ -264,7 +269,8 @@ def with_padding_rows(
     dtype : dtype, default=numpy.float64
         Type of the result.
     reusable_shape : bool, default=False
-        Append rows until the length is a power of two, instead of a size of the grid.
+        Append rows until the length is a power of two, as for fewer than 16,384 rows,
+        instead of a size of the grid.
 
     Returns
     -------
@@ -274,7 +280,7 @@ def with_padding_rows(
     Examples
     --------
     >>> with_padding_rows(np.array([1.0, 2.0])).tolist()
-    [1.0, 2.0, 0.0]
+    [1.0, 2.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0]
     """
     length = padded_length(len(values), reusable_shape)
     padded = np.zeros((length, *values.shape[1:]), dtype)
@@ -283,8 +289,12 @@ def with_padding_rows(
 
 
 def padded_length(n_samples: int, reusable_shape: bool = False) -> int:
-    """Number of rows of :func:`with_padding_rows`, at least one more than there are."""
-    if reusable_shape:
+    """Number of rows of :func:`with_padding_rows`, at least one more than there are.
+
+    A power of two for few rows, whose memory does not count: the folds of a small data
+    set, of whole queries, differ by more than a step of the grid.
+    """
+    if reusable_shape or n_samples < _FEW_ROWS:
         return _power_of_two(n_samples + 1)
     return int(round_up(np.array([n_samples + 1]))[0])
 
@@ -297,7 +307,7 @@ def aligned_zeros(shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[np.floati
     return raw[start : start + n_bytes].view(dtype).reshape(shape)
 
 
-def round_up(sizes: IntArray) -> IntArray:
+def round_up(sizes: IntArray, steps: int = _GRID_STEPS) -> IntArray:
     """Smallest size of the grid that is not below each size.
 
     The grid has eight sizes in an octave, all whole numbers up to 16, then 18, 20, 22,
@@ -307,6 +317,8 @@ def round_up(sizes: IntArray) -> IntArray:
     ----------
     sizes : int array
         At least 1.
+    steps : int, default=8
+        Sizes in an octave, a power of two.
 
     Returns
     -------
@@ -318,8 +330,8 @@ def round_up(sizes: IntArray) -> IntArray:
     [1, 7, 18, 104, 104, 1024]
     """
     exponents = np.frexp(np.maximum(sizes, 2) - 1)[1]  # 2^(e − 1) < size ≤ 2^e
-    steps = np.maximum(1, 2**exponents // (2 * _GRID_STEPS))
-    return np.asarray(-(-sizes // steps) * steps)
+    distance = np.maximum(1, 2**exponents // (2 * steps))
+    return np.asarray(-(-sizes // distance) * distance)
 
 
 def _batch_sizes(widths: IntArray, batch_size: int) -> IntArray:
@@ -360,6 +372,7 @@ def _best_cuts(
     max_list_sizes: int,
     list_cost: ListCost,
     list_size_cost: float,
+    steps: int,
 ) -> IntArray:
     """Cut positions in the descending ``sizes`` whose epoch costs least.
 
@@ -375,7 +388,7 @@ def _best_cuts(
     if n_lists == 0:
         return np.zeros(1, dtype=np.intp)
     cuts = _cut_candidates(n_lists, batch_size)
-    widths = round_up(sizes[cuts[:-1]])
+    widths = round_up(sizes[cuts[:-1]], steps)
     batches = _batch_sizes(widths, batch_size)
     counts = cuts[None, 1:] - cuts[:-1, None]  # (i, j): lists between two cuts
     per_batch = np.minimum(counts, batches[:, None])

@@ -51,7 +51,8 @@ def test_round_trip(qid, options):
     packed = pack(queries, **options)
     values = with_padding_rows(np.arange(1.0, len(qid) + 1))
     np.testing.assert_array_equal(
-        scattered(packed, [values[rows] for rows in batches(packed)]), values[:-1]
+        scattered(packed, [values[rows] for rows in batches(packed)]),
+        values[: len(qid)],
     )
 
 
@@ -196,6 +197,22 @@ def test_folds_share_their_shapes():
         n_rows = len(with_padding_rows(np.zeros(len(qid))))
         shapes |= {(n_rows, *rows.shape) for rows in batches(packed)}
     assert len(shapes) <= 4  # 10 without a grid
+
+
+def test_small_folds_have_the_same_shapes():
+    """Powers of two, where all epochs cost less than a compilation."""
+    sizes = lognormal_sizes(500, sigma=0.2) // 8
+
+    def fold(sizes):
+        qid = group_sizes_to_qid(sizes)
+        packed = pack(group_queries(qid, len(qid)), list_size_cost=2e4)
+        n_rows = len(with_padding_rows(np.zeros(len(qid))))
+        return packed, {(n_rows, *rows.shape) for rows in batches(packed)}
+
+    shapes = [fold(np.delete(sizes, np.s_[k::5]))[1] for k in range(5)]
+    assert shapes == [{(8192, 32, 32)}] * 5
+    packed, _ = fold(np.tile(sizes, 20))  # padding counts there
+    assert padding_waste(packed) < 0.15
 
 
 def test_wide_batches_are_small():

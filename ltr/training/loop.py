@@ -27,7 +27,7 @@ from ltr.training.convergence import EpochLimits, Trend, loss_trend
 from ltr.training.devices import share
 from ltr.training.masks import check_mask, is_ours
 from ltr.training.memory import check_step
-from ltr.training.optimizers import OPTIMIZERS, build_optimizer
+from ltr.training.optimizers import OPTIMIZERS, OptimizerFactory, build_optimizer
 from ltr.training.plan import (
     TrainingPlan,
     check_one_per_list,
@@ -71,8 +71,15 @@ class StepNumbers(NamedTuple):
 
 def init_optimizer(plan: TrainingPlan, params: Pytree) -> Pytree:
     """Fresh optimizer state for ``params``."""
-    init = build_optimizer(plan.optimizer, 0.0, 0.0).init
-    return (jax.jit(init) if plan.optimizer in OPTIMIZERS.values() else init)(params)
+    if plan.optimizer in OPTIMIZERS.values():
+        return _init_ours(params, optimizer=plan.optimizer)
+    return build_optimizer(plan.optimizer, 0.0, 0.0).init(params)
+
+
+@partial(jax.jit, static_argnames="optimizer")
+def _init_ours(params: Pytree, *, optimizer: OptimizerFactory) -> Pytree:
+    """State of an optimizer of ours: one program for all fits of a scorer."""
+    return build_optimizer(optimizer, 0.0, 0.0).init(params)
 
 
 def train(

@@ -11,6 +11,7 @@ import numpy as np
 from ltr.lists import ListCost
 from ltr.queries import FloatArray, IntArray
 from ltr.scorers import Scorer
+from ltr.scorers.draws import seed_key
 
 # Multiplications per row: of the default network on 50 features, and what reading and
 # scattering the row costs at least. A logit of two items costs several per width, most
@@ -43,9 +44,7 @@ def parameter_shapes(scorer: Scorer, n_features: int) -> list[tuple[int, ...]]:
     [(4, 1), (1,)]
     """
     try:
-        params = jax.eval_shape(
-            lambda key: scorer.init(key, n_features), jax.random.key(0)
-        )
+        params = jax.eval_shape(lambda key: scorer.init(key, n_features), seed_key(0))
     except TypeError:
         return []
     return [leaf.shape for leaf in jax.tree.leaves(params)]

@@ -248,7 +248,12 @@ def _evaluate_blocks(
 
 
 _STATIC = ("plan", "curvature", "kind")
-_all_blocks = jax.jit(_evaluate_blocks, static_argnames=_STATIC)
+# Level 1 takes .6 to .9 of the time to compile, and the programs are as fast.
+_all_blocks = jax.jit(
+    _evaluate_blocks,
+    static_argnames=_STATIC,
+    compiler_options={"xla_backend_optimization_level": 1},
+)
 _all_blocks_in_a_hurry = jax.jit(
     _evaluate_blocks,
     static_argnames=_STATIC,
