@@ -78,10 +78,16 @@ def test_benchmark_defaults(capsys, monkeypatch):
     linear = example.NeuralRanker("listnet", "linear", max_epochs=5, random_state=0)
     tested = {"NeuralRanker()": linear, "best feature": example.SingleFeatureRanker()}
     monkeypatch.setattr(example, "rankers", lambda metric: tested)
-    means = example.main(sizes=(8, 100))
+    means = example.main(sizes=(8, 100), n_draws=2)
     assert list(means) == [("make_ranking", 8), ("make_ranking", 20)]
     assert all(0.5 < value < 1 for row in means.values() for value in row.values())
     assert "make_ranking, 20 lists, ndcg@10" in capsys.readouterr().out
+    # test lists agree, training sets do not: the mean of 0.1 and -0.1, or one of them
+    fits = np.array([[0.1] * 50, [-0.1] * 50])
+    assert example.interval(fits) == pytest.approx((-0.1, 0.1))
+    assert example.interval(fits[:1]) == pytest.approx((0.1, 0.1))
+    lists = np.array([[0.2, 0.0, np.nan] * 30] * 4)
+    assert example.interval(lists) == pytest.approx((0.075, 0.125), abs=0.02)
 
 
 def test_benchmark_overhead(capsys):

@@ -67,6 +67,9 @@ class ConstrainedRanker(BaseRanker):
         The fitted ranker, after ``fit``.
     n_features_in_ : int
         Number of its features.
+    n_columns_in_ : int
+        The same with the attributes that constraints refer to and that are no features:
+        columns of ``X`` unless ``attributes`` are passed.
     feature_names_in_ : array of shape (n_features,)
         Column names, if ``X`` had string ones.
 
@@ -331,6 +334,12 @@ class ConstrainedRanker(BaseRanker):
         check_rows({"X": X, "y": y, "qid": qid, "query_weight": query_weight})
         scores = self.predict(X, qid, attributes=attributes)
         return self._mean_metric(y, scores, qid, query_weight)
+
+    @property
+    def n_columns_in_(self) -> int:
+        """Number of features and of attributes that are no features."""
+        orders = self._orders()
+        return int(self._fitted().n_features_in_) + len(orders.attributes_only)
 
     def _metric_of(self, labels: FloatArray) -> MetricLike:
         if hasattr(self._fitted(), "metric_for"):  # as of AutoRanker

@@ -62,6 +62,12 @@ class ConstrainedOrders:
     infeasible: str
     work_limit: float | None
 
+    @property
+    def attributes_only(self) -> list[str]:
+        """Attributes that are no features of the ranker."""
+        names = attribute_names(self.constraints)
+        return [name for name in names if name not in self.feature_names]
+
     def scores(
         self,
         X: ArrayLike,
@@ -108,9 +114,7 @@ class ConstrainedOrders:
         check_rows({"X": X, "qid": qid, **by_name})
         X = as_pandas(X)
         names = attribute_names(self.constraints)
-        features = without(
-            X, [name for name in names if name not in self.feature_names]
-        )
+        features = without(X, self.attributes_only)
         scores = np.zeros(0)
         if n_rows(features):
             scores = self.predict(features, **qid_argument(qid))

@@ -8,7 +8,7 @@ from typing import Any
 from ltr.model_selection import QueryKFold
 from ltr.rankers.base import BaseRanker
 from ltr.rankers.blend import StackingRanker, VotingRanker
-from ltr.rankers.blend.members import BlendRanker
+from ltr.rankers.blend.members import BlendRanker, n_columns_of
 from ltr.rankers.blend.numeric import NumericRanker
 from ltr.rankers.constrained import ConstrainedRanker
 from ltr.rankers.saved_fields import check_count
@@ -196,7 +196,7 @@ def set_members(ranker: BaseRanker, members: list[BaseRanker]) -> None:
     check_count(len(members), n_members, "members")
     if isinstance(ranker, VotingRanker):
         check_count(len(ranker._weights), n_members, "weights")
+    n_columns = n_columns_of(members)
     for member in members:
-        n_features = members[0].n_features_in_
-        check_count(member.n_features_in_, n_features, "columns of a member")
+        check_count(n_columns_of([member]), n_columns, "columns of a member")
     ranker.rankers_ = members

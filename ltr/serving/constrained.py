@@ -16,6 +16,11 @@ class ConstrainedScoring(Scoring):
 
     orders: ConstrainedOrders
 
+    @property
+    def n_columns(self) -> int:
+        """As ``n_columns_in_`` of :class:`ltr.ConstrainedRanker`."""
+        return super().n_columns + len(self.orders.attributes_only)
+
     def predict(self, X: Any, qid: Any = None, **inputs: Any) -> FloatArray:
         """As :meth:`ltr.ConstrainedRanker.predict`, with its ``attributes``."""
         return self.orders.scores(X, qid, inputs.get("attributes"))

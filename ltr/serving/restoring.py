@@ -241,14 +241,18 @@ def _blend(model: SavedModel, saved: _Saved) -> Scoring:
         check_count(final.columns.n_features_in_, len(names), "scores to stack")
     if weights is not None:
         check_count(len(weights), len(names), "weights")
-    columns = members[0].columns
+    n_columns = max((member.n_columns for member in members), default=0)
     for member in members:
-        n_features = member.columns.n_features_in_
-        check_count(n_features, columns.n_features_in_, "columns of a member")
+        check_count(member.n_columns, n_columns, "columns of a member")
+    columns = Columns(saved.name, n_columns)
+    for member in members:  # that take all columns as features
+        if member.columns.n_features_in_ == n_columns:
+            columns = replace(member.columns, owner=saved.name)
+            break
     normalize = saved.parameters.get("normalize", "zscore")
     check_choice("normalize", normalize, NORMALIZATIONS)
     return BlendScoring(
-        replace(columns, owner=saved.name),
+        columns,
         saved.fitted_with_qid,
         tuple(members),
         names,

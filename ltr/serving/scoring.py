@@ -44,6 +44,11 @@ class Scoring(ABC):
     columns: Columns
     fitted_with_qid: bool
 
+    @property
+    def n_columns(self) -> int:
+        """Number of columns of ``X``, with those that are no features."""
+        return self.columns.n_features_in_
+
     @abstractmethod
     def predict(self, X: Any, qid: Any = None, **inputs: Any) -> FloatArray:
         """As ``predict`` of the estimator."""

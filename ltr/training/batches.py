@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, Protocol
 
 import jax
@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ltr.lists import PackedLists, Shape
+from ltr.queries import BoolArray
 from ltr.training.pair_table import PairTable
 from ltr.training.sparse_rows import SparseRows
 
@@ -115,6 +116,26 @@ class ResidentLists:
 
     data: Data
     packed: PackedLists
+
+    def without(self, left_out: BoolArray) -> ResidentLists:
+        """Lists of which some have the weight 0.
+
+        They stay in their mini-batches: the shapes, and so the compiled programs, are
+        those of all lists.
+
+        Parameters
+        ----------
+        left_out : bool array of shape (n_samples,)
+            Rows of these lists.
+
+        Returns
+        -------
+        lists : ResidentLists
+        """
+        weights = self.data.list_weights
+        kept = np.ones(len(weights), dtype=weights.dtype)
+        kept[: len(left_out)] = ~left_out
+        return replace(self, data=self.data._replace(list_weights=weights * kept))
 
     @property
     def batches(self) -> list[jax.ShapeDtypeStruct]:

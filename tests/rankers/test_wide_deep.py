@@ -5,13 +5,17 @@ import functools
 import jax
 import numpy as np
 import pytest
+from scipy.optimize import lsq_linear
 
 from ltr import NeuralRanker, load_ranker, save_ranker
+from ltr.deadline import deadline_in
 from ltr.losses import ranknet_loss, wasserstein_batch_loss
 from ltr.metrics import ndcg_score
+from ltr.queries import group_queries
 from ltr.rankers.inputs import training_set
 from ltr.rankers.neural.linear_path import fit_linear_path
 from ltr.rankers.neural.scaling import fit_scaling
+from ltr.rankers.ridge import stack_lines
 from ltr.scorers import MLPScorer, WideDeepScorer
 from ltr.scorers.base import Dense
 from ltr.scorers.wide_deep import WideDeep
@@ -33,14 +37,23 @@ TRAIN, TEST = draw(10, 0), draw(60, 1)
 
 
 def linear_path(
-    X, y, qid, *, ranker=None, weights=None, extras=None, preprocess="auto"
+    X,
+    y,
+    qid,
+    *,
+    ranker=None,
+    weights=None,
+    extras=None,
+    preprocess="auto",
+    train_without=None,
 ):
     """The regression of a ranker, on all lists."""
     ranker = NeuralRanker() if ranker is None else ranker
     data = training_set(X, y, qid, sample_weight=weights, extras=extras or {})
     scaling = fit_scaling(X, data.weights, preprocess)
     lists = data.informative_lists("two_labels")
-    return fit_linear_path(ranker._training_options(), data, scaling, lists)
+    options = ranker._training_options()
+    return fit_linear_path(options, data, scaling, lists, train_without)
 
 
 def scores_of(path, X=TEST[0], preprocess="auto"):
@@ -71,16 +84,18 @@ def test_it_is_the_default_and_better_on_few_lists(rankers):
 
 
 def test_scores_are_those_of_both(rankers):
-    """The perceptron of "mlp" to the share 10 / 60, and something linear."""
+    """The perceptron of "mlp" by its share, and something linear."""
     X = TEST[0]
     wide, deep = (rankers[name].predict(X) for name in ("wide_deep", "mlp"))
     columns = np.column_stack([deep, X, np.ones(len(X))])
     coefficients = np.linalg.lstsq(columns, wide, rcond=None)[0]
-    assert coefficients[0] == pytest.approx(10 / 60, rel=1e-4)
+    share = 1 - coefficients[0]
+    assert 20 / 30 * 50 / 60 <= share < 50 / 60 + 10 / 30 * 1 / 6  # 10 measured lists
     np.testing.assert_allclose(columns @ coefficients, wide, atol=1e-5)
     path = linear_path(*TRAIN)
     assert path.share == pytest.approx(50 / 60)
-    expected = (wide - deep / 6) - (wide - deep / 6).mean()
+    expected = wide - coefficients[0] * deep
+    expected -= expected.mean()
     np.testing.assert_allclose(
         expected / expected.std(), scores_of(path) / scores_of(path).std(), atol=1e-4
     )
@@ -103,6 +118,130 @@ def test_spread_and_mean_stay_those_of_the_network():
         scores.reshape(10, 20).T - scores.reshape(10, 20).mean(1)
     ).std()
     assert spread(linear) == pytest.approx(path.share * spread(before))
+
+
+def network_of(weight):
+    """Parameters whose scores are linear."""
+    layer = Dense(np.asarray(weight, float)[:, None], np.zeros(1))
+    return WideDeep((layer,), np.zeros((N_FEATURES, 1)))
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_the_share_is_measured_on_lists_left_out(weighted):
+    """Least squares of predictions of thirds of the lists, made by hand."""
+    X, y, qid = draw(12, 3)
+    weights = np.random.default_rng(0).uniform(0.5, 2, len(y)) if weighted else None
+    w = np.ones(len(y)) if weights is None else weights
+    network, masks = np.random.default_rng(1).normal(size=N_FEATURES) + 1, []
+
+    def train_without(left_out):
+        masks.append(left_out.copy())
+        return network_of(network)
+
+    ranker = NeuralRanker(scorer=WideDeepScorer(()))
+    path = linear_path(
+        X, y, qid, ranker=ranker, weights=weights, train_without=train_without
+    )
+    np.testing.assert_array_equal(
+        masks, [np.arange(12) % 3 == fold for fold in range(3)]
+    )
+
+    def centered(values):
+        means = np.bincount(qid, w * values) / np.bincount(qid, w)
+        return values - means[qid]
+
+    Z = fit_scaling(X, weights, "auto").transform(X)
+    targets = centered(y)
+    squares = np.bincount(qid, w * targets**2) / np.bincount(qid, w)
+    targets /= np.sqrt(squares)[qid]
+    predictions = np.empty((len(y), 2))
+    for fold in range(3):
+        out = qid % 3 == fold
+        others = group_queries(qid[~out], (~out).sum())
+        Z_centered = np.column_stack([centered(z) for z in Z.T])
+        line = stack_lines(Z_centered[~out], targets[~out], others, w[~out])
+        for column, coef in enumerate((line, network)):
+            scores = centered(Z @ coef)[out]
+            predictions[out, column] = (
+                scores / np.average(scores**2, weights=w[out]) ** 0.5
+            )
+    roots = np.sqrt(w)
+    shares = lsq_linear(predictions * roots[:, None], targets * roots, (0, np.inf)).x
+    measured = shares[0] / shares.sum()
+    assert 0.1 < measured < 1
+    assert path.share == pytest.approx((12 * measured + 20 * 50 / 62) / 32, rel=1e-4)
+
+
+def test_a_network_is_trained_without_the_lists_left_out():
+    """Its parameters do not depend on their labels, and do on those of others."""
+    X, y, qid = TRAIN
+    fits = []
+    for changed in (slice(0), qid == 3, qid == 4):
+        labels = y.copy()
+        labels[changed] = labels[changed][::-1]
+        fits.append(networks(X, labels, qid))
+    left_out = np.arange(10) % 3 == 0
+    trained = [fit(left_out).deep[0].weight for fit in fits]
+    np.testing.assert_array_equal(trained[0], trained[1])
+    assert not np.array_equal(trained[0], trained[2])
+
+
+def networks(X, y, qid, ranker=None, **validation):
+    """What fit passes to the linear path to train networks with."""
+    ranker = ranker or NeuralRanker(**OPTIONS | {"max_epochs": 3})
+    recorded = []
+
+    def record(*arguments, train_without):
+        recorded.append(train_without)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("ltr.rankers.neural.training.fit_linear_path", record)
+        ranker.fit(X, y, qid, **validation)
+    return recorded[0]
+
+
+def test_when_the_share_is_not_measured():
+    """Too few lists, many, and where training has no share to give up."""
+    X, y, qid = TRAIN
+
+    def refuse(left_out):
+        raise AssertionError
+
+    few = qid < 9
+    path = linear_path(X[few], y[few], qid[few], train_without=refuse)
+    assert path.share == pytest.approx(50 / 59)
+    path = linear_path(*draw(100, 0), train_without=refuse)
+    assert path.share == pytest.approx(50 / 150)
+    nothing = linear_path(*TRAIN, train_without=lambda _: network_of(np.zeros(30)))
+    assert nothing.share == pytest.approx((10 + 20 * 50 / 60) / 30)
+    validation = dict(zip(("X_val", "y_val", "qid_val"), TRAIN, strict=True))
+    assert networks(*TRAIN, **validation) is None  # they stop early, others would not
+    options = OPTIONS | {"max_epochs": 3}
+    ranker = NeuralRanker(**options, early_stopping=False, metrics=["map"])
+    assert networks(*TRAIN, ranker, **validation) is not None
+    ranker.set_params(warm_start=True, metrics=None).fit(*TRAIN)
+    assert networks(*TRAIN, ranker) is None  # it goes on from what saw all lists
+    with deadline_in(60.0):
+        assert networks(*TRAIN) is None
+
+
+def test_a_nonlinear_truth_and_a_linear_one():
+    """The network gets more where it predicts, and the line where it does."""
+    X, y, qid = draw(30, 0)
+    rng = np.random.default_rng(0)
+    noise = 0.1 * rng.normal(size=len(y))
+    shares = []
+
+    def record(*arguments, **options):
+        shares.append(fit_linear_path(*arguments, **options).share)
+
+    options = OPTIONS | {"max_epochs": 200, "metric": "spearman"}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("ltr.rankers.neural.training.fit_linear_path", record)
+        for truth in (X[:, 0] ** 2, X[:, 0]):
+            NeuralRanker(**options).fit(X[:, :3], truth + noise, qid)
+    of_square, of_line = shares
+    assert of_square < 0.45 < 0.8 < of_line
 
 
 def test_weight_2_is_the_row_twice():

@@ -5,6 +5,7 @@ import re
 import shutil
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.pipeline import Pipeline
 from support.forging import forge
@@ -18,8 +19,12 @@ from support.saved_rankers import (
 )
 
 from ltr import (
+    AutoRanker,
     ConstrainedRanker,
+    LambdaMARTRanker,
     LinearRanker,
+    StackingRanker,
+    VotingRanker,
     save_ranker,
 )
 from ltr.solvers import AtMost, Quota
@@ -229,6 +234,30 @@ def test_constraints(loaded, tmp_path):
         save_ranker(
             fair.set_params(constraints=[Quota("f", b"x", lower=1)]), tmp_path / "other"
         )
+
+
+@pytest.mark.parametrize("others", [[], [("trees", LambdaMARTRanker(n_estimators=3))]])
+@pytest.mark.parametrize("kind", [VotingRanker, StackingRanker, AutoRanker])
+def test_constrained_members(loaded, tmp_path, kind, others):
+    """A column that constraints of a member refer to is no feature of that member."""
+    from ltr import load_ranker
+
+    rules = [Quota("f", "low", upper=1, top=2)]
+    members = [("fair", ConstrainedRanker(LinearRanker(), rules)), *others]
+    table = TABLE[["a", "b", "f"]].assign(
+        f=pd.Categorical((["low", "high"] * 40)[: len(Y)])
+    )
+    blend = kind(members=members) if kind is AutoRanker else kind(members)
+    blend.fit(table, Y, QID)
+    assert blend.n_features_in_ == table.shape[1]
+    assert list(getattr(blend, "feature_names_in_", table)) == list(table)
+    expected = blend.predict(table, QID)
+    save_ranker(blend, tmp_path / "blend")
+    for load in (load_ranker, loaded):
+        again = load(tmp_path / "blend")
+        np.testing.assert_array_equal(again.predict(table, QID), expected)
+        with pytest.raises(ValueError, match=f"but {kind.__name__} is expecting"):
+            again.predict(table.iloc[:, 1:], QID)
 
 
 def test_pipelines(saved, loaded, tmp_path):

@@ -50,20 +50,25 @@ class BlendRanker(BaseRanker):
 
     @property
     def n_features_in_(self) -> int:
-        """Number of features that the members were fitted with."""
+        """Number of columns that the members were fitted on."""
         self._raise_unless_fitted("n_features_in_")
-        return int(self.rankers_[0].n_features_in_)
+        return n_columns_of(self.rankers_)
 
     @property
     def feature_names_in_(self) -> Any:
         """Column names, if ``X`` had string ones."""
         self._raise_unless_fitted("feature_names_in_")
-        return self.rankers_[0].feature_names_in_
+        return self._widest().feature_names_in_
 
     @property
     def _column_names(self) -> Any:  # type: ignore[override]
         members = getattr(self, "rankers_", ())
-        return getattr(members[0], "_column_names", None) if members else None
+        return getattr(self._widest(), "_column_names", None) if members else None
+
+    def _widest(self) -> Any:
+        """A member that took all columns as features; None if there is none."""
+        takes_all = lambda member: member.n_features_in_ == self.n_features_in_
+        return next(filter(takes_all, self.rankers_), None)
 
     def _raise_unless_fitted(self, name: str) -> None:
         """``hasattr`` is False before fit."""
@@ -298,6 +303,24 @@ def arguments_of_members(
                 f"{key} out."
             )
     return arguments
+
+
+def n_columns_of(members: list[Any]) -> int:
+    """Number of columns that members were fitted on.
+
+    Parameters
+    ----------
+    members : list of estimator
+        Fitted on the same rows.
+
+    Returns
+    -------
+    n_columns : int
+        Of the member with the most: those that constraints of one refer to are none of
+        its features.
+    """
+    widths = (getattr(m, "n_columns_in_", m.n_features_in_) for m in members)
+    return max(map(int, widths))
 
 
 def get_early_stopping(member: Any) -> Any:

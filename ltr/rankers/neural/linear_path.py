@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from ltr.queries import BoolArray, FloatArray, Queries, group_queries
+from ltr.queries import BoolArray, FloatArray, IntArray, Queries, group_queries
 from ltr.rankers.inputs import TrainingSet
 from ltr.rankers.neural.options import TrainingOptions
 from ltr.rankers.neural.scaling import FeatureScaling, Scaling, fit_scaling
@@ -22,6 +23,46 @@ _HALF_LISTS, _MAX_LISTS, _MAX_SIDE = 50, 1000, 2000
 _MAX_DENSE = 2**24  # entries of sparse features as an array, which it needs
 _ITEMS = 100  # a longer list counts as several of this size
 _SPREAD_ROWS = 1000  # from which the spread of the scores is measured
+_FOLDS = 3  # of lists that are left out, to measure the share
+_MEASURED_LISTS = range(10, 100)  # numbers of lists with which it is measured
+_RULE_LISTS = 20  # as many lists as the share without a measurement counts for
+
+# Lists to leave out, of shape (n_lists,) → parameters trained on the others.
+TrainWithout = Callable[[BoolArray], Any]
+
+
+class _Rows(NamedTuple):
+    """Training rows, as the regression and the network see them.
+
+    Attributes
+    ----------
+    Z : float array of shape (n_rows, n_features)
+        Features of the regression; their weighted mean is 0 in each list.
+    X : float array of shape (n_rows, n_features)
+        Features of the network.
+    targets : float array of shape (n_rows,)
+        z-scores of the labels within the list.
+    queries : Queries
+        Their queries.
+    weights : float array of shape (n_rows,) or None
+        Weight of each row, times that of its list.
+    """
+
+    Z: FloatArray
+    X: FloatArray
+    targets: FloatArray
+    queries: Queries
+    weights: FloatArray | None
+
+    def take(self, numbers: IntArray) -> _Rows:
+        """Some of the rows."""
+        return _Rows(
+            self.Z[numbers],
+            self.X[numbers],
+            self.targets[numbers],
+            group_queries(self.queries.codes[numbers], len(numbers)),
+            None if self.weights is None else self.weights[numbers],
+        )
 
 
 class LinearPath(NamedTuple):
@@ -77,6 +118,7 @@ def fit_linear_path(
     data: TrainingSet,
     scaling: Scaling | None,
     lists: BoolArray,
+    train_without: TrainWithout | None = None,
 ) -> LinearPath | None:
     """Fit it, if the scorer has one, the loss suits it, and lists are few.
 
@@ -93,6 +135,9 @@ def fit_linear_path(
         Scaling of the features.
     lists : bool array of shape (n_lists,)
         Lists to learn from.
+    train_without : callable, default=None
+        Trains a network like that of the fit without some of these lists. None: the
+        share follows from the number of lists.
 
     Returns
     -------
@@ -100,11 +145,14 @@ def fit_linear_path(
 
     Notes
     -----
-    With L lists its share is 50 / (50 + L): shrinkage toward a simple estimate, less of
-    it the more there is to learn from. What the network has beyond the line is mostly
-    noise on 10 lists of real data, and mostly signal on 1000. The regression combines
-    ridge regressions and the best feature by how they predict lists left out, see
-    :func:`ltr.rankers.ridge.stack_lines`.
+    The regression combines ridge regressions and the best feature by how they predict
+    lists left out, see :func:`ltr.rankers.ridge.stack_lines`. On L lists its share is
+    50 / (50 + L): shrinkage toward a simple estimate, less of it the more there is to
+    learn from. What the network has beyond the line is noise on some data and signal on
+    others, so on 10 to 99 lists the share is measured, too: both are fitted on two
+    thirds of the lists and predict the last third, three times, and the shares are
+    those with which the sum of the predictions, each with a spread of 1, has the least
+    squared error. That counts as L lists, and 50 / (50 + L) as 20.
     """
     loss, _ = plan_loss(options.loss, normalize=options.normalize)
     sees_differences = is_ours(loss.function) and loss.info.shift_invariant
@@ -136,19 +184,64 @@ def fit_linear_path(
     if data.list_weights is not None:
         by_row = data.list_weights[codes] * (1.0 if weights is None else weights)
     targets = z_scores(data.y[rows], queries, by_row)
-    weight = stack_lines(centered(Z, queries, by_row), targets, queries, by_row)
+    problem = _Rows(centered(Z, queries, by_row), X, targets, queries, by_row)
+    weight = _line(problem)
     spread = _spread(Z @ weight, queries, weights)
     if not spread > 0:
         return None
     n_sampled = int(np.searchsorted(queries.starts, _SPREAD_ROWS, "right")) - 1
     sample = queries.subset(np.arange(queries.n_lists) < max(n_sampled, 1))
+    share = _HALF_LISTS / (_HALF_LISTS + n_lists)
+    if train_without is not None and queries.n_lists in _MEASURED_LISTS:
+        folds = np.full(len(lists), -1)
+        folds[codes] = queries.codes % _FOLDS
+        networks = (train_without(folds == k) for k in range(_FOLDS))
+        measured = _measured_share(options.scorer, problem, networks, share)
+        n = queries.n_lists
+        share = (n * measured + _RULE_LISTS * share) / (n + _RULE_LISTS)
     return LinearPath(
-        share=_HALF_LISTS / (_HALF_LISTS + n_lists),
+        share=share,
         weight=weight / spread if unit is None else weight / spread / unit,
         X=X[sample],
         queries=group_queries(queries.codes[sample], len(sample)),
         weights=None if weights is None else weights[sample],
     )
+
+
+def _line(rows: _Rows) -> FloatArray:
+    """Weights of the regression."""
+    return stack_lines(rows.Z, rows.targets, rows.queries, rows.weights)
+
+
+def _measured_share(
+    scorer: Scorer, rows: _Rows, networks: Iterable[Any], default: float
+) -> float:
+    """Share of the regression in the best prediction of lists left out.
+
+    ``networks`` are the parameters of networks trained without the lists 0, 3, 6, …,
+    without 1, 4, 7, …, and without 2, 5, 8, …; where nothing predicts, it is the
+    default.
+    """
+    from scipy.optimize import nnls
+
+    folds = rows.queries.codes % _FOLDS
+    predictions = np.zeros((len(folds), 2))  # of the regression, of the network
+    for k, params in enumerate(networks):
+        training, test = (np.flatnonzero(m) for m in (folds != k, folds == k))
+        held_out = rows.take(test)
+        scores = (
+            held_out.Z @ _line(rows.take(training)),
+            np.asarray(scorer.apply(params, held_out.X), dtype=np.float64),
+        )
+        for column, values in enumerate(scores):
+            spread = _spread(values, held_out.queries, held_out.weights)
+            if spread > 0:
+                values = centered(values, held_out.queries, held_out.weights)
+                predictions[test, column] = values / spread
+    roots = 1.0 if rows.weights is None else np.sqrt(rows.weights)
+    # min |√w (t − a p₁ − b p₂)|², a, b ≥ 0; the share is a / (a + b)
+    shares, _ = nnls((predictions.T * roots).T, rows.targets * roots)
+    return float(shares[0] / shares.sum()) if shares.any() else default
 
 
 def _spread(scores: FloatArray, queries: Queries, weights: FloatArray | None) -> float:

@@ -12,9 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import check_random_state
 
-from ltr.lists import (
-    pack,
-)
+from ltr.deadline import has_deadline
+from ltr.lists import pack
 from ltr.queries import BoolArray, FloatArray, Queries, group_queries
 from ltr.rankers.inputs import TrainingSet, check_single_precision, warn_if_no_order
 from ltr.rankers.loss_inputs import check_loss_inputs, learns_from
@@ -196,26 +195,39 @@ def train_scorer(
         has_schedule=options.schedule is not None,
         selects=bool(options.stopping.enabled),
     )
-    linear = fit_linear_path(options, data, scaling, trained_lists)
-    finish = None if linear is None else partial(linear.blend, options.scorer)
+    train_lists = partial(
+        train,
+        plan,
+        numbers=numbers,
+        limits=limits,
+        schedule=make_schedule(options, numbers, limits),
+        mesh=find_mesh(options.devices),
+    )
     with jax.enable_x64(options.dtype == "float64"):
         params, optimizer_state = draw_parameters(
             plan, start, data.X.shape[1], options.array_dtype, int(rng.integers(2**31))
         )
-        result = train(
-            plan,
+        lists = ResidentLists(
+            place_data(options, data, scaling, pair_scaling, trained_lists, packed),
+            packed,
+        )
+        train_without = None
+        selects = validate is not None and limits.selects
+        if start is None and not selects and not has_deadline():
+            train_others = partial(train_lists, params, optimizer_state)
+            train_without = partial(
+                _train_without, train_others, lists, data.queries, seed
+            )
+        linear = fit_linear_path(
+            options, data, scaling, trained_lists, train_without=train_without
+        )
+        result = train_lists(
             params,
             optimizer_state,
-            ResidentLists(
-                place_data(options, data, scaling, pair_scaling, trained_lists, packed),
-                packed,
-            ),
-            numbers=numbers,
+            lists,
             rng=rng,
-            limits=limits,
             start_params=start.params if start else None,
             validate=validate,
-            schedule=make_schedule(options, numbers, limits),
             on_epoch=epoch_watcher(
                 options,
                 limits.max_epochs,
@@ -223,13 +235,27 @@ def train_scorer(
                 member=member,
                 make_ranker=ranker_maker(options, scaling, pair_scaling, ranker_of),
             ),
-            mesh=find_mesh(options.devices),
             checkpoint=checkpoint,
-            finish=finish,
+            finish=None if linear is None else partial(linear.blend, options.scorer),
         )
     result.validation = rows
     state = learned_state(options, scaling, result)
     return state._replace(pair_scaling=pair_scaling), result
+
+
+def _train_without(
+    train_others: Callable[..., TrainingResult],
+    lists: ResidentLists,
+    queries: Queries,
+    seed: int,
+    left_out: BoolArray,
+) -> Any:
+    """Parameters after training on the other lists, as NumPy arrays."""
+    others = lists.without(left_out[queries.codes])
+    result = train_others(others, rng=np.random.default_rng(seed))
+    if result.interrupted:
+        raise KeyboardInterrupt
+    return result.params
 
 
 def make_plan(
