@@ -191,16 +191,15 @@ class NeuralRanker(GradientRanker):
     the labels ranks better; on many it is the other way round. So up to 1000 lists, the
     scores are those of both, with the same spread within lists; the regression has the
     share 50 / (50 + L) on L training lists, where one of over 100 rows counts as
-    several. On 10 to 99 lists, unless early stopping holds some out, that is averaged
-    with the share that predicts lists best which were left out of three fits more: the
-    former counts as 20 lists, the latter as L. The regression is a sum of ridge
-    regressions of several penalties and of the best single feature, each with the
-    weight ≥ 0 that its predictions of lists left out of its fit deserve [2]_. It
-    becomes w, so that predict evaluates one network. There is none (w = 0) for a loss
-    of your own, one of a whole batch, or one that sees more than differences of scores,
-    such as ``"mse"``; with ``teacher_scores``,
-    ``reference_scores`` or ``position``; in ``partial_fit`` and ``fit_stream``. Until
-    ltr 0.1 the default was ``"mlp"``.
+    several. On 10 to 99 lists, unless early stopping holds some out, it is averaged
+    with the share that predicts lists left out of three more fits best: that share
+    counts as L lists, the other one as 20. The regression is a sum of ridge regressions
+    of several penalties and of the best single feature, each with the weight ≥ 0 that
+    its predictions of lists left out of its fit deserve [2]_. It becomes w, so that
+    predict evaluates one network. There is none (w = 0) for a loss of your own, one of
+    a whole batch, or one that sees more than differences of scores, such as ``"mse"``;
+    with ``teacher_scores``, ``reference_scores`` or ``position``; in ``partial_fit``
+    and ``fit_stream``. Until ltr 0.1 the default was ``"mlp"``.
 
     A sparse ``X`` (CSR or any other format) is never made dense: a step costs what the
     non-zero values of its lists cost, and memory is about 8 bytes for each on top of
