@@ -161,11 +161,7 @@ def train_scorer(
     rows = None
     if not options.is_stream:
         rows = validation_rows(data, held_out, validation, options.stopping)
-    if rows is not None:
-        rows = rows._replace(
-            X=rows.X if scaling is None else scaling.transform(rows.X, rows.queries),
-            pairs=None if rows.pairs is None else rows.pairs.scaled(pair_scaling),
-        )
+    rows = None if rows is None else _scaled_rows(rows, scaling, pair_scaling)
     validate = validation_metrics(options.scorer, rows, options.stopping, score_items)
     if member:
         rng = np.random.default_rng([member, int(rng.integers(2**31))])
@@ -241,6 +237,16 @@ def train_scorer(
     result.validation = rows
     state = learned_state(options, scaling, result)
     return state._replace(pair_scaling=pair_scaling), result
+
+
+def _scaled_rows(
+    rows: ValidationRows, scaling: Scaling | None, pair_scaling: PairScaling | None
+) -> ValidationRows:
+    """Validation rows as the scorer sees them."""
+    return rows._replace(
+        X=rows.X if scaling is None else scaling.transform(rows.X, rows.queries),
+        pairs=None if rows.pairs is None else rows.pairs.scaled(pair_scaling),
+    )
 
 
 def _train_without(
