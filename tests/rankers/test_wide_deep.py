@@ -191,8 +191,8 @@ def networks(X, y, qid, ranker=None, **validation):
     ranker = ranker or NeuralRanker(**OPTIONS | {"max_epochs": 3})
     recorded = []
 
-    def record(*arguments, train_without):
-        recorded.append(train_without)
+    def record(*arguments):
+        recorded.append(arguments[-1])
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("ltr.rankers.neural.training.fit_linear_path", record)

@@ -161,7 +161,8 @@ def train_scorer(
     rows = None
     if not options.is_stream:
         rows = validation_rows(data, held_out, validation, options.stopping)
-    rows = None if rows is None else _scaled_rows(rows, scaling, pair_scaling)
+    if rows is not None:
+        rows = _scaled_rows(rows, scaling, pair_scaling)
     validate = validation_metrics(options.scorer, rows, options.stopping, score_items)
     if member:
         rng = np.random.default_rng([member, int(rng.integers(2**31))])
@@ -210,13 +211,9 @@ def train_scorer(
         train_without = None
         selects = validate is not None and limits.selects
         if start is None and not selects and not has_deadline():
-            train_others = partial(train_lists, params, optimizer_state)
-            train_without = partial(
-                _train_without, train_others, lists, data.queries, seed
-            )
-        linear = fit_linear_path(
-            options, data, scaling, trained_lists, train_without=train_without
-        )
+            fit = partial(train_lists, params, optimizer_state)
+            train_without = partial(_train_without, fit, lists, data.queries, seed)
+        linear = fit_linear_path(options, data, scaling, trained_lists, train_without)
         result = train_lists(
             params,
             optimizer_state,
@@ -250,7 +247,7 @@ def _scaled_rows(
 
 
 def _train_without(
-    train_others: Callable[..., TrainingResult],
+    fit: Callable[..., TrainingResult],
     lists: ResidentLists,
     queries: Queries,
     seed: int,
@@ -258,7 +255,7 @@ def _train_without(
 ) -> Any:
     """Parameters after training on the other lists, as NumPy arrays."""
     others = lists.without(left_out[queries.codes])
-    result = train_others(others, rng=np.random.default_rng(seed))
+    result = fit(others, rng=np.random.default_rng(seed))
     if result.interrupted:
         raise KeyboardInterrupt
     return result.params
