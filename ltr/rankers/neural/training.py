@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from sklearn.utils import check_random_state
 
 from ltr.deadline import has_deadline
-from ltr.lists import pack
+from ltr.lists import PackedLists, pack
 from ltr.queries import BoolArray, FloatArray, Queries, group_queries
 from ltr.rankers.inputs import TrainingSet, check_single_precision, warn_if_no_order
 from ltr.rankers.loss_inputs import check_loss_inputs, learns_from
@@ -167,14 +167,7 @@ def train_scorer(
     if member:
         rng = np.random.default_rng([member, int(rng.integers(2**31))])
     trained_lists = informative & ~held_out
-    packed = pack(
-        data.queries,
-        keep=trained_lists[data.queries.codes] & data.has_weight,
-        batch_size=int(options.batch_size),
-        list_cost=list_cost(options.scorer, values_of_row(data.X)),
-        list_size_cost=COMPILATION_ROWS / max(likely_epochs(options), 1),
-        reusable_shapes=options.is_stream,
-    )
+    packed = _pack(options, data, trained_lists)
     has_part = trained_lists[data.queries.codes]
     n_rows = float((has_part if data.weights is None else data.weights[has_part]).sum())
     numbers = step_numbers(
@@ -243,6 +236,18 @@ def _scaled_rows(
     return rows._replace(
         X=rows.X if scaling is None else scaling.transform(rows.X, rows.queries),
         pairs=None if rows.pairs is None else rows.pairs.scaled(pair_scaling),
+    )
+
+
+def _pack(options: TrainingOptions, data: TrainingSet, lists: BoolArray) -> PackedLists:
+    """Mini-batches of the lists to learn from."""
+    return pack(
+        data.queries,
+        keep=lists[data.queries.codes] & data.has_weight,
+        batch_size=int(options.batch_size),
+        list_cost=list_cost(options.scorer, values_of_row(data.X)),
+        list_size_cost=COMPILATION_ROWS / max(likely_epochs(options), 1),
+        reusable_shapes=options.is_stream,
     )
 
 
