@@ -48,11 +48,12 @@ def describe_imputer(step: Any) -> tuple[dict[str, Any], dict[str, NDArray[Any]]
     missing, strategy = parameters["missing_values"], parameters["strategy"]
     is_number = isinstance(missing, numbers.Real)
     if dtype.kind not in "fiu" or not is_number or callable(strategy):
-        what = f"missing_values={missing!r}" if not is_number else "text"
-        what = "a function as strategy" if callable(strategy) else what
+        reason = "text" if is_number else f"missing_values={missing!r}"
+        if callable(strategy):
+            reason = "a function as strategy"
         raise ValueError(
             "a SimpleImputer must fill in numbers, by the name of a strategy, to be "
-            f"saved; got {what}. Pickle the pipeline."
+            f"saved; got {reason}. Pickle the pipeline."
         )
     fill = parameters["fill_value"]
     parameters["missing_values"] = NAN if missing != missing else _plain(missing)
