@@ -179,6 +179,20 @@ def weights_of_queries(
             "each of its rows."
         )
     weights = check_weights(values, name, n_samples, rows_of=rows_of)
+    return constant_within_queries(weights, queries, name)
+
+
+def constant_within_queries(
+    weights: FloatArray, queries: Queries, name: str = "query_weight"
+) -> FloatArray:
+    """Weight of each query, or an error if its rows differ.
+
+    Examples
+    --------
+    >>> from ltr.queries import group_queries
+    >>> constant_within_queries(np.array([3.0, 1.0, 3.0]), group_queries([2, 1, 2], 3))
+    array([3., 1.])
+    """
     per_list = weights[queries.first_rows()]
     differs = weights != per_list[queries.codes]
     if differs.any():

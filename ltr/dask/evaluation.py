@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,11 +17,12 @@ from ltr.dask.placement import (
     share_lists,
 )
 from ltr.dask.rounds import run_together
-from ltr.metrics import get_metric
+from ltr.metrics import Metric, get_metric
 from ltr.metrics.averages import summary
 from ltr.metrics.names import MetricLike, measure
 from ltr.metrics.ranked import rank_lists
-from ltr.queries import FloatArray
+from ltr.queries import FloatArray, group_queries
+from ltr.row_values import check_weights, constant_within_queries
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -32,6 +34,7 @@ def evaluate(
     qid: Any,
     metrics: Sequence[MetricLike] = ("ndcg@10", "map", "mrr"),
     *,
+    query_weight: Any = None,
     client: Any = None,
 ) -> pd.DataFrame:
     """Several metrics at once, with bootstrap intervals over queries.
@@ -44,6 +47,8 @@ def evaluate(
         Labels, scores and queries, in any order and in chunks of any size.
     metrics : sequence of str or callable, default=("ndcg@10", "map", "mrr")
         As in :func:`ltr.metrics.evaluate`.
+    query_weight : Dask array of shape (n_samples,), default=None
+        Weight of each row's query in the means; constant within a query.
     client : distributed.Client, default=None
         The cluster. None: the client that is active.
 
@@ -56,7 +61,7 @@ def evaluate(
     Raises
     ------
     ValueError
-        If a name is unknown, or an input does not fit a metric.
+        If a name is unknown, an input does not fit a metric, or a weight is invalid.
 
     Examples
     --------
@@ -67,28 +72,75 @@ def evaluate(
     names = [metrics] if isinstance(metrics, str) else list(metrics)
     kernels = [get_metric(name) for name in names]
     workers = find_workers(client)
-    pieces = read_pieces(client, None, y_true, qid, {"y_score": y_score})
+    columns = {"y_score": y_score, "query_weight": query_weight}
+    pieces = read_pieces(client, None, y_true, qid, columns)
     queries, starts = read_queries(client, pieces)
     active = workers[: min(len(workers), queries.n_lists)]
     shares = share_lists(queries.sizes, len(active))
     parts = place(client, pieces, queries, starts, shares, active)
+    if any("max_label" in kernel.info.options for kernel in kernels):
+        largest = max(
+            run_together(
+                client,
+                active,
+                _largest_label,
+                [(part,) for part in parts],
+                doing="finding the largest label",
+            )
+        )
+        kernels = [_relative_to(kernel, largest) for kernel in kernels]
     values = np.concatenate(
         run_together(
             client,
             active,
             _judge,
-            [(part, names) for part in parts],
+            [(part, kernels) for part in parts],
             doing="computing metrics",
         ),
         axis=1,
     )
+    weights = None
+    if query_weight is not None:
+        values, weights = values[:-1], values[-1]
+        check_weights(weights, "query_weight", len(weights))
     measured = dict(zip((metric.name for metric in kernels), values, strict=True))
-    return summary(measured, kernels)
+    return summary(measured, kernels, weights)
 
 
-def _judge(part: Piece, names: Sequence[MetricLike]) -> FloatArray:
-    """Value of each metric for each list, shape (n_metrics, n_lists)."""
-    return values_of(names, part.y, part.columns["y_score"], part.qid)
+def _judge(part: Piece, kernels: Sequence[Metric]) -> FloatArray:
+    """Value of each metric for each list, shape (n_metrics, n_lists).
+
+    With weights, only lists of positive weight, and the weights in the last row.
+    """
+    columns = part.columns
+    if "query_weight" not in columns:
+        return values_of(kernels, part.y, columns["y_score"], part.qid)
+    queries = group_queries(part.qid, len(part.y), rows_of="y_true")
+    weights = columns["query_weight"]
+    if np.any(weights):  # all are 0 only if those of the other parts are
+        check_weights(weights, "query_weight", len(part.y), rows_of="y_true")
+    weights = constant_within_queries(weights, queries)
+    rows = queries.subset(weights > 0)
+    if len(rows) == 0:
+        return np.zeros((len(kernels) + 1, 0))
+    values = values_of(kernels, part.y[rows], columns["y_score"][rows], part.qid[rows])
+    return np.vstack([values, weights[weights > 0]])
+
+
+def _largest_label(part: Piece) -> float:
+    """Largest label of the queries that count; −inf if none does."""
+    weights = part.columns.get("query_weight")
+    labels = np.asarray(part.y, dtype=np.float64)
+    if weights is not None:
+        labels = labels[np.asarray(weights) > 0]
+    return float(labels.max(initial=-np.inf))
+
+
+def _relative_to(kernel: Metric, largest: float) -> Metric:
+    """A metric that divides by the largest label of all rows, told that label."""
+    if "max_label" not in kernel.info.options or kernel.options.get("max_label"):
+        return kernel
+    return replace(kernel, options={**kernel.options, "max_label": largest})
 
 
 def values_of(

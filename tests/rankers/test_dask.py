@@ -182,6 +182,29 @@ def test_metrics_by_pieces(client, arrays):
     assert table.index.tolist() == expected.index.tolist()
 
 
+def test_weighted_metrics_by_pieces(client, arrays):
+    """Weights of queries, 0 among them; ERR divides by the largest label that counts."""
+    scores, n_queries = np.round(X[:, 0], 1), len(np.unique(QID))
+    codes = np.unique(QID, return_inverse=True)[1]
+    weight = (np.arange(n_queries) % 4).astype(float)[codes]
+    labels = np.where(codes == 0, 4.0, np.minimum(Y, 2) + (codes == 1))
+    rows = {"y_true": labels, "y_score": scores, "qid": QID, "query_weight": weight}
+    pieces = {name: da.from_array(value, chunks=70) for name, value in rows.items()}
+    names = ["ndcg@5", "err", "gmap"]
+    table = evaluate(metrics=names, client=client, **pieces)
+    expected = evaluate_in_memory(metrics=names, **rows)
+    assert table.to_numpy() == pytest.approx(expected.to_numpy(), rel=1e-9)
+    del pieces["query_weight"], rows["query_weight"]
+    table = evaluate(metrics="err", client=client, **pieces)
+    expected = evaluate_in_memory(metrics="err", **rows)
+    assert table.to_numpy() == pytest.approx(expected.to_numpy(), rel=1e-9)
+    zeros = da.from_array(np.zeros(len(Y)), chunks=70)
+    with pytest.raises(
+        ValueError, match=r"^query_weight must have at least one weight"
+    ):
+        evaluate(client=client, **pieces, query_weight=zeros)
+
+
 def test_description_by_pieces(client, arrays):
     """Lists that are cut by the chunks, and delayed parts: the numbers of the whole."""
     other = DATA.take(DATA.qid < 3)
