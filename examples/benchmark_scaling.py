@@ -19,7 +19,7 @@ new folder for compiled programs, and what tracing adds, which no cache holds.
 
     python examples/benchmark_scaling.py trees [--rows 200000 --sizes 20,100 --trees 200
         --losses listnet,ranknet]
-    python examples/benchmark_scaling.py growth [--rows 1000000]
+    python examples/benchmark_scaling.py growth [--rows 1000000 --sizes 1000,10000]
     python examples/benchmark_scaling.py streams [--rows 2000000]
     python examples/benchmark_scaling.py memory [--gigabytes 4 --limit 1]
     python examples/benchmark_scaling.py cache [--rows 1000000]
@@ -221,8 +221,9 @@ def exponent(sizes: list[int], values: list[float]) -> float:
     return float(np.polyfit(np.log(sizes), np.log(values), 1)[0])
 
 
-def growth(n_rows: int = 1_000_000) -> dict[str, float]:
+def growth(n_rows: int = 1_000_000, sizes: str = "1000,10000") -> dict[str, float]:
     """Print the table and the exponents; return the exponents."""
+    list_sizes = [int(size) for size in sizes.split(",")]
     print(
         f"{'rows':>9}{'size':>7}  {'loss':11}{'scorer':10}{'epoch CPU s':>12}"
         f"{'peak MB':>9}{'compile s':>10}{'predict MB':>11}"
@@ -250,23 +251,24 @@ def growth(n_rows: int = 1_000_000) -> dict[str, float]:
     ]:  # fmt: skip
         times = [cell(n, 100, loss, scorer)["epoch"] for n in counts]
         record(f"rows, {loss} {scorer}, time", 1.1, counts, times)
-    sizes = [n_rows // 1000, n_rows // 100]
-    plain = [cell(n_rows, size, "listnet", "mlp")["epoch"] for size in sizes]
+    plain = [cell(n_rows, size, "listnet", "mlp")["epoch"] for size in list_sizes]
     for loss in ("ranknet", "lambdarank"):
-        rows = [cell(n_rows, size, loss, "mlp") for size in sizes]
+        rows = [cell(n_rows, size, loss, "mlp") for size in list_sizes]
         # Pairs of n items cost n² a list, which is n for a fixed number of rows.
         added = [row["epoch"] - base for row, base in zip(rows, plain, strict=True)]
-        added = [seconds * size for seconds, size in zip(added, sizes, strict=True)]
-        record(f"list size, what {loss} adds, time", 2.1, sizes, added)
-        small = [cell(8 * size, size, loss, "mlp", 4) for size in sizes]
+        added = [
+            seconds * size for seconds, size in zip(added, list_sizes, strict=True)
+        ]
+        record(f"list size, what {loss} adds, time", 2.1, list_sizes, added)
+        small = [cell(8 * size, size, loss, "mlp", 4) for size in list_sizes]
         record(
             f"list size, {loss}, batch of 4, memory",
-            1.1, sizes, [row["memory"] for row in small],
+            1.1, list_sizes, [row["memory"] for row in small],
         )  # fmt: skip
-    rows = [cell(8 * size, size, "listnet", "attention", 4) for size in sizes]
+    rows = [cell(8 * size, size, "listnet", "attention", 4) for size in list_sizes]
     for name in ("memory", "predict memory"):
         values = [row[name] for row in rows]
-        record(f"list size, attention, batch of 4, {name}", 1.2, sizes, values)
+        record(f"list size, attention, batch of 4, {name}", 1.2, list_sizes, values)
     for name, value in exponents.items():
         print(f"{name:48} {value:5.2f}  asked: <= {asked[name]}")
     return exponents
@@ -480,6 +482,7 @@ if __name__ == "__main__":
     command.add_argument("--losses", default="", dest="names", help="comma-separated")
     command = commands.add_parser("growth", help="exponents of time and memory")
     command.add_argument("--rows", type=int, default=1_000_000, dest="n_rows")
+    command.add_argument("--sizes", default="1000,10000", help="mean list sizes L")
     command = commands.add_parser("streams", help="throughput from disk")
     command.add_argument("--rows", type=int, default=2_000_000, dest="n_rows")
     command.add_argument("--size", type=int, default=100, help="mean list size L")

@@ -170,8 +170,8 @@ default="from_dtype"
 
     Most losses rank as well as LightGBM's lambdarank. On MQ2008 (five folds, 95 %
     intervals of paired differences in NDCG@10) these are significantly below it:
-    ``"hinge"``, ``"gap_margin"`` and ``"circle"``, whose gradients vanish once a margin
-    is reached.
+    ``"hinge"``, ``"slic"``, ``"gap_margin"`` and ``"circle"``, whose gradients vanish
+    once a margin is reached.
 
     Before the first tree all scores are equal, and LightGBM takes the rows of a query
     as ranked in the order in which they come. So with ``lambdarank`` the order of the
