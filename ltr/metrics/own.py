@@ -88,7 +88,7 @@ class OwnFunction:
         )
 
     @functools.cached_property
-    def _takes_weights(self) -> bool:
+    def takes_weights(self) -> bool:
         """Whether the weights of queries are one of its keywords."""
         parameters = inspect.signature(self.function).parameters
         return "query_weight" in parameters
@@ -105,7 +105,7 @@ class OwnFunction:
         lists = rank_lists(y_true, y_score, qid)
         weights = None
         if query_weight is not None:
-            if not self._takes_weights:
+            if not self.takes_weights:
                 raise ArgumentError(
                     f"metric {self.__name__!r} returns one number for all queries, so "
                     "query_weight cannot weight them. Let the function take "

@@ -130,12 +130,15 @@ class ValidationRows(NamedTuple):
         Query of each row.
     pairs : PairTable or None, default=None
         Features of the pairs of each list.
+    query_weight : float array of shape (n_val,) or None, default=None
+        Weight of each row's query in the metrics.
     """
 
     X: Any
     y: FloatArray
     queries: Queries
     pairs: PairTable | None = None
+    query_weight: FloatArray | None = None
 
 
 @contextmanager
@@ -254,7 +257,8 @@ def validation_rows(
     Raises
     ------
     ValueError
-        If a metric is defined on none of their lists, or does not take the labels.
+        If a metric is defined on none of their lists, or does not take the labels, or
+        all lists that are held out have weight 0.
 
     Warns
     -----
@@ -266,11 +270,22 @@ def validation_rows(
             validation.X, validation.y, validation.queries, validation.pairs
         )
     elif held_out.any():
-        codes = data.queries.codes
-        index = np.flatnonzero(held_out[codes] & data.has_weight)
-        pairs = None if data.pairs is None else data.pairs.rows(index)
-        queries = data.queries.of_rows(index)
-        rows = ValidationRows(data.X[index], data.y[index], queries, pairs)
+        codes, weights = data.queries.codes, data.list_weights
+        counts = held_out if weights is None else held_out & (weights > 0)
+        if not counts.any():
+            raise ValueError(
+                "query_weight must be above zero for some query that is held out; got "
+                f"0 for all {held_out.sum()}. Leave queries of weight 0 out, pass "
+                "X_val, or set early_stopping=False."
+            )
+        index = np.flatnonzero(counts[codes] & data.has_weight)
+        rows = ValidationRows(
+            data.X[index],
+            data.y[index],
+            data.queries.of_rows(index),
+            None if data.pairs is None else data.pairs.rows(index),
+            None if weights is None else weights[codes[index]],
+        )
     else:
         if stopping.metrics:
             warn(
@@ -287,7 +302,9 @@ def validation_rows(
 def metrics_of(
     measures: Sequence[Metric], rows: ValidationRows, scores: FloatArray
 ) -> dict[str, float]:
-    """Values of metrics by name.
+    """Values of metrics by name, weighted as the queries were in ``fit``.
+
+    A function of the user's own that takes no weights gives its unweighted value.
 
     Parameters
     ----------
@@ -303,7 +320,17 @@ def metrics_of(
     values : dict of str to float
         In the order of the metrics.
     """
-    return {measure.name: measure(rows.y, scores, rows.queries) for measure in measures}
+    values = {}
+    for measure in measures:
+        own = measure.function if isinstance(measure.function, OwnFunction) else None
+        is_weighted = own is None or own.takes_weights
+        values[measure.name] = measure(
+            rows.y,
+            scores,
+            rows.queries,
+            query_weight=rows.query_weight if is_weighted else None,
+        )
+    return values
 
 
 def check_metric_is_defined(measure: Metric, y: FloatArray, queries: Queries) -> None:

@@ -112,3 +112,53 @@ def test_a_fold_without_weight():
         cross_validate_ranker(
             SingleFeatureRanker(), X, Y, QID, cv=3, query_weight=weight
         )
+
+
+def top_label(y, scores, qid):
+    """A metric that takes no weights."""
+    return np.mean([y[qid == q][scores[qid == q].argmax()] for q in np.unique(qid)])
+
+
+@pytest.mark.filterwarnings("ignore:early_stopping=True chooses")
+def test_early_stopping():
+    """Queries that are held out are validated with their weights; rows keep theirs."""
+    from ltr import LambdaMARTRanker
+
+    history = {}
+    for name, weights in {
+        "weighted": {"query_weight": 1.0 + 9.0 * W},
+        "scaled": {"query_weight": 2.0 + 18.0 * W},
+        "rows": {"sample_weight": 1.0 + 9.0 * W},
+        "none": {},
+    }.items():
+        ranker = LambdaMARTRanker(
+            n_estimators=6, n_iter_no_change=6, early_stopping=True, metrics=[top_label],
+            metric="ndcg@10", validation_fraction=0.4, n_jobs=1, random_state=0,
+        )  # fmt: skip
+        history[name] = ranker.fit(X, Y, QID, **weights).history_
+    first = {name: columns["ndcg@10"][0] for name, columns in history.items()}
+    assert history["weighted"]["ndcg@10"] == pytest.approx(history["scaled"]["ndcg@10"])
+    assert first["weighted"] != pytest.approx(first["rows"], abs=1e-6)
+    assert history["weighted"]["top_label"] == history["rows"]["top_label"]
+
+
+@pytest.mark.filterwarnings("ignore:early_stopping=True chooses")
+def test_nothing_with_weight_is_held_out():
+    """The message says how to go on."""
+    from ltr import LambdaMARTRanker
+
+    ranker = LambdaMARTRanker(
+        n_estimators=2, early_stopping=True, validation_fraction=0.04, n_jobs=1,
+        random_state=0,
+    )  # fmt: skip
+    message = (
+        "query_weight must be above zero for some query that is held out; got 0 for all "
+        "1. Leave queries of weight 0 out, pass X_val, or set early_stopping=False."
+    )
+    caught = []
+    for query in np.unique(QID):
+        try:
+            ranker.fit(X, Y, QID, query_weight=np.where(QID == query, 0.0, 1.0))
+        except ValueError as error:
+            caught.append(str(error))
+    assert caught == [message]

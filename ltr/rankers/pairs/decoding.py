@@ -208,10 +208,16 @@ def bayes_is_better(
         )
         for name in ("path", "bayes")
     )
-    difference = (bayes - paths)[~np.isnan(bayes - paths)]
+    is_defined = ~np.isnan(bayes - paths)
+    difference = (bayes - paths)[is_defined]
     if len(difference) < _MIN_LISTS:
         return False
-    return bool(difference.mean() > difference.std() / len(difference) ** 0.5)
+    weights = np.ones(len(difference))
+    if rows.query_weight is not None:
+        weights = rows.query_weight[queries.first_rows()][is_defined]
+    mean = np.average(difference, weights=weights)
+    error = np.sqrt(((weights * (difference - mean)) ** 2).sum()) / weights.sum()
+    return bool(mean > error)
 
 
 def check_short(queries: Queries, caller: str, cure: str) -> None:

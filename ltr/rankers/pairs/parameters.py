@@ -36,7 +36,7 @@ from ltr.rankers.pairs.decoding import (
 from ltr.rankers.pairs.ensemble import join_members, split_state
 from ltr.rankers.pairs.outputs import PairArrays, PairOutputs
 from ltr.rankers.pairs.pair_features import check_function, training_pairs
-from ltr.rankers.validation import ValidationRows
+from ltr.rankers.validation import ValidationRows, metrics_of
 from ltr.rankers.warning import warn
 from ltr.scorers import PairEnsemble, PairScorer, PublishedPairScorer, Scorer
 from ltr.scorers.mlp import layer_sizes
@@ -205,7 +205,7 @@ class PairRanker(PairOutputs, GradientRanker):
         if self.n_estimators > 1 or self.decoder_ == "bayes":
             scores = self._decoder().scores(fitted, rows.X, rows.queries)
             metric = get_metric(self.metric)
-            result.best_score = metric(rows.y, scores, rows.queries)
+            (result.best_score,) = metrics_of([metric], rows, scores).values()
 
     def _with_pairs(
         self, data: TrainingSet, arrays: PairArrays | None, start: LearnedState | None
