@@ -20,7 +20,7 @@ from ltr import (
 )
 from ltr.datasets import make_ranking
 from ltr.deadline import deadline_in, is_past_deadline
-from ltr.metrics import bootstrap_interval, get_metric
+from ltr.metrics import bootstrap_interval, evaluate, get_metric
 from ltr.queries import group_queries
 from ltr.rankers.blend.auto import _rows
 from ltr.rankers.blend.auto_members import MEMBERS, Member, make_members
@@ -407,3 +407,23 @@ def test_same_folds_same_scores(auto):
 def test_messages_of_the_limit_and_of_no_rows(parameters, rows, message):
     with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
         AutoRanker(**parameters).fit(X[rows], y[rows], qid[rows])
+
+
+def test_leaderboard_is_weighted():
+    """Held-out queries count by their weights."""
+    query, codes = np.unique(qid, return_inverse=True)
+    weight = (np.arange(len(query)) % 3).astype(float)[codes]
+    auto = AutoRanker(members=CHEAP[:1], refit=False, random_state=0)
+    auto.fit(X, y, qid, query_weight=weight)
+    same = AutoRanker(members=CHEAP[:1], refit=False, random_state=0).fit(X, y, qid)
+    table = auto.leaderboard_
+    assert table["score"].iloc[0] != same.leaderboard_["score"].iloc[0]
+    lists = np.random.default_rng(0).permutation(len(query))[: round(0.2 * len(query))]
+    rows = np.isin(codes, lists)
+    (member,) = auto.rankers_
+    scores = member.predict(X[rows], qid[rows])
+    value = evaluate(
+        y[rows], scores, qid[rows], auto.metric_, query_weight=weight[rows]
+    )
+    assert table.loc["linear", "score"] == pytest.approx(value["mean"].item())
+    assert table.loc["linear", "low"] == pytest.approx(value["low"].item())

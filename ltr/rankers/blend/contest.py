@@ -15,6 +15,7 @@ from sklearn.utils import _safe_indexing, check_random_state
 
 from ltr.deadline import deadline_in
 from ltr.metrics import get_metric
+from ltr.metrics.averages import mean_of
 from ltr.metrics.names import MetricLike
 from ltr.metrics.significance import bootstrap_interval
 from ltr.progress import ProgressLine
@@ -28,6 +29,7 @@ from ltr.rankers.blend.members import arguments_of_members, fit_member, scores_o
 from ltr.rankers.blend.normalization import mean_score, normalize_scores
 from ltr.rankers.trees.lambdamart import LambdaMARTRanker
 from ltr.rankers.warning import warn
+from ltr.row_values import weights_of_queries
 
 _FEWEST_QUERIES = 10  # fewer: none is held out
 _HELD_OUT, _MOST_HELD_OUT = 0.2, 1000
@@ -284,6 +286,19 @@ class Contest:
             self._metric.per_query(self._valid.y, scores, self._lists(scores))
         )
 
+    def _query_weights(self) -> FloatArray | None:
+        """Weights of the validation queries; None if there are none above 0."""
+        assert self._valid is not None
+        by_row = self._valid.weights.get("query_weight")
+        if by_row is None or not np.any(by_row):
+            return None
+        queries = group_queries(self._valid.qid, len(self._valid.y))
+        return weights_of_queries(by_row, queries)
+
+    def _mean(self, values: FloatArray) -> float:
+        """Mean over the validation queries, weighted as in ``fit``."""
+        return mean_of(values, weights=self._query_weights() if len(values) else None)
+
     def _drop_optional(self, result: Result, scores: Mapping[str, FloatArray]) -> None:
         """Leave out optional members without which the blend is as good."""
         for member in [m for m in result.members if m.is_optional]:
@@ -293,7 +308,7 @@ class Contest:
             without = mean_score(np.column_stack([scores[name] for name in others]))
             all_names = [*others, member.name]
             together = mean_score(np.column_stack([scores[n] for n in all_names]))
-            old, new = (_mean(self._per_query(s)) for s in (without, together))
+            old, new = (self._mean(self._per_query(s)) for s in (without, together))
             if not new > old:
                 result.members.remove(member)
                 result.left_out[member.name] = (
@@ -357,14 +372,15 @@ class Contest:
         }
         for name, status in statuses.items():
             values = self._per_query(columns[name]) if name in columns else np.zeros(0)
-            low, high = bootstrap_interval(values)
+            weights = self._query_weights() if len(values) else None
+            low, high = bootstrap_interval(values, query_weight=weights)
             seconds = self._seconds.get(name, 0.0)
             if name == "blend":
                 seconds = time.monotonic() - self._started
             result.rows.append(
                 {
                     "member": name,
-                    "score": _mean(values),
+                    "score": self._mean(values),
                     "low": low,
                     "high": high,
                     "seconds": seconds,
@@ -384,7 +400,7 @@ class Contest:
         text = f"{member.name}: {self._seconds[member.name]:.1f} s"
         if scores is not None:
             values = self._per_query(scores)
-            text += f", {self._metric.name} {_mean(values):.4f}"
+            text += f", {self._metric.name} {self._mean(values):.4f}"
             text += f" on {len(values)} held-out queries"
         self._write(text, reserve)
 
@@ -405,8 +421,3 @@ def _relative_cost(member: Member) -> float:
     is_lambdamart = isinstance(member.ranker, LambdaMARTRanker)
     is_lambdamart = is_lambdamart and member.ranker.loss != "mse"
     return _LAMBDAMART_COST if is_lambdamart else 1.0
-
-
-def _mean(values: FloatArray) -> float:
-    counted = values[~np.isnan(values)]
-    return float(counted.mean()) if len(counted) else math.nan
