@@ -142,7 +142,7 @@ def solve_orderings(
     progress: bool = False,
     random_state: int | None = None,
 ) -> list[Solution]:
-    """Solve many lists by :func:`solve_ordering`, in threads.
+    """Solve many lists by :func:`solve_ordering`, several at a time.
 
     Short lists of equal length share one table. Unless a time limit ends it, each
     solution is that of :func:`solve_ordering`, for any number of threads.
@@ -168,7 +168,8 @@ def solve_orderings(
     work_limit : float, default=None
         Units of work for one list.
     n_jobs : int, default=None
-        Threads. None: one per core.
+        Threads, and processes for what is left of a batch once they save more than
+        five seconds. None: one per core.
     progress : bool, default=False
         Whether to write the number of solved lists to standard error.
     random_state : int, default=None

@@ -181,7 +181,7 @@ def solve_paths(
     progress: bool = False,
     random_state: int | None = None,
 ) -> list[Solution]:
-    """Solve many lists by :func:`solve_path`, in threads.
+    """Solve many lists by :func:`solve_path`, several at a time.
 
     With ``method="auto"``, lists of equal size, up to 12 items, go through the dynamic
     program of Held and Karp together, some hundreds at a time.
@@ -215,7 +215,8 @@ def solve_paths(
     work_limit : float, default=None
         Units of work for one list; see :func:`solve_path`.
     n_jobs : int, default=None
-        Threads. None: one per core; ``method="routing"`` always takes one.
+        Threads, and processes for what is left of a batch once they save more than
+        five seconds. None: one per core; ``method="routing"`` always takes one.
     progress : bool, default=False
         Whether to write the number of solved lists to standard error.
     random_state : int, default=None

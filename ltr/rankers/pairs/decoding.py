@@ -43,7 +43,7 @@ class Decoder:
         For each list, see :func:`ltr.solvers.solve_path`; both None: the
         :meth:`default_work` of its size.
     n_jobs : int or None
-        Threads of the solver.
+        Lists that the solver works on at a time.
     verbose : int, default=0
         1 or more: :meth:`scores` says on standard error how many orders are unproven.
     solver : str, default="auto"

@@ -96,7 +96,8 @@ class TSPRanker(PairRanker):
         None: 20 for lists of up to 150 items and 20 (150 / n)² for longer ones, so that
         1000 items take about 2 seconds. ``decode`` tells the gap of each order.
     n_jobs : int, default=None
-        Threads of the solver. None: one per core.
+        Lists that the solver works on at a time, see
+        :func:`ltr.solvers.solve_paths`. None: one per core.
     optimizer : str or callable, default="adamw"
         As for :class:`NeuralRanker`.
     learning_rate : float, default=0.001
