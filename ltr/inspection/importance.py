@@ -12,9 +12,11 @@ from sklearn.utils import check_random_state
 from ltr.arguments import ArgumentError, check_choice, check_seed, check_whole
 from ltr.inspection.tables import names_of, permuted, read_inputs, text_table
 from ltr.metrics import bootstrap_interval, get_metric
+from ltr.metrics.averages import mean_of
 from ltr.metrics.names import MetricLike
 from ltr.model_selection.scoring import predict_lists
 from ltr.queries import FloatArray, IntArray, Queries, check_rows, group_queries
+from ltr.row_values import scaled_weights, weights_of_queries
 
 
 @dataclass(frozen=True)
@@ -86,6 +88,7 @@ def permutation_importance(
     n_repeats: int = 5,
     permute: Literal["rows", "lists"] = "rows",
     random_state: Any = None,
+    query_weight: ArrayLike | None = None,
 ) -> PermutationImportance:
     """How much a metric of whole lists loses when a feature is permuted.
 
@@ -110,6 +113,9 @@ def permutation_importance(
         only together with others, then loses nothing.
     random_state : int, RandomState or None, default=None
         Seed of the permutations.
+    query_weight : array-like of shape (n_samples,), default=None
+        Weight of each row's query in the means; constant within a query. None: each
+        query counts once.
 
     Returns
     -------
@@ -147,7 +153,7 @@ def permutation_importance(
     check_whole("n_repeats", n_repeats, low=1)
     check_choice("permute", permute, ("rows", "lists"))
     check_seed("random_state", random_state)
-    check_rows({"X": X, "y": y, "qid": qid})
+    check_rows({"X": X, "y": y, "qid": qid, "query_weight": query_weight})
     measure = get_metric(
         getattr(ranker, "metric", "ndcg@10") if metric is None else metric
     )
@@ -158,6 +164,9 @@ def permutation_importance(
             f"{len(table)} rows."
         )
     queries = group_queries(qid, len(table), rows=X)
+    weights = np.ones(queries.n_lists)
+    if query_weight is not None:
+        weights = scaled_weights(weights_of_queries(query_weight, queries))
 
     def per_query(changed: Any) -> FloatArray:
         return measure.per_query(labels, predict_lists(ranker, changed, qid), queries)
@@ -170,17 +179,22 @@ def permutation_importance(
         for repeat in range(n_repeats):
             order = _order(rng, queries, permute)
             drops[column, repeat] = values - per_query(permuted(table, column, order))
-    is_defined = ~np.isnan(drops).any(axis=(0, 1))
-    by_query = drops.mean(axis=1)
-    importances = drops[:, :, is_defined].mean(axis=2)
+    is_defined = ~np.isnan(drops).any(axis=(0, 1)) & (weights > 0)
+    by_query, weights = drops.mean(axis=1), weights[is_defined]
+    importances = drops[:, :, is_defined] @ weights / weights.sum()
     return PermutationImportance(
         features=names,
         metric=measure.name,
-        score=float(values[is_defined].mean()),
+        score=mean_of(values[is_defined], weights=weights),
         drops=by_query,
         importances=importances,
         mean=importances.mean(axis=1),
-        intervals=np.array([bootstrap_interval(row[is_defined]) for row in by_query]),
+        intervals=np.array(
+            [
+                bootstrap_interval(row[is_defined], query_weight=weights)
+                for row in by_query
+            ]
+        ),
         permute=permute,
     )
 

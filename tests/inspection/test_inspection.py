@@ -27,7 +27,7 @@ from ltr.inspection import (
     permutation_importance,
 )
 from ltr.inspection.tables import text_table
-from ltr.metrics import ndcg_score
+from ltr.metrics import bootstrap_interval, ndcg_score
 from ltr.plotting import ContributionsDisplay
 from ltr.rankers.neural.scaling import fit_scaling
 from ltr.rankers.neural.training import LearnedState
@@ -385,3 +385,24 @@ def test_tables_without_rows_or_values(rankers):
     ):
         with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
             call()
+
+
+def test_importance_of_weighted_queries():
+    """A query of weight 0 is not there; the values of the others are averaged."""
+    ids, codes = np.unique(DATA.qid, return_inverse=True)
+    weight = (np.arange(len(ids)) % 3).astype(float)
+    ranker = LinearRanker().fit(DATA.X, DATA.y, DATA.qid)
+    options = {"n_repeats": 2, "random_state": 0}
+    plain = permutation_importance(ranker, DATA.X, DATA.y, DATA.qid, **options)
+    weighted = permutation_importance(
+        ranker, DATA.X, DATA.y, DATA.qid, **options, query_weight=weight[codes]
+    )
+    np.testing.assert_array_equal(weighted.drops, plain.drops)
+    of_query = weight[codes[np.sort(np.unique(DATA.qid, return_index=True)[1])]]
+    assert not np.isnan(plain.drops).any()
+    np.testing.assert_allclose(
+        weighted.mean, np.average(plain.drops, axis=1, weights=of_query)
+    )
+    interval = bootstrap_interval(plain.drops[0], query_weight=of_query)
+    assert tuple(weighted.intervals[0]) == pytest.approx(interval)
+    assert weighted.score != pytest.approx(plain.score)

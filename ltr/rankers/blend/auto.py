@@ -178,7 +178,8 @@ class AutoRanker(BlendRanker):
         sample_weight : array-like of shape (n_samples,), default=None
             Row weights ≥ 0.
         query_weight : array-like of shape (n_samples,), default=None
-            Weight of each row's query, constant within a query.
+            Weight of each row's query, constant within a query; also in the metrics of
+            queries that are held out.
         X_val, y_val, qid_val : array-like, default=None
             Queries to compare the members on, in place of held-out ones.
 

@@ -330,7 +330,7 @@ class NeuralRanker(GradientRanker):
         sample_weight : array-like of shape (n_samples,), default=None
             Row weights ≥ 0: weight 2 is the row twice in its list, weight 0 is no row.
         query_weight : array-like of shape (n_samples,), default=None
-            Weight of each row's query, constant within a query.
+            Weight of each row's query in loss and validation; constant within a query.
         teacher_scores : array-like of shape (n_samples,), default=None
             For distillation losses (``"pld"``, ``"kl_distillation"``, …), which require
             it, and for ``"ranknet"``, which then learns the pairs of the teacher

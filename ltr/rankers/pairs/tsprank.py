@@ -333,7 +333,8 @@ class TSPRanker(PairRanker):
         qid : array-like of shape (n_samples,), default=None
             Query of each row: any hashable ids, in any order. None: one query.
         query_weight : array-like of shape (n_samples,), default=None
-            Weight of each row's query, constant within a query.
+            Weight of each row's query, constant within a query; also in the metrics of
+            queries that are held out.
         X_val : array-like of shape (n_val, n_features), default=None
             Validation features, for early stopping.
         y_val : array-like of shape (n_val,), default=None

@@ -296,7 +296,8 @@ default="from_dtype"
             Row weights ≥ 0: on gradients and Hessians of LightGBM's own losses; inside
             the others, in which weight 2 is the row twice and weight 0 is no row.
         query_weight : array-like of shape (n_samples,), default=None
-            Weight of each row's query, constant within a query.
+            Weight of each row's query, constant within a query; also in the metrics of
+            queries that are held out.
         teacher_scores : array-like of shape (n_samples,), default=None
             For distillation losses (``"pld"``, ``"kl_distillation"``, …), which require
             it, and for ``"ranknet"``. None of the extras is for LightGBM's own losses,
