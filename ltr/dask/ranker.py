@@ -159,6 +159,8 @@ class DaskLambdaMARTRanker(LambdaMARTRanker):
         y_val: Any = None,
         qid_val: Any = None,
         init_model: Any = None,
+        query_features: Any = None,
+        query_features_val: Any = None,
     ) -> DaskLambdaMARTRanker:
         """Grow trees on the lists of all workers.
 
@@ -178,6 +180,8 @@ Dask arrays of shape (n_samples,), default=None
             Validation rows, in the same forms.
         init_model : path, lightgbm.Booster or ranker, default=None
             Trees to which ``n_estimators`` are added.
+        query_features, query_features_val : None
+            Must be None: join them to the features of the items beforehand.
 
         Returns
         -------
@@ -190,6 +194,7 @@ Dask arrays of shape (n_samples,), default=None
         WorkerLostError
             If a worker dies; within seconds, and whatever the others do.
         """
+        _check_no_query_features(query_features, query_features_val)
         client = find_client(self.client)
         parameters = self._local_parameters()
         check_parameters(parameters)
@@ -261,7 +266,9 @@ Dask arrays of shape (n_samples,), default=None
         self._report(boosted)
         return self
 
-    def predict(self, X: Any, qid: ArrayLike | None = None) -> Any:
+    def predict(
+        self, X: Any, qid: ArrayLike | None = None, *, query_features: Any = None
+    ) -> Any:
         """Score items.
 
         Parameters
@@ -270,6 +277,8 @@ Dask arrays of shape (n_samples,), default=None
             Features.
         qid : array-like of shape (n_samples,), default=None
             Ignored: trees score each row by itself.
+        query_features : array-like or DataFrame, default=None
+            As in :meth:`ltr.LambdaMARTRanker.predict`, for an ``X`` in memory.
 
         Returns
         -------
@@ -277,7 +286,8 @@ Dask arrays of shape (n_samples,), default=None
             A Dask array, not computed yet, if ``X`` is one.
         """
         if not is_dask_array(X):
-            return super().predict(X, qid)
+            return super().predict(X, qid, query_features=query_features)
+        _check_no_query_features(query_features)
         local = self.to_local()
         rows = X.rechunk({1: -1})
         return rows.map_blocks(
@@ -390,6 +400,14 @@ Dask arrays of shape (n_samples,), default=None
         )
         mean = get_metric(self.metric).mean
         return [mean_of(row, mean) for row in np.concatenate(values, axis=1)]
+
+
+def _check_no_query_features(*tables: Any) -> None:
+    if any(table is not None for table in tables):
+        raise ValueError(
+            "query_features is for tables in memory; got some with Dask arrays. Join "
+            "them to X beforehand, as ltr.rankers.join_query_features does."
+        )
 
 
 def _whole_signature() -> inspect.Signature:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from ltr.rankers.neural import NeuralRanker
     from ltr.rankers.pairs.tsprank import TSPRanker
     from ltr.rankers.persistence import load_ranker, save_ranker
+    from ltr.rankers.query_features import join_query_features
     from ltr.rankers.trees.lambdamart import LambdaMARTRanker
 
 __all__ = [
@@ -38,6 +39,7 @@ __all__ = [
     "StackingRanker",
     "TSPRanker",
     "VotingRanker",
+    "join_query_features",
     "load_ranker",
     "save_ranker",
 ]
@@ -56,6 +58,7 @@ __getattr__ = lazy_names(
         "StackingRanker": "ltr.rankers.blend",
         "TSPRanker": "ltr.rankers.pairs.tsprank",
         "VotingRanker": "ltr.rankers.blend",
+        "join_query_features": "ltr.rankers.query_features",
         "load_ranker": "ltr.rankers.persistence",
         "save_ranker": "ltr.rankers.persistence",
     },

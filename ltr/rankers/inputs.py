@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import reduce
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -212,6 +213,8 @@ def joined_sets(data: TrainingSet, validation: TrainingSet | None) -> TrainingSe
 
 def joined_rows(tables: Sequence[Any]) -> Any:
     """Rows of arrays, or of sparse matrices in the format of the first."""
+    if hasattr(tables[0], "followed_by"):  # JoinedRows
+        return reduce(lambda joined, table: joined.followed_by(table), tables)
     if not hasattr(tables[0], "tocsr"):
         return np.concatenate(tables)
     import scipy.sparse

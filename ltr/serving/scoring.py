@@ -24,6 +24,7 @@ from ltr.rankers.features import (
 )
 from ltr.rankers.neural.fitted import FittedScorer
 from ltr.rankers.neural.scaling import Scaling, linear_scores
+from ltr.rankers.query_features import join_query_features
 from ltr.rankers.single_feature import numbers_of, single_feature_scores
 from ltr.rankers.sparse_features import check_X
 from ltr.rankers.warning import warn_if_many
@@ -63,8 +64,12 @@ class NeuralScoring(Scoring):
 
     fitted: FittedScorer
 
-    def predict(self, X: Any, qid: Any = None, **inputs: Any) -> FloatArray:
+    def predict(
+        self, X: Any, qid: Any = None, *, query_features: Any = None, **inputs: Any
+    ) -> FloatArray:
         """As :meth:`ltr.NeuralRanker.predict`."""
+        if query_features is not None:
+            X = join_query_features(X, qid, query_features)
         features = check_X(
             self.columns,
             X,

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from ltr.queries import FloatArray, group_queries
+from ltr.rankers.query_features import join_query_features
 from ltr.rankers.threads import n_threads_for
 from ltr.rankers.trees.feature_tables import Categories, check_table
 from ltr.rankers.warning import MANY_ROWS
@@ -194,8 +195,12 @@ class TreeScoring(Scoring):
     n_trees: int
     n_jobs: int | None
 
-    def predict(self, X: Any, qid: Any = None, **inputs: Any) -> FloatArray:
+    def predict(
+        self, X: Any, qid: Any = None, *, query_features: Any = None, **inputs: Any
+    ) -> FloatArray:
         """As :meth:`ltr.LambdaMARTRanker.predict`."""
+        if query_features is not None:
+            X = join_query_features(X, qid, query_features)
         columns: Any = self.columns
         table = check_table(columns, X, reset=False, categories=self.categories)
         group_queries(qid, table.shape[0], rows=X)

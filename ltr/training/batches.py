@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from ltr.lists import PackedLists, Shape
 from ltr.queries import BoolArray
 from ltr.training.pair_table import PairTable
+from ltr.training.query_rows import QueryRows
 from ltr.training.sparse_rows import SparseRows
 
 Rows = NDArray[np.int32]
@@ -25,7 +26,7 @@ class Data(NamedTuple):
     ----------
     n_samples : int
         Number of real rows.
-    X : array or SparseRows of shape (n_rows, n_features)
+    X : array, SparseRows or QueryRows of shape (n_rows, n_features)
         Features.
     y : array of shape (n_rows,)
         Labels.
@@ -40,7 +41,7 @@ class Data(NamedTuple):
     """
 
     n_samples: int
-    X: jax.Array | SparseRows
+    X: jax.Array | SparseRows | QueryRows
     y: jax.Array
     weights: jax.Array | None
     list_weights: jax.Array

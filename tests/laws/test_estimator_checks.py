@@ -77,7 +77,7 @@ def expected_failures(estimator):
         if estimator.scorer == "attention":
             return {"check_methods_subset_invariance": IN_A_LIST}
         if estimator.dtype == "float32":
-            return {WEIGHT_CHECKS[0]: SINGLE}
+            return dict.fromkeys(WEIGHT_CHECKS, SINGLE)
     if isinstance(estimator, LinearRanker) and estimator.preprocess == "query":
         return {"check_methods_subset_invariance": WITHIN_A_LIST}
     if isinstance(estimator, TSPRanker):

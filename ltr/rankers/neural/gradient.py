@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_is_fitted
 
-from ltr.arguments import check_whole
+from ltr.arguments import ArgumentError, check_whole
 from ltr.atomic import FitStopped
 from ltr.callbacks import Callbacks, joined_history
 from ltr.files import PathLike
@@ -27,6 +27,7 @@ from ltr.rankers.neural.scaling import Preprocess
 from ltr.rankers.neural.source import Piece, Source, check_validation
 from ltr.rankers.neural.training import LearnedState, train_scorer
 from ltr.rankers.neural.weights import named_weights
+from ltr.rankers.query_features import read_joined
 from ltr.rankers.sparse_features import check_X, like
 from ltr.rankers.validation import (
     EarlyStopping,
@@ -348,20 +349,38 @@ class GradientRanker(BaseRanker):
         qid_val: ArrayLike | None,
         options: TrainingOptions,
         data: TrainingSet | None = None,
+        query_features: Any = None,
     ) -> TrainingSet | None:
         """Validation rows of ``fit``, checked; None if there are none."""
         needs_qid, stopping = self._fitted_with_qid, options.stopping
         if not stopping.has_validation_set(X_val, y_val, qid_val, needs_qid=needs_qid):
             return None
         with errors_in_validation_set():
-            features = self._features(X_val, options, reset=False)
+            features = self._features(
+                X_val, options, reset=False, qid=qid_val, query_features=query_features
+            )
             features = features if data is None else like(features, data.X)
             return validation_set(
                 features, y_val, qid_val, metric=self.metric, index_of=X_val
             )
 
-    def _features(self, X: Any, options: TrainingOptions, *, reset: bool) -> Any:
-        """Features to train on, an array or a CSR matrix."""
+    def _features(
+        self,
+        X: Any,
+        options: TrainingOptions,
+        *,
+        reset: bool,
+        qid: ArrayLike | None = None,
+        query_features: Any = None,
+    ) -> Any:
+        """Features to train on: an array, a CSR matrix or JoinedRows."""
+        if query_features is not None and options.preprocess == "query":
+            raise ArgumentError(
+                "preprocess='query' does not fit query_features, which are constant "
+                "within the list, and would be 0. Set preprocess='auto'."
+            )
+        if query_features is not None:
+            return read_joined(self, X, qid, query_features, reset=reset)
         return check_X(
             self,
             X,

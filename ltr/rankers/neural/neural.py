@@ -6,29 +6,26 @@ from collections.abc import Callable
 from typing import Any, Literal
 
 import jax
-import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.utils.validation import check_is_fitted
 
 from ltr.arguments import ArgumentError, check_choice, check_number, check_whole
 from ltr.callbacks import Callbacks
 from ltr.files import PathLike
 from ltr.losses import get_loss
 from ltr.metrics.names import MetricLike
-from ltr.queries import FloatArray, group_queries
 from ltr.rankers.inputs import check_refit, training_set
 from ltr.rankers.maps import stream_of_map
-from ltr.rankers.neural.gradient import GradientRanker
 from ltr.rankers.neural.identity import remove_checkpoints
+from ltr.rankers.neural.items import ItemRanker
 from ltr.rankers.neural.scaling import Preprocess
 from ltr.rankers.neural.training import train_scorer
-from ltr.rankers.sparse_features import check_X
+from ltr.rankers.query_features import check_validation_features
 from ltr.scorers import SCORERS, Scorer, get_scorer, with_dropout
 from ltr.scorers.products import Precision
 from ltr.training.schedules import ScheduleLike
 
 
-class NeuralRanker(GradientRanker):
+class NeuralRanker(ItemRanker):
     """A scorer trained by gradient descent on a ranking loss.
 
     Items are scored by a linear model, a multilayer perceptron, self-attention over the
@@ -316,6 +313,8 @@ class NeuralRanker(GradientRanker):
         X_val: ArrayLike | None = None,
         y_val: ArrayLike | None = None,
         qid_val: ArrayLike | None = None,
+        query_features: Any = None,
+        query_features_val: Any = None,
     ) -> NeuralRanker:
         """Train on labeled queries.
 
@@ -347,6 +346,13 @@ class NeuralRanker(GradientRanker):
             Validation labels.
         qid_val : array-like of shape (n_val,), default=None
             Query of each validation row.
+        query_features : array-like or DataFrame, default=None
+            Features of the queries, shape (n_queries, n_query_features): an array in
+            the order in which ``qid`` first has them, or a pandas DataFrame with the
+            queries as its index. They are the first columns of the ranker, as
+            :func:`ltr.rankers.join_query_features` puts them, without that table.
+        query_features_val : array-like or DataFrame, default=None
+            Those of the validation queries.
 
         Returns
         -------
@@ -386,13 +392,24 @@ class NeuralRanker(GradientRanker):
             y,
             qid,
             (X_val, y_val, qid_val),
-            (sample_weight, query_weight, teacher_scores, reference_scores, position),
+            (
+                sample_weight,
+                query_weight,
+                teacher_scores,
+                reference_scores,
+                position,
+                query_features,
+                query_features_val,
+            ),
         )
         if stream is not None:
             return self.fit_stream(**stream)
         options = self._training_options()
         start = getattr(self, "_learned_state", None) if self.warm_start else None
-        features = self._features(X, options, reset=start is None)
+        check_validation_features(query_features, query_features_val, X_val)
+        features = self._features(
+            X, options, reset=start is None, qid=qid, query_features=query_features
+        )
         data = training_set(
             features,
             y,
@@ -407,7 +424,9 @@ class NeuralRanker(GradientRanker):
             index_of=X,
         )
         self._fitted_with_qid = qid is not None
-        validation = self._validation_set(X_val, y_val, qid_val, options, data)
+        validation = self._validation_set(
+            X_val, y_val, qid_val, options, data, query_features_val
+        )
         if self.refit:
             check_refit(data, validation)
         (plan,) = self._member_plans(options, start)
@@ -416,60 +435,6 @@ class NeuralRanker(GradientRanker):
         self._refit([member], [plan], data, validation)
         remove_checkpoints(options)
         return self
-
-    def predict(self, X: ArrayLike, qid: ArrayLike | None = None) -> FloatArray:
-        """Score items.
-
-        Parameters
-        ----------
-        X : array-like or sparse matrix of shape (n_samples, n_features)
-            Features.
-        qid : array-like of shape (n_samples,), default=None
-            Query of each row, in any order. None: one query. Read only by
-            ``scorer="attention"`` and ``preprocess="query"``.
-
-        Returns
-        -------
-        scores : float array of shape (n_samples,)
-            Higher is better, in the order of the rows. They are comparable within a
-            list, and across lists only if the loss is pointwise.
-
-        Raises
-        ------
-        ValueError
-            If ``X`` has other columns than in ``fit``, or a value is not finite.
-        NotFittedError
-            If the ranker is not fitted.
-
-        Warns
-        -----
-        UserWarning
-            If the scorer or the scaling compares the items of a list, and over 1000
-            rows are one because ``qid`` is None, but ``fit`` was given one.
-        """
-        check_is_fitted(self)
-        fitted = self._learned_state.fitted
-        features = check_X(
-            self,
-            X,
-            reset=False,
-            scorer=fitted.scorer,
-            within_lists=fitted.scales_within_lists,
-        )
-        queries = group_queries(qid, features.shape[0], rows=X)
-        if fitted.uses_list:
-            self._warn_if_many(features.shape[0], qid)
-        return fitted.scores(features, queries)
-
-    @property
-    def coef_(self) -> FloatArray:
-        """Weights of the scaled features, shape (n_features,), if linear."""
-        if self.scorer != "linear":
-            raise AttributeError(
-                f"coef_ exists only for scorer='linear'; got scorer={self.scorer!r}."
-            )
-        check_is_fitted(self)
-        return np.asarray(self._learned_state.params.weight[:, 0], dtype=np.float64)
 
     def make_scorer(self) -> Scorer:
         """Make the scorer that the parameters name."""

@@ -14,9 +14,11 @@ from ltr.queries import BoolArray
 from ltr.rankers.inputs import TrainingSet
 from ltr.rankers.neural.options import TrainingOptions
 from ltr.rankers.neural.scaling import Scaling, transform_into
+from ltr.rankers.query_features import JoinedRows
 from ltr.rankers.sparse_features import is_sparse
 from ltr.training import Data
 from ltr.training.pair_table import PairScaling, PairTable
+from ltr.training.query_rows import QueryRows
 from ltr.training.sparse_rows import SparseRows, place_rows
 
 
@@ -57,13 +59,19 @@ def place_data(
             with_padding_rows(values, options.array_dtype, options.is_stream)
         )
 
-    def put_features() -> jax.Array | SparseRows:
-        if is_sparse(data.X):
-            scaled = (
-                data.X if scaling is None else scaling.transform(data.X, data.queries)
-            )
+    def put_features() -> jax.Array | SparseRows | QueryRows:
+        is_joined = isinstance(data.X, JoinedRows)
+        table: Any = data.X
+        if scaling is not None and (is_joined or is_sparse(table)):
+            table = scaling.transform(table, data.queries)
+        if is_joined:
+            codes = np.full(padded_length(len(data.y)), len(table.of_queries))
+            codes[: len(data.y)] = table.codes
+            of_queries, of_items = put(table.of_queries), put(table.of_items)
+            return QueryRows(of_queries, of_items, jnp.asarray(codes, jnp.int32))
+        if is_sparse(table):
             return place_rows(
-                scaled, packed, options.array_dtype, is_reusable=options.is_stream
+                table, packed, options.array_dtype, is_reusable=options.is_stream
             )
         n_rows = padded_length(len(data.y), options.is_stream)
         X = aligned_zeros((n_rows, data.X.shape[1]), options.array_dtype)

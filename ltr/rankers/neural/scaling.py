@@ -16,6 +16,7 @@ from ltr.rankers.neural.sparse_scaling import (
     scale_sparse,
     standard_deviation,
 )
+from ltr.rankers.query_features import JoinedRows
 from ltr.within_lists import z_scores
 
 Preprocess = Literal["auto", "query", "standard", "log1p"] | None
@@ -47,20 +48,34 @@ class FeatureScaling:
     mean: FloatArray
     scale: FloatArray
 
+    def of_columns(self, columns: slice) -> FeatureScaling:
+        """The same for some of the features."""
+        return FeatureScaling(
+            self.log_features[columns], self.mean[columns], self.scale[columns]
+        )
+
     def transform(
         self,
         X: Any,
         queries: Queries | None = None,
         weights: FloatArray | None = None,
-    ) -> NDArray[Any]:
+    ) -> Any:
         """Scaled copy of ``X`` in float64, shape (..., n_features).
 
-        A sparse matrix stays one if the mean is 0, and becomes an array if not.
+        A sparse matrix stays one if the mean is 0, and becomes an array if not. Of
+        JoinedRows, the parts are scaled.
         """
         if hasattr(X, "tocsr"):
             if not self.mean.any():
                 return scale_sparse(X, self.log_features, self.scale)
             X = X.toarray()
+        if isinstance(X, JoinedRows):
+            n = X.of_queries.shape[1]
+            return JoinedRows(
+                self.of_columns(slice(n)).transform(X.of_queries),
+                self.of_columns(slice(n, None)).transform(X.of_items),
+                X.codes,
+            )
         Z = np.array(X, dtype=np.float64, order="C")
         if self.log_features.all():
             Z = _signed_log1p(Z)
@@ -200,7 +215,7 @@ def fit_scaling(
         n_rows = len(X) if rows is None else len(rows)
         for part in _slices(n_rows, X.shape[1]):
             block = part if rows is None else rows[part]
-            yield X[block], None if weights is None else weights[block]
+            yield np.asarray(X[block]), None if weights is None else weights[block]
 
     mean, scale = _moments(blocks, X.shape[1])
     log_features = np.full(X.shape[1], preprocess == "log1p")

@@ -14,8 +14,9 @@ from ltr.arguments import ArgumentError, check_whole
 from ltr.callbacks import Callbacks, joined_history
 from ltr.metrics.names import MetricLike
 from ltr.queries import FloatArray, group_queries
-from ltr.rankers.base import BaseRanker
 from ltr.rankers.inputs import TrainingSet
+from ltr.rankers.joined_inputs import QueryFeatureRanker
+from ltr.rankers.query_features import join_query_features
 from ltr.rankers.threads import n_threads_for
 from ltr.rankers.trees.boosting import Boosted, contributions
 from ltr.rankers.trees.existing import ExistingTrees, Start, existing_trees
@@ -28,7 +29,7 @@ from ltr.rankers.validation import (
 )
 
 
-class BoostedRanker(BaseRanker):
+class BoostedRanker(QueryFeatureRanker):
     """Base class of a ranker with trees: what it does when it has them.
 
     A subclass has the parameters of :class:`LambdaMARTRanker`, and a ``fit`` that binds
@@ -240,7 +241,9 @@ class BoostedRanker(BaseRanker):
         history: dict[str, list[float]] | None = getattr(source, "history_", None)
         return history
 
-    def predict(self, X: ArrayLike, qid: ArrayLike | None = None) -> FloatArray:
+    def predict(
+        self, X: ArrayLike, qid: ArrayLike | None = None, *, query_features: Any = None
+    ) -> FloatArray:
         """Score items.
 
         Parameters
@@ -249,6 +252,9 @@ class BoostedRanker(BaseRanker):
             Features.
         qid : array-like of shape (n_samples,), default=None
             Ignored: trees score each row by itself.
+        query_features : array-like or DataFrame, default=None
+            Features of the queries, as in ``fit``, which ``X`` then lacks. None: they
+            are the first columns of ``X``, if the ranker was fitted with some.
 
         Returns
         -------
@@ -264,6 +270,8 @@ class BoostedRanker(BaseRanker):
             If the ranker is not fitted.
         """
         check_is_fitted(self)
+        if query_features is not None:
+            X = join_query_features(X, qid, query_features)
         table = check_table(self, X, reset=False, categories=self._categories)
         group_queries(qid, table.shape[0], rows=X)
         if not table.shape[0]:

@@ -14,10 +14,12 @@ from ltr.metrics.gains import Gain
 from ltr.metrics.names import MetricLike
 from ltr.rankers.inputs import check_refit, training_set
 from ltr.rankers.maps import stream_of_map
+from ltr.rankers.query_features import check_validation_features, join_query_features
 from ltr.rankers.trees.boosted import BoostedRanker
 from ltr.rankers.trees.losses import check_loss_data
 from ltr.rankers.trees.refit import regrow
 from ltr.rankers.trees.training import grow
+from ltr.rankers.validation import errors_in_validation_set
 
 
 class LambdaMARTRanker(BoostedRanker):
@@ -281,6 +283,8 @@ default="from_dtype"
         y_val: ArrayLike | None = None,
         qid_val: ArrayLike | None = None,
         init_model: Any = None,
+        query_features: Any = None,
+        query_features_val: Any = None,
     ) -> LambdaMARTRanker:
         """Grow trees on labeled queries.
 
@@ -317,6 +321,13 @@ default="from_dtype"
             Trees to which ``n_estimators`` are added, with validation only if that
             improves ``metric``: a model of LightGBM, as ``from_booster`` takes it, or a
             fitted LambdaMARTRanker. ``X`` has its columns.
+        query_features : array-like or DataFrame, default=None
+            Features of the queries, shape (n_queries, n_query_features): an array in
+            the order in which ``qid`` first has them, or a pandas DataFrame with the
+            queries as its index. They become the first columns of a copy of ``X``, see
+            :func:`ltr.rankers.join_query_features`, since LightGBM reads one table.
+        query_features_val : array-like or DataFrame, default=None
+            Those of the validation queries.
 
         Returns
         -------
@@ -347,6 +358,12 @@ default="from_dtype"
         in memory.
         """
         params, stopping = self._checked_parameters()
+        check_validation_features(query_features, query_features_val, X_val)
+        if query_features is not None:
+            X = join_query_features(X, qid, query_features)
+        if query_features_val is not None:
+            with errors_in_validation_set():
+                X_val = join_query_features(X_val, qid_val, query_features_val)
         extras = {
             "teacher_scores": teacher_scores,
             "reference_scores": reference_scores,
