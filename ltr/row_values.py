@@ -119,7 +119,7 @@ def check_weights(
     array([2., 2., 2.])
     """
     check_rows({name: values})
-    if np.ndim(values) == 0:
+    if np.asarray(values).ndim == 0:
         values = np.full(n_samples, values)
     weights = check_column(values, name, n_samples, entry="weight", rows_of=rows_of)
     if (weights < 0).any():
