@@ -114,22 +114,59 @@ class PackedLists:
         rows : int array of shape (batch_size, list_size)
             Rows of the items; the last batch of a bucket is filled with empty lists.
         """
-        batches = []
-        for bucket in self.buckets:
-            shuffled = rng.permutation(len(bucket.lists))
-            for start in range(0, len(shuffled), bucket.batch_size):
-                batches.append((bucket, shuffled[start : start + bucket.batch_size]))
-        for number in rng.permutation(len(batches)):
-            bucket, members = batches[number]
-            yield self._fill(bucket.rows[members], bucket.batch_size)
+        sizes = [(len(bucket.lists), bucket.batch_size) for bucket in self.buckets]
+        for number, members in shuffled_batches(sizes, rng):
+            bucket = self.buckets[number]
+            yield fill_batch(bucket.rows[members], bucket.batch_size, self.n_samples)
 
-    def _fill(self, rows: NDArray[np.int32], batch_size: int) -> NDArray[np.int32]:
-        """Fill a partial batch with empty lists."""
-        n_empty = batch_size - len(rows)
-        if not n_empty:
-            return rows
-        empty = np.full((n_empty, rows.shape[1]), self.n_samples, dtype=np.int32)
-        return np.concatenate([rows, empty])
+
+def shuffled_batches(
+    sizes: Sequence[tuple[int, int]], rng: np.random.Generator
+) -> Iterator[tuple[int, IntArray]]:
+    """Bucket and members of each mini-batch, in random order.
+
+    ``sizes`` has the lists of each bucket and those of a mini-batch of it.
+    """
+    batches = []
+    for number, (n_lists, batch_size) in enumerate(sizes):
+        shuffled = rng.permutation(n_lists)
+        for start in range(0, n_lists, batch_size):
+            batches.append((number, shuffled[start : start + batch_size]))
+    for place in rng.permutation(len(batches)):
+        yield batches[place]
+
+
+def fill_batch(
+    rows: NDArray[np.int32], batch_size: int, padding: int
+) -> NDArray[np.int32]:
+    """Fill a partial batch with empty lists."""
+    n_empty = batch_size - len(rows)
+    if not n_empty:
+        return rows
+    empty = np.full((n_empty, rows.shape[1]), padding, dtype=np.int32)
+    return np.concatenate([rows, empty])
+
+
+def kept_rows(
+    queries: Queries, keep: BoolArray | None
+) -> tuple[IntArray, IntArray, IntArray]:
+    """Rows list by list, where each list starts among them, and its number of rows."""
+    if keep is None:
+        return queries.order, queries.starts[:-1], queries.sizes
+    order = queries.order[keep[queries.order]]
+    sizes = np.bincount(queries.codes[order], minlength=queries.n_lists)
+    return order, np.concatenate([[0], np.cumsum(sizes)[:-1]]), sizes
+
+
+def padded_rows(
+    order: IntArray, starts: IntArray, sizes: IntArray, width: int, padding: int
+) -> NDArray[np.int32]:
+    """Rows of lists that start there in ``order``, shape (n_lists, width)."""
+    position = np.arange(width)
+    is_real = position < sizes[:, None]  # (n_lists, width)
+    place = np.where(is_real, starts[:, None] + position, 0)  # in ``order``
+    rows = order[place] if len(order) else place
+    return np.where(is_real, rows, padding).astype(np.int32)
 
 
 def pack(
@@ -183,11 +220,7 @@ def pack(
     >>> [bucket.rows.tolist() for bucket in packed.buckets]
     [[[0, 1, 2]], [[3], [4]]]
     """
-    order, starts, sizes = queries.order, queries.starts[:-1], queries.sizes
-    if keep is not None:
-        order = order[keep[order]]
-        sizes = np.bincount(queries.codes[order], minlength=queries.n_lists)
-        starts = np.concatenate([[0], np.cumsum(sizes)[:-1]])
+    order, starts, sizes = kept_rows(queries, keep)
     by_size = np.argsort(-sizes, kind="stable")
     by_size = by_size[: np.count_nonzero(sizes)]
     if widths:
@@ -197,9 +230,8 @@ def pack(
         cuts = _cuts_between(_powers_of_two(sizes[by_size]))
     else:
         packed_sizes = sizes[by_size]
-        coarse = list_cost(round_up(packed_sizes, 1))
-        steps = 1 if coarse.sum() < list_size_cost else _GRID_STEPS
-        cuts = _best_cuts(
+        steps = grid_steps(packed_sizes, list_cost, list_size_cost)
+        cuts = best_cuts(
             packed_sizes, batch_size, max_list_sizes, list_cost, list_size_cost, steps
         )
 
@@ -213,12 +245,9 @@ def pack(
             width, count = _power_of_two(width), _power_of_two(count)
         else:
             width, count = (int(n) for n in round_up(np.array([width, count]), steps))
-        position = np.arange(width)
-        is_real = position < sizes[lists][:, None]  # (n_lists, width)
-        place = np.where(is_real, starts[lists][:, None] + position, 0)  # in ``order``
-        rows = np.where(is_real, order[place], queries.n_samples)
-        largest = int(_batch_sizes(np.array([width]), batch_size)[0])
-        buckets.append(Bucket(lists, rows.astype(np.int32), min(count, largest)))
+        rows = padded_rows(order, starts[lists], sizes[lists], width, queries.n_samples)
+        largest = int(batch_sizes(np.array([width]), batch_size)[0])
+        buckets.append(Bucket(lists, rows, min(count, largest)))
     full = max(1, batch_size if widths else min(batch_size, len(by_size)))
     return PackedLists(tuple(buckets), queries.n_samples, full)
 
@@ -334,7 +363,13 @@ def round_up(sizes: IntArray, steps: int = _GRID_STEPS) -> IntArray:
     return np.asarray(-(-sizes // distance) * distance)
 
 
-def _batch_sizes(widths: IntArray, batch_size: int) -> IntArray:
+def grid_steps(sizes: IntArray, list_cost: ListCost, list_size_cost: float) -> int:
+    """Sizes in an octave of the grid: one, if compiling takes longer than an epoch."""
+    coarse = list_cost(round_up(sizes, 1))
+    return 1 if coarse.sum() < list_size_cost else _GRID_STEPS
+
+
+def batch_sizes(widths: IntArray, batch_size: int) -> IntArray:
     """Lists in a batch of each width, at most ``batch_size``."""
     return np.clip(MAX_BATCH_ROWS // np.maximum(widths, 1), 1, batch_size)
 
@@ -366,7 +401,7 @@ def _cuts_between(padded: IntArray) -> IntArray:
     return np.concatenate([[0], np.flatnonzero(np.diff(padded)) + 1, [len(padded)]])
 
 
-def _best_cuts(
+def best_cuts(
     sizes: IntArray,
     batch_size: int,
     max_list_sizes: int,
@@ -389,7 +424,7 @@ def _best_cuts(
         return np.zeros(1, dtype=np.intp)
     cuts = _cut_candidates(n_lists, batch_size)
     widths = round_up(sizes[cuts[:-1]], steps)
-    batches = _batch_sizes(widths, batch_size)
+    batches = batch_sizes(widths, batch_size)
     counts = cuts[None, 1:] - cuts[:-1, None]  # (i, j): lists between two cuts
     per_batch = np.minimum(counts, batches[:, None])
     rounded = -(-counts // np.maximum(per_batch, 1)) * per_batch

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, Protocol
 
@@ -14,7 +14,7 @@ from ltr.lists import PackedLists, Shape
 from ltr.queries import BoolArray
 from ltr.training.pair_table import PairTable
 from ltr.training.query_rows import QueryRows
-from ltr.training.sparse_rows import SparseRows
+from ltr.training.sparse_rows import SparseItems, SparseRows
 
 Rows = NDArray[np.int32]
 
@@ -40,7 +40,7 @@ class Data(NamedTuple):
         Features of the pairs of each list.
     """
 
-    n_samples: int
+    n_samples: Any
     X: jax.Array | SparseRows | QueryRows
     y: jax.Array
     weights: jax.Array | None
@@ -49,13 +49,76 @@ class Data(NamedTuple):
     pairs: PairTable | None = None
 
 
-def batches_of(shapes: list[Shape], sharding: Any = None) -> list[Any]:
+class Batch(NamedTuple):
+    """What a step reads of a mini-batch of b lists of n items.
+
+    Attributes
+    ----------
+    where : bool array of shape (b, n)
+        False for padding.
+    X : array of shape (b, n, n_features)
+        Features.
+    y : array of shape (b, n)
+        Labels.
+    weights : array of shape (b, n) or None
+        Row weights.
+    list_weights : array of shape (b,)
+        Weight of each list; 0 for empty ones.
+    extras : dict of str to array of shape (b, n)
+        Further inputs of the loss.
+    pairs : array of shape (b, n, n, k) or None
+        Features of the pairs of each list.
+    """
+
+    where: jax.Array
+    X: jax.Array | SparseItems
+    y: jax.Array
+    weights: jax.Array | None
+    list_weights: jax.Array
+    extras: dict[str, jax.Array]
+    pairs: jax.Array | None
+
+
+def gather(data: Data, rows: jax.Array) -> Batch:
+    """Gather the rows of a mini-batch.
+
+    Parameters
+    ----------
+    data : Data
+        The rows; those of p processes with a first axis of that length.
+    rows : int array of shape (b, n) or (p, b/p, n)
+        Row of each item; in the second case among those of its process.
+
+    Returns
+    -------
+    batch : Batch
+    """
+    if rows.ndim == 3:
+        n_samples = data.n_samples
+
+        def own(part: Data, part_rows: jax.Array) -> Batch:
+            return gather(part._replace(n_samples=n_samples), part_rows)
+
+        parts = jax.vmap(own)(data._replace(n_samples=None), rows)  # (p, b/p, ...)
+        return jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:]), parts)
+    return Batch(
+        where=rows < data.n_samples,
+        X=data.X[rows],
+        y=data.y[rows],
+        weights=None if data.weights is None else data.weights[rows],
+        list_weights=data.list_weights[rows[:, 0]],
+        extras={name: values[rows] for name, values in data.extras.items()},
+        pairs=None if data.pairs is None else data.pairs.block(rows),
+    )
+
+
+def batches_of(shapes: Sequence[tuple[int, ...]], sharding: Any = None) -> list[Any]:
     """Describe mini-batches of rows to the compiler.
 
     Parameters
     ----------
-    shapes : list of (int, int)
-        Lists and list sizes.
+    shapes : sequence of tuple of int
+        Lists and list sizes; the number of processes first, if there are several.
     sharding : Sharding, optional
         How devices share them.
 

@@ -96,18 +96,34 @@ class Checkpoint:
         Hashes of what the fit depends on: a file of another fit is refused.
     every_s : float
         Seconds between two writings.
+    content : bytes, optional
+        What the file holds, if another process writes it. Default: read it.
+    writes : bool, default=True
+        Whether this process writes it.
     """
 
-    def __init__(self, path: Path, identity: dict[str, str], every_s: float) -> None:
+    def __init__(
+        self,
+        path: Path,
+        identity: dict[str, str],
+        every_s: float,
+        *,
+        content: bytes | None = None,
+        writes: bool = True,
+    ) -> None:
         self.path = path
         self.identity = identity
         self.every_s = every_s
         self.seed = 0
+        self.place = (
+            f"what process 0 has written to {path}" if not writes else "the start"
+        )
+        self._writes = writes
         self._last = time.monotonic()
         self._header: dict[str, Any] | None = None
         self._arrays: list[Any] = []
-        if path.exists():
-            self._read()
+        if content is not None or (writes and path.exists()):
+            self._read(content)
             self.seed = int(self.header["seed"])
 
     @property
@@ -124,7 +140,7 @@ class Checkpoint:
     @property
     def is_due(self) -> bool:
         """Whether the time between two writings is over."""
-        return time.monotonic() - self._last >= self.every_s
+        return self._writes and time.monotonic() - self._last >= self.every_s
 
     def save(
         self,
@@ -149,6 +165,8 @@ class Checkpoint:
         result : TrainingResult
             Of the epochs before.
         """
+        if not self._writes:
+            return
         header = {
             "form": _FORM,
             "identity": self.identity,
@@ -173,6 +191,8 @@ class Checkpoint:
         with whole_file(self.path) as scratch, scratch.open("wb") as file:
             np.savez(file, header=text, totals=losses, **arrays)
         self._last = time.monotonic()
+        step = f", after {len(totals)} steps of it" if totals else ""
+        self.place = f"epoch {len(result.losses) + 1}{step}"
 
     def load(self, state: Pytree, best: Pytree) -> Snapshot:
         """Where training was; these trees give the shapes."""
@@ -186,12 +206,14 @@ class Checkpoint:
         values = {name: self.header[name] for name in names}
         return Snapshot(**values, totals=list(totals), state=state, best=best)
 
-    def _read(self) -> None:
+    def _read(self, content: bytes | None) -> None:
         """Read the file, and compare what the fit depends on."""
         try:
-            with zipfile.ZipFile(self.path) as archive:  # as numpy.savez makes
+            file = self.path if content is None else io.BytesIO(content)
+            n_bytes = self.path.stat().st_size if content is None else len(content)
+            with zipfile.ZipFile(file) as archive:  # as numpy.savez makes
                 sizes = [member.file_size for member in archive.infolist()]
-                if sum(sizes) > self.path.stat().st_size:
+                if sum(sizes) > n_bytes:
                     raise ValueError("its arrays are larger than the file")
                 n_leaves = len(sizes) - 2
                 names = ["header", "totals", *(f"leaf_{i}" for i in range(n_leaves))]

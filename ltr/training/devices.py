@@ -12,6 +12,7 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from ltr.arguments import ArgumentError, check_whole
 from ltr.lists import PackedLists, Shape
 from ltr.training.batches import Data, Lists, batches_of
+from ltr.training.hosts import PROCESSES, Hosts
 
 _AXIS = "lists"
 
@@ -22,18 +23,21 @@ def find_mesh(devices: Any) -> Mesh | None:
     Parameters
     ----------
     devices : None, "all", int or Mesh
-        None: the default device of JAX. ``"all"``: all devices of this process. An
-        int: the first ones. A mesh: its devices.
+        None: the default device of JAX. ``"all"``: all devices; under
+        ``jax.distributed`` those of all processes. An int: the first ones of this
+        process. A mesh: its devices.
 
     Returns
     -------
     mesh : jax.sharding.Mesh or None
-        With one axis; None for one device that needs no naming.
+        With the axis ``"lists"``, after ``"processes"`` if there are several; None for
+        one device that needs no naming.
 
     Raises
     ------
     ArgumentError
-        If it is none of these, or there are fewer devices.
+        If it is none of these, there are fewer devices, or the processes have different
+        numbers of them.
 
     Examples
     --------
@@ -45,9 +49,9 @@ def find_mesh(devices: Any) -> Mesh | None:
     if devices is None:
         return None
     if isinstance(devices, Mesh):
-        return Mesh(devices.devices.ravel(), (_AXIS,))
+        return _mesh_of(devices.devices.ravel().tolist())
     if isinstance(devices, str) and devices == "all":
-        return Mesh(np.array(jax.local_devices()), (_AXIS,))
+        return _mesh_of(jax.devices())
     if isinstance(devices, (str, list, tuple, jax.Device)):
         raise ArgumentError(
             "devices must be None, 'all', a number of devices or a jax.sharding.Mesh; "
@@ -65,7 +69,27 @@ def find_mesh(devices: Any) -> Mesh | None:
     return Mesh(np.array(available[:n_devices]), (_AXIS,))
 
 
-def share(lists: Lists, state: Any, mesh: Mesh) -> tuple[SharedLists, Any]:
+def _mesh_of(devices: list[jax.Device]) -> Mesh:
+    """Devices on one axis, or by the process that has them."""
+    by_process: dict[int, list[jax.Device]] = {}
+    for device in sorted(devices, key=lambda device: (device.process_index, device.id)):
+        by_process.setdefault(device.process_index, []).append(device)
+    if [*by_process] == [jax.process_index()]:
+        return Mesh(np.array(devices), (_AXIS,))
+    counts = {number: len(own) for number, own in by_process.items()}
+    if len(counts) < jax.process_count() or len(set(counts.values())) > 1:
+        raise ArgumentError(
+            "devices must be those of this process, or as many of each of the "
+            f"{jax.process_count()} processes of jax.distributed; got "
+            f"{', '.join(f'{n} of process {i}' for i, n in counts.items())}. Give each "
+            "process as many (local_device_ids of jax.distributed.initialize)."
+        )
+    return Mesh(np.array([*by_process.values()]), (PROCESSES, _AXIS))
+
+
+def share(
+    lists: Lists, state: Any, mesh: Mesh
+) -> tuple[SharedLists | SharesOfHosts, Any]:
     """Share lists out to devices, and put the state of training on each of them.
 
     Parameters
@@ -79,10 +103,11 @@ def share(lists: Lists, state: Any, mesh: Mesh) -> tuple[SharedLists, Any]:
 
     Returns
     -------
-    shared : SharedLists
+    shared : SharedLists or SharesOfHosts
     state : pytree of arrays
     """
-    shared = SharedLists(lists, mesh)
+    several = PROCESSES in mesh.axis_names
+    shared = SharesOfHosts(lists, mesh) if several else SharedLists(lists, mesh)
     return shared, shared.replicate(state)
 
 
@@ -179,3 +204,81 @@ class SharedLists:
         """The next multiple of the number of devices."""
         n_devices = self._mesh.size
         return -(-n_lists // n_devices) * n_devices
+
+
+class SharesOfHosts:
+    """Lists of several processes, each of which has the rows of its own.
+
+    A mini-batch has a first axis of processes, then lists of the devices of each.
+
+    Parameters
+    ----------
+    lists : Lists
+        What an epoch visits of the lists of this process; its mini-batches have the
+        same shapes in all processes, and so have its rows.
+    mesh : Mesh
+        Devices by process.
+    """
+
+    def __init__(self, lists: Lists, mesh: Mesh) -> None:
+        self._lists, self._hosts = lists, Hosts(mesh)
+        self._rows = PartitionSpec(PROCESSES, _AXIS)
+        own = jax.tree.map(lambda leaf: leaf[None], lists.data._replace(n_samples=None))
+        shares = self._hosts.put(own, PartitionSpec(PROCESSES))
+        self.data = shares._replace(n_samples=lists.data.n_samples)
+
+    @property
+    def packed(self) -> PackedLists:
+        """Lists of this process."""
+        return self._lists.packed
+
+    @property
+    def batch_size(self) -> int:
+        """Lists of all processes in a full mini-batch."""
+        return self._lists.batch_size
+
+    @property
+    def shapes(self) -> list[Shape]:
+        """Shapes of the shares of a process that are known beforehand."""
+        return self._lists.shapes
+
+    @property
+    def batches(self) -> list[jax.ShapeDtypeStruct]:
+        """Mini-batches of these shapes."""
+        assert self._hosts.mesh is not None
+        shapes = [(self._hosts.n, *shape) for shape in self.shapes]
+        return batches_of(shapes, NamedSharding(self._hosts.mesh, self._rows))
+
+    @property
+    def n_lists(self) -> int:
+        """Lists of all processes that the last epoch has visited."""
+        return self._lists.n_lists
+
+    @property
+    def steps_per_epoch(self) -> int | None:
+        """Mini-batches of an epoch."""
+        return self._lists.steps_per_epoch
+
+    def epoch(
+        self, number: int, rng: np.random.Generator
+    ) -> Iterator[tuple[Data, Any]]:
+        """Yield the mini-batches of an epoch, see :meth:`PackedShare.epoch`.
+
+        Parameters
+        ----------
+        number : int
+            Number of the epoch, from 0.
+        rng : numpy Generator
+            Source of the order.
+
+        Yields
+        ------
+        data : Data
+        rows : int array of shape (n_processes, n_lists, list_size)
+        """
+        for _, rows in self._lists.epoch(number, rng):
+            yield self.data, self._hosts.put(rows[None], self._rows)
+
+    def replicate(self, tree: Any) -> Any:
+        """Put arrays on every device."""
+        return self._hosts.put(tree, PartitionSpec())

@@ -14,17 +14,17 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-from jax.sharding import Mesh
 
-from ltr.deadline import is_past_deadline
+from ltr.deadline import has_deadline, is_past_deadline
 from ltr.lists import Shape
 from ltr.scorers import PairScorer, PublishedPairScorer
 from ltr.scorers.draws import seed_key
 from ltr.scorers.products import bfloat16_products
-from ltr.training.batches import Data, Lists
+from ltr.training.batches import Data, Lists, gather
 from ltr.training.checkpoint import Checkpoint, Snapshot
 from ltr.training.convergence import EpochLimits, Trend, loss_trend
 from ltr.training.devices import share
+from ltr.training.hosts import LOST, Hosts
 from ltr.training.masks import check_mask, is_ours
 from ltr.training.memory import check_step
 from ltr.training.optimizers import OPTIMIZERS, OptimizerFactory, build_optimizer
@@ -98,7 +98,7 @@ def train(
     on_epoch: OnEpoch | None = None,
     checkpoint: Checkpoint | None = None,
     finish: Callable[[Pytree], Pytree] | None = None,
-    mesh: Mesh | None = None,
+    hosts: Hosts | None = None,
 ) -> TrainingResult:
     """Train for some epochs over mini-batches of whole lists.
 
@@ -137,8 +137,9 @@ def train(
     finish : callable, optional
         Parameters after an epoch → those to predict and validate with. Default: the
         same. Training goes on from the former.
-    mesh : Mesh, optional
-        Devices that share the lists of a mini-batch. Default: one device.
+    hosts : Hosts, optional
+        Devices that share the lists of a mini-batch, and the processes that have them.
+        Default: one device.
 
     Returns
     -------
@@ -152,41 +153,41 @@ def train(
         padding.
     MemoryError
         If a step on the longest lists needs more memory than there is.
+    ConnectionError
+        If another process is lost.
     """
+    hosts = hosts or Hosts()
     key = seed_key(int(rng.integers(2**31)))
     numbers = numbers._replace(lists_per_step=float(lists.batch_size))
-    state = (
-        jax.tree.map(jnp.asarray, params),
-        jax.tree.map(jnp.asarray, optimizer_state),
-    )
-    if mesh is not None:
-        lists, state = share(lists, state, mesh)
-    result = TrainingResult(_copy(state[0]), _copy(state[1]), _copy(state[0]))
+    state = jax.tree.map(jnp.asarray, (params, optimizer_state))
+    best = state[0] if start_params is None else start_params
+    result = TrainingResult(_copy(best), _copy(state[1]), _copy(state[0]))
     result.learning_rate = float(numbers.learning_rate)
     schedule = schedule or constant_rate(result.learning_rate)
     result.n_steps = lists.steps_per_epoch or 0
-    if start_params is not None:
-        result.params = _copy(start_params)
     selects = validate is not None and limits.selects
     if validate is not None:
         result.best_score, *_ = validate(result.params).values()
     if limits.max_epochs and not is_ours(plan.loss.function):
-        _check_own_loss(plan, numbers, lists)
+        with hosts.together():
+            _check_own_loss(plan, numbers, lists)
     n_steps, n_skipped, totals = 0, 0, []
     if checkpoint is not None and checkpoint.exists:
         state, result, snapshot = _resumed(checkpoint, state, result, rng)
         n_steps, n_skipped, totals = snapshot.n_steps, snapshot.step, snapshot.totals
+    if hosts.mesh is not None:
+        lists, state = share(lists, state, hosts.mesh)
     reached = state
     try:
         if limits.max_epochs and lists.shapes:
             started = time.perf_counter()
             before_rows = map(repeat, (plan, state, numbers, lists.data))
-            lowered = map(
-                _step.lower, *before_rows, lists.batches, repeat(key), repeat(0)
-            )
-            _compile([*lowered], lists.shapes, state[0])
+            after_rows = repeat(key), repeat(0)
+            lowered = [*map(_step.lower, *before_rows, lists.batches, *after_rows)]
+            with hosts.together():
+                _compile(lowered, lists.shapes, state[0])
             result.compile_seconds = time.perf_counter() - started
-        while not (is_over := _is_over(result, limits)) and (
+        while not (is_over := _is_over(result, limits, hosts)) and (
             len(result.losses) < limits.max_epochs
         ):
             epoch, generator = len(result.losses) + 1, rng.bit_generator.state
@@ -204,12 +205,10 @@ def train(
             loss = float(np.sum(totals)) / lists.n_lists
             rate = rate_of(n_steps - 1, len(totals) - 1)
             _check_finite(epoch, loss, state[0], rate)
-            changes: dict[str, Any] = {
-                "losses": [*result.losses, loss],
-                "seconds": [*result.seconds, time.perf_counter() - started],
-                "rates": [*result.rates, rate],
-                "n_steps": len(totals),
-            }
+            seconds = time.perf_counter() - started
+            if not result.losses:
+                result.advice = hosts.advice(seconds, len(totals), state[0], lists)
+            changes = _epoch_changes(result, loss, seconds, rate, len(totals))
             finished = partial(_finished, state[0], finish)
             if validate is not None:
                 candidate = finished()
@@ -219,8 +218,8 @@ def train(
             # One assignment, so that Ctrl-C comes before or after an epoch.
             result, reached = replace(result, **changes), state
             n_skipped, totals = 0, []
-            if on_epoch is not None and on_epoch(epoch, result, finished):
-                is_over = True
+            ends = on_epoch is not None and on_epoch(epoch, result, finished)
+            if is_over := hosts.any(ends):
                 break
         if not is_over:
             result.unfinished = _unfinished(result, validated=selects, limits=limits)
@@ -228,6 +227,9 @@ def train(
             checkpoint.save(rng.bit_generator.state, n_steps, [], state, result)
     except KeyboardInterrupt:
         result.interrupted = True
+    except LOST as error:
+        hosts.check_alive(error, f"in epoch {len(result.losses) + 1}", checkpoint)
+        raise
     result.last_params, result.optimizer_state = _copy(reached[0]), _copy(reached[1])
     if not selects:
         result.params = result.last_params
@@ -267,6 +269,18 @@ def _itself(params: Pytree) -> Pytree:
     return params
 
 
+def _epoch_changes(
+    result: TrainingResult, loss: float, seconds: float, rate: float, n_steps: int
+) -> dict[str, Any]:
+    """What an epoch of training changes in the result."""
+    return {
+        "losses": [*result.losses, loss],
+        "seconds": [*result.seconds, seconds],
+        "rates": [*result.rates, rate],
+        "n_steps": n_steps,
+    }
+
+
 def _judged(
     result: TrainingResult,
     metrics: dict[str, float],
@@ -288,7 +302,7 @@ def _judged(
     return changes
 
 
-def _is_over(result: TrainingResult, limits: EpochLimits) -> bool:
+def _is_over(result: TrainingResult, limits: EpochLimits, hosts: Hosts) -> bool:
     """Whether training ends before the last epoch."""
     n_epochs = len(result.losses)
     if n_epochs == 0:
@@ -296,7 +310,8 @@ def _is_over(result: TrainingResult, limits: EpochLimits) -> bool:
     has_waited = n_epochs - result.best_epoch >= limits.patience
     if result.scores and limits.selects and has_waited:
         return True
-    return limits.ends_settled(result.losses) or is_past_deadline()
+    is_late = has_deadline() and hosts.any(is_past_deadline())
+    return limits.ends_settled(result.losses) or is_late
 
 
 def _compile(
@@ -351,14 +366,9 @@ def _step(
 ) -> tuple[tuple[Pytree, Pytree], jax.Array]:
     """One update from a batch of rows (n_lists, list_size); also the summed loss."""
     params, optimizer_state = state
-    where = rows < data.n_samples  # (b, n)
-    X, y = data.X[rows], data.y[rows]  # (b, n, n_features), (b, n)
-    weights = None if data.weights is None else data.weights[rows]
-    extras = {name: values[rows] for name, values in data.extras.items()}
-    inputs: dict[str, Any] = {}  # of scorers that take them
-    if data.pairs is not None:
-        inputs["pair_features"] = data.pairs.block(rows)  # (b, n, n, k)
-    list_weights = data.list_weights[rows[:, 0]]  # (b,); 0 for empty lists
+    # (b, n), (b, n, n_features), (b, n), …; list_weights (b,) are 0 for empty lists
+    where, X, y, weights, list_weights, extras, pairs = gather(data, rows)
+    inputs = {} if pairs is None else {"pair_features": pairs}  # (b, n, n, k)
     batch_key = jax.random.fold_in(key, step_number)
     if getattr(plan.scorer, "dropout", 0.0) > 0.0:
         inputs["key"] = jax.random.fold_in(batch_key, _DROPOUT)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ltr.queries import BoolArray, FloatArray, IntArray, Queries
+
+if TYPE_CHECKING:
+    from ltr.training.hosts import Hosts
 
 Array = Any  # NumPy or JAX
 
@@ -124,7 +127,9 @@ class PairTable(NamedTuple):
         return self._replace(values=scaling.transform(self.values))
 
 
-def fit_pair_scaling(table: PairTable, queries: Queries) -> PairScaling:
+def fit_pair_scaling(
+    table: PairTable, queries: Queries, hosts: Hosts | None = None
+) -> PairScaling:
     """Moments of the features over all pairs of two items.
 
     Parameters
@@ -133,6 +138,8 @@ def fit_pair_scaling(table: PairTable, queries: Queries) -> PairScaling:
         The features of the pairs of lists.
     queries : Queries
         These lists, or some of the lists of the table and its rows for them.
+    hosts : Hosts, optional
+        Processes with other lists: the moments are those of all pairs.
 
     Returns
     -------
@@ -152,6 +159,8 @@ def fit_pair_scaling(table: PairTable, queries: Queries) -> PairScaling:
         is_used[table.base[rows][:, None] + table.position[rows]] = True
     is_used[table.base + table.position] = False  # the diagonals
     values: NDArray[np.float64] = table.values[is_used]
+    if hosts is not None and hosts.n > 1:
+        values = hosts.concatenated(np.asarray(values, dtype=np.float64))
     if len(values) == 0:
         return PairScaling(np.zeros(table.n_features), np.ones(table.n_features))
     # a power of two near the largest value, so that no square over- or underflows

@@ -50,6 +50,8 @@ class TrainingResult:
         Step size.
     n_steps : int
         Steps of the last epoch; before it, those that are expected, or 0.
+    advice : str
+        What would make steps worth sharing among processes; "" if they are.
     """
 
     params: Pytree
@@ -68,3 +70,4 @@ class TrainingResult:
     validation: Any = None
     learning_rate: float = float("nan")
     n_steps: int = 0
+    advice: str = ""

@@ -19,7 +19,7 @@ import pytest
 from ltr import NeuralRanker, TSPRanker, load_ranker, save_ranker
 from ltr.datasets import make_ranking
 from ltr.losses import combine, gumbel_ndcg_loss
-from ltr.rankers.neural.identity import _text
+from ltr.rankers.neural.identity import text_of
 from ltr.training import loop
 from ltr.training.checkpoint import Checkpoint
 
@@ -353,11 +353,11 @@ def test_functions_are_told_apart():
         np.append(np.arange(1999), 5),
         jax.jit(times(1)),
     ]
-    texts = [_text(value) for value in values]
+    texts = [text_of(value) for value in values]
     assert len(set(texts)) == len(texts)
     assert not any(" at 0x" in text for text in texts)
-    assert _text(Scaled(1)) == texts[7]
-    assert _text(frozenset("abc")) == "frozenset([\"'a'\", \"'b'\", \"'c'\"])"
+    assert text_of(Scaled(1)) == texts[7]
+    assert text_of(frozenset("abc")) == "frozenset([\"'a'\", \"'b'\", \"'c'\"])"
 
 
 def test_parameters():

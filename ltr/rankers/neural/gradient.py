@@ -22,6 +22,7 @@ from ltr.rankers.inputs import TrainingSet, joined_sets, training_set
 from ltr.rankers.neural.fitted import FittedScorer
 from ltr.rankers.neural.identity import remove_checkpoints
 from ltr.rankers.neural.options import TrainingOptions
+from ltr.rankers.neural.pooling import check_one_process
 from ltr.rankers.neural.refit import refit_members
 from ltr.rankers.neural.scaling import Preprocess
 from ltr.rankers.neural.source import Piece, Source, check_validation
@@ -136,6 +137,7 @@ class GradientRanker(BaseRanker):
             If an input is invalid.
         """
         options = self._training_options(is_stream=True)
+        check_one_process(options.devices, "partial_fit")
         start = getattr(self, "_learned_state", None)
         features = self._features(X, options, reset=start is None)
         data = training_set(features, y, qid, index_of=X)
@@ -206,6 +208,7 @@ class GradientRanker(BaseRanker):
 
         check_whole("buffer_rows", buffer_rows, low=1)
         options = self._training_options()
+        check_one_process(options.devices, "fit_stream")
         stopping = options.stopping
         check_validation(validation, stopping.enabled)
         if self.refit:
@@ -407,6 +410,8 @@ class GradientRanker(BaseRanker):
             history |= result.watched
         past, n_before = getattr(self, "history_", None), self._n_epochs_before(start)
         self.history_ = joined_history(past, n_before, history)
+        if result.advice:
+            warn(result.advice)
         if result.interrupted and not result.losses:
             raise KeyboardInterrupt(
                 "stopped in the first epoch; the ranker is as it was before"

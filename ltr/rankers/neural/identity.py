@@ -18,10 +18,11 @@ import numpy as np
 from ltr.rankers.inputs import TrainingSet
 from ltr.rankers.neural.options import TrainingOptions
 from ltr.training.checkpoint import Checkpoint
+from ltr.training.hosts import Hosts
 
 _BLOCK_ROWS = 2**16
 # Functions that watch a fit, and what they remember, have no part in it.
-_NO_PART = (
+NO_PART = (
     "verbose",
     "checkpoint_dir",
     "checkpoint_every_s",
@@ -39,6 +40,7 @@ def open_checkpoint(
     member: int,
     *,
     is_stream: bool = False,
+    hosts: Hosts | None = None,
 ) -> Checkpoint | None:
     """The checkpoint of a fit, read if there is one; None if none is wanted.
 
@@ -54,6 +56,8 @@ def open_checkpoint(
         Number within an ensemble; each has a file of its own.
     is_stream : bool, default=False
         Whether the rows pass by; another fit than one on the same rows in memory.
+    hosts : Hosts, optional
+        Processes that train together: process 0 reads and writes the file.
 
     Returns
     -------
@@ -64,28 +68,72 @@ def open_checkpoint(
     ValueError
         If the file is of another fit, or no checkpoint.
     """
-    if options.checkpoint_dir is None or options.is_stream:
+    if options.is_stream:
         return None
+    if hosts is not None and hosts.n > 1:
+        return _open_together(options, sets, start, member, hosts)
+    if options.checkpoint_dir is None:
+        return None
+    path = _path(options, member)
+    content = _hash_of_data(sets, is_stream=is_stream)
+    return Checkpoint(
+        path, _identity(options, start, content), options.checkpoint_every_s
+    )
+
+
+def _open_together(
+    options: TrainingOptions,
+    sets: Iterable[TrainingSet | None],
+    start: Any,
+    member: int,
+    hosts: Hosts,
+) -> Checkpoint | None:
+    """One of several processes: process 0 reads the file, and says what is in it."""
+    if not hosts.any(hosts.index == 0 and options.checkpoint_dir is not None):
+        return None
+    content = ",".join(hosts.texts(_hash_of_data(sets, is_stream=False)))
+    checkpoint, file_bytes, every_s = None, None, options.checkpoint_every_s
+    identity = _identity(options, start, content)
+    with hosts.together():
+        if hosts.index == 0:
+            path = _path(options, member)
+            checkpoint = Checkpoint(path, identity, every_s)
+            file_bytes = path.read_bytes() if checkpoint.exists else None
+    file_bytes = hosts.of_first(file_bytes)
+    if checkpoint is None:
+        path = Path(options.checkpoint_dir or "its checkpoint_dir")
+        checkpoint = Checkpoint(
+            path, identity, every_s, content=file_bytes, writes=False
+        )
+    return checkpoint
+
+
+def _path(options: TrainingOptions, member: int) -> Path:
+    """File of a member, in a folder that exists."""
+    assert options.checkpoint_dir is not None
     folder = Path(options.checkpoint_dir).expanduser()
     if folder.exists() and not folder.is_dir():
         raise NotADirectoryError(
             f"checkpoint_dir must be a folder; {folder} is a file. Pass another path."
         )
     folder.mkdir(parents=True, exist_ok=True)
+    return folder / _file_name(member, is_refit=options.replay is not None)
+
+
+def _identity(options: TrainingOptions, start: Any, content: str) -> dict[str, str]:
+    """Hashes of what a fit depends on; ``content`` is that of its data."""
     values = {
         field.name: getattr(options, field.name)
         for field in fields(options)
-        if field.name not in _NO_PART
+        if field.name not in NO_PART
     }
     if isinstance(options.random_state, (int, np.integer)):
         values["random_state"] = int(options.random_state)
-    identity = {
-        "data": _hash_of_data(sets, is_stream=is_stream),
+    return {
+        "data": content,
         "parameters": _hash_of_values(values, start),
         "version of ltr": version("ltr"),
     }
-    path = folder / _file_name(member, is_refit=options.replay is not None)
-    return Checkpoint(path, identity, options.checkpoint_every_s)
 
 
 def remove_checkpoints(options: TrainingOptions, n_members: int = 1) -> None:
@@ -129,13 +177,13 @@ def _hash_of_data(sets: Iterable[TrainingSet | None], *, is_stream: bool) -> str
 def _hash_of_values(values: dict[str, Any], start: Any) -> str:
     digest = hashlib.sha256()
     for name, value in sorted(values.items()):
-        digest.update(f"{name}={_text(value)};".encode(errors="backslashreplace"))
+        digest.update(f"{name}={text_of(value)};".encode(errors="backslashreplace"))
     for leaf in jax.tree.leaves((start.params, start.last_params)) if start else ():
         digest.update(np.ascontiguousarray(leaf).tobytes())
     return digest.hexdigest()
 
 
-def _text(value: Any, seen: dict[int, tuple[int, Any]] | None = None) -> str:
+def text_of(value: Any, seen: dict[int, tuple[int, Any]] | None = None) -> str:
     """Text of a parameter that is the same in another process.
 
     That of a function has its code, defaults and closure: the name alone is that of
@@ -156,13 +204,13 @@ def _text(value: Any, seen: dict[int, tuple[int, Any]] | None = None) -> str:
         return f"{type(value).__qualname__}({sorted(map(repr, value))})"
     if isinstance(value, CodeType):
         return (
-            f"{value.co_code.hex()}({_text((value.co_names, value.co_consts), seen)})"
+            f"{value.co_code.hex()}({text_of((value.co_names, value.co_consts), seen)})"
         )
     parts = _parts(value)
     if parts is None:
         return _ADDRESS.sub("", repr(value))
     name, entries = parts
-    return f"{name}({', '.join(_text(entry, seen) for entry in entries)})"
+    return f"{name}({', '.join(text_of(entry, seen) for entry in entries)})"
 
 
 def _parts(value: Any) -> tuple[str, Sequence[Any]] | None:

@@ -10,10 +10,12 @@ import numpy as np
 from ltr.queries import BoolArray, FloatArray, IntArray, Queries, group_queries
 from ltr.rankers.inputs import TrainingSet
 from ltr.rankers.neural.options import TrainingOptions
+from ltr.rankers.neural.pooling import pooled_queries
 from ltr.rankers.neural.scaling import FeatureScaling, Scaling, fit_scaling
 from ltr.rankers.ridge import stack_lines
 from ltr.scorers import Scorer, WideDeepScorer
 from ltr.training import plan_loss
+from ltr.training.hosts import Hosts
 from ltr.training.masks import is_ours
 from ltr.within_lists import centered, z_scores
 
@@ -119,6 +121,7 @@ def fit_linear_path(
     scaling: Scaling | None,
     lists: BoolArray,
     train_without: TrainWithout | None = None,
+    hosts: Hosts | None = None,
 ) -> LinearPath | None:
     """Fit it, if the scorer has one, the loss suits it, and lists are few.
 
@@ -138,6 +141,8 @@ def fit_linear_path(
     train_without : callable, default=None
         Trains a network like that of the fit without some of these lists. None: the
         share follows from the number of lists.
+    hosts : Hosts, optional
+        Processes with other lists. Where lists are few, their rows go to all.
 
     Returns
     -------
@@ -159,20 +164,28 @@ def fit_linear_path(
     has_path = isinstance(options.scorer, WideDeepScorer) and not options.is_stream
     if not has_path or not sees_differences or loss.info.per_batch or data.extras:
         return None
+    hosts = hosts or Hosts()
     rows = np.flatnonzero(lists[data.queries.codes] & data.has_weight)
     weights = None if data.weights is None else data.weights[rows]
     codes = data.queries.codes[rows]
-    queries = group_queries(codes, len(rows))
-    sizes = np.bincount(queries.codes, weights)
-    n_lists = float(np.maximum(sizes / _ITEMS, 1.0).sum())
-    is_wide = min(len(rows), data.X.shape[1]) > _MAX_SIDE or (
-        hasattr(data.X, "tocsr") and len(rows) * data.X.shape[1] > _MAX_DENSE
+    sizes = np.bincount(codes, weights, minlength=1)
+    sizes = sizes[sizes > 0]
+    n_lists = hosts.total(float(np.maximum(sizes / _ITEMS, 1.0).sum()))
+    n_rows = int(hosts.total(len(rows)))
+    is_wide = min(n_rows, data.X.shape[1]) > _MAX_SIDE or (
+        hasattr(data.X, "tocsr") and n_rows * data.X.shape[1] > _MAX_DENSE
     )
-    if not len(rows) or n_lists >= _MAX_LISTS or is_wide:
+    if not n_rows or n_lists >= _MAX_LISTS or is_wide:
         return None
     table = data.X[rows]
     table = table.toarray() if hasattr(table, "tocsr") else table
-    X: FloatArray = np.asarray(table, dtype=np.float64)
+    X: FloatArray = hosts.concatenated(np.asarray(table, dtype=np.float64))
+    y = hosts.concatenated(data.y[rows])
+    by_list = None
+    if data.list_weights is not None:
+        by_list = hosts.concatenated(data.list_weights[codes])
+    weights = None if weights is None else hosts.concatenated(weights)
+    queries = pooled_queries(hosts, codes)
     Z, unit = X, None
     if scaling is None:  # the regression needs one scale
         standard = fit_scaling(X, weights, "standard")
@@ -181,9 +194,9 @@ def fit_linear_path(
     else:
         X = Z = scaling.transform(X, queries, weights)
     by_row = weights
-    if data.list_weights is not None:
-        by_row = data.list_weights[codes] * (1.0 if weights is None else weights)
-    targets = z_scores(data.y[rows], queries, by_row)
+    if by_list is not None:
+        by_row = by_list * (1.0 if weights is None else weights)
+    targets = z_scores(y, queries, by_row)
     problem = _Rows(centered(Z, queries, by_row), X, targets, queries, by_row)
     weight = _line(problem)
     spread = _spread(Z @ weight, queries, weights)
@@ -194,7 +207,7 @@ def fit_linear_path(
     share = _HALF_LISTS / (_HALF_LISTS + n_lists)
     if train_without is not None and queries.n_lists in _MEASURED_LISTS:
         folds = np.full(len(lists), -1)
-        folds[codes] = queries.codes % _FOLDS
+        folds[codes] = hosts.own_part(queries.codes, len(codes)) % _FOLDS
         networks = (train_without(folds == k) for k in range(_FOLDS))
         measured = _measured_share(options.scorer, problem, networks, share)
         n = queries.n_lists

@@ -17,6 +17,11 @@ from ltr.rankers.inputs import check_refit, training_set
 from ltr.rankers.maps import stream_of_map
 from ltr.rankers.neural.identity import remove_checkpoints
 from ltr.rankers.neural.items import ItemRanker
+from ltr.rankers.neural.pooling import (
+    check_same_call,
+    check_table,
+    find_hosts,
+)
 from ltr.rankers.neural.scaling import Preprocess
 from ltr.rankers.neural.training import train_scorer
 from ltr.rankers.query_features import check_validation_features
@@ -147,11 +152,10 @@ class NeuralRanker(ItemRanker):
     checkpoint_every_s : float, default=60.0
         Seconds between two writings of that state; a step is never interrupted.
     devices : None, "all", int or jax.sharding.Mesh, default=None
-        Devices that share the lists of a mini-batch: all of them, the first ones, or
-        those of a mesh; None is the default device of JAX. The features are on each.
-        The result is the same up to rounding (losses that draw take other draws where
-        the devices do not divide a mini-batch). It pays where a step takes several
-        milliseconds: raise ``batch_size`` with the number of devices.
+        Devices that share a mini-batch: all, with ``jax.distributed`` those of all
+        processes, each with its own lists; the first ones; those of a mesh. The result
+        is that of one, up to rounding, but for losses that draw. It pays where a step
+        takes several milliseconds: raise ``batch_size``.
     in_batch : bool, default=False
         Every query of a mini-batch scores the items of all its lists, and those of
         other queries have label 0: in-batch negatives, which contrastive losses such as
@@ -386,6 +390,7 @@ class NeuralRanker(ItemRanker):
         ``position``, ``refit=True``, or ``early_stopping=True`` without validation
         rows, all rows are in memory.
         """
+        hosts = find_hosts(self.devices, X)
         stream = stream_of_map(
             self,
             X,
@@ -402,37 +407,41 @@ class NeuralRanker(ItemRanker):
                 query_features_val,
             ),
         )
-        if stream is not None:
+        if stream is not None and hosts.n == 1:
             return self.fit_stream(**stream)
-        options = self._training_options()
-        start = getattr(self, "_learned_state", None) if self.warm_start else None
-        check_validation_features(query_features, query_features_val, X_val)
-        features = self._features(
-            X, options, reset=start is None, qid=qid, query_features=query_features
-        )
-        data = training_set(
-            features,
-            y,
-            qid,
-            sample_weight=sample_weight,
-            query_weight=query_weight,
-            extras={
-                "teacher_scores": teacher_scores,
-                "reference_scores": reference_scores,
-                "position": position,
-            },
-            index_of=X,
-        )
-        self._fitted_with_qid = qid is not None
-        validation = self._validation_set(
-            X_val, y_val, qid_val, options, data, query_features_val
-        )
-        if self.refit:
-            check_refit(data, validation)
-        (plan,) = self._member_plans(options, start)
-        member = train_scorer(data=data, validation=validation, **plan)
-        self._report(self._set_members([member]), start)
-        self._refit([member], [plan], data, validation)
+        with hosts.together():
+            options = self._training_options()
+            start = getattr(self, "_learned_state", None) if self.warm_start else None
+            check_validation_features(query_features, query_features_val, X_val)
+            features = self._features(
+                X, options, reset=start is None, qid=qid, query_features=query_features
+            )
+            check_table(hosts, features)
+            data = training_set(
+                features,
+                y,
+                qid,
+                sample_weight=sample_weight,
+                query_weight=query_weight,
+                extras={
+                    "teacher_scores": teacher_scores,
+                    "reference_scores": reference_scores,
+                    "position": position,
+                },
+                index_of=X,
+            )
+            self._fitted_with_qid = qid is not None
+            validation = self._validation_set(
+                X_val, y_val, qid_val, options, data, query_features_val
+            )
+            if self.refit:
+                check_refit(data, validation)
+        with hosts.alive("outside the epochs of training"):
+            check_same_call(hosts, self.get_params(False), data, validation, start)
+            (plan,) = self._member_plans(options, start)
+            member = train_scorer(data=data, validation=validation, **plan)
+            self._report(self._set_members([member]), start)
+            self._refit([member], [plan], data, validation)
         remove_checkpoints(options)
         return self
 

@@ -9,7 +9,13 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
-from ltr.lists import PackedLists, aligned_zeros, padded_length, with_padding_rows
+from ltr.lists import (
+    PackedLists,
+    aligned_zeros,
+    pack,
+    padded_length,
+    with_padding_rows,
+)
 from ltr.queries import BoolArray
 from ltr.rankers.inputs import TrainingSet
 from ltr.rankers.neural.options import TrainingOptions
@@ -17,18 +23,62 @@ from ltr.rankers.neural.scaling import Scaling, transform_into
 from ltr.rankers.query_features import JoinedRows
 from ltr.rankers.sparse_features import is_sparse
 from ltr.training import Data
+from ltr.training.convergence import AUTO_EPOCHS
+from ltr.training.hosts import Hosts
 from ltr.training.pair_table import PairScaling, PairTable
 from ltr.training.query_rows import QueryRows
+from ltr.training.shares import pack_share
 from ltr.training.sparse_rows import SparseRows, place_rows
+from ltr.training.work import COMPILATION_ROWS, list_cost
+
+
+def pack_lists(
+    options: TrainingOptions, data: TrainingSet, lists: BoolArray, hosts: Hosts
+) -> tuple[PackedLists, float]:
+    """The lists to train on in buckets, and the weight of their rows in all processes.
+
+    With several of them, each has the same number of rows, padding included.
+    """
+    has_part = lists[data.queries.codes]
+    keep = has_part & data.has_weight
+    n_rows = float((has_part if data.weights is None else data.weights[has_part]).sum())
+    batch_size = int(options.batch_size)
+    cost = list_cost(options.scorer, values_of_row(data.X))
+    shape_cost = COMPILATION_ROWS / max(likely_epochs(options), 1)
+    if hosts.n == 1:
+        packed = pack(
+            data.queries,
+            keep=keep,
+            batch_size=batch_size,
+            list_cost=cost,
+            list_size_cost=shape_cost,
+            reusable_shapes=options.is_stream,
+        )
+        return packed, n_rows
+    assert hosts.mesh is not None
+    sizes = np.bincount(data.queries.codes[keep], minlength=data.queries.n_lists)
+    length = hosts.greatest(np.array([padded_length(len(data.y))]))
+    packed = pack_share(
+        data.queries,
+        keep=keep,
+        sizes=hosts.gathered(sizes),
+        process=hosts.index,
+        n_devices=hosts.mesh.size // hosts.n,
+        padding=int(length[0]) - 1,
+        batch_size=batch_size,
+        list_cost=cost,
+        list_size_cost=shape_cost,
+    )
+    return packed, hosts.total(n_rows)
 
 
 def place_data(
     options: TrainingOptions,
     data: TrainingSet,
-    scaling: Scaling | None,
-    pair_scaling: PairScaling | None,
+    scalings: tuple[Scaling | None, PairScaling | None],
     trained_lists: BoolArray,
     packed: PackedLists,
+    hosts: Hosts,
 ) -> Data:
     """Rows with their padding, on the device.
 
@@ -40,24 +90,28 @@ def place_data(
         Precision, and whether the rows are a piece of a stream.
     data : TrainingSet
         Checked rows.
-    scaling : FeatureScaling, ListScaling or None
-        What the features go through.
-    pair_scaling : PairScaling or None
-        What the features of pairs go through.
+    scalings : (FeatureScaling, ListScaling or None) and (PairScaling or None)
+        What the features go through, and those of pairs.
     trained_lists : bool array of shape (n_lists,)
         Lists whose weights have the mean 1.
     packed : PackedLists
         The same lists, in mini-batches.
+    hosts : Hosts
+        Processes that train together: each places as many rows.
 
     Returns
     -------
     data : Data
     """
+    scaling, pair_scaling = scalings
+    n_rows = padded_length(len(data.y), options.is_stream)
+    if hosts.n > 1:
+        n_rows = packed.n_samples + 1
 
-    def put(values: NDArray[Any]) -> jax.Array:
-        return jnp.asarray(
-            with_padding_rows(values, options.array_dtype, options.is_stream)
-        )
+    def put(values: NDArray[Any], dtype: Any = options.array_dtype) -> jax.Array:
+        padded = np.zeros((n_rows, *values.shape[1:]), dtype)
+        padded[: len(values)] = values
+        return jnp.asarray(padded)
 
     def put_features() -> jax.Array | SparseRows | QueryRows:
         is_joined = isinstance(data.X, JoinedRows)
@@ -67,29 +121,40 @@ def place_data(
         if is_joined:
             codes = np.full(padded_length(len(data.y)), len(table.of_queries))
             codes[: len(data.y)] = table.codes
-            of_queries, of_items = put(table.of_queries), put(table.of_items)
-            return QueryRows(of_queries, of_items, jnp.asarray(codes, jnp.int32))
+            of_queries = jnp.asarray(
+                with_padding_rows(
+                    table.of_queries, options.array_dtype, options.is_stream
+                )
+            )
+            return QueryRows(
+                of_queries, put(table.of_items), jnp.asarray(codes, jnp.int32)
+            )
         if is_sparse(table):
             return place_rows(
                 table, packed, options.array_dtype, is_reusable=options.is_stream
             )
-        n_rows = padded_length(len(data.y), options.is_stream)
         X = aligned_zeros((n_rows, data.X.shape[1]), options.array_dtype)
         transform_into(X, data.X, scaling, data.queries, data.weights)
         return jax.device_put(X, may_alias=True)
 
     def put_pairs(table: PairTable) -> PairTable:
-        first_pair = (  # for padding: any pair will do
-            jnp.asarray(with_padding_rows(column, np.int32, options.is_stream))
-            for column in (table.base, table.position)
+        values = table.scaled(pair_scaling).values
+        length = np.array([padded_length(len(values), options.is_stream)])
+        entries = np.zeros(
+            (hosts.greatest(length)[0], values.shape[1]), options.array_dtype
         )
-        return PairTable(put(table.scaled(pair_scaling).values), *first_pair)
+        entries[: len(values)] = values
+        # for padding: any pair will do
+        columns = (put(column, np.int32) for column in (table.base, table.position))
+        return PairTable(jnp.asarray(entries), *columns)
 
     list_weights = np.ones(len(trained_lists))
-    if data.list_weights is not None and trained_lists.any():
-        list_weights = data.list_weights / data.list_weights[trained_lists].mean()
+    n_trained = hosts.total(float(trained_lists.sum()))
+    if data.list_weights is not None and n_trained:
+        total = hosts.total(float(data.list_weights[trained_lists].sum()))
+        list_weights = data.list_weights / (total / n_trained)
     return Data(
-        n_samples=len(data.y),
+        n_samples=packed.n_samples,
         X=put_features(),
         y=put(data.y),
         weights=None if data.weights is None else put(data.weights),
@@ -104,3 +169,8 @@ def values_of_row(X: Any) -> int:
     if is_sparse(X):
         return max(1, round(X.nnz / X.shape[0]))
     return int(X.shape[1])
+
+
+def likely_epochs(options: TrainingOptions) -> int:
+    """Number of epochs to expect."""
+    return AUTO_EPOCHS if isinstance(options.max_epochs, str) else options.max_epochs

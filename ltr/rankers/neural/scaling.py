@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,9 @@ from ltr.rankers.neural.sparse_scaling import (
 )
 from ltr.rankers.query_features import JoinedRows
 from ltr.within_lists import z_scores
+
+if TYPE_CHECKING:
+    from ltr.training.hosts import Hosts
 
 Preprocess = Literal["auto", "query", "standard", "log1p"] | None
 PREPROCESS = ("auto", "query", "standard", "log1p", None)
@@ -173,6 +176,7 @@ def fit_scaling(
     weights: FloatArray | None,
     preprocess: Preprocess,
     rows: IntArray | None = None,
+    hosts: Hosts | None = None,
 ) -> Scaling | None:
     """Choose and fit the transformation, block by block.
 
@@ -190,6 +194,8 @@ def fit_scaling(
         one is the root mean square of its non-zero values, but for ``"standard"``.
     rows : int array, default=None
         Rows to fit on. None: all.
+    hosts : Hosts, optional
+        Processes that have other rows: the moments are those of all of them.
 
     Returns
     -------
@@ -217,10 +223,10 @@ def fit_scaling(
             block = part if rows is None else rows[part]
             yield np.asarray(X[block]), None if weights is None else weights[block]
 
-    mean, scale = _moments(blocks, X.shape[1])
+    mean, scale = _moments(blocks, X.shape[1], hosts)
     log_features = np.full(X.shape[1], preprocess == "log1p")
     if preprocess == "auto":
-        highest, lowest = _extremes(blocks, X.shape[1])
+        highest, lowest = _extremes(blocks, X.shape[1], hosts)
         farthest = np.fmax(highest - mean, mean - lowest)
         log_features = np.asarray(farthest > HEAVY_TAIL * scale)
     if log_features.any():
@@ -231,7 +237,7 @@ def fit_scaling(
                 yield logs, block_weights
 
         mean[log_features], scale[log_features] = _moments(
-            log_blocks, int(log_features.sum())
+            log_blocks, int(log_features.sum()), hosts
         )
     return FeatureScaling(log_features, mean, scale)
 
@@ -275,20 +281,28 @@ def _slices(
     return (slice(i, min(i + size, n_rows)) for i in range(0, n_rows, size))
 
 
-def _extremes(blocks: Blocks, n_features: int) -> tuple[FloatArray, FloatArray]:
+def _extremes(
+    blocks: Blocks, n_features: int, hosts: Hosts | None
+) -> tuple[FloatArray, FloatArray]:
     """Highest and lowest value of each feature; NaN if it has none."""
     highest, lowest = np.full(n_features, np.nan), np.full(n_features, np.nan)
     for block, _ in blocks():
         highest = np.fmax(highest, np.fmax.reduce(block))
         lowest = np.fmin(lowest, np.fmin.reduce(block))
+    if hosts is not None:
+        return hosts.greatest(highest), -hosts.greatest(-lowest)
     return highest, lowest
 
 
-def _moments(blocks: Blocks, n_features: int) -> tuple[FloatArray, FloatArray]:
+def _moments(
+    blocks: Blocks, n_features: int, hosts: Hosts | None
+) -> tuple[FloatArray, FloatArray]:
     """Mean and standard deviation of each feature, 1 where it is constant."""
     from sklearn.preprocessing import StandardScaler
 
-    largest = np.nan_to_num(np.fmax.reduce(np.abs(_extremes(blocks, n_features))))
+    largest = np.nan_to_num(
+        np.fmax.reduce(np.abs(_extremes(blocks, n_features, hosts)))
+    )
     exponents = _exponents(largest)
     is_extreme = bool(exponents.any())
     scaler = StandardScaler(copy=False)
@@ -297,8 +311,34 @@ def _moments(blocks: Blocks, n_features: int) -> tuple[FloatArray, FloatArray]:
             block = np.ldexp(block.astype(np.float64), -exponents)
         with np.errstate(invalid="ignore"):  # of columns without a value
             scaler.partial_fit(block, sample_weight=weights)
+    if hosts is not None and hosts.n > 1:
+        mean, scale = _pooled_moments(scaler, n_features, hosts)
+        return np.ldexp(mean, exponents), np.ldexp(scale, exponents)
     mean, scale = np.nan_to_num(scaler.mean_), np.nan_to_num(scaler.scale_, nan=1.0)
     return np.ldexp(mean, exponents), np.ldexp(scale, exponents)
+
+
+def _pooled_moments(
+    scaler: Any, n_features: int, hosts: Hosts
+) -> tuple[FloatArray, FloatArray]:
+    """Mean and standard deviation over the rows of all processes.
+
+    With n_p rows of mean m_p and variance v_p in process p,
+    m = Σ n_p m_p / n and v = Σ n_p (v_p + (m_p − m)²) / n.
+    """
+    own = np.zeros((1, 3, n_features))
+    if hasattr(scaler, "n_samples_seen_"):
+        own[0, 0] = scaler.n_samples_seen_
+        own[0, 1], own[0, 2] = np.nan_to_num(scaler.mean_), np.nan_to_num(scaler.var_)
+    counts, means, variances = np.swapaxes(hosts.concatenated(own), 0, 1)
+    n = counts.sum(axis=0)
+    divisor = np.where(n > 0, n, 1.0)
+    mean = (counts * means).sum(axis=0) / divisor
+    variance = (counts * (variances + (means - mean) ** 2)).sum(axis=0) / divisor
+    # constant up to the rounding of its sums, as scikit-learn has it
+    eps = np.finfo(np.float64).eps
+    is_constant = variance <= n * eps * variance + (n * mean * eps) ** 2
+    return mean, np.where(is_constant, 1.0, np.sqrt(variance))
 
 
 def _signed_log1p(X: FloatArray) -> FloatArray:

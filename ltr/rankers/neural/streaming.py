@@ -21,7 +21,7 @@ from ltr.queries import Queries, group_queries
 from ltr.rankers.inputs import TrainingSet, joined_rows
 from ltr.rankers.neural.identity import open_checkpoint
 from ltr.rankers.neural.options import TrainingOptions
-from ltr.rankers.neural.placement import values_of_row
+from ltr.rankers.neural.placement import likely_epochs, values_of_row
 from ltr.rankers.neural.scaling import Scaling, fit_scaling, transform_into
 from ltr.rankers.neural.source import Piece, Source
 from ltr.rankers.neural.training import (
@@ -31,7 +31,6 @@ from ltr.rankers.neural.training import (
     check_start,
     draw_parameters,
     learned_state,
-    likely_epochs,
     lists_to_train,
     make_plan,
     make_schedule,
@@ -47,6 +46,7 @@ from ltr.training import Data, TrainingPlan, TrainingResult, train
 from ltr.training.batches import Rows, batches_of
 from ltr.training.convergence import epoch_limits
 from ltr.training.devices import find_mesh
+from ltr.training.hosts import Hosts
 from ltr.training.sparse_rows import place_rows
 from ltr.training.work import COMPILATION_ROWS, list_cost
 
@@ -318,8 +318,8 @@ def train_stream(
                 member=member,
                 make_ranker=ranker_maker(options, lists.scaling, None, ranker_of),
             ),
-            mesh=find_mesh(options.devices),
             checkpoint=checkpoint,
+            hosts=Hosts(find_mesh(options.devices)),
         )
     result.validation = rows
     return learned_state(options, lists.scaling, result), result

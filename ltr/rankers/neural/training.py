@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -13,29 +14,25 @@ from numpy.typing import NDArray
 from sklearn.utils import check_random_state
 
 from ltr.deadline import has_deadline
-from ltr.lists import PackedLists, pack
+from ltr.lists import PackedLists
 from ltr.queries import BoolArray, FloatArray, Queries, group_queries
-from ltr.rankers.inputs import TrainingSet, check_single_precision, warn_if_no_order
+from ltr.rankers.inputs import TrainingSet, check_single_precision
 from ltr.rankers.loss_inputs import check_loss_inputs, learns_from
 from ltr.rankers.neural.fitted import FittedScorer
 from ltr.rankers.neural.identity import open_checkpoint
 from ltr.rankers.neural.linear_path import fit_linear_path
 from ltr.rankers.neural.options import Replay, TrainingOptions
-from ltr.rankers.neural.placement import place_data, values_of_row
-from ltr.rankers.neural.scaling import (
-    FeatureScaling,
-    Scaling,
-    fit_scaling,
+from ltr.rankers.neural.placement import pack_lists, place_data
+from ltr.rankers.neural.pooling import (
+    draw_held_out,
+    pooled_metrics,
+    pooled_validation,
+    warn_if_none_has_order,
 )
+from ltr.rankers.neural.scaling import FeatureScaling, Scaling, fit_scaling
 from ltr.rankers.neural.watching import MakeRanker, epoch_watcher
 from ltr.rankers.sparse_features import is_sparse
-from ltr.rankers.validation import (
-    EarlyStopping,
-    ValidationRows,
-    hold_out_lists,
-    metrics_of,
-    validation_rows,
-)
+from ltr.rankers.validation import EarlyStopping, ValidationRows
 from ltr.scorers import Scorer
 from ltr.scorers.draws import seed_key
 from ltr.training import (
@@ -48,13 +45,13 @@ from ltr.training import (
     train,
 )
 from ltr.training.batches import ResidentLists
-from ltr.training.convergence import AUTO_EPOCHS, EpochLimits, epoch_limits
+from ltr.training.convergence import EpochLimits, epoch_limits
 from ltr.training.devices import find_mesh
+from ltr.training.hosts import Hosts
 from ltr.training.loop import init_optimizer
 from ltr.training.memory import check_parameters
 from ltr.training.optimizers import auto_decay, auto_rate
 from ltr.training.pair_table import PairScaling, fit_pair_scaling
-from ltr.training.work import COMPILATION_ROWS, list_cost
 
 ScoreItems = Callable[[FittedScorer, NDArray[Any], Queries], FloatArray]
 # What a fit has learned so far → a fitted ranker.
@@ -140,36 +137,40 @@ def train_scorer(
     ValueError
         If the loss does not fit the data, or the scorer does not fit ``start``.
     """
-    plan, loss_numbers = make_plan(options, data)
+    hosts = Hosts(find_mesh(options.devices))
+    with hosts.together():
+        plan, loss_numbers = make_plan(options, data)
+        check_start(options, start, data.X)
     if not options.in_batch:
-        warn_if_no_order(data)
-    check_start(options, start, data.X)
+        warn_if_none_has_order(hosts, data)
     seed = int(check_random_state(options.random_state).randint(2**31 - 1))
-    checkpoint = open_checkpoint(options, [data, validation], start, member)
+    seed = int(hosts.gathered(np.array([seed]))[0][0])
+    checkpoint = open_checkpoint(
+        options, [data, validation], start, member, hosts=hosts
+    )
     if checkpoint is not None:
         seed = checkpoint.seed = checkpoint.seed if checkpoint.exists else seed
     rng = np.random.default_rng(seed)
     informative = lists_to_train(options, plan, data)
-    held_out = np.zeros(data.queries.n_lists, dtype=bool)
+    held_out, n_held_out = np.zeros(data.queries.n_lists, dtype=bool), 0
     if validation is None and not options.is_stream:
-        held_out = hold_out_lists(options.stopping, data.y, informative, rng)
-    scaling = start.scaling if start else _fit_scaling(options, data, ~held_out)
-    if start is not None:
-        pair_scaling = start.pair_scaling
-    else:
-        pair_scaling = _fit_pair_scaling(options, data, ~held_out)
+        of_all = draw_held_out(hosts, options.stopping, data.y, informative, rng)
+        held_out, n_held_out = hosts.own_part(of_all, len(informative)), of_all.sum()
+    scaling, pair_scaling = _scalings(options, data, ~held_out, start, hosts)
     rows = None
     if not options.is_stream:
-        rows = validation_rows(data, held_out, validation, options.stopping)
+        rows = pooled_validation(
+            hosts, data, held_out, validation, options.stopping, n_held_out=n_held_out
+        )
     if rows is not None:
         rows = _scaled_rows(rows, scaling, pair_scaling)
-    validate = validation_metrics(options.scorer, rows, options.stopping, score_items)
+    validate = validation_metrics(
+        options.scorer, rows, options.stopping, score_items, hosts
+    )
     if member:
         rng = np.random.default_rng([member, int(rng.integers(2**31))])
     trained_lists = informative & ~held_out
-    packed = _pack(options, data, trained_lists)
-    has_part = trained_lists[data.queries.codes]
-    n_rows = float((has_part if data.weights is None else data.weights[has_part]).sum())
+    packed, n_rows = pack_lists(options, data, trained_lists, hosts)
     numbers = step_numbers(
         options,
         loss_numbers,
@@ -177,36 +178,32 @@ def train_scorer(
         n_rows=None if options.is_stream else n_rows,
         n_steps=None if options.is_stream else packed.n_batches,
     )
-    limits = epoch_limits(
-        options.max_epochs if packed.buckets else 0,
-        options.n_iter_no_change,
-        n_steps=packed.n_batches,
-        is_linear=options.scorer.is_linear,
-        has_schedule=options.schedule is not None,
-        selects=bool(options.stopping.enabled),
-    )
+    limits = _limits(options, packed)
     train_lists = partial(
         train,
         plan,
         numbers=numbers,
         limits=limits,
         schedule=make_schedule(options, numbers, limits),
-        mesh=find_mesh(options.devices),
+        hosts=hosts,
     )
     with jax.enable_x64(options.dtype == "float64"):
+        rows_on_device = place_data(
+            options, data, (scaling, pair_scaling), trained_lists, packed, hosts
+        )
         params, optimizer_state = draw_parameters(
             plan, start, data.X.shape[1], options.array_dtype, int(rng.integers(2**31))
         )
-        lists = ResidentLists(
-            place_data(options, data, scaling, pair_scaling, trained_lists, packed),
-            packed,
-        )
+        params, optimizer_state = hosts.same_start((params, optimizer_state))
+        lists = ResidentLists(rows_on_device, packed)
         train_without = None
         selects = validate is not None and limits.selects
         if start is None and not selects and not has_deadline():
             fit = partial(train_lists, params, optimizer_state)
             train_without = partial(_train_without, fit, lists, data.queries, seed)
-        linear = fit_linear_path(options, data, scaling, trained_lists, train_without)
+        linear = fit_linear_path(
+            options, data, scaling, trained_lists, train_without, hosts
+        )
         result = train_lists(
             params,
             optimizer_state,
@@ -215,7 +212,7 @@ def train_scorer(
             start_params=start.params if start else None,
             validate=validate,
             on_epoch=epoch_watcher(
-                options,
+                options if hosts.index == 0 else replace(options, verbose=0),
                 limits.max_epochs,
                 n_before=n_before,
                 member=member,
@@ -229,6 +226,34 @@ def train_scorer(
     return state._replace(pair_scaling=pair_scaling), result
 
 
+def _limits(options: TrainingOptions, packed: PackedLists) -> EpochLimits:
+    """When training on these lists ends."""
+    return epoch_limits(
+        options.max_epochs if packed.buckets else 0,
+        options.n_iter_no_change,
+        n_steps=packed.n_batches,
+        is_linear=options.scorer.is_linear,
+        has_schedule=options.schedule is not None,
+        selects=bool(options.stopping.enabled),
+    )
+
+
+def _scalings(
+    options: TrainingOptions,
+    data: TrainingSet,
+    lists: BoolArray,
+    start: LearnedState | None,
+    hosts: Hosts,
+) -> tuple[Scaling | None, PairScaling | None]:
+    """Scaling of the features and of those of pairs, fitted unless training goes on."""
+    if start is not None:
+        return start.scaling, start.pair_scaling
+    return (
+        _fit_scaling(options, data, lists, hosts),
+        _fit_pair_scaling(options, data, lists, hosts),
+    )
+
+
 def _scaled_rows(
     rows: ValidationRows, scaling: Scaling | None, pair_scaling: PairScaling | None
 ) -> ValidationRows:
@@ -236,18 +261,6 @@ def _scaled_rows(
     return rows._replace(
         X=rows.X if scaling is None else scaling.transform(rows.X, rows.queries),
         pairs=None if rows.pairs is None else rows.pairs.scaled(pair_scaling),
-    )
-
-
-def _pack(options: TrainingOptions, data: TrainingSet, lists: BoolArray) -> PackedLists:
-    """Mini-batches of the lists to learn from."""
-    return pack(
-        data.queries,
-        keep=lists[data.queries.codes] & data.has_weight,
-        batch_size=int(options.batch_size),
-        list_cost=list_cost(options.scorer, values_of_row(data.X)),
-        list_size_cost=COMPILATION_ROWS / max(likely_epochs(options), 1),
-        reusable_shapes=options.is_stream,
     )
 
 
@@ -384,24 +397,24 @@ def lists_to_train(
 
 
 def _fit_scaling(
-    options: TrainingOptions, data: TrainingSet, lists: BoolArray
+    options: TrainingOptions, data: TrainingSet, lists: BoolArray, hosts: Hosts
 ) -> Scaling | None:
     """Scaling of the features, fitted on the rows of these lists."""
     if options.keeps_features:
         return None
     rows = None if lists.all() else data.queries.subset(lists)
-    return fit_scaling(data.X, data.weights, options.preprocess, rows)
+    return fit_scaling(data.X, data.weights, options.preprocess, rows, hosts)
 
 
 def _fit_pair_scaling(
-    options: TrainingOptions, data: TrainingSet, lists: BoolArray
+    options: TrainingOptions, data: TrainingSet, lists: BoolArray, hosts: Hosts
 ) -> PairScaling | None:
     """Scaling of the features of pairs, fitted on these lists."""
     if data.pairs is None or options.preprocess is None:
         return None
     rows = data.queries.subset(lists)
     queries = group_queries(data.queries.codes[rows], len(rows))
-    return fit_pair_scaling(data.pairs.rows(rows), queries)
+    return fit_pair_scaling(data.pairs.rows(rows), queries, hosts)
 
 
 def validation_metrics(
@@ -409,15 +422,17 @@ def validation_metrics(
     rows: ValidationRows | None,
     stopping: EarlyStopping,
     score_items: ScoreItems,
+    hosts: Hosts | None = None,
 ) -> Callable[[Any], dict[str, float]] | None:
     """Parameters → metrics on fixed scaled rows, by the code that ``score`` uses."""
     if rows is None:
         return None
-    measures = stopping.measures()
+    measures, all_hosts = stopping.measures(), hosts or Hosts()
 
     def validate(params: Any) -> dict[str, float]:
         fitted = FittedScorer(scorer, params, None, rows.pairs)
-        return metrics_of(measures, rows, score_items(fitted, rows.X, rows.queries))
+        scores = score_items(fitted, rows.X, rows.queries)
+        return pooled_metrics(all_hosts, measures, rows, scores)
 
     return validate
 
@@ -458,11 +473,6 @@ def _check_arrays(scorer: Scorer, params: Any) -> None:
                 "module of Equinox or Flax NNX becomes a scorer by "
                 "ltr.scorers.ModuleScorer."
             )
-
-
-def likely_epochs(options: TrainingOptions) -> int:
-    """Number of epochs to expect."""
-    return AUTO_EPOCHS if isinstance(options.max_epochs, str) else options.max_epochs
 
 
 def learned_state(

@@ -26,6 +26,7 @@ from ltr.rankers.inputs import TrainingSet
 from ltr.rankers.neural.fitted import FittedScorer
 from ltr.rankers.neural.gradient import GradientRanker
 from ltr.rankers.neural.options import TrainingOptions
+from ltr.rankers.neural.pooling import pooled_rows
 from ltr.rankers.neural.training import LearnedState
 from ltr.rankers.pairs.decoding import (
     DECODERS,
@@ -42,6 +43,8 @@ from ltr.scorers import PairEnsemble, PairScorer, PublishedPairScorer, Scorer
 from ltr.scorers.mlp import layer_sizes
 from ltr.scorers.pairs import get_pair_scorer
 from ltr.training import TrainingResult
+from ltr.training.devices import find_mesh
+from ltr.training.hosts import Hosts
 
 # They learn which of two items comes earlier, not which comes next.
 _PRECEDENCE_LOSSES = (pairwise_logistic_loss, gap_weighted_bce_loss)
@@ -194,6 +197,7 @@ class PairRanker(PairOutputs, GradientRanker):
         rows: ValidationRows | None = result.validation
         if rows is None:
             return
+        rows = pooled_rows(Hosts(find_mesh(self.devices)), rows)
         fitted = FittedScorer(state.scorer, state.params, None, rows.pairs)
         is_open = (self.decoder, self.solver, self.compat) == ("auto", "auto", None)
         if is_open and self.decoder_ == "path":

@@ -17,6 +17,11 @@ from ltr.rankers.inputs import training_set
 from ltr.rankers.maps import stream_of_map
 from ltr.rankers.neural.gradient import check_complete
 from ltr.rankers.neural.identity import remove_checkpoints
+from ltr.rankers.neural.pooling import (
+    check_one_process,
+    check_same_call,
+    find_hosts,
+)
 from ltr.rankers.neural.scaling import Preprocess
 from ltr.rankers.neural.training import train_scorer
 from ltr.rankers.pairs.outputs import PairArrays
@@ -380,6 +385,7 @@ class TSPRanker(PairRanker):
         ``refit=True``, or ``early_stopping=True`` without validation rows, all rows are
         in memory.
         """
+        hosts = find_hosts(self.devices, X)
         stream = stream_of_map(
             self,
             X,
@@ -388,25 +394,28 @@ class TSPRanker(PairRanker):
             (X_val, y_val, qid_val),
             (query_weight, pair_features, pair_features_val, self.pair_features),
         )
-        if stream is not None:
+        if stream is not None and hosts.n == 1:
             return self.fit_stream(**stream)
-        options = self._training_options()
-        start = getattr(self, "_learned_state", None) if self.warm_start else None
-        features = check_dense_X(self, X, reset=start is None)
-        data = training_set(features, y, qid, query_weight=query_weight, index_of=X)
-        self._fitted_with_qid = qid is not None
-        validation = self._validation_set(X_val, y_val, qid_val, options)
-        data = self._with_pairs(data, pair_features, start)
-        validation = validation_pairs(
-            self.pair_features, pair_features_val, validation, data.pairs
-        )
+        with hosts.together():
+            options = self._training_options()
+            start = getattr(self, "_learned_state", None) if self.warm_start else None
+            features = check_dense_X(self, X, reset=start is None)
+            data = training_set(features, y, qid, query_weight=query_weight, index_of=X)
+            self._fitted_with_qid = qid is not None
+            validation = self._validation_set(X_val, y_val, qid_val, options)
+            data = self._with_pairs(data, pair_features, start)
+            validation = validation_pairs(
+                self.pair_features, pair_features_val, validation, data.pairs
+            )
         members: list[Any] = []
-        plans = self._member_plans(options, start)
-        for plan in plans:
-            members.append(train_scorer(data=data, validation=validation, **plan))
-            check_complete(members, self.n_estimators)
-        self._report(self._set_members(members), start)
-        self._refit(members, plans, data, validation)
+        with hosts.alive("outside the epochs of training"):
+            check_same_call(hosts, self.get_params(False), data, validation, start)
+            plans = self._member_plans(options, start)
+            for plan in plans:
+                members.append(train_scorer(data=data, validation=validation, **plan))
+                check_complete(members, self.n_estimators)
+            self._report(self._set_members(members), start)
+            self._refit(members, plans, data, validation)
         remove_checkpoints(options, self.n_estimators)
         return self
 
@@ -436,6 +445,7 @@ class TSPRanker(PairRanker):
         self : TSPRanker
         """
         options = self._training_options(is_stream=True)
+        check_one_process(options.devices, "partial_fit")
         start = getattr(self, "_learned_state", None)
         features = check_dense_X(self, X, reset=start is None)
         data = training_set(features, y, qid, index_of=X)
