@@ -447,6 +447,8 @@ def _check_options(options: dict[str, Any], metrics: Sequence[Metric]) -> None:
         hint = suggest(option, all_options)
         if option in ("group", "groups", "qids", "query_id"):
             hint = " Pass the query of each row as qid."
+        if option in ("sample_weight", "weight", "weights", "query_weights"):
+            hint = " Pass the weight of each row's query as query_weight."
         raise TypeError(
             f"{option!r} is not an option of any metric. Known options: "
             f"{', '.join(map(repr, all_options))}.{hint}"

@@ -243,3 +243,15 @@ def test_tests_of_weighted_differences():
         for _ in range(400)
     ]
     assert 0.06 <= np.mean(np.array(p_values) < 0.1) <= 0.16
+
+
+def test_other_names_of_weights():
+    """What scikit-learn's users type is answered with the right name."""
+    with pytest.raises(TypeError) as caught:
+        m.evaluate(Y, S, QID, sample_weight=W)
+    assert str(caught.value).startswith(
+        "'sample_weight' is not an option of any metric. Known options: "
+    )
+    assert str(caught.value).endswith(
+        " Pass the weight of each row's query as query_weight."
+    )
