@@ -8,6 +8,8 @@ from support.strategies import query_ids
 
 from ltr.lists import equal_size_blocks, pack, round_up, with_padding_rows
 from ltr.queries import group_queries, group_sizes_to_qid
+from ltr.scorers import LinearScorer
+from ltr.training.work import list_cost
 
 packing = st.fixed_dictionaries(
     {
@@ -185,6 +187,18 @@ def test_one_outlier_costs_little(power):
         return sum(len(rows) * cost(rows.shape[1]) for rows in batches(packed))
 
     assert epoch([*sizes, 656]) <= 1.5 * epoch(sizes)
+
+
+def test_an_outlier_of_a_loss_on_pairs():
+    """In ten epochs, other lists padded to it would cost more than a compilation."""
+    sizes = [*np.random.default_rng(0).integers(20, 40, 300), 656]
+    queries = group_queries(group_sizes_to_qid(sizes), sum(sizes))
+    for has_pairs, shapes in (
+        (False, [(32, 1024)]),
+        (True, [(1, 1024), (32, 64)]),
+    ):
+        cost = list_cost(LinearScorer(), 50, has_pairs=has_pairs)
+        assert pack(queries, list_cost=cost, list_size_cost=2e5).shapes == shapes
 
 
 def test_folds_share_their_shapes():

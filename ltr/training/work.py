@@ -15,8 +15,8 @@ from ltr.scorers.draws import seed_key
 
 # Multiplications per row: of the default network on 50 features, and what reading and
 # scattering the row costs at least. A logit of two items costs several per width, most
-# of them for its exponential.
-_DEFAULT_WORK, _LEAST_WORK, _LOGIT_WORK = 14_785, 1_000, 5
+# of them for its exponential. A term of a loss on pairs costs some ten.
+_DEFAULT_WORK, _LEAST_WORK, _LOGIT_WORK, _PAIR_WORK = 14_785, 1_000, 5, 10
 # Compiling a step takes about as long as training the default network on these rows.
 COMPILATION_ROWS = 2_000_000
 
@@ -50,11 +50,12 @@ def parameter_shapes(scorer: Scorer, n_features: int) -> list[tuple[int, ...]]:
     return [leaf.shape for leaf in jax.tree.leaves(params)]
 
 
-def list_cost(scorer: Scorer, n_features: int) -> ListCost:
+def list_cost(scorer: Scorer, n_features: int, *, has_pairs: bool = False) -> ListCost:
     """Work of a step per list, in rows of the default network on 50 features.
 
     A row costs a multiplication per parameter, and at least the reading of its
-    features; where items of a list are compared, another width of them per item.
+    features; where items of a list are compared, another width of them per item, and
+    where the loss is a sum over pairs, its term.
 
     Parameters
     ----------
@@ -62,6 +63,8 @@ def list_cost(scorer: Scorer, n_features: int) -> ListCost:
         Not initialized.
     n_features : int
         Number of input features.
+    has_pairs : bool, default=False
+        Whether the loss is a sum over pairs.
 
     Returns
     -------
@@ -78,13 +81,16 @@ def list_cost(scorer: Scorer, n_features: int) -> ListCost:
     [1.0, 68.0]
     [20.0, 1004.0]
     [91.0, 68199.0]
+    >>> list_cost(LinearScorer(), 50, has_pairs=True)(sizes).round().tolist()
+    [2.0, 744.0]
     """
     shapes = parameter_shapes(scorer, n_features)
     per_row = max(_LEAST_WORK, sum(math.prod(shape) for shape in shapes))
     width = max((size for shape in shapes for size in shape), default=1)
 
+    per_pair = _LOGIT_WORK * width * scorer.uses_list + _PAIR_WORK * has_pairs
+
     def cost(sizes: IntArray) -> FloatArray:
-        per_item = per_row + (_LOGIT_WORK * width * sizes if scorer.uses_list else 0)
-        return np.asarray(sizes * (per_item / _DEFAULT_WORK))
+        return np.asarray(sizes * ((per_row + per_pair * sizes) / _DEFAULT_WORK))
 
     return cost

@@ -10,12 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ltr.lists import (
+    ListCost,
     PackedLists,
     aligned_zeros,
     pack,
     padded_length,
     with_padding_rows,
 )
+from ltr.losses.declaration import loss_info
 from ltr.queries import BoolArray
 from ltr.rankers.inputs import TrainingSet
 from ltr.rankers.neural.options import TrainingOptions
@@ -43,7 +45,7 @@ def pack_lists(
     keep = has_part & data.has_weight
     n_rows = float((has_part if data.weights is None else data.weights[has_part]).sum())
     batch_size = int(options.batch_size)
-    cost = list_cost(options.scorer, values_of_row(data.X))
+    cost = cost_of_lists(options, values_of_row(data.X))
     shape_cost = COMPILATION_ROWS / max(likely_epochs(options), 1)
     if hosts.n == 1:
         packed = pack(
@@ -169,6 +171,12 @@ def values_of_row(X: Any) -> int:
     if is_sparse(X):
         return max(1, round(X.nnz / X.shape[0]))
     return int(X.shape[1])
+
+
+def cost_of_lists(options: TrainingOptions, n_features: int) -> ListCost:
+    """Padded sizes of lists → work of a step for each of them."""
+    has_pairs = loss_info(options.loss).curvature == "pairs"
+    return list_cost(options.scorer, n_features, has_pairs=has_pairs)
 
 
 def likely_epochs(options: TrainingOptions) -> int:

@@ -21,7 +21,7 @@ from ltr.queries import Queries, group_queries
 from ltr.rankers.inputs import TrainingSet, joined_rows
 from ltr.rankers.neural.identity import open_checkpoint
 from ltr.rankers.neural.options import TrainingOptions
-from ltr.rankers.neural.placement import likely_epochs, values_of_row
+from ltr.rankers.neural.placement import cost_of_lists, likely_epochs, values_of_row
 from ltr.rankers.neural.scaling import Scaling, fit_scaling, transform_into
 from ltr.rankers.neural.source import Piece, Source
 from ltr.rankers.neural.training import (
@@ -48,7 +48,7 @@ from ltr.training.convergence import epoch_limits
 from ltr.training.devices import find_mesh
 from ltr.training.hosts import Hosts
 from ltr.training.sparse_rows import place_rows
-from ltr.training.work import COMPILATION_ROWS, list_cost
+from ltr.training.work import COMPILATION_ROWS
 
 _SAMPLED_PIECES = 4
 _MANY_STEPS = 10**6
@@ -195,7 +195,7 @@ class StreamedLists:
             _joined([data.queries for data in sets]),
             keep=np.concatenate(keep),
             batch_size=self._options.batch_size,
-            list_cost=list_cost(self._options.scorer, n_values),
+            list_cost=cost_of_lists(self._options, n_values),
             list_size_cost=COMPILATION_ROWS / max(likely_epochs(self._options), 1),
             widths=self._widths,
         )
