@@ -21,6 +21,9 @@ prints its error, the others go on, and the exit code is 1.
     python examples/benchmark_gpu.py                # under 8 minutes
     python examples/benchmark_gpu.py --dtype bfloat16 --checks training,attention
     python examples/benchmark_gpu.py --small        # a few seconds, also on a CPU
+
+Without installation, set PYTHONPATH to the folder of the source; it needs JAX, optax,
+SciPy and scikit-learn.
 """
 
 import argparse
@@ -31,6 +34,7 @@ import time
 import traceback
 import warnings
 from collections.abc import Callable
+from importlib.metadata import PackageNotFoundError
 from typing import Any, NamedTuple
 
 import jax
@@ -498,8 +502,12 @@ def main(
     """Run the checks; print a row for each program, and return all of them."""
     device = jax.devices()[0]
     size = size or ("cpu" if device.platform == "cpu" else "accelerator")
+    try:
+        version = ltr.__version__
+    except PackageNotFoundError:
+        version = "from its source"
     print(
-        f"{device.device_kind} ({device.platform}), ltr {ltr.__version__}, jax "
+        f"{device.device_kind} ({device.platform}), ltr {version}, jax "
         f"{jax.__version__}, NumPy {np.__version__}; size {size}; products of scorers "
         f"in {dtype}",
         flush=True,
