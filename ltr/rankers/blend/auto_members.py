@@ -157,7 +157,7 @@ def _make(name: str, n_rows: int, n_jobs: int | None) -> Any:
                 max_epochs=100,
                 early_stopping="auto",
                 validation_fraction=0.1,
-                n_iter_no_change=10,
+                n_iter_no_change="auto",  # at least 200 steps: few lists are noisy
                 preprocess="auto",
             )
         )
