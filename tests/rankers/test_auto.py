@@ -187,7 +187,9 @@ def test_members_state_their_settings():
     )
     assert (trees.metric, trees.random_state, trees.n_jobs) == ("map", 3, 1)
     assert members[3].is_optional
-    assert members[3].ranker.ranker.random_state == 3
+    network = members[3].ranker.ranker
+    assert (network.random_state, network.max_epochs) == (3, 100)
+    assert network.n_iter_no_change == "auto"  # 10 epochs of few lists are few steps
 
 
 def test_leaves_of_small_data():

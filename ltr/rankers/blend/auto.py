@@ -95,7 +95,8 @@ class AutoRanker(BlendRanker):
     of the rows, if there are fewer than 2500), and draw .7 of the features and .8 of
     the rows: settings that are known to be good across public ranking data, the same as
     those of :func:`ltr.compare.make_ranker`. The network has hidden layers of 32 and 16
-    units, and otherwise the defaults that :class:`NeuralRanker` had in version 0.1.
+    units, stops early after 10 epochs and 200 steps without improvement, and otherwise
+    has the defaults that :class:`NeuralRanker` had in version 0.1.
 
     Fitted on eight public data sets without any tuning (LETOR's OHSUMED and MQ2008,
     ClueWeb09, a sample of MSLR-WEB10K, races of Formula 1, LightGBM's example,
