@@ -13,6 +13,7 @@ import numpy as np
 from ltr.metrics import Metric
 from ltr.metrics.averages import mean_of
 from ltr.metrics.labels import check_metric_takes_labels
+from ltr.metrics.own import OwnFunction
 from ltr.queries import BoolArray, FloatArray, IntArray, Queries, group_queries
 from ltr.rankers.inputs import NO_ORDER, TrainingSet
 from ltr.rankers.neural.identity import NO_PART, text_of
@@ -195,14 +196,27 @@ def pooled_validation(
         return validation_rows(data, held_out, validation, stopping)
     if validation is None and not n_held_out:
         return validation_rows(data, held_out, None, stopping)
-    rows = validation
-    if rows is None:
-        index = np.flatnonzero(held_out[data.queries.codes] & data.has_weight)
-        pairs = None if data.pairs is None else data.pairs.rows(index)
-        queries = data.queries.of_rows(index)
-        own = ValidationRows(data.X[index], data.y[index], queries, pairs)
+    if validation is not None:
+        own = ValidationRows(
+            validation.X, validation.y, validation.queries, validation.pairs
+        )
     else:
-        own = ValidationRows(rows.X, rows.y, rows.queries, rows.pairs)
+        codes, weights = data.queries.codes, data.list_weights
+        counts = held_out if weights is None else held_out & (weights > 0)
+        if not hosts.any(bool(counts.any())):
+            raise ValueError(
+                "query_weight must be above zero for some query that is held out; got "
+                f"0 for all {n_held_out}. Leave queries of weight 0 out, pass X_val, "
+                "or set early_stopping=False."
+            )
+        index = np.flatnonzero(counts[codes] & data.has_weight)
+        own = ValidationRows(
+            data.X[index],
+            data.y[index],
+            data.queries.of_rows(index),
+            None if data.pairs is None else data.pairs.rows(index),
+            None if weights is None else weights[codes[index]],
+        )
     measures = stopping.measures()
     with hosts.together():
         for measure in measures:
@@ -244,14 +258,20 @@ def pooled_metrics(
     """
     if hosts.n == 1:
         return metrics_of(measures, rows, scores)
-    means = {}
+    means, weights = {}, None
+    if rows.query_weight is not None:
+        weights = hosts.concatenated(rows.query_weight[rows.queries.first_rows()])
     for measure in measures:
         options = {k: v for k, v in measure.options.items() if k != "mean"}
         single = Metric(measure.name, measure.function, options)
         own = np.zeros(0)
         if len(scores):
             own = single.per_query(rows.y, scores, rows.queries)
-        means[measure.name] = mean_of(hosts.concatenated(own), measure.mean)
+        function = measure.function
+        is_weighted = not isinstance(function, OwnFunction) or function.takes_weights
+        means[measure.name] = mean_of(
+            hosts.concatenated(own), measure.mean, weights if is_weighted else None
+        )
     return means
 
 
@@ -270,11 +290,13 @@ def pooled_rows(hosts: Hosts, rows: ValidationRows) -> ValidationRows:
         pairs = tables[0]
         for table in tables[1:]:
             pairs = pairs.joined(table)
+    weights = rows.query_weight
     return ValidationRows(
         hosts.concatenated(np.asarray(rows.X)),
         hosts.concatenated(rows.y),
         pooled_queries(hosts, rows.queries.codes),
         pairs,
+        None if weights is None else hosts.concatenated(weights),
     )
 
 
