@@ -144,12 +144,12 @@ def _warn_of_shared_queries(train: RankingData, valid: RankingData) -> None:
 
 def _shared_sparse_lists(valid: RankingData, train: RankingData) -> int:
     """Lists of two distinct rows or more that all are in the training data."""
-    known = set(_row_bytes(train.X))
+    training_rows = set(_row_bytes(train.X))
     queries = group_queries(valid.qid, len(valid.y))
     distinct: list[set[bytes]] = [set() for _ in range(queries.n_lists)]
     for code, row in zip(queries.codes, _row_bytes(valid.X), strict=True):
         distinct[code].add(row)
-    return sum(len(rows) > 1 and rows <= known for rows in distinct)
+    return sum(len(rows) > 1 and rows <= training_rows for rows in distinct)
 
 
 def _row_bytes(X: Any) -> Iterator[bytes]:
