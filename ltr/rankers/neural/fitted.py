@@ -30,6 +30,13 @@ class PairSource(Protocol):
         """Features of all pairs of lists, (b, n) to (b, n, n, k)."""
 
 
+class _Size(NamedTuple):
+    """How many entries the parameters of a scorer have, and their longest axis."""
+
+    n_entries: int
+    greatest_width: int
+
+
 class FittedScorer(NamedTuple):
     """What predicts: NumPy in float64, whatever the precision of training.
 
@@ -43,12 +50,15 @@ class FittedScorer(NamedTuple):
         What the features go through first.
     pair_features : PairSource or None, default=None
         Features of the pairs of the lists that are scored, scaled.
+    size : _Size or None, default=None
+        That of the parameters, if these are in float64; None: not known.
     """
 
     scorer: Scorer
     params: Any
     scaling: Scaling | None
     pair_features: PairSource | None = None
+    size: _Size | None = None
 
     @property
     def uses_list(self) -> bool:
@@ -62,7 +72,8 @@ class FittedScorer(NamedTuple):
 
     def ready(self) -> FittedScorer:
         """The same with parameters in float64, which each call would make of others."""
-        return self._replace(params=_in_float64(self.params))
+        params = _in_float64(self.params)
+        return self._replace(params=params, size=_size_of(params))
 
     def scores(self, X: NDArray[Any], queries: Queries) -> FloatArray:
         """Score items, block by block.
@@ -80,10 +91,12 @@ class FittedScorer(NamedTuple):
         """
         if self.scales_within_lists:
             return self._of_scaled().scores(self._scaled(X, queries), queries)
-        params = _in_float64(self.params)
+        if self.size is None:
+            return self.ready().scores(X, queries)
+        params = self.params
         scores = np.empty(X.shape[0])
         blocks: Iterable[Any]
-        step = min(_CHUNK_ROWS, max(1, _MAX_HIDDEN // greatest_width(params)))
+        step = min(_CHUNK_ROWS, max(1, _MAX_HIDDEN // self.size.greatest_width))
         if self.scorer.uses_list:
             from ltr.lists import equal_size_blocks
 
@@ -149,11 +162,10 @@ class FittedScorer(NamedTuple):
 
     def _work(self, n_rows: int, queries: Queries) -> float:
         """Multiplications in the products of matrices of some rows, roughly."""
-        arrays = leaves(self.params)
-        per_row = sum(array.size for array in arrays)
+        size = self.size or _size_of(self.params)
+        per_row = size.n_entries
         if self.scorer.uses_list:  # each item with every other of its list
-            width = max((size for array in arrays for size in array.shape), default=1)
-            per_row += int(queries.sizes.max(initial=0)) * width
+            per_row += int(queries.sizes.max(initial=0)) * size.greatest_width
         return float(n_rows) * per_row
 
     def _of_scaled(self) -> FittedScorer:
@@ -166,6 +178,11 @@ class FittedScorer(NamedTuple):
         else:
             Z = np.asarray(X, dtype=np.float64, order="C")
         return Z if self.scaling is None else self.scaling.transform(Z, queries)
+
+
+def _size_of(params: Any) -> _Size:
+    n_entries = sum(array.size for array in leaves(params))
+    return _Size(n_entries, greatest_width(params))
 
 
 def _in_float64(params: Any) -> Any:

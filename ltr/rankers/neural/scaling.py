@@ -79,12 +79,16 @@ class FeatureScaling:
                 self.of_columns(slice(n, None)).transform(X.of_items),
                 X.codes,
             )
-        Z = np.array(X, dtype=np.float64, order="C")
-        if self.log_features.all():
-            Z = _signed_log1p(Z)
-        elif self.log_features.any():
-            Z[..., self.log_features] = _signed_log1p(Z[..., self.log_features])
-        Z -= self.mean
+        n_logs = np.count_nonzero(self.log_features)
+        if n_logs == 0:
+            Z = np.subtract(X, self.mean, dtype=np.float64, order="C")
+        else:
+            Z = np.array(X, dtype=np.float64, order="C")
+            if n_logs == len(self.log_features):
+                Z = _signed_log1p(Z)
+            else:
+                Z[..., self.log_features] = _signed_log1p(Z[..., self.log_features])
+            Z -= self.mean
         Z /= self.scale
         return Z
 
