@@ -78,17 +78,7 @@ def evaluate(
     active = workers[: min(len(workers), queries.n_lists)]
     shares = share_lists(queries.sizes, len(active))
     parts = place(client, pieces, queries, starts, shares, active)
-    if any("max_label" in kernel.info.options for kernel in kernels):
-        largest = max(
-            run_together(
-                client,
-                active,
-                _largest_label,
-                [(part,) for part in parts],
-                doing="finding the largest label",
-            )
-        )
-        kernels = [_relative_to(kernel, largest) for kernel in kernels]
+    kernels = relative_metrics(client, active, parts, kernels)
     values = np.concatenate(
         run_together(
             client,
@@ -136,11 +126,42 @@ def _largest_label(part: Piece) -> float:
     return float(labels.max(initial=-np.inf))
 
 
-def _relative_to(kernel: Metric, largest: float) -> Metric:
-    """A metric that divides by the largest label of all rows, told that label."""
-    if "max_label" not in kernel.info.options or kernel.options.get("max_label"):
-        return kernel
-    return replace(kernel, options={**kernel.options, "max_label": largest})
+def relative_metrics(
+    client: Any, workers: Sequence[Any], parts: Sequence[Piece], metrics: list[Metric]
+) -> list[Metric]:
+    """Metrics that divide by the largest label, told that of the rows of all workers.
+
+    Parameters
+    ----------
+    client : distributed.Client
+        Connected to the cluster.
+    workers : sequence of Worker
+        Those that have lists.
+    parts : sequence of future of Piece
+        One a worker.
+    metrics : list of Metric
+        What to compute.
+
+    Returns
+    -------
+    metrics : list of Metric
+        The same, those without ``max_label`` but in need of it replaced.
+    """
+    is_relative = [
+        "max_label" in metric.info.options and not metric.options.get("max_label")
+        for metric in metrics
+    ]
+    if not any(is_relative):
+        return metrics
+    jobs = [(part,) for part in parts]
+    doing = "finding the largest label"
+    largest = max(run_together(client, workers, _largest_label, jobs, doing=doing))
+    return [
+        replace(metric, options={**metric.options, "max_label": largest})
+        if needs_label
+        else metric
+        for metric, needs_label in zip(metrics, is_relative, strict=True)
+    ]
 
 
 def values_of(

@@ -13,6 +13,7 @@ from sklearn.base import clone
 from sklearn.utils import check_random_state
 
 from ltr.arguments import check_whole
+from ltr.dask.evaluation import relative_metrics
 from ltr.dask.pieces import is_dask_array, read_pieces
 from ltr.dask.placement import (
     Worker,
@@ -30,7 +31,7 @@ from ltr.dask.training import (
     inspect_part,
     judge_part,
 )
-from ltr.metrics import get_metric
+from ltr.metrics import Metric, get_metric
 from ltr.metrics.averages import mean_of
 from ltr.progress import SECONDS_BETWEEN_LINES, ProgressLine
 from ltr.queries import IntArray
@@ -345,6 +346,10 @@ Dask arrays of shape (n_samples,), default=None
         n_all = n_trees + self.n_estimators
         per_round = self.trees_per_round or self.n_iter_no_change
         progress = ProgressLine(0.0 if self.verbose >= 2 else SECONDS_BETWEEN_LINES)
+        metric = get_metric(self.metric)
+        if validation is not None:
+            held_out = (validation.workers, validation.parts)
+            metric = relative_metrics(client, *held_out, [metric])[0]
         scores: list[float] = []  # after tree first, first + 1, …
         n_best, is_over = n_all, False
         while n_trees < n_all and not is_over:
@@ -360,14 +365,13 @@ Dask arrays of shape (n_samples,), default=None
             )[0]
             if validation is not None:
                 n_before = first - 1 + len(scores)
-                scores += self._judge(client, task, validation, text, n_before)
+                scores += self._judge(client, task, metric, validation, text, n_before)
                 n_best = first + int(np.argmax(np.nan_to_num(scores, nan=-np.inf)))
                 n_done = first + len(scores) - 1
                 is_over = n_done < n_end or n_done - n_best >= self.n_iter_no_change
             n_trees = n_end
             if self.verbose > 0:
-                name = get_metric(self.metric).name
-                shown = f"  {name} {scores[-1]:.5f}" if scores else ""
+                shown = f"  {metric.name} {scores[-1]:.5f}" if scores else ""
                 line = f"tree {n_trees}/{n_all}{shown}"
                 progress(functools.partial(str, line), last=n_trees == n_all)
         booster = lightgbm.Booster(model_str=text)
@@ -378,7 +382,7 @@ Dask arrays of shape (n_samples,), default=None
         return Boosted(
             lightgbm.Booster(model_str=text),
             scores[n_best - first],
-            {get_metric(self.metric).name: scores if start is None else scores[1:]},
+            {metric.name: scores if start is None else scores[1:]},
             0 if start is None else first,
         )
 
@@ -386,6 +390,7 @@ Dask arrays of shape (n_samples,), default=None
         self,
         client: Any,
         task: Task,
+        metric: Metric,
         validation: _Parts,
         text: str,
         n_before: int,
@@ -395,11 +400,10 @@ Dask arrays of shape (n_samples,), default=None
             client,
             validation.workers,
             judge_part,
-            [(part, task, text, n_before) for part in validation.parts],
+            [(part, task, metric, text, n_before) for part in validation.parts],
             doing=f"judging trees from {n_before + 1} on",
         )
-        mean = get_metric(self.metric).mean
-        return [mean_of(row, mean) for row in np.concatenate(values, axis=1)]
+        return [mean_of(row, metric.mean) for row in np.concatenate(values, axis=1)]
 
 
 def _check_no_query_features(*tables: Any) -> None:

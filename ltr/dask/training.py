@@ -9,6 +9,7 @@ import numpy as np
 
 from ltr.dask.evaluation import values_of
 from ltr.dask.pieces import Piece
+from ltr.metrics import Metric
 from ltr.queries import FloatArray
 from ltr.rankers.inputs import training_set
 from ltr.rankers.trees.boosting import BoostingTarget, boost
@@ -144,7 +145,9 @@ def grow_part(
     return str(booster.model_to_string())
 
 
-def judge_part(part: Piece, task: Task, text: str, n_before: int) -> FloatArray:
+def judge_part(
+    part: Piece, task: Task, metric: Metric, text: str, n_before: int
+) -> FloatArray:
     """Metric of the validation lists of a worker after each of the new trees.
 
     Parameters
@@ -153,6 +156,8 @@ def judge_part(part: Piece, task: Task, text: str, n_before: int) -> FloatArray:
         Validation rows of the worker.
     task : Task
         What is grown.
+    metric : Metric
+        What is computed.
     text : str
         All trees.
     n_before : int
@@ -168,7 +173,6 @@ def judge_part(part: Piece, task: Task, text: str, n_before: int) -> FloatArray:
     booster = lightgbm.Booster(model_str=text)
     prepared = _prepare(part, task)
     X, queries = prepared.rows.X, prepared.rows.queries
-    metric = task.parameters["metric"]
     scores = np.zeros(len(prepared.rows.y))
     if n_before:
         scores += np.asarray(booster.predict(X, num_iteration=n_before))

@@ -16,8 +16,8 @@ from sklearn.base import clone
 from ltr import LambdaMARTRanker, load_ranker, save_ranker
 from ltr.datasets import RankingData, make_ranking
 from ltr.datasets import describe as describe_in_memory
+from ltr.metrics import err_score, ndcg_score
 from ltr.metrics import evaluate as evaluate_in_memory
-from ltr.metrics import ndcg_score
 
 pytest.importorskip("distributed")
 da = pytest.importorskip("dask.array")
@@ -161,6 +161,16 @@ def test_trees_are_added(client, arrays):
     score = ndcg_score(Y, ranker.predict(X), qid=QID, k=10)
     assert ranker.best_score_ == pytest.approx(score, abs=1e-12)
     assert score >= ndcg_score(Y, before, qid=QID, k=10)
+
+
+def test_err_divides_by_the_largest_label_of_all_workers(client, arrays):
+    """One query has a label that no other has."""
+    labels = np.where(QID == QID[0], Y + 3, np.minimum(Y, 1))
+    ranker = DaskLambdaMARTRanker(client=client, metric="err", **SMALL)
+    y_val = da.from_array(labels, chunks=70)
+    ranker.fit(*arrays, X_val=arrays[0], y_val=y_val, qid_val=arrays[2])
+    scores = ranker.booster_.predict(X)
+    assert ranker.best_score_ == pytest.approx(err_score(labels, scores, qid=QID))
 
 
 def test_saved_without_the_cluster(client, arrays, tmp_path):
