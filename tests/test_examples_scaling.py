@@ -93,3 +93,20 @@ def test_compilation_is_counted(scaling, monkeypatch, tmp_path):
     first, compiled, again = scaling.first_fit(str(tmp_path), 300, "listnet")
     assert (first, compiled, again) == (3.0, 1.0, 3.0)
     assert jax.stages.Lowered.compile is compile_one
+
+
+def test_hosts(monkeypatch, capsys):
+    """Ratios of two processes to one, the control first, and advice for short steps."""
+    module = load("benchmark_hosts")
+    seconds = {"attention": 0.4, "mlp": 0.008}
+
+    def run(n_processes, options):
+        if options["scorer"] == "control":
+            return [module.burn(0.01) and 9.0] * n_processes
+        return [seconds[options["scorer"]] / n_processes] * n_processes
+
+    monkeypatch.setattr(module, "run", run)
+    assert module.main() == {"control": 2.0, "attention": 2.0, "mlp": 2.0}
+    *_, attention, mlp = capsys.readouterr().out.splitlines()
+    assert attention.endswith("one process 100.0 ms a step of 256 lists of 100")
+    assert mlp.endswith("too short to share: raise --batch-size")
