@@ -96,10 +96,12 @@ def gather(data: Data, rows: jax.Array) -> Batch:
     if rows.ndim == 3:
         n_samples = data.n_samples
 
-        def own(part: Data, part_rows: jax.Array) -> Batch:
+        def gather_part(part: Data, part_rows: jax.Array) -> Batch:
             return gather(part._replace(n_samples=n_samples), part_rows)
 
-        parts = jax.vmap(own)(data._replace(n_samples=None), rows)  # (p, b/p, ...)
+        parts = jax.vmap(gather_part)(
+            data._replace(n_samples=None), rows
+        )  # (p, b/p, ...)
         return jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:]), parts)
     return Batch(
         where=rows < data.n_samples,
@@ -197,9 +199,9 @@ class ResidentLists:
         lists : ResidentLists
         """
         weights = self.data.list_weights
-        kept = np.ones(len(weights), dtype=weights.dtype)
-        kept[: len(left_out)] = ~left_out
-        return replace(self, data=self.data._replace(list_weights=weights * kept))
+        mask = np.ones(len(weights), dtype=weights.dtype)
+        mask[: len(left_out)] = ~left_out
+        return replace(self, data=self.data._replace(list_weights=weights * mask))
 
     @property
     def batches(self) -> list[jax.ShapeDtypeStruct]:

@@ -100,9 +100,9 @@ class Hosts:
         """What process 0 says; the others pass anything."""
         if self.n == 1:
             return content
-        own = b"" if content is None or self.index else b"+" + content
-        first, *_ = self._gathered_bytes(own)
-        return first[1:] if first else None
+        message = b"" if content is None or self.index else b"+" + content
+        answer, *_ = self._gathered_bytes(message)
+        return answer[1:] if answer else None
 
     def same_start(self, tree: Any) -> Any:
         """Arrays of process 0, in the shapes of those of this process."""
@@ -230,13 +230,13 @@ class Hosts:
         ------
         ValueError
         """
-        first, *others = (json.loads(text) for text in self.texts(json.dumps(facts)))
+        reference, *answers = map(json.loads, self.texts(json.dumps(facts)))
         differences = [
-            f"process {number} has {name}={theirs.get(name, ('', None))[1]}, process 0 "
-            f"has {name}={first.get(name, ('', None))[1]}"
-            for number, theirs in enumerate(others, start=1)
-            for name in [*first, *(set(theirs) - set(first))]
-            if theirs.get(name, [""])[0] != first.get(name, [""])[0]
+            f"process {number} has {name}={answer.get(name, ('', None))[1]}, process 0 "
+            f"has {name}={reference.get(name, ('', None))[1]}"
+            for number, answer in enumerate(answers, start=1)
+            for name in [*reference, *(set(answer) - set(reference))]
+            if answer.get(name, [""])[0] != reference.get(name, [""])[0]
         ]
         if differences:
             raise ValueError(
@@ -275,7 +275,7 @@ class Hosts:
         """
         if self.n == 1 or not _is_of_collective(error):
             return
-        lost = f"process {1 - self.index}" if self.n == 2 else "another process"
+        peer = f"process {1 - self.index}" if self.n == 2 else "another process"
         way = (
             "Start all processes again; with checkpoint_dir, fit would go on from the "
             "state that process 0 wrote last."
@@ -287,7 +287,7 @@ class Hosts:
             )
         text = str(error).splitlines()[0].rstrip(".")
         message = (
-            f"process {self.index} of {self.n} lost {lost} {stage}: it was killed, it "
+            f"process {self.index} of {self.n} lost {peer} {stage}: it was killed, it "
             f"failed, or it cannot be reached ({text}). {way}"
         )
         if self.index:  # without process 0, JAX ends this one within milliseconds
