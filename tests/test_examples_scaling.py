@@ -45,7 +45,6 @@ def test_growth(scaling, monkeypatch, capsys):
             "epoch": 1e-3 * n_rows + 1e-5 * pairs,
             "memory": size**0.9,
             "compilation": 1.0,
-            "predict": 1.0,
             "predict memory": size**1.1,
         }
 
