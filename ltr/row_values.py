@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping, Set
+
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ltr.arguments import plain
+from ltr.arguments import ArgumentError, plain
 from ltr.queries import FloatArray, Queries, check_rows
+
+SAME_WEIGHT = "Give all rows of a query the same weight."
 
 
 def check_column(
@@ -47,7 +51,16 @@ def check_column(
     array([1., 2.])
     """
     check_rows({name: values})
+    if _has_no_rows(values):
+        is_sparse = hasattr(values, "tocsr")
+        came = "sparse matrix" if is_sparse else type(values).__name__
+        cure = f"{name}.toarray().ravel()" if is_sparse else "a list or an array"
+        raise ArgumentError(
+            f"{name} must be one-dimensional with one {entry} per row of {rows_of}; "
+            f"got a {came}. Pass {cure}."
+        )
     column = np.asarray(values)
+    plural = "entries" if entry == "entry" else f"{entry}s"
     if column.dtype.kind in "mM":
         raise ValueError(f"{name} must hold numbers; got dtype {column.dtype}.")
     if column.ndim == 2 and column.shape[1] == 1:
@@ -58,7 +71,6 @@ def check_column(
             f"got shape {column.shape}."
         )
     if len(column) != n_samples:
-        plural = "entries" if entry == "entry" else f"{entry}s"
         raise ValueError(
             f"{name} must have one {entry} per row of {rows_of}; got {len(column)} "
             f"{plural} for {n_samples} rows."
@@ -73,9 +85,10 @@ def check_column(
             "it. Clip or replace it."
         ) from None
     except (TypeError, ValueError):
+        order = ", larger meaning better" if entry == "label" else ""
         raise ValueError(
-            f"{name} must hold numbers; got dtype {column.dtype}. Encode {entry}s as "
-            "numbers, larger meaning better."
+            f"{name} must hold numbers; got dtype {column.dtype}. Encode {plural} as "
+            f"numbers{order}."
         ) from None
     bad = ~np.isfinite(numbers)
     if bad.any():
@@ -89,7 +102,12 @@ def check_column(
 
 
 def check_weights(
-    values: ArrayLike, name: str, n_samples: int, *, rows_of: str = "X"
+    values: ArrayLike,
+    name: str,
+    n_samples: int,
+    *,
+    rows_of: str = "X",
+    unit: str = "row",
 ) -> FloatArray:
     """Weights of rows: at least 0, and not all 0.
 
@@ -103,6 +121,8 @@ def check_weights(
         Number of rows.
     rows_of : str, default="X"
         Name of the array that has those rows, for error messages.
+    unit : str, default="row"
+        What a weight counts, for error messages.
 
     Returns
     -------
@@ -119,14 +139,14 @@ def check_weights(
     array([2., 2., 2.])
     """
     check_rows({name: values})
-    if np.asarray(values).ndim == 0:
+    if not _has_no_rows(values) and np.asarray(values).ndim == 0:
         values = np.full(n_samples, values)
     weights = check_column(values, name, n_samples, entry="weight", rows_of=rows_of)
     if (weights < 0).any():
         row = int((weights < 0).argmax())
         raise ValueError(
             f"{name} must be >= 0; got {weights[row]:g} at row {row}. A weight says "
-            "how often a row counts."
+            f"how often a {unit} counts."
         )
     if not weights.any():
         raise ValueError(
@@ -141,6 +161,7 @@ def weights_of_queries(
     *,
     name: str = "query_weight",
     rows_of: str = "X",
+    cure: str = SAME_WEIGHT,
 ) -> FloatArray:
     """Weight of each query from a weight per row, which its rows share.
 
@@ -154,6 +175,8 @@ def weights_of_queries(
         Name of the argument, for error messages.
     rows_of : str, default="X"
         Name of the array that has those rows, for error messages.
+    cure : str, default=SAME_WEIGHT
+        What to do if the rows of a query have different weights.
 
     Returns
     -------
@@ -172,18 +195,27 @@ def weights_of_queries(
     array([3., 1.])
     """
     n_samples, n_lists = queries.n_samples, queries.n_lists
+    if isinstance(values, Mapping):
+        raise ArgumentError(
+            f"{name} must have one weight per row of {rows_of}; got a "
+            f"{type(values).__name__}. Look up the weight of each row's query: "
+            f"[{name}[query] for query in qid]."
+        )
     if np.shape(values) == (n_lists,) != (n_samples,):
         raise ValueError(
             f"{name} must have one weight per row of {rows_of}; got one per query, "
             f"{n_lists} weights for {n_samples} rows. Repeat the weight of a query for "
             "each of its rows."
         )
-    weights = check_weights(values, name, n_samples, rows_of=rows_of)
-    return constant_within_queries(weights, queries, name)
+    weights = check_weights(values, name, n_samples, rows_of=rows_of, unit="query")
+    return constant_within_queries(weights, queries, name, cure)
 
 
 def constant_within_queries(
-    weights: FloatArray, queries: Queries, name: str = "query_weight"
+    weights: FloatArray,
+    queries: Queries,
+    name: str = "query_weight",
+    cure: str = SAME_WEIGHT,
 ) -> FloatArray:
     """Weight of each query, or an error if its rows differ.
 
@@ -201,9 +233,15 @@ def constant_within_queries(
         raise ValueError(
             f"{name} must be constant within a query; got "
             f"{per_list[queries.codes[row]]:g} and {weights[row]:g} (row {row}) for "
-            f"qid {query_id!r}. Use sample_weight to weight rows."
+            f"qid {query_id!r}. {cure}"
         )
     return np.asarray(per_list)
+
+
+def _has_no_rows(values: object) -> bool:
+    """Whether NumPy would take a container for one object."""
+    is_container = isinstance(values, (Mapping, Set, Iterator))
+    return is_container or hasattr(values, "tocsr")
 
 
 def scaled_weights(weights: FloatArray) -> FloatArray:

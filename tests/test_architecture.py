@@ -94,6 +94,7 @@ MAY_IMPORT_LATE = {
     "datasets": {"pandas", "scipy"},
     "fusion": {"solvers"},
     "mining": {"pandas"},
+    "model_selection": {"rankers"},  # join_query_features, before rows are split
     "losses": {"solvers.differentiable", "solvers.dynamic"},
     "export": {"onnx"},
     "plotting": {"matplotlib"},

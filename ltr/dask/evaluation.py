@@ -92,7 +92,7 @@ def evaluate(
     weights = None
     if query_weight is not None:
         values, weights = values[:-1], values[-1]
-        check_weights(weights, "query_weight", len(weights))
+        check_weights(weights, "query_weight", len(weights), unit="query")
     measured = dict(zip((metric.name for metric in kernels), values, strict=True))
     return summary(measured, kernels, weights)
 
@@ -108,7 +108,8 @@ def _judge(part: Piece, kernels: Sequence[Metric]) -> FloatArray:
     queries = group_queries(part.qid, len(part.y), rows_of="y_true")
     weights = columns["query_weight"]
     if np.any(weights):  # all are 0 only if those of the other parts are
-        check_weights(weights, "query_weight", len(part.y), rows_of="y_true")
+        n_rows = len(part.y)
+        check_weights(weights, "query_weight", n_rows, rows_of="y_true", unit="query")
     weights = constant_within_queries(weights, queries)
     rows = queries.subset(weights > 0)
     if len(rows) == 0:

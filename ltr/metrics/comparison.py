@@ -195,7 +195,11 @@ class RunComparison:
         if self.query_weight is not None:
             n_queries = len(next(iter(self.per_query.values())))
             check_weights(
-                self.query_weight, "query_weight", n_queries, rows_of="per_query"
+                self.query_weight,
+                "query_weight",
+                n_queries,
+                rows_of="per_query",
+                unit="query",
             )
 
     @property

@@ -367,6 +367,9 @@ def _weighted(
         sample = np.asarray(values[counts])
         return sample, np.ones(len(sample))
     name = "query_weight"
-    weights = check_weights(query_weight, name, len(values), rows_of=rows_of)
+    n_queries = len(values)
+    weights = check_weights(
+        query_weight, name, n_queries, rows_of=rows_of, unit="query"
+    )
     counts &= weights > 0
     return values[counts], scaled_weights(weights[counts])

@@ -18,6 +18,7 @@ from ltr.model_selection.scoring import (
     predict_lists,
     sorted_params,
     splits_by_query,
+    with_query_features,
 )
 from ltr.model_selection.splitters import QueryKFold, Split
 from ltr.queries import FloatArray, IntArray, check_rows, group_queries
@@ -80,10 +81,11 @@ def cross_val_predict_ranker(
     >>> 0.4 < ndcg_score(data.y, scores, qid=data.qid, k=10) < 0.6
     True
     """
+    X, fit_params = with_query_features(X, qid, fit_params or {})
     table: Any = X if hasattr(X, "shape") else np.asarray(X)
     labels: Any = y if hasattr(y, "shape") else np.asarray(y)
     n_rows = int(table.shape[0])
-    rowwise, whole = sorted_params(fit_params or {}, n_rows)
+    rowwise, whole = sorted_params(fit_params, n_rows)
     check_rows({"X": X, "y": y, "qid": qid, **rowwise})
     splitter = cv
     if isinstance(cv, numbers.Integral) and not isinstance(cv, bool):

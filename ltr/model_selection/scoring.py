@@ -184,7 +184,8 @@ def cross_validate_ranker(
         Other inputs of ``fit``. ``sample_weight``, ``query_weight``,
         ``teacher_scores``, ``reference_scores`` and ``position`` have a value per row
         and are split like ``X``. Validation data (``X_val``, ``y_val``, ``qid_val``)
-        go to the fit of every fold as they are.
+        go to the fit of every fold as they are. ``query_features`` are joined to ``X``
+        first, see :func:`ltr.rankers.join_query_features`.
     query_weight : array-like of shape (n_samples,), default=None
         Weight of each row's query in the metrics; constant within a query. For weighted
         fits pass ``fit_params={"query_weight": …}``. None: each query counts once.
@@ -217,8 +218,9 @@ def cross_validate_ranker(
     >>> result["test_ndcg@10"].shape
     (2,)
     """
+    X, fit_params = with_query_features(X, qid, fit_params or {})
     n_rows = np.shape(X)[0]
-    rowwise, whole = sorted_params(fit_params or {}, n_rows)
+    rowwise, whole = sorted_params(fit_params, n_rows)
     check_rows({"X": X, "y": y, "qid": qid, **rowwise})
     splitter = cv
     if isinstance(cv, numbers.Integral) and not isinstance(cv, bool):
@@ -252,6 +254,45 @@ def cross_validate_ranker(
             error_score="raise",
         )
     return dict(result)
+
+
+def with_query_features(
+    X: Any, qid: ArrayLike, params: Mapping[str, Any]
+) -> tuple[Any, dict[str, Any]]:
+    """Join the features of queries to ``X``, so that they follow its rows into folds.
+
+    Parameters
+    ----------
+    X, qid : array-like
+        The rows.
+    params : mapping of str to object
+        Inputs of ``fit`` besides ``X``, ``y`` and ``qid``.
+
+    Returns
+    -------
+    X : array-like
+        As it came if there are no such features.
+    params : dict of str to object
+        Without them; ``X_val`` has its own in it.
+    """
+    if not {"query_features", "query_features_val"} & set(params):
+        return X, dict(params)
+    from ltr.rankers.query_features import (
+        check_validation_features,
+        join_query_features,
+    )
+
+    others = dict(params)
+    of_queries, of_validation = (
+        others.pop(name, None) for name in ("query_features", "query_features_val")
+    )
+    check_validation_features(of_queries, of_validation, others.get("X_val"))
+    if of_queries is not None:
+        X = join_query_features(X, qid, of_queries)
+    if of_validation is not None:
+        tables = (others["X_val"], others.get("qid_val"), of_validation)
+        others["X_val"] = join_query_features(*tables)
+    return X, others
 
 
 def sorted_params(

@@ -154,7 +154,8 @@ def training_set(
         weights = check_weights(sample_weight, "sample_weight", n_samples)
         _check_range(weights, "sample_weight")
     if query_weight is not None:
-        list_weights = weights_of_queries(query_weight, queries)
+        cure = "Use sample_weight to weight rows."
+        list_weights = weights_of_queries(query_weight, queries, cure=cure)
         _check_range(list_weights, "query_weight")
     return TrainingSet(
         X=features,

@@ -320,7 +320,10 @@ def test_message(name):
             {"early_stopping": "yes"},
             "early_stopping must be one of True, False, 'auto'; got 'yes'.",
         ),
-        ({"dtype": "half"}, "dtype must be one of 'float32', 'float64'; got 'half'."),
+        (
+            {"dtype": "half"},
+            "dtype must be one of 'float32', 'float64', 'bfloat16'; got 'half'.",
+        ),
         (
             {"preprocess": "minmax"},
             "preprocess must be one of 'auto', 'query', 'standard', 'log1p', None; got 'minmax'.",

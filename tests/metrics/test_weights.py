@@ -5,6 +5,7 @@ from functools import partial
 
 import numpy as np
 import pytest
+import scipy.sparse
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -111,9 +112,12 @@ def test_own_functions():
 
 
 CONSTANT = (
-    "query_weight must be constant within a query; got 3 and 9 (row 2) for qid 'a'. Use "
-    "sample_weight to weight rows."
+    "query_weight must be constant within a query; got 3 and 9 (row 2) for qid 'a'. "
 )
+CURES = {
+    "X": "Use sample_weight to weight rows.",
+    "y_true": "Give all rows of a query the same weight.",
+}
 
 
 @pytest.mark.parametrize(
@@ -121,8 +125,8 @@ CONSTANT = (
     [
         (
             np.where(np.arange(8) == 3, -1.0, W),
-            "query_weight must be >= 0; got -1 at row 3. A weight says how often a row "
-            "counts.",
+            "query_weight must be >= 0; got -1 at row 3. A weight says how often a "
+            "query counts.",
         ),
         (
             np.where(QID == "c", np.nan, W),
@@ -150,8 +154,17 @@ CONSTANT = (
         (np.where(np.arange(8) == 2, 9.0, W), CONSTANT),
         (
             ["x"] * 8,
-            "query_weight must hold numbers; got dtype <U1. Encode weights as numbers, "
-            "larger meaning better.",
+            "query_weight must hold numbers; got dtype <U1. Encode weights as numbers.",
+        ),
+        (
+            {"a": 3.0, "b": 1.0, "c": 2.0},
+            "query_weight must have one weight per row of {}; got a dict. Look up the "
+            "weight of each row's query: [query_weight[query] for query in qid].",
+        ),
+        (
+            scipy.sparse.csr_matrix(W),
+            "query_weight must be one-dimensional with one weight per row of {}; got a "
+            "sparse matrix. Pass query_weight.toarray().ravel().",
         ),
     ],
 )
@@ -170,8 +183,9 @@ def test_messages(weights, message):
         ],
     }
     for rows_of, all_calls in calls.items():
+        cure = CURES[rows_of] if message == CONSTANT else ""
         for call in all_calls:
-            text = re.escape(message.format(rows_of))
+            text = re.escape(message.replace("{}", rows_of) + cure)
             with pytest.raises(ValueError, match=f"^{text}$"):
                 call()
 

@@ -20,6 +20,7 @@ from ltr import (
     save_ranker,
     serving,
 )
+from ltr.model_selection import cross_val_predict_ranker, cross_validate_ranker
 from ltr.rankers import join_query_features
 from ltr.rankers.query_features import JoinedRows, read_joined
 
@@ -192,6 +193,24 @@ def test_a_search_routes_a_frame():
             trees(metric="ndcg@3"), ITEMS, Y, cv=GroupKFold(2), params=params
         )
     assert np.isfinite(scores).all()
+
+
+@pytest.mark.parametrize(
+    ("table", "of_queries"), [(X, Q), (ITEMS, FRAME), (sp.coo_matrix(X), Q)]
+)
+def test_folds_have_the_features_of_their_own_queries(table, of_queries):
+    """Also where the ids are numbers in another order than that of the queries."""
+    numbers = pd.Series(np.argsort(IDS), index=IDS)
+    qid = numbers.loc[QID].to_numpy()
+    if of_queries is FRAME:
+        of_queries = FRAME.iloc[:16].rename(index=numbers)
+    inputs = {"cv": 2, "fit_params": {"query_features": of_queries}}
+    values = cross_validate_ranker(trees(), table, Y, qid, **inputs)
+    expected = cross_validate_ranker(trees(), JOINED, Y, qid, cv=2)
+    np.testing.assert_array_equal(values["test_ndcg@10"], expected["test_ndcg@10"])
+    scores = cross_val_predict_ranker(trees(), table, Y, qid, **inputs)
+    expected = cross_val_predict_ranker(trees(), JOINED, Y, qid, cv=2)
+    np.testing.assert_array_equal(scores, expected)
 
 
 # Messages
