@@ -182,6 +182,11 @@ from it, and NDCG skips it or counts it as 0 (empty=).
     ! 1 of 2 features has the same value in all rows: column 1.
     """
     marks = None if other is None else marks_of(other.X)
+    if isinstance(X, RankingData) and not (y is None and qid is None):
+        raise ArgumentError(
+            "a RankingData has y and qid of its own; got them beside it, too. Pass "
+            "describe(data)."
+        )
     if y is not None:
         return description_of(count(X, y, qid, marks))
     if qid is not None:

@@ -52,7 +52,8 @@ def read_weights(
         return None
     if isinstance(source, (str, os.PathLike)):
         return _read_file(source, encoding)
-    if isinstance(source, Mapping) or hasattr(source, "iloc"):
+    is_frame = hasattr(source, "columns")  # its items are columns
+    if isinstance(source, Mapping) or (hasattr(source, "iloc") and not is_frame):
         items: Iterable[tuple[Any, Any]] = source.items()
         weights: dict[str, float] = {}
         for qid, weight in items:
@@ -101,7 +102,8 @@ def weights_by_id(weights: Mapping[str, float], qids: NDArray[Any]) -> FloatArra
     """
     missing = [qid for qid in qids if qid not in weights]
     if missing:
-        others = f" and of {len(missing) - 1} others" if len(missing) > 1 else ""
+        n_others = len(missing) - 1
+        others = f" and of {n_others} other{'s' * (n_others > 1)}" if n_others else ""
         raise ValueError(
             f"query_weight must have a weight for each judged query; got none of "
             f"{missing[0]!r}{others}. Give those that do not count weight 0."
@@ -137,6 +139,6 @@ def _number(weight: Any) -> float | None:
     """A weight, or None if it is no finite number >= 0."""
     try:
         value = float(weight)
-    except (TypeError, ValueError):
+    except (OverflowError, TypeError, ValueError):
         return None
     return value if math.isfinite(value) and value >= 0 else None

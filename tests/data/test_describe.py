@@ -157,6 +157,11 @@ def test_shards(tmp_path, monkeypatch):
             "the rows of a query must be in one piece; query 7 is in piece 2 and in the "
             "one before. Write the pieces by save_shards.",
         ),
+        (
+            (part(2, [0, 0]), [0, 1]),
+            "a RankingData has y and qid of its own; got them beside it, too. Pass "
+            "describe(data).",
+        ),
     ],
 )
 def test_pieces_that_are_none(arguments, message):

@@ -101,6 +101,21 @@ def test_comparison(test):
             "or the path of a file; got list.",
         ),
         (
+            pd.DataFrame({"weight": [1, 2]}, index=["1", "2"]),
+            "query_weight must be {qid: weight}, a Series with the queries as its index, "
+            "or the path of a file; got DataFrame.",
+        ),
+        (
+            {"1": 10**400},
+            f"query_weight must be a finite number >= 0 for each query; got {10**400} for "
+            "'1'.",
+        ),
+        (
+            {"1": 1, "2": 1, "3": 1},
+            "query_weight must have a weight for each judged query; got none of '4' and of "
+            "1 other. Give those that do not count weight 0.",
+        ),
+        (
             {"1": 1, "2": -1},
             "query_weight must be a finite number >= 0 for each query; got -1 for '2'.",
         ),

@@ -43,13 +43,15 @@ def linear_path(
     *,
     ranker=None,
     weights=None,
+    query_weight=None,
     extras=None,
     preprocess="auto",
     train_without=None,
 ):
     """The regression of a ranker, on all lists."""
     ranker = NeuralRanker() if ranker is None else ranker
-    data = training_set(X, y, qid, sample_weight=weights, extras=extras or {})
+    inputs = {"sample_weight": weights, "query_weight": query_weight}
+    data = training_set(X, y, qid, **inputs, extras=extras or {})
     scaling = fit_scaling(X, data.weights, preprocess)
     lists = data.informative_lists("two_labels")
     options = ranker._training_options()
@@ -259,6 +261,19 @@ def test_weight_2_is_the_row_twice():
     changed[weights == 0] = 99
     same = linear_path(X, changed, qid, weights=weights)
     np.testing.assert_array_equal(same.weight, once.weight)
+
+
+@pytest.mark.parametrize("n_weighted", [1, 2, 12])
+def test_queries_of_weight_0_are_none(n_weighted):
+    """Also where the share is measured on lists left out, which may have no weight."""
+    X, y, qid = draw(30, 0)
+    is_weighted = qid < n_weighted
+    options = {"preprocess": None, "train_without": lambda _: network_of(X[0])}
+    path = linear_path(X, y, qid, query_weight=is_weighted, **options)
+    rows = X[is_weighted], y[is_weighted], qid[is_weighted]
+    expected = linear_path(*rows, **options)
+    np.testing.assert_allclose(path.weight, expected.weight)
+    assert path.share == expected.share
 
 
 def test_features_that_the_ranker_does_not_scale():

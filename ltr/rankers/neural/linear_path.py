@@ -165,6 +165,8 @@ def fit_linear_path(
     if not has_path or not sees_differences or loss.info.per_batch or data.extras:
         return None
     hosts = hosts or Hosts()
+    if data.list_weights is not None:
+        lists = lists & (data.list_weights > 0)
     rows = np.flatnonzero(lists[data.queries.codes] & data.has_weight)
     weights = None if data.weights is None else data.weights[rows]
     codes = data.queries.codes[rows]
