@@ -146,6 +146,8 @@ def read_joined(
     table = _table(X)
     queries = group_queries(qid, table.shape[0], rows=X)
     aligned = _aligned(query_features, queries)
+    if not reset:
+        _check_widths(ranker, aligned, table)
     head = _joined(table[:1], aligned, queries.codes[:1])
     read_X(ranker, head, lambda frame: frame_values(frame, CATEGORY_CURE), reset=reset)
     n = aligned.shape[1]
@@ -196,9 +198,11 @@ def _aligned(query_features: Any, queries: Queries) -> Any:
     table = as_pandas(query_features)
     table = table if is_frame(table) else np.asarray(table)
     if table.ndim != 2:
-        raise ValueError(
-            "query_features must have shape (n_queries, n_query_features); got shape "
-            f"{table.shape}."
+        is_container = table.shape == () and not np.isscalar(query_features)
+        kind = type(query_features).__name__
+        raise ArgumentError(
+            "query_features must have shape (n_queries, n_query_features); got "
+            f"{f'a {kind}' if is_container else f'shape {table.shape}'}."
         )
     n_queries = queries.n_lists
     if is_frame(query_features) and type(query_features) is type(table):
@@ -251,6 +255,16 @@ def _joined(table: Any, aligned: Any, codes: IntArray) -> Any:
     return np.concatenate([of_queries, table], axis=1)
 
 
+def _check_widths(ranker: Any, aligned: Any, table: Any) -> None:
+    """Raise unless both have as many columns together as those of ``fit``."""
+    n_of_queries, n_of_items = aligned.shape[1], table.shape[1]
+    if n_of_queries + n_of_items != ranker.n_features_in_:
+        raise ValueError(
+            "query_features and X must have the columns of fit, "
+            f"{ranker.n_features_in_} together; got {n_of_queries} and {n_of_items}."
+        )
+
+
 def _columns(ranker: Any, part: slice) -> Columns:
     """What a ranker knows of some of its columns."""
     names = getattr(ranker, "feature_names_in_", None)
@@ -270,4 +284,6 @@ def _errors_in_query_features() -> Iterator[None]:
     try:
         yield
     except ValueError as error:
-        raise ValueError(f"In query_features: {error}") from error
+        text = str(error).removeprefix("X ")
+        name = "query_features" if text != str(error) else "In query_features:"
+        raise ValueError(f"{name} {text}") from error

@@ -21,6 +21,11 @@ class ConstrainedScoring(Scoring):
         """As ``n_columns_in_`` of :class:`ltr.ConstrainedRanker`."""
         return super().n_columns + len(self.orders.attributes_only)
 
+    @property
+    def takes(self) -> tuple[str, ...]:
+        """Attributes of items."""
+        return ("attributes",)
+
     def predict(self, X: Any, qid: Any = None, **inputs: Any) -> FloatArray:
         """As :meth:`ltr.ConstrainedRanker.predict`, with its ``attributes``."""
         return self.orders.scores(X, qid, inputs.get("attributes"))

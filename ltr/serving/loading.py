@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -150,7 +150,8 @@ class LoadedRanker:
             Query of each row, in any order. None: one query.
         **inputs
             ``pair_features`` of :class:`ltr.TSPRanker`, ``attributes`` of
-            :class:`ltr.ConstrainedRanker`.
+            :class:`ltr.ConstrainedRanker`, ``query_features`` of networks on items and
+            of boosted trees.
 
         Returns
         -------
@@ -161,11 +162,13 @@ class LoadedRanker:
         ------
         ValueError
             If ``X`` or ``qid`` is invalid; the message says what came and where.
+        TypeError
+            If there is another input, which the estimator does not take.
         """
         scoring = _scoring(self)
         if scoring is None:
             return _estimator(self).predict(X, qid, **inputs)
-        return scoring.predict(X, qid, **inputs)
+        return _scores(scoring, X, qid, inputs)
 
     def rank(self, X: Any, qid: Any = None, **inputs: Any) -> IntArray:
         """Rank the items of every query, see :meth:`ltr.NeuralRanker.rank`.
@@ -183,7 +186,7 @@ class LoadedRanker:
         scoring = _scoring(self)
         if scoring is None:
             return _estimator(self).rank(X, qid, **inputs)
-        scores = scoring.predict(X, qid, **inputs)
+        scores = _scores(scoring, X, qid, inputs)
         return rank_rows(scores, lists_of(scores, qid, scoring.fitted_with_qid))
 
     def order(
@@ -207,7 +210,7 @@ class LoadedRanker:
         scoring = _scoring(self)
         if scoring is None:
             return _estimator(self).order(X, qid, k, **inputs)
-        scores = scoring.predict(X, qid, **inputs)
+        scores = _scores(scoring, X, qid, inputs)
         return order_rows(scores, lists_of(scores, qid, scoring.fitted_with_qid), k)
 
     @property  # type: ignore[misc]
@@ -261,6 +264,19 @@ class LoadedRanker:
 
 # Functions, not methods: while a method of a LoadedRanker runs, another thread may make
 # the object an estimator, which has none of them.
+def _scores(
+    scoring: Scoring, X: Any, qid: Any, inputs: Mapping[str, Any]
+) -> FloatArray:
+    """Scores, or the TypeError of an estimator that does not take the inputs."""
+    others = sorted(inputs.keys() - {*scoring.takes})
+    if others:
+        raise TypeError(
+            f"{scoring.columns.owner}.predict() got an unexpected keyword argument "
+            f"{others[0]!r}"
+        )
+    return scoring.predict(X, qid, **inputs)
+
+
 def _scoring(ranker: Any) -> Scoring | None:
     """What predicts; None if another thread has made the ranker an estimator."""
     return vars(ranker).get("_scoring")

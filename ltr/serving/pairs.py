@@ -31,6 +31,11 @@ class PairScoring(Scoring):
     n_pair_features: int
     pair_scaling: PairScaling | None
 
+    @property
+    def takes(self) -> tuple[str, ...]:
+        """Features of pairs."""
+        return ("pair_features",)
+
     def predict(self, X: Any, qid: Any = None, **inputs: Any) -> FloatArray:
         """As :meth:`ltr.TSPRanker.predict`, with its ``pair_features``."""
         features = check_dense_X(self.columns, X, reset=False)

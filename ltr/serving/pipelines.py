@@ -26,6 +26,11 @@ class PipelineScoring(Scoring):
     steps: tuple[SavedStep, ...]
     member: Scoring
 
+    @property
+    def takes(self) -> tuple[str, ...]:
+        """Those of the last step."""
+        return self.member.takes
+
     def predict(self, X: Any, qid: Any = None, **inputs: Any) -> FloatArray:
         """As ``predict`` of the pipeline."""
         table = read_dense_X(

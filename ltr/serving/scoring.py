@@ -50,6 +50,11 @@ class Scoring(ABC):
         """Number of columns of ``X``, with those that are no features."""
         return self.columns.n_features_in_
 
+    @property
+    def takes(self) -> tuple[str, ...]:
+        """Names of the other inputs of ``predict``."""
+        return ()
+
     @abstractmethod
     def predict(self, X: Any, qid: Any = None, **inputs: Any) -> FloatArray:
         """As ``predict`` of the estimator."""
@@ -63,6 +68,11 @@ class NeuralScoring(Scoring):
     """A scorer of items."""
 
     fitted: FittedScorer
+
+    @property
+    def takes(self) -> tuple[str, ...]:
+        """Features of queries."""
+        return ("query_features",)
 
     def predict(
         self, X: Any, qid: Any = None, *, query_features: Any = None, **inputs: Any

@@ -195,6 +195,11 @@ class TreeScoring(Scoring):
     n_trees: int
     n_jobs: int | None
 
+    @property
+    def takes(self) -> tuple[str, ...]:
+        """Features of queries."""
+        return ("query_features",)
+
     def predict(
         self, X: Any, qid: Any = None, *, query_features: Any = None, **inputs: Any
     ) -> FloatArray:

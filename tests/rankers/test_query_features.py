@@ -169,6 +169,8 @@ def test_names_saving_and_serving(make, tmp_path):
     ):
         actual = model.predict(ITEMS, QID, query_features=FRAME)
         np.testing.assert_array_equal(actual, expected)
+    with pytest.raises(TypeError, match=r"predict\(\) got an unexpected keyword"):
+        model.predict(ITEMS, QID, query_feature=FRAME)
     y_score = ranker.score(ITEMS, Y, QID, query_features=FRAME)
     assert y_score == ranker.score(joined, Y, QID)
     order = ranker.order(ITEMS, QID, k=2, query_features=FRAME)
@@ -228,6 +230,7 @@ def test_rows_that_do_not_fit_the_queries():
         "has them; got 3 rows for 16 queries.": Q[:3],
         "query_features must have shape (n_queries, n_query_features); got shape "
         "(16,).": Q[:, 0],
+        "query_features must have shape (n_queries, n_query_features); got a dict.": {},
     }
     for message, table in cases.items():
         assert message_of(lambda t=table: join_query_features(X, QID, t)) == message
@@ -259,9 +262,13 @@ def test_what_a_fit_refuses():
     bad = Q.copy()
     bad[2, 1] = np.nan
     assert message_of(lambda: ranker.fit(X, Y, QID, query_features=bad)) == (
-        "In query_features: X must be finite; got NaN at row 2, column 1. Impute it, for "
+        "query_features must be finite; got NaN at row 2, column 1. Impute it, for "
         "example with sklearn.impute.SimpleImputer, or use LambdaMARTRanker, which takes "
         "NaN."
+    )
+    fit(ranker, X, Y, QID, query_features=Q)
+    assert message_of(lambda: ranker.predict(X, QID, query_features=Q[:, :2])) == (
+        "query_features and X must have the columns of fit, 7 together; got 2 and 4."
     )
     within = neural(preprocess="query")
     assert message_of(lambda: within.fit(X, Y, QID, query_features=Q)) == (
