@@ -391,3 +391,11 @@ def test_sparse_is_for_letor_files(folder, capsys):
         f"ltr train: --sparse is for LETOR files; got the table {table}. Drop the "
         "option.\n"
     )
+
+
+def test_sparse_is_for_rankers_that_take_it(folder, capsys):
+    words = ["--ranker", "attention_listnet", "--sparse", "--model", folder / "none"]
+    assert main(["train", *map(str, [folder / "d.txt", *words])]) == 2
+    message = capsys.readouterr().err
+    assert message.startswith("ltr train: X must be dense for AttentionScorer; got a ")
+    assert message.endswith(" Without --sparse they are dense.\n")
