@@ -28,6 +28,7 @@ from ltr.cli.data import (
     add_sparse_option,
     load,
     load_alike,
+    row_weights,
 )
 from ltr.cli.evaluate import add_run_options, evaluate_files, metric_names, run_options
 from ltr.cli.export import add_export_options
@@ -37,9 +38,8 @@ from ltr.cli.serve import SUMMARY, add_serve_options
 from ltr.cli.train import add_predict_options, add_train_options, columns, load_model
 from ltr.cli.words import in_words, warnings_as_lines
 from ltr.datasets import describe
-from ltr.files import check_target, id_text
+from ltr.files import check_target
 from ltr.metrics import evaluate
-from ltr.metrics.run_weights import read_weights, weights_by_id
 from ltr.queries import FloatArray, group_queries
 
 if TYPE_CHECKING:
@@ -149,13 +149,9 @@ def _evaluate_rows(options: argparse.Namespace, metrics: list[str]) -> pd.DataFr
         ranker = load_model(options)
         data = load(options.data, options, ranker)
         scores = ranker.predict(columns(ranker, data), data.qid)
-    weights = read_weights(options.query_weight, encoding=options.encoding)
-    by_row, n_queries = None, data.n_queries
-    if weights is not None:
-        queries = group_queries(data.qid, len(data.y))
-        ids = np.array([id_text(qid) for qid in queries.ids], dtype=object)
-        by_query = weights_by_id(weights, ids)
-        by_row, n_queries = by_query[queries.codes], int((by_query > 0).sum())
+    by_row, n_queries = row_weights(data, options), data.n_queries
+    if by_row is not None:
+        n_queries = group_queries(data.qid[by_row > 0], int((by_row > 0).sum())).n_lists
     table = evaluate(
         data.y,
         scores,

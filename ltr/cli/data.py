@@ -13,6 +13,9 @@ import numpy as np
 import pandas as pd
 
 from ltr.datasets import RankingData, load_letor, load_table
+from ltr.files import id_text
+from ltr.metrics.run_weights import read_weights, weights_by_id
+from ltr.queries import FloatArray, group_queries
 
 FILES = "LETOR files or tables (.csv, .tsv, .parquet)"
 _TABLES = {".csv", ".tsv", ".parquet"}
@@ -64,6 +67,50 @@ def add_sparse_option(parser: argparse.ArgumentParser) -> None:
         "are absent; lambdamart, linear_<loss>, mlp_<loss> and wide_deep_<loss> take "
         "them as they are",
     )
+
+
+def add_query_weight_option(parser: argparse.ArgumentParser, use: str) -> None:
+    """Add the option of commands that weight queries.
+
+    Parameters
+    ----------
+    parser : ArgumentParser
+        Parser of the command, with the options of :func:`add_data_options`.
+    use : str
+        What the weights are for, in the help.
+    """
+    parser.add_argument(
+        "--query-weight",
+        metavar="FILE",
+        help=f"file with a query and its weight {use} on each line",
+    )
+
+
+def row_weights(data: RankingData, options: argparse.Namespace) -> FloatArray | None:
+    """Weights of ``--query-weight``, one for each row; None without the option.
+
+    Parameters
+    ----------
+    data : RankingData
+        Rows of the queries.
+    options : Namespace
+        With the options of :func:`add_query_weight_option`.
+
+    Returns
+    -------
+    weights : float array of shape (n_rows,), or None
+
+    Raises
+    ------
+    ValueError
+        If a query of the data has no weight, or all of them have weight 0.
+    """
+    weights = read_weights(options.query_weight, encoding=options.encoding)
+    if weights is None:
+        return None
+    queries = group_queries(data.qid, len(data.y))
+    ids = np.array([id_text(qid) for qid in queries.ids], dtype=object)
+    return weights_by_id(weights, ids)[queries.codes]
 
 
 def load(

@@ -16,7 +16,15 @@ import numpy as np
 
 from ltr.arguments import suggest
 from ltr.cli.compare import RANKERS, keep_programs, write
-from ltr.cli.data import FILES, add_data_options, add_sparse_option, features, load
+from ltr.cli.data import (
+    FILES,
+    add_data_options,
+    add_query_weight_option,
+    add_sparse_option,
+    features,
+    load,
+    row_weights,
+)
 from ltr.compare.rankers import make_ranker
 from ltr.datasets import RankingData, describe
 from ltr.files import check_parent, check_target
@@ -58,6 +66,7 @@ def add_train_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, default=0, help="seed")
     add_data_options(parser)
     add_sparse_option(parser)
+    add_query_weight_option(parser, "in the fit")
     parser.set_defaults(run=_train)
 
 
@@ -91,15 +100,17 @@ def _train(options: argparse.Namespace) -> int:
             "Drop the option."
         )
     data = load(options.data, options)
-    validation = {}
+    keywords: dict[str, Any] = {}
+    if options.query_weight:
+        keywords["query_weight"] = row_weights(data, options)
     if options.valid:
         if data.zero_based is False and load(options.valid, options).zero_based:
             options.zero_based = True  # an index 0 in one of the files holds for both
             data = load(options.data, options)
         valid = load(options.valid, options, _Columns(data))
         _warn_of_shared_queries(data, valid)
-        validation = {"X_val": features(valid), "y_val": valid.y, "qid_val": valid.qid}
-    ranker.fit(features(data), data.y, data.qid, **validation)
+        keywords |= {"X_val": features(valid), "y_val": valid.y, "qid_val": valid.qid}
+    ranker.fit(features(data), data.y, data.qid, **keywords)
     if data.zero_based is not None:
         ranker._zero_based = data.zero_based
     save_ranker(ranker, options.model)

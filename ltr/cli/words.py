@@ -34,6 +34,8 @@ def in_words(text: str, options: argparse.Namespace) -> str:
     >>> in_words("Pass gain='linear', or set early_stopping=False.", options)
     "Pass --metric 'ndcg(gain=linear)@10', or pass --set early_stopping=False."
     """
+    if getattr(options, "sparse", False):
+        text = text.replace("pass X.toarray()", "leave out --sparse")
     names, settings = set(vars(options)), getattr(options, "settings", ())
     text = _LINEAR_GAIN.sub("metric='ndcg(gain=linear)@10'", " ".join(text.split()))
 

@@ -49,7 +49,8 @@ def bootstrap_interval(
     Raises
     ------
     ValueError
-        If ``confidence`` is outside (0, 1), or a weight is no number ≥ 0.
+        If ``confidence`` is outside (0, 1), a weight is no number ≥ 0, or the order of
+        pandas indices differs.
 
     References
     ----------
@@ -62,6 +63,7 @@ def bootstrap_interval(
     (0.4, 0.6)
     """
     check_fraction("confidence", confidence)
+    check_rows({"values": values, "query_weight": query_weight})
     sample, weights = _weighted(np.asarray(values, dtype=np.float64), query_weight)
     if len(sample) == 0:
         return float("nan"), float("nan")

@@ -109,7 +109,7 @@ def join_query_features(X: Any, qid: ArrayLike | None, query_features: Any) -> A
     """
     table = _table(X)
     queries = group_queries(qid, table.shape[0], rows=X)
-    return _joined(table, _aligned(query_features, queries), queries.codes)
+    return _joined(table, _aligned(query_features, queries, is_one_list=qid is None), queries.codes)
 
 
 def read_joined(
@@ -145,7 +145,7 @@ def read_joined(
         )
     table = _table(X)
     queries = group_queries(qid, table.shape[0], rows=X)
-    aligned = _aligned(query_features, queries)
+    aligned = _aligned(query_features, queries, is_one_list=qid is None)
     if not reset:
         _check_widths(ranker, aligned, table)
     head = _joined(table[:1], aligned, queries.codes[:1])
@@ -187,8 +187,11 @@ def _table(X: Any) -> Any:
     return table
 
 
-def _aligned(query_features: Any, queries: Queries) -> Any:
-    """Features of the queries in the order of their codes, a frame or an array."""
+def _aligned(query_features: Any, queries: Queries, *, is_one_list: bool) -> Any:
+    """Features of the queries in the order of their codes, a frame or an array.
+
+    One list needs no ``qid``, and the index of a frame of one row is not looked at.
+    """
     check_rows({"query_features": query_features})
     if hasattr(query_features, "tocsr"):
         raise TypeError(
@@ -206,6 +209,8 @@ def _aligned(query_features: Any, queries: Queries) -> Any:
         )
     n_queries = queries.n_lists
     if is_frame(query_features) and type(query_features) is type(table):
+        if is_one_list and len(table) == n_queries:
+            return table
         return _rows_of_ids(table, queries) if len(table) or n_queries else table
     if len(table) != n_queries:
         raise ValueError(

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from ltr.arguments import ArgumentError
 from ltr.memory import check_memory
 from ltr.rankers.features import CATEGORY_CURE, check_dense_X, frame_values, read_X
 from ltr.scorers import Scorer
@@ -52,13 +53,13 @@ def check_X(
     if not is_sparse(X):
         return check_dense_X(ranker, X, reset=reset)
     if not getattr(scorer, "takes_sparse", False):
-        raise TypeError(
+        raise ArgumentError(
             f"X must be dense for {type(scorer).__name__}; got a sparse matrix. Use "
             "LambdaMARTRanker, or NeuralRanker with scorer='linear', 'mlp' or "
             f"'wide_deep', {_REDUCE}, or pass X.toarray()."
         )
     if within_lists:
-        raise TypeError(
+        raise ArgumentError(
             "X must be dense for preprocess='query', which subtracts the mean of the "
             "list; got a sparse matrix. Set preprocess='auto', which subtracts nothing "
             "from sparse features, or pass X.toarray()."

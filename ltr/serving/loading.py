@@ -241,8 +241,8 @@ class LoadedRanker:
             return getattr(_estimator(self), name)
         except ImportError as error:
             raise AttributeError(
-                f"{name!r} of a ranker that is loaded to serve needs {error.name}, "
-                "which is not installed here; predict, rank and order do not."
+                f"{name!r} of a ranker that is loaded to serve needs "
+                f"{error.name or 'more'}, which is not installed here; predict, rank and order do not."
             ) from error
 
     def __setattr__(self, name: str, value: Any) -> None:

@@ -16,7 +16,7 @@ from ltr.cli import build_parser, main
 from ltr.cli.data import load_alike
 from ltr.cli.words import in_words
 from ltr.datasets import make_ranking, save_letor, save_table
-from ltr.rankers import load_ranker
+from ltr.rankers import LinearRanker, load_ranker
 
 NAMES = ["bm25", "tf", "pagerank"]
 DATA = replace(
@@ -382,6 +382,38 @@ def test_sparse_files_train_validate_and_predict(folder, capsys, monkeypatch):
     np.testing.assert_allclose(*scores, atol=1e-12)
     assert load_ranker(model).n_features_in_ == 1000 + len(lines) - 1
     assert printed(capsys, "evaluate", wide, "--model", model) == metrics
+
+
+def test_a_ranker_of_dense_features_refuses_sparse_files(folder, capsys):
+    """In one line, with the option to leave out."""
+    words = ["train", str(folder / "d.txt"), "--model", str(folder / "none")]
+    assert main([*words, "--sparse", "--ranker", "attention_softmax", "--quiet"]) == 2
+    assert capsys.readouterr().err == (
+        "ltr train: X must be dense for AttentionScorer; got a sparse matrix. Use "
+        "LambdaMARTRanker, or NeuralRanker with --set scorer='linear', 'mlp' or "
+        "'wide_deep', reduce its columns, for example by "
+        "sklearn.decomposition.TruncatedSVD, or leave out --sparse.\n"
+    )
+
+
+def test_train_weights_queries(folder, tmp_path, capsys):
+    """As ``query_weight`` of fit; a query without a weight is an error."""
+    path, model, ids = tmp_path / "weights.txt", tmp_path / "m", np.unique(DATA.qid)
+    path.write_text("".join(f"{qid} {1 + i % 3}\n" for i, qid in enumerate(ids)))
+    words = ["train", folder / "d.txt", "--model", model, "--ranker", "linear"]
+    words += ["--query-weight", path]
+    printed(capsys, *words)
+    weights = 1 + np.searchsorted(ids, DATA.qid) % 3
+    expected = LinearRanker().fit(DATA.X, DATA.y, DATA.qid, query_weight=weights)
+    unweighted = LinearRanker().fit(DATA.X, DATA.y, DATA.qid).predict(DATA.X)
+    scores = load_ranker(model).predict(DATA.X)
+    np.testing.assert_allclose(scores, expected.predict(DATA.X), atol=1e-9)
+    assert abs(scores - unweighted).max() > 1e-3
+    path.write_text(f"{ids[0]} 1\n")
+    assert main(list(map(str, words))) == 2
+    assert f"got none of '{ids[1]}' and of {len(ids) - 2} others" in (
+        capsys.readouterr().err
+    )
 
 
 def test_sparse_is_for_letor_files(folder, capsys):

@@ -1,6 +1,7 @@
 """Intervals and tests of differences: bootstrap, t-test, randomization, Holm."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy.stats import ttest_rel
 
@@ -33,6 +34,21 @@ def test_bootstrap_interval_is_that_of_resampling(values):
         m.bootstrap_interval(sample), (low, high), atol=0.06 * means.std()
     )
     assert m.bootstrap_interval([0.3, 0.3, np.nan]) == (0.3, 0.3)
+
+
+def test_weights_of_an_interval_have_its_index():
+    """Weights in another order belong to other queries."""
+    values = pd.Series([0.1, 0.5, 0.9], index=["a", "b", "c"])
+    weights = pd.Series([3.0, 1.0, 1.0], index=["a", "b", "c"])
+    interval = m.bootstrap_interval(values, query_weight=weights)
+    assert interval == m.bootstrap_interval(values.array, query_weight=[3, 1, 1])
+    with pytest.raises(ValueError, match="query_weight must be") as refusal:
+        m.bootstrap_interval(values, query_weight=weights.iloc[::-1])
+    assert str(refusal.value) == (
+        "query_weight must be in the order of the rows of values; got the same index in "
+        "another order. Pass query_weight.loc[values.index], or query_weight.to_numpy() "
+        "to match rows by position."
+    )
 
 
 def test_paired_t_test_and_effect_size():

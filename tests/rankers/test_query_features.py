@@ -92,6 +92,8 @@ def test_a_frame_without_index_is_in_the_order_of_the_queries():
 def test_one_query_has_one_row():
     joined = join_query_features(X[:2], None, [[7.0]])
     assert joined[:, 0].tolist() == [7.0, 7.0]
+    joined = join_query_features(ITEMS[:2], None, FRAME.iloc[5:6])  # its id is no qid
+    assert joined["a"].tolist() == [FRAME["a"].iloc[5]] * 2
 
 
 @pytest.mark.parametrize(
