@@ -109,7 +109,9 @@ def join_query_features(X: Any, qid: ArrayLike | None, query_features: Any) -> A
     """
     table = _table(X)
     queries = group_queries(qid, table.shape[0], rows=X)
-    return _joined(table, _aligned(query_features, queries, is_one_list=qid is None), queries.codes)
+    return _joined(
+        table, _aligned(query_features, queries, is_one_list=qid is None), queries.codes
+    )
 
 
 def read_joined(

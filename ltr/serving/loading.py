@@ -242,7 +242,8 @@ class LoadedRanker:
         except ImportError as error:
             raise AttributeError(
                 f"{name!r} of a ranker that is loaded to serve needs "
-                f"{error.name or 'more'}, which is not installed here; predict, rank and order do not."
+                f"{error.name or 'more'}, which is not installed here; predict, rank "
+                "and order do not."
             ) from error
 
     def __setattr__(self, name: str, value: Any) -> None:
