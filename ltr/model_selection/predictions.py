@@ -15,6 +15,7 @@ from sklearn.utils import _safe_indexing
 from sklearn.utils.parallel import Parallel, delayed
 
 from ltr.model_selection.scoring import (
+    check_weighted_fits,
     predict_lists,
     sorted_params,
     splits_by_query,
@@ -91,6 +92,7 @@ def cross_val_predict_ranker(
     if isinstance(cv, numbers.Integral) and not isinstance(cv, bool):
         splitter = QueryKFold(int(cv))
     splits = splits_by_query(splitter, table, labels, qid)
+    check_weighted_fits(rowwise, splits)
     n_tests = np.bincount(np.concatenate([t for _, t in splits]), minlength=n_rows)
     if (n_tests != 1).any():
         row = int((n_tests != 1).argmax())

@@ -226,6 +226,7 @@ def cross_validate_ranker(
     if isinstance(cv, numbers.Integral) and not isinstance(cv, bool):
         splitter = QueryKFold(int(cv))
     splits = splits_by_query(splitter, X, y, qid)
+    check_weighted_fits(rowwise, splits)
     queries = group_queries(qid, n_rows)
     measures = get_metrics(_own_metric(ranker, y) if metrics is None else metrics, {})
     _check_metrics(measures, y)
@@ -338,6 +339,34 @@ def sorted_params(
         else:
             whole[name] = value
     return rowwise, whole
+
+
+def check_weighted_fits(rowwise: Mapping[str, Any], splits: Sequence[Split]) -> None:
+    """Raise if all rows of a training part have weight 0.
+
+    Parameters
+    ----------
+    rowwise : mapping of str to array-like of shape (n_samples,)
+        Inputs of ``fit``, of which those of weights are read.
+    splits : sequence of (train, test)
+        Rows of the folds.
+
+    Raises
+    ------
+    ValueError
+        The message says in which fold.
+    """
+    for name in ("sample_weight", "query_weight"):
+        weights = np.asarray(rowwise.get(name, 1.0))
+        if weights.ndim != 1 or not weights.any():  # fit says what is wrong
+            continue
+        for fold, (train, _) in enumerate(splits):
+            if not weights[train].any():
+                raise ValueError(
+                    f"{name} must have a weight above zero in each training part; got "
+                    f"only zeros in that of fold {fold}. Leave rows of weight 0 out, "
+                    "or weight more queries."
+                )
 
 
 def _check_weighted_folds(

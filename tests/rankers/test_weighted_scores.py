@@ -10,7 +10,7 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from ltr import LinearRanker, SingleFeatureRanker
+from ltr import AutoRanker, LinearRanker, SingleFeatureRanker, StackingRanker
 from ltr.datasets import make_ranking
 from ltr.metrics import ndcg_score
 from ltr.model_selection import (
@@ -162,3 +162,34 @@ def test_nothing_with_weight_is_held_out():
         except ValueError as error:
             caught.append(str(error))
     assert caught == [message]
+
+
+@pytest.mark.parametrize("name", ["sample_weight", "query_weight"])
+def test_a_training_part_without_weight(name):
+    """The error comes before any fit, and names the fold."""
+    only = np.where(QID == QID[0], 1.0, 0.0)
+    fold = next(
+        i for i, (_, test) in enumerate(QueryKFold(3).split(X, Y, qid=QID)) if 0 in test
+    )
+    message = (
+        f"{name} must have a weight above zero in each training part; got only zeros "
+        f"in that of fold {fold}. Leave rows of weight 0 out, or weight more queries."
+    )
+    inputs = {"cv": 3, "fit_params": {name: only}}
+    members = [("a", LinearRanker()), ("b", LinearRanker(1.0))]
+    for call in (
+        lambda: cross_validate_ranker(LinearRanker(), X, Y, QID, **inputs),
+        lambda: cross_val_predict_ranker(LinearRanker(), X, Y, QID, **inputs),
+        lambda: StackingRanker(members, cv=3).fit(X, Y, QID, **{name: only}),
+    ):
+        with pytest.raises(ValueError, match=re.escape(message)):
+            call()
+
+
+def test_weights_of_auto_ranker_that_are_no_column():
+    message = (
+        "query_weight must be one-dimensional with one weight per row of X; got a dict. "
+        "Pass a list or an array."
+    )
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+        AutoRanker(1.0).fit(X, Y, QID, query_weight=OF_QUERY)

@@ -22,7 +22,7 @@ from ltr.rankers.blend.members import BlendRanker
 from ltr.rankers.blend.normalization import mean_score
 from ltr.rankers.features import as_pandas
 from ltr.rankers.validation import check_metric_is_defined
-from ltr.row_values import check_column
+from ltr.row_values import check_column, check_weights
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -342,9 +342,9 @@ def _rows(X: Any, y: Any, qid: ArrayLike | None, weights: dict[str, Any]) -> Row
     for name, values in weights.items():
         if values is None:
             continue
+        numbers = check_weights(values, name, n_rows)
         column = values if hasattr(values, "iloc") else np.asarray(values)
-        column = np.full(n_rows, column) if column.ndim == 0 else column
-        check_column(column, name, n_rows, entry="weight")
+        column = numbers if column.ndim == 0 else column
         by_row[name] = column
     codes = None if qid is None else group_queries(qid, n_rows).codes
     return Rows(table, labels, codes, by_row)
