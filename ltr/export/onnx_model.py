@@ -28,7 +28,6 @@ from ltr.rankers import (
     RandomRanker,
     SingleFeatureRanker,
     StackingRanker,
-    VotingRanker,
 )
 from ltr.rankers.blend.members import BlendRanker
 from ltr.rankers.blend.normalization import ROUNDING as ROUNDING_OF_SCORES
@@ -205,10 +204,7 @@ def _blend_scores(graph: Graph, ranker: Any, x: str) -> str:
     if isinstance(ranker, StackingRanker):
         scores = _scores(graph, ranker.final_ranker_, members)
     else:
-        weights = np.full(len(columns), 1 / len(columns))
-        if isinstance(ranker, VotingRanker):
-            weights = ranker.weights_
-        scores = graph.op("MatMul", members, graph.constant(weights))
+        scores = graph.op("MatMul", members, graph.constant(ranker.weights_))
     graph.dtype = single
     return scores if single == np.float64 else graph.cast(scores, single)
 

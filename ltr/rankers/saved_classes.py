@@ -30,6 +30,7 @@ OPTIONAL = (
     "_zero_based",
     "_n_pair_features",
     "decoder_",
+    "_weights",
 )
 FIELDS = {
     "format",

@@ -7,7 +7,7 @@ from typing import Any
 
 from ltr.model_selection import QueryKFold
 from ltr.rankers.base import BaseRanker
-from ltr.rankers.blend import StackingRanker, VotingRanker
+from ltr.rankers.blend import StackingRanker
 from ltr.rankers.blend.members import BlendRanker, n_columns_of
 from ltr.rankers.blend.numeric import NumericRanker
 from ltr.rankers.constrained import ConstrainedRanker
@@ -194,8 +194,9 @@ def set_members(ranker: BaseRanker, members: list[BaseRanker]) -> None:
         check_count(getattr(final, "n_features_in_", 0), n_members, "scores to stack")
         ranker.final_ranker_ = final
     check_count(len(members), n_members, "members")
-    if isinstance(ranker, VotingRanker):
-        check_count(len(ranker._weights), n_members, "weights")
+    weights = getattr(ranker, "_weights", None)
+    if weights is not None:
+        check_count(len(weights), n_members, "weights")
     n_columns = n_columns_of(members)
     for member in members:
         check_count(n_columns_of([member]), n_columns, "columns of a member")

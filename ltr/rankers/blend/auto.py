@@ -33,7 +33,8 @@ class AutoRanker(BlendRanker):
 
     A linear model on z-scores within the list, regression trees, LambdaMART and, where
     held-out queries say that it helps, a RankNet network are fitted on the same rows.
-    ``predict`` averages their scores, each normalized to z-scores within the list.
+    ``predict`` averages their scores, each normalized to z-scores within the list, with
+    equal weights unless held-out queries are strong evidence for others.
     Nothing has to be tuned, and nothing prepared: missing values, categories of a
     DataFrame, sparse matrices, and labels of any kind are taken as they are.
 
@@ -67,7 +68,9 @@ class AutoRanker(BlendRanker):
     ----------
     leaderboard_ : DataFrame
         Members and blend, best first: ``score`` (mean of ``metric_`` on held-out
-        queries) with its 95 % bootstrap interval over queries ``low`` and ``high``,
+        queries) with its 95 % bootstrap interval over queries ``low`` and ``high``
+        (those of a blend with other than equal weights are of the queries that these
+        are from, and a little too high),
         ``seconds`` of all its fits, and ``status``: which queries it was fitted on, or
         why it was left out. ``print`` shows all columns; the numbers are not rounded.
     left_out_ : dict of str to str
@@ -76,10 +79,12 @@ class AutoRanker(BlendRanker):
         The metric that fits the labels.
     rankers_ : list of estimator
         The fitted members.
+    weights_ : float array of shape (n_members,)
+        Weight of each member, with the sum 1.
     named_rankers_ : Bunch
         The same by name.
     feature_importances_ : float array of shape (n_features,)
-        Mean of the importances of the trees, with the sum 1.
+        Weighted mean of the importances of the trees, with the sum 1.
     n_features_in_ : int
         Number of features.
     feature_names_in_ : array of shape (n_features,)
@@ -107,8 +112,10 @@ class AutoRanker(BlendRanker):
     three were chosen on three of the sets; on the other five the gains were .013 [.007,
     .019] and .010 [.004, .015]. A network of 128 and 64 units added .004 [.001, .007]
     on six of the sets. Weights by held-out scores gained nothing over equal ones, and
-    the single best member lost .005. ``examples/benchmark_auto.py`` repeats what it
-    can.
+    the single best member lost .005. So weights are shrunken to equal ones by what
+    chance explains of their distance: they stay near them on these sets, and leave them
+    where a member is far better, as the network is on generated data.
+    ``examples/benchmark_auto.py`` repeats what it can.
 
     A member that raises is left out with a warning; if all do, the first error is
     raised.
@@ -133,6 +140,7 @@ class AutoRanker(BlendRanker):
     """
 
     _rows: list[dict[str, Any]]  # of the leaderboard
+    _weights: list[float] | None = None  # equal ones: saved before there were others
 
     def __init__(
         self,
@@ -220,6 +228,7 @@ class AutoRanker(BlendRanker):
         result = contest.run(members, refit=bool(self.refit))
         self._names = [member.name for member in result.members]
         self.rankers_ = [member.ranker for member in result.members]
+        self._weights = result.weights
         self._rows, self.left_out_ = result.rows, result.left_out
         self.__dict__.pop("_zero_based", None)  # of the files of an earlier fit
         self._fitted_with_qid = qid is not None
@@ -238,14 +247,15 @@ class AutoRanker(BlendRanker):
         Returns
         -------
         scores : float array of shape (n_samples,)
-            Mean of the members' z-scores within the list; comparable within a list.
+            Weighted mean of the members' z-scores within the list; comparable within a
+            list.
 
         Raises
         ------
         ValueError
             If ``X`` does not fit the columns of ``fit``.
         """
-        return mean_score(self.predict_members(X, qid))
+        return mean_score(self.predict_members(X, qid), self._weights)
 
     def metric_for(self, y: ArrayLike) -> MetricLike:
         """The metric that ``fit`` chooses for labels, see ``metric``.
@@ -269,10 +279,19 @@ class AutoRanker(BlendRanker):
         return fitting_metric(self.metric, labels)
 
     @property
+    def weights_(self) -> FloatArray:
+        """Weight of each member in the mean, shape (n_members,), with the sum 1."""
+        self._raise_unless_fitted("weights_")
+        weights = np.ones(len(self.rankers_))
+        if self._weights is not None:
+            weights = np.array(self._weights)
+        return weights / weights.sum()
+
+    @property
     def feature_importances_(self) -> FloatArray:
-        """Mean of the members' importances, shape (n_features,)."""
+        """Weighted mean of the members' importances, shape (n_features,)."""
         self._raise_unless_fitted("feature_importances_")
-        return self._shared_importances(np.ones(len(self.rankers_)))
+        return self._shared_importances(self.weights_)
 
     @property
     def leaderboard_(self) -> pd.DataFrame:

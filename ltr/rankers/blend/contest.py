@@ -27,6 +27,7 @@ from ltr.rankers.blend.auto_members import (
 )
 from ltr.rankers.blend.members import arguments_of_members, fit_member, scores_of
 from ltr.rankers.blend.normalization import mean_score, normalize_scores
+from ltr.rankers.blend.weighting import evident_weights
 from ltr.rankers.trees.lambdamart import LambdaMARTRanker
 from ltr.rankers.warning import warn
 from ltr.row_values import weights_of_queries
@@ -82,11 +83,14 @@ class Result:
         Of the leaderboard.
     left_out : dict of str to str
         Members that are not in the blend, with the reason.
+    weights : list of float
+        Weights of the members, with the mean 1.
     """
 
     members: list[Member] = field(default_factory=list)
     rows: list[dict[str, Any]] = field(default_factory=list)
     left_out: dict[str, str] = field(default_factory=dict)
+    weights: list[float] = field(default_factory=list)
 
 
 class Contest:
@@ -207,6 +211,7 @@ class Contest:
                 f"{result.left_out[name]}"
             )
         self._drop_optional(result, scores)
+        self._weight(result, scores)
         statuses = {m.name: self._status(m, refit=False) for m in result.members}
         if refit:
             statuses |= self._refit(result)
@@ -316,6 +321,18 @@ class Contest:
                     f"{old:.4f} without it on held-out queries"
                 )
 
+    def _weight(self, result: Result, scores: Mapping[str, FloatArray]) -> None:
+        """Equal weights, but for what the validation queries prove."""
+        result.weights = [1.0] * len(result.members)
+        if self._valid is None:
+            return
+        columns = np.column_stack([scores[member.name] for member in result.members])
+        labels = np.asarray(self._valid.y, dtype=np.float64)
+        weights = evident_weights(
+            columns, labels, self._lists(columns), self._query_weights()
+        )
+        result.weights = weights.tolist()
+
     def _refit(self, result: Result) -> dict[str, str]:
         """Fit the members again on all rows, if there is time; what each has seen."""
         statuses = {}
@@ -363,9 +380,9 @@ class Contest:
         names = [member.name for member in result.members]
         columns = {name: scores[name] for name in scores}
         if names and all(name in scores for name in names):
-            blend = mean_score(np.column_stack([scores[name] for name in names]))
-            columns = {"blend": blend, **columns}
-        statuses = {"blend": f"mean of {', '.join(names)}", **statuses}
+            table = np.column_stack([scores[name] for name in names])
+            columns = {"blend": mean_score(table, result.weights), **columns}
+        statuses = {"blend": _mean_text(names, result.weights), **statuses}
         statuses = {
             **statuses,
             **{n: f"left out: {r}" for n, r in result.left_out.items()},
@@ -414,6 +431,14 @@ class Contest:
         elif reserve:
             text += f"; {passed:.0f} s so far, about {reserve:.0f} s to fit again"
         self._progress(lambda: text, last=True)
+
+
+def _mean_text(names: Sequence[str], weights: Sequence[float]) -> str:
+    """What is averaged, with the weights unless they are equal."""
+    if len(set(weights)) > 1:
+        shares = np.array(weights) / sum(weights)
+        names = [f"{s:.0%} {name}" for s, name in zip(shares, names, strict=True)]
+    return f"mean of {', '.join(names)}"
 
 
 def _relative_cost(member: Member) -> float:
