@@ -181,6 +181,11 @@ from it, and NDCG skips it or counts it as 0 (empty=).
     ! 1 of 2 queries has one item: every ranker orders it correctly.
     ! 1 of 2 features has the same value in all rows: column 1.
     """
+    if isinstance(y, RankingData):
+        raise ArgumentError(
+            "y must be an array; got a RankingData. To compare with another data set, "
+            "pass describe(data, other=test)."
+        )
     marks = None if other is None else marks_of(other.X)
     if isinstance(X, RankingData) and not (y is None and qid is None):
         raise ArgumentError(

@@ -68,10 +68,6 @@ def run(words: Sequence[str]) -> int:
         raise
     except (ValueError, OSError, ImportError) as error:
         text = in_words(str(error), options)
-    except TypeError as error:
-        if not getattr(options, "sparse", False) or "dense" not in str(error):
-            raise
-        text = f"{in_words(str(error), options)} Without --sparse they are dense."
     except MemoryError as error:
         text = f"the memory does not suffice. {in_words(str(error), options)}".strip()
     else:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -247,7 +247,8 @@ def _load_letor(
     )
     if options.zero_based or expected is not False:
         starts_at_0 = bool(options.zero_based or expected)
-        return read(paths, n_features=width, zero_based=starts_at_0 or "auto")
+        first = starts_at_0 or "auto"
+        return _read_columns(read, paths, width, zero_based=first)
     data = read(paths)
     if data.zero_based:
         raise ValueError(
@@ -257,9 +258,24 @@ def _load_letor(
             "do start at 1, pass --zero-based here."
         )
     if data.X.shape[1] > width:
-        # raises with the line
-        return read(paths, n_features=width)
+        return _read_columns(read, paths, width)  # raises with the line
     return _widened(data, width)
+
+
+def _read_columns(
+    read: Callable[..., RankingData], paths: Sequence[str], width: Any, **options: Any
+) -> RankingData:
+    """Read LETOR files with the columns of a model; its errors name the model."""
+    try:
+        return read(paths, n_features=width, **options)
+    except ValueError as error:
+        text, advice, _ = str(error).partition(" Pass a higher n_features")
+        if not advice:
+            raise
+        raise ValueError(
+            f"{text} The model was trained on {width} features; leave others out of "
+            "the file, or train again on files that have them."
+        ) from error
 
 
 def _is_table(path: str) -> bool:

@@ -300,6 +300,25 @@ def test_a_model_knows_the_first_index(from_0, capsys):
     )
 
 
+@pytest.mark.parametrize(("name", "index"), [("a", 3), ("1", 4)])
+def test_more_features_than_the_model(name, index, from_0, folder, tmp_path, capsys):
+    """From 0 and from 1; the message names the model, not an argument of Python."""
+    model = from_0 / name
+    if name == "1":
+        model = tmp_path / "m"
+        printed(capsys, "train", folder / "d.txt", "--model", model, *TREES)
+    path = tmp_path / "wide.txt"
+    path.write_text(f"1 qid:1 {index - 3}:1 {index}:2\n")  # the first feature
+    assert main(["predict", str(path), "--model", str(model)]) == 2
+    first = 0 if name == "a" else 1
+    assert capsys.readouterr().err == (
+        f"ltr predict: {path}, line 1: feature indices must fit into n_features=3 "
+        f"columns; got the index {index}, counted from {first}. The model was trained on "
+        "3 features; leave others out of the file, or train again on files that have "
+        "them.\n"
+    )
+
+
 def test_an_index_0_holds_for_all_files(from_0, tmp_path, capsys):
     """Training and validation files, and the parts of a comparison."""
     words = [from_0 / "b.txt", "--valid", from_0 / "a.txt", "--model", tmp_path / "m"]
@@ -423,11 +442,3 @@ def test_sparse_is_for_letor_files(folder, capsys):
         f"ltr train: --sparse is for LETOR files; got the table {table}. Drop the "
         "option.\n"
     )
-
-
-def test_sparse_is_for_rankers_that_take_it(folder, capsys):
-    words = ["--ranker", "attention_listnet", "--sparse", "--model", folder / "none"]
-    assert main(["train", *map(str, [folder / "d.txt", *words])]) == 2
-    message = capsys.readouterr().err
-    assert message.startswith("ltr train: X must be dense for AttentionScorer; got a ")
-    assert message.endswith(" Without --sparse they are dense.\n")

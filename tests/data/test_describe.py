@@ -283,6 +283,17 @@ def test_shapes():
         describe(np.zeros((0, 2)), [])
 
 
+def test_another_data_set_is_a_keyword():
+    """The message in full."""
+    data = make_ranking(5, random_state=0)
+    message = (
+        "y must be an array; got a RankingData. To compare with another data set, pass "
+        "describe(data, other=test)."
+    )
+    with pytest.raises(TypeError, match=f"^{re.escape(message)}$"):
+        describe([data], data)
+
+
 def test_sparse_matrix():
     """The message in full."""
     message = "X must be an array; got a SciPy matrix. Pass X.toarray(), or some columns of it."
