@@ -278,7 +278,8 @@ def _pipeline(model: SavedModel) -> Scoring:
     columns = member.columns
     if steps:
         names, others = steps[0].feature_names, steps[0].column_names
-        if steps[-1].n_outputs != columns.n_features_in_:
+        n_apart = columns.n_features_in_ - steps[-1].n_outputs  # of query_features
+        if n_apart < 0 or (n_apart and "query_features" not in member.takes):
             raise ValueError(
                 f"the ranker must have the {steps[-1].n_outputs} features of the "
                 f"steps; got {columns.n_features_in_}. Save it again."

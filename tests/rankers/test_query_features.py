@@ -11,6 +11,8 @@ import scipy.sparse as sp
 from sklearn import config_context
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import GroupKFold, cross_val_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 from ltr import (
     LambdaMARTRanker,
@@ -171,12 +173,30 @@ def test_names_saving_and_serving(make, tmp_path):
     ):
         actual = model.predict(ITEMS, QID, query_features=FRAME)
         np.testing.assert_array_equal(actual, expected)
-    with pytest.raises(TypeError, match=r"predict\(\) got an unexpected keyword"):
-        model.predict(ITEMS, QID, query_feature=FRAME)
     y_score = ranker.score(ITEMS, Y, QID, query_features=FRAME)
     assert y_score == ranker.score(joined, Y, QID)
     order = ranker.order(ITEMS, QID, k=2, query_features=FRAME)
     np.testing.assert_array_equal(order, ranker.order(joined, QID, k=2))
+
+
+@pytest.mark.parametrize("make", [neural, trees])
+def test_pipelines_are_served(make, tmp_path, monkeypatch):
+    """The steps change the features of the items only."""
+    with config_context(enable_metadata_routing=True):
+        pipeline = make_pipeline(StandardScaler(), make())
+        pipeline.fit(X, Y, qid=QID, query_features=Q)
+        expected = pipeline.predict(X, qid=QID, query_features=Q)
+    save_ranker(pipeline, tmp_path / "model")
+    monkeypatch.setattr("ltr.serving.loading._ESTIMATORS", "no such module")
+    served = serving.load_ranker(tmp_path / "model")
+    actual = served.predict(X, QID, query_features=Q)
+    np.testing.assert_array_equal(actual, expected)
+    message = message_of(lambda: served.predict(X, QID))
+    assert message.startswith("X has 4 features, but ")
+    assert message.endswith(" is expecting 7 features as input.")
+    assert message_of(lambda: served.rank(X, QID, features=Q), TypeError) == (
+        "Pipeline.predict() got an unexpected keyword argument 'features'"
+    )
 
 
 def test_trees_grow_as_from_the_joined_table():
