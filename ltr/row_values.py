@@ -54,10 +54,11 @@ def check_column(
     if _has_no_rows(values):
         is_sparse = hasattr(values, "tocsr")
         came = "sparse matrix" if is_sparse else type(values).__name__
+        came = f"{'an' if came[0] in 'aeiou' else 'a'} {came}"
         cure = f"{name}.toarray().ravel()" if is_sparse else "a list or an array"
         raise ArgumentError(
             f"{name} must be one-dimensional with one {entry} per row of {rows_of}; "
-            f"got a {came}. Pass {cure}."
+            f"got {came}. Pass {cure}."
         )
     column = np.asarray(values)
     plural = "entries" if entry == "entry" else f"{entry}s"

@@ -166,6 +166,11 @@ CURES = {
             "query_weight must be one-dimensional with one weight per row of {}; got a "
             "sparse matrix. Pass query_weight.toarray().ravel().",
         ),
+        (
+            iter(W),
+            "query_weight must be one-dimensional with one weight per row of {}; got an "
+            "iterator. Pass a list or an array.",
+        ),
     ],
 )
 def test_messages(weights, message):
