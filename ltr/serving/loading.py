@@ -240,9 +240,11 @@ class LoadedRanker:
         try:
             return getattr(_estimator(self), name)
         except ImportError as error:
+            reason = f"needs {error.name}, which is not installed here"
+            if error.name is None:  # of a shared library, say
+                reason = f"needs an import that fails here ({error})"
             raise AttributeError(
-                f"{name!r} of a ranker that is loaded to serve needs "
-                f"{error.name or 'more'}, which is not installed here; predict, rank "
+                f"{name!r} of a ranker that is loaded to serve {reason}; predict, rank "
                 "and order do not."
             ) from error
 

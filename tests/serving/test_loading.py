@@ -78,6 +78,29 @@ def test_a_loaded_ranker_becomes_the_estimator(loaded, saved):
     assert ranker.alpha_ == loaded("linear-rows").alpha_
 
 
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (
+            ModuleNotFoundError("No module named 'jax'", name="jax"),
+            "needs jax, which is not installed here",
+        ),
+        (ImportError("libgomp.so.1"), "needs an import that fails here (libgomp.so.1)"),
+    ],
+)
+def test_an_estimator_that_cannot_be_imported(loaded, monkeypatch, error, reason):
+    def fail(ranker):
+        raise error
+
+    monkeypatch.setattr("ltr.serving.loading._estimator", fail)
+    with pytest.raises(AttributeError) as refusal:
+        _ = loaded("linear").score
+    assert str(refusal.value) == (
+        f"'score' of a ranker that is loaded to serve {reason}; predict, rank and order "
+        "do not."
+    )
+
+
 def test_a_loaded_ranker_is_cloned_copied_and_pickled_as_an_estimator(loaded):
     import copy
     import pickle
