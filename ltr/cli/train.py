@@ -99,6 +99,14 @@ def _train(options: argparse.Namespace) -> int:
             f"--valid needs a ranker with early stopping; {options.ranker} has none. "
             "Drop the option."
         )
+    if (
+        options.query_weight
+        and "query_weight" not in inspect.signature(ranker.fit).parameters
+    ):
+        raise ValueError(
+            f"--query-weight needs a ranker that takes weights; {options.ranker} does "
+            "not. Drop the option."
+        )
     data = load(options.data, options)
     keywords: dict[str, Any] = {}
     if options.query_weight:

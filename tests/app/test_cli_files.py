@@ -428,6 +428,11 @@ def test_train_weights_queries(folder, tmp_path, capsys):
     scores = load_ranker(model).predict(DATA.X)
     np.testing.assert_allclose(scores, expected.predict(DATA.X), atol=1e-9)
     assert abs(scores - unweighted).max() > 1e-3
+    assert main([*map(str, words), "--ranker", "random"]) == 2
+    assert capsys.readouterr().err == (
+        "ltr train: --query-weight needs a ranker that takes weights; random does not. "
+        "Drop the option.\n"
+    )
     path.write_text(f"{ids[0]} 1\n")
     assert main(list(map(str, words))) == 2
     assert f"got none of '{ids[1]}' and of {len(ids) - 2} others" in (
