@@ -266,26 +266,12 @@ def validation_rows(
         If there are none, and metrics to watch.
     """
     if validation is not None:
-        rows = ValidationRows(
-            validation.X, validation.y, validation.queries, validation.pairs
-        )
+        rows = rows_passed(validation)
     elif held_out.any():
-        codes, weights = data.queries.codes, data.list_weights
-        counts = held_out if weights is None else held_out & (weights > 0)
+        counts = with_list_weight(data, held_out)
         if not counts.any():
-            raise ValueError(
-                "query_weight must be above zero for some query that is held out; got "
-                f"0 for all {held_out.sum()}. Leave queries of weight 0 out, pass "
-                "X_val, or set early_stopping=False."
-            )
-        index = np.flatnonzero(counts[codes] & data.has_weight)
-        rows = ValidationRows(
-            data.X[index],
-            data.y[index],
-            data.queries.of_rows(index),
-            None if data.pairs is None else data.pairs.rows(index),
-            None if weights is None else weights[codes[index]],
-        )
+            raise none_counts(held_out.sum())
+        rows = rows_of_lists(data, counts)
     else:
         if stopping.metrics:
             warn(
@@ -297,6 +283,47 @@ def validation_rows(
         check_metric_takes_labels(measure, rows.y)
         check_metric_is_defined(measure, rows.y, rows.queries)
     return rows
+
+
+def rows_passed(validation: TrainingSet) -> ValidationRows:
+    """Rows that were passed to ``fit`` to validate on."""
+    return ValidationRows(
+        validation.X, validation.y, validation.queries, validation.pairs
+    )
+
+
+def with_list_weight(data: TrainingSet, held_out: BoolArray) -> BoolArray:
+    """Held-out lists whose query has a positive weight, shape (n_lists,)."""
+    weights = data.list_weights
+    return held_out if weights is None else held_out & (weights > 0)
+
+
+def rows_of_lists(data: TrainingSet, lists: BoolArray) -> ValidationRows:
+    """Training rows of some lists, but for those of weight 0."""
+    codes, weights = data.queries.codes, data.list_weights
+    index = np.flatnonzero(lists[codes] & data.has_weight)
+    return ValidationRows(
+        data.X[index],
+        data.y[index],
+        data.queries.of_rows(index),
+        None if data.pairs is None else data.pairs.rows(index),
+        None if weights is None else weights[codes[index]],
+    )
+
+
+def none_counts(n_held_out: int) -> ValueError:
+    """The error if all queries that are held out have weight 0."""
+    return ValueError(
+        "query_weight must be above zero for some query that is held out; got "
+        f"0 for all {n_held_out}. Leave queries of weight 0 out, pass X_val, "
+        "or set early_stopping=False."
+    )
+
+
+def takes_weights(measure: Metric) -> bool:
+    """Whether its mean has weights; a function of the user's own may take none."""
+    function = measure.function
+    return not isinstance(function, OwnFunction) or function.takes_weights
 
 
 def metrics_of(
@@ -322,13 +349,11 @@ def metrics_of(
     """
     values = {}
     for measure in measures:
-        own = measure.function if isinstance(measure.function, OwnFunction) else None
-        is_weighted = own is None or own.takes_weights
         values[measure.name] = measure(
             rows.y,
             scores,
             rows.queries,
-            query_weight=rows.query_weight if is_weighted else None,
+            query_weight=rows.query_weight if takes_weights(measure) else None,
         )
     return values
 

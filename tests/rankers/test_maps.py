@@ -4,6 +4,7 @@ import resource
 import subprocess
 import sys
 import warnings
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -146,6 +147,19 @@ def test_it_says_so(mapped, monkeypatch, capsys):
             "this process may have: fit is fit_stream with buffer_rows=2\n"
         )
         assert capsys.readouterr().err == line * verbose
+
+
+@pytest.mark.parametrize("name", ["network", "pairs"])
+def test_several_processes(name, mapped, streams, monkeypatch, capsys):
+    """They train in memory, and nothing says that they stream."""
+    module = TRAINS_IN_MEMORY[name].removesuffix(".train_scorer")
+    hosts = SimpleNamespace(n=2, together=stops)
+    monkeypatch.setattr(f"{module}.find_hosts", lambda devices, X: hosts)
+    ranker = clone(RANKERS[name]).set_params(verbose=1)
+    with pytest.raises(InMemory):
+        ranker.fit(mapped.X, mapped.y, mapped.qid)
+    assert streams == []
+    assert capsys.readouterr().err == ""
 
 
 LIMITED = """

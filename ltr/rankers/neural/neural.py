@@ -387,28 +387,29 @@ class NeuralRanker(ItemRanker):
         this is :meth:`fit_stream` on the same rows: lists in another order, and nothing
         held out. A buffer has 262,144 rows, or the power of two of which six take half
         of the memory; ``verbose=1`` tells it. With weights, extras such as
-        ``position``, ``refit=True``, or ``early_stopping=True`` without validation
-        rows, all rows are in memory.
+        ``position``, ``refit=True``, ``early_stopping=True`` without validation rows,
+        or several processes, all rows are in memory.
         """
         hosts = find_hosts(self.devices, X)
-        stream = stream_of_map(
-            self,
-            X,
-            y,
-            qid,
-            (X_val, y_val, qid_val),
-            (
-                sample_weight,
-                query_weight,
-                teacher_scores,
-                reference_scores,
-                position,
-                query_features,
-                query_features_val,
-            ),
-        )
-        if stream is not None and hosts.n == 1:
-            return self.fit_stream(**stream)
+        if hosts.n == 1:
+            stream = stream_of_map(
+                self,
+                X,
+                y,
+                qid,
+                (X_val, y_val, qid_val),
+                (
+                    sample_weight,
+                    query_weight,
+                    teacher_scores,
+                    reference_scores,
+                    position,
+                    query_features,
+                    query_features_val,
+                ),
+            )
+            if stream is not None:
+                return self.fit_stream(**stream)
         with hosts.together():
             options = self._training_options()
             start = getattr(self, "_learned_state", None) if self.warm_start else None

@@ -13,7 +13,6 @@ import numpy as np
 from ltr.metrics import Metric
 from ltr.metrics.averages import mean_of
 from ltr.metrics.labels import check_metric_takes_labels
-from ltr.metrics.own import OwnFunction
 from ltr.queries import BoolArray, FloatArray, IntArray, Queries, group_queries
 from ltr.rankers.inputs import NO_ORDER, TrainingSet
 from ltr.rankers.neural.identity import NO_PART, text_of
@@ -23,7 +22,12 @@ from ltr.rankers.validation import (
     ValidationRows,
     hold_out_lists,
     metrics_of,
+    none_counts,
+    rows_of_lists,
+    rows_passed,
+    takes_weights,
     validation_rows,
+    with_list_weight,
 )
 from ltr.rankers.warning import warn
 from ltr.training.devices import find_mesh
@@ -197,26 +201,12 @@ def pooled_validation(
     if validation is None and not n_held_out:
         return validation_rows(data, held_out, None, stopping)
     if validation is not None:
-        own = ValidationRows(
-            validation.X, validation.y, validation.queries, validation.pairs
-        )
+        own = rows_passed(validation)
     else:
-        codes, weights = data.queries.codes, data.list_weights
-        counts = held_out if weights is None else held_out & (weights > 0)
+        counts = with_list_weight(data, held_out)
         if not hosts.any(bool(counts.any())):
-            raise ValueError(
-                "query_weight must be above zero for some query that is held out; got "
-                f"0 for all {n_held_out}. Leave queries of weight 0 out, pass X_val, "
-                "or set early_stopping=False."
-            )
-        index = np.flatnonzero(counts[codes] & data.has_weight)
-        own = ValidationRows(
-            data.X[index],
-            data.y[index],
-            data.queries.of_rows(index),
-            None if data.pairs is None else data.pairs.rows(index),
-            None if weights is None else weights[codes[index]],
-        )
+            raise none_counts(n_held_out)
+        own = rows_of_lists(data, counts)
     measures = stopping.measures()
     with hosts.together():
         for measure in measures:
@@ -267,10 +257,10 @@ def pooled_metrics(
         own = np.zeros(0)
         if len(scores):
             own = single.per_query(rows.y, scores, rows.queries)
-        function = measure.function
-        is_weighted = not isinstance(function, OwnFunction) or function.takes_weights
         means[measure.name] = mean_of(
-            hosts.concatenated(own), measure.mean, weights if is_weighted else None
+            hosts.concatenated(own),
+            measure.mean,
+            weights if takes_weights(measure) else None,
         )
     return means
 

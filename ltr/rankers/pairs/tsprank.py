@@ -377,25 +377,23 @@ class TSPRanker(PairRanker):
 
         Notes
         -----
-        If ``X`` is a memory map larger than half of the memory (of the machine, or what
-        ``ulimit`` or a control group allow), and the rows of each query stand together,
-        this is :meth:`fit_stream` on the same rows: lists in another order, and nothing
-        held out. A buffer has 262,144 rows, or the power of two of which six take half
-        of the memory; ``verbose=1`` tells it. With weights, features of pairs,
-        ``refit=True``, or ``early_stopping=True`` without validation rows, all rows are
-        in memory.
+        As :meth:`NeuralRanker.fit`, on a memory map larger than half of the memory this
+        is :meth:`fit_stream`, unless there are weights, features of pairs,
+        ``refit=True``, ``early_stopping=True`` without validation rows, or several
+        processes.
         """
         hosts = find_hosts(self.devices, X)
-        stream = stream_of_map(
-            self,
-            X,
-            y,
-            qid,
-            (X_val, y_val, qid_val),
-            (query_weight, pair_features, pair_features_val, self.pair_features),
-        )
-        if stream is not None and hosts.n == 1:
-            return self.fit_stream(**stream)
+        if hosts.n == 1:
+            stream = stream_of_map(
+                self,
+                X,
+                y,
+                qid,
+                (X_val, y_val, qid_val),
+                (query_weight, pair_features, pair_features_val, self.pair_features),
+            )
+            if stream is not None:
+                return self.fit_stream(**stream)
         with hosts.together():
             options = self._training_options()
             start = getattr(self, "_learned_state", None) if self.warm_start else None
