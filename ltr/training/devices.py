@@ -99,12 +99,14 @@ def share(
     state : pytree of arrays
         Parameters and state of the optimizer.
     mesh : Mesh
-        Devices, on one axis.
+        Devices, see :func:`find_mesh`.
 
     Returns
     -------
     shared : SharedLists or SharesOfHosts
+        The latter if the devices are those of several processes.
     state : pytree of arrays
+        The same on each device.
     """
     several = PROCESSES in mesh.axis_names
     shared = SharesOfHosts(lists, mesh) if several else SharedLists(lists, mesh)

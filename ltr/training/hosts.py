@@ -229,6 +229,7 @@ class Hosts:
         Raises
         ------
         ValueError
+            With the first three differences, in every process.
         """
         reference, *answers = map(json.loads, self.texts(json.dumps(facts)))
         differences = [

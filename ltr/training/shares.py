@@ -124,7 +124,7 @@ def pack_share(
     batch_size: int = 32,
     list_cost: ListCost = np.asarray,
     list_size_cost: float = 0.0,
-) -> PackedLists:
+) -> PackedShare:
     """Put the lists of several processes into buckets, and keep those of one.
 
     The buckets and mini-batches are those that :func:`pack` would make of all lists,
@@ -149,7 +149,7 @@ def pack_share(
 
     Returns
     -------
-    packed : PackedLists
+    packed : PackedShare
         Its ``n_lists`` and ``n_batches`` are those of all processes, the rows of its
         mini-batches are those of this one.
 

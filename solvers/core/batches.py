@@ -121,7 +121,7 @@ def solve_batch(
         n_workers = 1 if len(jobs) <= 1 else min(n_jobs or _n_cores(), len(jobs))
         if n_workers == 1:
             for job in jobs:
-                record(job, solve([lists[i] for i in job], limits.budget(cancelled)))
+                run(job)
         else:
             outlook = _Outlook(len(jobs), n_workers, end)
             remaining = _run_in_threads(run, jobs, n_workers, cancelled, outlook)

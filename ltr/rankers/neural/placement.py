@@ -121,7 +121,7 @@ def place_data(
         if scaling is not None and (is_joined or is_sparse(table)):
             table = scaling.transform(table, data.queries)
         if is_joined:
-            codes = np.full(padded_length(len(data.y)), len(table.of_queries))
+            codes = np.full(n_rows, len(table.of_queries))
             codes[: len(data.y)] = table.codes
             of_queries = jnp.asarray(
                 with_padding_rows(

@@ -12,9 +12,8 @@ from numpy.typing import NDArray
 from ltr.queries import BoolArray, FloatArray, IntArray, Queries, group_queries
 from ltr.rankers.neural.sparse_scaling import (
     fit_sparse_scale,
-    root_mean_square,
+    safe_exponents,
     scale_sparse,
-    standard_deviation,
 )
 from ltr.rankers.query_features import JoinedRows
 from ltr.within_lists import z_scores
@@ -24,8 +23,7 @@ if TYPE_CHECKING:
 
 Preprocess = Literal["auto", "query", "standard", "log1p"] | None
 PREPROCESS = ("auto", "query", "standard", "log1p", None)
-HEAVY_TAIL, SPARSE_HEAVY_TAIL = 10.0, 5.0
-_SAFE_EXPONENT = 400  # of the largest value of a feature, as a power of two
+_HEAVY_TAIL = 10.0  # of the value farthest from the mean, in standard deviations
 _BLOCK_VALUES = 2**21  # in float64 at a time
 _CACHED_VALUES = 2**17  # of a copy that stays in the cache of a core
 
@@ -219,7 +217,10 @@ def fit_scaling(
         rows = np.arange(X.shape[0]) if rows is None else rows
         rows = rows[weights[rows] > 0]
     if hasattr(X, "tocsr"):
-        return _fit_sparse(X, weights, preprocess, rows)
+        if rows is not None:
+            X, weights = X[rows], None if weights is None else weights[rows]
+        log_features, scale = fit_sparse_scale(X, weights, preprocess)
+        return FeatureScaling(log_features, np.zeros(X.shape[1]), scale)
 
     def blocks() -> Iterator[tuple[NDArray[Any], FloatArray | None]]:
         n_rows = len(X) if rows is None else len(rows)
@@ -232,7 +233,7 @@ def fit_scaling(
     if preprocess == "auto":
         highest, lowest = _extremes(blocks, X.shape[1], hosts)
         farthest = np.fmax(highest - mean, mean - lowest)
-        log_features = np.asarray(farthest > HEAVY_TAIL * scale)
+        log_features = np.asarray(farthest > _HEAVY_TAIL * scale)
     if log_features.any():
 
         def log_blocks() -> Iterator[tuple[NDArray[Any], FloatArray | None]]:
@@ -244,33 +245,6 @@ def fit_scaling(
             log_blocks, int(log_features.sum()), hosts
         )
     return FeatureScaling(log_features, mean, scale)
-
-
-def _fit_sparse(
-    X: Any, weights: FloatArray | None, preprocess: Preprocess, rows: IntArray | None
-) -> FeatureScaling:
-    """The same for a CSR matrix, whose means count as 0."""
-    if rows is not None:
-        X, weights = X[rows], None if weights is None else weights[rows]
-    n_features = X.shape[1]
-    is_known = preprocess != "auto"
-    log_features, scale = fit_sparse_scale(
-        X,
-        weights,
-        np.full(n_features, preprocess == "log1p") if is_known else None,
-        standard_deviation if preprocess == "standard" else root_mean_square,
-        heavy_tail=SPARSE_HEAVY_TAIL,
-        exponents_of=_exponents,
-    )
-    return FeatureScaling(log_features, np.zeros(n_features), scale)
-
-
-def _exponents(largest: FloatArray) -> IntArray:
-    """Powers of two to divide features by whose squares would overflow, else 0."""
-    exponents: IntArray = np.frexp(largest)[1]
-    if np.abs(exponents).max(initial=0) > _SAFE_EXPONENT:
-        return exponents
-    return np.zeros_like(exponents)
 
 
 def _block_rows(n_features: int) -> int:
@@ -307,7 +281,7 @@ def _moments(
     largest = np.nan_to_num(
         np.fmax.reduce(np.abs(_extremes(blocks, n_features, hosts)))
     )
-    exponents = _exponents(largest)
+    exponents = safe_exponents(largest)
     is_extreme = bool(exponents.any())
     scaler = StandardScaler(copy=False)
     for block, weights in blocks():

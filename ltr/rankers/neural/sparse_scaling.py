@@ -7,24 +7,20 @@ that of its non-zero values, unless the standard deviation is asked for.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from ltr.queries import BoolArray, FloatArray, IntArray
 
-Spread = Callable[[Any, FloatArray | None], FloatArray]
+_HEAVY_TAIL = 5.0  # of the largest value of a feature, by its spread
+_SAFE_EXPONENT = 400  # of the largest value of a feature, as a power of two
 
 
 def fit_sparse_scale(
     X: Any,
     weights: FloatArray | None,
-    log_features: BoolArray | None,
-    spread: Spread,
-    *,
-    heavy_tail: float,
-    exponents_of: Callable[[FloatArray], IntArray],
+    preprocess: Literal["auto", "standard", "log1p"],
 ) -> tuple[BoolArray, FloatArray]:
     """Which features go through the logarithm, and what each is divided by.
 
@@ -34,34 +30,39 @@ def fit_sparse_scale(
         Finite, without duplicates.
     weights : float array of shape (n_samples,) or None
         Row weights > 0.
-    log_features : bool array of shape (n_features,) or None
-        Features that go through the logarithm. None: those with a heavy tail.
-    spread : callable
-        :func:`root_mean_square` or :func:`standard_deviation`.
-    heavy_tail : float
-        The largest value of a feature by its spread, above which its tail is heavy.
-    exponents_of : callable
-        Largest values → powers of two to divide the features by, so that their squares
-        are finite.
+    preprocess : {"auto", "standard", "log1p"}
+        The logarithm for no feature, and the standard deviation (``"standard"``); for
+        all (``"log1p"``), or for those with a heavy tail (``"auto"``), and the root
+        mean square of the non-zero values.
 
     Returns
     -------
     log_features : bool array of shape (n_features,)
     scale : float array of shape (n_features,)
     """
+    spread = _standard_deviation if preprocess == "standard" else _root_mean_square
     largest = np.asarray(abs(X).max(axis=0).toarray(), dtype=np.float64).ravel()
-    exponents = exponents_of(largest)
+    exponents = safe_exponents(largest)
     values = np.ldexp(X.data.astype(np.float64), -exponents[X.indices])
-    scale = np.ldexp(spread(with_values(X, values), weights), exponents)
-    if log_features is None:
-        log_features = np.asarray(largest > heavy_tail * scale)
+    scale = np.ldexp(spread(_with_values(X, values), weights), exponents)
+    log_features = np.full(X.shape[1], preprocess == "log1p")
+    if preprocess == "auto":
+        log_features = np.asarray(largest > _HEAVY_TAIL * scale)
     if log_features.any():
         logs = scale_sparse(X, log_features, np.ldexp(1.0, exponents * ~log_features))
         scale = np.where(log_features, spread(logs, weights), scale)
     return log_features, scale
 
 
-def root_mean_square(X: Any, weights: FloatArray | None) -> FloatArray:
+def safe_exponents(largest: FloatArray) -> IntArray:
+    """Powers of two to divide features by whose squares would overflow, else 0."""
+    exponents: IntArray = np.frexp(largest)[1]
+    if np.abs(exponents).max(initial=0) > _SAFE_EXPONENT:
+        return exponents
+    return np.zeros_like(exponents)
+
+
+def _root_mean_square(X: Any, weights: FloatArray | None) -> FloatArray:
     """Root of the mean square of the non-zero values of each column; 1 for none."""
     by_value = X.data != 0
     if weights is not None:
@@ -73,7 +74,7 @@ def root_mean_square(X: Any, weights: FloatArray | None) -> FloatArray:
     return np.asarray(np.sqrt(np.where(is_empty, 1.0, squares / (totals + is_empty))))
 
 
-def standard_deviation(X: Any, weights: FloatArray | None) -> FloatArray:
+def _standard_deviation(X: Any, weights: FloatArray | None) -> FloatArray:
     """Standard deviation of each column, zeros included; 1 for a constant one."""
     from sklearn.preprocessing import StandardScaler
 
@@ -102,9 +103,9 @@ def scale_sparse(X: Any, log_features: BoolArray, scale: FloatArray) -> Any:
         logs = np.copysign(np.log1p(np.abs(values)), values)
         values = np.where(log_features[X.indices], logs, values)
     values /= scale[X.indices]
-    return with_values(X, values)
+    return _with_values(X, values)
 
 
-def with_values(X: Any, values: FloatArray) -> Any:
+def _with_values(X: Any, values: FloatArray) -> Any:
     """A CSR matrix with other values at the same places."""
     return type(X)((values, X.indices, X.indptr), shape=X.shape)
