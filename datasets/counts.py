@@ -79,8 +79,9 @@ def count(
 
     Parameters
     ----------
-    X : array-like of shape (n_samples, n_features)
-        Features; memory maps are read block by block.
+    X : array-like or sparse matrix of shape (n_samples, n_features)
+        Features; memory maps are read block by block, and what a sparse matrix does
+        not store counts as 0.
     y : array-like of shape (n_samples,)
         Labels.
     qid : array-like of shape (n_samples,) or None
@@ -105,7 +106,7 @@ def count(
             "X must have shape (n_samples, n_features), without a 0, and y shape "
             f"(n_samples,); got {table.shape} and {labels.shape}."
         )
-    queries = group_queries(qid, len(table))
+    queries = group_queries(qid, len(labels))
     codes, sizes = queries.codes, queries.sizes
     values, label_codes, n_rows_of_label = np.unique(
         labels, return_inverse=True, return_counts=True
@@ -116,13 +117,14 @@ def count(
     )
     tied = np.bincount(groups // len(values), n_pairs(group_sizes), len(sizes))
     usable = n_pairs(sizes) - tied
-    features = _Features(table, codes)
+    is_sparse = hasattr(table, "tocsr")
+    features = (_sparse_features if is_sparse else _features)(table, codes)
     repeated_rows = repeated_lists = None
     if marks is not None:
         repeated_rows, repeated_lists = _repeated(table, codes, marks)
     return Counts(
         n_lists=len(sizes),
-        n_rows=len(table),
+        n_rows=len(labels),
         blank_lists=int((np.bincount(codes, labels > 0) == 0).sum()),
         usable_lists=int((usable > 0).sum()),
         usable_pairs=int(usable.sum()),
@@ -130,7 +132,7 @@ def count(
         labels=(values, n_rows_of_label),
         missing=features.missing,
         infinite=features.infinite,
-        first_row=np.array(table[0]),
+        first_row=features.first_row,
         constant=features.constant,
         query=features.query,
         repeated_rows=repeated_rows,
@@ -196,15 +198,15 @@ def _sum(a: int | None, b: int | None) -> int | None:
     return None if a is None or b is None else a + b
 
 
-def as_numbers(X: ArrayLike) -> NDArray[Any]:
-    """Array of numbers; a memory map remains one."""
-    if hasattr(X, "tocsr"):
-        raise ValueError(
-            "X must be an array; got a SciPy matrix. Pass X.toarray(), or some columns "
-            "of it."
-        )
-    table = np.asanyarray(X)
-    return table if table.dtype.kind in "fiub" else table.astype(np.float64)
+def as_numbers(X: Any) -> Any:
+    """Array of numbers; a memory map remains one, and a sparse matrix becomes CSR."""
+    table = X.tocsr(copy=True) if hasattr(X, "tocsr") else np.asanyarray(X)
+    if table.dtype.kind not in "fiub":
+        table = table.astype(np.float64)
+    if hasattr(table, "tocsr"):
+        table.sum_duplicates()
+        table.eliminate_zeros()
+    return table
 
 
 def n_pairs(sizes: NDArray[Any]) -> NDArray[Any]:
@@ -212,24 +214,71 @@ def n_pairs(sizes: NDArray[Any]) -> NDArray[Any]:
     return sizes * (sizes - 1) // 2
 
 
-class _Features:
-    """Properties of the columns, computed block by block."""
+class _Features(NamedTuple):
+    """Properties of the columns; see :class:`Counts`."""
 
-    def __init__(self, X: NDArray[Any], codes: IntArray) -> None:
-        self.missing = np.zeros(X.shape[1], dtype=np.intp)
-        self.infinite = 0
-        self.constant = np.ones(X.shape[1], dtype=bool)
-        self.query = np.ones(X.shape[1], dtype=bool)
-        # a column is constant within lists if each row equals the first of its list
-        first_rows = np.zeros(int(codes.max()) + 1, dtype=np.intp)
-        first_rows[codes[::-1]] = np.arange(len(codes))[::-1]
-        for rows, block in _blocks(X):
-            if not np.isfinite(block).all():
-                self.missing += np.isnan(block).sum(axis=0)
-                self.infinite += int(np.isinf(block).sum())
-            heads = first_rows[codes[rows]]
-            _keep_equal(self.constant, block, X, np.zeros_like(heads))
-            _keep_equal(self.query, block, X, heads)
+    missing: IntArray
+    infinite: int
+    first_row: NDArray[Any]
+    constant: BoolArray
+    query: BoolArray
+
+
+def _features(X: NDArray[Any], codes: IntArray) -> _Features:
+    """Properties of the columns, computed block by block."""
+    n_columns = X.shape[1]
+    missing, infinite = np.zeros(n_columns, dtype=np.intp), 0
+    constant, query = np.ones((2, n_columns), dtype=bool)
+    # a column is constant within lists if each row equals the first of its list
+    first_rows = np.zeros(int(codes.max()) + 1, dtype=np.intp)
+    first_rows[codes[::-1]] = np.arange(len(codes))[::-1]
+    for rows, block in _blocks(X):
+        if not np.isfinite(block).all():
+            missing += np.isnan(block).sum(axis=0)
+            infinite += int(np.isinf(block).sum())
+        heads = first_rows[codes[rows]]
+        _keep_equal(constant, block, X, np.zeros_like(heads))
+        _keep_equal(query, block, X, heads)
+    return _Features(missing, infinite, np.array(X[0]), constant, query)
+
+
+def _sparse_features(X: Any, codes: IntArray) -> _Features:
+    """Properties of the columns of a CSR matrix, from the values that it stores."""
+    missing = np.bincount(X.indices[np.isnan(X.data)], minlength=X.shape[1])
+    first_row = np.zeros(X.shape[1], dtype=X.dtype)
+    first_row[X.indices[: X.indptr[1]]] = X.data[: X.indptr[1]]
+    order = np.argsort(codes, kind="stable")
+    by_column = X[order].tocsc()
+    return _Features(
+        missing,
+        int(np.isinf(X.data).sum()),
+        first_row,
+        _constant_columns(by_column, np.zeros_like(codes)),
+        _constant_columns(by_column, codes[order]),
+    )
+
+
+def _constant_columns(X: Any, codes: IntArray) -> BoolArray:
+    """Columns of a CSC matrix without stored zeros that are constant in each list.
+
+    The rows of a list are neighbors, so that its values in a column are a run among
+    those stored. The column is constant there if the run is empty, or has a value for
+    each row and all of them are equal (NaN is one value).
+    """
+    values, lists = X.data, codes[X.indices]
+    columns = np.repeat(np.arange(X.shape[1]), np.diff(X.indptr))
+    is_start = np.ones(len(values), dtype=bool)
+    is_start[1:] = (np.diff(columns) != 0) | (np.diff(lists) != 0)
+    starts = np.flatnonzero(is_start)
+    lengths = np.diff(starts, append=len(values))
+    is_short = lengths < np.bincount(codes)[lists[starts]]
+    differs = ~is_start
+    differs[1:] &= values[1:] != values[:-1]
+    differs[1:] &= ~(np.isnan(values[1:]) & np.isnan(values[:-1]))
+    constant = np.ones(X.shape[1], dtype=bool)
+    constant[columns[starts[is_short]]] = False
+    constant[columns[differs]] = False
+    return constant
 
 
 def _keep_equal(
@@ -251,13 +300,13 @@ def _blocks(X: NDArray[Any]) -> Iterator[tuple[slice, NDArray[Any]]]:
         yield rows, np.asarray(X[rows])
 
 
-def marks_of(X: ArrayLike) -> Marks:
+def marks_of(X: Any) -> Marks:
     """Hashes of the rows of a table."""
     table = as_numbers(X)
     return Marks(table.shape[1], _fingerprints(table))
 
 
-def _repeated(X: NDArray[Any], codes: IntArray, other: Marks) -> tuple[int, int]:
+def _repeated(X: Any, codes: IntArray, other: Marks) -> tuple[int, int]:
     """Number of rows, and of entire lists, that the other table also has."""
     if X.shape[1] != other.n_features:
         raise ValueError(
@@ -276,15 +325,25 @@ def _repeated(X: NDArray[Any], codes: IntArray, other: Marks) -> tuple[int, int]
     return int(is_repeated.sum()), int(in_full.sum())
 
 
-def _fingerprints(X: NDArray[Any]) -> NDArray[np.uint64]:
-    """64-bit hash of each row: Σⱼ h(bits of xⱼ, keyⱼ) modulo 2^64."""
+def _fingerprints(X: Any) -> NDArray[np.uint64]:
+    """64-bit hash of each row: Σⱼ h(xⱼ, keyⱼ) modulo 2^64."""
     keys = np.random.default_rng(0).integers(
         1, 2**63, size=(2, X.shape[1]), dtype=np.uint64
     )
+    if hasattr(X, "tocsr"):  # Σⱼ h(0, keyⱼ) + Σ over stored xⱼ of h(xⱼ, ·) - h(0, ·)
+        of_zeros = _hashes(np.zeros(X.shape[1]), keys)
+        changes = _hashes(X.data, keys[:, X.indices]) - of_zeros[X.indices]
+        sums = np.append(np.uint64(0), np.cumsum(changes, dtype=np.uint64))
+        return np.asarray(of_zeros.sum() + np.diff(sums[X.indptr]))
     marks = np.empty(len(X), dtype=np.uint64)
     for rows, block in _blocks(X):
-        bits = (block.astype(np.float64) + 0.0).view(np.uint64)  # -0.0 is 0.0
-        mixed = (bits ^ keys[0]) * (keys[1] | np.uint64(1))
-        mixed ^= mixed >> np.uint64(29)
-        marks[rows] = (mixed * keys[0]).sum(axis=1, dtype=np.uint64)
+        marks[rows] = _hashes(block, keys).sum(axis=1, dtype=np.uint64)
     return marks
+
+
+def _hashes(values: NDArray[Any], keys: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """Hashes of values (..., n), each with the two keys of its column (2, n)."""
+    bits = (values.astype(np.float64) + 0.0).view(np.uint64)  # -0.0 is 0.0
+    mixed = (bits ^ keys[0]) * (keys[1] | np.uint64(1))
+    mixed ^= mixed >> np.uint64(29)
+    return np.asarray(mixed * keys[0])

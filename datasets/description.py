@@ -142,8 +142,10 @@ def describe(
 
     Parameters
     ----------
-    X : array-like of shape (n_samples, n_features), RankingData, or pieces of it
-        Features; memory maps are read block by block. Or a RankingData; or, in pieces
+    X : array-like or sparse matrix of shape (n_samples, n_features), RankingData, or \
+pieces of it
+        Features; memory maps are read block by block, and what a sparse matrix does
+        not store counts as 0. Or a RankingData; or, in pieces
         with whole lists, a sequence of RankingData, such as :func:`open_shards` opens,
         an iterator of them, or a function that returns one when it is called with 0, as
         for ``NeuralRanker.fit_stream``.

@@ -96,7 +96,7 @@ def _threads(n_threads: int | None) -> Iterator[None]:
 def _describe(options: argparse.Namespace) -> int:
     paths = [options.data] + [options.other] * bool(options.other)
     data, *others = load_alike(paths, options)
-    text = describe(data.X, data.y, data.qid, other=others[0] if others else None)
+    text = describe(data, other=others[0] if others else None)
     for line in str(text).splitlines():
         print(in_words(line, options) if line.startswith("!") else line)
     return 0
@@ -248,6 +248,7 @@ def _add_describe_options(parser: argparse.ArgumentParser) -> None:
         "--other", nargs="+", help="other files, to check for shared rows and lists"
     )
     add_data_options(parser)
+    add_sparse_option(parser)
     parser.set_defaults(run=_describe)
 
 

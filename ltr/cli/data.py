@@ -53,7 +53,7 @@ def add_data_options(parser: argparse.ArgumentParser) -> None:
 
 
 def add_sparse_option(parser: argparse.ArgumentParser) -> None:
-    """Add the option of commands whose ranker may take sparse features.
+    """Add the option of commands that may take sparse features.
 
     Parameters
     ----------
@@ -64,8 +64,8 @@ def add_sparse_option(parser: argparse.ArgumentParser) -> None:
         "--sparse",
         action="store_true",
         help="keep the features of LETOR files sparse, for wide files in which most "
-        "are absent; lambdamart, linear_<loss>, mlp_<loss> and wide_deep_<loss> take "
-        "them as they are",
+        "are absent; of the rankers, lambdamart, linear_<loss>, mlp_<loss> and "
+        "wide_deep_<loss> take them",
     )
 
 

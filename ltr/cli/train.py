@@ -8,8 +8,7 @@ import inspect
 import json
 import sys
 import warnings
-from collections.abc import Iterator, Sequence
-from itertools import pairwise
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -29,7 +28,6 @@ from ltr.compare.rankers import make_ranker
 from ltr.datasets import RankingData, describe
 from ltr.files import check_parent, check_target
 from ltr.metrics import get_metric
-from ltr.queries import group_queries
 from ltr.rankers import AutoRanker, load_ranker, save_ranker
 
 
@@ -147,10 +145,7 @@ class _Columns:
 
 def _warn_of_shared_queries(train: RankingData, valid: RankingData) -> None:
     """Warn if queries, by their rows, train and validate."""
-    if hasattr(valid.X, "tocsr"):
-        n_shared: Any = _shared_sparse_lists(valid, train)
-    else:
-        n_shared = describe(valid.X, valid.y, valid.qid, other=train).repeated_lists
+    n_shared = describe(valid, other=train).repeated_lists
     if n_shared:
         warnings.warn(
             f"{n_shared} of {valid.n_queries} queries of --valid are also in the "
@@ -159,23 +154,6 @@ def _warn_of_shared_queries(train: RankingData, valid: RankingData) -> None:
             UserWarning,
             stacklevel=2,
         )
-
-
-def _shared_sparse_lists(valid: RankingData, train: RankingData) -> int:
-    """Lists of two distinct rows or more that all are in the training data."""
-    training_rows = set(_row_bytes(train.X))
-    queries = group_queries(valid.qid, len(valid.y))
-    distinct: list[set[bytes]] = [set() for _ in range(queries.n_lists)]
-    for code, row in zip(queries.codes, _row_bytes(valid.X), strict=True):
-        distinct[code].add(row)
-    return sum(len(rows) > 1 and rows <= training_rows for rows in distinct)
-
-
-def _row_bytes(X: Any) -> Iterator[bytes]:
-    """Columns and values of each row of a CSR matrix."""
-    for begin, end in pairwise(X.indptr):
-        columns = X.indices[begin:end].astype(np.int64)
-        yield columns.tobytes() + X.data[begin:end].tobytes()
 
 
 def _parameters(options: argparse.Namespace, ranker: Any) -> dict[str, Any]:

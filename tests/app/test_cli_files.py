@@ -395,7 +395,10 @@ def test_sparse_files_train_validate_and_predict(folder, capsys, monkeypatch):
         printed(capsys, "train", wide, "--valid", wide, *words)
     sparse = printed(capsys, "predict", wide, "--model", model, "--sparse")
     metrics = printed(capsys, "evaluate", wide, "--model", model, "--sparse")
+    words = ["describe", wide, "--other", folder / "d.txt"]
+    described = printed(capsys, *words, "--sparse")
     monkeypatch.undo()
+    assert printed(capsys, *words) == described
     dense = printed(capsys, "predict", wide, "--model", model)
     scores = [np.array(text.split(), dtype=float) for text in (sparse, dense)]
     np.testing.assert_allclose(*scores, atol=1e-12)

@@ -8,7 +8,7 @@ import hypothesis.strategies as st
 import numpy as np
 import pytest
 from hypothesis import given
-from scipy.sparse import csr_matrix
+from scipy.sparse import coo_matrix, csr_matrix
 
 from ltr.datasets import (
     RankingData,
@@ -70,6 +70,7 @@ def test_counts(rows):
     found = describe(X, y, qid)
     for name, value in reference(X, y, qid).items():
         assert getattr(found, name) == value
+    assert describe(csr_matrix(X), y, qid) == found
 
 
 @pytest.mark.parametrize("values_at_once", [10, 4_000_000])
@@ -115,6 +116,37 @@ def test_pieces_are_the_whole(cut):
         found = describe(source, other=other)
         assert dataclasses.asdict(found) == dataclasses.asdict(whole)
         assert str(found) == str(whole)
+
+
+@given(cut_data(), st.booleans())
+def test_sparse_features_as_dense_ones(cut, stores_zeros):
+    """In memory, in pieces, and beside another data set, with zeros stored or not."""
+    data, cuts, other = cut
+    other = other if len(other.y) else None
+    rows, columns = np.indices(data.X.shape).reshape(2, -1)
+    X = coo_matrix((data.X.ravel(), (rows, columns)), shape=data.X.shape)
+    sparse = dataclasses.replace(data, X=X.tocsr() if stores_zeros else csr_matrix(X))
+    whole = describe(data, other=other)
+    assert describe(X, data.y, data.qid, other=other) == whole
+    pieces = [
+        sparse.take(np.arange(begin, end))
+        for begin, end in itertools.pairwise([0, *cuts])
+    ]
+    assert describe(pieces, other=sparse if other is None else other) == describe(
+        data, other=data if other is None else other
+    )
+
+
+def test_wide_sparse_features():
+    """A million columns; the matrix itself does not change."""
+    X = csr_matrix(([0.0, 1.0, 1.0, 2.0, -0.0], [3, 5, 5, 7, 9], [0, 2, 4, 5]))
+    X.resize(3, 1_000_000)
+    found = describe(
+        X, [1, 0, 1], ["a", "a", "b"], other=RankingData(X, [1, 0, 1], None)
+    )
+    assert set(range(1_000_000)) - set(found.constant_features) == {5, 7}
+    assert (found.query_features, found.repeated_rows) == ([5], 3)
+    assert X.nnz == 5
 
 
 def test_shards(tmp_path, monkeypatch):
@@ -292,10 +324,3 @@ def test_another_data_set_is_a_keyword():
     )
     with pytest.raises(TypeError, match=f"^{re.escape(message)}$"):
         describe([data], data)
-
-
-def test_sparse_matrix():
-    """The message in full."""
-    message = "X must be an array; got a SciPy matrix. Pass X.toarray(), or some columns of it."
-    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
-        describe(csr_matrix(np.eye(3)), [0, 1, 2])
