@@ -10,6 +10,7 @@ from typing import Any
 
 import pandas as pd
 
+from ltr.cli.data import add_query_weight_option
 from ltr.metrics import compare_runs, evaluate_run
 
 # what trec_eval prints by default
@@ -46,11 +47,7 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "-q", "--by-query", action="store_true", help="print a line per query"
     )
-    parser.add_argument(
-        "--query-weight",
-        metavar="FILE",
-        help="file with a query and its weight in the means on each line",
-    )
+    add_query_weight_option(parser, "in the means")
     group = parser.add_argument_group("judgments and runs")
     group.add_argument(
         "--missing",
