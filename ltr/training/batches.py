@@ -102,7 +102,9 @@ def gather(data: Data, rows: jax.Array) -> Batch:
         parts = jax.vmap(gather_part)(
             data._replace(n_samples=None), rows
         )  # (p, b/p, ...)
-        return jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:]), parts)
+        batch = jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:]), parts)
+        # XLA would gather again wherever the batch is read: an eighth of a step
+        return jax.lax.optimization_barrier(batch)
     return Batch(
         where=rows < data.n_samples,
         X=data.X[rows],
