@@ -32,7 +32,7 @@ jax.config.update("jax_numpy_rank_promotion", "raise")
 
 # Laws draw into a few padded shapes, so JAX compiles once and examples are cheap.
 # All examples: pytest --hypothesis-profile=thorough
-for name, examples in (("default", 50), ("thorough", 200)):
+for name, examples in (("default", 40), ("thorough", 200)):
     hypothesis.settings.register_profile(
         name,
         max_examples=examples,

@@ -214,8 +214,8 @@ def test_wide_file(tmp_path):
     message = (
         f"{path}: a dense table must not be large and nearly all zeros; got {X.nnz:,} "
         "values for 1,000 rows × 1,000,000 columns, which take 7.5 GiB or more. Read "
-        "the file with load_letor(..., sparse=True), or number its features without "
-        "gaps."
+        "the file with load_letor(..., sparse=True) (--sparse on the command line), or "
+        "number its features without gaps."
     )
     with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
         load_letor(path)

@@ -46,13 +46,13 @@ def test_available_memory(one_megabyte):
     [
         (
             NeuralRanker("neural_sort_cross_entropy", "linear", max_epochs=1),
-            r"a training step on 4 lists padded to 320 items needs about 0\.0 GB of "
+            r"a training step on 4 lists padded to 512 items needs about 0\.0 GB of "
             r"memory, but 0\.0 GB are available\. Lower batch_size\. Train on fewer "
             "items of each list, or with a loss without pairs",
         ),
         (
             TSPRanker("pairwise", encoder="identity", max_epochs=1, batch_size=1),
-            r"a training step on 1 list padded to 320 items needs about .* available\. "
+            r"a training step on 1 list padded to 512 items needs about .* available\. "
             "Train on fewer",
         ),
         (

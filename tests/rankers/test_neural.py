@@ -146,7 +146,7 @@ def test_identical_rows_have_identical_scores_and_ranks():
 def test_rank():
     """1 for the best, ties share the smallest rank."""
     ranker = fitted()
-    ranker.predict = lambda X, qid=None: np.array([0.5, 2.0, 2.0, -1.0, 7.0])
+    ranker.predict = lambda X, qid=None, **inputs: np.array([0.5, 2.0, 2.0, -1.0, 7.0])
     ranks = ranker.rank(np.zeros((5, 6)), [1, 1, 1, 1, 2])
     assert ranks.tolist() == [3, 1, 1, 4, 1]
 

@@ -194,7 +194,7 @@ def networks(X, y, qid, ranker=None, **validation):
     recorded = []
 
     def record(*arguments):
-        recorded.append(arguments[-1])
+        recorded.append(arguments[-2])
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("ltr.rankers.neural.training.fit_linear_path", record)

@@ -9,6 +9,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from joblib.externals.loky import get_reusable_executor
 
 from ltr.solvers import Interrupted, solve_orderings, solve_paths
 from ltr.solvers.core import batches, processes
@@ -64,6 +65,7 @@ def test_limits_and_kills(at_once, monkeypatch):
     solutions = solve_paths(PATHS, n_jobs=2)
     assert at_once
     assert [len(solution.order) for solution in solutions] == [13] * 40
+    get_reusable_executor().shutdown()  # the next batch must not meet the broken one
 
 
 def _kill(*job):
