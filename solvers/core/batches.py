@@ -120,8 +120,8 @@ def solve_batch(
     try:
         n_workers = 1 if len(jobs) <= 1 else min(n_jobs or _n_cores(), len(jobs))
         if n_workers == 1:
-            for job in jobs:
-                run(job)
+            for job in jobs:  # not by run: a frame less above each solver
+                record(job, solve([lists[i] for i in job], limits.budget(cancelled)))
         else:
             outlook = _Outlook(len(jobs), n_workers, end)
             remaining = _run_in_threads(run, jobs, n_workers, cancelled, outlook)
