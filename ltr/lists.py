@@ -340,14 +340,16 @@ def round_up(sizes: IntArray, steps: int = _GRID_STEPS) -> IntArray:
     """Smallest size of the grid that is not below each size.
 
     The grid has eight sizes in an octave, all whole numbers up to 16, then 18, 20, 22,
-    …, 32, 36, 40, …: padding to it adds at most an eighth.
+    …, 32, 36, 40, …: padding to it adds at most an eighth. Sizes up to 16 stay as they
+    are on a coarser grid, too: the work of a loss that sums over all orders of a list
+    grows exponentially with them.
 
     Parameters
     ----------
     sizes : int array
         At least 1.
     steps : int, default=8
-        Sizes in an octave, a power of two.
+        Sizes in an octave above 16, a power of two.
 
     Returns
     -------
@@ -357,9 +359,11 @@ def round_up(sizes: IntArray, steps: int = _GRID_STEPS) -> IntArray:
     --------
     >>> round_up(np.array([1, 7, 17, 100, 101, 1000])).tolist()
     [1, 7, 18, 104, 104, 1024]
+    >>> round_up(np.array([1, 7, 17, 100, 101, 1000]), 1).tolist()
+    [1, 7, 32, 128, 128, 1024]
     """
     exponents = np.frexp(np.maximum(sizes, 2) - 1)[1]  # 2^(e − 1) < size ≤ 2^e
-    distance = np.maximum(1, 2**exponents // (2 * steps))
+    distance = np.where(exponents > 4, 2**exponents // (2 * steps), 1)
     return np.asarray(-(-sizes // distance) * distance)
 
 

@@ -229,6 +229,14 @@ def test_small_folds_have_the_same_shapes():
     assert 14 in {size for *_, size in large}  # padding counts there
 
 
+@pytest.mark.parametrize("size", [1, 10, 15, 16])
+def test_short_lists_are_never_padded_beyond_their_longest(size):
+    """Sums over all orders of a list double with each item of padding."""
+    qid = group_sizes_to_qid([size] * 5)
+    packed = pack(group_queries(qid, len(qid)), list_size_cost=1e9)
+    assert {rows.shape[1] for rows in batches(packed)} == {size}
+
+
 def test_wide_batches_are_small():
     """A mini-batch has at most 2**18 padded rows."""
     qid = group_sizes_to_qid([20_000] * 40)

@@ -40,7 +40,7 @@ class Scorer(ABC):
         Whether ``preprocess="auto"`` must leave the features as they are.
     takes_sparse : bool
         Whether all that ``apply`` does with ``X`` is ``X.reshape(-1, X.shape[-1])``
-        times a matrix, as :class:`Dense` does, so that ``X`` may be sparse.
+        times a matrix, as ``Dense`` does, so that ``X`` may be sparse.
     required_parameters : tuple of str
         Parameters of a ranker without which :meth:`from_parameters` raises.
     """
