@@ -5,7 +5,6 @@ import warnings
 
 import numpy as np
 import pandas as pd
-import polars as pl
 import pytest
 import scipy.sparse as sp
 from sklearn import config_context
@@ -87,6 +86,7 @@ def test_frames_are_joined_by_the_index():
 
 def test_a_frame_without_index_is_in_the_order_of_the_queries():
     """polars has no index, so that its rows are taken as those of an array."""
+    pl = pytest.importorskip("polars")
     joined = join_query_features(ITEMS, QID, pl.DataFrame(Q, schema=["a", "b", "c"]))
     np.testing.assert_array_equal(joined.to_numpy(), JOINED)
 
