@@ -23,7 +23,7 @@ MOVES = (  # numbers, and computes none
 
 
 def count(jaxpr: Any) -> Counts:
-    """FLOP and inner traffic of a traced program, by the rules of the docstring."""
+    """FLOP and inner traffic of a traced program, by the rules of benchmark_gpu.py."""
     flop = moved = 0.0
     for equation in jaxpr.eqns:
         name, parameters = equation.primitive.name, equation.params
