@@ -13,6 +13,7 @@ from ltr.metrics.names import MetricLike
 from ltr.queries import FloatArray
 from ltr.rankers.blend.members import MemberRanker
 from ltr.rankers.blend.normalization import NORMALIZATIONS, Normalization, mean_score
+from ltr.row_values import scaled_weights
 
 
 class VotingRanker(MemberRanker):
@@ -219,6 +220,4 @@ class VotingRanker(MemberRanker):
                 "weights must have a number above 0 for a ranker that is not dropped; "
                 f"got {self.weights!r:.100}."
             )
-        weights = weights[is_member]
-        # by a power of two, which is exact, so that their sum is finite
-        return np.ldexp(weights, -np.frexp(weights.max())[1])
+        return scaled_weights(weights[is_member])

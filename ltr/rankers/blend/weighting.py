@@ -6,6 +6,7 @@ import numpy as np
 
 from ltr.queries import FloatArray, Queries
 from ltr.rankers.blend.normalization import normalize_scores
+from ltr.row_values import scaled_weights
 
 # Weights leave the equal ones once they are farther from them than chance would have
 # it, with this factor on the variance that chance has.
@@ -71,7 +72,7 @@ def evident_weights(
     products = np.add.reduceat(rows[:, :, None] * rows[:, None, :n_members], starts)
     is_evidence = np.add.reduceat(z[order] ** 2, starts) > 0
     if query_weight is not None:
-        products *= query_weight[:, None, None]
+        products *= scaled_weights(query_weight)[:, None, None]
         is_evidence &= query_weight > 0
     products = products[is_evidence]  # (n_queries, n_members + 1, n_members)
     n_queries = len(products)
