@@ -85,26 +85,14 @@ def gather(data: Data, rows: jax.Array) -> Batch:
     Parameters
     ----------
     data : Data
-        The rows; those of p processes with a first axis of that length.
-    rows : int array of shape (b, n) or (p, b/p, n)
-        Row of each item; in the second case among those of its process.
+        The rows.
+    rows : int array of shape (b, n)
+        Row of each item.
 
     Returns
     -------
     batch : Batch
     """
-    if rows.ndim == 3:
-        n_samples = data.n_samples
-
-        def gather_part(part: Data, part_rows: jax.Array) -> Batch:
-            return gather(part._replace(n_samples=n_samples), part_rows)
-
-        parts = jax.vmap(gather_part)(
-            data._replace(n_samples=None), rows
-        )  # (p, b/p, ...)
-        batch = jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:]), parts)
-        # XLA would gather again wherever the batch is read: an eighth of a step
-        return jax.lax.optimization_barrier(batch)
     return Batch(
         where=rows < data.n_samples,
         X=data.X[rows],
@@ -114,6 +102,26 @@ def gather(data: Data, rows: jax.Array) -> Batch:
         extras={name: values[rows] for name, values in data.extras.items()},
         pairs=None if data.pairs is None else data.pairs.block(rows),
     )
+
+
+def gather_all(data: Data, rows: jax.Array) -> Batch:
+    """Gather the rows of the parts that p processes have of a mini-batch.
+
+    Parameters
+    ----------
+    data : Data
+        The rows of the processes, with a first axis of length p.
+    rows : int array of shape (p, b/p, n)
+        Row of each item among those of its process.
+
+    Returns
+    -------
+    batch : Batch
+        Of all b lists.
+    """
+    axes = jax.tree.map(lambda _: 0, data)._replace(n_samples=None)
+    parts = jax.vmap(gather, (axes, 0))(data, rows)  # (p, b/p, ...)
+    return jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:]), parts)
 
 
 def batches_of(shapes: Sequence[tuple[int, ...]], sharding: Any = None) -> list[Any]:

@@ -87,6 +87,28 @@ def _mesh_of(devices: list[jax.Device]) -> Mesh:
     return Mesh(np.array([*by_process.values()]), (PROCESSES, _AXIS))
 
 
+def devices_of_plan(mesh: Mesh | None) -> dict[str, Any]:
+    """What the plan of a step says of its devices.
+
+    Parameters
+    ----------
+    mesh : Mesh or None
+        Devices, see :func:`find_mesh`.
+
+    Returns
+    -------
+    fields : dict
+        ``mesh`` and ``in_parts`` of a :class:`TrainingPlan`. The devices of one process
+        share every part, which they have no need of.
+    """
+    several = mesh is not None and PROCESSES in mesh.axis_names
+    on_cpu = jax.default_backend() == "cpu"
+    return {
+        "mesh": mesh if several else None,
+        "in_parts": on_cpu and (mesh is None or several),
+    }
+
+
 def share(
     lists: Lists, state: Any, mesh: Mesh
 ) -> tuple[SharedLists | SharesOfHosts, Any]:

@@ -14,19 +14,21 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
+from jax.flatten_util import ravel_pytree
+from jax.sharding import PartitionSpec
 
 from ltr.deadline import has_deadline, is_past_deadline
 from ltr.lists import Shape
 from ltr.scorers import PairScorer, PublishedPairScorer
 from ltr.scorers.draws import seed_key
 from ltr.scorers.products import bfloat16_products
-from ltr.training.batches import Data, Lists, gather
+from ltr.training.batches import Batch, Data, Lists, gather, gather_all
 from ltr.training.checkpoint import Checkpoint, Snapshot
 from ltr.training.convergence import EpochLimits, Trend, loss_trend
 from ltr.training.devices import share
 from ltr.training.hosts import LOST, Hosts
 from ltr.training.masks import check_mask, is_ours
-from ltr.training.memory import check_step
+from ltr.training.memory import check_step, part_size
 from ltr.training.optimizers import OPTIMIZERS, OptimizerFactory, build_optimizer
 from ltr.training.plan import (
     TrainingPlan,
@@ -366,39 +368,9 @@ def _step(
 ) -> tuple[tuple[Pytree, Pytree], jax.Array]:
     """One update from a batch of rows (n_lists, list_size); also the summed loss."""
     params, optimizer_state = state
-    # (b, n), (b, n, n_features), (b, n), …; list_weights (b,) are 0 for empty lists
-    where, X, y, weights, list_weights, extras, pairs = gather(data, rows)
-    inputs = {} if pairs is None else {"pair_features": pairs}  # (b, n, n, k)
-    batch_key = jax.random.fold_in(key, step_number)
-    if getattr(plan.scorer, "dropout", 0.0) > 0.0:
-        inputs["key"] = jax.random.fold_in(batch_key, _DROPOUT)
-    is_list = where[:, 0]  # (b,); False for the empty lists of the last mini-batch
-    if plan.n_query_features is not None:
-        X, y, where, weights = _in_batch(X, y, where, weights, plan.n_query_features)
-
-    def mean_loss(params: Pytree) -> jax.Array:
-        with bfloat16_products(plan.rounds_products):
-            scores = plan.scorer.apply(params, X, where, weights, **inputs)
-        values, options = loss_arguments(
-            plan.loss,
-            numbers.loss,
-            scores,
-            weights=weights,
-            extras=extras,
-            key=batch_key,
-            epoch=numbers.epoch,
-            step=step_number,
-        )
-        with errors_of(plan.loss):  # the call stands here: no frame of ours between
-            losses = plan.loss.function(values, y, where=where, **options)
-        check_one_per_list(plan.loss, losses, values)
-        if plan.loss.info.per_batch:  # of a full batch as much as b lists
-            losses = losses * is_list
-        total = jnp.sum(list_weights * losses) / numbers.lists_per_step
-        penalty = getattr(plan.scorer, "penalty", None)
-        return total if penalty is None else total + penalty(params, X, where)
-
-    loss, gradient = jax.value_and_grad(mean_loss)(params)
+    loss, gradient = _loss_and_gradient(
+        plan, params, numbers, data, rows, jax.random.fold_in(key, step_number), step_number
+    )
     if numbers.clip_norm is not None:  # g · min(1, c / ‖g‖)
         clip = optax.clip_by_global_norm(numbers.clip_norm)
         gradient, _ = clip.update(gradient, optax.EmptyState())
@@ -408,6 +380,131 @@ def _step(
     updates, optimizer_state = optimizer.update(gradient, optimizer_state, params)
     params = optax.apply_updates(params, updates)
     return (params, optimizer_state), loss * numbers.lists_per_step
+
+
+def _loss_and_gradient(
+    plan: TrainingPlan,
+    params: Pytree,
+    numbers: StepNumbers,
+    data: Data,
+    rows: jax.Array,
+    key: jax.Array,
+    step_number: int,
+) -> tuple[jax.Array, Pytree]:
+    """Σ loss / full batch size over a batch of rows, and its gradient."""
+    if not plan.is_sum_over_lists:
+        batch = gather(data, rows) if rows.ndim == 2 else gather_all(data, rows)
+        total = partial(_mean_loss, plan, numbers, step_number)
+        return jax.value_and_grad(total)(params, batch, key)
+    if plan.mesh is None:
+        return _summed(plan, params, numbers, data, rows, key, step_number)
+    axes = plan.mesh.axis_names  # of processes, and of the devices of each
+
+    def sum_of_device(
+        params: Pytree,
+        numbers: StepNumbers,
+        n_samples: Any,
+        data: Data,
+        rows: jax.Array,
+        key: jax.Array,
+        step_number: int,
+    ) -> tuple[jax.Array, Pytree]:
+        data = jax.tree.map(lambda leaf: leaf[0], data)._replace(n_samples=n_samples)
+        key = jax.random.fold_in(key, jax.lax.axis_index(axes))
+        own = _summed(plan, params, numbers, data, rows[0], key, step_number)
+        # One sum over the processes: left to itself, XLA makes one for every array of
+        # parameters, and each waits for the network.
+        flat, unravel = ravel_pytree(own)
+        return unravel(jax.lax.psum(flat, axes))
+
+    each, of_process = PartitionSpec(), PartitionSpec(axes[0])
+    return jax.shard_map(
+        sum_of_device,
+        mesh=plan.mesh,
+        in_specs=(each, each, each, of_process, PartitionSpec(*axes), each, each),
+        out_specs=each,
+        check_vma=False,
+    )(
+        params,
+        numbers,
+        data.n_samples,
+        data._replace(n_samples=None),
+        rows,
+        key,
+        step_number,
+    )
+
+
+def _summed(
+    plan: TrainingPlan,
+    params: Pytree,
+    numbers: StepNumbers,
+    data: Data,
+    rows: jax.Array,
+    key: jax.Array,
+    step_number: int,
+) -> tuple[jax.Array, Pytree]:
+    """Sum over the lists of a batch, and its gradient, some lists at a time."""
+    differentiate = jax.value_and_grad(partial(_mean_loss, plan, numbers, step_number))
+    size = part_size(rows.shape, params, plan)
+    n_parts = -(-len(rows) // size)
+    if n_parts == 1:
+        return differentiate(params, gather(data, rows), key)
+    n_empty = n_parts * size - len(rows)
+    rows = jnp.pad(rows, ((0, n_empty), (0, 0)), constant_values=data.n_samples)
+    rows = rows.reshape(n_parts, size, -1)
+    keys = jax.random.split(key, n_parts)
+
+    def of_part(part: Any) -> tuple[jax.Array, Pytree]:
+        return differentiate(params, gather(data, rows[part]), keys[part])
+
+    def add(part: jax.Array, sums: tuple[jax.Array, Pytree]) -> Any:
+        return jax.tree.map(jnp.add, sums, of_part(part))
+
+    zeros = jax.tree.map(
+        lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), jax.eval_shape(of_part, 0)
+    )
+    has_lists = (rows[:, 0, 0] < data.n_samples).sum()  # empty lists are the last ones
+    return jax.lax.fori_loop(0, has_lists, add, zeros)
+
+
+def _mean_loss(
+    plan: TrainingPlan,
+    numbers: StepNumbers,
+    step_number: int,
+    params: Pytree,
+    batch: Batch,
+    key: jax.Array,
+) -> jax.Array:
+    """Σ loss / full batch size over the lists of a batch."""
+    # (b, n), (b, n, n_features), (b, n), …; list_weights (b,) are 0 for empty lists
+    where, X, y, weights, list_weights, extras, pairs = batch
+    inputs = {} if pairs is None else {"pair_features": pairs}  # (b, n, n, k)
+    if getattr(plan.scorer, "dropout", 0.0) > 0.0:
+        inputs["key"] = jax.random.fold_in(key, _DROPOUT)
+    is_list = where[:, 0]  # (b,); False for the empty lists of the last mini-batch
+    if plan.n_query_features is not None:
+        X, y, where, weights = _in_batch(X, y, where, weights, plan.n_query_features)
+    with bfloat16_products(plan.rounds_products):
+        scores = plan.scorer.apply(params, X, where, weights, **inputs)
+    values, options = loss_arguments(
+        plan.loss,
+        numbers.loss,
+        scores,
+        weights=weights,
+        extras=extras,
+        key=key,
+        epoch=numbers.epoch,
+        step=step_number,
+    )
+    with errors_of(plan.loss):  # the call stands here: no frame of ours between
+        losses = plan.loss.function(values, y, where=where, **options)
+    check_one_per_list(plan.loss, losses, values)
+    if plan.loss.info.per_batch:  # of a full batch as much as b lists
+        losses = losses * is_list
+    total = jnp.sum(list_weights * losses) / numbers.lists_per_step
+    penalty = getattr(plan.scorer, "penalty", None)
+    return total if penalty is None else total + penalty(params, X, where)
 
 
 def _in_batch(

@@ -11,8 +11,13 @@ from ltr.lists import Shape
 from ltr.memory import check_memory
 from ltr.scorers import Scorer
 from ltr.scorers.parameters import greatest_width
+from ltr.training.plan import TrainingPlan
 from ltr.training.work import parameter_shapes
 
+# glibc returns larger blocks to the system after each step, and gets them back page by
+# page in the next one: a third of a step of attention, and more where caches end.
+_PART_BYTES = 12 * 2**20
+_HEADS = 12  # values of an item for each other one, in four heads forward and back
 # Parameters, gradient, two moments, the best and the last ones, and in float64.
 _COPIES = 8
 _SMALL = 2**26  # entries of an array that is not worth a check
@@ -39,6 +44,40 @@ def count_parameters(scorer: Scorer, n_features: int) -> int:
     61
     """
     return sum(math.prod(shape) for shape in parameter_shapes(scorer, n_features))
+
+
+def part_size(shape: Shape, params: Any, plan: TrainingPlan) -> int:
+    """Lists whose scores and gradients a step computes at a time.
+
+    A sum over the lists of a large mini-batch is computed part by part, in blocks of
+    memory that a CPU reads fast.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Lists of a mini-batch, and their padded size.
+    params : pytree of arrays
+        Parameters of the scorer.
+    plan : TrainingPlan
+        What the step does.
+
+    Returns
+    -------
+    size : int
+        At least 1; all of them on an accelerator, or if they are not to be parted.
+    """
+    n_lists, list_size = shape
+    if not plan.in_parts:
+        return n_lists
+    # each array of parameters makes about as many values of a row as its last axis has,
+    # and as many more in the backward pass, which the biases stand for
+    leaves = [leaf for leaf in jax.tree.leaves(params) if leaf.ndim]
+    per_row = sum(leaf.shape[-1] for leaf in leaves) + max(
+        (leaf.shape[0] for leaf in leaves), default=0
+    )
+    per_row += _HEADS * list_size * plan.scorer.uses_list
+    n_bytes = list_size * per_row * max((leaf.dtype.itemsize for leaf in leaves), default=4)
+    return min(n_lists, max(1, _PART_BYTES // max(1, n_bytes)))
 
 
 def check_parameters(scorer: Scorer, n_features: int, dtype: str) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import jax
+from jax.sharding import Mesh
 
 from ltr.losses.combination import Combination
 from ltr.losses.declaration import LossFunction, LossInfo, loss_info, split_partial
@@ -53,6 +54,10 @@ class TrainingPlan:
         its own.
     rounds_products : bool, default=False
         Whether the operands of the scorer's matrix products are rounded to bfloat16.
+    in_parts : bool, default=True
+        Whether a step may compute the sum over its lists part by part.
+    mesh : Mesh or None, default=None
+        Devices of several processes, each of which has lists of its own.
     """
 
     scorer: Scorer
@@ -60,6 +65,17 @@ class TrainingPlan:
     optimizer: OptimizerFactory
     n_query_features: int | None = None
     rounds_products: bool = False
+    in_parts: bool = True
+    mesh: Mesh | None = None
+
+    @property
+    def is_sum_over_lists(self) -> bool:
+        """Whether the loss of a mini-batch is the sum of what each list gives alone."""
+        return not (
+            self.loss.info.per_batch
+            or self.n_query_features is not None
+            or hasattr(self.scorer, "penalty")
+        )
 
 
 def plan_loss(

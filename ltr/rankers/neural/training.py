@@ -46,7 +46,7 @@ from ltr.training import (
 )
 from ltr.training.batches import ResidentLists
 from ltr.training.convergence import EpochLimits, epoch_limits
-from ltr.training.devices import find_mesh
+from ltr.training.devices import devices_of_plan, find_mesh
 from ltr.training.hosts import Hosts
 from ltr.training.loop import init_optimizer
 from ltr.training.memory import check_parameters
@@ -308,6 +308,7 @@ def make_plan(
         get_optimizer(options.optimizer),
         options.n_query_features if options.in_batch else None,
         rounds_products=options.dtype == "bfloat16",
+        **devices_of_plan(find_mesh(options.devices)),
     )
     return plan, loss_numbers
 
