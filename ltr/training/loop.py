@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
@@ -185,7 +185,7 @@ def train(
             started = time.perf_counter()
             before_rows = map(repeat, (plan, state, numbers, lists.data))
             after_rows = repeat(key), repeat(0)
-            lowered = [*map(_step.lower, *before_rows, lists.batches, *after_rows)]
+            lowered = map(_step.lower, *before_rows, lists.batches, *after_rows)
             with hosts.together():
                 _compile(lowered, lists.shapes, state[0])
             result.compile_seconds = time.perf_counter() - started
@@ -317,16 +317,17 @@ def _is_over(result: TrainingResult, limits: EpochLimits, hosts: Hosts) -> bool:
 
 
 def _compile(
-    lowered: list[jax.stages.Lowered], shapes: list[Shape], params: Pytree
+    lowered: Iterable[jax.stages.Lowered], shapes: list[Shape], params: Pytree
 ) -> None:
     """Compile the steps of all shapes at once, and check the memory that they need.
 
-    JAX keeps the programs with the jitted function, which then finds them.
+    Each is traced while those before it are compiled. JAX keeps the programs with the
+    jitted function, which then finds them.
     """
-    with ThreadPoolExecutor(len(lowered)) as pool:
-        programs = pool.map(jax.stages.Lowered.compile, lowered)
-        for shape, program in zip(shapes, programs, strict=True):
-            check_step(shape, params, program)
+    with ThreadPoolExecutor(len(shapes)) as pool:
+        programs = [pool.submit(step.compile) for step in lowered]
+    for shape, program in zip(shapes, programs, strict=True):
+        check_step(shape, params, program.result())
 
 
 def _resumed(
