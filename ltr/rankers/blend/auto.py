@@ -106,12 +106,12 @@ class AutoRanker(BlendRanker):
     Fitted on eight public data sets without any tuning (LETOR's OHSUMED and MQ2008,
     ClueWeb09, a sample of MSLR-WEB10K, races of Formula 1, LightGBM's example,
     generated data, and MQ2007's rank aggregation), the mean of ridge, trees and
-    LambdaMART had an NDCG@10 that was .023 [.015, .032] higher than that of LightGBM's
-    LGBMRanker as it comes, on eight of eight sets, and .018 [.012, .024] higher than
-    with the settings above, on seven of eight (paired 95 % intervals over queries). The
-    three were chosen on three of the sets; on the other five the gains were .013 [.007,
-    .019] and .010 [.004, .015]. A network of 128 and 64 units added .004 [.001, .007]
-    on six of the sets. Weights by held-out scores gained nothing over equal ones, and
+    LambdaMART, with equal weights, had an NDCG@10 that was .023 [.015, .032] higher
+    than that of LightGBM's LGBMRanker as it comes, on eight of eight sets, and .018
+    [.012, .024] higher than with the settings above, on seven of eight (paired 95 %
+    intervals over queries). The three were chosen on three of the sets; on the other
+    five the gains were .013 [.007, .019] and .010 [.004, .015]. A network of 128 and 64
+    units added .004 [.001, .007] on six of the sets. Weights by held-out scores gained nothing over equal ones, and
     the single best member lost .005. So weights are shrunken to equal ones by what
     chance explains of their distance: they stay near them on these sets, and leave them
     where a member is far better, as the network is on generated data.
