@@ -369,8 +369,9 @@ def _step(
 ) -> tuple[tuple[Pytree, Pytree], jax.Array]:
     """One update from a batch of rows (n_lists, list_size); also the summed loss."""
     params, optimizer_state = state
+    key = jax.random.fold_in(key, step_number)
     loss, gradient = _loss_and_gradient(
-        plan, params, numbers, data, rows, jax.random.fold_in(key, step_number), step_number
+        plan, params, numbers, data, rows, key, step_number
     )
     if numbers.clip_norm is not None:  # g · min(1, c / ‖g‖)
         clip = optax.clip_by_global_norm(numbers.clip_norm)

@@ -111,11 +111,11 @@ class AutoRanker(BlendRanker):
     [.012, .024] higher than with the settings above, on seven of eight (paired 95 %
     intervals over queries). The three were chosen on three of the sets; on the other
     five the gains were .013 [.007, .019] and .010 [.004, .015]. A network of 128 and 64
-    units added .004 [.001, .007] on six of the sets. Weights by held-out scores gained nothing over equal ones, and
-    the single best member lost .005. So weights are shrunken to equal ones by what
-    chance explains of their distance: they stay near them on these sets, and leave them
-    where a member is far better, as the network is on generated data.
-    ``examples/benchmark_auto.py`` repeats what it can.
+    units added .004 [.001, .007] on six of the sets. Weights by held-out scores gained
+    nothing over equal ones, and the single best member lost .005. So weights are
+    shrunken to equal ones by what chance explains of their distance: they stay near
+    them on these sets, and leave them where a member is far better, as the network is
+    on generated data. ``examples/benchmark_auto.py`` repeats what it can.
 
     A member that raises is left out with a warning; if all do, the first error is
     raised.
