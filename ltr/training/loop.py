@@ -371,7 +371,10 @@ def _step(
     params, optimizer_state = state
     key = jax.random.fold_in(key, step_number)
     loss, gradient = _loss_and_gradient(
+    key = jax.random.fold_in(key, step_number)
+    loss, gradient = _loss_and_gradient(
         plan, params, numbers, data, rows, key, step_number
+    )
     )
     if numbers.clip_norm is not None:  # g · min(1, c / ‖g‖)
         clip = optax.clip_by_global_norm(numbers.clip_norm)
@@ -448,11 +451,12 @@ def _summed(
 ) -> tuple[jax.Array, Pytree]:
     """Sum over the lists of a batch, and its gradient, some lists at a time."""
     differentiate = jax.value_and_grad(partial(_mean_loss, plan, numbers, step_number))
-    size = part_size(rows.shape, params, plan)
-    n_parts = -(-len(rows) // size)
+    n_lists, list_size = rows.shape
+    size = part_size((n_lists, list_size), params, plan)
+    n_parts = -(-n_lists // size)
     if n_parts == 1:
         return differentiate(params, gather(data, rows), key)
-    n_empty = n_parts * size - len(rows)
+    n_empty = n_parts * size - n_lists
     rows = jnp.pad(rows, ((0, n_empty), (0, 0)), constant_values=data.n_samples)
     rows = rows.reshape(n_parts, size, -1)
     keys = jax.random.split(key, n_parts)

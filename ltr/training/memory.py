@@ -76,7 +76,9 @@ def part_size(shape: Shape, params: Any, plan: TrainingPlan) -> int:
         (leaf.shape[0] for leaf in leaves), default=0
     )
     per_row += _HEADS * list_size * plan.scorer.uses_list
-    n_bytes = list_size * per_row * max((leaf.dtype.itemsize for leaf in leaves), default=4)
+    n_bytes = (
+        list_size * per_row * max((leaf.dtype.itemsize for leaf in leaves), default=4)
+    )
     return min(n_lists, max(1, _PART_BYTES // max(1, n_bytes)))
 
 

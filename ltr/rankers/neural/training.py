@@ -308,7 +308,7 @@ def make_plan(
         get_optimizer(options.optimizer),
         options.n_query_features if options.in_batch else None,
         rounds_products=options.dtype == "bfloat16",
-        **devices_of_plan(find_mesh(options.devices)),
+        **devices_of_plan(find_mesh(options.devices), is_sparse=is_sparse(data.X)),
     )
     return plan, loss_numbers
 
