@@ -3,7 +3,9 @@
 Each process is pinned to a core of its own. Steps of a network on two processes are
 compared with those on one, with the same lists; the control is two processes that only
 multiply matrices, against one: it says whether there are two free cores at all. Below
-1.8 there, the other ratios say nothing.
+1.8 there, the other ratios say nothing. Cores of virtual machines come and go within
+minutes, so each round measures all of it, one after the other; what is printed is the
+median of the rounds, and their range.
 
 Run with: python examples/benchmark_hosts.py --lists 1024 --batch-size 256
 """
@@ -100,10 +102,11 @@ def main(
     size: int = 100,
     batch_size: int = 256,
     epochs: int = 3,
+    rounds: int = 3,
     seconds: float = 3.0,
     scorers: str = "attention,mlp",
-) -> dict[str, float]:
-    """Print and return how many times as fast two processes are."""
+) -> dict[str, list[float]]:
+    """Print and return how many times as fast two processes are, in each round."""
     options = {
         "lists": lists,
         "size": size,
@@ -111,21 +114,27 @@ def main(
         "epochs": epochs,
         "seconds": seconds,
     }
-    one, two = (run(n, options | {"scorer": "control"}) for n in (1, 2))
-    ratios = {"control": sum(two) / sum(one)}
-    print(f"{'control':>10}  {ratios['control']:.2f} ×", flush=True)
+    names = ["control", *scorers.split(",")]
+    ratios: dict[str, list[float]] = {name: [] for name in names}
+    times: dict[str, list[float]] = {name: [] for name in names}
+    for _ in range(rounds):
+        for name in names:
+            one, two = (run(n, options | {"scorer": name}) for n in (1, 2))
+            # the control has speeds, the others seconds of an epoch
+            ratio = sum(two) / sum(one) if name == "control" else max(one) / max(two)
+            ratios[name].append(ratio)
+            times[name].append(max(one))
     n_steps = -(-lists // batch_size)
-    for scorer in scorers.split(","):
-        single = max(run(1, options | {"scorer": scorer}))
-        both = max(run(2, options | {"scorer": scorer}))
-        ratios[scorer] = single / both
-        step = 1e3 * single / n_steps
-        advice = "  too short to share: raise --batch-size" if step < 5.0 else ""
-        print(
-            f"{scorer:>10}  {ratios[scorer]:.2f} ×  one process {step:.1f} ms a step "
-            f"of {batch_size} lists of {size}{advice}",
-            flush=True,
+    for name in names:
+        line = (
+            f"{name:>10}  median {np.median(ratios[name]):.2f} ×, "
+            f"{min(ratios[name]):.2f} to {max(ratios[name]):.2f} in {rounds} rounds"
         )
+        if name != "control":
+            step = 1e3 * float(np.median(times[name])) / n_steps
+            line += f"; {step:.1f} ms a step of {batch_size} lists of {size} in one"
+            line += ", too short to share: raise --batch-size" * (step < 5.0)
+        print(line, flush=True)
     return ratios
 
 
@@ -138,6 +147,7 @@ if __name__ == "__main__":
         parser.add_argument("--size", type=int, default=100)
         parser.add_argument("--batch-size", type=int, default=256)
         parser.add_argument("--epochs", type=int, default=3)
+        parser.add_argument("--rounds", type=int, default=3)
         parser.add_argument("--seconds", type=float, default=3.0)
         parser.add_argument("--scorers", default="attention,mlp")
         main(**vars(parser.parse_args()))
