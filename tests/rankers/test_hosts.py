@@ -12,33 +12,83 @@ import pytest
 from ltr import NeuralRanker
 from ltr.datasets import make_ranking
 
-PROGRAM = """
-import json, os, signal, sys, time, warnings
-import jax, numpy as np
-process, port, folder = int(sys.argv[1]), sys.argv[2], sys.argv[3]
-jax.distributed.initialize(f"localhost:{port}", 2, process)
-from types import SimpleNamespace
-from ltr import NeuralRanker
+# What two processes train, and one.
+CASES = """
+import jax, jax.numpy as jnp, numpy as np
+from ltr import NeuralRanker, TSPRanker
 from ltr.datasets import make_ranking
-from ltr.training.devices import find_mesh
-from ltr.training.hosts import Hosts
+from ltr.losses import wasserstein_batch_loss
+from ltr.scorers import MLPScorer
 
 data = make_ranking(n_queries=130, list_size=(3, 12), random_state=0)
 qid = np.unique(data.qid, return_inverse=True)[1]
+gaps = [np.abs(np.subtract.outer(x, x))[..., None] for x in np.split(data.X[:, 0], np.flatnonzero(np.diff(qid)) + 1)]
+
+class Shrinking(MLPScorer):
+    def penalty(self, params, X, where):
+        return 0.1 * sum(jnp.sum(leaf**2) for leaf in jax.tree.leaves(params))
+
+SMALL = dict(max_epochs=3, batch_size=16, random_state=0, early_stopping=False, hidden_layer_sizes=(4,))
+TOWERS = dict(scorer="two_tower", n_query_features=2, in_batch=True)
+RANKERS = {
+    "per_batch, in_batch": NeuralRanker(wasserstein_batch_loss, **TOWERS, **SMALL),
+    "penalty": NeuralRanker("listnet", Shrinking((4,)), **SMALL),
+    "pair_features": TSPRanker("successor", pair_hidden_layer_sizes=(3,), **SMALL),
+    "draws": NeuralRanker("gumbel_ndcg", dropout=0.2, **SMALL),
+}
+
+def weights_of(name, own, devices):
+    ranker = RANKERS[name].set_params(devices=devices)
+    pairs = {"pair_features": [gaps[q] for q in np.unique(qid[own])]} if name == "pair_features" else {}
+    ranker.fit(data.X[own], data.y[own], qid[own], **pairs)
+    return [np.asarray(leaf).tolist() for leaf in jax.tree.leaves(ranker._learned_state.params)]
+"""
+
+PROGRAM = """
+import json, os, signal, sys, time, warnings
+import jax, numpy as np
+process, port, folder, stage = int(sys.argv[1]), *sys.argv[2:]
+jax.distributed.initialize(f"localhost:{port}", 2, process)
+# cases
+from types import SimpleNamespace
+from scipy.sparse import csr_matrix
+from ltr.datasets import RankingData
+from ltr.training.devices import find_mesh
+from ltr.training.hosts import Hosts
+
 own = qid < 80 if process == 0 else qid >= 80
 X, y, qid_own = data.X[own], data.y[own], qid[own]
 result = {}
 
 def fit(changes, X=X):
-    options = dict(scorer="linear", max_epochs=9, batch_size=16, random_state=0)
-    ranker = NeuralRanker("listnet", **options | {"devices": "all"} | changes)
-    return ranker.fit(X, y[: len(X)], qid_own[: len(X)], query_weight=1.0 + qid_own[: len(X)] % 3)
+    options = dict(loss="listnet", scorer="linear", max_epochs=9, batch_size=16, random_state=0)
+    ranker = NeuralRanker(**options | {"devices": "all"} | changes)
+    n = X.shape[0]
+    return ranker.fit(X, y[:n], qid_own[:n], query_weight=1.0 + qid_own[:n] % 3)
 
 def error(changes, X=X):
     try:
         fit(changes, X)
     except Exception as problem:
         return f"{type(problem).__name__}: {problem}"
+
+def save(result):
+    with open(f"{folder}/{stage}_{process}.json", "w") as file:
+        json.dump(result, file)
+
+def watched(callback):
+    "Losses and scores of a fit that draws, and can go on."
+    ranker = fit({
+        "loss": "gumbel_ndcg", "callbacks": [callback],
+        "checkpoint_dir": f"{folder}/state", "checkpoint_every_s": 0,
+    })
+    return [ranker.history_["loss"], ranker.predict(data.X).tolist()]
+
+if stage == "again":
+    epochs = []
+    result["again"] = watched(lambda state: epochs.append(state.epoch))
+    save(result | {"epochs": epochs})
+    sys.exit()
 
 warnings.simplefilter("ignore")
 ranker = fit({"max_epochs": 40, "scorer": "mlp", "hidden_layer_sizes": (8,), "n_iter_no_change": 99})
@@ -54,43 +104,46 @@ bad = X.copy()
 bad[0, 0] = np.inf if process == 1 else 0.0
 result["bad"] = error({}, bad)
 result["empty"] = error({}, X[:0] if process else X)
-try:
-    ranker.partial_fit(X, y, qid_own)
-except ValueError as problem:
-    result["stream"] = str(problem)
+result["sparse"] = error({}, csr_matrix(X))
+for name, rows in {"partial_fit": (X, y, qid_own), "fit_stream": (RankingData(X, y, qid_own),)}.items():
+    try:
+        getattr(ranker, name)(*rows)
+    except ValueError as problem:
+        result[name] = str(problem)
+result["weights"] = {name: weights_of(name, own, "all") for name in RANKERS}
 with warnings.catch_warnings(record=True) as caught:
     warnings.simplefilter("always")
     fit({"devices": None, "max_epochs": 1})
 result["forgotten"] = [str(w.message) for w in caught if "jax.distributed" in str(w.message)]
 
-def watch(state):
+result["whole"] = watched(lambda state: None)
+
+def kill(state):
     result["at"] = time.time()
     if state.epoch == 3 and process == 1:
-        with open(f"{folder}/1.json", "w") as file:
-            json.dump(result, file)
+        save(result)
         os.kill(os.getpid(), signal.SIGKILL)
 
-result["killed"] = error(
-    {"callbacks": [watch], "checkpoint_dir": f"{folder}/state", "checkpoint_every_s": 0}
-)
+try:
+    watched(kill)
+except ConnectionError as problem:
+    result["killed"] = str(problem)
 result["seconds"] = time.time() - result["at"]
-with open(f"{folder}/0.json", "w") as file:
-    json.dump(result, file)
+save(result)
 os._exit(0)  # jax.distributed would wait for the other process
 """
 
 
-@pytest.fixture(scope="module")
-def results(tmp_path_factory):
+def run_both(folder, stage):
     """What two processes have written."""
-    folder = tmp_path_factory.mktemp("hosts")
     with socket.socket() as free:
         free.bind(("localhost", 0))
         port = str(free.getsockname()[1])
     environment = os.environ | {"JAX_PLATFORMS": "cpu", "XLA_FLAGS": ""}
+    program = PROGRAM.replace("# cases", CASES)
     processes = [
         subprocess.Popen(
-            [sys.executable, "-c", PROGRAM, number, port, str(folder)],
+            [sys.executable, "-c", program, number, port, str(folder), stage],
             env=environment,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
@@ -103,9 +156,21 @@ def results(tmp_path_factory):
     finally:
         for process in processes:
             process.kill()
-    paths = [folder / f"{number}.json" for number in (0, 1)]
-    assert all(path.exists() for path in paths), errors
+    paths = [folder / f"{stage}_{number}.json" for number in (0, 1)]
+    assert all(path.exists() for path in paths), "\n".join(errors)
     return [json.loads(path.read_text()) for path in paths]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Where the processes write."""
+    return tmp_path_factory.mktemp("hosts")
+
+
+@pytest.fixture(scope="module")
+def results(folder):
+    """Of the processes of which one is killed in the end."""
+    return run_both(folder, "first")
 
 
 def test_two_processes_are_one(results):
@@ -149,9 +214,13 @@ def test_mistakes(results):
     assert "inf" in own
     assert results[0]["bad"] == failed.format(own)
     for result in results:
-        assert result["stream"] == (
-            "partial_fit trains in one process; devices='all' are those of 2. Use fit, "
-            "or set devices=1 for a ranker in each process."
+        for method in ("partial_fit", "fit_stream"):
+            assert result[method].startswith(
+                f"{method} trains in one process; devices='all' are those of 2. Use fit"
+            )
+        assert result["sparse"].startswith(
+            "TypeError: X must be an array of all features to train in 2 processes; got "
+            "a sparse matrix. "
         )
         assert result["forgotten"] == [
             "jax.distributed connects 2 processes, and with devices=None each of them "
@@ -178,7 +247,7 @@ def test_killed(results):
     """The other process says who is lost, when, and from where to go on."""
     message = results[0]["killed"]
     assert message.startswith(
-        "ConnectionError: process 0 of 2 lost process 1 in epoch 4: it was killed, it "
+        "process 0 of 2 lost process 1 in epoch 4: it was killed, it "
         "failed, or it cannot be reached ("
     )
     assert message.endswith(
@@ -186,3 +255,29 @@ def test_killed(results):
         "epoch 3, after 8 steps of it."
     )
     assert results[0]["seconds"] < 30
+
+
+def test_going_on(results, folder):
+    """Two new processes that call the same fit end with the same bits."""
+    whole = results[0]["whole"]
+    assert results[1]["whole"] == whole
+    for result in run_both(folder, "again"):
+        assert result["again"] == whole
+        assert result["epochs"] == list(range(3, 10))
+    assert not list((folder / "state").iterdir())
+
+
+def test_other_fits(results):
+    """Of losses and scorers whose step is no sum over lists, of pairs, and of draws."""
+    cases = {}
+    exec(CASES, cases)
+    for name in cases["RANKERS"]:
+        first, second = (result["weights"][name] for result in results)
+        assert first == second
+        one = cases["weights_of"](name, np.ones(len(cases["qid"]), dtype=bool), None)
+        same = [
+            np.allclose(a, b, atol=1e-5)
+            for a, b in zip(one, first, strict=True)
+            if np.size(a) > 1  # the output bias shifts all scores, and has no gradient
+        ]
+        assert all(same) == (name != "draws"), name
