@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
 from itertools import islice, repeat
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-from jax.flatten_util import ravel_pytree
-from jax.sharding import PartitionSpec
 
 from ltr.deadline import has_deadline, is_past_deadline
 from ltr.lists import Shape
@@ -38,6 +37,7 @@ from ltr.training.plan import (
 )
 from ltr.training.result import TrainingResult
 from ltr.training.schedules import Schedule, constant_rate
+from ltr.training.sums import sum_over_parts, sum_over_processes
 
 Pytree = Any
 _DROPOUT = 1  # its keys are others than those of losses that draw
@@ -186,8 +186,10 @@ def train(
             before_rows = map(repeat, (plan, state, numbers, lists.data))
             after_rows = repeat(key), repeat(0)
             lowered = map(_step.lower, *before_rows, lists.batches, *after_rows)
-            with hosts.together():
-                _compile(lowered, lists.shapes, state[0])
+            with hosts.together(), ThreadPoolExecutor(len(lists.shapes)) as pool:
+                # each is traced while those before it are compiled
+                programs = [*map(pool.submit, map(attrgetter("compile"), lowered))]
+                _check_memory(programs, lists.shapes, state[0])
             result.compile_seconds = time.perf_counter() - started
         while not (is_over := _is_over(result, limits, hosts)) and (
             len(result.losses) < limits.max_epochs
@@ -316,16 +318,13 @@ def _is_over(result: TrainingResult, limits: EpochLimits, hosts: Hosts) -> bool:
     return limits.ends_settled(result.losses) or is_late
 
 
-def _compile(
-    lowered: Iterable[jax.stages.Lowered], shapes: list[Shape], params: Pytree
+def _check_memory(
+    programs: list[Future[jax.stages.Compiled]], shapes: list[Shape], params: Pytree
 ) -> None:
-    """Compile the steps of all shapes at once, and check the memory that they need.
+    """Wait for the steps of all shapes, and check the memory that they need.
 
-    Each is traced while those before it are compiled. JAX keeps the programs with the
-    jitted function, which then finds them.
+    JAX keeps the programs with the jitted function, which then finds them.
     """
-    with ThreadPoolExecutor(len(shapes)) as pool:
-        programs = [pool.submit(step.compile) for step in lowered]
     for shape, program in zip(shapes, programs, strict=True):
         check_step(shape, params, program.result())
 
@@ -370,12 +369,20 @@ def _step(
     """One update from a batch of rows (n_lists, list_size); also the summed loss."""
     params, optimizer_state = state
     key = jax.random.fold_in(key, step_number)
-    loss, gradient = _loss_and_gradient(
-    key = jax.random.fold_in(key, step_number)
-    loss, gradient = _loss_and_gradient(
-        plan, params, numbers, data, rows, key, step_number
-    )
-    )
+    differentiate = jax.value_and_grad(partial(_mean_loss, plan, numbers, step_number))
+    if not plan.is_sum_over_lists:
+        batch = gather(data, rows) if rows.ndim == 2 else gather_all(data, rows)
+        loss, gradient = differentiate(params, batch, key)
+    elif plan.mesh is not None:
+        loss, gradient = sum_over_processes(
+            differentiate, params, data, rows, key, plan=plan
+        )
+    elif part_size(*rows.shape, params, plan) < len(rows):
+        loss, gradient = sum_over_parts(
+            differentiate, params, data, rows, key, plan=plan
+        )
+    else:
+        loss, gradient = differentiate(params, gather(data, rows), key)
     if numbers.clip_norm is not None:  # g · min(1, c / ‖g‖)
         clip = optax.clip_by_global_norm(numbers.clip_norm)
         gradient, _ = clip.update(gradient, optax.EmptyState())
@@ -385,93 +392,6 @@ def _step(
     updates, optimizer_state = optimizer.update(gradient, optimizer_state, params)
     params = optax.apply_updates(params, updates)
     return (params, optimizer_state), loss * numbers.lists_per_step
-
-
-def _loss_and_gradient(
-    plan: TrainingPlan,
-    params: Pytree,
-    numbers: StepNumbers,
-    data: Data,
-    rows: jax.Array,
-    key: jax.Array,
-    step_number: int,
-) -> tuple[jax.Array, Pytree]:
-    """Σ loss / full batch size over a batch of rows, and its gradient."""
-    if not plan.is_sum_over_lists:
-        batch = gather(data, rows) if rows.ndim == 2 else gather_all(data, rows)
-        total = partial(_mean_loss, plan, numbers, step_number)
-        return jax.value_and_grad(total)(params, batch, key)
-    if plan.mesh is None:
-        return _summed(plan, params, numbers, data, rows, key, step_number)
-    axes = plan.mesh.axis_names  # of processes, and of the devices of each
-
-    def sum_of_device(
-        params: Pytree,
-        numbers: StepNumbers,
-        n_samples: Any,
-        data: Data,
-        rows: jax.Array,
-        key: jax.Array,
-        step_number: int,
-    ) -> tuple[jax.Array, Pytree]:
-        data = jax.tree.map(lambda leaf: leaf[0], data)._replace(n_samples=n_samples)
-        key = jax.random.fold_in(key, jax.lax.axis_index(axes))
-        own = _summed(plan, params, numbers, data, rows[0], key, step_number)
-        # One sum over the processes: left to itself, XLA makes one for every array of
-        # parameters, and each waits for the network.
-        flat, unravel = ravel_pytree(own)
-        return unravel(jax.lax.psum(flat, axes))
-
-    each, of_process = PartitionSpec(), PartitionSpec(axes[0])
-    return jax.shard_map(
-        sum_of_device,
-        mesh=plan.mesh,
-        in_specs=(each, each, each, of_process, PartitionSpec(*axes), each, each),
-        out_specs=each,
-        check_vma=False,
-    )(
-        params,
-        numbers,
-        data.n_samples,
-        data._replace(n_samples=None),
-        rows,
-        key,
-        step_number,
-    )
-
-
-def _summed(
-    plan: TrainingPlan,
-    params: Pytree,
-    numbers: StepNumbers,
-    data: Data,
-    rows: jax.Array,
-    key: jax.Array,
-    step_number: int,
-) -> tuple[jax.Array, Pytree]:
-    """Sum over the lists of a batch, and its gradient, some lists at a time."""
-    differentiate = jax.value_and_grad(partial(_mean_loss, plan, numbers, step_number))
-    n_lists, list_size = rows.shape
-    size = part_size((n_lists, list_size), params, plan)
-    n_parts = -(-n_lists // size)
-    if n_parts == 1:
-        return differentiate(params, gather(data, rows), key)
-    n_empty = n_parts * size - n_lists
-    rows = jnp.pad(rows, ((0, n_empty), (0, 0)), constant_values=data.n_samples)
-    rows = rows.reshape(n_parts, size, -1)
-    keys = jax.random.split(key, n_parts)
-
-    def of_part(part: Any) -> tuple[jax.Array, Pytree]:
-        return differentiate(params, gather(data, rows[part]), keys[part])
-
-    def add(part: jax.Array, sums: tuple[jax.Array, Pytree]) -> Any:
-        return jax.tree.map(jnp.add, sums, of_part(part))
-
-    zeros = jax.tree.map(
-        lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), jax.eval_shape(of_part, 0)
-    )
-    has_lists = (rows[:, 0, 0] < data.n_samples).sum()  # empty lists are the last ones
-    return jax.lax.fori_loop(0, has_lists, add, zeros)
 
 
 def _mean_loss(

@@ -46,7 +46,7 @@ def count_parameters(scorer: Scorer, n_features: int) -> int:
     return sum(math.prod(shape) for shape in parameter_shapes(scorer, n_features))
 
 
-def part_size(shape: Shape, params: Any, plan: TrainingPlan) -> int:
+def part_size(n_lists: int, list_size: int, params: Any, plan: TrainingPlan) -> int:
     """Lists whose scores and gradients a step computes at a time.
 
     A sum over the lists of a large mini-batch is computed part by part, in blocks of
@@ -54,7 +54,7 @@ def part_size(shape: Shape, params: Any, plan: TrainingPlan) -> int:
 
     Parameters
     ----------
-    shape : tuple of int
+    n_lists, list_size : int
         Lists of a mini-batch, and their padded size.
     params : pytree of arrays
         Parameters of the scorer.
@@ -66,7 +66,6 @@ def part_size(shape: Shape, params: Any, plan: TrainingPlan) -> int:
     size : int
         At least 1; all of them on an accelerator, or if they are not to be parted.
     """
-    n_lists, list_size = shape
     if not plan.in_parts:
         return n_lists
     # each array of parameters makes about as many values of a row as its last axis has,

@@ -1,5 +1,6 @@
 """A step that computes its gradient in parts moves as one that has all lists at once."""
 
+from dataclasses import replace
 from functools import partial
 
 import jax
@@ -12,7 +13,7 @@ from ltr import NeuralRanker, TSPRanker
 from ltr.losses import listnet_loss, wasserstein_batch_loss
 from ltr.rankers.neural import training
 from ltr.scorers import MLPScorer
-from ltr.training import loop, memory
+from ltr.training import get_optimizer, loop, memory, sums
 
 RNG = np.random.default_rng(0)
 N_LISTS, SIZES = 14, RNG.integers(3, 5, 14)
@@ -62,19 +63,27 @@ class Steps:
 
     def __init__(self, monkeypatch, plan, params, lists, numbers):
         self._monkeypatch = monkeypatch
-        self.plan, self.params, self.numbers = plan, params, numbers
+        self.plan = replace(plan, optimizer=get_optimizer("sgd"))
+        self.state = params, loop.init_optimizer(self.plan, params)
+        # a step of this size along the gradient shows it
+        self.numbers = numbers._replace(learning_rate=1.0, weight_decay=0.0)
         self.batches = [*lists.epoch(0, np.random.default_rng(0))]
+
+    def step(self):
+        """A step that is traced anew."""
+        return jax.jit(partial(loop._step.__wrapped__, self.plan))
 
     def of_size(self, size, batches=None):
         """Loss and gradient of each batch, in parts of this size."""
-        self._monkeypatch.setattr(loop, "part_size", lambda *_: size)
-        step = jax.jit(partial(loop._loss_and_gradient, self.plan))  # traced anew
+        for module in (loop, sums):
+            self._monkeypatch.setattr(module, "part_size", lambda *_: size)
+        step, results = self.step(), []
         with jax.enable_x64(True):
-            inputs = jax.random.key(3), 5
-            return [
-                step(self.params, self.numbers, *batch, *inputs)
-                for batch in batches or self.batches
-            ]
+            for data, rows in batches or self.batches:
+                inputs = self.state, self.numbers, data, rows, jax.random.key(3), 5
+                (params, _), loss = step(*inputs)
+                results.append((loss, jax.tree.map(np.subtract, self.state[0], params)))
+        return results
 
 
 def assert_same(one, parts):
@@ -220,7 +229,7 @@ def test_sparse_rows(steps):
     """A gather of them costs as much for a part as for all, so there are no parts."""
     plan = steps(neural("listnet"), X=csr_matrix(X)).plan
     assert not plan.in_parts
-    assert memory.part_size((1000, 100), [np.zeros((50, 50))], plan) == 1000
+    assert memory.part_size(1000, 100, [np.zeros((50, 50))], plan) == 1000
 
 
 def test_memory_does_not_grow(steps):
@@ -231,11 +240,10 @@ def test_memory_does_not_grow(steps):
     def n_bytes(n_lists):
         rows = jax.ShapeDtypeStruct((n_lists, 64), np.int32)
         data, *others = inputs
-        step = jax.jit(partial(loop._loss_and_gradient, fit.plan))
-        lowered = step.lower(fit.params, fit.numbers, data, rows, *others)
+        lowered = fit.step().lower(fit.state, fit.numbers, data, rows, *others)
         return lowered.compile().memory_analysis().temp_size_in_bytes
 
     with jax.enable_x64(True):
         few, many = n_bytes(2048), n_bytes(32768)
     assert many < few + 5 * 4 * 32768 * 64
-    assert memory.part_size((8, 64), fit.params, fit.plan) == 8
+    assert memory.part_size(8, 64, fit.state[0], fit.plan) == 8
