@@ -369,6 +369,7 @@ def _step(
     """One update from a batch of rows (n_lists, list_size); also the summed loss."""
     params, optimizer_state = state
     key = jax.random.fold_in(key, step_number)
+    n_lists, list_size = rows.shape[-2:]
     differentiate = jax.value_and_grad(partial(_mean_loss, plan, numbers, step_number))
     if not plan.is_sum_over_lists:
         batch = gather(data, rows) if rows.ndim == 2 else gather_all(data, rows)
@@ -377,7 +378,7 @@ def _step(
         loss, gradient = sum_over_processes(
             differentiate, params, data, rows, key, plan=plan
         )
-    elif part_size(*rows.shape, params, plan) < len(rows):
+    elif part_size(n_lists, list_size, params, plan) < n_lists:
         loss, gradient = sum_over_parts(
             differentiate, params, data, rows, key, plan=plan
         )
