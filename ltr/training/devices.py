@@ -87,16 +87,15 @@ def _mesh_of(devices: list[jax.Device]) -> Mesh:
     return Mesh(np.array([*by_process.values()]), (PROCESSES, _AXIS))
 
 
-def devices_of_plan(mesh: Mesh | None, *, is_sparse: bool) -> dict[str, Any]:
+def devices_of_plan(mesh: Mesh | None, *, divides: bool) -> dict[str, Any]:
     """What the plan of a step says of its devices.
 
     Parameters
     ----------
     mesh : Mesh or None
         Devices, see :func:`find_mesh`.
-    is_sparse : bool
-        Whether the features are. A gather of sparse rows costs as much for a part of a
-        mini-batch as for all of it.
+    divides : bool
+        Whether a mini-batch may be computed in parts.
 
     Returns
     -------
@@ -108,7 +107,7 @@ def devices_of_plan(mesh: Mesh | None, *, is_sparse: bool) -> dict[str, Any]:
     on_cpu = jax.default_backend() == "cpu"
     return {
         "mesh": mesh if several else None,
-        "in_parts": on_cpu and not is_sparse and (mesh is None or several),
+        "in_parts": divides and on_cpu and (mesh is None or several),
     }
 
 

@@ -119,12 +119,12 @@ def sum_over_processes(
         total: LossAndGradient = unravel(jax.lax.psum(flat, axes))
         return total
 
-    each, of_process = PartitionSpec(), PartitionSpec(axes[0])
+    replicated, of_process = PartitionSpec(), PartitionSpec(axes[0])
     total: LossAndGradient = jax.shard_map(
         of_device,
         mesh=plan.mesh,
-        in_specs=(each, of_process, PartitionSpec(*axes), each),
-        out_specs=each,
+        in_specs=(replicated, of_process, PartitionSpec(*axes), replicated),
+        out_specs=replicated,
         check_vma=False,
     )(params, data._replace(n_samples=None), rows, key)
     return total

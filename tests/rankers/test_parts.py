@@ -108,11 +108,6 @@ def neural(loss, scorer="mlp", **options):
         (neural("mse"), {"sample_weight": WEIGHTS}),
         (neural("kl_distillation"), {"teacher_scores": EXTRA}),
         (neural("listnet"), {"query_features": RNG.normal(size=(N_LISTS, 3))}),
-        (TSPRanker("pairwise", encoder="identity", **SMALL), {}),
-        (
-            TSPRanker("successor", pair_hidden_layer_sizes=(3,), **SMALL),
-            {"pair_features": OF_PAIRS},
-        ),
     ],
     ids=[
         "listnet",
@@ -121,8 +116,6 @@ def neural(loss, scorer="mlp", **options):
         "rows",
         "extras",
         "query_features",
-        "tsp",
-        "pairs",
     ],
 )
 def test_parts_are_one(ranker, columns, steps):
@@ -225,9 +218,21 @@ def test_what_is_no_sum_over_lists(ranker, steps):
     assert_same(fit.of_size(10), fit.of_size(3))
 
 
-def test_sparse_rows(steps):
-    """A gather of them costs as much for a part as for all, so there are no parts."""
-    plan = steps(neural("listnet"), X=csr_matrix(X)).plan
+@pytest.mark.parametrize(
+    ("ranker", "columns"),
+    [
+        (neural("listnet"), {"X": csr_matrix(X)}),
+        (TSPRanker("pairwise", encoder="identity", **SMALL), {}),
+        (
+            TSPRanker("successor", pair_hidden_layer_sizes=(3,), **SMALL),
+            {"pair_features": OF_PAIRS},
+        ),
+    ],
+    ids=["sparse", "tsp", "pairs"],
+)
+def test_what_costs_as_much_in_parts(ranker, columns, steps):
+    """A gather of sparse rows or a loop over pairs is not repeated for each part."""
+    plan = steps(ranker, **columns).plan
     assert not plan.in_parts
     assert memory.part_size(1000, 100, [np.zeros((50, 50))], plan) == 1000
 

@@ -33,7 +33,7 @@ from ltr.rankers.neural.scaling import FeatureScaling, Scaling, fit_scaling
 from ltr.rankers.neural.watching import MakeRanker, epoch_watcher
 from ltr.rankers.sparse_features import is_sparse
 from ltr.rankers.validation import EarlyStopping, ValidationRows
-from ltr.scorers import Scorer
+from ltr.scorers import PairScorer, PublishedPairScorer, Scorer
 from ltr.scorers.draws import seed_key
 from ltr.training import (
     Schedule,
@@ -302,13 +302,17 @@ def make_plan(
             f"loss={name!r} gives one number per batch, so query_weight has no effect. "
             "Leave it out."
         )
+    # gathering sparse rows, and looping over pairs of items, costs as much for a part
+    # of a mini-batch as for all of it
+    is_of_pairs = isinstance(options.scorer, (PairScorer, PublishedPairScorer))
+    divides = not (is_sparse(data.X) or is_of_pairs)
     plan = TrainingPlan(
         options.scorer,
         loss_plan,
         get_optimizer(options.optimizer),
         options.n_query_features if options.in_batch else None,
         rounds_products=options.dtype == "bfloat16",
-        **devices_of_plan(find_mesh(options.devices), is_sparse=is_sparse(data.X)),
+        **devices_of_plan(find_mesh(options.devices), divides=divides),
     )
     return plan, loss_numbers
 
