@@ -1,5 +1,6 @@
 """Settings of the test run: strict JAX, hypothesis profiles, an x64 fixture."""
 
+import gc
 import os
 import subprocess
 import sys
@@ -10,10 +11,11 @@ import pytest
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # tests run side by side, their trees too
 
-# Compiling is most of the work here, so programs are optimized less. (Level 0 of jaxlib
-# 0.10.2 computes NaN in double precision on machines with AVX.)
+# Compiling is most of the work here, so programs are optimized less, and in one piece.
+# (Level 0 of jaxlib 0.10.2 computes NaN in double precision on machines with AVX.)
 _QUICK_COMPILATION = (
     "--xla_backend_optimization_level=1 --xla_cpu_use_fusion_emitters=false"
+    " --xla_cpu_parallel_codegen_split_count=1"
 )
 
 
@@ -65,6 +67,12 @@ def pytest_configure(config):
     config.addinivalue_line(
         "filterwarnings", "ignore::sklearn.exceptions.ConvergenceWarning"
     )
+
+
+def pytest_collection_finish():
+    """What is imported by now stays: collections of garbage need not look at it."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True, scope="module")
