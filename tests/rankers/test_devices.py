@@ -51,19 +51,23 @@ cases = {
     "stream": (NeuralRanker("listnet", "mlp", **SMALL), stream),
     "pairs": (TSPRanker("pairwise", encoder="identity", **SMALL), fit),
 }
+square = Mesh(np.array(jax.devices()[:4]).reshape(2, 2), ("a", "b"))
+meshes = dict.fromkeys(cases, (8,)) | {"listnet": (8, "all", square), "stream": (square,)}
 result = {"n_devices": jax.local_device_count()}
 for name, (ranker, train) in cases.items():
     one = centered(train(ranker.set_params(devices=None)))
     result[name] = [
         float(np.abs(centered(train(ranker.set_params(devices=devices))) - one).max())
-        for devices in (8, "all", Mesh(np.array(jax.devices()[:4]).reshape(2, 2), ("a", "b")))
+        for devices in meshes[name]
     ]
 print(json.dumps(result))
 """
 
 
 def test_eight_devices_are_one():
-    flags = "--xla_force_host_platform_device_count=8"
+    """Eight for each kind of training; all that there are, and a mesh, for one or two."""
+    flags = os.environ.get("XLA_FLAGS", "")
+    flags += " --xla_force_host_platform_device_count=8"
     environment = os.environ | {"XLA_FLAGS": flags}
     run = subprocess.run(
         [sys.executable, "-c", PROGRAM],
