@@ -340,11 +340,12 @@ def test_sigterm_loses_no_accepted_request(ranker, tmp_path):
         env={**os.environ, "PYTHONWARNINGS": "error"},
     )
     try:
-        for _ in range(200):
+        health = f"http://127.0.0.1:{port}/health"
+        for _ in range(2000):
             if server.poll() is not None:
                 break
             try:
-                urllib.request.urlopen(f"http://127.0.0.1:{port}/health").close()
+                urllib.request.urlopen(health).close()
                 break
             except urllib.error.URLError:
                 time.sleep(0.05)
@@ -352,7 +353,7 @@ def test_sigterm_loses_no_accepted_request(ranker, tmp_path):
 
         def begin():
             """A request whose last byte is not sent yet: the server has accepted it."""
-            connection = socket.create_connection(("127.0.0.1", port), timeout=20)
+            connection = socket.create_connection(("127.0.0.1", port), timeout=100)
             head = (
                 f"POST /rank HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n\r\n"
             )
@@ -360,7 +361,8 @@ def test_sigterm_loses_no_accepted_request(ranker, tmp_path):
             return connection
 
         connections = [begin() for _ in range(20)]
-        time.sleep(0.3)
+        for _ in range(2):  # whoever came before them is accepted, and its head is read
+            urllib.request.urlopen(health).close()
         server.send_signal(signal.SIGTERM)
         time.sleep(0.2)
 
@@ -371,7 +373,7 @@ def test_sigterm_loses_no_accepted_request(ranker, tmp_path):
 
         with ThreadPoolExecutor(20) as pool:
             answers = list(pool.map(finish, connections))
-        output, errors = server.communicate(timeout=20)
+        output, errors = server.communicate(timeout=100)
     finally:
         server.kill()
     assert server.returncode in (0, -signal.SIGTERM), errors
