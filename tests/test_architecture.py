@@ -1,6 +1,7 @@
 """The house: who may import whom, and how large a room may be."""
 
 import ast
+import functools
 import subprocess
 import sys
 from pathlib import Path
@@ -137,30 +138,33 @@ def module_of(path: Path) -> str:
     return ".".join(parts[:-1] if parts[-1] == "__init__" and parts[:-1] else parts)
 
 
-def imports(tree: ast.AST, late: bool) -> set[str]:
-    """What a module imports at its top, or inside functions: ``module.name``."""
-    functions = [
-        node
-        for node in ast.walk(tree)
-        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
-    ]
-    inside = {id(child) for function in functions for child in ast.walk(function)}
-    names = set()
-    for node in ast.walk(tree):
-        if (id(node) in inside) != late:
-            continue
-        if isinstance(node, ast.Import):
-            names |= {alias.name for alias in node.names}
+@functools.cache
+def imports(path: Path) -> dict[str, set[str]]:
+    """What a file imports, ``module.name``: at its top, in functions, for types only."""
+    names: dict[str, set[str]] = {"at top": set(), "late": set(), "types": set()}
+
+    def visit(node: ast.AST, where: str) -> None:
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            where = "types" if where == "types" else "late"
+        elif isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            where = "types"
+        elif isinstance(node, ast.Import):
+            names[where] |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, "imports are absolute"
-            names |= {f"{node.module}.{alias.name}" for alias in node.names}
+            names[where] |= {f"{node.module}.{alias.name}" for alias in node.names}
+        for child in ast.iter_child_nodes(node):
+            if not isinstance(child, ast.expr):
+                visit(child, where)
+
+    visit(ast.parse(path.read_text()), "at top")
     return names
 
 
-def imported(tree: ast.AST, late: bool) -> set[str]:
-    """Libraries and rooms that a module imports, at its top or inside functions."""
+def imported(path: Path, where: str) -> set[str]:
+    """Libraries and rooms that a file imports, at its top or inside functions."""
     rooms = set()
-    for name in imports(tree, late):
+    for name in imports(path)[where]:
         top, _, inside = name.partition(".")
         if top == "ltr":
             rooms.add(room(inside))
@@ -169,44 +173,32 @@ def imported(tree: ast.AST, late: bool) -> set[str]:
     return rooms
 
 
-def imported_by(path: Path) -> tuple[set[str], set[str]]:
-    """What a file imports at its top and inside functions, but for type checkers."""
-    tree = ast.parse(path.read_text())
-    if_typing = {
-        id(child)
-        for node in ast.walk(tree)
-        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
-        for child in ast.walk(node)
-    }
-    runtime = ast.Module(
-        [node for node in tree.body if id(node) not in if_typing], type_ignores=[]
-    )
-    return imported(runtime, late=False), imported(runtime, late=True)
-
-
 @pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(ROOT)))
 def test_imports(path):
     """Every import of a file is in the table."""
     here = room(module_of(path))
-    at_top, late = imported_by(path)
     allowed = MAY_IMPORT[here] | GROUND_FLOOR | {here}
-    assert at_top <= allowed
-    assert late <= allowed | MAY_IMPORT_LATE.get(here, set())
+    assert imported(path, "at top") <= allowed
+    assert imported(path, "late") <= allowed | MAY_IMPORT_LATE.get(here, set())
 
 
 @pytest.mark.parametrize("name", MAY_IMPORT)
 def test_the_table_is_tight(name):
     """No row allows what its room does not use."""
-    pairs = [imported_by(path) for path in FILES if room(module_of(path)) == name]
-    assert set().union(*(at_top for at_top, _ in pairs)) >= MAY_IMPORT[name]
-    assert set().union(*(late for _, late in pairs)) >= MAY_IMPORT_LATE.get(name, set())
+    files = [path for path in FILES if room(module_of(path)) == name]
+    at_top, late = (
+        set().union(*(imported(path, where) for path in files))
+        for where in ("at top", "late")
+    )
+    assert at_top >= MAY_IMPORT[name]
+    assert late >= MAY_IMPORT_LATE.get(name, set())
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(ROOT)))
 def test_privacy(path):
     """What begins with an underscore is used in its own room only."""
-    tree, here = ast.parse(path.read_text()), room(module_of(path))
-    for name in imports(tree, late=False) | imports(tree, late=True):
+    here = room(module_of(path))
+    for name in set().union(*imports(path).values()):
         top, _, inside = name.partition(".")
         if top == "ltr" and room(inside) not in (here, "_moved"):
             assert not any(part.startswith("_") for part in inside.split(".")), name
