@@ -6,6 +6,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, overload
 
+from numpy.typing import NDArray
+
 from ltr.arguments import ArgumentError, check_whole
 from ltr.datasets.letor.arrays import open_ranking, save_arrays
 from ltr.datasets.ranking_data import RankingData
@@ -65,6 +67,24 @@ class Shards(Sequence[RankingData]):
         if path.is_dir():
             return open_ranking(path)
         return load_table(path, **{"dtype": None, **self._options})
+
+    def qid(self, index: int) -> NDArray[Any]:
+        """Query ids of the rows of a shard; nothing else is read.
+
+        Parameters
+        ----------
+        index : int
+            Number of the shard.
+
+        Returns
+        -------
+        qid : array of shape (n_samples,)
+        """
+        path = self.paths[index]
+        if path.is_dir():
+            return self[index].qid
+        only_ids: dict[str, Any] = {"label": None, "docid": None, "features": []}
+        return load_table(path, **{**self._options, **only_ids}).qid
 
 
 def open_shards(folder: PathLike, **options: Any) -> Shards:

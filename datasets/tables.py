@@ -22,7 +22,7 @@ from ltr.text import excerpt, id_array, text_array
 if TYPE_CHECKING:
     import pandas as pd
 
-_BLOCK_ROWS = 4096
+_BLOCK_ROWS = 4080  # of a power of two, a row would share few lines of the cache
 
 
 def load_table(
@@ -85,9 +85,14 @@ def load_table(
     import pandas as pd
 
     source = "the table" if isinstance(table, pd.DataFrame) else str(table)
-    rows = table if isinstance(table, pd.DataFrame) else _read(Path(table), encoding)
     ids = [name for name in (qid, docid) if name is not None]
     special = ids if label is None else [label, *ids]
+    rows: Delimited | pd.DataFrame
+    if isinstance(table, pd.DataFrame):
+        rows = table
+    else:
+        used = None if features is None else [*special, *features]
+        rows = _read(Path(table), encoding, used)
     names = list(rows.columns)
     if features is None:
         if "" in names:
@@ -111,8 +116,9 @@ def load_table(
     else:
         frame = rows
     numeric = [*features] if label is None else [label, *features]
-    types = frame.dtypes
-    bad = [name for name in numeric if not _is_numeric(types[name])]
+    types = frame.dtypes.to_dict()
+    others = {dtype for dtype in set(types.values()) if not _is_numeric(dtype)}
+    bad = [name for name in numeric if types[name] in others]
     if bad and isinstance(rows, Delimited):
         raise rows.not_a_number(bad[0], frame[bad[0]], _cure(bad[:1], label))
     if bad:
@@ -157,7 +163,8 @@ def _matrix(
 ) -> tuple[NDArray[Any], tuple[int, int] | None]:
     """Columns as a matrix; the first row with a number too large for its type.
 
-    Rows are filled by the thousand, so that each line of the cache is written once.
+    Columns are copied side by side, thousands of rows at a time, so that all of a block
+    is in the cache when its rows are written, one after the other.
     """
     values = []
     for column in columns:
@@ -171,8 +178,7 @@ def _matrix(
     for begin in range(0, n_rows, _BLOCK_ROWS):
         rows = slice(begin, begin + _BLOCK_ROWS)
         with np.errstate(over="ignore"):
-            for j, numbers in enumerate(values):
-                X[rows, j] = numbers[rows]
+            X[rows] = np.array([numbers[rows] for numbers in values], dtype).T
         for j, numbers in enumerate(values):
             if numbers.dtype == dtype:
                 continue
@@ -345,25 +351,42 @@ def _check_texts(field: str, texts: Sequence[Any], kind: str) -> None:
             )
 
 
-def _read(path: Path, encoding: str) -> Delimited | pd.DataFrame:
-    import pandas as pd
-
+def _read(
+    path: Path, encoding: str, used: Sequence[str] | None
+) -> Delimited | pd.DataFrame:
+    """The table of a file; of a Parquet file, at least the columns that are used."""
     kind, _ = _kind(path)
     if kind != ".parquet":
         return read_delimited(path, SEPARATOR_OF[kind], encoding)
     _check_pyarrow()
-    options: dict[str, Any] = {}
-    if "to_pandas_kwargs" in inspect.signature(pd.read_parquet).parameters:
-        # a block for each column: else all are copied to stand side by side
-        options["to_pandas_kwargs"] = {"split_blocks": True}
     try:
-        return pd.read_parquet(path, **options)
+        return _read_parquet(path, used)
     except FileNotFoundError:
         raise
     except (ValueError, OSError, NotImplementedError) as error:
         raise ValueError(
             f"{path} must be a complete Parquet file; reading it failed: {error}"
         ) from error
+
+
+def _read_parquet(path: Path, used: Sequence[str] | None) -> pd.DataFrame:
+    """The columns that are used, or all, if one of them is not there just once."""
+    import pandas as pd
+
+    options: dict[str, Any] = {}
+    if "to_pandas_kwargs" in inspect.signature(pd.read_parquet).parameters:
+        # a block for each column: else all are copied to stand side by side
+        options["to_pandas_kwargs"] = {"split_blocks": True}
+    if path.is_dir():
+        return pd.read_parquet(path, **options)
+    pyarrow = importlib.import_module("pyarrow")
+    with pyarrow.memory_map(str(path)) as file:  # nothing is copied to be read
+        if used is not None:
+            parquet = importlib.import_module("pyarrow.parquet")
+            names = parquet.read_schema(file).names
+            if all(names.count(name) == 1 for name in used):
+                options["columns"] = list(used)
+        return pd.read_parquet(file, **options)
 
 
 def _kind(path: Path) -> tuple[str, Any]:

@@ -25,7 +25,7 @@ Preprocess = Literal["auto", "query", "standard", "log1p"] | None
 PREPROCESS = ("auto", "query", "standard", "log1p", None)
 _HEAVY_TAIL = 10.0  # of the value farthest from the mean, in standard deviations
 _BLOCK_VALUES = 2**21  # in float64 at a time
-_CACHED_VALUES = 2**17  # of a copy that stays in the cache of a core
+_CACHED_VALUES = 2**15  # of copies that stay in the cache of a core
 
 Blocks = Callable[[], Iterator[tuple[NDArray[Any], FloatArray | None]]]
 
@@ -77,18 +77,42 @@ class FeatureScaling:
                 self.of_columns(slice(n, None)).transform(X.of_items),
                 X.codes,
             )
-        n_logs = np.count_nonzero(self.log_features)
-        if n_logs == 0:
+        if not self.log_features.any():
             Z = np.subtract(X, self.mean, dtype=np.float64, order="C")
         else:
             Z = np.array(X, dtype=np.float64, order="C")
-            if n_logs == len(self.log_features):
-                Z = _signed_log1p(Z)
-            else:
-                Z[..., self.log_features] = _signed_log1p(Z[..., self.log_features])
+            self._take_logs(Z)
             Z -= self.mean
         Z /= self.scale
         return Z
+
+    def transform_into(self, target: NDArray[Any], X: NDArray[Any]) -> None:
+        """Fill rows of ``target`` with the scaled rows of an array ``X``.
+
+        The same numbers as those of :meth:`transform`, in blocks that stay in the cache
+        and have a mean and a scale for every value: NumPy is twice as fast on long
+        arrays of one shape as on rows of some features.
+        """
+        n_rows, n_features = X.shape
+        size = min(n_rows, max(1, _CACHED_VALUES // max(1, n_features)))
+        blocks = np.empty((3, size, n_features))
+        blocks[1], blocks[2] = self.mean, self.scale
+        has_logs = self.log_features.any()
+        for rows in _slices(n_rows, n_features, _CACHED_VALUES):
+            Z, mean, scale = blocks[:, : rows.stop - rows.start]
+            Z[...] = X[rows]
+            if has_logs:
+                self._take_logs(Z)
+            Z -= mean
+            Z /= scale
+            target[rows] = Z
+
+    def _take_logs(self, Z: FloatArray) -> None:
+        """Replace the features that go through the logarithm."""
+        if self.log_features.all():
+            Z[...] = _signed_log1p(Z)
+        else:
+            Z[..., self.log_features] = _signed_log1p(Z[..., self.log_features])
 
 
 @dataclass(frozen=True)
@@ -160,9 +184,11 @@ def transform_into(
     weights : float array of shape (n_samples,) or None
         Row weights, for moments within a list.
     """
-    if not isinstance(scaling, ListScaling):
-        for rows in _slices(len(X), X.shape[1], _CACHED_VALUES):
-            target[rows] = X[rows] if scaling is None else scaling.transform(X[rows])
+    if scaling is None:
+        target[: len(X)] = X
+        return
+    if isinstance(scaling, FeatureScaling):
+        scaling.transform_into(target, X)
         return
     # whole lists, as many as begin in the same block of the sorted rows
     numbers = queries.starts[:-1] // _block_rows(X.shape[1])

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ltr.arguments import ArgumentError, plain
+from ltr.datasets.shards import Shards
 from ltr.queries import IntArray, cut_lists, group_queries
 
 _SCANNED_ROWS = 2**20
@@ -87,8 +88,8 @@ class Source:
                 * isinstance(source, (str, PathLike))
             )
         last_id: Any = None
-        for number, part in enumerate(self._parts):
-            qid = _piece(part, "source", f"part {number}").qid
+        for number in range(len(self._parts)):
+            qid = self._ids(number)
             if not len(qid):
                 continue
             starts, ids = _list_starts(qid, number)
@@ -135,6 +136,12 @@ class Source:
             return
         for place in range(len(self._cuts)):
             yield self._read(place)
+
+    def _ids(self, number: int) -> Any:
+        """Query ids of a part; those of a shard without its features."""
+        if isinstance(self._parts, Shards):
+            return self._parts.qid(number)
+        return _piece(self._parts[number], "source", f"part {number}").qid
 
     def _read(self, place: int) -> Piece:
         number, begin, end = self._cuts[place]
