@@ -284,6 +284,68 @@ def test_one_long_id_of_a_table(tmp_path):
     assert [len(data.qid[-1]), data.n_queries] == [200_000, 2]
 
 
+@pytest.mark.parametrize("n_rows", [0, 1, 4079, 4080, 4081, 9000])
+@pytest.mark.parametrize("dtype", [None, np.float32, np.float64])
+@pytest.mark.parametrize("is_file", [True, False])
+def test_columns_become_rows(tmp_path, n_rows, dtype, is_file):
+    """As cell by cell, whatever the types of the columns and the number of rows."""
+    if is_file:
+        pytest.importorskip("pyarrow")
+    rng = np.random.default_rng(0)
+    numbers = rng.normal(size=n_rows)
+    numbers[::7] = np.nan
+    whole = rng.integers(-5, 100, n_rows)
+    columns = {
+        "single": numbers.astype(np.float32),
+        "double": numbers,
+        "half": numbers.astype(np.float16),
+        "small": whole.astype(np.int8),
+        "large": whole * 2**40,
+        "flag": whole > 0,
+        "nullable": pd.array(whole, dtype="Int64"),
+        "rare": pd.array(np.where(whole > 50, None, whole), dtype="Float32"),
+    }
+    frame = pd.DataFrame(columns).assign(label=whole, qid=whole)
+    table = tmp_path / "data.parquet" if is_file else frame
+    if is_file:
+        frame.to_parquet(table)
+    for names in [*columns], ["single"], ["half", "single"], []:
+        X = load_table(table, features=names, dtype=dtype).X
+        expected_type = dtype or (np.float32 if names == ["single"] else np.float64)
+        assert X.dtype == (np.float32 if dtype is None and not names else expected_type)
+        assert X.flags.c_contiguous
+        expected = np.empty((n_rows, len(names)), X.dtype)
+        for j, name in enumerate(names):
+            for i, cell in enumerate(frame[name].tolist()):
+                expected[i, j] = np.nan if cell is pd.NA else cell
+        np.testing.assert_array_equal(X, expected)
+
+
+def test_what_is_read_of_parquet(tmp_path, monkeypatch):
+    """The columns that are used; of a folder of files, as Spark writes, all rows."""
+    parquet = pytest.importorskip("pyarrow.parquet")
+    frame = pd.DataFrame({"label": [1, 0], "qid": [7, 7], "a": [1.0, 2.0], "b": "text"})
+    path, folder = tmp_path / "data.parquet", tmp_path / "folder.parquet"
+    frame.to_parquet(path)
+    folder.mkdir()
+    for part in ("part-0.parquet", "part-1.parquet"):
+        frame.to_parquet(folder / part)
+    read, columns = parquet.read_table, []
+
+    def read_and_note(*arguments, **options):
+        table = read(*arguments, **options)
+        columns.append(table.column_names)
+        return table
+
+    monkeypatch.setattr(parquet, "read_table", read_and_note)
+    assert load_table(path, features=["a"]).X.tolist() == [[1], [2]]
+    assert load_table(folder, features=["a"]).X.tolist() == [[1], [2], [1], [2]]
+    assert columns == [["label", "qid", "a"], ["label", "qid", "a", "b"]]
+    listed = "which has 'label', 'qid', 'a', 'b'"
+    with pytest.raises(ValueError, match=f"'c' is not in .*, {listed}"):
+        load_table(path, features=["a", "c"])
+
+
 def test_damaged_parquet(tmp_path):
     """Our error, with the file."""
     pytest.importorskip("pyarrow")

@@ -161,6 +161,26 @@ def test_scaling_in_blocks(preprocess, weights, monkeypatch):
     assert (target[40:] == 0).all()
 
 
+@pytest.mark.parametrize("n_rows", [0, 1, 20, 21, 22, 95])
+@pytest.mark.parametrize("logs", [(), (1,), (0, 1, 2)])
+@pytest.mark.parametrize("dtypes", [(np.float32, np.float32), (float, np.float32)])
+def test_scaled_rows_are_the_same_bits(n_rows, logs, dtypes, monkeypatch):
+    """One by one, in float64, or in blocks, of whatever size."""
+    monkeypatch.setattr(scaling, "_CACHED_VALUES", 21 * 3)
+    features = 1e3 * RNG.normal(size=(n_rows, 3)).astype(dtypes[0])
+    features[:, 2] = np.where(features[:, 2] > 0, np.nan, 1e30)
+    mean, scale = np.array([0.3, -1e6, 1e29]), np.array([1e-3, 7.0, 1e28])
+    uses_log = np.isin(np.arange(3), logs)
+    target = np.full((n_rows + 2, 3), 9, dtypes[1])
+    fitted_scaling = scaling.FeatureScaling(uses_log, mean, scale)
+    transform_into(target, features, fitted_scaling, None, None)
+    for i, row in enumerate(features.astype(np.float64)):
+        z = np.where(uses_log, np.copysign(np.log1p(np.abs(row)), row), row)
+        expected = ((z - mean) / scale).astype(dtypes[1])
+        np.testing.assert_array_equal(target[i], expected)
+    assert (target[n_rows:] == 9).all()
+
+
 def test_fit_makes_one_copy_of_the_features(monkeypatch):
     """In the precision of training, where the device reads them."""
     sizes = []

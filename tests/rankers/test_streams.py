@@ -100,6 +100,19 @@ def test_parquet(tmp_path):
         np.testing.assert_array_equal(X, DATA.X[:60].astype(np.float32))
 
 
+def test_ids_of_shards(shards, tmp_path):
+    """Without the features, of which those of Parquet files are not even read."""
+    for number, shard in enumerate(shards):
+        np.testing.assert_array_equal(shards.qid(number), shard.qid)
+    pytest.importorskip("pyarrow")
+    frame = pd.DataFrame({"q": ["b", "b", "a"], "name": "text"})
+    frame.to_parquet(tmp_path / "part-0.parquet")
+    only_text = open_shards(tmp_path, label="grade", qid="q", docid="name")
+    assert only_text.qid(-1).tolist() == ["b", "b", "a"]
+    with pytest.raises(ValueError, match="'grade' is not in"):
+        fit(LINEAR, only_text)
+
+
 def test_every_epoch_visits_every_list(monkeypatch, shards):
     """Whole, once, from memory, from shards and from a function."""
     from ltr.training import loop
