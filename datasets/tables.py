@@ -91,8 +91,8 @@ def load_table(
     if isinstance(table, pd.DataFrame):
         rows = table
     else:
-        used = None if features is None else [*special, *features]
-        rows = _read(Path(table), encoding, used)
+        selection = None if features is None else [*special, *features]
+        rows = _read(Path(table), encoding, selection)
     names = list(rows.columns)
     if features is None:
         if "" in names:
@@ -352,15 +352,15 @@ def _check_texts(field: str, texts: Sequence[Any], kind: str) -> None:
 
 
 def _read(
-    path: Path, encoding: str, used: Sequence[str] | None
+    path: Path, encoding: str, selection: Sequence[str] | None
 ) -> Delimited | pd.DataFrame:
-    """The table of a file; of a Parquet file, at least the columns that are used."""
+    """The table of a file; of a Parquet file, at least the selected columns."""
     kind, _ = _kind(path)
     if kind != ".parquet":
         return read_delimited(path, SEPARATOR_OF[kind], encoding)
     _check_pyarrow()
     try:
-        return _read_parquet(path, used)
+        return _read_parquet(path, selection)
     except FileNotFoundError:
         raise
     except (ValueError, OSError, NotImplementedError) as error:
@@ -369,8 +369,8 @@ def _read(
         ) from error
 
 
-def _read_parquet(path: Path, used: Sequence[str] | None) -> pd.DataFrame:
-    """The columns that are used, or all, if one of them is not there just once."""
+def _read_parquet(path: Path, selection: Sequence[str] | None) -> pd.DataFrame:
+    """The selected columns, or all, if one of them is not there just once."""
     import pandas as pd
 
     options: dict[str, Any] = {}
@@ -381,11 +381,11 @@ def _read_parquet(path: Path, used: Sequence[str] | None) -> pd.DataFrame:
         return pd.read_parquet(path, **options)
     pyarrow = importlib.import_module("pyarrow")
     with pyarrow.memory_map(str(path)) as file:  # nothing is copied to be read
-        if used is not None:
+        if selection is not None:
             parquet = importlib.import_module("pyarrow.parquet")
             names = parquet.read_schema(file).names
-            if all(names.count(name) == 1 for name in used):
-                options["columns"] = list(used)
+            if all(names.count(name) == 1 for name in selection):
+                options["columns"] = list(selection)
         return pd.read_parquet(file, **options)
 
 

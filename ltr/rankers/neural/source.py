@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ltr.arguments import ArgumentError, plain
-from ltr.datasets.shards import Shards
 from ltr.queries import IntArray, cut_lists, group_queries
 
 _SCANNED_ROWS = 2**20
@@ -139,7 +138,7 @@ class Source:
 
     def _ids(self, number: int) -> Any:
         """Query ids of a part; those of a shard without its features."""
-        if isinstance(self._parts, Shards):
+        if hasattr(self._parts, "qid"):  # Shards
             return self._parts.qid(number)
         return _piece(self._parts[number], "source", f"part {number}").qid
 
