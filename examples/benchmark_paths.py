@@ -3,13 +3,19 @@
 LKH (``pip install elkai``) proves nothing; CP-SAT is ``add_circuit`` with one worker,
 linear relaxation at level 2 and no presolve. Times are process times on one core; up to
 50 items they are the best of three runs.
+
+With --jobs: what a batch of hard lists gains from all cores, by the clock, beside what
+products of matrices in as many threads gain, which says how many cores are free.
 """
 
 import argparse
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
+from joblib import cpu_count
+from threadpoolctl import threadpool_limits
 
 from ltr.datasets import load_tsplib
 from ltr.solvers import Precedence, solve_path, solve_paths
@@ -130,6 +136,41 @@ def batch(n, n_lists):
     return {"family": "batch", "n": n, "LKH": ratio}
 
 
+def multiply(n_products):
+    """Seconds of products of matrices."""
+    matrix, started = np.ones((256, 256)), time.perf_counter()
+    for _ in range(n_products):
+        matrix @ matrix
+    return time.perf_counter() - started
+
+
+def jobs(n=60, n_lists=80, rounds=3, n_products=2000):
+    """Print and return by how much a batch is faster on all cores, and the control."""
+    matrices = [draw("sym", n, k) for k in range(n_lists)]
+    n_cores = cpu_count()
+    gains = []
+    with ThreadPoolExecutor(n_cores) as pool, threadpool_limits(1):
+        for _ in range(rounds):
+            together = max(pool.map(multiply, [n_products] * n_cores))
+            control = n_cores * multiply(n_products) / together
+            started = time.perf_counter()
+            alone = solve_paths(matrices, n_jobs=1)
+            middle = time.perf_counter()
+            shared = solve_paths(matrices, n_jobs=n_cores)
+            ended = time.perf_counter()
+            assert [s.objective for s in alone] == [s.objective for s in shared]
+            gains.append(((middle - started) / (ended - middle), control))
+            print(
+                f"{n_lists} lists, n={n}: {middle - started:.1f} s on one core, "
+                f"{ended - middle:.1f} s on {n_cores}: {gains[-1][0]:.2f} × "
+                f"(control {control:.2f} ×)",
+                flush=True,
+            )
+    gain, control = np.median(gains, axis=0)
+    print(f"median {gain:.2f} × (control {control:.2f} ×)")
+    return gain, control
+
+
 def tsplib(folder):
     """Print TSPLIB's small ATSP as closed tours, and its SOP with precedences."""
     for path in sorted(Path(folder, "tsplib", "small").iterdir()):
@@ -176,6 +217,10 @@ def main(
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("data", nargs="?", help="folder of TSPLIB files")
+    parser.add_argument("--jobs", action="store_true", help="a batch on all cores")
     options = parser.parse_args()
     print(__doc__.split("\n")[0], flush=True)
-    main(*([options.data] if options.data else []))
+    if options.jobs:
+        jobs()
+    else:
+        main(*([options.data] if options.data else []))

@@ -346,6 +346,9 @@ def test_benchmark_paths(capsys):
     rows = load("benchmark_paths").main(**small)
     assert all(row["proven"] == 1 for row in rows[3:])
     assert capsys.readouterr().out.count("proven 1 of 1") == 7
+    gain, control = load("benchmark_paths").jobs(7, n_lists=4, rounds=1, n_products=1)
+    assert gain > 0
+    assert control > 0
 
 
 def test_benchmark_public(tmp_path, capsys):
