@@ -78,7 +78,8 @@ def part_size(n_lists: int, list_size: int, params: Any, plan: TrainingPlan) -> 
     n_bytes = (
         list_size * per_row * max((leaf.dtype.itemsize for leaf in leaves), default=4)
     )
-    return min(n_lists, max(1, _PART_BYTES // max(1, n_bytes)))
+    n_parts = -(-n_lists // max(1, _PART_BYTES // max(1, n_bytes)))
+    return -(-n_lists // n_parts)  # as many in each, with few empty ones in the last
 
 
 def check_parameters(scorer: Scorer, n_features: int, dtype: str) -> None:

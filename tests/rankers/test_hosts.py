@@ -216,7 +216,8 @@ def test_mistakes(results):
     for result in results:
         for method in ("partial_fit", "fit_stream"):
             assert result[method].startswith(
-                f"{method} trains in one process; devices='all' are those of 2. Use fit"
+                f"{method} trains in one process; devices='all' are those of 2. Use fit, "
+                "with the lists that each of them has in memory, or set devices=1"
             )
         assert result["sparse"].startswith(
             "TypeError: X must be an array of all features to train in 2 processes; got "

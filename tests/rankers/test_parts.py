@@ -252,3 +252,17 @@ def test_memory_does_not_grow(steps):
         few, many = n_bytes(2048), n_bytes(32768)
     assert many < few + 5 * 4 * 32768 * 64
     assert memory.part_size(8, 64, fit.state[0], fit.plan) == 8
+
+
+def test_parts_are_even(steps, monkeypatch):
+    """One list more than fits is no second part of empty lists."""
+    fit = steps(neural("listnet"))
+    sizes = []
+    monkeypatch.setattr(memory, "_PART_BYTES", 2**18)
+    for n_lists in range(1, 200):
+        sizes.append(memory.part_size(n_lists, 64, fit.state[0], fit.plan))
+        n_parts = -(-n_lists // sizes[-1])
+        assert n_parts * sizes[-1] - n_lists < n_parts
+    assert 1 < max(sizes) < 100
+    monkeypatch.setattr(memory, "_PART_BYTES", 1)
+    assert memory.part_size(10, 64, fit.state[0], fit.plan) == 1
