@@ -126,8 +126,8 @@ def kill(state):
 
 try:
     watched(kill)
-except ConnectionError as problem:
-    result["killed"] = str(problem)
+except Exception as problem:
+    result["killed"] = f"{type(problem).__name__}: {problem}"
 result["seconds"] = time.time() - result["at"]
 save(result)
 os._exit(0)  # jax.distributed would wait for the other process
@@ -248,7 +248,7 @@ def test_killed(results):
     """The other process says who is lost, when, and from where to go on."""
     message = results[0]["killed"]
     assert message.startswith(
-        "process 0 of 2 lost process 1 in epoch 4: it was killed, it "
+        "ConnectionError: process 0 of 2 lost process 1 in epoch 4: it was killed, it "
         "failed, or it cannot be reached ("
     )
     assert message.endswith(

@@ -85,8 +85,8 @@ def check_one_process(devices: Any, method: str) -> None:
     if hosts.n > 1:
         raise ValueError(
             f"{method} trains in one process; devices={devices!r} are those of "
-            f"{hosts.n}. Use fit, with the lists that each of them has in memory, or set "
-            "devices=1 for a ranker in each process."
+            f"{hosts.n}. Use fit, with the lists that each of them has in memory, or "
+            "set devices=1 for a ranker in each process."
         )
 
 
