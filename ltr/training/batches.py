@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, Protocol
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
@@ -122,6 +123,56 @@ def gather_all(data: Data, rows: jax.Array) -> Batch:
     axes = jax.tree.map(lambda _: 0, data)._replace(n_samples=None)
     parts = jax.vmap(gather, (axes, 0))(data, rows)  # (p, b/p, ...)
     return jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:]), parts)
+
+
+def of_all_lists(
+    X: Any,
+    y: jax.Array,
+    where: jax.Array,
+    weights: jax.Array | None,
+    n_query_features: int,
+) -> tuple[jax.Array, jax.Array, jax.Array, jax.Array | None]:
+    """Give every query of a mini-batch the items of all its lists.
+
+    Parameters
+    ----------
+    X : array of shape (b, n, n_features)
+        Features; those of the query come first, the same for all items of a list.
+    y : array of shape (b, n)
+        Labels.
+    where : bool array of shape (b, n)
+        False for padding.
+    weights : array of shape (b, n) or None
+        Row weights.
+    n_query_features : int
+        Number of features of the query.
+
+    Returns
+    -------
+    X : array of shape (b, b·n, n_features)
+    y : array of shape (b, b·n)
+        0 for the items of other lists.
+    where : bool array of shape (b, b·n)
+    weights : array of shape (b, b·n) or None
+    """
+    b, n = where.shape
+    query = X[:, :1, :n_query_features]  # (b, 1, q)
+    items = X[..., n_query_features:].reshape(1, b * n, -1)  # (1, b·n, d)
+    pairs = jnp.concatenate(
+        [
+            jnp.broadcast_to(query, (b, b * n, n_query_features)),
+            jnp.broadcast_to(items, (b, b * n, items.shape[-1])),
+        ],
+        axis=-1,
+    )
+    is_own = jnp.repeat(jnp.eye(b, dtype=bool), n, axis=1)  # (b, b·n)
+
+    def tile(values: jax.Array) -> jax.Array:
+        return jnp.broadcast_to(values.reshape(1, b * n), (b, b * n))
+
+    labels = jnp.where(is_own, tile(y), 0.0)
+    is_real = tile(where) & where[:, :1]  # an empty list scores nothing
+    return pairs, labels, is_real, None if weights is None else tile(weights)
 
 
 def batches_of(shapes: Sequence[tuple[int, ...]], sharding: Any = None) -> list[Any]:

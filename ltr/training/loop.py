@@ -21,7 +21,7 @@ from ltr.lists import Shape
 from ltr.scorers import PairScorer, PublishedPairScorer
 from ltr.scorers.draws import seed_key
 from ltr.scorers.products import bfloat16_products
-from ltr.training.batches import Batch, Data, Lists, gather, gather_all
+from ltr.training.batches import Batch, Data, Lists, gather, gather_all, of_all_lists
 from ltr.training.checkpoint import Checkpoint, Snapshot
 from ltr.training.convergence import EpochLimits, Trend, loss_trend
 from ltr.training.devices import share
@@ -411,7 +411,7 @@ def _mean_loss(
         inputs["key"] = jax.random.fold_in(key, _DROPOUT)
     is_list = where[:, 0]  # (b,); False for the empty lists of the last mini-batch
     if plan.n_query_features is not None:
-        X, y, where, weights = _in_batch(X, y, where, weights, plan.n_query_features)
+        X, y, where, weights = of_all_lists(X, y, where, weights, plan.n_query_features)
     with bfloat16_products(plan.rounds_products):
         scores = plan.scorer.apply(params, X, where, weights, **inputs)
     values, options = loss_arguments(
@@ -432,34 +432,6 @@ def _mean_loss(
     total = jnp.sum(list_weights * losses) / numbers.lists_per_step
     penalty = getattr(plan.scorer, "penalty", None)
     return total if penalty is None else total + penalty(params, X, where)
-
-
-def _in_batch(
-    X: Any,
-    y: jax.Array,
-    where: jax.Array,
-    weights: jax.Array | None,
-    n_query_features: int,
-) -> tuple[jax.Array, jax.Array, jax.Array, jax.Array | None]:
-    """Every query with the items of all lists, (b, b·n); foreign ones have label 0."""
-    b, n = where.shape
-    query = X[:, :1, :n_query_features]  # (b, 1, q)
-    items = X[..., n_query_features:].reshape(1, b * n, -1)  # (1, b·n, d)
-    pairs = jnp.concatenate(
-        [
-            jnp.broadcast_to(query, (b, b * n, n_query_features)),
-            jnp.broadcast_to(items, (b, b * n, items.shape[-1])),
-        ],
-        axis=-1,
-    )
-    is_own = jnp.repeat(jnp.eye(b, dtype=bool), n, axis=1)  # (b, b·n)
-
-    def tile(values: jax.Array) -> jax.Array:
-        return jnp.broadcast_to(values.reshape(1, b * n), (b, b * n))
-
-    labels = jnp.where(is_own, tile(y), 0.0)
-    is_real = tile(where) & where[:, :1]  # an empty list scores nothing
-    return pairs, labels, is_real, None if weights is None else tile(weights)
 
 
 def _check_own_loss(plan: TrainingPlan, numbers: StepNumbers, lists: Lists) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from ltr import NeuralRanker
 from ltr.losses import infonce_loss, wasserstein_batch_loss
-from ltr.training.loop import _in_batch
+from ltr.training.batches import of_all_lists
 
 WIDTH = 4
 
@@ -49,14 +49,14 @@ def test_every_query_scores_all_items():
     y = jnp.array([[3.0, 1.0], [2.0, 7.0]])
     where = jnp.array([[True, True], [True, False]])
     weights = jnp.array([[1.0, 2.0], [3.0, 4.0]])
-    pairs, labels, real, weight = _in_batch(X, y, where, weights, 1)
+    pairs, labels, real, weight = of_all_lists(X, y, where, weights, 1)
     assert pairs.shape == (2, 4, 3)
     assert pairs[1, 0].tolist() == [X[1, 0, 0], X[0, 0, 1], X[0, 0, 2]]
     assert labels.tolist() == [[3, 1, 0, 0], [0, 0, 2, 7]]
     assert real.tolist() == [[True, True, True, False]] * 2
     assert weight.tolist() == [[1, 2, 3, 4]] * 2
     empty = jnp.array([[True, True], [False, False]])
-    assert not _in_batch(X, y, empty, None, 1)[2][1].any()
+    assert not of_all_lists(X, y, empty, None, 1)[2][1].any()
 
 
 def test_one_positive_a_query_is_enough():
