@@ -187,7 +187,6 @@ def train(
             after_rows = repeat(key), repeat(0)
             lowered = map(_step.lower, *before_rows, lists.batches, *after_rows)
             with hosts.together(), ThreadPoolExecutor(len(lists.shapes)) as pool:
-                # each is traced while those before it are compiled
                 programs = [*map(pool.submit, map(attrgetter("compile"), lowered))]
                 _check_memory(programs, lists.shapes, state[0])
             result.compile_seconds = time.perf_counter() - started
@@ -323,7 +322,7 @@ def _check_memory(
 ) -> None:
     """Wait for the steps of all shapes, and check the memory that they need.
 
-    JAX keeps the programs with the jitted function, which then finds them.
+    Each has been traced while those before it were compiled. JAX keeps the programs with the jitted function, which then finds them.
     """
     for shape, program in zip(shapes, programs, strict=True):
         check_step(shape, params, program.result())
