@@ -322,7 +322,8 @@ def _check_memory(
 ) -> None:
     """Wait for the steps of all shapes, and check the memory that they need.
 
-    Each has been traced while those before it were compiled. JAX keeps the programs with the jitted function, which then finds them.
+    Each has been traced while those before it were compiled. JAX keeps the programs
+    with the jitted function, which then finds them.
     """
     for shape, program in zip(shapes, programs, strict=True):
         check_step(shape, params, program.result())

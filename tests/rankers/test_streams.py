@@ -15,6 +15,7 @@ from sklearn.base import clone
 from ltr import NeuralRanker, TSPRanker
 from ltr.datasets import RankingData, make_ranking, open_shards, save_shards
 from ltr.rankers.neural import source as source_module
+from ltr.rankers.neural import streaming
 from ltr.rankers.neural.source import Source
 
 DATA = make_ranking(80, list_size=6, n_features=4, n_informative=2, random_state=0)
@@ -54,6 +55,23 @@ def test_shards(shards, tmp_path):
     assert repr(pieces[9:]) == "Shards(0)"
     with pytest.raises(FileExistsError):
         save_shards(data, tmp_path / "new")
+
+
+def test_a_shape_costs_a_share(monkeypatch):
+    """The sample of a long stream has its part of what a compilation costs."""
+    costs, pack = [], streaming.pack
+
+    def noted(*args, list_size_cost, **options):
+        costs.append(list_size_cost)
+        return pack(*args, list_size_cost=list_size_cost, **options)
+
+    monkeypatch.setattr(streaming, "pack", noted)
+    fit(LINEAR, [DATA])
+    of_short = costs[0]
+    costs.clear()
+    long = [RankingData(DATA.X, DATA.y, DATA.qid + 1000 * k) for k in range(12)]
+    fit(LINEAR, long)
+    assert costs[0] == pytest.approx(of_short * streaming._SAMPLED_PIECES / 12)
 
 
 def test_messages_of_shards(tmp_path):

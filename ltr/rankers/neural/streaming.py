@@ -97,14 +97,15 @@ class StreamedLists:
         if scaling is None and not options.keeps_features:
             rows = joined_rows([data.X for data in sample])
             self.scaling = fit_scaling(rows, None, options.preprocess)
+        n_sampled = sum(len(data.y) for data in sample)
+        # rows of an epoch for each of the sample, which has a part of what they cost
+        self._ratio = 1.0 if source.n_rows is None else source.n_rows / n_sampled
         sampled = self._pack(sample)
         self._widths = [bucket.list_size for bucket in sampled.buckets]
-        n_sampled = sum(len(data.y) for data in sample)
-        share = 1.0 if source.n_rows is None else source.n_rows / n_sampled
         self.n_steps = (
             _MANY_STEPS
             if source.n_rows is None
-            else int(np.ceil(share * sampled.n_lists / options.batch_size))
+            else int(np.ceil(self._ratio * sampled.n_lists / options.batch_size))
         )
         self.data, self.packed = self._load(sample[:2])
 
@@ -189,6 +190,7 @@ class StreamedLists:
     def _pack(self, sets: list[TrainingSet]) -> PackedLists:
         """Informative lists of the sets, one after the other, in padded shapes."""
         n_values = values_of_row(sets[0].X)
+        shape_cost = COMPILATION_ROWS / max(likely_epochs(self._options), 1)
         trained = [lists_to_train(self._options, self._plan, data) for data in sets]
         keep = [t[data.queries.codes] for t, data in zip(trained, sets, strict=True)]
         return pack(
@@ -196,7 +198,7 @@ class StreamedLists:
             keep=np.concatenate(keep),
             batch_size=self._options.batch_size,
             list_cost=cost_of_lists(self._options, n_values),
-            list_size_cost=COMPILATION_ROWS / max(likely_epochs(self._options), 1),
+            list_size_cost=shape_cost / self._ratio,
             widths=self._widths,
         )
 
