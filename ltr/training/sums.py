@@ -112,9 +112,9 @@ def sum_over_processes(
     def of_device(
         params: Pytree, data: Data, rows: jax.Array, key: jax.Array
     ) -> LossAndGradient:
-        data = jax.tree.map(lambda leaf: leaf[0], data)._replace(n_samples=n_samples)
+        data = jax.tree.map(_first, data)._replace(n_samples=n_samples)
         key = jax.random.fold_in(key, jax.lax.axis_index(axes))
-        own = sum_over_parts(differentiate, params, data, rows[0], key, plan=plan)
+        own = sum_over_parts(differentiate, params, data, _first(rows), key, plan=plan)
         flat, unravel = ravel_pytree(own)
         total: LossAndGradient = unravel(jax.lax.psum(flat, axes))
         return total
@@ -128,3 +128,8 @@ def sum_over_processes(
         check_vma=False,
     )(params, data._replace(n_samples=None), rows, key)
     return total
+
+
+def _first(array: jax.Array) -> jax.Array:
+    """The only entry of the first axis, without a copy."""
+    return array.reshape(array.shape[1:])
