@@ -421,7 +421,8 @@ def best_cuts(
     V[c, j] = min over i < j of V[c − 1, i] + cost[i, j], and the answer is
     min over c of V[c, n] + c · ``list_size_cost``. Few epochs can make one bucket the
     cheapest although a single long list then pads all others; an epoch that is not
-    small is cut until padding adds at most two fifths.
+    small is cut until padding adds at most two fifths, on a coarse grid to the sizes of
+    the grid.
     """
     n_lists = len(sizes)
     if n_lists == 0:
@@ -445,7 +446,8 @@ def best_cuts(
         value[c, 1:] = total.min(axis=0)
 
     price = value[1:, -1] + list_size_cost * np.arange(1, n_buckets + 1)
-    most = max(_SMALL_EPOCH, _MAX_PADDING * float(list_cost(sizes).sum()))
+    least = sizes if steps == _GRID_STEPS else round_up(sizes, steps)
+    most = max(_SMALL_EPOCH, _MAX_PADDING * float(list_cost(least).sum()))
     price[value[1:, -1] > max(most, value[1:, -1].min())] = np.inf
     c, j = int(price.argmin()) + 1, n_cuts - 1
     path = [j]

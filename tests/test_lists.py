@@ -145,6 +145,15 @@ def test_small_fits_get_few_sizes():
     assert len(packed.buckets) == 1
 
 
+def test_few_epochs_of_costly_lists_get_few_sizes():
+    """Padding to the sizes of the coarse grid is not padding that a cut would save."""
+    sizes = np.random.default_rng(0).integers(50, 151, 100)
+    queries = group_queries(np.repeat(np.arange(100), sizes), int(sizes.sum()))
+    options = {"list_cost": lambda n: 3.3 * n + 0.065 * n**2, "list_size_cost": 1e6}
+    packed = pack(queries, **options)
+    assert [bucket.list_size for bucket in packed.buckets] == [256, 128]
+
+
 def test_a_giant_and_a_list_of_one():
     """A list of 50,000 gets a bucket of its own and wastes nobody's time."""
     qid = group_sizes_to_qid([50_000, *[100] * 63, 1])
