@@ -100,8 +100,9 @@ def devices_of_plan(mesh: Mesh | None, *, divides: bool) -> dict[str, Any]:
     Returns
     -------
     fields : dict
-        ``mesh`` and ``in_parts`` of a :class:`TrainingPlan`. The devices of one process
-        share every part, which they have no need of.
+        ``mesh`` and ``in_parts`` of a :class:`TrainingPlan`. Several devices of one
+        process share a mini-batch, so each of its parts would be shared, too: there are
+        none.
     """
     several = mesh is not None and PROCESSES in mesh.axis_names
     on_cpu = jax.default_backend() == "cpu"

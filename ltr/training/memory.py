@@ -17,7 +17,7 @@ from ltr.training.work import parameter_shapes
 # glibc returns larger blocks to the system after each step, and gets them back page by
 # page in the next one: a third of a step of attention, and more where caches end.
 _PART_BYTES = 12 * 2**20
-_HEADS = 12  # values of an item for each other one, in four heads forward and back
+_PAIR_VALUES = 12  # of an item and another one: four heads, forward and back
 # Parameters, gradient, two moments, the best and the last ones, and in float64.
 _COPIES = 8
 _SMALL = 2**26  # entries of an array that is not worth a check
@@ -74,7 +74,7 @@ def part_size(n_lists: int, list_size: int, params: Any, plan: TrainingPlan) -> 
     per_row = sum(leaf.shape[-1] for leaf in leaves) + max(
         (leaf.shape[0] for leaf in leaves), default=0
     )
-    per_row += _HEADS * list_size * plan.scorer.uses_list
+    per_row += _PAIR_VALUES * list_size * plan.scorer.uses_list
     n_bytes = (
         list_size * per_row * max((leaf.dtype.itemsize for leaf in leaves), default=4)
     )
