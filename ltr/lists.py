@@ -98,6 +98,13 @@ class PackedLists:
         """Number of mini-batches of an epoch."""
         return sum(-(-len(b.lists) // b.batch_size) for b in self.buckets)
 
+    @property
+    def padding_share(self) -> float:
+        """Share of the lists' padded rows that is padding."""
+        n_rows = sum(bucket.rows.size for bucket in self.buckets)
+        n_items = sum(int((b.rows < self.n_samples).sum()) for b in self.buckets)
+        return 1.0 - n_items / n_rows if n_rows else 0.0
+
     def epoch(self, rng: np.random.Generator) -> Iterator[NDArray[np.int32]]:
         """Yield the mini-batches of one epoch in random order.
 

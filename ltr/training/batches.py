@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from ltr.lists import PackedLists, Shape
 from ltr.queries import BoolArray
+from ltr.training.padding import RealItems, RealRows
 from ltr.training.pair_table import PairTable
 from ltr.training.query_rows import QueryRows
 from ltr.training.sparse_rows import SparseItems, SparseRows
@@ -27,7 +28,7 @@ class Data(NamedTuple):
     ----------
     n_samples : int
         Number of real rows.
-    X : array, SparseRows or QueryRows of shape (n_rows, n_features)
+    X : array, SparseRows, QueryRows or RealRows of shape (n_rows, n_features)
         Features.
     y : array of shape (n_rows,)
         Labels.
@@ -42,7 +43,7 @@ class Data(NamedTuple):
     """
 
     n_samples: Any
-    X: jax.Array | SparseRows | QueryRows
+    X: jax.Array | SparseRows | QueryRows | RealRows
     y: jax.Array
     weights: jax.Array | None
     list_weights: jax.Array
@@ -57,7 +58,7 @@ class Batch(NamedTuple):
     ----------
     where : bool array of shape (b, n)
         False for padding.
-    X : array of shape (b, n, n_features)
+    X : array, SparseItems or RealItems of shape (b, n, n_features)
         Features.
     y : array of shape (b, n)
         Labels.
@@ -72,7 +73,7 @@ class Batch(NamedTuple):
     """
 
     where: jax.Array
-    X: jax.Array | SparseItems
+    X: jax.Array | SparseItems | RealItems
     y: jax.Array
     weights: jax.Array | None
     list_weights: jax.Array

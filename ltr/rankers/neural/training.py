@@ -51,6 +51,7 @@ from ltr.training.hosts import Hosts
 from ltr.training.loop import init_optimizer
 from ltr.training.memory import check_parameters
 from ltr.training.optimizers import auto_decay, auto_rate
+from ltr.training.padding import skip_padding
 from ltr.training.pair_table import PairScaling, fit_pair_scaling
 
 ScoreItems = Callable[[FittedScorer, NDArray[Any], Queries], FloatArray]
@@ -195,7 +196,8 @@ def train_scorer(
             plan, start, data.X.shape[1], options.array_dtype, int(rng.integers(2**31))
         )
         params, optimizer_state = hosts.same_start((params, optimizer_state))
-        lists = ResidentLists(rows_on_device, packed)
+        X = skip_padding(plan, rows_on_device.X, packed)
+        lists = ResidentLists(rows_on_device._replace(X=X), packed)
         train_without = None
         selects = validate is not None and limits.selects
         if start is None and not selects and not has_deadline():
