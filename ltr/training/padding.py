@@ -23,7 +23,7 @@ Pytree = Any
 Apply = Callable[[Pytree, Any, jax.Array], jax.Array]
 
 _TILE = 128  # items
-# Without padding a step takes a fifth longer: its backward pass computes tiles anew.
+# Without padding a step takes a fifth longer: its backward pass computes tiles again.
 _LEAST_PADDING = 1 / 3
 
 
