@@ -85,7 +85,9 @@ class RealRows(NamedTuple):
         return RealItems(self.table, rows)
 
 
-def skip_padding(plan: TrainingPlan, X: Any, packed: PackedLists) -> Any:
+def skip_padding(
+    plan: TrainingPlan, X: Any, packed: PackedLists, *, is_stream: bool
+) -> Any:
     """The same rows, of which padding is not scored where that takes less time.
 
     Parameters
@@ -96,12 +98,15 @@ def skip_padding(plan: TrainingPlan, X: Any, packed: PackedLists) -> Any:
         Features on the device.
     packed : PackedLists
         Lists in mini-batches.
+    is_stream : bool
+        Whether the lists are a piece of a stream, whose pieces are to share a program.
 
     Returns
     -------
     X : RealRows, or the same
-        The former on a CPU, if padding takes more than a third of the mini-batches, and
-        the scorer is a network whose score of an item depends on no other item.
+        The former on a CPU, if padding takes more than a third of the mini-batches or
+        is to be expected, and the scorer is a network whose score of an item depends on
+        no other item.
     """
     scorer = plan.scorer
     scores_items = not (
@@ -111,9 +116,8 @@ def skip_padding(plan: TrainingPlan, X: Any, packed: PackedLists) -> Any:
         or hasattr(scorer, "penalty")  # reads the features, too
     )
     one_cpu = plan.in_parts and plan.mesh is None and plan.n_query_features is None
-    if not (scores_items and one_cpu and packed.padding_share > _LEAST_PADDING):
-        return X
-    return RealRows(X)
+    has_padding = is_stream or packed.padding_share > _LEAST_PADDING
+    return RealRows(X) if scores_items and one_cpu and has_padding else X
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(0,))

@@ -167,3 +167,11 @@ def test_others_read_padding(ranker, columns, features):
         ranker.fit(columns.get("X", X), Y, QID)
     assert features
     assert not any(isinstance(read, RealRows) for read in features)
+
+
+def test_pieces_share_a_program(features):
+    """Whatever the padding of a piece is."""
+    ranker = neural()
+    ranker.partial_fit(X, Y, QID)
+    ranker.partial_fit(X[:160], Y[:160], np.repeat(np.arange(20), 8))
+    assert [type(read) for read in features] == [RealRows, RealRows]

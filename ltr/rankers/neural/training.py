@@ -196,7 +196,7 @@ def train_scorer(
             plan, start, data.X.shape[1], options.array_dtype, int(rng.integers(2**31))
         )
         params, optimizer_state = hosts.same_start((params, optimizer_state))
-        X = skip_padding(plan, rows_on_device.X, packed)
+        X = skip_padding(plan, rows_on_device.X, packed, is_stream=options.is_stream)
         lists = ResidentLists(rows_on_device._replace(X=X), packed)
         train_without = None
         selects = validate is not None and limits.selects
