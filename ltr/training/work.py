@@ -17,8 +17,9 @@ from ltr.scorers.draws import seed_key
 # scattering the row costs at least. A logit of two items costs several per width, most
 # of them for its exponential. A term of a loss on pairs costs some ten.
 _DEFAULT_WORK, _LEAST_WORK, _LOGIT_WORK, _PAIR_WORK = 14_785, 1_000, 5, 10
-# Compiling a step takes about as long as training the default network on these rows.
-COMPILATION_ROWS = 2_000_000
+# Compiling a step takes about as long as training the default network on these rows; by
+# measurement, three times as long where items are compared, whatever number of blocks.
+COMPILATION_ROWS, _COMPARING = 2_000_000, 3
 
 
 @functools.lru_cache(maxsize=64)
@@ -51,11 +52,13 @@ def parameter_shapes(scorer: Scorer, n_features: int) -> list[tuple[int, ...]]:
 
 
 def list_cost(scorer: Scorer, n_features: int, *, has_pairs: bool = False) -> ListCost:
-    """Work of a step per list, in rows of the default network on 50 features.
+    """Work of a step per list, where compiling the step is 2,000,000.
 
-    A row costs a multiplication per parameter, and at least the reading of its
-    features; where items of a list are compared, another width of them per item, and
-    where the loss is a sum over pairs, its term.
+    The unit is a row of the default network on 50 features, or three of them where
+    items of a list are compared, whose compilation takes three times as long. A row
+    costs a multiplication per parameter, and at least the reading of its features;
+    where items are compared, another width of them per item, and where the loss is a
+    sum over pairs, its term.
 
     Parameters
     ----------
@@ -80,17 +83,17 @@ def list_cost(scorer: Scorer, n_features: int, *, has_pairs: bool = False) -> Li
     ...     print(list_cost(scorer, 50)(sizes).round().tolist())
     [1.0, 68.0]
     [20.0, 1004.0]
-    [91.0, 68199.0]
+    [30.0, 22733.0]
     >>> list_cost(LinearScorer(), 50, has_pairs=True)(sizes).round().tolist()
     [2.0, 744.0]
     """
     shapes = parameter_shapes(scorer, n_features)
     per_row = max(_LEAST_WORK, sum(math.prod(shape) for shape in shapes))
     width = max((size for shape in shapes for size in shape), default=1)
-
     per_pair = _LOGIT_WORK * width * scorer.uses_list + _PAIR_WORK * has_pairs
+    unit = _DEFAULT_WORK * (_COMPARING if scorer.uses_list else 1)
 
     def cost(sizes: IntArray) -> FloatArray:
-        return np.asarray(sizes * ((per_row + per_pair * sizes) / _DEFAULT_WORK))
+        return np.asarray(sizes * ((per_row + per_pair * sizes) / unit))
 
     return cost
