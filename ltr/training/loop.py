@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -187,7 +188,7 @@ def train(
             before_rows = map(repeat, (plan, state, numbers, lists.data))
             after_rows = repeat(key), repeat(0)
             lowered = map(_step.lower, *before_rows, lists.batches, *after_rows)
-            with hosts.together(), ThreadPoolExecutor(len(lists.shapes)) as pool:
+            with hosts.together(), ThreadPoolExecutor(os.cpu_count()) as pool:
                 programs = [*map(pool.submit, map(attrgetter("compile"), lowered))]
                 _check_memory(programs, lists.shapes, state[0])
             result.compile_seconds = time.perf_counter() - started
