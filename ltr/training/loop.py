@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
 from itertools import islice, repeat
-from operator import attrgetter
 from typing import Any, NamedTuple
 
 import jax
@@ -18,7 +15,6 @@ import numpy as np
 import optax
 
 from ltr.deadline import has_deadline, is_past_deadline
-from ltr.lists import Shape
 from ltr.scorers import PairScorer, PublishedPairScorer
 from ltr.scorers.draws import seed_key
 from ltr.scorers.products import bfloat16_products
@@ -28,7 +24,7 @@ from ltr.training.convergence import EpochLimits, Trend, loss_trend
 from ltr.training.devices import share
 from ltr.training.hosts import LOST, Hosts
 from ltr.training.masks import check_mask, is_ours
-from ltr.training.memory import check_step, part_size
+from ltr.training.memory import part_size
 from ltr.training.optimizers import OPTIMIZERS, OptimizerFactory, build_optimizer
 from ltr.training.padding import RealItems
 from ltr.training.plan import (
@@ -37,6 +33,7 @@ from ltr.training.plan import (
     errors_of,
     loss_arguments,
 )
+from ltr.training.programs import Programs
 from ltr.training.result import TrainingResult
 from ltr.training.schedules import Schedule, constant_rate
 from ltr.training.sums import sum_over_parts, sum_over_processes
@@ -86,6 +83,38 @@ def _init_ours(params: Pytree, *, optimizer: OptimizerFactory) -> Pytree:
     return build_optimizer(optimizer, 0.0, 0.0).init(params)
 
 
+def compile_steps(
+    plan: TrainingPlan,
+    state: tuple[Pytree, Pytree],
+    numbers: StepNumbers,
+    data: Data,
+    batches: list[jax.ShapeDtypeStruct],
+) -> Programs:
+    """Begin to compile the steps of a fit.
+
+    Parameters
+    ----------
+    plan : TrainingPlan
+        Scorer, loss and optimizer.
+    state : (pytree, pytree)
+        Parameters and state of the optimizer.
+    numbers : StepNumbers
+        As for :func:`train`.
+    data : Data
+        The rows, or ShapeDtypeStructs of their arrays.
+    batches : list of ShapeDtypeStruct
+        Mini-batches, see :func:`ltr.training.batches.batches_of`.
+
+    Returns
+    -------
+    programs : Programs
+    """
+    state = jax.tree.map(jnp.asarray, state)
+    before_rows = map(repeat, (plan, state, numbers, data))
+    after_rows = repeat(seed_key(0)), repeat(0)
+    return Programs(map(_step.lower, *before_rows, batches, *after_rows))
+
+
 def train(
     plan: TrainingPlan,
     params: Pytree,
@@ -103,6 +132,7 @@ def train(
     checkpoint: Checkpoint | None = None,
     finish: Callable[[Pytree], Pytree] | None = None,
     hosts: Hosts | None = None,
+    programs: Programs | None = None,
 ) -> TrainingResult:
     """Train for some epochs over mini-batches of whole lists.
 
@@ -144,6 +174,9 @@ def train(
     hosts : Hosts, optional
         Devices that share the lists of a mini-batch, and the processes that have them.
         Default: one device.
+    programs : Programs, optional
+        Steps for the shapes of ``lists``, of :func:`compile_steps`. Default: they are
+        compiled before the first epoch.
 
     Returns
     -------
@@ -184,14 +217,12 @@ def train(
     reached = state
     try:
         if limits.max_epochs and lists.shapes:
-            started = time.perf_counter()
-            before_rows = map(repeat, (plan, state, numbers, lists.data))
-            after_rows = repeat(key), repeat(0)
-            lowered = map(_step.lower, *before_rows, lists.batches, *after_rows)
-            with hosts.together(), ThreadPoolExecutor(os.cpu_count()) as pool:
-                programs = [*map(pool.submit, map(attrgetter("compile"), lowered))]
-                _check_memory(programs, lists.shapes, state[0])
-            result.compile_seconds = time.perf_counter() - started
+            with hosts.together():
+                programs = programs or compile_steps(
+                    plan, state, numbers, lists.data, lists.batches
+                )
+                programs.check_memory(lists.shapes, state[0])
+            result.compile_seconds = programs.seconds
         while not (is_over := _is_over(result, limits, hosts)) and (
             len(result.losses) < limits.max_epochs
         ):
@@ -317,18 +348,6 @@ def _is_over(result: TrainingResult, limits: EpochLimits, hosts: Hosts) -> bool:
         return True
     is_late = has_deadline() and hosts.any(is_past_deadline())
     return limits.ends_settled(result.losses) or is_late
-
-
-def _check_memory(
-    programs: list[Future[jax.stages.Compiled]], shapes: list[Shape], params: Pytree
-) -> None:
-    """Wait for the steps of all shapes, and check the memory that they need.
-
-    Each has been traced while those before it were compiled. JAX keeps the programs
-    with the jitted function, which then finds them.
-    """
-    for shape, program in zip(shapes, programs, strict=True):
-        check_step(shape, params, program.result())
 
 
 def _resumed(

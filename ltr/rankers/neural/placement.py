@@ -24,10 +24,15 @@ from ltr.rankers.neural.options import TrainingOptions
 from ltr.rankers.neural.scaling import Scaling, transform_into
 from ltr.rankers.query_features import JoinedRows
 from ltr.rankers.sparse_features import is_sparse
-from ltr.training import Data
+from ltr.training import Data, StepNumbers, TrainingPlan
+from ltr.training.batches import batches_of
 from ltr.training.convergence import AUTO_EPOCHS
 from ltr.training.hosts import Hosts
+from ltr.training.loop import compile_steps
+from ltr.training.masks import is_ours
+from ltr.training.padding import skip_padding
 from ltr.training.pair_table import PairScaling, PairTable
+from ltr.training.programs import Programs
 from ltr.training.query_rows import QueryRows
 from ltr.training.shares import pack_share
 from ltr.training.sparse_rows import SparseRows, place_rows
@@ -72,6 +77,52 @@ def pack_lists(
         list_size_cost=shape_cost,
     )
     return packed, hosts.total(n_rows)
+
+
+def compile_early(
+    plan: TrainingPlan,
+    state: tuple[Any, Any],
+    numbers: StepNumbers,
+    options: TrainingOptions,
+    data: TrainingSet,
+    packed: PackedLists,
+    hosts: Hosts,
+) -> Programs | None:
+    """Begin to compile the steps of a fit, before its rows are scaled and placed.
+
+    Parameters
+    ----------
+    plan, state, numbers
+        As for :func:`ltr.training.loop.compile_steps`.
+    options, data, packed, hosts
+        As for :func:`place_data`.
+
+    Returns
+    -------
+    programs : Programs or None
+        None if the arrays are not those of dense features on one device, and for a loss
+        of the user's own, which is tried first.
+    """
+    is_dense = not (isinstance(data.X, JoinedRows) or is_sparse(data.X))
+    is_plain = is_dense and data.pairs is None and hosts.mesh is None
+    if not (is_plain and is_ours(plan.loss.function)):
+        return None
+    n_rows = padded_length(len(data.y), options.is_stream)
+
+    def outline(*shape: int) -> Any:
+        return jax.ShapeDtypeStruct((n_rows, *shape), np.dtype(options.array_dtype))
+
+    rows = Data(
+        n_samples=packed.n_samples,
+        X=skip_padding(
+            plan, outline(data.X.shape[1]), packed, is_stream=options.is_stream
+        ),
+        y=outline(),
+        weights=None if data.weights is None else outline(),
+        list_weights=outline(),
+        extras={name: outline() for name in data.extras},
+    )
+    return compile_steps(plan, state, numbers, rows, batches_of(packed.shapes))
 
 
 def place_data(

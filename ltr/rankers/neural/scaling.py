@@ -254,10 +254,10 @@ def fit_scaling(
             block = part if rows is None else rows[part]
             yield np.asarray(X[block]), None if weights is None else weights[block]
 
-    mean, scale = _moments(blocks, X.shape[1], hosts)
+    highest, lowest = _extremes(blocks, X.shape[1], hosts)
+    mean, scale = _moments(blocks, highest, lowest, hosts)
     log_features = np.full(X.shape[1], preprocess == "log1p")
     if preprocess == "auto":
-        highest, lowest = _extremes(blocks, X.shape[1], hosts)
         farthest = np.fmax(highest - mean, mean - lowest)
         log_features = np.asarray(farthest > _HEAVY_TAIL * scale)
     if log_features.any():
@@ -267,8 +267,11 @@ def fit_scaling(
                 logs = _signed_log1p(block[:, log_features].astype(np.float64))
                 yield logs, block_weights
 
+        highest, lowest = (
+            _signed_log1p(end[log_features]) for end in (highest, lowest)
+        )
         mean[log_features], scale[log_features] = _moments(
-            log_blocks, int(log_features.sum()), hosts
+            log_blocks, highest, lowest, hosts
         )
     return FeatureScaling(log_features, mean, scale)
 
@@ -299,14 +302,12 @@ def _extremes(
 
 
 def _moments(
-    blocks: Blocks, n_features: int, hosts: Hosts | None
+    blocks: Blocks, highest: FloatArray, lowest: FloatArray, hosts: Hosts | None
 ) -> tuple[FloatArray, FloatArray]:
     """Mean and standard deviation of each feature, 1 where it is constant."""
     from sklearn.preprocessing import StandardScaler
 
-    largest = np.nan_to_num(
-        np.fmax.reduce(np.abs(_extremes(blocks, n_features, hosts)))
-    )
+    largest = np.nan_to_num(np.fmax(np.abs(highest), np.abs(lowest)))
     exponents = safe_exponents(largest)
     is_extreme = bool(exponents.any())
     scaler = StandardScaler(copy=False)
@@ -316,7 +317,7 @@ def _moments(
         with np.errstate(invalid="ignore"):  # of columns without a value
             scaler.partial_fit(block, sample_weight=weights)
     if hosts is not None and hosts.n > 1:
-        mean, scale = _pooled_moments(scaler, n_features, hosts)
+        mean, scale = _pooled_moments(scaler, len(highest), hosts)
         return np.ldexp(mean, exponents), np.ldexp(scale, exponents)
     mean, scale = np.nan_to_num(scaler.mean_), np.nan_to_num(scaler.scale_, nan=1.0)
     return np.ldexp(mean, exponents), np.ldexp(scale, exponents)

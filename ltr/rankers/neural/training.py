@@ -22,7 +22,7 @@ from ltr.rankers.neural.fitted import FittedScorer
 from ltr.rankers.neural.identity import open_checkpoint
 from ltr.rankers.neural.linear_path import fit_linear_path
 from ltr.rankers.neural.options import Replay, TrainingOptions
-from ltr.rankers.neural.placement import pack_lists, place_data
+from ltr.rankers.neural.placement import compile_early, pack_lists, place_data
 from ltr.rankers.neural.pooling import (
     draw_held_out,
     pooled_metrics,
@@ -157,17 +157,6 @@ def train_scorer(
     if validation is None and not options.is_stream:
         of_all = draw_held_out(hosts, options.stopping, data.y, informative, rng)
         held_out, n_held_out = hosts.own_part(of_all, len(informative)), of_all.sum()
-    scaling, pair_scaling = _scalings(options, data, ~held_out, start, hosts)
-    rows = None
-    if not options.is_stream:
-        rows = pooled_validation(
-            hosts, data, held_out, validation, options.stopping, n_held_out=n_held_out
-        )
-    if rows is not None:
-        rows = _scaled_rows(rows, scaling, pair_scaling)
-    validate = validation_metrics(
-        options.scorer, rows, options.stopping, score_items, hosts
-    )
     if member:
         rng = np.random.default_rng([member, int(rng.integers(2**31))])
     trained_lists = informative & ~held_out
@@ -180,6 +169,25 @@ def train_scorer(
         n_steps=None if options.is_stream else packed.n_batches,
     )
     limits = _limits(options, packed)
+    with jax.enable_x64(options.dtype == "float64"):
+        first = draw_parameters(
+            plan, start, data.X.shape[1], options.array_dtype, int(rng.integers(2**31))
+        )
+        params, optimizer_state = first = hosts.same_start(first)
+        programs = None
+        if limits.max_epochs:
+            programs = compile_early(plan, first, numbers, options, data, packed, hosts)
+    scaling, pair_scaling = _scalings(options, data, ~held_out, start, hosts)
+    rows = None
+    if not options.is_stream:
+        rows = pooled_validation(
+            hosts, data, held_out, validation, options.stopping, n_held_out=n_held_out
+        )
+    if rows is not None:
+        rows = _scaled_rows(rows, scaling, pair_scaling)
+    validate = validation_metrics(
+        options.scorer, rows, options.stopping, score_items, hosts
+    )
     train_lists = partial(
         train,
         plan,
@@ -187,15 +195,12 @@ def train_scorer(
         limits=limits,
         schedule=make_schedule(options, numbers, limits),
         hosts=hosts,
+        programs=programs,
     )
     with jax.enable_x64(options.dtype == "float64"):
         rows_on_device = place_data(
             options, data, (scaling, pair_scaling), trained_lists, packed, hosts
         )
-        params, optimizer_state = draw_parameters(
-            plan, start, data.X.shape[1], options.array_dtype, int(rng.integers(2**31))
-        )
-        params, optimizer_state = hosts.same_start((params, optimizer_state))
         X = skip_padding(plan, rows_on_device.X, packed, is_stream=options.is_stream)
         lists = ResidentLists(rows_on_device._replace(X=X), packed)
         train_without = None
