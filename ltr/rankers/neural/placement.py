@@ -100,12 +100,12 @@ def compile_early(
     Returns
     -------
     programs : Programs or None
-        None if the arrays are not those of dense features on one device, and for a loss
-        of the user's own, which is tried first.
+        None if the arrays are not those of dense features on one device, for a loss of
+        the user's own, which is tried first, and for no epochs.
     """
     is_dense = not (isinstance(data.X, JoinedRows) or is_sparse(data.X))
     is_plain = is_dense and data.pairs is None and hosts.mesh is None
-    if not (is_plain and is_ours(plan.loss.function)):
+    if not (is_plain and likely_epochs(options) and is_ours(plan.loss.function)):
         return None
     n_rows = padded_length(len(data.y), options.is_stream)
 

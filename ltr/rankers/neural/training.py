@@ -174,17 +174,14 @@ def train_scorer(
             plan, start, data.X.shape[1], options.array_dtype, int(rng.integers(2**31))
         )
         params, optimizer_state = first = hosts.same_start(first)
-        programs = None
-        if limits.max_epochs:
-            programs = compile_early(plan, first, numbers, options, data, packed, hosts)
+        programs = compile_early(plan, first, numbers, options, data, packed, hosts)
     scaling, pair_scaling = _scalings(options, data, ~held_out, start, hosts)
     rows = None
     if not options.is_stream:
         rows = pooled_validation(
             hosts, data, held_out, validation, options.stopping, n_held_out=n_held_out
         )
-    if rows is not None:
-        rows = _scaled_rows(rows, scaling, pair_scaling)
+    rows = None if rows is None else _scaled_rows(rows, scaling, pair_scaling)
     validate = validation_metrics(
         options.scorer, rows, options.stopping, score_items, hosts
     )
