@@ -8,8 +8,8 @@ from support.strategies import query_ids
 
 from ltr.lists import equal_size_blocks, pack, round_up, with_padding_rows
 from ltr.queries import group_queries, group_sizes_to_qid
-from ltr.scorers import LinearScorer
-from ltr.training.work import list_cost
+from ltr.scorers import AttentionScorer, LinearScorer
+from ltr.training.work import COMPILATION_ROWS, list_cost
 
 packing = st.fixed_dictionaries(
     {
@@ -208,6 +208,17 @@ def test_an_outlier_of_a_loss_on_pairs():
     ):
         cost = list_cost(LinearScorer(), 50, has_pairs=has_pairs)
         assert pack(queries, list_cost=cost, list_size_cost=2e5).shapes == shapes
+
+
+def test_comparing_items_is_not_compiled_for_little():
+    """A step of attention takes three times as long to compile as one of a network."""
+    sizes = np.random.default_rng(0).integers(50, 151, 100)
+    queries = group_queries(group_sizes_to_qid(sizes), int(sizes.sum()))
+    for n_epochs, n_shapes in (2, 2), (100, 2), (1000, 4):
+        price = COMPILATION_ROWS / n_epochs
+        cost = list_cost(AttentionScorer(), 50)
+        packed = pack(queries, list_cost=cost, list_size_cost=price)
+        assert len(packed.shapes) == n_shapes
 
 
 def test_folds_share_their_shapes():
