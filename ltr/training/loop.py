@@ -17,7 +17,6 @@ import optax
 from ltr.deadline import has_deadline, is_past_deadline
 from ltr.scorers import PairScorer, PublishedPairScorer
 from ltr.scorers.draws import seed_key
-from ltr.scorers.products import bfloat16_products
 from ltr.training.batches import Batch, Data, Lists, gather, gather_all, of_all_lists
 from ltr.training.checkpoint import Checkpoint, Snapshot
 from ltr.training.convergence import EpochLimits, Trend, loss_trend
@@ -26,7 +25,7 @@ from ltr.training.hosts import LOST, Hosts
 from ltr.training.masks import check_mask, is_ours
 from ltr.training.memory import part_size
 from ltr.training.optimizers import OPTIMIZERS, OptimizerFactory, build_optimizer
-from ltr.training.padding import RealItems
+from ltr.training.padding import score_items
 from ltr.training.plan import (
     TrainingPlan,
     check_one_per_list,
@@ -433,10 +432,7 @@ def _mean_loss(
     is_list = where[:, 0]  # (b,); False for the empty lists of the last mini-batch
     if plan.n_query_features is not None:
         X, y, where, weights = of_all_lists(X, y, where, weights, plan.n_query_features)
-    if isinstance(X, RealItems):
-        scores = X.scores(partial(_score, plan), params, where)
-    else:
-        scores = _score(plan, params, X, where, weights, **inputs)
+    scores = score_items(plan, params, X, where, weights, **inputs)
     values, options = loss_arguments(
         plan.loss,
         numbers.loss,
@@ -455,20 +451,6 @@ def _mean_loss(
     total = jnp.sum(list_weights * losses) / numbers.lists_per_step
     penalty = getattr(plan.scorer, "penalty", None)
     return total if penalty is None else total + penalty(params, X, where)
-
-
-def _score(
-    plan: TrainingPlan,
-    params: Pytree,
-    X: Any,
-    where: jax.Array,
-    weights: jax.Array | None = None,
-    **inputs: Any,
-) -> jax.Array:
-    """Scores of the items of lists (b, n), as the plan has products rounded."""
-    with bfloat16_products(plan.rounds_products):
-        scores: jax.Array = plan.scorer.apply(params, X, where, weights, **inputs)
-    return scores
 
 
 def _check_own_loss(plan: TrainingPlan, numbers: StepNumbers, lists: Lists) -> None:

@@ -10,13 +10,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 
 from ltr.lists import PackedLists
+from ltr.scorers.products import bfloat16_products
 from ltr.training.plan import TrainingPlan
+
+if TYPE_CHECKING:
+    from ltr.training.batches import Data
 
 Pytree = Any
 # Parameters, features (1, n, n_features) and mask (1, n) → scores (1, n)
@@ -86,16 +90,16 @@ class RealRows(NamedTuple):
 
 
 def skip_padding(
-    plan: TrainingPlan, X: Any, packed: PackedLists, *, is_stream: bool
-) -> Any:
+    plan: TrainingPlan, data: Data, packed: PackedLists, *, is_stream: bool
+) -> Data:
     """The same rows, of which padding is not scored where that takes less time.
 
     Parameters
     ----------
     plan : TrainingPlan
         What a step does.
-    X : array, SparseRows or QueryRows of shape (n_rows, n_features)
-        Features on the device.
+    data : Data
+        Rows on the device.
     packed : PackedLists
         Lists in mini-batches.
     is_stream : bool
@@ -103,10 +107,10 @@ def skip_padding(
 
     Returns
     -------
-    X : RealRows, or the same
-        The former on a CPU, if padding takes more than a third of the mini-batches or
-        is to be expected, and the scorer is a network whose score of an item depends on
-        no other item.
+    data : Data
+        With :class:`RealRows` on a CPU, if padding takes more than a third of the
+        mini-batches or is to be expected, and the scorer is a network whose score of an
+        item depends on no other item.
     """
     scorer = plan.scorer
     scores_items = not (
@@ -117,7 +121,51 @@ def skip_padding(
     )
     one_cpu = plan.in_parts and plan.mesh is None and plan.n_query_features is None
     has_padding = is_stream or packed.padding_share > _LEAST_PADDING
-    return RealRows(X) if scores_items and one_cpu and has_padding else X
+    skips = scores_items and one_cpu and has_padding
+    return data._replace(X=RealRows(data.X)) if skips else data
+
+
+def score_items(
+    plan: TrainingPlan,
+    params: Pytree,
+    X: Any,
+    where: jax.Array,
+    weights: jax.Array | None,
+    **inputs: Any,
+) -> jax.Array:
+    """Scores of the items of a mini-batch.
+
+    Parameters
+    ----------
+    plan : TrainingPlan
+        Scorer, and whether its products are rounded.
+    params : pytree of arrays
+        Parameters of the scorer.
+    X, where, weights
+        Of the :class:`Batch`.
+    **inputs
+        What else the scorer reads.
+
+    Returns
+    -------
+    scores : array of shape (b, n)
+    """
+    if isinstance(X, RealItems):
+        return X.scores(partial(_apply, plan), params, where)
+    return _apply(plan, params, X, where, weights, **inputs)
+
+
+def _apply(
+    plan: TrainingPlan,
+    params: Pytree,
+    X: Any,
+    where: jax.Array,
+    weights: jax.Array | None = None,
+    **inputs: Any,
+) -> jax.Array:
+    with bfloat16_products(plan.rounds_products):
+        scores: jax.Array = plan.scorer.apply(params, X, where, weights, **inputs)
+    return scores
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(0,))

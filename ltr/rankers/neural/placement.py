@@ -114,14 +114,13 @@ def compile_early(
 
     rows = Data(
         n_samples=packed.n_samples,
-        X=skip_padding(
-            plan, outline(data.X.shape[1]), packed, is_stream=options.is_stream
-        ),
+        X=outline(data.X.shape[1]),
         y=outline(),
         weights=None if data.weights is None else outline(),
         list_weights=outline(),
         extras={name: outline() for name in data.extras},
     )
+    rows = skip_padding(plan, rows, packed, is_stream=options.is_stream)
     return compile_steps(plan, state, numbers, rows, batches_of(packed.shapes))
 
 

@@ -195,11 +195,11 @@ def train_scorer(
         programs=programs,
     )
     with jax.enable_x64(options.dtype == "float64"):
-        rows_on_device = place_data(
+        placed = place_data(
             options, data, (scaling, pair_scaling), trained_lists, packed, hosts
         )
-        X = skip_padding(plan, rows_on_device.X, packed, is_stream=options.is_stream)
-        lists = ResidentLists(rows_on_device._replace(X=X), packed)
+        placed = skip_padding(plan, placed, packed, is_stream=options.is_stream)
+        lists = ResidentLists(placed, packed)
         train_without = None
         selects = validate is not None and limits.selects
         if start is None and not selects and not has_deadline():
