@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
 from itertools import islice, repeat
@@ -82,14 +82,14 @@ def _init_ours(params: Pytree, *, optimizer: OptimizerFactory) -> Pytree:
     return build_optimizer(optimizer, 0.0, 0.0).init(params)
 
 
-def compile_steps(
+def lower_steps(
     plan: TrainingPlan,
     state: tuple[Pytree, Pytree],
     numbers: StepNumbers,
     data: Data,
     batches: list[jax.ShapeDtypeStruct],
-) -> Programs:
-    """Begin to compile the steps of a fit.
+) -> Iterator[jax.stages.Lowered]:
+    """Trace the steps of a fit, one after the other.
 
     Parameters
     ----------
@@ -106,12 +106,13 @@ def compile_steps(
 
     Returns
     -------
-    programs : Programs
+    lowered : iterator of jax.stages.Lowered
+        A step is traced when it is read: no frame of ours stands between.
     """
     state = jax.tree.map(jnp.asarray, state)
     before_rows = map(repeat, (plan, state, numbers, data))
     after_rows = repeat(seed_key(0)), repeat(0)
-    return Programs(map(_step.lower, *before_rows, batches, *after_rows))
+    return map(_step.lower, *before_rows, batches, *after_rows)
 
 
 def train(
@@ -174,7 +175,7 @@ def train(
         Devices that share the lists of a mini-batch, and the processes that have them.
         Default: one device.
     programs : Programs, optional
-        Steps for the shapes of ``lists``, of :func:`compile_steps`. Default: they are
+        Steps for the shapes of ``lists``, see :func:`lower_steps`. Default: they are
         compiled before the first epoch.
 
     Returns
@@ -217,11 +218,12 @@ def train(
     try:
         if limits.max_epochs and lists.shapes:
             with hosts.together():
-                programs = programs or compile_steps(
-                    plan, state, numbers, lists.data, lists.batches
-                )
-                programs.check_memory(lists.shapes, state[0])
-            result.compile_seconds = programs.seconds
+                if programs is None:
+                    programs = Programs()
+                    steps = lower_steps(plan, state, numbers, lists.data, lists.batches)
+                    for step in steps:
+                        programs.add(step)
+                result.compile_seconds = programs.wait(lists.shapes, state[0])
         while not (is_over := _is_over(result, limits, hosts)) and (
             len(result.losses) < limits.max_epochs
         ):

@@ -28,7 +28,7 @@ from ltr.training import Data, StepNumbers, TrainingPlan
 from ltr.training.batches import batches_of
 from ltr.training.convergence import AUTO_EPOCHS
 from ltr.training.hosts import Hosts
-from ltr.training.loop import compile_steps
+from ltr.training.loop import lower_steps
 from ltr.training.masks import is_ours
 from ltr.training.padding import skip_padding
 from ltr.training.pair_table import PairScaling, PairTable
@@ -93,7 +93,7 @@ def compile_early(
     Parameters
     ----------
     plan, state, numbers
-        As for :func:`ltr.training.loop.compile_steps`.
+        As for :func:`ltr.training.loop.lower_steps`.
     options, data, packed, hosts
         As for :func:`place_data`.
 
@@ -121,7 +121,10 @@ def compile_early(
         extras={name: outline() for name in data.extras},
     )
     rows = skip_padding(plan, rows, packed, is_stream=options.is_stream)
-    return compile_steps(plan, state, numbers, rows, batches_of(packed.shapes))
+    programs = Programs()
+    for step in lower_steps(plan, state, numbers, rows, batches_of(packed.shapes)):
+        programs.add(step)
+    return programs
 
 
 def place_data(

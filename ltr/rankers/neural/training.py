@@ -170,10 +170,10 @@ def train_scorer(
     )
     limits = _limits(options, packed)
     with jax.enable_x64(options.dtype == "float64"):
-        first = draw_parameters(
-            plan, start, data.X.shape[1], options.array_dtype, int(rng.integers(2**31))
+        draw = partial(draw_parameters, plan, start, data.X.shape[1])
+        first: tuple[Any, Any] = hosts.same_start(
+            draw(options.array_dtype, int(rng.integers(2**31)))
         )
-        params, optimizer_state = first = hosts.same_start(first)
         programs = compile_early(plan, first, numbers, options, data, packed, hosts)
     scaling, pair_scaling = _scalings(options, data, ~held_out, start, hosts)
     rows = None
@@ -185,9 +185,10 @@ def train_scorer(
     validate = validation_metrics(
         options.scorer, rows, options.stopping, score_items, hosts
     )
-    train_lists = partial(
+    fit = partial(
         train,
         plan,
+        *first,
         numbers=numbers,
         limits=limits,
         schedule=make_schedule(options, numbers, limits),
@@ -203,14 +204,11 @@ def train_scorer(
         train_without = None
         selects = validate is not None and limits.selects
         if start is None and not selects and not has_deadline():
-            fit = partial(train_lists, params, optimizer_state)
             train_without = partial(_train_without, fit, lists, data.queries, seed)
         linear = fit_linear_path(
             options, data, scaling, trained_lists, train_without, hosts
         )
-        result = train_lists(
-            params,
-            optimizer_state,
+        result = fit(
             lists,
             rng=rng,
             start_params=start.params if start else None,
