@@ -10,9 +10,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from hypothesis import example, given, settings
 from registry import CASES, rows_of
-from support.law_tests import check, check_broken, every
+from support.law_tests import check, check_broken, every, given_once
 
 from ltr.testing.ranked_lists import RankedList, ranked_lists
 
@@ -54,8 +53,11 @@ def test_exception(row, law):
 
 
 @losses_with(lambda case: not case.draws)
-@given(items=ranked_lists(), weighted=st.booleans())
-@example(items=TIED, weighted=True)
+@given_once(
+    examples=[{"items": TIED, "weighted": True}],
+    items=ranked_lists(),
+    weighted=st.booleans(),
+)
 def test_equals_the_slow_reference(case, loss, items, weighted):
     """The value is that of loops over the real items."""
     real = items.real()
@@ -67,8 +69,7 @@ def test_equals_the_slow_reference(case, loss, items, weighted):
 
 
 @losses_with(lambda case: case.repeats)
-@settings(max_examples=25)  # beside the law, which repeats up to SIZE items
-@given(items=ranked_lists())
+@given_once(max_examples=25, items=ranked_lists())  # the law repeats SIZE items at most
 def test_weight_k_repeats_an_item_of_the_reference(case, loss, items):
     """Weight k is the item k times, for the whole list and weights up to 3."""
     counts = (items.weights * items.where).astype(int)

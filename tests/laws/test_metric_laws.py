@@ -1,8 +1,7 @@
 """The laws of metrics, for every row of the registry."""
 
 import pytest
-from hypothesis import given
-from support.law_tests import check, every
+from support.law_tests import check, every, given_once
 
 from ltr.metrics import METRICS
 from ltr.testing.metric_under_test import metric_under_test, rows
@@ -15,7 +14,7 @@ def test_law(row, law):
 
 
 @pytest.mark.parametrize("name", METRICS)
-@given(rows=rows(n_queries=1))
+@given_once(rows=rows(n_queries=1))
 def test_a_constant_score_is_worth_a_random_order(name, rows):
     """Between the worst and the best order."""
     metric = metric_under_test(name)

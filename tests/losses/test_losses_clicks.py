@@ -210,22 +210,27 @@ def test_batches_extremes_and_dtypes(name):
     s, c = 3 * rng.normal(size=(2, 3, 40)), rng.integers(0, 2, (2, 3, 40)).astype(float)
     shown = rng.permuted(np.broadcast_to(np.arange(1, 41), s.shape), axis=-1)
     f = lambda s, c, shown: loss(s, c, position=shown)
+    compiled = jax.jit(f)
     batch = f(s, c, shown)
     assert batch.shape == (2, 3)
     close(
         batch,
-        [[f(*x) for x in zip(*y, strict=True)] for y in zip(s, c, shown, strict=True)],
+        [
+            [compiled(*x) for x in zip(*y, strict=True)]
+            for y in zip(s, c, shown, strict=True)
+        ],
     )
-    close(jax.jit(f)(s, c, shown), batch)
-    close(jax.vmap(jax.vmap(f))(s, c, shown), batch)
+    close(compiled(s, c, shown), batch)
+    close(jax.jit(jax.vmap(jax.vmap(f)))(s, c, shown), batch)
 
-    gradient = jax.grad(lambda s, c: f(s, c, shown).sum())
+    gradient = jax.jit(jax.grad(lambda s, c: f(s, c, shown).sum()))
     exact, single = gradient(s, c), gradient(s.astype(np.float32), c.astype(np.float32))
     assert single.dtype == np.float32
     assert np.abs(single - exact).max() / np.abs(exact).max() < 1e-5
+    slope_of = jax.jit(jax.value_and_grad(loss))
     for far in ([1e4, 5e3, 0, -5e3, -1e4], [-1e4, -5e3, 0, 5e3, 1e4], [1e4] * 5):
         with jax.numpy_dtype_promotion("strict"):
-            value, slope = jax.value_and_grad(loss)(
+            value, slope = slope_of(
                 jnp.array(far, jnp.float32),
                 jnp.array([1, 0, 1, 0, 1]),
                 weights=jnp.array([1, 2, 1, 1, 1]),

@@ -14,7 +14,7 @@ from ltr.arguments import ArgumentError
 from ltr.datasets import make_ranking
 
 PROGRAM = """
-import json, sys, tempfile, warnings
+import json, sys, warnings
 import jax, numpy as np
 from jax.sharding import Mesh
 from ltr import NeuralRanker, TSPRanker
@@ -33,12 +33,6 @@ def centered(ranker):
 
 def stream(ranker):
     return ranker.fit_stream(lambda epoch: iter(parts))
-
-def resumed(ranker):
-    folder = tempfile.mkdtemp()
-    ranker.set_params(checkpoint_dir=folder, max_epochs=1).fit(data.X, data.y, qid)
-    ranker.set_params(checkpoint_dir=None, max_epochs=3)
-    return ranker.fit(data.X, data.y, qid)
 
 def fit(ranker):
     return ranker.fit(data.X, data.y, qid)

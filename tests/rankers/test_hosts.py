@@ -139,7 +139,7 @@ def run_both(folder, stage):
     with socket.socket() as free:
         free.bind(("localhost", 0))
         port = str(free.getsockname()[1])
-    environment = os.environ | {"JAX_PLATFORMS": "cpu", "XLA_FLAGS": ""}
+    environment = os.environ | {"JAX_PLATFORMS": "cpu"}
     program = PROGRAM.replace("# cases", CASES)
     processes = [
         subprocess.Popen(
