@@ -155,25 +155,25 @@ def fill_batch(
 
 
 def kept_rows(
-    queries: Queries, keep: BoolArray | None
-) -> tuple[IntArray, IntArray, IntArray]:
-    """Rows list by list, where each list starts among them, and its number of rows."""
-    if keep is None:
-        return queries.order, queries.starts[:-1], queries.sizes
-    order = queries.order[keep[queries.order]]
-    sizes = np.bincount(queries.codes[order], minlength=queries.n_lists)
-    return order, np.concatenate([[0], np.cumsum(sizes)[:-1]]), sizes
+    queries: Queries, keep: BoolArray | None, padding: int
+) -> tuple[NDArray[np.int32], IntArray, IntArray]:
+    """Rows list by list and ``padding``, where each list starts, its number of rows."""
+    order, starts, sizes = queries.order, queries.starts[:-1], queries.sizes
+    if keep is not None and not keep.all():
+        order = order[keep[order]]
+        sizes = np.bincount(queries.codes[order], minlength=queries.n_lists)
+        starts = np.concatenate([[0], np.cumsum(sizes)[:-1]])
+    return np.append(order, padding).astype(np.int32), starts, sizes
 
 
 def padded_rows(
-    order: IntArray, starts: IntArray, sizes: IntArray, width: int, padding: int
+    order: NDArray[np.int32], starts: IntArray, sizes: IntArray, width: int
 ) -> NDArray[np.int32]:
     """Rows of lists that start there in ``order``, shape (n_lists, width)."""
     position = np.arange(width)
     is_real = position < sizes[:, None]  # (n_lists, width)
-    place = np.where(is_real, starts[:, None] + position, 0)  # in ``order``
-    rows = order[place] if len(order) else place
-    return np.where(is_real, rows, padding).astype(np.int32)
+    place = np.where(is_real, starts[:, None] + position, len(order) - 1)
+    return order.take(place)
 
 
 def pack(
@@ -212,8 +212,9 @@ def pack(
         Pad to powers of two instead of the best sizes, so that the next piece of a
         stream meets shapes that are compiled already.
     widths : sequence of int, default=()
-        Padded sizes to use, in batches that are always full: those of a first piece of
-        a stream. A list that is longer than all of them gets a size of its own.
+        Padded sizes to use: those of a first piece of a stream. A list that is longer
+        than all of them gets a size of its own. Mini-batches are always full, of lists
+        of the next size, too.
 
     Returns
     -------
@@ -227,12 +228,12 @@ def pack(
     >>> [bucket.rows.tolist() for bucket in packed.buckets]
     [[[0, 1, 2]], [[3], [4]]]
     """
-    order, starts, sizes = kept_rows(queries, keep)
+    order, starts, sizes = kept_rows(queries, keep, queries.n_samples)
     by_size = np.argsort(-sizes, kind="stable")
     by_size = by_size[: np.count_nonzero(sizes)]
     if widths:
         padded = _padded_sizes(sizes[by_size], widths)
-        cuts = _cuts_between(padded)
+        cuts = _cuts_at_full_batches(padded, batch_size)
     elif reusable_shapes:
         cuts = _cuts_between(_powers_of_two(sizes[by_size]))
     else:
@@ -252,7 +253,7 @@ def pack(
             width, count = _power_of_two(width), _power_of_two(count)
         else:
             width, count = (int(n) for n in round_up(np.array([width, count]), steps))
-        rows = padded_rows(order, starts[lists], sizes[lists], width, queries.n_samples)
+        rows = padded_rows(order, starts[lists], sizes[lists], width)
         largest = int(batch_sizes(np.array([width]), batch_size)[0])
         buckets.append(Bucket(lists, rows, min(count, largest)))
     full = max(1, batch_size if widths else min(batch_size, len(by_size)))
@@ -410,6 +411,21 @@ def _cuts_between(padded: IntArray) -> IntArray:
     if len(padded) == 0:
         return np.zeros(1, dtype=np.intp)
     return np.concatenate([[0], np.flatnonzero(np.diff(padded)) + 1, [len(padded)]])
+
+
+def _cuts_at_full_batches(padded: IntArray, batch_size: int) -> IntArray:
+    """Cut positions where the descending padded sizes change, or a batch is full.
+
+    A batch with empty lists takes as long as a full one, so lists of the next size have
+    their places.
+    """
+    cuts = [0]
+    while cuts[-1] < len(padded):
+        width = padded[cuts[-1]]
+        batch = int(batch_sizes(width, batch_size))
+        n_lists = int(np.searchsorted(-padded, -width, side="right")) - cuts[-1]
+        cuts.append(min(cuts[-1] + -(-n_lists // batch) * batch, len(padded)))
+    return np.array(cuts)
 
 
 def best_cuts(

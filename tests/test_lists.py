@@ -273,3 +273,25 @@ def test_reusable_shapes_recur():
         shapes |= {rows.shape for rows in batches(packed)}
     assert len(shapes) <= 20
     assert len(with_padding_rows(np.zeros(1000), reusable_shape=True)) == 1024
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_pieces_of_a_stream_fill_their_batches(seed):
+    """A mini-batch has the width of its longest list; only the last one has room."""
+    sizes = lognormal_sizes(60, seed=seed)
+    widths = sorted(np.random.default_rng(seed).choice(sizes, 3).tolist())
+    qid = group_sizes_to_qid(sizes)
+    packed = pack(group_queries(qid, len(qid)), batch_size=8, widths=widths)
+    rest, expected = sorted(sizes.tolist(), reverse=True), []
+    while rest:
+        fits = [width for width in widths if width >= rest[0]]
+        width = fits[0] if fits else int(round_up(np.array(rest[0])))
+        expected.append((width, rest[:8]))
+        rest = rest[8:]
+    filled = []
+    for bucket in packed.buckets:
+        counts = (bucket.rows < len(qid)).sum(axis=1).tolist()
+        for begin in range(0, len(counts), bucket.batch_size):
+            filled.append((bucket.list_size, counts[begin : begin + 8]))
+    assert filled == expected
+    assert packed.n_batches == -(-60 // 8)

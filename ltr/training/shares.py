@@ -167,7 +167,7 @@ def pack_share(
     >>> packed.n_lists
     4
     """
-    order, starts, own_sizes = kept_rows(queries, keep)
+    order, starts, own_sizes = kept_rows(queries, keep, padding)
     all_sizes = np.concatenate(sizes)
     owners = np.repeat(np.arange(len(sizes)), [len(part) for part in sizes])
     number = np.concatenate([np.arange(len(part)) for part in sizes])  # in its process
@@ -185,7 +185,7 @@ def pack_share(
             int(n) for n in round_up(np.array([all_sizes[lists[0]], len(lists)]), steps)
         )
         own = number[lists[owners[lists] == process]]
-        rows = padded_rows(order, starts[own], own_sizes[own], width, padding)
+        rows = padded_rows(order, starts[own], own_sizes[own], width)
         largest = int(batch_sizes(np.array([width]), batch_size)[0])
         batch = min(count, largest)
         share, step = _share_of(owners[lists], batch, n_devices)

@@ -94,7 +94,7 @@ def wholes():
 
 @pytest.mark.parametrize(
     ("name", "n_writings"),
-    [("pieces", 0), ("pieces", 12), ("pieces", 25), ("function", 11), ("members", 29)],
+    [("pieces", 0), ("pieces", 12), ("pieces", 22), ("function", 11), ("members", 29)],
 )
 def test_it_goes_on_to_the_same_bits(name, n_writings, wholes, monkeypatch, tmp_path):
     """Killed in the first or in a later epoch, after the last, in a later member."""

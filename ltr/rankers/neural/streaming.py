@@ -17,7 +17,7 @@ from ltr.lists import (
     pack,
     padded_length,
 )
-from ltr.queries import Queries, group_queries
+from ltr.queries import Queries
 from ltr.rankers.inputs import TrainingSet, joined_rows
 from ltr.rankers.neural.identity import open_checkpoint
 from ltr.rankers.neural.options import TrainingOptions
@@ -339,5 +339,4 @@ def _joined(parts: list[Queries]) -> Queries:
     """Queries of rows that come one after the other; none is in two parts."""
     n_before = np.cumsum([0, *(part.n_lists for part in parts)])
     codes = [part.codes + n for part, n in zip(parts, n_before[:-1], strict=True)]
-    all_codes = np.concatenate(codes)
-    return group_queries(all_codes, len(all_codes))
+    return Queries(np.concatenate(codes), np.arange(n_before[-1]))
