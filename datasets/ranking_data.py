@@ -82,13 +82,14 @@ class RankingData:
         """Alias of ``n_queries``."""
         return self.n_queries
 
-    def take(self, rows: NDArray[Any]) -> RankingData:
+    def take(self, rows: NDArray[Any] | slice) -> RankingData:
         """Select rows.
 
         Parameters
         ----------
-        rows : int or bool array
-            Row numbers, in the desired order, or a mask.
+        rows : int or bool array, or slice
+            Row numbers, in the desired order, or a mask. Those of a slice are not
+            copied.
 
         Returns
         -------

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from ltr.arguments import ArgumentError, check_whole
 from ltr.datasets.letor.arrays import open_ranking, save_arrays
+from ltr.datasets.parquet import PARQUET, ParquetRows
 from ltr.datasets.ranking_data import RankingData
 from ltr.datasets.tables import load_table
 from ltr.files import PathLike, whole_folder
@@ -66,7 +67,30 @@ class Shards(Sequence[RankingData]):
         path = self.paths[index]
         if path.is_dir():
             return open_ranking(path)
-        return load_table(path, **{"dtype": None, **self._options})
+        return self._load(path)
+
+    def _load(self, table: Path | ParquetRows) -> RankingData:
+        return load_table(table, **{"dtype": None, **self._options})
+
+    def rows(self, index: int, begin: int, end: int) -> RankingData:
+        """Some rows of a shard; of a Parquet file, only row groups that have them.
+
+        Parameters
+        ----------
+        index : int
+            Number of the shard.
+        begin, end : int
+            First row, and the end.
+
+        Returns
+        -------
+        data : RankingData
+            Of a folder of arrays, parts of its memory maps.
+        """
+        path = self.paths[index]
+        if path.is_dir():
+            return open_ranking(path).take(slice(begin, end))
+        return self._load(ParquetRows(path, begin, end))
 
     def qid(self, index: int) -> NDArray[Any]:
         """Query ids of the rows of a shard; nothing else is read.
@@ -133,9 +157,7 @@ def open_shards(folder: PathLike, **options: Any) -> Shards:
     path = Path(folder)
     if not path.exists():
         raise FileNotFoundError(f"{path} does not exist.")
-    paths = sorted(
-        p for p in path.glob("[!.]*") if p.is_dir() or p.suffix in (".parquet", ".pq")
-    )
+    paths = sorted(p for p in path.glob("[!.]*") if p.is_dir() or p.suffix in PARQUET)
     if not paths:
         raise ValueError(
             f"{path} must be a folder of shards: folders that ltr.datasets.save_shards "

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
-import inspect
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +12,7 @@ from numpy.typing import NDArray
 from ltr.arguments import suggest
 from ltr.datasets.delimited import SEPARATOR_OF, Delimited, read_delimited
 from ltr.datasets.letor.features import overflows
+from ltr.datasets.parquet import PARQUET, ParquetRows, check_pyarrow, read_parquet
 from ltr.datasets.ranking_data import RankingData
 from ltr.files import PathLike, id_text, unwritable, whole_file
 from ltr.queries import FloatArray
@@ -26,7 +25,7 @@ _BLOCK_ROWS = 4080  # of a power of two, a row would share few lines of the cach
 
 
 def load_table(
-    table: PathLike | pd.DataFrame,
+    table: PathLike | pd.DataFrame | ParquetRows,
     *,
     label: str | None = "label",
     qid: str = "qid",
@@ -41,7 +40,7 @@ def load_table(
     ----------
     table : path or DataFrame
         A ``.csv`` or ``.tsv`` file (also gzipped, ``.csv.gz``) with a header, a
-        ``.parquet`` file (needs pyarrow), or a DataFrame.
+        ``.parquet`` or ``.pq`` file (needs pyarrow), or a DataFrame.
     label : str, default="label"
         Column of the labels. None: there is none, and ``y`` is NaN.
     qid : str, default="qid"
@@ -92,7 +91,7 @@ def load_table(
         rows = table
     else:
         selection = None if features is None else [*special, *features]
-        rows = _read(Path(table), encoding, selection)
+        rows = _read(table, encoding, selection)
     names = list(rows.columns)
     if features is None:
         if "" in names:
@@ -249,7 +248,7 @@ def save_table(data: RankingData, path: PathLike) -> None:
         ``docid`` is omitted if there are no document ids, and ``label`` if every label
         is NaN (read such a file with ``label=None``).
     path : path
-        A ``.csv``, ``.tsv``, ``.csv.gz``, ``.tsv.gz`` or ``.parquet`` file.
+        A ``.csv``, ``.tsv``, ``.csv.gz``, ``.tsv.gz``, ``.parquet`` or ``.pq`` file.
 
     Raises
     ------
@@ -308,8 +307,8 @@ def save_table(data: RankingData, path: PathLike) -> None:
     features = pd.DataFrame(np.asarray(data.X), columns=names)
     frame = pd.concat([pd.DataFrame(columns), features], axis=1)
     with whole_file(path) as scratch:
-        if kind == ".parquet":
-            _check_pyarrow()
+        if kind in PARQUET:
+            check_pyarrow()
             frame.to_parquet(scratch, index=False)
         else:
             separator = SEPARATOR_OF[kind]
@@ -338,7 +337,7 @@ def _check_texts(field: str, texts: Sequence[Any], kind: str) -> None:
             )
         word = str(text)
         fault = unwritable(word)
-        if kind == ".parquet":
+        if kind in PARQUET:
             fault = fault if fault == "a surrogate" else ""
         elif "\r" in word:
             fault = "a carriage return"
@@ -352,41 +351,16 @@ def _check_texts(field: str, texts: Sequence[Any], kind: str) -> None:
 
 
 def _read(
-    path: Path, encoding: str, selection: Sequence[str] | None
+    table: PathLike | ParquetRows, encoding: str, selection: Sequence[str] | None
 ) -> Delimited | pd.DataFrame:
     """The table of a file; of a Parquet file, at least the selected columns."""
+    if isinstance(table, ParquetRows):
+        return read_parquet(table, selection)
+    path = Path(table)
     kind, _ = _kind(path)
-    if kind != ".parquet":
-        return read_delimited(path, SEPARATOR_OF[kind], encoding)
-    _check_pyarrow()
-    try:
-        return _read_parquet(path, selection)
-    except FileNotFoundError:
-        raise
-    except (ValueError, OSError, NotImplementedError) as error:
-        raise ValueError(
-            f"{path} must be a complete Parquet file; reading it failed: {error}"
-        ) from error
-
-
-def _read_parquet(path: Path, selection: Sequence[str] | None) -> pd.DataFrame:
-    """The selected columns, or all, if one of them is not there just once."""
-    import pandas as pd
-
-    options: dict[str, Any] = {}
-    if "to_pandas_kwargs" in inspect.signature(pd.read_parquet).parameters:
-        # a block for each column: else all are copied to stand side by side
-        options["to_pandas_kwargs"] = {"split_blocks": True}
-    if path.is_dir():
-        return pd.read_parquet(path, **options)
-    pyarrow = importlib.import_module("pyarrow")
-    with pyarrow.memory_map(str(path)) as file:  # nothing is copied to be read
-        if selection is not None:
-            parquet = importlib.import_module("pyarrow.parquet")
-            names = parquet.read_schema(file).names
-            if all(names.count(name) == 1 for name in selection):
-                options["columns"] = list(selection)
-        return pd.read_parquet(file, **options)
+    if kind in PARQUET:
+        return read_parquet(path, selection)
+    return read_delimited(path, SEPARATOR_OF[kind], encoding)
 
 
 def _kind(path: Path) -> tuple[str, Any]:
@@ -394,21 +368,12 @@ def _kind(path: Path) -> tuple[str, Any]:
     suffixes = path.suffixes
     compression = "gzip" if suffixes[-1:] == [".gz"] else None
     kind = (suffixes[-2:-1] if compression else suffixes[-1:]) or [""]
-    if kind[0] not in SEPARATOR_OF and (kind[0] != ".parquet" or compression):
+    if kind[0] not in SEPARATOR_OF and (kind[0] not in PARQUET or compression):
         raise ValueError(
-            "a table must be a .csv, .tsv, .csv.gz, .tsv.gz or .parquet file; got "
+            "a table must be a .csv, .tsv, .csv.gz, .tsv.gz, .parquet or .pq file; got "
             f"{path}. LETOR files are read by load_letor."
         )
     return kind[0], compression
-
-
-def _check_pyarrow() -> None:
-    try:
-        importlib.import_module("pyarrow")
-    except ImportError as error:
-        raise ImportError(
-            "Parquet files need pyarrow: pip install pyarrow, or use a .csv.gz file."
-        ) from error
 
 
 def _is_numeric(dtype: Any) -> bool:

@@ -17,8 +17,8 @@ from ltr.files import id_text
 from ltr.metrics.run_weights import read_weights, weights_by_id
 from ltr.queries import FloatArray, group_queries
 
-FILES = "LETOR files or tables (.csv, .tsv, .parquet)"
-_TABLES = {".csv", ".tsv", ".parquet"}
+FILES = "LETOR files or tables (.csv, .tsv, .parquet, .pq)"
+_TABLES = {".csv", ".tsv", ".parquet", ".pq"}
 _Paths = str | Sequence[str]
 
 
@@ -34,7 +34,7 @@ def add_data_options(parser: argparse.ArgumentParser) -> None:
         "data files",
         "LETOR (svmlight) lines 'label qid:id 1:value ...'; without qid if FILE.query "
         "(LightGBM) or FILE.group (XGBoost) has the number of rows of each query. Or "
-        "tables with a header: .csv, .tsv, .parquet. All but the last also as .gz.",
+        "tables with a header: .csv, .tsv, .parquet (.pq). All but these as .gz, too.",
     )
     group.add_argument("--label", default="label", help="column of a table: labels")
     group.add_argument("--qid", default="qid", help="column of a table: query ids")

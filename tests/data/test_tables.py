@@ -22,10 +22,10 @@ def data_with_everything():
     return RankingData(X, data.y, qid, data.feature_names, docids=ids).take(shuffled)
 
 
-@pytest.mark.parametrize("suffix", ["csv", "tsv", "csv.gz", "tsv.gz", "parquet"])
+@pytest.mark.parametrize("suffix", ["csv", "tsv", "csv.gz", "tsv.gz", "parquet", "pq"])
 def test_round_trip(tmp_path, suffix):
     """Interleaved lists, ids that are words, NaN: all come back to the bit."""
-    if suffix == "parquet":
+    if suffix in ("parquet", "pq"):
         pytest.importorskip("pyarrow")
     data, path = data_with_everything(), tmp_path / f"data.{suffix}"
     save_table(data, path)
@@ -104,7 +104,7 @@ def test_kinds_of_files(tmp_path, monkeypatch):
     data = make_ranking(2, n_features=2, n_informative=1, random_state=0)
     path = tmp_path / "data.txt"
     message = (
-        "a table must be a .csv, .tsv, .csv.gz, .tsv.gz or .parquet file; got "
+        "a table must be a .csv, .tsv, .csv.gz, .tsv.gz, .parquet or .pq file; got "
         f"{path}. LETOR files are read by load_letor."
     )
     for call in (lambda: load_table(path), lambda: save_table(data, path)):
@@ -330,17 +330,16 @@ def test_what_is_read_of_parquet(tmp_path, monkeypatch):
     folder.mkdir()
     for part in ("part-0.parquet", "part-1.parquet"):
         frame.to_parquet(folder / part)
-    read, columns = parquet.read_table, []
+    read, columns = parquet.ParquetFile.read, []
 
-    def read_and_note(*arguments, **options):
-        table = read(*arguments, **options)
-        columns.append(table.column_names)
-        return table
+    def read_and_note(file, selection):
+        columns.append(selection)
+        return read(file, selection)
 
-    monkeypatch.setattr(parquet, "read_table", read_and_note)
+    monkeypatch.setattr(parquet.ParquetFile, "read", read_and_note)
     assert load_table(path, features=["a"]).X.tolist() == [[1], [2]]
     assert load_table(folder, features=["a"]).X.tolist() == [[1], [2], [1], [2]]
-    assert columns == [["label", "qid", "a"], ["label", "qid", "a", "b"]]
+    assert columns == [["label", "qid", "a"]]
     listed = "which has 'label', 'qid', 'a', 'b'"
     with pytest.raises(ValueError, match=f"'c' is not in .*, {listed}"):
         load_table(path, features=["a", "c"])

@@ -131,6 +131,39 @@ def test_ids_of_shards(shards, tmp_path):
         fit(LINEAR, only_text)
 
 
+@pytest.mark.parametrize("row_group_size", [7, 60, 10**6])
+def test_rows_of_shards(shards, tmp_path, monkeypatch, row_group_size):
+    """Those of the whole shard; of a Parquet file, no other row groups are read."""
+    parquet = pytest.importorskip("pyarrow.parquet")
+    frame = pd.DataFrame(DATA.X, columns=list("abcd"), index=DATA.qid + 5)
+    frame = frame.assign(label=DATA.y, qid=DATA.qid)
+    frame.to_parquet(tmp_path / "all.pq", row_group_size=row_group_size)
+    read, groups = parquet.ParquetFile.read_row_groups, []
+
+    def read_and_note(file, numbers, columns):
+        groups.append(len(numbers))
+        return read(file, numbers, columns)
+
+    monkeypatch.setattr(parquet.ParquetFile, "read_row_groups", read_and_note)
+    for folder in shards, open_shards(tmp_path):
+        whole = folder[0]
+        n_rows = len(whole.y)
+        for begin, end in (0, 1), (0, 7), (3, 60), (59, 61), (7, 14), (90, n_rows):
+            part = folder.rows(0, begin, end)
+            for name in ("X", "y", "qid"):
+                values = getattr(whole, name)[begin:end]
+                np.testing.assert_array_equal(getattr(part, name), values)
+    size = row_group_size
+    rows = [(0, 1), (0, 7), (3, 60), (59, 61), (7, 14), (90, 480)]
+    assert groups == [(end - 1) // size - begin // size + 1 for begin, end in rows]
+    options = {"label": "qid", "qid": "label"}
+    message = "rows 3 to 8 of .*all.pq"
+    (tmp_path / "b").mkdir()
+    frame.assign(qid=np.inf).to_parquet(tmp_path / "b" / "all.pq")
+    with pytest.raises(ValueError, match=message):
+        open_shards(tmp_path / "b", **options).rows(0, 3, 9)
+
+
 def test_every_epoch_visits_every_list(monkeypatch, shards):
     """Whole, once, from memory, from shards and from a function."""
     from ltr.training import loop

@@ -145,6 +145,11 @@ class Source:
     def _read(self, place: int) -> Piece:
         number, begin, end = self._cuts[place]
         name = f" of part {number}" if len(self._parts) > 1 else ""
+        if hasattr(self._parts, "rows"):  # Shards
+            part = _piece(
+                self._parts.rows(number, begin, end), "source", f"part {number}"
+            )
+            return part._replace(name=f"rows {begin} to {end - 1}{name}")
         part = _piece(self._parts[number], "source", f"part {number}")
         return part._replace(name=name).rows(begin, end)
 
