@@ -183,7 +183,8 @@ class GradientRanker(BaseRanker):
         Notes
         -----
         Memory is about that of six buffers, whatever the number of rows; of a Parquet
-        file, whole row groups are read. Of a function, nothing is known beforehand: "auto" trains at most 100 epochs, in small steps.
+        file, whole row groups are read. Of a function, nothing is known beforehand:
+        "auto" trains at most 100 epochs, in small steps.
 
         With ``checkpoint_dir``, a fit that was killed goes on to the same weights: it
         reads the pieces of its last epoch again, up to the step of the last state. A
