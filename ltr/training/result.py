@@ -27,7 +27,8 @@ class TrainingResult:
     seconds : list of float
         Time of each epoch of training, without validation and compilation.
     compile_seconds : float
-        Time of the compilation of the steps, before the first epoch.
+        Time before the first epoch in which steps were traced, or a fit did nothing but
+        wait for their compilation.
     scores : list of float
         Metric to stop on after each epoch; empty without validation.
     watched : dict of str to list of float
