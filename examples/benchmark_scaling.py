@@ -275,17 +275,19 @@ def growth(n_rows: int = 1_000_000, sizes: str = "1000,10000") -> dict[str, floa
     return exponents
 
 
-def write_shards(
-    folder: Path, n_rows: int, size: int, *, parquet: bool = False
-) -> None:
-    """Shards of 100,000 rows: the same features, other labels in each."""
+def write_shards(folder: Path, n_rows: int, size: int, *, kind: str = "npy") -> None:
+    """Shards of 100,000 rows: the same features, other labels in each.
+
+    Kinds are ``"npy"``, and Parquet files as pandas writes them, with the compression
+    ``"snappy"``, its default, or ``"zstd"``.
+    """
     X, y, qid = draw(min(100_000, n_rows), size, seed=0)
     rng = np.random.default_rng(0)
     pieces = (
         RankingData(X, np.clip(y + rng.integers(-1, 2, len(y)), 0, 4), qid + i * len(y))
         for i in range(max(1, n_rows // len(y)))
     )
-    if not parquet:
+    if kind == "npy":
         save_shards(pieces, folder)
         return
     import pandas as pd
@@ -294,7 +296,7 @@ def write_shards(
     frame = pd.DataFrame(X, columns=[f"x{i}" for i in range(X.shape[1])])
     for i, piece in enumerate(pieces):
         table = frame.assign(label=piece.y, qid=piece.qid)
-        table.to_parquet(folder / f"shard-{i:06}.parquet", compression="zstd")
+        table.to_parquet(folder / f"shard-{i:06}.parquet", compression=kind)
 
 
 def stream(folder: Path, scorer: str, is_in_memory: bool) -> dict[str, float]:
@@ -322,23 +324,24 @@ def stream(folder: Path, scorer: str, is_in_memory: bool) -> dict[str, float]:
 def streams(n_rows: int = 2_000_000, size: int = 100) -> dict[str, dict[str, float]]:
     """Print rows a CPU second; return them by scorer and source."""
     speeds: dict[str, dict[str, float]] = {}
-    print(f"{'scorer':8}{'source':10}{'rows/s':>12}{'of memory':>11}{'peak MB':>9}")
+    print(f"{'scorer':8}{'source':16}{'rows/s':>12}{'of memory':>11}{'peak MB':>9}")
     asked = {
         ("mlp", "npy"): ">= 80 %", ("mlp", "parquet"): ">= 55 %",
         ("linear", "npy"): ">= 2.5 M", ("linear", "parquet"): ">= 1.2 M",
     }  # fmt: skip
+    kinds = {"npy": "npy", "parquet, snappy": "snappy", "parquet, zstd": "zstd"}
     with tempfile.TemporaryDirectory() as scratch:
-        folders = {name: Path(scratch) / name for name in ("npy", "parquet")}
+        folders = {name: Path(scratch) / kind for name, kind in kinds.items()}
         for name, folder in folders.items():
-            write_shards(folder, n_rows, size, parquet=name == "parquet")
+            write_shards(folder, n_rows, size, kind=kinds[name])
         for scorer in ("mlp", "linear"):
             speeds[scorer] = {}
             for name, folder in {"memory": folders["npy"], **folders}.items():
                 row = in_process(stream, folder, scorer, name == "memory")
                 speed = speeds[scorer][name] = n_rows / row["epoch"]
-                limit = asked.get((scorer, name))
+                limit = asked.get((scorer, name.split(",")[0]))
                 print(
-                    f"{scorer:8}{name:10}{speed:12,.0f}"
+                    f"{scorer:8}{name:16}{speed:12,.0f}"
                     f"{speed / speeds[scorer]['memory']:11.0%}{row['memory']:9.0f}"
                     + (f"  asked: {limit}" if limit else ""),
                     flush=True,

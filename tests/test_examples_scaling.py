@@ -7,6 +7,9 @@ import pytest
 from support.examples import load
 
 
+SOURCES = ["memory", "npy", "parquet, snappy", "parquet, zstd"]
+
+
 @pytest.fixture
 def scaling(monkeypatch):
     """The program; its processes are this one, whose limits stay."""
@@ -19,11 +22,11 @@ def scaling(monkeypatch):
 
 @pytest.mark.filterwarnings("ignore")
 def test_streams(scaling, capsys):
-    """Speeds of both scorers from memory and both kinds of files."""
+    """Speeds of both scorers from memory and all kinds of files."""
     pytest.importorskip("pyarrow")
     speeds = scaling.main("streams", n_rows=1200, size=8)
     assert list(speeds) == ["mlp", "linear"]
-    assert all(list(row) == ["memory", "npy", "parquet"] for row in speeds.values())
+    assert all(list(row) == SOURCES for row in speeds.values())
     assert all(speed > 0 for row in speeds.values() for speed in row.values())
     assert "asked: >= 2.5 M" in capsys.readouterr().out
 
