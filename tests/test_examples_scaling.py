@@ -6,7 +6,6 @@ import jax
 import pytest
 from support.examples import load
 
-
 SOURCES = ["memory", "npy", "parquet, snappy", "parquet, zstd"]
 
 
