@@ -175,7 +175,7 @@ def train(
         Devices that share the lists of a mini-batch, and the processes that have them.
         Default: one device.
     programs : Programs, optional
-        Steps for the shapes of ``lists``, see :func:`lower_steps`. Default: they are
+        Steps for the shapes of ``lists``, of ``lower_steps``. Default: they are
         compiled before the first epoch.
 
     Returns
