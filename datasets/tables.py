@@ -38,9 +38,9 @@ def load_table(
 
     Parameters
     ----------
-    table : path or DataFrame
+    table : path, DataFrame or ParquetRows
         A ``.csv`` or ``.tsv`` file (also gzipped, ``.csv.gz``) with a header, a
-        ``.parquet`` or ``.pq`` file (needs pyarrow), or a DataFrame.
+        ``.parquet`` or ``.pq`` file (needs pyarrow), rows of one, or a DataFrame.
     label : str, default="label"
         Column of the labels. None: there is none, and ``y`` is NaN.
     qid : str, default="qid"

@@ -276,11 +276,7 @@ def growth(n_rows: int = 1_000_000, sizes: str = "1000,10000") -> dict[str, floa
 
 
 def write_shards(folder: Path, n_rows: int, size: int, *, kind: str = "npy") -> None:
-    """Shards of 100,000 rows: the same features, other labels in each.
-
-    Kinds are ``"npy"``, and Parquet files as pandas writes them, with the compression
-    ``"snappy"``, its default, or ``"zstd"``.
-    """
+    """Shards of 100,000 rows: ``"npy"``, or Parquet files in this compression."""
     X, y, qid = draw(min(100_000, n_rows), size, seed=0)
     rng = np.random.default_rng(0)
     pieces = (
@@ -329,11 +325,11 @@ def streams(n_rows: int = 2_000_000, size: int = 100) -> dict[str, dict[str, flo
         ("mlp", "npy"): ">= 80 %", ("mlp", "parquet"): ">= 55 %",
         ("linear", "npy"): ">= 2.5 M", ("linear", "parquet"): ">= 1.2 M",
     }  # fmt: skip
-    kinds = {"npy": "npy", "parquet, snappy": "snappy", "parquet, zstd": "zstd"}
     with tempfile.TemporaryDirectory() as scratch:
-        folders = {name: Path(scratch) / kind for name, kind in kinds.items()}
-        for name, folder in folders.items():
-            write_shards(folder, n_rows, size, kind=kinds[name])
+        names = "npy", "parquet, snappy", "parquet, zstd"
+        folders = {name: Path(scratch) / name.split()[-1] for name in names}
+        for folder in folders.values():
+            write_shards(folder, n_rows, size, kind=folder.name)
         for scorer in ("mlp", "linear"):
             speeds[scorer] = {}
             for name, folder in {"memory": folders["npy"], **folders}.items():

@@ -147,26 +147,27 @@ def test_single_precision(dtype, features, monkeypatch):
     )
 
 
+DATA = X, Y, QID
+EVEN = X[:150], Y[:150], np.repeat(np.arange(15), 10)
+
+
 @pytest.mark.parametrize(
-    ("ranker", "columns"),
+    ("ranker", "data"),
     [
-        (neural(scorer="attention"), {}),
-        (neural(scorer="linear"), {}),
-        (neural(scorer=MLPScorer((4,), dropout=0.1)), {}),
-        (neural(devices="all"), {}),
-        (neural(), {"X": csr_matrix(X)}),
-        (neural(), {"X": X[:150], "even": True}),
+        (neural(scorer="attention"), DATA),
+        (neural(scorer="linear"), DATA),
+        (neural(scorer=MLPScorer((4,), dropout=0.1)), DATA),
+        (neural(devices="all"), DATA),
+        (neural(), (csr_matrix(X), Y, QID)),
+        (neural(), EVEN),
     ],
     ids=["lists", "linear", "dropout", "devices", "sparse", "no padding"],
 )
-def test_others_read_padding(ranker, columns, features):
+def test_others_read_padding(ranker, data, features):
     """Scorers to which it is of use, or which it costs nothing."""
-    if columns.pop("even", False):
-        ranker.fit(X[:150], Y[:150], np.repeat(np.arange(15), 10))
-    else:
-        ranker.fit(columns.get("X", X), Y, QID)
-    assert features
-    assert not any(isinstance(read, RealRows) for read in features)
+    ranker.fit(*data)
+    assert len(features) == 1
+    assert not isinstance(features[0], RealRows)
 
 
 def test_pieces_share_a_program(features):
