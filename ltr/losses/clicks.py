@@ -330,7 +330,9 @@ def ips_pairwise_loss(
     relevance = _corrected(lists, position, propensity, eta, clip)
     terms = ClickTerms(lists.weights, relevance, lists.labels, positions(relevance))
     pair_weights = _over_all if against == "all" else _over_unclicked
-    total, weight = pair_sum(logistic, pair_weights, sigma * lists.scores, terms)
+    total, weight = pair_sum(
+        logistic, pair_weights, sigma * lists.scores, terms, lists.where
+    )
     return divide(total, weight, normalize)
 
 

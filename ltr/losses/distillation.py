@@ -471,7 +471,7 @@ def dear_loss(
     check_positive("temperature", temperature)
     lists = prepare(scores, labels, where, weights, teacher_scores=teacher_scores)
     teacher = masked_input(lists, teacher_scores)
-    total, weight = soft_ranknet(lists.scores, lists.labels, lists.weights)
+    total, weight = soft_ranknet(lists.scores, lists.labels, lists.weights, lists.where)
     pairs = divide(total, weight, normalize=True)
     targets = lists.weights * lists.labels
     log_p = masked_log_softmax(lists, lists.scores)

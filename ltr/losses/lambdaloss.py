@@ -394,7 +394,9 @@ def _against_all(
     """Σ_ij w_i w_j strength_i log(1 + e^{−σ (s_i − s_j)}), times a factor per list."""
     strength = jnp.where(has_two_labels(lists), strength, 0.0)
     terms = OwnTerms(strength, lists.weights)
-    total, weight = pair_sum(logistic, _own_strength, sigma * lists.scores, terms)
+    total, weight = pair_sum(
+        logistic, _own_strength, sigma * lists.scores, terms, lists.where
+    )
     return divide(total * factor, weight * factor, normalize)
 
 

@@ -236,11 +236,14 @@ def _falls_short_of_1(margin: jax.Array) -> tuple[jax.Array, jax.Array]:
 
 
 def soft_ranknet(
-    scores: jax.Array, targets: jax.Array, weights: jax.Array
+    scores: jax.Array,
+    targets: jax.Array,
+    weights: jax.Array,
+    where: jax.Array | None = None,
 ) -> tuple[jax.Array, jax.Array]:
     """RankNet on all pairs with targets σ(t_i − t_j): sum, and weight of the pairs."""
     terms = TargetTerms(targets, weights, positions(scores))
-    return pair_sum(logistic, _sigmoid_target, scores, terms)
+    return pair_sum(logistic, _sigmoid_target, scores, terms, where)
 
 
 def _ranknet_all_pairs(
@@ -249,10 +252,10 @@ def _ranknet_all_pairs(
     scores = sigma * lists.scores
     if teacher_scores is None:
         terms = TargetTerms(lists.labels, lists.weights, positions(scores))
-        total, weight = pair_sum(logistic, _order_or_half, scores, terms)
+        total, weight = pair_sum(logistic, _order_or_half, scores, terms, lists.where)
     else:
         teacher = jnp.where(lists.where, as_dtype(teacher_scores, scores), 0.0)
-        total, weight = soft_ranknet(scores, teacher, lists.weights)
+        total, weight = soft_ranknet(scores, teacher, lists.weights, lists.where)
     return divide(total, weight, normalize)
 
 

@@ -148,7 +148,7 @@ def ranklist_loss(
     )
     pairs = _Skips(None if skips is None else tuple(sorted(set(skips))))
     if approx == "none":
-        total, weight = pair_sum(logistic, pairs, lists.scores, terms)
+        total, weight = pair_sum(logistic, pairs, lists.scores, terms, lists.where)
         return divide(total, weight, normalize)
     top = jax.lax.stop_gradient(lists.scores.max(axis=-1, keepdims=True))
     centered = jnp.where(lists.where, lists.scores - top, 0.0)

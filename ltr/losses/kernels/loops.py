@@ -7,7 +7,9 @@ O(n) memory, and on a CPU it is faster than the matrix, which leaves the cache.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
+from functools import partial
 from typing import Any, TypeVar
 
 import jax
@@ -16,6 +18,9 @@ import jax.numpy as jnp
 State = TypeVar("State")
 Terms = TypeVar("Terms")
 _UNROLL = 4
+# Lists of so many items at a time stay in the first cache; a loop over the items of a
+# short list takes less time than sorting the lists.
+_ITEMS, _SHORT = 512, 32
 
 
 def item(terms: Terms, i: jax.Array) -> Terms:
@@ -43,11 +48,99 @@ def item(terms: Terms, i: jax.Array) -> Terms:
     return taken
 
 
-def over_items(add: Callable[[jax.Array, State], State], start: State) -> State:
-    """Call ``state = add(i, state)`` for every item; arrays are (..., list_size)."""
+def over_items(
+    add: Callable[[jax.Array, State], State],
+    start: State,
+    n_items: jax.Array | int | None = None,
+) -> State:
+    """Call ``state = add(i, state)`` for every item.
+
+    Parameters
+    ----------
+    add : callable
+        Index of an item, and state → state.
+    start : pytree of arrays of shape (..., list_size)
+        The state before.
+    n_items : int array of shape (), default=None
+        Items that count; those behind them may be left out. None: all.
+
+    Returns
+    -------
+    state : pytree of arrays
+        Shaped as ``start``.
+    """
     n = jax.tree.leaves(start)[0].shape[-1]
-    state: State = jax.lax.fori_loop(0, n, add, start, unroll=_UNROLL)
-    return state
+    if n_items is None or n <= _UNROLL:
+        state: State = jax.lax.fori_loop(0, n, add, start, unroll=_UNROLL)
+        return state
+
+    def add_some(first: jax.Array | int, n_some: int, state: State) -> State:
+        for i in range(n_some):
+            state = add(first + i, state)
+        return state
+
+    # a condition in a loop of a fixed length has a gradient in reverse mode
+    def add_block(block: jax.Array, state: State) -> State:
+        first = _UNROLL * block
+        add_all = partial(add_some, first, _UNROLL)
+        added: State = jax.lax.cond(first < n_items, add_all, lambda same: same, state)
+        return added
+
+    state = jax.lax.fori_loop(0, n // _UNROLL, add_block, start)
+    return add_some(n - n % _UNROLL, n % _UNROLL, state)
+
+
+def over_lists(
+    function: Callable[[Terms, jax.Array | None], State],
+    terms: Terms,
+    where: jax.Array | None,
+) -> State:
+    """Call a function of lists; on a CPU, with lists of about the same size at a time.
+
+    Parameters
+    ----------
+    function : callable
+        ``terms`` of some lists, and the number of places that hold their items, or None
+        if all may → pytree of arrays of shape (...) or (..., list_size).
+    terms : pytree of arrays
+        Of shape (..., list_size), or numbers of shape ().
+    where : bool array of shape (..., list_size), or None
+        False for padding. None: there is none.
+
+    Returns
+    -------
+    values : pytree of arrays
+        What ``function`` makes of all lists.
+    """
+    one_cpu = jax.default_backend() == "cpu" and jax.local_device_count() == 1
+    if where is None or where.shape[-1] <= _SHORT or not one_cpu:
+        return function(terms, None)
+    *outer, n = where.shape
+    n_lists, n_together = math.prod(outer), max(1, _ITEMS // n)
+    n_places = jnp.max(jnp.where(where, jnp.arange(1, n + 1), 0), axis=-1)
+    if n_lists <= n_together:
+        return function(terms, n_places.max())
+    n_places = n_places.reshape(n_lists)
+    order = jnp.argsort(-n_places)
+    place = jnp.argsort(order)
+    order = jnp.pad(order, (0, -n_lists % n_together), mode="edge")
+
+    def of_some(lists: jax.Array) -> State:
+        def take(values: Any) -> Any:
+            if jnp.ndim(values) == 0:
+                return values
+            return jnp.broadcast_to(values, where.shape).reshape(n_lists, n)[lists]
+
+        return function(jax.tree.map(take, terms), n_places[lists[0]])
+
+    parts = jax.lax.map(of_some, order.reshape(-1, n_together))
+
+    def put_back(values: jax.Array) -> jax.Array:
+        values = values.reshape(order.size, *values.shape[2:])[place]
+        return values.reshape(*outer, *values.shape[1:])
+
+    values: State = jax.tree.map(put_back, parts)
+    return values
 
 
 def positions(like: jax.Array) -> jax.Array:

@@ -22,7 +22,7 @@ import jax.numpy as jnp
 from jax.typing import ArrayLike
 
 from ltr.losses.kernels.contract import Lists, as_dtype
-from ltr.losses.kernels.loops import item, over_items
+from ltr.losses.kernels.loops import item, over_items, over_lists
 from ltr.losses.kernels.second_order import is_diagonal, without_coupling
 
 Terms = TypeVar("Terms")
@@ -84,6 +84,7 @@ def pair_sum(
     pair_weights: PairWeights[Terms],
     scores: jax.Array,
     terms: Terms,
+    where: jax.Array | None = None,
 ) -> tuple[jax.Array, jax.Array]:
     """Σ over ordered pairs of a(i, j) · φ(s_i − s_j).
 
@@ -101,6 +102,8 @@ def pair_sum(
         Finite everywhere.
     terms : pytree of arrays of shape (..., list_size) or ()
         What ``pair_weights`` reads; no gradient flows into it.
+    where : bool array of shape (..., list_size), default=None
+        False for padding, whose weights are 0. None: there is none.
 
     Returns
     -------
@@ -110,9 +113,9 @@ def pair_sum(
         Σ a, to normalize with.
     """
     if is_diagonal():
-        return _pair_sum_without_coupling(pair_loss, pair_weights, scores, terms)
+        return _pair_sum_without_coupling(pair_loss, pair_weights, scores, terms, where)
     sums: tuple[jax.Array, jax.Array] = _pair_sum(
-        pair_loss, pair_weights, scores, terms
+        pair_loss, pair_weights, scores, terms, where
     )
     return sums
 
@@ -149,7 +152,8 @@ def label_pair_sum(
         The sum, and that of the weights.
     """
     items = label_terms(lists, label_weights)._replace(terms=terms)
-    return pair_sum(pair_loss, _weights_by_label(pair_weight), scores, items)
+    weights = _weights_by_label(pair_weight)
+    return pair_sum(pair_loss, weights, scores, items, lists.where)
 
 
 def label_terms(lists: Lists, label_weights: ArrayLike | None = None) -> LabelTerms:
@@ -182,16 +186,24 @@ def _weights_by_label(pair_weight: PairWeight | None) -> PairWeights[LabelTerms]
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(0, 1))
 def _pair_sum(
-    pair_loss: PairLoss, pair_weights: PairWeights[Any], scores: jax.Array, terms: Any
+    pair_loss: PairLoss,
+    pair_weights: PairWeights[Any],
+    scores: jax.Array,
+    terms: Any,
+    where: jax.Array | None,
 ) -> tuple[jax.Array, jax.Array]:
-    sums = _loop(pair_loss, pair_weights, scores, terms)
+    sums = _loop(pair_loss, pair_weights, scores, terms, where)
     return sums.total, sums.weight
 
 
 def _forward(
-    pair_loss: PairLoss, pair_weights: PairWeights[Any], scores: jax.Array, terms: Any
+    pair_loss: PairLoss,
+    pair_weights: PairWeights[Any],
+    scores: jax.Array,
+    terms: Any,
+    where: jax.Array | None,
 ) -> tuple[tuple[jax.Array, jax.Array], tuple[jax.Array, Any]]:
-    sums = _loop(pair_loss, pair_weights, scores, terms)
+    sums = _loop(pair_loss, pair_weights, scores, terms, where)
     return (sums.total, sums.weight), (sums.gradient, terms)
 
 
@@ -202,18 +214,23 @@ def _backward(
     cotangents: tuple[jax.Array, jax.Array],
 ) -> tuple[Any, ...]:
     gradient, terms = residuals
-    return gradient * cotangents[0][..., None], jax.tree.map(jnp.zeros_like, terms)
+    zeros = jax.tree.map(jnp.zeros_like, terms)
+    return gradient * cotangents[0][..., None], zeros, None
 
 
 _pair_sum.defvjp(_forward, _backward)
 
 
 def _pair_sum_without_coupling(
-    pair_loss: PairLoss, pair_weights: PairWeights[Any], scores: jax.Array, terms: Any
+    pair_loss: PairLoss,
+    pair_weights: PairWeights[Any],
+    scores: jax.Array,
+    terms: Any,
+    where: jax.Array | None,
 ) -> tuple[jax.Array, jax.Array]:
     """The sum with its gradient and the diagonal of its Hessian."""
     constants = jax.lax.stop_gradient((scores, terms))
-    sums = _loop(pair_loss, pair_weights, *constants, with_curvature=True)
+    sums = _loop(pair_loss, pair_weights, *constants, where, with_curvature=True)
     assert sums.curvature is not None
     # The loop also counts an item as a pair with itself, whose margin is always 0.
     own = sum(pair_weights(constants[1], constants[1]))
@@ -238,39 +255,60 @@ def _loop(  # jitted, so that a call without jit compiles once
     pair_weights: PairWeights[Any],
     scores: jax.Array,
     terms: Any,
+    where: jax.Array | None,
     *,
     with_curvature: bool = False,
 ) -> Sums:
     """The sums; every pair is visited from both of its items."""
+    sums_of = functools.partial(_sums, pair_loss, pair_weights, with_curvature)
+    sums: Sums = over_lists(sums_of, (scores, terms), where)
+    return sums
+
+
+def _sums(
+    pair_loss: PairLoss,
+    pair_weights: PairWeights[Any],
+    with_curvature: bool,
+    scores_and_terms: tuple[jax.Array, Any],
+    n_items: jax.Array | None,
+) -> Sums:
+    """The sums of lists whose items stand in the first ``n_items`` places."""
+    scores, terms = scores_and_terms
 
     def weights_against(j: jax.Array) -> tuple[jax.Array, jax.Array]:
         return pair_weights(terms, item(terms, j))  # a(i, j) and a(j, i), (..., n)
 
     if pair_loss is not logistic:
-        return _general_loop(pair_loss, weights_against, scores, with_curvature)
+        general = _general_meeting(pair_loss, weights_against, scores)
+        return _sum_over_items(general, scores, n_items, with_curvature)
     # e^s is evaluated once per item, and σ(s_i − s_j) = e^s_i / (e^s_i + e^s_j) per
     # pair. That is exact while e^s stays in range; scores that spread wider take the
     # general loop.
     exponents = scores - jnp.max(scores, axis=-1, keepdims=True)
     limit = 0.7 * jnp.log(jnp.finfo(scores.dtype).tiny)
+    worths = jnp.exp(jnp.maximum(exponents, limit))
     return jax.lax.cond(
         jnp.min(exponents) > limit,
-        lambda: _logistic_loop(
-            weights_against, jnp.exp(jnp.maximum(exponents, limit)), with_curvature
+        lambda: _sum_over_items(
+            _logistic_meeting(weights_against, worths), scores, n_items, with_curvature
         ),
-        lambda: _general_loop(logistic, weights_against, scores, with_curvature),
+        lambda: _sum_over_items(
+            _general_meeting(logistic, weights_against, scores),
+            scores,
+            n_items,
+            with_curvature,
+        ),
     )
 
 
 WeightsAgainst = Callable[[jax.Array], tuple[jax.Array, jax.Array]]
+# Item j of every list, and the sums so far → with the pairs of that item
+Meeting = Callable[[jax.Array, Sums], Sums]
 
 
-def _general_loop(
-    pair_loss: PairLoss,
-    weights_against: WeightsAgainst,
-    scores: jax.Array,
-    with_curvature: bool,
-) -> Sums:
+def _general_meeting(
+    pair_loss: PairLoss, weights_against: WeightsAgainst, scores: jax.Array
+) -> Meeting:
     def meet(j: jax.Array, sums: Sums) -> Sums:
         i_wins, j_wins = weights_against(j)
         margin = scores - item(scores, j)
@@ -288,12 +326,10 @@ def _general_loop(
             curvature,
         )
 
-    return _sum_over_items(meet, scores, with_curvature)
+    return meet
 
 
-def _logistic_loop(
-    weights_against: WeightsAgainst, worths: jax.Array, with_curvature: bool
-) -> Sums:
+def _logistic_meeting(weights_against: WeightsAgainst, worths: jax.Array) -> Meeting:
     """The same for φ = −log σ, from the worths e^s."""
 
     def meet(j: jax.Array, sums: Sums) -> Sums:
@@ -312,13 +348,13 @@ def _logistic_loop(
             curvature,
         )
 
-    return _sum_over_items(meet, worths, with_curvature)
+    return meet
 
 
 def _sum_over_items(
-    meet: Callable[[jax.Array, Sums], Sums], like: jax.Array, with_curvature: bool
+    meet: Meeting, like: jax.Array, n_items: jax.Array | None, with_curvature: bool
 ) -> Sums:
     zero = jnp.zeros_like(like)
     start = Sums(zero, zero, zero, zero if with_curvature else None)
-    sums = over_items(meet, start)
+    sums = over_items(meet, start, n_items)
     return sums._replace(total=sums.total.sum(-1), weight=sums.weight.sum(-1))
