@@ -55,6 +55,17 @@ def test_exact_curvature(loss):
     np.testing.assert_array_equal(exact.curvature[~WHERE], 0.0)
 
 
+@pytest.mark.parametrize("spread", [30.0, 300.0, 600.0])
+def test_exact_curvature_of_wide_scores(spread):
+    """No worth e^s is so small that the slope of its inverse leaves the range."""
+    scores = np.array([-spread, 1.0 - spread, 0.0, 1.0])
+    labels = np.array([1.0, 0.0, 2.0, 0.0])
+    p = 1 / (1 + np.exp(1.0))  # the neighbors; all other pairs are decided
+    for curvature in "exact", "auto":
+        found = derivatives(LOSSES["ranknet"], scores, labels, curvature=curvature)
+        np.testing.assert_allclose(found.curvature, p * (1 - p), atol=1e-8)
+
+
 @pytest.mark.parametrize(
     "loss",
     [

@@ -51,7 +51,9 @@ def item(terms: Terms, i: jax.Array) -> Terms:
 def over_items(
     add: Callable[[jax.Array, State], State],
     start: State,
-    n_items: jax.Array | int | None = None,
+    n_items: jax.Array | None = None,
+    *,
+    unroll: int = _UNROLL,
 ) -> State:
     """Call ``state = add(i, state)`` for every item.
 
@@ -63,6 +65,8 @@ def over_items(
         The state before.
     n_items : int array of shape (), default=None
         Items that count; those behind them may be left out. None: all.
+    unroll : int, default=4
+        Items at a time: fast, but so many times as much to compile.
 
     Returns
     -------
@@ -70,24 +74,24 @@ def over_items(
         Shaped as ``start``.
     """
     n = jax.tree.leaves(start)[0].shape[-1]
-    if n_items is None or n <= _UNROLL:
-        state: State = jax.lax.fori_loop(0, n, add, start, unroll=_UNROLL)
+    if n_items is None or n <= unroll:
+        state: State = jax.lax.fori_loop(0, n, add, start, unroll=unroll)
         return state
 
-    def add_some(first: jax.Array | int, n_some: int, state: State) -> State:
+    def add_some(first: Any, n_some: int, state: State) -> State:
         for i in range(n_some):
             state = add(first + i, state)
         return state
 
     # a condition in a loop of a fixed length has a gradient in reverse mode
     def add_block(block: jax.Array, state: State) -> State:
-        first = _UNROLL * block
-        add_all = partial(add_some, first, _UNROLL)
+        first = unroll * block
+        add_all = partial(add_some, first, unroll)
         added: State = jax.lax.cond(first < n_items, add_all, lambda same: same, state)
         return added
 
-    state = jax.lax.fori_loop(0, n // _UNROLL, add_block, start)
-    return add_some(n - n % _UNROLL, n % _UNROLL, state)
+    state = jax.lax.fori_loop(0, n // unroll, add_block, start)
+    return add_some(n - n % unroll, n % unroll, state)
 
 
 def over_lists(
@@ -119,7 +123,7 @@ def over_lists(
     n_lists, n_together = math.prod(outer), max(1, _ITEMS // n)
     n_places = jnp.max(jnp.where(where, jnp.arange(1, n + 1), 0), axis=-1)
     if n_lists <= n_together:
-        return function(terms, n_places.max())
+        return function(terms, n_places.max(initial=0))
     n_places = n_places.reshape(n_lists)
     order = jnp.argsort(-n_places)
     place = jnp.argsort(order)

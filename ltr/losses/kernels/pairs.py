@@ -278,26 +278,19 @@ def _sums(
     def weights_against(j: jax.Array) -> tuple[jax.Array, jax.Array]:
         return pair_weights(terms, item(terms, j))  # a(i, j) and a(j, i), (..., n)
 
+    sum_of = functools.partial(_sum_over_items, scores, n_items, with_curvature)
     if pair_loss is not logistic:
-        general = _general_meeting(pair_loss, weights_against, scores)
-        return _sum_over_items(general, scores, n_items, with_curvature)
+        return sum_of(_general_meeting(pair_loss, weights_against, scores))
     # e^s is evaluated once per item, and σ(s_i − s_j) = e^s_i / (e^s_i + e^s_j) per
     # pair. That is exact while e^s stays in range; scores that spread wider take the
     # general loop.
     exponents = scores - jnp.max(scores, axis=-1, keepdims=True)
-    limit = 0.7 * jnp.log(jnp.finfo(scores.dtype).tiny)
+    limit = 0.45 * jnp.log(jnp.finfo(scores.dtype).tiny)
     worths = jnp.exp(jnp.maximum(exponents, limit))
     return jax.lax.cond(
-        jnp.min(exponents) > limit,
-        lambda: _sum_over_items(
-            _logistic_meeting(weights_against, worths), scores, n_items, with_curvature
-        ),
-        lambda: _sum_over_items(
-            _general_meeting(logistic, weights_against, scores),
-            scores,
-            n_items,
-            with_curvature,
-        ),
+        jnp.min(exponents, initial=0.0) > limit,
+        lambda: sum_of(_logistic_meeting(weights_against, worths)),
+        lambda: sum_of(_general_meeting(logistic, weights_against, scores), unroll=1),
     )
 
 
@@ -352,9 +345,13 @@ def _logistic_meeting(weights_against: WeightsAgainst, worths: jax.Array) -> Mee
 
 
 def _sum_over_items(
-    meet: Meeting, like: jax.Array, n_items: jax.Array | None, with_curvature: bool
+    like: jax.Array,
+    n_items: jax.Array | None,
+    with_curvature: bool,
+    meet: Meeting,
+    **options: int,
 ) -> Sums:
     zero = jnp.zeros_like(like)
     start = Sums(zero, zero, zero, zero if with_curvature else None)
-    sums = over_items(meet, start, n_items)
+    sums = over_items(meet, start, n_items, **options)
     return sums._replace(total=sums.total.sum(-1), weight=sums.weight.sum(-1))
