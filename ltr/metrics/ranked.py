@@ -418,9 +418,13 @@ def argsort_lists(
     sizes, starts = queries.sizes, queries.starts[:-1]
     by_size = np.argsort(sizes, kind="stable")
     heads = np.flatnonzero(np.diff(sizes[by_size], prepend=-1))  # one for each size
-    if len(heads) * _ROWS_PER_SORT > len(keys):
-        return np.lexsort((keys, np.repeat(np.arange(queries.n_lists), sizes)))
     kind: Literal["stable"] | None = "stable" if stable else None
+    if len(heads) * _ROWS_PER_SORT > len(keys):
+        order = np.argsort(keys, kind=kind)
+        # NumPy sorts small integers in linear time
+        numbers = np.arange(queries.n_lists, dtype=np.min_scalar_type(queries.n_lists))
+        lists = np.repeat(numbers, sizes)[order]
+        return order[np.argsort(lists, kind="stable")]
     if len(heads) == 1:
         within = np.argsort(keys.reshape(queries.n_lists, -1), axis=1, kind=kind)
         within += starts[:, None]
