@@ -282,8 +282,8 @@ def _sums(
     if pair_loss is not logistic:
         return sum_of(_general_meeting(pair_loss, weights_against, scores))
     # e^s is evaluated once per item, and σ(s_i − s_j) = e^s_i / (e^s_i + e^s_j) per
-    # pair. That is exact while e^s stays in range; scores that spread wider take the
-    # general loop.
+    # pair. That is exact while e^s stays in range, and its inverse square, which is in
+    # the second derivative; scores that spread wider take the general loop.
     exponents = scores - jnp.max(scores, axis=-1, keepdims=True)
     limit = 0.45 * jnp.log(jnp.finfo(scores.dtype).tiny)
     worths = jnp.exp(jnp.maximum(exponents, limit))
