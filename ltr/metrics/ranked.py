@@ -7,9 +7,8 @@ value over the orders inside the group (McSherry & Najork, "Computing informatio
 retrieval performance measures efficiently in the presence of tied scores", ECIR 2008).
 With any other rule each slot has a tie group of its own.
 
-A run may have missed judged documents. They have slots, too, at the end of their list
-and not ``returned``: they count among the relevant items and in the ideal order, and
-gain nothing.
+A run may have missed judged documents. Their slots are the last ones of their list, not
+``returned``: they count among the relevant and in the ideal order, and gain nothing.
 """
 
 from __future__ import annotations
@@ -421,9 +420,8 @@ def argsort_lists(
     kind: Literal["stable"] | None = "stable" if stable else None
     if len(heads) * _ROWS_PER_SORT > len(keys):
         order = np.argsort(keys, kind=kind)
-        # NumPy sorts small integers in linear time
-        numbers = np.arange(queries.n_lists, dtype=np.min_scalar_type(queries.n_lists))
-        lists = np.repeat(numbers, sizes)[order]
+        small = np.min_scalar_type(queries.n_lists)  # sorted in linear time
+        lists = np.repeat(np.arange(queries.n_lists, dtype=small), sizes)[order]
         return order[np.argsort(lists, kind="stable")]
     if len(heads) == 1:
         within = np.argsort(keys.reshape(queries.n_lists, -1), axis=1, kind=kind)

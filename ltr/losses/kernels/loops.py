@@ -18,8 +18,8 @@ import jax.numpy as jnp
 State = TypeVar("State")
 Terms = TypeVar("Terms")
 _UNROLL = 4
-# Lists of so many items at a time stay in the first cache; a loop over the items of a
-# short list takes less time than sorting the lists.
+# Items of the lists that are computed together, which the first cache holds; and the
+# size of lists up to which sorting them takes more time than it saves.
 _ITEMS, _SHORT = 512, 32
 
 
@@ -66,7 +66,7 @@ def over_items(
     n_items : int array of shape (), default=None
         Items that count; those behind them may be left out. None: all.
     unroll : int, default=4
-        Items at a time: fast, but so many times as much to compile.
+        Items of one step of the loop: more are faster, and take longer to compile.
 
     Returns
     -------
