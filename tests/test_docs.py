@@ -113,6 +113,17 @@ def test_every_program_has_a_picture_in_the_gallery():
     assert runs == {name for name in programs if not name.startswith("benchmark_")}
 
 
+def test_pictures_have_names_of_their_own(monkeypatch):
+    """Two programs run side by side in one folder."""
+    pytest.importorskip("matplotlib")
+    monkeypatch.syspath_prepend(str(DOCS / "extensions"))
+    gallery = importlib.import_module("gallery")
+    for name, run in gallery.RUNS.items():
+        pictures = re.findall(r"\w+\.png", run.call)
+        page = gallery.page(ROOT / f"examples/{name}.py")
+        assert page.count(f'"{name}.png"') == len(pictures), name
+
+
 def test_every_public_name_has_a_page(tmp_path, monkeypatch):
     """The tables of the reference have each name of each ``__all__``."""
     pytest.importorskip("dask")

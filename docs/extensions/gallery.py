@@ -25,7 +25,7 @@ class Run(NamedTuple):
     label: str = ""
 
 
-PICTURE = '"picture.png"'
+PICTURE = '"NAME.png"'  # of the program: two of them run side by side in one folder
 RUNS = {
     "quickstart": Run("main(n_queries=80, max_epochs=30)", "NDCG@10"),
     "auto_ranker": Run(f"main(60, figure={PICTURE})"),
@@ -93,7 +93,8 @@ def page(path: Path) -> str:
     picture = (
         f".. image:: /gallery/images/sphx_glr_{path.stem}_001.png\n   :alt: {title}"
     )
-    cell = f"# %%\n# {SMALL}\n\nresult = {RUNS[path.stem].call}\n"
+    call = RUNS[path.stem].call.replace("NAME", path.stem)
+    cell = f"# %%\n# {SMALL}\n\nresult = {call}\n"
     return f'r"""\n{text}\n{picture}\n{program}\n\n\n{cell}'
 
 
@@ -117,10 +118,9 @@ class Order:
 
 def scrape(block: Any, block_vars: dict[str, Any], gallery_conf: Any) -> str:
     """Take the picture that the program wrote, or draw the values it returned."""
-    folder = Path(block_vars["src_file"]).parent
-    picture = folder / "picture.png"
+    program = Path(block_vars["src_file"])
+    picture, name = program.with_suffix(".png"), program.stem
     values = block_vars["example_globals"].get("result")
-    name = Path(block_vars["src_file"]).stem
     if values is not None and not picture.exists():
         draw(values, RUNS[name].label, picture)
     if picture.exists():
