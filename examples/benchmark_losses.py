@@ -6,6 +6,7 @@ difference of the gradients. Needs `pip install rax`.
 
     python examples/benchmark_losses.py
     python examples/benchmark_losses.py --lists 2 --size 4096
+    python examples/benchmark_losses.py --lists 32 --uneven
 """
 
 import argparse
@@ -87,11 +88,18 @@ def measure(
 
 
 def main(
-    n_lists: int = 128, size: int = 128, rounds: int = 21, names: str = ""
+    n_lists: int = 128,
+    size: int = 128,
+    rounds: int = 21,
+    names: str = "",
+    uneven: bool = False,
 ) -> dict[str, dict[str, float]]:
     """Print and return a row for each loss."""
     rng = np.random.default_rng(0)
     where = jnp.asarray(rng.random((n_lists, size)) >= 0.1)
+    if uneven:
+        sizes = np.exp(rng.uniform(np.log(5), np.log(size), n_lists))
+        where = jnp.asarray(np.arange(size) < sizes[:, None])
     scores = jnp.asarray(rng.normal(size=(n_lists, size)), jnp.float32)
     grades = jnp.asarray(rng.integers(0, 5, (n_lists, size)), jnp.float32)
     order = jnp.asarray(rng.permuted(np.tile(np.arange(size), (n_lists, 1)), axis=1))
@@ -120,6 +128,9 @@ if __name__ == "__main__":
     parser.add_argument("--lists", type=int, default=128)
     parser.add_argument("--size", type=int, default=128)
     parser.add_argument("--losses", default="", help="comma-separated")
+    parser.add_argument(
+        "--uneven", action="store_true", help="lists of 5 to SIZE items, padded"
+    )
     options = parser.parse_args()
     print(__doc__.split("\n")[0], flush=True)
-    main(options.lists, options.size, names=options.losses)
+    main(options.lists, options.size, names=options.losses, uneven=options.uneven)
