@@ -14,26 +14,30 @@ get an extra row (:func:`with_padding_rows`), and ``rows < n_samples`` is the ma
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from ltr.queries import BoolArray, FloatArray, IntArray, Queries
+from ltr.list_sizes import (
+    MAX_BATCH_ROWS,
+    NO_SKIPPING,
+    ListCost,
+    Skipping,
+    batch_sizes,
+    best_cuts,
+    grid_steps,
+    round_up,
+)
+from ltr.queries import BoolArray, IntArray, Queries
 
 MAX_LIST_SIZES = 8
-MAX_BATCH_ROWS = 2**18
-_MAX_CUTS = 1024
-_GRID_STEPS = 8  # in an octave
 _FEW_ROWS = 2**14
 _ALIGNMENT = 64  # bytes, of the arrays that XLA reads on a CPU
-# An epoch that is not small costs at most this much more than its real items.
-_MAX_PADDING, _SMALL_EPOCH = 1.4, 2**17
 
 Shape = tuple[int, int]  # lists of a mini-batch, their padded size
-ListCost = Callable[[IntArray], FloatArray]
 
 
 @dataclass(frozen=True)
@@ -184,6 +188,7 @@ def pack(
     max_list_sizes: int = MAX_LIST_SIZES,
     list_cost: ListCost = np.asarray,
     list_size_cost: float = 0.0,
+    skipping: Skipping = NO_SKIPPING,
     reusable_shapes: bool = False,
     widths: Sequence[int] = (),
 ) -> PackedLists:
@@ -208,6 +213,8 @@ def pack(
         Price of one more bucket, in the same unit. In a short fit, compiling another
         shape takes more time than it saves. Padding may still not take most of a long
         epoch.
+    skipping : Skipping, default=NO_SKIPPING
+        What a step saves that does not compute padding. Default: nothing.
     reusable_shapes : bool, default=False
         Pad to powers of two instead of the best sizes, so that the next piece of a
         stream meets shapes that are compiled already.
@@ -240,7 +247,13 @@ def pack(
         packed_sizes = sizes[by_size]
         steps = grid_steps(packed_sizes, list_cost, list_size_cost)
         cuts = best_cuts(
-            packed_sizes, batch_size, max_list_sizes, list_cost, list_size_cost, steps
+            packed_sizes,
+            batch_size,
+            max_list_sizes,
+            list_cost,
+            list_size_cost,
+            skipping,
+            steps,
         )
 
     buckets = []
@@ -344,48 +357,6 @@ def aligned_zeros(shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[np.floati
     return raw[start : start + n_bytes].view(dtype).reshape(shape)
 
 
-def round_up(sizes: IntArray, steps: int = _GRID_STEPS) -> IntArray:
-    """Smallest size of the grid that is not below each size.
-
-    The grid has eight sizes in an octave, all whole numbers up to 16, then 18, 20, 22,
-    …, 32, 36, 40, …: padding to it adds at most an eighth. Sizes up to 16 stay as they
-    are on a coarser grid, too: the work of a loss that sums over all orders of a list
-    grows exponentially with them.
-
-    Parameters
-    ----------
-    sizes : int array
-        At least 1.
-    steps : int, default=8
-        Sizes in an octave above 16, a power of two.
-
-    Returns
-    -------
-    grid_sizes : int array of the same shape
-
-    Examples
-    --------
-    >>> round_up(np.array([1, 7, 17, 100, 101, 1000])).tolist()
-    [1, 7, 18, 104, 104, 1024]
-    >>> round_up(np.array([1, 7, 17, 100, 101, 1000]), 1).tolist()
-    [1, 7, 32, 128, 128, 1024]
-    """
-    exponents = np.frexp(np.maximum(sizes, 2) - 1)[1]  # 2^(e − 1) < size ≤ 2^e
-    distance = np.where(exponents > 4, 2**exponents // (2 * steps), 1)
-    return np.asarray(-(-sizes // distance) * distance)
-
-
-def grid_steps(sizes: IntArray, list_cost: ListCost, list_size_cost: float) -> int:
-    """Sizes in an octave of the grid: one, if compiling takes longer than an epoch."""
-    coarse = list_cost(round_up(sizes, 1))
-    return 1 if coarse.sum() < list_size_cost else _GRID_STEPS
-
-
-def batch_sizes(widths: IntArray, batch_size: int) -> IntArray:
-    """Lists in a batch of each width, at most ``batch_size``."""
-    return np.clip(MAX_BATCH_ROWS // np.maximum(widths, 1), 1, batch_size)
-
-
 def _power_of_two(number: int) -> int:
     """Smallest power of two that is at least ``number`` and at least 8."""
     return max(8, 1 << (number - 1).bit_length())
@@ -426,67 +397,3 @@ def _cuts_at_full_batches(padded: IntArray, batch_size: int) -> IntArray:
         n_lists = int(np.searchsorted(-padded, -width, side="right")) - cuts[-1]
         cuts.append(min(cuts[-1] + -(-n_lists // batch) * batch, len(padded)))
     return np.array(cuts)
-
-
-def best_cuts(
-    sizes: IntArray,
-    batch_size: int,
-    max_list_sizes: int,
-    list_cost: ListCost,
-    list_size_cost: float,
-    steps: int,
-) -> IntArray:
-    """Cut positions in the descending ``sizes`` whose epoch costs least.
-
-    Bucket ``[i, j)`` costs that of a list of ``sizes[i]``, rounded up to the grid,
-    times its number of lists, rounded up to whole batches. With V[c, j] the least cost
-    of the first j lists in c buckets,
-    V[c, j] = min over i < j of V[c − 1, i] + cost[i, j], and the answer is
-    min over c of V[c, n] + c · ``list_size_cost``. Few epochs can make one bucket the
-    cheapest although a single long list then pads all others; an epoch that is not
-    small is cut until padding adds at most two fifths, on a coarse grid to the sizes of
-    the grid.
-    """
-    n_lists = len(sizes)
-    if n_lists == 0:
-        return np.zeros(1, dtype=np.intp)
-    cuts = _cut_candidates(n_lists, batch_size)
-    widths = round_up(sizes[cuts[:-1]], steps)
-    batches = batch_sizes(widths, batch_size)
-    counts = cuts[None, 1:] - cuts[:-1, None]  # (i, j): lists between two cuts
-    per_batch = np.minimum(counts, batches[:, None])
-    rounded = -(-counts // np.maximum(per_batch, 1)) * per_batch
-    cost = np.where(counts > 0, list_cost(widths)[:, None] * rounded, np.inf)
-
-    n_cuts = len(cuts)
-    n_buckets = min(max_list_sizes, n_cuts - 1)
-    value = np.full((n_buckets + 1, n_cuts), np.inf)
-    value[0, 0] = 0.0
-    previous_cut = np.zeros((n_buckets + 1, n_cuts), dtype=np.intp)
-    for c in range(1, n_buckets + 1):
-        total = value[c - 1, :-1, None] + cost
-        previous_cut[c, 1:] = total.argmin(axis=0)
-        value[c, 1:] = total.min(axis=0)
-
-    price = value[1:, -1] + list_size_cost * np.arange(1, n_buckets + 1)
-    least = sizes if steps == _GRID_STEPS else round_up(sizes, steps)
-    most = max(_SMALL_EPOCH, _MAX_PADDING * float(list_cost(least).sum()))
-    price[value[1:, -1] > max(most, value[1:, -1].min())] = np.inf
-    c, j = int(price.argmin()) + 1, n_cuts - 1
-    path = [j]
-    while c:
-        j = int(previous_cut[c, j])
-        path.append(j)
-        c -= 1
-    return cuts[path[::-1]]
-
-
-def _cut_candidates(n_lists: int, batch_size: int) -> IntArray:
-    """Every position if lists are few; else the first ones, and whole batches."""
-    if n_lists <= _MAX_CUTS:
-        return np.arange(n_lists + 1)
-    batch_size = min(batch_size, n_lists)
-    step = batch_size * max(1, -(-n_lists // (batch_size * _MAX_CUTS)))
-    n_largest = min(2 * batch_size, _MAX_CUTS)  # to separate a few very long lists
-    whole_batches = np.arange(0, n_lists, step)
-    return np.unique(np.concatenate([np.arange(n_largest), whole_batches, [n_lists]]))

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from support.strategies import query_ids
 
-from ltr.lists import equal_size_blocks, pack, round_up, with_padding_rows
+from ltr.list_sizes import round_up
+from ltr.lists import equal_size_blocks, pack, with_padding_rows
 from ltr.queries import group_queries, group_sizes_to_qid
 from ltr.scorers import AttentionScorer, LinearScorer
 from ltr.training.work import COMPILATION_ROWS, list_cost

@@ -18,6 +18,7 @@ import jax.numpy as jnp
 from ltr.lists import PackedLists
 from ltr.scorers.products import bfloat16_products
 from ltr.training.plan import TrainingPlan
+from ltr.training.work import skipped_work
 
 if TYPE_CHECKING:
     from ltr.training.batches import Data
@@ -27,8 +28,6 @@ Pytree = Any
 Apply = Callable[[Pytree, Any, jax.Array], jax.Array]
 
 _TILE = 128  # items
-# Without padding a step takes a fifth longer: its backward pass computes tiles again.
-_LEAST_PADDING = 1 / 3
 
 
 class RealItems(NamedTuple):
@@ -108,20 +107,13 @@ def skip_padding(
     Returns
     -------
     data : Data
-        With :class:`RealRows` on a CPU, if padding takes more than a third of the
-        mini-batches or is to be expected, and the scorer is a network whose score of an
-        item depends on no other item.
+        With :class:`RealRows` on a CPU, if a step gains by it.
     """
-    scorer = plan.scorer
-    scores_items = not (
-        scorer.uses_list
-        or scorer.is_linear  # reading a row costs as much as scoring it
-        or getattr(scorer, "dropout", 0.0) > 0.0  # drawn for a whole mini-batch
-        or hasattr(scorer, "penalty")  # reads the features, too
-    )
     one_cpu = plan.in_parts and plan.mesh is None and plan.n_query_features is None
-    has_padding = is_stream or packed.padding_share > _LEAST_PADDING
-    skips = scores_items and one_cpu and has_padding
+    if not one_cpu:
+        return data
+    padding = 1.0 if is_stream else packed.padding_share
+    skips = skipped_work(plan.scorer, data.X.shape[1]).saved(padding, 1.0 - padding) > 0
     return data._replace(X=RealRows(data.X)) if skips else data
 
 

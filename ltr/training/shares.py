@@ -10,18 +10,22 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
+from ltr.list_sizes import (
+    NO_SKIPPING,
+    ListCost,
+    Skipping,
+    batch_sizes,
+    best_cuts,
+    grid_steps,
+    round_up,
+)
 from ltr.lists import (
     MAX_LIST_SIZES,
     Bucket,
-    ListCost,
     PackedLists,
-    batch_sizes,
-    best_cuts,
     fill_batch,
-    grid_steps,
     kept_rows,
     padded_rows,
-    round_up,
     shuffled_batches,
 )
 from ltr.queries import BoolArray, IntArray, Queries
@@ -124,6 +128,7 @@ def pack_share(
     batch_size: int = 32,
     list_cost: ListCost = np.asarray,
     list_size_cost: float = 0.0,
+    skipping: Skipping = NO_SKIPPING,
 ) -> PackedShare:
     """Put the lists of several processes into buckets, and keep those of one.
 
@@ -144,7 +149,7 @@ def pack_share(
         Devices of a process, which share its part of a mini-batch evenly.
     padding : int
         Row number that means padding.
-    batch_size, list_cost, list_size_cost
+    batch_size, list_cost, list_size_cost, skipping
         As for :func:`pack`.
 
     Returns
@@ -176,7 +181,13 @@ def pack_share(
     by_descent = all_sizes[by_size]
     steps = grid_steps(by_descent, list_cost, list_size_cost)
     cuts = best_cuts(
-        by_descent, batch_size, MAX_LIST_SIZES, list_cost, list_size_cost, steps
+        by_descent,
+        batch_size,
+        MAX_LIST_SIZES,
+        list_cost,
+        list_size_cost,
+        skipping,
+        steps,
     )
     buckets = []
     for begin, end in pairwise(cuts):

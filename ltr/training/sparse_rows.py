@@ -16,7 +16,8 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from ltr.lists import PackedLists, round_up, with_padding_rows
+from ltr.list_sizes import round_up
+from ltr.lists import PackedLists, with_padding_rows
 
 _MAX_VALUES = 2**31 - 1  # positions are int32 on the device
 

@@ -8,7 +8,7 @@ import math
 import jax
 import numpy as np
 
-from ltr.lists import ListCost
+from ltr.list_sizes import NO_SKIPPING, ListCost, Skipping
 from ltr.queries import FloatArray, IntArray
 from ltr.scorers import Scorer
 from ltr.scorers.draws import seed_key
@@ -17,6 +17,8 @@ from ltr.scorers.draws import seed_key
 # scattering the row costs at least. A logit of two items costs several per width, most
 # of them for its exponential. A term of a loss on pairs costs some ten.
 _DEFAULT_WORK, _LEAST_WORK, _LOGIT_WORK, _PAIR_WORK = 14_785, 1_000, 5, 10
+# A step that skips padding scores its items again in the backward pass.
+_SCORED_AGAIN = 0.25
 # Compiling a step takes about as long as training the default network on these rows; by
 # measurement, three times as long where items are compared, whatever number of blocks.
 COMPILATION_ROWS, _COMPARING = 2_000_000, 3
@@ -88,7 +90,7 @@ def list_cost(scorer: Scorer, n_features: int, *, has_pairs: bool = False) -> Li
     [2.0, 744.0]
     """
     shapes = parameter_shapes(scorer, n_features)
-    per_row = max(_LEAST_WORK, sum(math.prod(shape) for shape in shapes))
+    per_row = _row_work(scorer, n_features)
     width = max((size for shape in shapes for size in shape), default=1)
     per_pair = _LOGIT_WORK * width * scorer.uses_list + _PAIR_WORK * has_pairs
     unit = _DEFAULT_WORK * (_COMPARING if scorer.uses_list else 1)
@@ -97,3 +99,70 @@ def list_cost(scorer: Scorer, n_features: int, *, has_pairs: bool = False) -> Li
         return np.asarray(sizes * ((per_row + per_pair * sizes) / unit))
 
     return cost
+
+
+def scores_rows_alone(scorer: Scorer) -> bool:
+    """Whether a network's step may compute items without the padding between them.
+
+    Parameters
+    ----------
+    scorer : Scorer
+        Any.
+
+    Returns
+    -------
+    is_alone : bool
+        False for a scorer that compares the items of a list, that is linear (reading a
+        row costs as much as scoring it), drops activations (drawn for a whole
+        mini-batch), or has a penalty, which reads the features, too.
+
+    Examples
+    --------
+    >>> from ltr.scorers import AttentionScorer, LinearScorer, MLPScorer
+    >>> [scores_rows_alone(s) for s in (LinearScorer(), MLPScorer(), AttentionScorer())]
+    [False, True, False]
+    """
+    return not (
+        scorer.uses_list
+        or scorer.is_linear
+        or getattr(scorer, "dropout", 0.0) > 0.0
+        or hasattr(scorer, "penalty")
+    )
+
+
+def skipped_work(scorer: Scorer, n_features: int) -> Skipping:
+    """What a step gains that does not score padding, in the unit of :func:`list_cost`.
+
+    Parameters
+    ----------
+    scorer : Scorer
+        Not initialized.
+    n_features : int
+        Number of input features.
+
+    Returns
+    -------
+    skipping : Skipping
+        A padded row costs its reading only, and an item a quarter more, for the
+        backward pass scores it again. Nothing for a scorer that needs the padding, or
+        whose rows cost no more than their reading.
+
+    Examples
+    --------
+    >>> from ltr.scorers import LinearScorer, MLPScorer
+    >>> [round(number, 2) for number in skipped_work(MLPScorer(), 50)]
+    [0.93, 0.25]
+    >>> skipped_work(LinearScorer(), 50)
+    Skipping(saved_per_padding=0.0, paid_per_item=0.0)
+    """
+    if not scores_rows_alone(scorer):
+        return NO_SKIPPING
+    per_row = _row_work(scorer, n_features)
+    saved, paid = per_row - _LEAST_WORK, _SCORED_AGAIN * per_row
+    return Skipping(saved / _DEFAULT_WORK, paid / _DEFAULT_WORK)
+
+
+def _row_work(scorer: Scorer, n_features: int) -> int:
+    """Multiplications per row, and at least what its reading costs."""
+    shapes = parameter_shapes(scorer, n_features)
+    return max(_LEAST_WORK, sum(math.prod(shape) for shape in shapes))

@@ -9,8 +9,8 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
+from ltr.list_sizes import NO_SKIPPING
 from ltr.lists import (
-    ListCost,
     PackedLists,
     aligned_zeros,
     pack,
@@ -36,7 +36,7 @@ from ltr.training.programs import Programs
 from ltr.training.query_rows import QueryRows
 from ltr.training.shares import pack_share
 from ltr.training.sparse_rows import SparseRows, place_rows
-from ltr.training.work import COMPILATION_ROWS, list_cost
+from ltr.training.work import COMPILATION_ROWS, list_cost, skipped_work
 
 
 def pack_lists(
@@ -50,16 +50,14 @@ def pack_lists(
     keep = has_part & data.has_weight
     n_rows = float((has_part if data.weights is None else data.weights[has_part]).sum())
     batch_size = int(options.batch_size)
-    cost = cost_of_lists(options, values_of_row(data.X))
-    shape_cost = COMPILATION_ROWS / max(likely_epochs(options), 1)
+    costs = packing_costs(options, data.X)
     if hosts.n == 1:
         packed = pack(
             data.queries,
             keep=keep,
             batch_size=batch_size,
-            list_cost=cost,
-            list_size_cost=shape_cost,
             reusable_shapes=options.is_stream,
+            **costs,
         )
         return packed, n_rows
     assert hosts.mesh is not None
@@ -73,8 +71,7 @@ def pack_lists(
         n_devices=hosts.mesh.size // hosts.n,
         padding=int(length[0]) - 1,
         batch_size=batch_size,
-        list_cost=cost,
-        list_size_cost=shape_cost,
+        **costs,
     )
     return packed, hosts.total(n_rows)
 
@@ -226,10 +223,28 @@ def values_of_row(X: Any) -> int:
     return int(X.shape[1])
 
 
-def cost_of_lists(options: TrainingOptions, n_features: int) -> ListCost:
-    """Padded sizes of lists → work of a step for each of them."""
+def packing_costs(options: TrainingOptions, X: Any) -> dict[str, Any]:
+    """What :func:`ltr.lists.pack` is to know of a fit's steps.
+
+    Parameters
+    ----------
+    options : TrainingOptions
+        Scorer, loss and number of epochs.
+    X : array or sparse matrix of shape (n_samples, n_features)
+        Features.
+
+    Returns
+    -------
+    costs : dict
+        ``list_cost``, ``list_size_cost`` and ``skipping``.
+    """
+    scorer, n_values = options.scorer, values_of_row(X)
     has_pairs = loss_info(options.loss).curvature == "pairs"
-    return list_cost(options.scorer, n_features, has_pairs=has_pairs)
+    return {
+        "list_cost": list_cost(scorer, n_values, has_pairs=has_pairs),
+        "list_size_cost": COMPILATION_ROWS / max(likely_epochs(options), 1),
+        "skipping": NO_SKIPPING if is_sparse(X) else skipped_work(scorer, n_values),
+    }
 
 
 def likely_epochs(options: TrainingOptions) -> int:

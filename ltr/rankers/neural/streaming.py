@@ -21,7 +21,7 @@ from ltr.queries import Queries
 from ltr.rankers.inputs import TrainingSet, joined_rows
 from ltr.rankers.neural.identity import open_checkpoint
 from ltr.rankers.neural.options import TrainingOptions
-from ltr.rankers.neural.placement import cost_of_lists, likely_epochs, values_of_row
+from ltr.rankers.neural.placement import packing_costs
 from ltr.rankers.neural.scaling import Scaling, fit_scaling, transform_into
 from ltr.rankers.neural.source import Piece, Source
 from ltr.rankers.neural.training import (
@@ -48,7 +48,6 @@ from ltr.training.convergence import epoch_limits
 from ltr.training.devices import find_mesh
 from ltr.training.hosts import Hosts
 from ltr.training.sparse_rows import place_rows
-from ltr.training.work import COMPILATION_ROWS
 
 _SAMPLED_PIECES = 4
 _MANY_STEPS = 10**6
@@ -189,17 +188,16 @@ class StreamedLists:
 
     def _pack(self, sets: list[TrainingSet]) -> PackedLists:
         """Informative lists of the sets, one after the other, in padded shapes."""
-        n_values = values_of_row(sets[0].X)
-        shape_cost = COMPILATION_ROWS / max(likely_epochs(self._options), 1)
+        costs = packing_costs(self._options, sets[0].X)
+        costs["list_size_cost"] /= self._ratio
         trained = [lists_to_train(self._options, self._plan, data) for data in sets]
         keep = [t[data.queries.codes] for t, data in zip(trained, sets, strict=True)]
         return pack(
             _joined([data.queries for data in sets]),
             keep=np.concatenate(keep),
             batch_size=self._options.batch_size,
-            list_cost=cost_of_lists(self._options, n_values),
-            list_size_cost=shape_cost / self._ratio,
             widths=self._widths,
+            **costs,
         )
 
 

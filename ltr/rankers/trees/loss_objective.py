@@ -17,13 +17,8 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
-from ltr.lists import (
-    MAX_BATCH_ROWS,
-    pack,
-    padded_length,
-    round_up,
-    with_padding_rows,
-)
+from ltr.list_sizes import MAX_BATCH_ROWS, round_up
+from ltr.lists import pack, padded_length, with_padding_rows
 from ltr.losses import Combination, derivatives
 from ltr.losses.declaration import LossFunction
 from ltr.queries import BoolArray, FloatArray, IntArray, group_queries
