@@ -7,6 +7,7 @@ from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ltr.queries import FloatArray, IntArray
 
@@ -33,10 +34,10 @@ class Skipping(NamedTuple):
     saved_per_padding: float = 0.0
     paid_per_item: float = 0.0
 
-    def saved(self, padding: FloatArray, items: FloatArray) -> FloatArray:
+    def saved(self, padding: ArrayLike, items: ArrayLike) -> FloatArray:
         """What mini-batches gain by it, at least 0: they can be computed in full."""
-        gain = self.saved_per_padding * padding - self.paid_per_item * items
-        return np.maximum(gain, 0.0)
+        saved = self.saved_per_padding * np.asarray(padding)
+        return np.maximum(saved - self.paid_per_item * np.asarray(items), 0.0)
 
 
 NO_SKIPPING = Skipping()

@@ -1,16 +1,18 @@
 """Packing lists into padded blocks and back."""
 
+from itertools import combinations, pairwise
+
 import hypothesis.strategies as st
 import numpy as np
 import pytest
 from hypothesis import given
 from support.strategies import query_ids
 
-from ltr.list_sizes import round_up
+from ltr.list_sizes import Skipping, best_cuts, round_up
 from ltr.lists import equal_size_blocks, pack, with_padding_rows
 from ltr.queries import group_queries, group_sizes_to_qid
-from ltr.scorers import AttentionScorer, LinearScorer
-from ltr.training.work import COMPILATION_ROWS, list_cost
+from ltr.scorers import AttentionScorer, LinearScorer, MLPScorer
+from ltr.training.work import COMPILATION_ROWS, list_cost, skipped_work
 
 packing = st.fixed_dictionaries(
     {
@@ -105,8 +107,6 @@ def test_equal_size_blocks_have_no_padding(qid):
 @given(sizes=st.lists(st.integers(1, 9), min_size=1, max_size=7), k=st.integers(1, 3))
 def test_cuts_are_the_best_ones(sizes, k):
     """The dynamic program finds what trying all cuts finds."""
-    from itertools import combinations
-
     sizes = np.sort(np.array(sizes))[::-1]
     batch = 2
 
@@ -209,6 +209,46 @@ def test_an_outlier_of_a_loss_on_pairs():
     ):
         cost = list_cost(LinearScorer(), 50, has_pairs=has_pairs)
         assert pack(queries, list_cost=cost, list_size_cost=2e5).shapes == shapes
+
+
+@given(
+    sizes=st.lists(st.integers(1, 60), min_size=1, max_size=8),
+    batch_size=st.integers(1, 4),
+    price=st.floats(0.0, 200.0),
+    skipping=st.builds(Skipping, st.floats(0.0, 1.0), st.floats(0.0, 0.5)),
+)
+def test_cuts_cost_least(sizes, batch_size, price, skipping):
+    """Of all cuts of a small epoch, padding that is skipped included."""
+    sizes = np.sort(sizes)[::-1]
+
+    def cost(cuts):
+        total = 0.0
+        for begin, end in pairwise(cuts):
+            width, items = int(round_up(sizes[begin])), sizes[begin:end].sum()
+            batch = min(batch_size, end - begin)
+            places = -(-(end - begin) // batch) * batch * width
+            gain = skipping.saved_per_padding * (places - items)
+            total += price + places - max(0.0, gain - skipping.paid_per_item * items)
+        return total
+
+    inner = range(1, len(sizes))
+    every = [
+        cost([0, *some, len(sizes)])
+        for n in range(len(sizes))
+        for some in combinations(inner, n)
+    ]
+    found = best_cuts(sizes, batch_size, 8, np.asarray, price, skipping, 8)
+    np.testing.assert_allclose(cost(found), min(every), rtol=1e-12)
+
+
+def test_padding_that_is_skipped_needs_no_shapes():
+    """One padded size for a network in a few epochs, but not for a loss on pairs."""
+    sizes = [*np.random.default_rng(0).integers(5, 30, 300), 120]
+    queries = group_queries(group_sizes_to_qid(sizes), sum(sizes))
+    options = {"list_size_cost": 2e3, "skipping": skipped_work(MLPScorer(), 50)}
+    cost = list_cost(MLPScorer(), 50)
+    assert len(pack(queries, list_cost=cost, list_size_cost=2e3).shapes) > 1
+    assert pack(queries, list_cost=cost, **options).shapes == [(32, 120)]
 
 
 def test_comparing_items_is_not_compiled_for_little():

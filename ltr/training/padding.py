@@ -89,7 +89,12 @@ class RealRows(NamedTuple):
 
 
 def skip_padding(
-    plan: TrainingPlan, data: Data, packed: PackedLists, *, is_stream: bool
+    plan: TrainingPlan,
+    data: Data,
+    packed: PackedLists,
+    *,
+    n_features: int,
+    is_stream: bool,
 ) -> Data:
     """The same rows, of which padding is not scored where that takes less time.
 
@@ -101,6 +106,8 @@ def skip_padding(
         Rows on the device.
     packed : PackedLists
         Lists in mini-batches.
+    n_features : int
+        Number of input features.
     is_stream : bool
         Whether the lists are a piece of a stream, whose pieces are to share a program.
 
@@ -113,8 +120,8 @@ def skip_padding(
     if not one_cpu:
         return data
     padding = 1.0 if is_stream else packed.padding_share
-    skips = skipped_work(plan.scorer, data.X.shape[1]).saved(padding, 1.0 - padding) > 0
-    return data._replace(X=RealRows(data.X)) if skips else data
+    gain = skipped_work(plan.scorer, n_features).saved(padding, 1.0 - padding)
+    return data._replace(X=RealRows(data.X)) if gain > 0 else data
 
 
 def score_items(

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from scipy.sparse import csr_matrix
 
 from ltr import NeuralRanker
+from ltr.list_sizes import NO_SKIPPING
 from ltr.losses import wasserstein_batch_loss
 from ltr.rankers.neural import training
 from ltr.scorers import MLPScorer
@@ -85,7 +86,7 @@ def test_padding_is_not_computed():
 def neural(loss="listnet", scorer="mlp", **options):
     small = {
         "dtype": "float64",
-        "hidden_layer_sizes": (4,),
+        "hidden_layer_sizes": (300, 4),
         "batch_size": 8,
         "early_stopping": False,
         "random_state": 0,
@@ -126,7 +127,7 @@ def test_same_scores(ranker, columns, features, monkeypatch):
     scores = ranker.fit(X, Y, QID, **columns)
     inputs = {"query_features": OF_QUERIES} if "query_features" in columns else {}
     without = scores.predict(X, QID, **inputs)
-    monkeypatch.setattr(padding, "_LEAST_PADDING", 1.0)
+    monkeypatch.setattr(padding, "skipped_work", lambda *of_rows: NO_SKIPPING)
     within = ranker.fit(X, Y, QID, **columns).predict(X, QID, **inputs)
     assert isinstance(features[0], RealRows)
     assert not isinstance(features[1], RealRows)
@@ -138,7 +139,7 @@ def test_single_precision(dtype, features, monkeypatch):
     """And with products of rounded operands, which the backward pass rounds, too."""
     ranker = neural("listnet", dtype=dtype)
     without = ranker.fit(X, Y, QID).predict(X)
-    monkeypatch.setattr(padding, "_LEAST_PADDING", 1.0)
+    monkeypatch.setattr(padding, "skipped_work", lambda *of_rows: NO_SKIPPING)
     within = ranker.fit(X, Y, QID).predict(X)
     assert isinstance(features[0], RealRows)
     # the bias of the output has no gradient but that of rounding, and no effect

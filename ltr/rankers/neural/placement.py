@@ -117,7 +117,7 @@ def compile_early(
         list_weights=outline(),
         extras={name: outline() for name in data.extras},
     )
-    rows = skip_padding(plan, rows, packed, is_stream=options.is_stream)
+    rows = _skip_padding(plan, options, data, rows, packed)
     programs = Programs()
     for step in lower_steps(plan, state, numbers, rows, batches_of(packed.shapes)):
         programs.add(step)
@@ -125,6 +125,7 @@ def compile_early(
 
 
 def place_data(
+    plan: TrainingPlan,
     options: TrainingOptions,
     data: TrainingSet,
     scalings: tuple[Scaling | None, PairScaling | None],
@@ -138,6 +139,8 @@ def place_data(
 
     Parameters
     ----------
+    plan : TrainingPlan
+        What a step does.
     options : TrainingOptions
         Precision, and whether the rows are a piece of a stream.
     data : TrainingSet
@@ -205,7 +208,7 @@ def place_data(
     if data.list_weights is not None and n_trained:
         total = hosts.total(float(data.list_weights[trained_lists].sum()))
         list_weights = data.list_weights / (total / n_trained)
-    return Data(
+    rows = Data(
         n_samples=packed.n_samples,
         X=put_features(),
         y=put(data.y),
@@ -214,6 +217,18 @@ def place_data(
         extras={name: put(values) for name, values in data.extras.items()},
         pairs=None if data.pairs is None else put_pairs(data.pairs),
     )
+    return _skip_padding(plan, options, data, rows, packed)
+
+
+def _skip_padding(
+    plan: TrainingPlan,
+    options: TrainingOptions,
+    data: TrainingSet,
+    rows: Data,
+    packed: PackedLists,
+) -> Data:
+    n_features, is_stream = data.X.shape[1], options.is_stream
+    return skip_padding(plan, rows, packed, n_features=n_features, is_stream=is_stream)
 
 
 def values_of_row(X: Any) -> int:

@@ -51,7 +51,6 @@ from ltr.training.hosts import Hosts
 from ltr.training.loop import init_optimizer
 from ltr.training.memory import check_parameters
 from ltr.training.optimizers import auto_decay, auto_rate
-from ltr.training.padding import skip_padding
 from ltr.training.pair_table import PairScaling, fit_pair_scaling
 
 ScoreItems = Callable[[FittedScorer, NDArray[Any], Queries], FloatArray]
@@ -197,9 +196,8 @@ def train_scorer(
     )
     with jax.enable_x64(options.dtype == "float64"):
         placed = place_data(
-            options, data, (scaling, pair_scaling), trained_lists, packed, hosts
+            plan, options, data, (scaling, pair_scaling), trained_lists, packed, hosts
         )
-        placed = skip_padding(plan, placed, packed, is_stream=options.is_stream)
         lists = ResidentLists(placed, packed)
         train_without = None
         selects = validate is not None and limits.selects
