@@ -38,6 +38,8 @@ from ltr.training.shares import pack_share
 from ltr.training.sparse_rows import SparseRows, place_rows
 from ltr.training.work import COMPILATION_ROWS, list_cost, skipped_work
 
+_STOPPED_EPOCHS = 40
+
 
 def pack_lists(
     options: TrainingOptions, data: TrainingSet, lists: BoolArray, hosts: Hosts
@@ -263,5 +265,9 @@ def packing_costs(options: TrainingOptions, X: Any) -> dict[str, Any]:
 
 
 def likely_epochs(options: TrainingOptions) -> int:
-    """Number of epochs to expect."""
-    return AUTO_EPOCHS if isinstance(options.max_epochs, str) else options.max_epochs
+    """Number of epochs to expect, of a fit that may stop early fewer than it may take.
+
+    The latter take 35 on average on MQ2008, over four rankers, five folds and seeds.
+    """
+    most = AUTO_EPOCHS if isinstance(options.max_epochs, str) else options.max_epochs
+    return min(most, _STOPPED_EPOCHS) if options.stopping.enabled else most
