@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from ltr.lists import PackedLists
 from ltr.scorers.products import bfloat16_products
 from ltr.training.plan import TrainingPlan
 from ltr.training.work import skipped_work
@@ -89,12 +88,7 @@ class RealRows(NamedTuple):
 
 
 def skip_padding(
-    plan: TrainingPlan,
-    data: Data,
-    packed: PackedLists,
-    *,
-    n_features: int,
-    is_stream: bool,
+    plan: TrainingPlan, data: Data, *, n_features: int, padding_share: float
 ) -> Data:
     """The same rows, of which padding is not scored where that takes less time.
 
@@ -104,12 +98,11 @@ def skip_padding(
         What a step does.
     data : Data
         Rows on the device.
-    packed : PackedLists
-        Lists in mini-batches.
     n_features : int
         Number of input features.
-    is_stream : bool
-        Whether the lists are a piece of a stream, whose pieces are to share a program.
+    padding_share : float
+        Share of the mini-batches that is padding. 1: not known, as for a piece whose
+        program those to come are to share.
 
     Returns
     -------
@@ -119,8 +112,8 @@ def skip_padding(
     one_cpu = plan.in_parts and plan.mesh is None and plan.n_query_features is None
     if not one_cpu:
         return data
-    padding = 1.0 if is_stream else packed.padding_share
-    gain = skipped_work(plan.scorer, n_features).saved(padding, 1.0 - padding)
+    skipped = skipped_work(plan.scorer, n_features)
+    gain = skipped.saved(padding_share, 1.0 - padding_share)
     return data._replace(X=RealRows(data.X)) if gain > 0 else data
 
 

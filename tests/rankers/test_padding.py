@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 from scipy.sparse import csr_matrix
 
 from ltr import NeuralRanker
+from ltr.datasets import RankingData
 from ltr.list_sizes import NO_SKIPPING
 from ltr.losses import wasserstein_batch_loss
-from ltr.rankers.neural import training
+from ltr.rankers.neural import streaming, training
 from ltr.scorers import MLPScorer
 from ltr.training import padding
 from ltr.training.padding import RealItems, RealRows
@@ -105,7 +106,8 @@ def features(monkeypatch):
         return original(plan, params, optimizer_state, lists, **options)
 
     original = training.train
-    monkeypatch.setattr(training, "train", train)
+    for module in (training, streaming):
+        monkeypatch.setattr(module, "train", train)
     return read
 
 
@@ -177,3 +179,22 @@ def test_pieces_share_a_program(features):
     ranker.partial_fit(X, Y, QID)
     ranker.partial_fit(X[:160], Y[:160], np.repeat(np.arange(20), 8))
     assert [type(read) for read in features] == [RealRows, RealRows]
+
+
+@pytest.mark.parametrize("size", [None, 10])
+def test_streams_skip_what_their_sample_has(size, features):
+    """The same scores as with padding; lists of one size have none to skip."""
+    qid = QID if size is None else np.arange(len(QID)) // size
+    halves = [qid < np.median(qid), qid >= np.median(qid)]
+    pieces = [RankingData(X[rows], Y[rows], qid[rows]) for rows in halves]
+
+    def fit():
+        ranker = neural(metric="ndcg").fit_stream(lambda epoch: iter(pieces))
+        return ranker.predict(X, qid)
+
+    scores = fit()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(padding, "skipped_work", lambda *of_rows: NO_SKIPPING)
+        within = fit()
+    assert [type(read) is RealRows for read in features] == [size is None, False]
+    np.testing.assert_allclose(scores, within, rtol=1e-9, atol=1e-10)

@@ -229,8 +229,8 @@ def _skip_padding(
     rows: Data,
     packed: PackedLists,
 ) -> Data:
-    n_features, is_stream = data.X.shape[1], options.is_stream
-    return skip_padding(plan, rows, packed, n_features=n_features, is_stream=is_stream)
+    share = 1.0 if options.is_stream else packed.padding_share
+    return skip_padding(plan, rows, n_features=data.X.shape[1], padding_share=share)
 
 
 def values_of_row(X: Any) -> int:

@@ -47,6 +47,7 @@ from ltr.training.batches import Rows, batches_of
 from ltr.training.convergence import epoch_limits
 from ltr.training.devices import find_mesh
 from ltr.training.hosts import Hosts
+from ltr.training.padding import skip_padding
 from ltr.training.sparse_rows import place_rows
 
 _SAMPLED_PIECES = 4
@@ -101,6 +102,7 @@ class StreamedLists:
         self._ratio = 1.0 if source.n_rows is None else source.n_rows / n_sampled
         sampled = self._pack(sample)
         self._widths = [bucket.list_size for bucket in sampled.buckets]
+        self._padding_share = sampled.padding_share
         self.n_steps = (
             _MANY_STEPS
             if source.n_rows is None
@@ -158,7 +160,14 @@ class StreamedLists:
             y[begin:end], list_weights[begin:end] = data.y, 1.0
         labels, weights = (jax.device_put(x) for x in (y, list_weights))
         features = self._place_features(sets, packed, n_rows)
-        return Data(n_samples, features, labels, None, weights, {}), packed
+        rows = Data(n_samples, features, labels, None, weights, {})
+        rows = skip_padding(
+            self._plan,
+            rows,
+            n_features=sets[0].X.shape[1],
+            padding_share=self._padding_share,
+        )
+        return rows, packed
 
     def _place_features(
         self, sets: list[TrainingSet], packed: PackedLists, n_rows: int
