@@ -151,7 +151,7 @@ def skipped_work(scorer: Scorer, n_features: int) -> Skipping:
     --------
     >>> from ltr.scorers import LinearScorer, MLPScorer
     >>> [round(number, 2) for number in skipped_work(MLPScorer(), 50)]
-    [0.93, 0.25]
+    [0.94, 0.25]
     >>> skipped_work(LinearScorer(), 50)
     Skipping(saved_per_padding=0.0, paid_per_item=0.0)
     """
