@@ -132,7 +132,7 @@ class Epochs:
     """A validation metric that notes the CPU time at which each epoch ends.
 
     It never improves, so that a fit stops after ``n_iter_no_change`` epochs, with the
-    list shapes of a fit of a hundred.
+    list shapes of a fit of forty.
     """
 
     def __init__(self) -> None:
