@@ -16,7 +16,7 @@ from jax.typing import ArrayLike
 from ltr.arguments import check_choice, check_whole
 from ltr.losses.declaration import ranking_loss
 from ltr.losses.kernels.contract import divide, has_two_labels, prepare
-from ltr.losses.kernels.loops import positions
+from ltr.losses.kernels.loops import inverse, positions
 from ltr.losses.kernels.permutations import (
     descending,
     log_row_softmax,
@@ -349,7 +349,7 @@ def soft_rank(
     above = jnp.take_along_axis(jax.lax.stop_gradient(ranked), begin, axis=-1)
     offset = (ranked - above) / strength
     ranks = 1.0 + pool_means(position + offset, begin) - offset
-    ranks = jnp.take_along_axis(ranks, jnp.argsort(order, axis=-1), axis=-1)
+    ranks = jnp.take_along_axis(ranks, inverse(order), axis=-1)
     return jnp.where(lists.where, ranks, 0.0)
 
 

@@ -18,7 +18,7 @@ from ltr.losses.kernels.contract import (
     masked_max,
     prepare,
 )
-from ltr.losses.kernels.loops import item, over_items
+from ltr.losses.kernels.loops import inverse, item, over_items
 from ltr.losses.kernels.ranks import count_ranks
 
 
@@ -92,9 +92,7 @@ def wasserstein_loss(
     level = jax.lax.stop_gradient(jnp.where(lists.where, lists.labels, jnp.nan))
     if ties == "stable":
         order = jnp.argsort(-level, axis=-1)  # NaN comes last
-        level = jnp.where(
-            lists.where, -jnp.argsort(order, -1).astype(level.dtype), level
-        )
+        level = jnp.where(lists.where, -inverse(order).astype(level.dtype), level)
     # S(l) = Σ_{y_j ≥ l} (p_j − q_j); the distance is Σ_l |S(l)| over the labels l above
     # the lowest, at which S is 0. Items of the same label share its term.
     above = _sum_at_or_above(difference, level)

@@ -15,7 +15,7 @@ import jax
 import jax.numpy as jnp
 
 from ltr.losses.kernels.log_sums import LOG_0, log_pair_sum
-from ltr.losses.kernels.loops import item, over_items
+from ltr.losses.kernels.loops import inverse, item, over_items
 from ltr.losses.kernels.ranks import COUNT_UP_TO, tie_group
 
 
@@ -96,7 +96,7 @@ def _draw_groups_by_sorting(
     labels: jax.Array, weights: jax.Array, tie_break: jax.Array
 ) -> DrawGroups:
     order = jnp.lexsort((tie_break, -labels), axis=-1)  # NaN comes last
-    inverse = jnp.argsort(order, axis=-1)
+    back = inverse(order)
     begin, end = tie_group(jnp.take_along_axis(labels, order, axis=-1))
     position = jax.lax.broadcasted_iota(jnp.int32, labels.shape, labels.ndim - 1)
     # Weight of a tie group: the difference of two prefix sums, shape (..., n + 1).
@@ -105,7 +105,7 @@ def _draw_groups_by_sorting(
     weight = jnp.take_along_axis(prefix, end, -1)
     weight -= jnp.take_along_axis(prefix, begin, -1)
     ranked = DrawGroups(begin, end - begin, position - begin, weight)
-    return DrawGroups(*(jnp.take_along_axis(x, inverse, axis=-1) for x in ranked))
+    return DrawGroups(*(jnp.take_along_axis(x, back, axis=-1) for x in ranked))
 
 
 @jax.jit
@@ -151,7 +151,7 @@ def _log_remaining_by_sorting(
 ) -> jax.Array:
     """Log of W_below + share · W_group from suffix sums, W the sum of the worths."""
     order = jnp.argsort(-labels, axis=-1)  # NaN comes last
-    inverse = jnp.argsort(order, axis=-1)
+    back = inverse(order)
     ranked = jnp.take_along_axis(log_worths, order, axis=-1)
     begin, end = tie_group(jnp.take_along_axis(labels, order, axis=-1))
     axis = ranked.ndim - 1
@@ -164,4 +164,4 @@ def _log_remaining_by_sorting(
     group = -jnp.expm1(jnp.minimum(log_below - log_all, 0.0))
     drawn = 1.0 - jnp.take_along_axis(share, order, axis=-1)
     remaining = log_all + jnp.log1p(-drawn * jnp.where(drawn > 0, group, 0.0))
-    return jnp.take_along_axis(remaining, inverse, axis=-1)
+    return jnp.take_along_axis(remaining, back, axis=-1)

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 
-from ltr.losses.kernels.loops import positions
+from ltr.losses.kernels.loops import inverse, positions
 from ltr.losses.kernels.ranks import mean_ranks
 
 
@@ -76,7 +76,7 @@ def neural_sort_logits(scores: jax.Array, where: jax.Array) -> jax.Array:
     up = jax.lax.cumsum(steps, axis=scores.ndim, reverse=True)
     zero = jnp.zeros((*scores.shape, 1), scores.dtype)
     falls = jnp.concatenate([zero, down], -1) + jnp.concatenate([up, zero], -1)
-    back = jnp.argsort(order, axis=-1)[..., None, :]
+    back = inverse(order)[..., None, :]
     return -jnp.take_along_axis(falls, back, axis=-1)
 
 

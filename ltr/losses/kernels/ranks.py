@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from ltr.losses.kernels.contract import Lists, masked_max
-from ltr.losses.kernels.loops import item, over_items
+from ltr.losses.kernels.loops import inverse, item, over_items
 
 COUNT_UP_TO = 512  # list size up to which a loop over items beats sorting on a CPU
 
@@ -173,7 +173,7 @@ def dense_ranks(values: jax.Array, where: jax.Array) -> jax.Array:
     steps = jnp.cumsum(ranked[..., 1:] != ranked[..., :-1], axis=-1)
     zero = jnp.zeros_like(ranked[..., :1])
     ranks = jnp.concatenate([zero, steps.astype(ranked.dtype)], axis=-1)
-    back = jnp.argsort(order, axis=-1)
+    back = inverse(order)
     return jnp.where(where, jnp.take_along_axis(ranks, back, axis=-1), jnp.nan)
 
 
@@ -200,7 +200,7 @@ def lexicographic_ranks(
         order = jnp.lexsort((-second, -first), axis=-1)  # NaN comes last
         ranked = [jnp.take_along_axis(values, order, -1) for values in (first, second)]
         begin = jnp.maximum(tie_group(ranked[0])[0], tie_group(ranked[1])[0])
-        return jnp.take_along_axis(begin, jnp.argsort(order, axis=-1), axis=-1)
+        return jnp.take_along_axis(begin, inverse(order), axis=-1)
 
     def add(j: jax.Array, ranks: jax.Array) -> jax.Array:
         first_j, second_j = item(first, j), item(second, j)
@@ -268,6 +268,6 @@ def tie_group(ranked: jax.Array) -> tuple[jax.Array, jax.Array]:
 def _count_by_sorting(values: jax.Array) -> tuple[jax.Array, jax.Array]:
     order = jnp.argsort(-values, axis=-1)  # NaN comes last
     begin, end = tie_group(jnp.take_along_axis(values, order, axis=-1))
-    back = jnp.argsort(order, axis=-1)
+    back = inverse(order)
     greater = jnp.take_along_axis(begin, back, axis=-1)
     return greater, jnp.take_along_axis(end - begin, back, axis=-1)

@@ -23,6 +23,7 @@ from jax.typing import ArrayLike
 
 from ltr.losses.declaration import ranking_loss
 from ltr.losses.kernels.log_sums import LOG_0
+from ltr.losses.kernels.loops import inverse
 from ltr.losses.paths.blocks import prepare_paths
 from ltr.losses.paths.losses import gap_weighted_bce_loss
 from ltr.losses.paths.structured import Solver, max_margin_loss
@@ -165,7 +166,7 @@ def ordinal_labels(labels: ArrayLike, *, where: ArrayLike | None = None) -> jax.
     """
     y = jnp.asarray(labels, float)
     y = y if where is None else jnp.where(jnp.asarray(where, bool), y, jnp.inf)
-    return 1 + jnp.argsort(jnp.argsort(y, axis=-1), axis=-1).astype(jnp.int32)
+    return 1 + inverse(jnp.argsort(y, axis=-1)).astype(jnp.int32)
 
 
 __all__ = [
