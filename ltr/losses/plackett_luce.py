@@ -286,10 +286,12 @@ def center(lists: Lists) -> jax.Array:
     return lists.scores - jax.lax.stop_gradient(masked_max(lists.scores, lists.where))
 
 
-def _tie_break(labels: jax.Array, ties: TieRule, key: jax.Array | None) -> jax.Array:
-    """Order of equal labels: by position, or at random."""
+def _tie_break(
+    labels: jax.Array, ties: TieRule, key: jax.Array | None
+) -> jax.Array | None:
+    """Order of equal labels at random, or None: by position."""
     if ties != "random":
-        return jax.lax.broadcasted_iota(jnp.int32, labels.shape, labels.ndim - 1)
+        return None
     key = check_key(key, "ties='random'")
     return jnp.argsort(jax.random.uniform(key, labels.shape), axis=-1)
 
@@ -319,8 +321,7 @@ def _exact(lists: Lists, normalize: bool) -> jax.Array:
     rule is exact up to rounding.
     """
     labels = jnp.where(lists.where, lists.labels, jnp.nan)
-    position = jax.lax.broadcasted_iota(jnp.int32, labels.shape, labels.ndim - 1)
-    groups = draw_groups(labels, lists.weights, position)
+    groups = draw_groups(labels, lists.weights)
     n_items = jnp.sum(lists.where, axis=-1, keepdims=True, dtype=jnp.int32)
     counts = lists.where & (groups.before + groups.size < n_items)
     scores = jnp.where(lists.where, center(lists), LOG_0)

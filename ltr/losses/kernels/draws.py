@@ -57,7 +57,7 @@ class DrawTerms(NamedTuple):
 
 @jax.jit
 def draw_groups(
-    labels: jax.Array, weights: jax.Array, tie_break: jax.Array
+    labels: jax.Array, weights: jax.Array, tie_break: jax.Array | None = None
 ) -> DrawGroups:
     """Find the tie group of each item.
 
@@ -67,8 +67,8 @@ def draw_groups(
         NaN where there is no item; the result is undefined there.
     weights : array of shape (..., list_size)
         Item weights.
-    tie_break : int array of shape (..., list_size)
-        Items with equal labels are drawn by ascending ``tie_break``.
+    tie_break : int array of shape (..., list_size), default=None
+        Items with equal labels are drawn by ascending ``tie_break``. None: by position.
 
     Returns
     -------
@@ -76,6 +76,8 @@ def draw_groups(
     """
     if labels.shape[-1] > COUNT_UP_TO:
         return _draw_groups_by_sorting(labels, weights, tie_break)
+    if tie_break is None:
+        tie_break = jax.lax.broadcasted_iota(jnp.int32, labels.shape, labels.ndim - 1)
 
     def add(j: jax.Array, groups: DrawGroups) -> DrawGroups:
         other = item(labels, j)
@@ -93,9 +95,11 @@ def draw_groups(
 
 
 def _draw_groups_by_sorting(
-    labels: jax.Array, weights: jax.Array, tie_break: jax.Array
+    labels: jax.Array, weights: jax.Array, tie_break: jax.Array | None
 ) -> DrawGroups:
-    order = jnp.lexsort((tie_break, -labels), axis=-1)  # NaN comes last
+    # The order by label alone is that of log_remaining, and is sorted once for both.
+    keys = (-labels,) if tie_break is None else (tie_break, -labels)
+    order = jnp.lexsort(keys, axis=-1)  # NaN comes last
     back = inverse(order)
     begin, end = tie_group(jnp.take_along_axis(labels, order, axis=-1))
     position = jax.lax.broadcasted_iota(jnp.int32, labels.shape, labels.ndim - 1)
