@@ -28,7 +28,7 @@ def compiled(caplog):
 
 
 def draw(n_features):
-    """Lists of two padded sizes in a thousand epochs without a stop, and row weights."""
+    """Lists of two padded sizes in a fit of a thousand epochs, and row weights."""
     data = make_ranking(
         60, list_size=400, n_features=n_features, n_informative=2, random_state=0
     )
@@ -47,7 +47,7 @@ def own_loss(scores, labels, *, where, weights):
     [
         (17, {}),
         (18, {"dtype": "float64"}),
-        (19, {"warm_start": True}),
+        (19, {"warm_start": True, "n_iter_no_change": 1}),
         (20, {"loss": own_loss}),
     ],
 )
@@ -56,11 +56,19 @@ def test_each_step_is_compiled_once(n_features, options, compiled):
     X, y, qid, weights = draw(n_features)
     ranker = NeuralRanker(**{"loss": "listnet", "max_epochs": 1000} | options)
     ranker.set_params(scorer="mlp", random_state=0, callbacks=[lambda state: True])
-    ranker.set_params(early_stopping=False)
     ranker.fit(X, y, qid, sample_weight=weights)
     assert compiled().count("jit(_step)") == 2
     ranker.fit(X, y, qid, sample_weight=weights)
     assert compiled().count("jit(_step)") == 2
+
+
+def test_a_fit_that_may_stop_early_compiles_less(compiled):
+    """It is not expected to take the thousand epochs, for which two steps would pay."""
+    X, y, qid, weights = draw(21)
+    ranker = NeuralRanker("listnet", "mlp", max_epochs=1000, random_state=0)
+    ranker.set_params(early_stopping=True, callbacks=[lambda state: True])
+    ranker.fit(X, y, qid, sample_weight=weights)
+    assert compiled().count("jit(_step)") == 1
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64", "bfloat16"])

@@ -75,6 +75,8 @@ class StreamedLists:
         That of a fit that goes on. None: fitted on the sample.
     n_rows : int
         Rows that a buffer has room for; a longer one makes room for itself.
+    has_validation : bool
+        Whether there are validation rows, on which training may stop early.
     """
 
     def __init__(
@@ -86,9 +88,11 @@ class StreamedLists:
         sample: list[TrainingSet],
         scaling: Scaling | None,
         n_rows: int,
+        has_validation: bool,
     ) -> None:
         self._source, self._check, self._plan = source, check, plan
         self._options, self._n_rows = options, n_rows
+        self._has_validation = has_validation
         self.n_lists = 0
         self._widths: Sequence[int] = ()
         self.scaling = scaling
@@ -197,7 +201,9 @@ class StreamedLists:
 
     def _pack(self, sets: list[TrainingSet]) -> PackedLists:
         """Informative lists of the sets, one after the other, in padded shapes."""
-        costs = packing_costs(self._options, sets[0].X)
+        costs = packing_costs(
+            self._options, sets[0].X, has_validation=self._has_validation
+        )
         costs["list_size_cost"] /= self._ratio
         trained = [lists_to_train(self._options, self._plan, data) for data in sets]
         keep = [t[data.queries.codes] for t, data in zip(trained, sets, strict=True)]
@@ -278,6 +284,7 @@ def train_stream(
         sample,
         start.scaling if start else None,
         padded_length(n_rows),
+        validation is not None,
     )
     n_features = sample[0].X.shape[1]
     del sample

@@ -159,7 +159,8 @@ def train_scorer(
     if member:
         rng = np.random.default_rng([member, int(rng.integers(2**31))])
     trained_lists = informative & ~held_out
-    packed, n_rows = pack_lists(options, data, trained_lists, hosts)
+    has_validation = validation is not None or bool(n_held_out)
+    packed, n_rows = pack_lists(options, data, trained_lists, hosts, has_validation)
     numbers = step_numbers(
         options,
         loss_numbers,
