@@ -13,6 +13,7 @@ import pytest
 from registry import CASES
 
 from ltr.losses import LOSSES, NEEDS_TWO_ITEMS, get_loss
+from ltr.losses.kernels.loops import inverse
 
 spec = importlib.util.spec_from_file_location(
     "rebuild", Path(__file__).parent.parent / "golden" / "rebuild.py"
@@ -217,3 +218,13 @@ def test_lambdarank_equals_rax():
     )
     ours = LOSSES["lambdarank"](s, y, metric="dcg")
     np.testing.assert_allclose(8 * ours, theirs, rtol=1e-12)
+
+
+@pytest.mark.parametrize("shape", [(0,), (1,), (7,), (3, 5), (2, 3, 600), (0, 4)])
+def test_inverse_of_an_order(shape):
+    """What sorting the order gives, list by list or at once."""
+    order = np.argsort(np.random.default_rng(0).random(shape), axis=-1)
+    expected = np.argsort(order, axis=-1)
+    np.testing.assert_array_equal(inverse(jnp.asarray(order)), expected)
+    if len(shape) > 1:
+        np.testing.assert_array_equal(jax.vmap(inverse)(jnp.asarray(order)), expected)
