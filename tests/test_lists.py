@@ -242,7 +242,7 @@ def test_cuts_cost_least(sizes, batch_size, price, skipping):
 
 
 def test_padding_that_is_skipped_needs_no_shapes():
-    """One padded size for a network in a few epochs, but not for a loss on pairs."""
+    """One padded size where the other lists would need another to fill their places."""
     sizes = [*np.random.default_rng(0).integers(5, 30, 300), 120]
     queries = group_queries(group_sizes_to_qid(sizes), sum(sizes))
     options = {"list_size_cost": 2e3, "skipping": skipped_work(MLPScorer(), 50)}
