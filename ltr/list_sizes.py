@@ -74,18 +74,82 @@ def round_up(sizes: IntArray, steps: int = _GRID_STEPS) -> IntArray:
     return np.asarray(-(-sizes // distance) * distance)
 
 
-def grid_steps(sizes: IntArray, list_cost: ListCost, list_size_cost: float) -> int:
-    """Sizes in an octave of the grid: one, if compiling takes longer than an epoch."""
-    coarse = list_cost(round_up(sizes, 1))
-    return 1 if coarse.sum() < list_size_cost else _GRID_STEPS
-
-
 def batch_sizes(widths: IntArray, batch_size: int) -> IntArray:
     """Lists in a batch of each width, at most ``batch_size``."""
     return np.clip(MAX_BATCH_ROWS // np.maximum(widths, 1), 1, batch_size)
 
 
-def best_cuts(
+class Stretch(NamedTuple):
+    """Lists that are padded to one size, of those in descending order of their size.
+
+    Attributes
+    ----------
+    begin, end : int
+        The first of them, and the first after them.
+    width : int
+        Padded size.
+    count : int
+        Lists for which there is room, at least as many as there are.
+    """
+
+    begin: int
+    end: int
+    width: int
+    count: int
+
+    @classmethod
+    def between(
+        cls, cuts: IntArray, widths: IntArray, counts: ArrayLike
+    ) -> list[Stretch]:
+        """Stretches between consecutive cuts, with their padded sizes and counts."""
+        counts = np.broadcast_to(counts, widths.shape)
+        columns = (column.tolist() for column in (cuts[:-1], cuts[1:], widths, counts))
+        return [cls(*row) for row in zip(*columns, strict=True)]
+
+
+def cheapest_stretches(
+    sizes: IntArray,
+    batch_size: int,
+    max_list_sizes: int,
+    list_cost: ListCost,
+    list_size_cost: float,
+    skipping: Skipping,
+) -> list[Stretch]:
+    """Stretches of the descending ``sizes`` whose epoch costs least.
+
+    Their sizes are of the grid with eight in an octave, or with one, if compiling a
+    step takes longer than an epoch.
+
+    Parameters
+    ----------
+    sizes : int array of shape (n_lists,)
+        At least 1, in descending order.
+    batch_size, max_list_sizes, list_cost, list_size_cost, skipping
+        As for :func:`ltr.lists.pack`.
+
+    Returns
+    -------
+    stretches : list of Stretch
+        At most ``max_list_sizes``.
+
+    Examples
+    --------
+    >>> costs = np.asarray, 0.0, NO_SKIPPING
+    >>> for stretch in cheapest_stretches(np.array([90, 17, 17, 17]), 2, 2, *costs):
+    ...     print(stretch)
+    Stretch(begin=0, end=1, width=96, count=1)
+    Stretch(begin=1, end=4, width=18, count=3)
+    """
+    coarse = list_cost(round_up(sizes, 1))
+    steps = 1 if coarse.sum() < list_size_cost else _GRID_STEPS
+    cuts = _best_cuts(
+        sizes, batch_size, max_list_sizes, list_cost, list_size_cost, skipping, steps
+    )
+    widths, counts = round_up(np.array([sizes[cuts[:-1]], np.diff(cuts)]), steps)
+    return Stretch.between(cuts, widths, counts)
+
+
+def _best_cuts(
     sizes: IntArray,
     batch_size: int,
     max_list_sizes: int,
@@ -96,11 +160,11 @@ def best_cuts(
 ) -> IntArray:
     """Cut positions in the descending ``sizes`` whose epoch costs least.
 
-    Bucket ``[i, j)`` costs that of a list of ``sizes[i]``, rounded up to the grid,
+    Stretch ``[i, j)`` costs that of a list of ``sizes[i]``, rounded up to the grid,
     times its number of lists, rounded up to whole batches, less what skipping its
-    padding saves. With V[c, j] the least cost of the first j lists in c buckets,
+    padding saves. With V[c, j] the least cost of the first j lists in c stretches,
     V[c, j] = min over i < j of V[c − 1, i] + cost[i, j], and the answer is
-    min over c of V[c, n] + c · ``list_size_cost``. Few epochs can make one bucket the
+    min over c of V[c, n] + c · ``list_size_cost``. Few epochs can make one stretch the
     cheapest although a single long list then pads all others; an epoch that is not
     small is cut until padding adds at most two fifths, on a coarse grid to the sizes of
     the grid, whether it is skipped or not: the cuts are the same on every device.
@@ -120,30 +184,30 @@ def best_cuts(
     cost = padded_cost - skipping.saved(widths[:, None] * rounded - items, items)
 
     n_cuts = len(cuts)
-    n_buckets = min(max_list_sizes, n_cuts - 1)
-    value = np.full((n_buckets + 1, n_cuts), np.inf)
+    n_stretches = min(max_list_sizes, n_cuts - 1)
+    value = np.full((n_stretches + 1, n_cuts), np.inf)
     value[0, 0] = 0.0
-    previous_cut = np.zeros((n_buckets + 1, n_cuts), dtype=np.intp)
-    for c in range(1, n_buckets + 1):
+    previous_cut = np.zeros((n_stretches + 1, n_cuts), dtype=np.intp)
+    for c in range(1, n_stretches + 1):
         total = value[c - 1, :-1, None] + cost
         previous_cut[c, 1:] = total.argmin(axis=0)
         value[c, 1:] = total.min(axis=0)
 
-    paths = [_path(previous_cut, c) for c in range(1, n_buckets + 1)]
+    paths = [_path(previous_cut, c) for c in range(1, n_stretches + 1)]
     padded = np.array(
         [sum(padded_cost[i, j - 1] for i, j in pairwise(p)) for p in paths]
     )
-    price = value[1:, -1] + list_size_cost * np.arange(1, n_buckets + 1)
+    price = value[1:, -1] + list_size_cost * np.arange(1, n_stretches + 1)
     least = sizes if steps == _GRID_STEPS else round_up(sizes, steps)
     most = max(_SMALL_EPOCH, _MAX_PADDING * float(list_cost(least).sum()))
     price[padded > max(most, padded.min())] = np.inf
     return cuts[paths[int(price.argmin())]]
 
 
-def _path(previous_cut: IntArray, n_buckets: int) -> list[int]:
-    """Places of the cuts of the cheapest buckets, in ascending order."""
+def _path(previous_cut: IntArray, n_stretches: int) -> list[int]:
+    """Places of the cuts of the cheapest stretches, in ascending order."""
     path = [previous_cut.shape[1] - 1]
-    for c in range(n_buckets, 0, -1):
+    for c in range(n_stretches, 0, -1):
         path.append(int(previous_cut[c, path[-1]]))
     return path[::-1]
 

@@ -16,7 +16,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
@@ -26,9 +25,9 @@ from ltr.list_sizes import (
     NO_SKIPPING,
     ListCost,
     Skipping,
+    Stretch,
     batch_sizes,
-    best_cuts,
-    grid_steps,
+    cheapest_stretches,
     round_up,
 )
 from ltr.queries import BoolArray, IntArray, Queries
@@ -238,36 +237,26 @@ def pack(
     order, starts, sizes = kept_rows(queries, keep, queries.n_samples)
     by_size = np.argsort(-sizes, kind="stable")
     by_size = by_size[: np.count_nonzero(sizes)]
+    by_descent = sizes[by_size]
     if widths:
-        padded = _padded_sizes(sizes[by_size], widths)
+        padded = _padded_sizes(by_descent, widths)
         cuts = _cuts_at_full_batches(padded, batch_size)
+        stretches = Stretch.between(cuts, padded[cuts[:-1]], batch_size)
     elif reusable_shapes:
-        cuts = _cuts_between(_powers_of_two(sizes[by_size]))
+        padded = _powers_of_two(by_descent)
+        cuts = _cuts_between(padded)
+        counts = _powers_of_two(np.diff(cuts))
+        stretches = Stretch.between(cuts, padded[cuts[:-1]], counts)
     else:
-        packed_sizes = sizes[by_size]
-        steps = grid_steps(packed_sizes, list_cost, list_size_cost)
-        cuts = best_cuts(
-            packed_sizes,
-            batch_size,
-            max_list_sizes,
-            list_cost,
-            list_size_cost,
-            skipping,
-            steps,
+        stretches = cheapest_stretches(
+            by_descent, batch_size, max_list_sizes, list_cost, list_size_cost, skipping
         )
 
     buckets = []
-    for begin, end in pairwise(cuts):
+    for begin, end, width, count in stretches:
         lists = by_size[begin:end]
-        width, count = int(sizes[lists[0]]), len(lists)
-        if widths:
-            width, count = int(padded[begin]), batch_size
-        elif reusable_shapes:
-            width, count = _power_of_two(width), _power_of_two(count)
-        else:
-            width, count = (int(n) for n in round_up(np.array([width, count]), steps))
         rows = padded_rows(order, starts[lists], sizes[lists], width)
-        largest = int(batch_sizes(np.array([width]), batch_size)[0])
+        largest = int(batch_sizes(np.array(width), batch_size))
         buckets.append(Bucket(lists, rows, min(count, largest)))
     full = max(1, batch_size if widths else min(batch_size, len(by_size)))
     return PackedLists(tuple(buckets), queries.n_samples, full)

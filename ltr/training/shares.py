@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,9 +14,7 @@ from ltr.list_sizes import (
     ListCost,
     Skipping,
     batch_sizes,
-    best_cuts,
-    grid_steps,
-    round_up,
+    cheapest_stretches,
 )
 from ltr.lists import (
     MAX_LIST_SIZES,
@@ -178,27 +175,20 @@ def pack_share(
     number = np.concatenate([np.arange(len(part)) for part in sizes])  # in its process
     by_size = np.argsort(-all_sizes, kind="stable")
     by_size = by_size[: np.count_nonzero(all_sizes)]
-    by_descent = all_sizes[by_size]
-    steps = grid_steps(by_descent, list_cost, list_size_cost)
-    cuts = best_cuts(
-        by_descent,
+    stretches = cheapest_stretches(
+        all_sizes[by_size],
         batch_size,
         MAX_LIST_SIZES,
         list_cost,
         list_size_cost,
         skipping,
-        steps,
     )
     buckets = []
-    for begin, end in pairwise(cuts):
+    for begin, end, width, count in stretches:
         lists = by_size[begin:end]
-        width, count = (
-            int(n) for n in round_up(np.array([all_sizes[lists[0]], len(lists)]), steps)
-        )
         own = number[lists[owners[lists] == process]]
         rows = padded_rows(order, starts[own], own_sizes[own], width)
-        largest = int(batch_sizes(np.array([width]), batch_size)[0])
-        batch = min(count, largest)
+        batch = min(count, int(batch_sizes(np.array(width), batch_size)))
         share, step = _share_of(owners[lists], batch, n_devices)
         buckets.append(
             SharedBucket(own, rows, share, owners[lists], process, batch, step)
