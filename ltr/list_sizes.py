@@ -88,22 +88,22 @@ class Stretch(NamedTuple):
         The first of them, and the first after them.
     width : int
         Padded size.
-    count : int
-        Lists for which there is room, at least as many as there are.
+    room : int
+        Lists that have a place, at least as many as there are.
     """
 
     begin: int
     end: int
     width: int
-    count: int
+    room: int
 
     @classmethod
     def between(
-        cls, cuts: IntArray, widths: IntArray, counts: ArrayLike
+        cls, cuts: IntArray, widths: IntArray, rooms: ArrayLike
     ) -> list[Stretch]:
-        """Stretches between consecutive cuts, with their padded sizes and counts."""
-        counts = np.broadcast_to(counts, widths.shape)
-        columns = (column.tolist() for column in (cuts[:-1], cuts[1:], widths, counts))
+        """Stretches between consecutive cuts, with their padded sizes and rooms."""
+        rooms = np.broadcast_to(rooms, widths.shape)
+        columns = (column.tolist() for column in (cuts[:-1], cuts[1:], widths, rooms))
         return [cls(*row) for row in zip(*columns, strict=True)]
 
 
@@ -137,16 +137,16 @@ def cheapest_stretches(
     >>> costs = np.asarray, 0.0, NO_SKIPPING
     >>> for stretch in cheapest_stretches(np.array([90, 17, 17, 17]), 2, 2, *costs):
     ...     print(stretch)
-    Stretch(begin=0, end=1, width=96, count=1)
-    Stretch(begin=1, end=4, width=18, count=3)
+    Stretch(begin=0, end=1, width=96, room=1)
+    Stretch(begin=1, end=4, width=18, room=3)
     """
     coarse = list_cost(round_up(sizes, 1))
     steps = 1 if coarse.sum() < list_size_cost else _GRID_STEPS
     cuts = _best_cuts(
         sizes, batch_size, max_list_sizes, list_cost, list_size_cost, skipping, steps
     )
-    widths, counts = round_up(np.array([sizes[cuts[:-1]], np.diff(cuts)]), steps)
-    return Stretch.between(cuts, widths, counts)
+    widths, rooms = round_up(np.array([sizes[cuts[:-1]], np.diff(cuts)]), steps)
+    return Stretch.between(cuts, widths, rooms)
 
 
 def _best_cuts(

@@ -245,19 +245,19 @@ def pack(
     elif reusable_shapes:
         padded = _powers_of_two(by_descent)
         cuts = _cuts_between(padded)
-        counts = _powers_of_two(np.diff(cuts))
-        stretches = Stretch.between(cuts, padded[cuts[:-1]], counts)
+        rooms = _powers_of_two(np.diff(cuts))
+        stretches = Stretch.between(cuts, padded[cuts[:-1]], rooms)
     else:
         stretches = cheapest_stretches(
             by_descent, batch_size, max_list_sizes, list_cost, list_size_cost, skipping
         )
 
     buckets = []
-    for begin, end, width, count in stretches:
+    for begin, end, width, room in stretches:
         lists = by_size[begin:end]
         rows = padded_rows(order, starts[lists], sizes[lists], width)
         largest = int(batch_sizes(np.array(width), batch_size))
-        buckets.append(Bucket(lists, rows, min(count, largest)))
+        buckets.append(Bucket(lists, rows, min(room, largest)))
     full = max(1, batch_size if widths else min(batch_size, len(by_size)))
     return PackedLists(tuple(buckets), queries.n_samples, full)
 

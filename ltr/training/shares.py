@@ -184,11 +184,11 @@ def pack_share(
         skipping,
     )
     buckets = []
-    for begin, end, width, count in stretches:
+    for begin, end, width, room in stretches:
         lists = by_size[begin:end]
         own = number[lists[owners[lists] == process]]
         rows = padded_rows(order, starts[own], own_sizes[own], width)
-        batch = min(count, int(batch_sizes(np.array(width), batch_size)))
+        batch = min(room, int(batch_sizes(np.array(width), batch_size)))
         share, step = _share_of(owners[lists], batch, n_devices)
         buckets.append(
             SharedBucket(own, rows, share, owners[lists], process, batch, step)
