@@ -143,7 +143,7 @@ def test_single_precision():
         (s, functools.partial(gaussian_nll_loss, log_variance=v)),
     ):
         with jax.numpy_dtype_promotion("strict"):
-            f = jax.value_and_grad(lambda x, loss=loss: loss(x, y).sum())
+            f = jax.jit(jax.value_and_grad(lambda x, loss=loss: loss(x, y).sum()))
             exact, single = f(jnp.array(x)), f(jnp.array(x, jnp.float32))
             far = f(jnp.array(np.where(x > 0, 1e4, -1e4), jnp.float32))
         assert single[0].dtype == single[1].dtype == jnp.float32

@@ -74,7 +74,9 @@ def test_a_fit_that_may_stop_early_compiles_less(compiled):
 @pytest.mark.parametrize("dtype", ["float32", "float64", "bfloat16"])
 def test_what_is_compiled_early_changes_no_bit(dtype, monkeypatch):
     """As if the steps were compiled when the rows are placed."""
-    X, y, qid, weights = draw(5)
+    data = make_ranking(60, list_size=(5, 40), random_state=0)
+    X, y, qid = data.X, data.y, data.qid
+    weights = np.random.default_rng(0).uniform(0.5, 2.0, len(y))
     ranker = NeuralRanker("lambdarank", dtype=dtype, max_epochs=2, random_state=0)
     early = ranker.fit(X, y, qid, sample_weight=weights).predict(X, qid)
     assert ranker.history_["compile_seconds"][0] > 0.0

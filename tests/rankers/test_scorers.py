@@ -104,9 +104,8 @@ def test_attention_in_blocks_of_queries(n_items, monkeypatch, x64):
         return ((scores * where) ** 2).sum(), scores
 
     def outputs():
-        (_, scores), gradient = jax.value_and_grad(value, (0, 1), has_aux=True)(
-            params, jax.numpy.asarray(X)
-        )
+        differentiate = jax.jit(jax.value_and_grad(value, (0, 1), has_aux=True))
+        (_, scores), gradient = differentiate(params, X)
         return scores, scorer.apply(params, X, where, weights), gradient
 
     whole = outputs()
