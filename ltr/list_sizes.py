@@ -172,16 +172,25 @@ def _best_cuts(
     n_lists = len(sizes)
     if n_lists == 0:
         return np.zeros(1, dtype=np.intp)
+    n_before = np.concatenate([[0], np.cumsum(sizes)])
+
+    def costs(begins: IntArray, ends: IntArray) -> tuple[FloatArray, FloatArray]:
+        """Padded cost of the stretches (i, j) between two cuts, and their cost."""
+        widths = round_up(sizes[begins], steps)
+        counts = ends[None, :] - begins[:, None]
+        per_batch = np.minimum(counts, batch_sizes(widths, batch_size)[:, None])
+        rounded = -(-counts // np.maximum(per_batch, 1)) * per_batch
+        padded_cost = np.where(counts > 0, list_cost(widths)[:, None] * rounded, np.inf)
+        items = n_before[ends][None, :] - n_before[begins][:, None]
+        padding = widths[:, None] * rounded - items
+        return padded_cost, padded_cost - skipping.saved(padding, items)
+
+    all_lists = np.array([0, n_lists])
+    ((padded_whole,),), ((whole,),) = costs(all_lists[:1], all_lists[1:])
+    if whole <= list_size_cost and padded_whole <= _SMALL_EPOCH:
+        return all_lists  # two stretches cost 2 · list_size_cost at least
     cuts = _cut_candidates(n_lists, batch_size)
-    widths = round_up(sizes[cuts[:-1]], steps)
-    batches = batch_sizes(widths, batch_size)
-    counts = cuts[None, 1:] - cuts[:-1, None]  # (i, j): lists between two cuts
-    per_batch = np.minimum(counts, batches[:, None])
-    rounded = -(-counts // np.maximum(per_batch, 1)) * per_batch
-    padded_cost = np.where(counts > 0, list_cost(widths)[:, None] * rounded, np.inf)
-    n_items = np.concatenate([[0], np.cumsum(sizes)])[cuts]
-    items = n_items[None, 1:] - n_items[:-1, None]
-    cost = padded_cost - skipping.saved(widths[:, None] * rounded - items, items)
+    padded_cost, cost = costs(cuts[:-1], cuts[1:])
 
     n_cuts = len(cuts)
     n_stretches = min(max_list_sizes, n_cuts - 1)
