@@ -20,7 +20,7 @@ prints its error, the others go on, and the exit code is 1.
 
     python examples/benchmark_gpu.py                # under 8 minutes
     python examples/benchmark_gpu.py --dtype bfloat16 --checks training,attention
-    python examples/benchmark_gpu.py --small        # a few seconds, also on a CPU
+    python examples/benchmark_gpu.py --small        # half a minute, also on a CPU
 
 Without installation, set PYTHONPATH to the folder of the source; it needs JAX, optax,
 SciPy and scikit-learn.
@@ -293,8 +293,13 @@ def main(
     def set_ceilings() -> None:
         report.ceilings = measure_ceilings(report.size)
 
+    names = checks.split(",")
+    if unknown := set(names) - set(CHECKS):
+        raise SystemExit(
+            f"--checks takes {', '.join(CHECKS)}; got {', '.join(sorted(unknown))}."
+        )
     report.attempt("ceilings", set_ceilings)
-    for name in checks.split(","):
+    for name in names:
         started = time.perf_counter()
         print(f"{name}: {CHECKS[name].__doc__}", flush=True)
         report.attempt(name, lambda name=name: CHECKS[name](report))
@@ -309,7 +314,9 @@ if __name__ == "__main__":
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--small", action="store_true", help="tiny inputs")
-    parser.add_argument("--checks", default=",".join(CHECKS), help="comma-separated")
+    parser.add_argument(
+        "--checks", default=",".join(CHECKS), help="some, comma-separated (%(default)s)"
+    )
     parser.add_argument("--dtype", default="float32", choices=("float32", "bfloat16"))
     parser.add_argument("--seconds", type=float, default=420.0, help="time limit")
     options = parser.parse_args()

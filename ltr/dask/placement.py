@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ltr.dask.checks import check_widths
 from ltr.dask.pieces import Piece
 from ltr.queries import IntArray, Queries, group_queries
 
@@ -46,12 +47,24 @@ def find_client(client: Any) -> Any:
     Raises
     ------
     ValueError
-        If there is none.
+        If there is none, or it is closed.
+    TypeError
+        If it is something else.
     """
-    if client is not None:
-        return client
     import distributed
 
+    if client is not None and not isinstance(client, distributed.Client):
+        raise TypeError(
+            f"client must be a distributed.Client; got {type(client).__name__}. Make "
+            "one: client = distributed.Client(address)."
+        )
+    if client is not None and client.status != "running":
+        raise ValueError(
+            f"client must be connected to its cluster; got one that is {client.status}."
+            " Make another: client = distributed.Client(address)."
+        )
+    if client is not None:
+        return client
     try:
         return distributed.get_client()
     except ValueError:
@@ -146,18 +159,27 @@ def read_queries(client: Any, pieces: Sequence[Any]) -> tuple[Queries, IntArray]
     Raises
     ------
     ValueError
-        If there are no rows.
+        If there are no rows, or a label is not finite.
     """
     columns = client.gather([client.submit(_qid, p, pure=False) for p in pieces])
-    starts = np.cumsum([0, *(len(column) for column in columns)])
+    starts = np.cumsum([0, *(len(qid) for qid, _ in columns)])
     if not starts[-1]:
         raise ValueError("X must have at least one row; got none.")
-    qid = np.concatenate([column for column in columns if len(column)])
+    for (_, bad_rows), start in zip(columns, starts[:-1], strict=True):
+        if len(bad_rows):  # each worker counts from 0
+            raise ValueError(
+                f"y must be finite; got NaN or infinity at row {start + bad_rows[0]}. "
+                "Drop such rows, or give them a label."
+            )
+    qid = np.concatenate([qid for qid, _ in columns if len(qid)])
     return group_queries(qid, int(starts[-1])), starts
 
 
-def _qid(piece: Piece) -> NDArray[Any]:
-    return np.asarray(piece.qid)
+def _qid(piece: Piece) -> tuple[NDArray[Any], IntArray]:
+    """Query of each row, and the rows whose label is not finite."""
+    y = np.asarray(piece.y)
+    is_bad = ~np.isfinite(y) if y.dtype.kind == "f" else np.zeros(len(y), dtype=bool)
+    return np.asarray(piece.qid), np.flatnonzero(is_bad)
 
 
 def place(
@@ -230,6 +252,7 @@ def _join(cuts: Sequence[Piece]) -> Piece | None:
 def _stack(features: Sequence[Any], order: IntArray) -> Any:
     if features[0] is None:
         return None
+    check_widths({X.shape[1] for X in features})
     if all(isinstance(X, np.ndarray) for X in features):
         return np.concatenate(features)[order]
     import scipy.sparse

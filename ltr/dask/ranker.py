@@ -13,6 +13,7 @@ from sklearn.base import clone
 from sklearn.utils import check_random_state
 
 from ltr.arguments import check_whole
+from ltr.dask.checks import check_cluster, check_no_query_features, check_widths
 from ltr.dask.evaluation import relative_metrics
 from ltr.dask.pieces import is_dask_array, read_pieces
 from ltr.dask.placement import (
@@ -27,6 +28,7 @@ from ltr.dask.rounds import network_of, run_together
 from ltr.dask.training import (
     PartFacts,
     Task,
+    check_validation_part,
     grow_part,
     inspect_part,
     judge_part,
@@ -46,7 +48,6 @@ from ltr.rankers.trees.losses import is_lightgbm_loss
 from ltr.rankers.trees.parameters import (
     check_interactions,
     check_parameters,
-    is_forest,
     lightgbm_params,
 )
 from ltr.rankers.validation import errors_in_validation_set
@@ -195,7 +196,7 @@ Dask arrays of shape (n_samples,), default=None
         WorkerLostError
             If a worker dies; within seconds, and whatever the others do.
         """
-        _check_no_query_features(query_features, query_features_val)
+        check_no_query_features(query_features, query_features_val)
         client = find_client(self.client)
         parameters = self._local_parameters()
         check_parameters(parameters)
@@ -210,7 +211,7 @@ Dask arrays of shape (n_samples,), default=None
                 "X_val decides when trees on a cluster stop; got early_stopping=False. "
                 "Leave it out, or set early_stopping='auto'."
             )
-        _check_cluster(params, parameters, has_validation or holds_out)
+        check_cluster(params, parameters, has_validation or holds_out)
         if position is not None and is_lightgbm_loss(self.loss):
             raise ValueError(
                 f"loss={self.loss!r} takes no position on a cluster. Leave it out, or "
@@ -254,6 +255,15 @@ Dask arrays of shape (n_samples,), default=None
         )
         task = _with_facts(task, facts)
         check_interactions(params, facts[0].n_features)
+        if validation is not None:
+            with errors_in_validation_set():
+                run_together(
+                    client,
+                    validation.workers,
+                    check_validation_part,
+                    [(part, task, facts[0].n_features) for part in validation.parts],
+                    doing="checking its validation rows",
+                )
         sample = np.zeros((1, facts[0].n_features))
         start = self._start(init_model)
         if start is not None:
@@ -266,6 +276,19 @@ Dask arrays of shape (n_samples,), default=None
         self._fitted_with_qid = True
         self._report(boosted)
         return self
+
+    def fit_stream(self, *args: Any, **kwargs: Any) -> DaskLambdaMARTRanker:
+        """Raise: a stream is read on one machine.
+
+        Raises
+        ------
+        TypeError
+            Always; it says what to use instead.
+        """
+        raise TypeError(
+            "fit_stream reads on one machine. Pass fit Dask arrays or a sequence of "
+            "RankingData, or use LambdaMARTRanker.fit_stream."
+        )
 
     def predict(
         self, X: Any, qid: ArrayLike | None = None, *, query_features: Any = None
@@ -288,7 +311,9 @@ Dask arrays of shape (n_samples,), default=None
         """
         if not is_dask_array(X):
             return super().predict(X, qid, query_features=query_features)
-        _check_no_query_features(query_features)
+        check_no_query_features(query_features)
+        if X.ndim != 2:
+            raise ValueError(f"X must have 2 axes; got shape {X.shape}.")
         local = self.to_local()
         rows = X.rechunk({1: -1})
         return rows.map_blocks(
@@ -396,22 +421,22 @@ Dask arrays of shape (n_samples,), default=None
         n_before: int,
     ) -> list[float]:
         """Metric after each tree but the first ``n_before``, which are judged."""
-        values = run_together(
-            client,
-            validation.workers,
-            judge_part,
-            [(part, task, metric, text, n_before) for part in validation.parts],
-            doing=f"judging trees from {n_before + 1} on",
-        )
-        return [mean_of(row, metric.mean) for row in np.concatenate(values, axis=1)]
-
-
-def _check_no_query_features(*tables: Any) -> None:
-    if any(table is not None for table in tables):
-        raise ValueError(
-            "query_features is for tables in memory; got some with Dask arrays. Join "
-            "them to X beforehand, as ltr.rankers.join_query_features does."
-        )
+        with errors_in_validation_set():
+            values = run_together(
+                client,
+                validation.workers,
+                judge_part,
+                [(part, task, metric, text, n_before) for part in validation.parts],
+                doing=f"judging trees from {n_before + 1} on",
+            )
+        of_lists = np.concatenate(values, axis=1)
+        if np.isnan(of_lists).all():
+            raise ValueError(
+                f"metric={metric.name!r} must be defined on at least one validation "
+                f"query; got {of_lists.shape[1]} queries, none with "
+                f"{metric.info.needs}. Choose other queries."
+            )
+        return [mean_of(row, metric.mean) for row in of_lists]
 
 
 def _whole_signature() -> inspect.Signature:
@@ -450,11 +475,7 @@ def _with_facts(task: Task, facts: Sequence[PartFacts]) -> Task:
     """The task with what only all parts together tell."""
     if not any(part.has_order for part in facts):
         warn(NO_ORDER)
-    widths = {part.n_features for part in facts}
-    if len(widths) > 1:
-        raise ValueError(
-            f"X must have one width; got pieces of widths {sorted(widths)}."
-        )
+    check_widths({part.n_features for part in facts})
     parameters = dict(task.parameters)
     is_auto = isinstance(parameters["label_gain"], str) and (
         parameters["label_gain"] == "auto"
@@ -469,26 +490,3 @@ def _with_facts(task: Task, facts: Sequence[PartFacts]) -> Task:
         sums = [part.start for part in facts]
         start = StartSums(*(sum(column) for column in zip(*sums, strict=True)))
     return Task(parameters, task.seed, start)
-
-
-def _check_cluster(
-    params: dict[str, Any], parameters: dict[str, Any], stops: bool
-) -> None:
-    """Raise if a parameter asks for what only one machine does."""
-    if parameters["warm_start"]:
-        raise ValueError(
-            "warm_start goes on in memory only. Fit all n_estimators at once, or go on "
-            "with to_local()."
-        )
-    for name in ("refit", "metrics", "callbacks"):
-        if parameters[name]:
-            raise ValueError(
-                f"{name} is for one machine; got {name}={parameters[name]!r} on a "
-                "cluster. Leave it out, or use LambdaMARTRanker."
-            )
-    kind = params.get("boosting")
-    if stops and (is_forest(params) or kind == "dart"):
-        raise ValueError(
-            f"boosting={kind!r} changes or averages earlier trees, so it cannot stop "
-            "early in rounds. Leave out X_val and early_stopping."
-        )

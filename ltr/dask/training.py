@@ -93,6 +93,31 @@ def inspect_part(part: Piece, task: Task) -> PartFacts:
     )
 
 
+def check_validation_part(part: Piece, task: Task, n_features: int) -> None:
+    """Check the validation rows of a worker, before trees are grown.
+
+    Parameters
+    ----------
+    part : Piece
+        Validation rows of the worker.
+    task : Task
+        What is to be grown.
+    n_features : int
+        Number of columns of the training rows.
+
+    Raises
+    ------
+    ValueError
+        If they are no rows to validate on.
+    """
+    width = _prepare(part, task).rows.X.shape[1]
+    if width != n_features:
+        raise ValueError(
+            f"X must have as many columns as the training rows, {n_features}; got "
+            f"{width}."
+        )
+
+
 def grow_part(
     part: Piece,
     task: Task,
@@ -130,6 +155,9 @@ def grow_part(
     params = lightgbm_params(task.parameters) | {"seed": task.seed, **network}
     if task.parameters["n_jobs"] is None:
         params["num_threads"] = n_threads
+    if network:  # it connects before it reads how much to print; a table sets that
+        quiet = {"verbosity": params["verbosity"]}
+        lightgbm.Dataset(np.zeros((1, 1)), params=quiet).construct()
     booster = boost(
         params,
         prepared.rows,

@@ -265,9 +265,14 @@ def _describe(ranker: BaseRanker | ModelIndex | Pipeline) -> SavedModel:
         return _describe_pipeline(ranker)
     name = type(ranker).__name__
     if _CLASSES.get(name) is not type(ranker):
+        cure = (
+            "Pass ranker.to_local()."
+            if hasattr(ranker, "to_local")
+            else "Other estimators can be pickled."
+        )
         raise ValueError(
             f"ranker must be one of {sorted([*_CLASSES, 'Pipeline'])}; got {name}. "
-            "Other estimators can be pickled."
+            f"{cure}"
         )
     check_is_fitted(ranker)
     encoded = encode_parameters(ranker, _CLASSES)

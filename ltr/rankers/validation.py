@@ -146,8 +146,10 @@ def errors_in_validation_set() -> Iterator[None]:
     """Make error messages say that they are about the validation set."""
     try:
         yield
-    except ValueError as error:
-        raise ValueError(f"In the validation set: {error}") from error
+    except (TypeError, ValueError) as error:
+        kinds = ArgumentError, TypeError, ValueError
+        kind = next(kind for kind in kinds if isinstance(error, kind))
+        raise kind(f"In the validation set: {error}") from error
 
 
 def validation_set(
@@ -159,6 +161,10 @@ def validation_set(
     index_of: Any,
 ) -> TrainingSet:
     """Check the labels and queries of validation rows, see :func:`training_set`."""
+    if features.shape[0] == 0:
+        raise ValueError(
+            "X must have at least one row; got none. Pass some, or leave out X_val."
+        )
     data = training_set(features, y_val, qid_val, index_of=index_of)
     check_metric_takes_labels(metric, data.y)
     return data

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numbers
 from collections.abc import Iterator
 from typing import Any
 
@@ -49,10 +50,16 @@ def find_mesh(devices: Any) -> Mesh | None:
     if devices is None:
         return None
     if isinstance(devices, Mesh):
-        return _mesh_of(devices.devices.ravel().tolist())
+        named = devices.devices.ravel().tolist()
+        if len(set(named)) < max(1, len(named)):
+            raise ArgumentError(
+                "devices must be a Mesh of one device or more, each of them once; got "
+                f"{[str(device) for device in named]}."
+            )
+        return _mesh_of(named)
     if isinstance(devices, str) and devices == "all":
         return _mesh_of(jax.devices())
-    if isinstance(devices, (str, list, tuple, jax.Device)):
+    if not isinstance(devices, numbers.Integral):
         raise ArgumentError(
             "devices must be None, 'all', a number of devices or a jax.sharding.Mesh; "
             f"got {devices!r}. JAX uses a GPU if it is installed for one; a Mesh names "
@@ -61,10 +68,14 @@ def find_mesh(devices: Any) -> Mesh | None:
     n_devices = check_whole("devices", devices, low=1)
     available = jax.local_devices()
     if n_devices > len(available):
+        cure = (
+            "On a CPU, XLA_FLAGS=--xla_force_host_platform_device_count=8 simulates 8."
+            if jax.process_count() == 1
+            else "Those of all processes are devices='all'."
+        )
         raise ArgumentError(
             f"devices must be at most {len(available)}, the devices that JAX has here; "
-            f"got {n_devices}. On a CPU, XLA_FLAGS=--xla_force_host_platform_device_"
-            "count=8 simulates 8."
+            f"got {n_devices}. {cure}"
         )
     return Mesh(np.array(available[:n_devices]), (_AXIS,))
 

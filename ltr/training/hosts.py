@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import signal
 import sys
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -50,6 +52,7 @@ class Hosts:
         is_shared = mesh is not None and PROCESSES in mesh.axis_names
         self.n = jax.process_count() if is_shared else 1
         self.index = jax.process_index() if is_shared else 0
+        self._n_interrupts = 0  # held back since the processes last met
 
     def gathered(self, values: NDArray[Any]) -> list[NDArray[Any]]:
         """The arrays of all processes, which may differ in length, not in dtype."""
@@ -89,6 +92,63 @@ class Hosts:
     def any(self, flag: bool) -> bool:
         """Whether it is true in one of the processes."""
         return bool(flag) if self.n == 1 else self.total(float(flag)) > 0
+
+    def ends(self, call: Callable[[], bool] | None) -> bool:
+        """Whether a function returns True in one of the processes.
+
+        Parameters
+        ----------
+        call : callable or None
+            Called here; None: False.
+
+        Returns
+        -------
+        ends : bool
+
+        Raises
+        ------
+        ValueError
+            In all processes, if the function fails in one of them.
+        KeyboardInterrupt
+            In all processes, if one of them was interrupted.
+        """
+        if self.n == 1:
+            return bool(call and call())
+        ends = False
+        with self.together():
+            try:
+                ends = bool(call and call())
+            except KeyboardInterrupt:
+                self._n_interrupts += 1
+        flags = self.greatest(np.array([[ends, self._n_interrupts > 0]], float))
+        if flags[0, 1]:
+            self._n_interrupts = 0
+            raise KeyboardInterrupt
+        return bool(flags[0, 0])
+
+    @contextmanager
+    def held_interrupts(self) -> Iterator[None]:
+        """Let Ctrl-C wait for :meth:`ends`: the others would wait for this process.
+
+        A second one does not wait.
+        """
+        is_main = threading.current_thread() is threading.main_thread()
+        if self.n == 1 or not is_main:
+            yield
+            return
+
+        def hold(*_: Any) -> None:
+            self._n_interrupts += 1
+            if self._n_interrupts > 1:
+                raise KeyboardInterrupt
+
+        before = signal.signal(signal.SIGINT, hold)
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGINT, before)
+        if self._n_interrupts:
+            raise KeyboardInterrupt
 
     def texts(self, text: str) -> list[str]:
         """A text of each process."""
@@ -208,7 +268,7 @@ class Hosts:
                 self.texts(f"{type(error).__name__}: {error}")
             raise
         failures = [
-            f"process {number} of {self.n} failed with {text}"
+            f"process {number} of {self.n} failed with {text.rstrip('.')}."
             for number, text in enumerate(self.texts(""))
             if text
         ]

@@ -255,8 +255,8 @@ def train(
             # One assignment, so that Ctrl-C comes before or after an epoch.
             result, reached = replace(result, **changes), state
             n_skipped, totals = 0, []
-            ends = on_epoch is not None and on_epoch(epoch, result, finished)
-            if is_over := hosts.any(ends):
+            watch = on_epoch and partial(on_epoch, epoch, result, finished)
+            if is_over := hosts.ends(watch):
                 break
         if not is_over:
             result.unfinished = _unfinished(result, validated=selects, limits=limits)

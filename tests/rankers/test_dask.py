@@ -5,6 +5,7 @@ import re
 import signal
 import threading
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -175,6 +176,8 @@ def test_err_divides_by_the_largest_label_of_all_workers(client, arrays):
 
 def test_saved_without_the_cluster(client, arrays, tmp_path):
     ranker = DaskLambdaMARTRanker(client=client, **SMALL).fit(*arrays)
+    with pytest.raises(ValueError, match=r"got Dask\w+\. Pass ranker\.to_local\(\)\."):
+        save_ranker(ranker, tmp_path / "trees")
     local = ranker.to_local()
     assert type(local) is LambdaMARTRanker
     save_ranker(local, tmp_path / "trees")
@@ -319,10 +322,56 @@ def messages(client):
             "y must be None if X is a sequence of RankingData, which have labels and "
             "queries of their own.",
         ),
-        "NaN in a label of some worker": (
+        "NaN in a label": (
             lambda: ranker.fit(a, da.where(b == 0, np.nan, b), c),
             ValueError,
-            "y must be finite; got NaN at row",
+            f"y must be finite; got NaN or infinity at row {np.flatnonzero(Y == 0)[0]}. "
+            "Drop such rows, or give them a label.",
+        ),
+        "validation rows in memory": (
+            lambda: ranker.fit(a, b, c, X_val=X, y_val=b, qid_val=c),
+            TypeError,
+            "In the validation set: X must be a Dask array, or X a sequence of "
+            "RankingData; got ndarray. Make one by dask.array.from_array, or use "
+            "LambdaMARTRanker for data in memory.",
+        ),
+        "narrow validation rows": (
+            lambda: ranker.fit(a, b, c, X_val=a[:, :3], y_val=b, qid_val=c),
+            ValueError,
+            "In the validation set: X must have as many columns as the training rows, "
+            f"{X.shape[1]}; got 3.",
+        ),
+        "nothing relevant to validate with": (
+            lambda: ranker.fit(a, b, c, X_val=a, y_val=0 * b, qid_val=c),
+            ValueError,
+            "metric='ndcg@10' must be defined on at least one validation query; got "
+            f"{len(np.unique(QID))} queries, none with a relevant item. Choose other "
+            "queries.",
+        ),
+        "pieces of two widths": (
+            lambda: ranker.fit(
+                [DATA, replace(DATA, X=DATA.X[:, :3], feature_names=None)]
+            ),
+            ValueError,
+            "X must have the same number of columns in all pieces; got pieces of 3, "
+            f"{X.shape[1]}.",
+        ),
+        "another client": (
+            lambda: clone(ranker).set_params(client=3).fit(a, b, c),
+            TypeError,
+            "client must be a distributed.Client; got int. Make one: client = "
+            "distributed.Client(address).",
+        ),
+        "labels to predict for": (
+            lambda: ranker.predict(b),
+            ValueError,
+            f"X must have 2 axes; got shape {b.shape}.",
+        ),
+        "a stream": (
+            lambda: ranker.fit_stream(DATA),
+            TypeError,
+            "fit_stream reads on one machine. Pass fit Dask arrays or a sequence of "
+            "RankingData, or use LambdaMARTRanker.fit_stream.",
         ),
         "warm start": (
             lambda: clone(ranker).set_params(warm_start=True).fit(a, b, c),

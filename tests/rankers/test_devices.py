@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import jax
+import numpy as np
 import pytest
 from jax.sharding import Mesh
 
@@ -85,7 +86,7 @@ def test_too_many_devices():
         f"devices must be at most {n}, the devices that JAX has here; got {n + 1}. On a "
         "CPU, XLA_FLAGS=--xla_force_host_platform_device_count=8 simulates 8."
     )
-    for devices in ("gpu", jax.devices()):
+    for devices in ("gpu", jax.devices(), 2.0, {1}, np.array(jax.devices())):
         with pytest.raises(ArgumentError) as error:
             NeuralRanker(devices=devices).fit([[1.0], [2.0]], [0, 1])
         assert str(error.value) == (
@@ -93,6 +94,9 @@ def test_too_many_devices():
             f"got {devices!r}. JAX uses a GPU if it is installed for one; a Mesh names "
             "devices: jax.sharding.Mesh(np.array(devices), ('lists',))."
         )
+    twice = Mesh(np.array(jax.devices()[:1] * 2), ("lists",))
+    with pytest.raises(ArgumentError, match="each of them once; got .*, "):
+        NeuralRanker(devices=twice).fit([[1.0], [2.0]], [0, 1])
 
 
 def test_a_saved_ranker_has_no_mesh(tmp_path):

@@ -46,7 +46,7 @@ def weights_of(name, own, devices):
 
 PROGRAM = """
 import json, os, signal, sys, time, warnings
-import jax, numpy as np
+import jax, numpy as np, pandas as pd
 process, port, folder, stage = int(sys.argv[1]), *sys.argv[2:]
 jax.distributed.initialize(f"localhost:{port}", 2, process)
 # cases
@@ -60,16 +60,17 @@ own = qid < 80 if process == 0 else qid >= 80
 X, y, qid_own = data.X[own], data.y[own], qid[own]
 result = {}
 
-def fit(changes, X=X):
+def fit(changes, X=X, **validation):
     options = dict(loss="listnet", scorer="linear", max_epochs=9, batch_size=16, random_state=0)
     ranker = NeuralRanker(**options | {"devices": "all"} | changes)
     n = X.shape[0]
-    return ranker.fit(X, y[:n], qid_own[:n], query_weight=1.0 + qid_own[:n] % 3)
+    weights = {"query_weight": 1.0 + qid_own[:n] % 3}
+    return ranker.fit(X, y[:n], qid_own[:n], **weights, **validation)
 
-def error(changes, X=X):
+def error(changes, X=X, **validation):
     try:
-        fit(changes, X)
-    except Exception as problem:
+        fit(changes, X, **validation)
+    except (Exception, KeyboardInterrupt) as problem:
         return f"{type(problem).__name__}: {problem}"
 
 def save(result):
@@ -105,6 +106,31 @@ bad[0, 0] = np.inf if process == 1 else 0.0
 result["bad"] = error({}, bad)
 result["empty"] = error({}, X[:0] if process else X)
 result["sparse"] = error({}, csr_matrix(X))
+names = [f"f{i}" for i in range(X.shape[1])]
+frame = pd.DataFrame(X, columns=names)
+result["columns"] = error({}, frame[names[::-1]] if process else frame)
+
+def fail(state):
+    if state.epoch == 2 and process == 1:
+        raise RuntimeError("no disk")
+
+def interrupt(state):
+    if state.epoch == 3 and process == 1:
+        os.kill(os.getpid(), signal.SIGINT)
+
+calls = []
+
+def metric(y, scores, qid):
+    calls.append(len(y))
+    if len(calls) > 3 and process == 1:
+        raise RuntimeError("no judge")
+    return 1.0
+
+rows = {"X_val": X, "y_val": y, "qid_val": qid_own}
+result["callback"] = error({"callbacks": [fail]})
+result["metric"] = error({"metric": metric}, **rows)
+result["stopped"] = error({"callbacks": [interrupt], "max_epochs": 99})
+result["no rows"] = error({}, **{k: v[: 0 if process else None] for k, v in rows.items()})
 for name, rows in {"partial_fit": (X, y, qid_own), "fit_stream": (RankingData(X, y, qid_own),)}.items():
     try:
         getattr(ranker, name)(*rows)
@@ -229,6 +255,27 @@ def test_mistakes(results):
             "them to train one ranker on the lists of all, or devices=1 if that is what "
             "you want."
         ]
+
+
+def test_what_fails_in_one_process(results):
+    """Callbacks, metrics of one's own and Ctrl-C: none waits for the other."""
+    failed = (
+        "ValueError: fit needs all processes, and process 1 of 2 failed with {}. Correct "
+        "it there, and start all of them again."
+    )
+    for name, own in (("callback", "no disk"), ("metric", "no judge")):
+        assert results[1][name] == f"RuntimeError: {own}"
+        assert results[0][name] == failed.format(f"RuntimeError: {own}")
+    own = (
+        "ValueError: In the validation set: X must have at least one row; got none. "
+        "Pass some, or leave out X_val"
+    )
+    assert results[1]["no rows"] == f"{own}."
+    assert results[0]["no rows"] == failed.format(own)
+    for result in results:
+        assert result["stopped"].startswith("FitStopped: stopped after 3 epochs")
+        assert "process 1 has columns of X=['f" in result["columns"]
+        assert ", process 0 has columns of X=['f0', 'f1', " in result["columns"]
 
 
 def test_short_steps(results):

@@ -438,7 +438,7 @@ class NeuralRanker(ItemRanker):
             if self.refit:
                 check_refit(data, validation)
         with hosts.alive("outside the epochs of training"):
-            check_same_call(hosts, self.get_params(False), data, validation, start)
+            check_same_call(hosts, self, data, validation, start)
             (plan,) = self._member_plans(options, start)
             member = train_scorer(data=data, validation=validation, **plan)
             self._report(self._set_members([member]), start)

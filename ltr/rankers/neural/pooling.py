@@ -74,7 +74,8 @@ def find_hosts(devices: Any, X: Any) -> Hosts:
             "or devices=1 if that is what you want."
         )
     hosts = Hosts(find_mesh(devices))
-    with hosts.together():
+    stage = "at the beginning of fit, which all must call with the same devices"
+    with hosts.alive(stage), hosts.together():
         _check_rows(hosts, X)
     return hosts
 
@@ -103,7 +104,7 @@ def check_table(hosts: Hosts, features: Any) -> None:
 
 def check_same_call(
     hosts: Hosts,
-    parameters: dict[str, Any],
+    ranker: Any,
     data: TrainingSet,
     validation: TrainingSet | None,
     start: Any,
@@ -114,8 +115,8 @@ def check_same_call(
     ----------
     hosts : Hosts
         The processes.
-    parameters : dict of str to object
-        Those of the ranker.
+    ranker : GradientRanker
+        Its parameters, and the names of its columns.
     data : TrainingSet
         Own training rows.
     validation : TrainingSet or None
@@ -125,6 +126,7 @@ def check_same_call(
     """
     if hosts.n == 1:
         return
+    parameters = ranker.get_params(False)
     facts = {
         name: (_hash(text_of(value)), _shown(value))
         for name, value in sorted(parameters.items())
@@ -145,6 +147,9 @@ def check_same_call(
     if data.pairs is not None:
         others["number of pair features"] = str(data.pairs.n_features)
     facts |= {name: (text, text) for name, text in others.items()}
+    names = getattr(ranker, "feature_names_in_", ranker._column_names)
+    names = None if names is None else [*names]
+    facts["columns of X"] = _hash(repr(names)), _shown(names)
     leaves = jax.tree.leaves((start.params, start.last_params)) if start else []
     state = hashlib.sha256(b"".join(np.asarray(leaf).tobytes() for leaf in leaves))
     shown = f"those of {state.hexdigest()[:8]}" if start else "none"
@@ -256,8 +261,9 @@ def pooled_metrics(
         options = {k: v for k, v in measure.options.items() if k != "mean"}
         single = Metric(measure.name, measure.function, options)
         own = np.zeros(0)
-        if len(scores):
-            own = single.per_query(rows.y, scores, rows.queries)
+        with hosts.together():
+            if len(scores):
+                own = single.per_query(rows.y, scores, rows.queries)
         means[measure.name] = mean_of(
             hosts.concatenated(own),
             measure.mean,

@@ -195,7 +195,7 @@ def train_scorer(
         hosts=hosts,
         programs=programs,
     )
-    with jax.enable_x64(options.dtype == "float64"):
+    with jax.enable_x64(options.dtype == "float64"), hosts.held_interrupts():
         placed = place_data(
             plan, options, data, (scaling, pair_scaling), trained_lists, packed, hosts
         )

@@ -407,7 +407,7 @@ class TSPRanker(PairRanker):
             )
         members: list[Any] = []
         with hosts.alive("outside the epochs of training"):
-            check_same_call(hosts, self.get_params(False), data, validation, start)
+            check_same_call(hosts, self, data, validation, start)
             plans = self._member_plans(options, start)
             for plan in plans:
                 members.append(train_scorer(data=data, validation=validation, **plan))
