@@ -133,7 +133,8 @@ class Hosts:
         A second one does not wait.
         """
         is_main = threading.current_thread() is threading.main_thread()
-        if self.n == 1 or not is_main:
+        before = signal.getsignal(signal.SIGINT)
+        if self.n == 1 or not is_main or before is None:  # not of Python: not ours
             yield
             return
 
@@ -142,7 +143,7 @@ class Hosts:
             if self._n_interrupts > 1:
                 raise KeyboardInterrupt
 
-        before = signal.signal(signal.SIGINT, hold)
+        signal.signal(signal.SIGINT, hold)
         try:
             yield
         finally:

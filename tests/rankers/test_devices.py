@@ -55,17 +55,35 @@ for name, (ranker, train) in cases.items():
         float(np.abs(centered(train(ranker.set_params(devices=devices))) - one).max())
         for devices in meshes[name]
     ]
+
+def stop(state):
+    if state.epoch == 2:
+        raise RuntimeError
+
+options = SMALL | {"loss": "gumbel_ndcg", "scorer": "mlp", "devices": "all"}
+whole = fit(NeuralRanker(**options)).predict(data.X)
+options |= {"checkpoint_dir": sys.argv[1], "checkpoint_every_s": 0}
+try:
+    fit(NeuralRanker(callbacks=[stop], **options))
+except RuntimeError:
+    epochs = []
+    again = fit(NeuralRanker(callbacks=[lambda state: epochs.append(state.epoch)], **options))
+result["epochs after a stop"] = epochs
+result["the same bits"] = np.array_equal(again.predict(data.X), whole)
 print(json.dumps(result))
 """
 
 
-def test_eight_devices_are_one():
-    """Eight for each kind of training; all that there are, and a mesh, for one or two."""
+def test_eight_devices_are_one(tmp_path):
+    """Eight for each kind of training; all that there are, and a mesh, for one or two.
+
+    A fit of eight that is stopped goes on to the same bits.
+    """
     flags = os.environ.get("XLA_FLAGS", "")
     flags += " --xla_force_host_platform_device_count=8"
     environment = os.environ | {"XLA_FLAGS": flags}
     run = subprocess.run(
-        [sys.executable, "-c", PROGRAM],
+        [sys.executable, "-c", PROGRAM, str(tmp_path / "state")],
         capture_output=True,
         text=True,
         env=environment,
@@ -73,6 +91,8 @@ def test_eight_devices_are_one():
     assert run.returncode == 0, run.stderr
     result = json.loads(run.stdout.splitlines()[-1])
     assert result.pop("n_devices") == 8
+    assert result.pop("epochs after a stop")[-1] == 3
+    assert result.pop("the same bits")
     for name, differences in result.items():
         limit = 1e-12 if name == "listnet float64" else 1e-5
         assert max(differences) < limit, name
