@@ -141,6 +141,7 @@ class Hosts:
         def hold(*_: Any) -> None:
             self._n_interrupts += 1
             if self._n_interrupts > 1:
+                self._n_interrupts = 0
                 raise KeyboardInterrupt
 
         signal.signal(signal.SIGINT, hold)
