@@ -35,6 +35,7 @@ from ltr.dask.training import (
 )
 from ltr.metrics import Metric, get_metric
 from ltr.metrics.averages import mean_of
+from ltr.metrics.own import OwnFunction
 from ltr.progress import SECONDS_BETWEEN_LINES, ProgressLine
 from ltr.queries import IntArray
 from ltr.rankers.inputs import NO_ORDER
@@ -50,7 +51,10 @@ from ltr.rankers.trees.parameters import (
     check_parameters,
     lightgbm_params,
 )
-from ltr.rankers.validation import errors_in_validation_set
+from ltr.rankers.validation import (
+    check_values_are_defined,
+    errors_in_validation_set,
+)
 from ltr.rankers.warning import warn
 
 if TYPE_CHECKING:
@@ -257,13 +261,7 @@ Dask arrays of shape (n_samples,), default=None
         check_interactions(params, facts[0].n_features)
         if validation is not None:
             with errors_in_validation_set():
-                run_together(
-                    client,
-                    validation.workers,
-                    check_validation_part,
-                    [(part, task, facts[0].n_features) for part in validation.parts],
-                    doing="checking its validation rows",
-                )
+                self._check_validation(client, task, validation, facts[0].n_features)
         sample = np.zeros((1, facts[0].n_features))
         start = self._start(init_model)
         if start is not None:
@@ -421,22 +419,29 @@ Dask arrays of shape (n_samples,), default=None
         n_before: int,
     ) -> list[float]:
         """Metric after each tree but the first ``n_before``, which are judged."""
-        with errors_in_validation_set():
-            values = run_together(
-                client,
-                validation.workers,
-                judge_part,
-                [(part, task, metric, text, n_before) for part in validation.parts],
-                doing=f"judging trees from {n_before + 1} on",
-            )
-        of_lists = np.concatenate(values, axis=1)
-        if np.isnan(of_lists).all():
-            raise ValueError(
-                f"metric={metric.name!r} must be defined on at least one validation "
-                f"query; got {of_lists.shape[1]} queries, none with "
-                f"{metric.info.needs}. Choose other queries."
-            )
-        return [mean_of(row, metric.mean) for row in of_lists]
+        values = run_together(
+            client,
+            validation.workers,
+            judge_part,
+            [(part, task, metric, text, n_before) for part in validation.parts],
+            doing=f"judging trees from {n_before + 1} on",
+        )
+        return [mean_of(row, metric.mean) for row in np.concatenate(values, axis=1)]
+
+    def _check_validation(
+        self, client: Any, task: Task, validation: _Parts, n_features: int
+    ) -> None:
+        """Raise if validation rows have another width, or no list that counts."""
+        metric = get_metric(self.metric)
+        values = run_together(
+            client,
+            validation.workers,
+            check_validation_part,
+            [(part, task, metric, n_features) for part in validation.parts],
+            doing="checking its validation rows",
+        )
+        if not isinstance(metric.function, OwnFunction):
+            check_values_are_defined(metric, np.concatenate(values))
 
 
 def _whole_signature() -> inspect.Signature:

@@ -93,7 +93,9 @@ def inspect_part(part: Piece, task: Task) -> PartFacts:
     )
 
 
-def check_validation_part(part: Piece, task: Task, n_features: int) -> None:
+def check_validation_part(
+    part: Piece, task: Task, metric: Metric, n_features: int
+) -> FloatArray:
     """Check the validation rows of a worker, before trees are grown.
 
     Parameters
@@ -102,20 +104,29 @@ def check_validation_part(part: Piece, task: Task, n_features: int) -> None:
         Validation rows of the worker.
     task : Task
         What is to be grown.
+    metric : Metric
+        What will judge them.
     n_features : int
         Number of columns of the training rows.
+
+    Returns
+    -------
+    values : float array of shape (n_lists,)
+        The metric of equal scores; NaN for lists that do not count.
 
     Raises
     ------
     ValueError
         If they are no rows to validate on.
     """
-    width = _prepare(part, task).rows.X.shape[1]
+    rows = _prepare(part, task).rows
+    width = rows.X.shape[1]
     if width != n_features:
         raise ValueError(
             f"X must have as many columns as the training rows, {n_features}; got "
             f"{width}."
         )
+    return values_of([metric], rows.y, np.zeros(len(rows.y)), rows.queries)[0]
 
 
 def grow_part(

@@ -368,7 +368,11 @@ def check_metric_is_defined(measure: Metric, y: FloatArray, queries: Queries) ->
     """Raise if a metric is defined on no validation query."""
     if isinstance(measure.function, OwnFunction):
         return
-    values = measure.per_query(y, np.zeros(len(y)), queries)
+    check_values_are_defined(measure, measure.per_query(y, np.zeros(len(y)), queries))
+
+
+def check_values_are_defined(measure: Metric, values: FloatArray) -> None:
+    """Raise if the values of a metric, (n_val_queries,), are all NaN."""
     if np.isnan(values).all():
         raise ValueError(
             f"metric={measure.name!r} must be defined on at least one validation "

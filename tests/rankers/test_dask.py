@@ -344,9 +344,17 @@ def messages(client):
         "nothing relevant to validate with": (
             lambda: ranker.fit(a, b, c, X_val=a, y_val=0 * b, qid_val=c),
             ValueError,
-            "metric='ndcg@10' must be defined on at least one validation query; got "
+            "In the validation set: metric='ndcg@10' must be defined on at least one "
+            "validation query; got "
             f"{len(np.unique(QID))} queries, none with a relevant item. Choose other "
             "queries.",
+        ),
+        "negative labels to validate with": (
+            lambda: ranker.fit(a, b, c, X_val=a, y_val=-1 - 0 * b, qid_val=c),
+            ValueError,
+            "In the validation set: labels must be >= 0 for gain='exp2'; got -1. Shift "
+            "them, pass gain as a function, or use a metric that takes any label: "
+            "kendall_tau_score, spearman_score or pairwise_accuracy_score.",
         ),
         "pieces of two widths": (
             lambda: ranker.fit(

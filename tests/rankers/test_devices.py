@@ -91,7 +91,7 @@ def test_eight_devices_are_one(tmp_path):
     assert run.returncode == 0, run.stderr
     result = json.loads(run.stdout.splitlines()[-1])
     assert result.pop("n_devices") == 8
-    assert result.pop("epochs after a stop")[-1] == 3
+    assert result.pop("epochs after a stop") == [2, 3]
     assert result.pop("the same bits")
     for name, differences in result.items():
         limit = 1e-12 if name == "listnet float64" else 1e-5
