@@ -8,11 +8,12 @@ from ltr.lazy import lazy_names
 
 if TYPE_CHECKING:
     from ltr.training.batches import Data
-    from ltr.training.loop import StepNumbers, train
+    from ltr.training.loop import train
     from ltr.training.optimizers import OPTIMIZERS, get_optimizer
     from ltr.training.plan import LossPlan, TrainingPlan, plan_loss
     from ltr.training.result import TrainingResult
     from ltr.training.schedules import Schedule
+    from ltr.training.steps import StepNumbers
 
 __all__ = [
     "OPTIMIZERS",
@@ -33,7 +34,7 @@ __getattr__ = lazy_names(
         "LossPlan": "ltr.training.plan",
         "OPTIMIZERS": "ltr.training.optimizers",
         "Schedule": "ltr.training.schedules",
-        "StepNumbers": "ltr.training.loop",
+        "StepNumbers": "ltr.training.steps",
         "TrainingPlan": "ltr.training.plan",
         "TrainingResult": "ltr.training.result",
         "get_optimizer": "ltr.training.optimizers",

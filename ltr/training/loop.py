@@ -1,118 +1,37 @@
-"""The jitted step and the loop over epochs."""
+"""The loop over epochs."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
-from itertools import islice, repeat
-from typing import Any, NamedTuple
+from itertools import islice
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
 
 from ltr.deadline import has_deadline, is_past_deadline
 from ltr.scorers import PairScorer, PublishedPairScorer
 from ltr.scorers.draws import seed_key
-from ltr.training.batches import Batch, Data, Lists, gather, gather_all, of_all_lists
+from ltr.training.batches import Lists
 from ltr.training.checkpoint import Checkpoint, Snapshot
 from ltr.training.convergence import EpochLimits, Trend, loss_trend
 from ltr.training.devices import share
 from ltr.training.hosts import LOST, Hosts
 from ltr.training.masks import check_mask, is_ours
-from ltr.training.memory import part_size
-from ltr.training.optimizers import OPTIMIZERS, OptimizerFactory, build_optimizer
-from ltr.training.padding import score_items
-from ltr.training.plan import (
-    TrainingPlan,
-    check_one_per_list,
-    errors_of,
-    loss_arguments,
-)
+from ltr.training.plan import TrainingPlan
 from ltr.training.programs import Programs
 from ltr.training.result import TrainingResult
 from ltr.training.schedules import Schedule, constant_rate
-from ltr.training.sums import sum_over_parts, sum_over_processes
+from ltr.training.steps import Losses, StepNumbers, in_calls, lower_steps, take_steps
 
 Pytree = Any
-_DROPOUT = 1  # its keys are others than those of losses that draw
 # Called with the epoch, the result so far, and what makes the parameters of the epoch;
 # True ends training.
 OnEpoch = Callable[[int, TrainingResult, Callable[[], Pytree]], bool]
-
-
-class StepNumbers(NamedTuple):
-    """Numbers that a compiled step takes as arguments: changing one recompiles nothing.
-
-    Attributes
-    ----------
-    learning_rate, weight_decay : float
-        Of the optimizer.
-    loss : dict of str to float
-        Options of the loss, by their own names.
-    clip_norm : float or None, default=None
-        Greatest norm of the gradient; a longer one is scaled down.
-    lists_per_step : float, default=1.0
-        Lists in a full mini-batch; set by :func:`train`.
-    epoch : float, default=0.0
-        Epochs before this step; set by :func:`train`.
-    """
-
-    learning_rate: Any
-    weight_decay: Any
-    loss: dict[str, Any]
-    clip_norm: Any = None
-    lists_per_step: Any = 1.0
-    epoch: Any = 0.0
-
-
-def init_optimizer(plan: TrainingPlan, params: Pytree) -> Pytree:
-    """Fresh optimizer state for ``params``."""
-    if plan.optimizer in OPTIMIZERS.values():
-        return _init_ours(params, optimizer=plan.optimizer)
-    return build_optimizer(plan.optimizer, 0.0, 0.0).init(params)
-
-
-@partial(jax.jit, static_argnames="optimizer")
-def _init_ours(params: Pytree, *, optimizer: OptimizerFactory) -> Pytree:
-    """State of an optimizer of ours: one program for all fits of a scorer."""
-    return build_optimizer(optimizer, 0.0, 0.0).init(params)
-
-
-def lower_steps(
-    plan: TrainingPlan,
-    state: tuple[Pytree, Pytree],
-    numbers: StepNumbers,
-    data: Data,
-    batches: list[jax.ShapeDtypeStruct],
-) -> Iterator[jax.stages.Lowered]:
-    """Trace the steps of a fit, one after the other.
-
-    Parameters
-    ----------
-    plan : TrainingPlan
-        Scorer, loss and optimizer.
-    state : (pytree, pytree)
-        Parameters and state of the optimizer.
-    numbers : StepNumbers
-        As for :func:`train`.
-    data : Data
-        The rows, or ShapeDtypeStructs of their arrays.
-    batches : list of ShapeDtypeStruct
-        Mini-batches, see :func:`ltr.training.batches.batches_of`.
-
-    Returns
-    -------
-    lowered : iterator of jax.stages.Lowered
-        A step is traced when it is read: no frame of ours stands between.
-    """
-    state = jax.tree.map(jnp.asarray, state)
-    before_rows = map(repeat, (plan, state, numbers, data))
-    after_rows = repeat(seed_key(0)), repeat(0)
-    return map(_step.lower, *before_rows, batches, *after_rows)
 
 
 def train(
@@ -208,10 +127,11 @@ def train(
     if limits.max_epochs and not is_ours(plan.loss.function):
         with hosts.together():
             _check_own_loss(plan, numbers, lists)
-    n_steps, n_skipped, totals = 0, 0, []
+    n_steps, n_skipped, totals = 0, 0, Losses()
     if checkpoint is not None and checkpoint.exists:
         state, result, snapshot = _resumed(checkpoint, state, result, rng)
-        n_steps, n_skipped, totals = snapshot.n_steps, snapshot.step, snapshot.totals
+        n_steps, n_skipped = snapshot.n_steps, snapshot.step
+        totals = Losses(snapshot.totals)
     if hosts.mesh is not None:
         lists, state = share(lists, state, hosts.mesh)
     reached = state
@@ -230,17 +150,16 @@ def train(
             epoch, generator = len(result.losses) + 1, rng.bit_generator.state
             started = time.perf_counter()
             numbers = numbers._replace(epoch=epoch - 1.0)
-            rate_of = _rates_of_epoch(schedule, result)
-            for data, rows in islice(lists.epoch(epoch - 1, rng), n_skipped, None):
-                rate = rate_of(n_steps, len(totals))
-                numbers = numbers._replace(learning_rate=rate)
-                state, total = _step(plan, state, numbers, data, rows, key, n_steps)
-                totals.append(total)
-                n_steps += 1
+            rates_of = _rates_of_epoch(schedule, result)
+            batches = islice(lists.epoch(epoch - 1, rng), n_skipped, None)
+            for data, rows in in_calls(batches, plan.steps_per_call):
+                rates = rates_of(n_steps, len(totals), len(rows))
+                call = plan, state, numbers, data, rows, rates, key, n_steps
+                state, n_steps = take_steps(*call, totals), n_steps + len(rows)
                 if checkpoint is not None and checkpoint.is_due:
-                    checkpoint.save(generator, n_steps, totals, state, result)
-            loss = float(np.sum(totals)) / lists.n_lists
-            rate = rate_of(n_steps - 1, len(totals) - 1)
+                    checkpoint.save(generator, n_steps, totals.each, state, result)
+            loss = float(np.sum(totals.each)) / lists.n_lists
+            (rate,) = rates_of(n_steps - 1, len(totals) - 1, 1)
             _check_finite(epoch, loss, state[0], rate)
             seconds = time.perf_counter() - started
             if not result.losses:
@@ -254,7 +173,7 @@ def train(
                 changes |= _judged(result, metrics, candidate, limits, tol)
             # One assignment, so that Ctrl-C comes before or after an epoch.
             result, reached = replace(result, **changes), state
-            n_skipped, totals = 0, []
+            n_skipped, totals = 0, Losses()
             watch = on_epoch and partial(on_epoch, epoch, result, finished)
             if is_over := hosts.ends(watch):
                 break
@@ -278,8 +197,8 @@ def train(
 
 def _rates_of_epoch(
     schedule: Schedule, result: TrainingResult
-) -> Callable[[int, int], float]:
-    """Number of a step, in this fit and in this epoch → learning rate."""
+) -> Callable[[int, int, int], list[float]]:
+    """Number of a step, in this fit and in this epoch → learning rates from it on."""
     n_steps = result.n_steps  # of the last epoch; about as many are in this one
     n_epochs, factor = len(result.losses), schedule.after(result.losses, result.scores)
 
@@ -289,7 +208,10 @@ def _rates_of_epoch(
         step_share = 1.0 / (schedule.max_epochs * (n_steps or 1))
         return schedule(step, progress, step_share) * factor
 
-    return rate_of
+    def rates_of(step: int, step_of_epoch: int, n: int) -> list[float]:
+        return [rate_of(step + i, step_of_epoch + i) for i in range(n)]
+
+    return rates_of
 
 
 def _finished(params: Pytree, finish: Callable[[Pytree], Pytree] | None) -> Pytree:
@@ -376,83 +298,6 @@ def _unfinished(
     if validated and result.best_epoch <= n_epochs - max(1, n_epochs // 10):
         return None  # the metric has stopped improving before the loss
     return trend
-
-
-@partial(jax.jit, static_argnames=("plan",))
-def _step(
-    plan: TrainingPlan,
-    state: tuple[Pytree, Pytree],
-    numbers: StepNumbers,
-    data: Data,
-    rows: jax.Array,
-    key: jax.Array,
-    step_number: int,
-) -> tuple[tuple[Pytree, Pytree], jax.Array]:
-    """One update from a batch of rows (n_lists, list_size); also the summed loss."""
-    params, optimizer_state = state
-    key = jax.random.fold_in(key, step_number)
-    n_lists, list_size = rows.shape[-2:]
-    differentiate = jax.value_and_grad(partial(_mean_loss, plan, numbers, step_number))
-    if not plan.is_sum_over_lists:
-        batch = gather(data, rows) if rows.ndim == 2 else gather_all(data, rows)
-        loss, gradient = differentiate(params, batch, key)
-    elif plan.mesh is not None:
-        loss, gradient = sum_over_processes(
-            differentiate, params, data, rows, key, plan=plan
-        )
-    elif part_size(n_lists, list_size, params, plan) < n_lists:
-        loss, gradient = sum_over_parts(
-            differentiate, params, data, rows, key, plan=plan
-        )
-    else:
-        loss, gradient = differentiate(params, gather(data, rows), key)
-    if numbers.clip_norm is not None:  # g · min(1, c / ‖g‖)
-        clip = optax.clip_by_global_norm(numbers.clip_norm)
-        gradient, _ = clip.update(gradient, optax.EmptyState())
-    optimizer = build_optimizer(
-        plan.optimizer, numbers.learning_rate, numbers.weight_decay
-    )
-    updates, optimizer_state = optimizer.update(gradient, optimizer_state, params)
-    params = optax.apply_updates(params, updates)
-    return (params, optimizer_state), loss * numbers.lists_per_step
-
-
-def _mean_loss(
-    plan: TrainingPlan,
-    numbers: StepNumbers,
-    step_number: int,
-    params: Pytree,
-    batch: Batch,
-    key: jax.Array,
-) -> jax.Array:
-    """Σ loss / full batch size over the lists of a batch."""
-    # (b, n), (b, n, n_features), (b, n), …; list_weights (b,) are 0 for empty lists
-    where, X, y, weights, list_weights, extras, pairs = batch
-    inputs = {} if pairs is None else {"pair_features": pairs}  # (b, n, n, k)
-    if getattr(plan.scorer, "dropout", 0.0) > 0.0:
-        inputs["key"] = jax.random.fold_in(key, _DROPOUT)
-    is_list = where[:, 0]  # (b,); False for the empty lists of the last mini-batch
-    if plan.n_query_features is not None:
-        X, y, where, weights = of_all_lists(X, y, where, weights, plan.n_query_features)
-    scores = score_items(plan, params, X, where, weights, **inputs)
-    values, options = loss_arguments(
-        plan.loss,
-        numbers.loss,
-        scores,
-        weights=weights,
-        extras=extras,
-        key=key,
-        epoch=numbers.epoch,
-        step=step_number,
-    )
-    with errors_of(plan.loss):  # the call stands here: no frame of ours between
-        losses = plan.loss.function(values, y, where=where, **options)
-    check_one_per_list(plan.loss, losses, values)
-    if plan.loss.info.per_batch:  # of a full batch as much as b lists
-        losses = losses * is_list
-    total = jnp.sum(list_weights * losses) / numbers.lists_per_step
-    penalty = getattr(plan.scorer, "penalty", None)
-    return total if penalty is None else total + penalty(params, X, where)
 
 
 def _check_own_loss(plan: TrainingPlan, numbers: StepNumbers, lists: Lists) -> None:

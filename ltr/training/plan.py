@@ -58,6 +58,8 @@ class TrainingPlan:
         Whether a step may compute the sum over its lists part by part.
     mesh : Mesh or None, default=None
         Devices of several processes, each of which has lists of its own.
+    steps_per_call : int, default=1
+        Steps that one call of the program makes, one after the other.
     """
 
     scorer: Scorer
@@ -67,6 +69,7 @@ class TrainingPlan:
     rounds_products: bool = False
     in_parts: bool = True
     mesh: Mesh | None = None
+    steps_per_call: int = 1
 
     @property
     def is_sum_over_lists(self) -> bool:

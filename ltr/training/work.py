@@ -22,6 +22,9 @@ _SCORED_AGAIN = 0.25
 # Compiling a step takes about as long as training the default network on these rows; by
 # measurement, three times as long where items are compared, whatever number of blocks.
 COMPILATION_ROWS, _COMPARING = 2_000_000, 3
+# Rows of the default network in a step of about 10 ms, beside which a call costs
+# nothing; shorter ones are called together.
+SHORT_STEP, STEPS_PER_CALL = 8_000, 8
 
 
 @functools.lru_cache(maxsize=64)

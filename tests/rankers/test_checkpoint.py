@@ -20,7 +20,6 @@ from ltr import NeuralRanker, TSPRanker, load_ranker, save_ranker
 from ltr.datasets import make_ranking
 from ltr.losses import combine, gumbel_ndcg_loss
 from ltr.rankers.neural.identity import text_of
-from ltr.training import loop
 from ltr.training.checkpoint import Checkpoint
 
 DATA = make_ranking(60, list_size=6, n_features=4, n_informative=2, random_state=0)
@@ -48,7 +47,7 @@ def states(ranker):
     """Everything that a fit has learned."""
     learned = ranker._learned_state
     history = {k: v for k, v in ranker.history_.items() if "seconds" not in k}
-    return [*loop.jax.tree.leaves(learned.params), *history.values()]
+    return [*jax.tree.leaves(learned.params), *history.values()]
 
 
 def fit(ranker):

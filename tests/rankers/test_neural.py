@@ -233,7 +233,7 @@ def test_partial_fit_goes_on_after_fit():
 
 def test_partial_fit_meets_compiled_shapes():
     """Pieces of different sizes do not compile anew."""
-    from ltr.training.loop import _step
+    from ltr.training.steps import _step
 
     ranker = small()
     sizes = []
@@ -393,7 +393,7 @@ def test_optimizer_factory_and_scorer_objects():
 
 def test_clone_does_not_compile():
     """A search over numbers meets the compiled step."""
-    from ltr.training.loop import _step
+    from ltr.training.steps import _step
 
     fitted("ranknet", "mlp")
     before = _step._cache_size()

@@ -13,7 +13,8 @@ from ltr import NeuralRanker, TSPRanker
 from ltr.losses import listnet_loss, wasserstein_batch_loss
 from ltr.rankers.neural import training
 from ltr.scorers import MLPScorer
-from ltr.training import get_optimizer, loop, memory, sums
+from ltr.training import get_optimizer, memory
+from ltr.training.steps import _step, init_optimizer
 
 RNG = np.random.default_rng(0)
 N_LISTS, SIZES = 14, RNG.integers(3, 5, 14)
@@ -64,19 +65,20 @@ class Steps:
     def __init__(self, monkeypatch, plan, params, lists, numbers):
         self._monkeypatch = monkeypatch
         self.plan = replace(plan, optimizer=get_optimizer("sgd"))
-        self.state = params, loop.init_optimizer(self.plan, params)
+        self.state = params, init_optimizer(self.plan, params)
         # a step of this size along the gradient shows it
         self.numbers = numbers._replace(learning_rate=1.0, weight_decay=0.0)
         self.batches = [*lists.epoch(0, np.random.default_rng(0))]
 
     def step(self):
         """A step that is traced anew."""
-        return jax.jit(partial(loop._step.__wrapped__, self.plan))
+        return jax.jit(partial(_step.__wrapped__, self.plan))
 
     def of_size(self, size, batches=None):
         """Loss and gradient of each batch, in parts of this size."""
-        for module in (loop, sums):
-            self._monkeypatch.setattr(module, "part_size", lambda *_: size)
+        for module in ("steps", "sums"):
+            name = f"ltr.training.{module}.part_size"
+            self._monkeypatch.setattr(name, lambda *_: size)
         step, results = self.step(), []
         with jax.enable_x64(True):
             for data, rows in batches or self.batches:

@@ -17,7 +17,7 @@ from ltr.datasets import make_ranking
 from ltr.plotting import LearningCurveDisplay
 from ltr.scorers import AttentionScorer, LinearScorer, MLPScorer, with_dropout
 from ltr.training import Schedule
-from ltr.training.loop import _step
+from ltr.training.steps import _step
 
 matplotlib.use("Agg")
 DATA = make_ranking(12, list_size=6, n_features=4, n_informative=2, random_state=0)

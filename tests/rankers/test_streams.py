@@ -166,10 +166,10 @@ def test_rows_of_shards(shards, tmp_path, monkeypatch, row_group_size):
 
 def test_every_epoch_visits_every_list(monkeypatch, shards):
     """Whole, once, from memory, from shards and from a function."""
-    from ltr.training import loop
+    from ltr.training import steps
 
     visited = []
-    step = loop._step
+    step = steps._step
 
     def watch(plan, state, numbers, data, rows, *arguments):
         real = np.asarray(rows) < data.n_samples
@@ -178,7 +178,7 @@ def test_every_epoch_visits_every_list(monkeypatch, shards):
         return step(plan, state, numbers, data, rows, *arguments)
 
     watch.lower = step.lower
-    monkeypatch.setattr(loop, "_step", watch)
+    monkeypatch.setattr(steps, "_step", watch)
     ranker = clone(LINEAR).set_params(max_epochs=1, preprocess=None, dtype="float64")
     expected = sorted(
         tuple(DATA.X[DATA.qid == query, 0].tolist()) for query in range(80)

@@ -25,8 +25,8 @@ from ltr.training import (
 )
 from ltr.training.batches import ResidentLists
 from ltr.training.convergence import EpochLimits
-from ltr.training.loop import init_optimizer
 from ltr.training.optimizers import build_optimizer
+from ltr.training.steps import init_optimizer
 
 QID = np.repeat(np.arange(6), [3, 5, 2, 4, 3, 6])
 RNG = np.random.default_rng(0)
@@ -140,7 +140,7 @@ def test_interrupt_returns_what_was_reached():
 
 def test_numbers_do_not_compile():
     """Changing learning rate or sigma meets the compiled step."""
-    from ltr.training.loop import _step
+    from ltr.training.steps import _step
 
     loss = functools.partial(ranknet_loss, sigma=1.0)
     run(loss, epochs=1)

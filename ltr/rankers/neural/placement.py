@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import jax
@@ -28,15 +29,22 @@ from ltr.training import Data, StepNumbers, TrainingPlan
 from ltr.training.batches import batches_of
 from ltr.training.convergence import AUTO_EPOCHS
 from ltr.training.hosts import Hosts
-from ltr.training.loop import lower_steps
 from ltr.training.masks import is_ours
+from ltr.training.optimizers import OPTIMIZERS
 from ltr.training.padding import skip_padding
 from ltr.training.pair_table import PairScaling, PairTable
 from ltr.training.programs import Programs
 from ltr.training.query_rows import QueryRows
 from ltr.training.shares import pack_share
 from ltr.training.sparse_rows import SparseRows, place_rows
-from ltr.training.work import COMPILATION_ROWS, list_cost, skipped_work
+from ltr.training.steps import lower_steps
+from ltr.training.work import (
+    COMPILATION_ROWS,
+    SHORT_STEP,
+    STEPS_PER_CALL,
+    list_cost,
+    skipped_work,
+)
 
 _STOPPED_EPOCHS = 40
 
@@ -82,6 +90,39 @@ def pack_lists(
     return packed, hosts.total(n_rows)
 
 
+def in_long_calls(
+    plan: TrainingPlan,
+    options: TrainingOptions,
+    data: TrainingSet,
+    packed: PackedLists,
+    hosts: Hosts,
+) -> TrainingPlan:
+    """The plan, with several steps in a call of the program if that takes less time.
+
+    On a CPU a call costs a tenth of a millisecond: short steps on mini-batches of one
+    shape share it. Parameters that a loop carries must keep their types, which only the
+    optimizers and losses of the library are known to do.
+
+    Parameters
+    ----------
+    plan, options, data, packed, hosts
+        As for :func:`place_data`.
+
+    Returns
+    -------
+    plan : TrainingPlan
+    """
+    is_plain = is_ours(plan.loss.function) and plan.optimizer in OPTIMIZERS.values()
+    one_cpu = hosts.mesh is None and jax.default_backend() == "cpu"
+    is_one_loop = len(packed.shapes) == 1 and packed.n_batches > 1
+    if options.is_stream or not (is_plain and one_cpu and is_one_loop):
+        return plan
+    ((n_lists, size),) = packed.shapes
+    costs = packing_costs(options, data.X, has_validation=False)
+    work = n_lists * costs["list_cost"](np.array([size]))[0]
+    return replace(plan, steps_per_call=STEPS_PER_CALL if work <= SHORT_STEP else 1)
+
+
 def compile_early(
     plan: TrainingPlan,
     state: tuple[Any, Any],
@@ -96,7 +137,7 @@ def compile_early(
     Parameters
     ----------
     plan, state, numbers
-        As for :func:`ltr.training.loop.lower_steps`.
+        As for :func:`ltr.training.steps.lower_steps`.
     options, data, packed, hosts
         As for :func:`place_data`.
 

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from typing import Any
 
 import jax
 import numpy as np
+from numpy.typing import NDArray
 
 from ltr.metrics import Metric
 from ltr.metrics.averages import mean_of
 from ltr.metrics.labels import check_metric_takes_labels
 from ltr.queries import BoolArray, FloatArray, IntArray, Queries, group_queries
 from ltr.rankers.inputs import NO_ORDER, TrainingSet
+from ltr.rankers.neural.fitted import FittedScorer
 from ltr.rankers.neural.identity import NO_PART, text_of
 from ltr.rankers.sparse_features import is_sparse
 from ltr.rankers.validation import (
@@ -30,9 +32,11 @@ from ltr.rankers.validation import (
     with_list_weight,
 )
 from ltr.rankers.warning import warn
+from ltr.scorers import Scorer
 from ltr.training.devices import find_mesh
 from ltr.training.hosts import Hosts
 
+ScoreItems = Callable[[FittedScorer, NDArray[Any], Queries], FloatArray]
 _SHOWN = 60  # characters of a parameter in a message
 
 
@@ -270,6 +274,26 @@ def pooled_metrics(
             weights if takes_weights(measure) else None,
         )
     return means
+
+
+def validation_metrics(
+    scorer: Scorer,
+    rows: ValidationRows | None,
+    stopping: EarlyStopping,
+    score_items: ScoreItems,
+    hosts: Hosts | None = None,
+) -> Callable[[Any], dict[str, float]] | None:
+    """Parameters → metrics on fixed scaled rows, by the code that ``score`` uses."""
+    if rows is None:
+        return None
+    measures, all_hosts = stopping.measures(), hosts or Hosts()
+
+    def validate(params: Any) -> dict[str, float]:
+        fitted = FittedScorer(scorer, params, None, rows.pairs)
+        scores = score_items(fitted, rows.X, rows.queries)
+        return pooled_metrics(all_hosts, measures, rows, scores)
+
+    return validate
 
 
 def pooled_rows(hosts: Hosts, rows: ValidationRows) -> ValidationRows:

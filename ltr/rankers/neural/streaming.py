@@ -22,12 +22,12 @@ from ltr.rankers.inputs import TrainingSet, joined_rows
 from ltr.rankers.neural.identity import open_checkpoint
 from ltr.rankers.neural.options import TrainingOptions
 from ltr.rankers.neural.placement import packing_costs
+from ltr.rankers.neural.pooling import ScoreItems, validation_metrics
 from ltr.rankers.neural.scaling import Scaling, fit_scaling, transform_into
 from ltr.rankers.neural.source import Piece, Source
 from ltr.rankers.neural.training import (
     LearnedState,
     RankerOf,
-    ScoreItems,
     check_start,
     draw_parameters,
     learned_state,
@@ -36,7 +36,6 @@ from ltr.rankers.neural.training import (
     make_schedule,
     ranker_maker,
     step_numbers,
-    validation_metrics,
 )
 from ltr.rankers.neural.watching import epoch_watcher
 from ltr.rankers.sparse_features import is_sparse

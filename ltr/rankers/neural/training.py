@@ -10,29 +10,34 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from numpy.typing import NDArray
 from sklearn.utils import check_random_state
 
 from ltr.deadline import has_deadline
 from ltr.lists import PackedLists
-from ltr.queries import BoolArray, FloatArray, Queries, group_queries
+from ltr.queries import BoolArray, Queries, group_queries
 from ltr.rankers.inputs import TrainingSet, check_single_precision
 from ltr.rankers.loss_inputs import check_loss_inputs, learns_from
 from ltr.rankers.neural.fitted import FittedScorer
 from ltr.rankers.neural.identity import open_checkpoint
 from ltr.rankers.neural.linear_path import fit_linear_path
 from ltr.rankers.neural.options import Replay, TrainingOptions
-from ltr.rankers.neural.placement import compile_early, pack_lists, place_data
+from ltr.rankers.neural.placement import (
+    compile_early,
+    in_long_calls,
+    pack_lists,
+    place_data,
+)
 from ltr.rankers.neural.pooling import (
+    ScoreItems,
     draw_held_out,
-    pooled_metrics,
     pooled_validation,
+    validation_metrics,
     warn_if_none_has_order,
 )
 from ltr.rankers.neural.scaling import FeatureScaling, Scaling, fit_scaling
 from ltr.rankers.neural.watching import MakeRanker, epoch_watcher
 from ltr.rankers.sparse_features import is_sparse
-from ltr.rankers.validation import EarlyStopping, ValidationRows
+from ltr.rankers.validation import ValidationRows
 from ltr.scorers import PairScorer, PublishedPairScorer, Scorer
 from ltr.scorers.draws import seed_key
 from ltr.training import (
@@ -48,12 +53,11 @@ from ltr.training.batches import ResidentLists
 from ltr.training.convergence import EpochLimits, epoch_limits
 from ltr.training.devices import devices_of_plan, find_mesh
 from ltr.training.hosts import Hosts
-from ltr.training.loop import init_optimizer
 from ltr.training.memory import check_parameters
 from ltr.training.optimizers import auto_decay, auto_rate
 from ltr.training.pair_table import PairScaling, fit_pair_scaling
+from ltr.training.steps import init_optimizer
 
-ScoreItems = Callable[[FittedScorer, NDArray[Any], Queries], FloatArray]
 # What a fit has learned so far → a fitted ranker.
 RankerOf = Callable[["LearnedState"], Any]
 
@@ -161,6 +165,7 @@ def train_scorer(
     trained_lists = informative & ~held_out
     has_validation = validation is not None or bool(n_held_out)
     packed, n_rows = pack_lists(options, data, trained_lists, hosts, has_validation)
+    plan = in_long_calls(plan, options, data, packed, hosts)
     numbers = step_numbers(
         options,
         loss_numbers,
@@ -421,26 +426,6 @@ def _fit_pair_scaling(
     rows = data.queries.subset(lists)
     queries = group_queries(data.queries.codes[rows], len(rows))
     return fit_pair_scaling(data.pairs.rows(rows), queries, hosts)
-
-
-def validation_metrics(
-    scorer: Scorer,
-    rows: ValidationRows | None,
-    stopping: EarlyStopping,
-    score_items: ScoreItems,
-    hosts: Hosts | None = None,
-) -> Callable[[Any], dict[str, float]] | None:
-    """Parameters → metrics on fixed scaled rows, by the code that ``score`` uses."""
-    if rows is None:
-        return None
-    measures, all_hosts = stopping.measures(), hosts or Hosts()
-
-    def validate(params: Any) -> dict[str, float]:
-        fitted = FittedScorer(scorer, params, None, rows.pairs)
-        scores = score_items(fitted, rows.X, rows.queries)
-        return pooled_metrics(all_hosts, measures, rows, scores)
-
-    return validate
 
 
 def draw_parameters(
