@@ -239,13 +239,12 @@ class RankedLists:
         return self._relevant[threshold]
 
     def _find_relevant(self, threshold: float) -> RelevantSlots:
-        is_relevant = self.labels > threshold
-        n_returned = total = self.sum_lists(is_relevant)
+        slot = np.flatnonzero(self.labels > threshold)
+        lists = self.list_of_slot[slot]
+        total = np.bincount(lists, minlength=self.queries.n_lists).astype(np.float64)
         if self.returned is not None:  # the others count in the total only
-            is_relevant &= self.returned
-            n_returned = self.sum_lists(is_relevant)
-        slot = np.flatnonzero(is_relevant)
-        lists = np.repeat(np.arange(len(total)), n_returned.astype(np.intp))
+            is_returned = self.returned[slot]
+            slot, lists = slot[is_returned], lists[is_returned]
         start = self.queries.starts[lists]
         if len(self.tied) == 0:  # each slot is a tie group of its own
             begin, end = slot - start, slot + 1 - start

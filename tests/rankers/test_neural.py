@@ -16,6 +16,7 @@ import pytest
 from sklearn.base import clone
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler
+from support.programs import n_compiled_steps
 
 from ltr import NeuralRanker, RandomRanker
 from ltr.datasets import make_ranking
@@ -233,8 +234,6 @@ def test_partial_fit_goes_on_after_fit():
 
 def test_partial_fit_meets_compiled_shapes():
     """Pieces of different sizes do not compile anew."""
-    from ltr.training.steps import _step
-
     ranker = small()
     sizes = []
     for seed in range(12):
@@ -242,7 +241,7 @@ def test_partial_fit_meets_compiled_shapes():
             20, list_size=(3, 20), n_features=6, n_informative=4, random_state=seed
         )
         ranker.partial_fit(piece.X, piece.y, piece.qid)
-        sizes.append(_step._cache_size())
+        sizes.append(n_compiled_steps())
     assert sizes[-1] - sizes[5] <= 2
 
 
@@ -393,12 +392,10 @@ def test_optimizer_factory_and_scorer_objects():
 
 def test_clone_does_not_compile():
     """A search over numbers meets the compiled step."""
-    from ltr.training.steps import _step
-
     fitted("ranknet", "mlp")
-    before = _step._cache_size()
+    before = n_compiled_steps()
     fitted("ranknet", "mlp", learning_rate=0.5, weight_decay=0.3, random_state=9)
-    assert _step._cache_size() == before
+    assert n_compiled_steps() == before
 
 
 def test_new_list_sizes_do_not_compile():

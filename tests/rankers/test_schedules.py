@@ -10,6 +10,7 @@ import matplotlib
 import numpy as np
 import optax
 import pytest
+from support.programs import n_compiled_steps
 
 from ltr import LambdaMARTRanker, LinearRanker, NeuralRanker
 from ltr.arguments import ArgumentError
@@ -17,7 +18,6 @@ from ltr.datasets import make_ranking
 from ltr.plotting import LearningCurveDisplay
 from ltr.scorers import AttentionScorer, LinearScorer, MLPScorer, with_dropout
 from ltr.training import Schedule
-from ltr.training.steps import _step
 
 matplotlib.use("Agg")
 DATA = make_ranking(12, list_size=6, n_features=4, n_informative=2, random_state=0)
@@ -69,11 +69,11 @@ def test_rates_of_a_fit():
     ranker = linear(learning_rate_schedule="cosine").fit(*TRAIN)
     last_steps = [(1 + np.cos(np.pi * (3 * e + 2) / 12)) / 20 for e in range(4)]
     np.testing.assert_allclose(ranker.history_["learning_rate"], last_steps)
-    n_programs = _step._cache_size()
+    n_programs = n_compiled_steps()
     same = linear(learning_rate_schedule=lambda step: 0.1).fit(*TRAIN)
     linear(learning_rate_schedule="warmup_cosine").fit(*TRAIN)
     constant = linear().fit(*TRAIN)
-    assert _step._cache_size() == n_programs
+    assert n_compiled_steps() == n_programs
     assert "learning_rate" not in constant.history_
     np.testing.assert_array_equal(same.coef_, constant.coef_)
     slower = linear(learning_rate_schedule=optax.constant_schedule(0.05)).fit(*TRAIN)

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+from support.programs import n_compiled_steps
 
 from ltr import NeuralRanker
 from ltr.lists import pack, with_padding_rows
@@ -140,16 +141,14 @@ def test_interrupt_returns_what_was_reached():
 
 def test_numbers_do_not_compile():
     """Changing learning rate or sigma meets the compiled step."""
-    from ltr.training.steps import _step
-
     loss = functools.partial(ranknet_loss, sigma=1.0)
     run(loss, epochs=1)
-    before = _step._cache_size()
+    before = n_compiled_steps()
     for sigma in (0.5, 2, 3.0):
         run(functools.partial(ranknet_loss, sigma=sigma), epochs=1)
-    assert _step._cache_size() == before
+    assert n_compiled_steps() == before
     run(functools.partial(ranknet_loss, normalize=False), epochs=1)
-    assert _step._cache_size() > before
+    assert n_compiled_steps() > before
 
 
 def test_plan_of_a_partial():

@@ -2,6 +2,8 @@
 
 import jax
 
+from ltr.training import steps
+
 
 def products_of(function, *inputs):
     """Types of the operands and of the result of all matrix products in a program."""
@@ -25,3 +27,8 @@ def products_of(function, *inputs):
 def is_program(value):
     """Whether it is the body of a loop, or of a function in a program."""
     return hasattr(value, "eqns") or hasattr(value, "jaxpr")
+
+
+def n_compiled_steps():
+    """Programs of steps of training that this process has compiled."""
+    return sum(step._cache_size() for step in (steps._step, steps._steps))

@@ -86,7 +86,7 @@ def _sums(pair_share: PairShare[Any], log_worths: jax.Array, terms: Any) -> jax.
             return new, total * jnp.exp(highest - new) + term
 
         start = (jnp.full_like(log_worths, LOG_0), jnp.zeros_like(log_worths))
-        highest, total = over_items(add, start)
+        highest, total = over_items(add, start, unroll=1)
         return jnp.where(total > 0, highest + _log(total), LOG_0)
 
     return jax.lax.cond(_fits(log_worths, top), in_range, wide)
@@ -130,7 +130,7 @@ def _gradient(
             exponent = jnp.where(part > 0, log_worths - item(result, i), 0.0)
             return total + item(cotangent, i) * part * jnp.exp(exponent)
 
-        return over_items(add, jnp.zeros_like(log_worths))
+        return over_items(add, jnp.zeros_like(log_worths), unroll=1)
 
     gradient: jax.Array = jax.lax.cond(_fits(log_worths, top), in_range, wide)
     return gradient

@@ -17,7 +17,7 @@ from ltr.scorers.parameters import greatest_width, leaves, map_leaves
 if TYPE_CHECKING:
     from ltr.scorers import PairScores, Scorer
 
-_CHUNK_ROWS = 1024  # whose layers stay in the cache of a core
+_CHUNK_ROWS = 512  # whose layers stay in the cache of a core
 _PAIR_COPIES = 4  # of a pair matrix while it is computed and decoded
 _MAX_ENTRIES = 2**22  # of the pair matrices in memory at a time
 _MAX_HIDDEN = 2**25  # entries of a hidden layer in memory at a time
