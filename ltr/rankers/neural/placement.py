@@ -100,8 +100,9 @@ def in_long_calls(
     """The plan, with several steps in a call of the program if that takes less time.
 
     On a CPU a call costs a tenth of a millisecond: short steps on mini-batches of one
-    shape share it. Parameters that a loop carries must keep their types, which only the
-    optimizers and losses of the library are known to do.
+    shape share it. What a loop carries must keep its types, which the state of an
+    optimizer of the user's own need not; and a loss of their own is traced with no loop
+    between it and its error.
 
     Parameters
     ----------
