@@ -195,8 +195,8 @@ def take_steps(
     rows = np.zeros((size, *batches[0].shape), batches[0].dtype)
     rows[:n_steps] = batches
     numbers = numbers._replace(learning_rate=_column(rates, size, data.y.dtype))
-    state, each = _steps(plan, state, numbers, data, rows, key, first, n_steps)
-    losses.add(each, n_steps)
+    state, values = _steps(plan, state, numbers, data, rows, key, first, n_steps)
+    losses.add(values, n_steps)
     return state
 
 

@@ -11,7 +11,7 @@ from ltr import NeuralRanker, TSPRanker
 from ltr.datasets import make_ranking
 from ltr.losses import combine, gumbel_ndcg_loss, listnet_loss
 from ltr.rankers.neural import placement, training
-from ltr.scorers import MLPScorer
+from ltr.scorers import LinearScorer, MLPScorer, ModuleScorer
 from ltr.training.steps import Losses
 from ltr.training.work import STEPS_PER_CALL
 
@@ -25,6 +25,15 @@ SMALL = {"hidden_layer_sizes": (5,), **OPTIONS}
 def own_loss(scores, labels, *, where, weights):
     """A loss that is not of this library."""
     return listnet_loss(scores, labels, where=where, weights=weights)
+
+
+def make_module(key, n_features):
+    """A scorer that is a module of another library."""
+    return jax.tree_util.Partial(jax.numpy.dot, jax.random.normal(key, (n_features,)))
+
+
+class OwnScorer(LinearScorer):
+    """A scorer that is not of this library."""
 
 
 def own_optimizer(learning_rate):
@@ -88,9 +97,11 @@ def test_same_steps(ranker, plans, monkeypatch):
     [
         {"loss": own_loss},
         {"optimizer": own_optimizer},
+        {"scorer": OwnScorer()},
+        {"scorer": ModuleScorer(make_module)},
         {"batch_size": 42},
     ],
-    ids=["own loss", "own optimizer", "one step"],
+    ids=["own loss", "own optimizer", "own scorer", "own module", "one step"],
 )
 def test_alone(options, plans):
     """Where a loop may not carry the state, or has nothing to save."""

@@ -102,7 +102,10 @@ class FittedScorer(NamedTuple):
 
             blocks = equal_size_blocks(queries, step)  # (n_lists, list_size)
         else:
-            blocks = (slice(i, i + step) for i in range(0, len(scores), step))
+            # of one size, or one row less: BLAS rounds the product of a few differently
+            n_blocks = -(-len(scores) // step)
+            ends = np.linspace(0, len(scores), n_blocks + 1).astype(np.intp)
+            blocks = map(slice, ends[:-1], ends[1:])
         with blas_threads_for(self._work(len(scores), queries)):
             for rows in blocks:
                 scores[rows] = self.scorer.apply(params, self._scaled(X[rows], queries))

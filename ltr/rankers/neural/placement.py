@@ -25,6 +25,7 @@ from ltr.rankers.neural.options import TrainingOptions
 from ltr.rankers.neural.scaling import Scaling, transform_into
 from ltr.rankers.query_features import JoinedRows
 from ltr.rankers.sparse_features import is_sparse
+from ltr.scorers import ModuleScorer
 from ltr.training import Data, StepNumbers, TrainingPlan
 from ltr.training.batches import batches_of
 from ltr.training.convergence import AUTO_EPOCHS
@@ -101,8 +102,8 @@ def in_long_calls(
 
     On a CPU a call costs a tenth of a millisecond: short steps on mini-batches of one
     shape share it. What a loop carries must keep its types, which the state of an
-    optimizer of the user's own need not; and a loss of their own is traced with no loop
-    between it and its error.
+    optimizer of the user's own need not. Scorers and losses of their own may call back
+    to Python, and are traced with no loop between them and their errors.
 
     Parameters
     ----------
@@ -113,7 +114,13 @@ def in_long_calls(
     -------
     plan : TrainingPlan
     """
-    is_plain = is_ours(plan.loss.function) and plan.optimizer in OPTIMIZERS.values()
+    scores_by_ours = type(plan.scorer).__module__.startswith("ltr.scorers.")
+    is_plain = (
+        scores_by_ours
+        and not isinstance(plan.scorer, ModuleScorer)
+        and is_ours(plan.loss.function)
+        and plan.optimizer in OPTIMIZERS.values()
+    )
     one_cpu = hosts.mesh is None and jax.default_backend() == "cpu"
     is_one_loop = len(packed.shapes) == 1 and packed.n_batches > 1
     if options.is_stream or not (is_plain and one_cpu and is_one_loop):
