@@ -16,7 +16,7 @@ import numpy as np
 from ltr.deadline import has_deadline, is_past_deadline
 from ltr.scorers import PairScorer, PublishedPairScorer
 from ltr.scorers.draws import seed_key
-from ltr.training.batches import Lists
+from ltr.training.batches import Data, Lists
 from ltr.training.checkpoint import Checkpoint, Snapshot
 from ltr.training.convergence import EpochLimits, Trend, loss_trend
 from ltr.training.devices import share
@@ -26,7 +26,16 @@ from ltr.training.plan import TrainingPlan
 from ltr.training.programs import Programs
 from ltr.training.result import TrainingResult
 from ltr.training.schedules import Schedule, constant_rate
-from ltr.training.steps import Losses, StepNumbers, in_calls, lower_steps, take_steps
+from ltr.training.steps import (
+    Losses,
+    StepNumbers,
+    in_calls,
+    init_optimizer,
+    lower_steps,
+    take_steps,
+)
+
+__all__ = ["Data", "StepNumbers", "init_optimizer", "train"]  # as ltr 0.1 had them
 
 Pytree = Any
 # Called with the epoch, the result so far, and what makes the parameters of the epoch;

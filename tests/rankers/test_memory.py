@@ -117,7 +117,7 @@ def test_predict_with_wide_layers_goes_by_blocks(monkeypatch):
         lambda self, params, Z, **_: n_rows.append(len(Z)) or apply(self, params, Z),
     )
     np.testing.assert_allclose(ranker.predict(X, QID), expected, rtol=1e-12)
-    assert n_rows == [3] * 13 + [1]
+    assert sorted(n_rows) == [2] * 2 + [3] * 12
 
 
 def test_scorers_whose_init_jax_cannot_trace():
