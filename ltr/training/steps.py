@@ -125,13 +125,15 @@ class Losses:
 
     def __init__(self, before: Sequence[Any] = ()) -> None:
         self._calls: list[tuple[Any, int]] = [(loss, 1) for loss in before]
+        self._n_steps = len(before)  # a step asks for it
 
     def add(self, losses: Any, n_steps: int = 1) -> None:
         """Append those of a call, the first ``n_steps`` of an array, or a number."""
         self._calls.append((losses, n_steps))
+        self._n_steps += n_steps
 
     def __len__(self) -> int:
-        return sum(n_steps for _, n_steps in self._calls)
+        return self._n_steps
 
     @property
     def each(self) -> list[Any]:

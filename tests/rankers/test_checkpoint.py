@@ -25,7 +25,8 @@ from ltr.training.checkpoint import Checkpoint
 DATA = make_ranking(60, list_size=6, n_features=4, n_informative=2, random_state=0)
 TRAIN = DATA.X, DATA.y, DATA.qid
 DRAW = "ltr.rankers.neural.training.check_random_state"
-OPTIONS = {"max_epochs": 4, "batch_size": 4, "checkpoint_every_s": 0.0}  # two calls
+# 15 steps an epoch, in two calls of the program
+OPTIONS = {"max_epochs": 4, "batch_size": 4, "checkpoint_every_s": 0.0}
 RANKERS = {
     "draws": NeuralRanker(  # a loss that draws, early stopping, a moving optimizer
         partial(gumbel_ndcg_loss, n_samples=2),

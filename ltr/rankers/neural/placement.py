@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
-from ltr.list_sizes import NO_SKIPPING
+from ltr.list_sizes import NO_SKIPPING, ListCost
 from ltr.lists import (
     PackedLists,
     aligned_zeros,
@@ -91,7 +91,7 @@ def pack_lists(
     return packed, hosts.total(n_rows)
 
 
-def in_long_calls(
+def with_steps_per_call(
     plan: TrainingPlan,
     options: TrainingOptions,
     data: TrainingSet,
@@ -126,8 +126,7 @@ def in_long_calls(
     if options.is_stream or not (is_plain and one_cpu and is_one_loop):
         return plan
     ((n_lists, size),) = packed.shapes
-    costs = packing_costs(options, data.X, has_validation=False)
-    work = n_lists * costs["list_cost"](np.array([size]))[0]
+    work = n_lists * _list_cost(options, data.X)(np.array([size]))[0]
     return replace(plan, steps_per_call=STEPS_PER_CALL if work <= SHORT_STEP else 1)
 
 
@@ -313,13 +312,18 @@ def packing_costs(
         ``list_cost``, ``list_size_cost`` and ``skipping``.
     """
     scorer, n_values = options.scorer, values_of_row(X)
-    has_pairs = loss_info(options.loss).curvature == "pairs"
     n_epochs = likely_epochs(options, has_validation=has_validation)
     return {
-        "list_cost": list_cost(scorer, n_values, has_pairs=has_pairs),
+        "list_cost": _list_cost(options, X),
         "list_size_cost": COMPILATION_ROWS / max(n_epochs, 1),
         "skipping": NO_SKIPPING if is_sparse(X) else skipped_work(scorer, n_values),
     }
+
+
+def _list_cost(options: TrainingOptions, X: Any) -> ListCost:
+    """Padded sizes of lists → work of a step for each."""
+    has_pairs = loss_info(options.loss).curvature == "pairs"
+    return list_cost(options.scorer, values_of_row(X), has_pairs=has_pairs)
 
 
 def likely_epochs(options: TrainingOptions, *, has_validation: bool) -> int:

@@ -23,9 +23,9 @@ from ltr.rankers.neural.linear_path import fit_linear_path
 from ltr.rankers.neural.options import Replay, TrainingOptions
 from ltr.rankers.neural.placement import (
     compile_early,
-    in_long_calls,
     pack_lists,
     place_data,
+    with_steps_per_call,
 )
 from ltr.rankers.neural.pooling import (
     ScoreItems,
@@ -165,7 +165,7 @@ def train_scorer(
     trained_lists = informative & ~held_out
     has_validation = validation is not None or bool(n_held_out)
     packed, n_rows = pack_lists(options, data, trained_lists, hosts, has_validation)
-    plan = in_long_calls(plan, options, data, packed, hosts)
+    plan = with_steps_per_call(plan, options, data, packed, hosts)
     numbers = step_numbers(
         options,
         loss_numbers,
